@@ -1,0 +1,505 @@
+"""A family codec: pure functions between the neutral model and one native JSON, in both directions.
+
+Client role: `encode_request`, `decode_response`, `stream_decoder` call the provider. Server role: `decode_request`,
+`encode_response`, `stream_encoder` are the emulator, the drop-in endpoint and the other half of every round-trip law.
+A codec does no I/O, reads no clock and knows no transport: JSON values in, values out.
+
+The author writes a record of functions; `FamilyCodec` puts around them what no author should have to remember:
+
+* what the codec does not declare is refused with an `EncodeError` that names it, never dropped;
+* text that holds one of the family's control tokens is refused, for it would forge a turn;
+* a strange body is a `DecodeError`, whatever the function stumbled over;
+* a stream that stops before `Ended` is a `TruncatedStream` with the partial text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol, TypeAlias, TypeVar
+
+from attrs import evolve, frozen
+
+from axonflow_core.errors import AxonFlowError, ConfigError, DecodeError, EncodeError, TruncatedStream, UndetectedFamily
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    BuiltinTool,
+    CachePoint,
+    Completion,
+    CompletionRequest,
+    ContentBlock,
+    Document,
+    Image,
+    Json,
+    Message,
+    Opaque,
+    Reasoning,
+    Role,
+    StopReason,
+    Text,
+    ToolResult,
+    ToolUse,
+    joined_text,
+)
+from axonflow_core.stream import Batch, Ended, TextDelta
+
+T = TypeVar("T")
+
+
+class Feature(StrEnum):
+    """What a request may ask of a family. The value is how errors and documents call it."""
+
+    SYSTEM = "system"
+    MID_SYSTEM = "system message in mid-conversation"
+    MANY_BLOCKS = "several blocks in one message"
+    RESULTS_BESIDE = "tool results beside other blocks"
+    ANY_ROLE_ORDER = "any order of roles"
+    PREFILL = "assistant message at the end"
+    RAW_PROMPT = "raw prompt"
+    TOOLS = "tools"
+    BUILTIN_TOOLS = "built-in tools"
+    TOOL_ERRORS = "failed tool results"
+    TOOL_CHOICE = "tool choice"
+    IMAGES = "images"
+    DOCUMENTS = "documents"
+    REASONING = "reasoning"
+    CACHE_POINTS = "cache points"
+    TEMPERATURE = "temperature"
+    TOP_P = "top_p"
+    TOP_K = "top_k"
+    STOP_SEQUENCES = "stop_sequences"
+    METADATA = "metadata"
+
+
+@frozen(kw_only=True)
+class ModelFacts:
+    """What a codec must know about the model and cannot read from the value. The provider fills it."""
+
+    model_id: str = ""
+    base_id: str = ""
+    """The id without geography, ARN and context suffix: `meta.llama3-1-70b-instruct-v1:0`."""
+    default_max_tokens: int | None = None
+    """The operator's own limit, sent when the caller gave none."""
+    without: frozenset[Feature] = frozenset()
+    """What the family can say and this model does not take."""
+
+
+@frozen
+class StopReasons:
+    """One two-way table between native names and neutral reasons. Of several names the first one is written."""
+
+    table: Mapping[str, StopReason]
+
+    def decode(self, native: str) -> StopReason:
+        return self.table.get(native, StopReason.OTHER)
+
+    def encode(self, reason: StopReason, native: str | None) -> str:
+        """The family's name for `reason`: the one it came with, if that still says the same."""
+        if native is not None and self.decode(native) is reason:
+            return native
+        for name, known in self.table.items():
+            if known is reason:
+                return name
+        return next(iter(self.table))
+
+    def reasons(self) -> frozenset[StopReason]:
+        return frozenset(self.table.values())
+
+
+@frozen
+class StreamContext:
+    """What the answer to a stream is told from outside, for a codec has no clock and draws no ids."""
+
+    id: str
+    model: str
+    created: int
+    """Seconds since 1970-01-01T00:00Z."""
+
+
+class ChunkDecoder(Protocol):
+    """What the author of a family writes: one native chunk in, the events it stands for out."""
+
+    def feed(self, chunk: Json, /) -> Batch: ...
+
+
+class ChunkEncoder(Protocol):
+    """The other direction: one batch of events in, the native chunks that say it out."""
+
+    def encode(self, batch: Batch, /) -> Sequence[Json]: ...
+
+
+class StreamDecoder:
+    """A family's chunk decoder, held to the last word. `feed` and `finish` may raise `AnswerError` only."""
+
+    def __init__(self, family: str, chunks: ChunkDecoder) -> None:
+        self._family = family
+        self._chunks = chunks
+        self._texts: list[str] = []
+        self.has_ended = False
+
+    @property
+    def partial_text(self) -> str:
+        return "".join(self._texts)
+
+    def feed(self, chunk: Json) -> Batch:
+        try:
+            batch = self._chunks.feed(chunk)
+        except AxonFlowError:
+            raise
+        except _STUMBLES as stumble:
+            raise _undecodable(self._family, "stream chunk", stumble) from stumble
+        for event in batch:
+            if type(event) is TextDelta:
+                self._texts.append(event.text)
+            elif type(event) is Ended:
+                self.has_ended = True
+        return batch
+
+    def finish(self) -> None:
+        """The transport has nothing more."""
+        if not self.has_ended:
+            text = self.partial_text
+            raise TruncatedStream(
+                f"the stream of the {self._family} family ended before its last word, after {len(text)} characters",
+                partial_text=text,
+                hint="the answer is incomplete: a proxy, load balancer or time limit on the way may have cut it",
+            )
+
+
+Encode: TypeAlias = Callable[[T, ModelFacts], Json]
+Decode: TypeAlias = Callable[[Json, ModelFacts], T]
+
+
+@frozen(kw_only=True)
+class FamilyCodec:
+    """The codec of one family on one surface, a record of functions.
+
+    Where a family changed its native form between models (Llama's templates, Mistral's prompt and chat) each form is a
+    record of its own with its own `variant`.
+    """
+
+    family: str
+    surface: str = "invoke"
+    variant: str | None = None
+    models: tuple[str, ...]
+    """Prefixes of base ids. The longest one of all registered codecs wins."""
+    features: frozenset[Feature]
+    """Said, and it comes back as itself."""
+    folds: frozenset[Feature] = frozenset()
+    """Said, but joined into the text beside it, so that it does not come back as itself."""
+    stop_reasons: StopReasons
+    documented: frozenset[str]
+    """The keys that the family's documents name, on any level. None of them may be left over in an `extra`."""
+    options: frozenset[str] = frozenset()
+    """The documented parameters that have no neutral name; they stand in `CompletionRequest.options`."""
+    dialect: str | None = None
+    """Whose `Opaque` blocks and `BuiltinTool`s this codec writes; everybody else's it refuses."""
+    control_tokens: tuple[str, ...] = ()
+    """Text that would forge a turn. Only a template family has any."""
+    is_blocked: Callable[[Json], bool] = lambda native: False
+    """Whether an answer or chunk is a guardrail's own message, after which the family says no more. Asked only of
+    natives whose provider says that its guardrail intervened."""
+    default_max_tokens: int | None = None
+    """Not None: the family requires a limit, and this is sent when neither caller nor operator gave one."""
+    evidence: str
+    """What the codec rests on: recorded traffic, or documents alone."""
+
+    _encode_request: Encode[CompletionRequest]
+    _decode_response: Decode[Completion]
+    _stream_decoder: Callable[[ModelFacts], ChunkDecoder]
+    _decode_request: Decode[CompletionRequest]
+    _encode_response: Encode[Completion]
+    _stream_encoder: Callable[[StreamContext, ModelFacts], ChunkEncoder]
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}/{self.variant}" if self.variant else self.family
+
+    # client role
+
+    def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
+        """The native body. `EncodeError` names what this family cannot say."""
+        self._refuse_undeclared(request, facts)
+        if self.control_tokens and not request.is_raw_prompt:
+            refuse_forged_turns(self.name, self.control_tokens, slots_of(request))
+        return self._encode_request(self._with_limit(request, facts), facts)
+
+    def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
+        return self._decode("answer", self._decode_response, body, facts)
+
+    def stream_decoder(self, facts: ModelFacts) -> StreamDecoder:
+        return StreamDecoder(self.name, self._stream_decoder(facts))
+
+    # server role
+
+    def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
+        return self._decode("request", self._decode_request, body, facts)
+
+    def encode_response(self, completion: Completion, facts: ModelFacts) -> Json:
+        return self._encode_response(completion, facts)
+
+    def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+        return self._stream_encoder(context, facts)
+
+    def _decode(self, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
+        try:
+            return function(body, facts)
+        except AxonFlowError:
+            raise
+        except _STUMBLES as stumble:
+            raise _undecodable(self.name, what, stumble) from stumble
+
+    def _with_limit(self, request: CompletionRequest, facts: ModelFacts) -> CompletionRequest:
+        limit = facts.default_max_tokens or self.default_max_tokens
+        if request.inference.max_tokens is not None or limit is None:
+            return request
+        return evolve(request, inference=evolve(request.inference, max_tokens=limit))
+
+    def _refuse_undeclared(self, request: CompletionRequest, facts: ModelFacts) -> None:
+        can = (self.features | self.folds) - facts.without
+        for feature in features_of(request):
+            if feature not in can:
+                raise EncodeError(
+                    f"the {self.name} family cannot say: {feature.value}",
+                    feature=feature.name.lower(),
+                    hint=f"leave it out or choose a model of another family; {self.name} knows "
+                    + ", ".join(sorted(known.value for known in can)),
+                )
+        for dialect in dialects_of(request):
+            if dialect != self.dialect:
+                raise EncodeError(
+                    f"the {self.name} family cannot say a block or tool that only {dialect} knows", feature="opaque"
+                )
+        for option in request.options:
+            if option not in self.options:
+                raise EncodeError(
+                    f"the {self.name} family has no parameter {option!r}",
+                    feature=option,
+                    hint="its own parameters are: " + (", ".join(sorted(self.options)) or "none"),
+                )
+
+
+_STUMBLES = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+"""What a decoder raises when a body is not what it expects. Anything else is a fault of ours and stays visible."""
+
+
+def _undecodable(family: str, what: str, stumble: Exception) -> DecodeError:
+    # The stumble may quote the body, so only its kind and a missing key are named.
+    detail = f"no {stumble.args[0]!r}" if isinstance(stumble, KeyError) and stumble.args else type(stumble).__name__
+    return DecodeError(
+        f"the {what} is not one of the {family} family ({detail})",
+        hint="if the model belongs to another family, name it with `family:` or `base_model:` in the provider's config",
+    )
+
+
+# ── what a request asks for ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def blocks_of(request: CompletionRequest) -> Iterator[ContentBlock]:
+    """Every block of a request, those inside tool results and documents too."""
+    yield from _nested(request.system)
+    for message in request.messages:
+        yield from _nested(message.content)
+
+
+def _nested(blocks: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
+    for block in blocks:
+        yield block
+        if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
+            yield from _nested(block.content)
+
+
+def dialects_of(request: CompletionRequest) -> Iterator[str]:
+    """Whose private blocks and tools the request holds."""
+    for block in blocks_of(request):
+        if isinstance(block, Opaque):
+            yield block.dialect
+    for tool in request.tools:
+        if isinstance(tool, BuiltinTool):
+            yield tool.dialect
+
+
+_BLOCK_FEATURES: Mapping[type, Feature] = {
+    Image: Feature.IMAGES,
+    Document: Feature.DOCUMENTS,
+    ToolUse: Feature.TOOLS,
+    ToolResult: Feature.TOOLS,
+    Reasoning: Feature.REASONING,
+    CachePoint: Feature.CACHE_POINTS,
+}
+
+
+def features_of(request: CompletionRequest) -> set[Feature]:
+    """Every feature that the request makes use of."""
+    used = {feature for block in blocks_of(request) if (feature := _BLOCK_FEATURES.get(type(block)))}
+    if any(isinstance(block, ToolResult) and block.is_error is not None for block in blocks_of(request)):
+        used.add(Feature.TOOL_ERRORS)
+    used |= set(_parameter_features(request))
+    used |= set(_shape_features(request.messages))
+    if request.system:
+        used.add(Feature.SYSTEM)
+    if len(request.system) > 1:
+        used.add(Feature.MANY_BLOCKS)
+    for tool in request.tools:
+        kinds = {BuiltinTool: Feature.BUILTIN_TOOLS, CachePoint: Feature.CACHE_POINTS}
+        used.add(kinds.get(type(tool), Feature.TOOLS))
+    return used
+
+
+def _parameter_features(request: CompletionRequest) -> Iterator[Feature]:
+    inference = request.inference
+    asked = {
+        Feature.TEMPERATURE: inference.temperature is not None,
+        Feature.TOP_P: inference.top_p is not None,
+        Feature.TOP_K: inference.top_k is not None,
+        Feature.STOP_SEQUENCES: bool(inference.stop_sequences),
+        Feature.TOOL_CHOICE: request.tool_choice is not None,
+        Feature.REASONING: request.reasoning is not None,
+        Feature.METADATA: request.metadata is not None,
+        Feature.RAW_PROMPT: request.is_raw_prompt,
+    }
+    return (feature for feature, is_asked in asked.items() if is_asked)
+
+
+def _shape_features(messages: tuple[Message, ...]) -> Iterator[Feature]:
+    roles = [message.role for message in messages]
+    if any(len(message.content) != 1 for message in messages):
+        yield Feature.MANY_BLOCKS
+    if any(_holds_result_beside_others(message) for message in messages):
+        yield Feature.RESULTS_BESIDE
+    if Role.SYSTEM in roles:
+        yield Feature.MID_SYSTEM
+    turns = [role for role in roles if role is not Role.SYSTEM]
+    if turns[-1:] == [Role.ASSISTANT]:
+        yield Feature.PREFILL
+    if turns[:1] == [Role.ASSISTANT] or any(a is b for a, b in zip(turns, turns[1:], strict=False)):
+        yield Feature.ANY_ROLE_ORDER
+
+
+def _holds_result_beside_others(message: Message) -> bool:
+    return len(message.content) > 1 and any(isinstance(block, ToolResult) for block in message.content)
+
+
+# ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def slots_of(request: CompletionRequest) -> Iterator[str]:
+    """The texts that a template puts between its own tokens, joined as it joins them."""
+    yield joined_text(request.system)
+    for message in request.messages:
+        yield message.text
+
+
+def refuse_forged_turns(family: str, tokens: tuple[str, ...], slots: Iterable[str]) -> None:
+    """Refuse a slot that holds a control token: the model would read it as a turn that nobody took."""
+    for slot in slots:
+        for token in tokens:
+            if token in slot:
+                raise EncodeError(
+                    f"the text holds {token!r}, which the {family} family reads as the border of a turn",
+                    feature="control_tokens",
+                    hint="set `control_tokens: neutralise` in the provider's config to send such text defused",
+                )
+
+
+def neutralise_control_tokens(request: CompletionRequest, tokens: tuple[str, ...]) -> CompletionRequest:
+    """`request` with every control token broken by a zero-width space, so that it reads the same and means nothing."""
+
+    def defused(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
+        return tuple(
+            evolve(block, text=_defuse(block.text, tokens)) if isinstance(block, Text) else block for block in blocks
+        )
+
+    if request.is_raw_prompt or not tokens:
+        return request
+    messages = tuple(evolve(message, content=defused(message.content)) for message in request.messages)
+    return evolve(request, messages=messages, system=defused(request.system))
+
+
+def _defuse(text: str, tokens: tuple[str, ...]) -> str:
+    for token in tokens:
+        text = text.replace(token, f"{token[:-1]}\N{ZERO WIDTH SPACE}{token[-1]}")
+    return text
+
+
+# ── finding the codec ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class RegisteredCodec:
+    codec: FamilyCodec
+    distribution: str
+    version: str
+
+
+class CodecRegistry:
+    """The codecs of one provider. A second claim to the same family, surface and variant is an error that names both."""
+
+    def __init__(self, registered: Iterable[RegisteredCodec] = ()) -> None:
+        self._by_key: dict[tuple[str, str], RegisteredCodec] = {}
+        for entry in registered:
+            self.register(entry)
+
+    def register(self, entry: RegisteredCodec) -> None:
+        key = (entry.codec.name, entry.codec.surface)
+        other = self._by_key.setdefault(key, entry)
+        if other is not entry:
+            raise ConfigError(
+                f"two distributions offer a codec for the {entry.codec.name} family on {entry.codec.surface}: "
+                f"{other.distribution} {other.version} and {entry.distribution} {entry.version}",
+                hint=f"uninstall one of them, or block it: AXONFLOW_BLOCK_PLUGINS={entry.codec.family}",
+            )
+
+    def __iter__(self) -> Iterator[RegisteredCodec]:
+        return iter(self._by_key.values())
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted({entry.codec.name for entry in self}))
+
+    def for_base_id(self, base_id: str, surface: str = "invoke") -> FamilyCodec:
+        """The codec whose prefix fits `base_id` best; `UndetectedFamily` names the families there are."""
+        fits = [
+            (len(prefix), entry.codec)
+            for entry in self
+            if entry.codec.surface == surface
+            for prefix in entry.codec.models
+            if base_id.startswith(prefix)
+        ]
+        if not fits:
+            raise UndetectedFamily(
+                f"no model family is known for {base_id!r}",
+                hint=f"check the spelling, or name the family in the provider's config: family: one of "
+                f"{', '.join(self.names) or 'none installed'}",
+            )
+        return max(fits, key=lambda fit: fit[0])[1]
+
+    def for_name(self, name: str, surface: str = "invoke") -> FamilyCodec:
+        """The codec called `llama/llama3`, or `llama` where a family has one form only."""
+        exact = self._by_key.get((name, surface))
+        if exact is not None:
+            return exact.codec
+        variants = [entry.codec for entry in self if entry.codec.family == name and entry.codec.surface == surface]
+        if len(variants) == 1:
+            return variants[0]
+        if variants:
+            names = ", ".join(sorted(codec.name for codec in variants))
+            raise UndetectedFamily(
+                f"the {name} family has several forms: {names}",
+                hint=f"say which: family: {variants[0].name}, or name the model itself with base_model:",
+            )
+        raise UndetectedFamily(
+            f"no codec for a family {name!r} is installed", hint=f"there are: {', '.join(self.names) or 'none'}"
+        )
+
+
+def rest_of(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
+    """What `native` says beyond the `known` keys: the `extra` of that level."""
+    if native.keys() <= known:
+        return NOTHING_MORE
+    return {key: value for key, value in native.items() if key not in known}
+
+

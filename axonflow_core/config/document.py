@@ -1,0 +1,297 @@
+"""YAML text to nodes that know their place.
+
+libyaml's events are turned into nodes here rather than by PyYAML's constructor, for three reasons. A scalar stays the
+text that was written, so that the type of the field it ends up in decides what it means: `no`, `007` and `12:30:45`
+are not YAML's to convert. Every key and value keeps its line and column. And a hostile file is answered at the first
+event that goes too far: the size of the file, of the tree with all aliases expanded, and its depth are bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+from attrs import evolve, field, frozen
+
+from axonflow_core.config.faults import Fault, FaultyConfig, Place
+from axonflow_core.config.substitution import Unsubstitutable, substitute
+from axonflow_core.messages import Json
+
+MAX_FILE_BYTES = 1_000_000
+MAX_NODES = 50_000
+"""Keys and values of one file, aliases expanded: 324 bytes of YAML can describe 387 million."""
+MAX_DEPTH = 50
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONTROL_CHARACTER = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+@frozen(eq=False)
+class Scalar:
+    """One value as it was written, references to the environment already resolved."""
+
+    text: str = field(repr=False)
+    place: Place
+    is_quoted: bool = False
+    is_substituted: bool = False
+    problem: Unsubstitutable | None = field(default=None, repr=False)
+    """Why `text` could not be resolved. It is a fault only where somebody asks for the value."""
+
+    @property
+    def is_null(self) -> bool:
+        return not self.is_quoted and (self.text == "" if self.is_substituted else self.text in _NULLS)
+
+
+@frozen(eq=False)
+class Listing:
+    items: tuple[Node, ...] = field(repr=False)
+    place: Place
+
+
+@frozen(eq=False)
+class Section(Mapping[str, "Node"]):
+    """Keys and values. Its repr holds no value: some are secrets."""
+
+    _values: Mapping[str, Node] = field(repr=list)
+    place: Place
+    _key_places: Mapping[str, Place] = field(factory=dict, repr=False)
+
+    def __getitem__(self, key: str) -> Node:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def place_of(self, key: str) -> Place:
+        """Where the key stands; the section itself for a key it does not have."""
+        return self._key_places.get(key, self.place)
+
+
+Node: TypeAlias = Scalar | Listing | Section
+
+
+def node_of(value: Json, place: Place) -> Node:
+    """A node for a value that stands in no file."""
+    if isinstance(value, Mapping):
+        return Section({key: node_of(item, place) for key, item in value.items()}, place)
+    if isinstance(value, list | tuple):
+        return Listing(tuple(node_of(item, place) for item in value), place)
+    if value is None:
+        return Scalar("", place)
+    return Scalar(str(value).lower() if isinstance(value, bool) else str(value), place, is_quoted=True)
+
+
+def read_document(path: Path, environment: Mapping[str, str]) -> Section:
+    """The section that the whole file is. `FaultyConfig` where it is none."""
+    return parse_document(_read_text(path), str(path), environment)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise _faulty(Place(str(path)), f"cannot read the file: {error.strerror}", None) from None
+    if len(data) > MAX_FILE_BYTES:
+        hint = "a configuration is a few kilobytes: is this the right file?"
+        raise _faulty(Place(str(path)), f"the file is larger than {MAX_FILE_BYTES:,} bytes", hint)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        raise _faulty(_place_after(before, str(path)), message, "save the file as UTF-8") from None
+
+
+def parse_document(text: str, path: str, environment: Mapping[str, str]) -> Section:
+    control = _CONTROL_CHARACTER.search(text)
+    if control is not None:
+        place = _place_after(text[: control.start()], path)
+        raise _faulty(place, f"the control character U+{ord(control[0]):04X} is not allowed in YAML", "remove it")
+    reader = _Reader(path, environment)
+    try:
+        return reader.read(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_fault(error, text, path) from None
+
+
+def _place_after(text: str, path: str) -> Place:
+    return Place(path, text.count("\n") + 1, len(text) - text.rfind("\n"))
+
+
+def _faulty(place: Place, message: str, hint: str | None) -> FaultyConfig:
+    return FaultyConfig([Fault(place, message, hint)])
+
+
+# ── events to nodes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Reader:
+    """Builds the tree by recursion over the events; faults that do not hide others are kept for the end."""
+
+    def __init__(self, path: str, environment: Mapping[str, str]) -> None:
+        self._path = path
+        self._environment = environment
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._faults: list[Fault] = []
+        self._node_count = 0
+        self._depth = 0
+
+    def read(self, events: Iterator[Any]) -> Section:
+        root: Node | None = None
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    raise _faulty(self._place(event), "a second document begins here", "keep one document in the file")
+                root = self._node(next(events), events)
+        if self._faults:
+            raise FaultyConfig(self._faults)
+        if isinstance(root, Section):
+            return root
+        if root is None or (isinstance(root, Scalar) and root.is_null):
+            raise _faulty(Place(self._path), "the file is empty", 'begin with: version: "1.0"')
+        raise _faulty(root.place, "the file holds no keys", 'write lines of `key: value`; begin with: version: "1.0"')
+
+    def _place(self, event: Any) -> Place:
+        return Place(self._path, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _count(self, nodes: int, place: Place) -> None:
+        self._node_count += nodes
+        if self._node_count > MAX_NODES:
+            raise _faulty(place, f"the file describes more than {MAX_NODES:,} values", "write fewer, or fewer aliases")
+
+    def _node(self, event: Any, events: Iterator[Any]) -> Node:
+        place = self._place(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event.anchor, place)
+        counted_before = self._node_count
+        self._count(1, place)
+        self._check_tag(event, place)
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event, place)
+        else:
+            node = self._collection(event, events, place)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, self._node_count - counted_before)
+        return node
+
+    def _alias(self, anchor: str, place: Place) -> Node:
+        if anchor not in self._anchors:
+            raise _faulty(place, f"no anchor `&{anchor}` ends before this alias", "define it above, outside of itself")
+        node, size = self._anchors[anchor]
+        self._count(size, place)
+        return node
+
+    def _check_tag(self, event: Any, place: Place) -> None:
+        if event.tag not in _PLAIN_TAGS | {None, "!"}:
+            self._faults.append(Fault(place, f"the tag {event.tag} is not supported", "write the value without it"))
+
+    def _scalar(self, event: Any, place: Place) -> Scalar:
+        scalar = Scalar(event.value, place, is_quoted=bool(event.style))
+        try:
+            text = substitute(event.value, self._environment)
+        except Unsubstitutable as problem:
+            return evolve(scalar, problem=problem)
+        return evolve(scalar, text=text, is_substituted=text != event.value)
+
+    def _collection(self, event: Any, events: Iterator[Any], place: Place) -> Listing | Section:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise _faulty(place, f"the file nests deeper than {MAX_DEPTH} levels", None)
+        is_list = isinstance(event, yaml.SequenceStartEvent)
+        collection = self._listing(events, place) if is_list else self._section(events, place)
+        self._depth -= 1
+        return collection
+
+    def _listing(self, events: Iterator[Any], place: Place) -> Listing:
+        items = []
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            items.append(self._node(event, events))
+        return Listing(tuple(items), place)
+
+    def _section(self, events: Iterator[Any], place: Place) -> Section:
+        values: dict[str, Node] = {}
+        places: dict[str, Place] = {}
+        merged: list[Section] = []
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            key_place = self._place(event)
+            key = self._key(event, events)
+            value = self._node(next(events), events)
+            if key == "<<" and not event.style:
+                merged += self._merged(value)
+            elif key in places:
+                message = f"the key `{key}` stands twice; the first is on line {places[key].line}"
+                self._faults.append(Fault(key_place, message, "keep one of them"))
+            elif key is not None:
+                values[key], places[key] = value, key_place
+        for section in merged:
+            for key in section.keys() - values.keys():
+                values[key], places[key] = section[key], section.place_of(key)
+        return Section(values, place, places)
+
+    def _key(self, event: Any, events: Iterator[Any]) -> str | None:
+        key = self._node(event, events)
+        if isinstance(event, yaml.ScalarEvent):
+            return str(event.value)  # a key is a name: references to the environment are not resolved in it
+        self._faults.append(Fault(key.place, "a key must be text", "write `key: value`"))
+        return None
+
+    def _merged(self, value: Node) -> Sequence[Section]:
+        sections = value.items if isinstance(value, Listing) else (value,)
+        found = [section for section in sections if isinstance(section, Section)]
+        if len(found) < len(sections):
+            self._faults.append(Fault(value.place, "`<<` merges sections only", "write `<<: *anchor`"))
+        return found
+
+
+# ── syntax ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SYNTAX: tuple[tuple[str, str, str], ...] = (
+    ("mapping values are not allowed", "a second `:` on this line, or a wrong indentation",
+     "indent the keys of one section alike; put a value that holds `: ` in quotes"),
+    ("did not find expected key", "this line fits no section above it", "indent the keys of one section alike"),
+    ("did not find expected '-'", "a list ends here and something else begins", "indent the items of one list alike"),
+    ("found a tab character", "a tab indents this line", "indent with spaces"),
+    ("found unexpected end of stream", "the quotation that begins here does not end", "close the quotation mark"),
+    ("found unknown escape character", "an unknown escape stands in this quotation",
+     "write a backslash as `\\\\`, or use single quotes"),
+)  # fmt: skip
+"""libyaml's words (0.2.5) -> what, fix."""
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError, text: str, path: str) -> FaultyConfig:
+    problem, mark = error.problem or "not YAML", error.problem_mark
+    if "unexpected end of stream" in problem:
+        mark = error.context_mark or mark
+    if mark is None:
+        return _faulty(Place(path), problem, None)
+    place = Place(path, mark.line + 1, mark.column + 1)
+    lines = text.splitlines()
+    rest = lines[mark.line][mark.column :] if mark.line < len(lines) else ""
+    return _faulty(place, *_explain_syntax(problem, rest, error.context))
+
+
+def _explain_syntax(problem: str, rest: str, context: str | None) -> tuple[str, str | None]:
+    if "flow" in (context or "") and "{" in rest[:2]:
+        return "`{` begins a section here", "inside [ ] and { } put references in quotes: " + '"${NAME}"'
+    if "cannot start any token" in problem:
+        return _explain_character(rest[:1])
+    for words, what, fix in _SYNTAX:
+        if words in problem:
+            return what, fix
+    return f"{context}: {problem}" if context else problem, None
+
+
+def _explain_character(character: str) -> tuple[str, str]:
+    if character == "\t":
+        return "a tab indents this line", "indent with spaces"
+    return f"no value can begin with `{character}`", "put the value in quotes"

@@ -1,0 +1,321 @@
+"""Nodes to attrs classes, through cattrs; every fault of a section at once.
+
+The declared type decides what a scalar means. A hook that cannot make its type of a node raises `Unfit`, which says
+what the type wants; the class, list or mapping around it knows the key and the place and makes a `Fault` of it, goes on
+with the next member and raises all of them together as `_Misfits`. So no hook needs to know where it is, and whether a
+value may be quoted is decided in one place: not where the key looks like a secret, nor where the field hides its repr.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
+from cattrs import BaseConverter
+
+from axonflow_core.config.document import Listing, Node, Scalar, Section
+from axonflow_core.config.faults import Fault, FaultyConfig, Place, suggest
+from axonflow_core.messages import Json
+
+T = TypeVar("T")
+
+YAML_KEY = "axonflow_yaml_key"
+"""Metadata of an attrs field whose key in YAML is not its name."""
+
+_SECRET = re.compile(
+    r"(^|[_-])(secret|token|password|passwd|credentials?|signature|(api|access|private|secret|shared|account)[_-]?key)([_-]|$)",
+    re.IGNORECASE,
+)
+_SECTIONS_OF_SECRETS = frozenset({"credentials"})
+
+
+class Unfit(Exception):
+    """The value is not what its type wants. `wants` completes the sentence "`key` wants …"."""
+
+    def __init__(self, wants: str, hint: str | None = None) -> None:
+        super().__init__(wants)
+        self.wants = wants
+        self.hint = hint
+
+
+class _Misfits(Exception):
+    """The faults of everything below one node."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(len(faults))
+        self.faults = faults
+
+
+def structure(node: Node, as_type: type[T], *, key: str) -> T:
+    """An instance of `as_type`. `FaultyConfig` lists all that is wrong; `key` is what they call the node itself."""
+    collector = _Collector()
+    with collector.at(key, node):
+        value: T = _converter().structure(node, as_type)
+    if collector.faults:
+        raise FaultyConfig(collector.faults)
+    return value
+
+
+def is_secret(key: str) -> bool:
+    """Whether what stands at `key` must not be shown."""
+    return bool(_SECRET.search(key))
+
+
+class _Collector:
+    """Turns what goes wrong at one member into faults, so that the next member has its turn."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    @contextmanager
+    def at(self, key: str, node: Node, *, hides: bool = False) -> Iterator[None]:
+        hides = hides or is_secret(key)
+        try:
+            yield
+        except _Misfits as misfits:
+            self.faults += misfits.faults
+        except Unfit as unfit:
+            self.add(node.place, f"`{key}` wants {unfit.wants}, found {_shown(node, hides=hides)}", unfit.hint)
+        except Exception as error:  # a plugin's own type or validator refused it
+            reason = type(error).__name__ if hides else str(error.args[0] if error.args else type(error).__name__)
+            self.add(node.place, f"`{key}` is not acceptable: {reason}")
+        if isinstance(node, Scalar) and node.problem is not None:
+            self._replace_by_problem(key, node)
+
+    def _replace_by_problem(self, key: str, node: Scalar) -> None:
+        """What could not be resolved was never there to be converted."""
+        assert node.problem is not None
+        self.faults = [fault for fault in self.faults if fault.place != node.place]
+        self.add(node.place, f"{node.problem.message}; `{key}` refers to it", node.problem.hint)
+
+    def add(self, place: Place, message: str, hint: str | None = None) -> None:
+        self.faults.append(Fault(place, message, hint))
+
+    def finish(self) -> None:
+        if self.faults:
+            raise _Misfits(self.faults)
+
+
+def _shown(node: Node, *, hides: bool) -> str:
+    if isinstance(node, Section):
+        return "a section"
+    if isinstance(node, Listing):
+        return "a list"
+    if node.is_null:
+        return "nothing"
+    if hides:
+        return "something else"
+    return repr(node.text) if len(node.text) <= 60 else f"{len(node.text)} characters of text"
+
+
+# ── the converter ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _converter() -> BaseConverter:
+    converter = BaseConverter()
+    for scalar_type, convert in _SCALARS.items():
+        converter.register_structure_hook(scalar_type, _scalar_hook(convert))
+    converter.register_structure_hook(Section, lambda node, _: _section(node))
+    converter.register_structure_hook_func(lambda t: t is Any, lambda node, _: plain_value(node))
+    converter.register_structure_hook_func(_is(Literal), _literal)
+    converter.register_structure_hook_func(_is_enum, _enum)
+    for predicate, factory in _FACTORIES:
+        converter.register_structure_hook_factory(predicate, lambda t, make=factory: make(converter, t))
+    return converter
+
+
+def _is(*origins: Any) -> Callable[[Any], bool]:
+    return lambda as_type: get_origin(as_type) in origins or as_type in origins
+
+
+def _is_enum(as_type: Any) -> bool:
+    return isinstance(as_type, type) and issubclass(as_type, Enum)
+
+
+# ── scalars ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_BOOLS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+
+
+def _whole(text: str) -> int:
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    is_octal = text.startswith("0") and text.isdecimal()
+    raise Unfit("a whole number", "some read a leading 0 as octal: write the number without it" if is_octal else None)
+
+
+def _number(text: str) -> float:
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    raise Unfit("a number")
+
+
+def _bool(text: str) -> bool:
+    if text.lower() in _BOOLS:
+        return _BOOLS[text.lower()]
+    raise Unfit("true or false")
+
+
+_SCALARS: dict[type[Any], Callable[[str], Any]] = {str: str, int: _whole, float: _number, bool: _bool}
+_WANTS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _scalar_hook(convert: Callable[[str], T]) -> Callable[[Node, Any], T]:
+    def hook(node: Node, as_type: Any) -> T:
+        if not isinstance(node, Scalar) or node.is_null:
+            raise Unfit(_WANTS[as_type])
+        return convert(node.text)
+
+    return hook
+
+
+def _literal(node: Node, as_type: Any) -> Any:
+    return _choice(node, {str(choice): choice for choice in get_args(as_type)})
+
+
+def _enum(node: Node, as_type: Any) -> Any:
+    return _choice(node, {str(member.value): member for member in as_type})
+
+
+def _choice(node: Node, choices: Mapping[str, Any]) -> Any:
+    if isinstance(node, Scalar) and node.text in choices:
+        return choices[node.text]
+    word = node.text if isinstance(node, Scalar) else ""
+    raise Unfit(f"one of {', '.join(choices)}", suggest(word, choices, noun="choices"))
+
+
+def plain_value(node: Node) -> Json:
+    """What the node says where no type is declared, by the rules of YAML 1.2's core schema."""
+    match node:
+        case Section():
+            return {key: plain_value(value) for key, value in node.items()}
+        case Listing():
+            return [plain_value(item) for item in node.items]
+        case Scalar(is_null=True):
+            return None
+    if node.is_quoted or node.is_substituted:
+        return node.text
+    if node.text in ("true", "false"):
+        return node.text == "true"
+    if _WHOLE.fullmatch(node.text):
+        return int(node.text)
+    return float(node.text) if _NUMBER.fullmatch(node.text) else node.text
+
+
+# ── sections and lists ──────────────────────────────────────────────────────────────────────────────────────────────
+
+Hook = Callable[[Node, Any], Any]
+
+
+def _section(node: Node) -> Section:
+    if isinstance(node, Section):
+        return node
+    if isinstance(node, Scalar) and node.is_null:
+        return Section({}, node.place)
+    raise Unfit("a section of `key: value` lines")
+
+
+def _optional_hook(converter: BaseConverter, as_type: Any) -> Hook:
+    members = tuple(member for member in get_args(as_type) if member is not types.NoneType)
+    if len(members) != 1:
+        raise TypeError(f"a configuration field cannot be {as_type}: only `T | None` is structured")
+
+    def hook(node: Node, _: Any) -> Any:
+        is_null = isinstance(node, Scalar) and node.is_null
+        return None if is_null else converter.structure(node, members[0])
+
+    return hook
+
+
+def _listing_hook(converter: BaseConverter, as_type: Any) -> Hook:
+    item_type = (*get_args(as_type), Any)[0]
+    build = get_origin(as_type) or as_type
+    build = build if build in (tuple, list, frozenset, set) else tuple
+
+    def hook(node: Node, _: Any) -> Any:
+        if not isinstance(node, Listing):
+            raise Unfit("a list", "write one item per line, each after `- `")
+        collector, items = _Collector(), []
+        for number, item in enumerate(node.items, 1):
+            with collector.at(f"item {number}", item):
+                items.append(converter.structure(item, item_type))
+        collector.finish()
+        return build(items)
+
+    return hook
+
+
+def _mapping_hook(converter: BaseConverter, as_type: Any) -> Hook:
+    value_type = (*get_args(as_type)[1:], Any)[0]
+
+    def hook(node: Node, _: Any) -> Any:
+        collector, values = _Collector(), {}
+        for key, value in _section(node).items():
+            with collector.at(key, value):
+                values[key] = converter.structure(value, value_type)
+        collector.finish()
+        return values
+
+    return hook
+
+
+def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
+    attrs.resolve_types(as_type)
+    fields = {field.metadata.get(YAML_KEY, field.name): field for field in attrs.fields(as_type) if field.init}
+
+    def hook(node: Node, _: Any) -> Any:
+        section, collector = _section(node), _Collector()
+        for key in section.keys() - fields.keys():
+            collector.add(section.place_of(key), f"unknown key `{key}`", suggest(key, fields, noun="known keys"))
+        values = dict(_members(converter, section, fields, collector))
+        for key in _required(fields) - section.keys():
+            collector.add(section.place, f"`{key}` is missing")
+        _validate(section, fields, values, collector)
+        collector.finish()
+        return as_type(**{fields[key].alias: value for key, value in values.items()})
+
+    return hook
+
+
+def _members(
+    converter: BaseConverter, section: Section, fields: Mapping[str, Any], collector: _Collector
+) -> Iterator[tuple[str, Any]]:
+    for key in section.keys() & fields.keys():
+        field, node = fields[key], section[key]
+        if isinstance(node, Scalar) and node.is_null and node.problem is None and field.default is not attrs.NOTHING:
+            continue  # `key:` with nothing behind it says nothing
+        with collector.at(key, node, hides=not field.repr):
+            yield key, converter.structure(node, field.type)
+
+
+def _required(fields: Mapping[str, Any]) -> set[str]:
+    return {key for key, field in fields.items() if field.default is attrs.NOTHING}
+
+
+def _validate(section: Section, fields: Mapping[str, Any], values: Mapping[str, Any], collector: _Collector) -> None:
+    """Ask each field's validator before the class does, which would stop at the first."""
+    instance = SimpleNamespace(**{fields[key].name: value for key, value in values.items()})
+    for key, value in values.items():
+        field = fields[key]
+        if field.validator is not None:
+            with collector.at(key, section[key], hides=not field.repr):
+                field.validator(instance, field, value)
+
+
+_FACTORIES: tuple[tuple[Callable[[Any], bool], Callable[[BaseConverter, Any], Hook]], ...] = (
+    (_is(Union, types.UnionType), _optional_hook),
+    (_is(tuple, list, set, frozenset, Sequence), _listing_hook),
+    (_is(dict, Mapping), _mapping_hook),
+    (attrs.has, _class_hook),
+)

@@ -1,0 +1,66 @@
+"""`$NAME`, `${NAME}` and `${NAME:-default}` in the text of one scalar; `$$` is a dollar.
+
+Substitution works on scalars that are parsed already: what a variable holds can end up in a value and nowhere else.
+A `$` before anything but a name, a brace or another `$` is itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_REFERENCE = re.compile(
+    r"""\$(?: (?P<dollar>\$)
+          | (?P<bare>[A-Za-z_][A-Za-z0-9_]*)
+          | \{(?P<braced>[^}]*)(?P<end>\}?)
+        )""",
+    re.VERBOSE,
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Unsubstitutable(Exception):
+    """A reference that cannot be resolved. It names the variable, never a value."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def substitute(text: str, environment: Mapping[str, str]) -> str:
+    """`text` with every reference resolved. A variable that is unset or empty takes its default."""
+    return _REFERENCE.sub(lambda reference: _resolve(reference, environment), text) if "$" in text else text
+
+
+def _resolve(reference: re.Match[str], environment: Mapping[str, str]) -> str:
+    if reference["dollar"]:
+        return "$"
+    if reference["bare"]:
+        return _value(reference["bare"], None, environment)
+    name, separator, default = reference["braced"].partition(":-")
+    _check_braces(reference, name, default)
+    return _value(name, default if separator else None, environment)
+
+
+def _check_braces(reference: re.Match[str], name: str, default: str) -> None:
+    if not reference["end"]:
+        raise Unsubstitutable("`${` has no closing `}`", "close it, or write `$$` for a dollar")
+    if not _NAME.fullmatch(name):
+        raise Unsubstitutable(
+            f"`${{{name}}}` names no environment variable",
+            "write ${NAME} or ${NAME:-default}; a name holds letters, digits and `_`; `$$` is a dollar",
+        )
+    if "${" in default:
+        raise Unsubstitutable(f"the default of `${{{name}}}` holds another reference", "defaults do not nest")
+
+
+def _value(name: str, default: str | None, environment: Mapping[str, str]) -> str:
+    value = environment.get(name) or default
+    if value is not None:
+        return value
+    state = "empty" if name in environment else "not set"
+    raise Unsubstitutable(
+        f"the environment variable {name} is {state}",
+        f"set it, or give a default: ${{{name}:-default}} (a dollar that is no reference is written `$$`)",
+    )

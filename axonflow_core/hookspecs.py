@@ -1,0 +1,35 @@
+"""The hooks, on one screen. A plugin is a module with any of these functions marked `@hookimpl`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pluggy
+
+from axonflow_core.codec import FamilyCodec
+from axonflow_core.provider import ProviderSpec
+
+HOOK_API = (1, 0)
+"""The version of this module: a minor step adds, a major one breaks. It is no product version."""
+
+hookspec = pluggy.HookspecMarker("axonflow")
+hookimpl: Any = pluggy.HookimplMarker("axonflow")
+
+
+@hookspec
+def axonflow_register_provider() -> ProviderSpec:  # type: ignore[empty-body]
+    """Describe the provider of an entry point in the group `axonflow.providers`.
+
+    Called once, when the YAML enables the provider, before anything is built. Returns one `ProviderSpec`. An exception
+    stops the start-up with the plugin's name, distribution and version.
+    """
+
+
+@hookspec
+def axonflow_register_codec() -> FamilyCodec | Sequence[FamilyCodec]:  # type: ignore[empty-body]
+    """Hand over the codecs of an entry point in the group `axonflow.codecs.<provider>`.
+
+    Called once, when a provider of that name is built. Returns one `FamilyCodec` or several (surfaces, variants). An
+    exception marks this entry point failed; the other families serve, unless `AXONFLOW_STRICT_PLUGINS=1`.
+    """

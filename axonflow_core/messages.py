@@ -1,0 +1,320 @@
+"""The neutral model: what is said to a language model and what it answers.
+
+One vocabulary for every provider, that of Bedrock Converse and of OpenTelemetry's GenAI conventions. Everything is a
+frozen value and equality is the law: a message keeps its blocks as given, a conversation keeps its messages as given.
+`None` always means "nobody said", never a default.
+
+What a native body says beyond this model stands in `extra`, at the level where it stood, and is written back. Two
+places look alike and are not:
+
+* `options` holds parameters that a family *documents* and no other family shares (Anthropic's `anthropic_beta`).
+* `extra` holds what nobody documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict of such. Never mutated once it is inside a value."""
+
+NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
+
+
+def _size(value: Any) -> str:
+    """The repr of content: how much there is, never what it says."""
+    return repr(value) if value is None or value == () else f"<{type(value).__name__} of {len(value)}>"
+
+
+def hidden(**options: Any) -> Any:
+    """A field that holds what people and models said; it stays out of reprs, and so out of logs and tracebacks."""
+    return field(repr=_size, **options)
+
+
+def _extra() -> Any:
+    return hidden(default=NOTHING_MORE, kw_only=True)
+
+
+class Role(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+    """Mid-conversation only; what precedes the conversation stands in `CompletionRequest.system`."""
+
+
+# ── content blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class Text:
+    text: str = hidden()
+    citations: tuple[Json, ...] = ()
+    extra: Mapping[str, Json] = _extra()
+
+
+class MediaKind(StrEnum):
+    BASE64 = "base64"
+    TEXT = "text"
+    URL = "url"
+    S3 = "s3"
+    FILE = "file"
+
+
+@frozen
+class Media:
+    """Where the bytes of an image or document are: `data` is base64, plain text, a URL, an S3 URI or a file id."""
+
+    kind: MediaKind
+    data: str = hidden()
+    media_type: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class Image:
+    source: Media
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class Document:
+    """A document: from a `source`, or given as blocks (`content`)."""
+
+    source: Media | None = None
+    content: tuple[ContentBlock, ...] | str | None = hidden(default=None)
+    name: str | None = hidden(default=None)
+    context: str | None = hidden(default=None)
+    citations: Json = None
+    """The family's own citation settings, e.g. `{"enabled": true}`."""
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class ToolUse:
+    id: str
+    name: str
+    input: Json = hidden()
+    """The arguments: a JSON object. A `str` is what a model wrote where an object was due, kept as it was."""
+    input_json: str | None = hidden(default=None, kw_only=True)
+    """The arguments as the model wrote them, where a family carries them as text and spaces or order would get lost."""
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class ToolResult:
+    tool_use_id: str
+    content: tuple[ContentBlock, ...] | str | None = hidden()
+    """A bare string and one text block are different here: a tool's answer comes back as it was."""
+    is_error: bool | None = None
+    name: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class Reasoning:
+    """What the model thought. `signature` and `redacted` are opaque and must go back byte for byte."""
+
+    text: str = hidden(default="")
+    signature: str | None = hidden(default=None)
+    redacted: str | None = hidden(default=None)
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class CachePoint:
+    """Everything before this point may be cached. `ttl` is the family's own word (`5m`, `1h`)."""
+
+    ttl: str | None = None
+    kind: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class Opaque:
+    """A block that the model of this module has no word for, kept whole. `dialect` says whose block it is."""
+
+    dialect: str
+    data: Json = hidden()
+
+
+ContentBlock: TypeAlias = Text | Image | Document | ToolUse | ToolResult | Reasoning | CachePoint | Opaque
+
+
+@frozen
+class Message:
+    role: Role
+    content: tuple[ContentBlock, ...]
+    extra: Mapping[str, Json] = _extra()
+
+    @property
+    def text(self) -> str:
+        return joined_text(self.content)
+
+
+def joined_text(content: tuple[ContentBlock, ...]) -> str:
+    """The text blocks of a message, one after the other, with nothing between."""
+    return "".join(block.text for block in content if isinstance(block, Text))
+
+
+# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class Tool:
+    name: str
+    description: str | None = None
+    input_schema: Json = None
+    is_strict: bool | None = None
+    type: str | None = None
+    """The family's own word for an ordinary tool, where it was said (`custom`)."""
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class BuiltinTool:
+    """A tool the provider itself defines (`bash_20250124`), with that provider's settings."""
+
+    dialect: str
+    type: str
+    name: str
+    settings: Mapping[str, Json] = NOTHING_MORE
+
+
+class ToolChoiceMode(StrEnum):
+    AUTO = "auto"
+    ANY = "any"
+    TOOL = "tool"
+    NONE = "none"
+
+
+@frozen
+class ToolChoice:
+    mode: ToolChoiceMode
+    name: str | None = None
+    allows_parallel: bool | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+# ── the request ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class Inference:
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: tuple[str, ...] = hidden(default=())
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class ReasoningRequest:
+    """How much the model may think. `mode` and `effort` are the family's own words: `enabled`, `adaptive`; `high`."""
+
+    mode: str | None = None
+    budget_tokens: int | None = None
+    effort: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
+class CompletionRequest:
+    """One call. The model id is an address, not content: it is not in here."""
+
+    messages: tuple[Message, ...]
+    system: tuple[ContentBlock, ...] = ()
+    inference: Inference = Inference()
+    tools: tuple[Tool | BuiltinTool | CachePoint, ...] = ()
+    tool_choice: ToolChoice | None = None
+    reasoning: ReasoningRequest | None = None
+    metadata: Mapping[str, Json] | None = hidden(default=None)
+    is_raw_prompt: bool = False
+    """The one user message already is the whole prompt in the family's own form: no template is put around it."""
+    options: Mapping[str, Json] = hidden(default=NOTHING_MORE)
+    extra: Mapping[str, Json] = _extra()
+
+
+def user(text: str) -> Message:
+    return Message(Role.USER, (Text(text),))
+
+
+def assistant(text: str) -> Message:
+    return Message(Role.ASSISTANT, (Text(text),))
+
+
+# ── the answer ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class StopReason(StrEnum):
+    END_TURN = "end_turn"
+    MAX_TOKENS = "max_tokens"
+    STOP_SEQUENCE = "stop_sequence"
+    TOOL_USE = "tool_use"
+    PAUSE_TURN = "pause_turn"
+    CONTENT_FILTERED = "content_filtered"
+    GUARDRAIL = "guardrail_intervened"
+    REFUSAL = "refusal"
+    CONTEXT_EXCEEDED = "model_context_window_exceeded"
+    OTHER = "other"
+
+
+@frozen
+class Usage:
+    """Token counts. `input_tokens` excludes what was read from or written to a cache, as on Bedrock."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_5m_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    extra: Mapping[str, Json] = _extra()
+
+    @property
+    def total_tokens(self) -> int:
+        counts = (self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens)
+        return sum(count or 0 for count in counts)
+
+
+@frozen
+class Guardrail:
+    """What the provider's own guardrail did: `action` is its word, `trace` its report."""
+
+    action: str | None = None
+    trace: Json = hidden(default=None)
+
+    @property
+    def has_intervened(self) -> bool:
+        return self.action == "INTERVENED"
+
+
+@frozen
+class Completion:
+    content: tuple[ContentBlock, ...]
+    stop_reason: StopReason | None
+    usage: Usage = Usage()
+    stop_sequence: str | None = hidden(default=None)
+    """The stop sequence that was hit, where the family says so."""
+    stop_details: Json = None
+    native_stop_reason: str | None = None
+    id: str | None = None
+    model: str | None = None
+    """What the answer itself calls the model; often not the id that was asked for."""
+    created: int | None = None
+    """Seconds since 1970-01-01T00:00Z, where the family says so."""
+    service_tier: str | None = None
+    guardrail: Guardrail | None = None
+    latency_ms: int | None = None
+    first_byte_latency_ms: int | None = None
+    extra: Mapping[str, Json] = _extra()
+
+    @property
+    def text(self) -> str:
+        return joined_text(self.content)

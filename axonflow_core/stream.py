@@ -1,0 +1,298 @@
+"""A streamed answer as values, and the sum of them.
+
+A native chunk decodes to a *batch*: a tuple of events, in order. A batch encodes back to the chunk it came from, so that
+a stream survives decode and encode chunk by chunk; batches of another family encode to whatever chunks say the same.
+
+    Started  (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | CitationDelta …  BlockStop)*  Stopped  Ended
+
+with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate` and `Extra` anywhere. A family that does not announce its blocks
+sends no `BlockStart`: the first delta of an index opens a block, the next index or the end closes it. A tool call is
+always announced. Only `Ended`, the family's last word, makes a stream complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import orjson
+from attrs import evolve, fields_dict, frozen
+
+from axonflow_core.errors import TruncatedStream
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    Completion,
+    ContentBlock,
+    Guardrail,
+    Json,
+    Reasoning,
+    StopReason,
+    Text,
+    ToolUse,
+    Usage,
+    hidden,
+)
+
+
+@frozen
+class Started:
+    id: str | None = None
+    model: str | None = None
+    created: int | None = None
+
+
+@frozen
+class BlockStart:
+    """A block begins. `block` is its first value: an empty `Text`, a `ToolUse` with no input yet, a whole `Opaque`."""
+
+    index: int
+    block: ContentBlock
+
+
+@frozen
+class TextDelta:
+    text: str = hidden()
+    index: int = 0
+
+
+@frozen
+class ReasoningDelta:
+    """More reasoning: text, or the signature of the block, or a redacted piece."""
+
+    text: str = hidden(default="")
+    signature: str | None = hidden(default=None)
+    redacted: str | None = hidden(default=None)
+    index: int = 0
+
+
+@frozen
+class ToolInputDelta:
+    """A piece of the JSON text of a tool's arguments. Pieces may split anywhere, even inside an escape."""
+
+    json: str = hidden()
+    index: int
+
+
+@frozen
+class CitationDelta:
+    citation: Json = hidden()
+    index: int
+
+
+@frozen
+class BlockStop:
+    index: int
+
+
+@frozen
+class UsageUpdate:
+    """Counts so far; a later count replaces an earlier one, an absent one leaves it."""
+
+    usage: Usage
+    service_tier: str | None = None
+
+
+@frozen
+class MetricsUpdate:
+    """The provider's own account of the call, which bills: its counts replace the model's."""
+
+    usage: Usage
+    latency_ms: int | None = None
+    first_byte_latency_ms: int | None = None
+    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE)
+
+
+@frozen
+class GuardrailUpdate:
+    guardrail: Guardrail
+
+
+@frozen
+class Stopped:
+    """Why the model stopped. More usage may follow; the stream is complete only at `Ended`."""
+
+    reason: StopReason
+    native: str | None = None
+    stop_sequence: str | None = None
+    stop_details: Json = None
+
+
+@frozen
+class Ended:
+    """The family's last word."""
+
+
+@frozen
+class Extra:
+    """What a chunk said beyond this model.
+
+    At the level `answer` the members join `Completion.extra`. Any other level is the codec's own word for the place in
+    the chunk where they stood, kept only so that they can go back there.
+    """
+
+    members: Mapping[str, Json] = hidden()
+    level: str = "answer"
+
+
+StreamEvent: TypeAlias = (
+    Started
+    | BlockStart
+    | TextDelta
+    | ReasoningDelta
+    | ToolInputDelta
+    | CitationDelta
+    | BlockStop
+    | UsageUpdate
+    | MetricsUpdate
+    | GuardrailUpdate
+    | Stopped
+    | Ended
+    | Extra
+)
+Batch: TypeAlias = tuple[StreamEvent, ...]
+
+_COUNTS = tuple(name for name in fields_dict(Usage) if name != "extra")
+
+
+def merge_usage(usage: Usage, newer: Usage) -> Usage:
+    """`usage` with every count that `newer` knows."""
+    known = {name: count for name in _COUNTS if (count := getattr(newer, name)) is not None}
+    if newer.extra:
+        known["extra"] = {**usage.extra, **newer.extra}
+    return evolve(usage, **known) if known else usage
+
+
+def tool_input(fragments: str) -> Json:
+    """The arguments that streamed JSON text adds up to: no text is no arguments, broken text stays text."""
+    if not fragments:
+        return {}
+    try:
+        return orjson.loads(fragments)
+    except orjson.JSONDecodeError:
+        return fragments
+
+
+class _OpenBlock:
+    """One block while its deltas arrive."""
+
+    def __init__(self, first: ContentBlock) -> None:
+        self.first = first
+        self.texts: list[str] = []
+        self.signatures: list[str] = []
+        self.redacted: list[str] = []
+        self.citations: list[Json] = []
+
+    def close(self) -> ContentBlock:
+        first, text = self.first, "".join(self.texts)
+        match first:
+            case Text():
+                citations = first.citations + tuple(self.citations)
+                return evolve(first, text=first.text + text, citations=citations)
+            case Reasoning():
+                signature = (first.signature or "") + "".join(self.signatures)
+                redacted = (first.redacted or "") + "".join(self.redacted)
+                return evolve(
+                    first,
+                    text=first.text + text,
+                    signature=signature if self.signatures else first.signature,
+                    redacted=redacted if self.redacted else first.redacted,
+                )
+            case ToolUse():
+                return evolve(first, input=tool_input(text)) if text else first
+            case _:
+                return first
+
+
+class Assembler:
+    """Adds events up. `add` takes them one by one; `completion` is what they came to so far."""
+
+    def __init__(self) -> None:
+        self.has_ended = False
+        self._blocks: list[_OpenBlock] = []  # in the order in which they were opened
+        self._open: dict[int, _OpenBlock] = {}
+        self._answer = Completion(content=(), stop_reason=None)
+
+    def add(self, event: StreamEvent) -> None:
+        match event:
+            case TextDelta(text, index):
+                self._block(index, Text("")).texts.append(text)
+            case ToolInputDelta(json, index):
+                self._block(index, ToolUse("", "", {})).texts.append(json)
+            case ReasoningDelta():
+                block = self._block(event.index, Reasoning())
+                block.texts.append(event.text)
+                if event.signature is not None:
+                    block.signatures.append(event.signature)
+                if event.redacted is not None:
+                    block.redacted.append(event.redacted)
+            case CitationDelta(citation, index):
+                self._block(index, Text("")).citations.append(citation)
+            case BlockStart(index, block_value):
+                self._start(index, block_value)
+            case BlockStop(index):
+                self._open.pop(index, None)
+            case _:
+                self._add_fact(event)
+
+    def _add_fact(self, event: StreamEvent) -> None:
+        answer = self._answer
+        match event:
+            case Started(id, model, created):
+                known = {"id": id, "model": model, "created": created}
+                self._answer = evolve(answer, **{name: value for name, value in known.items() if value is not None})
+            case UsageUpdate(usage, service_tier):
+                tier = service_tier or answer.service_tier
+                self._answer = evolve(answer, usage=merge_usage(answer.usage, usage), service_tier=tier)
+            case MetricsUpdate(usage, latency_ms, first_byte_latency_ms):
+                self._answer = evolve(
+                    answer,
+                    usage=merge_usage(answer.usage, usage),
+                    latency_ms=latency_ms,
+                    first_byte_latency_ms=first_byte_latency_ms,
+                )
+            case GuardrailUpdate(guardrail):
+                old = answer.guardrail or Guardrail()
+                self._answer = evolve(
+                    answer, guardrail=Guardrail(guardrail.action or old.action, guardrail.trace or old.trace)
+                )
+            case Stopped():
+                self._answer = evolve(
+                    answer,
+                    stop_reason=event.reason,
+                    native_stop_reason=event.native,
+                    stop_sequence=event.stop_sequence,
+                    stop_details=event.stop_details,
+                )
+            case Extra(members, "answer"):
+                self._answer = evolve(answer, extra={**answer.extra, **members})
+            case Ended():
+                self.has_ended = True
+
+    @property
+    def completion(self) -> Completion:
+        """The answer so far, complete or not."""
+        return evolve(self._answer, content=tuple(block.close() for block in self._blocks))
+
+    def _start(self, index: int, first: ContentBlock) -> _OpenBlock:
+        block = self._open[index] = _OpenBlock(first)
+        self._blocks.append(block)
+        return block
+
+    def _block(self, index: int, first: ContentBlock) -> _OpenBlock:
+        """The open block of that index; an unannounced one ends all before it."""
+        block = self._open.get(index)
+        if block is None:
+            self._open.clear()
+            block = self._start(index, first)
+        return block
+
+
+def assemble(events: Iterable[StreamEvent]) -> Completion:
+    """The completion that a whole stream adds up to; `TruncatedStream` if its last word is missing."""
+    assembler = Assembler()
+    for event in events:
+        assembler.add(event)
+    answer = assembler.completion
+    if not assembler.has_ended:
+        raise TruncatedStream("the stream ended before its last word", partial_text=answer.text)
+    return answer

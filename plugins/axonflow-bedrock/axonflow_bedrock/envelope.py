@@ -1,0 +1,186 @@
+"""What Bedrock adds to every family's JSON, taken off before a codec sees it and put back behind it.
+
+Any InvokeModel answer or chunk may carry three members that are Bedrock's and not the family's:
+
+    amazon-bedrock-invocationMetrics    counts and times, in the last chunk of a stream; these counts are billed
+    amazon-bedrock-guardrailAction      INTERVENED or NONE, in every chunk when a guardrail is on
+    amazon-bedrock-trace                the guardrail's report, in the last
+
+and a whole answer has its counts in headers. So codecs know nothing of Bedrock, and a family that someone else adds has
+metrics and guardrails for free. Source: recorded traffic and the AWS user guide, "Use guardrails with InvokeModel",
+November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext, rest_of
+from axonflow_core.errors import DecodeError
+from axonflow_core.messages import NOTHING_MORE, Completion, Guardrail, Json, StopReason, Usage
+from axonflow_core.stream import Batch, Ended, GuardrailUpdate, MetricsUpdate, Stopped, StreamEvent, merge_usage
+
+METRICS = "amazon-bedrock-invocationMetrics"
+ACTION = "amazon-bedrock-guardrailAction"
+TRACE = "amazon-bedrock-trace"
+MEMBERS = frozenset({METRICS, ACTION, TRACE})
+
+_COUNT_HEADERS = {
+    "x-amzn-bedrock-input-token-count": "input_tokens",
+    "x-amzn-bedrock-output-token-count": "output_tokens",
+    "x-amzn-bedrock-cache-read-input-token-count": "cache_read_tokens",
+    "x-amzn-bedrock-cache-write-input-token-count": "cache_write_tokens",
+}
+_LATENCY_HEADER = "x-amzn-bedrock-invocation-latency"
+_METRIC_COUNTS = {
+    "inputTokenCount": "input_tokens",
+    "outputTokenCount": "output_tokens",
+    "cacheReadInputTokenCount": "cache_read_tokens",
+    "cacheWriteInputTokenCount": "cache_write_tokens",
+}
+_METRIC_TIMES = {"invocationLatency": "latency_ms", "firstByteLatency": "first_byte_latency_ms"}
+_METRIC_KEYS = frozenset({*_METRIC_COUNTS, *_METRIC_TIMES})
+
+
+# ── whole answers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def open_answer(
+    codec: FamilyCodec, body: Json, facts: ModelFacts, headers: Mapping[str, str] = NOTHING_MORE
+) -> Completion:
+    """The completion in an InvokeModel answer. `headers` (names in lower case) count where the body does not."""
+    native, guardrail = _without_members(codec, body)
+    completion = codec.decode_response(native, facts)
+    latency = headers.get(_LATENCY_HEADER)
+    stop_reason = completion.stop_reason
+    if stop_reason is None and guardrail is not None and guardrail.has_intervened:
+        stop_reason = StopReason.GUARDRAIL
+    return evolve(
+        completion,
+        stop_reason=stop_reason,
+        usage=merge_usage(completion.usage, usage_from_headers(headers)),
+        guardrail=guardrail,
+        latency_ms=int(latency) if latency else None,
+    )
+
+
+def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Json:
+    """The InvokeModel body that says `completion`; its headers are `headers_of(completion)`."""
+    body = codec.encode_response(_without_guardrail_stop(completion), facts)
+    return {**body, **_guardrail_members(completion.guardrail)} if completion.guardrail else body
+
+
+def usage_from_headers(headers: Mapping[str, str]) -> Usage:
+    return Usage(**{name: int(headers[key]) for key, name in _COUNT_HEADERS.items() if key in headers})
+
+
+def headers_of(completion: Completion) -> dict[str, str]:
+    """The `x-amzn-bedrock-*` headers that AWS sends with such an answer."""
+    counts = {key: getattr(completion.usage, name) for key, name in _COUNT_HEADERS.items()}
+    numbers = {**counts, _LATENCY_HEADER: completion.latency_ms}
+    return {key: str(number) for key, number in numbers.items() if number is not None}
+
+
+def _without_members(codec: FamilyCodec, body: Json) -> tuple[Json, Guardrail | None]:
+    if not isinstance(body, dict):
+        raise DecodeError(f"the answer is not one of the {codec.name} family ({type(body).__name__} for an object)")
+    return rest_of(body, MEMBERS), _guardrail_of(body)
+
+
+def _guardrail_of(native: Mapping[str, Json]) -> Guardrail | None:
+    if ACTION not in native and TRACE not in native:
+        return None
+    return Guardrail(native.get(ACTION), native.get(TRACE))
+
+
+def _guardrail_members(guardrail: Guardrail) -> dict[str, Json]:
+    members = {ACTION: guardrail.action, TRACE: guardrail.trace}
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def _without_guardrail_stop(completion: Completion) -> Completion:
+    """Bedrock has no native word for this stop: the action says it."""
+    if completion.stop_reason is StopReason.GUARDRAIL and completion.native_stop_reason is None:
+        return evolve(completion, stop_reason=None)
+    return completion
+
+
+# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class EnvelopeDecoder:
+    """A family's stream decoder that reads Bedrock's members too. Same contract: `feed` chunks, then `finish`."""
+
+    def __init__(self, codec: FamilyCodec, facts: ModelFacts) -> None:
+        self._codec = codec
+        self._inner = codec.stream_decoder(facts)
+        self._is_blocked = False
+
+    @property
+    def has_ended(self) -> bool:
+        return self._inner.has_ended or self._is_blocked
+
+    @property
+    def partial_text(self) -> str:
+        return self._inner.partial_text
+
+    def feed(self, chunk: Json) -> Batch:
+        if not isinstance(chunk, dict) or chunk.keys().isdisjoint(MEMBERS):
+            return self._inner.feed(chunk)
+        native = rest_of(chunk, MEMBERS)
+        batch = self._inner.feed(native) if native else ()
+        added: list[StreamEvent] = []
+        if METRICS in chunk:
+            added.append(_decode_metrics(chunk[METRICS]))
+        guardrail = _guardrail_of(chunk)
+        if guardrail is not None:
+            added.append(GuardrailUpdate(guardrail))
+            if guardrail.has_intervened and not self.has_ended and self._codec.is_blocked(native):
+                self._is_blocked = True
+                added += (Stopped(StopReason.GUARDRAIL), Ended())
+        # The last word stays last, so that whoever waits for it has heard the metrics.
+        return (*batch[:-1], *added, batch[-1]) if batch[-1:] == (Ended(),) else (*batch, *added)
+
+    def finish(self) -> None:
+        if not self._is_blocked:
+            self._inner.finish()
+
+
+class EnvelopeEncoder:
+    """The other direction: a family's chunks, with Bedrock's members in the last chunk of each batch."""
+
+    def __init__(self, codec: FamilyCodec, context: StreamContext, facts: ModelFacts) -> None:
+        self._inner = codec.stream_encoder(context, facts)
+
+    def encode(self, batch: Batch) -> list[Json]:
+        members: dict[str, Json] = {}
+        rest: list[StreamEvent] = []
+        for event in batch:
+            match event:
+                case MetricsUpdate():
+                    members[METRICS] = _encode_metrics(event)
+                case GuardrailUpdate(guardrail):
+                    members |= _guardrail_members(guardrail)
+                case Stopped(StopReason.GUARDRAIL, None):
+                    pass
+                case _:
+                    rest.append(event)
+        chunks = [dict(chunk) for chunk in self._inner.encode(tuple(rest))]
+        if members:
+            chunks = chunks or [{}]
+            chunks[-1] |= members
+        return chunks
+
+
+def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
+    counts = {name: native[key] for key, name in _METRIC_COUNTS.items() if native.get(key) is not None}
+    times = {name: native.get(key) for key, name in _METRIC_TIMES.items()}
+    return MetricsUpdate(Usage(**counts), **times, extra=rest_of(native, _METRIC_KEYS))
+
+
+def _encode_metrics(metrics: MetricsUpdate) -> Json:
+    counts = {key: getattr(metrics.usage, name) for key, name in _METRIC_COUNTS.items()}
+    times = {key: getattr(metrics, name) for key, name in _METRIC_TIMES.items()}
+    return {**{key: value for key, value in {**counts, **times}.items() if value is not None}, **metrics.extra}

@@ -1,0 +1,314 @@
+"""Text-completion families: one prompt string in, one text out. The part that Titan, Llama and Mistral's prompt form share.
+
+Such a family differs from the next in its template, in the names of its parameters and in the members of its answer.
+An answer and a chunk of a stream are alike: both are a `Piece`, some text with counts and perhaps the reason to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext, rest_of
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    Completion,
+    CompletionRequest,
+    Image,
+    Inference,
+    Json,
+    Media,
+    MediaKind,
+    Reasoning,
+    Text,
+    ToolUse,
+    Usage,
+)
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    Ended,
+    Extra,
+    ReasoningDelta,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    UsageUpdate,
+    merge_usage,
+)
+
+from .templates import Template, prompt_of, request_of
+
+NO_USAGE = Usage()
+
+TEMPLATE_FEATURES = frozenset(
+    {Feature.PREFILL, Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P},
+)
+"""What every text-completion family can say."""
+
+
+@frozen
+class Piece:
+    """A part of an answer, or all of it."""
+
+    text: str | None = field(repr=False)
+    stop: str | None = None
+    usage: Usage = NO_USAGE
+    index: int = 0
+    extra: Mapping[str, Json] = field(default=NOTHING_MORE, repr=False)
+    text_extra: Mapping[str, Json] = field(default=NOTHING_MORE, repr=False)
+    """What stands beside the text, where the text has a level of its own."""
+
+
+@frozen(kw_only=True)
+class Form:
+    """What makes one text-completion family different from the others."""
+
+    template: Template
+    prompt_key: str
+    parameters: Mapping[str, str]
+    """Native name -> the attribute of `Inference`."""
+    stop_key: str | None = None
+    parameters_key: str | None = None
+    """The member that holds the parameters; None: they stand beside the prompt."""
+    images_key: str | None = None
+    image_token: str = ""
+    read_answer: Callable[[Json], Piece]
+    write_answer: Callable[[Piece], Json]
+    read_chunk: Callable[[Json], Piece]
+    write_chunk: Callable[[Piece], Json]
+
+    own_keys: frozenset[str] = field(init=False)
+    parameter_keys: frozenset[str] = field(init=False)
+
+    @own_keys.default
+    def _own_keys(self) -> frozenset[str]:
+        return frozenset(key for key in (self.prompt_key, self.parameters_key, self.images_key) if key)
+
+    @parameter_keys.default
+    def _parameter_keys(self) -> frozenset[str]:
+        return frozenset({*self.parameters, *((self.stop_key,) if self.stop_key else ())})
+
+
+def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -> FamilyCodec:
+    """The codec of a text-completion family: its `Form` as functions, with the rest of the record as given."""
+
+    def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
+        return _write_request(form, codec.name, request)
+
+    def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
+        return _read_request(form, body)
+
+    def decode_response(body: Json, facts: ModelFacts) -> Completion:
+        piece = form.read_answer(body)
+        return Completion(
+            content=(Text(_str(piece.text), extra=piece.text_extra),),
+            stop_reason=None if piece.stop is None else stop_reasons.decode(piece.stop),
+            usage=piece.usage,
+            native_stop_reason=piece.stop,
+            extra=piece.extra,
+        )
+
+    def encode_response(completion: Completion, facts: ModelFacts) -> Json:
+        _refuse_unsayable(codec, completion)
+        reason = completion.stop_reason
+        stop = None if reason is None else stop_reasons.encode(reason, completion.native_stop_reason)
+        text_extra = {key: value for block in completion.content for key, value in block.extra.items()}
+        piece = Piece(completion.text, stop, completion.usage, extra=completion.extra, text_extra=text_extra)
+        return form.write_answer(piece)
+
+    def stream_decoder(facts: ModelFacts) -> _ChunkDecoder:
+        return _ChunkDecoder(form, stop_reasons)
+
+    def stream_encoder(context: StreamContext, facts: ModelFacts) -> _ChunkEncoder:
+        return _ChunkEncoder(form, codec)
+
+    codec = FamilyCodec(
+        stop_reasons=stop_reasons,
+        control_tokens=form.template.tokens,
+        encode_request=encode_request,
+        decode_request=decode_request,
+        decode_response=decode_response,
+        encode_response=encode_response,
+        stream_decoder=stream_decoder,
+        stream_encoder=stream_encoder,
+        **record,
+    )
+    return codec
+
+
+# ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
+    images = _read_images(body.get(form.images_key) or []) if form.images_key else ()
+    request = _with_images(request_of(_str(body[form.prompt_key]), form.template, images), images, form.image_token)
+    if form.parameters_key:
+        inference = _read_inference(form, body.get(form.parameters_key) or {})
+        return evolve(request, inference=inference, extra=rest_of(body, form.own_keys))
+    inference = evolve(_read_inference(form, body), extra=NOTHING_MORE)
+    return evolve(request, inference=inference, extra=rest_of(body, form.own_keys | form.parameter_keys))
+
+
+def _write_request(form: Form, family: str, request: CompletionRequest) -> Json:
+    prompt = prompt_of(_with_image_tokens(request, form.image_token), form.template, family)
+    parameters = _write_inference(form, request.inference)
+    if form.parameters_key and parameters:
+        parameters = {form.parameters_key: parameters}
+    images = [block.source.data for message in request.messages for block in message.content if isinstance(block, Image)]
+    shown = {form.images_key: images} if form.images_key and images else {}
+    return {form.prompt_key: prompt, **parameters, **shown, **request.extra}
+
+
+def _read_inference(form: Form, native: Mapping[str, Json]) -> Inference:
+    known = {name: native.get(key) for key, name in form.parameters.items()}
+    stop_sequences = tuple(native.get(form.stop_key) or ()) if form.stop_key else ()
+    return Inference(**known, stop_sequences=stop_sequences, extra=rest_of(native, form.parameter_keys))
+
+
+def _write_inference(form: Form, inference: Inference) -> dict[str, Json]:
+    native = {key: value for key, name in form.parameters.items() if (value := getattr(inference, name)) is not None}
+    if form.stop_key and inference.stop_sequences:
+        native[form.stop_key] = list(inference.stop_sequences)
+    return {**native, **inference.extra}
+
+
+# ── images: the picture in a list, a token for it at the head of its turn ───────────────────────────────────────────
+
+_MAGIC = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+"""The first bytes of a picture, in base64 -> its media type, which the native body does not say."""
+
+
+def _read_images(natives: list[str]) -> tuple[Image, ...]:
+    return tuple(Image(Media(MediaKind.BASE64, _str(data), _media_type(data))) for data in natives)
+
+
+def _media_type(data: str) -> str | None:
+    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+
+
+def _with_image_tokens(request: CompletionRequest, token: str) -> CompletionRequest:
+    """Every picture as its token, before the text of its message."""
+    if not token or request.is_raw_prompt:
+        return request
+    messages = []
+    for message in request.messages:
+        count = sum(isinstance(block, Image) for block in message.content)
+        messages.append(evolve(message, content=(Text(token * count + message.text),)) if count else message)
+    return evolve(request, messages=tuple(messages))
+
+
+def _with_images(request: CompletionRequest, images: tuple[Image, ...], token: str) -> CompletionRequest:
+    """The pictures back in the messages whose tokens stand for them."""
+    if not images or request.is_raw_prompt:
+        return request
+    left, messages = list(images), []
+    for message in request.messages:
+        text, shown = message.text, []
+        while text.startswith(token) and left:
+            text, shown = text.removeprefix(token), [*shown, left.pop(0)]
+        messages.append(evolve(message, content=(*shown, Text(text))) if shown else message)
+    if left:
+        raise ValueError("more pictures than image tokens")
+    return evolve(request, messages=tuple(messages))
+
+
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_unsayable(codec: FamilyCodec, completion: Completion) -> None:
+    for block in completion.content:
+        if not isinstance(block, Text):
+            _refuse(codec, block)
+
+
+def _refuse(codec: FamilyCodec, said: object) -> None:
+    what = {ToolUse: "a tool call", ToolInputDelta: "a tool call"}.get(type(said), "reasoning")
+    raise EncodeError(
+        f"an answer of the {codec.name} family is text alone; {what} has no place in it",
+        feature="tools" if what == "a tool call" else "reasoning",
+    )
+
+
+class _ChunkDecoder:
+    def __init__(self, form: Form, stop_reasons: StopReasons) -> None:
+        self._read = form.read_chunk
+        self._stop_reasons = stop_reasons
+
+    def feed(self, chunk: Json) -> Batch:
+        piece = self._read(chunk)
+        events: list[StreamEvent] = []
+        if piece.text is not None:
+            events.append(TextDelta(_str(piece.text), piece.index))
+        if piece.usage is not NO_USAGE:
+            events.append(UsageUpdate(piece.usage))
+        if piece.extra:
+            events.append(Extra(piece.extra))
+        if piece.text_extra:
+            events.append(Extra(piece.text_extra, "text"))
+        if piece.stop is not None:
+            events += (Stopped(self._stop_reasons.decode(piece.stop), piece.stop), Ended())
+        return tuple(events)
+
+
+class _ChunkEncoder:
+    """One batch, one chunk; a batch that says nothing this family could say is none."""
+
+    def __init__(self, form: Form, codec: FamilyCodec) -> None:
+        self._write = form.write_chunk
+        self._codec = codec
+        self._pending = NO_USAGE
+
+    def encode(self, batch: Batch) -> list[Json]:
+        texts: list[str] = []
+        stop, usage, index = None, self._pending, 0
+        extra: Mapping[str, Json] = NOTHING_MORE
+        text_extra: Mapping[str, Json] = NOTHING_MORE
+        for event in batch:
+            match event:
+                case TextDelta():
+                    texts.append(event.text)
+                    index = event.index
+                case UsageUpdate(counts):
+                    usage = merge_usage(usage, counts)
+                case Stopped(reason, native):
+                    stop = self._codec.stop_reasons.encode(reason, native)
+                case Extra(members, "answer"):
+                    extra = {**extra, **members}
+                case Extra(members, "text"):
+                    text_extra = members
+                case BlockStart(_, block) if isinstance(block, ToolUse | Reasoning):
+                    _refuse(self._codec, block)
+                case ReasoningDelta() | ToolInputDelta():
+                    _refuse(self._codec, event)
+        if not texts and stop is None and not extra:
+            self._pending = usage  # counts that came alone wait for a chunk to stand in
+            return []
+        self._pending = NO_USAGE
+        return [self._write(Piece("".join(texts), stop, usage, index, extra, text_extra))]
+
+
+def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:
+    """Counts as a native body has them: whole numbers, or floats where a guardrail rewrote the body, or null."""
+    if input_tokens is None and output_tokens is None:
+        return NO_USAGE
+    return Usage(_count(input_tokens), _count(output_tokens))
+
+
+def _count(native: Json) -> int | None:
+    return None if native is None else int(native)
+
+
+def said(members: Mapping[str, Json]) -> dict[str, Json]:
+    """The members that hold something."""
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def _str(value: Json) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a string was expected")
+    return value

@@ -1,0 +1,144 @@
+"""Meta Llama on InvokeModel: one JSON for all generations, one template for each.
+
+    Llama 2     <s>[INST] <<SYS>>\\n{system}\\n<</SYS>>\\n\\n{user} [/INST] {assistant} </s><s>[INST] {user} [/INST]
+    Llama 3.x   <|begin_of_text|><|start_header_id|>system<|end_header_id|>\\n\\n{system}<|eot_id|>
+                <|start_header_id|>user<|end_header_id|>\\n\\n{user}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\\n\\n
+    Llama 4     <|begin_of_text|><|header_start|>system<|header_end|>\\n\\n{system}<|eot|> …
+
+Bedrock adds nothing to a prompt, not even the first token. InvokeModel has no tools and no stop sequences for Llama.
+Pictures (3.2 vision, 4) stand in `images`, each with an `<|image|>` at the head of its user turn.
+
+Source: AWS user guide, "Meta Llama models"; Meta's model cards for the templates; recorded traffic of Llama 2, 3 and 3.1
+(13 exchanges), November 2026. Llama 3.2 vision and Llama 4 rest on documents alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.messages import Json, StopReason
+
+from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, said, usage_of
+from .templates import Headers, Instructions, Template, alternating, as_given
+
+_KEYS = frozenset({"generation", "prompt_token_count", "generation_token_count", "stop_reason"})
+
+_INSTRUCTIONS = Instructions(bos="<s>", separator=" </s><s>", system=("<<SYS>>\n", "\n<</SYS>>\n\n"))
+_HEADERS_3 = Headers("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+_HEADERS_4 = Headers("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>")
+
+TOKENS_2 = ("<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
+TOKENS_3 = (
+    *("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+    *("<|eom_id|>", "<|python_tag|>", "<|image|>", "<|finetune_right_pad_id|>"),
+)
+TOKENS_4 = (
+    *("<|begin_of_text|>", "<|end_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>", "<|eom|>", "<|step|>"),
+    *("<|python_start|>", "<|python_end|>", "<|image_start|>", "<|image_end|>", "<|image|>", "<|patch|>"),
+)
+
+
+LLAMA_2 = Template(alternating, _INSTRUCTIONS.render, _INSTRUCTIONS.parse, TOKENS_2)
+LLAMA_3 = Template(as_given, _HEADERS_3.render, _HEADERS_3.parse, TOKENS_3)
+LLAMA_4 = Template(as_given, _HEADERS_4.render, _HEADERS_4.parse, TOKENS_4)
+
+
+def _read(native: Json) -> Piece:
+    return Piece(
+        native["generation"],
+        native.get("stop_reason"),
+        usage_of(native.get("prompt_token_count"), native.get("generation_token_count")),
+        extra=rest_of(native, _KEYS),
+    )
+
+
+def _write_answer(piece: Piece) -> Json:
+    return {"generation": piece.text, **said(_counted(piece)), **piece.extra}
+
+
+def _write_chunk(piece: Piece) -> Json:
+    return {"generation": piece.text, **_counted(piece), **piece.extra}
+
+
+def _counted(piece: Piece) -> dict[str, Json]:
+    return {
+        "prompt_token_count": piece.usage.input_tokens,
+        "generation_token_count": piece.usage.output_tokens,
+        "stop_reason": piece.stop,
+    }
+
+
+def _is_blocked(native: Json) -> bool:
+    """A guardrail's own message has neither counts nor a reason (recorded for both operations)."""
+    return native.get("stop_reason") is None and native.get("generation_token_count") is None
+
+
+def _llama(variant: str, template: Template, has_images: bool = False, **record: Any) -> FamilyCodec:
+    form = Form(
+        template=template,
+        prompt_key="prompt",
+        parameters={"max_gen_len": "max_tokens", "temperature": "temperature", "top_p": "top_p"},
+        images_key="images" if has_images else None,
+        image_token="<|image|>" if has_images else "",  # noqa: S106 - a token of the prompt, no secret
+        read_answer=_read,
+        write_answer=_write_answer,
+        read_chunk=_read,
+        write_chunk=_write_chunk,
+    )
+    return completions_codec(
+        form,
+        family="llama",
+        variant=variant,
+        stop_reasons=StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}),
+        documented=_KEYS | {"prompt", "max_gen_len", "temperature", "top_p", "images"},
+        is_blocked=_is_blocked,
+        **record,
+    )
+
+
+_HEADER_FEATURES = TEMPLATE_FEATURES | {Feature.SYSTEM, Feature.ANY_ROLE_ORDER}
+_HEADER_FOLDS = frozenset({Feature.MANY_BLOCKS, Feature.MID_SYSTEM})
+
+CODECS = (
+    _llama(
+        "llama2",
+        LLAMA_2,
+        models=("meta.llama2",),
+        features=TEMPLATE_FEATURES | {Feature.SYSTEM},
+        folds=frozenset({Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
+        evidence="recorded traffic",
+    ),
+    _llama(
+        "llama3",
+        LLAMA_3,
+        models=("meta.llama3",),
+        features=_HEADER_FEATURES,
+        folds=_HEADER_FOLDS,
+        evidence="recorded traffic",
+    ),
+    _llama(
+        "llama3-vision",
+        LLAMA_3,
+        has_images=True,
+        models=("meta.llama3-2-11b", "meta.llama3-2-90b"),
+        features=_HEADER_FEATURES,
+        folds=_HEADER_FOLDS | {Feature.IMAGES},
+        evidence="documents: AWS user guide, November 2026",
+    ),
+    _llama(
+        "llama4",
+        LLAMA_4,
+        has_images=True,
+        models=("meta.llama4",),
+        features=_HEADER_FEATURES,
+        folds=_HEADER_FOLDS | {Feature.IMAGES},
+        evidence="documents: Meta's model card and the AWS user guide, November 2026",
+    ),
+)
+
+
+@hookimpl
+def axonflow_register_codec() -> tuple[FamilyCodec, ...]:
+    return CODECS

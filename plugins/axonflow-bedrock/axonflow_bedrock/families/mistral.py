@@ -1,0 +1,99 @@
+"""Mistral on InvokeModel: the older models take a prompt, the newer ones a chat.
+
+    prompt      <s>[INST] {user} [/INST] {assistant}</s>[INST] {user} [/INST]
+
+The prompt form has no system role: a system text opens the first instruction. Its answers carry no token counts; Bedrock
+sends them in headers and in the metrics of a stream. The chat form is OpenAI's JSON with three words of its own: it says
+`any` where OpenAI says `required`, `stop_reason` for `finish_reason`, and takes no stop sequences.
+
+Source: AWS user guide, "Mistral AI text completion" and "Mistral AI chat completion"; recorded traffic of the prompt
+form (4 exchanges), November 2026. The chat form rests on documents alone, and nobody has published its stream.
+"""
+
+from __future__ import annotations
+
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of
+from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.messages import Json, StopReason
+
+from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, said
+from .templates import Instructions, Template, system_in_first_turn
+
+_INSTRUCTIONS = Instructions(bos="<s>", separator="</s>")
+TEMPLATE = Template(
+    system_in_first_turn,
+    _INSTRUCTIONS.render,
+    _INSTRUCTIONS.parse,
+    tokens=("<s>", "</s>", "[INST]", "[/INST]"),
+)
+
+_OUTPUT_KEYS = frozenset({"text", "stop_reason"})
+
+
+def _read(native: Json) -> Piece:
+    (output,) = native["outputs"]
+    return Piece(
+        output["text"],
+        output.get("stop_reason"),
+        extra=rest_of(native, frozenset({"outputs"})),
+        text_extra=rest_of(output, _OUTPUT_KEYS),
+    )
+
+
+def _write_answer(piece: Piece) -> Json:
+    output = {"text": piece.text, **said({"stop_reason": piece.stop}), **piece.text_extra}
+    return {"outputs": [output], **piece.extra}
+
+
+def _write_chunk(piece: Piece) -> Json:
+    return {"outputs": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}], **piece.extra}
+
+
+PROMPT = completions_codec(
+    Form(
+        template=TEMPLATE,
+        prompt_key="prompt",
+        parameters={"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p", "top_k": "top_k"},
+        stop_key="stop",
+        read_answer=_read,
+        write_answer=_write_answer,
+        read_chunk=_read,
+        write_chunk=_write_chunk,
+    ),
+    family="mistral",
+    variant="prompt",
+    models=(
+        "mistral.mistral-7b",
+        "mistral.mixtral",
+        "mistral.mistral-large-2402",
+        "mistral.mistral-small-2402",
+    ),
+    features=TEMPLATE_FEATURES | {Feature.TOP_K, Feature.STOP_SEQUENCES},
+    folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
+    stop_reasons=StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}),
+    documented=_OUTPUT_KEYS | {"prompt", "max_tokens", "temperature", "top_p", "top_k", "stop", "outputs"},
+    evidence="recorded traffic",
+)
+
+CHAT = chat_codec(
+    ChatForm(any_tool="any", takes_named_tool=False, stop_key="stop_reason", stop_parameter=None),
+    family="mistral",
+    variant="chat",
+    models=("mistral.",),
+    features=frozenset(
+        {
+            *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
+            *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.IMAGES, Feature.TEMPERATURE, Feature.TOP_P),
+        }
+    ),
+    folds=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    evidence="documents: AWS user guide and model cards, November 2026",
+)
+
+CODECS = (PROMPT, CHAT)
+
+
+@hookimpl
+def axonflow_register_codec() -> tuple[FamilyCodec, ...]:
+    return CODECS

@@ -1,0 +1,133 @@
+"""Amazon Titan Text on InvokeModel. The turns are lines of a transcript, the last one left open:
+
+    User: {user}
+    Bot: {assistant}
+    User: {user}
+    Bot:
+
+Source: AWS user guide, "Amazon Titan Text models", and recorded traffic (20 exchanges), November 2026. Recorded answers
+say `FINISH` and `LENGTH` where the guide says `FINISHED` and `LENGTH`; both are read, the recorded ones written. Titan
+knows no system text, no tools and no images.
+"""
+
+from __future__ import annotations
+
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.messages import Json, Role, StopReason
+
+from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, said, usage_of
+from .templates import Conversation, Template, Turn, alternating
+
+USER, BOT = "User: ", "\nBot:"
+
+
+def _render(conversation: Conversation) -> str:
+    lines = [f"{USER}{text}" if role is Role.USER else f"{BOT} {text}\n" for role, text in conversation.turns]
+    if conversation.turns and conversation.turns[-1][0] is Role.ASSISTANT:
+        return "".join(lines).removesuffix("\n")
+    return "".join(lines) + BOT
+
+
+def _parse(prompt: str) -> Conversation | None:
+    if not prompt.startswith(USER):
+        return None
+    turns: list[Turn] = []
+    for exchange in prompt.removeprefix(USER).split(f"\n{USER}"):
+        asked, found, answered = exchange.partition(BOT)
+        if not found:
+            return None
+        turns.append((Role.USER, asked))
+        if answered:
+            turns.append((Role.ASSISTANT, answered.removeprefix(" ")))
+    return Conversation(None, tuple(turns))
+
+
+_ANSWER_KEYS = frozenset({"inputTextTokenCount", "results"})
+_RESULT_KEYS = frozenset({"tokenCount", "outputText", "completionReason"})
+_CHUNK_KEYS = frozenset(
+    {"outputText", "index", "totalOutputTextTokenCount", "completionReason", "inputTextTokenCount"}
+)
+
+
+def _read_answer(body: Json) -> Piece:
+    (result,) = body["results"]
+    return Piece(
+        result["outputText"],
+        result.get("completionReason"),
+        usage_of(body.get("inputTextTokenCount"), result.get("tokenCount")),
+        extra=rest_of(body, _ANSWER_KEYS),
+        text_extra=rest_of(result, _RESULT_KEYS),
+    )
+
+
+def _write_answer(piece: Piece) -> Json:
+    known = said({"tokenCount": piece.usage.output_tokens, "completionReason": piece.stop})
+    result = {"outputText": piece.text, **known, **piece.text_extra}
+    return {**said({"inputTextTokenCount": piece.usage.input_tokens}), "results": [result], **piece.extra}
+
+
+def _read_chunk(chunk: Json) -> Piece:
+    return Piece(
+        chunk["outputText"],
+        chunk.get("completionReason"),
+        usage_of(chunk.get("inputTextTokenCount"), chunk.get("totalOutputTextTokenCount")),
+        index=int(chunk.get("index") or 0),
+        extra=rest_of(chunk, _CHUNK_KEYS),
+    )
+
+
+def _write_chunk(piece: Piece) -> Json:
+    return {
+        "outputText": piece.text,
+        "index": piece.index,
+        "totalOutputTextTokenCount": piece.usage.output_tokens,
+        "completionReason": piece.stop,
+        "inputTextTokenCount": piece.usage.input_tokens,
+        **piece.extra,
+    }
+
+
+def _is_blocked(native: Json) -> bool:
+    """A blocked input is answered in one chunk that counts its text and gives no reason (recorded 2025-08-19)."""
+    return native.get("completionReason") is None and native.get("totalOutputTextTokenCount") is not None
+
+
+CODEC = completions_codec(
+    Form(
+        template=Template(alternating, _render, _parse, tokens=(f"\n{USER.strip()}", BOT)),
+        prompt_key="inputText",
+        parameters_key="textGenerationConfig",
+        parameters={"maxTokenCount": "max_tokens", "temperature": "temperature", "topP": "top_p"},
+        stop_key="stopSequences",
+        read_answer=_read_answer,
+        write_answer=_write_answer,
+        read_chunk=_read_chunk,
+        write_chunk=_write_chunk,
+    ),
+    family="titan",
+    models=("amazon.titan-text", "amazon.titan-tg1"),
+    features=TEMPLATE_FEATURES | {Feature.STOP_SEQUENCES},
+    folds=frozenset({Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
+    stop_reasons=StopReasons(
+        {
+            "FINISH": StopReason.END_TURN,
+            "FINISHED": StopReason.END_TURN,
+            "LENGTH": StopReason.MAX_TOKENS,
+            "STOP_CRITERIA_MET": StopReason.STOP_SEQUENCE,
+            "CONTENT_FILTERED": StopReason.CONTENT_FILTERED,
+            "RAG_QUERY_WHEN_RAG_DISABLED": StopReason.REFUSAL,
+        }
+    ),
+    documented=_ANSWER_KEYS
+    | _RESULT_KEYS
+    | _CHUNK_KEYS
+    | {"inputText", "textGenerationConfig", "maxTokenCount", "temperature", "topP", "stopSequences"},
+    is_blocked=_is_blocked,
+    evidence="recorded traffic",
+)
+
+
+@hookimpl
+def axonflow_register_codec() -> FamilyCodec:
+    return CODEC
