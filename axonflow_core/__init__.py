@@ -1,0 +1,48 @@
+"""AxonFlow for Python: an open, governed runtime for language models.
+
+The public names. Each is imported from its module when it is first asked for, so that `import axonflow_core` costs next
+to nothing, opens no socket and loads no client, server or cloud library. `__init__.pyi` tells type checkers the same.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_NAMES = {
+    "codec": (
+        "ChunkDecoder ChunkEncoder CodecRegistry FamilyCodec Feature ModelFacts RegisteredCodec StopReasons "
+        "StreamContext StreamDecoder"
+    ),
+    "config": "Config Fault FaultyConfig ProviderConfig load_config",
+    "errors": (
+        "AccessDenied AnswerError AuditError AxonFlowError BlockingCallError ConfigError ContextExceeded "
+        "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError InvalidCall "
+        "ModelNotFound PluginError ProfileRequired ProviderError ProviderTimeout RequestError Throttled "
+        "TruncatedStream Unavailable UndetectedFamily"
+    ),
+    "hookspecs": "HOOK_API hookimpl",
+    "messages": (
+        "BuiltinTool CachePoint Completion CompletionRequest ContentBlock Document Guardrail Image Inference "
+        "Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason Text Tool ToolChoice "
+        "ToolChoiceMode ToolResult ToolUse Usage assistant user"
+    ),
+    "provider": "CompletionStream Emulator Health Provider ProviderSpec Services",
+    "runtime": "BlockingRuntime Runtime",
+    "stream": (
+        "Batch BlockStart BlockStop CitationDelta Ended Extra GuardrailUpdate MetricsUpdate ReasoningDelta "
+        "Started Stopped StreamEvent TextDelta ToolInputDelta UsageUpdate assemble"
+    ),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import Protocol, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
@@ -257,14 +258,12 @@ class FamilyCodec:
 
     def _refuse_undeclared(self, request: CompletionRequest, facts: ModelFacts) -> None:
         can = (self.features | self.folds) - facts.without
-        for feature in features_of(request):
-            if feature not in can:
-                raise EncodeError(
-                    f"the {self.name} family cannot say: {feature.value}",
-                    feature=feature.name.lower(),
-                    hint=f"leave it out or choose a model of another family; {self.name} knows "
-                    + ", ".join(sorted(known.value for known in can)),
-                )
+        for feature in sorted(features_of(request) - can):
+            raise EncodeError(
+                f"the {self.name} family cannot say: {feature}",
+                feature=feature.name.lower(),
+                hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
+            )
         for dialect in dialects_of(request):
             if dialect != self.dialect:
                 raise EncodeError(
@@ -295,18 +294,15 @@ def _undecodable(family: str, what: str, stumble: Exception) -> DecodeError:
 # ── what a request asks for ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def blocks_of(request: CompletionRequest) -> Iterator[ContentBlock]:
+def blocks_of(request: CompletionRequest) -> list[ContentBlock]:
     """Every block of a request, those inside tool results and documents too."""
-    yield from _nested(request.system)
+    blocks = list(request.system)
     for message in request.messages:
-        yield from _nested(message.content)
-
-
-def _nested(blocks: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
-    for block in blocks:
-        yield block
+        blocks += message.content
+    for block in blocks:  # grows while it is walked
         if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
-            yield from _nested(block.content)
+            blocks += block.content
+    return blocks
 
 
 def dialects_of(request: CompletionRequest) -> Iterator[str]:
@@ -327,38 +323,38 @@ _BLOCK_FEATURES: Mapping[type, Feature] = {
     Reasoning: Feature.REASONING,
     CachePoint: Feature.CACHE_POINTS,
 }
+_TOOL_FEATURES: Mapping[type, Feature] = {BuiltinTool: Feature.BUILTIN_TOOLS, CachePoint: Feature.CACHE_POINTS}
 
 
 def features_of(request: CompletionRequest) -> set[Feature]:
     """Every feature that the request makes use of."""
-    used = {feature for block in blocks_of(request) if (feature := _BLOCK_FEATURES.get(type(block)))}
-    if any(isinstance(block, ToolResult) and block.is_error is not None for block in blocks_of(request)):
+    blocks = blocks_of(request)
+    used = {_BLOCK_FEATURES[kind] for kind in {type(block) for block in blocks} if kind in _BLOCK_FEATURES}
+    if any(isinstance(block, ToolResult) and block.is_error is not None for block in blocks):
         used.add(Feature.TOOL_ERRORS)
-    used |= set(_parameter_features(request))
-    used |= set(_shape_features(request.messages))
+    used.update(_parameter_features(request))
+    used.update(_shape_features(request.messages))
     if request.system:
         used.add(Feature.SYSTEM)
     if len(request.system) > 1:
         used.add(Feature.MANY_BLOCKS)
-    for tool in request.tools:
-        kinds = {BuiltinTool: Feature.BUILTIN_TOOLS, CachePoint: Feature.CACHE_POINTS}
-        used.add(kinds.get(type(tool), Feature.TOOLS))
+    used.update(_TOOL_FEATURES.get(type(tool), Feature.TOOLS) for tool in request.tools)
     return used
 
 
 def _parameter_features(request: CompletionRequest) -> Iterator[Feature]:
     inference = request.inference
-    asked = {
-        Feature.TEMPERATURE: inference.temperature is not None,
-        Feature.TOP_P: inference.top_p is not None,
-        Feature.TOP_K: inference.top_k is not None,
-        Feature.STOP_SEQUENCES: bool(inference.stop_sequences),
-        Feature.TOOL_CHOICE: request.tool_choice is not None,
-        Feature.REASONING: request.reasoning is not None,
-        Feature.METADATA: request.metadata is not None,
-        Feature.RAW_PROMPT: request.is_raw_prompt,
-    }
-    return (feature for feature, is_asked in asked.items() if is_asked)
+    asked = (
+        (Feature.TEMPERATURE, inference.temperature),
+        (Feature.TOP_P, inference.top_p),
+        (Feature.TOP_K, inference.top_k),
+        (Feature.STOP_SEQUENCES, inference.stop_sequences or None),
+        (Feature.TOOL_CHOICE, request.tool_choice),
+        (Feature.REASONING, request.reasoning),
+        (Feature.METADATA, request.metadata),
+        (Feature.RAW_PROMPT, request.is_raw_prompt or None),
+    )
+    return (feature for feature, value in asked if value is not None)
 
 
 def _shape_features(messages: tuple[Message, ...]) -> Iterator[Feature]:
@@ -372,7 +368,7 @@ def _shape_features(messages: tuple[Message, ...]) -> Iterator[Feature]:
     turns = [role for role in roles if role is not Role.SYSTEM]
     if turns[-1:] == [Role.ASSISTANT]:
         yield Feature.PREFILL
-    if turns[:1] == [Role.ASSISTANT] or any(a is b for a, b in zip(turns, turns[1:], strict=False)):
+    if turns[:1] == [Role.ASSISTANT] or any(a is b for a, b in pairwise(turns)):
         yield Feature.ANY_ROLE_ORDER
 
 
@@ -433,7 +429,7 @@ class RegisteredCodec:
 
 
 class CodecRegistry:
-    """The codecs of one provider. A second claim to the same family, surface and variant is an error that names both."""
+    """The codecs of one provider. A second claim to one family, surface and variant is an error that names both."""
 
     def __init__(self, registered: Iterable[RegisteredCodec] = ()) -> None:
         self._by_key: dict[tuple[str, str], RegisteredCodec] = {}
@@ -501,5 +497,3 @@ def rest_of(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, J
     if native.keys() <= known:
         return NOTHING_MORE
     return {key: value for key, value in native.items() if key not in known}
-
-

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import pluggy
 
 from axonflow_core.codec import FamilyCodec
 from axonflow_core.provider import ProviderSpec
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 HOOK_API = (1, 0)
 """The version of this module: a minor step adds, a major one breaks. It is no product version."""
 
 hookspec = pluggy.HookspecMarker("axonflow")
-hookimpl: Any = pluggy.HookimplMarker("axonflow")
+hookimpl: Callable[[F], F] = pluggy.HookimplMarker("axonflow")
 
 
 @hookspec

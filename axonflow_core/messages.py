@@ -26,14 +26,14 @@ Json: TypeAlias = Any
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 
-def _size(value: Any) -> str:
+def size_only(value: Any) -> str:
     """The repr of content: how much there is, never what it says."""
     return repr(value) if value is None or value == () else f"<{type(value).__name__} of {len(value)}>"
 
 
 def hidden(**options: Any) -> Any:
-    """A field that holds what people and models said; it stays out of reprs, and so out of logs and tracebacks."""
-    return field(repr=_size, **options)
+    """An optional field that holds what people and models said; it stays out of reprs, and so out of logs."""
+    return field(repr=size_only, **options)
 
 
 def _extra() -> Any:
@@ -52,7 +52,7 @@ class Role(StrEnum):
 
 @frozen
 class Text:
-    text: str = hidden()
+    text: str = field(repr=size_only)
     citations: tuple[Json, ...] = ()
     extra: Mapping[str, Json] = _extra()
 
@@ -70,7 +70,7 @@ class Media:
     """Where the bytes of an image or document are: `data` is base64, plain text, a URL, an S3 URI or a file id."""
 
     kind: MediaKind
-    data: str = hidden()
+    data: str = field(repr=size_only)
     media_type: str | None = None
     extra: Mapping[str, Json] = _extra()
 
@@ -98,7 +98,7 @@ class Document:
 class ToolUse:
     id: str
     name: str
-    input: Json = hidden()
+    input: Json = field(repr=size_only)
     """The arguments: a JSON object. A `str` is what a model wrote where an object was due, kept as it was."""
     input_json: str | None = hidden(default=None, kw_only=True)
     """The arguments as the model wrote them, where a family carries them as text and spaces or order would get lost."""
@@ -108,7 +108,7 @@ class ToolUse:
 @frozen
 class ToolResult:
     tool_use_id: str
-    content: tuple[ContentBlock, ...] | str | None = hidden()
+    content: tuple[ContentBlock, ...] | str | None = field(repr=size_only)
     """A bare string and one text block are different here: a tool's answer comes back as it was."""
     is_error: bool | None = None
     name: str | None = None
@@ -139,7 +139,7 @@ class Opaque:
     """A block that the model of this module has no word for, kept whole. `dialect` says whose block it is."""
 
     dialect: str
-    data: Json = hidden()
+    data: Json = field(repr=size_only)
 
 
 ContentBlock: TypeAlias = Text | Image | Document | ToolUse | ToolResult | Reasoning | CachePoint | Opaque

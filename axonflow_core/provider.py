@@ -6,7 +6,8 @@ and owns what comes back, so that a plugin cannot half-start.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from attrs import field, frozen
@@ -30,18 +31,44 @@ class Health:
     detail: str = ""
 
 
-class CompletionStream(Protocol):
-    """An open streamed answer: batches of events, each the sum of one network read or less.
+class CompletionStream(ABC):
+    """An open streamed answer. A provider implements `read` and `aclose`; iteration and `async with` follow from them.
 
-    Iteration raises `TruncatedStream` when the provider stops early. `aclose` cancels the upstream call at once.
+    Whoever opens a stream closes it: `async with await provider.stream(…) as stream`.
     """
 
-    request_id: str | None
+    request_id: str | None = None
+    _ready: Iterator[Batch] = iter(())
 
-    def __aiter__(self) -> AsyncIterator[Batch]: ...
-    async def aclose(self) -> None: ...
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(self, *exc_info: object) -> None: ...
+    @abstractmethod
+    async def read(self) -> tuple[Batch, ...]:
+        """Every batch that one network read produced, in order; `()` at the end, and again ever after.
+
+        Waits until there is at least one batch. What precedes a fault in the same network read is returned first; the
+        next call raises the fault: `TruncatedStream` when the provider stops early.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Cancels the upstream call at once, without reading it to its end. May be called twice."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        for batch in self._ready:
+            return batch
+        batches = await self.read()
+        if not batches:
+            raise StopAsyncIteration
+        self._ready = iter(batches)
+        return next(self._ready)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
 
 
 class Provider(Protocol):
@@ -65,6 +92,8 @@ class Provider(Protocol):
 class Services:
     """What the core lends a provider."""
 
+    name: str
+    """The provider's key in the YAML, which errors call it by."""
     transport: Transport
     codecs: CodecRegistry
     extras: Mapping[str, Any] = field(default=NOTHING_MORE, repr=False)

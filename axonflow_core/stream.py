@@ -1,7 +1,7 @@
 """A streamed answer as values, and the sum of them.
 
-A native chunk decodes to a *batch*: a tuple of events, in order. A batch encodes back to the chunk it came from, so that
-a stream survives decode and encode chunk by chunk; batches of another family encode to whatever chunks say the same.
+A native chunk decodes to a *batch*: a tuple of events, in order. A batch encodes back to the chunk it came from, so
+that a stream survives decode and encode chunk by chunk; batches of another family encode to whatever says the same.
 
     Started  (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | CitationDelta …  BlockStop)*  Stopped  Ended
 
@@ -13,10 +13,10 @@ always announced. Only `Ended`, the family's last word, makes a stream complete.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
-from attrs import evolve, fields_dict, frozen
+from attrs import evolve, field, fields_dict, frozen
 
 from axonflow_core.errors import TruncatedStream
 from axonflow_core.messages import (
@@ -31,6 +31,7 @@ from axonflow_core.messages import (
     ToolUse,
     Usage,
     hidden,
+    size_only,
 )
 
 
@@ -51,7 +52,7 @@ class BlockStart:
 
 @frozen
 class TextDelta:
-    text: str = hidden()
+    text: str = field(repr=size_only)
     index: int = 0
 
 
@@ -69,13 +70,13 @@ class ReasoningDelta:
 class ToolInputDelta:
     """A piece of the JSON text of a tool's arguments. Pieces may split anywhere, even inside an escape."""
 
-    json: str = hidden()
+    json: str = field(repr=size_only)
     index: int
 
 
 @frozen
 class CitationDelta:
-    citation: Json = hidden()
+    citation: Json = field(repr=size_only)
     index: int
 
 
@@ -130,7 +131,7 @@ class Extra:
     the chunk where they stood, kept only so that they can go back there.
     """
 
-    members: Mapping[str, Json] = hidden()
+    members: Mapping[str, Json] = field(repr=size_only)
     level: str = "answer"
 
 
@@ -238,7 +239,7 @@ class Assembler:
         answer = self._answer
         match event:
             case Started(id, model, created):
-                known = {"id": id, "model": model, "created": created}
+                known: dict[str, Any] = {"id": id, "model": model, "created": created}
                 self._answer = evolve(answer, **{name: value for name, value in known.items() if value is not None})
             case UsageUpdate(usage, service_tier):
                 tier = service_tier or answer.service_tier

@@ -57,7 +57,7 @@ class Listing:
 class Section(Mapping[str, "Node"]):
     """Keys and values. Its repr holds no value: some are secrets."""
 
-    _values: Mapping[str, Node] = field(repr=list)
+    _values: Mapping[str, Node] = field(repr=lambda values: str(list(values)))
     place: Place
     _key_places: Mapping[str, Place] = field(factory=dict, repr=False)
 
@@ -78,18 +78,31 @@ class Section(Mapping[str, "Node"]):
 Node: TypeAlias = Scalar | Listing | Section
 
 
-def node_of(value: Json, place: Place) -> Node:
-    """A node for a value that stands in no file."""
+def section_of(values: Mapping[str, Json], place: Place) -> Section:
+    """A section for values that stand in no file."""
+    return Section({key: _node_of(value, place) for key, value in values.items()}, place)
+
+
+def _node_of(value: Json, place: Place) -> Node:
     if isinstance(value, Mapping):
-        return Section({key: node_of(item, place) for key, item in value.items()}, place)
+        return section_of(value, place)
     if isinstance(value, list | tuple):
-        return Listing(tuple(node_of(item, place) for item in value), place)
+        return Listing(tuple(_node_of(item, place) for item in value), place)
     if value is None:
         return Scalar("", place)
-    return Scalar(str(value).lower() if isinstance(value, bool) else str(value), place, is_quoted=True)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return Scalar(text, place, is_quoted=isinstance(value, str))
 
 
-def read_document(path: Path, environment: Mapping[str, str]) -> Section:
+@frozen
+class Document:
+    """A whole file, and the faults that did not keep it from being read."""
+
+    root: Section
+    faults: tuple[Fault, ...] = ()
+
+
+def read_document(path: Path, environment: Mapping[str, str]) -> Document:
     """The section that the whole file is. `FaultyConfig` where it is none."""
     return parse_document(_read_text(path), str(path), environment)
 
@@ -111,7 +124,7 @@ def _read_text(path: Path) -> str:
         raise _faulty(_place_after(before, str(path)), message, "save the file as UTF-8") from None
 
 
-def parse_document(text: str, path: str, environment: Mapping[str, str]) -> Section:
+def parse_document(text: str, path: str, environment: Mapping[str, str]) -> Document:
     control = _CONTROL_CHARACTER.search(text)
     if control is not None:
         place = _place_after(text[: control.start()], path)
@@ -145,17 +158,15 @@ class _Reader:
         self._node_count = 0
         self._depth = 0
 
-    def read(self, events: Iterator[Any]) -> Section:
+    def read(self, events: Iterator[Any]) -> Document:
         root: Node | None = None
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
                     raise _faulty(self._place(event), "a second document begins here", "keep one document in the file")
                 root = self._node(next(events), events)
-        if self._faults:
-            raise FaultyConfig(self._faults)
         if isinstance(root, Section):
-            return root
+            return Document(root, tuple(self._faults))
         if root is None or (isinstance(root, Scalar) and root.is_null):
             raise _faulty(Place(self._path), "the file is empty", 'begin with: version: "1.0"')
         raise _faulty(root.place, "the file holds no keys", 'write lines of `key: value`; begin with: version: "1.0"')
@@ -171,7 +182,7 @@ class _Reader:
     def _node(self, event: Any, events: Iterator[Any]) -> Node:
         place = self._place(event)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, place)
+            return self._alias(str(event.anchor), place)
         counted_before = self._node_count
         self._count(1, place)
         self._check_tag(event, place)

@@ -14,25 +14,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
 from cattrs import BaseConverter
 
 from axonflow_core.config.document import Listing, Node, Scalar, Section
 from axonflow_core.config.faults import Fault, FaultyConfig, Place, suggest
+from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import Json
 
 T = TypeVar("T")
+Hook: TypeAlias = Callable[[Node, Any], Any]
 
 YAML_KEY = "axonflow_yaml_key"
-"""Metadata of an attrs field whose key in YAML is not its name."""
+"""Metadata of an attrs field whose key in YAML is not its name; None: the file cannot say it."""
+YAML_EXAMPLE = "axonflow_yaml_example"
+"""Metadata of a required attrs field: a value to show where it is missing."""
 
 _SECRET = re.compile(
     r"(^|[_-])(secret|token|password|passwd|credentials?|signature|(api|access|private|secret|shared|account)[_-]?key)([_-]|$)",
     re.IGNORECASE,
 )
-_SECTIONS_OF_SECRETS = frozenset({"credentials"})
 
 
 class Unfit(Exception):
@@ -80,19 +83,19 @@ class _Collector:
             yield
         except _Misfits as misfits:
             self.faults += misfits.faults
-        except Unfit as unfit:
-            self.add(node.place, f"`{key}` wants {unfit.wants}, found {_shown(node, hides=hides)}", unfit.hint)
+        except (Unfit, Unsubstitutable) as misfit:
+            self._add_misfit(key, node, misfit, hides=hides)
         except Exception as error:  # a plugin's own type or validator refused it
             reason = type(error).__name__ if hides else str(error.args[0] if error.args else type(error).__name__)
             self.add(node.place, f"`{key}` is not acceptable: {reason}")
-        if isinstance(node, Scalar) and node.problem is not None:
-            self._replace_by_problem(key, node)
 
-    def _replace_by_problem(self, key: str, node: Scalar) -> None:
-        """What could not be resolved was never there to be converted."""
-        assert node.problem is not None
-        self.faults = [fault for fault in self.faults if fault.place != node.place]
-        self.add(node.place, f"{node.problem.message}; `{key}` refers to it", node.problem.hint)
+    def _add_misfit(self, key: str, node: Node, misfit: Unfit | Unsubstitutable, *, hides: bool) -> None:
+        """What could not be resolved comes first: the reference is no value that anybody wrote."""
+        problem = node.problem if isinstance(node, Scalar) else None
+        if problem is not None:
+            self.add(node.place, f"{problem.message}, and `{key}` refers to it", problem.hint)
+        elif isinstance(misfit, Unfit):
+            self.add(node.place, f"`{key}` wants {misfit.wants}, found {_shown(node, hides=hides)}", misfit.hint)
 
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
         self.faults.append(Fault(place, message, hint))
@@ -122,7 +125,6 @@ def _converter() -> BaseConverter:
     for scalar_type, convert in _SCALARS.items():
         converter.register_structure_hook(scalar_type, _scalar_hook(convert))
     converter.register_structure_hook(Section, lambda node, _: _section(node))
-    converter.register_structure_hook_func(lambda t: t is Any, lambda node, _: plain_value(node))
     converter.register_structure_hook_func(_is(Literal), _literal)
     converter.register_structure_hook_func(_is_enum, _enum)
     for predicate, factory in _FACTORIES:
@@ -171,11 +173,17 @@ _SCALARS: dict[type[Any], Callable[[str], Any]] = {str: str, int: _whole, float:
 _WANTS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
+def _text(scalar: Scalar) -> str:
+    if scalar.problem is not None:
+        raise scalar.problem
+    return scalar.text
+
+
 def _scalar_hook(convert: Callable[[str], T]) -> Callable[[Node, Any], T]:
     def hook(node: Node, as_type: Any) -> T:
         if not isinstance(node, Scalar) or node.is_null:
             raise Unfit(_WANTS[as_type])
-        return convert(node.text)
+        return convert(_text(node))
 
     return hook
 
@@ -195,27 +203,36 @@ def _choice(node: Node, choices: Mapping[str, Any]) -> Any:
     raise Unfit(f"one of {', '.join(choices)}", suggest(word, choices, noun="choices"))
 
 
-def plain_value(node: Node) -> Json:
+def _plain_hook(converter: BaseConverter, as_type: Any) -> Hook:
     """What the node says where no type is declared, by the rules of YAML 1.2's core schema."""
-    match node:
-        case Section():
-            return {key: plain_value(value) for key, value in node.items()}
-        case Listing():
-            return [plain_value(item) for item in node.items]
-        case Scalar(is_null=True):
-            return None
-    if node.is_quoted or node.is_substituted:
-        return node.text
-    if node.text in ("true", "false"):
-        return node.text == "true"
-    if _WHOLE.fullmatch(node.text):
-        return int(node.text)
-    return float(node.text) if _NUMBER.fullmatch(node.text) else node.text
+    listing, mapping = _listing_hook(converter, list[Any]), _mapping_hook(converter, dict[str, Any])
+
+    def hook(node: Node, _: Any) -> Json:
+        match node:
+            case Section():
+                return mapping(node, as_type)
+            case Listing():
+                return listing(node, as_type)
+            case Scalar():
+                return _plain_scalar(node)
+
+    return hook
+
+
+def _plain_scalar(scalar: Scalar) -> Json:
+    text = _text(scalar)
+    if scalar.is_null:
+        return None
+    if scalar.is_quoted or scalar.is_substituted:
+        return text
+    if text in ("true", "false"):
+        return text == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
 
 
 # ── sections and lists ──────────────────────────────────────────────────────────────────────────────────────────────
-
-Hook = Callable[[Node, Any], Any]
 
 
 def _section(node: Node) -> Section:
@@ -273,14 +290,16 @@ def _mapping_hook(converter: BaseConverter, as_type: Any) -> Hook:
 def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
     attrs.resolve_types(as_type)
     fields = {field.metadata.get(YAML_KEY, field.name): field for field in attrs.fields(as_type) if field.init}
+    fields.pop(None, None)
 
     def hook(node: Node, _: Any) -> Any:
         section, collector = _section(node), _Collector()
         for key in section.keys() - fields.keys():
             collector.add(section.place_of(key), f"unknown key `{key}`", suggest(key, fields, noun="known keys"))
-        values = dict(_members(converter, section, fields, collector))
+        values = _members(converter, section, fields, collector)
         for key in _required(fields) - section.keys():
-            collector.add(section.place, f"`{key}` is missing")
+            example = fields[key].metadata.get(YAML_EXAMPLE, "…")
+            collector.add(section.place, f"`{key}` is missing", f"add the line `{key}: {example}`")
         _validate(section, fields, values, collector)
         collector.finish()
         return as_type(**{fields[key].alias: value for key, value in values.items()})
@@ -290,13 +309,15 @@ def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
 
 def _members(
     converter: BaseConverter, section: Section, fields: Mapping[str, Any], collector: _Collector
-) -> Iterator[tuple[str, Any]]:
+) -> dict[str, Any]:
+    values = {}
     for key in section.keys() & fields.keys():
         field, node = fields[key], section[key]
-        if isinstance(node, Scalar) and node.is_null and node.problem is None and field.default is not attrs.NOTHING:
+        if isinstance(node, Scalar) and node.is_null and field.default is not attrs.NOTHING:
             continue  # `key:` with nothing behind it says nothing
         with collector.at(key, node, hides=not field.repr):
-            yield key, converter.structure(node, field.type)
+            values[key] = converter.structure(node, field.type)
+    return values
 
 
 def _required(fields: Mapping[str, Any]) -> set[str]:
@@ -314,6 +335,7 @@ def _validate(section: Section, fields: Mapping[str, Any], values: Mapping[str, 
 
 
 _FACTORIES: tuple[tuple[Callable[[Any], bool], Callable[[BaseConverter, Any], Hook]], ...] = (
+    (_is(Any), _plain_hook),
     (_is(Union, types.UnionType), _optional_hook),
     (_is(tuple, list, set, frozenset, Sequence), _listing_hook),
     (_is(dict, Mapping), _mapping_hook),

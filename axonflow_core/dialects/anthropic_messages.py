@@ -79,12 +79,58 @@ OPTIONS = frozenset({"anthropic_beta", "output_config", "output_format"})
 """Documented parameters with no neutral name. `effort` inside `output_config` has one and stands apart."""
 
 DOCUMENTED = frozenset(
-    "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking output_config "
-    "output_format anthropic_beta anthropic_version metadata name description input_schema disable_parallel_tool_use "
-    "budget_tokens effort role content text source media_type data tool_use_id is_error input signature "
-    "redacted_thinking cache_control stop_reason stop_sequence stop_details usage input_tokens output_tokens "
-    "cache_creation_input_tokens cache_read_input_tokens ephemeral_5m_input_tokens ephemeral_1h_input_tokens "
-    "thinking_tokens service_tier model delta partial_json content_block index".split()
+    [
+        "max_tokens",
+        "messages",
+        "system",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "output_format",
+        "anthropic_beta",
+        "anthropic_version",
+        "metadata",
+        "name",
+        "description",
+        "input_schema",
+        "disable_parallel_tool_use",
+        "budget_tokens",
+        "effort",
+        "role",
+        "content",
+        "text",
+        "source",
+        "media_type",
+        "data",
+        "tool_use_id",
+        "is_error",
+        "input",
+        "signature",
+        "redacted_thinking",
+        "cache_control",
+        "stop_reason",
+        "stop_sequence",
+        "stop_details",
+        "usage",
+        "input_tokens",
+        "output_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "ephemeral_5m_input_tokens",
+        "ephemeral_1h_input_tokens",
+        "thinking_tokens",
+        "service_tier",
+        "model",
+        "delta",
+        "partial_json",
+        "content_block",
+        "index",
+    ]
 )
 
 
@@ -123,17 +169,29 @@ def encode_block(block: ContentBlock) -> dict[str, Json]:
     return _ENCODE_BLOCK[type(block)](block)
 
 
-_BLOCK_KEYS = frozenset({"type", "cache_control"})
+_KEYS_OF_BLOCK: Mapping[str, frozenset[str]] = {
+    kind: frozenset({"type", "cache_control", *keys.split()})
+    for kind, keys in {
+        "text": "text",
+        "cited text": "text citations",
+        "image": "source",
+        "document": "source title context citations",
+        "tool_use": "id name input",
+        "tool_result": "tool_use_id content is_error",
+        "thinking": "thinking signature",
+        "redacted_thinking": "data",
+    }.items()
+}
 
 
-def _rest(native: Mapping[str, Json], *known: str) -> Mapping[str, Json]:
-    return rest_of(native, _BLOCK_KEYS.union(known))
+def _rest(native: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
+    return rest_of(native, _KEYS_OF_BLOCK[kind])
 
 
 def _decode_text(native: Mapping[str, Json]) -> ContentBlock:
     citations = native.get("citations")
     if citations:
-        return Text(native["text"], tuple(citations), extra=_rest(native, "text", "citations"))
+        return Text(native["text"], tuple(citations), extra=_rest(native, "cited text"))
     return Text(_str(native["text"]), extra=_rest(native, "text"))
 
 
@@ -168,7 +226,7 @@ def _encode_media(media: Media) -> dict[str, Json]:
 
 def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
     media = _decode_media(native["source"])
-    return Opaque(DIALECT, native) if media is None else Image(media, extra=_rest(native, "source"))
+    return Opaque(DIALECT, native) if media is None else Image(media, extra=_rest(native, "image"))
 
 
 def _encode_image(block: Image) -> dict[str, Json]:
@@ -189,7 +247,7 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
         name=native.get("title"),
         context=native.get("context"),
         citations=native.get("citations"),
-        extra=_rest(native, "source", "title", "context", "citations"),
+        extra=_rest(native, "document"),
     )
 
 
@@ -212,7 +270,7 @@ def _encode_nested(content: tuple[ContentBlock, ...] | str) -> Json:
 
 
 def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
-    return ToolUse(_str(native["id"]), _str(native["name"]), native["input"], extra=_rest(native, "id", "name", "input"))
+    return ToolUse(_str(native["id"]), _str(native["name"]), native["input"], extra=_rest(native, "tool_use"))
 
 
 def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
@@ -225,7 +283,7 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
         _str(native["tool_use_id"]),
         None if content is None else _decode_nested(content),
         native.get("is_error"),
-        extra=_rest(native, "tool_use_id", "content", "is_error"),
+        extra=_rest(native, "tool_result"),
     )
 
 
@@ -236,13 +294,11 @@ def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
 
 
 def _decode_thinking(native: Mapping[str, Json]) -> ContentBlock:
-    return Reasoning(
-        _str(native["thinking"]), native.get("signature"), extra=_rest(native, "thinking", "signature")
-    )
+    return Reasoning(_str(native["thinking"]), native.get("signature"), extra=_rest(native, "thinking"))
 
 
 def _decode_redacted(native: Mapping[str, Json]) -> ContentBlock:
-    return Reasoning(redacted=_str(native["data"]), extra=_rest(native, "data"))
+    return Reasoning(redacted=_str(native["data"]), extra=_rest(native, "redacted_thinking"))
 
 
 def _encode_reasoning(block: Reasoning) -> dict[str, Json]:
@@ -295,7 +351,19 @@ def _hang_cache_control(natives: list[Json], point: CachePoint) -> None:
 # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _REQUEST_KEYS = OPTIONS | frozenset(
-    "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata".split()
+    [
+        "max_tokens",
+        "messages",
+        "system",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "metadata",
+    ]
 )
 
 
@@ -439,7 +507,9 @@ def _encode_tool_choice(choice: ToolChoice | None) -> Json:
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ANSWER_KEYS = frozenset("id type role model content stop_reason stop_sequence stop_details usage".split())
+_ANSWER_KEYS = frozenset(
+    ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"]
+)
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
@@ -479,8 +549,15 @@ def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json
 
 
 _USAGE_KEYS = frozenset(
-    "input_tokens output_tokens cache_read_input_tokens cache_creation_input_tokens cache_creation "
-    "output_tokens_details service_tier".split()
+    [
+        "input_tokens",
+        "output_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation",
+        "output_tokens_details",
+        "service_tier",
+    ]
 )
 _NESTED_COUNTS = (
     ("cache_creation", "ephemeral_5m_input_tokens", "cache_write_5m_tokens"),

@@ -1,7 +1,7 @@
 """OpenAI's chat-completions JSON, both roles, with the differences between its speakers as data (`ChatForm`).
 
-Source: OpenAI's API reference, "Chat completions", and the AWS user guide for the families that speak it, November 2026.
-Three things differ in shape from the neutral model:
+Source: OpenAI's API reference, "Chat completions", and the AWS user guide for the families that speak it, November
+2026. Three things differ in shape from the neutral model:
 
 * A tool's result is a message of its own (`role: tool`); neutrally it is a block in a user message.
 * Tool arguments are JSON text. They are parsed; where parsing would lose spaces or order, the text is kept beside.
@@ -10,7 +10,7 @@ Three things differ in shape from the neutral model:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -89,9 +89,34 @@ class ChatForm:
 
 
 DOCUMENTED = frozenset(
-    "messages tools tool_choice max_tokens temperature top_p role content tool_calls tool_call_id function arguments "
-    "parameters description image_url choices message delta finish_reason stop_reason usage prompt_tokens "
-    "completion_tokens id model created".split()
+    [
+        "messages",
+        "tools",
+        "tool_choice",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "role",
+        "content",
+        "tool_calls",
+        "tool_call_id",
+        "function",
+        "arguments",
+        "parameters",
+        "description",
+        "image_url",
+        "choices",
+        "message",
+        "delta",
+        "finish_reason",
+        "stop_reason",
+        "usage",
+        "prompt_tokens",
+        "completion_tokens",
+        "id",
+        "model",
+        "created",
+    ]
 )
 
 
@@ -159,7 +184,7 @@ def _decode_url(native: Mapping[str, Json]) -> Media:
     return Media(MediaKind.URL, url, extra=extra)
 
 
-def _encode_content(blocks: list[ContentBlock]) -> Json:
+def _encode_content(blocks: Sequence[ContentBlock]) -> Json:
     """One plain text is a bare string, anything else a list of parts."""
     if len(blocks) == 1 and isinstance(blocks[0], Text) and not blocks[0].extra:
         return blocks[0].text
@@ -220,7 +245,7 @@ def _decode_message(native: Mapping[str, Json]) -> Message:
 def _encode_messages(request: CompletionRequest) -> list[Json]:
     natives: list[Json] = []
     if request.system:
-        natives.append({"role": "system", "content": _encode_content(list(request.system))})
+        natives.append({"role": "system", "content": _encode_content(request.system)})
     for message in request.messages:
         natives += _encode_message(message)
     return natives
@@ -228,7 +253,9 @@ def _encode_messages(request: CompletionRequest) -> list[Json]:
 
 def _encode_message(message: Message) -> list[Json]:
     """A message as one native message, or as one for every tool result in it and one for what stands beside them."""
-    natives: list[Json] = [_encode_result(block, message.extra) for block in message.content if isinstance(block, ToolResult)]
+    natives: list[Json] = [
+        _encode_result(block, message.extra) for block in message.content if isinstance(block, ToolResult)
+    ]
     calls = [_encode_call(block) for block in message.content if isinstance(block, ToolUse)]
     others = [block for block in message.content if not isinstance(block, ToolResult | ToolUse)]
     if others or calls or not natives:
@@ -239,7 +266,7 @@ def _encode_message(message: Message) -> list[Json]:
 
 
 def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
-    content = block.content if isinstance(block.content, str | None) else _encode_content(list(block.content))
+    content = block.content if isinstance(block.content, str | None) else _encode_content(block.content)
     if block.is_error:
         said = content if isinstance(content, str) else joined_text(block.content or ())  # type: ignore[arg-type]
         content = f"error: {said}"  # the dialect has no flag for a failed tool
@@ -310,7 +337,9 @@ def _encode_request(form: ChatForm, request: CompletionRequest) -> Json:
 
 def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
     if native["type"] != "function":
-        return BuiltinTool(DIALECT, native["type"], native.get("name", ""), rest_of(native, frozenset({"type", "name"})))
+        return BuiltinTool(
+            DIALECT, native["type"], native.get("name", ""), rest_of(native, frozenset({"type", "name"}))
+        )
     function = native["function"]
     return Tool(
         _str(function["name"]),
@@ -500,8 +529,8 @@ class ChunkEncoder:
             case TextDelta(text):
                 chunk.texts.append(text)
             case BlockStart(index, ToolUse(id, name)):
-                call = {"index": index - 1, "id": id, "type": "function", "function": {"name": name, "arguments": ""}}
-                chunk.calls[index] = call
+                function = {"name": name, "arguments": ""}
+                chunk.calls[index] = {"index": index - 1, "id": id, "type": "function", "function": function}
             case ToolInputDelta(json, index):
                 call = chunk.calls.setdefault(index, {"index": index - 1, "function": {"arguments": ""}})
                 call["function"]["arguments"] += json
@@ -557,5 +586,3 @@ def _str(value: Json) -> str:
     if not isinstance(value, str):
         raise TypeError("a string was expected")
     return value
-
-

@@ -14,6 +14,7 @@ November 2026.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import evolve
 
@@ -73,7 +74,8 @@ def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) 
 
 
 def usage_from_headers(headers: Mapping[str, str]) -> Usage:
-    return Usage(**{name: int(headers[key]) for key, name in _COUNT_HEADERS.items() if key in headers})
+    counts: dict[str, Any] = {name: int(headers[key]) for key, name in _COUNT_HEADERS.items() if key in headers}
+    return Usage(**counts)
 
 
 def headers_of(completion: Completion) -> dict[str, str]:

@@ -16,7 +16,7 @@ from axonflow_core.messages import CompletionRequest, Json
 
 VERSION = "bedrock-2023-05-31"
 DEFAULT_MAX_TOKENS = 4096
-"""Claude requires `max_tokens`. 4096 is what Bedrock's Converse sends for Claude when nobody says; every Claude takes it."""
+"""Claude requires a limit. 4096 is what Bedrock's Converse applies when nobody says one; every Claude takes it."""
 
 
 def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:

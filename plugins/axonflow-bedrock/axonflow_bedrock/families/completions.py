@@ -1,4 +1,4 @@
-"""Text-completion families: one prompt string in, one text out. The part that Titan, Llama and Mistral's prompt form share.
+"""Text-completion families: one prompt string in, one text out. What Titan, Llama and Mistral's prompt form share.
 
 Such a family differs from the next in its template, in the names of its parameters and in the members of its answer.
 An answer and a chunk of a stream are alike: both are a `Piece`, some text with counts and perhaps the reason to stop.
@@ -117,7 +117,8 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
         _refuse_unsayable(codec, completion)
         reason = completion.stop_reason
         stop = None if reason is None else stop_reasons.encode(reason, completion.native_stop_reason)
-        text_extra = {key: value for block in completion.content for key, value in block.extra.items()}
+        texts = [block for block in completion.content if isinstance(block, Text)]
+        text_extra = {key: value for block in texts for key, value in block.extra.items()}
         piece = Piece(completion.text, stop, completion.usage, extra=completion.extra, text_extra=text_extra)
         return form.write_answer(piece)
 
@@ -146,7 +147,7 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
 
 def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
     images = _read_images(body.get(form.images_key) or []) if form.images_key else ()
-    request = _with_images(request_of(_str(body[form.prompt_key]), form.template, images), images, form.image_token)
+    request = request_of(_str(body[form.prompt_key]), form.template, images, form.image_token)
     if form.parameters_key:
         inference = _read_inference(form, body.get(form.parameters_key) or {})
         return evolve(request, inference=inference, extra=rest_of(body, form.own_keys))
@@ -159,7 +160,9 @@ def _write_request(form: Form, family: str, request: CompletionRequest) -> Json:
     parameters = _write_inference(form, request.inference)
     if form.parameters_key and parameters:
         parameters = {form.parameters_key: parameters}
-    images = [block.source.data for message in request.messages for block in message.content if isinstance(block, Image)]
+    images = [
+        block.source.data for message in request.messages for block in message.content if isinstance(block, Image)
+    ]
     shown = {form.images_key: images} if form.images_key and images else {}
     return {form.prompt_key: prompt, **parameters, **shown, **request.extra}
 
@@ -199,21 +202,6 @@ def _with_image_tokens(request: CompletionRequest, token: str) -> CompletionRequ
     for message in request.messages:
         count = sum(isinstance(block, Image) for block in message.content)
         messages.append(evolve(message, content=(Text(token * count + message.text),)) if count else message)
-    return evolve(request, messages=tuple(messages))
-
-
-def _with_images(request: CompletionRequest, images: tuple[Image, ...], token: str) -> CompletionRequest:
-    """The pictures back in the messages whose tokens stand for them."""
-    if not images or request.is_raw_prompt:
-        return request
-    left, messages = list(images), []
-    for message in request.messages:
-        text, shown = message.text, []
-        while text.startswith(token) and left:
-            text, shown = text.removeprefix(token), [*shown, left.pop(0)]
-        messages.append(evolve(message, content=(*shown, Text(text))) if shown else message)
-    if left:
-        raise ValueError("more pictures than image tokens")
     return evolve(request, messages=tuple(messages))
 
 

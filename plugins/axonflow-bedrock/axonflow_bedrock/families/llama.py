@@ -8,8 +8,8 @@
 Bedrock adds nothing to a prompt, not even the first token. InvokeModel has no tools and no stop sequences for Llama.
 Pictures (3.2 vision, 4) stand in `images`, each with an `<|image|>` at the head of its user turn.
 
-Source: AWS user guide, "Meta Llama models"; Meta's model cards for the templates; recorded traffic of Llama 2, 3 and 3.1
-(13 exchanges), November 2026. Llama 3.2 vision and Llama 4 rest on documents alone.
+Source: AWS user guide, "Meta Llama models"; Meta's model cards for the templates; recorded traffic of Llama 2, 3 and
+3.1 (13 exchanges), November 2026. Llama 3.2 vision and Llama 4 rest on documents alone.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _llama(variant: str, template: Template, has_images: bool = False, **record:
         prompt_key="prompt",
         parameters={"max_gen_len": "max_tokens", "temperature": "temperature", "top_p": "top_p"},
         images_key="images" if has_images else None,
-        image_token="<|image|>" if has_images else "",  # noqa: S106 - a token of the prompt, no secret
+        image_token="<|image|>" if has_images else "",
         read_answer=_read,
         write_answer=_write_answer,
         read_chunk=_read,

@@ -2,9 +2,9 @@
 
     prompt      <s>[INST] {user} [/INST] {assistant}</s>[INST] {user} [/INST]
 
-The prompt form has no system role: a system text opens the first instruction. Its answers carry no token counts; Bedrock
-sends them in headers and in the metrics of a stream. The chat form is OpenAI's JSON with three words of its own: it says
-`any` where OpenAI says `required`, `stop_reason` for `finish_reason`, and takes no stop sequences.
+The prompt form has no system role: a system text opens the first instruction. Its answers carry no token counts;
+Bedrock sends them in headers and in the metrics of a stream. The chat form is OpenAI's JSON with words of its own: it
+says `any` where OpenAI says `required`, `stop_reason` for `finish_reason`, and takes no stop sequences.
 
 Source: AWS user guide, "Mistral AI text completion" and "Mistral AI chat completion"; recorded traffic of the prompt
 form (4 exchanges), November 2026. The chat form rests on documents alone, and nobody has published its stream.

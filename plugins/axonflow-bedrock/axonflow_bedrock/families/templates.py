@@ -57,19 +57,30 @@ def prompt_of(request: CompletionRequest, template: Template, family: str) -> st
     return template.render(arranged)
 
 
-def request_of(prompt: str, template: Template, images: tuple[Image, ...] = ()) -> CompletionRequest:
-    """The conversation in `prompt`, or the prompt as it is."""
+def request_of(
+    prompt: str, template: Template, images: tuple[Image, ...] = (), image_token: str = ""
+) -> CompletionRequest:
+    """The conversation in `prompt`, or the prompt as it is. Each of `images` has its token at the head of a turn."""
     conversation = template.parse(prompt)
-    if conversation is None or template.render(conversation) != prompt or _forges(conversation, template.tokens):
-        return CompletionRequest((Message(Role.USER, (Text(prompt), *images)),), is_raw_prompt=True)
-    return CompletionRequest(
-        messages=tuple(Message(role, (Text(text),)) for role, text in conversation.turns),
-        system=() if conversation.system is None else (Text(conversation.system),),
-    )
+    if conversation is not None and template.render(conversation) == prompt:
+        messages = _messages_of(conversation, images, image_token)
+        texts = (*(message.text for message in messages or ()), conversation.system or "")
+        if messages is not None and not any(token in text for token in template.tokens for text in texts):
+            system = () if conversation.system is None else (Text(conversation.system),)
+            return CompletionRequest(messages, system)
+    return CompletionRequest((Message(Role.USER, (Text(prompt), *images)),), is_raw_prompt=True)
 
 
-def _forges(conversation: Conversation, tokens: tuple[str, ...]) -> bool:
-    return any(token in text for text in conversation.texts() for token in tokens)
+def _messages_of(conversation: Conversation, images: tuple[Image, ...], token: str) -> tuple[Message, ...] | None:
+    """The turns with their pictures; None where pictures and tokens do not match."""
+    left, messages = list(images), []
+    for role, text in conversation.turns:
+        shown: list[Image] = []
+        while left and text.startswith(token):
+            text = text.removeprefix(token)
+            shown.append(left.pop(0))
+        messages.append(Message(role, (*shown, Text(text))))
+    return None if left else tuple(messages)
 
 
 def _conversation_of(request: CompletionRequest) -> Conversation:

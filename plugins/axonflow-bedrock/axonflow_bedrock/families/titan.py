@@ -45,9 +45,7 @@ def _parse(prompt: str) -> Conversation | None:
 
 _ANSWER_KEYS = frozenset({"inputTextTokenCount", "results"})
 _RESULT_KEYS = frozenset({"tokenCount", "outputText", "completionReason"})
-_CHUNK_KEYS = frozenset(
-    {"outputText", "index", "totalOutputTextTokenCount", "completionReason", "inputTextTokenCount"}
-)
+_CHUNK_KEYS = frozenset({"outputText", "index", "totalOutputTextTokenCount", "completionReason", "inputTextTokenCount"})
 
 
 def _read_answer(body: Json) -> Piece:

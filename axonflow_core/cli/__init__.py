@@ -1,0 +1,61 @@
+"""The command `axonflow`. Results go to stdout, everything else to stderr.
+
+One module holds one command group and is imported when its command is named. A command's module imports at its top what
+`--help` needs, and inside its functions what the work needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import click
+
+_COMMANDS: Mapping[str, str] = {
+    "ask": "ask:ask",
+    "check": "check:check",
+    "codecs": "codecs:codecs",
+    "demo": "demo:demo",
+    "emulate": "emulate:emulate",
+    "plugins": "plugins:plugins",
+}
+"""Command -> module of this package and the name in it."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="axonflow-core", prog_name="axonflow")
+def axonflow() -> None:
+    """Language models as a governed runtime: providers and model families are plugins.
+
+    \b
+    axonflow demo                      see it work, with no account and no network
+    axonflow ask "Why is the sky blue?"
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code. Whatever it raises is reported, not raised on."""
+    from axonflow_core.cli.failure import report
+
+    try:
+        outcome = axonflow.main(args=arguments, prog_name="axonflow", standalone_mode=False)
+    except BaseException as error:
+        return report(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""`axonflow ask`: one question, the answer as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from axonflow_core.messages import Completion, CompletionRequest
+    from axonflow_core.runtime import Runtime
+
+
+@click.command(short_help="Ask a model; the answer streams to stdout.")
+@click.argument("prompt")
+@click.option("-m", "--model", help="The model, as its provider spells it. Default: the configured one.")
+@click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
+@click.option("--system", help="What the model is told before the conversation.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer, in tokens.")
+@click.option("--stream/--no-stream", "is_streamed", default=True, help="Show the answer as it comes, or whole.")
+@click.option("--json", "is_json", is_flag=True, help="The whole answer as one JSON object.")
+@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
+def ask(
+    *,
+    prompt: str,
+    model: str | None,
+    provider: str | None,
+    system: str | None,
+    max_tokens: int | None,
+    is_streamed: bool,
+    is_json: bool,
+    path: Path | None,
+) -> None:
+    """Ask PROMPT, or what stands on stdin where PROMPT is `-`."""
+    request = _request(_read_prompt(prompt), system, max_tokens)
+    asyncio.run(_ask(request, model, provider, path, is_streamed=is_streamed, is_json=is_json))
+
+
+def _read_prompt(prompt: str) -> str:
+    text = click.get_text_stream("stdin").read() if prompt == "-" else prompt
+    if not text.strip():
+        raise click.UsageError("the prompt is empty")
+    return text
+
+
+def _request(prompt: str, system: str | None, max_tokens: int | None) -> CompletionRequest:
+    from axonflow_core.messages import CompletionRequest, Inference, Text, user
+
+    return CompletionRequest(
+        messages=(user(prompt),),
+        system=(Text(system),) if system else (),
+        inference=Inference(max_tokens=max_tokens),
+    )
+
+
+async def _ask(
+    request: CompletionRequest,
+    model: str | None,
+    provider: str | None,
+    path: Path | None,
+    *,
+    is_streamed: bool,
+    is_json: bool,
+) -> None:
+    from axonflow_core.cli.display import write_json, write_text
+    from axonflow_core.config import load_config
+    from axonflow_core.runtime import Runtime
+
+    async with Runtime.open(load_config(path)) as runtime:
+        if is_streamed and not is_json:
+            await stream_answer(runtime, request, model=model, provider=provider)
+            return
+        answer = await runtime.complete(request, model=model, provider=provider)
+        if is_json:
+            write_json(_described(answer))
+        else:
+            write_text(answer.text + "\n")
+
+
+async def stream_answer(
+    runtime: Runtime, request: CompletionRequest, *, model: str | None = None, provider: str | None = None
+) -> Completion:
+    """Write the text as it arrives and return the whole answer. What had arrived before a fault stays written."""
+    from axonflow_core.cli.display import write_text
+    from axonflow_core.stream import Assembler, TextDelta
+
+    assembler = Assembler()
+    async with await runtime.stream(request, model=model, provider=provider) as stream:
+        try:
+            async for batch in stream:
+                for event in batch:
+                    assembler.add(event)
+                write_text("".join(event.text for event in batch if isinstance(event, TextDelta)))
+        finally:
+            write_text("\n")
+    return assembler.completion
+
+
+def _described(answer: Completion) -> dict[str, object]:
+    import attrs
+
+    return {
+        "text": answer.text,
+        "stop_reason": answer.stop_reason,
+        "usage": attrs.asdict(answer.usage, filter=lambda field, value: value is not None and field.name != "extra"),
+        "model": answer.model,
+        "id": answer.id,
+        "content": [{"type": type(block).__name__, **attrs.asdict(block)} for block in answer.content],
+    }

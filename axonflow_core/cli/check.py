@@ -1,0 +1,41 @@
+"""`axonflow check`: whether the configuration would start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from axonflow_core.config import ProviderConfig
+
+
+@click.command(short_help="Check the configuration and the plugins it needs.")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check(*, file: Path | None) -> int:
+    """Read FILE, or the configuration that would be found without it, and load every plugin that it enables.
+
+    Exits with 3 when the configuration has faults, and with 1 when a model family could not be loaded.
+    """
+    from axonflow_core.cli.display import stderr
+    from axonflow_core.cli.failure import CHECK_FAILED, OK
+    from axonflow_core.config import load_config
+
+    config = load_config(file)
+    failures = [reason for entry in config.enabled.values() for reason in _check_codecs(entry)]
+    for failure in failures:
+        stderr().print(failure, style="red", markup=False, soft_wrap=True)
+    count = len(config.enabled)
+    click.echo(f"{config.path or 'the environment'}: {count} provider{'' if count == 1 else 's'} enabled")
+    return CHECK_FAILED if failures else OK
+
+
+def _check_codecs(entry: ProviderConfig) -> list[str]:
+    """Report one provider; why some of its families cannot be had."""
+    from axonflow_core.plugins import State, load_codecs
+
+    loaded = load_codecs(entry.type)
+    families = ", ".join(loaded.registry.names) or "no model families of its own"
+    click.echo(f"{entry.name}: {families}")
+    return [state.reason for state in loaded.plugins if state.state in (State.FAILED, State.INCOMPATIBLE)]

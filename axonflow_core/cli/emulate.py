@@ -1,0 +1,57 @@
+"""`axonflow emulate`: a provider's service on this machine, without an account."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from axonflow_core.provider import Emulator
+    from axonflow_core.serving import Server
+
+
+@click.command(short_help="Serve a provider's API on this machine.")
+@click.argument("provider")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0, the default, takes any free one.")
+def emulate(*, provider: str, port: int) -> None:
+    """Serve the API of PROVIDER until Ctrl-C. Stdout gets the `export` lines that point clients at it."""
+    from axonflow_core.serving import Server
+
+    emulator = emulator_of(provider)
+    with Server(emulator.app, port=port) as server:
+        write_exports(emulator.environment(server.base_url))
+        click.echo(f"{provider} answers at {server.base_url}; Ctrl-C stops it", err=True)
+        wait_for_interrupt(server)
+
+
+def emulator_of(provider: str) -> Emulator:
+    from axonflow_core.errors import PluginError
+    from axonflow_core.plugins import load_provider
+
+    spec = load_provider(provider)
+    if spec.emulator is None:
+        raise PluginError(
+            f"the provider {provider} has no emulator", hint="see `axonflow demo` for the providers that have one"
+        )
+    return spec.emulator()
+
+
+def write_exports(environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def wait_for_interrupt(server: Server) -> None:
+    """Until Ctrl-C or SIGTERM: the ordinary end of a server, not a failure."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    with suppress(KeyboardInterrupt):
+        server.wait()
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

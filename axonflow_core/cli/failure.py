@@ -1,0 +1,108 @@
+"""What a command that failed says, and the exit code it ends with. Decided here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from axonflow_core.errors import AxonFlowError
+
+OK = 0
+CHECK_FAILED = 1
+USAGE = 2
+CONFIGURATION = 3
+CREDENTIALS = 4
+PROVIDER = 5
+INTERRUPTED = 130
+
+
+def _exit_codes() -> Mapping[type[BaseException], int]:
+    """The branch of the error tree -> exit code. The nearest branch decides."""
+    from axonflow_core import errors
+
+    return {
+        errors.ConfigError: CONFIGURATION,
+        errors.RequestError: USAGE,
+        errors.CredentialsError: CREDENTIALS,
+        errors.ProviderError: PROVIDER,
+        errors.AnswerError: PROVIDER,
+        errors.AxonFlowError: CHECK_FAILED,
+    }
+
+
+def report(error: BaseException) -> int:
+    """Tell stderr what happened; the exit code."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else CHECK_FAILED
+        case BrokenPipeError():
+            return _reader_left()
+    return _report_error(error)
+
+
+def _report_error(error: BaseException) -> int:
+    for branch, code in _exit_codes().items():
+        if isinstance(error, branch):
+            show(error)  # type: ignore[arg-type]  # every branch is an AxonFlowError
+            return code
+    return _report_bug(error)
+
+
+def _reader_left() -> int:
+    """`axonflow … | head` is no failure. What Python still wants to flush at exit goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK
+
+
+def _report_bug(error: BaseException) -> int:
+    """Only the type: the message of an unforeseen error may hold what was said to the model."""
+    is_debugging = os.environ.get("AXONFLOW_DEBUG") == "1"
+    if is_debugging:
+        traceback.print_exception(error)
+    hint = None if is_debugging else "run it again with AXONFLOW_DEBUG=1 for the traceback, and report it"
+    _print(_rendered("bug", f"AxonFlow failed in a way that nobody foresaw: {type(error).__name__}", hint))
+    return CHECK_FAILED
+
+
+def show(error: AxonFlowError) -> None:
+    """An error as people read it: what, where, how to mend it, whose call it was."""
+    from axonflow_core.config.faults import FaultyConfig
+
+    if isinstance(error, FaultyConfig):
+        _print(error.message)
+    else:
+        _print("\n".join([_rendered(error.code, error.message, error.hint), *_circumstances(error)]))
+
+
+def _rendered(code: str, message: str, hint: str | None) -> str:
+    from axonflow_core.config.faults import render
+
+    return render(code, message, hint=hint)
+
+
+def _circumstances(error: AxonFlowError) -> list[str]:
+    facts = {"provider": error.provider, "model": error.model, "request id": error.request_id}
+    return [f"  {name}: {value}" for name, value in facts.items() if value]
+
+
+def _print(text: str) -> None:
+    from axonflow_core.cli.display import stderr, visible
+
+    console = stderr()
+    for line in visible(text).splitlines():
+        style = {"error": "bold red", "warnin": "bold yellow", "  fix:": "green"}.get(line[:6].rstrip("[:"))
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)

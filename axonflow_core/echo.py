@@ -1,0 +1,95 @@
+"""A provider without a cloud: it answers with the last thing the user said, word by word.
+
+It comes with the core through the same door as every other provider, an entry point and a hook, and so is the shortest
+complete example of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+
+from attrs import field, frozen, validators
+
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, StopReason, Usage
+from axonflow_core.provider import CompletionStream, Health, Provider, ProviderSpec, Services
+from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate, assemble
+
+_WORD = re.compile(r"\s*\S+\s*?(?=\s|\Z)|\s+")
+
+
+@frozen
+class EchoConfig:
+    model: str = "echo"
+    """The name it answers to."""
+    max_tokens: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    """The longest answer, in words, where the caller names no limit."""
+
+
+class EchoStream(CompletionStream):
+    def __init__(self, batches: Sequence[Batch]) -> None:
+        self._batches = iter(batches)
+
+    async def read(self) -> tuple[Batch, ...]:
+        return tuple(islice(self._batches, 1))
+
+    async def aclose(self) -> None:
+        self._batches = iter(())
+
+
+class EchoProvider:
+    def __init__(self, config: EchoConfig) -> None:
+        self._config = config
+
+    @property
+    def default_model(self) -> str:
+        return self._config.model
+
+    async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
+        return assemble(event for batch in self._answer(request, model) for event in batch)
+
+    async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
+        return EchoStream(self._answer(request, model))
+
+    async def health(self) -> Health:
+        return Health(is_ready=True)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    def _answer(self, request: CompletionRequest, model: str | None) -> list[Batch]:
+        heard = next((message.text for message in reversed(request.messages) if message.role is Role.USER), "")
+        limit = request.inference.max_tokens or self._config.max_tokens
+        words, stopped = _spoken(heard, request.inference, limit)
+        usage = Usage(input_tokens=len(_WORD.findall(heard)), output_tokens=len(words))
+        return [
+            (Started(model=model or self.default_model),),
+            *((TextDelta(word),) for word in words),
+            (UsageUpdate(usage), stopped, Ended()),
+        ]
+
+
+def _spoken(text: str, inference: Inference, limit: int | None) -> tuple[list[str], Stopped]:
+    """The words of the answer and why there are no more."""
+    stop = _first_stop(text, inference.stop_sequences)
+    words = _WORD.findall(text if stop is None else text[: text.index(stop)])
+    if limit is not None and len(words) > limit:
+        return words[:limit], Stopped(StopReason.MAX_TOKENS)
+    if stop is not None:
+        return words, Stopped(StopReason.STOP_SEQUENCE, stop_sequence=stop)
+    return words, Stopped(StopReason.END_TURN)
+
+
+def _first_stop(text: str, stops: Sequence[str]) -> str | None:
+    return min((stop for stop in stops if stop and stop in text), key=text.index, default=None)
+
+
+def _create(config: EchoConfig, services: Services) -> Provider:
+    return EchoProvider(config)
+
+
+@hookimpl
+def axonflow_register_provider() -> ProviderSpec:
+    return ProviderSpec(name="echo", display_name="Echo", config_type=EchoConfig, create=_create)

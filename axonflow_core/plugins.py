@@ -1,0 +1,359 @@
+"""Plugins: `importlib.metadata` finds them, pluggy registers and validates them, this module says what went wrong.
+
+    axonflow.providers             one entry point a provider; its name is the key (or the `type:`) in YAML
+    axonflow.codecs.<provider>     one entry point a model family
+
+Finding reads metadata and imports nothing. Each entry point that is wanted gets a pluggy manager of its own: one
+manager for all silently skips a name that stands in two groups, silently loads nothing for an unknown name, and stops
+at the first import that fails. Here a plugin fails alone, whatever it raises short of KeyboardInterrupt.
+
+A provider that cannot be loaded is a `PluginError`. A codec that cannot is marked failed and logged, and the other
+families serve, unless AXONFLOW_STRICT_PLUGINS=1.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any, TypeVar
+
+import pluggy
+from attrs import field, frozen
+
+from axonflow_core import hookspecs
+from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
+from axonflow_core.errors import PluginError
+from axonflow_core.hookspecs import HOOK_API
+from axonflow_core.provider import ProviderSpec
+
+_log = logging.getLogger(__name__)
+K = TypeVar("K")
+
+PROVIDERS = "axonflow.providers"
+CODECS = "axonflow.codecs."
+PROJECT = "axonflow"
+"""pluggy's name for our hooks."""
+
+
+class State(StrEnum):
+    LOADED = "loaded"
+    AVAILABLE = "available"
+    """Installed and not enabled, so not imported."""
+    BLOCKED = "blocked"
+    INCOMPATIBLE = "incompatible"
+    """Written for another version of the hooks."""
+    FAILED = "failed"
+
+
+@frozen
+class FoundPlugin:
+    """An entry point of ours and the distribution it came with."""
+
+    group: str
+    name: str
+    value: str
+    """Where it points to: `axonflow_bedrock.plugin`."""
+    distribution: str
+    version: str
+    folder: str
+    """The folder that the distribution is installed in."""
+    _entry_point: EntryPoint = field(repr=False, eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution} {self.version})"
+
+    def load(self) -> ModuleType:
+        module: ModuleType = self._entry_point.load()
+        return module
+
+
+@frozen
+class PluginState:
+    plugin: FoundPlugin
+    state: State
+    reason: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The file of a plugin that was imported, the folder of one that was not."""
+        module = sys.modules.get(self.plugin.value.partition(":")[0]) if self.state is State.LOADED else None
+        return getattr(module, "__file__", None) or self.plugin.folder
+
+
+@frozen
+class LoadedCodecs:
+    registry: CodecRegistry
+    plugins: tuple[PluginState, ...]
+
+
+class _Incompatible(PluginError):
+    """The plugin was written for another version of the hooks."""
+
+
+# ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def find_plugins(group: str | None = None) -> tuple[FoundPlugin, ...]:
+    """What is installed, in `group` or in any of ours. Imports nothing."""
+    groups = entry_points().groups if group is None else {group}
+    ours = (point for name in groups if _is_ours(name) for point in entry_points(group=name))
+    return tuple(sorted(map(_found, ours), key=lambda plugin: (plugin.group, plugin.name, plugin.distribution)))
+
+
+def _is_ours(group: str) -> bool:
+    return group == PROVIDERS or group.startswith(CODECS)
+
+
+def _found(point: EntryPoint) -> FoundPlugin:
+    distribution = point.dist
+    name, version = (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
+    folder = str(distribution.locate_file("")) if distribution else ""
+    return FoundPlugin(point.group, point.name, point.value, name, version, folder, point)
+
+
+def blocked_names(environment: Mapping[str, str]) -> frozenset[str]:
+    """AXONFLOW_BLOCK_PLUGINS: names of entry points or of distributions, with commas between."""
+    names = environment.get("AXONFLOW_BLOCK_PLUGINS", "").split(",")
+    return frozenset(_normalised(name) for name in names if name.strip())
+
+
+def is_blocked(plugin: FoundPlugin, environment: Mapping[str, str]) -> bool:
+    return not blocked_names(environment).isdisjoint({_normalised(plugin.name), _normalised(plugin.distribution)})
+
+
+def _normalised(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
+
+
+# ── loading one ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _call(plugin: FoundPlugin, hook: str) -> list[Any]:
+    """What the plugin's implementations of `hook` return. `PluginError` says at which step it failed."""
+    module = _import(plugin)
+    _check_api(plugin, module)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise _invalid_hook(plugin, error) from error
+    try:
+        results: list[Any] = getattr(manager.hook, hook)()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _failure(plugin, f"{hook}() raised", error) from error
+    if not results:
+        raise PluginError(
+            f"the plugin {plugin} registers nothing: {plugin.value} has no hook {hook}",
+            hint=f"define {hook}() there and mark it @axonflow_core.hookimpl",
+        )
+    return results
+
+
+def _import(plugin: FoundPlugin) -> ModuleType:
+    try:
+        return plugin.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _failure(plugin, f"importing {plugin.value} raised", error) from error
+
+
+def _failure(plugin: FoundPlugin, what: str, error: BaseException) -> PluginError:
+    return PluginError(
+        f"the plugin {plugin} is broken: {what} {type(error).__name__}: {error}",
+        hint=f"upgrade or uninstall {plugin.distribution}, or block it: AXONFLOW_BLOCK_PLUGINS={plugin.name}",
+    )
+
+
+def _check_api(plugin: FoundPlugin, module: ModuleType) -> None:
+    """A plugin may say which version of the hooks it needs: it is served by the same major and no older a minor one."""
+    wanted = getattr(module, "AXONFLOW_HOOK_API", HOOK_API)
+    if not _is_version(wanted):
+        raise PluginError(f"the plugin {plugin} sets AXONFLOW_HOOK_API = {wanted!r}", hint="write it as (1, 0)")
+    if wanted[0] != HOOK_API[0] or wanted > HOOK_API:
+        side = plugin.distribution if wanted < HOOK_API else "axonflow-core"
+        raise _Incompatible(
+            f"the plugin {plugin} needs hook API {wanted[0]}.{wanted[1]}; this is {HOOK_API[0]}.{HOOK_API[1]}",
+            hint=f"pip install --upgrade {side}",
+        )
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, int) for part in value)
+
+
+def _invalid_hook(plugin: FoundPlugin, error: pluggy.PluginValidationError) -> PluginError:
+    known = [name for name in vars(hookspecs) if name.startswith("axonflow_")]
+    return PluginError(
+        f"the plugin {plugin} has a hook that is none of ours: {' '.join(str(error).split())}",
+        hint=f"the hooks are {', '.join(known)}; compare name and arguments with axonflow_core.hookspecs",
+    )
+
+
+# ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def load_provider(name: str, environment: Mapping[str, str] = os.environ) -> ProviderSpec:
+    """The provider of that name, its plugin imported and asked. `PluginError` where that cannot be."""
+    installed = find_plugins(PROVIDERS)
+    offers = [plugin for plugin in installed if plugin.name == name]
+    if not offers:
+        raise _missing_provider(name, [plugin.name for plugin in installed])
+    if all(is_blocked(plugin, environment) for plugin in offers):
+        raise PluginError(f"the provider {name} is blocked", hint=f"take {name} out of AXONFLOW_BLOCK_PLUGINS")
+    allowed = [plugin for plugin in offers if not is_blocked(plugin, environment)]
+    if len(allowed) > 1:
+        raise _claimed_twice(f"the provider {name}", allowed)
+    return _spec_of(allowed[0])
+
+
+def _spec_of(plugin: FoundPlugin) -> ProviderSpec:
+    results = _call(plugin, "axonflow_register_provider")
+    if len(results) == 1 and isinstance(results[0], ProviderSpec):
+        return results[0]
+    raise _wrong_return(plugin, "axonflow_register_provider", results, "one ProviderSpec")
+
+
+def _missing_provider(name: str, installed: Iterable[str]) -> PluginError:
+    nearest = get_close_matches(name, list(installed), n=1)
+    return PluginError(
+        f"no installed plugin offers the provider {name}; installed: {', '.join(sorted(installed)) or 'none'}",
+        hint=(f"did you mean `{nearest[0]}`? Otherwise: " if nearest else "") + f"pip install axonflow-{name}",
+    )
+
+
+def _claimed_twice(what: str, offers: Sequence[FoundPlugin]) -> PluginError:
+    names = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in offers)
+    return PluginError(
+        f"two distributions offer {what}: {names}",
+        hint=f"uninstall one of them, or block it: AXONFLOW_BLOCK_PLUGINS={offers[-1].distribution}",
+    )
+
+
+def _wrong_return(plugin: FoundPlugin, hook: str, results: object, wanted: str) -> PluginError:
+    kinds = ", ".join(type(result).__name__ for result in results) if isinstance(results, list) else results
+    return PluginError(
+        f"the plugin {plugin} is broken: {hook}() returned {kinds}, not {wanted}",
+        hint=f"upgrade or uninstall {plugin.distribution}",
+    )
+
+
+# ── codecs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def load_codecs(provider: str, environment: Mapping[str, str] = os.environ) -> LoadedCodecs:
+    """The codecs of one provider, and what became of every plugin that offers some."""
+    gathering = _Gathering(is_strict=environment.get("AXONFLOW_STRICT_PLUGINS") == "1")
+    offers = find_plugins(CODECS + provider)
+    blocked = [plugin for plugin in offers if is_blocked(plugin, environment)]
+    allowed = [plugin for plugin in offers if plugin not in blocked]
+    for name, rivals in _grouped((plugin.name, plugin) for plugin in allowed).items():
+        gathering.add(f"the codec plugin {name}", rivals)
+    gathering.settle_claims()
+    states = [PluginState(plugin, State.BLOCKED, "named in AXONFLOW_BLOCK_PLUGINS") for plugin in blocked]
+    states += (gathering.failed.get(plugin) or PluginState(plugin, State.LOADED) for plugin in allowed)
+    return LoadedCodecs(CodecRegistry(gathering.entries()), tuple(sorted(states, key=lambda state: state.plugin.name)))
+
+
+class _Gathering:
+    """Codecs as they come in. Nothing that two plugins claim is given to either: import order decides nothing."""
+
+    def __init__(self, *, is_strict: bool) -> None:
+        self.failed: dict[FoundPlugin, PluginState] = {}
+        self._is_strict = is_strict
+        self._codecs: dict[FoundPlugin, Sequence[FamilyCodec]] = {}
+
+    def add(self, what: str, rivals: Sequence[FoundPlugin]) -> None:
+        try:
+            if len(rivals) > 1:
+                raise _claimed_twice(what, rivals)
+            self._codecs[rivals[0]] = _codecs_of(rivals[0])
+        except PluginError as error:
+            self._fail(rivals, error)
+
+    def settle_claims(self) -> None:
+        """Fail the plugins that claim one family, surface and variant under different entry points."""
+        claims = _grouped(((codec.name, codec.surface), plugin) for plugin, codec in self._pairs())
+        for (name, surface), rivals in claims.items():
+            if len(rivals) > 1:
+                self._fail(rivals, _claimed_twice(f"a codec for {name} on {surface}", rivals))
+
+    def entries(self) -> Iterator[RegisteredCodec]:
+        for plugin, codec in self._pairs():
+            if plugin not in self.failed:
+                yield RegisteredCodec(codec, plugin.distribution, plugin.version)
+
+    def _pairs(self) -> Iterator[tuple[FoundPlugin, FamilyCodec]]:
+        return ((plugin, codec) for plugin, codecs in self._codecs.items() for codec in codecs)
+
+    def _fail(self, plugins: Sequence[FoundPlugin], error: PluginError) -> None:
+        if self._is_strict:
+            raise error
+        _log.warning("%s (%s)", error.message, error.hint)
+        for plugin in plugins:
+            self.failed[plugin] = _failed(plugin, error)
+
+
+def _codecs_of(plugin: FoundPlugin) -> Sequence[FamilyCodec]:
+    hook = "axonflow_register_codec"
+    codecs = [codec for result in _call(plugin, hook) for codec in _flat(result)]
+    if all(isinstance(codec, FamilyCodec) for codec in codecs):
+        return codecs
+    raise _wrong_return(plugin, hook, codecs, "FamilyCodec or a sequence of it")
+
+
+def _flat(result: Any) -> Sequence[Any]:
+    return result if isinstance(result, list | tuple) else (result,)
+
+
+def _grouped(pairs: Iterable[tuple[K, FoundPlugin]]) -> Mapping[K, list[FoundPlugin]]:
+    groups: dict[K, list[FoundPlugin]] = defaultdict(list)
+    for key, plugin in pairs:
+        groups[key].append(plugin)
+    return groups
+
+
+def _failed(plugin: FoundPlugin, error: PluginError) -> PluginState:
+    state = State.INCOMPATIBLE if isinstance(error, _Incompatible) else State.FAILED
+    return PluginState(plugin, state, f"{error.message} ({error.hint})")
+
+
+# ── all of them ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plugin_states(enabled: Iterable[str], environment: Mapping[str, str] = os.environ) -> tuple[PluginState, ...]:
+    """Every installed plugin. Only the `enabled` providers and their codecs are imported."""
+    wanted = frozenset(enabled)
+    lenient = {name: value for name, value in environment.items() if name != "AXONFLOW_STRICT_PLUGINS"}
+    providers = [_provider_state(plugin, wanted, lenient) for plugin in find_plugins(PROVIDERS)]
+    loaded = {CODECS + state.plugin.name for state in providers if state.state is State.LOADED}
+    codecs = [state for group in sorted(loaded) for state in load_codecs(group.removeprefix(CODECS), lenient).plugins]
+    others = [plugin for plugin in find_plugins() if plugin.group != PROVIDERS and plugin.group not in loaded]
+    return (*providers, *codecs, *(_idle_state(plugin, lenient) for plugin in others))
+
+
+def _provider_state(plugin: FoundPlugin, wanted: frozenset[str], environment: Mapping[str, str]) -> PluginState:
+    if plugin.name not in wanted or is_blocked(plugin, environment):
+        return _idle_state(plugin, environment)
+    try:
+        load_provider(plugin.name, environment)
+    except PluginError as error:
+        return _failed(plugin, error)
+    return PluginState(plugin, State.LOADED)
+
+
+def _idle_state(plugin: FoundPlugin, environment: Mapping[str, str]) -> PluginState:
+    if is_blocked(plugin, environment):
+        return PluginState(plugin, State.BLOCKED, "named in AXONFLOW_BLOCK_PLUGINS")
+    return PluginState(plugin, State.AVAILABLE)

@@ -1,0 +1,48 @@
+"""What the YAML may say about Bedrock: the keys under `config:`.
+
+Nothing here names an endpoint, a proxy or a credential. Those are AWS's own settings, and a VPC endpoint that boto3
+finds is found here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from axonflow_core.transport import Timeouts
+
+DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
+
+
+class ControlTokens(StrEnum):
+    REFUSE = "refuse"
+    NEUTRALISE = "neutralise"
+
+
+@frozen(kw_only=True)
+class BedrockConfig:
+    region: str | None = None
+    """The AWS region of the calls. Without it the AWS settings decide (`AWS_REGION`, the profile)."""
+    model: str = DEFAULT_MODEL
+    """A model id, inference profile id or ARN, passed to Bedrock as it is."""
+    base_model: str | None = None
+    """The model behind `model`, where that is an ARN that does not say."""
+    family: str | None = None
+    """The family of `model`, where the id does not say; `llama/llama3` where a family has several forms."""
+    families: tuple[str, ...] | None = None
+    """The only families that may be called. Without it, every installed one."""
+    max_tokens: int | None = None
+    """Sent when the caller gives no limit."""
+    control_tokens: ControlTokens = ControlTokens.REFUSE
+    """What happens to text that would forge a turn in a family's prompt template."""
+    timeouts: Timeouts = field(factory=Timeouts)
+
+
+def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:
+    """`BEDROCK_REGION` asks for Bedrock; `BEDROCK_MODEL` is optional. An empty variable is an unset one."""
+    region, model = environment.get("BEDROCK_REGION"), environment.get("BEDROCK_MODEL")
+    if not region:
+        return None
+    return {"region": region, "model": model} if model else {"region": region}

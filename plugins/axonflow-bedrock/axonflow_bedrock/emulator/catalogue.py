@@ -1,0 +1,159 @@
+"""The models that there are, and how each may be called.
+
+Source: the model table of litellm 1.109.1 (MIT) for the ids, the AWS user guide ("Supported Regions and models for
+inference profiles") and public reports for the profiles, November 2026. Whether a model can be called on demand is said
+as it is in us-east-1. Models past their end of life are still here: a program that calls one can still be tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from ..endpoint import Fault, invalid_call
+from ..model_id import Kind, ModelId
+
+
+@frozen(kw_only=True)
+class Listing:
+    """The models of one family."""
+
+    on_demand: frozenset[str]
+    """Base ids that may be called as they are."""
+    profiles: Mapping[str, str]
+    """Base id -> the geographies of its inference profiles, with a blank between."""
+
+
+_CLAUDE_4_6 = "us eu jp au global"
+_CLAUDE_5 = "us eu jp au in us-gov global"
+
+LISTINGS: Mapping[str, Listing] = {
+    "anthropic": Listing(
+        on_demand=frozenset(
+            {
+                "anthropic.claude-3-haiku-20240307-v1:0",
+                "anthropic.claude-3-sonnet-20240229-v1:0",
+                "anthropic.claude-3-5-sonnet-20240620-v1:0",
+            }
+        ),
+        profiles={
+            "anthropic.claude-3-haiku-20240307-v1:0": "us eu apac",
+            "anthropic.claude-3-sonnet-20240229-v1:0": "us eu apac",
+            "anthropic.claude-3-opus-20240229-v1:0": "us eu",
+            "anthropic.claude-3-5-sonnet-20240620-v1:0": "us eu apac",
+            "anthropic.claude-3-5-sonnet-20241022-v2:0": "us eu apac",
+            "anthropic.claude-3-5-haiku-20241022-v1:0": "us eu",
+            "anthropic.claude-3-7-sonnet-20250219-v1:0": "us eu apac",
+            "anthropic.claude-sonnet-4-20250514-v1:0": "us eu apac global",
+            "anthropic.claude-opus-4-20250514-v1:0": "us eu",
+            "anthropic.claude-opus-4-1-20250805-v1:0": "us eu",
+            "anthropic.claude-sonnet-4-5-20250929-v1:0": "us eu jp au us-gov global",
+            "anthropic.claude-haiku-4-5-20251001-v1:0": "us eu jp au in global",
+            "anthropic.claude-opus-4-5-20251101-v1:0": "us eu global",
+            "anthropic.claude-opus-4-6-v1": "us eu au global",
+            "anthropic.claude-sonnet-4-6": _CLAUDE_4_6,
+            "anthropic.claude-opus-4-7": _CLAUDE_4_6,
+            "anthropic.claude-opus-4-8": "us eu jp au us-gov global",
+            "anthropic.claude-sonnet-5": _CLAUDE_5,
+            "anthropic.claude-opus-5": _CLAUDE_5,
+            "anthropic.claude-haiku-5-5": _CLAUDE_5,
+            "anthropic.claude-sonnet-5-5": _CLAUDE_5,
+            "anthropic.claude-opus-5-5": _CLAUDE_5,
+        },
+    ),
+    "titan": Listing(
+        on_demand=frozenset(
+            {
+                "amazon.titan-text-lite-v1",
+                "amazon.titan-text-express-v1",
+                "amazon.titan-text-premier-v1:0",
+                "amazon.titan-tg1-large",
+            }
+        ),
+        profiles={},
+    ),
+    "llama": Listing(
+        on_demand=frozenset(
+            {
+                "meta.llama2-13b-chat-v1",
+                "meta.llama2-70b-chat-v1",
+                "meta.llama3-8b-instruct-v1:0",
+                "meta.llama3-70b-instruct-v1:0",
+                # Not in us-east-1 but in us-west-2; accepted, for this id is the product page's example.
+                "meta.llama3-1-70b-instruct-v1:0",
+            }
+        ),
+        profiles={
+            "meta.llama3-1-8b-instruct-v1:0": "us",
+            "meta.llama3-1-70b-instruct-v1:0": "us",
+            "meta.llama3-1-405b-instruct-v1:0": "us",
+            "meta.llama3-2-1b-instruct-v1:0": "us eu",
+            "meta.llama3-2-3b-instruct-v1:0": "us eu",
+            "meta.llama3-2-11b-instruct-v1:0": "us",
+            "meta.llama3-2-90b-instruct-v1:0": "us",
+            "meta.llama3-3-70b-instruct-v1:0": "us",
+            "meta.llama4-scout-17b-instruct-v1:0": "us",
+            "meta.llama4-maverick-17b-instruct-v1:0": "us",
+        },
+    ),
+    "mistral": Listing(
+        on_demand=frozenset(
+            {
+                "mistral.mistral-7b-instruct-v0:2",
+                "mistral.mixtral-8x7b-instruct-v0:1",
+                "mistral.mistral-small-2402-v1:0",
+                "mistral.mistral-large-2402-v1:0",
+                "mistral.mistral-large-2407-v1:0",
+                "mistral.ministral-3-3b-instruct",
+                "mistral.ministral-3-8b-instruct",
+                "mistral.ministral-3-14b-instruct",
+                "mistral.magistral-small-2509",
+                "mistral.mistral-large-3-675b-instruct",
+            }
+        ),
+        profiles={"mistral.pixtral-large-2502-v1:0": "us eu"},
+    ),
+}
+"""Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""
+
+
+@frozen
+class Catalogue:
+    listings: Mapping[str, Listing] = field(repr=False)
+    without_access: frozenset[str] = frozenset()
+    """Base ids that the account was not given access to."""
+
+    def admit(self, model_id: ModelId, family: str) -> None:
+        """Returns when the model may be called by that id. `Fault` in AWS's words when not."""
+        if model_id.base_id in self.without_access:
+            raise Fault("AccessDeniedException", "You don't have access to the model with the specified model ID.")
+        listing = self.listings.get(family)
+        if listing is not None:
+            _admit(model_id, listing)
+
+
+CATALOGUE = Catalogue(LISTINGS)
+
+
+def _admit(model_id: ModelId, listing: Listing) -> None:
+    geos = listing.profiles.get(model_id.base_id or "", "").split()
+    match model_id.kind:
+        case Kind.FOUNDATION_MODEL if model_id.base_id in listing.on_demand:
+            return
+        case Kind.FOUNDATION_MODEL if geos:
+            raise profile_required(model_id)
+        case Kind.INFERENCE_PROFILE if model_id.geo in geos:
+            return
+    raise unknown_model()
+
+
+def unknown_model() -> Fault:
+    return invalid_call("The provided model identifier is invalid.")
+
+
+def profile_required(model_id: ModelId) -> Fault:
+    return invalid_call(
+        f"Invocation of model ID {model_id.given} with on-demand throughput isn’t supported. "
+        "Retry your request with the ID or ARN of an inference profile that contains this model."
+    )

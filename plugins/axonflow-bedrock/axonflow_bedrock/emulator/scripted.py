@@ -1,0 +1,164 @@
+"""What an emulated model answers: a pure function of the request, the same for every family.
+
+It says which family it is, repeats the beginning of the question, and tells what else it was given. A token is a word
+with the blanks before it. The limit and the stop sequences hold as they do for a real model: what is not generated for
+want of tokens cannot contain a stop sequence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import orjson
+from attrs import frozen
+
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    ContentBlock,
+    Document,
+    Image,
+    Inference,
+    Json,
+    Message,
+    Role,
+    StopReason,
+    Text,
+    Tool,
+    ToolChoiceMode,
+    ToolResult,
+    ToolUse,
+    Usage,
+    joined_text,
+)
+
+ECHOED_WORDS = 24
+FIRST_TOKEN_MS = 40
+TOKEN_MS = 10
+MEDIA_TOKENS = 100
+"""What a picture or document counts."""
+
+
+def answer(request: CompletionRequest, family: str) -> Completion:
+    generated = _generate(" ".join(_sentences(request, family)), request.inference)
+    content: tuple[ContentBlock, ...] = (Text(generated.text),)
+    stop_reason = generated.stop_reason
+    tool = _wanted_tool(request)
+    if tool is not None and stop_reason is StopReason.END_TURN:
+        content = (*content, _call_of(tool, request))
+        stop_reason = StopReason.TOOL_USE
+    usage = Usage(input_tokens=_input_tokens(request), output_tokens=sum(map(_tokens_of, content)))
+    return Completion(
+        content=content,
+        stop_reason=stop_reason,
+        usage=usage,
+        stop_sequence=generated.stop_sequence,
+        latency_ms=FIRST_TOKEN_MS + TOKEN_MS * (usage.output_tokens or 0),
+        first_byte_latency_ms=FIRST_TOKEN_MS,
+    )
+
+
+# ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _sentences(request: CompletionRequest, family: str) -> Iterator[str]:
+    yield f"Here speaks an emulated model of the {family} family."
+    last = request.messages[-1] if request.messages else Message(Role.USER, ())
+    if last.text.split():
+        yield f"You said: {_beginning(last.text)}"
+    for block in last.content:
+        if isinstance(block, ToolResult):
+            yield f"The tool answered: {_beginning(_text_of(block))}"
+    given = Counter(type(block) for message in request.messages for block in message.content)
+    for kind, name in ((Image, "picture"), (Document, "document")):
+        if given[kind]:
+            yield f"I was shown {given[kind]} {name}{'s' if given[kind] > 1 else ''}."
+    if (tool := _wanted_tool(request)) is not None:
+        yield f"I will use the tool {tool.name}."
+
+
+def _beginning(text: str) -> str:
+    words = text.split(maxsplit=ECHOED_WORDS)
+    return " ".join(words[:ECHOED_WORDS]) + (" …" if len(words) > ECHOED_WORDS else "")
+
+
+@frozen
+class _Generated:
+    text: str
+    stop_reason: StopReason
+    stop_sequence: str | None = None
+
+
+def _generate(text: str, inference: Inference) -> _Generated:
+    """As much of `text` as the parameters let a model say."""
+    words = tokens(text)
+    said = "".join(words[: inference.max_tokens])
+    hits = [(place, stop) for stop in inference.stop_sequences if stop and (place := said.find(stop)) >= 0]
+    if hits:
+        place, stop = min(hits)
+        return _Generated(said[:place], StopReason.STOP_SEQUENCE, stop)
+    return _Generated(said, StopReason.END_TURN if len(said) == len(text) else StopReason.MAX_TOKENS)
+
+
+# ── which tool it calls ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _wanted_tool(request: CompletionRequest) -> Tool | None:
+    """The tool that the request insists on. A model that may choose does not choose one."""
+    choice = request.tool_choice
+    offered = [tool for tool in request.tools if isinstance(tool, Tool)]
+    if choice is None or choice.mode not in (ToolChoiceMode.ANY, ToolChoiceMode.TOOL):
+        return None
+    return next((tool for tool in offered if choice.name in (None, tool.name)), None)
+
+
+def _call_of(tool: Tool, request: CompletionRequest) -> ToolUse:
+    earlier = sum(isinstance(block, ToolUse) for message in request.messages for block in message.content)
+    return ToolUse(f"tooluse_emulated_{earlier + 1}", tool.name, _example(tool.input_schema))
+
+
+_EXAMPLES: Mapping[str, Json] = {"string": "example", "integer": 1, "number": 1.5, "boolean": True, "array": []}
+
+
+def _example(schema: Json) -> Json:
+    """A value for a JSON schema: of an object what it requires, of an enumeration the first."""
+    schema = schema if isinstance(schema, dict) else {}
+    if schema.get("enum"):
+        return schema["enum"][0]
+    if "properties" in schema or schema.get("type", "object") == "object":
+        properties = schema.get("properties") or {}
+        return {name: _example(properties.get(name)) for name in schema.get("required") or ()}
+    return _EXAMPLES.get(schema["type"]) if isinstance(schema["type"], str) else None
+
+
+# ── what it counts ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TOKEN = re.compile(r"\s*\S+|\s+")
+
+
+def tokens(text: str) -> list[str]:
+    """The words of `text`, each with the blanks before it; together they are `text`."""
+    return _TOKEN.findall(text)
+
+
+def _input_tokens(request: CompletionRequest) -> int:
+    blocks = (*request.system, *(block for message in request.messages for block in message.content))
+    offered = [tool.description or tool.name for tool in request.tools if isinstance(tool, Tool)]
+    return sum(map(_tokens_of, blocks)) + sum(len(tokens(text)) for text in offered)
+
+
+def _tokens_of(block: ContentBlock) -> int:
+    return MEDIA_TOKENS if isinstance(block, Image | Document) else len(tokens(_text_of(block)))
+
+
+def _text_of(block: ContentBlock) -> str:
+    match block:
+        case Text(text):
+            return text
+        case ToolUse(_, name, arguments):
+            return f"{name} {orjson.dumps(arguments).decode()}"
+        case ToolResult(_, content):
+            return content if isinstance(content, str) else joined_text(content or ())
+    return ""

@@ -1,0 +1,91 @@
+"""The handler behind the wire: a call in, the answer of a scripted model out, in the family's own JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+
+import orjson
+from attrs import evolve, frozen
+
+from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.errors import DecodeError, RequestError
+from axonflow_core.messages import Completion, CompletionRequest
+
+from ..endpoint import Answer, Call, Chunks, Operation, invalid_call
+from ..envelope import EnvelopeEncoder, close_answer, headers_of
+from ..model_id import parse_model_id
+from .catalogue import Catalogue, unknown_model
+from .scripted import answer
+from .streaming import batches_of
+
+CREATED = 1_764_000_000
+"""Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
+
+
+@frozen
+class _Target:
+    codec: FamilyCodec
+    facts: ModelFacts
+
+
+def context_of(call: Call, facts: ModelFacts) -> StreamContext:
+    """Id and time of an answer: the same call has the same."""
+    digest = sha256(f"{call.model}\n".encode() + orjson.dumps(call.body, option=orjson.OPT_SORT_KEYS))
+    return StreamContext(id=f"emulated-{digest.hexdigest()[:24]}", model=facts.base_id, created=CREATED)
+
+
+class EmulatedBedrock:
+    """A handler for `bedrock_app`. It keeps nothing: calls do not know of each other."""
+
+    def __init__(
+        self,
+        codecs: CodecRegistry,
+        catalogue: Catalogue,
+        *,
+        context_of: Callable[[Call, ModelFacts], StreamContext] = context_of,
+        chunk_pause_s: float = 0.0,
+    ) -> None:
+        self._codecs = codecs
+        self._catalogue = catalogue
+        self._context_of = context_of
+        self._chunk_pause_s = chunk_pause_s
+
+    async def __call__(self, call: Call) -> Answer | Chunks:
+        target = self._target(call.model)
+        request = _read(target, call)
+        context = self._context_of(call, target.facts)
+        completion = evolve(
+            answer(request, target.codec.family), id=context.id, model=context.model, created=context.created
+        )
+        if call.operation is Operation.INVOKE_STREAM:
+            return self._chunks(target, context, completion)
+        return Answer(close_answer(target.codec, completion, target.facts), headers_of(completion))
+
+    def _target(self, given: str) -> _Target:
+        try:
+            model_id = parse_model_id(given)
+            if model_id.base_id is None:
+                raise unknown_model()
+            codec = self._codecs.for_base_id(model_id.base_id)
+        except RequestError:
+            raise unknown_model() from None
+        self._catalogue.admit(model_id, codec.family)
+        return _Target(codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+
+    async def _chunks(self, target: _Target, context: StreamContext, completion: Completion) -> Chunks:
+        encoder = EnvelopeEncoder(target.codec, context, target.facts)
+        for batch in batches_of(completion):
+            for chunk in encoder.encode(batch):
+                yield chunk
+                await asyncio.sleep(self._chunk_pause_s)
+
+
+def _read(target: _Target, call: Call) -> CompletionRequest:
+    try:
+        return target.codec.decode_request(call.body, target.facts)
+    except DecodeError as error:
+        raise invalid_call(
+            f"Malformed input request: {error.message}, please reformat your input and try again."
+        ) from None

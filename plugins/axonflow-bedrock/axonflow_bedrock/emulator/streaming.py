@@ -1,0 +1,58 @@
+"""An answer as the events of a stream: word by word, the arguments of a tool in pieces, the metrics last.
+
+What is announced and counted is what every family can take: a codec leaves out what its chunks have no place for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+from attrs import evolve
+
+from axonflow_core.messages import Completion, ContentBlock, StopReason, Text, ToolUse
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    BlockStop,
+    Ended,
+    MetricsUpdate,
+    Started,
+    Stopped,
+    TextDelta,
+    ToolInputDelta,
+    UsageUpdate,
+)
+
+from .scripted import tokens
+
+PIECE_CHARACTERS = 8
+"""How much of a tool's arguments comes in one piece."""
+
+
+def batches_of(completion: Completion) -> Iterator[Batch]:
+    """The batches that add up to `completion`."""
+    so_far = evolve(completion.usage, output_tokens=1)  # a provisional count, as the real ones send
+    yield (Started(completion.id, completion.model, completion.created), UsageUpdate(so_far))
+    for index, block in enumerate(completion.content):
+        yield from _batches_of_block(index, block)
+    reason = completion.stop_reason or StopReason.END_TURN
+    yield (
+        Stopped(reason, stop_sequence=completion.stop_sequence),
+        UsageUpdate(completion.usage),
+        MetricsUpdate(completion.usage, completion.latency_ms, completion.first_byte_latency_ms),
+        Ended(),
+    )
+
+
+def _batches_of_block(index: int, block: ContentBlock) -> Iterator[Batch]:
+    match block:
+        case Text(text):
+            for word in tokens(text) or [""]:
+                yield (TextDelta(word, index),)
+        case ToolUse(_, _, arguments):
+            text = orjson.dumps(arguments).decode()
+            yield (BlockStart(index, evolve(block, input={})),)
+            for start in range(0, len(text), PIECE_CHARACTERS):
+                yield (ToolInputDelta(text[start : start + PIECE_CHARACTERS], index),)
+            yield (BlockStop(index),)

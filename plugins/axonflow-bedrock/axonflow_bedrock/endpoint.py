@@ -1,0 +1,356 @@
+"""An ASGI app that speaks Bedrock Runtime: the wire, and nothing behind it.
+
+    POST /model/{modelId}/invoke                        the family's JSON back, counts in headers
+    POST /model/{modelId}/invoke-with-response-stream   the family's chunks back, each in an event-stream frame
+
+    path -> body -> who is calling (verifier) -> JSON -> what is answered (handler) -> answer, frames or fault
+
+Verifier and handler are handed in: with scripted models behind it this app is an emulator, with a governed runtime a
+drop-in endpoint. Any of them raises `Fault`, and it goes out as AWS says it. Before the first chunk that is an HTTP
+status; after it 200 has been said, and the fault is an exception frame in the stream.
+
+When the client goes away the handler is cancelled and its chunks are closed, wherever they stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+from urllib.parse import unquote
+from uuid import uuid4
+from zlib import crc32
+
+import orjson
+from attrs import field, frozen
+
+from axonflow_core.messages import NOTHING_MORE, Json, hidden
+from axonflow_core.provider import AsgiApp
+
+from .eventstream import encode_frame, frame_of_exception
+from .signing import Identity, Refusal, verify
+
+MAX_BODY_BYTES = 25_000_000
+"""Source: shape `Body` of the bedrock-runtime service model, API 2023-09-30."""
+MAX_DISCARDED_BYTES = 4 * MAX_BODY_BYTES
+"""How much of a body that is too long is still read, for a client that is sending does not listen yet."""
+MAX_ID_CHARACTERS = 2048
+
+
+class Operation(StrEnum):
+    """The value is the last segment of the path."""
+
+    INVOKE = "invoke"
+    INVOKE_STREAM = "invoke-with-response-stream"
+
+
+@frozen
+class ReceivedRequest:
+    """A request as it arrived: what a signature is about. Header names are in lower case."""
+
+    method: str
+    target: str
+    """Path and query, not decoded."""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = hidden()
+
+
+@frozen(kw_only=True)
+class Call:
+    """One call to answer."""
+
+    operation: Operation
+    model: str
+    """The id or ARN as the client means it: percent-decoded once, otherwise untouched."""
+    body: Json = hidden()
+    caller: Identity
+    headers: Mapping[str, str] = NOTHING_MORE
+    """The `x-amzn-bedrock-*` headers (guardrail, trace, tier, …), names in lower case."""
+    request_id: str
+
+
+@frozen
+class Answer:
+    """A whole answer: the family's JSON, and the `x-amzn-bedrock-*` headers that go with it."""
+
+    body: Json = hidden()
+    headers: Mapping[str, str] = NOTHING_MORE
+
+
+Chunks: TypeAlias = AsyncGenerator[Json, None]
+"""The family's chunks, in order. The generator is closed as soon as nobody listens any more."""
+Handler: TypeAlias = Callable[[Call], Awaitable[Answer | Chunks]]
+Verifier: TypeAlias = Callable[[ReceivedRequest], Identity]
+
+
+# ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_BEDROCK = "com.amazon.bedrock"
+_CORAL = "com.amazon.coral.service"
+
+_STATUSES = {
+    "AccessDeniedException": 403,
+    "ConflictException": 400,
+    "InternalServerException": 500,
+    "ModelErrorException": 424,
+    "ModelNotReadyException": 429,
+    "ModelStreamErrorException": 424,
+    "ModelTimeoutException": 408,
+    "ResourceNotFoundException": 404,
+    "ServiceQuotaExceededException": 400,
+    "ServiceUnavailableException": 503,
+    "ThrottlingException": 429,
+    "ValidationException": 400,
+}
+"""The exceptions of the service model. Every other one comes from the layer before it, which has a name of its own."""
+
+_IN_STREAM = frozenset(
+    {
+        "InternalServerException",
+        "ModelStreamErrorException",
+        "ModelTimeoutException",
+        "ServiceUnavailableException",
+        "ThrottlingException",
+        "ValidationException",
+    }
+)
+"""What the service model allows as a frame. Source: shape `ResponseStream`."""
+
+
+class Fault(Exception):
+    """A refusal or failure in AWS's words. `code` is the exception's name; a modelled one says the status too."""
+
+    def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status or _STATUSES[code]
+
+    @property
+    def type_header(self) -> str:
+        service = _BEDROCK if self.code in _STATUSES else _CORAL
+        return f"{self.code}:http://internal.amazon.com/coral/{service}/"
+
+    def frame(self) -> bytes:
+        code = self.code if self.code in _IN_STREAM else "InternalServerException"
+        return frame_of_exception(code[0].lower() + code[1:], self.message)
+
+
+def invalid_call(message: str) -> Fault:
+    return Fault("ValidationException", message)
+
+
+def _unknown_operation() -> Fault:
+    return Fault("UnknownOperationException", "The requested operation is not recognized by the service.", status=404)
+
+
+def _unexpected() -> Fault:
+    message = "The system encountered an unexpected error during processing. Try your request again."
+    return Fault("InternalServerException", message)
+
+
+# ── who is calling ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def signature_verifier(known: Iterable[Identity], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Verifier:
+    """A verifier that knows these identities, and says no as AWS does."""
+    identities = tuple(known)
+
+    def verified(request: ReceivedRequest) -> Identity:
+        verdict = verify(identities, request.method, request.target, request.headers, request.body, now())
+        if isinstance(verdict, Refusal):
+            raise Fault(verdict.code, verdict.message, status=verdict.status)
+        return verdict
+
+    return verified
+
+
+# ── the app ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bedrock_app(
+    handler: Handler, verifier: Verifier, *, new_request_id: Callable[[], str] = lambda: str(uuid4())
+) -> AsgiApp:
+    """The app over `handler` and `verifier`. It speaks HTTP alone: no lifespan, no websockets."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        reply = _Reply(send, new_request_id())
+        try:
+            operation, model = _addressed(scope)
+            request = await _received(scope, receive)
+            async with _cancelled_on_disconnect(receive):
+                call = _call(operation, model, request, verifier, reply.request_id)
+                await reply.say(await handler(call))
+        except _ClientLeft:
+            pass
+        except Fault as fault:
+            await reply.fault(fault)
+        except Exception:
+            await reply.fault(_unexpected())
+            raise  # for the log of the server: this one is ours
+
+    return app
+
+
+def _call(operation: Operation, model: str, request: ReceivedRequest, verifier: Verifier, request_id: str) -> Call:
+    return Call(
+        caller=verifier(request),
+        operation=operation,
+        model=model,
+        body=_json(request.body),
+        headers={name: value for name, value in request.headers.items() if name.startswith("x-amzn-bedrock-")},
+        request_id=request_id,
+    )
+
+
+def _addressed(scope: Mapping[str, Any]) -> tuple[Operation, str]:
+    """Operation and model id of a path. An id is one segment: a slash in an ARN must have come as `%2F`."""
+    match (scope["method"], *scope["raw_path"].decode("latin-1").split("/")):
+        case ("POST", "", "model", segment, action) if action in tuple(Operation):
+            return Operation(action), _model_id(segment)
+    raise _unknown_operation()
+
+
+def _model_id(segment: str) -> str:
+    model = unquote(segment)
+    if not 1 <= len(model) <= MAX_ID_CHARACTERS:
+        raise invalid_call("The provided model identifier is invalid.")
+    return model
+
+
+def _json(body: bytes) -> Json:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise invalid_call("Malformed input request, please reformat your input and try again.") from None
+
+
+class _ClientLeft(Exception):
+    """Before it had sent its whole body."""
+
+
+async def _received(scope: Mapping[str, Any], receive: Any) -> ReceivedRequest:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    target = scope["raw_path"].decode("latin-1")
+    if scope["query_string"]:
+        target += "?" + scope["query_string"].decode("latin-1")
+    return ReceivedRequest(scope["method"], target, headers, await _read_body(receive))
+
+
+async def _read_body(receive: Any) -> bytes:
+    pieces: list[bytes] = []
+    length, is_complete = 0, False
+    while not is_complete and length <= MAX_DISCARDED_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientLeft
+        piece = message.get("body", b"")
+        length += len(piece)
+        if length <= MAX_BODY_BYTES:
+            pieces.append(piece)
+        is_complete = not message.get("more_body", False)
+    if length > MAX_BODY_BYTES:
+        raise Fault(
+            "ValidationException",
+            "1 validation error detected: Value at 'body' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {MAX_BODY_BYTES}",
+            status=413,
+        )
+    return b"".join(pieces)
+
+
+@asynccontextmanager
+async def _cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
+    """Cancels what runs inside when the client goes away, and leaves quietly."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - inside a coroutine there is one
+    has_left = False
+
+    async def watch() -> None:
+        nonlocal has_left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        has_left = True
+        task.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not has_left or task.uncancel() > 0:  # somebody else wants this task to end
+            raise
+    finally:
+        watching.cancel()
+
+
+# ── the reply ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_JSON = "application/json"
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
+
+
+class _Reply:
+    """What goes back, in the order of HTTP: one start, bodies, one end."""
+
+    def __init__(self, send: Any, request_id: str) -> None:
+        self._send = send
+        self._has_started = False
+        self.request_id = request_id
+
+    async def say(self, said: Answer | Chunks) -> None:
+        if isinstance(said, Answer):
+            await self._whole(200, said.body, said.headers)
+        else:
+            await self._stream(said)
+
+    async def fault(self, fault: Fault) -> None:
+        if self._has_started:
+            await self._body(fault.frame(), more=False)
+        else:
+            await self._whole(fault.status, {"message": fault.message}, {"x-amzn-errortype": fault.type_header})
+
+    async def _whole(self, status: int, body: Json, headers: Mapping[str, str]) -> None:
+        data = orjson.dumps(body)
+        await self._start(status, {"content-type": _JSON, "content-length": str(len(data)), **headers})
+        await self._body(data, more=False)
+
+    async def _stream(self, chunks: Chunks) -> None:
+        headers = {"content-type": _EVENT_STREAM, "x-amzn-bedrock-content-type": _JSON}
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                if not self._has_started:  # only now: until the first chunk a fault may still have a status
+                    await self._start(200, headers)
+                await self._body(frame_of(chunk), more=True)
+        if not self._has_started:
+            await self._start(200, headers)
+        await self._body(b"", more=False)
+
+    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
+        self._has_started = True
+        said = {"x-amzn-requestid": self.request_id, **headers}
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in said.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    async def _body(self, data: bytes, *, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+_CHUNK_HEADERS = {":event-type": "chunk", ":content-type": _JSON, ":message-type": "event"}
+_PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+def frame_of(chunk: Json) -> bytes:
+    """The frame of one chunk, with AWS's padding `p`, which hides the length of a token from who sees only sizes.
+
+    Its length follows from the chunk, so that the same answer is the same bytes.
+    """
+    data = orjson.dumps(chunk)
+    padding = _PADDING[: crc32(data) % (len(_PADDING) + 1)]
+    return encode_frame(_CHUNK_HEADERS, orjson.dumps({"bytes": b64encode(data).decode(), "p": padding}))

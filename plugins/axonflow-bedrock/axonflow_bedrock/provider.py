@@ -1,0 +1,284 @@
+"""The Bedrock provider: model id -> codec, body -> signature, bytes -> answer.
+
+    complete    encode_request -> sign -> send         -> open_answer
+    stream      encode_request -> sign -> open_stream  -> frames -> chunks -> events
+
+Everything slow or clever is elsewhere: ids in `model_id`, credentials in `credentials`, faults in `errors`, frames in
+`eventstream`, families in codecs. What depends on the model id alone is worked out once for each id.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import orjson
+from attrs import frozen
+
+from axonflow_core.codec import FamilyCodec, ModelFacts, neutralise_control_tokens
+from axonflow_core.errors import (
+    AxonFlowError,
+    CredentialsError,
+    CredentialsExpired,
+    DecodeError,
+    RequestError,
+    TruncatedStream,
+    UndetectedFamily,
+)
+from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.provider import CompletionStream, Health, Services
+from axonflow_core.stream import Batch
+from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
+
+from .config import BedrockConfig, ControlTokens
+from .credentials import AwsSettings
+from .envelope import EnvelopeDecoder, open_answer
+from .errors import diagnose
+from .eventstream import FrameDecoder, chunk_of
+from .model_id import ModelId, parse_model_id
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+_INVOKE: Mapping[str, str] = {"content-type": "application/json", "accept": "application/json"}
+_INVOKE_STREAM: Mapping[str, str] = {"content-type": "application/json", "x-amzn-bedrock-accept": "application/json"}
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
+_MAX_TARGETS = 1024
+"""Model ids come from callers, so what is kept for each is bounded."""
+_SHOWN_BYTES = 60
+"""How much of an answer that nobody can read an error quotes."""
+
+
+@frozen
+class Target:
+    """Everything about a call that depends on the model id alone."""
+
+    model_id: ModelId
+    codec: FamilyCodec
+    facts: ModelFacts
+
+
+class BedrockProvider:
+    def __init__(self, config: BedrockConfig, services: Services) -> None:
+        self._config = config
+        self._name = services.name
+        self._codecs = services.codecs
+        self._transport = services.transport
+        self._settings = AwsSettings(region=config.region, session=services.extras.get("boto3_session"))
+        self._targets: dict[str, Target] = {}
+
+    @property
+    def default_model(self) -> str:
+        return self._config.model
+
+    async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
+        target = self.target(model)
+        with self._naming(target):
+            body = self._body(request, target)
+
+            async def attempt() -> Completion:
+                response = await self._transport.send(await self._signed(target, "invoke", _INVOKE, body))
+                with self._naming(target, response.headers):
+                    return await self._read_answer(target, response)
+
+            return await self._with_live_credentials(attempt)
+
+    async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
+        target = self.target(model)
+        with self._naming(target):
+            body = self._body(request, target)
+
+            async def attempt() -> CompletionStream:
+                signed = await self._signed(target, "invoke-with-response-stream", _INVOKE_STREAM, body)
+                http = await self._transport.open_stream(signed)
+                with self._naming(target, http.headers):
+                    return await self._accept_stream(target, http)
+
+            return await self._with_live_credentials(attempt)
+
+    async def health(self) -> Health:
+        try:
+            await self._settings.signer()
+        except CredentialsError as error:
+            return Health(is_ready=False, detail=error.message)
+        return Health(is_ready=True)
+
+    async def aclose(self) -> None:
+        """Nothing to close: the transport is the runtime's."""
+
+    # ── what depends on the model ───────────────────────────────────────────────────────────────────────────────────
+
+    def target(self, model: str | None = None) -> Target:
+        """The codec for a model id. `UndetectedFamily` when nothing says which; never a guess."""
+        given = model or self._config.model
+        target = self._targets.get(given)
+        if target is None:
+            target = self._find_target(given)
+            if len(self._targets) < _MAX_TARGETS:
+                self._targets[given] = target
+        return target
+
+    def _find_target(self, given: str) -> Target:
+        model_id = parse_model_id(given)
+        base_id, family = model_id.base_id, None
+        if given == self._config.model:  # `base_model` and `family` describe the configured model and no other
+            family = self._config.family
+            if self._config.base_model is not None:
+                base_id = parse_model_id(self._config.base_model).base_id
+        codec = self._find_codec(model_id, base_id, family)
+        self._refuse_other_families(given, codec)
+        self._warn_of_other_region(model_id)
+        facts = ModelFacts(
+            model_id=given,
+            base_id=base_id or "",
+            default_max_tokens=self._config.max_tokens,
+        )
+        return Target(model_id, codec, facts)
+
+    def _find_codec(self, model_id: ModelId, base_id: str | None, family: str | None) -> FamilyCodec:
+        if family is not None:
+            return self._codecs.for_name(family)
+        if base_id is not None:
+            return self._codecs.for_base_id(base_id)
+        raise UndetectedFamily(
+            f"{model_id.given} does not say which model is behind it",
+            hint="add one line to the provider's config: `base_model:` with that model's id, or `family:` with one of "
+            + ", ".join(self._codecs.names),
+        )
+
+    def _refuse_other_families(self, given: str, codec: FamilyCodec) -> None:
+        allowed = self._config.families
+        if allowed is not None and codec.family not in allowed and codec.name not in allowed:
+            raise RequestError(
+                f"{given} is a model of the {codec.family} family, which this provider may not call",
+                hint=f"`families:` of the provider {self._name} allows {', '.join(allowed) or 'none'}",
+            )
+
+    def _warn_of_other_region(self, model_id: ModelId) -> None:
+        if model_id.region and self._config.region and model_id.region != self._config.region:
+            _LOG.warning(
+                "the ARN of the model names region %s, and the call goes to %s", model_id.region, self._config.region
+            )
+
+    # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _body(self, request: CompletionRequest, target: Target) -> bytes:
+        if self._config.control_tokens is ControlTokens.NEUTRALISE:
+            request = neutralise_control_tokens(request, target.codec.control_tokens)
+        return orjson.dumps(target.codec.encode_request(request, target.facts))
+
+    async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+        signer = await self._settings.signer()
+        endpoint = await self._settings.endpoint_url()
+        url = f"{endpoint}/model/{target.model_id.path_segment}/{operation}"
+        signed = signer.sign("POST", url, headers, body, datetime.now(UTC))
+        return HttpRequest("POST", url, signed, body, self._config.timeouts)
+
+    async def _with_live_credentials(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Expired credentials are refreshed once, and the call made once more; nothing was generated yet."""
+        try:
+            return await attempt()
+        except CredentialsExpired:
+            if not await self._settings.refresh():
+                raise
+        return await attempt()
+
+    async def _read_answer(self, target: Target, response: HttpResponse) -> Completion:
+        if response.status != 200:
+            raise await self._diagnosed(target, response.status, response.headers, response.body)
+        try:
+            return open_answer(target.codec, orjson.loads(response.body), target.facts, response.headers)
+        except orjson.JSONDecodeError as error:
+            raise _unreadable(target, response.body) from error
+        except DecodeError as error:
+            raise _unreadable(target, response.body, error) from error
+
+    async def _accept_stream(self, target: Target, http: HttpStream) -> CompletionStream:
+        try:
+            if http.status != 200:
+                raise await self._diagnosed(target, http.status, http.headers, await http.read_all())
+            if not http.headers.get("content-type", "").startswith(_EVENT_STREAM):
+                raise _unreadable(target, await http.read_all())
+        except BaseException:
+            await http.aclose()
+            raise
+        return BedrockStream(http, target, self._name)
+
+    async def _diagnosed(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> AxonFlowError:
+        return diagnose(
+            status,
+            headers.get("x-amzn-errortype"),
+            body,
+            model=target.model_id,
+            region=await self._settings.region(),
+            request_id=headers.get("x-amzn-requestid"),
+        )
+
+    @contextmanager
+    def _naming(self, target: Target, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+        """Errors that pass learn whose call it was."""
+        try:
+            yield
+        except AxonFlowError as error:
+            request_id = headers.get("x-amzn-requestid") if headers else None
+            error.enrich(provider=self._name, model=target.model_id.given, request_id=request_id)
+            raise
+
+
+class BedrockStream(CompletionStream):
+    """One network read gives the batches of every frame that it completes."""
+
+    def __init__(self, http: HttpStream, target: Target, provider: str) -> None:
+        self.request_id = http.headers.get("x-amzn-requestid")
+        self._http = http
+        self._target = target
+        self._provider = provider
+        self._frames = FrameDecoder()
+        self._events = EnvelopeDecoder(target.codec, target.facts)
+        self._fault: AxonFlowError | None = None
+
+    async def read(self) -> tuple[Batch, ...]:
+        try:
+            while self._fault is None and (data := await self._http.read()):
+                batches = self._decode(data)
+                if batches:
+                    return batches
+            self._finish()
+        except AxonFlowError as error:
+            if isinstance(error, TruncatedStream):
+                error.partial_text = self._events.partial_text
+            model = self._target.model_id.given
+            raise error.enrich(provider=self._provider, model=model, request_id=self.request_id) from error.__cause__
+        return ()
+
+    def _decode(self, data: bytes) -> tuple[Batch, ...]:
+        """What the frames in `data` say. A fault waits until the caller has what came before it."""
+        batches: list[Batch] = []
+        try:
+            for frame in self._frames.feed(data):
+                batches.append(self._events.feed(chunk_of(frame)))
+        except AxonFlowError as fault:
+            self._fault = fault
+        return tuple(batches)
+
+    def _finish(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self._frames.finish()
+        self._events.finish()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+def _unreadable(target: Target, body: bytes, cause: DecodeError | None = None) -> DecodeError:
+    """A 200 that the family's codec cannot read: an error with the first bytes, never an empty answer."""
+    begins = body[:_SHOWN_BYTES].decode("utf-8", "replace")
+    what = cause.message if cause else f"the answer is not one of the {target.codec.name} family (no JSON)"
+    return DecodeError(
+        f"{what}; its {len(body)} bytes begin {begins!r}",
+        hint="if the model belongs to another family, name it with `family:` or `base_model:` in the provider's config",
+    )

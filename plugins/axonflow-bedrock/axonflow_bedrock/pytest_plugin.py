@@ -1,0 +1,64 @@
+"""The fixture `bedrock_emulator`: a Bedrock for tests, on this machine, for programs that use boto3 or AxonFlow.
+
+    def test_my_program(bedrock_emulator):
+        client = bedrock_emulator.boto3_client()
+        client.invoke_model(modelId="amazon.titan-text-express-v1", body=…)
+
+pytest imports this module in every run, whether it is wanted or not. So it imports nothing heavy before it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from axonflow_core.provider import Emulator
+
+
+class RunningEmulator:
+    """An emulator that is being served."""
+
+    def __init__(self, emulator: Emulator, base_url: str) -> None:
+        self.base_url = base_url
+        self.environment: Mapping[str, str] = emulator.environment(base_url)
+        """What to set for a program in a process of its own."""
+        self.models = emulator.models
+        """One model id for each documented family."""
+        self.refused_model = emulator.refused_model
+
+    def boto3_client(self, **options: Any) -> Any:
+        """A plain boto3 client of this emulator. `options` go to `boto3.client` and win."""
+        import boto3
+        from botocore.config import Config
+
+        settings: dict[str, Any] = {
+            "endpoint_url": self.base_url,
+            "region_name": self.environment["AWS_REGION"],
+            "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
+            # v4: an API key in the environment of whoever runs the tests would win over the keys given here.
+            "config": Config(signature_version="v4", retries={"total_max_attempts": 1}),
+        }
+        return boto3.Session().client("bedrock-runtime", **(settings | options))
+
+
+@contextmanager
+def serving(emulator: Emulator) -> Iterator[RunningEmulator]:
+    """Serve `emulator` while the `with` block runs."""
+    from axonflow_core.serving import Server
+
+    with Server(emulator.app) as server:
+        yield RunningEmulator(emulator, server.base_url)
+
+
+@pytest.fixture(scope="session")
+def bedrock_emulator() -> Iterator[RunningEmulator]:
+    """A Bedrock emulator with every installed family."""
+    from axonflow_bedrock.emulator import emulator
+
+    with serving(emulator()) as running:
+        yield running

@@ -1,0 +1,112 @@
+"""The members that Bedrock adds to every family's JSON: read for any codec, written for any codec."""
+
+from __future__ import annotations
+
+import pytest
+
+from axonflow_bedrock.envelope import (
+    ACTION,
+    METRICS,
+    TRACE,
+    EnvelopeDecoder,
+    EnvelopeEncoder,
+    close_answer,
+    headers_of,
+    open_answer,
+)
+from axonflow_bedrock.families import anthropic, llama, titan
+from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.errors import DecodeError, TruncatedStream
+from axonflow_core.messages import Json, StopReason
+from axonflow_core.stream import Ended, assemble
+
+FACTS = ModelFacts()
+LLAMA = llama.CODECS[0]
+CONTEXT = StreamContext("id", "model", 0)
+
+
+def chunks_come_back(codec: object, chunks: list[Json]) -> bool:
+    decoder = EnvelopeDecoder(codec, FACTS)  # type: ignore[arg-type]
+    encoder = EnvelopeEncoder(codec, CONTEXT, FACTS)  # type: ignore[arg-type]
+    back = [written for chunk in chunks for written in encoder.encode(decoder.feed(chunk))]
+    return [without_nulls(chunk) for chunk in back] == [without_nulls(chunk) for chunk in chunks]
+
+
+def without_nulls(chunk: Json) -> Json:
+    return {key: value for key, value in chunk.items() if value is not None}
+
+
+def test_the_counts_of_an_answer_come_from_the_headers_where_the_body_has_none() -> None:
+    headers = {"x-amzn-bedrock-input-token-count": "6", "x-amzn-bedrock-output-token-count": "10"}
+    body = {"generation": "Hello", "stop_reason": "stop"}
+    completion = open_answer(LLAMA, body, FACTS, {**headers, "x-amzn-bedrock-invocation-latency": "219"})
+    assert (completion.usage.input_tokens, completion.usage.output_tokens, completion.latency_ms) == (6, 10, 219)
+    assert headers_of(completion) == {**headers, "x-amzn-bedrock-invocation-latency": "219"}
+
+
+def test_the_metrics_of_a_stream_replace_the_models_own_counts() -> None:
+    # Recorded with Claude 3.5 Sonnet: a tool call whose message_delta says 130 and whose metrics say 98.
+    chunks = [
+        {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 702, "output_tokens": 1}}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 130}},
+        {"type": "message_stop", METRICS: {"inputTokenCount": 702, "outputTokenCount": 98, "invocationLatency": 3042}},
+    ]
+    decoder = EnvelopeDecoder(anthropic.CODEC, FACTS)
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
+    completion = assemble(events)
+    assert (completion.usage.output_tokens, completion.latency_ms) == (98, 3042)
+    assert events[-1] == Ended(), "whoever waits for the last word has heard the metrics"
+
+
+def test_the_counts_of_metrics_are_kept_apart_from_those_of_the_family_on_the_way_back() -> None:
+    last = {"generation": "", "prompt_token_count": None, "generation_token_count": 3, "stop_reason": "stop"}
+    metrics = {"inputTokenCount": 5, "outputTokenCount": 4, "invocationLatency": 9, "firstByteLatency": 2, "new": 1}
+    assert chunks_come_back(LLAMA, [{**last, METRICS: metrics}])
+
+
+@pytest.mark.parametrize(
+    ("codec", "chunk"),
+    [
+        (
+            titan.CODEC,
+            {"outputText": "No.", "index": 0.0, "totalOutputTextTokenCount": 3.0, "inputTextTokenCount": 6.0},
+        ),
+        (LLAMA, {"generation": "No."}),
+    ],
+    ids=["titan", "llama"],
+)
+def test_a_stream_that_a_guardrail_blocked_is_whole(codec: object, chunk: Json) -> None:
+    blocked = {**chunk, ACTION: "INTERVENED", TRACE: {"guardrail": {}}}
+    decoder = EnvelopeDecoder(codec, FACTS)  # type: ignore[arg-type]
+    completion = assemble(decoder.feed(blocked))
+    decoder.finish()
+    assert completion.stop_reason is StopReason.GUARDRAIL
+    assert completion.guardrail is not None and completion.guardrail.has_intervened
+    assert chunks_come_back(codec, [blocked])
+
+
+def test_a_masked_chunk_in_mid_stream_is_not_taken_for_the_end() -> None:
+    decoder = EnvelopeDecoder(titan.CODEC, FACTS)
+    decoder.feed({"outputText": "My number is {Number}", "index": 0.0, ACTION: "INTERVENED"})
+    with pytest.raises(TruncatedStream) as caught:
+        decoder.finish()
+    assert caught.value.partial_text == "My number is {Number}"
+
+
+def test_a_blocked_whole_answer_comes_back_without_the_reason_it_never_had() -> None:
+    body = {"generation": "Blocked.", ACTION: "INTERVENED"}
+    completion = open_answer(LLAMA, body, FACTS)
+    assert completion.stop_reason is StopReason.GUARDRAIL
+    assert close_answer(LLAMA, completion, FACTS) == body
+
+
+def test_metrics_in_a_chunk_of_their_own_are_heard() -> None:
+    decoder = EnvelopeDecoder(LLAMA, FACTS)
+    events = decoder.feed({"generation": "Hi", "stop_reason": "stop"})
+    events += decoder.feed({METRICS: {"outputTokenCount": 7}})
+    assert assemble(events).usage.output_tokens == 7
+
+
+def test_an_answer_that_is_no_object_is_a_decode_error() -> None:
+    with pytest.raises(DecodeError, match="llama/llama2"):
+        open_answer(LLAMA, ["generation"], FACTS)

@@ -1,0 +1,1 @@
+"""Measurements: ratios against a baseline of the same run, never a test. `python -m tests.bench` prints them."""

@@ -1,0 +1,65 @@
+"""The examples in README and docs run: Python against the emulator, YAML through the loader, IAM policies as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from axonflow_core import load_config
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "plugins").glob("*/README.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for number, found in enumerate(re.finditer(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)):
+            yield f"{page.relative_to(ROOT)}#{number}", found[1]
+
+
+def cases(language: str) -> list[object]:
+    return [pytest.param(text, id=name) for name, text in blocks(language)]
+
+
+@pytest.mark.parametrize("text", [case for case in cases("python") if "def test_" not in case.values[0]])  # type: ignore[attr-defined]
+def test_a_python_example_runs_against_the_emulator(text: str, bedrock_emulator, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model = {"BEDROCK_MODEL": "us.anthropic.claude-sonnet-4-20250514-v1:0"}
+    environment = {**os.environ, **bedrock_emulator.environment, **model}
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", text], env=environment, cwd=tmp_path, capture_output=True)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.strip()
+
+
+def test_the_pytest_example_passes(bedrock_emulator) -> None:  # type: ignore[no-untyped-def]
+    (text,) = [text for _, text in blocks("python") if "def test_" in text and "bedrock_emulator" in text]
+    namespace: dict[str, object] = {}
+    exec(text, namespace)  # noqa: S102 - our own page
+    (test,) = [value for name, value in namespace.items() if name.startswith("test_")]
+    test(bedrock_emulator)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("text", cases("yaml"))
+def test_a_yaml_example_loads_as_it_stands(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "axonflow.yaml"
+    path.write_text(text, "utf-8")
+    config = load_config(path, {"BEDROCK_REGION": "us-east-1"})
+    assert list(config.providers) == list(yaml.safe_load(text)["llm_providers"])
+
+
+@pytest.mark.parametrize("text", cases("json"))
+def test_an_iam_policy_of_the_docs_is_json(text: str) -> None:
+    assert json.loads(text)["Version"] == "2012-10-17"
+
+
+def test_every_link_inside_the_docs_leads_somewhere() -> None:
+    links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text("utf-8"))]
+    assert links
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
