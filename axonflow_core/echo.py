@@ -7,7 +7,7 @@ complete example of one.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from attrs import field, frozen, validators
@@ -86,10 +86,21 @@ def _first_stop(text: str, stops: Sequence[str]) -> str | None:
     return min((stop for stop in stops if stop and stop in text), key=text.index, default=None)
 
 
+def _config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:
+    model = environment.get("ECHO_MODEL")
+    return {"model": model} if model else None
+
+
 def _create(config: EchoConfig, services: Services) -> Provider:
     return EchoProvider(config)
 
 
 @hookimpl
 def axonflow_register_provider() -> ProviderSpec:
-    return ProviderSpec(name="echo", display_name="Echo", config_type=EchoConfig, create=_create)
+    return ProviderSpec(
+        name="echo",
+        display_name="Echo",
+        config_type=EchoConfig,
+        create=_create,
+        config_from_environment=_config_from_environment,
+    )

@@ -115,11 +115,15 @@ class TruncatedStream(AnswerError):
 
 
 class ProviderError(AxonFlowError):
-    """The provider refused or failed. `status` is its HTTP status, `native_code` its own name for the fault."""
+    """The provider refused or failed. `status` is its HTTP status, `native_code` its own name for the fault.
+
+    Whether the same call may succeed later is a matter of the class, and sometimes of the case: a daily quota is
+    `Throttled`, and not worth a retry. So an instance may say otherwise than its class.
+    """
 
     code = "provider"
     http_status = 502
-    is_retryable: ClassVar[bool] = False
+    is_retryable: bool = False
 
     def __init__(
         self, message: str, *, hint: str | None = None, status: int | None = None, native_code: str | None = None

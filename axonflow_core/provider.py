@@ -17,6 +17,7 @@ from axonflow_core.messages import NOTHING_MORE, Completion, CompletionRequest, 
 from axonflow_core.stream import Batch
 
 if TYPE_CHECKING:
+    from axonflow_core.testing.recorded import Opener
     from axonflow_core.transport import Transport
 
 AsgiApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
@@ -126,3 +127,5 @@ class ProviderSpec:
     config_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json] | None] = lambda environment: None
     """The `config:` that the environment alone asks for (`BEDROCK_REGION`), or None: this provider is not wanted."""
     emulator: Callable[[], Emulator] | None = None
+    recordings: Callable[[CodecRegistry], Opener] | None = None
+    """How recorded traffic of this provider is opened, for `axonflow codecs check`."""

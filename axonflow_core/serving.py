@@ -93,6 +93,7 @@ def _uvicorn_server(app: AsgiApp, ready: threading.Event) -> uvicorn.Server:
             log_config=None,
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=_PATIENCE_S,
         )

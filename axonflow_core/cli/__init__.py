@@ -6,7 +6,6 @@ One module holds one command group and is imported when its command is named. A 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
@@ -55,7 +54,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:
         return report(error)
     return outcome if isinstance(outcome, int) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

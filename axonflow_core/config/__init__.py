@@ -181,18 +181,17 @@ class _Loader:
 
     def _check_settings(self, name: str, section: Section, place: Place) -> None:
         """Check what an enabled entry says to its provider, even where the entry itself has faults."""
-        if "enabled" not in section or not self._try(section["enabled"], bool, "enabled"):
+        enabled, credentials, type_node = map(section.said, ("enabled", "credentials", "type"))
+        if enabled is None or not self._try(enabled, bool, "enabled"):
             return
-        if "credentials" in section:
-            self._try(section["credentials"], dict[str, str], "credentials")
-        if "type" in section:
-            name, place = self._try(section["type"], str, "type") or "", section["type"].place
-        if not name:
-            return
-        self.enabled.append(name)
-        spec = self._spec(name, place)
-        if spec is not None:
-            self._try(section.get("config", Section({}, place)), spec.config_type, "config")
+        if credentials is not None:
+            self._try(credentials, dict[str, str], "credentials")
+        plugin = name if type_node is None else self._try(type_node, str, "type")
+        if plugin:
+            self.enabled.append(plugin)
+            spec = self._spec(plugin, type_node.place if type_node else place)
+            if spec is not None:
+                self._try(section.said("config") or Section({}, place), spec.config_type, "config")
 
     def _spec(self, plugin: str, place: Place) -> ProviderSpec | None:
         try:
@@ -246,6 +245,6 @@ def _nothing_configured(looked_for: tuple[Path, ...], installed: tuple[str, ...]
     variables = " or ".join(f"{_prefix(name)}…" for name in installed) or "its variables"
     return ConfigError(
         f"no provider is configured: there is no {', no '.join(map(str, looked_for))}, "
-        "and the environment speaks to no installed provider",
+        "and no environment variable asks for an installed provider",
         hint=f"write axonflow.yaml, or set a provider's variables ({variables}); `axonflow demo` needs neither",
     )

@@ -27,6 +27,11 @@ MAX_DEPTH = 50
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL_CHARACTER = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SECRET = re.compile(
+    r"(^|[_-])(secret|token|password|passwd|credentials?|signature|(api|access|private|secret|shared|account)[_-]?key)"
+    r"([_-]|$)",
+    re.IGNORECASE,
+)
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -39,6 +44,8 @@ class Scalar:
     place: Place
     is_quoted: bool = False
     is_substituted: bool = False
+    is_secret: bool = False
+    """The name of a key above it says so; no message quotes it."""
     problem: Unsubstitutable | None = field(default=None, repr=False)
     """Why `text` could not be resolved. It is a fault only where somebody asks for the value."""
 
@@ -70,6 +77,11 @@ class Section(Mapping[str, "Node"]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def said(self, key: str) -> Node | None:
+        """The value, where there is one: `key:` with nothing behind it says nothing."""
+        node = self.get(key)
+        return None if isinstance(node, Scalar) and node.is_null else node
+
     def place_of(self, key: str) -> Place:
         """Where the key stands; the section itself for a key it does not have."""
         return self._key_places.get(key, self.place)
@@ -80,18 +92,28 @@ Node: TypeAlias = Scalar | Listing | Section
 
 def section_of(values: Mapping[str, Json], place: Place) -> Section:
     """A section for values that stand in no file."""
-    return Section({key: _node_of(value, place) for key, value in values.items()}, place)
+    return _section_of(values, place, is_secret=False)
 
 
-def _node_of(value: Json, place: Place) -> Node:
+def _section_of(values: Mapping[str, Json], place: Place, *, is_secret: bool) -> Section:
+    nodes = {key: _node_of(value, place, is_secret=is_secret or looks_secret(key)) for key, value in values.items()}
+    return Section(nodes, place)
+
+
+def _node_of(value: Json, place: Place, *, is_secret: bool) -> Node:
     if isinstance(value, Mapping):
-        return section_of(value, place)
+        return _section_of(value, place, is_secret=is_secret)
     if isinstance(value, list | tuple):
-        return Listing(tuple(_node_of(item, place) for item in value), place)
+        return Listing(tuple(_node_of(item, place, is_secret=is_secret) for item in value), place)
     if value is None:
         return Scalar("", place)
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return Scalar(text, place, is_quoted=isinstance(value, str))
+    return Scalar(text, place, is_quoted=isinstance(value, str), is_secret=is_secret)
+
+
+def looks_secret(key: str) -> bool:
+    """Whether a key of that name holds what must not be shown."""
+    return bool(_SECRET.search(key))
 
 
 @frozen
@@ -156,6 +178,7 @@ class _Reader:
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._faults: list[Fault] = []
         self._node_count = 0
+        self._is_secret = False
         self._depth = 0
 
     def read(self, events: Iterator[Any]) -> Document:
@@ -207,7 +230,7 @@ class _Reader:
             self._faults.append(Fault(place, f"the tag {event.tag} is not supported", "write the value without it"))
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
-        scalar = Scalar(event.value, place, is_quoted=bool(event.style))
+        scalar = Scalar(event.value, place, is_quoted=bool(event.style), is_secret=self._is_secret)
         try:
             text = substitute(event.value, self._environment)
         except Unsubstitutable as problem:
@@ -217,7 +240,7 @@ class _Reader:
     def _collection(self, event: Any, events: Iterator[Any], place: Place) -> Listing | Section:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _faulty(place, f"the file nests deeper than {MAX_DEPTH} levels", None)
+            raise _faulty(place, f"the file nests deeper than {MAX_DEPTH} levels", "nest less")
         is_list = isinstance(event, yaml.SequenceStartEvent)
         collection = self._listing(events, place) if is_list else self._section(events, place)
         self._depth -= 1
@@ -236,7 +259,7 @@ class _Reader:
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key_place = self._place(event)
             key = self._key(event, events)
-            value = self._node(next(events), events)
+            value = self._value(key, events)
             if key == "<<" and not event.style:
                 merged += self._merged(value)
             elif key in places:
@@ -248,6 +271,13 @@ class _Reader:
             for key in section.keys() - values.keys():
                 values[key], places[key] = section[key], section.place_of(key)
         return Section(values, place, places)
+
+    def _value(self, key: str | None, events: Iterator[Any]) -> Node:
+        outer = self._is_secret
+        self._is_secret = outer or looks_secret(key or "")
+        value = self._node(next(events), events)
+        self._is_secret = outer
+        return value
 
     def _key(self, event: Any, events: Iterator[Any]) -> str | None:
         key = self._node(event, events)
@@ -269,6 +299,7 @@ class _Reader:
 _SYNTAX: tuple[tuple[str, str, str], ...] = (
     ("mapping values are not allowed", "a second `:` on this line, or a wrong indentation",
      "indent the keys of one section alike; put a value that holds `: ` in quotes"),
+    ("exceeded maximum nesting depth", f"the file nests deeper than {MAX_DEPTH} levels", "nest less"),
     ("did not find expected key", "this line fits no section above it", "indent the keys of one section alike"),
     ("did not find expected '-'", "a list ends here and something else begins", "indent the items of one list alike"),
     ("found a tab character", "a tab indents this line", "indent with spaces"),

@@ -22,7 +22,7 @@ class Place:
         return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
 
 
-@frozen(order=True)
+@frozen
 class Fault:
     place: Place
     message: str
@@ -49,7 +49,7 @@ class FaultyConfig(ConfigError):
     """Every fault of one configuration. The message is all of them, rendered, and so needs no hint beside it."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(set(faults), key=lambda fault: fault.place))
+        self.faults = tuple(sorted(set(faults), key=lambda fault: (fault.place, fault.message)))
         super().__init__("\n\n".join(map(str, self.faults)))
 
 

@@ -3,7 +3,7 @@
 The declared type decides what a scalar means. A hook that cannot make its type of a node raises `Unfit`, which says
 what the type wants; the class, list or mapping around it knows the key and the place and makes a `Fault` of it, goes on
 with the next member and raises all of them together as `_Misfits`. So no hook needs to know where it is, and whether a
-value may be quoted is decided in one place: not where the key looks like a secret, nor where the field hides its repr.
+value may be quoted is decided in one place: not where it is a secret, nor where the field hides its repr.
 """
 
 from __future__ import annotations
@@ -31,11 +31,6 @@ YAML_KEY = "axonflow_yaml_key"
 """Metadata of an attrs field whose key in YAML is not its name; None: the file cannot say it."""
 YAML_EXAMPLE = "axonflow_yaml_example"
 """Metadata of a required attrs field: a value to show where it is missing."""
-
-_SECRET = re.compile(
-    r"(^|[_-])(secret|token|password|passwd|credentials?|signature|(api|access|private|secret|shared|account)[_-]?key)([_-]|$)",
-    re.IGNORECASE,
-)
 
 
 class Unfit(Exception):
@@ -65,11 +60,6 @@ def structure(node: Node, as_type: type[T], *, key: str) -> T:
     return value
 
 
-def is_secret(key: str) -> bool:
-    """Whether what stands at `key` must not be shown."""
-    return bool(_SECRET.search(key))
-
-
 class _Collector:
     """Turns what goes wrong at one member into faults, so that the next member has its turn."""
 
@@ -78,7 +68,7 @@ class _Collector:
 
     @contextmanager
     def at(self, key: str, node: Node, *, hides: bool = False) -> Iterator[None]:
-        hides = hides or is_secret(key)
+        hides = hides or (isinstance(node, Scalar) and node.is_secret)
         try:
             yield
         except _Misfits as misfits:
@@ -179,8 +169,10 @@ def _text(scalar: Scalar) -> str:
     return scalar.text
 
 
-def _scalar_hook(convert: Callable[[str], T]) -> Callable[[Node, Any], T]:
-    def hook(node: Node, as_type: Any) -> T:
+def _scalar_hook(convert: Callable[[str], Any]) -> Hook:
+    def hook(node: Node, as_type: Any) -> Any:
+        if _is_enum(as_type):  # cattrs takes a StrEnum for a str
+            return _enum(node, as_type)
         if not isinstance(node, Scalar) or node.is_null:
             raise Unfit(_WANTS[as_type])
         return convert(_text(node))
@@ -313,9 +305,9 @@ def _members(
     values = {}
     for key in section.keys() & fields.keys():
         field, node = fields[key], section[key]
-        if isinstance(node, Scalar) and node.is_null and field.default is not attrs.NOTHING:
-            continue  # `key:` with nothing behind it says nothing
-        with collector.at(key, node, hides=not field.repr):
+        if section.said(key) is None and field.default is not attrs.NOTHING:
+            continue
+        with collector.at(key, node, hides=field.repr is not True):
             values[key] = converter.structure(node, field.type)
     return values
 
@@ -330,7 +322,7 @@ def _validate(section: Section, fields: Mapping[str, Any], values: Mapping[str, 
     for key, value in values.items():
         field = fields[key]
         if field.validator is not None:
-            with collector.at(key, section[key], hides=not field.repr):
+            with collector.at(key, section[key], hides=field.repr is not True):
                 field.validator(instance, field, value)
 
 

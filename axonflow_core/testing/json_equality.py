@@ -28,7 +28,6 @@ FREE_KEYS = frozenset(
         *("input", "arguments", "tool_results", "toolResult"),
         *("input_schema", "inputSchema", "parameters", "parameter_definitions", "schema", "json", "json_schema"),
         *("metadata", "requestMetadata", "additionalModelRequestFields", "additionalModelResponseFields"),
-        *("amazon-bedrock-trace", "trace"),
     }
 )
 """What stands under these keys is data that the protocol carries and does not define."""
@@ -47,8 +46,13 @@ class Difference:
 
 def shown(value: Json, limit: int = 200) -> str:
     """`value` as JSON of at most `limit` characters."""
-    text = value if value is ABSENT else orjson.dumps(value, default=repr).decode()
-    return text if len(text) <= limit else f"{text[: limit - 20]}… ({len(text)} characters)"
+    text = ABSENT if value == ABSENT else orjson.dumps(value, default=repr).decode()
+    return text if len(text) <= limit else f"{text[: limit - 30]}… ({len(text)} characters)"
+
+
+def bounded(value: Json, limit: int = 200) -> Json:
+    """`value` itself, or what is shown of it where it is long."""
+    return value if len(orjson.dumps(value, default=repr)) <= limit else shown(value, limit)
 
 
 def difference(expected: Json, got: Json) -> Difference | None:

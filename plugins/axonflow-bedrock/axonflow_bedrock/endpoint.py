@@ -15,7 +15,7 @@ When the client goes away the handler is cancelled and its chunks are closed, wh
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -31,8 +31,10 @@ from attrs import field, frozen
 from axonflow_core.messages import NOTHING_MORE, Json, hidden
 from axonflow_core.provider import AsgiApp
 
-from .eventstream import encode_frame, frame_of_exception
+from .eventstream import frame_of_chunk, frame_of_exception
 from .signing import Identity, Refusal, verify
+
+_LOG = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 25_000_000
 """Source: shape `Body` of the bedrock-runtime service model, API 2023-09-30."""
@@ -189,9 +191,9 @@ def bedrock_app(
             pass
         except Fault as fault:
             await reply.fault(fault)
-        except Exception:
+        except Exception:  # a fault of ours: the log hears what it was, the client that there was one
+            _LOG.exception("the handler of call %s failed", reply.request_id)
             await reply.fault(_unexpected())
-            raise  # for the log of the server: this one is ours
 
     return app
 
@@ -342,15 +344,12 @@ class _Reply:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-_CHUNK_HEADERS = {":event-type": "chunk", ":content-type": _JSON, ":message-type": "event"}
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def frame_of(chunk: Json) -> bytes:
-    """The frame of one chunk, with AWS's padding `p`, which hides the length of a token from who sees only sizes.
+    """The frame of one chunk, with padding as AWS adds it: who sees only sizes does not see how long a word is.
 
-    Its length follows from the chunk, so that the same answer is the same bytes.
+    How much follows from the chunk, so that the same answer is the same bytes.
     """
-    data = orjson.dumps(chunk)
-    padding = _PADDING[: crc32(data) % (len(_PADDING) + 1)]
-    return encode_frame(_CHUNK_HEADERS, orjson.dumps({"bytes": b64encode(data).decode(), "p": padding}))
+    return frame_of_chunk(chunk, padding=_PADDING[: crc32(orjson.dumps(chunk)) % (len(_PADDING) + 1)])

@@ -28,8 +28,10 @@ MAX_LENGTH = 2048
 """Characters. Source: `InvokeModelIdentifier` of the bedrock-runtime service model, API 2023-09-30."""
 
 VENDORS = frozenset(
-    "ai21 amazon anthropic cohere deepseek google luma meta minimax mistral moonshot moonshotai nvidia openai qwen "
-    "stability twelvelabs writer xai zai".split()
+    {
+        *("ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax", "mistral"),
+        *("moonshot", "moonshotai", "nvidia", "openai", "qwen", "stability", "twelvelabs", "writer", "xai", "zai"),
+    }
 )
 """First words of foundation-model ids, November 2026. Only before one of them does a prefix count as a geography."""
 
@@ -83,7 +85,9 @@ class ModelId:
 
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
-_ARN = re.compile(r"arn:(?P<partition>aws(?:-[a-z0-9]+)*):(?P<service>[a-z]+):(?P<region>[^:/]*):(?P<account>[^:/]*):(?P<rest>.+)")
+_ARN = re.compile(
+    r"arn:(?P<partition>aws(?:-[a-z0-9]+)*):(?P<service>[a-z]+):(?P<region>[^:/]*):(?P<account>[^:/]*):(?P<rest>.+)"
+)
 _PROFILE = re.compile(r"(?P<geo>[a-z]{2,6}(?:-gov)?)\.(?P<plain>(?P<vendor>[a-z0-9]+)\..+)")
 _CONTEXT = re.compile(r"(?P<id>.+?:[0-9]+):(?:[0-9]+k?|mm)")
 

@@ -259,7 +259,8 @@ class BedrockStream(CompletionStream):
         batches: list[Batch] = []
         try:
             for frame in self._frames.feed(data):
-                batches.append(self._events.feed(chunk_of(frame)))
+                chunk = chunk_of(frame, model=self._target.model_id, request_id=self.request_id)
+                batches.append(self._events.feed(chunk))
         except AxonFlowError as fault:
             self._fault = fault
         return tuple(batches)

@@ -5,9 +5,9 @@
     signing key         HMAC chain over secret, day, region, service: the same all day, so it is kept
     signature           HMAC(signing key, string to sign)
 
-The result is botocore's, byte for byte, and costs a tenth: botocore builds a request object and derives the key anew for
-each call. Two rules are easily missed. The path arrives percent-encoded once and is encoded once more in the canonical
-request, so the `%3A` of an id is signed as `%253A`. And what a proxy may add, drop or rewrite on the way is not signed.
+The result is botocore's, byte for byte, at a tenth of the cost: botocore builds a request object and derives the key
+anew for each call. Two rules are easily missed. The path arrives percent-encoded once and is encoded once more in the
+canonical request, so the `%3A` of an id is signed as `%253A`. And what a proxy may change on the way is not signed.
 
 Source: AWS General Reference, "Signature Version 4 signing process", and botocore 1.44, November 2026.
 """
@@ -15,6 +15,7 @@ Source: AWS General Reference, "Signature Version 4 signing process", and botoco
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate, parsedate_to_datetime
@@ -29,8 +30,11 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 UNSIGNED_HEADERS = frozenset(
-    "baggage connection expect keep-alive proxy-authenticate proxy-authorization te traceparent tracestate trailer "
-    "transfer-encoding upgrade user-agent x-amzn-trace-id".split()
+    {
+        *("connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "user-agent"),
+        *("baggage", "traceparent", "tracestate", "x-amzn-trace-id"),
+    }
 )
 """Lower case. What belongs to the hop or to tracing, not to the request; the list is botocore's."""
 
@@ -105,6 +109,12 @@ def _digest(headers: Mapping[str, str], body: bytes) -> str:
     return sha256(body).hexdigest() if declared is None else declared
 
 
+@lru_cache(maxsize=4)
+def _stamp(second: int) -> str:
+    """Seconds since 1970 as `20261124T101500Z`. Many calls share a second, and formatting one costs 2 µs."""
+    return time.strftime(_STAMP, time.gmtime(second))
+
+
 # ── identities ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -125,8 +135,9 @@ class Signer:
         `Host` is among them, so that the host that is signed is the host that is sent.
         """
         target = _target(url)
-        stamp = now.astimezone(UTC).strftime(_STAMP)
-        sent = self._dated(headers, stamp)
+        second = int(now.timestamp())
+        stamp = _stamp(second)
+        sent = self._dated(headers, second)
         signable = _signable(sent)
         if "host" not in signable:
             signable["host"] = sent["Host"] = target.host
@@ -139,14 +150,14 @@ class Signer:
         )
         return sent
 
-    def _dated(self, headers: Headers, stamp: str) -> dict[str, str]:
+    def _dated(self, headers: Headers, second: int) -> dict[str, str]:
         """`headers` with the time and the session token of this signature in place of those of an earlier one."""
         replaced = _REPLACED_WITH_TOKEN if self.session_token else _REPLACED
         sent = {name: value for name, value in headers.items() if name.lower() not in replaced}
         if len(sent) < len(headers) and any(name.lower() == "date" for name in headers):
-            sent["Date"] = formatdate(_moment(stamp).timestamp())
+            sent["Date"] = formatdate(second)
         else:
-            sent["X-Amz-Date"] = stamp
+            sent["X-Amz-Date"] = _stamp(second)
         if self.session_token:
             sent["X-Amz-Security-Token"] = self.session_token
         return sent
@@ -233,7 +244,11 @@ def verify(
     signer = next((one for one in known if isinstance(one, Signer) and one.access_key == claim.access_key), None)
     if signer is None or not _same(signer.session_token or "", lowered.get("x-amz-security-token", "")):
         return _UNKNOWN_TOKEN
-    return _scope_fault(signer, claim, lowered, now) or _signature_fault(signer, claim, method, url, lowered, body) or signer
+    return (
+        _scope_fault(signer, claim, lowered, now)
+        or _signature_fault(signer, claim, method, url, lowered, body)
+        or signer
+    )
 
 
 def _verify_bearer(known: Iterable[Identity], token: str) -> Identity | Refusal:
@@ -251,8 +266,11 @@ def _read_claim(authorization: str) -> _Claim | Refusal:
         return _incomplete(" ".join(f"Authorization header requires '{name}' parameter." for name in absent))
     scope = said["Credential"].rsplit("/", 4)
     if len(scope) != 5 or scope[4] != "aws4_request":
-        return _incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
-    return _Claim(*scope[:4], said["SignedHeaders"].split(";"), said["Signature"])
+        return _incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
+        )
+    access_key, day, region, service, _ = scope
+    return _Claim(access_key, day, region, service, said["SignedHeaders"].split(";"), said["Signature"])
 
 
 def _scope_fault(signer: Signer, claim: _Claim, headers: Mapping[str, str], now: datetime) -> Refusal | None:
@@ -325,9 +343,7 @@ def _incomplete(message: str) -> Refusal:
 
 
 _MISSING_TOKEN = Refusal(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
-_UNKNOWN_TOKEN = Refusal(
-    403, "UnrecognizedClientException", "The security token included in the request is invalid."
-)
+_UNKNOWN_TOKEN = Refusal(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
 _UNKNOWN_API_KEY = Refusal(
     403, "AccessDeniedException", "Authentication failed: Please make sure your API Key is valid."
 )

@@ -1,0 +1,178 @@
+"""What a codec claims: its record read as a plan of what to draw and what to hold it to.
+
+Where a record is silent on a detail (which kinds of media, which tool choices) the codec is asked once, with the
+smallest request that holds it: a refusal by name means "not claimed". What an answer tells beside its content is read
+from the documented keys, under every name that a known family gives it; an author whose names are others passes `tells`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from attrs import evolve, field, frozen
+
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    BuiltinTool,
+    CachePoint,
+    CompletionRequest,
+    Document,
+    Image,
+    Inference,
+    Media,
+    MediaKind,
+    Message,
+    Reasoning,
+    ReasoningRequest,
+    Role,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+    ToolUse,
+    user,
+)
+
+_NAMES: Mapping[str, frozenset[str]] = {
+    "id": frozenset({"id", "generation_id"}),
+    "model": frozenset({"model"}),
+    "created": frozenset({"created"}),
+    "stop_sequence": frozenset({"stop_sequence"}),
+    "stop_details": frozenset({"stop_details"}),
+    "service_tier": frozenset({"service_tier"}),
+    "input_tokens": frozenset(
+        {"input_tokens", "inputTokens", "inputTextTokenCount", "prompt_token_count", "prompt_tokens"}
+    ),
+    "output_tokens": frozenset(
+        {"output_tokens", "outputTokens", "tokenCount", "generation_token_count", "completion_tokens"}
+    ),
+    "cache_read_tokens": frozenset({"cache_read_input_tokens", "cacheReadInputTokens"}),
+    "cache_write_tokens": frozenset({"cache_creation_input_tokens", "cacheWriteInputTokens"}),
+    "cache_write_5m_tokens": frozenset({"ephemeral_5m_input_tokens"}),
+    "cache_write_1h_tokens": frozenset({"ephemeral_1h_input_tokens"}),
+    "reasoning_tokens": frozenset({"thinking_tokens", "reasoning_tokens"}),
+}
+"""A fact of `Completion` or `Usage` -> the keys under which families tell it."""
+
+PICTURE = Media(MediaKind.BASE64, "iVBORw0KGgo=", "image/png")
+PAPER = Media(MediaKind.BASE64, "JVBERi0=", "application/pdf")
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+QUESTION = user("hi")
+ANSWER = Message(Role.ASSISTANT, (Text("ho"),))
+CALL = Message(Role.ASSISTANT, (ToolUse("call_1", "weather", {"city": "Ulm"}),))
+RESULT = Message(Role.USER, (ToolResult("call_1", "rain"),))
+
+
+def _asked(**parts: object) -> CompletionRequest:
+    return evolve(CompletionRequest((QUESTION,)), **parts)
+
+
+def _said(*messages: Message) -> CompletionRequest:
+    return CompletionRequest(messages)
+
+
+EXAMPLES: Mapping[Feature, CompletionRequest] = {
+    Feature.SYSTEM: _asked(system=(Text("be brief"),)),
+    Feature.MID_SYSTEM: _said(QUESTION, Message(Role.SYSTEM, (Text("be brief"),)), ANSWER, QUESTION),
+    Feature.MANY_BLOCKS: _said(Message(Role.USER, (Text("hi"), Text("ho")))),
+    Feature.RESULTS_BESIDE: _said(QUESTION, CALL, Message(Role.USER, (*RESULT.content, Text("so?")))),
+    Feature.ANY_ROLE_ORDER: _said(QUESTION, QUESTION),
+    Feature.PREFILL: _said(QUESTION, ANSWER),
+    Feature.RAW_PROMPT: _asked(is_raw_prompt=True),
+    Feature.TOOLS: _asked(tools=(Tool("weather", "tells it", SCHEMA),)),
+    Feature.TOOL_ERRORS: _said(QUESTION, CALL, Message(Role.USER, (ToolResult("call_1", "no", is_error=True),))),
+    Feature.TOOL_CHOICE: _asked(tools=(Tool("weather", None, SCHEMA),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)),
+    Feature.IMAGES: _said(Message(Role.USER, (Image(PICTURE),))),
+    Feature.DOCUMENTS: _said(Message(Role.USER, (Document(PAPER, name="paper"),))),
+    Feature.REASONING: _said(QUESTION, Message(Role.ASSISTANT, (Reasoning("hm", "sig"),)), QUESTION),
+    Feature.CACHE_POINTS: _asked(system=(Text("be brief"), CachePoint())),
+    Feature.TEMPERATURE: _asked(inference=Inference(temperature=0.5)),
+    Feature.TOP_P: _asked(inference=Inference(top_p=0.5)),
+    Feature.TOP_K: _asked(inference=Inference(top_k=5)),
+    Feature.STOP_SEQUENCES: _asked(inference=Inference(stop_sequences=("END",))),
+    Feature.METADATA: _asked(metadata={"user_id": "u1"}),
+}
+"""The smallest request that makes use of each feature, `BUILTIN_TOOLS` apart: those are every family's own."""
+
+
+@frozen(kw_only=True)
+class Claims:
+    codec: FamilyCodec
+    facts: ModelFacts = ModelFacts()
+    tells: frozenset[str] = field()
+    """The attributes of `Completion` and `Usage` that this family's answers carry."""
+
+    @tells.default
+    def _told_by_documented_keys(self) -> frozenset[str]:
+        return frozenset(fact for fact, names in _NAMES.items() if names & self.codec.documented)
+
+    def has(self, feature: Feature) -> bool:
+        """Whether it is said and comes back as itself."""
+        return feature in self.codec.features - self.facts.without
+
+    def folds(self, feature: Feature) -> bool:
+        return feature in self.codec.folds - self.facts.without
+
+    def examples(self) -> dict[Feature, CompletionRequest]:
+        """The smallest request for every feature there is."""
+        examples = dict(EXAMPLES)
+        if self.codec.dialect is not None:
+            tool = BuiltinTool(self.codec.dialect, "bash_20250124", "bash")
+            examples[Feature.BUILTIN_TOOLS] = _asked(tools=(tool,))
+        return examples
+
+    def takes(self, request: CompletionRequest) -> bool:
+        try:
+            self.codec.encode_request(request, self.facts)
+        except EncodeError:
+            return False
+        return True
+
+    @cached_property
+    def media(self) -> list[MediaKind]:
+        """From where an image may come."""
+        kinds = (MediaKind.BASE64, MediaKind.URL)
+        return [kind for kind in kinds if self.takes(_said(Message(Role.USER, (Image(Media(kind, "AAAA", None)),))))]
+
+    @cached_property
+    def tool_choices(self) -> list[ToolChoice]:
+        tools = (Tool("weather", None, SCHEMA),)
+        choices = (
+            ToolChoice(mode, "weather" if mode is ToolChoiceMode.TOOL else None, allows_parallel)
+            for mode in ToolChoiceMode
+            for allows_parallel in (None, True, False)
+        )
+        return [choice for choice in choices if self.takes(_asked(tools=tools, tool_choice=choice))]
+
+    @cached_property
+    def reasoning_requests(self) -> list[ReasoningRequest]:
+        asked = (
+            ReasoningRequest("enabled", 1024),
+            ReasoningRequest("adaptive"),
+            ReasoningRequest(effort="high"),
+            ReasoningRequest("enabled", 2048, "low"),
+        )
+        return [request for request in asked if self.takes(_asked(reasoning=request))]
+
+    @cached_property
+    def borders(self) -> tuple[str, ...]:
+        """What a template puts between two turns, read off a prompt that it wrote; nothing for a family of messages."""
+        texts = ("QUESTION-1", "ANSWER-1", "QUESTION-2")
+        roles = (Role.USER, Role.ASSISTANT, Role.USER)
+        turns = tuple(Message(role, (Text(text),)) for role, text in zip(roles, texts, strict=True))
+        native = self.codec.encode_request(CompletionRequest(turns), self.facts)
+        prompts = [leaf for leaf in native.values() if isinstance(leaf, str) and all(text in leaf for text in texts)]
+        return tuple(
+            prompt.split(before)[1].split(after)[0]
+            for prompt in prompts
+            for before, after in zip(texts, texts[1:], strict=False)
+        )
+
+
+def claimed(codec: FamilyCodec, facts: ModelFacts, tells: Iterable[str] | None) -> Claims:
+    if tells is None:
+        return Claims(codec=codec, facts=facts)
+    return Claims(codec=codec, facts=facts, tells=frozenset(tells))

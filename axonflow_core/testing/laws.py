@@ -1,0 +1,556 @@
+"""The laws that every family codec keeps, as functions.
+
+    @pytest.mark.parametrize("law", codec_laws(CODEC))
+    def test_my_family(law): law()
+
+or `check_codec(CODEC)` for all of them at once. A law draws what the codec claims (`strategies`), and raises
+AssertionError with the smallest difference it finds. Laws are no methods of a base class: Hypothesis refuses one test
+that is shared by many classes.
+
+A round trip cannot see a misreading that both halves share. That is what golden bodies and recorded traffic are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+from attrs import evolve, frozen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from axonflow_core.codec import (
+    FamilyCodec,
+    Feature,
+    ModelFacts,
+    StreamContext,
+    features_of,
+    neutralise_control_tokens,
+)
+from axonflow_core.errors import AnswerError, DecodeError, EncodeError, ProviderError, TruncatedStream
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    ContentBlock,
+    Json,
+    Message,
+    Opaque,
+    Role,
+    StopReason,
+    Text,
+    joined_text,
+    user,
+)
+from axonflow_core.stream import Batch, TextDelta, assemble
+
+from .claims import Claims, claimed
+from .json_equality import Difference, difference, protocol_objects
+from .meaning import leftovers, value_difference
+from .strategies import completions, folded_requests, json_values, plain_texts, requests, streams, texts
+
+T = TypeVar("T")
+
+CONTEXT = StreamContext(id="answer_1", model="model_1", created=1_700_000_000)
+UNKNOWN_KEY = "x_nobody_knows"
+
+Check: TypeAlias = Callable[[Claims], Any]
+
+
+@frozen
+class Law:
+    """One law about one codec. Calling it checks it."""
+
+    name: str
+    claims: Claims
+    _check: Check
+
+    @property
+    def __name__(self) -> str:
+        return f"{self.claims.codec.name}: {self.name}"
+
+    def __call__(self) -> None:
+        self._check(self.claims)
+
+
+def codec_laws(codec: FamilyCodec, facts: ModelFacts = ModelFacts(), *, tells: Iterable[str] | None = None) -> list[Law]:
+    """Every law, bound to `codec`.
+
+    `tells` names what its answers carry beside their content (`id`, `model`, `input_tokens`, …), where that cannot be
+    read from the names of its documented keys.
+    """
+    claims = claimed(codec, facts, tells)
+    return [Law(name, claims, check) for name, check in _LAWS.items()]
+
+
+def check_codec(codec: FamilyCodec, facts: ModelFacts = ModelFacts(), *, tells: Iterable[str] | None = None) -> None:
+    """Hold `codec` to every law. One that it breaks raises AssertionError, which names it."""
+    for law in codec_laws(codec, facts, tells=tells):
+        try:
+            law()
+        except BaseException as error:
+            error.add_note(f"the law: {law.__name__}")
+            raise
+
+
+# ── how a law is checked ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
+    """Run `check` on as many values as the Hypothesis profile says. Filtering stays a fault: strategies must fit."""
+    rules = settings(
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    rules(given(drawn)(check))()
+
+
+def _same_value(expected: Any, got: Any) -> None:
+    _no(value_difference(expected, got))
+    assert expected == got
+
+
+def _same_json(expected: Json, got: Json) -> None:
+    _no(difference(expected, got))
+
+
+def _no(found: Difference | None) -> None:
+    if found is not None:
+        raise AssertionError(str(found))
+
+
+@frozen
+class _Side:
+    """One of the three native forms of a codec, and the way through the neutral model and back."""
+
+    name: str
+    natives: SearchStrategy[Json]
+    decode: Callable[[Json], Any]
+    again: Callable[[Json], Json]
+
+
+def _sides(claims: Claims) -> tuple[_Side, ...]:
+    codec, facts = claims.codec, claims.facts
+    asked = requests(claims).map(lambda request: codec.encode_request(request, facts))
+    answered = completions(claims).map(lambda completion: codec.encode_response(completion, facts))
+    streamed = streams(claims).map(lambda drawn: _chunks(claims, drawn[1]))
+    return (
+        _Side(
+            "request",
+            asked,
+            lambda body: codec.decode_request(body, facts),
+            lambda body: codec.encode_request(codec.decode_request(body, facts), facts),
+        ),
+        _Side(
+            "answer",
+            answered,
+            lambda body: codec.decode_response(body, facts),
+            lambda body: codec.encode_response(codec.decode_response(body, facts), facts),
+        ),
+        _Side(
+            "chunks",
+            streamed,
+            lambda chunks: _batches(claims, chunks),
+            lambda chunks: _chunks(claims, _batches(claims, chunks)),
+        ),
+    )
+
+
+def _chunks(claims: Claims, batches: Iterable[Batch]) -> list[Json]:
+    encoder = claims.codec.stream_encoder(CONTEXT, claims.facts)
+    return [chunk for batch in batches for chunk in encoder.encode(batch)]
+
+
+def _batches(claims: Claims, chunks: Iterable[Json]) -> list[Batch]:
+    decoder = claims.codec.stream_decoder(claims.facts)
+    return [decoder.feed(chunk) for chunk in chunks]
+
+
+# ── round trips ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _a_request_survives(claims: Claims) -> None:
+    codec, facts = claims.codec, claims.facts
+
+    def check(request: CompletionRequest) -> None:
+        _same_value(request, codec.decode_request(codec.encode_request(request, facts), facts))
+
+    _for_all(requests(claims), check)
+
+
+def _a_completion_survives(claims: Claims) -> None:
+    codec, facts = claims.codec, claims.facts
+
+    def check(completion: Completion) -> None:
+        _same_value(completion, codec.decode_response(codec.encode_response(completion, facts), facts))
+
+    _for_all(completions(claims), check)
+
+
+def _a_raw_prompt_comes_back_as_it_was(claims: Claims) -> None:
+    """Whatever it holds: half a template, a whole one, control tokens anywhere."""
+    codec, facts = claims.codec, claims.facts
+
+    def check(prompt: str) -> None:
+        native = codec.encode_request(evolve(CompletionRequest((user(prompt),)), is_raw_prompt=True), facts)
+        assert prompt in native.values(), "a raw prompt was not sent as it is"
+        _same_json(native, codec.encode_request(codec.decode_request(native, facts), facts))
+
+    if claims.has(Feature.RAW_PROMPT):
+        parts = st.sampled_from([*codec.control_tokens, *claims.borders, "x"]) | texts()
+        _for_all(st.lists(parts, max_size=6).map("".join), check)
+
+
+_SHAPES = frozenset({Feature.SYSTEM, Feature.MID_SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER})
+
+
+def _folded_text_is_still_there(claims: Claims) -> None:
+    """What is joined into the text beside it is all there, in order, on the wire and when it is read again."""
+    codec, facts = claims.codec, claims.facts
+
+    def check(request: CompletionRequest) -> None:
+        native = codec.encode_request(request, facts)
+        again = codec.decode_request(native, facts)
+        assert not again.is_raw_prompt, "a folded conversation came back as a raw prompt"
+        read = [joined_text(again.system), *(message.text for message in again.messages)]
+        for written in ("\n".join(_strings(native)), "\n".join(read)):
+            _all_in_order((block.text for block in request.system if isinstance(block, Text)), written)
+            spoken = (block for message in request.messages for block in message.content)
+            _all_in_order((block.text for block in spoken if isinstance(block, Text)), written)
+
+    if claims.codec.folds & _SHAPES:
+        _for_all(folded_requests(claims), check)
+
+
+def _all_in_order(said: Iterable[str], written: str) -> None:
+    position = 0
+    for text in said:
+        found = written.find(text, position)
+        assert found >= 0, f"{text!r} is missing behind character {position} of {written!r}"
+        position = found + len(text)
+
+
+def _strings(native: Json) -> Iterator[str]:
+    if isinstance(native, str):
+        yield native
+    elif isinstance(native, dict | list):
+        for item in native.values() if isinstance(native, dict) else native:
+            yield from _strings(item)
+
+
+# ── what is carried along, and what is understood ───────────────────────────────────────────────────────────────────
+
+UNKNOWN_VALUES: tuple[Json, ...] = (7, 0.5, "x", "", False, ["x", None], {"x": None})
+
+
+def _unknown_fields_survive(claims: Claims) -> None:
+    """A key that nobody documents, at any level of the protocol, stands there again after decode and encode."""
+
+    def check(drawn: tuple[_Side, Json]) -> None:
+        side, native = drawn
+        _same_json(native, side.again(deepcopy(native)))
+
+    _for_all(_with_unknown_key(claims), check)
+
+
+@st.composite
+def _with_unknown_key(draw: DrawFn, claims: Claims) -> tuple[_Side, Json]:
+    side = draw(st.sampled_from(_sides(claims)))
+    native = deepcopy(draw(side.natives))
+    owners = list(_objects(native))
+    draw(st.sampled_from(owners))[UNKNOWN_KEY] = draw(st.sampled_from(UNKNOWN_VALUES))
+    return side, native
+
+
+def _objects(native: Json) -> Iterator[dict[str, Json]]:
+    for body in native if isinstance(native, list) else [native]:
+        yield from protocol_objects(body)
+
+
+def _documented_keys_are_understood(claims: Claims) -> None:
+    """No documented key is left over in an `extra`, and no block that has a word of its own comes back opaque."""
+    documented = claims.codec.documented
+
+    def check(drawn: tuple[_Side, Json]) -> None:
+        side, native = drawn
+        value = side.decode(native)
+        _no(next(leftovers(value, documented), None))
+        assert not any(_opaque_in(value)), f"a {side.name} came back as an opaque block"
+
+    _for_all(_any_native(claims), check)
+
+
+@st.composite
+def _any_native(draw: DrawFn, claims: Claims) -> tuple[_Side, Json]:
+    side = draw(st.sampled_from(_sides(claims)))
+    return side, draw(side.natives)
+
+
+def _opaque_in(value: Any) -> Iterator[bool]:
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _opaque_in(item)
+    elif isinstance(value, Opaque):
+        yield True
+    elif attrs.has(type(value)):
+        for field in attrs.fields(type(value)):
+            yield from _opaque_in(getattr(value, field.name))
+
+
+def _documented_stop_reasons_are_known(claims: Claims) -> None:
+    codec, facts = claims.codec, claims.facts
+    for native, reason in codec.stop_reasons.table.items():
+        assert reason is not StopReason.OTHER, f"the documented stop reason {native!r} means OTHER"
+        answer = Completion((Text("hi"),), reason, native_stop_reason=native)
+        got = codec.decode_response(codec.encode_response(answer, facts), facts)
+        assert got.stop_reason is reason, f"{native!r} was read as {got.stop_reason}, not {reason}"
+        assert got.native_stop_reason == native, f"{native!r} came back as {got.native_stop_reason!r}"
+
+
+# ── the front door ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _a_strange_body_is_a_decode_error(claims: Claims) -> None:
+    """Any JSON, and a good body with one part replaced or gone. What is accepted all the same can be written again."""
+
+    def check(drawn: tuple[_Side, Json]) -> None:
+        side, native = drawn
+        try:
+            side.decode(deepcopy(native))
+        except DecodeError:
+            return
+        except (AnswerError, ProviderError):
+            assert side.name == "chunks", f"a strange {side.name} is no fault of the provider"
+            return
+        try:
+            side.again(deepcopy(native))
+        except EncodeError:
+            return
+
+    _for_all(_strange(claims), check)
+
+
+@st.composite
+def _strange(draw: DrawFn, claims: Claims) -> tuple[_Side, Json]:
+    side = draw(st.sampled_from(_sides(claims)))
+    if draw(st.integers(0, 4)) == 0:
+        anything = draw(json_values())
+        return side, [anything] if side.name == "chunks" else anything
+    native = deepcopy(draw(side.natives))
+    owner, key = draw(st.sampled_from(list(_places(native))))
+    if isinstance(owner, dict) and draw(st.booleans()):
+        del owner[key]
+    else:
+        owner[key] = draw(json_values())
+    return side, native
+
+
+def _places(native: Json) -> Iterator[tuple[Any, Any]]:
+    """Every container in `native` with every key or index in it."""
+    if isinstance(native, dict | list):
+        for key, item in native.items() if isinstance(native, dict) else enumerate(native):
+            yield native, key
+            yield from _places(item)
+
+
+def _a_declared_feature_is_taken(claims: Claims) -> None:
+    for feature, request in claims.examples().items():
+        if claims.has(feature) or claims.folds(feature):
+            assert claims.takes(request), f"declared and refused: {feature.value}"
+
+
+def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
+    """Those that the family does not have, and those that one model of it does not take."""
+    for feature, request in claims.examples().items():
+        facts = evolve(claims.facts, without=claims.facts.without | {feature})
+        _is_refused(claims, request, facts)
+        if not claims.has(feature) and not claims.folds(feature):
+            _is_refused(claims, request, claims.facts)
+    foreign = Message(Role.USER, (Opaque("a dialect of nobody", {"type": "riddle"}),))
+    assert not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken"
+    unknown = evolve(CompletionRequest((user("hi"),)), options={UNKNOWN_KEY: 1})
+    assert not claims.takes(unknown), "an option that the codec does not declare was taken"
+
+
+def _is_refused(claims: Claims, request: CompletionRequest, facts: ModelFacts) -> None:
+    codec = claims.codec
+    missing = features_of(request) - (codec.features | codec.folds) | (features_of(request) & facts.without)
+    try:
+        codec.encode_request(request, facts)
+    except EncodeError as refusal:
+        names = {feature.name.lower() for feature in missing}
+        assert refusal.feature in names, f"the refusal names {refusal.feature!r}, not one of {sorted(names)}"
+    else:
+        raise AssertionError(f"not declared and taken: {', '.join(feature.value for feature in missing)}")
+
+
+# ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _harmless_text_is_never_refused(claims: Claims) -> None:
+    def check(text: str) -> None:
+        claims.codec.encode_request(CompletionRequest((user(text),)), claims.facts)
+
+    _for_all(texts(claims.codec.control_tokens), check)
+
+
+def _a_forged_turn_is_refused(claims: Claims) -> None:
+    """A control token in any slot of the template, whole or in two blocks that are joined.
+
+    Nor may what a template writes between two turns make a new one, whether it is declared as a token or not; nor two
+    texts that are harmless apart and are folded into one.
+    """
+    codec, facts = claims.codec, claims.facts
+
+    def check_token(request: CompletionRequest) -> None:
+        try:
+            codec.encode_request(request, facts)
+        except EncodeError as refusal:
+            assert refusal.feature == "control_tokens", f"the refusal names {refusal.feature!r}"
+        else:
+            raise AssertionError("a control token was taken as text")
+
+    def check_border(request: CompletionRequest) -> None:
+        try:
+            native = codec.encode_request(request, facts)
+        except EncodeError:
+            return
+        again = codec.decode_request(native, facts)
+        assert not again.is_raw_prompt, "a text broke the template"
+        assert len(again.messages) <= len(request.messages), "a text was read as a turn"
+
+    if codec.control_tokens:
+        _for_all(_forgeries(claims, codec.control_tokens), check_token)
+    if borders := claims.borders:
+        _for_all(_forgeries(claims, borders) | _split_forgeries(claims, borders), check_border)
+
+
+def _forgeries(claims: Claims, tokens: tuple[str, ...]) -> SearchStrategy[CompletionRequest]:
+    """A token between two texts, in one slot: a user's, the model's or the system's."""
+
+    @st.composite
+    def draw_one(draw: DrawFn) -> CompletionRequest:
+        forged = draw(plain_texts()) + draw(st.sampled_from(tokens)) + draw(plain_texts())
+        cut = draw(st.integers(0, len(forged))) if _says(claims, Feature.MANY_BLOCKS) else 0
+        blocks = tuple(Text(piece) for piece in (forged[:cut], forged[cut:]) if piece)
+        return _in_slot(draw(st.sampled_from(_slots(claims))), blocks)
+
+    return draw_one()
+
+
+def _split_forgeries(claims: Claims, tokens: tuple[str, ...]) -> SearchStrategy[CompletionRequest]:
+    """A token in two pieces that stand in two neighbouring messages."""
+
+    @st.composite
+    def draw_one(draw: DrawFn) -> CompletionRequest:
+        token = draw(st.sampled_from(tokens))
+        cut = draw(st.integers(0, len(token)))
+        first, second = draw(plain_texts()) + token[:cut], token[cut:] + draw(plain_texts())
+        messages = (user(first), user(second)) if _says(claims, Feature.ANY_ROLE_ORDER) else (user(first + second),)
+        return CompletionRequest(messages)
+
+    return draw_one()
+
+
+def _says(claims: Claims, feature: Feature) -> bool:
+    return claims.has(feature) or claims.folds(feature)
+
+
+def _slots(claims: Claims) -> list[Role]:
+    return [Role.USER, Role.ASSISTANT, *([Role.SYSTEM] if _says(claims, Feature.SYSTEM) else [])]
+
+
+def _in_slot(role: Role, blocks: tuple[ContentBlock, ...]) -> CompletionRequest:
+    if role is Role.SYSTEM:
+        return CompletionRequest((user("hi"),), system=blocks)
+    turns = [user("hi"), Message(Role.ASSISTANT, (Text("ho"),)), user("so?")]
+    turns[0 if role is Role.USER else 1] = Message(role, blocks)
+    return CompletionRequest(tuple(turns))
+
+
+def _neutralised_text_passes(claims: Claims) -> None:
+    codec, facts = claims.codec, claims.facts
+
+    def check(text: str) -> None:
+        defused = neutralise_control_tokens(CompletionRequest((user(text),)), codec.control_tokens)
+        _same_value(
+            defused.messages, codec.decode_request(codec.encode_request(defused, facts), facts).messages
+        )
+
+    if codec.control_tokens:
+        tokens = st.sampled_from(codec.control_tokens)
+        _for_all(st.tuples(plain_texts(), tokens, plain_texts()).map("".join), check)
+
+
+# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _a_stream_adds_up_to_the_whole(claims: Claims) -> None:
+    """However its deltas are split and its events are grouped."""
+
+    def check(drawn: tuple[Completion, list[Batch]]) -> None:
+        completion, batches = drawn
+        received = _batches(claims, _chunks(claims, batches))
+        _same_value(completion, assemble(event for batch in received for event in batch))
+
+    _for_all(streams(claims), check)
+
+
+def _a_stream_survives_chunk_by_chunk(claims: Claims) -> None:
+    def check(drawn: tuple[Completion, list[Batch]]) -> None:
+        chunks = _chunks(claims, drawn[1])
+        _same_json(chunks, _chunks(claims, _batches(claims, chunks)))
+
+    _for_all(streams(claims), check)
+
+
+def _a_stream_without_its_last_word_is_truncated(claims: Claims) -> None:
+    """Every beginning of a stream says so, and hands over the text that had come."""
+
+    def check(drawn: tuple[Completion, list[Batch]]) -> None:
+        chunks = _chunks(claims, drawn[1])
+        for count in range(len(chunks)):
+            decoder = claims.codec.stream_decoder(claims.facts)
+            events = [event for chunk in chunks[:count] for event in decoder.feed(chunk)]
+            text = "".join(event.text for event in events if isinstance(event, TextDelta))
+            try:
+                decoder.finish()
+            except TruncatedStream as truncated:
+                assert truncated.partial_text == text, "the partial text is not what had come"
+            else:
+                raise AssertionError(f"a stream cut after {count} of {len(chunks)} chunks counts as whole")
+        _finish_whole(claims, chunks)
+
+    _for_all(streams(claims), check)
+
+
+def _finish_whole(claims: Claims, chunks: list[Json]) -> None:
+    decoder = claims.codec.stream_decoder(claims.facts)
+    for chunk in chunks:
+        decoder.feed(chunk)
+    decoder.finish()
+
+
+_LAWS: Mapping[str, Check] = {
+    "a request survives": _a_request_survives,
+    "a completion survives": _a_completion_survives,
+    "a raw prompt comes back as it was": _a_raw_prompt_comes_back_as_it_was,
+    "folded text is still there": _folded_text_is_still_there,
+    "unknown fields survive": _unknown_fields_survive,
+    "documented keys are understood": _documented_keys_are_understood,
+    "documented stop reasons are known": _documented_stop_reasons_are_known,
+    "a strange body is a DecodeError": _a_strange_body_is_a_decode_error,
+    "a declared feature is taken": _a_declared_feature_is_taken,
+    "an undeclared feature is refused by name": _an_undeclared_feature_is_refused_by_name,
+    "harmless text is never refused": _harmless_text_is_never_refused,
+    "a forged turn is refused": _a_forged_turn_is_refused,
+    "neutralised text passes": _neutralised_text_passes,
+    "a stream adds up to the whole": _a_stream_adds_up_to_the_whole,
+    "a stream survives chunk by chunk": _a_stream_survives_chunk_by_chunk,
+    "a stream without its last word is truncated": _a_stream_without_its_last_word_is_truncated,
+}

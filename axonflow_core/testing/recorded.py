@@ -1,0 +1,515 @@
+"""Recorded traffic, replayed through the codecs: what a family really sends, against what we make of it.
+
+A recording is one exchange, one JSON object a line. It is held to five laws; `skip` means that the recording lacks
+that side, and nothing else.
+
+    request    decode, encode: the body comes back
+    response   likewise
+    stream     the chunks decode, add up and come back; the bytes may be cut anywhere
+    meaning    what was said stands in typed places, the counts are those that were billed, every stop is known
+    error      a refusal has a class of its own
+
+A body that the codec's two halves misread alike survives the first three, so `meaning` asks others: the codec's table of
+documented keys, the text of the native body, the counts that the provider sent beside it.
+
+What is the provider's own (frames, members it adds to every body, headers, errors) is behind `Opener`. This module
+needs no Hypothesis.
+"""
+
+from __future__ import annotations
+
+import random
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import orjson
+from attrs import field, fields_dict, frozen
+
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.errors import (
+    AnswerError,
+    AxonFlowError,
+    DecodeError,
+    ProviderError,
+    RequestError,
+    TruncatedStream,
+)
+from axonflow_core.messages import Completion, Json, StopReason, Usage
+from axonflow_core.stream import Assembler, Batch, Ended, MetricsUpdate, StreamEvent, TextDelta, ToolInputDelta
+
+from .json_equality import Difference, bounded, difference
+from .meaning import leftovers, unread
+
+LAWS = ("request", "response", "stream", "meaning", "error")
+
+ALL_SPLITS_BYTES = 16 * 1024
+"""A stream up to this long is cut in two at every byte, a longer one at `SEEDED_SPLITS` places."""
+SEEDED_SPLITS = 500
+SEEDED_CHUNKINGS = 50
+
+KNOWN_STOPS = frozenset(
+    [
+        *("end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "content_filtered"),
+        *("model_context_window_exceeded", "guardrail_intervened", "malformed_tool_use", "malformed_model_output"),
+        *("stop", "length", "tool_calls", "content_filter", "endoftext", "COMPLETE", "MAX_TOKENS", "TOOL_CALL"),
+        *("FINISH", "FINISHED", "LENGTH", "STOP_CRITERIA_MET", "CONTENT_FILTERED", "RAG_QUERY_WHEN_RAG_DISABLED"),
+    ]
+)
+"""Stop reasons that some family's documents name, November 2026. None of them may be read as OTHER."""
+
+
+# ── recordings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class Recording:
+    """One exchange. A side that the source did not store is None."""
+
+    case: str
+    """`family/name`."""
+    operation: str
+    model_id: str
+    status: int
+    region: str | None = None
+    request_body: Json = field(default=None, repr=False)
+    response_body: Json = field(default=None, repr=False)
+    response_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    """Names in lower case."""
+    stream: bytes | None = field(default=None, repr=False)
+    chunks: Sequence[Json] | None = field(default=None, repr=False)
+    """The stream as somebody else decoded it, an exception as `{"__exception__": …}`."""
+
+
+def read_recordings(path: Path) -> list[Recording]:
+    """The exchanges in a file of JSON lines. `RequestError` says in which line what is wrong."""
+    recordings = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if line.strip():
+            try:
+                recordings.append(_recording(orjson.loads(line), path.stem))
+            except (KeyError, TypeError, ValueError, AttributeError) as fault:
+                raise _faulty(path, number, fault) from fault
+    if not recordings:
+        raise RequestError(f"{path} holds no recordings", hint="give a file with one JSON object a line")
+    return recordings
+
+
+def _recording(native: Mapping[str, Json], family: str) -> Recording:
+    encoded, headers = native.get("raw_eventstream_base64"), native.get("response_headers") or {}
+    return Recording(
+        case=f"{native.get('family', family)}/{native['name']}",
+        operation=native["operation"],
+        model_id=native["model_id"],
+        status=int(native["status"]),
+        region=native.get("region"),
+        request_body=native.get("request_body"),
+        response_body=native.get("response_body"),
+        response_headers={name.lower(): value for name, value in headers.items()},
+        stream=None if encoded is None else b64decode(encoded, validate=True),
+        chunks=native.get("stream_chunks"),
+    )
+
+
+def _faulty(path: Path, number: int, fault: Exception) -> RequestError:
+    what = "a line that is no recording"
+    if isinstance(fault, orjson.JSONDecodeError):
+        what = "a line that is not JSON"
+    elif isinstance(fault, KeyError):
+        what = f"a recording without {fault.args[0]!r}"
+    return RequestError(
+        f"{path}:{number}: {what}",
+        hint="a line is one JSON object with name, operation, model_id, status and what was said",
+    )
+
+
+# ── what the provider knows ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class FrameDecoder(Protocol):
+    def feed(self, data: bytes, /) -> Sequence[Any]: ...
+    def finish(self) -> None: ...
+
+
+class Decoder(Protocol):
+    has_ended: bool
+
+    def feed(self, chunk: Json, /) -> Batch: ...
+    def finish(self) -> None: ...
+
+
+class Encoder(Protocol):
+    def encode(self, batch: Batch, /) -> Sequence[Json]: ...
+
+
+class Opener(Protocol):
+    """How one provider wraps what its families say. A plugin hands it over in `ProviderSpec.recordings`."""
+
+    def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
+        """None: no codec for that model or that operation."""
+
+    def native(self, body: Json) -> Json:
+        """An answer or chunk without what the provider adds to every family's."""
+
+    def open_answer(
+        self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]
+    ) -> Completion: ...
+
+    def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json: ...
+
+    def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
+        """The counts that the provider itself tells, in the headers of an answer or the chunks of a stream."""
+
+    def frame_decoder(self) -> FrameDecoder: ...
+
+    def chunk_of(self, frame: Any) -> Json:
+        """The chunk in a frame; an exception that came in its place is raised."""
+
+    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Decoder: ...
+
+    def stream_encoder(self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext) -> Encoder: ...
+
+    def is_last(self, chunk: Json) -> bool:
+        """Whether the provider says that nothing follows; not every last chunk does."""
+
+    def error_of(self, recording: Recording) -> ProviderError:
+        """What an answer with a status of 400 or above stands for."""
+
+
+# ── results ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class CaseResult:
+    case: str
+    is_supported: bool
+    differences: Mapping[str, tuple[Difference, ...] | None]
+    """Law -> what is wrong; None where the recording lacks that side. A law that does not apply is absent."""
+    is_truncated: bool = False
+
+
+class Tally:
+    """The results of many cases, as `axonflow codecs check` reports them."""
+
+    def __init__(self) -> None:
+        self.cases = 0
+        self.unsupported: list[str] = []
+        self.truncated: list[str] = []
+        self.failures: list[tuple[str, str, Difference]] = []
+        self._counts = {law: {"pass": 0, "fail": 0, "skip": 0} for law in LAWS}
+
+    def add(self, result: CaseResult) -> None:
+        self.cases += 1
+        if not result.is_supported:
+            self.unsupported.append(result.case)
+        if result.is_truncated:
+            self.truncated.append(result.case)
+        for law, found in result.differences.items():
+            outcome = "skip" if found is None else "fail" if found else "pass"
+            self._counts[law][outcome] += 1
+            self.failures += [(result.case, law, each) for each in found or ()]
+
+    def laws(self) -> dict[str, dict[str, int]]:
+        return {**self._counts, "unsupported": {"fail": len(self.unsupported)}}
+
+    def as_json(self) -> Json:
+        return {
+            "cases": self.cases,
+            "laws": self.laws(),
+            "failures": [
+                {
+                    "case": case,
+                    "law": law,
+                    "path": each.path,
+                    "expected": bounded(each.expected),
+                    "got": bounded(each.got),
+                }
+                for case, law, each in self.failures
+            ],
+            "truncated": self.truncated,
+        }
+
+
+# ── one case ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_Found: TypeAlias = Iterator[Difference]
+
+
+def check_recording(recording: Recording, opener: Opener) -> CaseResult:
+    """Hold one exchange to every law that applies to it."""
+    chosen = opener.codec_for(recording)
+    replay = _Replay(recording, opener, *(chosen or (None, ModelFacts())))
+    laws = replay.laws() if chosen else {"error": replay.laws()["error"]}
+    differences = {law: _checked(check) for law, check in laws.items()}
+    return CaseResult(recording.case, chosen is not None, differences, replay.is_truncated)
+
+
+def _checked(check: Callable[[], _Found] | None) -> tuple[Difference, ...] | None:
+    """An exception is a difference too: whatever is raised here would have been raised at a caller."""
+    if check is None:
+        return None
+    try:
+        return tuple(check())
+    except AxonFlowError as error:
+        return (Difference("$", "no error", f"{type(error).__name__}: {error}"),)
+    except Exception as error:  # a codec may stumble over anything, and the other cases are still to be checked
+        return (Difference("$", "no error", f"{type(error).__name__}"),)
+
+
+class _Replay:
+    """One recording under one codec."""
+
+    def __init__(self, recording: Recording, opener: Opener, codec: Any, facts: ModelFacts) -> None:
+        self.recording = recording
+        self.opener = opener
+        self.codec: FamilyCodec = codec
+        self.facts = facts
+        self.is_truncated = False
+
+    def laws(self) -> dict[str, Callable[[], _Found] | None]:
+        """Law -> its check; None where the recording lacks that side."""
+        recording = self.recording
+        has_request = recording.request_body is not None
+        has_answer = recording.status < 400 and recording.response_body is not None
+        has_stream = recording.stream is not None or recording.chunks is not None
+        return {
+            "request": self._request if has_request else None,
+            "response": self._response if has_answer else None,
+            "stream": self._stream if has_stream else None,
+            "meaning": self._meaning if has_request or has_answer or has_stream else None,
+            "error": self._error if recording.status >= 400 or self._has_exception() else None,
+        }
+
+    # ── there and back ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _request(self) -> _Found:
+        body = self.recording.request_body
+        try:
+            request = self.codec.decode_request(body, self.facts)
+        except DecodeError:
+            if self.recording.status == 400:  # the provider could not read it either
+                return
+            raise
+        yield from _one(difference(body, self.codec.encode_request(request, self.facts)))
+
+    def _response(self) -> _Found:
+        body = self.recording.response_body
+        completion = self.opener.open_answer(self.codec, self.facts, body, {})
+        yield from _one(difference(body, self.opener.close_answer(self.codec, self.facts, completion)))
+
+    # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _stream(self) -> _Found:
+        played = self._play(self._whole())
+        self.is_truncated = isinstance(played.fault, TruncatedStream)
+        if played.fault is not None and not (self.is_truncated or isinstance(played.fault, ProviderError)):
+            raise played.fault
+        if self.is_truncated and any(map(self.opener.is_last, played.chunks)):
+            yield Difference("$", "a whole stream", "TruncatedStream")
+        if self.recording.chunks is not None:
+            heard = [chunk for chunk in self.recording.chunks if "__exception__" not in chunk]
+            yield from _one(difference(heard, played.chunks))
+        yield from _one(difference(played.chunks, self._encoded(played.batches)))
+        yield from _said_after_the_end(played.batches)
+        if self.recording.stream is not None:
+            yield from self._cut_anywhere(self.recording.stream, played)
+
+    def _whole(self) -> list[bytes]:
+        return [] if self.recording.stream is None else [self.recording.stream]
+
+    def _play(self, pieces: Iterable[bytes]) -> _Played:
+        """The stream, as it would be read off the network in these pieces."""
+        played = _Played()
+        decoder = self.opener.stream_decoder(self.codec, self.facts)
+        try:
+            for chunk in self._chunks(pieces):
+                played.chunks.append(chunk)
+                played.batches.append(decoder.feed(chunk))
+            decoder.finish()
+        except (AnswerError, ProviderError) as fault:
+            played.fault = fault
+        return played
+
+    def _chunks(self, pieces: Iterable[bytes]) -> Iterator[Json]:
+        if self.recording.stream is None:
+            yield from self.recording.chunks or ()
+            return
+        frames = self.opener.frame_decoder()
+        for piece in pieces:
+            for frame in frames.feed(piece):
+                yield self.opener.chunk_of(frame)
+        frames.finish()
+
+    def _encoded(self, batches: Iterable[Batch]) -> list[Json]:
+        context = StreamContext(id="", model=self.recording.model_id, created=0)
+        encoder = self.opener.stream_encoder(self.codec, self.facts, context)
+        return [chunk for batch in batches for chunk in encoder.encode(batch)]
+
+    def _cut_anywhere(self, data: bytes, whole: _Played) -> _Found:
+        """Bytes are only ever seen by the frame decoder, so the many cuts in two are compared behind it."""
+        draw = random.Random(self.recording.case)  # noqa: S311 - the same cuts in every run
+        frames = self._frames([data])
+        for cut in _cuts(len(data), draw):
+            if self._frames([data[:cut], data[cut:]]) != frames:
+                yield Difference(f"$bytes[{cut}]", "the same frames", "other frames when the bytes are cut here")
+                return
+        for name, pieces in (("one byte at a time", _bytewise(data)), *_random_pieces(data, draw)):
+            played = self._play(pieces)
+            if not played.is_same(whole):
+                yield Difference("$bytes", "the same events", f"other events in pieces: {name}")
+                return
+
+    def _frames(self, pieces: Iterable[bytes]) -> list[Any]:
+        decoder = self.opener.frame_decoder()
+        frames = [frame for piece in pieces for frame in decoder.feed(piece)]
+        try:
+            decoder.finish()
+        except TruncatedStream:
+            frames.append(None)
+        return frames
+
+    # ── meaning ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _meaning(self) -> _Found:
+        recording = self.recording
+        if recording.request_body is not None:
+            yield from self._understood_request(recording.request_body)
+        if recording.status < 400 and recording.response_body is not None:
+            yield from self._understood_answer(recording.response_body)
+        if recording.stream is not None or recording.chunks is not None:
+            yield from self._understood_stream()
+
+    def _understood_request(self, body: Json) -> _Found:
+        try:
+            request = self.codec.decode_request(body, self.facts)
+        except DecodeError:
+            return  # the law of requests says so
+        yield from leftovers(request, self.codec.documented, "request")
+        yield from unread(body, [request], self.codec.control_tokens)
+
+    def _understood_answer(self, body: Json) -> _Found:
+        native, headers = self.opener.native(body), self.recording.response_headers
+        completion = self.opener.open_answer(self.codec, self.facts, body, headers)
+        yield from leftovers(completion, self.codec.documented, "response")
+        yield from unread(native, [completion])
+        yield from _unknown_stop(completion)
+        billed = self.opener.billed(headers, ())
+        yield from _miscounted(billed, completion.usage)
+        yield from _misplaced(billed, self.codec.decode_response(native, self.facts).usage)
+
+    def _understood_stream(self) -> _Found:
+        played = self._play(self._whole())
+        completion = _added_up(played.events())
+        yield from leftovers(played.batches, self.codec.documented, "stream")
+        yield from leftovers(completion, self.codec.documented, "stream")
+        yield from unread([self.opener.native(chunk) for chunk in played.chunks], [completion])
+        yield from _unknown_stop(completion)
+        billed = self.opener.billed({}, played.chunks)
+        yield from _miscounted(billed, completion.usage)
+        told = _added_up(event for event in played.events() if not isinstance(event, MetricsUpdate))
+        yield from _misplaced(billed, told.usage)
+
+    # ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _has_exception(self) -> bool:
+        return any("__exception__" in chunk for chunk in self.recording.chunks or ())
+
+    def _error(self) -> _Found:
+        if self.recording.status >= 400:
+            error: BaseException | None = self.opener.error_of(self.recording)
+        else:
+            error = self._exception_in_stream()
+        if not isinstance(error, ProviderError) or type(error) is ProviderError:
+            yield Difference("$", "a class of its own", type(error).__name__)
+
+    def _exception_in_stream(self) -> BaseException | None:
+        try:
+            for _ in self._chunks(self._whole()):
+                pass
+        except ProviderError as error:
+            return error
+        return None
+
+
+class _Played:
+    """What came of a stream before it ended or failed."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Json] = []
+        self.batches: list[Batch] = []
+        self.fault: AxonFlowError | None = None
+
+    def events(self) -> Iterator[StreamEvent]:
+        for batch in self.batches:
+            yield from batch
+
+    def is_same(self, other: _Played) -> bool:
+        return self.batches == other.batches and type(self.fault) is type(other.fault)
+
+
+def _one(found: Difference | None) -> _Found:
+    if found is not None:
+        yield found
+
+
+def _added_up(events: Iterable[StreamEvent]) -> Completion:
+    assembler = Assembler()
+    for event in events:
+        assembler.add(event)
+    return assembler.completion
+
+
+def _said_after_the_end(batches: Sequence[Batch]) -> _Found:
+    ended = next((number for number, batch in enumerate(batches) if Ended() in batch), len(batches))
+    for number, batch in enumerate(batches[ended + 1 :], start=ended + 1):
+        if any(isinstance(event, TextDelta | ToolInputDelta) for event in batch):
+            yield Difference(f"$[{number}]", "nothing more", "content behind the last word")
+
+
+def _unknown_stop(completion: Completion) -> _Found:
+    native = completion.native_stop_reason
+    if completion.stop_reason is StopReason.OTHER and native in KNOWN_STOPS:
+        yield Difference("$.stop_reason", f"a meaning for {native}", "other")
+
+
+def _miscounted(billed: Usage, usage: Usage) -> _Found:
+    for name, bill in _counts(billed).items():
+        count = getattr(usage, name)
+        if count != bill:
+            yield Difference(f"$.usage.{name}", bill, count)
+
+
+def _misplaced(billed: Usage, told: Usage) -> _Found:
+    """A count that the family itself told and that was read as another.
+
+    It need not be the billed one: in streams with tool calls Claude tells more output tokens than Bedrock bills.
+    """
+    bills = _counts(billed)
+    for name, count in _counts(told).items():
+        others = {bill for other, bill in bills.items() if other != name}
+        if name in bills and count != bills[name] and count in others:
+            yield Difference(f"$.usage.{name}", bills[name], count)
+
+
+def _counts(usage: Usage) -> dict[str, int]:
+    counts = {name: getattr(usage, name) for name in fields_dict(Usage) if name != "extra"}
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _cuts(size: int, draw: random.Random) -> Sequence[int]:
+    if size <= ALL_SPLITS_BYTES:
+        return range(1, size)
+    return sorted(draw.sample(range(1, size), SEEDED_SPLITS))
+
+
+def _bytewise(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+def _random_pieces(data: bytes, draw: random.Random) -> Iterator[tuple[str, list[bytes]]]:
+    for number in range(SEEDED_CHUNKINGS if len(data) > 1 else 0):
+        cuts = sorted(draw.sample(range(1, len(data)), min(len(data) - 1, draw.randint(1, 40))))
+        yield f"seeded chunking {number}", [
+            data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)
+        ]

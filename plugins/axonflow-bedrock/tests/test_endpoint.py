@@ -1,0 +1,375 @@
+"""The wire of Bedrock Runtime: paths, bodies, frames and faults, over handlers that the tests hand in."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from attrs import frozen
+from botocore.eventstream import EventStreamBuffer
+
+from axonflow_bedrock.endpoint import (
+    MAX_BODY_BYTES,
+    Answer,
+    Call,
+    Chunks,
+    Fault,
+    Operation,
+    ReceivedRequest,
+    bedrock_app,
+    frame_of,
+    invalid_call,
+)
+from axonflow_bedrock.signing import Identity, Signer
+from axonflow_core.serving import Server
+
+CALLER = Signer("AKIACALLER", "secret", None, "us-east-1")
+ARN = "arn:aws:bedrock:us-east-1::foundation-model/acme.rocket-v1:0"
+ARN_PATH = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Facme.rocket-v1%3A0/invoke"
+INVOKE = "/model/acme.rocket-v1%3A0/invoke"
+STREAM = "/model/acme.rocket-v1%3A0/invoke-with-response-stream"
+
+
+@frozen
+class Reply:
+    status: int
+    headers: dict[str, str]
+    data: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.data)
+
+    @property
+    def frames(self) -> list[Any]:
+        buffer = EventStreamBuffer()
+        buffer.add_data(self.data)
+        return list(buffer)
+
+    @property
+    def fault(self) -> tuple[int, str, str]:
+        """Status, name and message."""
+        return self.status, self.headers["x-amzn-errortype"].partition(":")[0], self.json["message"]
+
+
+class Wire:
+    """A served app, its verifier and handler replaceable, and a client that adds nothing of its own."""
+
+    def __init__(self) -> None:
+        self.received: ReceivedRequest | None = None
+        self.call: Call | None = None
+        self.verify: Callable[[ReceivedRequest], Identity] = lambda request: CALLER
+        self.say: Callable[[Call], Answer | Chunks] = lambda call: Answer({"said": "hello"})
+        self.app = bedrock_app(self._handle, self._verify, new_request_id=lambda: "request-1")
+        self.address = ""
+
+    def _verify(self, request: ReceivedRequest) -> Identity:
+        self.received = request
+        return self.verify(request)
+
+    async def _handle(self, call: Call) -> Answer | Chunks:
+        self.call = call
+        return self.say(call)
+
+    @contextmanager
+    def open(self, path: str, body: bytes = b"{}", method: str = "POST", **headers: str) -> Iterator[HTTPResponse]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with closing(HTTPConnection(self.address, timeout=5)) as connection:
+            connection.request(method, path, body, named)
+            with connection.getresponse() as response:
+                yield response
+
+    def post(self, path: str, body: bytes = b"{}", method: str = "POST", **headers: str) -> Reply:
+        with self.open(path, body, method, **headers) as response:
+            return Reply(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+            )
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Wire]:
+    wire = Wire()
+    with Server(wire.app) as server:
+        wire.address = urlsplit(server.base_url).netloc
+        yield wire
+
+
+@pytest.fixture
+def wire(served: Wire) -> Wire:
+    fresh = Wire()
+    served.verify, served.say, served.received, served.call = fresh.verify, fresh.say, None, None
+    return served
+
+
+def chunks(*said: Any) -> Callable[[Call], Chunks]:
+    """A handler's chunks; an exception among them is raised there."""
+
+    async def generate(call: Call) -> Chunks:
+        for chunk in said:
+            if isinstance(chunk, Exception):
+                raise chunk
+            yield chunk
+
+    return generate
+
+
+# ── what comes in ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_call_says_operation_model_body_caller_and_the_headers_of_bedrock(wire: Wire) -> None:
+    wire.post(STREAM, b'{"say": "hi"}', x_amzn_bedrock_trace="ENABLED", accept="*/*")
+
+    assert wire.call == Call(
+        operation=Operation.INVOKE_STREAM,
+        model="acme.rocket-v1:0",
+        body={"say": "hi"},
+        caller=CALLER,
+        headers={"x-amzn-bedrock-trace": "ENABLED"},
+        request_id="request-1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        (INVOKE, "acme.rocket-v1:0"),
+        ("/model/acme.rocket-v1:0/invoke", "acme.rocket-v1:0"),
+        (ARN_PATH, ARN),
+        ("/model/acme.rocket-v1%253A0/invoke", "acme.rocket-v1%3A0"),
+        ("/model/a%C3%A9/invoke", "aé"),
+        ("/model/..%2F..%2Fetc/invoke", "../../etc"),
+    ],
+)
+def test_the_id_is_one_segment_of_the_path_and_decoded_once(wire: Wire, path: str, model: str) -> None:
+    wire.post(path)
+
+    assert wire.call is not None and wire.call.model == model
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/model/{ARN}/invoke",  # a slash that was not encoded
+        "/model//invoke/",
+        "/model/x/invoke/",
+        "/model/x/converse-of-tomorrow",
+        "/models/x/invoke",
+        "/",
+    ],
+)
+def test_a_path_that_names_no_operation_is_an_unknown_operation(wire: Wire, path: str) -> None:
+    message = "The requested operation is not recognized by the service."
+
+    assert wire.post(path).fault == (404, "UnknownOperationException", message)
+    assert wire.call is None
+
+
+def test_a_get_is_an_unknown_operation(wire: Wire) -> None:
+    assert wire.post(INVOKE, b"", method="GET").status == 404
+
+
+@pytest.mark.parametrize("segment", ["", "x" * 2049])
+def test_an_id_has_1_to_2048_characters(wire: Wire, segment: str) -> None:
+    reply = wire.post(f"/model/{segment}/invoke")
+
+    assert reply.fault == (400, "ValidationException", "The provided model identifier is invalid.")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a": NaN}'])
+def test_a_body_that_is_no_json_is_refused_in_the_recorded_words(wire: Wire, body: bytes) -> None:
+    message = "Malformed input request, please reformat your input and try again."
+
+    assert wire.post(INVOKE, body).fault == (400, "ValidationException", message)
+
+
+def test_a_body_as_long_as_aws_allows_is_read(wire: Wire) -> None:
+    body = b'"' + b"x" * (MAX_BODY_BYTES - 2) + b'"'
+
+    assert wire.post(INVOKE, body).status == 200
+
+
+def test_a_longer_body_is_refused_and_the_client_hears_why(wire: Wire) -> None:
+    status, code, message = wire.post(INVOKE, b" " * (MAX_BODY_BYTES + 1)).fault
+
+    assert (status, code) == (413, "ValidationException")
+    assert message.endswith("length less than or equal to 25000000")
+    assert wire.received is None
+
+
+def test_the_verifier_sees_the_request_as_it_arrived(wire: Wire) -> None:
+    wire.post(f"{ARN_PATH}?b=%20&a", b"{ }", authorization="mine", x_twice="1,  2")
+
+    assert wire.received is not None
+    assert (wire.received.method, wire.received.target) == ("POST", f"{ARN_PATH}?b=%20&a")
+    assert wire.received.headers["authorization"] == "mine"
+    assert wire.received.body == b"{ }"
+
+
+def test_who_is_refused_never_reaches_the_handler(wire: Wire) -> None:
+    def refuse(request: ReceivedRequest) -> Identity:
+        raise Fault("UnrecognizedClientException", "Nobody.", status=403)
+
+    wire.verify = refuse
+
+    assert wire.post(INVOKE, b"not even json").fault == (403, "UnrecognizedClientException", "Nobody.")
+    assert wire.call is None
+
+
+# ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_answer_goes_out_with_its_headers_and_a_request_id(wire: Wire) -> None:
+    wire.say = lambda call: Answer({"said": "é"}, {"x-amzn-bedrock-input-token-count": "3"})
+
+    reply = wire.post(INVOKE)
+
+    assert (reply.status, reply.json) == (200, {"said": "é"})
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["x-amzn-requestid"] == "request-1"
+    assert reply.headers["x-amzn-bedrock-input-token-count"] == "3"
+
+
+def test_every_chunk_is_a_frame_that_botocore_reads(wire: Wire) -> None:
+    said = [{"n": 1}, {"text": "é\n"}, {}]
+    wire.say = chunks(*said)
+
+    reply = wire.post(STREAM)
+
+    assert reply.headers["content-type"] == "application/vnd.amazon.eventstream"
+    assert reply.headers["x-amzn-bedrock-content-type"] == "application/json"
+    assert reply.headers["transfer-encoding"] == "chunked"
+    assert reply.data == b"".join(map(frame_of, said))
+    assert [frame.headers[":event-type"] for frame in reply.frames] == ["chunk"] * 3
+
+
+def test_the_padding_has_many_lengths_and_depends_on_the_chunk_alone() -> None:
+    lengths = {len(frame_of({"n": number})) for number in range(10, 100)}
+
+    assert len(lengths) > 40
+    assert frame_of({"n": 7}) == frame_of({"n": 7})
+
+
+def test_a_stream_without_chunks_is_an_empty_200(wire: Wire) -> None:
+    wire.say = chunks()
+
+    reply = wire.post(STREAM)
+
+    assert (reply.status, reply.data) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "namespace"),
+    [
+        (invalid_call("No."), 400, "com.amazon.bedrock"),
+        (Fault("AccessDeniedException", "No."), 403, "com.amazon.bedrock"),
+        (Fault("ThrottlingException", "No."), 429, "com.amazon.bedrock"),
+        (Fault("ServiceUnavailableException", "No."), 503, "com.amazon.bedrock"),
+        (Fault("ExpiredTokenException", "No.", status=403), 403, "com.amazon.coral.service"),
+    ],
+)
+def test_a_fault_goes_out_as_aws_says_it(wire: Wire, fault: Fault, status: int, namespace: str) -> None:
+    wire.say = chunks(fault)  # before the first chunk it is as if there were no stream
+
+    for reply in (wire.post(STREAM), wire.post(INVOKE)):
+        assert reply.fault == (status, fault.code, "No.")
+        assert reply.headers["x-amzn-errortype"] == f"{fault.code}:http://internal.amazon.com/coral/{namespace}/"
+        assert reply.headers["x-amzn-requestid"] == "request-1"
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [
+        (Fault("ModelStreamErrorException", "Broken."), "modelStreamErrorException"),
+        (Fault("ThrottlingException", "Broken."), "throttlingException"),
+        (Fault("AccessDeniedException", "Broken."), "internalServerException"),  # none of the six a stream may hold
+    ],
+)
+def test_a_fault_after_the_first_chunk_is_an_exception_frame(wire: Wire, fault: Fault, name: str) -> None:
+    wire.say = chunks({"n": 1}, fault, {"n": 2})
+
+    reply = wire.post(STREAM)
+    first, last = reply.frames
+
+    assert reply.status == 200
+    assert first.headers[":event-type"] == "chunk"
+    assert (last.headers[":message-type"], last.headers[":exception-type"]) == ("exception", name)
+    assert orjson.loads(last.payload) == {"message": "Broken."}
+
+
+def test_a_handler_that_crashes_is_a_500_that_tells_the_client_nothing_and_the_log_everything(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.say = chunks(RuntimeError("the reason"))
+
+    status, code, message = wire.post(STREAM).fault
+
+    assert (status, code) == (500, "InternalServerException")
+    assert "the reason" not in message
+    assert "the reason" in caplog.text
+
+
+def test_a_crash_after_the_first_chunk_is_an_exception_frame(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    wire.say = chunks({"n": 1}, RuntimeError("the reason"))
+
+    last = wire.post(STREAM).frames[-1]
+
+    assert last.headers[":exception-type"] == "internalServerException"
+    assert "the reason" in caplog.text
+
+
+# ── who goes away ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Unending:
+    """Chunks without an end. `has_closed` is set when the generator is closed or cancelled."""
+
+    def __init__(self, *, pause_s: float) -> None:
+        self.has_closed = threading.Event()
+        self._pause_s = pause_s
+
+    async def chunks(self, call: Call) -> Chunks:
+        try:
+            while True:
+                yield {"text": "and " * 2000}
+                await asyncio.sleep(self._pause_s)
+        finally:
+            self.has_closed.set()
+
+
+@pytest.mark.parametrize("pause_s", [0.001, 60], ids=["while it sends", "while it waits"])
+def test_a_client_that_goes_away_ends_the_chunks(wire: Wire, pause_s: float, caplog: pytest.LogCaptureFixture) -> None:
+    unending = Unending(pause_s=pause_s)
+    wire.say = unending.chunks
+
+    with wire.open(STREAM) as response:
+        response.read(100)
+        assert not unending.has_closed.is_set()
+
+    assert unending.has_closed.wait(2)
+    assert caplog.records == []
+
+
+def test_a_client_that_does_not_read_holds_the_chunks_back(wire: Wire) -> None:
+    """Bounded memory: what nobody reads is not produced."""
+    produced = 0
+
+    async def many(call: Call) -> Chunks:
+        nonlocal produced
+        for _ in range(2000):
+            produced += 1
+            yield {"text": "x" * 50_000}
+
+    wire.say = many
+    with wire.open(STREAM) as response:
+        response.read(100)
+        threading.Event().wait(0.3)
+        held_back = produced
+
+    assert 0 < held_back < 1000

@@ -1,0 +1,41 @@
+"""Distributions as pip would install them: plugins are found by real metadata and loaded by a real interpreter."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import TypeAlias
+
+import pytest
+
+Install: TypeAlias = Callable[..., None]
+EnvironmentOf: TypeAlias = Callable[..., Mapping[str, str]]
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    """Writes a distribution into `tmp_path`: a module, its metadata and one entry point."""
+
+    def write(name: str, group: str, code: str, *, point: str = "zoo", version: str = "1.2") -> None:
+        module = name.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(dedent(code))
+        info = tmp_path / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{point} = {module}\n")
+
+    return write
+
+
+@pytest.fixture
+def environment_of(tmp_path: Path) -> EnvironmentOf:
+    """The environment of a process that sees the distributions in `tmp_path`, and no setting of the tester's own."""
+
+    def build(more: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+        return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path, **(more or {})}
+
+    return build
