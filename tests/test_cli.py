@@ -194,6 +194,13 @@ def test_a_faulty_configuration_exits_with_3_and_tells_every_fault(run: Run, tmp
     assert "  --> bad.yaml:6:26\n" in finished.stderr
 
 
+def test_a_configuration_that_enables_nothing_would_not_start(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "axonflow.yaml").write_text(ECHO.replace("true", "false"))
+    finished = run("check")
+    assert finished.returncode == 3
+    assert "error[config]: no provider is enabled" in finished.stderr
+
+
 def test_a_codec_that_cannot_be_loaded_fails_the_check(run: Run, install: Callable[..., None]) -> None:
     install("torn", "axonflow.codecs.echo", "raise RuntimeError('torn')", point="lion")
     finished = run("check")

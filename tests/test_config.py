@@ -272,7 +272,7 @@ def test_no_repr_shows_a_value(tmp_path: Path) -> None:
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + level)}: &{chr(98 + level)} [{','.join([f'*{chr(97 + level)}'] * 9)}]\n" for level in range(8)
 )
-"""A list of nine lists of nine lists …: 387 million values in 324 bytes."""
+"""A list of nine lists of nine lists …: 387 million values in 306 bytes."""
 
 
 @pytest.mark.parametrize(

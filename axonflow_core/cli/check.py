@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from axonflow_core.config import ProviderConfig
+    from axonflow_core.config import Config, ProviderConfig
 
 
 @click.command(short_help="Check the configuration and the plugins it needs.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(*, file: Path | None) -> int:
-    """Read FILE, or the configuration that would be found without it, and load every plugin that it enables.
+    """Read FILE, or the configuration that would be found without it, and build all that it asks for, but call nothing.
 
     Exits with 3 when the configuration has faults, and with 1 when a model family could not be loaded.
     """
@@ -23,12 +24,20 @@ def check(*, file: Path | None) -> int:
     from axonflow_core.config import load_config
 
     config = load_config(file)
+    asyncio.run(_build(config))
     failures = [reason for entry in config.enabled.values() for reason in _check_codecs(entry)]
     for failure in failures:
         stderr().print(failure, style="red", markup=False, soft_wrap=True)
     count = len(config.enabled)
     click.echo(f"{config.path or 'the environment'}: {count} provider{'' if count == 1 else 's'} enabled")
     return CHECK_FAILED if failures else OK
+
+
+async def _build(config: Config) -> None:
+    from axonflow_core.runtime import Runtime
+
+    async with Runtime.open(config):
+        pass
 
 
 def _check_codecs(entry: ProviderConfig) -> list[str]:

@@ -1,14 +1,20 @@
-"""`axonflow codecs`: the model families that are installed."""
+"""`axonflow codecs`: the model families that are installed, and what recorded traffic says about them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from axonflow_core.codec import RegisteredCodec
     from axonflow_core.plugins import LoadedCodecs
+    from axonflow_core.testing.recorded import Opener, Recording, Tally
 
 
 @click.group(short_help="The installed model families.")
@@ -54,3 +60,109 @@ def _row(provider: str, entry: RegisteredCodec) -> dict[str, object]:
 
 def _cell(value: object) -> str:
     return " ".join(value) if isinstance(value, list) else str(value)
+
+
+# ── check ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@codecs.command("check")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--provider", help="Whose traffic it is. Default: the one installed provider that can open any.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
+@click.option("--strict", "is_strict", is_flag=True, help="A recording that no codec is for counts as a failure.")
+@click.pass_context
+def check_codecs(
+    ctx: click.Context, *, paths: tuple[Path, ...], provider: str | None, is_json: bool, is_strict: bool
+) -> None:
+    """Replay recorded exchanges through the installed codecs and report law by law.
+
+    PATH is a file of JSON lines, or a folder of such files. Exits with 1 if a law is broken.
+    """
+    from axonflow_core.cli.display import write_json
+    from axonflow_core.testing.recorded import read_recordings
+
+    opener = _opener(provider)
+    tally = check_all([recording for path in _files(paths) for recording in read_recordings(path)], opener)
+    if is_strict:
+        tally.blame_unsupported()
+    if is_json:
+        write_json(tally.as_json())
+    else:
+        write_tally(tally)
+    ctx.exit(1 if tally.failures else 0)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(path.glob("*.jsonl"))
+        else:
+            yield path
+
+
+def _opener(provider: str | None) -> Opener:
+    """What opens the recordings of `provider`, or of the only provider that has such a thing."""
+    from axonflow_core.errors import PluginError
+
+    openers: dict[str, Callable[[], Opener]] = dict(_openers(provider))
+    if len(openers) == 1:
+        return next(iter(openers.values()))()
+    raise PluginError(
+        "several providers can open recordings" if openers else "no installed provider can open recordings",
+        hint=f"say which: --provider {' | '.join(openers)}" if openers else "pip install axonflow-bedrock",
+    )
+
+
+def _openers(provider: str | None) -> Iterator[tuple[str, Callable[[], Opener]]]:
+    from functools import partial
+
+    from axonflow_core.plugins import PROVIDERS, find_plugins, load_codecs, load_provider
+
+    names = {plugin.name for plugin in find_plugins(PROVIDERS)} if provider is None else {provider}
+    for name in sorted(names):
+        open_recordings = load_provider(name).recordings
+        if open_recordings is not None:
+            yield name, partial(open_recordings, load_codecs(name).registry)
+
+
+def check_all(recordings: Sequence[Recording], opener: Opener) -> Tally:
+    from axonflow_core.testing.recorded import Tally, check_recording
+
+    tally = Tally()
+    with _progress(len(recordings)) as advance:
+        for recording in recordings:
+            tally.add(check_recording(recording, opener))
+            advance()
+    return tally
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where somebody looks."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from axonflow_core.cli.display import stderr
+
+    console = stderr()
+    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda: progress.advance(task)
+
+
+_SHOWN_FAILURES = 20
+
+
+def write_tally(tally: Tally) -> None:
+    from axonflow_core.cli.display import visible, write_table
+
+    columns = ("law", "pass", "fail", "skip")
+    rows = [[law, *(str(counts.get(column, "")) for column in columns[1:])] for law, counts in tally.laws().items()]
+    click.echo(f"{tally.cases} recorded exchanges")
+    write_table(columns, rows)
+    for case, law, found in tally.failures[:_SHOWN_FAILURES]:
+        click.echo(visible(f"{case}: {law}: {found}"))
+    if len(tally.failures) > _SHOWN_FAILURES:
+        click.echo(f"… and {len(tally.failures) - _SHOWN_FAILURES} more; --json lists them all")
+    if tally.truncated:
+        click.echo(f"cut short when they were recorded: {', '.join(tally.truncated)}")

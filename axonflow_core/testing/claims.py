@@ -2,13 +2,15 @@
 
 Where a record is silent on a detail (which kinds of media, which tool choices) the codec is asked once, with the
 smallest request that holds it: a refusal by name means "not claimed". What an answer tells beside its content is read
-from the documented keys, under every name that a known family gives it; an author whose names are others passes `tells`.
+from the documented keys, under every name that a known family gives it; an author with other names passes `tells`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -35,6 +37,8 @@ from axonflow_core.messages import (
     ToolUse,
     user,
 )
+
+NO_FACTS = ModelFacts()
 
 _NAMES: Mapping[str, frozenset[str]] = {
     "id": frozenset({"id", "generation_id"}),
@@ -66,7 +70,7 @@ CALL = Message(Role.ASSISTANT, (ToolUse("call_1", "weather", {"city": "Ulm"}),))
 RESULT = Message(Role.USER, (ToolResult("call_1", "rain"),))
 
 
-def _asked(**parts: object) -> CompletionRequest:
+def _asked(**parts: Any) -> CompletionRequest:
     return evolve(CompletionRequest((QUESTION,)), **parts)
 
 
@@ -101,7 +105,7 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
 @frozen(kw_only=True)
 class Claims:
     codec: FamilyCodec
-    facts: ModelFacts = ModelFacts()
+    facts: ModelFacts = NO_FACTS
     tells: frozenset[str] = field()
     """The attributes of `Completion` and `Usage` that this family's answers carry."""
 
@@ -165,11 +169,7 @@ class Claims:
         turns = tuple(Message(role, (Text(text),)) for role, text in zip(roles, texts, strict=True))
         native = self.codec.encode_request(CompletionRequest(turns), self.facts)
         prompts = [leaf for leaf in native.values() if isinstance(leaf, str) and all(text in leaf for text in texts)]
-        return tuple(
-            prompt.split(before)[1].split(after)[0]
-            for prompt in prompts
-            for before, after in zip(texts, texts[1:], strict=False)
-        )
+        return tuple(prompt.split(before)[1].split(after)[0] for prompt in prompts for before, after in pairwise(texts))
 
 
 def claimed(codec: FamilyCodec, facts: ModelFacts, tells: Iterable[str] | None) -> Claims:

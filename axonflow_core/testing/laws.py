@@ -46,7 +46,7 @@ from axonflow_core.messages import (
 )
 from axonflow_core.stream import Batch, TextDelta, assemble
 
-from .claims import Claims, claimed
+from .claims import NO_FACTS, Claims, claimed
 from .json_equality import Difference, difference, protocol_objects
 from .meaning import leftovers, value_difference
 from .strategies import completions, folded_requests, json_values, plain_texts, requests, streams, texts
@@ -75,7 +75,7 @@ class Law:
         self._check(self.claims)
 
 
-def codec_laws(codec: FamilyCodec, facts: ModelFacts = ModelFacts(), *, tells: Iterable[str] | None = None) -> list[Law]:
+def codec_laws(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None) -> list[Law]:
     """Every law, bound to `codec`.
 
     `tells` names what its answers carry beside their content (`id`, `model`, `input_tokens`, …), where that cannot be
@@ -85,7 +85,7 @@ def codec_laws(codec: FamilyCodec, facts: ModelFacts = ModelFacts(), *, tells: I
     return [Law(name, claims, check) for name, check in _LAWS.items()]
 
 
-def check_codec(codec: FamilyCodec, facts: ModelFacts = ModelFacts(), *, tells: Iterable[str] | None = None) -> None:
+def check_codec(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None) -> None:
     """Hold `codec` to every law. One that it breaks raises AssertionError, which names it."""
     for law in codec_laws(codec, facts, tells=tells):
         try:
@@ -112,11 +112,16 @@ def _for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
 
 def _same_value(expected: Any, got: Any) -> None:
     _no(value_difference(expected, got))
-    assert expected == got
+    _require(expected == got, "the values look alike and are not equal")
 
 
 def _same_json(expected: Json, got: Json) -> None:
     _no(difference(expected, got))
+
+
+def _require(is_kept: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion, and holds under `python -O`
+    if not is_kept:
+        raise AssertionError(otherwise)
 
 
 def _no(found: Difference | None) -> None:
@@ -198,7 +203,7 @@ def _a_raw_prompt_comes_back_as_it_was(claims: Claims) -> None:
 
     def check(prompt: str) -> None:
         native = codec.encode_request(evolve(CompletionRequest((user(prompt),)), is_raw_prompt=True), facts)
-        assert prompt in native.values(), "a raw prompt was not sent as it is"
+        _require(prompt in native.values(), "a raw prompt was not sent as it is")
         _same_json(native, codec.encode_request(codec.decode_request(native, facts), facts))
 
     if claims.has(Feature.RAW_PROMPT):
@@ -216,7 +221,7 @@ def _folded_text_is_still_there(claims: Claims) -> None:
     def check(request: CompletionRequest) -> None:
         native = codec.encode_request(request, facts)
         again = codec.decode_request(native, facts)
-        assert not again.is_raw_prompt, "a folded conversation came back as a raw prompt"
+        _require(not again.is_raw_prompt, "a folded conversation came back as a raw prompt")
         read = [joined_text(again.system), *(message.text for message in again.messages)]
         for written in ("\n".join(_strings(native)), "\n".join(read)):
             _all_in_order((block.text for block in request.system if isinstance(block, Text)), written)
@@ -231,7 +236,7 @@ def _all_in_order(said: Iterable[str], written: str) -> None:
     position = 0
     for text in said:
         found = written.find(text, position)
-        assert found >= 0, f"{text!r} is missing behind character {position} of {written!r}"
+        _require(found >= 0, f"{text!r} is missing behind character {position} of {written!r}")
         position = found + len(text)
 
 
@@ -280,7 +285,7 @@ def _documented_keys_are_understood(claims: Claims) -> None:
         side, native = drawn
         value = side.decode(native)
         _no(next(leftovers(value, documented), None))
-        assert not any(_opaque_in(value)), f"a {side.name} came back as an opaque block"
+        _require(not any(_opaque_in(value)), f"a {side.name} came back as an opaque block")
 
     _for_all(_any_native(claims), check)
 
@@ -305,11 +310,11 @@ def _opaque_in(value: Any) -> Iterator[bool]:
 def _documented_stop_reasons_are_known(claims: Claims) -> None:
     codec, facts = claims.codec, claims.facts
     for native, reason in codec.stop_reasons.table.items():
-        assert reason is not StopReason.OTHER, f"the documented stop reason {native!r} means OTHER"
+        _require(reason is not StopReason.OTHER, f"the documented stop reason {native!r} means OTHER")
         answer = Completion((Text("hi"),), reason, native_stop_reason=native)
         got = codec.decode_response(codec.encode_response(answer, facts), facts)
-        assert got.stop_reason is reason, f"{native!r} was read as {got.stop_reason}, not {reason}"
-        assert got.native_stop_reason == native, f"{native!r} came back as {got.native_stop_reason!r}"
+        _require(got.stop_reason is reason, f"{native!r} was read as {got.stop_reason}, not {reason}")
+        _require(got.native_stop_reason == native, f"{native!r} came back as {got.native_stop_reason!r}")
 
 
 # ── the front door ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -325,7 +330,7 @@ def _a_strange_body_is_a_decode_error(claims: Claims) -> None:
         except DecodeError:
             return
         except (AnswerError, ProviderError):
-            assert side.name == "chunks", f"a strange {side.name} is no fault of the provider"
+            _require(side.name == "chunks", f"a strange {side.name} is no fault of the provider")
             return
         try:
             side.again(deepcopy(native))
@@ -361,7 +366,7 @@ def _places(native: Json) -> Iterator[tuple[Any, Any]]:
 def _a_declared_feature_is_taken(claims: Claims) -> None:
     for feature, request in claims.examples().items():
         if claims.has(feature) or claims.folds(feature):
-            assert claims.takes(request), f"declared and refused: {feature.value}"
+            _require(claims.takes(request), f"declared and refused: {feature.value}")
 
 
 def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
@@ -372,9 +377,9 @@ def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
         if not claims.has(feature) and not claims.folds(feature):
             _is_refused(claims, request, claims.facts)
     foreign = Message(Role.USER, (Opaque("a dialect of nobody", {"type": "riddle"}),))
-    assert not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken"
+    _require(not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken")
     unknown = evolve(CompletionRequest((user("hi"),)), options={UNKNOWN_KEY: 1})
-    assert not claims.takes(unknown), "an option that the codec does not declare was taken"
+    _require(not claims.takes(unknown), "an option that the codec does not declare was taken")
 
 
 def _is_refused(claims: Claims, request: CompletionRequest, facts: ModelFacts) -> None:
@@ -384,7 +389,7 @@ def _is_refused(claims: Claims, request: CompletionRequest, facts: ModelFacts) -
         codec.encode_request(request, facts)
     except EncodeError as refusal:
         names = {feature.name.lower() for feature in missing}
-        assert refusal.feature in names, f"the refusal names {refusal.feature!r}, not one of {sorted(names)}"
+        _require(refusal.feature in names, f"the refusal names {refusal.feature!r}, not one of {sorted(names)}")
     else:
         raise AssertionError(f"not declared and taken: {', '.join(feature.value for feature in missing)}")
 
@@ -411,7 +416,7 @@ def _a_forged_turn_is_refused(claims: Claims) -> None:
         try:
             codec.encode_request(request, facts)
         except EncodeError as refusal:
-            assert refusal.feature == "control_tokens", f"the refusal names {refusal.feature!r}"
+            _require(refusal.feature == "control_tokens", f"the refusal names {refusal.feature!r}")
         else:
             raise AssertionError("a control token was taken as text")
 
@@ -421,8 +426,8 @@ def _a_forged_turn_is_refused(claims: Claims) -> None:
         except EncodeError:
             return
         again = codec.decode_request(native, facts)
-        assert not again.is_raw_prompt, "a text broke the template"
-        assert len(again.messages) <= len(request.messages), "a text was read as a turn"
+        _require(not again.is_raw_prompt, "a text broke the template")
+        _require(len(again.messages) <= len(request.messages), "a text was read as a turn")
 
     if codec.control_tokens:
         _for_all(_forgeries(claims, codec.control_tokens), check_token)
@@ -478,9 +483,7 @@ def _neutralised_text_passes(claims: Claims) -> None:
 
     def check(text: str) -> None:
         defused = neutralise_control_tokens(CompletionRequest((user(text),)), codec.control_tokens)
-        _same_value(
-            defused.messages, codec.decode_request(codec.encode_request(defused, facts), facts).messages
-        )
+        _same_value(defused.messages, codec.decode_request(codec.encode_request(defused, facts), facts).messages)
 
     if codec.control_tokens:
         tokens = st.sampled_from(codec.control_tokens)
@@ -521,7 +524,7 @@ def _a_stream_without_its_last_word_is_truncated(claims: Claims) -> None:
             try:
                 decoder.finish()
             except TruncatedStream as truncated:
-                assert truncated.partial_text == text, "the partial text is not what had come"
+                _require(truncated.partial_text == text, "the partial text is not what had come")
             else:
                 raise AssertionError(f"a stream cut after {count} of {len(chunks)} chunks counts as whole")
         _finish_whole(claims, chunks)

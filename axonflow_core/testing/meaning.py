@@ -75,15 +75,19 @@ LONG = 20
 """Characters. A shorter text is found somewhere by chance."""
 
 CONTENT_KEYS = frozenset(
-    "text content system thinking signature reasoning reasoning_content data completion prompt inputText outputText "
-    "generation".split()
+    {
+        *("text", "content", "system", "thinking", "signature", "reasoning", "reasoning_content", "data"),
+        *("prompt", "completion", "inputText", "outputText", "generation"),
+    }
 )
 ARGUMENT_KEYS = frozenset({"input", "arguments"})
 """The names that families give to what was said and to what a tool is called with, as far as documents go."""
 
 TYPED_KINDS = frozenset(
-    "text image image_url document tool_use toolUse tool_result toolResult thinking redacted_thinking reasoning "
-    "reasoningContent function".split()
+    {
+        *("text", "image", "image_url", "document", "function", "thinking", "redacted_thinking", "reasoning"),
+        *("tool_use", "tool_result", "toolUse", "toolResult", "reasoningContent"),
+    }
 )
 """Native blocks that the neutral model has a word for: an `Opaque` that holds one has not read it."""
 

@@ -9,8 +9,8 @@ that side, and nothing else.
     meaning    what was said stands in typed places, the counts are those that were billed, every stop is known
     error      a refusal has a class of its own
 
-A body that the codec's two halves misread alike survives the first three, so `meaning` asks others: the codec's table of
-documented keys, the text of the native body, the counts that the provider sent beside it.
+A body that the codec's two halves misread alike survives the first three, so `meaning` asks others: the codec's table
+of documented keys, the text of the native body, the counts that the provider sent beside it.
 
 What is the provider's own (frames, members it adds to every body, headers, errors) is behind `Opener`. This module
 needs no Hypothesis.
@@ -39,7 +39,7 @@ from axonflow_core.errors import (
 from axonflow_core.messages import Completion, Json, StopReason, Usage
 from axonflow_core.stream import Assembler, Batch, Ended, MetricsUpdate, StreamEvent, TextDelta, ToolInputDelta
 
-from .json_equality import Difference, bounded, difference
+from .json_equality import ABSENT, Difference, bounded, difference
 from .meaning import leftovers, unread
 
 LAWS = ("request", "response", "stream", "meaning", "error")
@@ -209,6 +209,11 @@ class Tally:
             outcome = "skip" if found is None else "fail" if found else "pass"
             self._counts[law][outcome] += 1
             self.failures += [(result.case, law, each) for each in found or ()]
+
+    def blame_unsupported(self) -> None:
+        """Count every recording that no codec is for as a failure."""
+        nobody = Difference("$.model_id", "a codec for that model and operation", ABSENT)
+        self.failures += [(case, "unsupported", nobody) for case in self.unsupported]
 
     def laws(self) -> dict[str, dict[str, int]]:
         return {**self._counts, "unsupported": {"fail": len(self.unsupported)}}
@@ -510,6 +515,7 @@ def _bytewise(data: bytes) -> list[bytes]:
 def _random_pieces(data: bytes, draw: random.Random) -> Iterator[tuple[str, list[bytes]]]:
     for number in range(SEEDED_CHUNKINGS if len(data) > 1 else 0):
         cuts = sorted(draw.sample(range(1, len(data)), min(len(data) - 1, draw.randint(1, 40))))
-        yield f"seeded chunking {number}", [
-            data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)
-        ]
+        yield (
+            f"seeded chunking {number}",
+            [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)],
+        )

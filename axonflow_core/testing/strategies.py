@@ -301,7 +301,9 @@ def folded_requests(draw: DrawFn, claims: Claims) -> CompletionRequest:
     spoken = [Role.USER, *draw(st.lists(st.sampled_from(roles), max_size=4)), Role.USER]
     blocks = st.lists(plain_texts().map(Text), min_size=1, max_size=3 if says(Feature.MANY_BLOCKS) else 1).map(tuple)
     return CompletionRequest(
-        messages=tuple(Message(role, draw(blocks)) for role in (spoken if says(Feature.ANY_ROLE_ORDER) else spoken[:1])),
+        messages=tuple(
+            Message(role, draw(blocks)) for role in (spoken if says(Feature.ANY_ROLE_ORDER) else spoken[:1])
+        ),
         system=draw(st.just(()) | blocks) if says(Feature.SYSTEM) else (),
         inference=Inference(max_tokens=1),
     )
@@ -332,9 +334,7 @@ def completions(draw: DrawFn, claims: Claims, *, is_streamed: bool = False) -> C
         return draw(values if is_streamed else st.none() | values)
 
     native, reason = draw(_stops(claims, is_required=is_streamed))
-    counts: dict[str, Any] = {
-        name: draw(_COUNTS) for name in sorted(claims.tells) if name.endswith("_tokens")
-    }
+    counts: dict[str, Any] = {name: draw(_COUNTS) for name in sorted(claims.tells) if name.endswith("_tokens")}
     sequence = told("stop_sequence", texts()) if reason is StopReason.STOP_SEQUENCE else None
     details = {"type": "refusal", "category": None}
     return Completion(
@@ -396,7 +396,7 @@ def _announced(index: int, block: ContentBlock, deltas: list[StreamEvent]) -> li
 
 
 def _written(draw: DrawFn, arguments: Json) -> str:
-    """The JSON text of a tool's arguments, as a model may write it: with or without blanks and escapes, or not at all."""
+    """The JSON text of a tool's arguments as a model may write it: with blanks and escapes or without, or not at all."""
     if arguments == {} and draw(st.booleans()):
         return ""
     separators = draw(st.sampled_from([(",", ":"), (", ", ": ")]))
@@ -404,8 +404,10 @@ def _written(draw: DrawFn, arguments: Json) -> str:
 
 
 def _last_events(completion: Completion) -> list[StreamEvent]:
-    assert completion.stop_reason is not None
     stopped = Stopped(
-        completion.stop_reason, completion.native_stop_reason, completion.stop_sequence, completion.stop_details
+        completion.stop_reason or StopReason.OTHER,
+        completion.native_stop_reason,
+        completion.stop_sequence,
+        completion.stop_details,
     )
     return [UsageUpdate(completion.usage, completion.service_tier), stopped, Ended()]

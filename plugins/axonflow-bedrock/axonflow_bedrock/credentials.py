@@ -192,14 +192,10 @@ class _Botocore:
 
     def _opened(self) -> Session:
         if self._session is None:
-            self._session = _new_session()
+            from botocore.session import Session
+
+            self._session = Session()
         return self._session
-
-
-def _new_session() -> Session:
-    import botocore.session
-
-    return botocore.session.Session()
 
 
 def _place_of(session: Session, region: str | None) -> Place:

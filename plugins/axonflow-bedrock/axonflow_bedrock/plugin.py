@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from axonflow_core.codec import CodecRegistry
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.provider import Emulator, Provider, ProviderSpec, Services
 
 from .config import BedrockConfig, config_from_environment
+
+if TYPE_CHECKING:
+    from axonflow_core.testing.recorded import Opener
 
 
 def _create(config: BedrockConfig, services: Services) -> Provider:
@@ -20,6 +26,12 @@ def _emulator() -> Emulator:
     return emulator()
 
 
+def _opener(codecs: CodecRegistry) -> Opener:
+    from .recorded import BedrockOpener
+
+    return BedrockOpener(codecs)
+
+
 @hookimpl
 def axonflow_register_provider() -> ProviderSpec:
     return ProviderSpec(
@@ -29,4 +41,5 @@ def axonflow_register_provider() -> ProviderSpec:
         create=_create,
         config_from_environment=config_from_environment,
         emulator=_emulator,
+        recordings=_opener,
     )

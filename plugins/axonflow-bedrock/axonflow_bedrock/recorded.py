@@ -61,8 +61,9 @@ class BedrockOpener:
         return close_answer(codec, completion, facts)
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
-        metrics = next((chunk[METRICS] for chunk in reversed(chunks) if METRICS in chunk), {})
-        return Usage(**{fact: _count(headers.get(header, metrics.get(member))) for fact, header, member in _BILLED})
+        metrics: Json = next((chunk[METRICS] for chunk in reversed(chunks) if METRICS in chunk), {})
+        counts: Json = {fact: _count(headers.get(header, metrics.get(member))) for fact, header, member in _BILLED}
+        return Usage(**counts)
 
     def frame_decoder(self) -> FrameDecoder:
         return FrameDecoder()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -169,6 +172,26 @@ def test_every_call_has_a_request_id_of_its_own(boto3_client: Any) -> None:
     }
 
     assert len(ids) == 3
+
+
+def test_the_environment_alone_points_a_program_at_it_whatever_account_was_set_before(bedrock: RunningEmulator) -> None:
+    program = (
+        "import boto3, sys\n"
+        "client = boto3.client('bedrock-runtime')\n"
+        "answer = client.invoke_model(modelId=sys.argv[1], body=sys.argv[2])\n"
+        "sys.stdout.buffer.write(answer['body'].read())\n"
+    )
+    real_account = {"AWS_SESSION_TOKEN": "real", "AWS_BEARER_TOKEN_BEDROCK": "real", "AWS_ACCESS_KEY_ID": "AKIAREAL"}
+    model = "amazon.titan-text-express-v1"
+
+    run = subprocess.run(
+        [sys.executable, "-c", program, model, body_of(model)],
+        env={**os.environ, **real_account, **bedrock.environment},
+        check=True,
+        capture_output=True,
+    )
+
+    assert b"an emulated model of the titan family" in run.stdout
 
 
 # ── refusals ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -213,6 +213,22 @@ def test_a_tool_that_may_be_used_is_not(choice: ToolChoice | None) -> None:
     assert said.stop_reason is StopReason.END_TURN
 
 
+def test_the_tool_that_was_named_is_the_one_that_is_called() -> None:
+    tools, choice = (Tool("other"), WEATHER), ToolChoice(ToolChoiceMode.TOOL, "weather")
+
+    said = answer(evolve(QUESTION, tools=tools, tool_choice=choice), "anthropic")
+
+    assert [call.name for call in calls_of(said)] == ["weather"]
+
+
+def test_a_limit_that_cuts_the_text_leaves_no_room_for_a_tool() -> None:
+    request = evolve(QUESTION, tools=(WEATHER,), tool_choice=ToolChoice(ToolChoiceMode.ANY))
+
+    said = answer(evolve(request, inference=Inference(max_tokens=3)), "anthropic")
+
+    assert (calls_of(said), said.stop_reason) == ([], StopReason.MAX_TOKENS)
+
+
 @pytest.mark.parametrize("schema", [None, {}, {"type": ["string", "null"]}, {"properties": None}, {"required": ["x"]}])
 def test_a_schema_of_any_shape_has_an_example(schema: Json) -> None:
     tools = (Tool("anything", input_schema=schema),)
@@ -272,6 +288,17 @@ async def test_the_metrics_are_in_the_last_chunk_alone(model: str) -> None:
     assert not any(METRICS in chunk for chunk in others)
     assert last[METRICS].keys() == {"inputTokenCount", "outputTokenCount", "invocationLatency", "firstByteLatency"}
     assert last.keys() > {METRICS}
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_the_counts_of_the_family_itself_agree_with_the_metrics(model: str) -> None:
+    codec, facts = codec_of(model)
+    decoder, chunks = codec.stream_decoder(facts), await ask_for_chunks(model)
+
+    metrics = chunks[-1].pop(METRICS)
+    usage = assemble(event for chunk in chunks for event in decoder.feed(chunk)).usage
+
+    assert (usage.input_tokens, usage.output_tokens) == (metrics["inputTokenCount"], metrics["outputTokenCount"])
 
 
 @pytest.mark.parametrize("model", [MODELS[0], "mistral.mistral-large-2407-v1:0"])
