@@ -5,7 +5,6 @@ to nothing, opens no socket and loads no client, server or cloud library. `__ini
 """
 
 from importlib import import_module
-from typing import Any
 
 _NAMES = {
     "codec": (
@@ -37,7 +36,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -184,6 +184,8 @@ class FamilyCodec:
     variant: str | None = None
     models: tuple[str, ...]
     """Prefixes of base ids. The longest one of all registered codecs wins."""
+    except_models: tuple[str, ...] = ()
+    """Prefixes below those that this codec does not serve, though no other codec may be there to claim them."""
     features: frozenset[Feature]
     """Said, and it comes back as itself."""
     folds: frozenset[Feature] = frozenset()
@@ -463,7 +465,7 @@ class CodecRegistry:
             for entry in self
             if entry.codec.surface == surface
             for prefix in entry.codec.models
-            if base_id.startswith(prefix)
+            if base_id.startswith(prefix) and not base_id.startswith(entry.codec.except_models)
         ]
         if not fits:
             raise UndetectedFamily(

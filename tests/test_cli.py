@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -160,7 +161,7 @@ def test_ctrl_c_leaves_what_was_received_and_exits_with_130(
         process.send_signal(signal.SIGINT)
         rest, said = process.communicate(timeout=5)
     assert received + rest == b"partial text\n"
-    assert (process.returncode, said) == (130, b"interrupted\n")
+    assert (process.returncode, said.strip()) == (130, b"interrupted")
 
 
 def test_an_unforeseen_error_is_reported_as_our_bug_and_keeps_its_message_to_itself(run_zoo: Run) -> None:
@@ -205,7 +206,7 @@ def test_a_codec_that_cannot_be_loaded_fails_the_check(run: Run, install: Callab
     install("torn", "axonflow.codecs.echo", "raise RuntimeError('torn')", point="lion")
     finished = run("check")
     assert finished.returncode == 1
-    assert "lion (torn 1.2) is broken: importing torn raised RuntimeError: torn" in finished.stderr
+    assert finished.stderr.count("lion (torn 1.2) is broken: importing torn raised RuntimeError: torn") == 1
 
 
 def test_plugins_are_listed_with_state_distribution_version_and_origin(run: Run, install: Callable[..., None]) -> None:
@@ -275,7 +276,7 @@ def test_a_wrong_call_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None
 
 def test_an_unknown_provider_is_an_error_and_no_traceback(run: Run) -> None:
     finished = run("ask", "hi", "--provider", "nobody")
-    assert finished.returncode in (2, 3)
+    assert finished.returncode == 2
     assert finished.stderr.startswith("error[")
 
 
@@ -297,6 +298,25 @@ def test_no_colour_without_a_terminal(run: Run, arguments: tuple[str, ...]) -> N
 @pytest.mark.parametrize(("more", "is_coloured"), [({"FORCE_COLOR": "1"}, True), ({}, False)])
 def test_colour_can_be_forced(run: Run, more: Mapping[str, str], *, is_coloured: bool) -> None:
     assert ("\x1b[" in run("plugins", environment=more).stdout) is is_coloured
+
+
+@pytest.mark.parametrize(("more", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_a_terminal_gets_colour_unless_it_says_no(
+    tmp_path: Path,
+    environment_of: Callable[..., Mapping[str, str]],
+    more: Mapping[str, str],
+    *,
+    is_coloured: bool,
+) -> None:
+    (tmp_path / "axonflow.yaml").write_text(ECHO)
+    ours, theirs = pty.openpty()
+    environment = environment_of({"TERM": "xterm", **more})
+    subprocess.run([*COMMAND, "plugins"], cwd=tmp_path, env=environment, stdout=theirs, check=True, timeout=30)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "loaded" in shown
+    assert ("\x1b[32m" in shown) is is_coloured
 
 
 def test_a_model_cannot_drive_the_terminal() -> None:

@@ -20,10 +20,10 @@ from axonflow_core.config import (
     FaultyConfig,
     ProviderConfig,
     load_config,
-    search_path,
     structure_provider_config,
 )
 from axonflow_core.config.document import MAX_FILE_BYTES, parse_document
+from axonflow_core.config.loading import search_path
 from axonflow_core.config.structuring import structure
 from axonflow_core.config.substitution import substitute
 from axonflow_core.errors import ConfigError

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from axonflow_bedrock.pytest_plugin import RunningEmulator
 from axonflow_core import load_config
 
 ROOT = Path(__file__).parents[1]
@@ -21,27 +23,33 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "plugins").glob("*/README.md"), *(R
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
     for page in PAGES:
-        for number, found in enumerate(re.finditer(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)):
+        for number, found in enumerate(
+            re.finditer(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+        ):
             yield f"{page.relative_to(ROOT)}#{number}", found[1]
 
 
-def cases(language: str) -> list[object]:
-    return [pytest.param(text, id=name) for name, text in blocks(language)]
+def cases(language: str, without: str = "\0") -> list[Any]:
+    return [pytest.param(text, id=name) for name, text in blocks(language) if without not in text]
 
 
-@pytest.mark.parametrize("text", [case for case in cases("python") if "def test_" not in case.values[0]])  # type: ignore[attr-defined]
-def test_a_python_example_runs_against_the_emulator(text: str, bedrock_emulator, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("text", cases("python", without="def test_"))
+def test_a_python_example_runs_against_the_emulator(
+    text: str, bedrock_emulator: RunningEmulator, tmp_path: Path
+) -> None:
     model = {"BEDROCK_MODEL": "us.anthropic.claude-sonnet-4-20250514-v1:0"}
     environment = {**os.environ, **bedrock_emulator.environment, **model}
-    ran = subprocess.run([sys.executable, "-W", "error", "-c", text], env=environment, cwd=tmp_path, capture_output=True)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text], env=environment, cwd=tmp_path, capture_output=True
+    )
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert ran.stdout.strip()
 
 
-def test_the_pytest_example_passes(bedrock_emulator) -> None:  # type: ignore[no-untyped-def]
+def test_the_pytest_example_passes(bedrock_emulator: RunningEmulator) -> None:
     (text,) = [text for _, text in blocks("python") if "def test_" in text and "bedrock_emulator" in text]
     namespace: dict[str, object] = {}
-    exec(text, namespace)  # noqa: S102 - our own page
+    exec(text, namespace)
     (test,) = [value for name, value in namespace.items() if name.startswith("test_")]
     test(bedrock_emulator)  # type: ignore[operator]
 

@@ -43,6 +43,9 @@ def axonflow() -> None:
     axonflow demo                      see it work, with no account and no network
     axonflow ask "Why is the sky blue?"
     """
+    from axonflow_core.cli.display import show_warnings
+
+    show_warnings()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -48,7 +48,7 @@ def _emulated_providers() -> list[ProviderSpec]:
 
 
 def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
-    from axonflow_core.cli.emulate import emulator_of, wait_for_interrupt, write_exports
+    from axonflow_core.cli.emulate import emulator_of, until_interrupted, write_exports
     from axonflow_core.serving import Server
 
     emulator = emulator_of(spec.name)
@@ -58,9 +58,10 @@ def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
         _say(f"{spec.display_name}, emulated at {server.base_url}\n")
         went_well = asyncio.run(_converse(spec, emulator, _config(spec, environment)))
         if keep:
-            write_exports(environment)
-            _say("Ctrl-C stops the emulator")
-            wait_for_interrupt(server)
+            with until_interrupted():
+                write_exports(environment)
+                _say("Ctrl-C stops the emulator")
+                server.wait()
     return went_well
 
 

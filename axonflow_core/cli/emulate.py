@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
     from axonflow_core.provider import Emulator
-    from axonflow_core.serving import Server
 
 
 @click.command(short_help="Serve a provider's API on this machine.")
@@ -23,10 +22,10 @@ def emulate(*, provider: str, port: int) -> None:
     from axonflow_core.serving import Server
 
     emulator = emulator_of(provider)
-    with Server(emulator.app, port=port) as server:
+    with until_interrupted(), Server(emulator.app, port=port) as server:
         write_exports(emulator.environment(server.base_url))
         click.echo(f"{provider} answers at {server.base_url}; Ctrl-C stops it", err=True)
-        wait_for_interrupt(server)
+        server.wait()
 
 
 def emulator_of(provider: str) -> Emulator:
@@ -46,11 +45,12 @@ def write_exports(environment: Mapping[str, str]) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-def wait_for_interrupt(server: Server) -> None:
-    """Until Ctrl-C or SIGTERM: the ordinary end of a server, not a failure."""
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM are the ordinary end of what is in the block, not a failure."""
     signal.signal(signal.SIGTERM, _interrupt)
     with suppress(KeyboardInterrupt):
-        server.wait()
+        yield
 
 
 def _interrupt(*_: object) -> NoReturn:

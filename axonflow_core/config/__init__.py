@@ -1,250 +1,53 @@
 """The configuration: a YAML file, or the environment alone, to values that are checked to the last key.
 
-    Config ── providers: name -> ProviderConfig ── config: a located section, read later into the plugin's own class
+    loading        finds the file, reads it to its end, tells every fault at once
+    document       YAML text -> nodes; substitution: what `${NAME:-default}` becomes
+    structuring    nodes -> attrs classes, by the types that their fields declare
+    nodes, values, faults      what these pass to each other
 
-`load_config` reads the whole file before it complains: the core's own keys, references to the environment, and the
-`config:` of every enabled provider, for which it loads that provider's plugin. What a provider that is not enabled says
-is not looked at beyond its shape, so a variable that only it refers to may be unset.
+Importing this package costs little. YAML and cattrs are loaded by whoever loads a configuration.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from attrs import Factory, evolve, field, frozen, validators
-
-from axonflow_core.config.document import Node, Section, read_document, section_of
 from axonflow_core.config.faults import Fault, FaultyConfig, Place, render
-from axonflow_core.config.structuring import YAML_EXAMPLE, YAML_KEY, Unfit, structure
-from axonflow_core.errors import ConfigError, PluginError
-from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
-from axonflow_core.provider import ProviderSpec
+from axonflow_core.config.nodes import Section
+from axonflow_core.config.values import Config, ProviderConfig
 
 __all__ = ["Config", "Fault", "FaultyConfig", "Place", "ProviderConfig", "Section", "enabled_plugins", "load_config",
-           "render", "search_path", "structure_provider_config"]  # fmt: skip
+           "render", "structure_provider_config"]  # fmt: skip
 
 T = TypeVar("T")
-_log = logging.getLogger(__name__)
-
-VERSION = "1.0"
-_BY_HAND = Place("<python>")
-_ENVIRONMENT = Place("<environment>")
-
-
-def _as_section(value: Mapping[str, Any]) -> Section:
-    return value if isinstance(value, Section) else section_of(value, _BY_HAND)
-
-
-def _nothing() -> Section:
-    return Section({}, _BY_HAND)
-
-
-@frozen
-class ProviderConfig:
-    """One entry of `llm_providers`."""
-
-    name: str = field(default="", metadata={YAML_KEY: None})
-    """The key of the entry."""
-    type: str = field(default=Factory(lambda entry: entry.name, takes_self=True))
-    """The provider plugin that serves it: the name of an entry point. Not said, it is the key."""
-    is_enabled: bool = field(default=False, kw_only=True, metadata={YAML_KEY: "enabled"})
-    display_name: str = field(default="", kw_only=True)
-    priority: int = field(default=5, kw_only=True, validator=validators.ge(0))
-    weight: float = field(default=1.0, kw_only=True, validator=[validators.ge(0), validators.le(1)])
-    config: Section = field(factory=_nothing, converter=_as_section, kw_only=True)
-    """As written, with places; `structure_provider_config` reads it. A plain mapping is taken too."""
-    credentials: Section = field(factory=_nothing, converter=_as_section, kw_only=True, repr=False)
-
-
-@frozen
-class Config:
-    version: str = VERSION
-    providers: Mapping[str, ProviderConfig] = field(factory=dict)
-    path: Path | None = None
-    """The file it was read from; None where the environment alone, or Python, made it."""
-    warnings: tuple[Fault, ...] = ()
-
-    @property
-    def enabled(self) -> Mapping[str, ProviderConfig]:
-        return {name: entry for name, entry in self.providers.items() if entry.is_enabled}
-
-
-@frozen
-class _File:
-    """The keys of the file's first level."""
-
-    version: str = field(metadata={YAML_EXAMPLE: f'"{VERSION}"'})
-    llm_providers: Section = field(factory=_nothing)
-    connectors: Section | None = None
-
-    @version.validator
-    def _is_ours(self, _: object, version: str) -> None:
-        if version != VERSION:
-            raise Unfit(f'"{VERSION}", the version that this AxonFlow reads', f'version: "{VERSION}"')
-
-
-# ── finding it ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def search_path(environment: Mapping[str, str], folder: Path | None = None) -> tuple[Path, ...]:
-    """Where the file is looked for, in this order. `$AXONFLOW_CONFIG_FILE` settles it."""
-    named = environment.get("AXONFLOW_CONFIG_FILE")
-    if named:
-        return (Path(named),)
-    folder = folder or Path()
-    return (folder / "axonflow.yaml", folder / "config" / "axonflow.yaml", Path("/etc/axonflow/axonflow.yaml"))
 
 
 def load_config(
     path: Path | None = None, environment: Mapping[str, str] = os.environ, *, folder: Path | None = None
 ) -> Config:
-    """The checked configuration: `path`, else the first file of the search path, else the environment's own.
+    """The checked configuration: `path`, else the first file of the search path, else what the environment asks for.
 
-    `FaultyConfig` lists every fault. Warnings are logged and stand in the result.
+    `folder` stands for the working folder. `FaultyConfig` lists every fault. Warnings are logged, and are in the result.
     """
-    found = _find_file(path, environment, folder)
-    if found is None:
-        return _config_of_environment(environment, search_path(environment, folder))
-    config = _Loader(environment).load(found)
-    for warning in config.warnings:
-        _log.warning("%s: %s (%s)", warning.place, warning.message, warning.hint)
-    return config
+    from axonflow_core.config.loading import load
 
-
-def _find_file(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> Path | None:
-    """A file that somebody named need not exist to be found: its absence is then a fault."""
-    if path is not None:
-        return path
-    candidates = search_path(environment, folder)
-    is_named = len(candidates) == 1
-    return next((candidate for candidate in candidates if is_named or candidate.is_file()), None)
+    return load(path, environment, folder)
 
 
 def enabled_plugins(
     path: Path | None = None, environment: Mapping[str, str] = os.environ, *, folder: Path | None = None
 ) -> tuple[str, ...]:
     """The provider plugins that the configuration asks for, whatever else may be wrong with it."""
-    found = _find_file(path, environment, folder)
-    if found is None:
-        return _spoken_to(environment)
-    loader = _Loader(environment)
-    with suppress(FaultyConfig):
-        loader.load(found)
-    return tuple(loader.enabled)
+    from axonflow_core.config.loading import asked_for
 
-
-# ── reading the file ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Loader:
-    """Reads one file and keeps its faults until the end."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._faults: list[Fault] = []
-        self.enabled: list[str] = []
-        """The plugins that enabled entries ask for, so far as it was read."""
-
-    def load(self, path: Path) -> Config:
-        read = read_document(path, self._environment)
-        document, self._faults = read.root, list(read.faults)
-        file = self._try(document, _File, "the file")
-        entries = self._try(document.get("llm_providers", Section({}, document.place)), Section, "llm_providers")
-        providers = (
-            [self._provider(name, node, entries.place_of(name)) for name, node in entries.items()] if entries else []
-        )
-        if self._faults or file is None:
-            raise FaultyConfig(self._faults)
-        sound = {entry.name: entry for entry in providers if entry is not None}
-        return Config(file.version, sound, path, tuple(_warnings(document)))
-
-    def _try(self, node: Node, as_type: type[T], key: str) -> T | None:
-        try:
-            return structure(node, as_type, key=key)
-        except FaultyConfig as faulty:
-            self._faults += faulty.faults
-            return None
-
-    def _provider(self, name: str, node: Node, place: Place) -> ProviderConfig | None:
-        entry = self._try(node, ProviderConfig, name)
-        if isinstance(node, Section):
-            self._check_settings(name, node, place)
-        if entry is None:
-            return None
-        config = entry.config if len(entry.config) else Section({}, place)
-        return evolve(entry, name=name, type=entry.type or name, config=config)
-
-    def _check_settings(self, name: str, section: Section, place: Place) -> None:
-        """Check what an enabled entry says to its provider, even where the entry itself has faults."""
-        enabled, credentials, type_node = map(section.said, ("enabled", "credentials", "type"))
-        if enabled is None or not self._try(enabled, bool, "enabled"):
-            return
-        if credentials is not None:
-            self._try(credentials, dict[str, str], "credentials")
-        plugin = name if type_node is None else self._try(type_node, str, "type")
-        if plugin:
-            self.enabled.append(plugin)
-            spec = self._spec(plugin, type_node.place if type_node else place)
-            if spec is not None:
-                self._try(section.said("config") or Section({}, place), spec.config_type, "config")
-
-    def _spec(self, plugin: str, place: Place) -> ProviderSpec | None:
-        try:
-            return load_provider(plugin, self._environment)
-        except PluginError as error:
-            self._faults.append(Fault(place, error.message, error.hint, code=error.code))
-            return None
-
-
-def _warnings(document: Section) -> Iterator[Fault]:
-    if "connectors" in document:
-        message = "`connectors` is not read: this AxonFlow has no connectors yet"
-        yield Fault(document.place_of("connectors"), message, "remove the section, or keep it for another AxonFlow")
+    return asked_for(path, environment, folder)
 
 
 def structure_provider_config(entry: ProviderConfig, config_type: type[T]) -> T:
     """The provider's own settings. `FaultyConfig` lists every fault of the entry's `config:`."""
+    from axonflow_core.config.structuring import structure
+
     return structure(entry.config, config_type, key="config")
-
-
-# ── the environment alone ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Path, ...]) -> Config:
-    specs = {name: load_provider(name, environment) for name in _spoken_to(environment)}
-    providers = {
-        name: ProviderConfig(name, is_enabled=True, config=section_of(settings, _ENVIRONMENT))
-        for name, spec in specs.items()
-        if (settings := spec.config_from_environment(environment)) is not None
-    }
-    if not providers:
-        raise _nothing_configured(looked_for, _installed(environment))
-    return Config(providers=providers)
-
-
-def _installed(environment: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(sorted({plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, environment)}))
-
-
-def _spoken_to(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The providers with whose name a variable begins. Only their plugins are imported, to be asked what they want."""
-    said = [variable for variable, value in environment.items() if value]
-    return tuple(name for name in _installed(environment) if any(word.startswith(_prefix(name)) for word in said))
-
-
-def _prefix(name: str) -> str:
-    return name.upper().replace("-", "_") + "_"
-
-
-def _nothing_configured(looked_for: tuple[Path, ...], installed: tuple[str, ...]) -> ConfigError:
-    variables = " or ".join(f"{_prefix(name)}…" for name in installed) or "its variables"
-    return ConfigError(
-        f"no provider is configured: there is no {', no '.join(map(str, looked_for))}, "
-        "and no environment variable asks for an installed provider",
-        hint=f"write axonflow.yaml, or set a provider's variables ({variables}); `axonflow demo` needs neither",
-    )

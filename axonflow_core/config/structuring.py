@@ -19,27 +19,13 @@ from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 import attrs
 from cattrs import BaseConverter
 
-from axonflow_core.config.document import Listing, Node, Scalar, Section
 from axonflow_core.config.faults import Fault, FaultyConfig, Place, suggest
+from axonflow_core.config.nodes import YAML_EXAMPLE, YAML_KEY, Listing, Node, Scalar, Section, Unfit
 from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import Json
 
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Node, Any], Any]
-
-YAML_KEY = "axonflow_yaml_key"
-"""Metadata of an attrs field whose key in YAML is not its name; None: the file cannot say it."""
-YAML_EXAMPLE = "axonflow_yaml_example"
-"""Metadata of a required attrs field: a value to show where it is missing."""
-
-
-class Unfit(Exception):
-    """The value is not what its type wants. `wants` completes the sentence "`key` wants …"."""
-
-    def __init__(self, wants: str, hint: str | None = None) -> None:
-        super().__init__(wants)
-        self.wants = wants
-        self.hint = hint
 
 
 class _Misfits(Exception):

@@ -119,7 +119,7 @@ def _same_json(expected: Json, got: Json) -> None:
     _no(difference(expected, got))
 
 
-def _require(is_kept: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion, and holds under `python -O`
+def _require(is_kept: bool, otherwise: str) -> None:
     if not is_kept:
         raise AssertionError(otherwise)
 
@@ -260,12 +260,12 @@ def _unknown_fields_survive(claims: Claims) -> None:
         side, native = drawn
         _same_json(native, side.again(deepcopy(native)))
 
-    _for_all(_with_unknown_key(claims), check)
+    _for_all(_with_unknown_key(_sides(claims)), check)
 
 
 @st.composite
-def _with_unknown_key(draw: DrawFn, claims: Claims) -> tuple[_Side, Json]:
-    side = draw(st.sampled_from(_sides(claims)))
+def _with_unknown_key(draw: DrawFn, sides: tuple[_Side, ...]) -> tuple[_Side, Json]:
+    side = draw(st.sampled_from(sides))
     native = deepcopy(draw(side.natives))
     owners = list(_objects(native))
     draw(st.sampled_from(owners))[UNKNOWN_KEY] = draw(st.sampled_from(UNKNOWN_VALUES))
@@ -287,12 +287,12 @@ def _documented_keys_are_understood(claims: Claims) -> None:
         _no(next(leftovers(value, documented), None))
         _require(not any(_opaque_in(value)), f"a {side.name} came back as an opaque block")
 
-    _for_all(_any_native(claims), check)
+    _for_all(_any_native(_sides(claims)), check)
 
 
 @st.composite
-def _any_native(draw: DrawFn, claims: Claims) -> tuple[_Side, Json]:
-    side = draw(st.sampled_from(_sides(claims)))
+def _any_native(draw: DrawFn, sides: tuple[_Side, ...]) -> tuple[_Side, Json]:
+    side = draw(st.sampled_from(sides))
     return side, draw(side.natives)
 
 
@@ -337,12 +337,12 @@ def _a_strange_body_is_a_decode_error(claims: Claims) -> None:
         except EncodeError:
             return
 
-    _for_all(_strange(claims), check)
+    _for_all(_strange(_sides(claims)), check)
 
 
 @st.composite
-def _strange(draw: DrawFn, claims: Claims) -> tuple[_Side, Json]:
-    side = draw(st.sampled_from(_sides(claims)))
+def _strange(draw: DrawFn, sides: tuple[_Side, ...]) -> tuple[_Side, Json]:
+    side = draw(st.sampled_from(sides))
     if draw(st.integers(0, 4)) == 0:
         anything = draw(json_values())
         return side, [anything] if side.name == "chunks" else anything
@@ -430,17 +430,23 @@ def _a_forged_turn_is_refused(claims: Claims) -> None:
         _require(len(again.messages) <= len(request.messages), "a text was read as a turn")
 
     if codec.control_tokens:
-        _for_all(_forgeries(claims, codec.control_tokens), check_token)
-    if borders := claims.borders:
-        _for_all(_forgeries(claims, borders) | _split_forgeries(claims, borders), check_border)
+        _for_all(_forgeries(claims, st.sampled_from(codec.control_tokens)), check_token)
+    if claims.borders:
+        pieces = st.sampled_from(claims.borders).flatmap(_slices)
+        _for_all(_forgeries(claims, pieces) | _split_forgeries(claims, pieces), check_border)
 
 
-def _forgeries(claims: Claims, tokens: tuple[str, ...]) -> SearchStrategy[CompletionRequest]:
+def _slices(border: str) -> SearchStrategy[str]:
+    ends = st.tuples(st.integers(0, len(border)), st.integers(0, len(border)))
+    return st.just(border) | ends.map(lambda pair: border[min(pair) : max(pair)])
+
+
+def _forgeries(claims: Claims, tokens: SearchStrategy[str]) -> SearchStrategy[CompletionRequest]:
     """A token between two texts, in one slot: a user's, the model's or the system's."""
 
     @st.composite
     def draw_one(draw: DrawFn) -> CompletionRequest:
-        forged = draw(plain_texts()) + draw(st.sampled_from(tokens)) + draw(plain_texts())
+        forged = draw(plain_texts()) + draw(tokens) + draw(plain_texts())
         cut = draw(st.integers(0, len(forged))) if _says(claims, Feature.MANY_BLOCKS) else 0
         blocks = tuple(Text(piece) for piece in (forged[:cut], forged[cut:]) if piece)
         return _in_slot(draw(st.sampled_from(_slots(claims))), blocks)
@@ -448,12 +454,12 @@ def _forgeries(claims: Claims, tokens: tuple[str, ...]) -> SearchStrategy[Comple
     return draw_one()
 
 
-def _split_forgeries(claims: Claims, tokens: tuple[str, ...]) -> SearchStrategy[CompletionRequest]:
+def _split_forgeries(claims: Claims, tokens: SearchStrategy[str]) -> SearchStrategy[CompletionRequest]:
     """A token in two pieces that stand in two neighbouring messages."""
 
     @st.composite
     def draw_one(draw: DrawFn) -> CompletionRequest:
-        token = draw(st.sampled_from(tokens))
+        token = draw(tokens)
         cut = draw(st.integers(0, len(token)))
         first, second = draw(plain_texts()) + token[:cut], token[cut:] + draw(plain_texts())
         messages = (user(first), user(second)) if _says(claims, Feature.ANY_ROLE_ORDER) else (user(first + second),)

@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import string
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -36,6 +37,7 @@ from axonflow_core.messages import (
     MediaKind,
     Message,
     Reasoning,
+    ReasoningRequest,
     Role,
     StopReason,
     Text,
@@ -122,249 +124,288 @@ def pieces(draw: DrawFn, whole: Sequence[T]) -> list[Sequence[T]]:
     return [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
-# ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+_CALL_IDS = _WORDS.map("call_{}".format)
+_TOOL_USES = st.builds(ToolUse, _CALL_IDS, _WORDS, json_objects())
+_TOOLS = st.builds(
+    Tool, _WORDS, st.none() | texts(), json_objects().map(lambda rest: {"type": "object", "properties": rest})
+)
+_SETTINGS = st.dictionaries(_WORDS.map("x_{}".format), json_values(), max_size=2)
+_CACHE_POINTS = st.sampled_from([CachePoint(), CachePoint("5m"), CachePoint("1h")])
+_REASONING = st.builds(Reasoning, texts(), st.none() | _BASE64) | _BASE64.map(lambda data: Reasoning(redacted=data))
+_DOCUMENTS = st.builds(
+    Document,
+    st.builds(Media, st.just(MediaKind.BASE64), _BASE64, st.just("application/pdf")),
+    name=_WORDS,
+    citations=st.sampled_from([None, {"enabled": True}]),
+)
 
 
-def _text_blocks(claims: Claims) -> SearchStrategy[Text]:
-    return texts(claims.codec.control_tokens).map(Text)
+# ── the parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _images(claims: Claims) -> SearchStrategy[Image]:
-    types = st.sampled_from(["image/png", "image/jpeg", "image/gif", "image/webp"])
-    return st.sampled_from(claims.media).flatmap(
-        lambda kind: (
-            st.builds(Media, st.just(kind), _BASE64, types)
-            if kind is MediaKind.BASE64
-            else st.builds(Media, st.just(kind), _WORDS.map("https://a.example/{}".format))
+@frozen(eq=False)
+class _Parts:
+    """The strategies for the parts of a request or answer, each built once for one codec."""
+
+    claims: Claims
+
+    def has(self, feature: Feature) -> bool:
+        return self.claims.has(feature)
+
+    def perhaps(self, feature: Feature, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
+        return st.none() | values if self.has(feature) else st.none()
+
+    # blocks
+
+    @cached_property
+    def texts(self) -> SearchStrategy[str]:
+        return texts(self.claims.codec.control_tokens)
+
+    @cached_property
+    def text_blocks(self) -> SearchStrategy[Text]:
+        return st.builds(Text, self.texts)
+
+    @cached_property
+    def images(self) -> SearchStrategy[Image]:
+        types = st.sampled_from(["image/png", "image/jpeg", "image/gif", "image/webp"])
+        sources = {
+            MediaKind.BASE64: st.builds(Media, st.just(MediaKind.BASE64), _BASE64, types),
+            MediaKind.URL: st.builds(Media, st.just(MediaKind.URL), _WORDS.map("https://a.example/{}".format)),
+        }
+        return st.builds(Image, st.one_of([sources[kind] for kind in self.claims.media]))
+
+    @cached_property
+    def tool_results(self) -> SearchStrategy[ToolResult]:
+        content: SearchStrategy[Any] = st.none() | self.texts
+        if self.has(Feature.MANY_BLOCKS):
+            shown = [self.images] if self.has(Feature.IMAGES) else []
+            content |= st.lists(st.one_of(self.text_blocks, *shown), max_size=3).map(tuple)
+        is_error = st.sampled_from([None, False, True] if self.has(Feature.TOOL_ERRORS) else [None])
+        return st.builds(ToolResult, _CALL_IDS, content, is_error)
+
+    @cached_property
+    def of_users(self) -> SearchStrategy[ContentBlock]:
+        kinds: list[SearchStrategy[Any]] = [self.text_blocks]
+        kinds += [self.images] if self.has(Feature.IMAGES) else []
+        kinds += [_DOCUMENTS] if self.has(Feature.DOCUMENTS) else []
+        kinds += [self.tool_results] if self.has(Feature.TOOLS) else []
+        return st.one_of(kinds)
+
+    @cached_property
+    def of_models(self) -> SearchStrategy[ContentBlock]:
+        kinds: list[SearchStrategy[Any]] = [self.text_blocks]
+        kinds += [_TOOL_USES] if self.has(Feature.TOOLS) else []
+        kinds += [_REASONING] if self.has(Feature.REASONING) else []
+        return st.one_of(kinds)
+
+    # messages
+
+    @cached_property
+    def content(self) -> Mapping[Role, SearchStrategy[tuple[ContentBlock, ...]]]:
+        """What each role may say in one message."""
+        kinds: Mapping[Role, SearchStrategy[Any]] = {
+            Role.USER: self.of_users,
+            Role.ASSISTANT: self.of_models,
+            Role.SYSTEM: self.text_blocks,
+        }
+        return {role: self._several(blocks, at_least=1) for role, blocks in kinds.items()}
+
+    def _several(self, blocks: SearchStrategy[Any], *, at_least: int) -> SearchStrategy[tuple[ContentBlock, ...]]:
+        """Blocks of one message, with cache points behind some, as far as the family takes them side by side."""
+        if not self.has(Feature.MANY_BLOCKS):
+            return st.lists(blocks, min_size=at_least, max_size=1).map(tuple)
+        if self.has(Feature.CACHE_POINTS):
+            cached = st.tuples(self.text_blocks, _CACHE_POINTS)
+            runs = st.lists(st.one_of(st.tuples(blocks), st.tuples(blocks), cached), min_size=at_least, max_size=4)
+            several = runs.map(lambda drawn: tuple(block for run in drawn for block in run))
+        else:
+            several = st.lists(blocks, min_size=at_least, max_size=4).map(tuple)
+        return several if self.has(Feature.RESULTS_BESIDE) else several.map(_result_alone)
+
+    @cached_property
+    def roles(self) -> SearchStrategy[list[Role]]:
+        """Who speaks when. A system message never opens: what precedes a conversation is `system`."""
+        if not self.has(Feature.ANY_ROLE_ORDER):
+            counts = [1, 2, 3, 4, 5] if self.has(Feature.PREFILL) else [1, 3, 5]
+            return st.sampled_from(counts).map(lambda count: [*[Role.USER, Role.ASSISTANT] * 2, Role.USER][:count])
+        later = [Role.USER, Role.ASSISTANT, *([Role.SYSTEM] if self.has(Feature.MID_SYSTEM) else [])]
+        first = st.sampled_from(later[:2])
+        roles = st.builds(lambda one, more: [one, *more], first, st.lists(st.sampled_from(later), max_size=4))
+        return roles if self.has(Feature.PREFILL) else roles.map(lambda drawn: [*drawn, Role.USER])
+
+    @cached_property
+    def messages(self) -> SearchStrategy[tuple[Message, ...]]:
+        spoken = {role: st.builds(Message, st.just(role), content) for role, content in self.content.items()}
+        messages = self.roles.flatmap(lambda roles: st.tuples(*(spoken[role] for role in roles)))
+        return messages.map(_begun) if self.claims.codec.control_tokens else messages
+
+    @cached_property
+    def system(self) -> SearchStrategy[tuple[ContentBlock, ...]]:
+        return self._several(self.text_blocks, at_least=0) if self.has(Feature.SYSTEM) else st.just(())
+
+    # tools and parameters
+
+    @cached_property
+    def tools(self) -> SearchStrategy[tuple[Tool | BuiltinTool | CachePoint, ...]]:
+        if not self.has(Feature.TOOLS):
+            return st.just(())
+        ours = st.lists(_TOOLS, max_size=2, unique_by=lambda tool: tool.name)
+        builtin = st.builds(
+            BuiltinTool, st.just(self.claims.codec.dialect), st.just("bash_20250124"), st.just("bash"), _SETTINGS
         )
-    ).map(Image)  # fmt: skip
+        theirs = st.lists(builtin, max_size=1 if self.has(Feature.BUILTIN_TOOLS) else 0)
+        points = st.lists(_CACHE_POINTS, max_size=1 if self.has(Feature.CACHE_POINTS) else 0)
+        return st.builds(lambda ours, theirs, points: (*ours, *theirs, *(points if ours else ())), ours, theirs, points)
+
+    @cached_property
+    def inference(self) -> SearchStrategy[Inference]:
+        is_limit_required = (self.claims.facts.default_max_tokens or self.claims.codec.default_max_tokens) is not None
+        limits = st.integers(1, 8192)
+        stops = st.lists(texts().map(lambda text: text or "END"), max_size=3).map(tuple)
+        return st.builds(
+            Inference,
+            max_tokens=limits if is_limit_required else st.none() | limits,
+            temperature=self.perhaps(Feature.TEMPERATURE, _SHARES),
+            top_p=self.perhaps(Feature.TOP_P, _SHARES),
+            top_k=self.perhaps(Feature.TOP_K, st.integers(0, 500)),
+            stop_sequences=stops if self.has(Feature.STOP_SEQUENCES) else st.just(()),
+        )
+
+    @cached_property
+    def tool_choices(self) -> SearchStrategy[ToolChoice | None]:
+        return st.sampled_from([None, *(self.claims.tool_choices if self.has(Feature.TOOL_CHOICE) else [])])
+
+    @cached_property
+    def reasoning_requests(self) -> SearchStrategy[ReasoningRequest | None]:
+        return st.sampled_from([None, *(self.claims.reasoning_requests if self.has(Feature.REASONING) else [])])
+
+    @cached_property
+    def options(self) -> SearchStrategy[dict[str, Json]]:
+        """The kit does not know what an option means, so it says something that none of them means."""
+        values = st.dictionaries(_WORDS.map("x_{}".format), json_values(), min_size=1, max_size=2)
+        options = sorted(self.claims.codec.options)
+        return st.dictionaries(st.sampled_from(options), values, max_size=2) if options else st.just({})
+
+    # answers
+
+    @cached_property
+    def answer_content(self) -> SearchStrategy[tuple[ContentBlock, ...]]:
+        """What a model says. A family that folds blocks has one text, with its tool calls behind it."""
+        if self.has(Feature.MANY_BLOCKS):
+            return st.lists(self.of_models, max_size=4).map(tuple)
+        said = st.tuples(st.builds(Text, texts()))
+        if not self.has(Feature.TOOLS):
+            return said
+        calls = st.lists(_TOOL_USES, min_size=1, max_size=3).map(tuple)
+        return st.one_of(said, calls, st.builds(lambda said, calls: said + calls, said, calls))
+
+    @cached_property
+    def stops(self) -> SearchStrategy[tuple[str, StopReason]]:
+        """A native name with its reason, or one that nobody documents."""
+        return st.sampled_from([*self.claims.codec.stop_reasons.table.items(), ("bored", StopReason.OTHER)])
+
+    @cached_property
+    def usage(self) -> SearchStrategy[Usage]:
+        return st.builds(Usage, **{name: _COUNTS for name in self.claims.tells if name.endswith("_tokens")})
 
 
-def _documents() -> SearchStrategy[Document]:
-    paper = st.builds(Media, st.just(MediaKind.BASE64), _BASE64, st.just("application/pdf"))
-    return st.builds(Document, paper, name=_WORDS, citations=st.sampled_from([None, {"enabled": True}]))
+def _result_alone(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
+    """For a family whose tool results stand in messages of their own."""
+    results = tuple(block for block in blocks if isinstance(block, ToolResult))
+    return results[:1] or blocks
 
 
-def _tool_uses() -> SearchStrategy[ToolUse]:
-    return st.builds(ToolUse, _WORDS.map("call_{}".format), _WORDS, json_objects())
+def _begun(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """A template cannot say that the model's answer has been begun with nothing."""
+    *before, last = messages
+    return messages if last != Message(Role.ASSISTANT, (Text(""),)) else (*before, evolve(last, content=(Text("a"),)))
 
 
-def _tool_results(claims: Claims) -> SearchStrategy[ToolResult]:
-    content: SearchStrategy[Any] = st.none() | texts(claims.codec.control_tokens)
-    if claims.has(Feature.MANY_BLOCKS):
-        shown = [_images(claims)] if claims.has(Feature.IMAGES) else []
-        content |= st.lists(st.one_of(_text_blocks(claims), *shown), max_size=3).map(tuple)
-    is_error = st.sampled_from([None, False, True] if claims.has(Feature.TOOL_ERRORS) else [None])
-    return st.builds(ToolResult, _WORDS.map("call_{}".format), content, is_error)
+# ── requests and answers ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reasoning(claims: Claims) -> SearchStrategy[Reasoning]:
-    thought = st.builds(Reasoning, texts(), st.none() | _BASE64)
-    redacted = _BASE64.map(lambda data: Reasoning(redacted=data))
-    return thought | redacted
-
-
-def _blocks(claims: Claims, role: Role) -> SearchStrategy[ContentBlock]:
-    """One block that `role` may say."""
-    kinds: list[SearchStrategy[Any]] = [_text_blocks(claims)]
-    if role is Role.USER:
-        kinds += [_images(claims)] if claims.has(Feature.IMAGES) else []
-        kinds += [_documents()] if claims.has(Feature.DOCUMENTS) else []
-        kinds += [_tool_results(claims)] if claims.has(Feature.TOOLS) else []
-    elif role is Role.ASSISTANT:
-        kinds += [_tool_uses()] if claims.has(Feature.TOOLS) else []
-        kinds += [_reasoning(claims)] if claims.has(Feature.REASONING) else []
-    return st.one_of(kinds)
-
-
-def _cache_points() -> SearchStrategy[CachePoint]:
-    return st.sampled_from([None, "5m", "1h"]).map(CachePoint)
-
-
-@st.composite
-def _content(draw: DrawFn, claims: Claims, role: Role) -> tuple[ContentBlock, ...]:
-    if not claims.has(Feature.MANY_BLOCKS):
-        return (draw(_blocks(claims, role)),)
-    blocks: list[ContentBlock] = []
-    for block in draw(st.lists(_blocks(claims, role), min_size=1, max_size=4)):
-        blocks.append(block)
-        if claims.has(Feature.CACHE_POINTS) and isinstance(block, Text) and draw(st.booleans()):
-            blocks.append(draw(_cache_points()))
-    results = [block for block in blocks if isinstance(block, ToolResult)]
-    return tuple(results[:1] if results and not claims.has(Feature.RESULTS_BESIDE) else blocks)
-
-
-# ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@st.composite
-def _roles(draw: DrawFn, claims: Claims) -> list[Role]:
-    """Who speaks when. A system message never opens: what precedes a conversation is `system`."""
-    if not claims.has(Feature.ANY_ROLE_ORDER):
-        count = draw(st.integers(1, 5))
-        count += count % 2 == 0 and not claims.has(Feature.PREFILL)
-        return [Role.USER, Role.ASSISTANT, Role.USER, Role.ASSISTANT, Role.USER][:count]
-    speakers = [Role.USER, Role.ASSISTANT]
-    later = [*speakers, Role.SYSTEM] if claims.has(Feature.MID_SYSTEM) else speakers
-    roles = [draw(st.sampled_from(speakers)), *draw(st.lists(st.sampled_from(later), max_size=4))]
-    turns = [role for role in roles if role is not Role.SYSTEM]
-    return roles if turns[-1] is Role.USER or claims.has(Feature.PREFILL) else [*roles, Role.USER]
-
-
-@st.composite
-def _messages(draw: DrawFn, claims: Claims) -> tuple[Message, ...]:
-    messages = [Message(role, draw(_content(claims, role))) for role in draw(_roles(claims))]
-    if claims.codec.control_tokens and messages[-1] == Message(Role.ASSISTANT, (Text(""),)):
-        messages[-1] = Message(Role.ASSISTANT, (Text("a"),))  # a template cannot say that nothing has been begun
-    return tuple(messages)
-
-
-@st.composite
-def _system(draw: DrawFn, claims: Claims) -> tuple[ContentBlock, ...]:
-    if not claims.has(Feature.SYSTEM):
-        return ()
-    most = 3 if claims.has(Feature.MANY_BLOCKS) else 1
-    blocks: list[ContentBlock] = [*draw(st.lists(_text_blocks(claims), max_size=most))]
-    if blocks and claims.has(Feature.CACHE_POINTS) and draw(st.booleans()):
-        blocks.append(draw(_cache_points()))
-    return tuple(blocks)
-
-
-@st.composite
-def _tools(draw: DrawFn, claims: Claims) -> tuple[Tool | BuiltinTool | CachePoint, ...]:
-    if not claims.has(Feature.TOOLS):
-        return ()
-    schemas = json_objects().map(lambda rest: {"type": "object", "properties": rest})
-    ours = st.builds(Tool, _WORDS, st.none() | texts(), schemas)
-    tools: list[Tool | BuiltinTool | CachePoint] = [*draw(st.lists(ours, max_size=2, unique_by=lambda tool: tool.name))]
-    if claims.has(Feature.BUILTIN_TOOLS) and draw(st.booleans()):
-        settings = draw(st.dictionaries(_WORDS.map("x_{}".format), json_values(), max_size=2))
-        tools.append(BuiltinTool(claims.codec.dialect or "", "bash_20250124", "bash", settings))
-    if tools and claims.has(Feature.CACHE_POINTS) and draw(st.booleans()):
-        tools.append(draw(_cache_points()))
-    return tuple(tools)
-
-
-@st.composite
-def _inference(draw: DrawFn, claims: Claims) -> Inference:
-    def perhaps(feature: Feature, values: SearchStrategy[T]) -> T | None:
-        return draw(st.none() | values) if claims.has(feature) else None
-
-    is_limit_required = (claims.facts.default_max_tokens or claims.codec.default_max_tokens) is not None
-    limits = st.integers(1, 8192)
-    stops = st.lists(texts().map(lambda text: text or "END"), max_size=3).map(tuple)
-    return Inference(
-        max_tokens=draw(limits if is_limit_required else st.none() | limits),
-        temperature=perhaps(Feature.TEMPERATURE, _SHARES),
-        top_p=perhaps(Feature.TOP_P, _SHARES),
-        top_k=perhaps(Feature.TOP_K, st.integers(0, 500)),
-        stop_sequences=perhaps(Feature.STOP_SEQUENCES, stops) or (),
-    )
-
-
-@st.composite
-def requests(draw: DrawFn, claims: Claims) -> CompletionRequest:
+def requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
     """A request that comes back as itself."""
-    tools = draw(_tools(claims))
-    choices: list[ToolChoice | None] = [None]
-    if claims.has(Feature.TOOL_CHOICE):
-        choices += claims.tool_choices
-    asked = claims.reasoning_requests if claims.has(Feature.REASONING) else []
-    metadata = st.dictionaries(_WORDS, _WORDS, max_size=2) if claims.has(Feature.METADATA) else st.none()
-    return CompletionRequest(
-        messages=draw(_messages(claims)),
-        system=draw(_system(claims)),
-        inference=draw(_inference(claims)),
-        tools=tools,
-        tool_choice=draw(st.sampled_from(choices)),
-        reasoning=draw(st.sampled_from([None, *asked])),
-        metadata=draw(st.none() | metadata),
-        options=draw(_options(claims)),
+    parts = _Parts(claims)
+    return st.builds(
+        CompletionRequest,
+        messages=parts.messages,
+        system=parts.system,
+        inference=parts.inference,
+        tools=parts.tools,
+        tool_choice=parts.tool_choices,
+        reasoning=parts.reasoning_requests,
+        metadata=parts.perhaps(Feature.METADATA, st.dictionaries(_WORDS, _WORDS, max_size=2)),
+        options=parts.options,
     )
 
 
-def _options(claims: Claims) -> SearchStrategy[dict[str, Json]]:
-    """The kit does not know what an option means, so it says something that none of them means."""
-    values = st.dictionaries(_WORDS.map("x_{}".format), json_values(), min_size=1, max_size=2)
-    options = sorted(claims.codec.options)
-    return st.dictionaries(st.sampled_from(options), values, max_size=2) if options else st.just({})
-
-
-@st.composite
-def folded_requests(draw: DrawFn, claims: Claims) -> CompletionRequest:
+def folded_requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
     """Plain texts in every shape that the codec says, folded or not: blocks, roles, system texts."""
 
     def says(feature: Feature) -> bool:
         return claims.has(feature) or claims.folds(feature)
 
+    most = 3 if says(Feature.MANY_BLOCKS) else 1
+    blocks = st.lists(st.builds(Text, plain_texts()), min_size=1, max_size=most).map(tuple)
+    asked = st.builds(Message, st.just(Role.USER), blocks)
     roles = [Role.USER, Role.ASSISTANT, *([Role.SYSTEM] if says(Feature.MID_SYSTEM) else [])]
-    spoken = [Role.USER, *draw(st.lists(st.sampled_from(roles), max_size=4)), Role.USER]
-    blocks = st.lists(plain_texts().map(Text), min_size=1, max_size=3 if says(Feature.MANY_BLOCKS) else 1).map(tuple)
-    return CompletionRequest(
-        messages=tuple(
-            Message(role, draw(blocks)) for role in (spoken if says(Feature.ANY_ROLE_ORDER) else spoken[:1])
-        ),
-        system=draw(st.just(()) | blocks) if says(Feature.SYSTEM) else (),
-        inference=Inference(max_tokens=1),
+    spoken = st.lists(st.builds(Message, st.sampled_from(roles), blocks), max_size=4)
+    conversations = st.builds(lambda first, more, last: (first, *more, last), asked, spoken, asked)
+    return st.builds(
+        CompletionRequest,
+        messages=conversations if says(Feature.ANY_ROLE_ORDER) else st.tuples(asked),
+        system=st.just(()) | blocks if says(Feature.SYSTEM) else st.just(()),
+        inference=st.just(Inference(max_tokens=1)),
     )
 
 
-# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@st.composite
-def _answer_content(draw: DrawFn, claims: Claims) -> tuple[ContentBlock, ...]:
-    """What a model says. A family that folds blocks has one text, with its tool calls behind it."""
-    if claims.has(Feature.MANY_BLOCKS):
-        return tuple(draw(st.lists(_blocks(claims, Role.ASSISTANT), max_size=4)))
-    said: list[ContentBlock] = [Text(draw(texts()))]
-    if not claims.has(Feature.TOOLS):
-        return tuple(said)
-    calls = draw(st.lists(_tool_uses(), max_size=3))
-    return (*(said if not calls or draw(st.booleans()) else ()), *calls)
-
-
-@st.composite
-def completions(draw: DrawFn, claims: Claims, *, is_streamed: bool = False) -> Completion:
+def completions(claims: Claims, *, is_streamed: bool = False) -> SearchStrategy[Completion]:
     """An answer. A streamed one always has a stop reason and always says what it is called."""
+    parts = _Parts(claims)
 
-    def told(fact: str, values: SearchStrategy[T]) -> T | None:
+    def told(fact: str, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
         if fact not in claims.tells:
-            return None
-        return draw(values if is_streamed else st.none() | values)
+            return st.none()
+        return values if is_streamed else st.none() | values
 
-    native, reason = draw(_stops(claims, is_required=is_streamed))
-    counts: dict[str, Any] = {name: draw(_COUNTS) for name in sorted(claims.tells) if name.endswith("_tokens")}
-    sequence = told("stop_sequence", texts()) if reason is StopReason.STOP_SEQUENCE else None
-    details = {"type": "refusal", "category": None}
-    return Completion(
-        content=draw(_answer_content(claims)),
-        stop_reason=reason,
-        native_stop_reason=native,
-        stop_sequence=sequence,
-        stop_details=told("stop_details", st.just(details)) if reason is StopReason.REFUSAL else None,
-        usage=Usage(**counts),
+    sequences, details = told("stop_sequence", texts()), told("stop_details", st.just({"category": None}))
+    answers = st.builds(
+        Completion,
+        content=parts.answer_content,
+        stop_reason=st.none(),
+        usage=parts.usage,
         id=told("id", _WORDS),
         model=told("model", _WORDS),
         created=told("created", st.integers(0, 2**33)),
         service_tier=told("service_tier", _WORDS),
     )
+    stopped = st.builds(_stopped, answers, parts.stops, sequences, details)
+    return stopped if is_streamed else answers | stopped
 
 
-def _stops(claims: Claims, *, is_required: bool) -> SearchStrategy[tuple[str | None, StopReason | None]]:
-    """A native name with its reason, one that nobody documents, or none."""
-    known: list[tuple[str | None, StopReason | None]] = [*claims.codec.stop_reasons.table.items()]
-    return st.sampled_from([*known, ("bored", StopReason.OTHER), *([] if is_required else [(None, None)])])
+def _stopped(answer: Completion, stop: tuple[str, StopReason], sequence: str | None, details: Json) -> Completion:
+    native, reason = stop
+    return evolve(
+        answer,
+        stop_reason=reason,
+        native_stop_reason=native,
+        stop_sequence=sequence if reason is StopReason.STOP_SEQUENCE else None,
+        stop_details=details if reason is StopReason.REFUSAL else None,
+    )
 
 
 # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@st.composite
-def streams(draw: DrawFn, claims: Claims) -> tuple[Completion, list[Batch]]:
+def streams(claims: Claims) -> SearchStrategy[tuple[Completion, list[Batch]]]:
     """An answer and the batches that add up to it: its deltas split anywhere, its events grouped anyhow."""
-    completion = draw(completions(claims, is_streamed=True))
-    is_announced = draw(st.booleans())
+    return _streamed(completions(claims, is_streamed=True))
+
+
+@st.composite
+def _streamed(draw: DrawFn, answers: SearchStrategy[Completion]) -> tuple[Completion, list[Batch]]:
+    completion, is_announced = draw(answers), draw(st.booleans())
     events: list[StreamEvent] = [Started(completion.id, completion.model, completion.created)]
     for index, block in enumerate(completion.content):
         events += _events_of_block(draw, index, block, is_announced=is_announced)
@@ -396,7 +437,7 @@ def _announced(index: int, block: ContentBlock, deltas: list[StreamEvent]) -> li
 
 
 def _written(draw: DrawFn, arguments: Json) -> str:
-    """The JSON text of a tool's arguments as a model may write it: with blanks and escapes or without, or not at all."""
+    """The JSON text of a tool's arguments as a model may write it: with blanks and escapes, without, or not at all."""
     if arguments == {} and draw(st.booleans()):
         return ""
     separators = draw(st.sampled_from([(",", ":"), (", ", ": ")]))

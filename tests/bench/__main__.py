@@ -1,7 +1,7 @@
-"""What a call costs, as a ratio to the same call through boto3, measured side by side against the emulator's own server.
+"""What a call costs, as a ratio to the same call through boto3, side by side against the emulator in its own process.
 
-CPU time of this process (all threads), median over interleaved rounds. The server runs in a process of its own, so its
-work is not counted. One printed line a figure:
+CPU time of this process (all threads), median over interleaved rounds; the emulator's work is not counted. One line for
+each figure:
 
     complete        one call, sequential, against boto3 `invoke_model`
     complete x32    32 calls in flight on one loop, against boto3 `invoke_model` one after the other
@@ -11,6 +11,7 @@ work is not counted. One printed line a figure:
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import subprocess
 import sys
@@ -48,13 +49,8 @@ def report(name: str, ours: list[float], baseline: list[float]) -> None:
 
 
 def measure(environment: dict[str, str]) -> None:
-    client: Any = boto3.client(
-        "bedrock-runtime",
-        region_name=environment["BEDROCK_REGION"],
-        endpoint_url=environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
+    os.environ.update(environment)
+    client: Any = boto3.client("bedrock-runtime")
 
     def boto3_complete() -> None:
         for _ in range(CALLS):
@@ -66,7 +62,7 @@ def measure(environment: dict[str, str]) -> None:
                 orjson.loads(event["chunk"]["bytes"])
 
     with asyncio.Runner() as runner:
-        runtime = runner.run(Runtime.open(environment=environment).__aenter__())
+        runtime = runner.run(Runtime.open().__aenter__())
 
         async def complete() -> None:
             for _ in range(CALLS):

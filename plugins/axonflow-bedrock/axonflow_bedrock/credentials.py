@@ -156,7 +156,7 @@ class _Botocore:
     def __init__(self, region: str | None, given: Any) -> None:
         self._region = region
         self._given: Session | None = getattr(given, "_session", given)  # a boto3.Session is a shell around botocore's
-        self._session = self._given
+        self._session: Session | None = self._given
         self._place: Place | None = None
         self._credentials: Any = None
 

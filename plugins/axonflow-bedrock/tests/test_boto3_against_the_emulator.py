@@ -181,7 +181,7 @@ def test_the_environment_alone_points_a_program_at_it_whatever_account_was_set_b
         "answer = client.invoke_model(modelId=sys.argv[1], body=sys.argv[2])\n"
         "sys.stdout.buffer.write(answer['body'].read())\n"
     )
-    real_account = {"AWS_SESSION_TOKEN": "real", "AWS_BEARER_TOKEN_BEDROCK": "real", "AWS_ACCESS_KEY_ID": "AKIAREAL"}
+    real_account = {"AWS_SESSION_TOKEN": "real", "AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_REGION": "eu-west-1"}
     model = "amazon.titan-text-express-v1"
 
     run = subprocess.run(

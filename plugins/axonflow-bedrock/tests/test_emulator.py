@@ -403,12 +403,13 @@ def test_the_emulator_has_a_model_for_each_of_the_four_families_and_one_to_refus
     assert emulated.refused_model == REFUSED_MODEL
 
 
-def test_the_environment_points_aws_programs_at_it_and_away_from_any_other_account() -> None:
+def test_the_environment_names_the_endpoint_the_region_and_the_keys() -> None:
     variables = environment("http://127.0.0.1:8000")
 
     assert variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == "http://127.0.0.1:8000"
     assert (variables["AWS_REGION"], variables["AWS_DEFAULT_REGION"]) == (REGION, REGION)
-    assert (variables["AWS_SESSION_TOKEN"], variables["AWS_BEARER_TOKEN_BEDROCK"]) == ("", "")
+    assert (variables["AWS_ACCESS_KEY_ID"], variables["AWS_SESSION_TOKEN"]) == (ACCESS_KEY, "")
+    assert "AWS_BEARER_TOKEN_BEDROCK" not in variables  # an empty one makes botocore send it instead of signing
 
 
 def test_batches_add_up_to_the_completion_they_were_made_of() -> None:

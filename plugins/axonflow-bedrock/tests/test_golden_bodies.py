@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from attrs import frozen
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
 
+from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from axonflow_core.codec import CodecRegistry, ModelFacts, RegisteredCodec
+from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import (
     CachePoint,
     Completion,
@@ -402,6 +403,14 @@ def test_a_mistral_prompt_opens_its_first_instruction_with_the_system_text() -> 
 )
 def test_the_longest_prefix_names_the_family(base_id: str, name: str) -> None:
     assert REGISTRY.for_base_id(base_id).name == name
+
+
+@pytest.mark.parametrize(
+    "base_id", ["anthropic.claude-v2:1", "anthropic.claude-instant-v1", "amazon.titan-embed-text-v1"]
+)
+def test_a_model_whose_form_is_not_spoken_has_no_codec(base_id: str) -> None:
+    with pytest.raises(UndetectedFamily, match=base_id):
+        REGISTRY.for_base_id(base_id)
 
 
 @pytest.mark.parametrize(

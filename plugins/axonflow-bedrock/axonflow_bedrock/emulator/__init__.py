@@ -58,12 +58,14 @@ def installed_codecs() -> CodecRegistry:
 
 
 def environment(base_url: str) -> Mapping[str, str]:
-    """What points boto3, the AWS CLI and AxonFlow at an emulator. What is empty may be set for a real account."""
+    """What points boto3, the AWS CLI and AxonFlow at an emulator.
+
+    An `AWS_BEARER_TOKEN_BEDROCK` must be unset besides: botocore prefers it to these keys, even when it is empty.
+    """
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_SESSION_TOKEN": "",
-        "AWS_BEARER_TOKEN_BEDROCK": "",
+        "AWS_SESSION_TOKEN": "",  # another account's would be sent along
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "BEDROCK_REGION": REGION,

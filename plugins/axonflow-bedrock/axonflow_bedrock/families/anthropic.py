@@ -44,7 +44,9 @@ def _stream_encoder(context: StreamContext, facts: ModelFacts) -> messages.Chunk
 
 CODEC = FamilyCodec(
     family="anthropic",
-    models=("anthropic.claude",),
+    models=("anthropic.claude-",),
+    # The first generation has a native JSON of its own, text completions; AWS retired it in 2025.
+    except_models=("anthropic.claude-v1", "anthropic.claude-v2", "anthropic.claude-instant"),
     features=frozenset(Feature) - {Feature.RAW_PROMPT},
     stop_reasons=messages.STOP_REASONS,
     documented=messages.DOCUMENTED,

@@ -1,0 +1,161 @@
+"""The command `axonflow` with Bedrock: the demo, the emulator in a process of its own, and the page's YAML."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "axonflow_core.cli"]
+THE_PAGES_YAML = """\
+version: "1.0"
+
+llm_providers:
+  bedrock:
+    enabled: true
+    config:
+      region: ${BEDROCK_REGION}
+      model: ${BEDROCK_MODEL:-anthropic.claude-sonnet-4-20250514-v1:0}
+"""
+PROFILE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+
+
+def clean_environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """No setting of the tester's own reaches the command."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": path, **(more or {})}
+
+
+def run(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=clean_environment(folder, environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """A command that prints `export` lines and stays; the lines as an environment."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=clean_environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process, dict(_exports(process))
+        finally:
+            process.kill()
+
+
+def _exports(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        words = shlex.split(line)
+        if words[:1] == ["export"]:
+            name, _, value = words[1].partition("=")
+            yield name, value
+            if name.startswith("AWS_ENDPOINT_URL"):  # the last of them
+                return
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with running(tmp_path_factory.mktemp("emulator"), "emulate", "bedrock") as (_, environment):
+        yield environment
+
+
+def test_the_demo_shows_every_family_and_an_error_explained(tmp_path: Path) -> None:
+    finished = run(tmp_path, "demo")
+    assert finished.returncode == 0, finished.stderr
+    assert [word for word in ("anthropic", "titan", "llama", "mistral") if word in finished.stdout] == [
+        "anthropic", "titan", "llama", "mistral",
+    ]  # fmt: skip
+    assert "error[profile_required]" in finished.stderr
+    assert f"fix: model: {PROFILE}" in finished.stderr
+
+
+def test_the_demo_takes_no_notice_of_the_callers_own_settings(tmp_path: Path) -> None:
+    own = {
+        "AWS_PROFILE": "nobody",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "BEDROCK_MODEL": "x",
+        "AWS_REGION": "eu-west-1",
+    }
+    assert run(tmp_path, "demo", environment=own).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [("emulate", "bedrock"), ("demo", "--keep")])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_what_stays_up_ends_well_when_it_is_told_to(tmp_path: Path, arguments: tuple[str, ...], stop: int) -> None:
+    with running(tmp_path, *arguments) as (process, environment):
+        assert environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"].startswith("http://127.0.0.1:")
+        process.send_signal(stop)
+        assert process.wait(timeout=5) == 0
+
+
+def test_the_environment_alone_reaches_the_emulator(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+    finished = run(tmp_path, "ask", "Are you there?", "-m", PROFILE, environment=emulator)
+    assert finished.returncode == 0, finished.stderr
+    assert "Are you there?" in finished.stdout
+
+
+def test_the_pages_yaml_works_as_it_stands(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+    (tmp_path / "axonflow.yaml").write_text(THE_PAGES_YAML)
+    finished = run(tmp_path, "ask", "Are you there?", environment={**emulator, "BEDROCK_MODEL": PROFILE})
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert run(tmp_path, "check", environment=emulator).returncode == 0
+
+
+def test_the_pages_default_model_is_refused_with_the_fix(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+    (tmp_path / "axonflow.yaml").write_text(THE_PAGES_YAML)
+    finished = run(tmp_path, "ask", "Are you there?", environment=emulator)
+    assert (finished.returncode, finished.stdout) == (5, "")
+    assert finished.stderr.startswith("error[profile_required]: ")
+
+
+def test_the_pages_yaml_without_a_region_names_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "axonflow.yaml").write_text(THE_PAGES_YAML)
+    finished = run(tmp_path, "check")
+    assert finished.returncode == 3
+    assert "the environment variable BEDROCK_REGION is not set" in finished.stderr
+    assert "--> axonflow.yaml:7:15" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"},
+        {"AWS_SECRET_ACCESS_KEY": "wrong"},
+    ],
+    ids=["missing", "wrong"],
+)
+def test_credentials_have_an_exit_code_of_their_own(
+    tmp_path: Path, emulator: Mapping[str, str], more: Mapping[str, str]
+) -> None:
+    finished = run(tmp_path, "ask", "hi", "-m", PROFILE, environment={**emulator, **more})
+    assert (finished.returncode, finished.stdout) == (4, "")
+    assert finished.stderr.startswith("error[credentials")
+
+
+def test_an_unknown_family_names_the_families_there_are(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+    finished = run(tmp_path, "ask", "hi", "-m", "zoo.lion-v1:0", environment=emulator)
+    assert finished.returncode == 2
+    assert "anthropic" in finished.stderr
+    assert "titan" in finished.stderr

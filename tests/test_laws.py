@@ -1,0 +1,139 @@
+"""The laws, over every family that we ship; and the strategies under them: do they draw all that a codec claims?"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import pytest
+from attrs import evolve
+from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from axonflow_core.codec import FamilyCodec, Feature, features_of
+from axonflow_core.messages import StopReason, ToolChoiceMode
+from axonflow_core.stream import TextDelta, ToolInputDelta
+from axonflow_core.testing import Claims, Law, codec_laws, completions, folded_requests, requests, streams
+from axonflow_core.testing.strategies import texts
+
+T = TypeVar("T")
+
+CLAUDE, TITAN = anthropic.CODEC, titan.CODEC
+LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
+MISTRAL, MISTRAL_CHAT = mistral.CODECS
+FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS)
+
+
+def drawn(strategy: SearchStrategy[T], count: int = 300) -> list[T]:
+    """What `count` draws give, the same in every run."""
+    values: list[T] = []
+    rules = settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    rules(given(strategy)(values.append))()
+    return values
+
+
+@pytest.mark.parametrize("law", [law for codec in FAMILIES for law in codec_laws(codec)])
+def test_every_family_keeps_every_law(law: Law) -> None:
+    law()
+
+
+def test_a_law_is_called_after_its_family_and_what_it_says() -> None:
+    assert codec_laws(TITAN)[0].__name__ == "titan: a request survives"
+
+
+@pytest.mark.parametrize("codec", FAMILIES, ids=lambda codec: codec.name)
+def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) -> None:
+    used = set().union(*map(features_of, drawn(requests(Claims(codec=codec)))))
+
+    assert used == codec.features - {Feature.RAW_PROMPT}
+
+
+@pytest.mark.parametrize("codec", [TITAN, LLAMA2, LLAMA3, MISTRAL, MISTRAL_CHAT], ids=lambda codec: codec.name)
+def test_every_shape_that_is_folded_is_drawn(codec: FamilyCodec) -> None:
+    used = set().union(*map(features_of, drawn(folded_requests(Claims(codec=codec)))))
+
+    shapes = {Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER, Feature.MID_SYSTEM}
+    assert used == shapes & (codec.features | codec.folds)
+
+
+def test_a_feature_that_one_model_lacks_is_not_drawn() -> None:
+    claims = Claims(codec=CLAUDE)
+    narrowed = evolve(claims, facts=evolve(claims.facts, without=frozenset({Feature.TOOLS, Feature.IMAGES})))
+
+    used = set().union(*map(features_of, drawn(requests(narrowed))))
+
+    assert used.isdisjoint({Feature.TOOLS, Feature.IMAGES})
+
+
+def test_a_text_comes_close_to_a_token_and_never_holds_one() -> None:
+    tokens = LLAMA3.control_tokens
+
+    found = drawn(texts(tokens), 500)
+
+    assert not any(token in text for text in found for token in tokens)
+    assert any("<|eot_id|" in text for text in found)
+
+
+def test_a_text_may_be_empty_blank_or_beyond_the_first_plane_of_unicode() -> None:
+    found = drawn(texts(), 500)
+
+    assert "" in found
+    assert any(text and not text.strip() for text in found)
+    assert any(ord(character) > 0xFFFF for text in found for character in text)
+
+
+def test_every_documented_stop_reason_is_drawn_and_one_that_nobody_documents() -> None:
+    reasons = {completion.stop_reason for completion in drawn(completions(Claims(codec=CLAUDE)))}
+
+    assert reasons == {*CLAUDE.stop_reasons.reasons(), StopReason.OTHER, None}
+
+
+def test_what_an_answer_tells_is_read_from_the_documented_keys() -> None:
+    assert Claims(codec=LLAMA2).tells == {"input_tokens", "output_tokens"}
+    assert Claims(codec=MISTRAL).tells == set()
+    assert {"id", "model", "stop_sequence", "cache_read_tokens"} <= Claims(codec=CLAUDE).tells
+
+
+def test_an_author_may_say_what_an_answer_tells() -> None:
+    law = codec_laws(MISTRAL, tells={"id"})[0]
+
+    assert law.claims.tells == {"id"}
+
+
+def test_a_choice_that_is_refused_by_name_is_not_claimed() -> None:
+    modes = {choice.mode for choice in Claims(codec=MISTRAL_CHAT).tool_choices}
+
+    assert modes == {ToolChoiceMode.AUTO, ToolChoiceMode.ANY, ToolChoiceMode.NONE}
+
+
+def test_the_borders_of_a_template_are_read_off_a_prompt() -> None:
+    assert Claims(codec=TITAN).borders == ("\nBot: ", "\nUser: ")
+    assert Claims(codec=CLAUDE).borders == ()
+
+
+def test_streams_split_texts_and_arguments_anywhere() -> None:
+    events = [event for _, batches in drawn(streams(Claims(codec=CLAUDE))) for batch in batches for event in batch]
+
+    assert any(isinstance(event, TextDelta) and event.text == "" for event in events)
+    assert any(isinstance(event, ToolInputDelta) and event.json.endswith("\\") for event in events)
+    assert any(isinstance(event, ToolInputDelta) and event.json.count('"') == 1 for event in events)
+
+
+def test_a_strategy_throws_nothing_away() -> None:
+    attempts = []
+
+    def record(pair: tuple[object, object]) -> None:
+        attempts.append(pair)
+
+    claims = Claims(codec=CLAUDE)
+    rules = settings(max_examples=100, database=None, phases=[Phase.generate], suppress_health_check=[])
+    rules(given(st.tuples(requests(claims), completions(claims)))(record))()
+
+    assert len(attempts) == 100
