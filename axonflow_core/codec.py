@@ -499,3 +499,15 @@ def rest_of(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, J
     if native.keys() <= known:
         return NOTHING_MORE
     return {key: value for key, value in native.items() if key not in known}
+
+
+def said(members: Mapping[str, Json]) -> dict[str, Json]:
+    """The members that somebody said something in."""
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def string(value: Json) -> str:
+    """`value`, which the family says is a string; TypeError where it is none."""
+    if not isinstance(value, str):
+        raise TypeError("a string was expected")
+    return value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import pytest
 from attrs import evolve
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from axonflow_core.codec import FamilyCodec, Feature, features_of
 from axonflow_core.messages import StopReason, ToolChoiceMode
 from axonflow_core.stream import TextDelta, ToolInputDelta
@@ -25,9 +26,13 @@ MISTRAL, MISTRAL_CHAT = mistral.CODECS
 FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS)
 
 
-def drawn(strategy: SearchStrategy[T], count: int = 300) -> list[T]:
+def drawn(strategy: SearchStrategy[T], count: int = 150) -> list[T]:
     """What `count` draws give, the same in every run."""
     values: list[T] = []
+
+    def keep(value: T) -> None:
+        values.append(value)
+
     rules = settings(
         max_examples=count,
         derandomize=True,
@@ -35,7 +40,7 @@ def drawn(strategy: SearchStrategy[T], count: int = 300) -> list[T]:
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    rules(given(strategy)(values.append))()
+    rules(given(strategy)(keep))()
     return values
 
 
@@ -90,7 +95,7 @@ def test_a_text_may_be_empty_blank_or_beyond_the_first_plane_of_unicode() -> Non
 
 
 def test_every_documented_stop_reason_is_drawn_and_one_that_nobody_documents() -> None:
-    reasons = {completion.stop_reason for completion in drawn(completions(Claims(codec=CLAUDE)))}
+    reasons = {completion.stop_reason for completion in drawn(completions(Claims(codec=CLAUDE)), 500)}
 
     assert reasons == {*CLAUDE.stop_reasons.reasons(), StopReason.OTHER, None}
 
@@ -98,7 +103,7 @@ def test_every_documented_stop_reason_is_drawn_and_one_that_nobody_documents() -
 def test_what_an_answer_tells_is_read_from_the_documented_keys() -> None:
     assert Claims(codec=LLAMA2).tells == {"input_tokens", "output_tokens"}
     assert Claims(codec=MISTRAL).tells == set()
-    assert {"id", "model", "stop_sequence", "cache_read_tokens"} <= Claims(codec=CLAUDE).tells
+    assert {"model", "stop_sequence", "cache_read_tokens"} <= Claims(codec=CLAUDE).tells
 
 
 def test_an_author_may_say_what_an_answer_tells() -> None:
@@ -119,11 +124,13 @@ def test_the_borders_of_a_template_are_read_off_a_prompt() -> None:
 
 
 def test_streams_split_texts_and_arguments_anywhere() -> None:
-    events = [event for _, batches in drawn(streams(Claims(codec=CLAUDE))) for batch in batches for event in batch]
+    found = drawn(streams(Claims(codec=CLAUDE)), 300)
+    events = [event for _, batches in found for batch in batches for event in batch]
+    arguments = [event.json for event in events if isinstance(event, ToolInputDelta)]
 
     assert any(isinstance(event, TextDelta) and event.text == "" for event in events)
-    assert any(isinstance(event, ToolInputDelta) and event.json.endswith("\\") for event in events)
-    assert any(isinstance(event, ToolInputDelta) and event.json.count('"') == 1 for event in events)
+    assert any(piece.count('"') % 2 for piece in arguments)
+    assert any(re.search(r"\\(u[0-9a-f]{0,3})?$", piece) for piece in arguments)
 
 
 def test_a_strategy_throws_nothing_away() -> None:

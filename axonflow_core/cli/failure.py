@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -49,8 +48,6 @@ def report(error: BaseException) -> int:
             return INTERRUPTED
         case SystemExit():
             return error.code if isinstance(error.code, int) else CHECK_FAILED
-        case BrokenPipeError():
-            return _reader_left()
     return _report_error(error)
 
 
@@ -60,12 +57,6 @@ def _report_error(error: BaseException) -> int:
             show(error)  # type: ignore[arg-type]  # every branch is an AxonFlowError
             return code
     return _report_bug(error)
-
-
-def _reader_left() -> int:
-    """`axonflow … | head` is no failure. What Python still wants to flush at exit goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return OK
 
 
 def _report_bug(error: BaseException) -> int:

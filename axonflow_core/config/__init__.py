@@ -30,7 +30,7 @@ def load_config(
 ) -> Config:
     """The checked configuration: `path`, else the first file of the search path, else what the environment asks for.
 
-    `folder` stands for the working folder. `FaultyConfig` lists every fault. Warnings are logged, and are in the result.
+    `folder` stands for the working folder. `FaultyConfig` lists every fault. Warnings are logged, and in the result.
     """
     from axonflow_core.config.loading import load
 

@@ -21,7 +21,7 @@ from axonflow_core.config.nodes import Listing, Node, Scalar, Section, looks_sec
 from axonflow_core.config.substitution import Unsubstitutable, substitute
 
 MAX_FILE_BYTES = 1_000_000
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 """Keys and values of one file, aliases expanded: 324 bytes of YAML can describe 387 million."""
 MAX_DEPTH = 50
 

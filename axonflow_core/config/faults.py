@@ -9,6 +9,9 @@ from attrs import field, frozen
 
 from axonflow_core.errors import ConfigError
 
+MAX_SHOWN = 100
+"""Faults that one message tells; `FaultyConfig.faults` holds the others."""
+
 
 @frozen(order=True)
 class Place:
@@ -46,11 +49,13 @@ class Fault:
 
 
 class FaultyConfig(ConfigError):
-    """Every fault of one configuration. The message is all of them, rendered, and so needs no hint beside it."""
+    """Every fault of one configuration. The message is the first of them, rendered, and so needs no hint beside it."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(set(faults), key=lambda fault: (fault.place, fault.message)))
-        super().__init__("\n\n".join(map(str, self.faults)))
+        more = len(self.faults) - MAX_SHOWN
+        shown = [*map(str, self.faults[:MAX_SHOWN]), *([f"… and {more} more faults"] if more > 0 else [])]
+        super().__init__("\n\n".join(shown))
 
 
 def render(code: str, message: str, *, place: Place | None = None, hint: str | None = None, kind: str = "error") -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from axonflow_core.codec import ModelFacts, StopReasons, StreamContext, rest_of
+from axonflow_core.codec import ModelFacts, StopReasons, StreamContext, rest_of, said, string
 from axonflow_core.errors import EncodeError, Unavailable
 from axonflow_core.messages import (
     BuiltinTool,
@@ -192,7 +192,7 @@ def _decode_text(native: Mapping[str, Json]) -> ContentBlock:
     citations = native.get("citations")
     if citations:
         return Text(native["text"], tuple(citations), extra=_rest(native, "cited text"))
-    return Text(_str(native["text"]), extra=_rest(native, "text"))
+    return Text(string(native["text"]), extra=_rest(native, "text"))
 
 
 def _encode_text(block: Text) -> dict[str, Json]:
@@ -257,7 +257,7 @@ def _encode_document(block: Document) -> dict[str, Json]:
     else:
         source = {"type": "content", "content": _encode_nested(block.content or ())}
     named = {"title": block.name, "context": block.context, "citations": block.citations}
-    return {"type": "document", "source": source, **_said(named), **block.extra}
+    return {"type": "document", "source": source, **said(named), **block.extra}
 
 
 def _decode_nested(native: Json) -> tuple[ContentBlock, ...] | str:
@@ -270,7 +270,7 @@ def _encode_nested(content: tuple[ContentBlock, ...] | str) -> Json:
 
 
 def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
-    return ToolUse(_str(native["id"]), _str(native["name"]), native["input"], extra=_rest(native, "tool_use"))
+    return ToolUse(string(native["id"]), string(native["name"]), native["input"], extra=_rest(native, "tool_use"))
 
 
 def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
@@ -280,7 +280,7 @@ def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
 def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
     content = native.get("content")
     return ToolResult(
-        _str(native["tool_use_id"]),
+        string(native["tool_use_id"]),
         None if content is None else _decode_nested(content),
         native.get("is_error"),
         extra=_rest(native, "tool_result"),
@@ -289,22 +289,22 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
 
 def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
     content = None if block.content is None else _encode_nested(block.content)
-    named = _said({"content": content, "is_error": block.is_error})
+    named = said({"content": content, "is_error": block.is_error})
     return {"type": "tool_result", "tool_use_id": block.tool_use_id, **named, **block.extra}
 
 
 def _decode_thinking(native: Mapping[str, Json]) -> ContentBlock:
-    return Reasoning(_str(native["thinking"]), native.get("signature"), extra=_rest(native, "thinking"))
+    return Reasoning(string(native["thinking"]), native.get("signature"), extra=_rest(native, "thinking"))
 
 
 def _decode_redacted(native: Mapping[str, Json]) -> ContentBlock:
-    return Reasoning(redacted=_str(native["data"]), extra=_rest(native, "redacted_thinking"))
+    return Reasoning(redacted=string(native["data"]), extra=_rest(native, "redacted_thinking"))
 
 
 def _encode_reasoning(block: Reasoning) -> dict[str, Json]:
     if block.redacted is not None:
         return {"type": "redacted_thinking", "data": block.redacted, **block.extra}
-    return {"type": "thinking", "thinking": block.text, **_said({"signature": block.signature}), **block.extra}
+    return {"type": "thinking", "thinking": block.text, **said({"signature": block.signature}), **block.extra}
 
 
 def _encode_opaque(block: Opaque) -> dict[str, Json]:
@@ -332,7 +332,7 @@ _ENCODE_BLOCK: Mapping[type, Callable[[Any], dict[str, Json]]] = {
 
 
 def _decode_cache_control(native: Mapping[str, Json]) -> CachePoint:
-    kind = _str(native["type"])
+    kind = string(native["type"])
     extra = rest_of(native, frozenset({"type", "ttl"}))
     return CachePoint(native.get("ttl"), None if kind == "ephemeral" else kind, extra=extra)
 
@@ -344,7 +344,7 @@ def _hang_cache_control(natives: list[Json], point: CachePoint) -> None:
             feature="cache points",
             hint="move the cache point behind the last block that is to be cached",
         )
-    ttl = _said({"ttl": point.ttl})
+    ttl = said({"ttl": point.ttl})
     natives[-1]["cache_control"] = {"type": point.kind or "ephemeral", **ttl, **point.extra}
 
 
@@ -406,7 +406,7 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
         "thinking": thinking,
         "metadata": request.metadata,
     }
-    return {"messages": [_encode_message(m) for m in request.messages], **_said(optional), **options, **request.extra}
+    return {"messages": [_encode_message(m) for m in request.messages], **said(optional), **options, **request.extra}
 
 
 def _decode_message(native: Mapping[str, Json]) -> Message:
@@ -432,7 +432,7 @@ def _decode_reasoning_request(thinking: Json, output_config: Mapping[str, Json])
     if thinking is None:
         return None if effort is None else ReasoningRequest(effort=effort)
     extra = rest_of(thinking, frozenset({"type", "budget_tokens"}))
-    return ReasoningRequest(_str(thinking["type"]), thinking.get("budget_tokens"), effort, extra=extra)
+    return ReasoningRequest(string(thinking["type"]), thinking.get("budget_tokens"), effort, extra=extra)
 
 
 def _encode_reasoning_request(asked: ReasoningRequest | None) -> tuple[Json, Mapping[str, Json]]:
@@ -440,8 +440,8 @@ def _encode_reasoning_request(asked: ReasoningRequest | None) -> tuple[Json, Map
     if asked is None:
         return None, {}
     mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
-    thinking = {"type": mode, **_said({"budget_tokens": asked.budget_tokens}), **asked.extra} if mode else None
-    return thinking, _said({"effort": asked.effort})
+    thinking = {"type": mode, **said({"budget_tokens": asked.budget_tokens}), **asked.extra} if mode else None
+    return thinking, said({"effort": asked.effort})
 
 
 _TOOL_KEYS = frozenset({"name", "description", "input_schema", "strict", "type", "cache_control"})
@@ -461,7 +461,7 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
         settings = rest_of(native, frozenset({"type", "name", "cache_control"}))
         return BuiltinTool(DIALECT, native["type"], native["name"], settings)
     return Tool(
-        _str(native["name"]),
+        string(native["name"]),
         native.get("description"),
         native["input_schema"],
         is_strict=native.get("strict"),
@@ -479,7 +479,7 @@ def _encode_tools(tools: Iterable[Tool | BuiltinTool | CachePoint]) -> list[Json
             case BuiltinTool(_, kind, name, settings):
                 natives.append({"type": kind, "name": name, **settings})
             case Tool():
-                named = _said({"type": tool.type, "description": tool.description, "strict": tool.is_strict})
+                named = said({"type": tool.type, "description": tool.description, "strict": tool.is_strict})
                 schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
                 natives.append({"name": tool.name, "input_schema": schema, **named, **tool.extra})
     return natives
@@ -501,7 +501,7 @@ def _encode_tool_choice(choice: ToolChoice | None) -> Json:
     if choice is None:
         return None
     is_serial = None if choice.allows_parallel is None else not choice.allows_parallel
-    named = _said({"name": choice.name, "disable_parallel_tool_use": is_serial})
+    named = said({"name": choice.name, "disable_parallel_tool_use": is_serial})
     return {"type": str(choice.mode), **named, **choice.extra}
 
 
@@ -535,14 +535,14 @@ def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json
     reason = completion.stop_reason
     native = None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason)
     return {
-        **_said({"id": completion.id}),
+        **said({"id": completion.id}),
         "type": "message",
         "role": "assistant",
-        **_said({"model": completion.model}),
+        **said({"model": completion.model}),
         "content": encode_content(completion.content),
         "stop_reason": native,
         "stop_sequence": completion.stop_sequence,
-        **_said({"stop_details": completion.stop_details}),
+        **said({"stop_details": completion.stop_details}),
         "usage": encode_usage(completion.usage, completion.service_tier),
         **completion.extra,
     }
@@ -586,7 +586,7 @@ def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
 
 
 def encode_usage(usage: Usage, service_tier: str | None) -> dict[str, Json]:
-    native = _said(
+    native = said(
         {
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
@@ -621,13 +621,13 @@ def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
     delta, index = chunk["delta"], chunk["index"]
     kind = delta["type"]
     if kind == "text_delta":
-        event: Any = TextDelta(_str(delta["text"]), index)
+        event: Any = TextDelta(string(delta["text"]), index)
     elif kind == "input_json_delta":
-        event = ToolInputDelta(_str(delta["partial_json"]), index)
+        event = ToolInputDelta(string(delta["partial_json"]), index)
     elif kind == "thinking_delta":
-        event = ReasoningDelta(_str(delta["thinking"]), index=index)
+        event = ReasoningDelta(string(delta["thinking"]), index=index)
     elif kind == "signature_delta":
-        event = ReasoningDelta(signature=_str(delta["signature"]), index=index)
+        event = ReasoningDelta(signature=string(delta["signature"]), index=index)
     elif kind == "citations_delta":
         event = CitationDelta(delta["citation"], index)
     else:
@@ -760,10 +760,10 @@ class ChunkEncoder:
     def _start(self, chunks: list[Json], id: str | None, model: str | None) -> None:
         self._has_started = True
         message = {
-            **_said({"id": id}),
+            **said({"id": id}),
             "type": "message",
             "role": "assistant",
-            **_said({"model": model}),
+            **said({"model": model}),
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
@@ -807,7 +807,7 @@ class ChunkEncoder:
         delta = {
             "stop_reason": STOP_REASONS.encode(event.reason, event.native),
             "stop_sequence": event.stop_sequence,
-            **_said({"stop_details": event.stop_details}),
+            **said({"stop_details": event.stop_details}),
         }
         usage = self._take_usage()
         chunks.append({"type": "message_delta", "delta": delta, **({"usage": usage} if usage else {})})
@@ -837,17 +837,6 @@ def _place(chunks: list[Json], members: Mapping[str, Json], level: str) -> None:
 
 
 # ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _said(members: Mapping[str, Json]) -> dict[str, Json]:
-    """The members that somebody said something in."""
-    return {key: value for key, value in members.items() if value is not None}
-
-
-def _str(value: Json) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a string was expected")
-    return value
 
 
 def _list(value: Json) -> list[Json]:

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from attrs import field, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StopReasons, StreamContext, rest_of
+from axonflow_core.codec import FamilyCodec, ModelFacts, StopReasons, StreamContext, rest_of, said, string
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     NOTHING_MORE,
@@ -168,7 +168,7 @@ def _decode_content(native: Json) -> tuple[ContentBlock, ...]:
 
 def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
     if native["type"] == "text":
-        return Text(_str(native["text"]), extra=rest_of(native, frozenset({"type", "text"})))
+        return Text(string(native["text"]), extra=rest_of(native, frozenset({"type", "text"})))
     if native["type"] == "image_url":
         extra = rest_of(native, frozenset({"type", "image_url"}))
         return Image(_decode_url(native["image_url"]), extra=extra)
@@ -176,7 +176,7 @@ def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _decode_url(native: Mapping[str, Json]) -> Media:
-    url, extra = _str(native["url"]), rest_of(native, frozenset({"url"}))
+    url, extra = string(native["url"]), rest_of(native, frozenset({"url"}))
     if url.startswith("data:"):
         media_type, found, data = url.removeprefix("data:").partition(";base64,")
         if found:
@@ -230,7 +230,7 @@ def _decode_message(native: Mapping[str, Json]) -> Message:
     if native["role"] == "tool":
         content = native.get("content")
         result = ToolResult(
-            _str(native["tool_call_id"]),
+            string(native["tool_call_id"]),
             content if isinstance(content, str | None) else _decode_content(content),
             name=native.get("name"),
         )
@@ -268,8 +268,8 @@ def _encode_message(message: Message) -> list[Json]:
 def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
     content = block.content if isinstance(block.content, str | None) else _encode_content(block.content)
     if block.is_error:
-        said = content if isinstance(content, str) else joined_text(block.content or ())  # type: ignore[arg-type]
-        content = f"error: {said}"  # the dialect has no flag for a failed tool
+        told = content if isinstance(content, str) else joined_text(block.content or ())  # type: ignore[arg-type]
+        content = f"error: {told}"  # the dialect has no flag for a failed tool
     named = {"name": block.name} if block.name is not None else {}
     return {"role": "tool", "tool_call_id": block.tool_use_id, "content": content, **named, **block.extra, **extra}
 
@@ -277,11 +277,11 @@ def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
 def _decode_call(native: Mapping[str, Json]) -> ToolUse:
     function = native["function"]
     written = function["arguments"]
-    arguments = tool_input(_str(written)) if isinstance(written, str) else written
+    arguments = tool_input(string(written)) if isinstance(written, str) else written
     is_kept = not isinstance(written, str) or isinstance(arguments, str) or _arguments(arguments) == written
     return ToolUse(
-        _str(native["id"]),
-        _str(function["name"]),
+        string(native["id"]),
+        string(function["name"]),
         arguments,
         input_json=None if is_kept else written,
         extra=rest_of(native, frozenset({"id", "type", "function", "index"})),
@@ -327,12 +327,11 @@ def _encode_request(form: ChatForm, request: CompletionRequest) -> Json:
         "max_tokens": inference.max_tokens,
         "temperature": inference.temperature,
         "top_p": inference.top_p,
-        form.stop_parameter: list(inference.stop_sequences) or None,
+        **({form.stop_parameter: list(inference.stop_sequences) or None} if form.stop_parameter else {}),
         "tools": [_encode_tool(tool) for tool in request.tools] or None,
         **_encode_tool_choice(form, request.tool_choice),
     }
-    said = {key: value for key, value in optional.items() if key is not None and value is not None}
-    return {"messages": _encode_messages(request), **said, **request.extra}
+    return {"messages": _encode_messages(request), **said(optional), **request.extra}
 
 
 def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
@@ -342,7 +341,7 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
         )
     function = native["function"]
     return Tool(
-        _str(function["name"]),
+        string(function["name"]),
         function.get("description"),
         function.get("parameters"),
         is_strict=function.get("strict"),
@@ -356,8 +355,7 @@ def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
             return {"type": kind, **({"name": name} if name else {}), **settings}
         case Tool():
             known = {"description": tool.description, "parameters": tool.input_schema, "strict": tool.is_strict}
-            said = {key: value for key, value in known.items() if value is not None}
-            return {"type": "function", "function": {"name": tool.name, **said, **tool.extra}}
+            return {"type": "function", "function": {"name": tool.name, **said(known), **tool.extra}}
     raise EncodeError("a chat request has no place for a cache point among its tools", feature="cache points")
 
 
@@ -367,10 +365,10 @@ def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolCho
     if isinstance(native, str):
         modes = {"auto": ToolChoiceMode.AUTO, "none": ToolChoiceMode.NONE, form.any_tool: ToolChoiceMode.ANY}
         return ToolChoice(modes[native], allows_parallel=parallel)
-    return ToolChoice(ToolChoiceMode.TOOL, _str(native["function"]["name"]), parallel)
+    return ToolChoice(ToolChoiceMode.TOOL, string(native["function"]["name"]), parallel)
 
 
-def _encode_tool_choice(form: ChatForm, choice: ToolChoice | None) -> dict[str | None, Json]:
+def _encode_tool_choice(form: ChatForm, choice: ToolChoice | None) -> dict[str, Json]:
     if choice is None:
         return {}
     if choice.mode is ToolChoiceMode.TOOL and not form.takes_named_tool:
@@ -424,7 +422,7 @@ def _encode_response(form: ChatForm, stop_reasons: StopReasons, completion: Comp
     choice = {"index": 0, "message": message, form.stop_key: stop}
     named = {"id": completion.id, "created": completion.created, "model": completion.model}
     return {
-        **{key: value for key, value in named.items() if value is not None},
+        **said(named),
         "object": "chat.completion",
         "choices": [choice],
         **_encode_usage(completion.usage),
@@ -479,7 +477,7 @@ class ChunkDecoder:
         delta = choice["delta"] if "delta" in choice else choice["message"]
         events: list[StreamEvent] = []
         if delta.get("content") is not None:
-            events.append(TextDelta(_str(delta["content"])))
+            events.append(TextDelta(string(delta["content"])))
         for number, call in enumerate(delta.get("tool_calls") or ()):
             events += _decode_call_delta(call, call.get("index", number) + 1)
         if in_delta := rest_of(delta, frozenset({"role", "content", "tool_calls"})):
@@ -496,9 +494,9 @@ def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent
     function = call.get("function") or {}
     events: list[StreamEvent] = []
     if call.get("id") is not None:
-        events.append(BlockStart(index, ToolUse(_str(call["id"]), _str(function["name"]), {})))
+        events.append(BlockStart(index, ToolUse(string(call["id"]), string(function["name"]), {})))
     if function.get("arguments"):
-        events.append(ToolInputDelta(_str(function["arguments"]), index))
+        events.append(ToolInputDelta(string(function["arguments"]), index))
     return events
 
 
@@ -511,6 +509,7 @@ class ChunkEncoder:
         self._head = {"id": context.id, "object": "chat.completion.chunk", "created": context.created}
         self._model = context.model
         self._has_started = False
+        self._numbers: dict[int, int] = {}
 
     def encode(self, batch: Batch) -> list[Json]:
         chunk = _OpenChunk()
@@ -524,19 +523,22 @@ class ChunkEncoder:
         head = {**self._head, "model": self._model}
         return [{**head, "choices": [choice], **chunk.usage, **chunk.beside}]
 
+    def _number(self, index: int) -> int:
+        """Tool calls are counted apart from the text: the first is 0, wherever its block stands."""
+        return self._numbers.setdefault(index, len(self._numbers))
+
     def _add(self, chunk: _OpenChunk, event: StreamEvent) -> None:
         match event:
             case TextDelta(text):
                 chunk.texts.append(text)
             case BlockStart(index, ToolUse(id, name)):
                 function = {"name": name, "arguments": ""}
-                chunk.calls[index] = {"index": index - 1, "id": id, "type": "function", "function": function}
+                chunk.calls[index] = {"index": self._number(index), "id": id, "type": "function", "function": function}
             case ToolInputDelta(json, index):
-                call = chunk.calls.setdefault(index, {"index": index - 1, "function": {"arguments": ""}})
-                call["function"]["arguments"] += json
+                started = {"index": self._number(index), "function": {"arguments": ""}}
+                chunk.calls.setdefault(index, started)["function"]["arguments"] += json
             case Started(id, model, created):
-                said = {"id": id, "created": created}
-                self._head.update({key: value for key, value in said.items() if value is not None})
+                self._head.update(said({"id": id, "created": created}))
                 self._model = model or self._model
                 chunk.has_begun = True
             case Stopped(reason, native):
@@ -564,8 +566,8 @@ class _OpenChunk:
 
     @property
     def is_empty(self) -> bool:
-        said = (self.texts, self.calls, self.has_begun, self.usage, self.beside, self.in_choice, self.in_delta)
-        return self.stop is None and not any(said)
+        content = (self.texts, self.calls, self.has_begun, self.usage, self.beside, self.in_choice, self.in_delta)
+        return self.stop is None and not any(content)
 
     def delta(self) -> dict[str, Json]:
         content = {"content": "".join(self.texts)} if self.texts else {}
@@ -580,9 +582,3 @@ class _OpenChunk:
             self.in_choice = members
         elif level == "delta":
             self.in_delta = members
-
-
-def _str(value: Json) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a string was expected")
-    return value

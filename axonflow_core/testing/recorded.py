@@ -133,8 +133,6 @@ class FrameDecoder(Protocol):
 
 
 class Decoder(Protocol):
-    has_ended: bool
-
     def feed(self, chunk: Json, /) -> Batch: ...
     def finish(self) -> None: ...
 

@@ -31,6 +31,7 @@ from attrs import field, frozen
 from axonflow_core.messages import NOTHING_MORE, Json, hidden
 from axonflow_core.provider import AsgiApp
 
+from .errors import MODELLED_STATUSES
 from .eventstream import frame_of_chunk, frame_of_exception
 from .signing import Identity, Refusal, verify
 
@@ -93,22 +94,7 @@ Verifier: TypeAlias = Callable[[ReceivedRequest], Identity]
 
 _BEDROCK = "com.amazon.bedrock"
 _CORAL = "com.amazon.coral.service"
-
-_STATUSES = {
-    "AccessDeniedException": 403,
-    "ConflictException": 400,
-    "InternalServerException": 500,
-    "ModelErrorException": 424,
-    "ModelNotReadyException": 429,
-    "ModelStreamErrorException": 424,
-    "ModelTimeoutException": 408,
-    "ResourceNotFoundException": 404,
-    "ServiceQuotaExceededException": 400,
-    "ServiceUnavailableException": 503,
-    "ThrottlingException": 429,
-    "ValidationException": 400,
-}
-"""The exceptions of the service model. Every other one comes from the layer before it, which has a name of its own."""
+"""A modelled exception is Bedrock's own; every other comes from the layer before it, which has a name of its own."""
 
 _IN_STREAM = frozenset(
     {
@@ -130,11 +116,11 @@ class Fault(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-        self.status = status or _STATUSES[code]
+        self.status = status or MODELLED_STATUSES[code]
 
     @property
     def type_header(self) -> str:
-        service = _BEDROCK if self.code in _STATUSES else _CORAL
+        service = _BEDROCK if self.code in MODELLED_STATUSES else _CORAL
         return f"{self.code}:http://internal.amazon.com/coral/{service}/"
 
     def frame(self) -> bytes:

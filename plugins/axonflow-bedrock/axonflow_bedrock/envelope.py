@@ -18,7 +18,7 @@ from typing import Any
 
 from attrs import evolve
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext, rest_of
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext, rest_of, said
 from axonflow_core.errors import DecodeError
 from axonflow_core.messages import NOTHING_MORE, Completion, Guardrail, Json, StopReason, Usage
 from axonflow_core.stream import Batch, Ended, GuardrailUpdate, MetricsUpdate, Stopped, StreamEvent, merge_usage
@@ -98,8 +98,7 @@ def _guardrail_of(native: Mapping[str, Json]) -> Guardrail | None:
 
 
 def _guardrail_members(guardrail: Guardrail) -> dict[str, Json]:
-    members = {ACTION: guardrail.action, TRACE: guardrail.trace}
-    return {key: value for key, value in members.items() if value is not None}
+    return said({ACTION: guardrail.action, TRACE: guardrail.trace})
 
 
 def _without_guardrail_stop(completion: Completion) -> Completion:
@@ -185,4 +184,4 @@ def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
 def _encode_metrics(metrics: MetricsUpdate) -> Json:
     counts = {key: getattr(metrics.usage, name) for key, name in _METRIC_COUNTS.items()}
     times = {key: getattr(metrics, name) for key, name in _METRIC_TIMES.items()}
-    return {**{key: value for key, value in {**counts, **times}.items() if value is not None}, **metrics.extra}
+    return {**said({**counts, **times}), **metrics.extra}

@@ -96,8 +96,13 @@ class Source(CredentialProvider):
         return self.outcome
 
 
+MODELS = Session().get_component("data_loader")
+"""Read once: botocore takes 100 ms to load what it knows of a service."""
+
+
 def session_of(*sources: Source, region: str | None = "eu-west-1") -> Session:
     session = Session()
+    session.register_component("data_loader", MODELS)
     session.set_config_variable("region", region)
     session.register_component("credential_provider", CredentialResolver(list(sources)))
     return session

@@ -336,6 +336,16 @@ async def test_a_body_of_another_family_is_malformed(model: str) -> None:
     assert message.endswith(", please reformat your input and try again.")
 
 
+@pytest.mark.parametrize("parameters", [{"max_tokens": "5"}, {"max_tokens": -1}, {"max_tokens": True}, {"stop": [5]}])
+async def test_a_parameter_of_another_type_is_malformed(parameters: Json) -> None:
+    body = {"prompt": "<s>[INST] Hi [/INST]", **parameters}
+
+    status, code, message = await refusal_of("mistral.mistral-7b-instruct-v0:2", body)
+
+    assert (status, code) == (400, "ValidationException")
+    assert message.startswith("Malformed input request: ")
+
+
 # ── which models there are ──────────────────────────────────────────────────────────────────────────────────────────
 
 

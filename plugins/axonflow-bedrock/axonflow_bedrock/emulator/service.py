@@ -11,9 +11,9 @@ from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError
-from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.messages import Completion, CompletionRequest, Inference
 
-from ..endpoint import Answer, Call, Chunks, Operation, invalid_call
+from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
 from ..envelope import EnvelopeEncoder, close_answer, headers_of
 from ..model_id import parse_model_id
 from .catalogue import Catalogue, unknown_model
@@ -84,8 +84,21 @@ class EmulatedBedrock:
 
 def _read(target: _Target, call: Call) -> CompletionRequest:
     try:
-        return target.codec.decode_request(call.body, target.facts)
+        request = target.codec.decode_request(call.body, target.facts)
     except DecodeError as error:
-        raise invalid_call(
-            f"Malformed input request: {error.message}, please reformat your input and try again."
-        ) from None
+        raise _malformed(error.message) from None
+    _check(request.inference)
+    return request
+
+
+def _check(inference: Inference) -> None:
+    """What a codec carries over as it is and a model would stumble over."""
+    limit = inference.max_tokens
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise _malformed("the limit of tokens is no whole number")
+    if not all(isinstance(stop, str) for stop in inference.stop_sequences):
+        raise _malformed("a stop sequence is no string")
+
+
+def _malformed(what: str) -> Fault:
+    return invalid_call(f"Malformed input request: {what}, please reformat your input and try again.")

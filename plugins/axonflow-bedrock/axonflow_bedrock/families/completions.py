@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext, rest_of
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext, rest_of, string
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     NOTHING_MORE,
@@ -106,7 +106,7 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
     def decode_response(body: Json, facts: ModelFacts) -> Completion:
         piece = form.read_answer(body)
         return Completion(
-            content=(Text(_str(piece.text), extra=piece.text_extra),),
+            content=(Text(string(piece.text), extra=piece.text_extra),),
             stop_reason=None if piece.stop is None else stop_reasons.decode(piece.stop),
             usage=piece.usage,
             native_stop_reason=piece.stop,
@@ -147,7 +147,7 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
 
 def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
     images = _read_images(body.get(form.images_key) or []) if form.images_key else ()
-    request = request_of(_str(body[form.prompt_key]), form.template, images, form.image_token)
+    request = request_of(string(body[form.prompt_key]), form.template, images, form.image_token)
     if form.parameters_key:
         inference = _read_inference(form, body.get(form.parameters_key) or {})
         return evolve(request, inference=inference, extra=rest_of(body, form.own_keys))
@@ -187,7 +187,7 @@ _MAGIC = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif
 
 
 def _read_images(natives: list[str]) -> tuple[Image, ...]:
-    return tuple(Image(Media(MediaKind.BASE64, _str(data), _media_type(data))) for data in natives)
+    return tuple(Image(Media(MediaKind.BASE64, string(data), _media_type(data))) for data in natives)
 
 
 def _media_type(data: str) -> str | None:
@@ -231,7 +231,7 @@ class _ChunkDecoder:
         piece = self._read(chunk)
         events: list[StreamEvent] = []
         if piece.text is not None:
-            events.append(TextDelta(_str(piece.text), piece.index))
+            events.append(TextDelta(string(piece.text), piece.index))
         if piece.usage is not NO_USAGE:
             events.append(UsageUpdate(piece.usage))
         if piece.extra:
@@ -289,14 +289,3 @@ def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:
 
 def _count(native: Json) -> int | None:
     return None if native is None else int(native)
-
-
-def said(members: Mapping[str, Json]) -> dict[str, Json]:
-    """The members that hold something."""
-    return {key: value for key, value in members.items() if value is not None}
-
-
-def _str(value: Json) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a string was expected")
-    return value

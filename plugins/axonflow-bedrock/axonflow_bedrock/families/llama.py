@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of, said
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, said, usage_of
+from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, usage_of
 from .templates import Headers, Instructions, Template, alternating, as_given
 
 _KEYS = frozenset({"generation", "prompt_token_count", "generation_token_count", "stop_reason"})

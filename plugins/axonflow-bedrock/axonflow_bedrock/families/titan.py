@@ -12,11 +12,11 @@ knows no system text, no tools and no images.
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of, said
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, Role, StopReason
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, said, usage_of
+from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, usage_of
 from .templates import Conversation, Template, Turn, alternating
 
 USER, BOT = "User: ", "\nBot:"

@@ -1,0 +1,528 @@
+"""The runner of recorded traffic, on a wire of its own: does it pass what is right and catch what is wrong?
+
+The recordings are made here, out of Titan's codec and a wire whose frames are lines of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve, field, frozen
+
+from axonflow_bedrock.families import titan
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.errors import InvalidCall, ProviderError, RequestError, Throttled, TruncatedStream
+from axonflow_core.messages import Completion, CompletionRequest, Json, StopReason, Text, Usage, user
+from axonflow_core.stream import Batch, Ended, Extra, Started, Stopped, StreamEvent, TextDelta, UsageUpdate
+from axonflow_core.testing import Recording, Tally, check_recording, read_recordings
+from axonflow_core.testing.recorded import ALL_SPLITS_BYTES, SEEDED_SPLITS, CaseResult
+
+TITAN = titan.CODEC
+FACTS = ModelFacts()
+ANSWER = "The town has three rivers, and all of them are shallow."
+
+
+# ── a wire ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Lines:
+    """A frame is a line."""
+
+    def __init__(self) -> None:
+        self.left = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        *lines, self.left = (self.left + data).split(b"\n")
+        return lines
+
+    def finish(self) -> None:
+        if self.left:
+            raise TruncatedStream("in the middle of a line")
+
+
+class ForgetfulLines(Lines):
+    """Forgets what was left over from the read before."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self.left = b""
+        return super().feed(data)
+
+
+@frozen
+class LineOpener:
+    codec: FamilyCodec | None = TITAN
+    frames: Callable[[], Lines] = Lines
+    error: ProviderError = field(factory=lambda: Throttled("slower"))
+
+    def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
+        return None if self.codec is None else (self.codec, FACTS)
+
+    def native(self, body: Json) -> Json:
+        return body
+
+    def open_answer(self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]) -> Completion:
+        return codec.decode_response(body, facts)
+
+    def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json:
+        return codec.encode_response(completion, facts)
+
+    def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
+        return Usage(int(headers["tokens-in"]), int(headers["tokens-out"])) if headers else Usage()
+
+    def frame_decoder(self) -> Lines:
+        return self.frames()
+
+    def chunk_of(self, frame: bytes) -> Json:
+        chunk = json.loads(frame)
+        if "__exception__" in chunk:
+            raise self.error
+        return chunk
+
+    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Any:
+        return codec.stream_decoder(facts)
+
+    def stream_encoder(self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext) -> Any:
+        return codec.stream_encoder(context, facts)
+
+    def is_last(self, chunk: Json) -> bool:
+        return chunk["completionReason"] is not None
+
+    def error_of(self, recording: Recording) -> ProviderError:
+        return self.error
+
+
+def in_lines(chunks: Sequence[Json]) -> bytes:
+    return b"".join(json.dumps(chunk).encode() + b"\n" for chunk in chunks)
+
+
+def chunks_of(*texts: str) -> list[Json]:
+    encoder = TITAN.stream_encoder(StreamContext("", "", 0), FACTS)
+    last: Batch = (UsageUpdate(Usage(7, 13)), Stopped(StopReason.END_TURN, "FINISH"), Ended())
+    batches: list[Batch] = [(Started(), TextDelta(text)) for text in texts]
+    return [chunk for batch in (*batches[:-1], (*batches[-1], *last)) for chunk in encoder.encode(batch)]
+
+
+CHUNKS = chunks_of("The town has ", "three rivers.")
+ASKED = Recording(
+    case="zoo/asked",
+    operation="Invoke",
+    model_id="m",
+    status=200,
+    request_body=TITAN.encode_request(CompletionRequest((user("How many rivers has the town?"),)), FACTS),
+    response_body=TITAN.encode_response(
+        Completion((Text(ANSWER),), StopReason.END_TURN, Usage(7, 13), native_stop_reason="FINISH"), FACTS
+    ),
+    response_headers={"tokens-in": "7", "tokens-out": "13"},
+)
+STREAMED = evolve(ASKED, case="zoo/streamed", response_body=None, stream=in_lines(CHUNKS), chunks=CHUNKS)
+REFUSED = Recording(case="zoo/refused", operation="Invoke", model_id="m", status=429, response_body={"message": "no"})
+
+
+def outcomes(result: CaseResult) -> dict[str, str]:
+    """Law -> pass, fail or skip."""
+    tally = Tally()
+    tally.add(result)
+    counts = {law: counts for law, counts in tally.laws().items() if law != "unsupported"}
+    return {law: outcome for law, each in counts.items() for outcome, count in each.items() if count}
+
+
+def failures(result: CaseResult) -> list[tuple[str, str]]:
+    """Law and path of everything that is wrong."""
+    return [(law, found.path) for law, each in result.differences.items() for found in each or ()]
+
+
+def decodes(codec: FamilyCodec, change: Callable[[Completion], Completion]) -> FamilyCodec:
+    return evolve(codec, decode_response=lambda body, facts: change(codec.decode_response(body, facts)))
+
+
+def hears(codec: FamilyCodec, change: Callable[[StreamEvent], Sequence[StreamEvent]]) -> FamilyCodec:
+    class Changed:
+        def __init__(self, facts: ModelFacts) -> None:
+            self.chunks = codec.stream_decoder(facts)
+
+        def feed(self, chunk: Json) -> Batch:
+            return tuple(new for event in self.chunks.feed(chunk) for new in change(event))
+
+    return evolve(codec, stream_decoder=Changed)
+
+
+# ── what is right passes ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_good_answer_passes_and_what_it_lacks_is_skipped() -> None:
+    result = check_recording(ASKED, LineOpener())
+
+    expected = {"request": "pass", "response": "pass", "stream": "skip", "meaning": "pass", "error": "skip"}
+    assert outcomes(result) == expected
+
+
+def test_a_good_stream_passes() -> None:
+    result = check_recording(STREAMED, LineOpener())
+
+    assert failures(result) == []
+    assert outcomes(result)["stream"] == "pass"
+    assert not result.is_truncated
+
+
+def test_chunks_without_their_bytes_are_checked_as_chunks() -> None:
+    result = check_recording(evolve(STREAMED, stream=None), LineOpener())
+
+    assert outcomes(result)["stream"] == "pass"
+
+
+def test_a_long_stream_passes_too() -> None:
+    chunks = chunks_of(*["word " * 20] * 200)
+    data = in_lines(chunks)
+
+    result = check_recording(evolve(STREAMED, stream=data, chunks=chunks), LineOpener())
+
+    assert len(data) > ALL_SPLITS_BYTES > SEEDED_SPLITS
+    assert failures(result) == []
+
+
+def test_a_prompt_that_follows_no_template_passes() -> None:
+    raw = evolve(ASKED, request_body={"inputText": "Once upon a time\nBot: there was a User: table"})
+
+    assert outcomes(check_recording(raw, LineOpener()))["request"] == "pass"
+
+
+def test_a_refusal_passes_when_it_has_a_class_of_its_own() -> None:
+    result = check_recording(REFUSED, LineOpener())
+
+    assert outcomes(result) == {
+        "request": "skip",
+        "response": "skip",
+        "stream": "skip",
+        "meaning": "skip",
+        "error": "pass",
+    }
+
+
+def test_a_body_that_the_provider_could_not_read_either_may_be_undecodable() -> None:
+    malformed = evolve(REFUSED, status=400, request_body={"imputText": "typo"})
+
+    assert outcomes(check_recording(malformed, LineOpener()))["request"] == "pass"
+    assert outcomes(check_recording(evolve(malformed, status=429), LineOpener()))["request"] == "fail"
+
+
+def test_an_exception_in_a_stream_counts_as_an_error() -> None:
+    broken_off = [CHUNKS[0], {"__exception__": "throttlingException", "message": "slower"}]
+
+    result = check_recording(evolve(STREAMED, stream=in_lines(broken_off), chunks=broken_off), LineOpener())
+
+    assert (outcomes(result)["stream"], outcomes(result)["error"]) == ("pass", "pass")
+
+
+def test_a_recording_that_was_cut_passes_and_is_listed() -> None:
+    cut = evolve(STREAMED, stream=in_lines(CHUNKS[:1]), chunks=CHUNKS[:1])
+    tally = Tally()
+
+    tally.add(check_recording(cut, LineOpener()))
+
+    assert tally.as_json()["laws"]["stream"] == {"pass": 1, "fail": 0, "skip": 0}
+    assert tally.as_json()["truncated"] == ["zoo/streamed"]
+
+
+def test_a_recording_that_was_cut_in_the_middle_of_a_frame_is_listed_too() -> None:
+    cut = evolve(STREAMED, stream=in_lines(CHUNKS[:1])[:-9], chunks=None)
+
+    assert check_recording(cut, LineOpener()).is_truncated
+
+
+# ── what is wrong is caught ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_lost_field_fails_the_round_trip_and_nothing_else() -> None:
+    strange = evolve(ASKED, response_body={**ASKED.response_body, "x_new": 1})
+    forgetful = decodes(TITAN, lambda completion: evolve(completion, extra={}))
+
+    assert failures(check_recording(strange, LineOpener(forgetful))) == [("response", "$.x_new")]
+    assert failures(check_recording(strange, LineOpener())) == []
+
+
+def test_a_wrong_count_fails_meaning() -> None:
+    billed = evolve(ASKED, response_headers={"tokens-in": "8", "tokens-out": "13"})
+
+    assert failures(check_recording(billed, LineOpener())) == [("meaning", "$.usage.input_tokens")]
+
+
+def test_swapped_counts_fail_meaning_even_where_the_headers_are_right() -> None:
+    def swapped(completion: Completion) -> Completion:
+        usage = completion.usage
+        return evolve(completion, usage=Usage(usage.output_tokens, usage.input_tokens))
+
+    found = failures(check_recording(ASKED, LineOpener(decodes(TITAN, swapped))))
+
+    assert ("meaning", "$.usage.input_tokens") in found
+
+
+def test_a_documented_stop_reason_that_becomes_other_fails_meaning() -> None:
+    other = decodes(TITAN, lambda completion: evolve(completion, stop_reason=StopReason.OTHER))
+
+    assert ("meaning", "$.stop_reason") in failures(check_recording(ASKED, LineOpener(other)))
+
+
+def test_a_codec_that_passes_everything_through_fails_meaning_alone() -> None:
+    class Chunks:
+        def feed(self, chunk: Json) -> Batch:
+            return (Extra(chunk), *([Ended()] if chunk["completionReason"] else []))
+
+        def encode(self, batch: Batch) -> list[Json]:
+            return [event.members for event in batch if isinstance(event, Extra)]
+
+    lazy = evolve(
+        TITAN,
+        decode_request=lambda body, facts: CompletionRequest((), extra=body),
+        encode_request=lambda request, facts: request.extra,
+        decode_response=lambda body, facts: Completion((), None, Usage(7, 13), extra=body),
+        encode_response=lambda completion, facts: completion.extra,
+        stream_decoder=lambda facts: Chunks(),
+        stream_encoder=lambda context, facts: Chunks(),
+    )
+
+    for recording in (ASKED, STREAMED):
+        assert {law for law, _ in failures(check_recording(recording, LineOpener(lazy)))} == {"meaning"}
+
+
+def test_a_codec_that_hides_its_pass_through_from_its_own_table_is_found_by_the_text() -> None:
+    lazy = evolve(
+        decodes(TITAN, lambda completion: evolve(completion, content=(), extra={"x": completion.text})),
+        documented=frozenset(),
+    )
+
+    assert ("meaning", "$.results[0].outputText") in failures(check_recording(ASKED, LineOpener(lazy)))
+
+
+def test_bytes_that_may_not_be_cut_anywhere_fail_stream() -> None:
+    result = check_recording(STREAMED, LineOpener(frames=ForgetfulLines))
+
+    assert failures(result) == [("stream", "$bytes[1]")]
+
+
+def test_chunks_that_are_not_those_that_others_decoded_fail_stream() -> None:
+    misheard = evolve(STREAMED, chunks=chunks_of("The town has ", "four rivers."))
+
+    assert failures(check_recording(misheard, LineOpener())) == [("stream", "$[1].outputText")]
+
+
+def test_a_whole_stream_that_counts_as_cut_fails_stream() -> None:
+    endless = hears(TITAN, lambda event: [] if isinstance(event, Ended) else [event])
+
+    assert ("stream", "$") in failures(check_recording(STREAMED, LineOpener(endless)))
+
+
+def test_content_behind_the_last_word_fails_stream() -> None:
+    hasty = hears(TITAN, lambda event: [event, Ended()] if isinstance(event, TextDelta) else [event])
+
+    assert ("stream", "$[1]") in failures(check_recording(STREAMED, LineOpener(hasty)))
+
+
+def test_usage_lost_in_a_stream_fails_the_round_trip() -> None:
+    forgetful = hears(TITAN, lambda event: [] if isinstance(event, UsageUpdate) else [event])
+
+    (law, path), *_ = failures(check_recording(STREAMED, LineOpener(forgetful)))
+
+    assert (law, path) == ("stream", "$[1].totalOutputTextTokenCount")
+
+
+def test_a_codec_that_stumbles_fails_and_the_other_cases_go_on() -> None:
+    def stumble(body: Json, facts: ModelFacts) -> Completion:
+        raise ZeroDivisionError
+
+    result = check_recording(ASKED, LineOpener(evolve(TITAN, decode_response=stumble)))
+
+    assert (outcomes(result)["request"], outcomes(result)["response"]) == ("pass", "fail")
+
+
+def test_a_refusal_that_nobody_classified_fails_error() -> None:
+    assert failures(check_recording(REFUSED, LineOpener(error=ProviderError("hm")))) == [("error", "$")]
+    assert failures(check_recording(REFUSED, LineOpener(error=InvalidCall("hm")))) == []
+
+
+def test_a_model_without_a_codec_is_unsupported_and_its_refusals_are_still_checked() -> None:
+    tally = Tally()
+
+    for recording in (ASKED, REFUSED):
+        tally.add(check_recording(recording, LineOpener(codec=None)))
+
+    assert tally.laws()["unsupported"] == {"fail": 2}
+    assert tally.laws()["error"] == {"pass": 1, "fail": 0, "skip": 1}
+    assert tally.failures == []
+
+
+def test_the_strict_count_blames_what_is_unsupported() -> None:
+    tally = Tally()
+    tally.add(check_recording(ASKED, LineOpener(codec=None)))
+
+    tally.blame_unsupported()
+
+    assert [(case, law) for case, law, _ in tally.failures] == [("zoo/asked", "unsupported")]
+
+
+# ── the report ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_report_has_the_form_that_is_documented() -> None:
+    tally = Tally()
+    tally.add(check_recording(evolve(ASKED, response_headers={"tokens-in": "8", "tokens-out": "13"}), LineOpener()))
+
+    none = {"pass": 0, "fail": 0, "skip": 1}
+    assert tally.as_json() == {
+        "cases": 1,
+        "laws": {
+            "request": {"pass": 1, "fail": 0, "skip": 0},
+            "response": {"pass": 1, "fail": 0, "skip": 0},
+            "stream": none,
+            "meaning": {"pass": 0, "fail": 1, "skip": 0},
+            "error": none,
+            "unsupported": {"fail": 0},
+        },
+        "failures": [{"case": "zoo/asked", "law": "meaning", "path": "$.usage.input_tokens", "expected": 8, "got": 7}],
+        "truncated": [],
+    }
+
+
+def test_a_failure_quotes_no_more_than_fits_a_line() -> None:
+    long = evolve(ASKED, response_body={**ASKED.response_body, "x_new": "very " * 1000})
+    tally = Tally()
+
+    tally.add(check_recording(long, LineOpener(decodes(TITAN, lambda completion: evolve(completion, extra={})))))
+
+    (failure,) = tally.as_json()["failures"]
+    assert len(failure["expected"]) <= 200
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LINE = {"name": "a", "operation": "Invoke", "model_id": "m", "status": 200}
+
+
+def test_a_file_is_read_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.jsonl"
+    streamed = {**LINE, "name": "b", "raw_eventstream_base64": b64encode(b"x").decode(), "response_headers": {"A": "1"}}
+    path.write_text(f"{json.dumps(LINE)}\n\n{json.dumps(streamed)}\n")
+
+    first, second = read_recordings(path)
+
+    assert (first.case, second.case) == ("zoo/a", "zoo/b")
+    assert (first.stream, second.stream, second.response_headers) == (None, b"x", {"a": "1"})
+
+
+FAULTY = {
+    "a line that is not JSON": "{",
+    "a recording without 'model_id'": json.dumps({key: LINE[key] for key in LINE if key != "model_id"}),
+    "a line that is no recording": "[]",
+}
+
+
+@pytest.mark.parametrize("said", FAULTY)
+def test_a_faulty_line_is_named_with_its_number(said: str, tmp_path: Path) -> None:
+    path = tmp_path / "zoo.jsonl"
+    path.write_text(f"{json.dumps(LINE)}\n{FAULTY[said]}\n")
+
+    with pytest.raises(RequestError) as fault:
+        read_recordings(path)
+
+    assert fault.value.message == f"{path}:2: {said}"
+
+
+def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.jsonl"
+    path.write_text("\n")
+
+    with pytest.raises(RequestError, match="holds no recordings"):
+        read_recordings(path)
+
+
+def test_the_runner_needs_no_hypothesis() -> None:
+    code = "import sys, axonflow_core.testing as t; t.check_recording, t.difference; print('hypothesis' in sys.modules)"
+
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert finished.stdout == "False\n"
+
+
+# ── the command ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PROVIDER = """
+    from axonflow_bedrock.config import BedrockConfig
+    from axonflow_bedrock.families.titan import CODEC
+    from axonflow_bedrock.recorded import BedrockOpener
+    from axonflow_core.hookspecs import hookimpl
+    from axonflow_core.provider import ProviderSpec
+
+    @hookimpl
+    def axonflow_register_provider():
+        return ProviderSpec(
+            name="zoo", display_name="Zoo", config_type=BedrockConfig, create=None, recordings=BedrockOpener
+        )
+"""
+CODECS = """
+    from axonflow_bedrock.families.titan import CODEC
+    from axonflow_core.hookspecs import hookimpl
+
+    @hookimpl
+    def axonflow_register_codec():
+        return CODEC
+"""
+ON_BEDROCK = {
+    **LINE,
+    "operation": "InvokeModel",
+    "model_id": "amazon.titan-text-express-v1",
+    "request_body": ASKED.request_body,
+    "response_body": ASKED.response_body,
+    "response_headers": {"X-Amzn-Bedrock-Input-Token-Count": "7", "x-amzn-bedrock-output-token-count": "13"},
+}
+Check = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def check(tmp_path: Path, install: Callable[..., None], environment_of: Callable[..., Mapping[str, str]]) -> Check:
+    """Runs `axonflow codecs check` on these exchanges, with a provider that can open them."""
+    install("zoo-provider", "axonflow.providers", PROVIDER)
+    install("zoo-codecs", "axonflow.codecs.zoo", CODECS, point="titan")
+
+    def run(*exchanges: Json, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        path = tmp_path / "traffic.jsonl"
+        path.write_text("".join(f"{each if isinstance(each, str) else json.dumps(each)}\n" for each in exchanges))
+        command = [sys.executable, "-m", "axonflow_core.cli", "codecs", "check", str(path), "--provider", "zoo"]
+        return subprocess.run(
+            [*command, *options], env=environment_of(), capture_output=True, text=True, check=False, timeout=30
+        )
+
+    return run
+
+
+def test_the_command_exits_0_when_every_law_is_kept(check: Check) -> None:
+    finished = check(ON_BEDROCK, options=["--json"])
+
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert json.loads(finished.stdout)["failures"] == []
+
+
+def test_the_command_exits_1_when_one_is_broken_and_says_where(check: Check) -> None:
+    finished = check({**ON_BEDROCK, "request_body": {"inputTxt": "hi"}})
+
+    assert finished.returncode == 1
+    assert "traffic/a: request: at $: expected" in finished.stdout
+
+
+def test_what_is_unsupported_fails_only_the_strict_command(check: Check) -> None:
+    converse = {**ON_BEDROCK, "operation": "Converse"}
+
+    assert check(converse).returncode == 0
+    assert check(converse, options=["--strict"]).returncode == 1
+
+
+def test_a_faulty_file_exits_2_and_names_the_line(check: Check) -> None:
+    finished = check("nonsense")
+
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert "traffic.jsonl:1: a line that is not JSON" in finished.stderr.replace("\n", "")
