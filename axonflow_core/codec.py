@@ -501,6 +501,21 @@ def rest_of(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, J
     return {key: value for key, value in native.items() if key not in known}
 
 
+def under(level: str, members: Mapping[str, Json]) -> dict[str, Json]:
+    """`members` of an inner object, named so that they can stand in the `extra` of the outer one: `level.key`."""
+    return {f"{level}.{key}": value for key, value in members.items()}
+
+
+def apart(extra: Mapping[str, Json], *levels: str) -> tuple[dict[str, Json], ...]:
+    """`extra` taken apart again: what is its own, then what stood under each of `levels`."""
+    own: dict[str, Json] = {}
+    inner: dict[str, dict[str, Json]] = {level: {} for level in levels}
+    for key, value in extra.items():
+        level, dot, name = key.partition(".")
+        (inner[level] if dot and level in inner else own)[name if dot and level in inner else key] = value
+    return own, *inner.values()
+
+
 def said(members: Mapping[str, Json]) -> dict[str, Json]:
     """The members that somebody said something in."""
     return {key: value for key, value in members.items() if value is not None}

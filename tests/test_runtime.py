@@ -208,6 +208,12 @@ def test_a_stream_crosses_threads_once_for_each_read_however_many_events_it_brin
     assert provider.tasks == 8  # the last read is the one that finds the end
 
 
+def test_a_stream_read_to_its_end_is_closed(blocking: Callable[..., BlockingRuntime]) -> None:
+    stream = Reads(2)
+    list(blocking(Scripted(stream=stream)).stream("hi"))
+    assert stream.closed.is_set()
+
+
 def test_many_threads_use_one_runtime_at_once(blocking: Callable[..., BlockingRuntime]) -> None:
     together = asyncio.Barrier(8)
 
@@ -323,7 +329,9 @@ def test_a_runtime_that_nobody_holds_ends_its_thread() -> None:
 
 
 def test_a_stream_keeps_its_runtime() -> None:
-    assert len(list(BlockingRuntime(runtime_of(Scripted(stream=Reads(3)))).stream("hi"))) == 3
+    stream = BlockingRuntime(runtime_of(Scripted(stream=Reads(3)))).stream("hi")
+    gc.collect()
+    assert list(stream) == [(TextDelta("a"),)] * 3
 
 
 PROGRAM = """

@@ -164,6 +164,7 @@ async def test_the_request_is_sent_exactly_as_given(transport: Transport) -> Non
 
 async def test_cookies_are_neither_kept_nor_sent_back(transport: Transport) -> None:
     async with peer(answers(b"", headers="Set-Cookie: a=1\r\n")) as server:
+        server.url = server.url.replace("127.0.0.1", "localhost")  # a cookie jar keeps nothing from a bare address
         await transport.send(server.request())
         await transport.send(server.request())
     assert b"ookie" not in server.requests[1]
@@ -258,8 +259,9 @@ async def test_the_idle_clock_starts_anew_with_every_read(transport: Transport) 
 async def test_a_consumer_that_takes_its_time_is_no_idle_provider(transport: Transport) -> None:
     async with peer(writes(CHUNKED, chunk(b"a"), 0.1, chunk(b"b"), b"0\r\n\r\n")) as server:
         stream = await transport.open_stream(server.request(idle_s=0.05))
+        assert await stream.read() == b"a"
         await asyncio.sleep(0.2)
-        assert await stream.read_all() == b"ab"
+        assert await stream.read_all() == b"b"
 
 
 async def test_an_address_that_does_not_answer_runs_into_the_connect_timeout(transport: Transport) -> None:

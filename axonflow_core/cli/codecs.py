@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from axonflow_core.codec import RegisteredCodec
     from axonflow_core.plugins import LoadedCodecs
-    from axonflow_core.testing.recorded import Opener, Recording, Tally
+    from axonflow_core.testing.recorded import CaseResult, Opener, Recording, Tally
 
 
 @click.group(short_help="The installed model families.")
@@ -79,10 +80,11 @@ def check_codecs(
     PATH is a file of JSON lines, or a folder of such files. Exits with 1 if a law is broken.
     """
     from axonflow_core.cli.display import write_json
-    from axonflow_core.testing.recorded import read_recordings
+    from axonflow_core.testing.recorded import Tally, read_recordings
 
-    opener = _opener(provider)
-    tally = check_all([recording for path in _files(paths) for recording in read_recordings(path)], opener)
+    tally = Tally()
+    for result in _results([recording for path in _files(paths) for recording in read_recordings(path)], provider):
+        tally.add(result)
     if is_strict:
         tally.blame_unsupported()
     if is_json:
@@ -100,45 +102,55 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
+@cache
 def _opener(provider: str | None) -> Opener:
     """What opens the recordings of `provider`, or of the only provider that has such a thing."""
     from axonflow_core.errors import PluginError
-
-    openers: dict[str, Callable[[], Opener]] = dict(_openers(provider))
-    if len(openers) == 1:
-        return next(iter(openers.values()))()
-    raise PluginError(
-        "several providers can open recordings" if openers else "no installed provider can open recordings",
-        hint=f"say which: --provider {' | '.join(openers)}" if openers else "pip install axonflow-bedrock",
-    )
-
-
-def _openers(provider: str | None) -> Iterator[tuple[str, Callable[[], Opener]]]:
-    from functools import partial
-
     from axonflow_core.plugins import PROVIDERS, find_plugins, load_codecs, load_provider
 
     names = {plugin.name for plugin in find_plugins(PROVIDERS)} if provider is None else {provider}
-    for name in sorted(names):
-        open_recordings = load_provider(name).recordings
-        if open_recordings is not None:
-            yield name, partial(open_recordings, load_codecs(name).registry)
+    specs = {name: load_provider(name) for name in sorted(names)}
+    openers = {name: spec.recordings for name, spec in specs.items() if spec.recordings is not None}
+    if len(openers) != 1:
+        raise PluginError(
+            "several providers can open recordings" if openers else "no installed provider can open recordings",
+            hint=f"say which: --provider {' | '.join(openers)}" if openers else "pip install axonflow-bedrock",
+        )
+    ((name, open_recordings),) = openers.items()
+    return open_recordings(load_codecs(name).registry)
 
 
-def check_all(recordings: Sequence[Recording], opener: Opener) -> Tally:
-    from axonflow_core.testing.recorded import Tally, check_recording
+_BYTES_OF_ONE_PROCESS = 100_000
+"""Streams are cut at every byte, which is nearly all of the work. Less than this is not worth a second process."""
 
-    tally = Tally()
+
+def _results(recordings: Sequence[Recording], provider: str | None) -> list[CaseResult]:
+    """The results in the order of the recordings, on all processors where there is much to do."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    _opener(provider)  # what cannot be opened is an error here, not in a worker
+    check = partial(_check, provider)
+    streamed = sum(len(recording.stream or b"") for recording in recordings)
     with _progress(len(recordings)) as advance:
-        for recording in recordings:
-            tally.add(check_recording(recording, opener))
-            advance()
-    return tally
+        if streamed < _BYTES_OF_ONE_PROCESS:
+            return [advance(check(recording)) for recording in recordings]
+        with ProcessPoolExecutor() as pool:
+            # The long ones first, so that no process is left alone with one at the end.
+            longest = sorted(range(len(recordings)), key=lambda index: -len(recordings[index].stream or b""))
+            results = pool.map(check, [recordings[index] for index in longest], chunksize=2)
+            done = {index: advance(result) for index, result in zip(longest, results, strict=True)}
+    return [done[index] for index in range(len(recordings))]
+
+
+def _check(provider: str | None, recording: Recording) -> CaseResult:
+    from axonflow_core.testing.recorded import check_recording
+
+    return check_recording(recording, _opener(provider))
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr where somebody looks."""
+def _progress(total: int) -> Iterator[Callable[[CaseResult], CaseResult]]:
+    """A bar on stderr where somebody looks. What it yields counts a result and hands it on."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from axonflow_core.cli.display import stderr
@@ -147,7 +159,12 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
+
+        def advance(result: CaseResult) -> CaseResult:
+            progress.advance(task)
+            return result
+
+        yield advance
 
 
 _SHOWN_FAILURES = 20

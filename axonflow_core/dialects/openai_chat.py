@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from attrs import field, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StopReasons, StreamContext, rest_of, said, string
+from axonflow_core.codec import FamilyCodec, ModelFacts, StopReasons, StreamContext, apart, rest_of, said, string, under
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     NOTHING_MORE,
@@ -284,14 +284,25 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
         string(function["name"]),
         arguments,
         input_json=None if is_kept else written,
-        extra=rest_of(native, frozenset({"id", "type", "function", "index"})),
+        extra=_call_extra(native),
     )
+
+
+_CALL_KEYS = frozenset({"id", "type", "function", "index"})
+_FUNCTION_KEYS = frozenset({"name", "arguments"})
+
+
+def _call_extra(native: Mapping[str, Json]) -> Mapping[str, Json]:
+    in_function = rest_of(native.get("function") or NOTHING_MORE, _FUNCTION_KEYS)
+    beside = rest_of(native, _CALL_KEYS)
+    return {**beside, **under("function", in_function)} if in_function else beside
 
 
 def _encode_call(block: ToolUse) -> Json:
     arguments = block.input_json if block.input_json is not None else _arguments(block.input)
-    function = {"name": block.name, "arguments": arguments}
-    return {"id": block.id, "type": "function", "function": function, **block.extra}
+    extra, in_function = apart(block.extra, "function")
+    function = {"name": block.name, "arguments": arguments, **in_function}
+    return {"id": block.id, "type": "function", "function": function, **extra}
 
 
 def _arguments(value: Json) -> str:
@@ -345,7 +356,10 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
         function.get("description"),
         function.get("parameters"),
         is_strict=function.get("strict"),
-        extra=rest_of(function, frozenset({"name", "description", "parameters", "strict"})),
+        extra={
+            **rest_of(native, frozenset({"type", "function"})),
+            **under("function", rest_of(function, frozenset({"name", "description", "parameters", "strict"}))),
+        },
     )
 
 
@@ -355,7 +369,8 @@ def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
             return {"type": kind, **({"name": name} if name else {}), **settings}
         case Tool():
             known = {"description": tool.description, "parameters": tool.input_schema, "strict": tool.is_strict}
-            return {"type": "function", "function": {"name": tool.name, **said(known), **tool.extra}}
+            extra, in_function = apart(tool.extra, "function")
+            return {"type": "function", "function": {"name": tool.name, **said(known), **in_function}, **extra}
     raise EncodeError("a chat request has no place for a cache point among its tools", feature="cache points")
 
 
@@ -365,7 +380,12 @@ def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolCho
     if isinstance(native, str):
         modes = {"auto": ToolChoiceMode.AUTO, "none": ToolChoiceMode.NONE, form.any_tool: ToolChoiceMode.ANY}
         return ToolChoice(modes[native], allows_parallel=parallel)
-    return ToolChoice(ToolChoiceMode.TOOL, string(native["function"]["name"]), parallel)
+    function = native["function"]
+    extra = {
+        **rest_of(native, frozenset({"type", "function"})),
+        **under("function", rest_of(function, frozenset({"name"}))),
+    }
+    return ToolChoice(ToolChoiceMode.TOOL, string(function["name"]), parallel, extra=extra)
 
 
 def _encode_tool_choice(form: ChatForm, choice: ToolChoice | None) -> dict[str, Json]:
@@ -377,11 +397,12 @@ def _encode_tool_choice(form: ChatForm, choice: ToolChoice | None) -> dict[str, 
             feature="tool choice by name",
             hint="choose `any` and offer that one tool alone",
         )
+    extra, in_function = apart(choice.extra, "function")
     words: Mapping[ToolChoiceMode, Json] = {
         ToolChoiceMode.AUTO: "auto",
         ToolChoiceMode.NONE: "none",
         ToolChoiceMode.ANY: form.any_tool,
-        ToolChoiceMode.TOOL: {"type": "function", "function": {"name": choice.name}},
+        ToolChoiceMode.TOOL: {"type": "function", "function": {"name": choice.name, **in_function}, **extra},
     }
     return {"tool_choice": words[choice.mode], "parallel_tool_calls": choice.allows_parallel}
 
@@ -402,7 +423,11 @@ def _decode_response(form: ChatForm, stop_reasons: StopReasons, body: Mapping[st
     (choice,) = body["choices"]
     stop = _stop_of(form, choice)
     message = _decode_message({"role": "assistant", **choice["message"]})
-    extra = {**rest_of(body, _ANSWER_KEYS), **rest_of(choice, _CHOICE_KEYS), **message.extra}
+    extra = {
+        **rest_of(body, _ANSWER_KEYS),
+        **under("choice", rest_of(choice, _CHOICE_KEYS)),
+        **under("message", message.extra),
+    }
     return Completion(
         content=message.content,
         stop_reason=None if stop is None else stop_reasons.decode(stop),
@@ -416,17 +441,18 @@ def _decode_response(form: ChatForm, stop_reasons: StopReasons, body: Mapping[st
 
 
 def _encode_response(form: ChatForm, stop_reasons: StopReasons, completion: Completion) -> Json:
-    (message,) = _encode_message(Message(Role.ASSISTANT, completion.content))
+    extra, in_choice, in_message = apart(completion.extra, "choice", "message")
+    (message,) = _encode_message(Message(Role.ASSISTANT, completion.content, extra=in_message))
     reason = completion.stop_reason
     stop = None if reason is None else stop_reasons.encode(reason, completion.native_stop_reason)
-    choice = {"index": 0, "message": message, form.stop_key: stop}
+    choice = {"index": 0, "message": message, form.stop_key: stop, **in_choice}
     named = {"id": completion.id, "created": completion.created, "model": completion.model}
     return {
         **said(named),
         "object": "chat.completion",
         "choices": [choice],
         **_encode_usage(completion.usage),
-        **completion.extra,
+        **extra,
     }
 
 
@@ -495,8 +521,10 @@ def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent
     events: list[StreamEvent] = []
     if call.get("id") is not None:
         events.append(BlockStart(index, ToolUse(string(call["id"]), string(function["name"]), {})))
-    if function.get("arguments"):
+    if function.get("arguments") is not None:
         events.append(ToolInputDelta(string(function["arguments"]), index))
+    if extra := _call_extra(call):
+        events.append(Extra(extra, f"call {index}"))
     return events
 
 
@@ -582,3 +610,11 @@ class _OpenChunk:
             self.in_choice = members
         elif level == "delta":
             self.in_delta = members
+        elif level.startswith("call "):
+            self._place_in_call(int(level.removeprefix("call ")), members)
+
+    def _place_in_call(self, index: int, members: Mapping[str, Json]) -> None:
+        beside, in_function = apart(members, "function")
+        if index in self.calls:
+            self.calls[index].update(beside)
+            self.calls[index]["function"].update(in_function)

@@ -295,6 +295,18 @@ async def test_a_ready_session_brings_its_region_and_its_credentials() -> None:
     assert await settings.signer() == Signer("AKIAREADY", SECRET, "token", "eu-central-1")
 
 
+READY = """
+import asyncio, json
+import boto3
+from axonflow_bedrock.credentials import AwsSettings
+print(json.dumps(asyncio.run(AwsSettings(session=boto3.Session(region_name="eu-central-1")).region())))
+"""
+
+
+def test_the_region_of_a_ready_session_goes_before_aws_region(aws_home: Mapping[str, str]) -> None:
+    assert run(READY, {**aws_home, "AWS_REGION": "us-east-2"}) == "eu-central-1"
+
+
 async def test_the_config_is_asked_before_the_region_of_a_session() -> None:
     settings = AwsSettings(region="us-east-1", session=session_of(Source(Credentials("AKIA", SECRET))))
     assert await settings.endpoint_url() == "https://bedrock-runtime.us-east-1.amazonaws.com"
