@@ -57,7 +57,11 @@ class Server:
 
     def _bound(self) -> socket.socket:
         try:
-            return socket.create_server((HOST, self._port))
+            bound = socket.create_server((HOST, self._port))
+            # Connections inherit it. asyncio would set it on sockets that it made itself; on ours it does not, and each
+            # small write after the first waits 40 ms for the other side's delayed acknowledgement.
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return bound
         except OSError as error:
             raise ConfigError(
                 f"port {self._port} of {HOST} cannot be opened: {error.strerror or error}",
