@@ -1,4 +1,8 @@
-"""What every test of the project shares: how thorough Hypothesis is, and where recorded traffic is."""
+"""What every test of the project shares: how thorough Hypothesis is, and where recorded traffic is.
+
+The profile is `quick` (the same few examples in every run) or, where CI is set, `thorough` (many, others in each run).
+HYPOTHESIS_PROFILE chooses between them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("quick", max_examples=15, deadline=None)
+settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=200, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("thorough" if os.environ.get("CI") else "quick"))
 

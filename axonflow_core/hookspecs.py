@@ -15,8 +15,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 HOOK_API = (1, 0)
 """The version of this module: a minor step adds, a major one breaks. It is no product version.
 
-A plugin may say which one it is written for, `AXONFLOW_HOOK_API = (1, 0)` in its module. Another major, or a minor newer
-than this, makes it `incompatible`, and it is not asked.
+A plugin may say which one it is written for: `AXONFLOW_HOOK_API = (1, 0)` in its module. Another major, or a newer
+minor, makes it `incompatible`, and it is not asked.
 """
 
 hookspec = pluggy.HookspecMarker("axonflow")

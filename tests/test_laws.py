@@ -140,7 +140,9 @@ def test_a_strategy_throws_nothing_away() -> None:
         attempts.append(pair)
 
     claims = Claims(codec=CLAUDE)
-    rules = settings(max_examples=50, database=None, phases=[Phase.generate], suppress_health_check=[])
+    rules = settings(
+        max_examples=50, database=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
+    )
     rules(given(st.tuples(requests(claims), completions(claims)))(record))()
 
     assert len(attempts) == 50

@@ -212,6 +212,12 @@ def test_a_body_that_the_provider_could_not_read_either_may_be_undecodable() -> 
     assert outcomes(check_recording(evolve(malformed, status=429), LineOpener()))["request"] == "fail"
 
 
+def test_a_limit_that_was_not_sent_is_not_added() -> None:
+    eager = evolve(TITAN, default_max_tokens=512)
+
+    assert outcomes(check_recording(ASKED, LineOpener(eager)))["request"] == "pass"
+
+
 def test_an_exception_in_a_stream_counts_as_an_error() -> None:
     broken_off = [CHUNKS[0], {"__exception__": "throttlingException", "message": "slower"}]
 

@@ -79,58 +79,13 @@ OPTIONS = frozenset({"anthropic_beta", "output_config", "output_format"})
 """Documented parameters with no neutral name. `effort` inside `output_config` has one and stands apart."""
 
 DOCUMENTED = frozenset(
-    [
-        "max_tokens",
-        "messages",
-        "system",
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop_sequences",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "output_config",
-        "output_format",
-        "anthropic_beta",
-        "anthropic_version",
-        "metadata",
-        "name",
-        "description",
-        "input_schema",
-        "disable_parallel_tool_use",
-        "budget_tokens",
-        "effort",
-        "role",
-        "content",
-        "text",
-        "source",
-        "media_type",
-        "data",
-        "tool_use_id",
-        "is_error",
-        "input",
-        "signature",
-        "redacted_thinking",
-        "cache_control",
-        "stop_reason",
-        "stop_sequence",
-        "stop_details",
-        "usage",
-        "input_tokens",
-        "output_tokens",
-        "cache_creation_input_tokens",
-        "cache_read_input_tokens",
-        "ephemeral_5m_input_tokens",
-        "ephemeral_1h_input_tokens",
-        "thinking_tokens",
-        "service_tier",
-        "model",
-        "delta",
-        "partial_json",
-        "content_block",
-        "index",
-    ]
+    "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking output_config "
+    "output_format anthropic_beta anthropic_version metadata name description input_schema "
+    "disable_parallel_tool_use budget_tokens effort role content text source media_type data tool_use_id is_error "
+    "input signature redacted_thinking cache_control stop_reason stop_sequence stop_details usage input_tokens "
+    "output_tokens cache_creation_input_tokens cache_read_input_tokens ephemeral_5m_input_tokens "
+    "ephemeral_1h_input_tokens thinking_tokens service_tier id thinking model delta partial_json content_block "
+    "index".split()
 )
 
 
@@ -351,19 +306,7 @@ def _hang_cache_control(natives: list[Json], point: CachePoint) -> None:
 # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _REQUEST_KEYS = OPTIONS | frozenset(
-    [
-        "max_tokens",
-        "messages",
-        "system",
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop_sequences",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "metadata",
-    ]
+    "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata".split()
 )
 
 
@@ -507,9 +450,7 @@ def _encode_tool_choice(choice: ToolChoice | None) -> Json:
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ANSWER_KEYS = frozenset(
-    ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"]
-)
+_ANSWER_KEYS = frozenset("id type role model content stop_reason stop_sequence stop_details usage".split())
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
@@ -549,15 +490,8 @@ def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json
 
 
 _USAGE_KEYS = frozenset(
-    [
-        "input_tokens",
-        "output_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation",
-        "output_tokens_details",
-        "service_tier",
-    ]
+    "input_tokens output_tokens cache_read_input_tokens cache_creation_input_tokens cache_creation "
+    "output_tokens_details service_tier id thinking".split()
 )
 _NESTED_COUNTS = (
     ("cache_creation", "ephemeral_5m_input_tokens", "cache_write_5m_tokens"),
@@ -717,8 +651,11 @@ class ChunkEncoder:
     def encode(self, batch: Batch) -> list[Json]:
         chunks: list[Json] = []
         self._note_usage(batch)
+        is_usage_alone = self._has_started and all(isinstance(event, UsageUpdate | Extra) for event in batch)
         for event in batch:
             match event:
+                case UsageUpdate() if is_usage_alone:
+                    chunks.append({"type": "message_delta", "delta": {}, "usage": self._take_usage()})
                 case TextDelta(text, index):
                     self._enter(chunks, index, {"type": "text", "text": ""})
                     chunks.append(_delta(index, {"type": "text_delta", "text": text}))
@@ -741,8 +678,6 @@ class ChunkEncoder:
                     self._end(chunks)
                 case Extra(members, level):
                     _place(chunks, members, level)
-        if not chunks and self._has_started and any(isinstance(event, UsageUpdate) for event in batch):
-            chunks.append({"type": "message_delta", "delta": {}, "usage": self._take_usage()})
         return chunks
 
     def _note_usage(self, batch: Batch) -> None:

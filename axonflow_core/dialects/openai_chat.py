@@ -89,34 +89,9 @@ class ChatForm:
 
 
 DOCUMENTED = frozenset(
-    [
-        "messages",
-        "tools",
-        "tool_choice",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "role",
-        "content",
-        "tool_calls",
-        "tool_call_id",
-        "function",
-        "arguments",
-        "parameters",
-        "description",
-        "image_url",
-        "choices",
-        "message",
-        "delta",
-        "finish_reason",
-        "stop_reason",
-        "usage",
-        "prompt_tokens",
-        "completion_tokens",
-        "id",
-        "model",
-        "created",
-    ]
+    "messages tools tool_choice max_tokens temperature top_p role content tool_calls tool_call_id function "
+    "arguments parameters description image_url choices message delta finish_reason stop_reason usage "
+    "prompt_tokens completion_tokens id model created".split()
 )
 
 

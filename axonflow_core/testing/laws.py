@@ -17,7 +17,7 @@ from copy import deepcopy
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -134,9 +134,9 @@ class _Side:
     """One of the three native forms of a codec, and the way through the neutral model and back."""
 
     name: str
-    natives: SearchStrategy[Json]
-    decode: Callable[[Json], Any]
-    again: Callable[[Json], Json]
+    natives: SearchStrategy[Json] = field(repr=False)
+    decode: Callable[[Json], Any] = field(repr=False)
+    again: Callable[[Json], Json] = field(repr=False)
 
 
 def _sides(claims: Claims) -> tuple[_Side, ...]:
@@ -303,8 +303,8 @@ def _opaque_in(value: Any) -> Iterator[bool]:
     elif isinstance(value, Opaque):
         yield True
     elif attrs.has(type(value)):
-        for field in attrs.fields(type(value)):
-            yield from _opaque_in(getattr(value, field.name))
+        for member in attrs.fields(type(value)):
+            yield from _opaque_in(getattr(value, member.name))
 
 
 def _documented_stop_reasons_are_known(claims: Claims) -> None:

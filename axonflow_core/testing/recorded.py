@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import orjson
-from attrs import field, fields_dict, frozen
+from attrs import evolve, field, fields_dict, frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import (
@@ -241,11 +241,13 @@ _Found: TypeAlias = Iterator[Difference]
 
 def check_recording(recording: Recording, opener: Opener) -> CaseResult:
     """Hold one exchange to every law that applies to it."""
+    refusal = _Refusal(recording, opener)
     chosen = opener.codec_for(recording)
-    replay = _Replay(recording, opener, *(chosen or (None, ModelFacts())))
-    laws = replay.laws() if chosen else {"error": replay.laws()["error"]}
-    differences = {law: _checked(check) for law, check in laws.items()}
-    return CaseResult(recording.case, chosen is not None, differences, replay.is_truncated)
+    if chosen is None:
+        return CaseResult(recording.case, is_supported=False, differences={"error": _checked(refusal.law())})
+    replay = _Replay(recording, opener, *chosen)
+    differences = {law: _checked(check) for law, check in {**replay.laws(), "error": refusal.law()}.items()}
+    return CaseResult(recording.case, is_supported=True, differences=differences, is_truncated=replay.is_truncated)
 
 
 def _checked(check: Callable[[], _Found] | None) -> tuple[Difference, ...] | None:
@@ -263,10 +265,10 @@ def _checked(check: Callable[[], _Found] | None) -> tuple[Difference, ...] | Non
 class _Replay:
     """One recording under one codec."""
 
-    def __init__(self, recording: Recording, opener: Opener, codec: Any, facts: ModelFacts) -> None:
+    def __init__(self, recording: Recording, opener: Opener, codec: FamilyCodec, facts: ModelFacts) -> None:
         self.recording = recording
         self.opener = opener
-        self.codec: FamilyCodec = codec
+        self.codec = evolve(codec, default_max_tokens=None)  # what was sent is to come back, with no limit of ours
         self.facts = facts
         self.is_truncated = False
 
@@ -281,7 +283,6 @@ class _Replay:
             "response": self._response if has_answer else None,
             "stream": self._stream if has_stream else None,
             "meaning": self._meaning if has_request or has_answer or has_stream else None,
-            "error": self._error if recording.status >= 400 or self._has_exception() else None,
         }
 
     # ── there and back ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -326,23 +327,13 @@ class _Replay:
         played = _Played()
         decoder = self.opener.stream_decoder(self.codec, self.facts)
         try:
-            for chunk in self._chunks(pieces):
+            for chunk in _chunks(self.recording, self.opener, pieces):
                 played.chunks.append(chunk)
                 played.batches.append(decoder.feed(chunk))
             decoder.finish()
         except (AnswerError, ProviderError) as fault:
             played.fault = fault
         return played
-
-    def _chunks(self, pieces: Iterable[bytes]) -> Iterator[Json]:
-        if self.recording.stream is None:
-            yield from self.recording.chunks or ()
-            return
-        frames = self.opener.frame_decoder()
-        for piece in pieces:
-            for frame in frames.feed(piece):
-                yield self.opener.chunk_of(frame)
-        frames.finish()
 
     def _encoded(self, batches: Iterable[Batch]) -> list[Json]:
         context = StreamContext(id="", model=self.recording.model_id, created=0)
@@ -413,26 +404,43 @@ class _Replay:
         told = _added_up(event for event in played.events() if not isinstance(event, MetricsUpdate))
         yield from _misplaced(billed, told.usage)
 
-    # ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _has_exception(self) -> bool:
-        return any("__exception__" in chunk for chunk in self.recording.chunks or ())
+@frozen
+class _Refusal:
+    """What the provider said in place of an answer, or in the middle of one. It needs no codec."""
 
-    def _error(self) -> _Found:
-        if self.recording.status >= 400:
-            error: BaseException | None = self.opener.error_of(self.recording)
-        else:
-            error = self._exception_in_stream()
-        if not isinstance(error, ProviderError) or type(error) is ProviderError:
+    recording: Recording
+    opener: Opener
+
+    def law(self) -> Callable[[], _Found] | None:
+        is_refused = self.recording.status >= 400
+        has_exception = any("__exception__" in chunk for chunk in self.recording.chunks or ())
+        return self._classified if is_refused or has_exception else None
+
+    def _classified(self) -> _Found:
+        error = self.opener.error_of(self.recording) if self.recording.status >= 400 else self._exception_in_stream()
+        if error is None or type(error) is ProviderError:
             yield Difference("$", "a class of its own", type(error).__name__)
 
-    def _exception_in_stream(self) -> BaseException | None:
+    def _exception_in_stream(self) -> ProviderError | None:
         try:
-            for _ in self._chunks(self._whole()):
+            for _ in _chunks(self.recording, self.opener, [self.recording.stream or b""]):
                 pass
         except ProviderError as error:
             return error
         return None
+
+
+def _chunks(recording: Recording, opener: Opener, pieces: Iterable[bytes]) -> Iterator[Json]:
+    """The chunks in the bytes, read in these pieces; where the bytes were not kept, those that somebody decoded."""
+    if recording.stream is None:
+        yield from recording.chunks or ()
+        return
+    frames = opener.frame_decoder()
+    for piece in pieces:
+        for frame in frames.feed(piece):
+            yield opener.chunk_of(frame)
+    frames.finish()
 
 
 class _Played:

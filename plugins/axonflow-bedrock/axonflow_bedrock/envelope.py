@@ -51,7 +51,7 @@ _METRIC_KEYS = frozenset({*_METRIC_COUNTS, *_METRIC_TIMES})
 def open_answer(
     codec: FamilyCodec, body: Json, facts: ModelFacts, headers: Mapping[str, str] = NOTHING_MORE
 ) -> Completion:
-    """The completion in an InvokeModel answer. `headers` (names in lower case) count where the body does not."""
+    """The completion in an InvokeModel answer. Counts in `headers` (names in lower case) are billed, so they win."""
     native, guardrail = _without_members(codec, body)
     completion = codec.decode_response(native, facts)
     latency = headers.get(_LATENCY_HEADER)
