@@ -1,19 +1,28 @@
 """What every test of the project shares: how thorough Hypothesis is, and where recorded traffic is.
 
-The profile is `quick` (the same few examples in every run) or, where CI is set, `thorough` (many, others in each run).
-HYPOTHESIS_PROFILE chooses between them.
+The profile is `quick` (few examples) or, where CI is set, `thorough` (many); both draw the same in every run, so that a
+run that fails, fails again. `search` draws others each time. HYPOTHESIS_PROFILE chooses.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+
+def pytest_configure() -> None:
+    """A shell that runs the tests in the background has SIGINT ignored for them; what Ctrl-C does is tested too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=200, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile("search", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("thorough" if os.environ.get("CI") else "quick"))
 
 

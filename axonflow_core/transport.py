@@ -74,6 +74,16 @@ class Timeouts:
 
 
 @frozen
+class Network:
+    """The way to a host, where it is not the straight one."""
+
+    proxy_url: str | None = field(default=None, repr=False)
+    """An HTTP proxy; https goes through it with CONNECT. May hold the proxy's user and password."""
+    tls: ssl.SSLContext | None = None
+    """Which authorities are trusted and which certificate is shown; None: the system's, and none."""
+
+
+@frozen
 class HttpRequest:
     method: str
     url: str
@@ -82,6 +92,7 @@ class HttpRequest:
     """Sent exactly as given; `Host` and `Content-Length` are added where they are missing."""
     body: bytes = field(default=b"", repr=False)
     timeouts: Timeouts = Timeouts()
+    network: Network = Network()
 
 
 @frozen
@@ -184,6 +195,8 @@ async def _head_of_answer(session: aiohttp.ClientSession, request: HttpRequest) 
         headers=request.headers,
         data=body if len(body) < _LARGE_BODY_BYTES else io.BytesIO(body),
         allow_redirects=False,
+        proxy=request.network.proxy_url,
+        ssl=request.network.tls or True,
         # aiohttp rounds a timeout above the threshold up to a whole second of the loop's clock.
         timeout=aiohttp.ClientTimeout(connect=request.timeouts.connect_s, ceil_threshold=float("inf")),
     )
@@ -366,6 +379,15 @@ def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
             )
         case aiohttp.ClientSSLError():
             return Unavailable(f"the TLS handshake with {host} failed: {_reason(error.os_error)}")
+        case aiohttp.ClientHttpProxyError():
+            return Unavailable(
+                f"the proxy {_proxy(request)} refused the way to {host}: {error.status}",
+                hint="check HTTPS_PROXY, the proxy's user and password, and that it lets this host through; NO_PROXY "
+                "names the hosts that need none",
+            )
+        case aiohttp.ClientProxyConnectionError():
+            hint = "check HTTPS_PROXY; NO_PROXY names the hosts that need none"
+            return Unavailable(f"no connection to the proxy {_proxy(request)}: {_reason(error.os_error)}", hint=hint)
         case aiohttp.ClientConnectorDNSError():
             hint = "check the region and the endpoint in the provider's config, and this machine's DNS"
             return Unavailable(f"{host} has no address: {_reason(error.os_error)}", hint=hint)
@@ -400,3 +422,7 @@ def _reason(error: OSError) -> str:
 def _host(request: HttpRequest) -> str:
     """Host and port of a URL without whatever else may stand in it."""
     return urlsplit(request.url).netloc.rpartition("@")[2]
+
+
+def _proxy(request: HttpRequest) -> str:
+    return urlsplit(request.network.proxy_url or "").netloc.rpartition("@")[2]

@@ -86,8 +86,10 @@ async def peer(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterat
     )
     port = server.sockets[0].getsockname()[1]
     served.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-    async with server:
+    try:
         yield served
+    finally:
+        server.close()  # without waiting for its connections: the client's pool keeps them
 
 
 @pytest.fixture

@@ -25,7 +25,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import frozen
 
 from axonflow_core.errors import AxonFlowError, ConfigError, CredentialsError, CredentialsExpired, CredentialsMissing
+from axonflow_core.transport import Network
 
+from .network import network_of
+from .retries import Retries
 from .signing import BearerToken, Identity, Signer
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ class Place:
     region: str
     endpoint_url: str
     """Without a slash at its end."""
+    network: Network = Network()
+    retries: Retries = Retries()
 
 
 class AwsSettings:
@@ -67,13 +72,9 @@ class AwsSettings:
         self._asking = _SingleFlight(self._ask)
         self._renewing = _SingleFlight(self._renew)
 
-    async def region(self) -> str:
-        """The region to call and to sign for. `ConfigError` as for the endpoint."""
-        return (self._place or await self._locating.landed()).region
-
-    async def endpoint_url(self) -> str:
-        """Scheme and host, no slash at the end. `ConfigError` when the settings name no region, or no sane one."""
-        return (self._place or await self._locating.landed()).endpoint_url
+    async def place(self) -> Place:
+        """Where to call and how to get there. `ConfigError` when the settings name no region, or no sane one."""
+        return self._place or await self._locating.landed()
 
     async def signer(self) -> Identity:
         """The identity to sign with now. `CredentialsMissing`, `CredentialsExpired` or another `CredentialsError`."""
@@ -213,7 +214,12 @@ def _place_of(session: Session, region: str | None) -> Place:
             hint="set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a region in the AWS profile",
         ) from error
     client.close()
-    return Place(client.meta.region_name, client.meta.endpoint_url.rstrip("/"))
+    return Place(
+        client.meta.region_name,
+        client.meta.endpoint_url.rstrip("/"),
+        network_of(session, client),
+        Retries.of_client(getattr(client.meta.config, "retries", None)),
+    )
 
 
 def _region_of(session: Session) -> str | None:

@@ -10,9 +10,11 @@ Everything slow or clever is elsewhere: ids in `model_id`, credentials in `crede
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 import orjson
@@ -39,6 +41,8 @@ from .envelope import EnvelopeDecoder, open_answer
 from .errors import diagnose
 from .eventstream import FrameDecoder, chunk_of
 from .model_id import ModelId, parse_model_id
+from .retries import Retrier
+from .surroundings import Clock, Distance
 
 T = TypeVar("T")
 
@@ -69,6 +73,8 @@ class BedrockProvider:
         self._transport = services.transport
         self._settings = AwsSettings(region=config.region, session=services.extras.get("boto3_session"))
         self._targets: dict[str, Target] = {}
+        self._clock = Clock()
+        self._distance = Distance(services.name, os.environ)
 
     @property
     def default_model(self) -> str:
@@ -84,7 +90,7 @@ class BedrockProvider:
                 with self._naming(target, response.headers):
                     return await self._read_answer(target, response)
 
-            return await self._with_live_credentials(attempt)
+            return await self._persist(target, attempt)
 
     async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
         target = self.target(model)
@@ -97,7 +103,7 @@ class BedrockProvider:
                 with self._naming(target, http.headers):
                     return await self._accept_stream(target, http)
 
-            return await self._with_live_credentials(attempt)
+            return await self._persist(target, attempt)
 
     async def health(self) -> Health:
         try:
@@ -171,18 +177,30 @@ class BedrockProvider:
         return orjson.dumps(target.codec.encode_request(request, target.facts))
 
     async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
-        signer = await self._settings.signer()
-        endpoint = await self._settings.endpoint_url()
-        url = f"{endpoint}/model/{target.model_id.path_segment}/{operation}"
-        signed = signer.sign("POST", url, headers, body, datetime.now(UTC))
-        return HttpRequest("POST", url, signed, body, self._config.timeouts)
+        signer, place = await self._settings.signer(), await self._settings.place()
+        url = f"{place.endpoint_url}/model/{target.model_id.path_segment}/{operation}"
+        signed = signer.sign("POST", url, headers, body, self._clock.now())
+        return HttpRequest("POST", url, signed, body, self._config.timeouts, place.network)
+
+    async def _persist(self, target: Target, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The call, as often as AWS's retry settings have it; of a slow one it is told if distance may be the cause."""
+        place = await self._settings.place()
+        retrier = Retrier(retries=place.retries, total_s=self._config.timeouts.total_s)
+        started = perf_counter()
+        answer = await retrier.call(partial(self._with_live_credentials, attempt))
+        self._distance.tell(perf_counter() - started, place.region, target.model_id.given)
+        return answer
 
     async def _with_live_credentials(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Expired credentials are refreshed once, and the call made once more; nothing was generated yet."""
+        """Expired credentials are refreshed once and a wrong clock is corrected once; nothing was generated yet."""
+        offset = self._clock.offset
         try:
             return await attempt()
         except CredentialsExpired:
             if not await self._settings.refresh():
+                raise
+        except CredentialsError:
+            if self._clock.offset == offset:
                 raise
         return await attempt()
 
@@ -205,17 +223,22 @@ class BedrockProvider:
         except BaseException:
             await http.aclose()
             raise
-        return BedrockStream(http, target, self._name)
+        stream = BedrockStream(http, target, self._name)
+        await stream.begin()
+        return stream
 
     async def _diagnosed(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> AxonFlowError:
-        return diagnose(
+        error = diagnose(
             status,
             headers.get("x-amzn-errortype"),
             body,
             model=target.model_id,
-            region=await self._settings.region(),
+            region=(await self._settings.place()).region,
             request_id=headers.get("x-amzn-requestid"),
         )
+        if isinstance(error, CredentialsError):
+            self._clock.learn(headers.get("date"))
+        return error
 
     @contextmanager
     def _naming(self, target: Target, headers: Mapping[str, str] | None = None) -> Iterator[None]:
@@ -239,8 +262,20 @@ class BedrockStream(CompletionStream):
         self._frames = FrameDecoder()
         self._events = EnvelopeDecoder(target.codec, target.facts)
         self._fault: AxonFlowError | None = None
+        self._ahead: tuple[Batch, ...] | None = None
+
+    async def begin(self) -> None:
+        """Read up to the first event: until then a fault is the call's, and the call may be made again."""
+        try:
+            self._ahead = await self.read()
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def read(self) -> tuple[Batch, ...]:
+        if self._ahead is not None:
+            batches, self._ahead = self._ahead, None
+            return batches
         try:
             while self._fault is None and (data := await self._http.read()):
                 batches = self._decode(data)

@@ -182,7 +182,7 @@ from axonflow_bedrock.credentials import AwsSettings
 
 async def ours():
     settings = AwsSettings()
-    return [await settings.region(), await settings.endpoint_url(), type(await settings.signer()).__name__]
+    return [(await settings.place()).region, (await settings.place()).endpoint_url, type(await settings.signer()).__name__]
 
 class Sent(Exception):
     pass
@@ -263,7 +263,7 @@ from axonflow_bedrock.credentials import AwsSettings
 
 async def ours(region):
     settings = AwsSettings(region=region)
-    return [await settings.region(), type(await settings.signer()).__name__]
+    return [(await settings.place()).region, type(await settings.signer()).__name__]
 
 own = dict(os.environ)
 answers = []
@@ -291,7 +291,7 @@ def test_where_we_read_more_than_boto3(aws_home: Mapping[str, str]) -> None:
 async def test_a_ready_session_brings_its_region_and_its_credentials() -> None:
     session = boto3.Session("AKIAREADY", SECRET, "token", region_name="eu-central-1")
     settings = AwsSettings(session=session)
-    assert await settings.region() == "eu-central-1"
+    assert (await settings.place()).region == "eu-central-1"
     assert await settings.signer() == Signer("AKIAREADY", SECRET, "token", "eu-central-1")
 
 
@@ -299,7 +299,7 @@ READY = """
 import asyncio, json
 import boto3
 from axonflow_bedrock.credentials import AwsSettings
-print(json.dumps(asyncio.run(AwsSettings(session=boto3.Session(region_name="eu-central-1")).region())))
+print(json.dumps(asyncio.run(AwsSettings(session=boto3.Session(region_name="eu-central-1")).place()).region))
 """
 
 
@@ -309,23 +309,23 @@ def test_the_region_of_a_ready_session_goes_before_aws_region(aws_home: Mapping[
 
 async def test_the_config_is_asked_before_the_region_of_a_session() -> None:
     settings = AwsSettings(region="us-east-1", session=session_of(Source(Credentials("AKIA", SECRET))))
-    assert await settings.endpoint_url() == "https://bedrock-runtime.us-east-1.amazonaws.com"
+    assert (await settings.place()).endpoint_url == "https://bedrock-runtime.us-east-1.amazonaws.com"
 
 
 async def test_no_region_is_a_configuration_error_with_the_ways_to_say_one() -> None:
     with pytest.raises(ConfigError, match="You must specify a region") as caught:
-        await AwsSettings(session=session_of(region=None)).region()
+        await AwsSettings(session=session_of(region=None)).place()
     assert "BEDROCK_REGION" in str(caught.value.hint)
 
 
 async def test_a_region_that_is_none_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match="region"):
-        await AwsSettings(region="us east/1", session=session_of()).endpoint_url()
+        await AwsSettings(region="us east/1", session=session_of()).place()
 
 
 async def test_the_endpoint_is_found_without_looking_for_credentials() -> None:
     settings = settings_of(AssertionError("nobody needs to know who we are to know where to call"))
-    assert await settings.endpoint_url() == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    assert (await settings.place()).endpoint_url == "https://bedrock-runtime.eu-west-1.amazonaws.com"
 
 
 SIGNED_IN_CODE = """
@@ -354,7 +354,7 @@ def test_a_signature_version_in_code_goes_before_a_bearer_token(aws_home: Mappin
 async def test_two_hundred_callers_refresh_once_and_the_loop_stays_responsive() -> None:
     sts = Sts(Clock(), delay_s=0.2)
     settings = sts.settings()
-    await settings.region()  # opening a client is work for the processor, whatever thread does it
+    await settings.place()  # opening a client is work for the processor, whatever thread does it
     longest = asyncio.create_task(_longest_stall_s(0.3))
     keys = await asyncio.gather(*(access_key(settings) for _ in range(200)))
     assert set(keys) == {"AKIA1"}

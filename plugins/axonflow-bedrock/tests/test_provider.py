@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import orjson
 import pytest
+from botocore.config import Config
 from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.session import Session
 
@@ -18,6 +19,7 @@ from axonflow_bedrock.eventstream import frame_of_chunk, frame_of_exception
 from axonflow_bedrock.plugin import axonflow_register_provider
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_core.errors import (
+    CredentialsError,
     CredentialsExpired,
     DecodeError,
     EncodeError,
@@ -88,10 +90,11 @@ class Service:
 class AwsSession(Session):
     """A botocore session whose account and endpoint are given, with no variable or file in between."""
 
-    def __init__(self, endpoint_url: str, credentials: Credentials) -> None:
+    def __init__(self, endpoint_url: str, credentials: Credentials, attempts: int) -> None:
         super().__init__()
         self._endpoint_url = endpoint_url
         self._credentials = credentials
+        self.set_default_client_config(Config(retries={"total_max_attempts": attempts}))
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
         return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
@@ -110,10 +113,10 @@ def base_url(service: Service) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(
-    base_url: str, credentials: Credentials | None = None, **config: Any
+    base_url: str, credentials: Credentials | None = None, attempts: int = 1, **config: Any
 ) -> AsyncIterator[BedrockProvider]:
     transport = Transport()
-    session = AwsSession(base_url, credentials or Credentials("AKIDEXAMPLE", "secret"))
+    session = AwsSession(base_url, credentials or Credentials("AKIDEXAMPLE", "secret"), attempts)
     services = Services(
         name="bedrock",
         transport=transport,
@@ -307,6 +310,45 @@ async def test_expired_credentials_are_refreshed_once_and_the_call_made_once_mor
     assert fetched == ["AKIA0", "AKIA1"]
     assert ["AKIA0" in service.authorizations[0], "AKIA1" in service.authorizations[1]] == [True, True]
     assert len(service.paths) == 2
+
+
+@pytest.mark.parametrize("operation", ["complete", "stream"])
+async def test_a_throttled_call_is_made_as_often_as_aws_settings_say(
+    service: Service, base_url: str, operation: str
+) -> None:
+    service.refuses(429, "ThrottlingException", {"message": "Too many requests, please wait before trying again."})
+    async with opened(base_url, attempts=2, model=LLAMA) as provider:
+        with pytest.raises(Throttled):
+            await getattr(provider, operation)(HELLO)
+    assert len(service.paths) == 2
+
+
+async def test_a_throttle_in_the_first_frame_is_tried_again_and_one_behind_text_is_not(
+    service: Service, base_url: str
+) -> None:
+    throttled = frame_of_exception("throttlingException", "Too many requests")
+    async with opened(base_url, attempts=2, model=LLAMA) as provider:
+        service.streams(throttled)
+        with pytest.raises(Throttled):
+            await provider.stream(HELLO)
+        tried_before_text = len(service.paths)
+        service.streams(frame_of_chunk(CHUNKS[0]), throttled)
+        async with await provider.stream(HELLO) as stream:
+            with pytest.raises(Throttled):
+                [batch async for batch in stream]
+    assert (tried_before_text, len(service.paths)) == (2, 3)
+
+
+async def test_a_wrong_clock_is_corrected_once(service: Service, base_url: str) -> None:
+    expired = "Signature expired: 20200101T000000Z is now earlier than 20200101T010000Z"
+    service.refuses(403, "InvalidSignatureException", {"message": expired})
+    service.headers["date"] = "Wed, 01 Jan 2020 01:00:00 GMT"
+    async with opened(base_url, model=LLAMA) as provider:
+        with pytest.raises(CredentialsError):
+            await provider.complete(HELLO)
+        with pytest.raises(CredentialsError):
+            await provider.complete(HELLO)
+    assert ["20200101" in day for day in service.authorizations] == [False, True, True]
 
 
 async def test_no_error_shows_the_prompt_or_the_secret(service: Service, base_url: str) -> None:

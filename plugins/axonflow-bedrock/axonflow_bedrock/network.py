@@ -1,0 +1,65 @@
+"""The way to the endpoint as AWS's own settings have it: proxy, trusted authorities, client certificate.
+
+    proxy           `proxies` of the session's client config, else HTTP_PROXY, HTTPS_PROXY and NO_PROXY
+    authorities     AWS_CA_BUNDLE or `ca_bundle` of the profile, else REQUESTS_CA_BUNDLE, else those that botocore ships
+    certificate     `client_cert` of the session's client config
+
+These are the rules of botocore 1.44 (`botocore.httpsession`, `EndpointCreator`), so that what boto3 reaches is reached.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from axonflow_core.errors import ConfigError
+from axonflow_core.transport import Network
+
+if TYPE_CHECKING:
+    import ssl
+
+    from botocore.session import Session
+
+
+def network_of(session: Session, client: Any) -> Network:
+    """The way that a request of `client` takes. `ConfigError` when a file that the settings name cannot be used."""
+    endpoint_url: str = client.meta.endpoint_url
+    is_https = urlsplit(endpoint_url).scheme == "https"
+    return Network(_proxy_url(client, endpoint_url), _tls(session, client) if is_https else None)
+
+
+def _proxy_url(client: Any, endpoint_url: str) -> str | None:
+    from botocore.utils import get_environ_proxies
+
+    proxies = client.meta.config.proxies or get_environ_proxies(endpoint_url)
+    proxy: str | None = proxies.get(urlsplit(endpoint_url).scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _tls(session: Session, client: Any) -> ssl.SSLContext:
+    import ssl
+
+    from botocore.httpsession import get_cert_path
+
+    named = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    path = Path(str(named or get_cert_path(verify=True)))
+    is_folder = path.is_dir()
+    try:
+        context = ssl.create_default_context(
+            cafile=None if is_folder else str(path), capath=str(path) if is_folder else None
+        )
+        _show_certificate(context, client.meta.config.client_cert)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"the certificates that AWS's settings name cannot be used: {error.strerror or type(error).__name__}",
+            hint=f"check AWS_CA_BUNDLE and `ca_bundle` (now {path}) and the client certificate: PEM files that this "
+            "process may read",
+        ) from error
+    return context
+
+
+def _show_certificate(context: ssl.SSLContext, client_cert: str | tuple[str, str] | None) -> None:
+    if client_cert is not None:
+        context.load_cert_chain(*((client_cert,) if isinstance(client_cert, str) else client_cert))

@@ -1,0 +1,307 @@
+"""Event-stream frames: botocore's decoder is the judge, and no damage and no cut may pass for a whole stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from base64 import b64decode
+from binascii import crc32
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from botocore.eventstream import EventStreamBuffer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axonflow_bedrock.eventstream import (
+    MAX_FRAME_BYTES,
+    Frame,
+    FrameDecoder,
+    chunk_of,
+    encode_frame,
+    frame_of_chunk,
+    frame_of_exception,
+)
+from axonflow_core.errors import AnswerError, ContextExceeded, DecodeError, ProviderError, Throttled, TruncatedStream
+
+HEADERS = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+FRAME = encode_frame(HEADERS, b'{"bytes":"e30="}')
+
+
+def decoded(pieces: Iterable[bytes]) -> list[Frame]:
+    decoder = FrameDecoder()
+    frames = [frame for piece in pieces for frame in decoder.feed(piece)]
+    decoder.finish()
+    return frames
+
+
+def decoded_by_botocore(data: bytes) -> list[tuple[dict[str, object], bytes]]:
+    buffer = EventStreamBuffer()
+    buffer.add_data(data)
+    return [(message.headers, message.payload) for message in buffer]
+
+
+def compared(frames: Iterable[Frame]) -> list[tuple[dict[str, object], bytes]]:
+    return [(dict(frame.headers), frame.payload) for frame in frames]
+
+
+def cut(data: bytes, at: Iterable[int]) -> Iterator[bytes]:
+    edges = [0, *sorted(edge % (len(data) + 1) for edge in at), len(data)]
+    return (data[start:end] for start, end in zip(edges, edges[1:], strict=False))
+
+
+# ── both directions, against botocore ───────────────────────────────────────────────────────────────────────────────
+
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+VALUES = st.text(st.characters(codec="utf-8"), max_size=60)
+FRAMES = st.builds(encode_frame, st.dictionaries(NAMES, VALUES, max_size=4), st.binary(max_size=200))
+
+
+@given(frames=st.lists(FRAMES, max_size=5), edges=st.lists(st.integers(min_value=0), max_size=8))
+def test_frames_are_botocores_however_the_bytes_are_cut(frames: list[bytes], edges: list[int]) -> None:
+    stream = b"".join(frames)
+
+    assert compared(decoded(cut(stream, edges))) == decoded_by_botocore(stream)
+    assert compared(decoded(stream[at : at + 1] for at in range(len(stream)))) == decoded_by_botocore(stream)
+
+
+def raw_frame(headers: bytes, payload: bytes = b"") -> bytes:
+    prelude = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    message = prelude + struct.pack(">I", crc32(prelude)) + headers + payload
+    return message + struct.pack(">I", crc32(message))
+
+
+TYPED = [
+    (b"\x01a\x00", True),
+    (b"\x01a\x01", False),
+    (b"\x01a\x02\xff", -1),
+    (b"\x01a\x03\x80\x00", -32768),
+    (b"\x01a\x04\x00\x01\x00\x00", 65536),
+    (b"\x01a\x05" + b"\x7f" + b"\xff" * 7, 2**63 - 1),
+    (b"\x01a\x06\x00\x02\x00\xff", b"\x00\xff"),
+    (b"\x01a\x07\x00\x02\xc3\xa9", "é"),
+    (b"\x01a\x08\x00\x00\x01\x93\x00\x00\x00\x00", 0x19300000000),
+    (b"\x01a\x09" + bytes(range(16)), bytes(range(16))),
+]
+
+
+@pytest.mark.parametrize(("headers", "value"), TYPED)
+def test_every_type_of_header_is_read_as_botocore_reads_it(headers: bytes, value: object) -> None:
+    frame = raw_frame(headers + b"\x01b\x07\x00\x01x")
+
+    (read,) = decoded([frame])
+
+    assert dict(read.headers) == {"a": value, "b": "x"}
+    assert compared([read]) == decoded_by_botocore(frame)
+
+
+BROKEN_HEADERS = [
+    b"\x05a",
+    b"\x01a",
+    b"\x01a\x0a",
+    b"\x01a\x07\x00\x05x",
+    b"\x01a\x04\x00",
+    b"\x01a\x09\x00",
+    b"\x01\xff\x00",
+]
+
+
+@pytest.mark.parametrize("headers", [*BROKEN_HEADERS, b"\x01a\x00\x01a\x00"])
+def test_headers_that_nobody_can_read_are_a_decode_error(headers: bytes) -> None:
+    with pytest.raises(DecodeError, match="undecodable headers"):
+        FrameDecoder().feed(raw_frame(headers))
+
+
+def test_headers_that_change_within_a_stream_are_each_frames_own() -> None:
+    names = ["a", "a", "b", "a"]
+    stream = b"".join(encode_frame({name: name}, b"") for name in names)
+
+    assert [dict(frame.headers) for frame in decoded([stream])] == [{name: name} for name in names]
+
+
+# ── damage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+DAMAGED = {
+    "chunk": FRAME,
+    "exception": frame_of_exception("throttlingException", "Too many requests, please wait before trying again."),
+    "bare": encode_frame({}, b""),
+    "padded": frame_of_chunk({"delta": {"text": "é"}}, padding="abcdefgh"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_every_flip_of_a_single_bit_is_caught(name: str) -> None:
+    frame = DAMAGED[name]
+    caught = 0
+
+    for bit in range(len(frame) * 8):
+        flipped = bytearray(frame)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(AnswerError):
+            decoded([bytes(flipped)])
+        caught += 1
+
+    assert caught == len(frame) * 8
+    assert len(decoded([frame])) == 1  # the control: without a flip it passes
+
+
+def test_frames_before_the_damage_are_handed_out_and_then_it_is_raised() -> None:
+    decoder = FrameDecoder()
+
+    frames = decoder.feed(FRAME + FRAME[:-1] + b"\x00" + FRAME)
+
+    assert compared(frames) == decoded_by_botocore(FRAME)
+    with pytest.raises(DecodeError, match=f"at byte {len(FRAME)} "):
+        decoder.feed(FRAME)
+    with pytest.raises(DecodeError):
+        decoder.finish()
+
+
+@pytest.mark.parametrize(
+    ("length", "headers_length"), [(MAX_FRAME_BYTES + 1, 0), (2**32 - 1, 0), (15, 0), (16, 1), (2**20, 2**17 + 1)]
+)
+def test_a_length_out_of_bounds_is_refused_before_anything_is_kept(length: int, headers_length: int) -> None:
+    prelude = struct.pack(">II", length, headers_length)
+
+    with pytest.raises(DecodeError, match=f"{length} bytes, {headers_length} of them headers"):
+        FrameDecoder().feed(prelude + struct.pack(">I", crc32(prelude)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"message":"The security token included in the request is invalid."}',
+        b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}',
+        b"<html><body>502 Bad Gateway</body></html>",
+    ],
+)
+def test_a_plain_body_in_place_of_a_stream_is_said_to_be_one(body: bytes) -> None:
+    with pytest.raises(DecodeError, match="not an event stream") as caught:
+        FrameDecoder().feed(body)
+
+    assert body[:20].decode() in caught.value.message
+
+
+@given(st.binary(min_size=1, max_size=300), st.integers(min_value=1, max_value=40))
+def test_random_bytes_are_an_error_and_nothing_else(data: bytes, step: int) -> None:
+    with pytest.raises(AnswerError):
+        decoded(data[at : at + step] for at in range(0, len(data), step))
+
+
+def test_a_frame_of_16_mib_that_arrives_in_small_pieces_is_copied_once() -> None:
+    # Were each piece joined to all before it, this would copy 64 GB.
+    frame = encode_frame({}, bytes(MAX_FRAME_BYTES - 16))
+
+    (read,) = decoded(frame[at : at + 2048] for at in range(0, len(frame), 2048))
+
+    assert len(read.payload) == MAX_FRAME_BYTES - 16
+
+
+# ── recorded streams ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def recorded_streams() -> list[bytes]:
+    folder = os.environ.get("AXONFLOW_RECORDINGS")
+    if not folder:
+        pytest.skip("AXONFLOW_RECORDINGS does not name the folder of recorded traffic")
+    lines = (line for file in sorted(Path(folder).glob("*.jsonl")) for line in file.open())
+    cases = (json.loads(line) for line in lines if "raw_eventstream_base64" in line)
+    return [b64decode(case["raw_eventstream_base64"]) for case in cases if case["raw_eventstream_base64"]]
+
+
+def test_recorded_streams_are_read_as_botocore_reads_them() -> None:
+    streams = recorded_streams()
+
+    assert streams
+    for stream in streams:
+        assert compared(decoded([stream])) == decoded_by_botocore(stream)
+
+
+def edges_of(stream: bytes) -> set[int]:
+    """Where frames end. Found by the lengths alone, not by the decoder that is under test."""
+    edges, at = {0}, 0
+    while at < len(stream):
+        at += struct.unpack_from(">I", stream, at)[0]
+        edges.add(at)
+    return edges
+
+
+def is_silent(stream: bytes) -> bool:
+    try:
+        decoded([stream])
+    except TruncatedStream:
+        return False
+    return True
+
+
+def test_no_recorded_stream_can_be_cut_inside_a_frame_in_silence() -> None:
+    streams = [stream for stream in recorded_streams() if len(stream) <= 8192]
+    cuts = 0
+
+    for stream in streams:
+        edges = edges_of(stream)
+        silent = {end for end in range(len(stream) + 1) if is_silent(stream[:end])}
+        assert silent == edges  # between two frames only a family's last word tells the end from a cut
+        cuts += len(stream) + 1 - len(edges)
+
+    assert cuts > 10_000
+
+
+# ── what Bedrock puts into frames ───────────────────────────────────────────────────────────────────────────────────
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(chunk=JSONS, padding=st.text("abcdef", max_size=30))
+def test_a_chunk_comes_back_out_of_its_frame(chunk: object, padding: str) -> None:
+    (frame,) = decoded([frame_of_chunk(chunk, padding=padding)])
+
+    assert chunk_of(frame) == chunk
+    assert ("p" in json.loads(frame.payload)) == bool(padding)
+
+
+def test_an_exception_frame_is_raised_as_what_it_stands_for() -> None:
+    (frame,) = decoded([frame_of_exception("throttlingException", "Too many requests, please wait.")])
+
+    with pytest.raises(Throttled) as caught:
+        chunk_of(frame, request_id="4711")
+
+    error = caught.value
+    assert (error.status, error.native_code, error.request_id) == (429, "ThrottlingException", "4711")
+
+
+def test_the_words_of_an_exception_frame_count_as_those_of_an_answer() -> None:
+    (frame,) = decoded([frame_of_exception("validationException", "Input is too long for requested model.")])
+
+    with pytest.raises(ContextExceeded):
+        chunk_of(frame)
+
+
+def test_an_error_frame_without_a_body_is_raised_too() -> None:
+    headers = {":message-type": "error", ":error-code": "InternalFailure", ":error-message": "An internal error."}
+
+    with pytest.raises(ProviderError, match="An internal error"):
+        chunk_of(Frame(headers, b""))
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"[]", b"{}", b'{"bytes":1}', b'{"bytes":"x"}', b'{"bytes":"eA=="}', b'"bytes"']
+)
+def test_an_event_that_holds_no_chunk_is_a_decode_error(payload: bytes) -> None:
+    with pytest.raises(DecodeError):
+        chunk_of(Frame(HEADERS, payload))
+
+
+def test_an_event_of_another_name_is_a_decode_error_that_names_it() -> None:
+    with pytest.raises(DecodeError, match="'messageStop'"):
+        chunk_of(Frame({**HEADERS, ":event-type": "messageStop"}, b"{}"))
+
+
+def test_a_frame_does_not_show_what_the_model_said() -> None:
+    assert "secret" not in repr(Frame(HEADERS, b"secret"))
