@@ -22,6 +22,7 @@ import os
 import socket
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -185,7 +186,6 @@ class Transport:
 
 
 async def _head_of_answer(session: aiohttp.ClientSession, request: HttpRequest) -> aiohttp.ClientResponse:
-    import aiohttp
     import yarl
 
     body = request.body
@@ -197,9 +197,16 @@ async def _head_of_answer(session: aiohttp.ClientSession, request: HttpRequest) 
         allow_redirects=False,
         proxy=request.network.proxy_url,
         ssl=request.network.tls or True,
-        # aiohttp rounds a timeout above the threshold up to a whole second of the loop's clock.
-        timeout=aiohttp.ClientTimeout(connect=request.timeouts.connect_s, ceil_threshold=float("inf")),
+        timeout=_connect_timeout(request.timeouts.connect_s),
     )
+
+
+@lru_cache(maxsize=64)
+def _connect_timeout(connect_s: float) -> aiohttp.ClientTimeout:
+    import aiohttp
+
+    # aiohttp rounds a timeout above the threshold up to a whole second of the loop's clock.
+    return aiohttp.ClientTimeout(connect=connect_s, ceil_threshold=float("inf"))
 
 
 def _kept_alive_socket(address: Any) -> socket.socket:
@@ -266,7 +273,10 @@ class HttpStream:
 
     async def aclose(self) -> None:
         """Closes the connection, and with it the upstream call, unless the body was read to its end."""
-        self._break_off(TruncatedStream(f"the stream from {_host(self._request)} was closed before its end"))
+        if self._response.content.at_eof():
+            self._timer.cancel()
+        else:
+            self._break_off(TruncatedStream(f"the stream from {_host(self._request)} was closed before its end"))
 
     def __aiter__(self) -> Self:
         return self
@@ -291,8 +301,7 @@ class HttpStream:
 
     def _break_off(self, fault: AxonFlowError) -> None:
         self._timer.cancel()
-        if not self._response.content.at_eof():
-            self._fault = self._fault or fault
+        self._fault = self._fault or fault
         self._response.close()
 
     def _rescue(self, cut: TruncatedStream) -> bytes:

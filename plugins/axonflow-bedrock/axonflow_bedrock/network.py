@@ -53,9 +53,9 @@ def _tls(session: Session, client: Any) -> ssl.SSLContext:
         _show_certificate(context, client.meta.config.client_cert)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigError(
-            f"the certificates that AWS's settings name cannot be used: {error.strerror or type(error).__name__}",
-            hint=f"check AWS_CA_BUNDLE and `ca_bundle` (now {path}) and the client certificate: PEM files that this "
-            "process may read",
+            f"the certificates in {path} cannot be used: {error.strerror or type(error).__name__}",
+            hint="check AWS_CA_BUNDLE, `ca_bundle` of the profile and the session's client certificate: PEM files that "
+            "this process may read",
         ) from error
     return context
 
