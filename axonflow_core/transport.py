@@ -326,6 +326,8 @@ class HttpStream:
         return self._loop.call_at(rings_at, _ring, ref(self))
 
     def _check_clocks(self) -> None:
+        if self._response.content.is_eof():  # all of it is here; what waits is the consumer
+            return
         now, idle_s = self._loop.time(), self._request.timeouts.idle_s
         if now >= self._ends_at:
             self._break_off(_timeout("total_s", self._request))

@@ -266,6 +266,14 @@ async def test_a_consumer_that_takes_its_time_is_no_idle_provider(transport: Tra
         assert await stream.read_all() == b"b"
 
 
+async def test_no_clock_runs_over_a_body_that_has_arrived(transport: Transport) -> None:
+    async with peer(answers(b"whole")) as server:
+        stream = await transport.open_stream(server.request(total_s=0.1))
+        assert await stream.read() == b"whole"
+        await asyncio.sleep(0.15)
+        assert await stream.read() == b""
+
+
 async def test_an_address_that_does_not_answer_runs_into_the_connect_timeout(transport: Transport) -> None:
     """A full backlog drops the SYN, as a firewall does."""
     with _full_backlog() as port, within(0.1), pytest.raises(ProviderTimeout, match="connect timeout"):

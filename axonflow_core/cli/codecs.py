@@ -33,7 +33,7 @@ def list_codecs(*, is_json: bool) -> None:
     if is_json:
         write_json(rows)
     else:
-        columns = ("provider", "family", "surface", "models", "distribution", "version")
+        columns = ("provider", "family", "surface", "models", "evidence", "distribution", "version")
         write_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
