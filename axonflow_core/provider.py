@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
 
@@ -90,6 +91,30 @@ class Provider(Protocol):
 
 
 @frozen(kw_only=True)
+class Explanation:
+    """What a call would be. Nothing was sent for it."""
+
+    facts: Mapping[str, str]
+    """What was decided, and by whom; in the order to be read."""
+    warnings: tuple[str, ...] = ()
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    """As they would be sent, with what proves who we are masked."""
+    body: Json = field(repr=False)
+    permissions: tuple[Json, ...] = ()
+    """The statements of a policy that allows this call and no other."""
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A provider that can say what a call would be."""
+
+    async def explain(
+        self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
+    ) -> Explanation: ...
+
+
+@frozen(kw_only=True)
 class Services:
     """What the core lends a provider."""
 
@@ -114,6 +139,14 @@ class Emulator:
     """A model id that it refuses as the real service would, to show how an error reads."""
 
 
+class BuildEmulator(Protocol):
+    """How a plugin builds its emulator."""
+
+    def __call__(self, script: Path | None = None) -> Emulator:
+        """`script` is a file that says how the emulator is to behave, in the plugin's own terms. `ConfigError`."""
+        ...
+
+
 @frozen(kw_only=True)
 class ProviderSpec:
     """A plugin's description of its provider."""
@@ -126,6 +159,6 @@ class ProviderSpec:
     """Builds the provider from a `config_type` instance. Does no I/O; opens nothing before the first call."""
     config_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json] | None] = lambda environment: None
     """The `config:` that the environment alone asks for (`BEDROCK_REGION`), or None: this provider is not wanted."""
-    emulator: Callable[[], Emulator] | None = None
+    emulator: BuildEmulator | None = None
     recordings: Callable[[CodecRegistry], Opener] | None = None
     """How recorded traffic of this provider is opened, for `axonflow codecs check`."""

@@ -67,13 +67,13 @@ class Runtime:
         self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
     ) -> Completion:
         """The whole answer. `model` and `provider` are the configured ones where they are not named."""
-        return await self._chosen(provider).complete(_as_request(request), model=model)
+        return await self.chosen(provider).complete(_as_request(request), model=model)
 
     async def stream(
         self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
     ) -> CompletionStream:
         """Returns once the provider has accepted the call: `async with await runtime.stream(…) as stream`."""
-        stream = await self._chosen(provider).stream(_as_request(request), model=model)
+        stream = await self.chosen(provider).stream(_as_request(request), model=model)
         self._streams.add(stream)
         return stream
 
@@ -92,7 +92,8 @@ class Runtime:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
-    def _chosen(self, name: str | None) -> Provider:
+    def chosen(self, name: str | None = None) -> Provider:
+        """The provider of that name, or the one that answers by default."""
         if name is None:
             return next(iter(self.providers.values()))
         if name not in self.providers:
@@ -253,10 +254,12 @@ class _LoopThread:
         """The result of `function` on the loop. A caller that is interrupted cancels it and waits for its end."""
         _refuse_on_event_loop()
         call = _Call(function)
-        self._schedule(call.start)
         try:
+            self._schedule(call.start)
             task = call.done.get()
-        except BaseException:  # Ctrl-C, or what else a signal handler raises
+        except RequestError:  # the loop has ended, so nothing was started
+            raise
+        except BaseException:  # Ctrl-C, or what else a signal handler raises, at whatever moment
             with suppress(RequestError):
                 self._schedule(call.cancel)
             call.done.get()
@@ -317,8 +320,7 @@ class _Call(Generic[T]):
         return self._task
 
     def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        (self._task or self.start()).cancel()  # a caller interrupted before the start waits for an end all the same
 
     async def _run(self) -> T:
         return await self._function()

@@ -17,6 +17,7 @@ _COMMANDS: Mapping[str, str] = {
     "codecs": "codecs:codecs",
     "demo": "demo:demo",
     "emulate": "emulate:emulate",
+    "explain": "explain:explain",
     "plugins": "plugins:plugins",
 }
 """Command -> module of this package and the name in it."""

@@ -36,7 +36,8 @@ def show_warnings() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     handler.addFilter(_Once())
-    logging.getLogger("axonflow_core").addHandler(handler)
+    handler.addFilter(lambda record: record.name.startswith("axonflow_"))  # the core and its plugins, nobody else
+    logging.getLogger().addHandler(handler)
 
 
 class _Once(logging.Filter):

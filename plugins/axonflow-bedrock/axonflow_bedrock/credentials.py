@@ -18,7 +18,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -49,8 +49,11 @@ class Place:
     region: str
     endpoint_url: str
     """Without a slash at its end."""
+    region_source: str = "AWS's settings"
     network: Network = Network()
     retries: Retries = Retries()
+    unheeded: tuple[str, ...] = ()
+    """What the client config sets and only botocore's own HTTP client could do."""
 
 
 class AwsSettings:
@@ -85,6 +88,11 @@ class AwsSettings:
             if not self._botocore.is_live():
                 return await self._asking.landed()
         return self._identity
+
+    async def identity_source(self) -> str:
+        """Where the credentials came from, with the end of their public part. Errors as `signer`."""
+        await self.signer()
+        return await asyncio.to_thread(self._botocore.source)
 
     async def refresh(self) -> bool:
         """Fetch credentials anew, for AWS says that the present ones have expired. Whether there are others now."""
@@ -178,6 +186,12 @@ class _Botocore:
             raise _missing(session)
         return Signer(frozen.access_key, frozen.secret_key, frozen.token, region)
 
+    def source(self) -> str:
+        """Where the identity that was handed out came from, in botocore's words."""
+        if self._credentials is None:
+            return "AWS_BEARER_TOKEN_BEDROCK"
+        return f"{getattr(self._credentials, 'method', 'given')}, key … {self._credentials.access_key[-4:]}"
+
     def is_live(self) -> bool:
         """Whether the present credentials have not expired, as far as botocore knows."""
         needs_refresh = getattr(self._credentials, "refresh_needed", None)
@@ -199,14 +213,23 @@ class _Botocore:
         return self._session
 
 
-def _place_of(session: Session, region: str | None) -> Place:
+_UNHEEDED: Mapping[str, object] = {
+    "proxies_config": None,
+    "connect_timeout": 60,
+    "read_timeout": 60,
+    "max_pool_connections": 10,
+}
+"""Settings of botocore's own HTTP client -> their defaults. Ours has `timeouts:` in the provider's config."""
+
+
+def _place_of(session: Session, asked_region: str | None) -> Place:
     """What a client says of itself. It is made without credentials: looking for them may take seconds."""
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
     try:
-        region = region or _region_of(session)
+        region = asked_region or _region_of(session)
         client = session.create_client("bedrock-runtime", region_name=region, config=Config(signature_version=UNSIGNED))
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(
@@ -217,8 +240,10 @@ def _place_of(session: Session, region: str | None) -> Place:
     return Place(
         client.meta.region_name,
         client.meta.endpoint_url.rstrip("/"),
+        "the provider's config" if asked_region else "AWS's settings",
         network_of(session, client),
         Retries.of_client(getattr(client.meta.config, "retries", None)),
+        tuple(name for name, usual in _UNHEEDED.items() if getattr(client.meta.config, name, usual) != usual),
     )
 
 

@@ -97,6 +97,7 @@ _VALIDATION = ("ValidationException",)
 _DENIED = ("AccessDeniedException",)
 _NOT_FOUND = ("ResourceNotFoundException",)
 _THROTTLING = ("ThrottlingException", "TooManyRequestsException")
+_INTERNAL = ("InternalServerException", "InternalFailure", "InternalServerError")
 _SIGNATURE = ("InvalidSignatureException", "SignatureDoesNotMatch")
 
 _ACTION = r"not authorized to perform: (?P<action>[\w:*-]+) on resource: (?P<resource>\S+)"
@@ -593,9 +594,17 @@ TABLE: tuple[Row, ...] = (
     Row(
         error=Unavailable,
         codes=("ServiceUnavailableException",),
+        says="capacity limit",
         cause="Bedrock has no capacity for {model} in {region} now",
         fix="try again; an inference profile spreads calls over several regions",
         example="Service capacity limit has been reached. Please try again later.",
+    ),
+    Row(
+        error=Unavailable,
+        codes=("ServiceUnavailableException", "ServiceUnavailable"),
+        cause="Bedrock is not available in {region} now: {said}",
+        fix="try again; an inference profile spreads calls over several regions",
+        example="The service is currently unavailable.",
     ),
     Row(
         error=Unavailable,
@@ -606,10 +615,18 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         error=Unavailable,
-        codes=("InternalServerException", "InternalFailure", "InternalServerError"),
+        codes=_INTERNAL,
+        says="unexpected error during processing",
+        cause="Bedrock failed while it worked on the request, and does not say why",
+        fix="try again; when the same request fails each time, something in it is to blame, a recursive schema for one",
+        example="The system encountered an unexpected error during processing. Try your request again.",
+    ),
+    Row(
+        error=Unavailable,
+        codes=_INTERNAL,
         cause="Bedrock failed: {said}",
         fix="try again; when the same request fails each time, something in it is to blame",
-        example="The system encountered an unexpected error during processing. Try your request again.",
+        example="An internal error has occurred.",
     ),
     # ── known by the code alone ─────────────────────────────────────────────────────────────────────────────────────
     Row(

@@ -31,7 +31,7 @@ from axonflow_core.errors import (
     UndetectedFamily,
 )
 from axonflow_core.messages import Completion, CompletionRequest
-from axonflow_core.provider import CompletionStream, Health, Services
+from axonflow_core.provider import CompletionStream, Explanation, Health, Services
 from axonflow_core.stream import Batch
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
@@ -40,6 +40,7 @@ from .credentials import AwsSettings
 from .envelope import EnvelopeDecoder, open_answer
 from .errors import diagnose
 from .eventstream import FrameDecoder, chunk_of
+from .explain import explanation_of
 from .model_id import ModelId, parse_model_id
 from .retries import Retrier
 from .surroundings import Clock, Distance
@@ -104,6 +105,17 @@ class BedrockProvider:
                     return await self._accept_stream(target, http)
 
             return await self._persist(target, attempt)
+
+    async def explain(
+        self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
+    ) -> Explanation:
+        """What the call would be, down to the signed headers. Asks AWS's settings, and sends nothing."""
+        target = self.target(model)
+        with self._naming(target):
+            operation, headers = ("invoke-with-response-stream", _INVOKE_STREAM) if is_streamed else ("invoke", _INVOKE)
+            signed = await self._signed(target, operation, headers, self._body(request, target))
+            place, source = await self._settings.place(), await self._settings.identity_source()
+            return explanation_of(target.model_id, target.codec, signed, place, source, is_streamed=is_streamed)
 
     async def health(self) -> Health:
         try:

@@ -182,7 +182,8 @@ from axonflow_bedrock.credentials import AwsSettings
 
 async def ours():
     settings = AwsSettings()
-    return [(await settings.place()).region, (await settings.place()).endpoint_url, type(await settings.signer()).__name__]
+    place = await settings.place()
+    return [place.region, place.endpoint_url, type(await settings.signer()).__name__]
 
 class Sent(Exception):
     pass

@@ -264,9 +264,9 @@ def test_a_clock_within_five_minutes_is_right(minutes: int) -> None:
     assert judged(sent, now=NOW + timedelta(minutes=minutes)) is SIGNER
 
 
-@pytest.mark.parametrize("changed", [{"body": b"{ }"}, {"path": PATH + "/"}, {"path": PATH.replace("%3A", ":")}])
-def test_a_changed_body_or_path_is_no_longer_what_was_signed(changed: dict[str, str]) -> None:
-    refusal = judged(SIGNER.sign("POST", URL, HEADERS, b"{}", NOW), **changed)
+@pytest.mark.parametrize(("body", "path"), [(b"{ }", PATH), (b"{}", PATH + "/"), (b"{}", PATH.replace("%3A", ":"))])
+def test_a_changed_body_or_path_is_no_longer_what_was_signed(body: bytes, path: str) -> None:
+    refusal = judged(SIGNER.sign("POST", URL, HEADERS, b"{}", NOW), body=body, path=path)
 
     assert isinstance(refusal, Refusal)
     assert refusal.code == "InvalidSignatureException"

@@ -1,0 +1,117 @@
+"""`axonflow explain call`: what a call would be, with nothing sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from axonflow_bedrock.iam import partition_of, statements_for
+from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.pytest_plugin import RunningEmulator
+
+SONNET = "anthropic.claude-sonnet-4-20250514-v1:0"
+SECRET = "wJalrXUtnFEMI-not-a-real-key"
+NOWHERE = "http://127.0.0.1:9"
+
+
+def explain(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment: Mapping[str, str] = {
+        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        "HOME": "/nowhere",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE12345678",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": f"{SECRET}-token",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": NOWHERE,
+        "BEDROCK_REGION": "us-east-1",
+        **variables,
+    }
+    command = [sys.executable, "-m", "axonflow_core.cli", "explain", "call", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+
+def explained(*arguments: str, **variables: str) -> Any:
+    return json.loads(explain(*arguments, "--json", **variables).stdout)
+
+
+def test_nothing_is_sent_and_everything_is_told() -> None:
+    told = explained("-m", f"us.{SONNET}", "Why?")
+    assert told["url"] == f"{NOWHERE}/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/invoke-with-response-stream"
+    assert told["body"]["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Why?"}]}]
+    assert (told["facts"]["family"], told["facts"]["geography"]) == ("anthropic", "us")
+    assert told["facts"]["region"] == "us-east-1 (the provider's config)"
+    assert told["facts"]["credentials"] == "env, key … 5678"
+
+
+def test_what_proves_who_we_are_is_masked() -> None:
+    ran = explain("-m", f"us.{SONNET}", HTTP_PROXY="http://user:word@127.0.0.1:9")
+    assert SECRET not in ran.stdout + ran.stderr and "word@" not in ran.stdout + ran.stderr
+    assert "AKIDEXAMPLE" not in ran.stdout
+    assert "127.0.0.1:9" in ran.stdout, "the control: the proxy is told"
+
+
+def test_what_is_explained_is_what_is_sent(bedrock_emulator: RunningEmulator) -> None:
+    told = explained("-m", f"us.{SONNET}", "--no-stream", **bedrock_emulator.environment)
+    client = bedrock_emulator.boto3_client()
+    answer = client.invoke_model(modelId=f"us.{SONNET}", body=json.dumps(told["body"]))
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:
+    assert f"us.{SONNET}" in explain("-m", SONNET).stderr
+
+
+def test_what_is_not_heeded_is_named() -> None:
+    assert "adaptive" in explain("-m", SONNET, AWS_RETRY_MODE="adaptive").stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "region", "resources"),
+    [
+        (SONNET, "us-east-1", [f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}"]),
+        (SONNET, "us-gov-west-1", [f"arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/{SONNET}"]),
+        (
+            f"us.{SONNET}",
+            "us-east-1",
+            [
+                f"arn:aws:bedrock:us-east-1:*:inference-profile/us.{SONNET}",
+                f"arn:aws:bedrock:*::foundation-model/{SONNET}",
+            ],
+        ),
+        (
+            f"global.{SONNET}",
+            "eu-west-1",
+            [
+                f"arn:aws:bedrock:eu-west-1:*:inference-profile/global.{SONNET}",
+                [f"arn:aws:bedrock:*::foundation-model/{SONNET}", f"arn:aws:bedrock:::foundation-model/{SONNET}"],
+            ],
+        ),
+        (
+            "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2",
+            "us-east-1",
+            ["arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2"],
+        ),
+    ],
+)
+def test_the_permissions_are_those_of_this_id_alone(model: str, region: str, resources: list[object]) -> None:
+    statements = statements_for(parse_model_id(model), region, is_streamed=False)
+    assert [statement["Resource"] for statement in statements] == resources
+    assert {statement["Action"] for statement in statements} == {"bedrock:InvokeModel"}
+
+
+def test_a_profile_ties_the_model_to_itself() -> None:
+    _, through = statements_for(parse_model_id(f"us.{SONNET}"), "us-east-1", is_streamed=True)
+    profile = f"arn:aws:bedrock:us-east-1:*:inference-profile/us.{SONNET}"
+    assert through["Condition"] == {"StringLike": {"bedrock:InferenceProfileArn": profile}}
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("eusc-de-east-1", "aws-eusc")]
+)
+def test_the_partition_follows_the_region(region: str, partition: str) -> None:
+    assert partition_of(region) == partition
