@@ -257,12 +257,10 @@ class _LoopThread:
         try:
             self._schedule(call.start)
             task = call.done.get()
-        except RequestError:  # the loop has ended, so nothing was started
-            raise
         except BaseException:  # Ctrl-C, or what else a signal handler raises, at whatever moment
-            with suppress(RequestError):
+            with suppress(RequestError):  # the loop has ended, so nothing runs
                 self._schedule(call.cancel)
-            call.done.get()
+                call.wait()
             raise
         if task.cancelled():
             raise _closed()
@@ -321,6 +319,11 @@ class _Call(Generic[T]):
 
     def cancel(self) -> None:
         (self._task or self.start()).cancel()  # a caller interrupted before the start waits for an end all the same
+
+    def wait(self) -> None:
+        """Until the task is done. The box may be empty by then: the interrupted caller had the task in hand."""
+        if self._task is None or not self._task.done():
+            self.done.get()
 
     async def _run(self) -> T:
         return await self._function()

@@ -88,15 +88,15 @@ def _sorted_query(query: str) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _signable(headers: Headers) -> dict[str, str]:
-    """The headers to sign: names in lower case, blanks collapsed, namesakes joined by commas."""
-    signable: dict[str, str] = {}
+def _canonical_headers(headers: Headers, *, without: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Names in lower case, blanks collapsed, namesakes joined by commas."""
+    canonical: dict[str, str] = {}
     for name, value in headers.items():
         name = name.lower()
-        if name not in UNSIGNED_HEADERS:
+        if name not in without:
             value = " ".join(value.split())
-            signable[name] = f"{signable[name]},{value}" if name in signable else value
-    return signable
+            canonical[name] = f"{canonical[name]},{value}" if name in canonical else value
+    return canonical
 
 
 def _canonical_request(method: str, target: _Target, signable: Mapping[str, str], names: list[str], digest: str) -> str:
@@ -138,7 +138,7 @@ class Signer:
         second = int(now.timestamp())
         stamp = _stamp(second)
         sent = self._dated(headers, second)
-        signable = _signable(sent)
+        signable = _canonical_headers(sent, without=UNSIGNED_HEADERS)
         if "host" not in signable:
             signable["host"] = sent["Host"] = target.host
         names = sorted(signable)
@@ -232,7 +232,7 @@ def verify(
 
     `url` is what arrived, not decoded; its scheme and host do not count, for the host is in the headers.
     """
-    lowered = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
+    lowered = _canonical_headers(headers)
     authorization = lowered.get("authorization", "")
     if not authorization:
         return _MISSING_TOKEN

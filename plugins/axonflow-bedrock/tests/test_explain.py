@@ -62,6 +62,19 @@ def test_what_is_explained_is_what_is_sent(bedrock_emulator: RunningEmulator) ->
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "is_sent"), [("http://bedrock.example", False), ("https://bedrock.example", True), (NOWHERE, True)]
+)
+def test_an_api_key_is_not_sent_where_it_can_be_overheard(endpoint: str, is_sent: bool) -> None:
+    key = {"AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key-0", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": endpoint}
+    if is_sent:
+        assert explained("-m", SONNET, **key)["facts"]["credentials"] == "AWS_BEARER_TOKEN_BEDROCK"
+    else:
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            explained("-m", SONNET, **key)
+        assert (caught.value.returncode, "plain http" in caught.value.stderr) == (4, True)
+
+
 def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:
     assert f"us.{SONNET}" in explain("-m", SONNET).stderr
 

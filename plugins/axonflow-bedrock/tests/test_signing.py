@@ -170,6 +170,7 @@ def judged(headers: Mapping[str, str], *, body: bytes = b"{}", path: str = PATH,
 
 
 @given(url=URLS, headers=st.dictionaries(WORDS, HEADER_VALUES, max_size=4), body=st.binary(max_size=100))
+@example(URL, {"host": " and  its namesake"}, b"")
 def test_what_botocore_signed_is_accepted(url: str, headers: dict[str, str], body: bytes) -> None:
     sent, now = signed_by_botocore(SIGNER, "POST", url, {"Host": "whatever.example", **headers}, body)
 
