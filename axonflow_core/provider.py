@@ -7,7 +7,7 @@ and owns what comes back, so that a plugin cannot half-start.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -148,6 +148,26 @@ class BuildEmulator(Protocol):
 
 
 @frozen(kw_only=True)
+class ErrorEntry:
+    """One way in which calls fail, as a page of documentation tells it."""
+
+    code: str
+    """The `code` of the error that is raised; empty where the call succeeds and disappoints."""
+    cause: str
+    fix: str
+    """As in the error itself; a word in capitals stands for a value of the call."""
+    native_codes: tuple[str, ...] = ()
+    """The provider's own names for it."""
+    statuses: str = ""
+    """HTTP statuses, where they tell this entry from others."""
+    example: str = ""
+    """The provider's own words."""
+    is_retryable: bool = False
+    issue: str = ""
+    """Set for the few that most people meet, in the words of who meets them; such entries come first."""
+
+
+@frozen(kw_only=True)
 class ProviderSpec:
     """A plugin's description of its provider."""
 
@@ -162,3 +182,5 @@ class ProviderSpec:
     emulator: BuildEmulator | None = None
     recordings: Callable[[CodecRegistry], Opener] | None = None
     """How recorded traffic of this provider is opened, for `axonflow codecs check`."""
+    error_catalogue: Callable[[], Sequence[ErrorEntry]] | None = None
+    """Every failure that the provider tells apart, for `axonflow explain error` and the page made from it."""

@@ -191,8 +191,43 @@ def test_a_faulty_configuration_exits_with_3_and_tells_every_fault(run: Run, tmp
     (tmp_path / "bad.yaml").write_text(ECHO + "    wieght: 1\n    config: {max_tokens: x}\n")
     finished = run("check", "bad.yaml")
     assert (finished.returncode, finished.stdout) == (3, "")
-    assert "  --> bad.yaml:5:5\n  fix: did you mean `weight`?\n" in finished.stderr
+    assert "  --> bad.yaml:5:5\n  5 |     wieght: 1\n    |     ^^^^^^\n" in finished.stderr
+    assert "  fix: did you mean `weight`?\n" in finished.stderr
     assert "  --> bad.yaml:6:26\n" in finished.stderr
+
+
+def test_a_check_as_json_says_where_each_fault_is_and_how_to_mend_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(ECHO + "    wieght: 1\n    credentials: {api_key: open-sesame}\n")
+    finished = run("check", "bad.yaml", "--json")
+    said = json.loads(finished.stdout)
+    assert (finished.returncode, finished.stderr) == (3, "")
+    assert (said["ok"], said["path"]) == (False, "bad.yaml")
+    assert said["faults"] == [
+        {
+            "path": "bad.yaml",
+            "line": 5,
+            "column": 5,
+            "code": "config",
+            "message": "unknown key `wieght`",
+            "fix": "did you mean `weight`?",
+        }
+    ]
+    assert [(warning["line"], warning["column"]) for warning in said["warnings"]] == [(6, 28)]
+    assert "open-sesame" not in finished.stdout
+
+
+def test_a_sound_configuration_as_json(run: Run) -> None:
+    finished = run("check", "--json")
+    assert finished.returncode == 0
+    assert json.loads(finished.stdout) == {"ok": True, "path": "axonflow.yaml", "faults": [], "warnings": []}
+
+
+def test_what_stands_in_no_file_has_no_place_in_json(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "axonflow.yaml").write_text(ECHO.replace("true", "false"))
+    finished = run("check", "--json")
+    (fault,) = json.loads(finished.stdout)["faults"]
+    assert finished.returncode == 3
+    assert (fault["path"], fault["line"], fault["column"], fault["code"]) == (None, None, None, "config")
 
 
 def test_a_configuration_that_enables_nothing_would_not_start(run: Run, tmp_path: Path) -> None:
@@ -207,6 +242,10 @@ def test_a_codec_that_cannot_be_loaded_fails_the_check(run: Run, install: Callab
     finished = run("check")
     assert finished.returncode == 1
     assert finished.stderr.count("lion (torn 1.2) is broken: importing torn raised RuntimeError: torn") == 1
+    checked = run("check", "--json")
+    (fault,) = json.loads(checked.stdout)["faults"]
+    assert (checked.returncode, fault["code"]) == (1, "plugin")
+    assert "torn" in fault["message"]
 
 
 def test_plugins_are_listed_with_state_distribution_version_and_origin(run: Run, install: Callable[..., None]) -> None:

@@ -425,7 +425,8 @@ def test_settings_may_be_given_in_python() -> None:
 def test_a_fault_is_told_as_what_where_and_fix(tmp_path: Path) -> None:
     (fault,) = faults_of_file(tmp_path, ECHO + "    weigth: 1\n")
     assert str(fault) == (
-        f"error[config]: unknown key `weigth`\n  --> {tmp_path}/axonflow.yaml:5:5\n  fix: did you mean `weight`?"
+        f"error[config]: unknown key `weigth`\n  --> {tmp_path}/axonflow.yaml:5:5\n"
+        "  5 |     weigth: 1\n    |     ^^^^^^\n  fix: did you mean `weight`?"
     )
 
 

@@ -9,25 +9,41 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from axonflow_core.config import Config, ProviderConfig
+    from collections.abc import Iterable
+
+    from axonflow_core.config import Config, Fault, ProviderConfig
+    from axonflow_core.errors import ConfigError
+    from axonflow_core.messages import Json
+    from axonflow_core.plugins import PluginState
 
 
 @click.command(short_help="Check the configuration and the plugins it needs.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-def check(*, file: Path | None) -> int:
+@click.option("--json", "is_json", is_flag=True, help="One JSON object with every fault and warning.")
+def check(*, file: Path | None, is_json: bool) -> int:
     """Read FILE, or the configuration that would be found without it, and build all that it asks for, but call nothing.
 
     Exits with 3 when the configuration has faults, and with 1 when a model family could not be loaded.
     """
-    from axonflow_core.cli.failure import CHECK_FAILED, OK
-    from axonflow_core.config import load_config
+    return _check_as_json(file) if is_json else _check(file)
 
-    config = load_config(file)
-    asyncio.run(_build(config))
+
+def _check(file: Path | None) -> int:
+    from axonflow_core.cli.failure import CHECK_FAILED, OK
+
+    config = _built(file)
     families_serve = [_show_families(entry) for entry in config.enabled.values()]
     count = len(config.enabled)
     click.echo(f"{config.path or 'the environment'}: {count} provider{'' if count == 1 else 's'} enabled")
     return OK if all(families_serve) else CHECK_FAILED
+
+
+def _built(file: Path | None) -> Config:
+    from axonflow_core.config import load_config
+
+    config = load_config(file)
+    asyncio.run(_build(config))
+    return config
 
 
 async def _build(config: Config) -> None:
@@ -39,9 +55,84 @@ async def _build(config: Config) -> None:
 
 def _show_families(entry: ProviderConfig) -> bool:
     """Whether all of the provider's families serve. Why one does not was logged when it was loaded."""
-    from axonflow_core.plugins import State, load_codecs
+    from axonflow_core.plugins import load_codecs
 
     loaded = load_codecs(entry.type)
     families = ", ".join(loaded.registry.names) or "no model families of its own"
     click.echo(f"{entry.name}: {families}")
-    return not any(state.state in (State.FAILED, State.INCOMPATIBLE) for state in loaded.plugins)
+    return not any(_is_broken(state) for state in loaded.plugins)
+
+
+def _is_broken(state: PluginState) -> bool:
+    from axonflow_core.plugins import State
+
+    return state.state in (State.FAILED, State.INCOMPATIBLE)
+
+
+# ── as JSON ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_as_json(file: Path | None) -> int:
+    """Faults of the configuration are results here, and go to stdout."""
+    from axonflow_core.cli.failure import CHECK_FAILED, CONFIGURATION, OK
+    from axonflow_core.errors import ConfigError
+
+    try:
+        config = _built(file)
+    except ConfigError as error:
+        _write(file or _path_of(error), *_told(error))
+        return CONFIGURATION
+    broken = _broken_families(config)
+    _write(config.path, broken, _described(config.warnings))
+    return CHECK_FAILED if broken else OK
+
+
+def _write(path: Path | None, faults: list[Json], warnings: list[Json]) -> None:
+    from axonflow_core.cli.display import write_json
+
+    name = None if path is None else str(path)
+    write_json({"ok": not faults, "path": name, "faults": faults, "warnings": warnings})
+
+
+def _path_of(error: ConfigError) -> Path | None:
+    """The file that was found and is faulty."""
+    from axonflow_core.config import FaultyConfig
+
+    return Path(error.faults[0].path) if isinstance(error, FaultyConfig) and error.faults else None
+
+
+def _told(error: ConfigError) -> tuple[list[Json], list[Json]]:
+    from axonflow_core.config import FaultyConfig
+
+    if isinstance(error, FaultyConfig):
+        return _described(error.faults), _described(error.warnings)
+    return [_placeless(error.code, error.message, error.hint)], []
+
+
+def _described(faults: Iterable[Fault]) -> list[Json]:
+    return [
+        {
+            "path": fault.path,
+            "line": fault.line or None,
+            "column": fault.column or None,
+            "code": fault.code,
+            "message": fault.message,
+            "fix": fault.hint,
+        }
+        for fault in faults
+    ]
+
+
+def _placeless(code: str, message: str, fix: str | None) -> Json:
+    return {"path": None, "line": None, "column": None, "code": code, "message": message, "fix": fix}
+
+
+def _broken_families(config: Config) -> list[Json]:
+    from axonflow_core.plugins import load_codecs
+
+    return [
+        _placeless("plugin", f"the family {state.plugin.name} of {entry.name} does not serve: {state.reason}", None)
+        for entry in config.enabled.values()
+        for state in load_codecs(entry.type).plugins
+        if _is_broken(state)
+    ]

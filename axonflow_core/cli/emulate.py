@@ -6,6 +6,7 @@ import shlex
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -17,18 +18,24 @@ if TYPE_CHECKING:
 @click.command(short_help="Serve a provider's API on this machine.")
 @click.argument("provider")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0, the default, takes any free one.")
-def emulate(*, provider: str, port: int) -> None:
+@click.option(
+    "--script",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="How it is to behave: answers, delays and faults, as the provider's documentation has them.",
+)
+def emulate(*, provider: str, port: int, script: Path | None) -> None:
     """Serve the API of PROVIDER until Ctrl-C. Stdout gets the `export` lines that point clients at it."""
     from axonflow_core.serving import Server
 
-    emulator = emulator_of(provider)
+    emulator = emulator_of(provider, script)
     with until_interrupted(), Server(emulator.app, port=port) as server:
         write_exports(emulator.environment(server.base_url))
         click.echo(f"{provider} answers at {server.base_url}; Ctrl-C stops it", err=True)
         server.wait()
 
 
-def emulator_of(provider: str) -> Emulator:
+def emulator_of(provider: str, script: Path | None = None) -> Emulator:
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import load_provider
 
@@ -37,7 +44,7 @@ def emulator_of(provider: str) -> Emulator:
         raise PluginError(
             f"the provider {provider} has no emulator", hint="see `axonflow demo` for the providers that have one"
         )
-    return spec.emulator()
+    return spec.emulator(script)
 
 
 def write_exports(environment: Mapping[str, str]) -> None:

@@ -1,75 +1,114 @@
-"""`axonflow explain`: what would happen, and what something means."""
+"""`axonflow explain`: what an error code means and what to do about it; what a call would be (`explain_call`)."""
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+import os
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.cli.explain_call import explain_call
+
 if TYPE_CHECKING:
-    from axonflow_core.provider import Explanation
+    from axonflow_core.cli.troubleshooting import Catalogue
+    from axonflow_core.provider import ErrorEntry
 
 
-@click.group(short_help="What a call would be.")
+@click.group(short_help="What an error means; what a call would be.")
 def explain() -> None:
-    """Explain without doing."""
+    """Explain what AxonFlow says, and what it would do."""
 
 
-@explain.command("call")
-@click.argument("prompt", default="Hello")
-@click.option("-m", "--model", help="The model, as its provider spells it. Default: the configured one.")
-@click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
-@click.option("--stream/--no-stream", "is_streamed", default=True, help="A streamed call, or a whole one.")
-@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
-def explain_call(
-    *, prompt: str, model: str | None, provider: str | None, is_streamed: bool, is_json: bool, path: Path | None
-) -> None:
-    """Show what a call with PROMPT would be, down to the signed headers. Nothing is sent.
+explain.add_command(explain_call)
 
-    The model's family, where region, endpoint and credentials come from, the exact body, and the IAM statements that
-    allow the call. What proves who you are is masked.
+
+@explain.command("error")
+@click.argument("code", required=False)
+@click.option("--markdown", "is_page", is_flag=True, help="Everything, as the page docs/troubleshooting.md.")
+def explain_error(*, code: str | None, is_page: bool) -> None:
+    """Say what CODE stands for: a code of AxonFlow's (`error[CODE]`) or the provider's own name for a fault.
+
+    Without CODE the codes are listed.
     """
-    from axonflow_core.cli.display import write_json
+    from axonflow_core.cli.troubleshooting import page
 
-    explanation = asyncio.run(_explain(prompt, model, provider, path, is_streamed=is_streamed))
-    if is_json:
-        import attrs
-
-        write_json({field.name: getattr(explanation, field.name) for field in attrs.fields(type(explanation))})
+    if is_page and code is not None:
+        raise click.UsageError("--markdown writes the whole page: leave CODE out")
+    catalogues = installed_catalogues()
+    if is_page:
+        click.echo(page(catalogues), nl=False)
+    elif code is None:
+        _list(catalogues)
     else:
-        _show(explanation)
+        click.echo("\n\n".join(_told(code, catalogues)))
 
 
-async def _explain(
-    prompt: str, model: str | None, provider: str | None, path: Path | None, *, is_streamed: bool
-) -> Explanation:
-    from axonflow_core.config import load_config
-    from axonflow_core.errors import RequestError
-    from axonflow_core.messages import CompletionRequest, user
-    from axonflow_core.provider import Explaining
-    from axonflow_core.runtime import Runtime
+def installed_catalogues() -> tuple[Catalogue, ...]:
+    """What every installed provider tells apart. A broken plugin explains nothing, and `axonflow plugins` says why."""
+    from axonflow_core.cli.troubleshooting import Catalogue
+    from axonflow_core.errors import PluginError
+    from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
-    async with Runtime.open(load_config(path)) as runtime:
-        chosen = runtime.chosen(provider)
-        if not isinstance(chosen, Explaining):
-            raise RequestError("this provider cannot explain its calls", hint="name another one with --provider")
-        return await chosen.explain(CompletionRequest((user(prompt),)), model=model, is_streamed=is_streamed)
+    catalogues = []
+    for name in sorted({plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, os.environ)}):
+        try:
+            spec = load_provider(name)
+        except PluginError as error:
+            click.echo(f"warning: {error.message}", err=True)
+            continue
+        if spec.error_catalogue is not None:
+            catalogues.append(Catalogue(spec.display_name, tuple(spec.error_catalogue())))
+    return tuple(catalogues)
 
 
-def _show(explanation: Explanation) -> None:
-    from axonflow_core.cli.display import stderr, write_json, write_table
+def _list(catalogues: Sequence[Catalogue]) -> None:
+    from axonflow_core.cli.display import write_table
+    from axonflow_core.cli.troubleshooting import OWN_CODES
 
-    write_table(("", ""), [(label, value) for label, value in explanation.facts.items()])
-    for warning in explanation.warnings:
-        stderr().print(f"warning: {warning}", markup=False, highlight=False)
-    click.echo(f"\nPOST {explanation.url}")
-    for name, value in explanation.headers.items():
-        click.echo(f"{name}: {value}")
-    click.echo()
-    write_json(explanation.body)
-    if explanation.permissions:
-        click.echo("\nIAM")
-        write_json(list(explanation.permissions))
+    rows = [(code, own.cause) for code, own in OWN_CODES.items()]
+    natives = {code for catalogue in catalogues for entry in catalogue.entries for code in entry.native_codes}
+    write_table(("code", "meaning"), rows)
+    if natives:
+        click.echo(f"\nnames of the providers: {', '.join(sorted(natives))}")
+
+
+def _told(code: str, catalogues: Sequence[Catalogue]) -> Iterator[str]:
+    """The entry of that code, then every case that the providers tell apart under it."""
+    from axonflow_core.cli.troubleshooting import OWN_CODES
+
+    wanted = code.lower()
+    own = OWN_CODES.get(wanted)
+    cases = [
+        (catalogue.provider, entry)
+        for catalogue in catalogues
+        for entry in catalogue.entries
+        if wanted == entry.code or wanted in map(str.lower, entry.native_codes)
+    ]
+    if own is None and not cases:
+        raise _unknown(code, catalogues)
+    if own is not None:
+        yield f"{wanted}: {own.cause}\n  fix: {own.fix}"
+    for provider, entry in cases:
+        yield _case(provider, entry)
+
+
+def _unknown(code: str, catalogues: Sequence[Catalogue]) -> click.UsageError:
+    from axonflow_core.cli.troubleshooting import OWN_CODES
+    from axonflow_core.config.faults import suggest
+
+    native = {name for catalogue in catalogues for entry in catalogue.entries for name in entry.native_codes}
+    known = {name.lower(): name for name in {*OWN_CODES, *native}}
+    hint = suggest(code, known, noun="known codes")
+    for lower, name in known.items():
+        hint = hint.replace(f"`{lower}`", f"`{name}`")
+    return click.UsageError(f"there is no error code `{code}`; {hint}")
+
+
+def _case(provider: str, entry: ErrorEntry) -> str:
+    names = ", ".join([*entry.native_codes, *([f"HTTP {entry.statuses}"] if entry.statuses else [])])
+    retry = "worth a retry" if entry.is_retryable else "not retried"
+    lines = [f"{provider}{f', {names}' if names else ''} ({entry.code}, {retry})"]
+    lines += [f"  seen as: {entry.issue}"] if entry.issue else []
+    lines += [f"  says: {entry.example}"] if entry.example else []
+    return "\n".join([*lines, f"  cause: {entry.cause}", f"  fix: {entry.fix}"])

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
 from axonflow_core.config.nodes import Listing, Node, Scalar, Section, looks_secret
+from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.substitution import Unsubstitutable, substitute
 
 MAX_FILE_BYTES = 1_000_000
@@ -36,6 +37,7 @@ class Document:
 
     root: Section
     faults: tuple[Fault, ...] = ()
+    text: str = field(default="", repr=False)
 
 
 def read_document(path: Path, environment: Mapping[str, str]) -> Document:
@@ -57,10 +59,18 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig")
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
-        raise _faulty(_place_after(before, str(path)), message, "save the file as UTF-8") from None
+        fault = Fault(_place_after(before, str(path)), message, "save the file as UTF-8")
+        raise FaultyConfig(with_snippets([fault], before)) from None
 
 
 def parse_document(text: str, path: str, environment: Mapping[str, str]) -> Document:
+    try:
+        return evolve(_parse(text, path, environment), text=text)
+    except FaultyConfig as faulty:
+        raise FaultyConfig(with_snippets(faulty.faults, text)) from None
+
+
+def _parse(text: str, path: str, environment: Mapping[str, str]) -> Document:
     control = _CONTROL_CHARACTER.search(text)
     if control is not None:
         place = _place_after(text[: control.start()], path)

@@ -31,6 +31,10 @@ class Fault:
     message: str
     hint: str | None = None
     code: str = field(default="config", kw_only=True)
+    hides: bool = field(default=False, kw_only=True, eq=False)
+    """What stands at the place is a secret: no snippet shows it."""
+    snippet: str | None = field(default=None, kw_only=True, eq=False, repr=False)
+    """The line of the file with a mark under the place, where there is one to show."""
 
     @property
     def path(self) -> str:
@@ -45,24 +49,35 @@ class Fault:
         return self.place.column
 
     def __str__(self) -> str:
-        return render(self.code, self.message, place=self.place, hint=self.hint)
+        return render(self.code, self.message, place=self.place, hint=self.hint, snippet=self.snippet)
 
 
 class FaultyConfig(ConfigError):
-    """Every fault of one configuration. The message is the first of them, rendered, and so needs no hint beside it."""
+    """Every fault of one configuration. The message tells them all, rendered, and so needs no hint beside it."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[Fault], *, warnings: Iterable[Fault] = ()) -> None:
+        self.warnings = tuple(warnings)
         self.faults = tuple(sorted(set(faults), key=lambda fault: (fault.place, fault.message)))
         more = len(self.faults) - MAX_SHOWN
         shown = [*map(str, self.faults[:MAX_SHOWN]), *([f"… and {more} more faults"] if more > 0 else [])]
         super().__init__("\n\n".join(shown))
 
 
-def render(code: str, message: str, *, place: Place | None = None, hint: str | None = None, kind: str = "error") -> str:
+def render(
+    code: str,
+    message: str,
+    *,
+    place: Place | None = None,
+    hint: str | None = None,
+    snippet: str | None = None,
+    kind: str = "error",
+) -> str:
     """The shape in which every error is shown: what, where, how to mend it."""
     lines = [f"{kind}[{code}]: {message}"]
     if place is not None:
         lines.append(f"  --> {place}")
+    if snippet is not None:
+        lines.append(snippet)
     if hint is not None:
         lines.append(f"  fix: {hint}")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ beyond its shape, so a variable that only it refers to may be unset.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,8 @@ from attrs import evolve, field, frozen
 
 from axonflow_core.config.document import read_document
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
-from axonflow_core.config.nodes import YAML_EXAMPLE, Node, Section, Unfit, section_of
+from axonflow_core.config.nodes import YAML_EXAMPLE, Listing, Node, Scalar, Section, Unfit, section_of
+from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import structure
 from axonflow_core.config.values import VERSION, Config, ProviderConfig
 from axonflow_core.errors import ConfigError, PluginError
@@ -102,10 +104,11 @@ class _Loader:
         providers = (
             [self._provider(name, node, entries.place_of(name)) for name, node in entries.items()] if entries else []
         )
+        warnings = with_snippets(_warnings(document), read.text)
         if self._faults or file is None:
-            raise FaultyConfig(self._faults)
+            raise FaultyConfig(with_snippets(self._faults, read.text), warnings=warnings)
         sound = {entry.name: entry for entry in providers if entry is not None}
-        return Config(file.version, sound, path, tuple(_warnings(document)))
+        return Config(file.version, sound, path, warnings)
 
     def _try(self, node: Node, as_type: type[T], key: str) -> T | None:
         try:
@@ -149,6 +152,22 @@ def _warnings(document: Section) -> Iterator[Fault]:
     if "connectors" in document:
         message = "`connectors` is not read: this AxonFlow has no connectors yet"
         yield Fault(document.place_of("connectors"), message, "remove the section, or keep it for another AxonFlow")
+    yield from _inline_secrets(document)
+
+
+def _inline_secrets(node: Node, key: str = "") -> Iterator[Fault]:
+    """A warning for each secret that stands in the file itself: files are copied, committed and shown."""
+    match node:
+        case Section():
+            for name, value in node.items():
+                yield from _inline_secrets(value, name)
+        case Listing():
+            for item in node.items:
+                yield from _inline_secrets(item, key)
+        case Scalar(is_secret=True, is_substituted=False, problem=None) if not node.is_null and node.text:
+            variable = re.sub(r"\W", "_", key).upper()
+            hint = f"put it into an environment variable and write `{key}: ${{{variable}}}`"
+            yield Fault(node.place, f"`{key}` holds a secret that stands in the file", hint, hides=True)
 
 
 # ── the environment alone ───────────────────────────────────────────────────────────────────────────────────────────

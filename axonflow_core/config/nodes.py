@@ -27,6 +27,8 @@ _SECRET = re.compile(
     r"([_-]|$)",
     re.IGNORECASE,
 )
+SAID_KEY = re.compile(r"""(?<![\w.-])(?P<key>[\w.-]++)["']?\s*+[:=]""")
+"""A key in text that may be no YAML, with what ends it."""
 
 
 @frozen(eq=False)
@@ -107,6 +109,11 @@ def _node_of(value: Json, place: Place, *, is_secret: bool) -> Node:
 def looks_secret(key: str) -> bool:
     """Whether a key of that name holds what must not be shown."""
     return bool(_SECRET.search(key))
+
+
+def tells_secret(text: str) -> bool:
+    """Whether `text` assigns something to a secret's name: `api_key:…`, which without a blank is no key to YAML."""
+    return any(looks_secret(found["key"]) for found in SAID_KEY.finditer(text))
 
 
 class Unfit(Exception):

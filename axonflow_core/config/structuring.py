@@ -20,7 +20,7 @@ import attrs
 from cattrs import BaseConverter
 
 from axonflow_core.config.faults import Fault, FaultyConfig, Place, suggest
-from axonflow_core.config.nodes import YAML_EXAMPLE, YAML_KEY, Listing, Node, Scalar, Section, Unfit
+from axonflow_core.config.nodes import YAML_EXAMPLE, YAML_KEY, Listing, Node, Scalar, Section, Unfit, tells_secret
 from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import Json
 
@@ -63,7 +63,7 @@ class _Collector:
             self._add_misfit(key, node, misfit, hides=hides)
         except Exception as error:  # a plugin's own type or validator refused it
             reason = type(error).__name__ if hides else str(error.args[0] if error.args else type(error).__name__)
-            self.add(node.place, f"`{key}` is not acceptable: {reason}")
+            self.add(node.place, f"`{key}` is not acceptable: {reason}", hides=hides)
 
     def _add_misfit(self, key: str, node: Node, misfit: Unfit | Unsubstitutable, *, hides: bool) -> None:
         """What could not be resolved comes first: the reference is no value that anybody wrote."""
@@ -71,10 +71,12 @@ class _Collector:
         if problem is not None:
             self.add(node.place, f"{problem.message}, and `{key}` refers to it", problem.hint)
         elif isinstance(misfit, Unfit):
-            self.add(node.place, f"`{key}` wants {misfit.wants}, found {_shown(node, hides=hides)}", misfit.hint)
+            self.add(
+                node.place, f"`{key}` wants {misfit.wants}, found {_shown(node, hides=hides)}", misfit.hint, hides=hides
+            )
 
-    def add(self, place: Place, message: str, hint: str | None = None) -> None:
-        self.faults.append(Fault(place, message, hint))
+    def add(self, place: Place, message: str, hint: str | None = None, *, hides: bool = False) -> None:
+        self.faults.append(Fault(place, message, hint, hides=hides))
 
     def finish(self) -> None:
         if self.faults:
@@ -88,7 +90,7 @@ def _shown(node: Node, *, hides: bool) -> str:
         return "a list"
     if node.is_null:
         return "nothing"
-    if hides:
+    if hides or tells_secret(node.text):
         return "something else"
     return repr(node.text) if len(node.text) <= 60 else f"{len(node.text)} characters of text"
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from axonflow_core.codec import CodecRegistry
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.provider import Emulator, Provider, ProviderSpec, Services
+from axonflow_core.provider import Emulator, ErrorEntry, Provider, ProviderSpec, Services
 
 from .config import BedrockConfig, config_from_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from axonflow_core.testing.recorded import Opener
 
 
@@ -20,16 +23,22 @@ def _create(config: BedrockConfig, services: Services) -> Provider:
     return BedrockProvider(config, services)
 
 
-def _emulator() -> Emulator:
+def _emulator(script: Path | None = None) -> Emulator:
     from .emulator import emulator
 
-    return emulator()
+    return emulator(script=script)
 
 
 def _opener(codecs: CodecRegistry) -> Opener:
     from .recorded import BedrockOpener
 
     return BedrockOpener(codecs)
+
+
+def _error_catalogue() -> Sequence[ErrorEntry]:
+    from .error_catalogue import error_catalogue
+
+    return error_catalogue()
 
 
 @hookimpl
@@ -42,4 +51,5 @@ def axonflow_register_provider() -> ProviderSpec:
         config_from_environment=config_from_environment,
         emulator=_emulator,
         recordings=_opener,
+        error_catalogue=_error_catalogue,
     )

@@ -2,17 +2,20 @@
 
 Source: the model table of litellm 1.109.1 (MIT) for the ids, the AWS user guide ("Supported Regions and models for
 inference profiles") and public reports for the profiles, November 2026. Whether a model can be called on demand is said
-as it is in us-east-1. Models past their end of life are still here: a program that calls one can still be tested.
+as it is in us-east-1. Models past their end of life are still here, so that a program which calls one can be tested;
+a catalogue that knows which day it is refuses them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from attrs import field, frozen
 
 from ..endpoint import Fault, invalid_call
-from ..model_id import Kind, ModelId
+from ..model_id import Kind, ModelId, parse_model_id, profile_candidates
+from .limits import END_OF_LIFE, gone
 
 
 @frozen(kw_only=True)
@@ -123,6 +126,10 @@ class Catalogue:
     listings: Mapping[str, Listing] = field(repr=False)
     without_access: frozenset[str] = frozenset()
     """Base ids that the account was not given access to."""
+    region: str = "us-east-1"
+    """Where the calls arrive. A profile of another geography is unknown there."""
+    today: date | None = None
+    """Models whose end of life is past by then are gone; None: none ever is."""
 
     def admit(self, model_id: ModelId, family: str) -> None:
         """Returns when the model may be called by that id. `Fault` in AWS's words when not."""
@@ -131,6 +138,21 @@ class Catalogue:
         listing = self.listings.get(family)
         if listing is not None:
             _admit(model_id, listing)
+            self._admit_region(model_id)
+        self._admit_age(model_id)
+
+    def _admit_region(self, model_id: ModelId) -> None:
+        if model_id.region not in (None, self.region):
+            raise unknown_model()
+        if model_id.geo not in (None, "global") and model_id.base_id is not None:
+            profiles_here = profile_candidates(parse_model_id(model_id.base_id), self.region)
+            if f"{model_id.geo}.{model_id.base_id}" not in profiles_here:
+                raise unknown_model()
+
+    def _admit_age(self, model_id: ModelId) -> None:
+        ends = END_OF_LIFE.get(model_id.base_id or "")
+        if self.today is not None and ends is not None and ends <= self.today:
+            raise gone()
 
 
 CATALOGUE = Catalogue(LISTINGS)

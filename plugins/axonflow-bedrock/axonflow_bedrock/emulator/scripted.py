@@ -41,15 +41,16 @@ MEDIA_TOKENS = 100
 """What a picture or document counts."""
 
 
-def answer(request: CompletionRequest, family: str) -> Completion:
-    generated = _generate(" ".join(_sentences(request, family)), request.inference)
+def answer(request: CompletionRequest, family: str, text: str | None = None) -> Completion:
+    """What a model of `family` answers: `text`, or sentences of its own."""
+    generated = _generate(" ".join(_sentences(request, family)) if text is None else text, request.inference)
     content: tuple[ContentBlock, ...] = (Text(generated.text),)
     stop_reason = generated.stop_reason
-    tool = _wanted_tool(request)
+    tool = _wanted_tool(request) if text is None else None
     if tool is not None and stop_reason is StopReason.END_TURN:
         content = (*content, _call_of(tool, request))
         stop_reason = StopReason.TOOL_USE
-    usage = Usage(input_tokens=_input_tokens(request), output_tokens=sum(map(_tokens_of, content)))
+    usage = Usage(input_tokens=input_tokens(request), output_tokens=sum(map(_tokens_of, content)))
     return Completion(
         content=content,
         stop_reason=stop_reason,
@@ -143,7 +144,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def _input_tokens(request: CompletionRequest) -> int:
+def input_tokens(request: CompletionRequest) -> int:
     blocks = (*request.system, *(block for message in request.messages for block in message.content))
     offered = [tool.description or tool.name for tool in request.tools if isinstance(tool, Tool)]
     return sum(map(_tokens_of, blocks)) + sum(len(tokens(text)) for text in offered)

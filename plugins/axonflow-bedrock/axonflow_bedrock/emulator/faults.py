@@ -1,0 +1,193 @@
+"""What goes wrong on the wire: a good answer, spoiled on its way to the client.
+
+    handler      hears what the call is, and says with `spoil` how its answer is to be spoiled
+    app          answers as ever; `faulty` holds what it sends back until it is whole, spoils and delivers it
+
+A fault is a function from a whole answer to a `_Delivery`, in the table at the end. The client leaving ends a delivery:
+it runs inside the app, which cancels what it does when nobody listens any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from attrs import evolve, frozen
+
+from axonflow_core.provider import AsgiApp
+
+from ..eventstream import frame_of_chunk
+
+
+class FaultKind(StrEnum):
+    TRUNCATE = "truncate"
+    """The body ends at a byte, and HTTP says that it is whole."""
+    RESET = "reset"
+    """The connection breaks at a byte, and HTTP says that something is missing."""
+    STALL = "stall"
+    """Nothing comes after a byte, and the connection stays."""
+    CORRUPT = "corrupt"
+    """One bit of the body is wrong: the checksum of a frame fails."""
+    JSON = "json"
+    """A JSON error under status 200 and the headers of the answer, which for a stream are those of an event stream."""
+    DRIP = "drip"
+    """One byte at a time."""
+    CONTENT_TYPE = "content-type"
+    """The page of a captive portal: status 200, `text/html`."""
+    HUGE = "huge"
+    """A stream with a frame of more than 16 MiB; a whole answer padded to more than 32 MiB."""
+    EMPTY = "empty"
+    """Status 200 and no body."""
+
+
+@frozen
+class WireFault:
+    kind: FaultKind
+    at_byte: int | None = None
+    """None: the middle of the body."""
+    pause_s: float = 0.05
+
+
+_CHOSEN: ContextVar[list[WireFault]] = ContextVar("chosen")
+
+
+def spoil(fault: WireFault) -> None:
+    """The answer to the call that is being handled will be spoiled. Only under a `faulty` app."""
+    _CHOSEN.get().append(fault)
+
+
+def faulty(app: AsgiApp) -> AsgiApp:
+    """`app`, whose handler may spoil its answers."""
+
+    async def spoiling(scope: Any, receive: Any, send: Any) -> None:
+        chosen: list[WireFault] = []
+        _CHOSEN.set(chosen)
+        await app(scope, receive, _Spoiler(send, chosen))
+
+    return spoiling
+
+
+# ── an answer, and how it is delivered ──────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class _Delivery:
+    """`body` goes out in `pieces`, `pause_s` apart, and then comes the end."""
+
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    piece_bytes: int | None = None
+    """None: all at once."""
+    pause_s: float = 0.0
+    is_ended: bool = True
+    """Whether HTTP says that the body is whole."""
+    is_open: bool = False
+    """Whether the connection stays, with nothing more on it."""
+
+    @property
+    def pieces(self) -> Iterator[bytes]:
+        size = self.piece_bytes or max(len(self.body), 1)
+        return (self.body[start : start + size] for start in range(0, len(self.body), size))
+
+
+class _Spoiler:
+    """Stands for `send`. Without a fault it passes everything on at once."""
+
+    def __init__(self, send: Any, chosen: list[WireFault]) -> None:
+        self._send = send
+        self._chosen = chosen
+        self._start: dict[str, Any] = {}
+        self._body = bytearray()
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        if not self._chosen:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            self._start = message
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._deliver(self._chosen[0])
+
+    async def _deliver(self, fault: WireFault) -> None:
+        delivery = _SPOILED[fault.kind](_Delivery(dict(self._start["headers"]), bytes(self._body)), fault)
+        # Without a declared length the body comes in chunks, and what is cut off is cut off for HTTP too.
+        headers = [(name, value) for name, value in delivery.headers.items() if name != b"content-length"]
+        await self._send({**self._start, "headers": headers})
+        for piece in delivery.pieces:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(delivery.pause_s)
+        if delivery.is_open:
+            await asyncio.Event().wait()
+        if delivery.is_ended:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+# ── the faults ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_FRAME_TOO_LARGE = 16 * 2**20 + 1
+_BODY_TOO_LARGE = 32 * 2**20 + 1
+_ERROR = orjson.dumps({"message": "The system encountered an unexpected error during processing."})
+_PORTAL = b"<!doctype html><title>Sign in</title><p>Sign in to use this network."
+
+
+def _place(answer: _Delivery, fault: WireFault) -> int:
+    return len(answer.body) // 2 if fault.at_byte is None else min(fault.at_byte, len(answer.body))
+
+
+def _truncate(answer: _Delivery, fault: WireFault) -> _Delivery:
+    return evolve(answer, body=answer.body[: _place(answer, fault)])
+
+
+def _reset(answer: _Delivery, fault: WireFault) -> _Delivery:
+    return evolve(_truncate(answer, fault), is_ended=False)
+
+
+def _stall(answer: _Delivery, fault: WireFault) -> _Delivery:
+    return evolve(_truncate(answer, fault), is_open=True)
+
+
+def _corrupt(answer: _Delivery, fault: WireFault) -> _Delivery:
+    body, place = bytearray(answer.body), min(_place(answer, fault), len(answer.body) - 1)
+    body[place] ^= 0x80  # the highest bit, so that a JSON body is no UTF-8 any more
+    return evolve(answer, body=bytes(body))
+
+
+def _json(answer: _Delivery, fault: WireFault) -> _Delivery:
+    return evolve(answer, body=_ERROR)
+
+
+def _drip(answer: _Delivery, fault: WireFault) -> _Delivery:
+    return evolve(answer, piece_bytes=1, pause_s=fault.pause_s)
+
+
+def _content_type(answer: _Delivery, fault: WireFault) -> _Delivery:
+    return evolve(answer, headers={**answer.headers, b"content-type": b"text/html; charset=utf-8"}, body=_PORTAL)
+
+
+def _huge(answer: _Delivery, fault: WireFault) -> _Delivery:
+    is_stream = b"eventstream" in answer.headers.get(b"content-type", b"")
+    if is_stream:
+        return evolve(answer, body=frame_of_chunk({"huge": "x" * _FRAME_TOO_LARGE}))
+    return evolve(answer, body=answer.body + b" " * _BODY_TOO_LARGE)
+
+
+def _empty(answer: _Delivery, fault: WireFault) -> _Delivery:
+    return evolve(answer, body=b"")
+
+
+_SPOILED: Mapping[FaultKind, Callable[[_Delivery, WireFault], _Delivery]] = {
+    FaultKind.TRUNCATE: _truncate,
+    FaultKind.RESET: _reset,
+    FaultKind.STALL: _stall,
+    FaultKind.CORRUPT: _corrupt,
+    FaultKind.JSON: _json,
+    FaultKind.DRIP: _drip,
+    FaultKind.CONTENT_TYPE: _content_type,
+    FaultKind.HUGE: _huge,
+    FaultKind.EMPTY: _empty,
+}

@@ -1,0 +1,155 @@
+"""What a test wants the emulator to do: rules for calls, and what the account may do. Read from YAML or JSON.
+
+    rules:
+      - when: weather                   a pattern to find in the last text of the user; without it, any call
+        answer: It rains.               what the model says
+      - when: too much
+        error: {code: ThrottlingException, message: "Too many requests, please wait before trying again."}
+      - when: cut
+        fault: truncate                 what the wire does to a good answer; see `faults`
+        at_byte: 100
+        times: 1                        the rule is spent after so many calls
+
+The first rule that fits decides. A call that none fits is answered as without a script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from attrs import Attribute, field, frozen, validators
+
+from axonflow_core.config.document import read_document
+from axonflow_core.config.faults import Place
+from axonflow_core.config.nodes import Node, section_of
+from axonflow_core.config.structuring import structure
+from axonflow_core.messages import Json
+
+from ..endpoint import Fault
+from ..errors import MODELLED_STATUSES
+from .faults import FaultKind, WireFault
+
+
+def _is_pattern(_: object, __: Attribute[Any], value: str) -> None:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from None
+
+
+def _is_date(_: object, __: Attribute[Any], value: str | None) -> None:
+    if value is not None:
+        date.fromisoformat(value)
+
+
+_NOT_NEGATIVE = validators.optional(validators.ge(0))
+_POSITIVE = validators.optional(validators.gt(0))
+
+
+@frozen(kw_only=True)
+class AwsError:
+    """An exception as AWS raises it."""
+
+    code: str
+    message: str = ""
+    status: int | None = field(default=None, validator=validators.optional([validators.ge(201), validators.le(599)]))
+    """HTTP status. An exception of Bedrock's service model has one of its own; every other must say it."""
+    after_chunks: int | None = field(default=None, validator=_NOT_NEGATIVE)
+    """In a stream: an exception frame behind so many chunks. Otherwise the error stands for the whole answer."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.status is None and self.code not in MODELLED_STATUSES:
+            raise ValueError(f"{self.code} is not in Bedrock's service model, so the error needs a `status`")
+
+    def fault(self) -> Fault:
+        return Fault(self.code, self.message, status=self.status)
+
+
+@frozen(kw_only=True)
+class Rule:
+    """What happens to the calls that it fits."""
+
+    when: str = field(default="", validator=_is_pattern)
+    """A regular expression to find in the last text of the user."""
+    times: int | None = field(default=None, validator=_POSITIVE)
+    answer: str | None = None
+    delay_s: float = field(default=0.0, validator=validators.ge(0))
+    """Seconds before the answer begins."""
+    error: AwsError | None = None
+    fault: FaultKind | None = None
+    at_byte: int | None = field(default=None, validator=_NOT_NEGATIVE)
+    """Where in the body the fault is; without it, in the middle."""
+    pause_s: float = field(default=0.05, validator=validators.gt(0))
+    """`drip`: seconds between two bytes."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.error is not None and (self.fault is not None or self.answer is not None):
+            raise ValueError("a rule with an `error` has no `answer` and no `fault`")
+        if self.at_byte is not None and self.fault is None:
+            raise ValueError("`at_byte` says where a `fault` is, and the rule has none")
+
+    @property
+    def wire_fault(self) -> WireFault | None:
+        return WireFault(self.fault, self.at_byte, self.pause_s) if self.fault is not None else None
+
+
+@frozen(kw_only=True)
+class Account:
+    """What the emulated account may do. Limits that are not set do not hold."""
+
+    region: str = "us-east-1"
+    without_access: tuple[str, ...] = ()
+    """Base ids of models that the account has no access to."""
+    today: str | None = field(default=None, validator=_is_date)
+    """A day, `2026-11-24`: models whose end of life is past by then are gone. Without it no model ever is."""
+    requests_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
+    tokens_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
+    tokens_per_day: int | None = field(default=None, validator=_NOT_NEGATIVE)
+
+
+@frozen(kw_only=True)
+class Script:
+    rules: tuple[Rule, ...] = ()
+    account: Account = Account()
+
+
+ScriptSource: TypeAlias = Script | Path | Iterable[Mapping[str, Json]] | None
+"""A script, a file of one, its rules as values, or none."""
+
+
+def load_script(source: ScriptSource) -> Script:
+    """The script in `source`. `FaultyConfig` tells every fault, in a file with line and column."""
+    match source:
+        case None:
+            return Script()
+        case Script():
+            return source
+        case Path():
+            return _structured(read_document(source, {}).root)
+    return _structured(section_of({"rules": list(source)}, Place("script")))
+
+
+def _structured(node: Node) -> Script:
+    return structure(node, Script, key="script")
+
+
+class Rules:
+    """The rules of a script while calls use them up."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._left = [(rule, rule.times) for rule in rules]
+
+    def take(self, text: str) -> Rule:
+        """The rule for a call with that last text of the user; an empty one when none fits."""
+        for number, (rule, left) in enumerate(self._left):
+            if left != 0 and re.search(rule.when, text):
+                self._left[number] = (rule, left and left - 1)
+                return rule
+        return _NO_RULE
+
+
+_NO_RULE = Rule()
