@@ -18,8 +18,8 @@ Source: recorded streams and botocore's decoder, November 2026.
 from __future__ import annotations
 
 import struct
-from base64 import b64decode, b64encode
-from binascii import crc32
+from base64 import b64encode
+from binascii import a2b_base64, crc32
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
@@ -225,7 +225,7 @@ def chunk_of(
     if headers.get(":event-type") != "chunk":
         raise DecodeError(f"the event stream holds an event {headers.get(':event-type')!r} in place of a chunk")
     try:
-        return orjson.loads(b64decode(orjson.loads(frame.payload)["bytes"]))
+        return orjson.loads(a2b_base64(orjson.loads(frame.payload)["bytes"]))
     except (KeyError, TypeError, ValueError) as stumble:
         raise DecodeError(f"a chunk of {len(frame.payload)} bytes is not base64 of JSON") from stumble
 
