@@ -13,7 +13,7 @@ _NAMES = {
     ),
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
     "errors": (
-        "AccessDenied AnswerError AuditError AxonFlowError BlockingCallError ConfigError ContextExceeded "
+        "AccessDenied AnswerError AxonFlowError BlockingCallError ConfigError ContextExceeded "
         "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError InvalidCall "
         "ModelNotFound PluginError ProfileRequired ProviderError ProviderTimeout RequestError Throttled "
         "TruncatedStream Unavailable UndetectedFamily"

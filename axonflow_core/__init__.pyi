@@ -15,7 +15,6 @@ from axonflow_core.config import ProviderConfig as ProviderConfig
 from axonflow_core.config import load_config as load_config
 from axonflow_core.errors import AccessDenied as AccessDenied
 from axonflow_core.errors import AnswerError as AnswerError
-from axonflow_core.errors import AuditError as AuditError
 from axonflow_core.errors import AxonFlowError as AxonFlowError
 from axonflow_core.errors import BlockingCallError as BlockingCallError
 from axonflow_core.errors import ConfigError as ConfigError
@@ -94,7 +93,6 @@ __all__ = [
     "HOOK_API",
     "AccessDenied",
     "AnswerError",
-    "AuditError",
     "AxonFlowError",
     "Batch",
     "BlockStart",

@@ -10,22 +10,21 @@
     ├── AnswerError               the provider said something else than it documents
     │   ├── DecodeError               a body that is not the family's
     │   └── TruncatedStream           a stream that ended before its last word
-    ├── ProviderError             the provider refused or failed
-    │   ├── AccessDenied              … permission
-    │   ├── ModelNotFound             … no such model, not enabled, or end of life
-    │   ├── ProfileRequired           … the model wants an inference profile
-    │   ├── InvalidCall               … the request breaks a rule of the provider
-    │   │   └── ContextExceeded           … the prompt is too long
-    │   ├── CredentialsError          … who we are
-    │   │   ├── CredentialsMissing
-    │   │   └── CredentialsExpired
-    │   ├── Throttled                 … too much
-    │   ├── ProviderTimeout           … too slow
-    │   └── Unavailable               … not there
-    └── AuditError                us: a record could not be kept
+    └── ProviderError             the provider refused or failed
+        ├── AccessDenied              … permission
+        ├── ModelNotFound             … no such model, not enabled, or end of life
+        ├── ProfileRequired           … the model wants an inference profile
+        ├── InvalidCall               … the request breaks a rule of the provider
+        │   └── ContextExceeded           … the prompt is too long
+        ├── CredentialsError          … who we are
+        │   ├── CredentialsMissing
+        │   └── CredentialsExpired
+        ├── Throttled                 … too much
+        ├── ProviderTimeout           … too slow
+        └── Unavailable               … not there
 
 An error carries what happened (`message`), how to mend it (`hint`) and a stable `code`. Whoever knows more adds it once
-with `enrich`. The HTTP status is turned into an answer in `server`, the exit code in `cli`, and nowhere else.
+with `enrich`. The exit code is chosen in `cli` and nowhere else.
 Messages name ids and sizes, never prompt text or credentials.
 """
 
@@ -38,7 +37,6 @@ class AxonFlowError(Exception):
     """The root. `str(error)` is the message alone; `hint` is shown beside it."""
 
     code: ClassVar[str] = "error"
-    http_status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -74,7 +72,6 @@ class PluginError(ConfigError):
 
 class RequestError(AxonFlowError):
     code = "request"
-    http_status = 400
 
 
 class EncodeError(RequestError):
@@ -97,7 +94,6 @@ class BlockingCallError(RequestError):
 
 class AnswerError(AxonFlowError):
     code = "answer"
-    http_status = 502
 
 
 class DecodeError(AnswerError):
@@ -122,7 +118,6 @@ class ProviderError(AxonFlowError):
     """
 
     code = "provider"
-    http_status = 502
     is_retryable: bool = False
 
     def __init__(
@@ -147,7 +142,6 @@ class ProfileRequired(ProviderError):
 
 class InvalidCall(ProviderError):
     code = "invalid_call"
-    http_status = 400
 
 
 class ContextExceeded(InvalidCall):
@@ -168,20 +162,13 @@ class CredentialsExpired(CredentialsError):
 
 class Throttled(ProviderError):
     code = "throttled"
-    http_status = 429
     is_retryable = True
 
 
 class ProviderTimeout(ProviderError):
     code = "timeout"
-    http_status = 504
 
 
 class Unavailable(ProviderError):
     code = "unavailable"
-    http_status = 503
     is_retryable = True
-
-
-class AuditError(AxonFlowError):
-    code = "audit"

@@ -295,7 +295,7 @@ def test_emulating_a_provider_without_an_emulator_is_an_error(run: Run) -> None:
         (errors.Throttled("no"), 5),
         (errors.DecodeError("no"), 5),
         (errors.TruncatedStream("no"), 5),
-        (errors.AuditError("no"), 1),
+        (errors.AxonFlowError("no"), 1),
         (RuntimeError("no"), 1),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),

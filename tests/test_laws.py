@@ -97,7 +97,7 @@ def test_a_text_may_be_empty_blank_or_beyond_the_first_plane_of_unicode() -> Non
 def test_every_documented_stop_reason_is_drawn_and_one_that_nobody_documents() -> None:
     reasons = {completion.stop_reason for completion in drawn(completions(Claims(codec=CLAUDE)), 300)}
 
-    assert reasons == {*CLAUDE.stop_reasons.reasons(), StopReason.OTHER, None}
+    assert reasons == {*CLAUDE.stop_reasons.table.values(), StopReason.OTHER, None}
 
 
 def test_what_an_answer_tells_is_read_from_the_documented_keys() -> None:

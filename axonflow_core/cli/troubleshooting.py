@@ -91,7 +91,6 @@ _OWN = (
         "stream long answers, or raise `timeouts:`; a call that may have been billed is not repeated",
     ),
     _own(errors.Unavailable, "the provider is not there, or has no capacity", "try again"),
-    _own(errors.AuditError, "a record could not be kept", "see to the storage that the error names"),
     ErrorEntry(
         code="bug",
         cause="AxonFlow failed in a way that nobody foresaw",
