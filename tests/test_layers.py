@@ -15,6 +15,7 @@ PLUGINS = sorted(ROOT.glob("plugins/*/axonflow_*"))
 ROWS: Mapping[str, int] = {
     "errors": 0,
     "messages": 1,
+    "native": 2,
     "stream": 2,
     "codec": 3,
     "dialects": 4,

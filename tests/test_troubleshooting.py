@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from axonflow_bedrock.error_catalogue import error_catalogue
-from axonflow_bedrock.errors import TABLE
+from axonflow_bedrock.error_table import TABLE
 from axonflow_core import errors
 from axonflow_core.cli.explain import installed_catalogues
 from axonflow_core.cli.troubleshooting import OWN_CODES, Catalogue, page

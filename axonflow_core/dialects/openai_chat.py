@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from attrs import field, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StopReasons, StreamContext, apart, rest_of, said, string, under
+from axonflow_core.codec import FamilyCodec, ModelFacts, StopReasons, StreamContext
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     NOTHING_MORE,
@@ -43,6 +43,7 @@ from axonflow_core.messages import (
     Usage,
     joined_text,
 )
+from axonflow_core.native import apart, rest_of, said, string, under
 from axonflow_core.stream import (
     Batch,
     BlockStart,

@@ -31,7 +31,7 @@ from attrs import field, frozen
 from axonflow_core.messages import NOTHING_MORE, Json, hidden
 from axonflow_core.provider import AsgiApp
 
-from .errors import MODELLED_STATUSES
+from .error_table import MODELLED_STATUSES
 from .eventstream import frame_of_chunk, frame_of_exception
 from .signing import Identity, Refusal, verify
 

@@ -18,9 +18,10 @@ from typing import Any
 
 from attrs import evolve
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext, rest_of, said
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError
 from axonflow_core.messages import NOTHING_MORE, Completion, Guardrail, Json, StopReason, Usage
+from axonflow_core.native import rest_of, said
 from axonflow_core.stream import Batch, Ended, GuardrailUpdate, MetricsUpdate, Stopped, StreamEvent, merge_usage
 
 METRICS = "amazon-bedrock-invocationMetrics"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from axonflow_core.errors import AccessDenied, DecodeError, ModelNotFound, ProfileRequired
 from axonflow_core.provider import ErrorEntry
 
-from .errors import TABLE, Row
+from .error_table import TABLE, Row
 
 _MET_FIRST = (
     ErrorEntry(

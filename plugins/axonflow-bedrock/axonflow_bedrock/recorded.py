@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import orjson
 from attrs import frozen
 
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext, rest_of
+from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import ProviderError, RequestError
 from axonflow_core.messages import Completion, Json, Usage
+from axonflow_core.native import rest_of
 from axonflow_core.testing.recorded import Recording
 
 from .envelope import (

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.errors import MODELLED_STATUSES, TABLE, Report, Row, diagnose, diagnose_exception_frame, find_row
+from axonflow_bedrock.error_table import MODELLED_STATUSES, TABLE, Report, Row
+from axonflow_bedrock.errors import diagnose, diagnose_exception_frame, find_row
 from axonflow_bedrock.eventstream import FrameDecoder, chunk_of, frame_of_exception
 from axonflow_bedrock.model_id import parse_model_id
 from axonflow_core.errors import (

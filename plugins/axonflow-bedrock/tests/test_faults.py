@@ -22,7 +22,7 @@ from botocore.session import Session
 
 from axonflow_bedrock.config import BedrockConfig
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator, environment
-from axonflow_bedrock.errors import MODELLED_STATUSES, TABLE, Row
+from axonflow_bedrock.error_table import MODELLED_STATUSES, TABLE, Row
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_core.errors import (
     AccessDenied,

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import orjson
 import pytest
 from botocore.config import Config
-from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.credentials import CredentialResolver, Credentials, RefreshableCredentials
 from botocore.session import Session
 
 from axonflow_bedrock.config import BedrockConfig, ControlTokens
@@ -90,7 +90,7 @@ class Service:
 class AwsSession(Session):
     """A botocore session whose account and endpoint are given, with no variable or file in between."""
 
-    def __init__(self, endpoint_url: str, credentials: Credentials, attempts: int) -> None:
+    def __init__(self, endpoint_url: str, credentials: Credentials | None, attempts: int) -> None:
         super().__init__()
         self._endpoint_url = endpoint_url
         self._credentials = credentials
@@ -113,10 +113,14 @@ def base_url(service: Service) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(
-    base_url: str, credentials: Credentials | None = None, attempts: int = 1, **config: Any
+    base_url: str,
+    credentials: Credentials | None = None,
+    attempts: int = 1,
+    session: AwsSession | None = None,
+    **config: Any,
 ) -> AsyncIterator[BedrockProvider]:
     transport = Transport()
-    session = AwsSession(base_url, credentials or Credentials("AKIDEXAMPLE", "secret"), attempts)
+    session = session or AwsSession(base_url, credentials or Credentials("AKIDEXAMPLE", "secret"), attempts)
     services = Services(
         name="bedrock",
         transport=transport,
@@ -361,6 +365,14 @@ async def test_no_error_shows_the_prompt_or_the_secret(service: Service, base_ur
     assert "the-prompt-text" not in shown and "secret" not in shown
 
 
-async def test_a_provider_with_credentials_is_ready(base_url: str) -> None:
+async def test_a_provider_is_ready_when_it_has_credentials(base_url: str) -> None:
     async with opened(base_url, model=LLAMA) as provider:
         assert (await provider.health()).is_ready
+
+
+async def test_a_provider_without_credentials_is_not_ready_and_says_why(base_url: str) -> None:
+    nobody = AwsSession(base_url, None, attempts=1)
+    nobody.register_component("credential_provider", CredentialResolver([]))
+    async with opened(base_url, session=nobody, model=LLAMA) as provider:
+        health = await provider.health()
+    assert (health.is_ready, "no AWS credentials" in health.detail) == (False, True)

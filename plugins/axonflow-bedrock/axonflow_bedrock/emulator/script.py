@@ -30,7 +30,7 @@ from axonflow_core.config.structuring import structure
 from axonflow_core.messages import Json
 
 from ..endpoint import Fault
-from ..errors import MODELLED_STATUSES
+from ..error_table import MODELLED_STATUSES
 from .faults import FaultKind, WireFault
 
 

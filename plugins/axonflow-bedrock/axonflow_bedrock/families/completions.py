@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext, rest_of, string
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     NOTHING_MORE,
@@ -27,6 +27,7 @@ from axonflow_core.messages import (
     ToolUse,
     Usage,
 )
+from axonflow_core.native import rest_of, string
 from axonflow_core.stream import (
     Batch,
     BlockStart,

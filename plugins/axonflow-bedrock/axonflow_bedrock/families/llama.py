@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of, said
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
+from axonflow_core.native import rest_of, said
 
 from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, usage_of
 from .templates import Headers, Instructions, Template, alternating, as_given

@@ -12,10 +12,11 @@ form (4 exchanges), November 2026. The chat form rests on documents alone, and n
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of, said
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
+from axonflow_core.native import rest_of, said
 
 from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec
 from .templates import Instructions, Template, system_in_first_turn

@@ -12,9 +12,10 @@ knows no system text, no tools and no images.
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons, rest_of, said
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, Role, StopReason
+from axonflow_core.native import rest_of, said
 
 from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, usage_of
 from .templates import Conversation, Template, Turn, alternating

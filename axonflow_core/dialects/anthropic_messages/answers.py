@@ -1,0 +1,115 @@
+"""A whole answer, and the counts that answers and streams share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from axonflow_core.codec import ModelFacts, StopReasons
+from axonflow_core.messages import Completion, Json, StopReason, Usage
+from axonflow_core.native import array, rest_of, said
+
+from .blocks import decode_content, encode_content
+
+STOP_REASONS = StopReasons(
+    {
+        "end_turn": StopReason.END_TURN,
+        "max_tokens": StopReason.MAX_TOKENS,
+        "stop_sequence": StopReason.STOP_SEQUENCE,
+        "tool_use": StopReason.TOOL_USE,
+        "pause_turn": StopReason.PAUSE_TURN,
+        "refusal": StopReason.REFUSAL,
+        "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
+    }
+)
+
+
+ANSWER_KEYS = frozenset("id type role model content stop_reason stop_sequence stop_details usage".split())
+
+
+def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
+    _expect(body.get("type", "message"), "message")
+    _expect(body.get("role", "assistant"), "assistant")
+    reason = body.get("stop_reason")
+    usage, service_tier = decode_usage(body.get("usage") or {})
+    return Completion(
+        content=decode_content(array(body["content"])),
+        stop_reason=None if reason is None else STOP_REASONS.decode(reason),
+        usage=usage,
+        stop_sequence=body.get("stop_sequence"),
+        stop_details=body.get("stop_details"),
+        native_stop_reason=reason,
+        id=body.get("id"),
+        model=body.get("model"),
+        service_tier=service_tier,
+        extra=rest_of(body, ANSWER_KEYS),
+    )
+
+
+def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json]:
+    reason = completion.stop_reason
+    native = None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason)
+    return {
+        **said({"id": completion.id}),
+        "type": "message",
+        "role": "assistant",
+        **said({"model": completion.model}),
+        "content": encode_content(completion.content),
+        "stop_reason": native,
+        "stop_sequence": completion.stop_sequence,
+        **said({"stop_details": completion.stop_details}),
+        "usage": encode_usage(completion.usage, completion.service_tier),
+        **completion.extra,
+    }
+
+
+_USAGE_KEYS = frozenset(
+    "input_tokens output_tokens cache_read_input_tokens cache_creation_input_tokens cache_creation "
+    "output_tokens_details service_tier id thinking".split()
+)
+_NESTED_COUNTS = (
+    ("cache_creation", "ephemeral_5m_input_tokens", "cache_write_5m_tokens"),
+    ("cache_creation", "ephemeral_1h_input_tokens", "cache_write_1h_tokens"),
+    ("output_tokens_details", "thinking_tokens", "reasoning_tokens"),
+)
+
+
+def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
+    """The counts, and the service tier that Anthropic reports among them."""
+    nested = {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
+    extra = dict(rest_of(native, _USAGE_KEYS))
+    for group in ("cache_creation", "output_tokens_details"):
+        unknown = rest_of(native.get(group) or {}, frozenset(key for name, key, _ in _NESTED_COUNTS if name == group))
+        if unknown:
+            extra[group] = unknown
+    usage = Usage(
+        input_tokens=native.get("input_tokens"),
+        output_tokens=native.get("output_tokens"),
+        cache_read_tokens=native.get("cache_read_input_tokens"),
+        cache_write_tokens=native.get("cache_creation_input_tokens"),
+        **nested,
+        extra=extra,
+    )
+    return usage, native.get("service_tier")
+
+
+def encode_usage(usage: Usage, service_tier: str | None) -> dict[str, Json]:
+    native = said(
+        {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cache_read_input_tokens": usage.cache_read_tokens,
+            "cache_creation_input_tokens": usage.cache_write_tokens,
+            "service_tier": service_tier,
+        }
+    )
+    native.update(usage.extra)
+    for group, key, name in _NESTED_COUNTS:
+        count = getattr(usage, name)
+        if count is not None:
+            native[group] = {**native.get(group, {}), key: count}
+    return native
+
+
+def _expect(value: Json, expected: str) -> None:
+    if value != expected:
+        raise ValueError(f"{expected!r} was expected")

@@ -1,0 +1,240 @@
+"""Content blocks: a table of kinds, a function a kind and direction.
+
+`cache_control` hangs on a native block; neutrally it is a `CachePoint` behind that block. A block of a kind unknown
+here is kept whole, as `Opaque`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    CachePoint,
+    ContentBlock,
+    Document,
+    Image,
+    Json,
+    Media,
+    MediaKind,
+    Opaque,
+    Reasoning,
+    Text,
+    ToolResult,
+    ToolUse,
+)
+from axonflow_core.native import array, rest_of, said, string
+
+DIALECT = "anthropic"
+
+
+def decode_content(native: Json) -> tuple[ContentBlock, ...]:
+    """A bare string is one text block; `cache_control` becomes a `CachePoint` behind its block."""
+    if isinstance(native, str):
+        return (Text(native),)
+    blocks: list[ContentBlock] = []
+    for item in array(native):
+        block = decode_block(item)
+        blocks.append(block)
+        if not isinstance(block, Opaque) and item.get("cache_control"):
+            blocks.append(decode_cache_control(item["cache_control"]))
+    return tuple(blocks)
+
+
+def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
+    natives: list[Json] = []
+    for block in blocks:
+        if isinstance(block, CachePoint):
+            hang_cache_control(natives, block)
+        else:
+            natives.append(encode_block(block))
+    return natives
+
+
+def decode_block(native: Mapping[str, Json]) -> ContentBlock:
+    decode = _DECODE_BLOCK.get(native["type"])
+    return Opaque(DIALECT, native) if decode is None else decode(native)
+
+
+def encode_block(block: ContentBlock) -> dict[str, Json]:
+    return _ENCODE_BLOCK[type(block)](block)
+
+
+_KEYS_OF_BLOCK: Mapping[str, frozenset[str]] = {
+    kind: frozenset({"type", "cache_control", *keys.split()})
+    for kind, keys in {
+        "text": "text",
+        "cited text": "text citations",
+        "image": "source",
+        "document": "source title context citations",
+        "tool_use": "id name input",
+        "tool_result": "tool_use_id content is_error",
+        "thinking": "thinking signature",
+        "redacted_thinking": "data",
+    }.items()
+}
+
+
+def _rest(native: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
+    return rest_of(native, _KEYS_OF_BLOCK[kind])
+
+
+def _decode_text(native: Mapping[str, Json]) -> ContentBlock:
+    citations = native.get("citations")
+    if citations:
+        return Text(native["text"], tuple(citations), extra=_rest(native, "cited text"))
+    return Text(string(native["text"]), extra=_rest(native, "text"))
+
+
+def _encode_text(block: Text) -> dict[str, Json]:
+    native: dict[str, Json] = {"type": "text", "text": block.text, **block.extra}
+    if block.citations:
+        native["citations"] = list(block.citations)
+    return native
+
+
+_MEDIA_DATA = {"base64": "data", "text": "data", "url": "url", "file": "file_id"}
+"""Kind of source -> the key its data stands under."""
+
+
+def _decode_media(native: Mapping[str, Json]) -> Media | None:
+    key = _MEDIA_DATA.get(native["type"])
+    if key is None:
+        return None
+    extra = rest_of(native, frozenset({"type", "media_type", key}))
+    return Media(MediaKind(native["type"]), native[key], native.get("media_type"), extra=extra)
+
+
+def _encode_media(media: Media) -> dict[str, Json]:
+    key = _MEDIA_DATA.get(media.kind)
+    if key is None:
+        raise EncodeError(f"an Anthropic message takes no {media.kind} source", feature=f"{media.kind} source")
+    native = {"type": str(media.kind), key: media.data, **media.extra}
+    if media.media_type is not None:
+        native["media_type"] = media.media_type
+    return native
+
+
+def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
+    media = _decode_media(native["source"])
+    return Opaque(DIALECT, native) if media is None else Image(media, extra=_rest(native, "image"))
+
+
+def _encode_image(block: Image) -> dict[str, Json]:
+    return {"type": "image", "source": _encode_media(block.source), **block.extra}
+
+
+def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
+    source, content, media = native["source"], None, None
+    if source["type"] == "content":
+        content = _decode_nested(source["content"])
+    else:
+        media = _decode_media(source)
+        if media is None:
+            return Opaque(DIALECT, native)
+    return Document(
+        source=media,
+        content=content,
+        name=native.get("title"),
+        context=native.get("context"),
+        citations=native.get("citations"),
+        extra=_rest(native, "document"),
+    )
+
+
+def _encode_document(block: Document) -> dict[str, Json]:
+    if block.source is not None:
+        source = _encode_media(block.source)
+    else:
+        source = {"type": "content", "content": _encode_nested(block.content or ())}
+    named = {"title": block.name, "context": block.context, "citations": block.citations}
+    return {"type": "document", "source": source, **said(named), **block.extra}
+
+
+def _decode_nested(native: Json) -> tuple[ContentBlock, ...] | str:
+    """The content of a tool result or document, where a bare string stays one."""
+    return native if isinstance(native, str) else decode_content(native)
+
+
+def _encode_nested(content: tuple[ContentBlock, ...] | str) -> Json:
+    return content if isinstance(content, str) else encode_content(content)
+
+
+def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
+    return ToolUse(string(native["id"]), string(native["name"]), native["input"], extra=_rest(native, "tool_use"))
+
+
+def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
+    return {"type": "tool_use", "id": block.id, "name": block.name, "input": block.input, **block.extra}
+
+
+def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
+    content = native.get("content")
+    return ToolResult(
+        string(native["tool_use_id"]),
+        None if content is None else _decode_nested(content),
+        native.get("is_error"),
+        extra=_rest(native, "tool_result"),
+    )
+
+
+def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
+    content = None if block.content is None else _encode_nested(block.content)
+    named = said({"content": content, "is_error": block.is_error})
+    return {"type": "tool_result", "tool_use_id": block.tool_use_id, **named, **block.extra}
+
+
+def _decode_thinking(native: Mapping[str, Json]) -> ContentBlock:
+    return Reasoning(string(native["thinking"]), native.get("signature"), extra=_rest(native, "thinking"))
+
+
+def _decode_redacted(native: Mapping[str, Json]) -> ContentBlock:
+    return Reasoning(redacted=string(native["data"]), extra=_rest(native, "redacted_thinking"))
+
+
+def _encode_reasoning(block: Reasoning) -> dict[str, Json]:
+    if block.redacted is not None:
+        return {"type": "redacted_thinking", "data": block.redacted, **block.extra}
+    return {"type": "thinking", "thinking": block.text, **said({"signature": block.signature}), **block.extra}
+
+
+def _encode_opaque(block: Opaque) -> dict[str, Json]:
+    return dict(block.data)
+
+
+_DECODE_BLOCK: Mapping[str, Callable[[Mapping[str, Json]], ContentBlock]] = {
+    "text": _decode_text,
+    "image": _decode_image,
+    "document": _decode_document,
+    "tool_use": _decode_tool_use,
+    "tool_result": _decode_tool_result,
+    "thinking": _decode_thinking,
+    "redacted_thinking": _decode_redacted,
+}
+_ENCODE_BLOCK: Mapping[type, Callable[[Any], dict[str, Json]]] = {
+    Text: _encode_text,
+    Image: _encode_image,
+    Document: _encode_document,
+    ToolUse: _encode_tool_use,
+    ToolResult: _encode_tool_result,
+    Reasoning: _encode_reasoning,
+    Opaque: _encode_opaque,
+}
+
+
+def decode_cache_control(native: Mapping[str, Json]) -> CachePoint:
+    kind = string(native["type"])
+    extra = rest_of(native, frozenset({"type", "ttl"}))
+    return CachePoint(native.get("ttl"), None if kind == "ephemeral" else kind, extra=extra)
+
+
+def hang_cache_control(natives: list[Json], point: CachePoint) -> None:
+    if not natives or "cache_control" in natives[-1]:
+        raise EncodeError(
+            "a cache point must stand behind a block, and only one may",
+            feature="cache points",
+            hint="move the cache point behind the last block that is to be cached",
+        )
+    ttl = said({"ttl": point.ttl})
+    natives[-1]["cache_control"] = {"type": point.kind or "ephemeral", **ttl, **point.extra}

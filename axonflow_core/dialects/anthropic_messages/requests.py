@@ -1,0 +1,169 @@
+"""A request: messages, tools, and the parameters beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from axonflow_core.codec import ModelFacts
+from axonflow_core.messages import (
+    BuiltinTool,
+    CachePoint,
+    CompletionRequest,
+    Inference,
+    Json,
+    Message,
+    ReasoningRequest,
+    Role,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+)
+from axonflow_core.native import array, rest_of, said, string
+
+from .blocks import DIALECT, decode_cache_control, decode_content, encode_content, hang_cache_control
+
+OPTIONS = frozenset({"anthropic_beta", "output_config", "output_format"})
+"""Documented parameters with no neutral name. `effort` inside `output_config` has one and stands apart."""
+
+
+_REQUEST_KEYS = OPTIONS | frozenset(
+    "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata".split()
+)
+
+
+def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    system = body.get("system")
+    return CompletionRequest(
+        messages=tuple(map(_decode_message, array(body["messages"]))),
+        system=() if system is None else decode_content(system),
+        inference=Inference(
+            max_tokens=body.get("max_tokens"),
+            temperature=body.get("temperature"),
+            top_p=body.get("top_p"),
+            top_k=body.get("top_k"),
+            stop_sequences=tuple(body.get("stop_sequences") or ()),
+        ),
+        tools=_decode_tools(body.get("tools") or []),
+        tool_choice=_decode_tool_choice(body.get("tool_choice")),
+        reasoning=_decode_reasoning_request(body.get("thinking"), body.get("output_config") or {}),
+        metadata=body.get("metadata"),
+        options=_decode_options(body),
+        extra=rest_of(body, _REQUEST_KEYS),
+    )
+
+
+def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
+    inference = request.inference
+    thinking, effort = _encode_reasoning_request(request.reasoning)
+    options = dict(request.options)
+    if effort:
+        options["output_config"] = {**(options.get("output_config") or {}), **effort}
+    optional = {
+        "max_tokens": inference.max_tokens,
+        "system": encode_content(request.system) or None,
+        "temperature": inference.temperature,
+        "top_p": inference.top_p,
+        "top_k": inference.top_k,
+        "stop_sequences": list(inference.stop_sequences) or None,
+        "tools": _encode_tools(request.tools) or None,
+        "tool_choice": _encode_tool_choice(request.tool_choice),
+        "thinking": thinking,
+        "metadata": request.metadata,
+    }
+    return {"messages": [_encode_message(m) for m in request.messages], **said(optional), **options, **request.extra}
+
+
+def _decode_message(native: Mapping[str, Json]) -> Message:
+    extra = rest_of(native, frozenset({"role", "content"}))
+    return Message(Role(native["role"]), decode_content(native["content"]), extra=extra)
+
+
+def _encode_message(message: Message) -> dict[str, Json]:
+    return {"role": str(message.role), "content": encode_content(message.content), **message.extra}
+
+
+def _decode_options(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    options = {key: body[key] for key in OPTIONS if body.get(key) is not None}
+    if "output_config" in options:
+        options["output_config"] = rest_of(options["output_config"], frozenset({"effort"}))
+        if not options["output_config"]:
+            del options["output_config"]
+    return options
+
+
+def _decode_reasoning_request(thinking: Json, output_config: Mapping[str, Json]) -> ReasoningRequest | None:
+    effort = output_config.get("effort")
+    if thinking is None:
+        return None if effort is None else ReasoningRequest(effort=effort)
+    extra = rest_of(thinking, frozenset({"type", "budget_tokens"}))
+    return ReasoningRequest(string(thinking["type"]), thinking.get("budget_tokens"), effort, extra=extra)
+
+
+def _encode_reasoning_request(asked: ReasoningRequest | None) -> tuple[Json, Mapping[str, Json]]:
+    """The `thinking` member, if any, and the `effort` that goes into `output_config`."""
+    if asked is None:
+        return None, {}
+    mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
+    thinking = {"type": mode, **said({"budget_tokens": asked.budget_tokens}), **asked.extra} if mode else None
+    return thinking, said({"effort": asked.effort})
+
+
+_TOOL_KEYS = frozenset({"name", "description", "input_schema", "strict", "type", "cache_control"})
+
+
+def _decode_tools(natives: Sequence[Mapping[str, Json]]) -> tuple[Tool | BuiltinTool | CachePoint, ...]:
+    tools: list[Tool | BuiltinTool | CachePoint] = []
+    for native in array(natives):
+        tools.append(_decode_tool(native))
+        if native.get("cache_control"):
+            tools.append(decode_cache_control(native["cache_control"]))
+    return tuple(tools)
+
+
+def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
+    if native.get("type") not in (None, "custom"):
+        settings = rest_of(native, frozenset({"type", "name", "cache_control"}))
+        return BuiltinTool(DIALECT, native["type"], native["name"], settings)
+    return Tool(
+        string(native["name"]),
+        native.get("description"),
+        native["input_schema"],
+        is_strict=native.get("strict"),
+        type=native.get("type"),
+        extra=rest_of(native, _TOOL_KEYS),
+    )
+
+
+def _encode_tools(tools: Iterable[Tool | BuiltinTool | CachePoint]) -> list[Json]:
+    natives: list[Json] = []
+    for tool in tools:
+        match tool:
+            case CachePoint():
+                hang_cache_control(natives, tool)
+            case BuiltinTool(_, kind, name, settings):
+                natives.append({"type": kind, "name": name, **settings})
+            case Tool():
+                named = said({"type": tool.type, "description": tool.description, "strict": tool.is_strict})
+                schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
+                natives.append({"name": tool.name, "input_schema": schema, **named, **tool.extra})
+    return natives
+
+
+_CHOICE_KEYS = frozenset({"type", "name", "disable_parallel_tool_use"})
+
+
+def _decode_tool_choice(native: Json) -> ToolChoice | None:
+    if native is None:
+        return None
+    is_serial = native.get("disable_parallel_tool_use")
+    allows_parallel = None if is_serial is None else not is_serial
+    extra = rest_of(native, _CHOICE_KEYS)
+    return ToolChoice(ToolChoiceMode(native["type"]), native.get("name"), allows_parallel, extra=extra)
+
+
+def _encode_tool_choice(choice: ToolChoice | None) -> Json:
+    if choice is None:
+        return None
+    is_serial = None if choice.allows_parallel is None else not choice.allows_parallel
+    named = said({"name": choice.name, "disable_parallel_tool_use": is_serial})
+    return {"type": str(choice.mode), **named, **choice.extra}
