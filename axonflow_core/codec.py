@@ -19,6 +19,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Protocol, TypeAlias, TypeVar
 
+import orjson
 from attrs import evolve, frozen
 
 from axonflow_core.errors import AxonFlowError, ConfigError, DecodeError, EncodeError, TruncatedStream, UndetectedFamily
@@ -28,6 +29,7 @@ from axonflow_core.messages import (
     Completion,
     CompletionRequest,
     ContentBlock,
+    Data,
     Document,
     Image,
     Json,
@@ -59,6 +61,8 @@ class Feature(StrEnum):
     TOOLS = "tools"
     BUILTIN_TOOLS = "built-in tools"
     TOOL_ERRORS = "failed tool results"
+    BARE_RESULTS = "tool results that are a bare string or nothing"
+    DATA = "JSON as a tool result"
     TOOL_CHOICE = "tool choice"
     IMAGES = "images"
     DOCUMENTS = "documents"
@@ -217,7 +221,9 @@ class FamilyCodec:
     # client role
 
     def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
-        """The native body. `EncodeError` names what this family cannot say."""
+        """The native body. `EncodeError` names what this family cannot say; JSON it has no block for becomes text."""
+        if Feature.DATA not in self.features:
+            request = data_as_text(request)
         self._refuse_undeclared(request, facts)
         if self.control_tokens and not request.is_raw_prompt:
             refuse_forged_turns(self.name, self.control_tokens, slots_of(request))
@@ -316,6 +322,7 @@ def dialects_of(request: CompletionRequest) -> Iterator[str]:
 _BLOCK_FEATURES: Mapping[type, Feature] = {
     Image: Feature.IMAGES,
     Document: Feature.DOCUMENTS,
+    Data: Feature.DATA,
     ToolUse: Feature.TOOLS,
     ToolResult: Feature.TOOLS,
     Reasoning: Feature.REASONING,
@@ -328,8 +335,11 @@ def features_of(request: CompletionRequest) -> set[Feature]:
     """Every feature that the request makes use of."""
     blocks = blocks_of(request)
     used = {_BLOCK_FEATURES[kind] for kind in {type(block) for block in blocks} if kind in _BLOCK_FEATURES}
-    if any(isinstance(block, ToolResult) and block.is_error is not None for block in blocks):
+    results = [block for block in blocks if isinstance(block, ToolResult)]
+    if any(result.is_error is not None for result in results):
         used.add(Feature.TOOL_ERRORS)
+    if any(not isinstance(result.content, tuple) for result in results):
+        used.add(Feature.BARE_RESULTS)
     used.update(_parameter_features(request))
     used.update(_shape_features(request.messages))
     if request.system:
@@ -372,6 +382,23 @@ def _shape_features(messages: tuple[Message, ...]) -> Iterator[Feature]:
 
 def _holds_result_beside_others(message: Message) -> bool:
     return len(message.content) > 1 and any(isinstance(block, ToolResult) for block in message.content)
+
+
+def data_as_text(request: CompletionRequest) -> CompletionRequest:
+    """`request` with every `Data` block as the text of its JSON; itself where it holds none."""
+    if not any(isinstance(block, Data) for block in blocks_of(request)):
+        return request
+
+    def told(block: ContentBlock) -> ContentBlock:
+        match block:
+            case Data(value):
+                return Text(orjson.dumps(value).decode())
+            case ToolResult(content=tuple(inner)):
+                return evolve(block, content=tuple(map(told, inner)))
+        return block
+
+    messages = tuple(evolve(message, content=tuple(map(told, message.content))) for message in request.messages)
+    return evolve(request, messages=messages)
 
 
 # ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────
