@@ -269,6 +269,8 @@ class StopReason(StrEnum):
     GUARDRAIL = "guardrail_intervened"
     REFUSAL = "refusal"
     CONTEXT_EXCEEDED = "model_context_window_exceeded"
+    MALFORMED_OUTPUT = "malformed_model_output"
+    MALFORMED_TOOL_USE = "malformed_tool_use"
     OTHER = "other"
 
 

@@ -46,7 +46,7 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "created": frozenset({"created"}),
     "stop_sequence": frozenset({"stop_sequence"}),
     "stop_details": frozenset({"stop_details"}),
-    "service_tier": frozenset({"service_tier"}),
+    "service_tier": frozenset({"service_tier", "serviceTier"}),
     "input_tokens": frozenset(
         {"input_tokens", "inputTokens", "inputTextTokenCount", "prompt_token_count", "prompt_tokens"}
     ),
@@ -55,8 +55,8 @@ _NAMES: Mapping[str, frozenset[str]] = {
     ),
     "cache_read_tokens": frozenset({"cache_read_input_tokens", "cacheReadInputTokens"}),
     "cache_write_tokens": frozenset({"cache_creation_input_tokens", "cacheWriteInputTokens"}),
-    "cache_write_5m_tokens": frozenset({"ephemeral_5m_input_tokens"}),
-    "cache_write_1h_tokens": frozenset({"ephemeral_1h_input_tokens"}),
+    "cache_write_5m_tokens": frozenset({"ephemeral_5m_input_tokens", "cacheDetails"}),
+    "cache_write_1h_tokens": frozenset({"ephemeral_1h_input_tokens", "cacheDetails"}),
     "reasoning_tokens": frozenset({"thinking_tokens", "reasoning_tokens"}),
 }
 """A fact of `Completion` or `Usage` -> the keys under which families tell it."""
