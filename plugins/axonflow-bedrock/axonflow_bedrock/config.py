@@ -16,6 +16,13 @@ from axonflow_core.transport import Timeouts
 DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 
 
+class SurfaceChoice(StrEnum):
+    AUTO = "auto"
+    """The family's own JSON where a codec for it is installed, Converse where not."""
+    INVOKE = "invoke"
+    CONVERSE = "converse"
+
+
 class ControlTokens(StrEnum):
     REFUSE = "refuse"
     NEUTRALISE = "neutralise"
@@ -31,6 +38,8 @@ class BedrockConfig:
     """The model behind `model`, where that is an ARN that does not say."""
     family: str | None = None
     """The family of `model`, where the id does not say; `llama/llama3` where a family has several forms."""
+    surface: SurfaceChoice = SurfaceChoice.AUTO
+    """Which of Bedrock's operations carry the calls: `invoke` (InvokeModel), `converse`, or `auto`."""
     families: tuple[str, ...] | None = None
     """The only families that may be called. Without it, every installed one."""
     max_tokens: int | None = None

@@ -20,7 +20,7 @@ from .streams import stream_decoder, stream_encoder
 
 SURFACE = "converse"
 
-DOCUMENTED = OPTIONS | frozenset(
+DOCUMENTED = (OPTIONS - {"performanceConfig"}) | frozenset(
     "messages role content system text image document toolUse toolResult toolUseId name input status cachePoint "
     "reasoningContent reasoningText signature redactedContent citationsContent citations format source bytes uri "
     "context inferenceConfig maxTokens temperature topP stopSequences toolConfig tools toolSpec description "

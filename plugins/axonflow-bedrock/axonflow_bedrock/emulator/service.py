@@ -10,12 +10,12 @@ import orjson
 from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import DecodeError, RequestError
+from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
 
-from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
-from ..envelope import EnvelopeEncoder, close_answer, headers_of
-from ..model_id import parse_model_id
+from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
+from ..model_id import ModelId, parse_model_id
+from ..surfaces import Surface, surface_of
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
 from .limits import check_limits
@@ -30,8 +30,14 @@ CREATED = 1_764_000_000
 
 @frozen
 class _Target:
+    family: str
+    """Whose model it is, whatever surface carries the call."""
     codec: FamilyCodec
     facts: ModelFacts
+
+    @property
+    def surface(self) -> Surface:
+        return surface_of(self.codec)
 
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
@@ -63,11 +69,11 @@ class EmulatedBedrock:
         self._quotas = Quotas(script.account)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call.model)
+        target = self._target(call.model, call.operation.surface)
         request = _read(target, call)
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
-        is_streamed = call.operation is Operation.INVOKE_STREAM
+        is_streamed = call.operation.is_streamed
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.fault()
         context = self._context_of(call, target.facts)
@@ -78,11 +84,12 @@ class EmulatedBedrock:
             spoil(rule.wire_fault)
         if is_streamed:
             return self._chunks(target, context, completion, rule)
-        return Answer(close_answer(target.codec, completion, target.facts), headers_of(completion))
+        surface = target.surface
+        return Answer(surface.close_answer(target.codec, completion, target.facts), surface.headers_of(completion))
 
     def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
         """What the model says, within its limits and the account's."""
-        family, base_id, asked = target.codec.family, target.facts.base_id, request.inference.max_tokens
+        family, base_id, asked = target.family, target.facts.base_id, request.inference.max_tokens
         length = input_tokens(request)
         check_limits(family, base_id, input_tokens=length, max_tokens=asked)
         completion = answer(request, family, rule.answer)
@@ -90,19 +97,27 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, given: str) -> _Target:
+    def _target(self, given: str, surface: str) -> _Target:
         try:
             model_id = parse_model_id(given)
             if model_id.base_id is None:
                 raise unknown_model()
-            codec = self._codecs.for_base_id(model_id.base_id)
+            family = self._family_of(model_id)
+            codec = self._codecs.for_base_id(model_id.base_id, surface)
         except RequestError:
             raise unknown_model() from None
-        self._catalogue.admit(model_id, codec.family)
-        return _Target(codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+        self._catalogue.admit(model_id, family)
+        return _Target(family, codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+
+    def _family_of(self, model_id: ModelId) -> str:
+        """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""
+        try:
+            return self._codecs.for_base_id(model_id.base_id or "").family
+        except UndetectedFamily:
+            return model_id.vendor or ""
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
-        encoder = EnvelopeEncoder(target.codec, context, target.facts)
+        encoder = target.surface.stream_encoder(target.codec, context, target.facts)
         chunks = (chunk for batch in batches_of(completion) for chunk in encoder.encode(batch))
         for number, chunk in enumerate(chunks):
             if rule.error is not None and number == rule.error.after_chunks:
