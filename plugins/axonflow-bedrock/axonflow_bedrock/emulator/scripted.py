@@ -27,6 +27,7 @@ from axonflow_core.messages import (
     StopReason,
     Text,
     Tool,
+    ToolChoice,
     ToolChoiceMode,
     ToolResult,
     ToolUse,
@@ -107,12 +108,16 @@ def _generate(text: str, inference: Inference) -> _Generated:
 
 
 def _wanted_tool(request: CompletionRequest) -> Tool | None:
-    """The tool that the request insists on. A model that may choose does not choose one."""
-    choice = request.tool_choice
-    offered = [tool for tool in request.tools if isinstance(tool, Tool)]
-    if choice is None or choice.mode not in (ToolChoiceMode.ANY, ToolChoiceMode.TOOL):
-        return None
-    return next((tool for tool in offered if choice.name in (None, tool.name)), None)
+    """The tool that the request insists on. A model that may choose takes the one that the user's last words name."""
+    choice = request.tool_choice or ToolChoice(ToolChoiceMode.AUTO)
+    offered = (tool for tool in request.tools if isinstance(tool, Tool))
+    match choice.mode:
+        case ToolChoiceMode.ANY | ToolChoiceMode.TOOL:
+            return next((tool for tool in offered if choice.name in (None, tool.name)), None)
+        case ToolChoiceMode.AUTO:
+            words = set(re.findall(r"[\w-]+", request.messages[-1].text)) if request.messages else set()
+            return next((tool for tool in offered if tool.name in words), None)
+    return None
 
 
 def _call_of(tool: Tool, request: CompletionRequest) -> ToolUse:
