@@ -65,10 +65,10 @@ class BedrockOpener:
         told: Json = {}
         for chunk in chunks:
             told |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
-        counts: Json = {
-            fact: _count(next(filter(None.__ne__, [headers.get(header), *map(told.get, members)]), None))
-            for fact, header, *members in _BILLED
-        }
+        counts: Json = {}
+        for fact, header, *members in _BILLED:
+            bills = (bill for bill in (headers.get(header), *map(told.get, members)) if bill is not None)
+            counts[fact] = _count(next(bills, None))
         return Usage(**counts)
 
     def frame_decoder(self) -> FrameDecoder:

@@ -61,12 +61,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
-    body: dict[str, Json] = {
-        "messages": [
-            {"role": message.role.value, "content": encode_content(message.content), **message.extra}
-            for message in request.messages
-        ]
-    }
+    body: dict[str, Json] = {"messages": [_encode_message(message) for message in request.messages]}
     extra, beside_tools = apart(request.extra, "toolConfig") if request.extra else (request.extra, NOTHING_MORE)
     if request.system:
         body["system"] = encode_content(request.system)
@@ -84,8 +79,13 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
 
 
 def _decode_message(native: Mapping[str, Json]) -> Message:
-    extra = NOTHING_MORE if len(native) == 2 else rest_of(native, _MESSAGE_KEYS)
-    return Message(_ROLES[native["role"]], decode_content(native["content"]), extra=extra)
+    role, content = _ROLES[native["role"]], decode_content(native["content"])
+    return Message(role, content) if len(native) == 2 else Message(role, content, extra=rest_of(native, _MESSAGE_KEYS))
+
+
+def _encode_message(message: Message) -> dict[str, Json]:
+    native = {"role": message.role.value, "content": encode_content(message.content)}
+    return {**native, **message.extra} if message.extra else native
 
 
 _MESSAGE_KEYS = frozenset({"role", "content"})
