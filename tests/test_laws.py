@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
 from axonflow_core.codec import FamilyCodec, Feature, features_of
 from axonflow_core.messages import StopReason, ToolChoiceMode
 from axonflow_core.stream import TextDelta, ToolInputDelta
@@ -20,10 +20,11 @@ from axonflow_core.testing.strategies import texts
 
 T = TypeVar("T")
 
-CLAUDE, TITAN = anthropic.CODEC, titan.CODEC
+CLAUDE, CLAUDE_TEXT, TITAN = anthropic.CODEC, claude_text.CODEC, titan.CODEC
+NOVA = nova.CODEC
 LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
 MISTRAL, MISTRAL_CHAT = mistral.CODECS
-FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS)
+FAMILIES = (CLAUDE, CLAUDE_TEXT, NOVA, TITAN, *llama.CODECS, *mistral.CODECS)
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
@@ -60,7 +61,10 @@ def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) ->
     assert used == codec.features - {Feature.RAW_PROMPT}
 
 
-@pytest.mark.parametrize("codec", [TITAN, LLAMA2, LLAMA3, MISTRAL, MISTRAL_CHAT], ids=lambda codec: codec.name)
+FOLDING = (CLAUDE_TEXT, TITAN, LLAMA2, LLAMA3, MISTRAL, MISTRAL_CHAT)
+
+
+@pytest.mark.parametrize("codec", FOLDING, ids=lambda codec: codec.name)
 def test_every_shape_that_is_folded_is_drawn(codec: FamilyCodec) -> None:
     used = set().union(*map(features_of, drawn(folded_requests(Claims(codec=codec)))))
 

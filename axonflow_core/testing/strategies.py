@@ -176,7 +176,7 @@ class _Parts:
 
     @cached_property
     def tool_results(self) -> SearchStrategy[ToolResult]:
-        content: SearchStrategy[Any] = st.none() | self.texts
+        content: SearchStrategy[Any] = st.none() | self.texts if self.claims.keeps_bare_results else st.none()
         if self.has(Feature.MANY_BLOCKS):
             shown = [self.images] if self.has(Feature.IMAGES) else []
             content |= st.lists(st.one_of(self.text_blocks, *shown), max_size=3).map(tuple)

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
+from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, Role
 
 from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
 from ..envelope import EnvelopeEncoder, close_answer, headers_of
@@ -63,7 +63,7 @@ class EmulatedBedrock:
         self._quotas = Quotas(script.account)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call.model)
+        target = self._target(call.model, call.body)
         request = _read(target, call)
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
@@ -90,16 +90,17 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, given: str) -> _Target:
+    def _target(self, given: str, body: Json) -> _Target:
         try:
             model_id = parse_model_id(given)
             if model_id.base_id is None:
                 raise unknown_model()
-            codec = self._codecs.for_base_id(model_id.base_id)
+            forms = self._codecs.forms_of(model_id.base_id)
         except RequestError:
             raise unknown_model() from None
-        self._catalogue.admit(model_id, codec.family)
-        return _Target(codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+        self._catalogue.admit(model_id, forms[0].family)
+        facts = ModelFacts(model_id=given, base_id=model_id.base_id)
+        return _Target(next((codec for codec in forms if _reads(codec, body, facts)), forms[0]), facts)
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
         encoder = EnvelopeEncoder(target.codec, context, target.facts)
@@ -111,6 +112,14 @@ class EmulatedBedrock:
             await asyncio.sleep(self._chunk_pause_s)
         if rule.error is not None:  # behind the last chunk where the answer is shorter
             raise rule.error.fault()
+
+
+def _reads(codec: FamilyCodec, body: Json, facts: ModelFacts) -> bool:
+    try:
+        codec.decode_request(body, facts)
+    except DecodeError:
+        return False
+    return True
 
 
 def _last_text(request: CompletionRequest) -> str:
