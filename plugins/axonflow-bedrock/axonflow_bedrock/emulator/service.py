@@ -100,7 +100,8 @@ class EmulatedBedrock:
             raise unknown_model() from None
         self._catalogue.admit(model_id, forms[0].family)
         facts = ModelFacts(model_id=given, base_id=model_id.base_id)
-        return _Target(next((codec for codec in forms if _reads(codec, body, facts)), forms[0]), facts)
+        # One form is read once; of several the last needs no trial.
+        return _Target(next((codec for codec in forms[:-1] if _reads(codec, body, facts)), forms[-1]), facts)
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
         encoder = EnvelopeEncoder(target.codec, context, target.facts)
