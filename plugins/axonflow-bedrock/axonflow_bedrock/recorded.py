@@ -51,7 +51,7 @@ class BedrockOpener:
         except RequestError:
             return None
         facts = ModelFacts(model_id=recording.model_id, base_id=base_id)
-        return next((codec for codec in forms if _reads(codec, facts, recording)), forms[0]), facts
+        return next((codec for codec in forms[:-1] if _reads(codec, facts, recording)), forms[-1]), facts
 
     def native(self, body: Json) -> Json:
         return rest_of(body, MEMBERS)

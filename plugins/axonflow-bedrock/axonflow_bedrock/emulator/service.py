@@ -108,7 +108,9 @@ class EmulatedBedrock:
             raise unknown_model() from None
         self._catalogue.admit(model_id, family)
         facts = ModelFacts(model_id=given, base_id=model_id.base_id)
-        return _Target(family, next((codec for codec in forms if _reads(codec, body, facts)), forms[0]), facts)
+        # One form is read once; of several the last needs no trial.
+        codec = next((codec for codec in forms[:-1] if _reads(codec, body, facts)), forms[-1])
+        return _Target(family, codec, facts)
 
     def _family_of(self, model_id: ModelId) -> str:
         """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""

@@ -1,7 +1,8 @@
 """Amazon Nova on InvokeModel, first and second generation: the JSON of schema `messages-v1`.
 
 It resembles Converse, with differences of its own: `topK` and `reasoningConfig` stand inside `inferenceConfig`, cache
-counts end in `Count`, a stream numbers every piece of text as a block, and documents have no place in it.
+counts end in `Count`, a stream numbers every piece of text as a block, and documents have no place in it. The first
+generation thinks aloud before it calls a tool, `<thinking>` and all inside its text: that is text, and stays text.
 
 Source: Amazon Nova user guides (first and second generation), "Complete request schema", "Response structure", "Using
 the Invoke API"; recorded traffic of Nova Micro and Lite (26 exchanges); November 2026. Reasoning, images, cache points

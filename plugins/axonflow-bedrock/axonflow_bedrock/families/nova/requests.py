@@ -36,11 +36,10 @@ _REQUEST_KEYS = OPTIONS | frozenset({"messages", "system", "inferenceConfig", "t
 _TOOL_CONFIG_KEYS = frozenset({"tools", "toolChoice"})
 _MESSAGE_KEYS = frozenset({"role", "content"})
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
-_USUAL: Mapping[str, Json] = NOTHING_MORE
 
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
-    system, config, tools = body.get("system"), body.get("inferenceConfig"), body.get("toolConfig") or _USUAL
+    system, config, tools = body.get("system"), body.get("inferenceConfig"), body.get("toolConfig") or NOTHING_MORE
     version, extra = body.get("schemaVersion"), rest_of(body, _REQUEST_KEYS)
     beside_tools = rest_of(tools, _TOOL_CONFIG_KEYS)
     return CompletionRequest(
@@ -50,19 +49,17 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
         tools=tuple([_decode_tool(tool) for tool in array(tools.get("tools") or [])]),
         tool_choice=_decode_tool_choice(tools.get("toolChoice")),
         reasoning=_decode_reasoning_request(config.get("reasoningConfig")) if config else None,
-        options=_USUAL if version == SCHEMA else {"schemaVersion": version},
+        options=NOTHING_MORE if version == SCHEMA else {"schemaVersion": version},
         extra={**extra, **under("toolConfig", beside_tools)} if beside_tools else extra,
     )
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
-    body: dict[str, Json] = {"schemaVersion": SCHEMA, **request.options}
-    if body["schemaVersion"] is None:
-        del body["schemaVersion"]
+    body: dict[str, Json] = said({"schemaVersion": SCHEMA, **request.options})
     if request.system:
         body["system"] = encode_content(request.system)
     body["messages"] = [_encode_message(message) for message in request.messages]
-    extra, beside_tools = apart(request.extra, "toolConfig") if request.extra else (_USUAL, _USUAL)
+    extra, beside_tools = apart(request.extra, "toolConfig") if request.extra else (NOTHING_MORE, NOTHING_MORE)
     if config := _encode_inference(request.inference, request.reasoning):
         body["inferenceConfig"] = config
     if tools := {**_encode_tool_config(request), **beside_tools}:

@@ -5,7 +5,7 @@
 Only a tool call is announced by a start. Of text every delta is a block of its own, with a number and a stop of its
 own, though a whole answer has one text there: so native numbers are no blocks of ours. Decoder and encoder each count
 both. Where the two counts agree, as they do in recorded traffic, nothing need be carried along but the mark of a stop;
-where a stream numbers otherwise, an `Extra` of the level `index` says the number.
+where a stream numbers otherwise, an `Extra` of the level `nova number` says which number it gave.
 
 Two texts side by side, which no Nova sends, are kept apart by a start that announces nothing: `{"start": {}}`.
 """
@@ -38,7 +38,7 @@ from .answers import STOP_REASONS, decode_usage, encode_usage
 from .blocks import DIALECT, decode_tool_use, encode_block
 
 _STARTED: Batch = (Started(),)
-_PIECE_STOP: Batch = (Extra({}, "stop"),)
+_PIECE_STOP: Batch = (Extra({}, "nova stop"),)
 """The stop of a piece of text: no block of ours ends with it."""
 
 _TEXT, _REASONING, _ANNOUNCED = "text", "reasoning", "announced"
@@ -59,8 +59,8 @@ class ChunkDecoder:
             decode = self._DECODE.get(kind)
             if decode is not None:
                 batch = decode(self, told)
-                return batch if len(chunk) == 1 else (*batch, Extra(rest_of(chunk, frozenset({kind})), "beside"))
-        return (Extra(chunk, "chunk"),)
+                return batch if len(chunk) == 1 else (*batch, Extra(rest_of(chunk, frozenset({kind})), "nova beside"))
+        return (Extra(chunk, "nova chunk"),)
 
     def _delta(self, told: Mapping[str, Json]) -> Batch:
         delta, native = told["delta"], told["contentBlockIndex"]
@@ -75,7 +75,7 @@ class ChunkDecoder:
         elif (thought := _thought_of(delta)) is not None:
             event = ReasoningDelta(**thought, index=self._going_on(_REASONING))
         else:
-            return (Extra({"contentBlockDelta": told}, "chunk"),)
+            return (Extra({"contentBlockDelta": told}, "nova chunk"),)
         self._native, self._is_open = native, True
         if is_next and len(told) == 2 and len(delta) == 1:
             return (event,)
@@ -108,17 +108,17 @@ class ChunkDecoder:
         return batch if is_next and len(told) == 1 else (*_jump(native, is_next=is_next), *batch, *_event_extras(told))
 
     def _message_start(self, told: Mapping[str, Json]) -> Batch:
-        return _STARTED if told == _ASSISTANT else (*_STARTED, Extra({**told}, "event"))
+        return _STARTED if told == _ASSISTANT else (*_STARTED, Extra({**told}, "nova event"))
 
     def _message_stop(self, told: Mapping[str, Json]) -> Batch:
         native = string(told["stopReason"])
         stopped = Stopped(STOP_REASONS.decode(native), native)
-        return (stopped,) if len(told) == 1 else (stopped, Extra(rest_of(told, _MESSAGE_STOP_KEYS), "event"))
+        return (stopped,) if len(told) == 1 else (stopped, Extra(rest_of(told, _MESSAGE_STOP_KEYS), "nova event"))
 
     def _metadata(self, told: Mapping[str, Json]) -> Batch:
         usage, beside = decode_usage(told.get("usage") or {}), rest_of(told, _METADATA_KEYS)
         update = UsageUpdate(usage)
-        return (update, Ended()) if beside == _NO_METADATA else (update, Extra(beside, "metadata"), Ended())
+        return (update, Ended()) if beside == _NO_METADATA else (update, Extra(beside, "nova metadata"), Ended())
 
     def _error(self, told: Json) -> Batch:
         """Amazon's content filters blocked what followed; nothing more is said."""
@@ -158,17 +158,17 @@ def _thought_of(delta: Mapping[str, Json]) -> dict[str, Any] | None:
 
 def _jump(native: int, *, is_next: bool) -> Batch:
     """Where Nova's count is not ours: the number it gave."""
-    return () if is_next else (Extra({"index": native}, "index"),)
+    return () if is_next else (Extra({"number": native}, "nova number"),)
 
 
 def _event_extras(told: Mapping[str, Json]) -> Batch:
     beside = rest_of(told, _PLACE_KEYS)
-    return (Extra(beside, "event"),) if beside else ()
+    return (Extra(beside, "nova event"),) if beside else ()
 
 
 def _delta_extras(told: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
     in_delta = rest_of(delta, _DELTA_KEYS)
-    return (*((Extra(in_delta, "delta"),) if in_delta else ()), *_event_extras(told))
+    return (*((Extra(in_delta, "nova delta"),) if in_delta else ()), *_event_extras(told))
 
 
 class ChunkEncoder:
@@ -291,20 +291,20 @@ class ChunkEncoder:
     # ── what has no word of its own ─────────────────────────────────────────────────────────────────────────────────
 
     def _place(self, members: Mapping[str, Json], level: str) -> None:
-        """Put it back where it stood; what another family said beyond its words has no place and is left out."""
+        """Put it back where it stood. What another family said beyond its words has no level here and is left out."""
         last = self._chunks[-1] if self._chunks else None
         match level:
-            case "stop":
+            case "nova stop":
                 self._put_stop()
-            case "index":
-                self._native, self._is_open = members["index"], False
-            case "metadata":
+            case "nova number":
+                self._native, self._is_open = members["number"], False
+            case "nova metadata":
                 self._metadata = members
-            case "chunk":
+            case "nova chunk":
                 self._chunks.append(dict(members))
-            case "beside" if last is not None:
+            case "nova beside" if last is not None:
                 last.update(members)
-            case "event" if last is not None:
+            case "nova event" if last is not None:
                 next(iter(last.values())).update(members)
-            case "delta" if last is not None:
+            case "nova delta" if last is not None:
                 last["contentBlockDelta"]["delta"].update(members)
