@@ -6,9 +6,6 @@ The emulator counts the calls that reached it. The control beside each zero is a
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -21,22 +18,17 @@ from botocore.credentials import Credentials
 from botocore.session import Session
 
 from axonflow_bedrock.config import BedrockConfig
-from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator, environment
-from axonflow_bedrock.error_table import MODELLED_STATUSES, TABLE, Row
+from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_core.errors import (
-    AccessDenied,
     AnswerError,
     AxonFlowError,
     DecodeError,
-    ModelNotFound,
-    ProfileRequired,
     ProviderError,
     ProviderTimeout,
     Throttled,
     TruncatedStream,
     Unavailable,
-    UndetectedFamily,
 )
 from axonflow_core.messages import CompletionRequest, user
 from axonflow_core.plugins import load_codecs
@@ -227,86 +219,3 @@ async def test_a_slow_answer_within_its_limits_is_whole(is_streamed: bool) -> No
     with serving({"fault": "drip", "pause_s": 0.0001, "answer": "Slow"}) as (_, base_url):
         async with opened(base_url) as provider:
             assert await say(provider, "Hello", is_streamed=is_streamed) == "Slow"
-
-
-# ── AWS's words ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-REDIRECT = "Moved Permanently"
-"""The transport itself refuses a redirect, with a word of its own."""
-
-
-def error_of(row: Row) -> dict[str, Any]:
-    """The exception of AWS that a row is for. A status that stands for itself comes under a name nobody knows."""
-    code = row.codes[0] if row.codes else "ValidationException" if row.says else "SomethingElse"
-    anything = 400 if row.says or row.codes else 201
-    status = next(iter(row.statuses), MODELLED_STATUSES.get(code, anything))
-    return {"code": code, "message": row.example, "status": status}
-
-
-@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
-async def test_every_row_of_the_error_table_is_told_as_what_it_is(is_streamed: bool) -> None:
-    rules = [{"when": f"^row {number}$", "error": error_of(row)} for number, row in enumerate(TABLE)]
-    told, meant = [], []
-    with serving(*rules) as (app, base_url):
-        async with opened(base_url) as provider:
-            for number, row in enumerate(TABLE):
-                with pytest.raises(ProviderError) as raised:
-                    await say(provider, f"row {number}", is_streamed=is_streamed)
-                told.append((row.example, type(raised.value), bool(raised.value.hint)))
-                meant.append((row.example, ProviderError if row.example == REDIRECT else row.error, True))
-    assert told == meant
-    assert app.calls == len(TABLE) >= 40
-
-
-PAGE = [
-    ("AccessDeniedException: IAM role missing Bedrock permissions - Add bedrock:InvokeModel to the task role",
-     {"code": "AccessDeniedException", "message": "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not "
-      "authorized to perform: bedrock:InvokeModel on resource: arn:aws:bedrock:us-east-1::foundation-model/x because "
-      "no identity-based policy allows the bedrock:InvokeModel action"},
-     AccessDenied, "bedrock:InvokeModel"),
-    ("ValidationException on model ID: Model not enabled in your account - Enable the model in the Bedrock console",
-     {"code": "ValidationException", "message": "The provided model identifier is invalid."},
-     ModelNotFound, "enable the model in the Bedrock console for us-east-1"),
-    ("ValidationException on newer Anthropic models: on-demand throughput - Use inference profile ID",
-     {"code": "ValidationException", "message": "Invocation of model ID x with on-demand throughput isn’t supported."},
-     ProfileRequired, "inference profile"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("error", "expected", "fix"), [row[1:] for row in PAGE], ids=[row[0] for row in PAGE])
-async def test_a_row_of_the_product_pages_troubleshooting(
-    error: dict[str, Any], expected: type[ProviderError], fix: str
-) -> None:
-    with serving({"error": error}) as (_, base_url):
-        async with opened(base_url) as provider:
-            with pytest.raises(expected) as raised:
-                await say(provider, "Hello", is_streamed=False)
-    assert fix in str(raised.value.hint)
-
-
-async def test_empty_response__model_family_not_detected__verify_model_id_starts_with_a_supported_prefix() -> None:
-    with serving() as (app, base_url):
-        async with opened(base_url) as provider:
-            with pytest.raises(UndetectedFamily, match=r"acme\.rocket") as raised:
-                await provider.complete(CompletionRequest((user("Hello"),)), model="acme.rocket-v1:0")
-    assert "anthropic" in str(raised.value.hint)
-    assert app.calls == 0
-
-
-def test_high_latency_over_2_s__cross_region_calls__set_bedrock_region_to_match_your_deployment_region(
-    tmp_path: Path,
-) -> None:
-    with serving({"delay_s": 2.1}) as (_, base_url):
-        here = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "BEDROCK_MODEL": CLAUDE}
-        own = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        ran = subprocess.run(
-            [sys.executable, "-m", "axonflow_core.cli", "ask", "Hello"],
-            env={**own, **environment(base_url), **here},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-        )
-    assert ran.returncode == 0, ran.stderr
-    assert "set BEDROCK_REGION to match where it runs" in ran.stderr
