@@ -94,8 +94,12 @@ class AwsSettings:
         await self.signer()
         return await asyncio.to_thread(self._botocore.source)
 
+    def login(self) -> str | None:
+        """The command that renews the credentials in use, where a person has to log in for them."""
+        return self._botocore.login()
+
     async def refresh(self) -> bool:
-        """Fetch credentials anew, for AWS says that the present ones have expired. Whether there are others now."""
+        """Fetch credentials anew, for AWS takes the present ones no more. Whether there are others now."""
         if self._clock() < self._renew_again_at:
             return self._was_renewed
         return await self._renewing.landed()
@@ -160,7 +164,7 @@ class _SingleFlight(Generic[T]):
 
 
 class _Botocore:
-    """One botocore session, for one thread at a time. Everything but `is_live` may block."""
+    """One botocore session, for one thread at a time. Everything but `is_live` and `login` may block."""
 
     def __init__(self, region: str | None, given: Any) -> None:
         self._region = region
@@ -196,6 +200,10 @@ class _Botocore:
         """Whether the present credentials have not expired, as far as botocore knows."""
         needs_refresh = getattr(self._credentials, "refresh_needed", None)
         return needs_refresh is None or not needs_refresh(0)
+
+    def login(self) -> str | None:
+        command = _LOGIN_BEHIND.get(getattr(self._credentials, "method", ""))
+        return f"{command} --profile {_profile_of(self._opened())}" if command else None
 
     def renew(self) -> None:
         """Make the next `identity` a new one. A session of ours is opened anew, for it caches; a given one is kept."""
@@ -272,6 +280,8 @@ def _refresh_now(credentials: Any) -> None:
 
 _LOGINS = {"SSOError": "aws sso login", "TokenRetrievalError": "aws sso login", "LoginError": "aws login"}
 """botocore's exceptions, by name since they came one after another, and the command that mends them."""
+_LOGIN_BEHIND = {"sso": "aws sso login", "login": "aws login"}
+"""botocore's names for where credentials came from, and the command that renews them there."""
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
 
@@ -280,7 +290,11 @@ def _diagnosing(session: Session) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _diagnosed(error, session.profile or "default") from error
+        raise _diagnosed(error, _profile_of(session)) from error
+
+
+def _profile_of(session: Session) -> str:
+    return session.profile or "default"
 
 
 def _diagnosed(error: Exception, profile: str) -> AxonFlowError:
@@ -320,7 +334,7 @@ def _missing(session: Session) -> CredentialsMissing:
     chain = session.get_component("credential_provider").providers
     tried = ", ".join(dict.fromkeys(provider.METHOD for provider in chain))
     return CredentialsMissing(
-        f"no AWS credentials for the profile {session.profile or 'default'}; looked at: {tried}",
+        f"no AWS credentials for the profile {_profile_of(session)}; looked at: {tried}",
         hint="run `aws configure`, or set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
         "AWS_BEARER_TOKEN_BEDROCK",
     )

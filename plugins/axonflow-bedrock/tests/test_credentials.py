@@ -501,33 +501,6 @@ async def test_a_refresh_that_fails_says_why() -> None:
     assert caught.value.hint == "aws sso login --profile default"
 
 
-ROTATE = """
-import asyncio, json, os, pathlib
-from axonflow_bedrock.credentials import AwsSettings
-
-def write(key):
-    text = f"[default]\\naws_access_key_id = {key}\\naws_secret_access_key = s\\naws_session_token = t\\n"
-    pathlib.Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text(text)
-
-async def main():
-    write("AKIAOLD")
-    settings = AwsSettings()
-    old = await settings.signer()
-    write("AKIANEW")
-    return [old.access_key, await settings.refresh(), (await settings.signer()).access_key]
-
-print(json.dumps(asyncio.run(main())))
-"""
-
-
-def test_a_rotated_credentials_file_is_read_when_the_old_token_has_expired(
-    aws_home: Mapping[str, str], tmp_path: Path
-) -> None:
-    environment = {name: value for name, value in aws_home.items() if "KEY" not in name}
-    environment["AWS_SHARED_CREDENTIALS_FILE"] = str(tmp_path / "credentials")
-    assert run(ROTATE, environment) == ["AKIAOLD", True, "AKIANEW"]
-
-
 # ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
