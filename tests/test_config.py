@@ -235,6 +235,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 SECRET = "sk-live-0123456789abcdef"
+PLANTED_SECRETS = {"key of a YAML fault": SECRET}
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,7 @@ def test_a_long_line_is_shown_around_the_place(tmp_path: Path) -> None:
 
 
 SECRET = "swordfish-0123456789"
+PLANTED_SECRETS = {"key of a faulty file": SECRET}
 PLANTED = {
     "on the line of the fault": ECHO + "    credentials: {api_key: KEY, a: [x]}\n",
     "before the fault": ECHO + "    config: {api_key: KEY, model: [x]}\n",
@@ -227,7 +228,7 @@ def test_no_message_and_no_snippet_shows_a_secret(tmp_path: Path, name: str) -> 
     assert SECRET not in f"{caught.value} {caught.value.faults} {caught.value.warnings}"
 
 
-@pytest.mark.parametrize(("hides", "shown"), [(True, "pin: …"), (False, f"pin: {SECRET}")])
+@pytest.mark.parametrize(("hides", "shown"), [(True, "pin: …"), (False, f"pin: {SECRET}")], ids=["hidden", "shown"])
 def test_a_field_that_hides_its_repr_has_its_value_masked(*, hides: bool, shown: str) -> None:
     (fault,) = with_snippets([Fault(Place("f.yaml", 1, 6), "wrong", hides=hides)], f"pin: {SECRET}")
     assert (fault.snippet or "").split("\n")[0] == f"  1 | {shown}"

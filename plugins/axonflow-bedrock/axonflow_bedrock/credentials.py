@@ -290,7 +290,8 @@ def _diagnosing(session: Session) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _diagnosed(error, _profile_of(session)) from error
+        # Not `from error`: botocore repeats what a credential process wrote, and a traceback would show it.
+        raise _diagnosed(error, _profile_of(session)) from None
 
 
 def _profile_of(session: Session) -> str:

@@ -109,7 +109,7 @@ def run(environment: Mapping[str, str], *arguments: str) -> subprocess.Completed
         [sys.executable, "-W", "error", *arguments],
         env=dict(environment), cwd=environment["HOME"], capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    sys.stdout.write(ran.stdout + ran.stderr)
+    sys.stdout.write(ran.stdout + ran.stderr)  # where planted secrets are looked for
     return ran
 
 
