@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 from attrs import frozen
@@ -171,6 +175,62 @@ def test_a_mark_stands_under_the_place(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("value", ["no", "007", "12:30:45", "0o17", "1_000", "2024-01-01"])
 def test_what_yaml_1_1_would_convert_is_text_where_text_is_wanted(tmp_path: Path, value: str) -> None:
     assert load(tmp_path, ECHO + f"    display_name: {value}\n").providers["echo"].display_name == value
+
+
+# ── hostile files, measured in a process of their own ───────────────────────────────────────────────────────────────
+
+MEASURED = """
+import json, resource, sys, time
+from pathlib import Path
+from axonflow_core.config import FaultyConfig, load_config
+
+started, said = time.perf_counter(), ""
+if sys.argv[2] == "control":
+    held = bytearray(b"x" * 60_000_000)
+    time.sleep(1)
+else:
+    try:
+        load_config(Path(sys.argv[1]), {})
+    except FaultyConfig as faulty:
+        said = str(faulty)
+peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+json.dump([time.perf_counter() - started, peak_bytes, said], sys.stdout)
+"""
+MAX_S, MAX_BYTES = 1.0, 50_000_000
+HOSTILE: Mapping[str, str | bytes] = {
+    "ten megabytes of one letter": "x" * 10_000_000,
+    "ten megabytes of bytes": Random(1).randbytes(10_000_000),
+    "ten megabytes of keys": "a: 1\n" * 2_000_000,
+    "alias bomb": BOMB,
+    "as large as may be: items": "- a\n" * 249_999,
+    "as large as may be: brackets": "[" * 999_999,
+    "as large as may be: anchors": "a: &a x\n" * 124_999,
+}
+
+
+def measured(folder: Path, text: str | bytes, what: str = "load") -> tuple[float, int, str]:
+    """Seconds, the peak of memory in bytes, and what was said.
+
+    A process begins with the peak of who started it; between pytest and ours there is a shell, which is small.
+    """
+    path = folder / "axonflow.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", MEASURED, str(path), what]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, peak_bytes, said = json.loads(ran.stdout)
+    return seconds, peak_bytes, said
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_answered_within_a_second_and_fifty_megabytes(tmp_path: Path, name: str) -> None:
+    seconds, peak_bytes, said = measured(tmp_path, HOSTILE[name])
+    assert said.startswith("error[config]: the file ")
+    assert (seconds < MAX_S, peak_bytes < MAX_BYTES) == (True, True), (seconds, peak_bytes)
+
+
+def test_the_control_a_second_and_sixty_megabytes_are_seen(tmp_path: Path) -> None:
+    seconds, peak_bytes, _ = measured(tmp_path, ECHO, "control")
+    assert (seconds >= MAX_S, peak_bytes >= MAX_BYTES) == (True, True), (seconds, peak_bytes)
 
 
 # ── snippets ────────────────────────────────────────────────────────────────────────────────────────────────────────
