@@ -315,6 +315,7 @@ class BedrockStream(CompletionStream):
             for frame in self._frames.feed(data):
                 chunk = chunk_of(frame, model=self._target.model_id, request_id=self.request_id)
                 batches.append(self._events.feed(chunk))
+            self._frames.feed(b"")  # raises what is wrong behind these frames, for no more bytes may come
         except AxonFlowError as fault:
             self._fault = fault
         return tuple(batches)

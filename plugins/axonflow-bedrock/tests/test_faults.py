@@ -6,12 +6,20 @@ The emulator counts the calls that reached it. The control beside each zero is a
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
+import re
+import socket
+import struct
 import time
-from collections.abc import AsyncIterator, Iterator
+from binascii import crc32
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import chain, cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import orjson
 import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -19,6 +27,7 @@ from botocore.session import Session
 
 from axonflow_bedrock.config import BedrockConfig
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
+from axonflow_bedrock.eventstream import encode_frame, frame_of_chunk
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_core.errors import (
     AnswerError,
@@ -74,6 +83,50 @@ class SessionOf(Session):
         return super().create_client(*args, **{**kwargs, "endpoint_url": self._base_url, "config": once})
 
 
+Piece: TypeAlias = bytes | float
+"""Bytes to send, or seconds to wait."""
+
+
+class Wire:
+    """A TCP server that sends what it is told once it has a request, and counts like `Counted`."""
+
+    def __init__(self, pieces: Iterable[Piece], *, is_held: bool = False) -> None:
+        self._pieces = pieces
+        self._is_held = is_held
+        self.calls = 0
+        self.open_calls = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.calls += 1
+        self.open_calls += 1
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(re.findall(rb"(?i)content-length: (\d+)", head)[0]))
+                await self._send(writer)
+                if self._is_held:
+                    await reader.read()  # until the client leaves
+        finally:
+            writer.close()
+            self.open_calls -= 1
+
+    async def _send(self, writer: asyncio.StreamWriter) -> None:
+        for piece in self._pieces:
+            if isinstance(piece, float):
+                await asyncio.sleep(piece)
+            else:
+                writer.write(piece)
+                await writer.drain()
+
+    @asynccontextmanager
+    async def opened(self, scheme: str = "http") -> AsyncIterator[BedrockProvider]:
+        async with await asyncio.start_server(self, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with opened(f"{scheme}://127.0.0.1:{port}", LIMITS) as provider:
+                await provider.health()  # what botocore has to look up is not the call's time
+                yield provider
+
+
 @contextmanager
 def serving(*rules: dict[str, Any]) -> Iterator[tuple[Counted, str]]:
     app = Counted(emulator(CODECS, script=rules).app)
@@ -108,7 +161,7 @@ def open_sockets() -> set[str]:
     return {name for name in found if name.startswith("socket:")}
 
 
-async def is_settled(app: Counted, sockets: set[str], tasks: int) -> bool:
+async def is_settled(app: Counted | Wire, sockets: set[str], tasks: int) -> bool:
     """Whether the emulator answers nothing any more, and no socket or task of ours is left; within a second."""
     ends_at = time.monotonic() + 1.0
     while time.monotonic() < ends_at:
@@ -116,6 +169,29 @@ async def is_settled(app: Counted, sockets: set[str], tasks: int) -> bool:
             return True
         await asyncio.sleep(0.01)
     return False
+
+
+async def fails_well(
+    app: Counted | Wire, provider: BedrockProvider, expected: type[AxonFlowError], *, is_streamed: bool
+) -> None:
+    """A bad call ends in the `expected` error in time, was made once, and leaves nothing behind."""
+    assert await is_settled(app, open_sockets(), 1)
+    sockets, calls_before, started = open_sockets(), app.calls, time.monotonic()
+    with pytest.raises(expected) as raised:
+        await say(provider, "bad secret-word", is_streamed=is_streamed)
+    elapsed_s = time.monotonic() - started
+    assert await is_settled(app, sockets, 1), "before the pool is closed, which would hide a leak"
+    assert elapsed_s <= TOTAL_S + GRACE_S
+    assert app.calls - calls_before == 1
+    assert (raised.value.provider, raised.value.model) == ("bedrock", CLAUDE)
+    assert "secret-word" not in f"{raised.value} {raised.value.hint}"
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What asyncio and aiohttp have to say of tasks, futures and connections that nobody looked after."""
+    gc.collect()
+    own = [record for record in caplog.records if record.name.startswith(("asyncio", "aiohttp"))]
+    return [record.getMessage().splitlines()[0] for record in own if record.levelno >= logging.WARNING]
 
 
 # ── the wire ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,21 +230,13 @@ WIRE_FAULTS: list[tuple[str, dict[str, Any], bool, type[AxonFlowError]]] = [
     ("rule", "is_streamed", "expected"), [case[1:] for case in WIRE_FAULTS], ids=[case[0] for case in WIRE_FAULTS]
 )
 async def test_a_fault_is_a_typed_error_within_its_deadline_and_leaves_nothing_behind(
-    rule: dict[str, Any], is_streamed: bool, expected: type[AxonFlowError]
+    rule: dict[str, Any], is_streamed: bool, expected: type[AxonFlowError], caplog: pytest.LogCaptureFixture
 ) -> None:
     with serving({"when": "^bad", **rule}) as (app, base_url):
         async with opened(base_url, LIMITS) as provider:
             assert "Good?" in await say(provider, "Good?", is_streamed=is_streamed)  # the control
-            assert await is_settled(app, open_sockets(), 1)
-            sockets, calls_before, started = open_sockets(), app.calls, time.monotonic()
-            with pytest.raises(expected) as raised:
-                await say(provider, "bad secret-word", is_streamed=is_streamed)
-            elapsed_s = time.monotonic() - started
-            assert await is_settled(app, sockets, 1), "before the pool is closed, which would hide a leak"
-        assert elapsed_s <= TOTAL_S + GRACE_S
-        assert app.calls - calls_before == 1
-    assert (raised.value.provider, raised.value.model) == ("bedrock", CLAUDE)
-    assert "secret-word" not in f"{raised.value} {raised.value.hint}"
+            await fails_well(app, provider, expected, is_streamed=is_streamed)
+            assert complaints(caplog) == []
 
 
 async def test_the_control_of_the_leak_check_a_stream_that_is_held_is_seen() -> None:
@@ -176,6 +244,18 @@ async def test_the_control_of_the_leak_check_a_stream_that_is_held_is_seen() -> 
         sockets, tasks = open_sockets(), len(asyncio.all_tasks())
         async with opened(base_url) as provider, await provider.stream(CompletionRequest((user("hold"),))):
             assert not await is_settled(app, sockets, tasks)
+
+
+async def test_the_control_of_the_complaints_a_task_whose_error_nobody_takes_is_seen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def failing() -> None:
+        raise ZeroDivisionError
+
+    forgotten = asyncio.create_task(failing())
+    await asyncio.wait({forgotten})
+    del forgotten
+    assert complaints(caplog) == ["Task exception was never retrieved"]
 
 
 async def test_a_caller_who_leaves_a_stalled_stream_leaves_nothing_behind() -> None:
@@ -187,6 +267,25 @@ async def test_a_caller_who_leaves_a_stalled_stream_leaves_nothing_behind() -> N
                 await stream.read()
                 assert app.open_calls == 1
             assert await is_settled(app, sockets, 1)
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+@pytest.mark.parametrize("fault", ["stall", "drip"])
+async def test_a_call_that_is_cancelled_leaves_nothing_behind(
+    fault: str, is_streamed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving({"when": "^bad", "fault": fault}) as (app, base_url):
+        async with opened(base_url) as provider:
+            await say(provider, "Good?", is_streamed=is_streamed)
+            assert await is_settled(app, open_sockets(), 1)
+            sockets = open_sockets()
+            call = asyncio.create_task(say(provider, "bad", is_streamed=is_streamed))
+            await asyncio.sleep(0.1)
+            assert app.open_calls == 1
+            call.cancel()
+            assert await is_settled(app, sockets, 1)
+            assert call.cancelled()
+            assert complaints(caplog) == []
 
 
 async def test_what_came_before_an_exception_frame_is_handed_out_first() -> None:
@@ -219,3 +318,137 @@ async def test_a_slow_answer_within_its_limits_is_whole(is_streamed: bool) -> No
     with serving({"fault": "drip", "pause_s": 0.0001, "answer": "Slow"}) as (_, base_url):
         async with opened(base_url) as provider:
             assert await say(provider, "Hello", is_streamed=is_streamed) == "Slow"
+
+
+# ── the wire, byte by byte: what an emulator of good manners does not send ──────────────────────────────────────────
+
+BODY = orjson.dumps(
+    {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude",
+        "content": [{"type": "text", "text": "Good."}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 1, "output_tokens": 2},
+    }
+)
+FIRST = {
+    "type": "message_start",
+    "message": {**orjson.loads(BODY), "content": [], "stop_reason": None, "usage": {"input_tokens": 1}},
+}
+BEGIN = frame_of_chunk(FIRST) + frame_of_chunk(
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+)
+WORD = frame_of_chunk({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Good."}})
+END = (
+    frame_of_chunk({"type": "content_block_stop", "index": 0})
+    + frame_of_chunk({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}})
+    + frame_of_chunk({"type": "message_stop"})
+)
+EVENT = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+ERROR_FRAME = encode_frame({":message-type": "error", ":error-code": "InternalError", ":error-message": "broke"}, b"")
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
+UNTIL_CLOSED = STREAM + b"Connection: close\r\n\r\n"
+
+
+def whole(body: bytes, *, length: int | None = None, more: bytes = b"") -> bytes:
+    said = str(len(body) if length is None else length).encode()
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        + more
+        + b"Content-Length: "
+        + said
+        + b"\r\n\r\n"
+        + body
+    )
+
+
+def prelude(length: int, headers_length: int = 0) -> bytes:
+    lengths = struct.pack(">II", length, headers_length)
+    return lengths + struct.pack(">I", crc32(lengths))
+
+
+RAW: list[tuple[str, Iterable[Piece], bool, bool, type[AxonFlowError]]] = [
+    # what is sent, whether the connection stays, whether the answer is streamed, the error
+    ("closed without a word", [], False, False, Unavailable),
+    ("closed without a word, streamed", [], False, True, Unavailable),
+    ("silence", [], True, False, ProviderTimeout),
+    ("silence, streamed", [], True, True, ProviderTimeout),
+    ("not HTTP", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n"], False, False, AnswerError),
+    ("a head that never ends", [b"HTTP/1.1 200 OK\r\nX: ", *[b"x", 0.05] * 40], True, False, ProviderTimeout),
+    ("a thousand headers", [whole(BODY, more=b"X-Header: x\r\n" * 1000)], True, False, AnswerError),
+    ("a header of a megabyte", [whole(BODY, more=b"X: " + b"x" * 2**20 + b"\r\n")], True, False, AnswerError),
+    ("a body shorter than it says", [whole(BODY, length=len(BODY) + 1)], False, False, Unavailable),
+    ("a body that is held back", [whole(BODY, length=len(BODY) + 1)], True, False, ProviderTimeout),
+    ("half of the JSON as if it were all", [whole(BODY[:-40])], False, False, DecodeError),
+    ("a body of nothing", [whole(b"")], False, False, DecodeError),
+    ("a body of another kind", [whole(b"[]")], False, False, DecodeError),
+    ("a prelude with a wrong checksum", [UNTIL_CLOSED, BEGIN, b"\0" * 12], True, True, DecodeError),
+    ("a frame of 8 bytes, rightly summed", [UNTIL_CLOSED, BEGIN, prelude(8)], True, True, DecodeError),
+    ("a frame of 2 GiB, rightly summed", [UNTIL_CLOSED, BEGIN, prelude(2**31)], True, True, DecodeError),
+    ("headers longer than their frame", [UNTIL_CLOSED, BEGIN, prelude(100, 99)], True, True, DecodeError),
+    ("a chunk that is no JSON", [UNTIL_CLOSED, BEGIN, encode_frame(EVENT, b"{")], True, True, DecodeError),
+    ("a chunk that is no base64", [UNTIL_CLOSED, encode_frame(EVENT, b'{"bytes":"!"}')], True, True, DecodeError),
+    ("a frame of an error", [UNTIL_CLOSED, BEGIN, WORD, ERROR_FRAME], True, True, ProviderError),
+    ("an end between two frames", [UNTIL_CLOSED, BEGIN, WORD], False, True, TruncatedStream),
+    ("an end without that of HTTP", [STREAM + b"Transfer-Encoding: chunked\r\n\r\n"], False, True, TruncatedStream),
+    ("a stream that does not end", chain([UNTIL_CLOSED, BEGIN], cycle([WORD, 0.01])), True, True, ProviderTimeout),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_held", "is_streamed", "expected"), [case[1:] for case in RAW], ids=[case[0] for case in RAW]
+)
+async def test_what_no_service_should_send_is_a_typed_error_in_time_and_leaves_nothing_behind(
+    pieces: Iterable[Piece],
+    is_held: bool,
+    is_streamed: bool,
+    expected: type[AxonFlowError],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wire = Wire(pieces, is_held=is_held)
+    async with wire.opened() as provider:
+        await fails_well(wire, provider, expected, is_streamed=is_streamed)
+    assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_streamed"),
+    [([whole(BODY)], False), ([UNTIL_CLOSED, BEGIN, WORD, END], True)],
+    ids=["whole", "streamed"],
+)
+async def test_the_control_the_same_bytes_unspoiled_are_an_answer(pieces: list[Piece], is_streamed: bool) -> None:
+    async with Wire(pieces).opened() as provider:
+        assert await say(provider, "Hello", is_streamed=is_streamed) == "Good."
+
+
+async def test_a_handshake_that_nobody_answers_ends_with_the_time_to_connect(caplog: pytest.LogCaptureFixture) -> None:
+    wire = Wire([], is_held=True)
+    async with wire.opened("https") as provider:
+        await fails_well(wire, provider, ProviderTimeout, is_streamed=False)
+    assert complaints(caplog) == []
+
+
+async def test_a_port_that_nobody_listens_on_is_told_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    async with opened(f"http://127.0.0.1:{port}", LIMITS) as provider:
+        await provider.health()
+        sockets = open_sockets()
+        with pytest.raises(Unavailable, match=f"no connection to 127.0.0.1:{port}"):
+            await say(provider, "Hello", is_streamed=True)
+        assert open_sockets() <= sockets
+    assert complaints(caplog) == []
+
+
+async def test_what_has_arrived_is_handed_out_though_the_body_has_no_chunks_and_stalls() -> None:
+    """A client that waits for its buffer to fill shows nothing here."""
+    wire = Wire([UNTIL_CLOSED, BEGIN, WORD], is_held=True)
+    async with wire.opened() as provider, await provider.stream(CompletionRequest((user("Hello"),))) as stream:
+        events = []
+        with pytest.raises(ProviderTimeout):
+            async for batch in stream:
+                events += batch
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Good."
