@@ -291,21 +291,30 @@ def _diagnosing(session: Session) -> Iterator[None]:
         yield
     except Exception as error:
         # Not `from error`: botocore repeats what a credential process wrote, and a traceback would show it.
-        raise _diagnosed(error, _profile_of(session)) from None
+        raise _diagnosed(error, session) from None
 
 
 def _profile_of(session: Session) -> str:
     return session.profile or "default"
 
 
-def _diagnosed(error: Exception, profile: str) -> AxonFlowError:
+def _login_profile_of(session: Session) -> str:
+    """The profile to log in with: a role's is the one that it is assumed from."""
+    name, profiles = _profile_of(session), session.full_config.get("profiles", {})
+    for _ in profiles:  # as often as there are profiles, for they may name each other in a circle
+        name = profiles.get(name, {}).get("source_profile", name)
+    return str(name)
+
+
+def _diagnosed(error: Exception, session: Session) -> AxonFlowError:
     """Quotes what botocore itself worded, and of an answer of AWS the code alone."""
+    profile = _profile_of(session)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     login = next((command for kind, command in _LOGINS.items() if kind in kinds), None)
     if login is not None:
         return CredentialsExpired(
             f"the login behind the AWS profile {profile} has expired or was never made",
-            hint=f"{login} --profile {profile}",
+            hint=f"{login} --profile {_login_profile_of(session)}",
         )
     if "PartialCredentialsError" in kinds:
         return CredentialsMissing(str(error), hint="set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither")

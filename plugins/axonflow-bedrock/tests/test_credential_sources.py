@@ -212,6 +212,14 @@ sso_region = {REGION}
 sso_start_url = {START_URL}
 sso_registration_scopes = sso:account:access
 """
+OF_A_ROLE = (
+    SSO_PROFILE.replace("work", "person")
+    + """\
+[profile work]
+role_arn = arn:aws:iam::123456789012:role/app
+source_profile = person
+"""
+)
 
 
 class Portal:
@@ -253,13 +261,17 @@ def login_of(profile: str) -> str:
     return "company" if profile is SSO_SESSION else START_URL
 
 
-@pytest.mark.parametrize("profile", [SSO_PROFILE, SSO_SESSION], ids=["profile", "session"])
-def test_who_never_logged_in_is_told_the_command_with_the_profile(tmp_path: Path, profile: str) -> None:
+@pytest.mark.parametrize(
+    ("profile", "person"),
+    [(SSO_PROFILE, "work"), (SSO_SESSION, "work"), (OF_A_ROLE, "person")],
+    ids=["profile", "session", "the profile behind a role"],
+)
+def test_who_never_logged_in_is_told_the_command_with_the_profile(tmp_path: Path, profile: str, person: str) -> None:
     account = Account()
     said = ask(tmp_path, profile, account, Portal())
     assert (said.returncode, account.served) == (CREDENTIALS, {})
     assert said.stderr.startswith("error[credentials_expired]: ")
-    assert "  fix: aws sso login --profile work\n" in said.stderr
+    assert f"  fix: aws sso login --profile {person}\n" in said.stderr
 
 
 @pytest.mark.parametrize("profile", [SSO_PROFILE, SSO_SESSION], ids=["profile", "session"])

@@ -21,7 +21,6 @@ from typing import Any, TypeAlias
 
 import orjson
 import pytest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.session import Session
 
@@ -48,8 +47,8 @@ from axonflow_core.transport import Timeouts, Transport
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 CODECS = load_codecs("bedrock").registry
-IDLE_S, TOTAL_S, GRACE_S = 0.3, 0.6, 0.25
-LIMITS = Timeouts(connect_s=0.5, first_byte_s=0.5, idle_s=IDLE_S, total_s=TOTAL_S)
+TOTAL_S, GRACE_S = 1.0, 0.25
+LIMITS = Timeouts(connect_s=0.5, first_byte_s=0.9, idle_s=0.3, total_s=TOTAL_S)
 LONG = Timeouts(connect_s=5, first_byte_s=5, idle_s=5, total_s=10)
 
 
@@ -71,7 +70,7 @@ class Counted:
 
 
 class SessionOf(Session):
-    """A botocore session for the emulator, with no variable or file in between. A call is made once."""
+    """A botocore session for the emulator, with no variable or file in between: it retries as botocore does unasked."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -79,8 +78,7 @@ class SessionOf(Session):
         self._credentials = Credentials(ACCESS_KEY, SECRET_KEY)
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        once = Config(retries={"total_max_attempts": 1})
-        return super().create_client(*args, **{**kwargs, "endpoint_url": self._base_url, "config": once})
+        return super().create_client(*args, **{**kwargs, "endpoint_url": self._base_url})
 
 
 Piece: TypeAlias = bytes | float
@@ -174,7 +172,7 @@ async def is_settled(app: Counted | Wire, sockets: set[str], tasks: int) -> bool
 async def fails_well(
     app: Counted | Wire, provider: BedrockProvider, expected: type[AxonFlowError], *, is_streamed: bool
 ) -> None:
-    """A bad call ends in the `expected` error in time, was made once, and leaves nothing behind."""
+    """A bad call ends in the `expected` error in time, was made again only if that may help, and leaves nothing."""
     assert await is_settled(app, open_sockets(), 1)
     sockets, calls_before, started = open_sockets(), app.calls, time.monotonic()
     with pytest.raises(expected) as raised:
@@ -182,7 +180,8 @@ async def fails_well(
     elapsed_s = time.monotonic() - started
     assert await is_settled(app, sockets, 1), "before the pool is closed, which would hide a leak"
     assert elapsed_s <= TOTAL_S + GRACE_S
-    assert app.calls - calls_before == 1
+    is_retryable = getattr(raised.value, "is_retryable", False)
+    assert app.calls - calls_before in (range(1, 4) if is_retryable else [1])
     assert (raised.value.provider, raised.value.model) == ("bedrock", CLAUDE)
     assert "secret-word" not in f"{raised.value} {raised.value.hint}"
 
