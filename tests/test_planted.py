@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
+from planted import Search
 
 TESTS = Path(__file__).parent
 SECRET = "correct-horse-battery-staple"
@@ -54,3 +55,8 @@ def test_the_control_a_secret_that_is_kept_fails_nothing(tmp_path: Path) -> None
     ran = run(tmp_path, "sys.stdout.write('no secret')")
     assert ran.returncode == pytest.ExitCode.OK
     assert "planted secrets: 2 searched in the output of 1 tests, 0 found" in ran.stdout
+
+
+def test_this_very_run_is_searched(pytestconfig: pytest.Config) -> None:
+    searches = [plugin for plugin in pytestconfig.pluginmanager.get_plugins() if isinstance(plugin, Search)]
+    assert len(searches) == (pytestconfig.getoption("capture") != "no")
