@@ -20,6 +20,7 @@ from .catalogue import Catalogue, unknown_model
 from .faults import spoil
 from .limits import check_limits
 from .quotas import Quotas
+from .schema import pass_gate
 from .script import Rule, Rules, Script
 from .scripted import answer, input_tokens
 from .streaming import batches_of
@@ -119,6 +120,7 @@ def _last_text(request: CompletionRequest) -> str:
 
 
 def _read(target: _Target, call: Call) -> CompletionRequest:
+    pass_gate(target.codec, target.facts.base_id, call.body)
     try:
         request = target.codec.decode_request(call.body, target.facts)
     except DecodeError as error:
