@@ -72,7 +72,7 @@ class Call:
     body: Json = hidden()
     caller: Identity
     headers: Mapping[str, str] = NOTHING_MORE
-    """The `x-amzn-bedrock-*` headers (guardrail, trace, tier, …), names in lower case."""
+    """`content-type` and the `x-amzn-bedrock-*` headers (guardrail, trace, tier, …), names in lower case."""
     request_id: str
 
 
@@ -190,9 +190,12 @@ def _call(operation: Operation, model: str, request: ReceivedRequest, verifier: 
         operation=operation,
         model=model,
         body=_json(request.body),
-        headers={name: value for name, value in request.headers.items() if name.startswith("x-amzn-bedrock-")},
+        headers={name: value for name, value in request.headers.items() if name.startswith(_HEADERS_OF_A_CALL)},
         request_id=request_id,
     )
+
+
+_HEADERS_OF_A_CALL = ("x-amzn-bedrock-", "content-type")
 
 
 def _addressed(scope: Mapping[str, Any]) -> tuple[Operation, str]:

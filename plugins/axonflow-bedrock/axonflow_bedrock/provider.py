@@ -75,6 +75,7 @@ class BedrockProvider:
         self._codecs = services.codecs
         self._transport = services.transport
         self._settings = AwsSettings(region=config.region, session=services.extras.get("boto3_session"))
+        self._guardrail_headers = config.guardrail.headers if config.guardrail else {}
         self._targets: dict[str, Target] = {}
         self._clock = Clock()
         self._distance = Distance(services.name, os.environ)
@@ -117,7 +118,10 @@ class BedrockProvider:
             operation, headers = ("invoke-with-response-stream", _INVOKE_STREAM) if is_streamed else ("invoke", _INVOKE)
             signed = await self._signed(target, operation, headers, self._body(request, target))
             place, source = await self._settings.place(), await self._settings.identity_source()
-            return explanation_of(target.model_id, target.codec, signed, place, source, is_streamed=is_streamed)
+            guardrail = self._config.guardrail.id if self._config.guardrail else None
+            return explanation_of(
+                target.model_id, target.codec, signed, place, source, is_streamed=is_streamed, guardrail=guardrail
+            )
 
     async def health(self) -> Health:
         try:
@@ -195,7 +199,7 @@ class BedrockProvider:
         if isinstance(signer, BearerToken):
             _refuse_open_air(place.endpoint_url)
         url = f"{place.endpoint_url}/model/{target.model_id.path_segment}/{operation}"
-        signed = signer.sign("POST", url, headers, body, self._clock.now())
+        signed = signer.sign("POST", url, {**headers, **self._guardrail_headers}, body, self._clock.now())
         return HttpRequest("POST", url, signed, body, self._config.timeouts, place.network)
 
     async def _persist(self, target: Target, attempt: Callable[[], Awaitable[T]]) -> T:

@@ -24,7 +24,7 @@ from axonflow_bedrock.emulator.catalogue import LISTINGS
 from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.emulator.limits import END_OF_LIFE, LIMITS, limits_of
 from axonflow_bedrock.emulator.quotas import DAY_S, MINUTE_S, Quotas
-from axonflow_bedrock.emulator.script import Account, AwsError, Rule, Rules, Script, load_script
+from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Rules, Script, load_script
 from axonflow_bedrock.endpoint import Fault
 from axonflow_core.config import FaultyConfig
 from axonflow_core.plugins import load_codecs
@@ -115,6 +115,8 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ("rules:\n  - answer: a\n    error: {code: ThrottlingException}\n", "2:5", "has no `answer`"),
         ("rules: 5\n", "1:8", "`rules` wants a list"),
         ("account:\n  today: tomorrow\n", "2:10", "`today` is not acceptable"),
+        ("account:\n  guardrails: [{id: A-B}]\n", "2:21", "the id of a guardrail"),
+        ("account:\n  guardrails: [{id: a, blocks: '('}]\n", "2:32", "no regular expression"),
         ("acount: {}\n", "1:1", "did you mean `account`?"),
         ("", "", "the file is empty"),
     ],
@@ -360,7 +362,7 @@ def test_the_script_of_the_documentation_is_one(tmp_path: Path) -> None:
 
 
 def test_the_documentation_names_every_key_and_every_fault() -> None:
-    keys = {field.name for record in (Rule, Account, AwsError) for field in fields(record)}
+    keys = {field.name for record in (Rule, Account, AwsError, AccountGuardrail) for field in fields(record)}
     page = PAGE.read_text("utf-8")
     assert {name for name in (*keys, *FaultKind) if f"`{name}`" not in page} == set()
     assert f"`{API_KEY}`" in page

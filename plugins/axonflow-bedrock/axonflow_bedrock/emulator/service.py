@@ -14,16 +14,15 @@ from axonflow_core.errors import DecodeError, RequestError
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
 
 from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
-from ..envelope import EnvelopeEncoder, close_answer, headers_of
 from ..model_id import parse_model_id
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
+from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import check_limits
 from .quotas import Quotas
 from .schema import pass_gate
 from .script import Rule, Rules, Script
 from .scripted import answer, input_tokens
-from .streaming import batches_of
 
 CREATED = 1_764_000_000
 """Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
@@ -62,9 +61,12 @@ class EmulatedBedrock:
         self._chunk_pause_s = chunk_pause_s
         self._rules = Rules(script.rules)
         self._quotas = Quotas(script.account)
+        self._guardrails = Guardrails(script.account.guardrails)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
         target = self._target(call.model)
+        guarding = self._guardrails.for_request(asked_of(call))
+        call = without_config(call)
         request = _read(target, call)
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
@@ -73,13 +75,16 @@ class EmulatedBedrock:
             raise rule.error.fault()
         context = self._context_of(call, target.facts)
         completion = evolve(
-            self._said(target, request, rule), id=context.id, model=context.model, created=context.created
+            guarding(request, lambda: self._said(target, request, rule)),
+            id=context.id,
+            model=context.model,
+            created=context.created,
         )
         if rule.wire_fault is not None:
             spoil(rule.wire_fault)
         if is_streamed:
             return self._chunks(target, context, completion, rule)
-        return Answer(close_answer(target.codec, completion, target.facts), headers_of(completion))
+        return answer_of(target.codec, completion, target.facts)
 
     def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
         """What the model says, within its limits and the account's."""
@@ -103,9 +108,7 @@ class EmulatedBedrock:
         return _Target(codec, ModelFacts(model_id=given, base_id=model_id.base_id))
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
-        encoder = EnvelopeEncoder(target.codec, context, target.facts)
-        chunks = (chunk for batch in batches_of(completion) for chunk in encoder.encode(batch))
-        for number, chunk in enumerate(chunks):
+        for number, chunk in enumerate(chunks_of(target.codec, context, target.facts, completion)):
             if rule.error is not None and number == rule.error.after_chunks:
                 break
             yield chunk
