@@ -132,7 +132,7 @@ def invalid_call(message: str) -> Fault:
     return Fault("ValidationException", message)
 
 
-def _unknown_operation() -> Fault:
+def unknown_operation() -> Fault:
     return Fault("UnknownOperationException", "The requested operation is not recognized by the service.", status=404)
 
 
@@ -169,11 +169,11 @@ def bedrock_app(
         reply = _Reply(send, new_request_id())
         try:
             operation, model = _addressed(scope)
-            request = await _received(scope, receive)
+            request = await received(scope, receive)
             async with _cancelled_on_disconnect(receive):
                 call = _call(operation, model, request, verifier, reply.request_id)
                 await reply.say(await handler(call))
-        except _ClientLeft:
+        except ClientLeft:
             pass
         except Fault as fault:
             await reply.fault(fault)
@@ -203,7 +203,7 @@ def _addressed(scope: Mapping[str, Any]) -> tuple[Operation, str]:
     match (scope["method"], *scope["raw_path"].decode("latin-1").split("/")):
         case ("POST", "", "model", segment, action) if action in tuple(Operation):
             return Operation(action), _model_id(segment)
-    raise _unknown_operation()
+    raise unknown_operation()
 
 
 def _model_id(segment: str) -> str:
@@ -220,11 +220,12 @@ def _json(body: bytes) -> Json:
         raise invalid_call("Malformed input request, please reformat your input and try again.") from None
 
 
-class _ClientLeft(Exception):
-    """Before it had sent its whole body."""
+class ClientLeft(Exception):
+    """The client went before it had sent its whole body."""
 
 
-async def _received(scope: Mapping[str, Any], receive: Any) -> ReceivedRequest:
+async def received(scope: Mapping[str, Any], receive: Any) -> ReceivedRequest:
+    """The whole request. `ClientLeft` when it does not come; `Fault` when its body is too long."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -241,7 +242,7 @@ async def _read_body(receive: Any) -> bytes:
     while not is_complete and length <= MAX_DISCARDED_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _ClientLeft
+            raise ClientLeft
         piece = message.get("body", b"")
         length += len(piece)
         if length <= MAX_BODY_BYTES:

@@ -9,6 +9,10 @@
     limits      how much each model takes and writes, and when its life ends
     quotas      calls and tokens in a minute, tokens in a day
     faults      what goes wrong on the wire
+    schema      what a family's body may hold
+    guardrails  what is stopped on the way in and out
+
+    control_plane, sts    which models and profiles there are, and who is asking: services of their own, chosen by path
 
 The models know no family: the server role of a family's codec speaks for them. So a codec that somebody else registers
 has its emulator at once.
@@ -19,18 +23,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
+from typing import Any
 
 from attrs import evolve
 
 from axonflow_core.codec import CodecRegistry
-from axonflow_core.provider import Emulator
+from axonflow_core.provider import AsgiApp, Emulator
 
 from ..endpoint import bedrock_app, signature_verifier
 from ..signing import BearerToken, Signer
 from .catalogue import CATALOGUE, Catalogue
+from .control_plane import ControlPlane
 from .faults import faulty
+from .replies import replying
 from .script import Account, ScriptSource, load_script
 from .service import EmulatedBedrock
+from .sts import SecurityTokenService, xml_refusal
 
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAAXONFLOWEMULATOR"
@@ -61,20 +69,34 @@ def emulator(
     `script` is a file, or rules as values: `[{"when": "weather", "answer": "It rains."}]`. `FaultyConfig` when wrong.
     """
     loaded = load_script(script)
-    service = EmulatedBedrock(
-        installed_codecs() if codecs is None else codecs,
-        _catalogue_of(loaded.account, catalogue),
-        chunk_pause_s=chunk_pause_s,
-        script=loaded,
-    )
+    codecs = installed_codecs() if codecs is None else codecs
+    catalogue = _catalogue_of(loaded.account, catalogue)
+    service = EmulatedBedrock(codecs, catalogue, chunk_pause_s=chunk_pause_s, script=loaded)
     region = loaded.account.region
     verifier = signature_verifier([Signer(ACCESS_KEY, SECRET_KEY, None, region), BearerToken(API_KEY)])
+    control_plane = ControlPlane(catalogue, codecs, verifier)
+    of_sts = signature_verifier([Signer(ACCESS_KEY, SECRET_KEY, None, region, "sts")])
     return Emulator(
-        app=faulty(bedrock_app(service, verifier)),
+        app=by_path(
+            faulty(bedrock_app(service, verifier)),
+            {
+                "": replying(SecurityTokenService(of_sts, region), xml_refusal),
+                **dict.fromkeys(("foundation-models", "inference-profiles"), replying(control_plane)),
+            },
+        ),
         environment=partial(environment, region=region),
         models=MODELS,
         refused_model=REFUSED_MODEL,
     )
+
+
+def by_path(app: AsgiApp, others: Mapping[str, AsgiApp]) -> AsgiApp:
+    """`app`, and under the first segment of a path one of the `others`."""
+
+    async def chosen(scope: Any, receive: Any, send: Any) -> None:
+        await others.get(scope["path"].split("/")[1], app)(scope, receive, send)
+
+    return chosen
 
 
 def _catalogue_of(account: Account, catalogue: Catalogue) -> Catalogue:
@@ -105,4 +127,6 @@ def environment(base_url: str, region: str = REGION) -> Mapping[str, str]:
         "AWS_DEFAULT_REGION": region,
         "BEDROCK_REGION": region,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": base_url,
+        "AWS_ENDPOINT_URL_BEDROCK": base_url,
+        "AWS_ENDPOINT_URL_STS": base_url,
     }
