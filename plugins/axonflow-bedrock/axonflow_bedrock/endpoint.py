@@ -170,7 +170,7 @@ def bedrock_app(
         try:
             operation, model = _addressed(scope)
             request = await received(scope, receive)
-            async with _cancelled_on_disconnect(receive):
+            async with cancelled_on_disconnect(receive):
                 call = _call(operation, model, request, verifier, reply.request_id)
                 await reply.say(await handler(call))
         except ClientLeft:
@@ -259,7 +259,7 @@ async def _read_body(receive: Any) -> bytes:
 
 
 @asynccontextmanager
-async def _cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
+async def cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
     """Cancels what runs inside when the client goes away, and leaves quietly."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - inside a coroutine there is one

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import orjson
 from attrs import frozen
@@ -37,7 +36,7 @@ from axonflow_core.stream import Batch
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
 from .config import BedrockConfig, ControlTokens
-from .credentials import AwsSettings
+from .credentials import AwsSettings, refuse_open_air
 from .envelope import EnvelopeDecoder, open_answer
 from .errors import diagnose
 from .eventstream import FrameDecoder, chunk_of
@@ -197,7 +196,7 @@ class BedrockProvider:
     async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
         if isinstance(signer, BearerToken):
-            _refuse_open_air(place.endpoint_url)
+            refuse_open_air(place.endpoint_url)
         url = f"{place.endpoint_url}/model/{target.model_id.path_segment}/{operation}"
         signed = signer.sign("POST", url, {**headers, **self._guardrail_headers}, body, self._clock.now())
         return HttpRequest("POST", url, signed, body, self._config.timeouts, place.network)
@@ -328,16 +327,6 @@ class BedrockStream(CompletionStream):
 
     async def aclose(self) -> None:
         await self._http.aclose()
-
-
-def _refuse_open_air(endpoint_url: str) -> None:
-    """A signature is worth nothing to who overhears it; an API key is worth everything. On this machine nobody does."""
-    endpoint = urlsplit(endpoint_url)
-    if endpoint.scheme != "https" and endpoint.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise CredentialsError(
-            f"a Bedrock API key is not sent to {endpoint.hostname} over plain http",
-            hint="give the endpoint as https://…, or unset AWS_BEARER_TOKEN_BEDROCK and sign with credentials",
-        )
 
 
 def _unreadable(target: Target, body: bytes, cause: DecodeError | None = None) -> DecodeError:

@@ -1,19 +1,20 @@
-"""The smallest way to answer a request: a function from what was received to a whole reply."""
+"""The smallest way to answer a request: a function from what was received to a reply."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeAlias
 from uuid import uuid4
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
 from axonflow_core.messages import Json
 from axonflow_core.provider import AsgiApp
 
-from ..endpoint import ClientLeft, Fault, ReceivedRequest, received
+from ..endpoint import ClientLeft, Fault, ReceivedRequest, cancelled_on_disconnect, received
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,7 +23,8 @@ _LOG = logging.getLogger(__name__)
 class Reply:
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | AsyncGenerator[bytes, None] = field(repr=False)
+    """The whole, or its pieces as they come. Pieces that stop with an error leave the client with half an answer."""
 
 
 Answering: TypeAlias = Callable[[ReceivedRequest], Awaitable[Reply]]
@@ -40,36 +42,42 @@ def json_refusal(fault: Fault, request_id: str) -> Reply:
 
 
 def replying(answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:
-    """An app that answers each request whole. Like every emulated service it gives each an id."""
+    """An app that answers each request with a reply. Like every emulated service it gives each an id."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         request_id = str(uuid4())
         try:
-            reply = await _answered(answer, refuse, scope, receive, request_id)
+            request = await received(scope, receive)
+            async with cancelled_on_disconnect(receive):
+                await _send(await _answered(answer, refuse, request, request_id), request_id, send)
         except ClientLeft:
-            return
-        headers = {
-            "x-amzn-requestid": request_id,
-            "content-length": str(len(reply.body)),
-            **reply.headers,
-        }
-        await send({"type": "http.response.start", "status": reply.status, "headers": encoded(headers)})
-        await send({"type": "http.response.body", "body": reply.body})
+            pass
+        except Fault as fault:
+            await _send(refuse(fault, request_id), request_id, send)
 
     return app
 
 
-async def _answered(answer: Answering, refuse: Refusing, scope: Any, receive: Any, request_id: str) -> Reply:
+async def _answered(answer: Answering, refuse: Refusing, request: ReceivedRequest, request_id: str) -> Reply:
     try:
-        return await answer(await received(scope, receive))
+        return await answer(request)
     except Fault as fault:
         return refuse(fault, request_id)
-    except ClientLeft:
-        raise
     except Exception:  # a fault of ours: the log hears what it was, the client that there was one
         _LOG.exception("request %s failed", request_id)
         return refuse(Fault("InternalServerException", "An internal error occurred."), request_id)
 
 
-def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+async def _send(reply: Reply, request_id: str, send: Any) -> None:
+    headers = {"x-amzn-requestid": request_id, **reply.headers}
+    if isinstance(reply.body, bytes):
+        headers["content-length"] = str(len(reply.body))
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    if isinstance(reply.body, bytes):
+        await send({"type": "http.response.body", "body": reply.body})
+        return
+    async with aclosing(reply.body) as pieces:
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
