@@ -22,7 +22,7 @@ from attrs import fields
 from axonflow_bedrock.emulator import API_KEY, emulator
 from axonflow_bedrock.emulator.catalogue import LISTINGS
 from axonflow_bedrock.emulator.faults import FaultKind
-from axonflow_bedrock.emulator.limits import END_OF_LIFE, LIMITS, limits_of
+from axonflow_bedrock.emulator.limits import END_OF_LIFE, LIMITS, limits_of, too_long
 from axonflow_bedrock.emulator.quotas import DAY_S, MINUTE_S, Quotas
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Rules, Script, load_script
 from axonflow_bedrock.endpoint import Fault
@@ -259,6 +259,7 @@ TOO_MUCH = [
     (CLAUDE, claude("a " * 200_000 + "a"), "prompt is too long: 200001 tokens > 200000 maximum"),
     (LLAMA, {"prompt": "a " * 8200}, "This model's maximum context length is 8192 tokens."),
     (TITAN, titan("a " * 8193), "Input is too long for requested model."),
+    (CLAUDE, claude("a" * 9_000_001), "too many total text bytes: 9000001 > 9000000"),
 ]
 
 
@@ -268,6 +269,10 @@ def test_what_is_too_much_is_refused_in_the_words_of_the_family(model: str, body
         status, code, message = post(base_url, model, body)
     assert (status, code) == (400, "ValidationException")
     assert words in message
+
+
+def test_nova_has_words_of_its_own_for_a_prompt_that_is_too_long() -> None:
+    assert too_long("nova", 6, 5).message.startswith("Input Tokens Exceeded: ")
 
 
 def test_what_just_fits_is_answered() -> None:

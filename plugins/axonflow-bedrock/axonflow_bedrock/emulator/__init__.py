@@ -4,6 +4,8 @@
     catalogue   which model ids there are, and what they need
     service     id -> codec -> neutral request -> scripted answer -> native JSON or chunks
     scripted    what a model answers, the same for all families
+    examples    arguments for a tool, from its schema
+    caching     what is counted of a prompt that is kept
     streaming   an answer as the events of a stream
     script      what a test wants: rules for calls, limits of the account
     limits      how much each model takes and writes, and when its life ends

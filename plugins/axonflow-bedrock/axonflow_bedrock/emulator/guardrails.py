@@ -23,7 +23,8 @@ from axonflow_core.messages import Completion, CompletionRequest, Guardrail, Jso
 from axonflow_core.stream import Batch, Ended, GuardrailUpdate, Started, Stopped, TextDelta, UsageUpdate
 
 from ..endpoint import Answer, Call, Fault, invalid_call
-from ..envelope import GUARDRAIL_ID, EnvelopeEncoder, close_answer, headers_of
+from ..envelope import GUARDRAIL_ID, EnvelopeEncoder, close_answer
+from .caching import count_headers_of
 from .script import AccountGuardrail
 from .scripted import tokens
 from .streaming import batches_of
@@ -206,11 +207,11 @@ _REWRITTEN = frozenset({"titan"})
 def answer_of(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Answer:
     """The whole answer, guarded or not."""
     if completion.guardrail is None:
-        return Answer(close_answer(codec, completion, facts), headers_of(completion))
+        return Answer(close_answer(codec, completion, facts), count_headers_of(completion, facts.base_id))
     is_blocked = completion.stop_reason is StopReason.GUARDRAIL
     said = _canned(codec.family, completion) if is_blocked else completion
     body = close_answer(codec, said, facts)
-    return Answer(_as_rewritten(codec.family, body), {} if is_blocked else headers_of(completion))
+    return Answer(_as_rewritten(codec.family, body), {} if is_blocked else count_headers_of(completion, facts.base_id))
 
 
 def chunks_of(

@@ -77,6 +77,8 @@ class Rule:
     """A regular expression to find in the last text of the user."""
     times: int | None = field(default=None, validator=_POSITIVE)
     answer: str | None = None
+    calls: str | None = None
+    """The tool that the model calls, where the request offers it and no tool has just answered."""
     delay_s: float = field(default=0.0, validator=validators.ge(0))
     """Seconds before the answer begins."""
     error: AwsError | None = None
@@ -87,8 +89,8 @@ class Rule:
     """`drip`: seconds between two bytes."""
 
     def __attrs_post_init__(self) -> None:
-        if self.error is not None and (self.fault is not None or self.answer is not None):
-            raise ValueError("a rule with an `error` has no `answer` and no `fault`")
+        if self.error is not None and {self.fault, self.answer, self.calls} != {None}:
+            raise ValueError("a rule with an `error` has no `answer`, no `calls` and no `fault`")
         if self.at_byte is not None and self.fault is None:
             raise ValueError("`at_byte` says where a `fault` is, and the rule has none")
 

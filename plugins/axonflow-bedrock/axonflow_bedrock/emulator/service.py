@@ -15,6 +15,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Inference, Rol
 
 from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
 from ..model_id import parse_model_id
+from .caching import with_cache_counts
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
@@ -22,7 +23,7 @@ from .limits import check_limits
 from .quotas import Quotas
 from .schema import pass_gate
 from .script import Rule, Rules, Script
-from .scripted import answer, input_tokens
+from .scripted import answer, input_tokens, text_bytes
 
 CREATED = 1_764_000_000
 """Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
@@ -90,8 +91,8 @@ class EmulatedBedrock:
         """What the model says, within its limits and the account's."""
         family, base_id, asked = target.codec.family, target.facts.base_id, request.inference.max_tokens
         length = input_tokens(request)
-        check_limits(family, base_id, input_tokens=length, max_tokens=asked)
-        completion = answer(request, family, rule.answer)
+        check_limits(family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request))
+        completion = with_cache_counts(answer(request, family, rule.answer, rule.calls), request, base_id)
         written = completion.usage.output_tokens or 0
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
