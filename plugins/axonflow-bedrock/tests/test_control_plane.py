@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
+from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.emulator.catalogue import LISTINGS
 from axonflow_bedrock.emulator.control_plane import ACCOUNT, name_of_model
 from axonflow_bedrock.emulator.script import Account, Script
@@ -27,17 +26,6 @@ SONNET = "anthropic.claude-sonnet-4-20250514-v1:0"
 TITAN = "amazon.titan-text-express-v1"
 
 
-def client_of(service: str, running: RunningEmulator, **options: Any) -> Any:
-    settings = {
-        "endpoint_url": running.base_url,
-        "region_name": running.environment["AWS_REGION"],
-        "aws_access_key_id": ACCESS_KEY,
-        "aws_secret_access_key": SECRET_KEY,
-        "config": Config(signature_version="v4", retries={"total_max_attempts": 1}),
-    }
-    return boto3.Session().client(service, **(settings | options))
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningEmulator]:
     with serving(emulator()) as running:
@@ -46,13 +34,13 @@ def running() -> Iterator[RunningEmulator]:
 
 @pytest.fixture(scope="module")
 def bedrock(running: RunningEmulator) -> Iterator[Any]:
-    with closing(client_of("bedrock", running)) as client:
+    with closing(running.boto3_client("bedrock")) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def sts(running: RunningEmulator) -> Iterator[Any]:
-    with closing(client_of("sts", running)) as client:
+    with closing(running.boto3_client("sts")) as client:
         yield client
 
 
@@ -66,7 +54,7 @@ def refused(call: Any, **arguments: Any) -> tuple[int, str]:
 def profiles_of(region: str, today: str | None = None) -> set[str]:
     with (
         serving(emulator(script=Script(account=Account(region=region, today=today)))) as running,
-        closing(client_of("bedrock", running)) as client,
+        closing(running.boto3_client("bedrock")) as client,
     ):
         return {one["inferenceProfileId"] for one in client.list_inference_profiles()["inferenceProfileSummaries"]}
 
@@ -110,7 +98,7 @@ def test_a_model_is_told_by_id_or_arn(bedrock: Any, identifier: str) -> None:
 
 def test_a_model_near_its_end_is_a_legacy_one_and_then_gone() -> None:
     script = Script(account=Account(today="2026-10-01"))
-    with serving(emulator(script=script)) as running, closing(client_of("bedrock", running)) as client:
+    with serving(emulator(script=script)) as running, closing(running.boto3_client("bedrock")) as client:
         model = client.get_foundation_model(modelIdentifier=SONNET)["modelDetails"]
         listed = {one["modelId"] for one in client.list_foundation_models()["modelSummaries"]}
 
@@ -224,7 +212,7 @@ def test_sts_does_nothing_else(sts: Any) -> None:
     ],
 )
 def test_sts_refuses_strangers_in_its_own_words(running: RunningEmulator, options: Any, code: str) -> None:
-    with closing(client_of("sts", running, **options)) as client:
+    with closing(running.boto3_client("sts", **options)) as client:
         assert refused(client.get_caller_identity) == (403, code)
 
 
@@ -236,7 +224,7 @@ def test_sts_refuses_strangers_in_its_own_words(running: RunningEmulator, option
     ],
 )
 def test_the_control_plane_refuses_strangers(running: RunningEmulator, options: Any, code: str) -> None:
-    with closing(client_of("bedrock", running, **options)) as client:
+    with closing(running.boto3_client("bedrock", **options)) as client:
         assert refused(client.list_foundation_models) == (403, code)
 
 

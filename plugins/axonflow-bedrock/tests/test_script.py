@@ -362,7 +362,7 @@ def test_the_script_of_the_documentation_is_one(tmp_path: Path) -> None:
 
     script = load_script(tmp_path / "script.yaml")
 
-    assert len(script.rules) == 6
+    assert len(script.rules) == 7
     assert script.account.today == "2026-11-24"
 
 
