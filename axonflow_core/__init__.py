@@ -20,7 +20,7 @@ _NAMES = {
     ),
     "hookspecs": "HOOK_API hookimpl",
     "messages": (
-        "BuiltinTool CachePoint Completion CompletionRequest ContentBlock Document Guardrail Image Inference "
+        "BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document Guardrail Image Inference "
         "Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason Text Tool ToolChoice "
         "ToolChoiceMode ToolResult ToolUse Usage assistant user"
     ),
@@ -28,7 +28,7 @@ _NAMES = {
     "runtime": "BlockingRuntime Runtime",
     "stream": (
         "Batch BlockStart BlockStop CitationDelta Ended Extra GuardrailUpdate MetricsUpdate ReasoningDelta "
-        "Started Stopped StreamEvent TextDelta ToolInputDelta UsageUpdate assemble"
+        "Started Stopped StreamEvent TextDelta ToolInputDelta ToolResultDelta UsageUpdate assemble"
     ),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -42,6 +42,7 @@ from axonflow_core.messages import CachePoint as CachePoint
 from axonflow_core.messages import Completion as Completion
 from axonflow_core.messages import CompletionRequest as CompletionRequest
 from axonflow_core.messages import ContentBlock as ContentBlock
+from axonflow_core.messages import Data as Data
 from axonflow_core.messages import Document as Document
 from axonflow_core.messages import Guardrail as Guardrail
 from axonflow_core.messages import Image as Image
@@ -86,6 +87,7 @@ from axonflow_core.stream import Stopped as Stopped
 from axonflow_core.stream import StreamEvent as StreamEvent
 from axonflow_core.stream import TextDelta as TextDelta
 from axonflow_core.stream import ToolInputDelta as ToolInputDelta
+from axonflow_core.stream import ToolResultDelta as ToolResultDelta
 from axonflow_core.stream import UsageUpdate as UsageUpdate
 from axonflow_core.stream import assemble as assemble
 
@@ -115,6 +117,7 @@ __all__ = [
     "CredentialsError",
     "CredentialsExpired",
     "CredentialsMissing",
+    "Data",
     "DecodeError",
     "Document",
     "Emulator",
@@ -169,6 +172,7 @@ __all__ = [
     "ToolChoiceMode",
     "ToolInputDelta",
     "ToolResult",
+    "ToolResultDelta",
     "ToolUse",
     "TruncatedStream",
     "Unavailable",

@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from attrs import evolve, frozen
+import orjson
+from attrs import evolve, field, frozen
 
 from axonflow_core.errors import AxonFlowError, ConfigError, DecodeError, EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
@@ -28,15 +29,16 @@ from axonflow_core.messages import (
     Completion,
     CompletionRequest,
     ContentBlock,
+    Data,
     Document,
     Image,
     Json,
-    Message,
     Opaque,
     Reasoning,
     Role,
     StopReason,
     Text,
+    Tool,
     ToolResult,
     ToolUse,
     joined_text,
@@ -59,6 +61,8 @@ class Feature(StrEnum):
     TOOLS = "tools"
     BUILTIN_TOOLS = "built-in tools"
     TOOL_ERRORS = "failed tool results"
+    BARE_RESULTS = "tool results that are a bare string or nothing"
+    DATA = "JSON as a tool result"
     TOOL_CHOICE = "tool choice"
     IMAGES = "images"
     DOCUMENTS = "documents"
@@ -203,6 +207,12 @@ class FamilyCodec:
     evidence: str
     """What the codec rests on: recorded traffic, or documents alone."""
 
+    _can: frozenset[Feature] = field(init=False, repr=False)
+
+    @_can.default
+    def _features_and_folds(self) -> frozenset[Feature]:
+        return self.features | self.folds
+
     _encode_request: Encode[CompletionRequest]
     _decode_response: Decode[Completion]
     _stream_decoder: Callable[[ModelFacts], ChunkDecoder]
@@ -217,8 +227,12 @@ class FamilyCodec:
     # client role
 
     def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
-        """The native body. `EncodeError` names what this family cannot say."""
-        self._refuse_undeclared(request, facts)
+        """The native body. `EncodeError` names what this family cannot say; JSON it has no block for becomes text."""
+        asked = _asked_by(request)
+        if Feature.DATA in asked.features and Feature.DATA not in self.features:
+            request = data_as_text(request)
+            asked.features.remove(Feature.DATA)
+        self._refuse_undeclared(request, asked, facts)
         if self.control_tokens and not request.is_raw_prompt:
             refuse_forged_turns(self.name, self.control_tokens, slots_of(request))
         return self._encode_request(self._with_limit(request, facts), facts)
@@ -254,15 +268,16 @@ class FamilyCodec:
             return request
         return evolve(request, inference=evolve(request.inference, max_tokens=limit))
 
-    def _refuse_undeclared(self, request: CompletionRequest, facts: ModelFacts) -> None:
-        can = (self.features | self.folds) - facts.without
-        for feature in sorted(features_of(request) - can):
+    def _refuse_undeclared(self, request: CompletionRequest, asked: _Asked, facts: ModelFacts) -> None:
+        can = self._can - facts.without if facts.without else self._can
+        if not asked.features <= can:
+            feature = min(asked.features - can)
             raise EncodeError(
                 f"the {self.name} family cannot say: {feature}",
                 feature=feature.name.lower(),
                 hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
             )
-        for dialect in dialects_of(request):
+        for dialect in asked.dialects:
             if dialect != self.dialect:
                 raise EncodeError(
                     f"the {self.name} family cannot say a block or tool that only {dialect} knows", feature="opaque"
@@ -292,86 +307,115 @@ def _undecodable(family: str, what: str, stumble: Exception) -> DecodeError:
 # ── what a request asks for ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def blocks_of(request: CompletionRequest) -> list[ContentBlock]:
-    """Every block of a request, those inside tool results and documents too."""
-    blocks = list(request.system)
-    for message in request.messages:
-        blocks += message.content
-    for block in blocks:  # grows while it is walked
-        if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
-            blocks += block.content
-    return blocks
+def features_of(request: CompletionRequest) -> set[Feature]:
+    """Every feature that the request makes use of."""
+    return _asked_by(request).features
 
 
-def dialects_of(request: CompletionRequest) -> Iterator[str]:
-    """Whose private blocks and tools the request holds."""
-    for block in blocks_of(request):
+class _Asked:
+    """What a request asks for: features, and the dialects whose private blocks and tools it holds."""
+
+    def __init__(self) -> None:
+        self.features: set[Feature] = set()
+        self.dialects: set[str] = set()
+
+    def add_content(self, content: tuple[ContentBlock, ...]) -> None:
+        if len(content) != 1:
+            self.features.add(Feature.MANY_BLOCKS)
+        for block in content:
+            if type(block) is not Text:
+                self.add_block(block)
+                if len(content) > 1 and isinstance(block, ToolResult):
+                    self.features.add(Feature.RESULTS_BESIDE)
+
+    def add_block(self, block: ContentBlock) -> None:
+        """What a block asks for, with the blocks inside it."""
+        feature = _BLOCK_FEATURES.get(type(block))
+        if feature is not None:
+            self.features.add(feature)
         if isinstance(block, Opaque):
-            yield block.dialect
-    for tool in request.tools:
-        if isinstance(tool, BuiltinTool):
-            yield tool.dialect
+            self.dialects.add(block.dialect)
+        if isinstance(block, ToolResult):
+            if block.is_error is not None:
+                self.features.add(Feature.TOOL_ERRORS)
+            if not isinstance(block.content, tuple):
+                self.features.add(Feature.BARE_RESULTS)
+        if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
+            for inner in block.content:
+                self.add_block(inner)
+
+    def add_roles(self, roles: list[Role]) -> None:
+        if Role.SYSTEM in roles:
+            self.features.add(Feature.MID_SYSTEM)
+            roles = [role for role in roles if role is not Role.SYSTEM]
+        if roles and roles[-1] is Role.ASSISTANT:
+            self.features.add(Feature.PREFILL)
+        if roles and (roles[0] is Role.ASSISTANT or any(a is b for a, b in pairwise(roles))):
+            self.features.add(Feature.ANY_ROLE_ORDER)
+
+    def add_tools(self, tools: tuple[Tool | BuiltinTool | CachePoint, ...]) -> None:
+        for tool in tools:
+            self.features.add(_TOOL_FEATURES[type(tool)])
+            if isinstance(tool, BuiltinTool):
+                self.dialects.add(tool.dialect)
+
+
+def _asked_by(request: CompletionRequest) -> _Asked:
+    """One walk over the request: this is asked of every call."""
+    asked = _Asked()
+    asked.features.update(feature for feature, is_used in _PARAMETER_FEATURES if is_used(request))
+    if request.system:
+        asked.features.add(Feature.SYSTEM)
+        asked.add_content(request.system)
+    for message in request.messages:
+        content = message.content
+        if len(content) != 1 or type(content[0]) is not Text:
+            asked.add_content(content)
+    asked.add_roles([message.role for message in request.messages])
+    if request.tools:
+        asked.add_tools(request.tools)
+    return asked
 
 
 _BLOCK_FEATURES: Mapping[type, Feature] = {
     Image: Feature.IMAGES,
     Document: Feature.DOCUMENTS,
+    Data: Feature.DATA,
     ToolUse: Feature.TOOLS,
     ToolResult: Feature.TOOLS,
     Reasoning: Feature.REASONING,
     CachePoint: Feature.CACHE_POINTS,
 }
-_TOOL_FEATURES: Mapping[type, Feature] = {BuiltinTool: Feature.BUILTIN_TOOLS, CachePoint: Feature.CACHE_POINTS}
+_TOOL_FEATURES: Mapping[type, Feature] = {
+    Tool: Feature.TOOLS,
+    BuiltinTool: Feature.BUILTIN_TOOLS,
+    CachePoint: Feature.CACHE_POINTS,
+}
+_PARAMETER_FEATURES: tuple[tuple[Feature, Callable[[CompletionRequest], Any]], ...] = (
+    (Feature.TEMPERATURE, lambda request: request.inference.temperature is not None),
+    (Feature.TOP_P, lambda request: request.inference.top_p is not None),
+    (Feature.TOP_K, lambda request: request.inference.top_k is not None),
+    (Feature.STOP_SEQUENCES, lambda request: request.inference.stop_sequences),
+    (Feature.TOOL_CHOICE, lambda request: request.tool_choice is not None),
+    (Feature.REASONING, lambda request: request.reasoning is not None),
+    (Feature.METADATA, lambda request: request.metadata is not None),
+    (Feature.RAW_PROMPT, lambda request: request.is_raw_prompt),
+)
 
 
-def features_of(request: CompletionRequest) -> set[Feature]:
-    """Every feature that the request makes use of."""
-    blocks = blocks_of(request)
-    used = {_BLOCK_FEATURES[kind] for kind in {type(block) for block in blocks} if kind in _BLOCK_FEATURES}
-    if any(isinstance(block, ToolResult) and block.is_error is not None for block in blocks):
-        used.add(Feature.TOOL_ERRORS)
-    used.update(_parameter_features(request))
-    used.update(_shape_features(request.messages))
-    if request.system:
-        used.add(Feature.SYSTEM)
-    if len(request.system) > 1:
-        used.add(Feature.MANY_BLOCKS)
-    used.update(_TOOL_FEATURES.get(type(tool), Feature.TOOLS) for tool in request.tools)
-    return used
+def data_as_text(request: CompletionRequest) -> CompletionRequest:
+    """`request` with every `Data` block as the text of its JSON."""
 
+    def told(block: ContentBlock) -> ContentBlock:
+        match block:
+            case Data(value):
+                return Text(orjson.dumps(value).decode())
+            case ToolResult(content=tuple(inner)):
+                return evolve(block, content=tuple(map(told, inner)))
+        return block
 
-def _parameter_features(request: CompletionRequest) -> Iterator[Feature]:
-    inference = request.inference
-    asked = (
-        (Feature.TEMPERATURE, inference.temperature),
-        (Feature.TOP_P, inference.top_p),
-        (Feature.TOP_K, inference.top_k),
-        (Feature.STOP_SEQUENCES, inference.stop_sequences or None),
-        (Feature.TOOL_CHOICE, request.tool_choice),
-        (Feature.REASONING, request.reasoning),
-        (Feature.METADATA, request.metadata),
-        (Feature.RAW_PROMPT, request.is_raw_prompt or None),
-    )
-    return (feature for feature, value in asked if value is not None)
-
-
-def _shape_features(messages: tuple[Message, ...]) -> Iterator[Feature]:
-    roles = [message.role for message in messages]
-    if any(len(message.content) != 1 for message in messages):
-        yield Feature.MANY_BLOCKS
-    if any(_holds_result_beside_others(message) for message in messages):
-        yield Feature.RESULTS_BESIDE
-    if Role.SYSTEM in roles:
-        yield Feature.MID_SYSTEM
-    turns = [role for role in roles if role is not Role.SYSTEM]
-    if turns[-1:] == [Role.ASSISTANT]:
-        yield Feature.PREFILL
-    if turns[:1] == [Role.ASSISTANT] or any(a is b for a, b in pairwise(turns)):
-        yield Feature.ANY_ROLE_ORDER
-
-
-def _holds_result_beside_others(message: Message) -> bool:
-    return len(message.content) > 1 and any(isinstance(block, ToolResult) for block in message.content)
+    messages = tuple(evolve(message, content=tuple(map(told, message.content))) for message in request.messages)
+    return evolve(request, messages=messages)
 
 
 # ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────

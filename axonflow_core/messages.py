@@ -106,6 +106,14 @@ class ToolUse:
 
 
 @frozen
+class Data:
+    """A JSON value that a tool answered with. A family that has no block for it is told its text."""
+
+    value: Json = field(repr=lambda value: f"<{type(value).__name__}>")
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
 class ToolResult:
     tool_use_id: str
     content: tuple[ContentBlock, ...] | str | None = field(repr=size_only)
@@ -142,7 +150,7 @@ class Opaque:
     data: Json = field(repr=size_only)
 
 
-ContentBlock: TypeAlias = Text | Image | Document | ToolUse | ToolResult | Reasoning | CachePoint | Opaque
+ContentBlock: TypeAlias = Text | Data | Image | Document | ToolUse | ToolResult | Reasoning | CachePoint | Opaque
 
 
 @frozen
@@ -261,6 +269,8 @@ class StopReason(StrEnum):
     GUARDRAIL = "guardrail_intervened"
     REFUSAL = "refusal"
     CONTEXT_EXCEEDED = "model_context_window_exceeded"
+    MALFORMED_OUTPUT = "malformed_model_output"
+    MALFORMED_TOOL_USE = "malformed_tool_use"
     OTHER = "other"
 
 

@@ -3,7 +3,7 @@
 A native chunk decodes to a *batch*: a tuple of events, in order. A batch encodes back to the chunk it came from, so
 that a stream survives decode and encode chunk by chunk; batches of another family encode to whatever says the same.
 
-    Started  (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | CitationDelta …  BlockStop)*  Stopped  Ended
+    Started  (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | …Delta  BlockStop)*  Stopped  Ended
 
 with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate` and `Extra` anywhere. A family that does not announce its blocks
 sends no `BlockStart`: the first delta of an index opens a block, the next index or the end closes it. A tool call is
@@ -28,6 +28,7 @@ from axonflow_core.messages import (
     Reasoning,
     StopReason,
     Text,
+    ToolResult,
     ToolUse,
     Usage,
     hidden,
@@ -71,6 +72,14 @@ class ToolInputDelta:
     """A piece of the JSON text of a tool's arguments. Pieces may split anywhere, even inside an escape."""
 
     json: str = field(repr=size_only)
+    index: int
+
+
+@frozen
+class ToolResultDelta:
+    """More of the result of a tool that ran at the provider: whole blocks."""
+
+    content: tuple[ContentBlock, ...] = field(repr=size_only)
     index: int
 
 
@@ -141,6 +150,7 @@ StreamEvent: TypeAlias = (
     | TextDelta
     | ReasoningDelta
     | ToolInputDelta
+    | ToolResultDelta
     | CitationDelta
     | BlockStop
     | UsageUpdate
@@ -182,6 +192,7 @@ class _OpenBlock:
         self.signatures: list[str] = []
         self.redacted: list[str] = []
         self.citations: list[Json] = []
+        self.results: list[ContentBlock] = []
 
     def close(self) -> ContentBlock:
         first, text = self.first, "".join(self.texts)
@@ -200,6 +211,8 @@ class _OpenBlock:
                 )
             case ToolUse():
                 return evolve(first, input=tool_input(text)) if text else first
+            case ToolResult(content=tuple(content)):
+                return evolve(first, content=(*content, *self.results))
             case _:
                 return first
 
@@ -228,6 +241,8 @@ class Assembler:
                     block.redacted.append(event.redacted)
             case CitationDelta(citation, index):
                 self._block(index, Text("")).citations.append(citation)
+            case ToolResultDelta(content, index):
+                self._block(index, ToolResult("", ())).results.extend(content)
             case BlockStart(index, block_value):
                 self._start(index, block_value)
             case BlockStop(index):

@@ -202,7 +202,7 @@ class Obliging(FamilyCodec):
 
 
 def rebuilt(kind: type[FamilyCodec], codec: FamilyCodec) -> FamilyCodec:
-    return kind(**{str(field.alias): getattr(codec, field.name) for field in attrs.fields(FamilyCodec)})
+    return kind(**{str(field.alias): getattr(codec, field.name) for field in attrs.fields(FamilyCodec) if field.init})
 
 
 def accept_anything(codec: FamilyCodec) -> FamilyCodec:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from axonflow_bedrock import converse
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from axonflow_core.codec import FamilyCodec, Feature, features_of
 from axonflow_core.messages import StopReason, ToolChoiceMode
@@ -23,7 +24,7 @@ T = TypeVar("T")
 CLAUDE, TITAN = anthropic.CODEC, titan.CODEC
 LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
 MISTRAL, MISTRAL_CHAT = mistral.CODECS
-FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS)
+FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS, converse.CODEC)
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:

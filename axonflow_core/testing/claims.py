@@ -46,7 +46,7 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "created": frozenset({"created"}),
     "stop_sequence": frozenset({"stop_sequence"}),
     "stop_details": frozenset({"stop_details"}),
-    "service_tier": frozenset({"service_tier"}),
+    "service_tier": frozenset({"service_tier", "serviceTier"}),
     "input_tokens": frozenset(
         {"input_tokens", "inputTokens", "inputTextTokenCount", "prompt_token_count", "prompt_tokens"}
     ),
@@ -55,8 +55,8 @@ _NAMES: Mapping[str, frozenset[str]] = {
     ),
     "cache_read_tokens": frozenset({"cache_read_input_tokens", "cacheReadInputTokens"}),
     "cache_write_tokens": frozenset({"cache_creation_input_tokens", "cacheWriteInputTokens"}),
-    "cache_write_5m_tokens": frozenset({"ephemeral_5m_input_tokens"}),
-    "cache_write_1h_tokens": frozenset({"ephemeral_1h_input_tokens"}),
+    "cache_write_5m_tokens": frozenset({"ephemeral_5m_input_tokens", "cacheDetails"}),
+    "cache_write_1h_tokens": frozenset({"ephemeral_1h_input_tokens", "cacheDetails"}),
     "reasoning_tokens": frozenset({"thinking_tokens", "reasoning_tokens"}),
 }
 """A fact of `Completion` or `Usage` -> the keys under which families tell it."""
@@ -68,6 +68,7 @@ QUESTION = user("hi")
 ANSWER = Message(Role.ASSISTANT, (Text("ho"),))
 CALL = Message(Role.ASSISTANT, (ToolUse("call_1", "weather", {"city": "Ulm"}),))
 RESULT = Message(Role.USER, (ToolResult("call_1", "rain"),))
+TOLD = ToolResult("call_1", (Text("rain"),))
 
 
 def _asked(**parts: Any) -> CompletionRequest:
@@ -82,12 +83,13 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.SYSTEM: _asked(system=(Text("be brief"),)),
     Feature.MID_SYSTEM: _said(QUESTION, Message(Role.SYSTEM, (Text("be brief"),)), ANSWER, QUESTION),
     Feature.MANY_BLOCKS: _said(Message(Role.USER, (Text("hi"), Text("ho")))),
-    Feature.RESULTS_BESIDE: _said(QUESTION, CALL, Message(Role.USER, (*RESULT.content, Text("so?")))),
+    Feature.RESULTS_BESIDE: _said(QUESTION, CALL, Message(Role.USER, (TOLD, Text("so?")))),
     Feature.ANY_ROLE_ORDER: _said(QUESTION, QUESTION),
     Feature.PREFILL: _said(QUESTION, ANSWER),
     Feature.RAW_PROMPT: _asked(is_raw_prompt=True),
     Feature.TOOLS: _asked(tools=(Tool("weather", "tells it", SCHEMA),)),
-    Feature.TOOL_ERRORS: _said(QUESTION, CALL, Message(Role.USER, (ToolResult("call_1", "no", is_error=True),))),
+    Feature.TOOL_ERRORS: _said(QUESTION, CALL, Message(Role.USER, (evolve(TOLD, is_error=True),))),
+    Feature.BARE_RESULTS: _said(QUESTION, CALL, RESULT),
     Feature.TOOL_CHOICE: _asked(tools=(Tool("weather", None, SCHEMA),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)),
     Feature.IMAGES: _said(Message(Role.USER, (Image(PICTURE),))),
     Feature.DOCUMENTS: _said(Message(Role.USER, (Document(PAPER, name="paper"),))),
@@ -99,7 +101,8 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.STOP_SEQUENCES: _asked(inference=Inference(stop_sequences=("END",))),
     Feature.METADATA: _asked(metadata={"user_id": "u1"}),
 }
-"""The smallest request that makes use of each feature, `BUILTIN_TOOLS` apart: those are every family's own."""
+"""The smallest request that makes use of each feature. Not here are `BUILTIN_TOOLS`, which are every family's own, and
+`DATA`, which no family refuses: what has no block for it is told its text."""
 
 
 @frozen(kw_only=True)

@@ -13,7 +13,19 @@ from typing import Any, TypeAlias
 import attrs
 import orjson
 
-from axonflow_core.messages import Document, Json, Media, Message, Opaque, Reasoning, Text, Tool, ToolResult, ToolUse
+from axonflow_core.messages import (
+    Data,
+    Document,
+    Json,
+    Media,
+    Message,
+    Opaque,
+    Reasoning,
+    Text,
+    Tool,
+    ToolResult,
+    ToolUse,
+)
 from axonflow_core.stream import Extra
 
 from .json_equality import ABSENT, Difference, strict_difference
@@ -160,6 +172,8 @@ def _typed_texts(value: Any) -> Iterator[str]:
             yield from _typed_texts([value.name, value.input, value.input_json or ""])
         case Document():
             yield from _typed_texts([value.name or "", value.context or "", value.content or "", value.source or ""])
+        case Data(data):
+            yield from _typed_texts(data)
         case Text(text, citations):
             yield from _typed_texts([text, citations])
         case Media():

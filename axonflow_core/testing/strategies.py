@@ -29,6 +29,7 @@ from axonflow_core.messages import (
     Completion,
     CompletionRequest,
     ContentBlock,
+    Data,
     Document,
     Image,
     Inference,
@@ -176,10 +177,13 @@ class _Parts:
 
     @cached_property
     def tool_results(self) -> SearchStrategy[ToolResult]:
-        content: SearchStrategy[Any] = st.none() | self.texts
+        forms: list[SearchStrategy[Any]] = [st.none(), self.texts] if self.has(Feature.BARE_RESULTS) else []
         if self.has(Feature.MANY_BLOCKS):
-            shown = [self.images] if self.has(Feature.IMAGES) else []
-            content |= st.lists(st.one_of(self.text_blocks, *shown), max_size=3).map(tuple)
+            kinds: list[SearchStrategy[Any]] = [self.text_blocks]
+            kinds += [self.images] if self.has(Feature.IMAGES) else []
+            kinds += [st.builds(Data, json_objects())] if self.has(Feature.DATA) else []
+            forms.append(st.lists(st.one_of(kinds), max_size=3).map(tuple))
+        content = st.one_of(forms)
         is_error = st.sampled_from([None, False, True] if self.has(Feature.TOOL_ERRORS) else [None])
         return st.builds(ToolResult, _CALL_IDS, content, is_error)
 

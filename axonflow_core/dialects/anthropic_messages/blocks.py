@@ -53,6 +53,8 @@ def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
 
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
+    if len(native) == 2 and native["type"] == "text":  # nearly every block there is
+        return Text(string(native["text"]))
     decode = _DECODE_BLOCK.get(native["type"])
     return Opaque(DIALECT, native) if decode is None else decode(native)
 
@@ -88,7 +90,9 @@ def _decode_text(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _encode_text(block: Text) -> dict[str, Json]:
-    native: dict[str, Json] = {"type": "text", "text": block.text, **block.extra}
+    native: dict[str, Json] = {"type": "text", "text": block.text}
+    if block.extra:
+        native.update(block.extra)
     if block.citations:
         native["citations"] = list(block.citations)
     return native

@@ -34,7 +34,7 @@ _REQUEST_KEYS = OPTIONS | frozenset(
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
     system = body.get("system")
     return CompletionRequest(
-        messages=tuple(map(_decode_message, array(body["messages"]))),
+        messages=tuple([_decode_message(native) for native in array(body["messages"])]),
         system=() if system is None else decode_content(system),
         inference=Inference(
             max_tokens=body.get("max_tokens"),
@@ -73,13 +73,18 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     return {"messages": [_encode_message(m) for m in request.messages], **said(optional), **options, **request.extra}
 
 
+_ROLES: Mapping[str, Role] = {role.value: role for role in Role}
+_MESSAGE_KEYS = frozenset({"role", "content"})
+
+
 def _decode_message(native: Mapping[str, Json]) -> Message:
-    extra = rest_of(native, frozenset({"role", "content"}))
-    return Message(Role(native["role"]), decode_content(native["content"]), extra=extra)
+    role, content = _ROLES[native["role"]], decode_content(native["content"])
+    return Message(role, content) if len(native) == 2 else Message(role, content, extra=rest_of(native, _MESSAGE_KEYS))
 
 
 def _encode_message(message: Message) -> dict[str, Json]:
-    return {"role": str(message.role), "content": encode_content(message.content), **message.extra}
+    native = {"role": message.role.value, "content": encode_content(message.content)}
+    return {**native, **message.extra} if message.extra else native
 
 
 def _decode_options(body: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -16,6 +16,13 @@ from axonflow_core.transport import Timeouts
 DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 
 
+class SurfaceChoice(StrEnum):
+    AUTO = "auto"
+    """The family's own JSON where a codec for it is installed, Converse where not."""
+    INVOKE = "invoke"
+    CONVERSE = "converse"
+
+
 class ControlTokens(StrEnum):
     REFUSE = "refuse"
     NEUTRALISE = "neutralise"
@@ -40,9 +47,15 @@ class GuardrailConfig:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Source: InvokeModel in the bedrock-runtime service model, API 2023-09-30."""
+        """How InvokeModel is told. Source: the bedrock-runtime service model, API 2023-09-30."""
         named = {"x-amzn-bedrock-guardrailidentifier": self.id, "x-amzn-bedrock-guardrailversion": self.version}
         return named if self.trace is None else {**named, "x-amzn-bedrock-trace": self.trace.upper()}
+
+    @property
+    def member(self) -> dict[str, str]:
+        """How Converse is told: its `guardrailConfig`."""
+        named = {"guardrailIdentifier": self.id, "guardrailVersion": self.version}
+        return named if self.trace is None else {**named, "trace": str(self.trace)}
 
 
 @frozen(kw_only=True)
@@ -55,6 +68,8 @@ class BedrockConfig:
     """The model behind `model`, where that is an ARN that does not say."""
     family: str | None = None
     """The family of `model`, where the id does not say; `llama/llama3` where a family has several forms."""
+    surface: SurfaceChoice = SurfaceChoice.AUTO
+    """Which of Bedrock's operations carry the calls: `invoke` (InvokeModel), `converse`, or `auto`."""
     families: tuple[str, ...] | None = None
     """The only families that may be called. Without it, every installed one."""
     max_tokens: int | None = None

@@ -2,6 +2,9 @@
 
     POST /model/{modelId}/invoke                        the family's JSON back, counts in headers
     POST /model/{modelId}/invoke-with-response-stream   the family's chunks back, each in an event-stream frame
+    POST /model/{modelId}/converse                      Converse's JSON back
+    POST /model/{modelId}/converse-stream               Converse's events back, each in a frame
+    POST /model/{modelId}/count-tokens                  how many tokens a prompt has
 
     path -> body -> who is calling (verifier) -> JSON -> what is answered (handler) -> answer, frames or fault
 
@@ -34,6 +37,7 @@ from axonflow_core.provider import AsgiApp
 from .error_table import MODELLED_STATUSES
 from .eventstream import frame_of_chunk, frame_of_exception
 from .signing import Identity, Refusal, verify
+from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, SURFACES, WriteFrame
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,6 +53,18 @@ class Operation(StrEnum):
 
     INVOKE = "invoke"
     INVOKE_STREAM = "invoke-with-response-stream"
+    CONVERSE = "converse"
+    CONVERSE_STREAM = "converse-stream"
+    COUNT_TOKENS = "count-tokens"
+
+    @property
+    def is_streamed(self) -> bool:
+        return self in (Operation.INVOKE_STREAM, Operation.CONVERSE_STREAM)
+
+    @property
+    def surface(self) -> str:
+        """The surface of the codec that reads and writes its JSON."""
+        return CONVERSE_CODECS if self in (Operation.CONVERSE, Operation.CONVERSE_STREAM) else INVOKE_CODECS
 
 
 @frozen
@@ -169,6 +185,7 @@ def bedrock_app(
         reply = _Reply(send, new_request_id())
         try:
             operation, model = _addressed(scope)
+            reply.write_frame = SURFACES[operation.surface].write_frame
             request = await received(scope, receive)
             async with cancelled_on_disconnect(receive):
                 call = _call(operation, model, request, verifier, reply.request_id)
@@ -295,6 +312,7 @@ class _Reply:
         self._send = send
         self._has_started = False
         self.request_id = request_id
+        self.write_frame: WriteFrame = frame_of_chunk
 
     async def say(self, said: Answer | Chunks) -> None:
         if isinstance(said, Answer):
@@ -314,12 +332,13 @@ class _Reply:
         await self._body(data, more=False)
 
     async def _stream(self, chunks: Chunks) -> None:
-        headers = {"content-type": _EVENT_STREAM, "x-amzn-bedrock-content-type": _JSON}
+        inner = {"x-amzn-bedrock-content-type": _JSON} if self.write_frame is frame_of_chunk else {}
+        headers = {"content-type": _EVENT_STREAM, **inner}
         async with aclosing(chunks):
             async for chunk in chunks:
                 if not self._has_started:  # only now: until the first chunk a fault may still have a status
                     await self._start(200, headers)
-                await self._body(frame_of(chunk), more=True)
+                await self._body(frame_of(chunk, self.write_frame), more=True)
         if not self._has_started:
             await self._start(200, headers)
         await self._body(b"", more=False)
@@ -337,9 +356,9 @@ class _Reply:
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
-def frame_of(chunk: Json) -> bytes:
+def frame_of(chunk: Json, write_frame: WriteFrame = frame_of_chunk) -> bytes:
     """The frame of one chunk, with padding as AWS adds it: who sees only sizes does not see how long a word is.
 
     How much follows from the chunk, so that the same answer is the same bytes.
     """
-    return frame_of_chunk(chunk, padding=_PADDING[: crc32(orjson.dumps(chunk)) % (len(_PADDING) + 1)])
+    return write_frame(chunk, padding=_PADDING[: crc32(orjson.dumps(chunk)) % (len(_PADDING) + 1)])

@@ -9,8 +9,9 @@ A network read ends anywhere, so the decoder keeps what is left over and looks a
 frame that arrives byte by byte is copied once. Lengths are believed only after their CRC fits and they are within
 bounds, so nobody makes us wait for, or keep, more than one frame of 16 MiB.
 
-Bedrock wraps each chunk of a family once more, as base64 in the JSON of an event frame; `chunk_of` and `frame_of_chunk`
-take that off and put it on. A fault after the 200 is an exception frame, which `chunk_of` raises.
+InvokeModel wraps each chunk of a family once more, as base64 in the JSON of an event frame; `chunk_of` and
+`frame_of_chunk` take that off and put it on. Converse names its events in the header of the frame; `event_of` and
+`frame_of_event` read and write those. A fault after the 200 is an exception frame, which both raise.
 
 Source: recorded streams and botocore's decoder, November 2026.
 """
@@ -27,7 +28,7 @@ from typing import TypeAlias
 import orjson
 from attrs import frozen
 
-from axonflow_core.errors import DecodeError, TruncatedStream
+from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
 from axonflow_core.messages import Json, hidden
 
 from .errors import diagnose_exception_frame
@@ -219,15 +220,42 @@ def chunk_of(
     """The family's JSON inside an event frame. An exception frame is raised as what it stands for."""
     headers = frame.headers
     if headers.get(":message-type") != "event":
-        name = str(headers.get(":exception-type") or headers.get(":error-code") or "")
-        payload = frame.payload or str(headers.get(":error-message", "")).encode()
-        raise diagnose_exception_frame(name, payload, model=model, region=region, request_id=request_id)
+        raise _exception_in(frame, model, region, request_id)
     if headers.get(":event-type") != "chunk":
         raise DecodeError(f"the event stream holds an event {headers.get(':event-type')!r} in place of a chunk")
     try:
         return orjson.loads(a2b_base64(orjson.loads(frame.payload)["bytes"]))
     except (KeyError, TypeError, ValueError) as stumble:
         raise DecodeError(f"a chunk of {len(frame.payload)} bytes is not base64 of JSON") from stumble
+
+
+def event_of(
+    frame: Frame, *, model: ModelId | None = None, region: str | None = None, request_id: str | None = None
+) -> Json:
+    """A Converse event as `{name: what it says}`, without AWS's padding. An exception frame is raised."""
+    headers = frame.headers
+    if headers.get(":message-type") != "event":
+        raise _exception_in(frame, model, region, request_id)
+    try:
+        event = orjson.loads(frame.payload)
+        event.pop("p", None)
+    except (AttributeError, ValueError) as stumble:
+        raise DecodeError(f"an event of {len(frame.payload)} bytes is no JSON object") from stumble
+    return {str(headers.get(":event-type")): event}
+
+
+def _exception_in(frame: Frame, model: ModelId | None, region: str | None, request_id: str | None) -> ProviderError:
+    headers = frame.headers
+    name = str(headers.get(":exception-type") or headers.get(":error-code") or "")
+    payload = frame.payload or str(headers.get(":error-message", "")).encode()
+    return diagnose_exception_frame(name, payload, model=model, region=region, request_id=request_id)
+
+
+def frame_of_event(event: Json, *, padding: str = "") -> bytes:
+    """The frame of a Converse event `{name: what it says}`."""
+    ((name, payload),) = event.items()
+    headers = {":event-type": name, ":content-type": _JSON_TYPE, ":message-type": "event"}
+    return encode_frame(headers, orjson.dumps({**payload, "p": padding} if padding else payload))
 
 
 def frame_of_chunk(chunk: Json, *, padding: str = "") -> bytes:

@@ -3,6 +3,8 @@
     complete    encode_request -> sign -> send         -> open_answer
     stream      encode_request -> sign -> open_stream  -> frames -> chunks -> events
 
+A model is called through its family's own JSON or through Converse: the target says which (`surfaces`).
+
 Everything slow or clever is elsewhere: ids in `model_id`, credentials in `credentials`, faults in `errors`, frames in
 `eventstream`, families in codecs. What depends on the model id alone is worked out once for each id.
 """
@@ -12,13 +14,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, neutralise_control_tokens
 from axonflow_core.errors import (
@@ -35,22 +37,20 @@ from axonflow_core.provider import CompletionStream, Explanation, Health, Servic
 from axonflow_core.stream import Batch
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
-from .config import BedrockConfig, ControlTokens
+from .config import BedrockConfig, ControlTokens, SurfaceChoice
 from .credentials import AwsSettings, refuse_open_air
-from .envelope import EnvelopeDecoder, open_answer
 from .errors import diagnose
-from .eventstream import FrameDecoder, chunk_of
+from .eventstream import FrameDecoder
 from .explain import explanation_of
 from .model_id import ModelId, parse_model_id
 from .retries import Retrier
 from .signing import BearerToken
+from .surfaces import CONVERSE, CONVERSE_CODECS, INVOKE, INVOKE_CODECS, Surface, surface_of
 from .surroundings import Clock, Distance
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_INVOKE: Mapping[str, str] = {"content-type": "application/json", "accept": "application/json"}
-_INVOKE_STREAM: Mapping[str, str] = {"content-type": "application/json", "x-amzn-bedrock-accept": "application/json"}
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _MAX_TARGETS = 1024
 """Model ids come from callers, so what is kept for each is bounded."""
@@ -65,6 +65,7 @@ class Target:
     model_id: ModelId
     codec: FamilyCodec
     facts: ModelFacts
+    surface: Surface
 
 
 class BedrockProvider:
@@ -74,7 +75,6 @@ class BedrockProvider:
         self._codecs = services.codecs
         self._transport = services.transport
         self._settings = AwsSettings(region=config.region, session=services.extras.get("boto3_session"))
-        self._guardrail_headers = config.guardrail.headers if config.guardrail else {}
         self._targets: dict[str, Target] = {}
         self._clock = Clock()
         self._distance = Distance(services.name, os.environ)
@@ -89,7 +89,8 @@ class BedrockProvider:
             body = self._body(request, target)
 
             async def attempt() -> Completion:
-                response = await self._transport.send(await self._signed(target, "invoke", _INVOKE, body))
+                signed = await self._signed(target, target.surface.operation, target.surface.headers, body)
+                response = await self._transport.send(signed)
                 with self._naming(target, response.headers):
                     return await self._read_answer(target, response)
 
@@ -101,7 +102,8 @@ class BedrockProvider:
             body = self._body(request, target)
 
             async def attempt() -> CompletionStream:
-                signed = await self._signed(target, "invoke-with-response-stream", _INVOKE_STREAM, body)
+                surface = target.surface
+                signed = await self._signed(target, surface.stream_operation, surface.stream_headers, body)
                 http = await self._transport.open_stream(signed)
                 with self._naming(target, http.headers):
                     return await self._accept_stream(target, http)
@@ -114,7 +116,9 @@ class BedrockProvider:
         """What the call would be, down to the signed headers. Asks AWS's settings, and sends nothing."""
         target = self.target(model)
         with self._naming(target):
-            operation, headers = ("invoke-with-response-stream", _INVOKE_STREAM) if is_streamed else ("invoke", _INVOKE)
+            surface = target.surface
+            operation = surface.stream_operation if is_streamed else surface.operation
+            headers = surface.stream_headers if is_streamed else surface.headers
             signed = await self._signed(target, operation, headers, self._body(request, target))
             place, source = await self._settings.place(), await self._settings.identity_source()
             guardrail = self._config.guardrail.id if self._config.guardrail else None
@@ -152,16 +156,27 @@ class BedrockProvider:
             if self._config.base_model is not None:
                 base_id = parse_model_id(self._config.base_model).base_id
         codec = self._find_codec(model_id, base_id, family)
-        self._refuse_other_families(given, codec)
+        self._refuse_other_families(given, self._family_of(base_id, codec))
         self._warn_of_other_region(model_id)
         facts = ModelFacts(
             model_id=given,
             base_id=base_id or "",
             default_max_tokens=self._config.max_tokens,
         )
-        return Target(model_id, codec, facts)
+        return Target(model_id, codec, facts, surface_of(codec))
 
     def _find_codec(self, model_id: ModelId, base_id: str | None, family: str | None) -> FamilyCodec:
+        if self._config.surface is SurfaceChoice.CONVERSE:
+            return self._codecs.for_base_id(base_id or "", CONVERSE_CODECS)
+        try:
+            return self._find_own_codec(model_id, base_id, family)
+        except UndetectedFamily:
+            if self._config.surface is SurfaceChoice.INVOKE or family is not None:
+                raise
+            return self._codecs.for_base_id(base_id or "", CONVERSE_CODECS)
+
+    def _find_own_codec(self, model_id: ModelId, base_id: str | None, family: str | None) -> FamilyCodec:
+        """The codec of the family's own JSON."""
         if family is not None:
             return self._codecs.for_name(family)
         if base_id is not None:
@@ -171,6 +186,13 @@ class BedrockProvider:
             hint="add one line to the provider's config: `base_model:` with that model's id, or `family:` with one of "
             + ", ".join(self._codecs.names),
         )
+
+    def _family_of(self, base_id: str | None, codec: FamilyCodec) -> FamilyCodec:
+        """The codec that says which family a model is of: its own, whatever surface carries the call."""
+        if codec.surface != INVOKE_CODECS and base_id is not None:
+            with suppress(UndetectedFamily):
+                return self._codecs.for_base_id(base_id)
+        return codec
 
     def _refuse_other_families(self, given: str, codec: FamilyCodec) -> None:
         allowed = self._config.families
@@ -191,6 +213,9 @@ class BedrockProvider:
     def _body(self, request: CompletionRequest, target: Target) -> bytes:
         if self._config.control_tokens is ControlTokens.NEUTRALISE:
             request = neutralise_control_tokens(request, target.codec.control_tokens)
+        guardrail = self._config.guardrail
+        if guardrail is not None and target.surface is CONVERSE:  # InvokeModel has it in headers
+            request = evolve(request, options={"guardrailConfig": guardrail.member, **request.options})
         return orjson.dumps(target.codec.encode_request(request, target.facts))
 
     async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
@@ -198,7 +223,9 @@ class BedrockProvider:
         if isinstance(signer, BearerToken):
             refuse_open_air(place.endpoint_url)
         url = f"{place.endpoint_url}/model/{target.model_id.path_segment}/{operation}"
-        signed = signer.sign("POST", url, {**headers, **self._guardrail_headers}, body, self._clock.now())
+        if self._config.guardrail is not None and target.surface is INVOKE:
+            headers = {**headers, **self._config.guardrail.headers}
+        signed = signer.sign("POST", url, headers, body, self._clock.now())
         return HttpRequest("POST", url, signed, body, self._config.timeouts, place.network)
 
     async def _persist(self, target: Target, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -227,7 +254,8 @@ class BedrockProvider:
         if response.status != 200:
             raise await self._diagnosed(target, response.status, response.headers, response.body)
         try:
-            return open_answer(target.codec, orjson.loads(response.body), target.facts, response.headers)
+            body = orjson.loads(response.body)
+            return target.surface.open_answer(target.codec, body, target.facts, response.headers)
         except orjson.JSONDecodeError as error:
             raise _unreadable(target, response.body) from error
         except DecodeError as error:
@@ -279,7 +307,8 @@ class BedrockStream(CompletionStream):
         self._target = target
         self._provider = provider
         self._frames = FrameDecoder()
-        self._events = EnvelopeDecoder(target.codec, target.facts)
+        self._events = target.surface.stream_decoder(target.codec, target.facts)
+        self._read_frame = target.surface.read_frame
         self._fault: AxonFlowError | None = None
         self._ahead: tuple[Batch, ...] | None = None
 
@@ -313,7 +342,7 @@ class BedrockStream(CompletionStream):
         batches: list[Batch] = []
         try:
             for frame in self._frames.feed(data):
-                chunk = chunk_of(frame, model=self._target.model_id, request_id=self.request_id)
+                chunk = self._read_frame(frame, model=self._target.model_id, request_id=self.request_id)
                 batches.append(self._events.feed(chunk))
         except AxonFlowError as fault:
             self._fault = fault

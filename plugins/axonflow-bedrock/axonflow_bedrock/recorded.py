@@ -13,29 +13,28 @@ from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.native import rest_of
 from axonflow_core.testing.recorded import Recording
 
-from .envelope import (
-    MEMBERS,
-    METRICS,
-    EnvelopeDecoder,
-    EnvelopeEncoder,
-    close_answer,
-    open_answer,
-)
+from .envelope import MEMBERS, METRICS
 from .errors import diagnose
-from .eventstream import Frame, FrameDecoder, chunk_of
+from .eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .model_id import ModelId, parse_model_id
+from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, surface_of
 
-_SURFACES: Mapping[str, str] = {"InvokeModel": "invoke", "InvokeModelWithResponseStream": "invoke"}
-"""Operation -> the surface of a codec. `Converse` and `CountTokens` have none yet."""
+_SURFACES: Mapping[str, str] = {
+    "InvokeModel": INVOKE_CODECS,
+    "InvokeModelWithResponseStream": INVOKE_CODECS,
+    "Converse": CONVERSE_CODECS,
+    "ConverseStream": CONVERSE_CODECS,
+}
+"""Operation -> the surface of a codec."""
 
 _BILLED = (
-    ("input_tokens", "x-amzn-bedrock-input-token-count", "inputTokenCount"),
-    ("output_tokens", "x-amzn-bedrock-output-token-count", "outputTokenCount"),
+    ("input_tokens", "x-amzn-bedrock-input-token-count", "inputTokenCount", "inputTokens"),
+    ("output_tokens", "x-amzn-bedrock-output-token-count", "outputTokenCount", "outputTokens"),
     ("cache_read_tokens", "x-amzn-bedrock-cache-read-input-token-count", "cacheReadInputTokenCount"),
     ("cache_write_tokens", "x-amzn-bedrock-cache-write-input-token-count", "cacheWriteInputTokenCount"),
 )
-"""A count of `Usage`, the header and the member of the metrics that tell it. The envelope has these names too; they
-stand here once more so that a slip there is seen."""
+"""A count of `Usage`, the header and the members of a stream's last chunk that tell it. The envelope and Converse have
+these names too; they stand here once more so that a slip there is seen."""
 
 
 @frozen
@@ -44,42 +43,48 @@ class BedrockOpener:
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
         surface, model = _SURFACES.get(recording.operation), _model_of(recording)
-        if surface is None or model is None or model.base_id is None:
+        if surface is None:
             return None
+        base_id = (model and model.base_id) or ""
         try:
-            codec = self.codecs.for_base_id(model.base_id, surface)
+            codec = self.codecs.for_base_id(base_id, surface)
         except RequestError:
             return None
-        return codec, ModelFacts(model_id=recording.model_id, base_id=model.base_id)
+        return codec, ModelFacts(model_id=recording.model_id, base_id=base_id)
 
     def native(self, body: Json) -> Json:
         return rest_of(body, MEMBERS)
 
     def open_answer(self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]) -> Completion:
-        return open_answer(codec, body, facts, headers)
+        return surface_of(codec).open_answer(codec, body, facts, headers)
 
     def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json:
-        return close_answer(codec, completion, facts)
+        return surface_of(codec).close_answer(codec, completion, facts)
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
-        metrics: Json = next((chunk[METRICS] for chunk in reversed(chunks) if METRICS in chunk), {})
-        counts: Json = {fact: _count(headers.get(header, metrics.get(member))) for fact, header, member in _BILLED}
+        told: Json = {}
+        for chunk in chunks:
+            told |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
+        counts: Json = {}
+        for fact, header, *members in _BILLED:
+            bills = (bill for bill in (headers.get(header), *map(told.get, members)) if bill is not None)
+            counts[fact] = _count(next(bills, None))
         return Usage(**counts)
 
     def frame_decoder(self) -> FrameDecoder:
         return FrameDecoder()
 
     def chunk_of(self, frame: Frame) -> Json:
-        return chunk_of(frame)
+        return (chunk_of if frame.headers.get(":event-type") == "chunk" else event_of)(frame)
 
-    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> EnvelopeDecoder:
-        return EnvelopeDecoder(codec, facts)
+    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Decoder:
+        return surface_of(codec).stream_decoder(codec, facts)
 
-    def stream_encoder(self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext) -> EnvelopeEncoder:
-        return EnvelopeEncoder(codec, context, facts)
+    def stream_encoder(self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext) -> Encoder:
+        return surface_of(codec).stream_encoder(codec, context, facts)
 
     def is_last(self, chunk: Json) -> bool:
-        return METRICS in chunk
+        return METRICS in chunk or "metadata" in chunk
 
     def error_of(self, recording: Recording) -> ProviderError:
         headers = recording.response_headers

@@ -87,6 +87,21 @@ def test_a_replay_is_the_recording_byte_for_byte(tmp_path: Path) -> None:
     assert all(len(data) > 100 for data, _ in said)
 
 
+def test_converse_is_recorded_and_replayed_too(tmp_path: Path) -> None:
+    cassette = tmp_path / "bedrock.jsonl"
+    asked = {"modelId": CLAUDE, "messages": [{"role": "user", "content": [{"text": "Why?"}]}]}
+
+    def say(client: Any) -> tuple[Any, Any]:
+        return client.converse(**asked)["output"], list(client.converse_stream(**asked)["stream"])
+
+    with client_of(record=cassette) as client:
+        said = say(client)
+    with client_of(replay=cassette) as client:
+        assert say(client) == said
+
+    assert [one.operation for one in read_cassette(cassette)] == ["Converse", "ConverseStream"]
+
+
 def test_a_cassette_is_recorded_traffic_that_codecs_check_holds_to_the_laws(tmp_path: Path) -> None:
     cassette = tmp_path / "bedrock.jsonl"
     with client_of(record=cassette) as client:

@@ -223,6 +223,36 @@ def test_the_report_comes_when_it_is_asked_for(client: Any, model: str, say: Say
     assert TRACE not in without
 
 
+# ── Converse ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ASKED = [{"role": "user", "content": [{"text": "the password"}]}]
+MEMBER = {**GUARDED, "trace": "enabled"}
+
+
+def test_converse_says_that_a_guardrail_stepped_in_by_the_reason_to_stop(client: Any) -> None:
+    said = client.converse(modelId=CLAUDE, messages=ASKED, guardrailConfig=MEMBER)
+    unguarded = client.converse(modelId=CLAUDE, messages=ASKED)
+
+    assert (said["stopReason"], unguarded["stopReason"]) == ("guardrail_intervened", "end_turn")
+    assert said["output"]["message"]["content"] == [{"text": MESSAGE}]
+    assert (said["usage"]["inputTokens"], said["usage"]["outputTokens"]) == (0, 0)
+    assert "secrets" in said["trace"]["guardrail"]["inputAssessment"]
+    assert "trace" not in unguarded
+
+
+def test_a_converse_stream_reports_in_its_metadata(client: Any) -> None:
+    response = client.converse_stream(modelId=TITAN, messages=ASKED, guardrailConfig=MEMBER)
+    events = list(response["stream"])
+
+    assert {"messageStop": {"stopReason": "guardrail_intervened"}} in events
+    assert "secrets" in events[-1]["metadata"]["trace"]["guardrail"]["inputAssessment"]
+
+
+def test_a_guardrail_that_is_not_there_is_refused_by_converse_too(client: Any) -> None:
+    with pytest.raises(client.exceptions.ValidationException, match="does not exist"):
+        client.converse(modelId=CLAUDE, messages=ASKED, guardrailConfig={**GUARDED, "guardrailVersion": "7"})
+
+
 # ── through our own provider ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -231,8 +261,8 @@ def settings(bedrock: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Calla
     for name, value in bedrock.environment.items():
         monkeypatch.setenv(name, value)
 
-    def build(**guardrail: str) -> Config:
-        config = {"region": "us-east-1", **({"guardrail": guardrail} if guardrail else {})}
+    def build(surface: str = "invoke", **guardrail: str) -> Config:
+        config = {"region": "us-east-1", "surface": surface, **({"guardrail": guardrail} if guardrail else {})}
         return Config(providers={"bedrock": ProviderConfig("bedrock", is_enabled=True, config=config)})
 
     return build
@@ -248,14 +278,18 @@ async def ask(config: Config, model: str, text: str) -> tuple[Completion, Comple
     return completion, streamed
 
 
-@pytest.mark.parametrize("model", [CLAUDE, TITAN, LLAMA, MISTRAL])
-async def test_a_blocked_call_is_a_completion_that_says_so(settings: Callable[..., Config], model: str) -> None:
-    for completion in await ask(settings(id="secrets", version="1", trace="enabled"), model, "the password"):
+@pytest.mark.parametrize("surface", ["invoke", "converse"])
+@pytest.mark.parametrize("model", FAMILIES)
+async def test_a_blocked_call_is_a_completion_that_says_so(
+    settings: Callable[..., Config], model: str, surface: str
+) -> None:
+    named = settings(surface, id="secrets", version="1", trace="enabled")
+    for completion in await ask(named, model, "the password"):
         assert completion.stop_reason is StopReason.GUARDRAIL
         assert completion.text == MESSAGE
         assert completion.guardrail is not None
         assert completion.guardrail.has_intervened
-        assert "secrets" in completion.guardrail.trace["guardrail"]["input"]
+        assert "secrets" in str(completion.guardrail.trace)
 
 
 async def test_a_masked_answer_ends_as_it_ends(settings: Callable[..., Config]) -> None:

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.credentials import CredentialResolver, Credentials, RefreshableCredentials
 from botocore.session import Session
 
-from axonflow_bedrock.config import BedrockConfig, ControlTokens
+from axonflow_bedrock.config import BedrockConfig, ControlTokens, SurfaceChoice
 from axonflow_bedrock.eventstream import frame_of_chunk, frame_of_exception
 from axonflow_bedrock.plugin import axonflow_register_provider
 from axonflow_bedrock.provider import BedrockProvider
@@ -184,7 +184,7 @@ async def test_a_forged_turn_is_defused_where_the_operator_wants_that(service: S
 
 
 async def test_an_opaque_arn_is_never_guessed(base_url: str) -> None:
-    async with opened(base_url, model=OPAQUE) as provider:
+    async with opened(base_url, model=OPAQUE, surface=SurfaceChoice.INVOKE) as provider:
         with pytest.raises(UndetectedFamily) as caught:
             await provider.complete(HELLO)
     assert caught.value.hint is not None and "base_model:" in caught.value.hint and "family:" in caught.value.hint
@@ -207,7 +207,7 @@ async def test_a_family_with_several_forms_asks_which(base_url: str) -> None:
 
 
 async def test_an_undetected_family_names_the_families_there_are(base_url: str) -> None:
-    async with opened(base_url, model="unheard.of-v1:0") as provider:
+    async with opened(base_url, model="unheard.of-v1:0", surface=SurfaceChoice.INVOKE) as provider:
         with pytest.raises(UndetectedFamily) as caught:
             await provider.complete(HELLO)
     assert caught.value.hint is not None and "anthropic" in caught.value.hint

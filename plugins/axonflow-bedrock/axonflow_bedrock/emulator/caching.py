@@ -12,7 +12,6 @@ from attrs import evolve
 
 from axonflow_core.messages import Completion, CompletionRequest
 
-from ..envelope import headers_of
 from .scripted import cached_tokens
 
 _COUNTING = (
@@ -38,9 +37,7 @@ def with_cache_counts(completion: Completion, request: CompletionRequest, base_i
     return evolve(completion, usage=counted)
 
 
-def count_headers_of(completion: Completion, base_id: str) -> Mapping[str, str]:
-    """The headers of a whole answer."""
-    headers = headers_of(completion)
-    if base_id.startswith(_SILENT_WITHOUT_A_WRITE) and headers.get(_WRITE_HEADER) == "0":
-        del headers[_WRITE_HEADER]
-    return headers
+def as_told(headers: Mapping[str, str], base_id: str) -> Mapping[str, str]:
+    """Of the headers of a whole answer those that the model's come with."""
+    is_silent = base_id.startswith(_SILENT_WITHOUT_A_WRITE) and headers.get(_WRITE_HEADER) == "0"
+    return {name: value for name, value in headers.items() if not (is_silent and name == _WRITE_HEADER)}

@@ -1,9 +1,9 @@
 """The guardrails of the emulated account: which text they stop or mask, and how Bedrock says so in each family's JSON.
 
-    request    named by headers, with a version                                        else nothing is guarded
+    request    names one by headers (Converse: by `guardrailConfig`), with a version    else nothing is guarded
     input      a hit is answered with the guardrail's own message; no model is asked
     answer     a hit replaces it by that message, or masks what was hit
-    body       `amazon-bedrock-guardrailAction`, and `amazon-bedrock-trace` when a header asks for it
+    body       `amazon-bedrock-guardrailAction`, and `amazon-bedrock-trace` when it is asked for
 
 Source: AWS user guide, "Use guardrails with InvokeModel"; recorded traffic of Titan, Llama, Nova and Claude behind
 guardrails; API reference of InvokeModel, November 2026.
@@ -14,23 +14,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.messages import Completion, CompletionRequest, Guardrail, Json, StopReason, Text, Usage, joined_text
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    Completion,
+    CompletionRequest,
+    Guardrail,
+    Json,
+    StopReason,
+    Text,
+    Usage,
+    joined_text,
+)
 from axonflow_core.stream import Batch, Ended, GuardrailUpdate, Started, Stopped, TextDelta, UsageUpdate
 
 from ..endpoint import Answer, Call, Fault, invalid_call
-from ..envelope import GUARDRAIL_ID, EnvelopeEncoder, close_answer
-from .caching import count_headers_of
+from ..envelope import GUARDRAIL_ID
+from ..surfaces import CONVERSE_CODECS, surface_of
+from .caching import as_told
 from .script import AccountGuardrail
 from .scripted import tokens
 from .streaming import batches_of
 
 Guarding: TypeAlias = Callable[[CompletionRequest, Callable[[], Completion]], Completion]
 """Request and how it is answered -> what the caller gets."""
+Report: TypeAlias = Callable[[str, Mapping[str, Json], str], Json]
+"""Id of a guardrail, what was found in `input` and `outputs`, and the reason -> the trace."""
 
 IDENTIFIER = "x-amzn-bedrock-guardrailidentifier"
 VERSION = "x-amzn-bedrock-guardrailversion"
@@ -54,30 +67,55 @@ class Asked:
     """Only text between tags with this suffix is looked at, where there is any."""
     is_asynchronous: bool = False
     """A stream does not wait for the guardrail: text is delivered before it is judged."""
+    report: Report
+    """How the surface words what was found."""
 
 
 def asked_of(call: Call) -> Asked | None:
-    """What the headers of an InvokeModel call ask for, None for no guardrail. `Fault` for half a guardrail."""
-    identifier, version = call.headers.get(IDENTIFIER), call.headers.get(VERSION)
+    """What a call asks for, None for no guardrail. `Fault` for half a guardrail."""
+    return _asked_by_body(call) if call.operation.surface == CONVERSE_CODECS else _asked_by_headers(call)
+
+
+def _asked_by_body(call: Call) -> Asked | None:
+    """Converse has a member for it. Without identifier and version it is no guardrail."""
+    config = call.body.get("guardrailConfig") if isinstance(call.body, dict) else None
+    if not isinstance(config, dict) or not config.get("guardrailIdentifier"):
+        return None
+    return _asked(
+        str(config["guardrailIdentifier"]),
+        config.get("guardrailVersion"),
+        has_trace=str(config.get("trace", "")).startswith("enabled"),
+        is_asynchronous=config.get("streamProcessingMode") == "async",
+        report=_converse_report,
+    )
+
+
+def _asked_by_headers(call: Call) -> Asked | None:
+    identifier = call.headers.get(IDENTIFIER)
     config = call.body.get(CONFIG) if isinstance(call.body, dict) else None
     if not identifier:
         if config is not None:
             raise invalid_call(f"{CONFIG} is in the request body, and the request has no guardrail identifier.")
         return None
-    if not version:
-        raise invalid_call("The request has a guardrail identifier and no guardrail version.")
     if not call.headers.get("content-type", "application/json").startswith("application/json"):
         raise invalid_call("The content type must be application/json when a guardrail is used.")
+    settings = config if isinstance(config, dict) else {}
+    return _asked(
+        identifier,
+        call.headers.get(VERSION),
+        has_trace=call.headers.get(TRACE, "").upper().startswith("ENABLED"),
+        tag_suffix=str(settings["tagSuffix"]) if "tagSuffix" in settings else None,
+        is_asynchronous=settings.get("streamProcessingMode") == "ASYNCHRONOUS",
+        report=_invoke_report,
+    )
+
+
+def _asked(identifier: str, version: str | None, **more: Any) -> Asked:
+    if not version:
+        raise invalid_call("The request has a guardrail identifier and no guardrail version.")
     if not _IDENTIFIERS.fullmatch(identifier):
         raise invalid_call("The provided guardrail identifier is invalid.")
-    settings = config if isinstance(config, dict) else {}
-    return Asked(
-        identifier=identifier.rpartition("/")[2],
-        version=version,
-        has_trace=call.headers.get(TRACE, "").upper().startswith("ENABLED"),
-        tag_suffix=settings.get("tagSuffix"),
-        is_asynchronous=settings.get("streamProcessingMode") == "ASYNCHRONOUS",
-    )
+    return Asked(identifier=identifier.rpartition("/")[2], version=version, **more)
 
 
 def without_config(call: Call) -> Call:
@@ -180,11 +218,19 @@ class _Judgement:
     def _trace(self, action: str, found: Mapping[str, Json]) -> Json:
         covered = {"textCharacters": {"guarded": self.characters, "total": self.characters}}
         metrics = {"invocationMetrics": {"guardrailProcessingLatency": 200, "guardrailCoverage": covered}}
-        report: dict[str, Json] = {"input": {self.guardrail.id: {**found.get("input", {}), **metrics}}}
-        if "outputs" in found:
-            report["outputs"] = [{self.guardrail.id: {**found["outputs"], **metrics}}]
+        assessed = {side: {**policies, **metrics} for side, policies in {"input": {}, **found}.items()}
         reason = {"NONE": "No action.", "INTERVENED": "Guardrail blocked."}[action]
-        return {"guardrail": {**report, "actionReason": reason}}
+        return self.asked.report(self.guardrail.id, assessed, reason)
+
+
+def _invoke_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json:
+    outputs = {"outputs": [{id: assessed["outputs"]}]} if "outputs" in assessed else {}
+    return {"guardrail": {"input": {id: assessed["input"]}, **outputs, "actionReason": reason}}
+
+
+def _converse_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json:
+    outputs = {"outputAssessments": {id: [assessed["outputs"]]}} if "outputs" in assessed else {}
+    return {"inputAssessment": {id: assessed["input"]}, **outputs, "actionReason": reason}
 
 
 # ── how it is said ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -206,32 +252,36 @@ _REWRITTEN = frozenset({"titan"})
 
 def answer_of(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Answer:
     """The whole answer, guarded or not."""
+    surface = surface_of(codec)
     if completion.guardrail is None:
-        return Answer(close_answer(codec, completion, facts), count_headers_of(completion, facts.base_id))
+        headers = as_told(surface.headers_of(completion), facts.base_id)
+        return Answer(surface.close_answer(codec, completion, facts), headers)
     is_blocked = completion.stop_reason is StopReason.GUARDRAIL
-    said = _canned(codec.family, completion) if is_blocked else completion
-    body = close_answer(codec, said, facts)
-    return Answer(_as_rewritten(codec.family, body), {} if is_blocked else count_headers_of(completion, facts.base_id))
+    said = _canned(codec, completion) if is_blocked else completion
+    headers = NOTHING_MORE if is_blocked else as_told(surface.headers_of(completion), facts.base_id)
+    return Answer(_as_rewritten(codec.family, surface.close_answer(codec, said, facts)), headers)
 
 
 def chunks_of(
     codec: FamilyCodec, context: StreamContext, facts: ModelFacts, completion: Completion
 ) -> Iterator[Mapping[str, Json]]:
     """The chunks of a streamed answer, guarded or not."""
-    encoder = EnvelopeEncoder(codec, context, facts)
-    for batch in _batches_of(codec.family, completion):
+    encoder = surface_of(codec).stream_encoder(codec, context, facts)
+    for batch in _batches_of(codec, completion):
         for chunk in encoder.encode(batch):
             yield _as_rewritten(codec.family, chunk) if completion.guardrail else chunk
 
 
-def _batches_of(family: str, completion: Completion) -> Iterator[Batch]:
+def _batches_of(codec: FamilyCodec, completion: Completion) -> Iterator[Batch]:
     guardrail = completion.guardrail
     if guardrail is None:
         yield from batches_of(completion)
-    elif completion.stop_reason is StopReason.GUARDRAIL:
-        yield from _canned_batches(family, _canned(family, completion), guardrail)
+    elif completion.stop_reason is not StopReason.GUARDRAIL:
+        yield from _told_batches(codec.family, completion, guardrail)
+    elif codec.surface == CONVERSE_CODECS:
+        yield from _told_batches(codec.family, _canned(codec, completion), guardrail)
     else:
-        yield from _told_batches(family, completion, guardrail)
+        yield from _canned_batches(codec.family, _canned(codec, completion), guardrail)
 
 
 def _told_batches(family: str, completion: Completion, guardrail: Guardrail) -> Iterator[Batch]:
@@ -258,13 +308,15 @@ def _canned_batches(family: str, completion: Completion, guardrail: Guardrail) -
     yield last
 
 
-def _canned(family: str, completion: Completion) -> Completion:
-    """The guardrail's own message as the family has it."""
+def _canned(codec: FamilyCodec, completion: Completion) -> Completion:
+    """The guardrail's own message as the family has it. Converse has a reason to stop for it."""
+    if codec.surface == CONVERSE_CODECS:
+        return evolve(completion, usage=Usage(0, 0))
     return evolve(
         completion,
         id=f"{GUARDRAIL_ID}{completion.id}",
-        stop_reason=None if family in _WITHOUT_REASON else StopReason.END_TURN,
-        usage=_USAGE.get(family, Usage()) or completion.usage,
+        stop_reason=None if codec.family in _WITHOUT_REASON else StopReason.END_TURN,
+        usage=_USAGE.get(codec.family, Usage()) or completion.usage,
     )
 
 

@@ -29,6 +29,7 @@ from axonflow_core.messages import (
     StopReason,
     Text,
     Tool,
+    ToolChoice,
     ToolChoiceMode,
     ToolResult,
     ToolUse,
@@ -111,17 +112,22 @@ def _generate(text: str, inference: Inference) -> _Generated:
 
 
 def _wanted_tool(request: CompletionRequest, calls: str | None) -> Tool | None:
-    """The tool that a script names or the request insists on. A model that may choose does not choose one.
+    """The tool that a script names or the request insists on.
 
-    What a script names is called once for each question: where a tool has just answered, the model speaks.
+    A model that may choose takes the one that the user's last words name. What a script names is called once for each
+    question: where a tool has just answered, the model speaks.
     """
-    choice = request.tool_choice
-    offered = [tool for tool in request.tools if isinstance(tool, Tool)]
+    choice = request.tool_choice or ToolChoice(ToolChoiceMode.AUTO)
+    offered = (tool for tool in request.tools if isinstance(tool, Tool))
     if calls is not None:
         return None if _has_just_answered(request) else next((tool for tool in offered if tool.name == calls), None)
-    if choice is None or choice.mode not in (ToolChoiceMode.ANY, ToolChoiceMode.TOOL):
-        return None
-    return next((tool for tool in offered if choice.name in (None, tool.name)), None)
+    match choice.mode:
+        case ToolChoiceMode.ANY | ToolChoiceMode.TOOL:
+            return next((tool for tool in offered if choice.name in (None, tool.name)), None)
+        case ToolChoiceMode.AUTO:
+            words = set(re.findall(r"[\w-]+", request.messages[-1].text)) if request.messages else set()
+            return next((tool for tool in offered if tool.name in words), None)
+    return None
 
 
 def _has_just_answered(request: CompletionRequest) -> bool:

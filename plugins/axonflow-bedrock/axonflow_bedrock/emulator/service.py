@@ -10,11 +10,11 @@ import orjson
 from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import DecodeError, RequestError
+from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
 
-from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
-from ..model_id import parse_model_id
+from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
+from ..model_id import ModelId, parse_model_id
 from .caching import with_cache_counts
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
@@ -31,6 +31,8 @@ CREATED = 1_764_000_000
 
 @frozen
 class _Target:
+    family: str
+    """Whose model it is, whatever surface carries the call."""
     codec: FamilyCodec
     facts: ModelFacts
 
@@ -65,13 +67,13 @@ class EmulatedBedrock:
         self._guardrails = Guardrails(script.account.guardrails)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call.model)
+        target = self._target(call.model, call.operation.surface)
         guarding = self._guardrails.for_request(asked_of(call))
         call = without_config(call)
         request = _read(target, call)
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
-        is_streamed = call.operation is Operation.INVOKE_STREAM
+        is_streamed = call.operation.is_streamed
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.fault()
         context = self._context_of(call, target.facts)
@@ -89,7 +91,7 @@ class EmulatedBedrock:
 
     def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
         """What the model says, within its limits and the account's."""
-        family, base_id, asked = target.codec.family, target.facts.base_id, request.inference.max_tokens
+        family, base_id, asked = target.family, target.facts.base_id, request.inference.max_tokens
         length = input_tokens(request)
         check_limits(family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request))
         completion = with_cache_counts(answer(request, family, rule.answer, rule.calls), request, base_id)
@@ -97,16 +99,24 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, given: str) -> _Target:
+    def _target(self, given: str, surface: str) -> _Target:
         try:
             model_id = parse_model_id(given)
             if model_id.base_id is None:
                 raise unknown_model()
-            codec = self._codecs.for_base_id(model_id.base_id)
+            family = self._family_of(model_id)
+            codec = self._codecs.for_base_id(model_id.base_id, surface)
         except RequestError:
             raise unknown_model() from None
-        self._catalogue.admit(model_id, codec.family)
-        return _Target(codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+        self._catalogue.admit(model_id, family)
+        return _Target(family, codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+
+    def _family_of(self, model_id: ModelId) -> str:
+        """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""
+        try:
+            return self._codecs.for_base_id(model_id.base_id or "").family
+        except UndetectedFamily:
+            return model_id.vendor or ""
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
         for number, chunk in enumerate(chunks_of(target.codec, context, target.facts, completion)):

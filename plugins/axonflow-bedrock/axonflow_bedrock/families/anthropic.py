@@ -47,7 +47,7 @@ CODEC = FamilyCodec(
     models=("anthropic.claude-",),
     # The first generation has a native JSON of its own, text completions; AWS retired it in 2025.
     except_models=("anthropic.claude-v1", "anthropic.claude-v2", "anthropic.claude-instant"),
-    features=frozenset(Feature) - {Feature.RAW_PROMPT},
+    features=frozenset(Feature) - {Feature.RAW_PROMPT, Feature.DATA},
     stop_reasons=messages.STOP_REASONS,
     documented=messages.DOCUMENTED,
     options=messages.OPTIONS | {"anthropic_version"},

@@ -85,7 +85,14 @@ CHAT = chat_codec(
     features=frozenset(
         {
             *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
-            *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.IMAGES, Feature.TEMPERATURE, Feature.TOP_P),
+            *(
+                Feature.TOOLS,
+                Feature.BARE_RESULTS,
+                Feature.TOOL_CHOICE,
+                Feature.IMAGES,
+                Feature.TEMPERATURE,
+                Feature.TOP_P,
+            ),
         }
     ),
     folds=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),

@@ -1,0 +1,121 @@
+"""An answer: one message, why it ended, what it cost, what the guardrail did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from axonflow_core.codec import ModelFacts, StopReasons
+from axonflow_core.messages import NOTHING_MORE, Completion, Guardrail, Json, StopReason, Usage
+from axonflow_core.native import apart, rest_of, said, under
+
+from .blocks import decode_content, encode_content
+
+STOP_REASONS = StopReasons(
+    {
+        "end_turn": StopReason.END_TURN,
+        "tool_use": StopReason.TOOL_USE,
+        "max_tokens": StopReason.MAX_TOKENS,
+        "stop_sequence": StopReason.STOP_SEQUENCE,
+        "guardrail_intervened": StopReason.GUARDRAIL,
+        "content_filtered": StopReason.CONTENT_FILTERED,
+        "malformed_model_output": StopReason.MALFORMED_OUTPUT,
+        "malformed_tool_use": StopReason.MALFORMED_TOOL_USE,
+        "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
+    }
+)
+_INTERVENED = "INTERVENED"
+
+_ANSWER_KEYS = frozenset({"output", "stopReason", "usage", "metrics", "trace", "serviceTier"})
+_OUTPUT_KEYS = frozenset({"message"})
+_MESSAGE_KEYS = frozenset({"role", "content"})
+_METRICS_KEYS = frozenset({"latencyMs"})
+_TIER_KEYS = frozenset({"type"})
+_TRACE_KEYS = frozenset({"guardrail"})
+
+
+def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
+    output, stop = body["output"], body.get("stopReason")
+    message, metrics = output["message"], body.get("metrics") or NOTHING_MORE
+    tier, trace = body.get("serviceTier") or NOTHING_MORE, body.get("trace") or NOTHING_MORE
+    extra = rest_of(body, _ANSWER_KEYS)
+    for level, native, known in (
+        ("output", output, _OUTPUT_KEYS),
+        ("message", message, _MESSAGE_KEYS),
+        ("metrics", metrics, _METRICS_KEYS),
+        ("serviceTier", tier, _TIER_KEYS),
+        ("trace", trace, _TRACE_KEYS),
+    ):
+        if not native.keys() <= known:
+            extra = {**extra, **under(level, rest_of(native, known))}
+    return Completion(
+        content=decode_content(message["content"]),
+        stop_reason=None if stop is None else STOP_REASONS.decode(stop),
+        usage=decode_usage(body.get("usage") or NOTHING_MORE),
+        native_stop_reason=stop,
+        service_tier=tier.get("type"),
+        guardrail=guardrail_of(trace.get("guardrail"), stop),
+        latency_ms=metrics.get("latencyMs"),
+        extra=extra,
+    )
+
+
+def encode_response(completion: Completion, facts: ModelFacts) -> Json:
+    extra, in_output, in_message, in_metrics, in_tier, in_trace = apart(
+        completion.extra, "output", "message", "metrics", "serviceTier", "trace"
+    )
+    message = {"role": "assistant", "content": encode_content(completion.content), **in_message}
+    reason, guardrail = completion.stop_reason, completion.guardrail
+    beside = {
+        "stopReason": None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason),
+        "metrics": {**said({"latencyMs": completion.latency_ms}), **in_metrics} or None,
+        "serviceTier": {**said({"type": completion.service_tier}), **in_tier} or None,
+        "trace": {**said({"guardrail": guardrail and guardrail.trace}), **in_trace} or None,
+    }
+    usage = encode_usage(completion.usage)
+    return {"output": {"message": message, **in_output}, "usage": usage, **said(beside), **extra}
+
+
+def guardrail_of(trace: Json, stop: str | None) -> Guardrail | None:
+    """What the trace reports. That the guardrail stepped in, Converse says by the reason to stop."""
+    if trace is None:
+        return None
+    return Guardrail(_INTERVENED if stop == "guardrail_intervened" else None, trace)
+
+
+_USAGE_KEYS = frozenset({"inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "totalTokens"})
+_CACHED = {"5m": "cache_write_5m_tokens", "1h": "cache_write_1h_tokens"}
+"""`cacheDetails`: lifetime of what was written to a cache -> the count of it."""
+
+
+def decode_usage(native: Mapping[str, Json]) -> Usage:
+    details = native.get("cacheDetails") or []
+    written = {_CACHED[each["ttl"]]: each["inputTokens"] for each in details if each.keys() == {"ttl", "inputTokens"}}
+    usage = Usage(
+        native.get("inputTokens"),
+        native.get("outputTokens"),
+        native.get("cacheReadInputTokens"),
+        native.get("cacheWriteInputTokens"),
+        **written,
+    )
+    known = _USAGE_KEYS if native.get("totalTokens") in (usage.total_tokens, None) else _USAGE_KEYS - {"totalTokens"}
+    known = known | {"cacheDetails"} if len(written) == len(details) else known
+    extra = rest_of(native, known)
+    return evolve(usage, extra=extra) if extra else usage
+
+
+def encode_usage(usage: Usage) -> dict[str, Json]:
+    counts = said(
+        {
+            "inputTokens": usage.input_tokens,
+            "outputTokens": usage.output_tokens,
+            "cacheReadInputTokens": usage.cache_read_tokens,
+            "cacheWriteInputTokens": usage.cache_write_tokens,
+        }
+    )
+    if counts:
+        counts["totalTokens"] = usage.total_tokens
+    written = ((ttl, getattr(usage, name)) for ttl, name in _CACHED.items())
+    details = [{"ttl": ttl, "inputTokens": count} for ttl, count in written if count is not None]
+    return {**counts, **({"cacheDetails": details} if details else {}), **usage.extra}

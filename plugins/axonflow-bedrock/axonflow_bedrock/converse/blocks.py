@@ -1,0 +1,306 @@
+"""Content blocks: an object with one key, which says what it is. A table of kinds, a function a kind and direction.
+
+A block of a kind that the neutral model has no word for (video, audio, guarded content, a search result) is kept whole,
+as `Opaque`; so is one that says two things at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    CachePoint,
+    ContentBlock,
+    Data,
+    Document,
+    Image,
+    Json,
+    Media,
+    MediaKind,
+    Opaque,
+    Reasoning,
+    Text,
+    ToolResult,
+    ToolUse,
+)
+from axonflow_core.native import array, rest_of, said, string
+
+DIALECT = "converse"
+
+
+def decode_content(natives: Json) -> tuple[ContentBlock, ...]:
+    return tuple([decode_block(native) for native in array(natives)])
+
+
+def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
+    return [_ENCODE[type(block)](block) for block in blocks]
+
+
+def decode_block(native: Mapping[str, Json]) -> ContentBlock:
+    if len(native) == 1:
+        for kind, value in native.items():
+            decode = _DECODE.get(kind)
+            if decode is not None:
+                return decode(value)
+    return Opaque(DIALECT, dict(native))
+
+
+# ── text ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _decode_text(text: Json) -> ContentBlock:
+    return Text(string(text))
+
+
+def _decode_cited(native: Mapping[str, Json]) -> ContentBlock:
+    pieces, citations = native.get("content") or [], tuple(native.get("citations") or ())
+    if len(pieces) != 1 or pieces[0].keys() != {"text"} or not citations:
+        return Opaque(DIALECT, {"citationsContent": native})
+    return Text(string(pieces[0]["text"]), citations, extra=rest_of(native, _CITED_KEYS))
+
+
+_CITED_KEYS = frozenset({"content", "citations"})
+
+
+def _encode_text(block: Text) -> Json:
+    if not block.citations:
+        return {"text": block.text, **block.extra} if block.extra else {"text": block.text}
+    if any("type" in citation for citation in block.citations):
+        raise EncodeError(
+            "Converse cannot say a citation in another dialect's words",
+            feature="citations",
+            hint="leave the citations of an earlier answer out when the conversation goes on with another model",
+        )
+    return {"citationsContent": {"content": [{"text": block.text}], "citations": list(block.citations), **block.extra}}
+
+
+# ── media ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_DOCUMENT_TYPES: Mapping[str, str] = {
+    "pdf": "application/pdf",
+    "csv": "text/csv",
+    "doc": "application/msword",
+    "docx": f"{_OFFICE}.wordprocessingml.document",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": f"{_OFFICE}.spreadsheetml.sheet",
+    "html": "text/html",
+    "txt": "text/plain",
+    "md": "text/markdown",
+}
+_IMAGE_TYPES: Mapping[str, str] = {name: f"image/{name}" for name in ("png", "jpeg", "gif", "webp")}
+"""Format in the service model -> media type."""
+_DOCUMENT_FORMATS = {media_type: name for name, media_type in _DOCUMENT_TYPES.items()}
+_IMAGE_FORMATS = {media_type: name for name, media_type in _IMAGE_TYPES.items()}
+_MAGIC = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp"}
+"""The first bytes of a picture, in base64 -> its format, for one whose media type nobody said."""
+_SOURCES = {"bytes": MediaKind.BASE64, "text": MediaKind.TEXT}
+
+
+def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media | None:
+    ((key, value),) = native.items()
+    if key in _SOURCES:
+        return Media(_SOURCES[key], string(value), media_type)
+    if key == "s3Location":
+        return Media(MediaKind.S3, string(value["uri"]), media_type, extra=rest_of(value, frozenset({"uri"})))
+    return None
+
+
+def _encode_source(media: Media) -> Json:
+    match media.kind:
+        case MediaKind.BASE64:
+            return {"bytes": media.data}
+        case MediaKind.TEXT:
+            return {"text": media.data}
+        case MediaKind.S3:
+            return {"s3Location": {"uri": media.data, **media.extra}}
+    raise EncodeError(
+        f"Converse takes no {media.kind} source",
+        feature=f"{media.kind} source",
+        hint="hand over the bytes, or an object in S3",
+    )
+
+
+_IMAGE_KEYS = frozenset({"format", "source"})
+
+
+def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
+    source = _decode_source(native["source"], _IMAGE_TYPES.get(native["format"]))
+    if source is None or source.media_type is None or source.kind is MediaKind.TEXT:
+        return Opaque(DIALECT, {"image": native})
+    return Image(source, extra=rest_of(native, _IMAGE_KEYS))
+
+
+def _encode_image(block: Image) -> Json:
+    source = block.source
+    name = _IMAGE_FORMATS.get(source.media_type or "") or _sniffed(source)
+    if name is None:
+        raise EncodeError(
+            f"Converse takes no image of the type {source.media_type or 'that nobody said'}",
+            feature="image type",
+            hint=f"it takes {', '.join(_IMAGE_FORMATS)}",
+        )
+    return {"image": {"format": name, "source": _encode_source(source), **block.extra}}
+
+
+def _sniffed(media: Media) -> str | None:
+    if media.media_type is not None or media.kind is not MediaKind.BASE64:
+        return None
+    return next((name for magic, name in _MAGIC.items() if media.data.startswith(magic)), "png")
+
+
+_DOCUMENT_KEYS = frozenset({"format", "name", "source", "context", "citations"})
+
+
+def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
+    source, media, content, name = native["source"], None, None, native.get("format")
+    media_type = None if name is None else _DOCUMENT_TYPES.get(name)
+    if "content" in source and len(source) == 1:
+        content = decode_content(source["content"])
+    else:
+        media = _decode_source(source, media_type)
+    if (media is None and (content is None or name is not None)) or (name is not None and media_type is None):
+        return Opaque(DIALECT, {"document": native})
+    return Document(
+        source=media,
+        content=content,
+        name=native.get("name"),
+        context=native.get("context"),
+        citations=native.get("citations"),
+        extra=rest_of(native, _DOCUMENT_KEYS),
+    )
+
+
+def _encode_document(block: Document) -> Json:
+    native: dict[str, Json] = {"name": block.name or "document"}  # Converse insists on one
+    if block.source is not None:
+        if block.source.media_type is not None:
+            native["format"] = _document_format(block.source.media_type)
+        native["source"] = _encode_source(block.source)
+    else:
+        content = block.content or ()
+        native["source"] = {"content": [{"text": content}] if isinstance(content, str) else encode_content(content)}
+    return {"document": {**native, **said({"context": block.context, "citations": block.citations}), **block.extra}}
+
+
+def _document_format(media_type: str) -> str:
+    name = _DOCUMENT_FORMATS.get(media_type)
+    if name is None:
+        raise EncodeError(
+            f"Converse takes no document of the type {media_type}",
+            feature="document type",
+            hint=f"it takes {', '.join(_DOCUMENT_TYPES)}",
+        )
+    return name
+
+
+# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_USE_KEYS = frozenset({"toolUseId", "name", "input"})
+_RESULT_KEYS = frozenset({"toolUseId", "content", "status"})
+_STATUSES: Mapping[Json, bool | None] = {None: None, "success": False, "error": True}
+_STATUS_OF = {is_error: status for status, is_error in _STATUSES.items()}
+
+
+def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
+    return ToolUse(
+        string(native["toolUseId"]), string(native["name"]), native["input"], extra=rest_of(native, _USE_KEYS)
+    )
+
+
+def _encode_tool_use(block: ToolUse) -> Json:
+    if isinstance(block.input, str):
+        raise EncodeError(
+            f"the arguments of the tool call {block.id} are no JSON object, and Converse takes nothing else",
+            feature="broken tool arguments",
+            hint="leave the call out of the conversation, or mend its arguments",
+        )
+    return {"toolUse": {"toolUseId": block.id, "name": block.name, "input": block.input, **block.extra}}
+
+
+def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
+    return ToolResult(
+        string(native["toolUseId"]),
+        decode_content(native.get("content") or []),
+        _STATUSES[native.get("status")],
+        extra=rest_of(native, _RESULT_KEYS),
+    )
+
+
+def _encode_tool_result(block: ToolResult) -> Json:
+    content = block.content
+    told = [{"text": content}] if isinstance(content, str) else encode_content(content or ())
+    native = {"toolUseId": block.tool_use_id, "content": told}
+    if block.is_error is not None:
+        native["status"] = _STATUS_OF[block.is_error]
+    return {"toolResult": {**native, **block.extra} if block.extra else native}
+
+
+def _decode_data(value: Json) -> ContentBlock:
+    return Data(value)
+
+
+def _encode_data(block: Data) -> Json:
+    return {"json": block.value, **block.extra}
+
+
+# ── reasoning, cache points ─────────────────────────────────────────────────────────────────────────────────────────
+
+_REASONING_KEYS = frozenset({"text", "signature"})
+_CACHE_KEYS = frozenset({"type", "ttl"})
+
+
+def _decode_reasoning(native: Mapping[str, Json]) -> ContentBlock:
+    ((key, value),) = native.items()
+    if key == "redactedContent":
+        return Reasoning(redacted=string(value))
+    if key == "reasoningText":
+        return Reasoning(string(value["text"]), value.get("signature"), extra=rest_of(value, _REASONING_KEYS))
+    return Opaque(DIALECT, {"reasoningContent": native})
+
+
+def _encode_reasoning(block: Reasoning) -> Json:
+    if block.redacted is not None:
+        return {"reasoningContent": {"redactedContent": block.redacted}}
+    signed = said({"signature": block.signature})
+    return {"reasoningContent": {"reasoningText": {"text": block.text, **signed, **block.extra}}}
+
+
+def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
+    kind = string(native["type"])
+    extra = rest_of(native, _CACHE_KEYS)
+    return CachePoint(native.get("ttl"), None if kind == "default" else kind, extra=extra)
+
+
+def encode_cache_point(point: CachePoint) -> Json:
+    return {"cachePoint": {"type": point.kind or "default", **said({"ttl": point.ttl}), **point.extra}}
+
+
+def _encode_opaque(block: Opaque) -> Json:
+    return block.data
+
+
+_DECODE: Mapping[str, Callable[[Any], ContentBlock]] = {
+    "text": _decode_text,
+    "citationsContent": _decode_cited,
+    "image": _decode_image,
+    "document": _decode_document,
+    "toolUse": _decode_tool_use,
+    "toolResult": _decode_tool_result,
+    "json": _decode_data,
+    "reasoningContent": _decode_reasoning,
+    "cachePoint": decode_cache_point,
+}
+_ENCODE: Mapping[type, Callable[[Any], Json]] = {
+    Text: _encode_text,
+    Data: _encode_data,
+    Image: _encode_image,
+    Document: _encode_document,
+    ToolUse: _encode_tool_use,
+    ToolResult: _encode_tool_result,
+    Reasoning: _encode_reasoning,
+    CachePoint: encode_cache_point,
+    Opaque: _encode_opaque,
+}

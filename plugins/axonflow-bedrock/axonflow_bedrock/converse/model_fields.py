@@ -1,0 +1,161 @@
+"""`additionalModelRequestFields`: what Converse has no word for, in each vendor's own.
+
+    top_k       at a path that differs:          {"top_k": 5}, {"k": 5}, {"inferenceConfig": {"topK": 5}}
+    reasoning   in a form that differs:          {"thinking": {…}}, {"reasoning_effort": "low"}, …
+
+Which vendor's words they are follows from the base id; behind an id that does not say its model stands Claude more
+often than anything else, so its words are the default. Source: AWS user guide, the parameter pages of each vendor, and
+recorded traffic, November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, TypeVar
+
+from attrs import frozen
+
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import Json, ReasoningRequest
+from axonflow_core.native import rest_of, said, string
+
+T = TypeVar("T")
+Fields: TypeAlias = dict[str, Json]
+
+
+def of_vendor(table: Mapping[str, T], base_id: str) -> T:
+    """The entry of the longest prefix that fits; every table has one for the empty prefix."""
+    return table[max((prefix for prefix in table if base_id.startswith(prefix)), key=len)]
+
+
+# ── top_k ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TOP_K: Mapping[str, tuple[str, ...]] = {
+    "": ("top_k",),
+    "amazon.nova": ("inferenceConfig", "topK"),
+    "cohere.": ("k",),
+}
+
+
+def take_top_k(fields: Fields, base_id: str) -> int | None:
+    """Takes `top_k` out of `fields`, if it is there."""
+    *outer, key = of_vendor(_TOP_K, base_id)
+    holder = fields.get(outer[0]) if outer else fields
+    if not isinstance(holder, dict) or key not in holder:
+        return None
+    top_k: int | None = holder[key]
+    if outer:
+        _put(fields, outer[0], rest_of(holder, frozenset({key})))
+    else:
+        del fields[key]
+    return top_k
+
+
+def put_top_k(fields: Fields, base_id: str, top_k: int) -> None:
+    *outer, key = of_vendor(_TOP_K, base_id)
+    if outer:
+        fields[outer[0]] = {**(fields.get(outer[0]) or {}), key: top_k}
+    else:
+        fields[key] = top_k
+
+
+def _put(fields: Fields, key: str, value: Mapping[str, Json]) -> None:
+    """`value` under `key`, or nothing where nothing is left to say."""
+    if value:
+        fields[key] = value
+    else:
+        fields.pop(key, None)
+
+
+# ── reasoning ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class _Form:
+    take: Callable[[Fields], ReasoningRequest | None]
+    put: Callable[[Fields, ReasoningRequest], None]
+
+
+_THINKING_KEYS = frozenset({"type", "budget_tokens"})
+
+
+def _take_thinking(fields: Fields) -> ReasoningRequest | None:
+    thinking, output = fields.pop("thinking", None), fields.get("output_config")
+    effort = None
+    if isinstance(output, dict) and (effort := output.get("effort")) is not None:
+        _put(fields, "output_config", rest_of(output, frozenset({"effort"})))
+    if thinking is None:
+        return None if effort is None else ReasoningRequest(effort=effort)
+    extra = rest_of(thinking, _THINKING_KEYS)
+    return ReasoningRequest(string(thinking["type"]), thinking.get("budget_tokens"), effort, extra=extra)
+
+
+def _put_thinking(fields: Fields, asked: ReasoningRequest) -> None:
+    mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
+    if mode:
+        fields["thinking"] = {"type": mode, **said({"budget_tokens": asked.budget_tokens}), **asked.extra}
+    if asked.effort is not None:
+        fields["output_config"] = {**(fields.get("output_config") or {}), "effort": asked.effort}
+
+
+_NOVA_KEYS = frozenset({"type", "maxReasoningEffort"})
+
+
+def _take_nova(fields: Fields) -> ReasoningRequest | None:
+    native = fields.pop("reasoningConfig", None)
+    if native is None:
+        return None
+    extra = rest_of(native, _NOVA_KEYS)
+    return ReasoningRequest(native.get("type"), effort=native.get("maxReasoningEffort"), extra=extra)
+
+
+def _put_nova(fields: Fields, asked: ReasoningRequest) -> None:
+    _refuse_budget(asked)
+    mode = asked.mode or "enabled"
+    fields["reasoningConfig"] = {"type": mode, **said({"maxReasoningEffort": asked.effort}), **asked.extra}
+
+
+def _effort_under(key: str) -> _Form:
+    """A vendor whose one word about reasoning is how hard to try."""
+
+    def take(fields: Fields) -> ReasoningRequest | None:
+        effort = fields.pop(key, None)
+        return None if effort is None else ReasoningRequest(effort=string(effort))
+
+    def put(fields: Fields, asked: ReasoningRequest) -> None:
+        _refuse_budget(asked)
+        if asked.effort is None:
+            raise EncodeError(
+                "this model is told how hard to reason by an effort alone",
+                feature="reasoning",
+                hint="ask for an effort: low, medium or high",
+            )
+        fields[key] = asked.effort
+
+    return _Form(take, put)
+
+
+def _refuse_budget(asked: ReasoningRequest) -> None:
+    if asked.budget_tokens is not None:
+        raise EncodeError(
+            "this model takes no budget of tokens for its reasoning",
+            feature="reasoning budget",
+            hint="ask for an effort instead: low, medium or high",
+        )
+
+
+_REASONING: Mapping[str, _Form] = {
+    "": _Form(_take_thinking, _put_thinking),
+    "amazon.nova": _Form(_take_nova, _put_nova),
+    "openai.": _effort_under("reasoning_effort"),
+    "qwen.": _effort_under("reasoning_config"),
+}
+
+
+def take_reasoning(fields: Fields, base_id: str) -> ReasoningRequest | None:
+    """Takes what is asked of the model's reasoning out of `fields`, if anything is."""
+    return of_vendor(_REASONING, base_id).take(fields) if fields else None
+
+
+def put_reasoning(fields: Fields, base_id: str, asked: ReasoningRequest) -> None:
+    of_vendor(_REASONING, base_id).put(fields, asked)

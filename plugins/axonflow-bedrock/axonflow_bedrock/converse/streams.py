@@ -1,0 +1,342 @@
+"""A stream: one event, one chunk, `{name of the event: what it says}`.
+
+    messageStart  (contentBlockStart?  contentBlockDelta*  contentBlockStop)*  messageStop  metadata
+
+`contentBlockStart` comes for tool calls and their results alone; a text or a reasoning begins with its first delta. The
+counts come last, in `metadata`: a stream without it is not whole, for nobody knows what it cost.
+
+The encoder is told of blocks by events that need not say as much as Converse does. It closes a block that another one
+follows, and says an empty delta where a block was announced and nothing came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import ContentBlock, Json, Opaque, Reasoning, Text, ToolResult, ToolUse, Usage
+from axonflow_core.native import rest_of, said, string
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    BlockStop,
+    CitationDelta,
+    Ended,
+    Extra,
+    GuardrailUpdate,
+    MetricsUpdate,
+    ReasoningDelta,
+    Started,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolResultDelta,
+    UsageUpdate,
+    merge_usage,
+)
+
+from .answers import STOP_REASONS, decode_usage, encode_usage, guardrail_of
+from .blocks import DIALECT, decode_block, decode_content, encode_content
+
+_CHUNK, _EVENT = "chunk", "event"
+"""Where in a chunk the members of an `Extra` stood: beside the event, or in it."""
+
+
+def stream_decoder(facts: ModelFacts) -> ChunkDecoder:
+    return ChunkDecoder()
+
+
+def stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+    return ChunkEncoder()
+
+
+# ── decoding ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ChunkDecoder:
+    """One chunk, one batch. It remembers only whether a guardrail ended the message, which the metadata report on."""
+
+    def __init__(self) -> None:
+        self._stop: str | None = None
+        self._decode: Mapping[str, Callable[[Mapping[str, Json]], Batch]] = {
+            "messageStart": _decode_message_start,
+            "contentBlockStart": _decode_block_start,
+            "contentBlockDelta": _decode_delta,
+            "contentBlockStop": _decode_block_stop,
+            "messageStop": self._decode_message_stop,
+            "metadata": self._decode_metadata,
+        }
+
+    def feed(self, chunk: Mapping[str, Json]) -> Batch:
+        if len(chunk) == 1:
+            for name, event in chunk.items():
+                decode = self._decode.get(name)
+                return (Extra(dict(chunk), _CHUNK),) if decode is None else decode(event)
+        for known in chunk.keys() & self._decode.keys():
+            return (*self._decode[known](chunk[known]), Extra(rest_of(chunk, frozenset({known})), _CHUNK))
+        return (Extra(dict(chunk), _CHUNK),)
+
+    def _decode_message_stop(self, event: Mapping[str, Json]) -> Batch:
+        self._stop = string(event["stopReason"])
+        stopped = Stopped(STOP_REASONS.decode(self._stop), self._stop)
+        return _with_rest((stopped,), event, _STOP_KEYS)
+
+    def _decode_metadata(self, event: Mapping[str, Json]) -> Batch:
+        metrics, trace = event.get("metrics") or {}, event.get("trace") or {}
+        tier = event.get("serviceTier") or {}
+        events: list[StreamEvent] = [UsageUpdate(decode_usage(event.get("usage") or {}), tier.get("type"))]
+        if metrics:
+            beside = rest_of(metrics, frozenset({"latencyMs"}))
+            events.append(MetricsUpdate(Usage(), metrics.get("latencyMs"), extra=beside))
+        guardrail = guardrail_of(trace.get("guardrail"), self._stop)
+        if guardrail is not None:
+            events.append(GuardrailUpdate(guardrail))
+        if in_tier := rest_of(tier, frozenset({"type"})):
+            events.append(Extra(in_tier, "serviceTier"))
+        if in_trace := rest_of(trace, frozenset({"guardrail"})):
+            events.append(Extra(in_trace, "trace"))
+        return _with_rest((*events, Ended()), event, _METADATA_KEYS)
+
+
+_STOP_KEYS = frozenset({"stopReason"})
+_METADATA_KEYS = frozenset({"usage", "metrics", "trace", "serviceTier"})
+_BLOCK_KEYS = frozenset({"contentBlockIndex", "start", "delta"})
+_INDEX_KEYS = frozenset({"contentBlockIndex"})
+_START_KEYS = frozenset({"toolUseId", "name", "status"})
+
+
+def _with_rest(batch: Batch, event: Mapping[str, Json], known: frozenset[str]) -> Batch:
+    rest = rest_of(event, known)
+    return (*batch, Extra(rest, _EVENT)) if rest else batch
+
+
+def _decode_message_start(event: Mapping[str, Json]) -> Batch:
+    return _with_rest((Started(),), event, frozenset({"role"}))
+
+
+def _decode_block_start(event: Mapping[str, Json]) -> Batch:
+    index, start = int(event["contentBlockIndex"]), event["start"]
+    block: ContentBlock
+    match start:
+        case {"toolUse": dict(call)} if len(start) == 1:
+            extra = rest_of(call, _START_KEYS)
+            block = ToolUse(string(call["toolUseId"]), string(call["name"]), {}, extra=extra)
+        case {"toolResult": dict(result)} if len(start) == 1:
+            block = decode_block({"toolResult": {**result, "content": []}})
+        case _:
+            block = Opaque(DIALECT, dict(start))
+    return _with_rest((BlockStart(index, block),), event, _BLOCK_KEYS)
+
+
+def _decode_delta(event: Mapping[str, Json]) -> Batch:
+    index, delta = event["contentBlockIndex"], event["delta"]
+    if type(index) is not int:
+        raise TypeError("a whole number was expected")
+    text = delta.get("text")
+    batch = (TextDelta(text, index) if type(text) is str and len(delta) == 1 else _delta_event(delta, index),)
+    return batch if len(event) == 2 else _with_rest(batch, event, _BLOCK_KEYS)
+
+
+def _delta_event(delta: Mapping[str, Json], index: int) -> StreamEvent:
+    match delta:
+        case {"toolUse": {"input": str(json)} as call} if len(delta) == len(call) == 1:
+            return ToolInputDelta(json, index)
+        case {"reasoningContent": dict(reasoning)} if len(delta) == len(reasoning) == 1:
+            match reasoning:
+                case {"text": str(text)}:
+                    return ReasoningDelta(text, index=index)
+                case {"signature": str(signature)}:
+                    return ReasoningDelta(signature=signature, index=index)
+                case {"redactedContent": str(redacted)}:
+                    return ReasoningDelta(redacted=redacted, index=index)
+        case {"toolResult": list(blocks)} if len(delta) == 1:
+            return ToolResultDelta(decode_content(blocks), index)
+        case {"citation": dict(citation)} if len(delta) == 1:
+            return CitationDelta(citation, index)
+    return Extra(delta, f"delta {index}")
+
+
+def _decode_block_stop(event: Mapping[str, Json]) -> Batch:
+    return _with_rest((BlockStop(int(event["contentBlockIndex"])),), event, _INDEX_KEYS)
+
+
+# ── encoding ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ChunkEncoder:
+    """One event, one chunk; counts wait for the end, where Converse says them."""
+
+    def __init__(self) -> None:
+        self._open: int | None = None
+        self._unsaid: Text | Reasoning | None = None
+        """A block that was announced and that Converse begins with its first delta."""
+        self._usage = Usage()
+        self._metadata: dict[str, Json] = {}
+        self._encode: Mapping[type, Callable[[Any, list[Json]], None]] = {
+            Started: self._started,
+            BlockStart: self._block_start,
+            TextDelta: self._text,
+            ReasoningDelta: self._reasoning,
+            ToolInputDelta: self._tool_input,
+            ToolResultDelta: self._tool_result,
+            CitationDelta: self._citation,
+            BlockStop: self._block_stop,
+            UsageUpdate: self._add_usage,
+            MetricsUpdate: self._add_metrics,
+            GuardrailUpdate: self._add_guardrail,
+            Stopped: self._stopped,
+            Ended: self._ended,
+            Extra: self._extra,
+        }
+
+    def encode(self, batch: Batch) -> list[Json]:
+        chunks: list[Json] = []
+        for event in batch:
+            self._encode[type(event)](event, chunks)
+        return chunks
+
+    # blocks
+
+    def _started(self, event: Started, chunks: list[Json]) -> None:
+        chunks.append({"messageStart": {"role": "assistant"}})
+
+    def _block_start(self, event: BlockStart, chunks: list[Json]) -> None:
+        index, block = event.index, event.block
+        self._turn_to(index, chunks)
+        match block:
+            case ToolUse():
+                call = {"toolUseId": block.id, "name": block.name, **block.extra}
+                chunks.append({"contentBlockStart": {"start": {"toolUse": call}, "contentBlockIndex": index}})
+            case ToolResult():
+                (native,) = encode_content((evolve(block, content=()),))
+                start = {"toolResult": rest_of(native["toolResult"], frozenset({"content"}))}
+                chunks.append({"contentBlockStart": {"start": start, "contentBlockIndex": index}})
+                if block.content:
+                    self._tool_result(ToolResultDelta(_as_blocks(block.content), index), chunks)
+            case Opaque():
+                chunks.append({"contentBlockStart": {"start": block.data, "contentBlockIndex": index}})
+            case Text() | Reasoning():
+                self._unsaid = block
+            case _:
+                raise EncodeError(
+                    f"a stream of Converse has no place for a block of the kind {type(block).__name__}",
+                    feature=type(block).__name__.lower(),
+                )
+
+    def _block_stop(self, event: BlockStop, chunks: list[Json]) -> None:
+        if self._open not in (None, event.index):
+            self._close(chunks)
+        self._say_unsaid(event.index, chunks)
+        chunks.append({"contentBlockStop": {"contentBlockIndex": event.index}})
+        self._open = None
+
+    def _turn_to(self, index: int, chunks: list[Json]) -> None:
+        if self._open not in (None, index):
+            self._close(chunks)
+        self._open = index
+
+    def _close(self, chunks: list[Json]) -> None:
+        if self._open is not None:
+            self._block_stop(BlockStop(self._open), chunks)
+
+    def _say_unsaid(self, index: int, chunks: list[Json]) -> None:
+        """The first delta of a block that was announced: what it began with, or nothing."""
+        block, self._unsaid = self._unsaid, None
+        match block:
+            case Text(text):
+                self._add(index, {"text": text}, chunks)
+            case Reasoning(text, signature, redacted):
+                self._reasoning(ReasoningDelta(text, signature, redacted, index), chunks)
+
+    def _add(self, index: int, delta: Json, chunks: list[Json]) -> None:
+        if self._open != index:
+            self._turn_to(index, chunks)
+        if self._unsaid is not None:
+            if self._unsaid in _EMPTY:
+                self._unsaid = None
+            else:
+                self._say_unsaid(index, chunks)
+        chunks.append(_delta(index, delta))
+
+    # deltas
+
+    def _text(self, event: TextDelta, chunks: list[Json]) -> None:
+        self._add(event.index, {"text": event.text}, chunks)
+
+    def _reasoning(self, event: ReasoningDelta, chunks: list[Json]) -> None:
+        says_more = event.signature is not None or event.redacted is not None
+        if event.text or not says_more:
+            self._add(event.index, {"reasoningContent": {"text": event.text}}, chunks)
+        if event.signature is not None:
+            self._add(event.index, {"reasoningContent": {"signature": event.signature}}, chunks)
+        if event.redacted is not None:
+            self._add(event.index, {"reasoningContent": {"redactedContent": event.redacted}}, chunks)
+
+    def _tool_input(self, event: ToolInputDelta, chunks: list[Json]) -> None:
+        self._add(event.index, {"toolUse": {"input": event.json}}, chunks)
+
+    def _tool_result(self, event: ToolResultDelta, chunks: list[Json]) -> None:
+        self._add(event.index, {"toolResult": encode_content(event.content)}, chunks)
+
+    def _citation(self, event: CitationDelta, chunks: list[Json]) -> None:
+        self._add(event.index, {"citation": event.citation}, chunks)
+
+    # the end
+
+    def _stopped(self, event: Stopped, chunks: list[Json]) -> None:
+        self._close(chunks)
+        chunks.append({"messageStop": {"stopReason": STOP_REASONS.encode(event.reason, event.native)}})
+
+    def _add_usage(self, event: UsageUpdate, chunks: list[Json]) -> None:
+        self._usage = merge_usage(self._usage, event.usage)
+        if event.service_tier is not None:
+            self._metadata["serviceTier"] = {"type": event.service_tier}
+
+    def _add_metrics(self, event: MetricsUpdate, chunks: list[Json]) -> None:
+        self._usage = merge_usage(self._usage, event.usage)
+        self._metadata["metrics"] = {**said({"latencyMs": event.latency_ms}), **event.extra}
+
+    def _add_guardrail(self, event: GuardrailUpdate, chunks: list[Json]) -> None:
+        if event.guardrail.trace is not None:
+            self._place("trace", {"guardrail": event.guardrail.trace})
+
+    def _ended(self, event: Ended, chunks: list[Json]) -> None:
+        chunks.append({"metadata": {"usage": encode_usage(self._usage), **self._metadata}})
+        self._usage, self._metadata = Usage(), {}
+
+    def _place(self, member: str, native: Mapping[str, Json]) -> None:
+        self._metadata[member] = {**self._metadata.get(member, {}), **native}
+
+    def _extra(self, event: Extra, chunks: list[Json]) -> None:
+        """Puts unknown members where they stood; those of another dialect have no place here."""
+        level = event.level
+        if level in ("serviceTier", "trace"):
+            self._place(level, event.members)
+        elif level.startswith("delta "):
+            self._add(int(level.removeprefix("delta ")), dict(event.members), chunks)
+        elif level == _EVENT and chunks:
+            next(iter(chunks[-1].values())).update(event.members)
+        elif level == _CHUNK:
+            self._place_beside(event.members, chunks)
+
+    def _place_beside(self, members: Mapping[str, Json], chunks: list[Json]) -> None:
+        if chunks:
+            chunks[-1].update(members)
+        else:
+            chunks.append(dict(members))
+
+
+_EMPTY = (Text(""), Reasoning())
+
+
+def _delta(index: int, delta: Json) -> Json:
+    return {"contentBlockDelta": {"delta": delta, "contentBlockIndex": index}}
+
+
+def _as_blocks(content: tuple[ContentBlock, ...] | str) -> tuple[ContentBlock, ...]:
+    return (Text(content),) if isinstance(content, str) else content
