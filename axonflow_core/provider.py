@@ -142,8 +142,19 @@ class Emulator:
 class BuildEmulator(Protocol):
     """How a plugin builds its emulator."""
 
-    def __call__(self, script: Path | None = None) -> Emulator:
-        """`script` is a file that says how the emulator is to behave, in the plugin's own terms. `ConfigError`."""
+    def __call__(
+        self,
+        script: Path | None = None,
+        *,
+        record: Path | None = None,
+        replay: Path | None = None,
+        upstream: str | None = None,
+    ) -> Emulator:
+        """`script` is a file that says how the emulator is to behave, in the plugin's own terms.
+
+        `record` is a file that exchanges are added to, in the shape that `recordings` opens; `replay` is one that
+        answers; `upstream` is the URL of the real service, that answers. `ConfigError`.
+        """
         ...
 
 

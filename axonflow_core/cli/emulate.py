@@ -24,18 +24,43 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="How it is to behave: answers, delays and faults, as the provider's documentation has them.",
 )
-def emulate(*, provider: str, port: int, script: Path | None) -> None:
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Add every exchange to a cassette, without secrets.",
+)
+@click.option(
+    "--replay", type=click.Path(path_type=Path), metavar="FILE", help="Answer from a cassette, byte for byte."
+)
+@click.option("--upstream", metavar="URL", help="Let the real service answer, called with your own credentials.")
+def emulate(
+    *,
+    provider: str,
+    port: int,
+    script: Path | None,
+    record: Path | None,
+    replay: Path | None,
+    upstream: str | None,
+) -> None:
     """Serve the API of PROVIDER until Ctrl-C. Stdout gets the `export` lines that point clients at it."""
     from axonflow_core.serving import Server
 
-    emulator = emulator_of(provider, script)
+    emulator = emulator_of(provider, script, record=record, replay=replay, upstream=upstream)
     with until_interrupted(), Server(emulator.app, port=port) as server:
         write_exports(emulator.environment(server.base_url))
         click.echo(f"{provider} answers at {server.base_url}; Ctrl-C stops it", err=True)
         server.wait()
 
 
-def emulator_of(provider: str, script: Path | None = None) -> Emulator:
+def emulator_of(
+    provider: str,
+    script: Path | None = None,
+    *,
+    record: Path | None = None,
+    replay: Path | None = None,
+    upstream: str | None = None,
+) -> Emulator:
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import load_provider
 
@@ -44,7 +69,7 @@ def emulator_of(provider: str, script: Path | None = None) -> Emulator:
         raise PluginError(
             f"the provider {provider} has no emulator", hint="see `axonflow demo` for the providers that have one"
         )
-    return spec.emulator(script)
+    return spec.emulator(script, record=record, replay=replay, upstream=upstream)
 
 
 def write_exports(environment: Mapping[str, str]) -> None:

@@ -28,6 +28,36 @@ class ControlTokens(StrEnum):
     NEUTRALISE = "neutralise"
 
 
+class Trace(StrEnum):
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    ENABLED_FULL = "enabled_full"
+
+
+@frozen(kw_only=True)
+class GuardrailConfig:
+    """A guardrail of the account that every call names."""
+
+    id: str
+    """Its id or ARN."""
+    version: str
+    """`DRAFT` or a number in quotation marks. Bedrock refuses an id without a version."""
+    trace: Trace | None = None
+    """Whether answers bring the guardrail's report. It may quote the text that was stopped."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """How InvokeModel is told. Source: the bedrock-runtime service model, API 2023-09-30."""
+        named = {"x-amzn-bedrock-guardrailidentifier": self.id, "x-amzn-bedrock-guardrailversion": self.version}
+        return named if self.trace is None else {**named, "x-amzn-bedrock-trace": self.trace.upper()}
+
+    @property
+    def member(self) -> dict[str, str]:
+        """How Converse is told: its `guardrailConfig`."""
+        named = {"guardrailIdentifier": self.id, "guardrailVersion": self.version}
+        return named if self.trace is None else {**named, "trace": str(self.trace)}
+
+
 @frozen(kw_only=True)
 class BedrockConfig:
     region: str | None = None
@@ -46,6 +76,7 @@ class BedrockConfig:
     """Sent when the caller gives no limit."""
     control_tokens: ControlTokens = ControlTokens.REFUSE
     """What happens to text that would forge a turn in a family's prompt template."""
+    guardrail: GuardrailConfig | None = None
     timeouts: Timeouts = field(factory=Timeouts)
 
 

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -60,10 +61,15 @@ class AwsSettings:
     """The AWS settings of one provider, for one event loop."""
 
     def __init__(
-        self, *, region: str | None = None, session: Any = None, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        region: str | None = None,
+        session: Any = None,
+        endpoint_url: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`session` is a ready `boto3.Session` or botocore session; without one, AWS's defaults are read."""
-        self._botocore = _Botocore(region, session)
+        self._botocore = _Botocore(region, session, endpoint_url)
         self._clock = clock
         self._lock = threading.Lock()
         self._place: Place | None = None
@@ -166,8 +172,9 @@ class _SingleFlight(Generic[T]):
 class _Botocore:
     """One botocore session, for one thread at a time. Everything but `is_live` and `login` may block."""
 
-    def __init__(self, region: str | None, given: Any) -> None:
+    def __init__(self, region: str | None, given: Any, endpoint_url: str | None) -> None:
         self._region = region
+        self._endpoint_url = endpoint_url
         self._given: Session | None = getattr(given, "_session", given)  # a boto3.Session is a shell around botocore's
         self._session: Session | None = self._given
         self._place: Place | None = None
@@ -175,7 +182,7 @@ class _Botocore:
 
     def place(self) -> Place:
         if self._place is None:
-            self._place = _place_of(self._opened(), self._region)
+            self._place = _place_of(self._opened(), self._region, self._endpoint_url)
         return self._place
 
     def identity(self) -> Identity:
@@ -230,7 +237,7 @@ _UNHEEDED: Mapping[str, object] = {
 """Settings of botocore's own HTTP client -> their defaults. Ours has `timeouts:` in the provider's config."""
 
 
-def _place_of(session: Session, asked_region: str | None) -> Place:
+def _place_of(session: Session, asked_region: str | None, endpoint_url: str | None) -> Place:
     """What a client says of itself. It is made without credentials: looking for them may take seconds."""
     from botocore import UNSIGNED
     from botocore.config import Config
@@ -238,7 +245,8 @@ def _place_of(session: Session, asked_region: str | None) -> Place:
 
     try:
         region = asked_region or _region_of(session)
-        client = session.create_client("bedrock-runtime", region_name=region, config=Config(signature_version=UNSIGNED))
+        config = Config(signature_version=UNSIGNED)
+        client = session.create_client("bedrock-runtime", region_name=region, endpoint_url=endpoint_url, config=config)
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(
             f"AWS's settings do not say where to call: {error}",
@@ -274,6 +282,16 @@ def _refresh_now(credentials: Any) -> None:
     if lock is not None:
         with lock:
             credentials._protected_refresh(is_mandatory=True)
+
+
+def refuse_open_air(endpoint_url: str) -> None:
+    """A signature is worth nothing to who overhears it; an API key is worth everything. On this machine nobody does."""
+    endpoint = urlsplit(endpoint_url)
+    if endpoint.scheme != "https" and endpoint.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise CredentialsError(
+            f"a Bedrock API key is not sent to {endpoint.hostname} over plain http",
+            hint="give the endpoint as https://…, or unset AWS_BEARER_TOKEN_BEDROCK and sign with credentials",
+        )
 
 
 # ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -88,7 +88,7 @@ class Call:
     body: Json = hidden()
     caller: Identity
     headers: Mapping[str, str] = NOTHING_MORE
-    """The `x-amzn-bedrock-*` headers (guardrail, trace, tier, …), names in lower case."""
+    """`content-type` and the `x-amzn-bedrock-*` headers (guardrail, trace, tier, …), names in lower case."""
     request_id: str
 
 
@@ -148,7 +148,7 @@ def invalid_call(message: str) -> Fault:
     return Fault("ValidationException", message)
 
 
-def _unknown_operation() -> Fault:
+def unknown_operation() -> Fault:
     return Fault("UnknownOperationException", "The requested operation is not recognized by the service.", status=404)
 
 
@@ -186,11 +186,11 @@ def bedrock_app(
         try:
             operation, model = _addressed(scope)
             reply.write_frame = SURFACES[operation.surface].write_frame
-            request = await _received(scope, receive)
-            async with _cancelled_on_disconnect(receive):
+            request = await received(scope, receive)
+            async with cancelled_on_disconnect(receive):
                 call = _call(operation, model, request, verifier, reply.request_id)
                 await reply.say(await handler(call))
-        except _ClientLeft:
+        except ClientLeft:
             pass
         except Fault as fault:
             await reply.fault(fault)
@@ -207,9 +207,12 @@ def _call(operation: Operation, model: str, request: ReceivedRequest, verifier: 
         operation=operation,
         model=model,
         body=_json(request.body),
-        headers={name: value for name, value in request.headers.items() if name.startswith("x-amzn-bedrock-")},
+        headers={name: value for name, value in request.headers.items() if name.startswith(_HEADERS_OF_A_CALL)},
         request_id=request_id,
     )
+
+
+_HEADERS_OF_A_CALL = ("x-amzn-bedrock-", "content-type")
 
 
 def _addressed(scope: Mapping[str, Any]) -> tuple[Operation, str]:
@@ -217,7 +220,7 @@ def _addressed(scope: Mapping[str, Any]) -> tuple[Operation, str]:
     match (scope["method"], *scope["raw_path"].decode("latin-1").split("/")):
         case ("POST", "", "model", segment, action) if action in tuple(Operation):
             return Operation(action), _model_id(segment)
-    raise _unknown_operation()
+    raise unknown_operation()
 
 
 def _model_id(segment: str) -> str:
@@ -234,11 +237,12 @@ def _json(body: bytes) -> Json:
         raise invalid_call("Malformed input request, please reformat your input and try again.") from None
 
 
-class _ClientLeft(Exception):
-    """Before it had sent its whole body."""
+class ClientLeft(Exception):
+    """The client went before it had sent its whole body."""
 
 
-async def _received(scope: Mapping[str, Any], receive: Any) -> ReceivedRequest:
+async def received(scope: Mapping[str, Any], receive: Any) -> ReceivedRequest:
+    """The whole request. `ClientLeft` when it does not come; `Fault` when its body is too long."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -255,7 +259,7 @@ async def _read_body(receive: Any) -> bytes:
     while not is_complete and length <= MAX_DISCARDED_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _ClientLeft
+            raise ClientLeft
         piece = message.get("body", b"")
         length += len(piece)
         if length <= MAX_BODY_BYTES:
@@ -272,7 +276,7 @@ async def _read_body(receive: Any) -> bytes:
 
 
 @asynccontextmanager
-async def _cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
+async def cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
     """Cancels what runs inside when the client goes away, and leaves quietly."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - inside a coroutine there is one

@@ -22,12 +22,23 @@ from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError
 from axonflow_core.messages import NOTHING_MORE, Completion, Guardrail, Json, StopReason, Usage
 from axonflow_core.native import rest_of, said
-from axonflow_core.stream import Batch, Ended, GuardrailUpdate, MetricsUpdate, Stopped, StreamEvent, merge_usage
+from axonflow_core.stream import (
+    Batch,
+    Ended,
+    GuardrailUpdate,
+    MetricsUpdate,
+    Started,
+    Stopped,
+    StreamEvent,
+    merge_usage,
+)
 
 METRICS = "amazon-bedrock-invocationMetrics"
 ACTION = "amazon-bedrock-guardrailAction"
 TRACE = "amazon-bedrock-trace"
 MEMBERS = frozenset({METRICS, ACTION, TRACE})
+GUARDRAIL_ID = "bedrock-guardrails-"
+"""How the id of an answer begins that a guardrail gave in the model's place. Claude's says `end_turn` besides."""
 
 _COUNT_HEADERS = {
     "x-amzn-bedrock-input-token-count": "input_tokens",
@@ -57,7 +68,7 @@ def open_answer(
     completion = codec.decode_response(native, facts)
     latency = headers.get(_LATENCY_HEADER)
     stop_reason = completion.stop_reason
-    if stop_reason is None and guardrail is not None and guardrail.has_intervened:
+    if guardrail is not None and guardrail.has_intervened and (stop_reason is None or _is_canned(completion.id)):
         stop_reason = StopReason.GUARDRAIL
     return evolve(
         completion,
@@ -70,7 +81,7 @@ def open_answer(
 
 def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Json:
     """The InvokeModel body that says `completion`; its headers are `headers_of(completion)`."""
-    body = codec.encode_response(_without_guardrail_stop(completion), facts)
+    body = codec.encode_response(_without_guardrail_stop(codec, completion), facts)
     return {**body, **_guardrail_members(completion.guardrail)} if completion.guardrail else body
 
 
@@ -102,11 +113,16 @@ def _guardrail_members(guardrail: Guardrail) -> dict[str, Json]:
     return said({ACTION: guardrail.action, TRACE: guardrail.trace})
 
 
-def _without_guardrail_stop(completion: Completion) -> Completion:
-    """Bedrock has no native word for this stop: the action says it."""
-    if completion.stop_reason is StopReason.GUARDRAIL and completion.native_stop_reason is None:
-        return evolve(completion, stop_reason=None)
-    return completion
+def _is_canned(id: str | None) -> bool:
+    return id is not None and id.startswith(GUARDRAIL_ID)
+
+
+def _without_guardrail_stop(codec: FamilyCodec, completion: Completion) -> Completion:
+    """InvokeModel has no native word for this stop: the action says it, beside the word that the family says anyway."""
+    if completion.stop_reason is not StopReason.GUARDRAIL:
+        return completion
+    native = completion.native_stop_reason
+    return evolve(completion, stop_reason=None if native is None else codec.stop_reasons.decode(native))
 
 
 # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,6 +135,8 @@ class EnvelopeDecoder:
         self._codec = codec
         self._inner = codec.stream_decoder(facts)
         self._is_blocked = False
+        self._is_canned: bool | None = None
+        """Whether the answer is a guardrail's own by its id; None before the first chunk."""
 
     @property
     def has_ended(self) -> bool:
@@ -130,9 +148,9 @@ class EnvelopeDecoder:
 
     def feed(self, chunk: Json) -> Batch:
         if not isinstance(chunk, dict) or chunk.keys().isdisjoint(MEMBERS):
-            return self._inner.feed(chunk)
+            return self._fed(chunk)
         native = rest_of(chunk, MEMBERS)
-        batch = self._inner.feed(native) if native else ()
+        batch = self._fed(native) if native else ()
         added: list[StreamEvent] = []
         if METRICS in chunk:
             added.append(_decode_metrics(chunk[METRICS]))
@@ -142,8 +160,16 @@ class EnvelopeDecoder:
             if guardrail.has_intervened and not self.has_ended and self._codec.is_blocked(native):
                 self._is_blocked = True
                 added += (Stopped(StopReason.GUARDRAIL), Ended())
+            elif guardrail.has_intervened and self.has_ended and self._is_canned:
+                added.append(Stopped(StopReason.GUARDRAIL))
         # The last word stays last, so that whoever waits for it has heard the metrics.
         return (*batch[:-1], *added, batch[-1]) if batch[-1:] == (Ended(),) else (*batch, *added)
+
+    def _fed(self, native: Json) -> Batch:
+        batch = self._inner.feed(native)
+        if self._is_canned is None:
+            self._is_canned = any(isinstance(event, Started) and _is_canned(event.id) for event in batch)
+        return batch
 
     def finish(self) -> None:
         if not self._is_blocked:

@@ -20,15 +20,22 @@ _SHOWN_CHARACTERS = 4
 
 
 def explanation_of(
-    model: ModelId, codec: FamilyCodec, request: HttpRequest, place: Place, identity_source: str, *, is_streamed: bool
+    model: ModelId,
+    codec: FamilyCodec,
+    request: HttpRequest,
+    place: Place,
+    identity_source: str,
+    *,
+    is_streamed: bool,
+    guardrail: str | None = None,
 ) -> Explanation:
     return Explanation(
-        facts=dict(_facts(model, codec, request, place, identity_source)),
+        facts={**dict(_facts(model, codec, request, place, identity_source)), "guardrail": guardrail or "none"},
         warnings=tuple(_warnings(model, place)),
         url=request.url,
         headers={name: _masked(name, value) for name, value in request.headers.items()},
         body=orjson.loads(request.body),
-        permissions=statements_for(model, place.region, is_streamed=is_streamed),
+        permissions=statements_for(model, place.region, is_streamed=is_streamed, guardrail=guardrail),
     )
 
 

@@ -4,7 +4,7 @@ A plain id needs one ARN. An inference profile needs its own, in the account, an
 profile may send the call to; the condition ties the second to the first. Which regions those are is known to AWS alone,
 so the statement names them all with `*` inside the model's ARN.
 
-Source: AWS user guide, "Prerequisites for inference profiles", November 2026.
+Source: AWS user guide, "Prerequisites for inference profiles" and "Permissions for guardrails", November 2026.
 """
 
 from __future__ import annotations
@@ -29,8 +29,20 @@ def partition_of(region: str) -> str:
     return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
 
 
-def statements_for(model: ModelId, region: str, *, is_streamed: bool) -> tuple[Json, ...]:
+def statements_for(model: ModelId, region: str, *, is_streamed: bool, guardrail: str | None = None) -> tuple[Json, ...]:
     """Ready statements of a policy. An account that is not known is `*`."""
+    guarding = () if guardrail is None else (_apply(guardrail, model.partition or partition_of(region), region),)
+    return (*_statements_of_model(model, region, is_streamed=is_streamed), *guarding)
+
+
+def _apply(guardrail: str, partition: str, region: str) -> Json:
+    resource = (
+        guardrail if guardrail.startswith("arn:") else f"arn:{partition}:bedrock:{region}:*:guardrail/{guardrail}"
+    )
+    return _allow("bedrock:ApplyGuardrail", resource)
+
+
+def _statements_of_model(model: ModelId, region: str, *, is_streamed: bool) -> tuple[Json, ...]:
     partition, action = model.partition or partition_of(region), _ACTIONS[is_streamed]
     arn = f"arn:{partition}:bedrock:"
     foundation_model = f"foundation-model/{model.base_id}"

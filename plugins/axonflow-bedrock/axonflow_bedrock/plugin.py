@@ -23,10 +23,16 @@ def _create(config: BedrockConfig, services: Services) -> Provider:
     return BedrockProvider(config, services)
 
 
-def _emulator(script: Path | None = None) -> Emulator:
+def _emulator(
+    script: Path | None = None,
+    *,
+    record: Path | None = None,
+    replay: Path | None = None,
+    upstream: str | None = None,
+) -> Emulator:
     from .emulator import emulator
 
-    return emulator(script=script)
+    return emulator(script=script, record=record, replay=replay, upstream=upstream)
 
 
 def _opener(codecs: CodecRegistry) -> Opener:

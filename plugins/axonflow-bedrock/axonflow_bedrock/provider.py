@@ -18,10 +18,9 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, neutralise_control_tokens
 from axonflow_core.errors import (
@@ -39,14 +38,14 @@ from axonflow_core.stream import Batch
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
 from .config import BedrockConfig, ControlTokens, SurfaceChoice
-from .credentials import AwsSettings
+from .credentials import AwsSettings, refuse_open_air
 from .errors import diagnose
 from .eventstream import FrameDecoder
 from .explain import explanation_of
 from .model_id import ModelId, parse_model_id
 from .retries import Retrier
 from .signing import BearerToken
-from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Surface, surface_of
+from .surfaces import CONVERSE, CONVERSE_CODECS, INVOKE, INVOKE_CODECS, Surface, surface_of
 from .surroundings import Clock, Distance
 
 T = TypeVar("T")
@@ -122,7 +121,10 @@ class BedrockProvider:
             headers = surface.stream_headers if is_streamed else surface.headers
             signed = await self._signed(target, operation, headers, self._body(request, target))
             place, source = await self._settings.place(), await self._settings.identity_source()
-            return explanation_of(target.model_id, target.codec, signed, place, source, is_streamed=is_streamed)
+            guardrail = self._config.guardrail.id if self._config.guardrail else None
+            return explanation_of(
+                target.model_id, target.codec, signed, place, source, is_streamed=is_streamed, guardrail=guardrail
+            )
 
     async def health(self) -> Health:
         try:
@@ -211,13 +213,20 @@ class BedrockProvider:
     def _body(self, request: CompletionRequest, target: Target) -> bytes:
         if self._config.control_tokens is ControlTokens.NEUTRALISE:
             request = neutralise_control_tokens(request, target.codec.control_tokens)
+        guardrail = self._config.guardrail
+        if guardrail is not None and target.surface is CONVERSE:  # InvokeModel has it in headers
+            request = evolve(
+                request, options={**request.options, "guardrailConfig": guardrail.member}
+            )  # and no caller another
         return orjson.dumps(target.codec.encode_request(request, target.facts))
 
     async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
         if isinstance(signer, BearerToken):
-            _refuse_open_air(place.endpoint_url)
+            refuse_open_air(place.endpoint_url)
         url = f"{place.endpoint_url}/model/{target.model_id.path_segment}/{operation}"
+        if self._config.guardrail is not None and target.surface is INVOKE:
+            headers = {**headers, **self._config.guardrail.headers}
         signed = signer.sign("POST", url, headers, body, self._clock.now())
         return HttpRequest("POST", url, signed, body, self._config.timeouts, place.network)
 
@@ -353,16 +362,6 @@ class BedrockStream(CompletionStream):
 
     async def aclose(self) -> None:
         await self._http.aclose()
-
-
-def _refuse_open_air(endpoint_url: str) -> None:
-    """A signature is worth nothing to who overhears it; an API key is worth everything. On this machine nobody does."""
-    endpoint = urlsplit(endpoint_url)
-    if endpoint.scheme != "https" and endpoint.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise CredentialsError(
-            f"a Bedrock API key is not sent to {endpoint.hostname} over plain http",
-            hint="give the endpoint as https://…, or unset AWS_BEARER_TOKEN_BEDROCK and sign with credentials",
-        )
 
 
 def _unreadable(target: Target, body: bytes, cause: DecodeError | None = None) -> DecodeError:

@@ -30,8 +30,11 @@ class RunningEmulator:
         """One model id for each documented family."""
         self.refused_model = emulator.refused_model
 
-    def boto3_client(self, **options: Any) -> Any:
-        """A plain boto3 client of this emulator. `options` go to `boto3.client` and win."""
+    def boto3_client(self, service: str = "bedrock-runtime", **options: Any) -> Any:
+        """A plain boto3 client of this emulator, which is `bedrock` and `sts` too.
+
+        `options` go to `boto3.client` and win.
+        """
         import boto3
         from botocore.config import Config
 
@@ -43,7 +46,8 @@ class RunningEmulator:
             # v4: an API key in the environment of whoever runs the tests would win over the keys given here.
             "config": Config(signature_version="v4", retries={"total_max_attempts": 1}),
         }
-        return boto3.Session().client("bedrock-runtime", **(settings | options))
+        session: Any = boto3.Session()
+        return session.client(service, **(settings | options))
 
 
 @contextmanager

@@ -22,9 +22,9 @@ from attrs import fields
 from axonflow_bedrock.emulator import API_KEY, emulator
 from axonflow_bedrock.emulator.catalogue import LISTINGS
 from axonflow_bedrock.emulator.faults import FaultKind
-from axonflow_bedrock.emulator.limits import END_OF_LIFE, LIMITS, limits_of
+from axonflow_bedrock.emulator.limits import END_OF_LIFE, LIMITS, limits_of, too_long
 from axonflow_bedrock.emulator.quotas import DAY_S, MINUTE_S, Quotas
-from axonflow_bedrock.emulator.script import Account, AwsError, Rule, Rules, Script, load_script
+from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Rules, Script, load_script
 from axonflow_bedrock.endpoint import Fault
 from axonflow_core.config import FaultyConfig
 from axonflow_core.plugins import load_codecs
@@ -115,6 +115,8 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ("rules:\n  - answer: a\n    error: {code: ThrottlingException}\n", "2:5", "has no `answer`"),
         ("rules: 5\n", "1:8", "`rules` wants a list"),
         ("account:\n  today: tomorrow\n", "2:10", "`today` is not acceptable"),
+        ("account:\n  guardrails: [{id: A-B}]\n", "2:21", "the id of a guardrail"),
+        ("account:\n  guardrails: [{id: a, blocks: '('}]\n", "2:32", "no regular expression"),
         ("acount: {}\n", "1:1", "did you mean `account`?"),
         ("", "", "the file is empty"),
     ],
@@ -257,6 +259,7 @@ TOO_MUCH = [
     (CLAUDE, claude("a " * 200_000 + "a"), "prompt is too long: 200001 tokens > 200000 maximum"),
     (LLAMA, {"prompt": "a " * 8200}, "This model's maximum context length is 8192 tokens."),
     (TITAN, titan("a " * 8193), "Input is too long for requested model."),
+    (CLAUDE, claude("a" * 9_000_001), "too many total text bytes: 9000001 > 9000000"),
 ]
 
 
@@ -266,6 +269,10 @@ def test_what_is_too_much_is_refused_in_the_words_of_the_family(model: str, body
         status, code, message = post(base_url, model, body)
     assert (status, code) == (400, "ValidationException")
     assert words in message
+
+
+def test_nova_has_words_of_its_own_for_a_prompt_that_is_too_long() -> None:
+    assert too_long("nova", 6, 5).message.startswith("Input Tokens Exceeded: ")
 
 
 def test_what_just_fits_is_answered() -> None:
@@ -355,12 +362,12 @@ def test_the_script_of_the_documentation_is_one(tmp_path: Path) -> None:
 
     script = load_script(tmp_path / "script.yaml")
 
-    assert len(script.rules) == 6
+    assert len(script.rules) == 7
     assert script.account.today == "2026-11-24"
 
 
 def test_the_documentation_names_every_key_and_every_fault() -> None:
-    keys = {field.name for record in (Rule, Account, AwsError) for field in fields(record)}
+    keys = {field.name for record in (Rule, Account, AwsError, AccountGuardrail) for field in fields(record)}
     page = PAGE.read_text("utf-8")
     assert {name for name in (*keys, *FaultKind) if f"`{name}`" not in page} == set()
     assert f"`{API_KEY}`" in page

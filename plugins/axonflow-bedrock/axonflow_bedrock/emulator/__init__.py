@@ -4,11 +4,19 @@
     catalogue   which model ids there are, and what they need
     service     id -> codec -> neutral request -> scripted answer -> native JSON or chunks
     scripted    what a model answers, the same for all families
+    examples    arguments for a tool, from its schema
+    caching     what is counted of a prompt that is kept
     streaming   an answer as the events of a stream
     script      what a test wants: rules for calls, limits of the account
     limits      how much each model takes and writes, and when its life ends
     quotas      calls and tokens in a minute, tokens in a day
     faults      what goes wrong on the wire
+    schema      what a family's body may hold
+    guardrails  what is stopped on the way in and out
+
+    cassette    exchanges in a file; `taping` records and replays them, `upstream` lets a real Bedrock answer
+
+    control_plane, sts    which models and profiles there are, and who is asking: services of their own, chosen by path
 
 The models know no family: the server role of a family's codec speaks for them. So a codec that somebody else registers
 has its emulator at once.
@@ -19,18 +27,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 
 from axonflow_core.codec import CodecRegistry
-from axonflow_core.provider import Emulator
+from axonflow_core.errors import ConfigError
+from axonflow_core.provider import AsgiApp, Emulator
 
 from ..endpoint import bedrock_app, signature_verifier
 from ..signing import BearerToken, Signer
+from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
+from .control_plane import ControlPlane
 from .faults import faulty
+from .replies import replying
 from .script import Account, ScriptSource, load_script
 from .service import EmulatedBedrock
+from .sts import SecurityTokenService, xml_refusal
+from .taping import Replay, recorded
+from .upstream import Upstream, region_of
 
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAAXONFLOWEMULATOR"
@@ -55,26 +72,60 @@ def emulator(
     catalogue: Catalogue = CATALOGUE,
     chunk_pause_s: float = 0.0,
     script: ScriptSource = None,
+    record: Path | None = None,
+    replay: Path | None = None,
+    upstream: str | None = None,
 ) -> Emulator:
     """The emulator of `codecs`, or of every installed codec. A model thinks `chunk_pause_s` about each word.
 
     `script` is a file, or rules as values: `[{"when": "weather", "answer": "It rains."}]`. `FaultyConfig` when wrong.
+    `record` is a file that every exchange is added to, `replay` one that answers in place of the models, and `upstream`
+    the URL of a real Bedrock that answers in place of the models.
     """
+    _refuse_two_answers(script=script, replay=replay, upstream=upstream)
     loaded = load_script(script)
-    service = EmulatedBedrock(
-        installed_codecs() if codecs is None else codecs,
-        _catalogue_of(loaded.account, catalogue),
-        chunk_pause_s=chunk_pause_s,
-        script=loaded,
-    )
-    region = loaded.account.region
+    codecs = installed_codecs() if codecs is None else codecs
+    catalogue = _catalogue_of(loaded.account, catalogue)
+    service = EmulatedBedrock(codecs, catalogue, chunk_pause_s=chunk_pause_s, script=loaded)
+    region = (upstream and region_of(upstream)) or loaded.account.region
     verifier = signature_verifier([Signer(ACCESS_KEY, SECRET_KEY, None, region), BearerToken(API_KEY)])
+    control_plane = ControlPlane(catalogue, codecs, verifier)
+    of_sts = signature_verifier([Signer(ACCESS_KEY, SECRET_KEY, None, region, "sts")])
+    if replay is not None:
+        runtime = replying(Replay(replay, verifier))
+    elif upstream is not None:
+        runtime = replying(Upstream(upstream, verifier))
+    else:
+        runtime = faulty(bedrock_app(service, verifier))
     return Emulator(
-        app=faulty(bedrock_app(service, verifier)),
+        app=by_path(
+            runtime if record is None else recorded(runtime, Cassette(record), region),
+            {
+                "": replying(SecurityTokenService(of_sts, region), xml_refusal),
+                **dict.fromkeys(("foundation-models", "inference-profiles"), replying(control_plane)),
+            },
+        ),
         environment=partial(environment, region=region),
         models=MODELS,
         refused_model=REFUSED_MODEL,
     )
+
+
+def _refuse_two_answers(**sources: object) -> None:
+    named = [name for name, source in sources.items() if source is not None]
+    if len(named) > 1:
+        raise ConfigError(
+            f"{' and '.join(named)} exclude each other: each says what is answered", hint=f"leave out {named[0]}"
+        )
+
+
+def by_path(app: AsgiApp, others: Mapping[str, AsgiApp]) -> AsgiApp:
+    """`app`, and under the first segment of a path one of the `others`."""
+
+    async def chosen(scope: Any, receive: Any, send: Any) -> None:
+        await others.get(scope["path"].split("/")[1], app)(scope, receive, send)
+
+    return chosen
 
 
 def _catalogue_of(account: Account, catalogue: Catalogue) -> Catalogue:
@@ -105,4 +156,6 @@ def environment(base_url: str, region: str = REGION) -> Mapping[str, str]:
         "AWS_DEFAULT_REGION": region,
         "BEDROCK_REGION": region,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": base_url,
+        "AWS_ENDPOINT_URL_BEDROCK": base_url,
+        "AWS_ENDPOINT_URL_STS": base_url,
     }

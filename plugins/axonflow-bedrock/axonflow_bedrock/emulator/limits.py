@@ -1,7 +1,7 @@
 """How much each model takes and writes, how it says that something is too much, and when its life ends.
 
 Tokens here are the emulator's: words. Sources: the model table of litellm 1.109.1 (MIT) for the numbers; the model
-lifecycle page of the Bedrock user guide, May 2026, for the days; public reports for the words.
+lifecycle page of the Bedrock user guide, May 2026, for the days; recorded traffic and public reports for the words.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ class Limits:
     context: int
     output: int
 
+
+MAX_TEXT_BYTES = 9_000_000
+"""Of the texts of a Claude request together, whatever the model takes."""
 
 _K = 1000
 _CLAUDE_3 = Limits(200 * _K, 4096)
@@ -98,15 +101,17 @@ def limits_of(base_id: str) -> Limits | None:
     return LIMITS[max(fitting, key=len)] if fitting else None
 
 
-def check_limits(family: str, base_id: str, *, input_tokens: int, max_tokens: int | None) -> None:
+def check_limits(family: str, base_id: str, *, input_tokens: int, max_tokens: int | None, text_bytes: int = 0) -> None:
     """`Fault`, in the words of the family, when prompt or answer would be too long."""
+    if family == "anthropic" and text_bytes > MAX_TEXT_BYTES:
+        raise invalid_call(f"too many total text bytes: {text_bytes} > {MAX_TEXT_BYTES}")
     limits = limits_of(base_id)
     if limits is None:
         return
     if max_tokens is not None and max_tokens > limits.output:
         raise invalid_call(_TOO_MUCH_OUTPUT.get(family, _too_much)(max_tokens, limits.output, base_id))
     if input_tokens > limits.context:
-        raise invalid_call(_TOO_LONG.get(family, _too_long)(input_tokens, limits.context))
+        raise too_long(family, input_tokens, limits.context)
 
 
 def gone() -> Fault:
@@ -154,7 +159,17 @@ def _too_long_for_llama(tokens: int, limit: int) -> str:
     return f"This model's maximum context length is {limit} tokens. Please reduce the length of the prompt"
 
 
+def _too_long_for_nova(tokens: int, limit: int) -> str:
+    return "Input Tokens Exceeded: Number of input tokens exceeds maximum length. Please update the input to try again."
+
+
 _TOO_LONG: Mapping[str, Callable[[int, int], str]] = {
     "anthropic": _too_long_for_claude,
     "llama": _too_long_for_llama,
+    "nova": _too_long_for_nova,
 }
+
+
+def too_long(family: str, tokens: int, limit: int) -> Fault:
+    """A prompt of `tokens` where the model takes `limit`."""
+    return invalid_call(_TOO_LONG.get(family, _too_long)(tokens, limit))

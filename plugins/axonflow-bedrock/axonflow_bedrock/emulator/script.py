@@ -77,6 +77,8 @@ class Rule:
     """A regular expression to find in the last text of the user."""
     times: int | None = field(default=None, validator=_POSITIVE)
     answer: str | None = None
+    calls: str | None = None
+    """The tool that the model calls, where the request offers it and no tool has just answered."""
     delay_s: float = field(default=0.0, validator=validators.ge(0))
     """Seconds before the answer begins."""
     error: AwsError | None = None
@@ -87,14 +89,36 @@ class Rule:
     """`drip`: seconds between two bytes."""
 
     def __attrs_post_init__(self) -> None:
-        if self.error is not None and (self.fault is not None or self.answer is not None):
-            raise ValueError("a rule with an `error` has no `answer` and no `fault`")
+        if self.error is not None and {self.fault, self.answer, self.calls} != {None}:
+            raise ValueError("a rule with an `error` has no `answer`, no `calls` and no `fault`")
         if self.at_byte is not None and self.fault is None:
             raise ValueError("`at_byte` says where a `fault` is, and the rule has none")
 
     @property
     def wire_fault(self) -> WireFault | None:
         return WireFault(self.fault, self.at_byte, self.pause_s) if self.fault is not None else None
+
+
+def _is_guardrail_id(_: object, __: Attribute[Any], value: str) -> None:
+    if not re.fullmatch("[a-z0-9]+", value):
+        raise ValueError("lower-case letters and digits are what the id of a guardrail is made of")
+
+
+@frozen(kw_only=True)
+class AccountGuardrail:
+    """A guardrail that calls may name by its id and version."""
+
+    id: str = field(validator=_is_guardrail_id)
+    version: str = "DRAFT"
+    blocks: str | None = field(default=None, validator=validators.optional(_is_pattern))
+    """A regular expression: what a request may not hold."""
+    blocks_answer: str | None = field(default=None, validator=validators.optional(_is_pattern))
+    """The same for what a model says."""
+    masks: str | None = field(default=None, validator=validators.optional(_is_pattern))
+    """What is replaced by `mask` in what a model says."""
+    mask: str = "{MASKED}"
+    message: str = "Sorry, the model cannot answer this question."
+    """What is said in place of what was blocked."""
 
 
 @frozen(kw_only=True)
@@ -106,6 +130,7 @@ class Account:
     """Base ids of models that the account has no access to."""
     today: str | None = field(default=None, validator=_is_date)
     """A day, `2026-11-24`: models whose end of life is past by then are gone. Without it no model ever is."""
+    guardrails: tuple[AccountGuardrail, ...] = ()
     requests_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
     tokens_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
     tokens_per_day: int | None = field(default=None, validator=_NOT_NEGATIVE)

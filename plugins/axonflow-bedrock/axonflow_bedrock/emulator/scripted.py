@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import TypeAlias
 
 import orjson
 from attrs import frozen
 
 from axonflow_core.messages import (
+    BuiltinTool,
+    CachePoint,
     Completion,
     CompletionRequest,
     ContentBlock,
     Document,
     Image,
     Inference,
-    Json,
     Message,
     Role,
     StopReason,
@@ -35,6 +37,8 @@ from axonflow_core.messages import (
     joined_text,
 )
 
+from .examples import example_of
+
 ECHOED_WORDS = 24
 FIRST_TOKEN_MS = 40
 TOKEN_MS = 10
@@ -42,12 +46,12 @@ MEDIA_TOKENS = 100
 """What a picture or document counts."""
 
 
-def answer(request: CompletionRequest, family: str, text: str | None = None) -> Completion:
-    """What a model of `family` answers: `text`, or sentences of its own."""
-    generated = _generate(" ".join(_sentences(request, family)) if text is None else text, request.inference)
+def answer(request: CompletionRequest, family: str, text: str | None = None, calls: str | None = None) -> Completion:
+    """What a model of `family` answers: `text`, or sentences of its own; and that it calls the tool named `calls`."""
+    tool = _wanted_tool(request, calls) if text is None or calls is not None else None
+    generated = _generate(" ".join(_sentences(request, family, tool)) if text is None else text, request.inference)
     content: tuple[ContentBlock, ...] = (Text(generated.text),)
     stop_reason = generated.stop_reason
-    tool = _wanted_tool(request) if text is None else None
     if tool is not None and stop_reason is StopReason.END_TURN:
         content = (*content, _call_of(tool, request))
         stop_reason = StopReason.TOOL_USE
@@ -65,7 +69,7 @@ def answer(request: CompletionRequest, family: str, text: str | None = None) -> 
 # ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sentences(request: CompletionRequest, family: str) -> Iterator[str]:
+def _sentences(request: CompletionRequest, family: str, tool: Tool | None) -> Iterator[str]:
     yield f"Here speaks an emulated model of the {family} family."
     last = request.messages[-1] if request.messages else Message(Role.USER, ())
     if last.text.split():
@@ -77,7 +81,7 @@ def _sentences(request: CompletionRequest, family: str) -> Iterator[str]:
     for kind, name in ((Image, "picture"), (Document, "document")):
         if given[kind]:
             yield f"I was shown {given[kind]} {name}{'s' if given[kind] > 1 else ''}."
-    if (tool := _wanted_tool(request)) is not None:
+    if tool is not None:
         yield f"I will use the tool {tool.name}."
 
 
@@ -107,10 +111,16 @@ def _generate(text: str, inference: Inference) -> _Generated:
 # ── which tool it calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _wanted_tool(request: CompletionRequest) -> Tool | None:
-    """The tool that the request insists on. A model that may choose takes the one that the user's last words name."""
+def _wanted_tool(request: CompletionRequest, calls: str | None) -> Tool | None:
+    """The tool that a script names or the request insists on.
+
+    A model that may choose takes the one that the user's last words name. What a script names is called once for each
+    question: where a tool has just answered, the model speaks.
+    """
     choice = request.tool_choice or ToolChoice(ToolChoiceMode.AUTO)
     offered = (tool for tool in request.tools if isinstance(tool, Tool))
+    if calls is not None:
+        return None if _has_just_answered(request) else next((tool for tool in offered if tool.name == calls), None)
     match choice.mode:
         case ToolChoiceMode.ANY | ToolChoiceMode.TOOL:
             return next((tool for tool in offered if choice.name in (None, tool.name)), None)
@@ -120,23 +130,13 @@ def _wanted_tool(request: CompletionRequest) -> Tool | None:
     return None
 
 
+def _has_just_answered(request: CompletionRequest) -> bool:
+    return any(isinstance(block, ToolResult) for message in request.messages[-1:] for block in message.content)
+
+
 def _call_of(tool: Tool, request: CompletionRequest) -> ToolUse:
     earlier = sum(isinstance(block, ToolUse) for message in request.messages for block in message.content)
-    return ToolUse(f"tooluse_emulated_{earlier + 1}", tool.name, _example(tool.input_schema))
-
-
-_EXAMPLES: Mapping[str, Json] = {"string": "example", "integer": 1, "number": 1.5, "boolean": True, "array": []}
-
-
-def _example(schema: Json) -> Json:
-    """A value for a JSON schema: of an object what it requires, of an enumeration the first."""
-    schema = schema if isinstance(schema, dict) else {}
-    if schema.get("enum"):
-        return schema["enum"][0]
-    if "properties" in schema or schema.get("type", "object") == "object":
-        properties = schema.get("properties") or {}
-        return {name: _example(properties.get(name)) for name in schema.get("required") or ()}
-    return _EXAMPLES.get(schema["type"]) if isinstance(schema["type"], str) else None
+    return ToolUse(f"tooluse_emulated_{earlier + 1}", tool.name, example_of(tool.input_schema))
 
 
 # ── what it counts ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,22 +149,41 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+_Part: TypeAlias = ContentBlock | Tool | BuiltinTool
+
+
 def input_tokens(request: CompletionRequest) -> int:
-    blocks = (*request.system, *(block for message in request.messages for block in message.content))
-    offered = [tool.description or tool.name for tool in request.tools if isinstance(tool, Tool)]
-    return sum(map(_tokens_of, blocks)) + sum(len(tokens(text)) for text in offered)
+    return sum(map(_tokens_of, _parts(request)))
 
 
-def _tokens_of(block: ContentBlock) -> int:
-    return MEDIA_TOKENS if isinstance(block, Image | Document) else len(tokens(_text_of(block)))
+def cached_tokens(request: CompletionRequest) -> int:
+    """What stands before the last cache point."""
+    parts = _parts(request)
+    last = max((place for place, part in enumerate(parts) if isinstance(part, CachePoint)), default=0)
+    return sum(map(_tokens_of, parts[:last]))
 
 
-def _text_of(block: ContentBlock) -> str:
-    match block:
+def text_bytes(request: CompletionRequest) -> int:
+    return sum(len(part.text.encode()) for part in _parts(request) if isinstance(part, Text))
+
+
+def _parts(request: CompletionRequest) -> tuple[_Part, ...]:
+    """In the order in which a model reads them."""
+    return (*request.tools, *request.system, *(block for message in request.messages for block in message.content))
+
+
+def _tokens_of(part: _Part) -> int:
+    return MEDIA_TOKENS if isinstance(part, Image | Document) else len(tokens(_text_of(part)))
+
+
+def _text_of(part: _Part) -> str:
+    match part:
         case Text(text):
             return text
         case ToolUse(_, name, arguments):
             return f"{name} {orjson.dumps(arguments).decode()}"
         case ToolResult(_, content):
             return content if isinstance(content, str) else joined_text(content or ())
+        case Tool():
+            return part.description or part.name
     return ""

@@ -15,14 +15,15 @@ from axonflow_core.messages import Completion, CompletionRequest, Inference, Jso
 
 from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
 from ..model_id import ModelId, parse_model_id
-from ..surfaces import Surface, surface_of
+from .caching import with_cache_counts
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
+from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import check_limits
 from .quotas import Quotas
+from .schema import pass_gate
 from .script import Rule, Rules, Script
-from .scripted import answer, input_tokens
-from .streaming import batches_of
+from .scripted import answer, input_tokens, text_bytes
 
 CREATED = 1_764_000_000
 """Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
@@ -34,10 +35,6 @@ class _Target:
     """Whose model it is, whatever surface carries the call."""
     codec: FamilyCodec
     facts: ModelFacts
-
-    @property
-    def surface(self) -> Surface:
-        return surface_of(self.codec)
 
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
@@ -67,9 +64,12 @@ class EmulatedBedrock:
         self._chunk_pause_s = chunk_pause_s
         self._rules = Rules(script.rules)
         self._quotas = Quotas(script.account)
+        self._guardrails = Guardrails(script.account.guardrails)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
         target = self._target(call.model, call.operation.surface, call.body)
+        guarding = self._guardrails.for_request(asked_of(call))
+        call = without_config(call)
         request = _read(target, call)
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
@@ -78,21 +78,23 @@ class EmulatedBedrock:
             raise rule.error.fault()
         context = self._context_of(call, target.facts)
         completion = evolve(
-            self._said(target, request, rule), id=context.id, model=context.model, created=context.created
+            guarding(request, lambda: self._said(target, request, rule)),
+            id=context.id,
+            model=context.model,
+            created=context.created,
         )
         if rule.wire_fault is not None:
             spoil(rule.wire_fault)
         if is_streamed:
             return self._chunks(target, context, completion, rule)
-        surface = target.surface
-        return Answer(surface.close_answer(target.codec, completion, target.facts), surface.headers_of(completion))
+        return answer_of(target.codec, completion, target.facts)
 
     def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
         """What the model says, within its limits and the account's."""
         family, base_id, asked = target.family, target.facts.base_id, request.inference.max_tokens
         length = input_tokens(request)
-        check_limits(family, base_id, input_tokens=length, max_tokens=asked)
-        completion = answer(request, family, rule.answer)
+        check_limits(family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request))
+        completion = with_cache_counts(answer(request, family, rule.answer, rule.calls), request, base_id)
         written = completion.usage.output_tokens or 0
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
@@ -120,9 +122,7 @@ class EmulatedBedrock:
             return model_id.vendor or ""
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
-        encoder = target.surface.stream_encoder(target.codec, context, target.facts)
-        chunks = (chunk for batch in batches_of(completion) for chunk in encoder.encode(batch))
-        for number, chunk in enumerate(chunks):
+        for number, chunk in enumerate(chunks_of(target.codec, context, target.facts, completion)):
             if rule.error is not None and number == rule.error.after_chunks:
                 break
             yield chunk
@@ -145,6 +145,7 @@ def _last_text(request: CompletionRequest) -> str:
 
 
 def _read(target: _Target, call: Call) -> CompletionRequest:
+    pass_gate(target.codec, target.facts.base_id, call.body)
     try:
         request = target.codec.decode_request(call.body, target.facts)
     except DecodeError as error:

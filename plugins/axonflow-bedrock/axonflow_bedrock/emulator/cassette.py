@@ -1,0 +1,265 @@
+"""A cassette: exchanges with Bedrock in a file of JSON lines, one a line, in the shape of recorded traffic.
+
+    name operation model_id region status         which call it was
+    request_headers request_body                  what was asked
+    response_headers response_body                what was answered, or
+    raw_eventstream_base64                        the bytes of the event stream
+
+`axonflow codecs check FILE` reads such a file. Where a JSON answer would not come back as the same bytes from its
+value, `raw_response_base64` has the bytes too, so that a replay is the answer byte for byte.
+
+What is secret is never looked for; what is written is listed. Headers are written by name (`REQUEST_HEADERS`,
+`RESPONSE_HEADERS`), of the URL the operation and the model alone. Account ids in ARNs become zeros wherever they stand,
+and the members of a body that say who the caller is (`PRIVATE_MEMBERS`) are left out. Prompts and answers are what a
+cassette is for, and are written as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+from attrs import evolve, field, frozen
+
+from axonflow_core.errors import AxonFlowError, ConfigError
+from axonflow_core.messages import Json, hidden
+
+from ..eventstream import Frame, FrameDecoder, encode_frame
+
+_JSON = "application/json"
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
+
+OPERATIONS: Mapping[str, str] = {
+    "invoke": "InvokeModel",
+    "invoke-with-response-stream": "InvokeModelWithResponseStream",
+    "converse": "Converse",
+    "converse-stream": "ConverseStream",
+    "count-tokens": "CountTokens",
+}
+"""Last segment of a path -> the operation. What else is called is not recorded."""
+
+REQUEST_HEADERS = frozenset(
+    {
+        *("content-type", "accept", "x-amzn-bedrock-accept"),
+        *("x-amzn-bedrock-guardrailidentifier", "x-amzn-bedrock-guardrailversion", "x-amzn-bedrock-trace"),
+        *("x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"),
+    }
+)
+"""`x-amzn-bedrock-request-metadata` is not among them: what stands in it is the caller's own and may name people."""
+RESPONSE_HEADERS = frozenset(
+    {
+        *("content-type", "x-amzn-requestid", "x-amzn-errortype", "x-amzn-bedrock-content-type"),
+        *("x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count"),
+        *("x-amzn-bedrock-cache-read-input-token-count", "x-amzn-bedrock-cache-write-input-token-count"),
+        *("x-amzn-bedrock-invocation-latency", "x-amzn-bedrock-performanceconfig-latency"),
+        "x-amzn-bedrock-service-tier",
+    }
+)
+PRIVATE_MEMBERS = frozenset({"requestMetadata", "metadata"})
+"""Of a request's body, at the top: Converse's metadata and Claude's `user_id`."""
+
+_ACCOUNT = re.compile(rb"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)[0-9]{12}(?![0-9])")
+
+
+# ── one exchange ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class Exchange:
+    """One call and its answer. Header names are in lower case."""
+
+    operation: str
+    model_id: str
+    status: int
+    region: str | None = None
+    request_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    request_body: Json = hidden(default=None)
+    response_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    response: bytes = hidden()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a call must be to get this answer. The order of a body's keys is no part of it."""
+        canonical = orjson.dumps(self.request_body, option=orjson.OPT_SORT_KEYS)
+        return self.operation, self.model_id, sha256(canonical).hexdigest()
+
+
+def address_of(method: str, target: str) -> tuple[str, str] | None:
+    """Operation and model id of a request's method and path; None for what a cassette does not hold."""
+    match (method, *urlsplit(f"//any{target}").path.split("/")):
+        case ("POST", "", "model", segment, action) if action in OPERATIONS:
+            return OPERATIONS[action], unquote(segment)
+    return None
+
+
+def asked_body(body: bytes) -> Json:
+    """A request's body as it is written and compared; None for what is no JSON."""
+    try:
+        native = orjson.loads(without_accounts(body))
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(native, dict):
+        return native
+    return {key: value for key, value in native.items() if key not in PRIVATE_MEMBERS}
+
+
+def without_secrets(exchange: Exchange) -> Exchange:
+    """The exchange as it may be written."""
+    is_stream = _is_stream(exchange.response_headers)
+    return evolve(
+        exchange,
+        model_id=_text_without_accounts(exchange.model_id),
+        request_headers=_listed(exchange.request_headers, REQUEST_HEADERS),
+        response_headers=_listed(exchange.response_headers, RESPONSE_HEADERS),
+        response=_stream_without_accounts(exchange.response) if is_stream else without_accounts(exchange.response),
+    )
+
+
+def _listed(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
+    return {name: _text_without_accounts(value) for name, value in headers.items() if name in names}
+
+
+def _is_stream(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").startswith(_EVENT_STREAM)
+
+
+# ── account ids ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def without_accounts(data: bytes) -> bytes:
+    """As long as before: account ids are replaced by as many zeros."""
+    return _ACCOUNT.sub(rb"\g<1>000000000000", data)
+
+
+def _text_without_accounts(text: str) -> str:
+    return without_accounts(text.encode()).decode()
+
+
+def _stream_without_accounts(data: bytes) -> bytes:
+    """The same frames, but for those that name an account. A stream whose frames are broken is left as it is."""
+    decoder = FrameDecoder()
+    try:
+        frames = decoder.feed(data)
+        decoder.finish()
+    except AxonFlowError:
+        return data
+    payloads = [_payload_without_accounts(frame.payload) for frame in frames]
+    if payloads == [frame.payload for frame in frames]:
+        return data
+    return b"".join(map(_reframed, frames, payloads))
+
+
+def _reframed(frame: Frame, payload: bytes) -> bytes:
+    return encode_frame({name: str(value) for name, value in frame.headers.items()}, payload)
+
+
+def _payload_without_accounts(payload: bytes) -> bytes:
+    """Of an InvokeModel chunk the JSON is in base64; everything else is JSON itself."""
+    try:
+        encoded = orjson.loads(payload)["bytes"].encode()
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return without_accounts(payload)
+    return payload.replace(encoded, b64encode(without_accounts(b64decode(encoded))))
+
+
+# ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Cassette:
+    """A file that exchanges are added to. What it holds already stays; it is made for its owner alone to read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+            self._count = path.read_bytes().count(b"\n")
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror}", hint="name another file") from error
+
+    def add(self, exchange: Exchange) -> None:
+        self._count += 1
+        line = {"name": f"{exchange.operation}-{self._count:04}", **_native(without_secrets(exchange))}
+        with self._path.open("ab") as file:
+            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _native(exchange: Exchange) -> dict[str, Json]:
+    said = {
+        "operation": exchange.operation,
+        "model_id": exchange.model_id,
+        "region": exchange.region,
+        "status": exchange.status,
+        "request_headers": dict(exchange.request_headers),
+        "request_body": exchange.request_body,
+        "response_headers": dict(exchange.response_headers),
+    }
+    if _is_stream(exchange.response_headers):
+        return {**said, "raw_eventstream_base64": b64encode(exchange.response).decode()}
+    return {**said, **_native_response(exchange.response)}
+
+
+def _native_response(response: bytes) -> dict[str, Json]:
+    raw = {"raw_response_base64": b64encode(response).decode()}
+    try:
+        body = orjson.loads(response)
+    except orjson.JSONDecodeError:
+        return raw
+    return {"response_body": body} if orjson.dumps(body) == response else {"response_body": body, **raw}
+
+
+def read_cassette(path: Path) -> list[Exchange]:
+    """The exchanges of a file. Lines that lack a request or an answer cannot be replayed and are passed over.
+
+    `ConfigError` says in which line what is wrong.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="record one with `--record`") from error
+    return [exchange for number, line in enumerate(lines, 1) for exchange in _exchanges(path, number, line)]
+
+
+def _exchanges(path: Path, number: int, line: bytes) -> Iterator[Exchange]:
+    if not line.strip():
+        return
+    try:
+        native = orjson.loads(line)
+        response = _response_of(native)
+        if native.get("request_body") is not None and response is not None:
+            yield _exchange(native, response)
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise ConfigError(
+            f"{path}:{number}: a line that is no exchange",
+            hint="a line is one JSON object with operation, model_id, status, request_body and what was answered",
+        ) from fault
+
+
+def _response_of(native: Mapping[str, Any]) -> bytes | None:
+    for key in ("raw_eventstream_base64", "raw_response_base64"):
+        if native.get(key) is not None:
+            return b64decode(native[key], validate=True)
+    body = native.get("response_body")
+    return None if body is None else orjson.dumps(body)
+
+
+def _exchange(native: Mapping[str, Any], response: bytes) -> Exchange:
+    headers = {name.lower(): value for name, value in (native.get("response_headers") or {}).items()}
+    kind = _EVENT_STREAM if native.get("raw_eventstream_base64") is not None else _JSON
+    return without_secrets(
+        Exchange(
+            operation=native["operation"],
+            model_id=native["model_id"],
+            status=int(native["status"]),
+            region=native.get("region"),
+            request_body=asked_body(orjson.dumps(native["request_body"])),
+            response_headers={"content-type": kind, **headers},
+            response=response,
+        )
+    )

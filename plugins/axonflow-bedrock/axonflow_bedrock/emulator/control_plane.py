@@ -1,0 +1,245 @@
+"""The part of Bedrock's control plane that programs ask before they call: which models and profiles there are.
+
+    GET /foundation-models                  GET /foundation-models/{id or ARN}
+    GET /inference-profiles                 GET /inference-profiles/{id or ARN}
+
+Everything is told from the catalogue, as it is in the emulator's region. Where a profile may send a call depends on the
+region it is called in, and AWS alone knows the full table; `DESTINATIONS` has the regions that every source region of a
+geography shares. Source: service model of `bedrock`, API 2023-04-20; AWS user guide, "Supported Regions and models for
+inference profiles", November 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from attrs import frozen
+
+from axonflow_core.codec import CodecRegistry, Feature
+from axonflow_core.messages import Json
+
+from ..endpoint import Fault, ReceivedRequest, Verifier, invalid_call, unknown_operation
+from ..iam import partition_of
+from ..model_id import parse_model_id, profile_candidates
+from .catalogue import Catalogue
+from .limits import END_OF_LIFE
+from .replies import Reply, json_reply
+
+ACCOUNT = "111122223333"
+"""The account that the emulator is. AWS keeps this number for examples."""
+
+_EUROPE = "eu-central-1 eu-north-1 eu-west-1 eu-west-3"
+_ASIA = "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2"
+DESTINATIONS: Mapping[str, tuple[str, ...]] = {
+    geo: tuple(regions.split())
+    for geo, regions in {
+        "us": "us-east-1 us-east-2 us-west-2",
+        "us-gov": "us-gov-east-1 us-gov-west-1",
+        "eu": _EUROPE,
+        "apac": _ASIA,
+        "jp": "ap-northeast-1 ap-northeast-3",
+        "au": "ap-southeast-2 ap-southeast-4",
+        "in": "ap-south-1 ap-south-2",
+        "ca": "ca-central-1 ca-west-1",
+    }.items()
+}
+"""Geography -> regions that its profiles send calls to."""
+GLOBAL = "global"
+
+PAGE_SIZE = 100
+MAX_RESULTS = 1000
+_CREATED = "2025-11-24T00:00:00Z"
+_LEGACY = timedelta(days=182)
+"""How long before its end of life a model is a legacy one at least."""
+
+_MAKERS = {"anthropic": "Anthropic", "amazon": "Amazon", "meta": "Meta", "mistral": "Mistral AI", "cohere": "Cohere"}
+
+
+@frozen
+class ControlPlane:
+    """Answers requests that `verifier` lets pass."""
+
+    catalogue: Catalogue
+    codecs: CodecRegistry
+    verifier: Verifier
+
+    async def __call__(self, request: ReceivedRequest) -> Reply:
+        self.verifier(request)
+        parts = urlsplit(request.target)
+        collection, _, identifier = parts.path.removeprefix("/").partition("/")
+        operation = _OPERATIONS.get((request.method, collection, bool(identifier)))
+        if operation is None:
+            raise unknown_operation()
+        return json_reply(operation(self, unquote(identifier), dict(parse_qsl(parts.query))))
+
+    # ── models ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def list_models(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        filters = [(key, asked[name]) for name, key in _MODEL_FILTERS.items() if name in asked]
+        models = map(self._model, self._base_ids())
+        return {"modelSummaries": [model for model in models if all(_has(model[key], wish) for key, wish in filters)]}
+
+    def get_model(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        base_id = _name_of(identifier)
+        if base_id not in self._base_ids():
+            raise _not_found("The provided model identifier is invalid.")
+        return {"modelDetails": self._model(base_id)}
+
+    def _base_ids(self) -> list[str]:
+        """The models that have not come to their end."""
+        today = self.catalogue.today
+        return sorted(
+            base_id
+            for listing in self.catalogue.listings.values()
+            for base_id in {*listing.on_demand, *listing.profiles}
+            if today is None or END_OF_LIFE.get(base_id, date.max) > today
+        )
+
+    def _model(self, base_id: str) -> dict[str, Json]:
+        codec = self.codecs.for_base_id(base_id)
+        has_images = Feature.IMAGES in codec.features | codec.folds
+        vendor = base_id.partition(".")[0]
+        return {
+            "modelArn": self._arn(base_id, self.catalogue.region),
+            "modelId": base_id,
+            "modelName": name_of_model(base_id),
+            "providerName": _MAKERS.get(vendor, vendor.title()),
+            "inputModalities": ["TEXT", "IMAGE"] if has_images else ["TEXT"],
+            "outputModalities": ["TEXT"],
+            "responseStreamingSupported": True,
+            "customizationsSupported": [],
+            "inferenceTypesSupported": list(self._inference_types(base_id)),
+            "modelLifecycle": self._lifecycle(base_id),
+        }
+
+    def _inference_types(self, base_id: str) -> Iterator[str]:
+        listings = self.catalogue.listings.values()
+        if any(base_id in listing.on_demand for listing in listings):
+            yield "ON_DEMAND"
+        if any(base_id in listing.profiles for listing in listings):
+            yield "INFERENCE_PROFILE"
+
+    def _lifecycle(self, base_id: str) -> Json:
+        ends, today = END_OF_LIFE.get(base_id), self.catalogue.today
+        if ends is None:
+            return {"status": "ACTIVE"}
+        is_legacy = today is not None and ends - _LEGACY <= today
+        return {"status": "LEGACY" if is_legacy else "ACTIVE", "endOfLifeTime": f"{ends}T00:00:00Z"}
+
+    def _arn(self, base_id: str, region: str) -> str:
+        return f"arn:{partition_of(self.catalogue.region)}:bedrock:{region}::foundation-model/{base_id}"
+
+    # ── inference profiles ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def list_profiles(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        kind = asked.get("type", "SYSTEM_DEFINED")
+        if kind not in ("SYSTEM_DEFINED", "APPLICATION"):
+            raise invalid_call("The type of an inference profile is SYSTEM_DEFINED or APPLICATION.")
+        profiles = self._profiles() if kind == "SYSTEM_DEFINED" else []
+        page, token = _page(profiles, asked)
+        return {"inferenceProfileSummaries": page, **({"nextToken": token} if token else {})}
+
+    def get_profile(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        wanted = _name_of(identifier)
+        found = [profile for profile in self._profiles() if profile["inferenceProfileId"] == wanted]
+        if not found:
+            raise _not_found("The provided inference profile could not be found.")
+        return found[0]
+
+    def _profiles(self) -> list[dict[str, Json]]:
+        """The profiles that may be called in the region."""
+        listings = self.catalogue.listings.values()
+        offered = {base_id: geos.split() for listing in listings for base_id, geos in listing.profiles.items()}
+        return [
+            self._profile(geo, base_id)
+            for base_id in self._base_ids()
+            for geo in offered.get(base_id, ())
+            if geo == GLOBAL or f"{geo}.{base_id}" in profile_candidates(parse_model_id(base_id), self.catalogue.region)
+        ]
+
+    def _profile(self, geo: str, base_id: str) -> dict[str, Json]:
+        region, id = self.catalogue.region, f"{geo}.{base_id}"
+        regions = (region, "") if geo == GLOBAL else DESTINATIONS.get(geo, (region,))
+        name = f"{geo.upper()} {name_of_model(base_id)}"
+        return {
+            "inferenceProfileName": name,
+            "description": f"Routes requests to {name_of_model(base_id)} in {geo} regions.",
+            "createdAt": _CREATED,
+            "updatedAt": _CREATED,
+            "inferenceProfileArn": f"arn:{partition_of(region)}:bedrock:{region}:{ACCOUNT}:inference-profile/{id}",
+            "models": [{"modelArn": self._arn(base_id, region)} for region in regions],
+            "inferenceProfileId": id,
+            "status": "ACTIVE",
+            "type": "SYSTEM_DEFINED",
+        }
+
+
+_OPERATIONS: Mapping[tuple[str, str, bool], Callable[[ControlPlane, str, Mapping[str, str]], Json]] = {
+    ("GET", "foundation-models", False): ControlPlane.list_models,
+    ("GET", "foundation-models", True): ControlPlane.get_model,
+    ("GET", "inference-profiles", False): ControlPlane.list_profiles,
+    ("GET", "inference-profiles", True): ControlPlane.get_profile,
+}
+"""Method, collection and whether one of it is named -> the operation."""
+
+_MODEL_FILTERS = {
+    "byProvider": "providerName",
+    "byOutputModality": "outputModalities",
+    "byInferenceType": "inferenceTypesSupported",
+    "byCustomizationType": "customizationsSupported",
+}
+
+
+def _has(value: Json, wish: str) -> bool:
+    return wish in value if isinstance(value, list) else value.casefold() == wish.casefold()
+
+
+def _name_of(identifier: str) -> str:
+    """The id, also of an ARN."""
+    return identifier.rpartition("/")[2] if identifier.startswith("arn:") else identifier
+
+
+def _not_found(message: str) -> Fault:
+    return Fault("ResourceNotFoundException", message)
+
+
+_VERSION = re.compile(r"-(?:20\d{6}|v\d+)(?:[-:].*)?$")
+
+
+def name_of_model(base_id: str) -> str:
+    """`Claude Sonnet 4` for `anthropic.claude-sonnet-4-20250514-v1:0`."""
+    words = _VERSION.sub("", base_id.partition(".")[2]).split("-")
+    return " ".join(word.capitalize() for word in words)
+
+
+# ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _page(items: Sequence[Json], asked: Mapping[str, str]) -> tuple[Sequence[Json], str | None]:
+    """The items that a request asks for, and the token for those behind them."""
+    size, start = _size(asked.get("maxResults", str(PAGE_SIZE))), _start(asked.get("nextToken"))
+    behind = start + size
+    return items[start:behind], _token(behind) if behind < len(items) else None
+
+
+def _size(said: str) -> int:
+    if not said.isascii() or not said.isdigit() or not 1 <= int(said) <= MAX_RESULTS:
+        raise invalid_call(f"maxResults is a number from 1 to {MAX_RESULTS}.")
+    return int(said)
+
+
+def _token(start: int) -> str:
+    return urlsafe_b64encode(f"from {start}".encode()).decode()
+
+
+def _start(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(urlsafe_b64decode(token).removeprefix(b"from "))
+    except ValueError:
+        raise invalid_call("The provided nextToken is invalid.") from None

@@ -1,0 +1,334 @@
+"""The guardrails of the emulated account: which text they stop or mask, and how Bedrock says so in each family's JSON.
+
+    request    names one by headers (Converse: by `guardrailConfig`), with a version    else nothing is guarded
+    input      a hit is answered with the guardrail's own message; no model is asked
+    answer     a hit replaces it by that message, or masks what was hit
+    body       `amazon-bedrock-guardrailAction`, and `amazon-bedrock-trace` when it is asked for
+
+Source: AWS user guide, "Use guardrails with InvokeModel"; recorded traffic of Titan, Llama, Nova and Claude behind
+guardrails; API reference of InvokeModel, November 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+from attrs import evolve, frozen
+
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    Completion,
+    CompletionRequest,
+    Guardrail,
+    Json,
+    StopReason,
+    Text,
+    Usage,
+    joined_text,
+)
+from axonflow_core.stream import Batch, Ended, GuardrailUpdate, Started, Stopped, TextDelta, UsageUpdate
+
+from ..endpoint import Answer, Call, Fault, invalid_call
+from ..envelope import GUARDRAIL_ID
+from ..surfaces import CONVERSE_CODECS, surface_of
+from .caching import as_told
+from .script import AccountGuardrail
+from .scripted import tokens
+from .streaming import batches_of
+
+Guarding: TypeAlias = Callable[[CompletionRequest, Callable[[], Completion]], Completion]
+"""Request and how it is answered -> what the caller gets."""
+Report: TypeAlias = Callable[[str, Mapping[str, Json], str], Json]
+"""Id of a guardrail, what was found in `input` and `outputs`, and the reason -> the trace."""
+
+IDENTIFIER = "x-amzn-bedrock-guardrailidentifier"
+VERSION = "x-amzn-bedrock-guardrailversion"
+TRACE = "x-amzn-bedrock-trace"
+CONFIG = "amazon-bedrock-guardrailConfig"
+
+_IDENTIFIERS = re.compile(r"[a-z0-9]+|arn:aws(?:-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+")
+
+
+# ── what a request asks for ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class Asked:
+    """The guardrail that a request names."""
+
+    identifier: str
+    version: str
+    has_trace: bool = False
+    tag_suffix: str | None = None
+    """Only text between tags with this suffix is looked at, where there is any."""
+    is_asynchronous: bool = False
+    """A stream does not wait for the guardrail: text is delivered before it is judged."""
+    report: Report
+    """How the surface words what was found."""
+
+
+def asked_of(call: Call) -> Asked | None:
+    """What a call asks for, None for no guardrail. `Fault` for half a guardrail."""
+    return _asked_by_body(call) if call.operation.surface == CONVERSE_CODECS else _asked_by_headers(call)
+
+
+def _asked_by_body(call: Call) -> Asked | None:
+    """Converse has a member for it. Without identifier and version it is no guardrail."""
+    config = call.body.get("guardrailConfig") if isinstance(call.body, dict) else None
+    if not isinstance(config, dict) or not config.get("guardrailIdentifier"):
+        return None
+    return _asked(
+        str(config["guardrailIdentifier"]),
+        config.get("guardrailVersion"),
+        has_trace=str(config.get("trace", "")).startswith("enabled"),
+        is_asynchronous=config.get("streamProcessingMode") == "async",
+        report=_converse_report,
+    )
+
+
+def _asked_by_headers(call: Call) -> Asked | None:
+    identifier = call.headers.get(IDENTIFIER)
+    config = call.body.get(CONFIG) if isinstance(call.body, dict) else None
+    if not identifier:
+        if config is not None:
+            raise invalid_call(f"{CONFIG} is in the request body, and the request has no guardrail identifier.")
+        return None
+    if not call.headers.get("content-type", "application/json").startswith("application/json"):
+        raise invalid_call("The content type must be application/json when a guardrail is used.")
+    settings = config if isinstance(config, dict) else {}
+    return _asked(
+        identifier,
+        call.headers.get(VERSION),
+        has_trace=call.headers.get(TRACE, "").upper().startswith("ENABLED"),
+        tag_suffix=str(settings["tagSuffix"]) if "tagSuffix" in settings else None,
+        is_asynchronous=settings.get("streamProcessingMode") == "ASYNCHRONOUS",
+        report=_invoke_report,
+    )
+
+
+def _asked(identifier: str, version: str | None, **more: Any) -> Asked:
+    if not version:
+        raise invalid_call("The request has a guardrail identifier and no guardrail version.")
+    if not _IDENTIFIERS.fullmatch(identifier):
+        raise invalid_call("The provided guardrail identifier is invalid.")
+    return Asked(identifier=identifier.rpartition("/")[2], version=version, **more)
+
+
+def without_config(call: Call) -> Call:
+    """The call with the family's own body alone."""
+    if not isinstance(call.body, dict) or CONFIG not in call.body:
+        return call
+    return evolve(call, body={key: value for key, value in call.body.items() if key != CONFIG})
+
+
+# ── what it does ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def unguarded(request: CompletionRequest, say: Callable[[], Completion]) -> Completion:
+    return say()
+
+
+class Guardrails:
+    """The guardrails of an account."""
+
+    def __init__(self, guardrails: Iterable[AccountGuardrail]) -> None:
+        self._guardrails = {(guardrail.id, guardrail.version): guardrail for guardrail in guardrails}
+
+    def for_request(self, asked: Asked | None) -> Guarding:
+        """How the request that asked is guarded. `Fault` when the account has no such guardrail."""
+        if asked is None:
+            return unguarded
+        guardrail = self._guardrails.get((asked.identifier, asked.version))
+        if guardrail is None:
+            raise _no_such_guardrail()
+        return partial(_guarded, guardrail, asked)
+
+
+def _no_such_guardrail() -> Fault:
+    return invalid_call("The guardrail identifier or version provided in the request does not exist.")
+
+
+def _guarded(
+    guardrail: AccountGuardrail, asked: Asked, request: CompletionRequest, say: Callable[[], Completion]
+) -> Completion:
+    text = _looked_at(request, asked.tag_suffix)
+    judgement = _Judgement(guardrail, asked, len(text))
+    if hit := _found(guardrail.blocks, text):
+        return judgement.blocked(request, {"input": _blocking(hit)})
+    completion = say()
+    answer = joined_text(completion.content)
+    if hit := _found(guardrail.blocks_answer, answer):
+        if asked.is_asynchronous:
+            return judgement.told(completion, "INTERVENED", {"outputs": _blocking(hit)})
+        return judgement.blocked(request, {"outputs": _blocking(hit)})
+    if hit := _found(guardrail.masks, answer):
+        content = tuple(
+            Text(re.sub(guardrail.masks or "", guardrail.mask, block.text)) if isinstance(block, Text) else block
+            for block in completion.content
+        )
+        masked = evolve(completion, content=content)
+        return judgement.told(masked, "INTERVENED", {"outputs": _masking(guardrail, hit)})
+    return judgement.told(completion, "NONE", {})
+
+
+def _looked_at(request: CompletionRequest, tag_suffix: str | None) -> str:
+    text = "\n".join(message.text for message in request.messages)
+    if tag_suffix is None:
+        return text
+    tag = f"amazon-bedrock-guardrails-guardContent_{re.escape(tag_suffix)}"
+    tagged = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+    return "\n".join(tagged) if tagged else text
+
+
+def _found(pattern: str | None, text: str) -> str | None:
+    match = re.search(pattern, text) if pattern else None
+    return match[0] if match else None
+
+
+def _blocking(hit: str) -> Json:
+    return {"wordPolicy": {"customWords": [{"match": hit, "action": "BLOCKED", "detected": True}]}}
+
+
+def _masking(guardrail: AccountGuardrail, hit: str) -> Json:
+    named = {"name": guardrail.mask.strip("{}"), "regex": guardrail.masks}
+    return {"sensitiveInformationPolicy": {"regexes": [{**named, "match": hit, "action": "ANONYMIZED"}]}}
+
+
+@frozen
+class _Judgement:
+    guardrail: AccountGuardrail
+    asked: Asked
+    characters: int
+    """How much of the request was looked at."""
+
+    def blocked(self, request: CompletionRequest, found: Mapping[str, Json]) -> Completion:
+        message = self.guardrail.message
+        counted = len(tokens("\n".join(one.text for one in request.messages)))
+        canned = Completion((Text(message),), StopReason.GUARDRAIL, Usage(counted, len(tokens(message))))
+        return self.told(canned, "INTERVENED", found)
+
+    def told(self, completion: Completion, action: str, found: Mapping[str, Json]) -> Completion:
+        trace = self._trace(action, found) if self.asked.has_trace else None
+        return evolve(completion, guardrail=Guardrail(action, trace))
+
+    def _trace(self, action: str, found: Mapping[str, Json]) -> Json:
+        covered = {"textCharacters": {"guarded": self.characters, "total": self.characters}}
+        metrics = {"invocationMetrics": {"guardrailProcessingLatency": 200, "guardrailCoverage": covered}}
+        assessed = {side: {**policies, **metrics} for side, policies in {"input": {}, **found}.items()}
+        reason = {"NONE": "No action.", "INTERVENED": "Guardrail blocked."}[action]
+        return self.asked.report(self.guardrail.id, assessed, reason)
+
+
+def _invoke_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json:
+    outputs = {"outputs": [{id: assessed["outputs"]}]} if "outputs" in assessed else {}
+    return {"guardrail": {"input": {id: assessed["input"]}, **outputs, "actionReason": reason}}
+
+
+def _converse_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json:
+    outputs = {"outputAssessments": {id: [assessed["outputs"]]}} if "outputs" in assessed else {}
+    return {"inputAssessment": {id: assessed["input"]}, **outputs, "actionReason": reason}
+
+
+# ── how it is said ──────────────────────────────────────────────────────────────────────────────────────────────────
+# A guardrail's own message is in the family's JSON, and each family's has its peculiarities (recorded):
+#   all      an id of Bedrock's own, where there is one; no counts in headers or metrics
+#   Claude   `end_turn` and no tokens
+#   Titan    counts and no reason, in one chunk; whole numbers become floats and nulls vanish, in guarded answers too
+#   Llama    the text alone, in one chunk
+#   Nova     the message alone
+
+_WITHOUT_REASON = frozenset({"titan", "llama", "nova"})
+_USAGE: Mapping[str, Usage | None] = {"anthropic": Usage(0, 0), "titan": None}
+"""What is counted; None: the words. Every other family counts nothing."""
+_ONE_CHUNK = frozenset({"titan", "llama"})
+_ACTION_EVERYWHERE = frozenset({"titan", "nova"})
+"""The families whose every text chunk tells the action, and not the last alone."""
+_REWRITTEN = frozenset({"titan"})
+
+
+def answer_of(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Answer:
+    """The whole answer, guarded or not."""
+    surface = surface_of(codec)
+    if completion.guardrail is None:
+        headers = as_told(surface.headers_of(completion), facts.base_id)
+        return Answer(surface.close_answer(codec, completion, facts), headers)
+    is_blocked = completion.stop_reason is StopReason.GUARDRAIL
+    said = _canned(codec, completion) if is_blocked else completion
+    headers = NOTHING_MORE if is_blocked else as_told(surface.headers_of(completion), facts.base_id)
+    return Answer(_as_rewritten(codec.family, surface.close_answer(codec, said, facts)), headers)
+
+
+def chunks_of(
+    codec: FamilyCodec, context: StreamContext, facts: ModelFacts, completion: Completion
+) -> Iterator[Mapping[str, Json]]:
+    """The chunks of a streamed answer, guarded or not."""
+    encoder = surface_of(codec).stream_encoder(codec, context, facts)
+    for batch in _batches_of(codec, completion):
+        for chunk in encoder.encode(batch):
+            yield _as_rewritten(codec.family, chunk) if completion.guardrail else chunk
+
+
+def _batches_of(codec: FamilyCodec, completion: Completion) -> Iterator[Batch]:
+    guardrail = completion.guardrail
+    if guardrail is None:
+        yield from batches_of(completion)
+    elif completion.stop_reason is not StopReason.GUARDRAIL:
+        yield from _told_batches(codec.family, completion, guardrail)
+    elif codec.surface == CONVERSE_CODECS:
+        yield from _told_batches(codec.family, _canned(codec, completion), guardrail)
+    else:
+        yield from _canned_batches(codec.family, _canned(codec, completion), guardrail)
+
+
+def _told_batches(family: str, completion: Completion, guardrail: Guardrail) -> Iterator[Batch]:
+    told = GuardrailUpdate(Guardrail(guardrail.action))
+    for batch in batches_of(completion):
+        if isinstance(batch[-1], Ended):
+            yield (*batch[:-1], GuardrailUpdate(guardrail), batch[-1])
+        elif family in _ACTION_EVERYWHERE and isinstance(batch[0], TextDelta):
+            yield (*batch, told)
+        else:
+            yield batch
+
+
+def _canned_batches(family: str, completion: Completion, guardrail: Guardrail) -> Iterator[Batch]:
+    text = TextDelta(joined_text(completion.content), 0)
+    last = (GuardrailUpdate(guardrail), Ended())
+    if family in _ONE_CHUNK:
+        yield (text, UsageUpdate(completion.usage), *last)
+        return
+    yield (Started(completion.id, completion.model, completion.created), UsageUpdate(completion.usage))
+    yield (text,)
+    if completion.stop_reason is not None:
+        yield (Stopped(completion.stop_reason),)
+    yield last
+
+
+def _canned(codec: FamilyCodec, completion: Completion) -> Completion:
+    """The guardrail's own message as the family has it. Converse has a reason to stop for it."""
+    if codec.surface == CONVERSE_CODECS:
+        return evolve(completion, usage=Usage(0, 0))
+    return evolve(
+        completion,
+        id=f"{GUARDRAIL_ID}{completion.id}",
+        stop_reason=None if codec.family in _WITHOUT_REASON else StopReason.END_TURN,
+        usage=_USAGE.get(codec.family, Usage()) or completion.usage,
+    )
+
+
+def _as_rewritten(family: str, native: Mapping[str, Json]) -> Mapping[str, Json]:
+    return _rewritten(native) if family in _REWRITTEN else native
+
+
+def _rewritten(native: Mapping[str, Json]) -> Mapping[str, Json]:
+    return {key: _float_of(value) for key, value in native.items() if value is not None}
+
+
+def _float_of(value: Json) -> Json:
+    if isinstance(value, list):
+        return [_rewritten(item) for item in value]
+    return float(value) if type(value) is int else value

@@ -1,0 +1,353 @@
+"""What a body may hold: the gate that Bedrock keeps before each family's models, as data.
+
+A gate is a `Shape` of the body and a voice that says what is wrong with it. Most families stand behind a JSON schema,
+which tells every violation by its pointer, one after the other; Claude has a gate of its own, which tells the first.
+
+    Malformed input request: #/max_gen_len: -1 is not greater or equal to 1, please reformat your input and try again.
+    max_tokens: Field required
+
+To give a family its gate, add a line to `GATES` under its name (`nova`) or one form's (`llama/llama3`), and say where
+its keys and ranges come from. A codec with no line there, because somebody else wrote it, has no gate. How much a model
+writes at most is not here: it is the model's and not the family's, see `limits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from axonflow_core.codec import FamilyCodec
+from axonflow_core.messages import Json
+
+from ..endpoint import Fault, invalid_call
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+# ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class Shape:
+    """What a value is to be. Without a kind it may be anything."""
+
+    kind: str | None = None
+    """A name of JSON Schema: `string`, `integer`, `number`, `array`, `object`."""
+    members: Mapping[str, Shape] = field(factory=dict)
+    required: tuple[str, ...] = ()
+    is_open: bool = False
+    """Whether an object may hold other members."""
+    opened_by: str | None = None
+    """A member that makes an object open."""
+    items: Shape | None = None
+    most_items: int | None = None
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    """A bound that is not reached itself."""
+    choices: tuple[str, ...] = ()
+
+
+ANYTHING = Shape()
+TEXT = Shape(kind="string")
+
+
+def one_of(*choices: str) -> Shape:
+    return Shape(kind="string", choices=choices)
+
+
+def whole(least: int | None = None, most: int | None = None) -> Shape:
+    return Shape(kind="integer", least=least, most=most)
+
+
+def number(least: float | None = None, most: float | None = None, *, above: float | None = None) -> Shape:
+    return Shape(kind="number", least=least, most=most, above=above)
+
+
+def listing(items: Shape = ANYTHING, *, most_items: int | None = None) -> Shape:
+    return Shape(kind="array", items=items, most_items=most_items)
+
+
+def record(
+    members: Mapping[str, Shape], *, required: str = "", is_open: bool = False, opened_by: str | None = None
+) -> Shape:
+    """An object; `required` are keys with blanks between."""
+    return Shape(kind="object", members=members, required=tuple(required.split()), is_open=is_open, opened_by=opened_by)
+
+
+# ── violations ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Rule(Enum):
+    TYPE = "type"
+    REQUIRED = "required"
+    EXTRANEOUS = "extraneous"
+    LEAST = "least"
+    MOST = "most"
+    ABOVE = "above"
+    CHOICE = "choice"
+    ITEMS = "items"
+
+
+@frozen
+class Violation:
+    path: Path
+    """Where; of a key that is missing or too much, the object that it is missing or too much in."""
+    rule: Rule
+    wanted: Json
+    """The kind, the key, the bound or the choices."""
+    found: Json = None
+
+
+def violations(value: Json, shape: Shape, path: Path = ()) -> Iterator[Violation]:
+    """What is wrong with `value`, from the outside in."""
+    if shape.kind is not None and not _IS_KIND[shape.kind](value):
+        yield Violation(path, Rule.TYPE, shape.kind, value)
+        return
+    if shape.choices and value not in shape.choices:
+        yield Violation(path, Rule.CHOICE, list(shape.choices), value)
+    match value:
+        case dict():
+            yield from _in_object(value, shape, path)
+        case list():
+            yield from _in_list(value, shape, path)
+        case int() | float():
+            yield from _out_of_range(value, shape, path)
+
+
+def _in_object(value: Mapping[str, Json], shape: Shape, path: Path) -> Iterator[Violation]:
+    for key in shape.required:
+        if key not in value:
+            yield Violation(path, Rule.REQUIRED, key)
+    if shape.kind and not shape.is_open and shape.opened_by not in value:
+        for key in value:
+            if key not in shape.members:
+                yield Violation(path, Rule.EXTRANEOUS, key)
+    for key, member in shape.members.items():
+        if key in value:
+            yield from violations(value[key], member, (*path, key))
+
+
+def _in_list(value: Sequence[Json], shape: Shape, path: Path) -> Iterator[Violation]:
+    if shape.most_items is not None and len(value) > shape.most_items:
+        yield Violation(path, Rule.ITEMS, shape.most_items, len(value))
+    for index, item in enumerate(value):
+        yield from violations(item, shape.items or ANYTHING, (*path, index))
+
+
+def _out_of_range(value: float, shape: Shape, path: Path) -> Iterator[Violation]:
+    if shape.least is not None and value < shape.least:
+        yield Violation(path, Rule.LEAST, shape.least, value)
+    if shape.above is not None and value <= shape.above:
+        yield Violation(path, Rule.ABOVE, shape.above, value)
+    if shape.most is not None and value > shape.most:
+        yield Violation(path, Rule.MOST, shape.most, value)
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_IS_KIND: Mapping[str, Callable[[Json], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: _is_number(value) and isinstance(value, int),
+    "number": _is_number,
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
+
+
+# ── voices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Voice: TypeAlias = Callable[[Sequence[Violation]], str]
+
+_SCHEMA_WORDS: Mapping[Rule, str] = {
+    Rule.TYPE: "expected type: {wanted}, found: {found}",
+    Rule.REQUIRED: "required key [{wanted}] not found",
+    Rule.EXTRANEOUS: "extraneous key [{wanted}] is not permitted",
+    Rule.LEAST: "{found} is not greater or equal to {wanted}",
+    Rule.MOST: "{found} is not less or equal to {wanted}",
+    Rule.ABOVE: "{found} is not greater than {wanted}",
+    Rule.CHOICE: "the value is not a valid enum value",
+    Rule.ITEMS: "expected maximum item count: {wanted}, found: {found}",
+}
+_SCHEMA_TYPES = {
+    "string": "String",
+    "integer": "Integer",
+    "number": "Number",
+    "array": "JSONArray",
+    "object": "JSONObject",
+}
+
+
+def all_by_pointer(found: Sequence[Violation]) -> str:
+    """As a JSON schema says it, one after the other with nothing between. Source: recorded traffic, public reports."""
+    return f"Malformed input request: {''.join(map(_said_of, found))}, please reformat your input and try again."
+
+
+def _said_of(violation: Violation) -> str:
+    wanted, value = violation.wanted, violation.found
+    if violation.rule is Rule.TYPE:
+        wanted, value = _SCHEMA_TYPES[wanted], _schema_type(value)
+    pointer = "".join(f"/{step}" for step in violation.path)
+    return f"#{pointer}: {_SCHEMA_WORDS[violation.rule].format(wanted=wanted, found=value)}"
+
+
+def _schema_type(value: Json) -> str:
+    if value is None or isinstance(value, bool):
+        return "Null" if value is None else "Boolean"
+    return _SCHEMA_TYPES[next(kind for kind, fits in _IS_KIND.items() if fits(value))]
+
+
+_CLAUDE_WORDS: Mapping[Rule, str] = {
+    Rule.TYPE: "Input should be a valid {wanted}",
+    Rule.REQUIRED: "Field required",
+    Rule.EXTRANEOUS: "Extra inputs are not permitted",
+    Rule.LEAST: "Input should be greater than or equal to {wanted}",
+    Rule.MOST: "Input should be less than or equal to {wanted}",
+    Rule.ABOVE: "Input should be greater than {wanted}",
+    Rule.CHOICE: "Input should be {wanted}",
+    Rule.ITEMS: "List should have at most {wanted} items after validation, not {found}",
+}
+_CLAUDE_TYPES = {"array": "list", "object": "dictionary"}
+
+
+def first_by_path(found: Sequence[Violation]) -> str:
+    """As Anthropic's own gate says it: the first, by its path. Source: recorded traffic, public reports."""
+    first, wanted = found[0], found[0].wanted
+    path = first.path
+    match first.rule:
+        case Rule.REQUIRED | Rule.EXTRANEOUS:
+            path = (*path, wanted)
+        case Rule.TYPE:
+            wanted = _CLAUDE_TYPES.get(wanted, wanted)
+        case Rule.CHOICE:
+            wanted = " or ".join(map(repr, wanted))
+    return f"{'.'.join(map(str, path))}: {_CLAUDE_WORDS[first.rule].format(wanted=wanted, found=first.found)}"
+
+
+# ── the gates ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class Gate:
+    shape: Shape
+    voice: Voice = all_by_pointer
+
+
+_SHARE = number(0, 1)
+_STOPS = listing(TEXT)
+
+# AWS user guide, "Anthropic Claude Messages API", November 2026. A beta may bring parameters of its own.
+_CLAUDE = record(
+    {
+        "anthropic_version": TEXT,
+        "anthropic_beta": listing(TEXT),
+        "max_tokens": whole(1),
+        "messages": listing(
+            record(
+                {"role": one_of("user", "assistant", "system"), "content": ANYTHING},
+                required="role content",
+                is_open=True,
+            )
+        ),
+        "system": ANYTHING,
+        "temperature": _SHARE,
+        "top_p": _SHARE,
+        "top_k": whole(0, 500),
+        "stop_sequences": listing(TEXT, most_items=8191),
+        "tools": listing(record({"name": TEXT, "description": TEXT}, required="name", is_open=True)),
+        "tool_choice": record({"type": one_of("auto", "any", "tool", "none")}, required="type", is_open=True),
+        "thinking": record({"type": TEXT, "budget_tokens": whole(1024)}, required="type", is_open=True),
+        "output_config": record({}, is_open=True),
+        "output_format": ANYTHING,
+        "metadata": record({}, is_open=True),
+    },
+    required="anthropic_version max_tokens messages",
+    opened_by="anthropic_beta",
+)
+
+# AWS user guide, "Amazon Titan Text models", November 2026.
+_TITAN = record(
+    {
+        "inputText": TEXT,
+        "textGenerationConfig": record(
+            {
+                "maxTokenCount": whole(0),
+                "temperature": _SHARE,
+                "topP": number(above=0, most=1),
+                "stopSequences": _STOPS,
+            }
+        ),
+    },
+    required="inputText",
+)
+
+# AWS user guide, "Meta Llama models", November 2026.
+_LLAMA = record(
+    {"prompt": TEXT, "max_gen_len": whole(1), "temperature": _SHARE, "top_p": _SHARE, "images": listing(TEXT)},
+    required="prompt",
+)
+
+# AWS user guide, "Mistral AI text completion", November 2026; the range of top_k from public clients.
+_MISTRAL_PROMPT = record(
+    {
+        "prompt": TEXT,
+        "max_tokens": whole(1),
+        "temperature": _SHARE,
+        "top_p": _SHARE,
+        "top_k": whole(1, 200),
+        "stop": listing(TEXT, most_items=10),
+    },
+    required="prompt",
+)
+
+# AWS user guide, "Mistral AI chat completion", November 2026. Open: the newer models of this form take more parameters,
+# and no document names them all.
+_MISTRAL_CHAT = record(
+    {
+        "messages": listing(
+            record({"role": one_of("system", "user", "assistant", "tool")}, required="role", is_open=True)
+        ),
+        "tools": listing(record({}, is_open=True)),
+        "max_tokens": whole(1),
+        "temperature": _SHARE,
+        "top_p": _SHARE,
+    },
+    required="messages",
+    is_open=True,
+)
+
+GATES: Mapping[str, Gate] = {
+    "anthropic": Gate(shape=_CLAUDE, voice=first_by_path),
+    "titan": Gate(shape=_TITAN),
+    "llama": Gate(shape=_LLAMA),
+    "mistral/prompt": Gate(shape=_MISTRAL_PROMPT),
+    "mistral/chat": Gate(shape=_MISTRAL_CHAT),
+}
+"""Name of a codec, or of a family where all its forms have one gate -> its gate."""
+
+_EITHER_OR: Mapping[str, tuple[str, str]] = {
+    "anthropic.claude-sonnet-4-5": ("temperature", "top_p"),
+    "anthropic.claude-haiku-4-5": ("temperature", "top_p"),
+}
+"""Base id by prefix -> two parameters of which it takes one. Source: AWS user guide, November 2026."""
+
+
+def pass_gate(codec: FamilyCodec, base_id: str, body: Json) -> None:
+    """Returns when the family's gate lets `body` through, or there is none. `Fault` in the words of the gate."""
+    gate = GATES.get(codec.name) or GATES.get(codec.family)
+    if gate is None:
+        return
+    if found := list(violations(body, gate.shape)):
+        raise invalid_call(gate.voice(found))
+    for prefix, pair in _EITHER_OR.items():
+        if base_id.startswith(prefix) and all(key in body for key in pair):
+            raise _not_both(*pair)
+
+
+def _not_both(one: str, other: str) -> Fault:
+    return invalid_call(f"`{one}` and `{other}` cannot both be specified for this model. Please use only one.")

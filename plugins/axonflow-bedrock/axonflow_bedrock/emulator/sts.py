@@ -1,0 +1,60 @@
+"""Of AWS's Security Token Service, the one call that programs make to see whether their credentials work.
+
+    POST /    Action=GetCallerIdentity    ->    account, user id and ARN, in XML
+
+Source: AWS STS API reference, GetCallerIdentity and "Common errors", November 2026.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+from attrs import frozen
+
+from ..endpoint import Fault, ReceivedRequest, Verifier
+from ..iam import partition_of
+from .control_plane import ACCOUNT
+from .replies import Reply
+
+USER_ID = "AIDAAXONFLOWEMULATOR"
+_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+
+_CODES = {
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "MissingAuthenticationTokenException": "MissingAuthenticationToken",
+    "IncompleteSignatureException": "IncompleteSignature",
+}
+"""Bedrock's name of a refusal -> that of STS."""
+
+
+@frozen
+class SecurityTokenService:
+    verifier: Verifier
+    region: str
+
+    async def __call__(self, request: ReceivedRequest) -> Reply:
+        self.verifier(request)
+        action = parse_qs(request.body.decode("latin-1")).get("Action", [""])[0]
+        if request.method != "POST" or action != "GetCallerIdentity":
+            raise Fault("InvalidAction", "The action or operation requested is invalid.", status=400)
+        arn = f"arn:{partition_of(self.region)}:iam::{ACCOUNT}:user/emulator"
+        told = f"<Arn>{arn}</Arn><UserId>{USER_ID}</UserId><Account>{ACCOUNT}</Account>"
+        return _xml(
+            200,
+            f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}"><GetCallerIdentityResult>{told}</GetCallerIdentityResult>'
+            f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
+        )
+
+
+def xml_refusal(fault: Fault, request_id: str) -> Reply:
+    code, message = _CODES.get(fault.code, fault.code), escape(fault.message)
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    told = f"{error}<RequestId>{request_id}</RequestId>"
+    return _xml(fault.status, f'<ErrorResponse xmlns="{_NAMESPACE}">{told}</ErrorResponse>')
+
+
+def _xml(status: int, text: str) -> Reply:
+    return Reply(status, {"content-type": "text/xml"}, text.encode())

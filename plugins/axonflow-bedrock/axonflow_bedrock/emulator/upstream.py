@@ -1,0 +1,67 @@
+"""Forwarding to a real Bedrock: a client signs for the emulator, and the call goes on signed as AWS's settings have it.
+
+The client needs no credentials of the account. Only headers that a cassette may hold, and the request's metadata, go
+on; only headers that a cassette may hold come back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from axonflow_core.errors import AxonFlowError
+from axonflow_core.transport import HttpRequest, HttpStream, Transport
+
+from ..credentials import AwsSettings, refuse_open_air
+from ..endpoint import Fault, ReceivedRequest, Verifier
+from ..signing import BearerToken
+from .cassette import REQUEST_HEADERS, RESPONSE_HEADERS
+from .replies import Reply
+
+_FORWARDED = REQUEST_HEADERS | {"x-amzn-bedrock-request-metadata"}
+_REGION = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
+
+
+def region_of(url: str) -> str | None:
+    """The region in the name of one of AWS's own endpoints."""
+    match = _REGION.match(urlsplit(url).hostname or "")
+    return match[1] if match else None
+
+
+class Upstream:
+    """Passes on what `verifier` lets pass."""
+
+    def __init__(self, url: str, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._settings = AwsSettings(region=region_of(url), endpoint_url=url)
+
+    async def __call__(self, request: ReceivedRequest) -> Reply:
+        self._verifier(request)
+        transport = Transport()  # one a call: an emulator is stopped without a word, and leaves nothing open
+        try:
+            stream = await transport.open_stream(await self._signed(request))
+        except AxonFlowError as error:
+            await transport.aclose()
+            raise Fault("ServiceUnavailableException", f"Upstream: {error.message}") from error
+        headers = {name: value for name, value in stream.headers.items() if name in RESPONSE_HEADERS}
+        return Reply(stream.status, headers, _pieces(stream, transport))
+
+    async def _signed(self, request: ReceivedRequest) -> HttpRequest:
+        signer, place = await self._settings.signer(), await self._settings.place()
+        if isinstance(signer, BearerToken):
+            refuse_open_air(place.endpoint_url)
+        url = f"{place.endpoint_url}{request.target}"
+        headers = {name: value for name, value in request.headers.items() if name in _FORWARDED}
+        signed = signer.sign(request.method, url, headers, request.body, datetime.now(UTC))
+        return HttpRequest(request.method, url, signed, request.body, network=place.network)
+
+
+async def _pieces(stream: HttpStream, transport: Transport) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in stream:
+            yield piece
+    finally:
+        await stream.aclose()
+        await transport.aclose()
