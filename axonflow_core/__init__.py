@@ -20,7 +20,7 @@ _NAMES = {
     ),
     "hookspecs": "HOOK_API hookimpl",
     "messages": (
-        "BuiltinTool CachePoint Completion CompletionRequest ContentBlock Document Guardrail Image Inference "
+        "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Document Guardrail Image Inference "
         "Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason Text Tool ToolChoice "
         "ToolChoiceMode ToolResult ToolUse Usage assistant user"
     ),

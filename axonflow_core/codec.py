@@ -37,10 +37,12 @@ from axonflow_core.messages import (
     Role,
     StopReason,
     Text,
+    ToolChoiceMode,
     ToolResult,
     ToolUse,
     joined_text,
 )
+from axonflow_core.spelling import Spelling
 from axonflow_core.stream import Batch, Ended, TextDelta
 
 T = TypeVar("T")
@@ -82,6 +84,23 @@ class ModelFacts:
     """The operator's own limit, sent when the caller gave none."""
     without: frozenset[Feature] = frozenset()
     """What the family can say and this model does not take."""
+    one_of: tuple[tuple[Feature, ...], ...] = ()
+    """Of each group the model takes one at a time; the first that is asked goes before the others."""
+    tool_choices: frozenset[ToolChoiceMode] | None = None
+    """The ways of choosing that the model takes; None: every one that the family can say."""
+    has_streamed_tools: bool = True
+    """Whether a streamed call may offer tools."""
+    wants_tools_with_history: bool = False
+    """Whether calls of tools in the conversation are refused when no tool is offered."""
+    starts_with_user: bool = False
+    """Whether the first message must be the user's."""
+    alternates: bool = False
+    """Whether two messages of one role in a row are refused."""
+    max_cache_points: int | None = None
+    tool_names: Spelling | None = None
+    tool_use_ids: Spelling | None = None
+    document_names: Spelling | None = None
+    """How names may be spelled; None: however they are."""
 
 
 @frozen
@@ -257,8 +276,9 @@ class FamilyCodec:
     def _refuse_undeclared(self, request: CompletionRequest, facts: ModelFacts) -> None:
         can = (self.features | self.folds) - facts.without
         for feature in sorted(features_of(request) - can):
+            who = f"{facts.base_id} does not take" if feature in facts.without else f"the {self.name} family cannot say"
             raise EncodeError(
-                f"the {self.name} family cannot say: {feature}",
+                f"{who}: {feature}",
                 feature=feature.name.lower(),
                 hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
             )
