@@ -92,6 +92,10 @@ class ModelFacts:
     """Whether a streamed call may offer tools."""
     wants_tools_with_history: bool = False
     """Whether calls of tools in the conversation are refused when no tool is offered."""
+    wants_results_alone: bool = False
+    """Whether nothing else of the user's may stand in one turn with the results of tools."""
+    wants_results_together: bool = False
+    """Whether the results of one turn must stand in one message."""
     starts_with_user: bool = False
     """Whether the first message must be the user's."""
     alternates: bool = False

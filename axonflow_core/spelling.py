@@ -39,6 +39,11 @@ class Spelling:
     def _pattern_of_wrong(self) -> re.Pattern[str]:
         return re.compile(rf"[^{self.characters}]" + (rf"|(?<=[{self.single}])[{self.single}]" if self.single else ""))
 
+    @property
+    def pattern(self) -> str:
+        """As a regular expression, to be shown."""
+        return f"^[{self.characters}]{{1,{self.max_length}}}$"
+
     def accepts(self, name: str) -> bool:
         return self._right.fullmatch(name) is not None
 

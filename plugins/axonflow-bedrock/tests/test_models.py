@@ -239,7 +239,7 @@ def test_temperature_and_top_p_exclude_each_other_where_it_is_documented() -> No
 
 def test_a_rule_may_hold_on_one_surface_alone() -> None:
     llama = "meta.llama3-3-70b-instruct-v1:0"
-    assert Feature.RESULTS_BESIDE in facts(llama, CONVERSE).without
+    assert facts(llama, CONVERSE).wants_results_alone
     assert facts(llama, INVOKE) == NO_FACTS
 
 

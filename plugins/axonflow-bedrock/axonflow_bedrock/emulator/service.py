@@ -16,10 +16,12 @@ from axonflow_core.messages import Completion, CompletionRequest, Inference, Rol
 from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
 from ..envelope import EnvelopeEncoder, close_answer, headers_of
 from ..model_id import parse_model_id
+from ..models.rules import facts_of
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
 from .limits import check_limits
 from .quotas import Quotas
+from .refusals import refuse_what_breaks_a_rule
 from .script import Rule, Rules, Script
 from .scripted import answer, input_tokens
 from .streaming import batches_of
@@ -68,6 +70,7 @@ class EmulatedBedrock:
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
         is_streamed = call.operation is Operation.INVOKE_STREAM
+        refuse_what_breaks_a_rule(request, target.facts, target.codec.surface, is_streamed=is_streamed)
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.fault()
         context = self._context_of(call, target.facts)
@@ -99,7 +102,8 @@ class EmulatedBedrock:
         except RequestError:
             raise unknown_model() from None
         self._catalogue.admit(model_id, codec.family)
-        return _Target(codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+        facts = ModelFacts(model_id=given, base_id=model_id.base_id)
+        return _Target(codec, facts_of(model_id.base_id, codec.surface, facts))
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
         encoder = EnvelopeEncoder(target.codec, context, target.facts)

@@ -67,12 +67,21 @@ RULES: tuple[Rule, ...] = (
             tool_use_ids=TOOL_USE_IDS,
             document_names=DOCUMENT_NAMES,
             wants_tools_with_history=True,
+            wants_results_together=True,
             tool_choices=frozenset({AUTO, ANY, TOOL}),
             max_cache_points=4,
         ),
         "bedrock-runtime service model, API 2023-09-30; AWS user guide, Prompt caching; public reports of "
-        '"The toolConfig field must be defined when using toolUse and toolResult content blocks.", November 2026',
+        '"The toolConfig field must be defined when using toolUse and toolResult content blocks." and of '
+        '"Expected toolResult blocks at messages.2.content for the following Ids", 2025 and 2026',
         CONVERSE,
+    ),
+    Rule(
+        _EVERY,
+        ModelFacts(without=frozenset({Feature.CACHE_POINTS})),
+        "AWS user guide, Prompt caching, Supported models, November 2026",
+        CONVERSE,
+        except_models=(*_CLAUDE, "amazon.nova"),
     ),
     # ── Anthropic ───────────────────────────────────────────────────────────────────────────────────────────────────
     Rule(
@@ -112,19 +121,20 @@ RULES: tuple[Rule, ...] = (
     Rule(
         _LLAMA,
         ModelFacts(
-            without=frozenset({Feature.RESULTS_BESIDE, Feature.TOOL_CHOICE}),
+            without=frozenset({Feature.TOOL_CHOICE}),
+            wants_results_alone=True,
             has_streamed_tools=False,
             starts_with_user=True,
         ),
-        'public reports of "This model doesn\'t support tool use in streaming mode." and of tool results that must '
-        "stand alone; litellm 1.109.1 (supports_tool_choice), November 2026",
+        'public reports of "This model doesn\'t support tool use in streaming mode." and of "Conversation blocks and '
+        'tool result blocks cannot be provided in the same turn."; litellm 1.109.1 (supports_tool_choice), 2026',
         CONVERSE,
     ),
     # ── Mistral ─────────────────────────────────────────────────────────────────────────────────────────────────────
     Rule(
         ("mistral.",),
-        ModelFacts(without=frozenset({Feature.RESULTS_BESIDE}), starts_with_user=True),
-        "public reports of tool results that must stand alone, November 2026",
+        ModelFacts(wants_results_alone=True, starts_with_user=True),
+        'reports of "Conversation blocks and tool result blocks cannot be provided in the same turn.", 2024 to 2026',
         CONVERSE,
     ),
     Rule(
@@ -153,7 +163,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("writer.palmyra",),
-        ModelFacts(without=frozenset({Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}), starts_with_user=True),
+        ModelFacts(without=frozenset({Feature.TOOL_ERRORS}), wants_results_alone=True, starts_with_user=True),
         "recorded traffic (toolResult.status is rejected); public reports, November 2026",
         CONVERSE,
     ),
