@@ -15,6 +15,7 @@ from axonflow_core.messages import (
     CachePoint,
     CompletionRequest,
     Document,
+    Message,
     Role,
     Tool,
     ToolResult,
@@ -78,20 +79,22 @@ def _order(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 
 
 def _results(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
-    number = 0
+    first = 0
     for role, messages in groupby(request.messages, key=lambda message: message.role):
         turn = list(messages)
-        kinds = {isinstance(block, ToolResult) for message in turn for block in message.content}
-        if facts.wants_results_alone and role is Role.USER and kinds == {True, False}:
-            yield (
-                f"messages.{number}.content: Conversation blocks and tool result blocks cannot be provided in the same "
-                "turn."
-            )
-        if facts.wants_results_together and True in kinds and len(turn) > 1:
-            ids = [b.tool_use_id for m in turn[1:] for b in m.content if isinstance(b, ToolResult)]
-            if ids:
-                yield f"Expected toolResult blocks at messages.{number}.content for the following Ids: {', '.join(ids)}"
-        number += len(turn)
+        if role is Role.USER:
+            yield from _results_of_turn(first, turn, facts)
+        first += len(turn)
+
+
+def _results_of_turn(first: int, turn: list[Message], facts: ModelFacts) -> Iterator[str]:
+    kinds = {isinstance(block, ToolResult) for message in turn for block in message.content}
+    late = [block.tool_use_id for m in turn[1:] for block in m.content if isinstance(block, ToolResult)]
+    if facts.wants_results_alone and kinds == {True, False}:
+        words = "Conversation blocks and tool result blocks cannot be provided in the same turn."
+        yield f"messages.{first}.content: {words}"
+    if facts.wants_results_together and late:
+        yield f"Expected toolResult blocks at messages.{first}.content for the following Ids: {', '.join(late)}"
 
 
 def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:

@@ -27,6 +27,9 @@ _MISTRAL = "AWS user guide, Mistral AI text completion, November 2026"
 _TITAN_ENDS = {"status": "EOL", "eol": "2025-10-27", "eol_source": "AWS"}
 
 FACTS: tuple[Correction, ...] = (
+    Correction(
+        ("amazon.titan-tg1", "anthropic.claude-v2", "cohere.command-r"), {"mode": "chat"}, "recorded traffic of each"
+    ),
     Correction(("amazon.titan-text-express",), _limits(8192, 8192), _TITAN),
     Correction(("amazon.titan-text-lite",), _limits(4096, 4096), _TITAN),
     Correction(("amazon.titan-text-premier",), _limits(32_000, 3072), _TITAN),

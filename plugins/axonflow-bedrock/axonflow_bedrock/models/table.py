@@ -66,7 +66,10 @@ class ModelEntry:
     _regional: Mapping[str, Mapping[str, Any]] = field(repr=False)
 
     def price(self, geography: str | None = None, region: str | None = None) -> Price:
-        """On demand, through the profile of `geography` or under the plain id; `region` counts for the plain id."""
+        """On demand, through the profile of `geography` or under the plain id; `region` counts for the plain id.
+
+        The standard tier's. Some models ask more for long prompts, which is not told here.
+        """
         told = self._prices.get(geography, {})
         if geography is None and region is not None:
             told = self._regional.get(region, told)
