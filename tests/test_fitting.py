@@ -38,7 +38,7 @@ from axonflow_core.messages import (
     user,
 )
 from axonflow_core.spelling import Spelling
-from axonflow_core.stream import BlockStart, TextDelta
+from axonflow_core.stream import BlockStart, CitationDelta, TextDelta
 
 NAMES = Spelling("a-zA-Z0-9_-", 64)
 EVERYTHING = frozenset(Feature)
@@ -357,6 +357,22 @@ def test_documents_have_right_names_and_no_two_the_same(names: list[str | None])
     assert [found[str(number)] is None for number in range(len(names))] == [name is None for name in names]
 
 
+def test_a_citation_names_its_document_as_the_caller_knows_it() -> None:
+    paper = Document(Media(MediaKind.TEXT, "x"), name="a_b.pdf")
+    made = fitted(asked(Message(Role.USER, (paper, Text("read")))), document_names=DOCUMENT_NAMES)
+    cited = {"title": "a-b-pdf", "cited_text": "a-b-pdf", "location": {"documentIndex": 0}}
+    known = {**cited, "title": "a_b.pdf"}
+    answer = Completion((Text("so", (cited, "odd")),), StopReason.END_TURN)
+    assert made.answer(answer).content == (Text("so", (known, "odd")),)
+    assert made.events((CitationDelta(cited, 0),)) == (CitationDelta(known, 0),)
+
+
+def test_documents_with_right_names_stay_as_they_are() -> None:
+    papers = [Document(Media(MediaKind.TEXT, "x"), name=name) for name in ("a", "b", None)]
+    request = asked(Message(Role.USER, (*papers, Text("read"))))
+    assert fitted(request, document_names=DOCUMENT_NAMES).request is request
+
+
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -493,7 +509,7 @@ def test_a_request_that_fits_is_the_same_object(request_: CompletionRequest) -> 
     full = {"tool_names": NAMES, "tool_use_ids": NAMES, "document_names": NAMES, "wants_tools_with_history": True}
     made = fitted(request_, **full)
     assert made.request is request_
-    assert (made.adjustments, dict(made.names)) == ((), {})
+    assert made == Fitted(request_)
 
 
 def test_a_request_that_fits_costs_little_more_than_a_look_at_it() -> None:

@@ -27,9 +27,11 @@ from axonflow_core.messages import (
     Completion,
     CompletionRequest,
     ContentBlock,
+    Json,
+    Text,
     ToolUse,
 )
-from axonflow_core.stream import Batch, BlockStart
+from axonflow_core.stream import Batch, BlockStart, CitationDelta, StreamEvent
 
 from .model import Model
 from .model import Unsupported as Unsupported
@@ -48,27 +50,46 @@ from .turns import arrange_results, put_roles_in_order
 class Fitted:
     request: CompletionRequest
     adjustments: tuple[Adjustment, ...] = ()
-    names: Mapping[str, str] = field(default=NOTHING_MORE, repr=False)
-    """Name of a tool as it was sent -> as the caller knows it."""
+    tool_names: Mapping[str, str] = field(default=NOTHING_MORE, repr=False)
+    document_names: Mapping[str, str] = field(default=NOTHING_MORE, repr=False)
+    """Names as they are sent -> as the caller knows them."""
 
     def answer(self, completion: Completion) -> Completion:
         """The answer to the request that was sent, as one to the request that was made."""
-        if self.names:
+        if self._has_spelled:
             completion = evolve(completion, content=tuple(map(self._known, completion.content)))
         return evolve(completion, adjustments=self.adjustments) if self.adjustments else completion
 
     def events(self, batch: Batch) -> Batch:
         """The same for a batch of a stream."""
-        if not self.names:
-            return batch
-        return tuple(
-            evolve(event, block=self._known(event.block)) if isinstance(event, BlockStart) else event for event in batch
-        )
+        return tuple(map(self._known_event, batch)) if self._has_spelled else batch
+
+    @property
+    def _has_spelled(self) -> bool:
+        return bool(self.tool_names or self.document_names)
+
+    def _known_event(self, event: StreamEvent) -> StreamEvent:
+        match event:
+            case BlockStart(_, block):
+                return evolve(event, block=self._known(block))
+            case CitationDelta(citation):
+                return evolve(event, citation=self._known_citation(citation))
+        return event
 
     def _known(self, block: ContentBlock) -> ContentBlock:
-        if isinstance(block, ToolUse) and block.name in self.names:
-            return evolve(block, name=self.names[block.name])
+        match block:
+            case ToolUse(_, name) if name in self.tool_names:
+                return evolve(block, name=self.tool_names[name])
+            case Text(_, citations) if citations:
+                return evolve(block, citations=tuple(map(self._known_citation, citations)))
         return block
+
+    def _known_citation(self, citation: Json) -> Json:
+        """A citation names its document by title (`title`, `document_title`), whatever the family."""
+        if not isinstance(citation, dict):
+            return citation
+        titles = {key: name for key, name in citation.items() if key.endswith("title") and isinstance(name, str)}
+        return {**citation, **{key: self.document_names.get(name, name) for key, name in titles.items()}}
 
 
 def fit(
@@ -87,7 +108,7 @@ def fit(
     for features, step in _STEPS:
         if not used.isdisjoint(features):
             request = step(request, model)
-    return Fitted(request, tuple(model.adjustments), model.names)
+    return Fitted(request, tuple(model.adjustments), model.tool_names, model.document_names)
 
 
 Step: TypeAlias = Callable[[CompletionRequest, Model], CompletionRequest]

@@ -1,4 +1,4 @@
-"""What a step of the fitting knows of the model, and where it tells what it did."""
+"""The model that a request is made to fit, as the steps see it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Model:
     unsupported: Unsupported
     is_streamed: bool
     adjustments: list[Adjustment] = field(factory=list)
-    names: dict[str, str] = field(factory=dict)
+    tool_names: dict[str, str] = field(factory=dict)
+    document_names: dict[str, str] = field(factory=dict)
+    """Names as they are sent -> as the caller knows them."""
 
     def takes(self, feature: Feature) -> bool:
         in_family = feature in self.codec.features or feature in self.codec.folds

@@ -28,7 +28,7 @@ def spell_tool_names(request: CompletionRequest, model: Model) -> CompletionRequ
     spelled = _spelled(model.facts.tool_names, _tool_names_of(request))
     if not spelled:
         return request
-    model.names.update({other: name for name, other in spelled.items()})
+    model.tool_names.update({other: name for name, other in spelled.items()})
     named = rewritten(request, partial(_renamed, spelled))
     tools = tuple(
         evolve(tool, name=_of(spelled, tool.name)) if isinstance(tool, Tool) else tool for tool in named.tools
@@ -78,10 +78,15 @@ def spell_document_names(request: CompletionRequest, model: Model) -> Completion
     """Two documents may not have one name: the second is numbered before it is spelled."""
     if model.facts.document_names is None:
         return request
-    numbered = _numbered(block.name for block in _documents_of(request))
+    names = [block.name for block in _documents_of(request)]
+    numbered = _numbered(names)
     spelled = _spelled(model.facts.document_names, (name for name in numbered if name is not None))
-    names = iter([name if name is None else _of(spelled, name) for name in numbered])
-    return rewritten(request, lambda block: evolve(block, name=next(names)) if isinstance(block, Document) else block)
+    sent = [name if name is None else _of(spelled, name) for name in numbered]
+    if sent == names:
+        return request
+    model.document_names.update({new: name for new, name in zip(sent, names, strict=True) if new and name})
+    new = iter(sent)
+    return rewritten(request, lambda block: evolve(block, name=next(new)) if isinstance(block, Document) else block)
 
 
 def _documents_of(request: CompletionRequest) -> list[Document]:

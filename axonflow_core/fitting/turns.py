@@ -15,6 +15,8 @@ from .model import Model
 
 def arrange_results(request: CompletionRequest, model: Model) -> CompletionRequest:
     """The results of tools where the model looks for them: together, or alone, in every turn of the user's."""
+    if not (model.facts.wants_results_alone or model.facts.wants_results_together):
+        return request
     turns = _turns_of(request)
     arranged = [_arranged(turn, model) for turn in turns]
     if arranged == turns:

@@ -176,7 +176,7 @@ class BedrockProvider:
             base_id=base_id or "",
             default_max_tokens=self._config.max_tokens,
         )
-        return Target(model_id, codec, facts_of(base_id, codec.surface, facts))
+        return Target(model_id, codec, facts_of(base_id, codec.surface, facts, self.models.entry(base_id)))
 
     def _find_codec(self, model_id: ModelId, base_id: str | None, family: str | None) -> FamilyCodec:
         if family is not None:

@@ -34,6 +34,7 @@ from axonflow_core.messages import (
     CachePoint,
     CompletionRequest,
     Document,
+    Image,
     Inference,
     Media,
     MediaKind,
@@ -217,14 +218,19 @@ REQUESTS = st.builds(
     tools=st.sampled_from([(), (DOTTED,), (DOTTED, Tool("fs_read", None, SCHEMA))]),
     tool_choice=st.sampled_from([None, *(ToolChoice(mode, "fs.read") for mode in ToolChoiceMode)]),
 )
-MODELS = [entry.base_id for entry in load_models() if entry.mode == "chat"]
+MODELS = load_models()
+CHATS = [entry.base_id for entry in MODELS if entry.mode == "chat"]
 
 
-@given(st.sampled_from(MODELS), st.sampled_from([INVOKE, CONVERSE]), REQUESTS, st.booleans())
+def known_of(base_id: str, surface: str) -> ModelFacts:
+    return facts_of(base_id, surface, ModelFacts(base_id=base_id), MODELS.entry(base_id))
+
+
+@given(st.sampled_from(CHATS), st.sampled_from([INVOKE, CONVERSE]), REQUESTS, st.booleans())
 def test_a_request_that_was_made_to_fit_breaks_no_rule_of_any_model(
     base_id: str, surface: str, request: CompletionRequest, is_streamed: bool
 ) -> None:
-    facts = facts_of(base_id, surface, ModelFacts(base_id=base_id))
+    facts = known_of(base_id, surface)
     try:
         made = fit(request, evolve(CODEC, surface=surface), facts, is_streamed=is_streamed)
         CODEC.encode_request(made.request, facts)  # what the codec refuses by name is never sent
@@ -270,6 +276,18 @@ def test_a_request_that_was_made_to_fit_breaks_no_rule_of_any_model(
             conversation(user("Hi"), tools=(DOTTED,), tool_choice=ANY),
             "toolConfig.toolChoice.any",
         ),
+        (
+            "qwen.qwen3-32b-v1:0",
+            CONVERSE,
+            conversation(user("Hi"), CALLED, ANSWERED),
+            "toolConfig field must be defined",
+        ),
+        (
+            "openai.gpt-oss-20b-1:0",
+            CONVERSE,
+            conversation(Message(Role.USER, (Image(Media(MediaKind.BASE64, "AAAA", "image/png")),))),
+            "the image content block",
+        ),
         ("anthropic.claude-opus-5", CONVERSE, HOT, "The model returned the following errors: `temperature`"),
         ("anthropic.claude-opus-5", INVOKE, conversation(user("Hi"), assistant("x")), "message prefill"),
         ("amazon.nova-pro-v1:0", INVOKE, conversation(CALLED, ANSWERED, tools=(DOTTED,)), "start with a user message"),
@@ -278,7 +296,7 @@ def test_a_request_that_was_made_to_fit_breaks_no_rule_of_any_model(
 def test_a_request_that_breaks_a_rule_is_refused_in_the_words_of_whoever_refuses_it(
     base_id: str, surface: str, request_: CompletionRequest, words: str
 ) -> None:
-    facts = facts_of(base_id, surface, ModelFacts(base_id=base_id))
+    facts = known_of(base_id, surface)
     with pytest.raises(Fault) as caught:
         refuse_what_breaks_a_rule(request_, facts, surface, is_streamed=True)
     assert (caught.value.status, caught.value.code) == (400, "ValidationException")

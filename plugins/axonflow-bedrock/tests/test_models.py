@@ -250,6 +250,17 @@ def test_rules_add_up_and_choices_narrow_down() -> None:
     assert newest.max_cache_points == 4
 
 
+def test_what_the_table_says_is_lacking_is_refused_and_what_it_does_not_say_is_not() -> None:
+    def lacking(base_id: str) -> frozenset[Feature]:
+        return facts_of(base_id, INVOKE, NO_FACTS, known(base_id)).without
+
+    assert Feature.IMAGES in lacking("openai.gpt-oss-20b-1:0")
+    assert Feature.TOOLS in lacking("deepseek.r1-v1:0")
+    assert lacking(SONNET_4) == frozenset(), "it has both"
+    assert "vision" not in known("meta.llama3-8b-instruct-v1:0").supports
+    assert lacking("meta.llama3-8b-instruct-v1:0") == frozenset(), "nobody says"
+
+
 def test_what_the_operator_set_stays() -> None:
     mine = ModelFacts(model_id="x", base_id=SONNET_4, default_max_tokens=7)
     found = facts_of(SONNET_4, INVOKE, mine)

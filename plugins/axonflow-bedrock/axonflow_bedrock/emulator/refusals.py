@@ -15,6 +15,7 @@ from axonflow_core.messages import (
     CachePoint,
     CompletionRequest,
     Document,
+    Image,
     Message,
     Role,
     Tool,
@@ -25,7 +26,7 @@ from axonflow_core.messages import (
 from ..endpoint import Fault, invalid_call
 from ..models.rules import CONVERSE
 
-Rule: TypeAlias = Callable[[CompletionRequest, ModelFacts], Iterator[str]]
+Check: TypeAlias = Callable[[CompletionRequest, ModelFacts], Iterator[str]]
 """Yields what is said about each breach."""
 
 
@@ -35,11 +36,11 @@ def refuse_what_breaks_a_rule(
     """`Fault` at the first rule of the model that the request breaks."""
     if is_streamed and not facts.has_streamed_tools and request.tools:
         raise invalid_call("This model doesn't support tool use in streaming mode.")
-    for rule in _OF_BEDROCK:
-        for words in rule(request, facts):
+    for check in (*_OF_BEDROCK, *(_OF_CONVERSE if surface == CONVERSE else ())):
+        for words in check(request, facts):
             raise invalid_call(words)
-    for rule in _OF_MAKERS:
-        for words in rule(request, facts):
+    for check in _OF_MAKERS:
+        for words in check(request, facts):
             raise _by_maker(words, surface)
 
 
@@ -58,6 +59,11 @@ def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]
         )
     if request.tools and Feature.TOOLS in facts.without:
         yield "This model doesn't support tool use."
+    if Feature.IMAGES in facts.without and any(isinstance(block, Image) for block in blocks_of(request)):
+        yield (
+            "This model doesn't support the image content block that you provided. Update the content block and try "
+            "again."
+        )
     choice = request.tool_choice
     if choice is not None and facts.tool_choices is not None and choice.mode not in facts.tool_choices:
         field = f"toolConfig.toolChoice.{choice.mode}"
@@ -106,6 +112,11 @@ def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[s
         )
 
 
+def _tool_config(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    if _lacks_tools(request, facts):
+        yield "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+
+
 # ── what the model's maker says ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -136,9 +147,13 @@ def _cache_points(request: CompletionRequest, facts: ModelFacts) -> Iterator[str
 
 
 def _tools_of_history(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
-    holds_calls = any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
-    if facts.wants_tools_with_history and holds_calls and not request.tools:
+    if _lacks_tools(request, facts):
         yield "Requests which include `tool_use` or `tool_result` blocks must define tools"
+
+
+def _lacks_tools(request: CompletionRequest, facts: ModelFacts) -> bool:
+    holds_calls = any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
+    return facts.wants_tools_with_history and holds_calls and not request.tools
 
 
 def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -152,5 +167,6 @@ def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
             yield f"tool_use.id: String should match pattern '{facts.tool_use_ids.pattern}'"
 
 
-_OF_BEDROCK: tuple[Rule, ...] = (_unsupported, _order, _results, _document_names)
-_OF_MAKERS: tuple[Rule, ...] = (_sampling, _prefill, _cache_points, _tools_of_history, _names)
+_OF_BEDROCK: tuple[Check, ...] = (_unsupported, _order, _results, _document_names)
+_OF_CONVERSE: tuple[Check, ...] = (_tool_config,)
+_OF_MAKERS: tuple[Check, ...] = (_sampling, _prefill, _cache_points, _tools_of_history, _names)

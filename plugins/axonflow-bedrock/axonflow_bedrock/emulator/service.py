@@ -19,7 +19,7 @@ from ..model_id import parse_model_id
 from ..models.rules import facts_of
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
-from .limits import check_limits
+from .limits import MODELS, check_limits
 from .quotas import Quotas
 from .refusals import refuse_what_breaks_a_rule
 from .script import Rule, Rules, Script
@@ -103,7 +103,7 @@ class EmulatedBedrock:
             raise unknown_model() from None
         self._catalogue.admit(model_id, codec.family)
         facts = ModelFacts(model_id=given, base_id=model_id.base_id)
-        return _Target(codec, facts_of(model_id.base_id, codec.surface, facts))
+        return _Target(codec, facts_of(model_id.base_id, codec.surface, facts, MODELS.entry(model_id.base_id)))
 
     async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
         encoder = EnvelopeEncoder(target.codec, context, target.facts)

@@ -6,7 +6,7 @@ emulator refuses what breaks them. What a family as a whole cannot say stands in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import evolve, fields, frozen
@@ -152,7 +152,7 @@ RULES: tuple[Rule, ...] = (
     # ── others ──────────────────────────────────────────────────────────────────────────────────────────────────────
     Rule(
         ("amazon.titan-text", "amazon.titan-tg1"),
-        ModelFacts(without=frozenset({Feature.SYSTEM, Feature.TOOLS}), starts_with_user=True),
+        ModelFacts(without=frozenset({Feature.SYSTEM}), starts_with_user=True),
         'public reports of "This model doesn\'t support system messages.", 2024 to 2026',
         CONVERSE,
     ),
@@ -174,12 +174,6 @@ RULES: tuple[Rule, ...] = (
         CONVERSE,
     ),
     Rule(
-        ("deepseek.r1",),
-        ModelFacts(without=frozenset({Feature.TOOLS})),
-        'public reports of "This model doesn\'t support tool use.", 2025',
-        CONVERSE,
-    ),
-    Rule(
         ("moonshot",),
         ModelFacts(tool_choices=frozenset({AUTO, TOOL, NONE})),
         "litellm 1.109.1 (Moonshot on InvokeModel), November 2026",
@@ -192,11 +186,18 @@ def rules_of(base_id: str, surface: str) -> Iterator[Rule]:
     return (rule for rule in RULES if rule.fits(base_id, surface))
 
 
-def facts_of(base_id: str | None, surface: str, facts: ModelFacts) -> ModelFacts:
-    """`facts` with everything that the rules know of the model. Of an id that is not read nothing is known."""
+def facts_of(base_id: str | None, surface: str, facts: ModelFacts, entry: ModelEntry | None = None) -> ModelFacts:
+    """`facts` with everything that the rules and the table know of the model. Of an unread id nothing is known."""
     for rule in rules_of(base_id, surface) if base_id is not None else ():
         facts = _both(facts, rule.facts)
-    return facts
+    if entry is None:
+        return facts
+    lacking = {feature for flag, feature in _FLAGS.items() if entry.supports.get(flag) is False}
+    return evolve(facts, without=facts.without | lacking)
+
+
+_FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOLS}
+"""Flags of the table that say what a model lacks. A flag that is missing says nothing."""
 
 
 def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
