@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeAlias
 
 import boto3
 import orjson
 import pytest
 from attrs import evolve
 from botocore.config import Config
-from botocore.credentials import Credentials
-from botocore.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.config import BedrockConfig
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
 from axonflow_bedrock.emulator.refusals import refuse_what_breaks_a_rule
 from axonflow_bedrock.endpoint import Fault
 from axonflow_bedrock.families.anthropic import CODEC
 from axonflow_bedrock.models.rules import CONVERSE, INVOKE, facts_of
 from axonflow_bedrock.models.table import load_models
-from axonflow_bedrock.plugin import axonflow_register_provider
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import EncodeError
@@ -50,12 +46,10 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.plugins import load_codecs
-from axonflow_core.provider import Services
 from axonflow_core.serving import Server
 from axonflow_core.stream import assemble
-from axonflow_core.transport import Transport
 
+OpenProvider: TypeAlias = Callable[..., AbstractAsyncContextManager[BedrockProvider]]
 OPUS = "us.anthropic.claude-opus-4-7"
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
@@ -64,37 +58,10 @@ ANY = ToolChoice(ToolChoiceMode.ANY)
 HOT = CompletionRequest((user("Hi"),), inference=Inference(max_tokens=200, temperature=0.5, top_p=0.9))
 
 
-class AwsSession(Session):
-    def __init__(self, endpoint_url: str) -> None:
-        super().__init__()
-        self._endpoint_url = endpoint_url
-        self._credentials = Credentials(ACCESS_KEY, SECRET_KEY)
-        self.set_default_client_config(Config(retries={"total_max_attempts": 1}))
-
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
-
-
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
     with Server(emulator().app) as server:
         yield server.base_url
-
-
-@asynccontextmanager
-async def opened(base_url: str, **config: Any) -> AsyncIterator[BedrockProvider]:
-    transport = Transport()
-    services = Services(
-        name="bedrock",
-        transport=transport,
-        codecs=load_codecs("bedrock").registry,
-        extras={"boto3_session": AwsSession(base_url)},
-    )
-    try:
-        settings = BedrockConfig(**{"region": "us-east-1", **config})
-        yield axonflow_register_provider().create(settings, services)  # type: ignore[misc]
-    finally:
-        await transport.aclose()
 
 
 def conversation(*messages: Message, **parts: Any) -> CompletionRequest:
@@ -127,10 +94,10 @@ CASES = [
 
 @pytest.mark.parametrize(("model", "request_", "words", "told"), CASES)
 async def test_what_the_model_refuses_as_it_is_it_answers_when_it_fits(
-    base_url: str, model: str, request_: CompletionRequest, words: str, told: list[str]
+    open_provider: OpenProvider, base_url: str, model: str, request_: CompletionRequest, words: str, told: list[str]
 ) -> None:
     assert words in refusal_of(base_url, request_, model)
-    async with opened(base_url) as provider:
+    async with open_provider(base_url) as provider:
         answer = await provider.complete(request_, model=model)
         async with await provider.stream(request_, model=model) as stream:
             streamed = assemble([event for batch in [batch async for batch in stream] for event in batch])
@@ -152,9 +119,9 @@ def refusal_of(base_url: str, request: CompletionRequest, model: str) -> str:
     return str(caught.value)
 
 
-async def test_the_name_of_a_tool_comes_back_as_the_caller_knows_it(base_url: str) -> None:
+async def test_the_name_of_a_tool_comes_back_as_the_caller_knows_it(open_provider: OpenProvider, base_url: str) -> None:
     request = conversation(user("Hi"), tools=(DOTTED,), tool_choice=ANY)
-    async with opened(base_url) as provider:
+    async with open_provider(base_url) as provider:
         answer = await provider.complete(request, model=SONNET)
         async with await provider.stream(request, model=SONNET) as stream:
             streamed = assemble([event for batch in [batch async for batch in stream] for event in batch])
@@ -163,35 +130,39 @@ async def test_the_name_of_a_tool_comes_back_as_the_caller_knows_it(base_url: st
         assert [block.name for block in said.content if isinstance(block, ToolUse)] == ["fs.read"]
 
 
-async def test_two_calls_at_once_with_names_that_collide_never_cross(base_url: str) -> None:
+async def test_two_calls_at_once_with_names_that_collide_never_cross(
+    open_provider: OpenProvider, base_url: str
+) -> None:
     names = [f"fs{sign}read" for sign in ".:/ "]
     requests = [conversation(user("Hi"), tools=(Tool(name, None, SCHEMA),), tool_choice=ANY) for name in names]
-    async with opened(base_url) as provider:
+    async with open_provider(base_url) as provider:
         answers = await asyncio.gather(*(provider.complete(request, model=SONNET) for request in requests))
     assert [block.name for answer in answers for block in answer.content if isinstance(block, ToolUse)] == names
 
 
-async def test_under_error_the_call_is_refused_and_nothing_is_sent(base_url: str) -> None:
-    async with opened(base_url, unsupported=Unsupported.ERROR) as provider:
+async def test_under_error_the_call_is_refused_and_nothing_is_sent(open_provider: OpenProvider, base_url: str) -> None:
+    async with open_provider(base_url, unsupported=Unsupported.ERROR) as provider:
         with pytest.raises(EncodeError, match="temperature") as caught:
             await provider.complete(HOT, model=OPUS)
         assert (await provider.complete(conversation(user("Hi")), model=OPUS)).adjustments == ()
     assert (caught.value.provider, caught.value.model) == ("bedrock", OPUS)
 
 
-async def test_an_assistant_message_at_the_end_is_refused_by_name_where_the_model_takes_none(base_url: str) -> None:
+async def test_an_assistant_message_at_the_end_is_refused_by_name_where_the_model_takes_none(
+    open_provider: OpenProvider, base_url: str
+) -> None:
     request = conversation(user("Hi"), assistant("Well,"))
-    async with opened(base_url) as provider:
+    async with open_provider(base_url) as provider:
         with pytest.raises(EncodeError, match=r"anthropic.claude-opus-4-7 does not take: assistant message at the end"):
             await provider.complete(request, model=OPUS)
         assert (await provider.complete(request, model=SONNET)).text, "the control"
 
 
 async def test_one_line_of_the_log_names_what_was_not_sent_and_no_content(
-    base_url: str, caplog: pytest.LogCaptureFixture
+    open_provider: OpenProvider, base_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="axonflow_bedrock"):
-        async with opened(base_url) as provider:
+        async with open_provider(base_url) as provider:
             await provider.complete(HOT, model=OPUS)
     (line,) = [record.getMessage() for record in caplog.records if "temperature" in record.getMessage()]
     assert line == f"{OPUS} does not take all as asked: temperature, top_p"

@@ -2,59 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import pytest
-from botocore.config import Config
-from botocore.credentials import Credentials
-from botocore.session import Session
 
 from axonflow_bedrock.config import BedrockConfig
-from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
+from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.emulator.script import Account as AccountOfScript
 from axonflow_bedrock.emulator.script import Script
 from axonflow_bedrock.model_id import parse_model_id
 from axonflow_bedrock.models.table import load_models
-from axonflow_bedrock.plugin import axonflow_register_provider
 from axonflow_bedrock.profiles import Profiles, candidates
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_core.config import load_config, structure_provider_config
 from axonflow_core.errors import ModelNotFound, ProfileRequired, RequestError
 from axonflow_core.fitting import Unsupported
 from axonflow_core.messages import CompletionRequest, user
-from axonflow_core.plugins import load_codecs
-from axonflow_core.provider import Services
 from axonflow_core.serving import Server
 from axonflow_core.stream import assemble
-from axonflow_core.transport import Transport
 
+OpenProvider: TypeAlias = Callable[..., AbstractAsyncContextManager[BedrockProvider]]
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 LLAMA = "meta.llama3-3-70b-instruct-v1:0"
 HELLO = CompletionRequest((user("Hello"),))
 MODELS = load_models()
 
 
-class AwsSession(Session):
-    def __init__(self, endpoint_url: str) -> None:
-        super().__init__()
-        self._endpoint_url = endpoint_url
-        self._credentials = Credentials(ACCESS_KEY, SECRET_KEY)
-        self.set_default_client_config(Config(retries={"total_max_attempts": 1}))
-
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
-
-
 class Account:
     """An emulator in one region, and the models that were called there, one after the other."""
 
     def __init__(self, base_url: str, region: str, called: list[str]) -> None:
-        self.base_url = base_url
-        self.region = region
+        self.where: Mapping[str, Any] = {"base_url": base_url, "region": region}
         self.called = called
 
 
@@ -70,22 +52,6 @@ def account(region: str) -> Iterator[Account]:
         yield Account(server.base_url, region, called)
 
 
-@asynccontextmanager
-async def opened(place: Account, **config: Any) -> AsyncIterator[BedrockProvider]:
-    transport = Transport()
-    services = Services(
-        name="bedrock",
-        transport=transport,
-        codecs=load_codecs("bedrock").registry,
-        extras={"boto3_session": AwsSession(place.base_url)},
-    )
-    try:
-        settings = BedrockConfig(**{"region": place.region, **config})
-        yield axonflow_register_provider().create(settings, services)  # type: ignore[misc]
-    finally:
-        await transport.aclose()
-
-
 async def stream_text(provider: BedrockProvider, model: str) -> str:
     async with await provider.stream(HELLO, model=model) as stream:
         return assemble([event for batch in [batch async for batch in stream] for event in batch]).text
@@ -97,10 +63,10 @@ async def whole_text(provider: BedrockProvider, model: str) -> str:
 
 @pytest.mark.parametrize("ask", [whole_text, stream_text])
 async def test_the_call_succeeds_after_one_more_and_the_next_takes_one(
-    ask: Callable[[BedrockProvider, str], Any], caplog: pytest.LogCaptureFixture
+    open_provider: OpenProvider, ask: Callable[[BedrockProvider, str], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     with account("us-east-1") as place:
-        async with opened(place, profile_fallback=True) as provider:
+        async with open_provider(**place.where, profile_fallback=True) as provider:
             assert await ask(provider, SONNET)
             assert place.called == [SONNET, f"us.{SONNET}"]
             assert await ask(provider, SONNET)
@@ -108,18 +74,20 @@ async def test_the_call_succeeds_after_one_more_and_the_next_takes_one(
     assert f"{SONNET} is called through us.{SONNET} from now on" in caplog.text
 
 
-async def test_as_it_comes_the_id_is_sent_as_it_is_and_the_refusal_names_the_profile() -> None:
+async def test_as_it_comes_the_id_is_sent_as_it_is_and_the_refusal_names_the_profile(
+    open_provider: OpenProvider,
+) -> None:
     with account("ap-northeast-1") as place:
-        async with opened(place) as provider:
+        async with open_provider(**place.where) as provider:
             with pytest.raises(ProfileRequired) as caught:
                 await provider.complete(HELLO, model=SONNET)
             assert place.called == [SONNET]
     assert caught.value.hint is not None and caught.value.hint.startswith(f"model: jp.{SONNET} ")
 
 
-async def test_what_was_learned_of_one_model_says_nothing_of_another() -> None:
+async def test_what_was_learned_of_one_model_says_nothing_of_another(open_provider: OpenProvider) -> None:
     with account("us-east-1") as place:
-        async with opened(place, profile_fallback=True) as provider:
+        async with open_provider(**place.where, profile_fallback=True) as provider:
             await provider.complete(HELLO, model=SONNET)
             await provider.complete(HELLO, model=LLAMA)
             assert place.called == [SONNET, f"us.{SONNET}", LLAMA, f"us.{LLAMA}"]
@@ -128,9 +96,11 @@ async def test_what_was_learned_of_one_model_says_nothing_of_another() -> None:
 @pytest.mark.parametrize(
     "model", [f"us.{SONNET}", f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}", "amazon.titan-text-express-v1"]
 )
-async def test_a_profile_an_arn_and_a_model_on_demand_are_called_as_they_are(model: str) -> None:
+async def test_a_profile_an_arn_and_a_model_on_demand_are_called_as_they_are(
+    open_provider: OpenProvider, model: str
+) -> None:
     with account("us-east-1") as place:
-        async with opened(place, profile_fallback=True) as provider:
+        async with open_provider(**place.where, profile_fallback=True) as provider:
             try:
                 await provider.complete(HELLO, model=model)
             except ProfileRequired:
@@ -138,10 +108,10 @@ async def test_a_profile_an_arn_and_a_model_on_demand_are_called_as_they_are(mod
             assert place.called == [model]
 
 
-async def test_a_profile_that_is_refused_too_is_not_followed_by_a_third_call() -> None:
-    """In Africa no profile of this model is known, and the guess of the operator's geography is wrong."""
+async def test_a_profile_that_is_refused_too_is_not_followed_by_a_third_call(open_provider: OpenProvider) -> None:
+    """The profile that the operator's geography leads to is not one of this region."""
     with account("us-east-1") as place:
-        async with opened(place, profile_fallback=True, residency="us-gov") as provider:
+        async with open_provider(**place.where, profile_fallback=True, residency="us-gov") as provider:
             with pytest.raises(ModelNotFound):
                 await provider.complete(HELLO, model=SONNET)
             assert place.called == [SONNET, f"us-gov.{SONNET}"]
@@ -150,9 +120,9 @@ async def test_a_profile_that_is_refused_too_is_not_followed_by_a_third_call() -
             assert len(place.called) == 4, "nothing was learned"
 
 
-async def test_residency_chooses_the_profile_and_forbids_every_other() -> None:
+async def test_residency_chooses_the_profile_and_forbids_every_other(open_provider: OpenProvider) -> None:
     with account("eu-west-1") as place:
-        async with opened(place, profile_fallback=True, residency="eu") as provider:
+        async with open_provider(**place.where, profile_fallback=True, residency="eu") as provider:
             assert (await provider.complete(HELLO, model=SONNET)).text
             assert place.called == [SONNET, f"eu.{SONNET}"]
             for other in ("us", "global"):
@@ -162,9 +132,9 @@ async def test_residency_chooses_the_profile_and_forbids_every_other() -> None:
             assert len(place.called) == 3, "what is forbidden was not sent"
 
 
-async def test_where_residency_leaves_no_profile_the_refusal_says_so() -> None:
+async def test_where_residency_leaves_no_profile_the_refusal_says_so(open_provider: OpenProvider) -> None:
     with account("eu-west-1") as place:
-        async with opened(place, profile_fallback=True, residency="eu") as provider:
+        async with open_provider(**place.where, profile_fallback=True, residency="eu") as provider:
             with pytest.raises(ProfileRequired) as caught:
                 await provider.complete(HELLO, model=LLAMA)
             assert place.called == [LLAMA]
@@ -188,9 +158,9 @@ def test_a_call_in_canada_is_not_sent_to_the_united_states() -> None:
     assert profiles.instead_of(model, "ca-central-1", ProfileRequired("refused")) == f"ca.{SONNET}"
 
 
-async def test_the_whole_world_is_allowed_where_the_operator_names_it() -> None:
+async def test_the_whole_world_is_allowed_where_the_operator_names_it(open_provider: OpenProvider) -> None:
     with account("sa-east-1") as place:
-        async with opened(place, profile_fallback=True, residency="global") as provider:
+        async with open_provider(**place.where, profile_fallback=True, residency="global") as provider:
             assert (await provider.complete(HELLO, model=SONNET)).text
             assert place.called == [SONNET, f"global.{SONNET}"]
 
