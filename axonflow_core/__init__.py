@@ -20,8 +20,8 @@ _NAMES = {
     ),
     "hookspecs": "HOOK_API hookimpl",
     "messages": (
-        "BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document Guardrail Image Inference "
-        "Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason Text Tool ToolChoice "
+        "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document Guardrail Image "
+        "Inference Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason Text Tool ToolChoice "
         "ToolChoiceMode ToolResult ToolUse Usage assistant user"
     ),
     "provider": "CompletionStream Emulator Health Provider ProviderSpec Services",

@@ -37,6 +37,7 @@ from axonflow_core.errors import Unavailable as Unavailable
 from axonflow_core.errors import UndetectedFamily as UndetectedFamily
 from axonflow_core.hookspecs import HOOK_API as HOOK_API
 from axonflow_core.hookspecs import hookimpl as hookimpl
+from axonflow_core.messages import Adjustment as Adjustment
 from axonflow_core.messages import BuiltinTool as BuiltinTool
 from axonflow_core.messages import CachePoint as CachePoint
 from axonflow_core.messages import Completion as Completion
@@ -94,6 +95,7 @@ from axonflow_core.stream import assemble as assemble
 __all__ = [
     "HOOK_API",
     "AccessDenied",
+    "Adjustment",
     "AnswerError",
     "AxonFlowError",
     "Batch",

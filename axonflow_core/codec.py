@@ -39,10 +39,12 @@ from axonflow_core.messages import (
     StopReason,
     Text,
     Tool,
+    ToolChoiceMode,
     ToolResult,
     ToolUse,
     joined_text,
 )
+from axonflow_core.spelling import Spelling
 from axonflow_core.stream import Batch, Ended, TextDelta
 
 T = TypeVar("T")
@@ -86,6 +88,27 @@ class ModelFacts:
     """The operator's own limit, sent when the caller gave none."""
     without: frozenset[Feature] = frozenset()
     """What the family can say and this model does not take."""
+    one_of: tuple[tuple[Feature, ...], ...] = ()
+    """Of each group the model takes one at a time; the first that is asked goes before the others."""
+    tool_choices: frozenset[ToolChoiceMode] | None = None
+    """The ways of choosing that the model takes; None: every one that the family can say."""
+    has_streamed_tools: bool = True
+    """Whether a streamed call may offer tools."""
+    wants_tools_with_history: bool = False
+    """Whether calls of tools in the conversation are refused when no tool is offered."""
+    wants_results_alone: bool = False
+    """Whether nothing else of the user's may stand in one turn with the results of tools."""
+    wants_results_together: bool = False
+    """Whether the results of one turn must stand in one message."""
+    starts_with_user: bool = False
+    """Whether the first message must be the user's."""
+    alternates: bool = False
+    """Whether two messages of one role in a row are refused."""
+    max_cache_points: int | None = None
+    tool_names: Spelling | None = None
+    tool_use_ids: Spelling | None = None
+    document_names: Spelling | None = None
+    """How names may be spelled; None: however they are."""
 
 
 @frozen
@@ -274,8 +297,9 @@ class FamilyCodec:
         can = self._can - facts.without if facts.without else self._can
         if not asked.features <= can:
             feature = min(asked.features - can)
+            who = f"{facts.base_id} does not take" if feature in facts.without else f"the {self.name} family cannot say"
             raise EncodeError(
-                f"the {self.name} family cannot say: {feature}",
+                f"{who}: {feature}",
                 feature=feature.name.lower(),
                 hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
             )
@@ -307,6 +331,17 @@ def _undecodable(family: str, what: str, stumble: Exception) -> DecodeError:
 
 
 # ── what a request asks for ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def blocks_of(request: CompletionRequest) -> list[ContentBlock]:
+    """Every block of a request, those inside tool results and documents too."""
+    blocks = list(request.system)
+    for message in request.messages:
+        blocks += message.content
+    for block in blocks:  # grows while it is walked
+        if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
+            blocks += block.content
+    return blocks
 
 
 def features_of(request: CompletionRequest) -> set[Feature]:

@@ -308,6 +308,19 @@ class Guardrail:
 
 
 @frozen
+class Adjustment:
+    """What of a request was not sent as it was asked, because the model does not take it. No content is in here."""
+
+    feature: str
+    what: str
+    """What was done: `not sent`, `the oldest 6 of 10 not sent`."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.feature}: {self.what}, for {self.why}"
+
+
+@frozen
 class Completion:
     content: tuple[ContentBlock, ...]
     stop_reason: StopReason | None
@@ -325,6 +338,8 @@ class Completion:
     guardrail: Guardrail | None = None
     latency_ms: int | None = None
     first_byte_latency_ms: int | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+    """What of the request was not sent as it was asked."""
     extra: Mapping[str, Json] = _extra()
 
     @property

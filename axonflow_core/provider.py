@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checka
 from attrs import field, frozen
 
 from axonflow_core.codec import CodecRegistry
-from axonflow_core.messages import NOTHING_MORE, Completion, CompletionRequest, Json
+from axonflow_core.messages import NOTHING_MORE, Adjustment, Completion, CompletionRequest, Json
 from axonflow_core.stream import Batch
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class CompletionStream(ABC):
     """
 
     request_id: str | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+    """What of the request was not sent as it was asked."""
     _ready: Iterator[Batch] = iter(())
 
     @abstractmethod

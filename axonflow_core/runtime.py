@@ -183,6 +183,7 @@ class BlockingStream:
 
     def __init__(self, stream: CompletionStream, owner: BlockingRuntime, thread: _LoopThread) -> None:
         self.request_id = stream.request_id
+        self.adjustments = stream.adjustments
         self._stream: CompletionStream | None = stream
         self._owner = owner  # for a runtime that nobody holds is closed
         self._thread = thread

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from axonflow_core.cli.sampling import inference_of, sampling_options, warn_of
+
 if TYPE_CHECKING:
-    from axonflow_core.messages import Completion, CompletionRequest
+    from axonflow_core.messages import Completion, CompletionRequest, Inference
     from axonflow_core.runtime import Runtime
 
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("-m", "--model", help="The model, as its provider spells it. Default: the configured one.")
 @click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
 @click.option("--system", help="What the model is told before the conversation.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer, in tokens.")
+@sampling_options
 @click.option("--stream/--no-stream", "is_streamed", default=True, help="Show the answer as it comes, or whole.")
 @click.option("--json", "is_json", is_flag=True, help="The whole answer as one JSON object.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
@@ -29,13 +31,13 @@ def ask(
     model: str | None,
     provider: str | None,
     system: str | None,
-    max_tokens: int | None,
     is_streamed: bool,
     is_json: bool,
     path: Path | None,
+    **sampling: Any,
 ) -> None:
     """Ask PROMPT, or what stands on stdin where PROMPT is `-`."""
-    request = _request(_read_prompt(prompt), system, max_tokens)
+    request = _request(_read_prompt(prompt), system, inference_of(**sampling))
     asyncio.run(_ask(request, model, provider, path, is_streamed=is_streamed, is_json=is_json))
 
 
@@ -46,13 +48,13 @@ def _read_prompt(prompt: str) -> str:
     return text
 
 
-def _request(prompt: str, system: str | None, max_tokens: int | None) -> CompletionRequest:
-    from axonflow_core.messages import CompletionRequest, Inference, Text, user
+def _request(prompt: str, system: str | None, inference: Inference) -> CompletionRequest:
+    from axonflow_core.messages import CompletionRequest, Text, user
 
     return CompletionRequest(
         messages=(user(prompt),),
         system=(Text(system),) if system else (),
-        inference=Inference(max_tokens=max_tokens),
+        inference=inference,
     )
 
 
@@ -74,6 +76,7 @@ async def _ask(
             await stream_answer(runtime, request, model=model, provider=provider)
             return
         answer = await runtime.complete(request, model=model, provider=provider)
+        warn_of(answer.adjustments)
         if is_json:
             write_json(_described(answer))
         else:
@@ -89,6 +92,7 @@ async def stream_answer(
 
     assembler = Assembler()
     async with await runtime.stream(request, model=model, provider=provider) as stream:
+        warn_of(stream.adjustments)
         try:
             async for batch in stream:
                 for event in batch:
@@ -106,6 +110,7 @@ def _described(answer: Completion) -> dict[str, object]:
         "text": answer.text,
         "stop_reason": answer.stop_reason,
         "usage": attrs.asdict(answer.usage, filter=lambda field, value: value is not None and field.name != "extra"),
+        "adjustments": [attrs.asdict(adjustment) for adjustment in answer.adjustments],
         "model": answer.model,
         "id": answer.id,
         "content": [{"type": type(block).__name__, **attrs.asdict(block)} for block in answer.content],

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from axonflow_core.cli.sampling import inference_of, sampling_options
+
 if TYPE_CHECKING:
+    from axonflow_core.messages import CompletionRequest
     from axonflow_core.provider import Explanation
 
 
@@ -16,20 +19,30 @@ if TYPE_CHECKING:
 @click.argument("prompt", default="Hello")
 @click.option("-m", "--model", help="The model, as its provider spells it. Default: the configured one.")
 @click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
+@sampling_options
 @click.option("--stream/--no-stream", "is_streamed", default=True, help="A streamed call, or a whole one.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
 def explain_call(
-    *, prompt: str, model: str | None, provider: str | None, is_streamed: bool, is_json: bool, path: Path | None
+    *,
+    prompt: str,
+    model: str | None,
+    provider: str | None,
+    is_streamed: bool,
+    is_json: bool,
+    path: Path | None,
+    **sampling: Any,
 ) -> None:
     """Show what a call with PROMPT would be, down to the signed headers. Nothing is sent.
 
-    The model's family, where region, endpoint and credentials come from, the exact body, and the IAM statements that
-    allow the call. What proves who you are is masked.
+    The model's family, limits, price and lifecycle, where region, endpoint and credentials come from, what of the call
+    the model does not take, the exact body, and the IAM statements that allow it. What proves who you are is masked.
     """
     from axonflow_core.cli.display import write_json
+    from axonflow_core.messages import CompletionRequest, user
 
-    explanation = asyncio.run(_explain(prompt, model, provider, path, is_streamed=is_streamed))
+    request = CompletionRequest((user(prompt),), inference=inference_of(**sampling))
+    explanation = asyncio.run(_explain(request, model, provider, path, is_streamed=is_streamed))
     if is_json:
         import attrs
 
@@ -39,11 +52,10 @@ def explain_call(
 
 
 async def _explain(
-    prompt: str, model: str | None, provider: str | None, path: Path | None, *, is_streamed: bool
+    request: CompletionRequest, model: str | None, provider: str | None, path: Path | None, *, is_streamed: bool
 ) -> Explanation:
     from axonflow_core.config import load_config
     from axonflow_core.errors import RequestError
-    from axonflow_core.messages import CompletionRequest, user
     from axonflow_core.provider import Explaining
     from axonflow_core.runtime import Runtime
 
@@ -51,7 +63,7 @@ async def _explain(
         chosen = runtime.chosen(provider)
         if not isinstance(chosen, Explaining):
             raise RequestError("this provider cannot explain its calls", hint="name another one with --provider")
-        return await chosen.explain(CompletionRequest((user(prompt),)), model=model, is_streamed=is_streamed)
+        return await chosen.explain(request, model=model, is_streamed=is_streamed)
 
 
 def _show(explanation: Explanation) -> None:

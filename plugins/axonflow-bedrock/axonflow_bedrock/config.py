@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from axonflow_core.fitting import Unsupported
 from axonflow_core.transport import Timeouts
 
 DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -77,6 +78,12 @@ class BedrockConfig:
     control_tokens: ControlTokens = ControlTokens.REFUSE
     """What happens to text that would forge a turn in a family's prompt template."""
     guardrail: GuardrailConfig | None = None
+    unsupported: Unsupported = Unsupported.REPORT
+    """What happens to a sampling parameter, or a cache point too many, that a model does not take."""
+    profile_fallback: bool = False
+    """Whether a model that is not offered on demand is called again, once, through an inference profile."""
+    residency: str | None = None
+    """The only geography whose inference profiles may be called: `eu`, `us`, `global`."""
     timeouts: Timeouts = field(factory=Timeouts)
 
 

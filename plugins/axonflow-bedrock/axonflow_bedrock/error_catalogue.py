@@ -6,6 +6,7 @@ from axonflow_core.errors import AccessDenied, DecodeError, ModelNotFound, Profi
 from axonflow_core.provider import ErrorEntry
 
 from .error_table import TABLE, Row
+from .errors import NO_SUCCESSOR
 
 _MET_FIRST = (
     ErrorEntry(
@@ -62,6 +63,7 @@ class _Names(dict[str, str]):
 
 _UNFILLED = _Names(
     profile="model: the id of an inference profile; `aws bedrock list-inference-profiles` lists them",
+    successor=NO_SUCCESSOR,
     said="…",
     unit=" tokens",
     limit2="",

@@ -58,7 +58,7 @@ class Report:
 
 @frozen(kw_only=True)
 class Row:
-    """`cause` and `fix` are templates: {model}, {region}, {profile}, {said}, and what `says` names in the message."""
+    """`cause` and `fix` are templates: {model}, {region}, {profile}, {successor}, {said}, and what `says` names."""
 
     error: type[ProviderError]
     statuses: Collection[int] = ()
@@ -127,7 +127,7 @@ TABLE: tuple[Row, ...] = (
         codes=_NOT_FOUND,
         says="end of its life",
         cause="AWS has retired {model}",
-        fix="name its successor in `model:`; the Bedrock user guide lists them under model lifecycle",
+        fix="{successor}; the Bedrock user guide lists them under model lifecycle",
         example="This model version has reached the end of its life. Please refer to the AWS documentation for more "
         "details.",
     ),
@@ -135,7 +135,7 @@ TABLE: tuple[Row, ...] = (
         error=ModelNotFound,
         says="marked by provider as legacy",
         cause="{model} is a legacy model, closed to accounts that have not used it lately",
-        fix="name its successor in `model:`; the Bedrock user guide lists them under model lifecycle",
+        fix="{successor}; the Bedrock user guide lists them under model lifecycle",
         example="Access denied. This Model is marked by provider as Legacy and you have not been actively using the "
         "model in the last 30 days. Please upgrade to an active model on Amazon Bedrock",
     ),

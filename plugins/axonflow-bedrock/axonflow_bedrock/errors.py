@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 import orjson
 
@@ -18,7 +19,9 @@ from axonflow_core.errors import ProviderError
 from axonflow_core.messages import Json
 
 from .error_table import MODELLED_STATUSES, TABLE, Report, Row
-from .model_id import ModelId, profile_candidates
+from .model_id import ModelId
+from .models.table import ModelTable
+from .profiles import callable_id, candidates
 
 
 def diagnose(
@@ -28,6 +31,7 @@ def diagnose(
     *,
     model: ModelId | None = None,
     region: str | None = None,
+    models: ModelTable | None = None,
     request_id: str | None = None,
 ) -> ProviderError:
     """The error that an answer other than 200 stands for. Returned, for the caller to raise; never fails itself."""
@@ -35,7 +39,7 @@ def diagnose(
     code = _bare(error_type_header) or next(_codes_in(said), None)
     message = next(_messages_in(said), None)
     report = Report(status, code, (message or "")[:_MAX_MESSAGE].replace("’", "'"))
-    return _build(report, _shown(message, body), model, region).enrich(request_id=request_id)
+    return _build(report, _shown(message, body), model, region, models).enrich(request_id=request_id)
 
 
 def diagnose_exception_frame(
@@ -61,13 +65,16 @@ def find_row(report: Report) -> tuple[Row, Mapping[str, str]]:
     raise AssertionError("the last row fits everything")
 
 
-def _build(report: Report, said: str, model: ModelId | None, region: str | None) -> ProviderError:
+def _build(
+    report: Report, said: str, model: ModelId | None, region: str | None, models: ModelTable | None
+) -> ProviderError:
     row, found = find_row(report)
     values = {
         **{name: value or "" for name, value in found.items()},
         "model": model.given if model else "the model",
         "region": region or "this region",
-        "profile": _profile_line(model, region),
+        "profile": _profile_line(model, region, models),
+        "successor": _successor_line(model, region, models),
         "status": report.status,
         "said": said,
     }
@@ -82,14 +89,24 @@ def _build(report: Report, said: str, model: ModelId | None, region: str | None)
     return error.enrich(model=model.given if model else None)
 
 
-def _profile_line(model: ModelId | None, region: str | None) -> str:
+def _profile_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:
     """The line of YAML to write, as a suggestion: which profiles there are only AWS knows."""
     command = "`aws bedrock list-inference-profiles" + (f" --region {region}`" if region else "`")
-    candidates = profile_candidates(model, region) if model else ()
-    if not candidates:
+    entry = models.entry(model.base_id) if model and models else None
+    named = candidates(model, region, entry) if model else ()
+    if not named:
         return f"model: the id of an inference profile; {command} lists them"
-    others = f"or {', '.join(candidates[1:])}; " if candidates[1:] else ""
-    return f"model: {candidates[0]} ({others}{command} lists what there is)"
+    others = f"or {', '.join(named[1:])}; " if named[1:] else ""
+    return f"model: {named[0]} ({others}{command} lists what there is)"
+
+
+NO_SUCCESSOR = "name its successor in `model:`"
+
+
+def _successor_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:
+    entry = models.entry(model.base_id) if model and models else None
+    successor = models.successor(entry, date.today()) if models and entry else None
+    return NO_SUCCESSOR if successor is None else f"model: {callable_id(successor, region)}, its successor"
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from urllib.parse import urlsplit
 
 import orjson
+from attrs import frozen
 
 from axonflow_core.codec import FamilyCodec
+from axonflow_core.messages import Adjustment
 from axonflow_core.provider import Explanation
 from axonflow_core.transport import HttpRequest
 
 from .credentials import Place
 from .iam import statements_for
-from .model_id import Kind, ModelId, profile_candidates
+from .model_id import Kind, ModelId
+from .models.rules import needs_profile
+from .models.table import ModelEntry, ModelTable, Status
+from .profiles import callable_id, candidates
 
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
 _SHOWN_CHARACTERS = 4
+
+
+@frozen
+class Known:
+    """What is known of the model beside its id."""
+
+    models: ModelTable
+    entry: ModelEntry | None
+    adjustments: tuple[Adjustment, ...] = ()
+    """What of this very request the model does not take."""
+    guardrail: str | None = None
+    """The one that every call names."""
 
 
 def explanation_of(
@@ -25,17 +43,18 @@ def explanation_of(
     request: HttpRequest,
     place: Place,
     identity_source: str,
+    known: Known,
     *,
     is_streamed: bool,
-    guardrail: str | None = None,
 ) -> Explanation:
+    facts = {**dict(_facts(model, codec, request, place, identity_source)), "guardrail": known.guardrail or "none"}
     return Explanation(
-        facts={**dict(_facts(model, codec, request, place, identity_source)), "guardrail": guardrail or "none"},
-        warnings=tuple(_warnings(model, place)),
+        facts={**facts, **dict(_told_by_table(model, place, known))},
+        warnings=(*_warnings(model, place, known), *map(str, known.adjustments)),
         url=request.url,
         headers={name: _masked(name, value) for name, value in request.headers.items()},
         body=orjson.loads(request.body),
-        permissions=statements_for(model, place.region, is_streamed=is_streamed, guardrail=guardrail),
+        permissions=statements_for(model, place.region, is_streamed=is_streamed, guardrail=known.guardrail),
     )
 
 
@@ -65,16 +84,55 @@ def _facts(
     )
 
 
-def _warnings(model: ModelId, place: Place) -> Iterator[str]:
+def _told_by_table(model: ModelId, place: Place, known: Known) -> Iterator[tuple[str, str]]:
+    entry = known.entry
+    if entry is None:
+        yield "limits", "unknown: the model table does not have this model"
+        return
+    yield "limits", f"{_tokens(entry.context_tokens)} of context, {_tokens(entry.output_tokens)} of answer"
+    price = entry.price(model.geo, place.region)
+    yield "price", f"{_dollars(price.input)} in, {_dollars(price.output)} out, per 1,000,000 tokens"
+    yield "lifecycle", f"{entry.status_on(date.today())}, as of {known.models.as_of}"
+    if entry.geographies:
+        yield "inference profiles", ", ".join(f"{geo}." for geo in entry.geographies)
+
+
+def _tokens(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,} tokens"
+
+
+def _dollars(price: float | None) -> str:
+    return "unknown" if price is None else f"{price:g} USD"
+
+
+def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
+    if known.entry is not None:
+        yield from _end_of_life(known.models, known.entry, place.region)
     if model.region and model.region != place.region:
         yield f"the ARN of the model names {model.region}, and the call goes to {place.region}"
-    candidates = profile_candidates(model, place.region)
-    if candidates and model.kind is Kind.FOUNDATION_MODEL and model.geo is None:
-        yield f"if AWS refuses this id on demand, call it through an inference profile: {candidates[0]}"
+    named = candidates(model, place.region, known.entry)
+    if named and model.kind is Kind.FOUNDATION_MODEL:
+        if known.entry is not None and needs_profile(known.entry):
+            yield f"this id is not offered on demand; call it through an inference profile: {named[0]}"
+        elif known.entry is None or known.entry.geographies:
+            yield f"if AWS refuses this id on demand, call it through an inference profile: {named[0]}"
     if place.retries.mode == "adaptive":
         yield "AWS_RETRY_MODE=adaptive counts as `standard`: its rate limiter is boto3's own"
     for setting in place.unheeded:
         yield f"{setting} of the AWS client config is not heeded"
+
+
+def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator[str]:
+    today = date.today()
+    status, day = entry.status_on(today), entry.end_of_life
+    if status is Status.ACTIVE and day is None:
+        return
+    successor = models.successor(entry, today)
+    instead = f"; its successor: {callable_id(successor, region)}" if successor is not None else ""
+    if status is Status.END_OF_LIFE:
+        yield f"the life of {entry.base_id} has ended{f' on {day}' if day else ''}{instead}"
+    else:
+        yield f"{entry.base_id} is {status}, and its life ends {f'on {day}' if day else 'soon'}{instead}"
 
 
 def _masked(name: str, value: str) -> str:

@@ -15,7 +15,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 from typing import TypeVar
 
@@ -28,10 +28,12 @@ from axonflow_core.errors import (
     CredentialsError,
     CredentialsExpired,
     DecodeError,
+    ProfileRequired,
     RequestError,
     TruncatedStream,
     UndetectedFamily,
 )
+from axonflow_core.fitting import Fitted, fit
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.provider import CompletionStream, Explanation, Health, Services
 from axonflow_core.stream import Batch
@@ -41,8 +43,11 @@ from .config import BedrockConfig, ControlTokens, SurfaceChoice
 from .credentials import AwsSettings, refuse_open_air
 from .errors import diagnose
 from .eventstream import FrameDecoder
-from .explain import explanation_of
+from .explain import Known, explanation_of
 from .model_id import ModelId, parse_model_id
+from .models.rules import facts_of
+from .models.table import ModelTable, load_models
+from .profiles import Profiles
 from .retries import Retrier
 from .signing import BearerToken
 from .surfaces import CONVERSE, CONVERSE_CODECS, INVOKE, INVOKE_CODECS, Surface, surface_of
@@ -83,10 +88,20 @@ class BedrockProvider:
     def default_model(self) -> str:
         return self._config.model
 
+    @cached_property
+    def models(self) -> ModelTable:
+        return load_models()
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        return Profiles(self.models, is_on=self._config.profile_fallback, residency=self._config.residency)
+
     async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
-        target = self.target(model)
+        return await self._through_profile(self.target(model), partial(self._complete, request))
+
+    async def _complete(self, request: CompletionRequest, target: Target) -> Completion:
         with self._naming(target):
-            body = self._body(request, target)
+            fitted, body = self._body(request, target, is_streamed=False)
 
             async def attempt() -> Completion:
                 signed = await self._signed(target, target.surface.operation, target.surface.headers, body)
@@ -94,19 +109,21 @@ class BedrockProvider:
                 with self._naming(target, response.headers):
                     return await self._read_answer(target, response)
 
-            return await self._persist(target, attempt)
+            return fitted.answer(await self._persist(target, attempt))
 
     async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
-        target = self.target(model)
+        return await self._through_profile(self.target(model), partial(self._stream, request))
+
+    async def _stream(self, request: CompletionRequest, target: Target) -> CompletionStream:
         with self._naming(target):
-            body = self._body(request, target)
+            fitted, body = self._body(request, target, is_streamed=True)
 
             async def attempt() -> CompletionStream:
                 surface = target.surface
                 signed = await self._signed(target, surface.stream_operation, surface.stream_headers, body)
                 http = await self._transport.open_stream(signed)
                 with self._naming(target, http.headers):
-                    return await self._accept_stream(target, http)
+                    return await self._accept_stream(target, fitted, http)
 
             return await self._persist(target, attempt)
 
@@ -119,12 +136,12 @@ class BedrockProvider:
             surface = target.surface
             operation = surface.stream_operation if is_streamed else surface.operation
             headers = surface.stream_headers if is_streamed else surface.headers
-            signed = await self._signed(target, operation, headers, self._body(request, target))
+            fitted, body = self._body(request, target, is_streamed=is_streamed)
+            signed = await self._signed(target, operation, headers, body)
             place, source = await self._settings.place(), await self._settings.identity_source()
             guardrail = self._config.guardrail.id if self._config.guardrail else None
-            return explanation_of(
-                target.model_id, target.codec, signed, place, source, is_streamed=is_streamed, guardrail=guardrail
-            )
+            known = Known(self.models, self.models.entry(target.facts.base_id), fitted.adjustments, guardrail)
+            return explanation_of(target.model_id, target.codec, signed, place, source, known, is_streamed=is_streamed)
 
     async def health(self) -> Health:
         try:
@@ -150,6 +167,7 @@ class BedrockProvider:
 
     def _find_target(self, given: str) -> Target:
         model_id = parse_model_id(given)
+        self.profiles.refuse_other_geographies(model_id)
         base_id, family = model_id.base_id, None
         if given == self._config.model:  # `base_model` and `family` describe the configured model and no other
             family = self._config.family
@@ -163,6 +181,7 @@ class BedrockProvider:
             base_id=base_id or "",
             default_max_tokens=self._config.max_tokens,
         )
+        facts = facts_of(base_id, codec.surface, facts, self.models.entry(base_id))
         return Target(model_id, codec, facts, surface_of(codec))
 
     def _find_codec(self, model_id: ModelId, base_id: str | None, family: str | None) -> FamilyCodec:
@@ -210,15 +229,37 @@ class BedrockProvider:
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _body(self, request: CompletionRequest, target: Target) -> bytes:
+    def _body(self, request: CompletionRequest, target: Target, *, is_streamed: bool) -> tuple[Fitted, bytes]:
+        """The request as the model takes it, and its JSON."""
         if self._config.control_tokens is ControlTokens.NEUTRALISE:
             request = neutralise_control_tokens(request, target.codec.control_tokens)
         guardrail = self._config.guardrail
         if guardrail is not None and target.surface is CONVERSE:  # InvokeModel has it in headers
-            request = evolve(
-                request, options={**request.options, "guardrailConfig": guardrail.member}
-            )  # and no caller another
-        return orjson.dumps(target.codec.encode_request(request, target.facts))
+            # The operator's guardrail, whatever the caller names.
+            request = evolve(request, options={**request.options, "guardrailConfig": guardrail.member})
+        fitted = fit(request, target.codec, target.facts, self._config.unsupported, is_streamed=is_streamed)
+        if fitted.adjustments:
+            names = ", ".join(adjustment.feature for adjustment in fitted.adjustments)
+            _LOG.info("%s does not take all as asked: %s", target.model_id.given, names)
+        return fitted, orjson.dumps(target.codec.encode_request(fitted.request, target.facts))
+
+    async def _through_profile(self, target: Target, call: Callable[[Target], Awaitable[T]]) -> T:
+        """`call`, and where the config has it so once more through an inference profile, which is then remembered."""
+        if not self._config.profile_fallback:
+            return await call(target)
+        with self._naming(target):
+            region = (await self._settings.place()).region
+        learned = self.profiles.learned(target.model_id, region)
+        if learned is not None:
+            return await call(_behind(target, learned))
+        try:
+            return await call(target)
+        except ProfileRequired as refusal:
+            profile = self.profiles.instead_of(target.model_id, region, refusal)
+        answer = await call(_behind(target, profile))
+        self.profiles.learn(target.model_id, region, profile)
+        _LOG.warning("%s is called through %s from now on", target.model_id.given, profile)
+        return answer
 
     async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
@@ -264,7 +305,7 @@ class BedrockProvider:
         except DecodeError as error:
             raise _unreadable(target, response.body, error) from error
 
-    async def _accept_stream(self, target: Target, http: HttpStream) -> CompletionStream:
+    async def _accept_stream(self, target: Target, fitted: Fitted, http: HttpStream) -> CompletionStream:
         try:
             if http.status != 200:
                 raise await self._diagnosed(target, http.status, http.headers, await http.read_all())
@@ -273,7 +314,7 @@ class BedrockProvider:
         except BaseException:
             await http.aclose()
             raise
-        stream = BedrockStream(http, target, self._name)
+        stream = BedrockStream(http, target, fitted, self._name)
         await stream.begin()
         return stream
 
@@ -284,6 +325,7 @@ class BedrockProvider:
             body,
             model=target.model_id,
             region=(await self._settings.place()).region,
+            models=self.models,
             request_id=headers.get("x-amzn-requestid"),
         )
         if isinstance(error, CredentialsError):
@@ -306,8 +348,10 @@ class BedrockProvider:
 class BedrockStream(CompletionStream):
     """One network read gives the batches of every frame that it completes."""
 
-    def __init__(self, http: HttpStream, target: Target, provider: str) -> None:
+    def __init__(self, http: HttpStream, target: Target, fitted: Fitted, provider: str) -> None:
         self.request_id = http.headers.get("x-amzn-requestid")
+        self.adjustments = fitted.adjustments
+        self._fitted = fitted
         self._http = http
         self._target = target
         self._provider = provider
@@ -348,7 +392,7 @@ class BedrockStream(CompletionStream):
         try:
             for frame in self._frames.feed(data):
                 chunk = self._read_frame(frame, model=self._target.model_id, request_id=self.request_id)
-                batches.append(self._events.feed(chunk))
+                batches.append(self._fitted.events(self._events.feed(chunk)))
             self._frames.feed(b"")  # raises what is wrong behind these frames, for no more bytes may come
         except AxonFlowError as fault:
             self._fault = fault
@@ -362,6 +406,11 @@ class BedrockStream(CompletionStream):
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+def _behind(target: Target, profile: str) -> Target:
+    """The same model, called through an inference profile."""
+    return evolve(target, model_id=parse_model_id(profile), facts=evolve(target.facts, model_id=profile))
 
 
 def _unreadable(target: Target, body: bytes, cause: DecodeError | None = None) -> DecodeError:

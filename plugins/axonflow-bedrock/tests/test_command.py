@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -116,6 +117,27 @@ def test_the_environment_alone_reaches_the_emulator(tmp_path: Path, emulator: Ma
     finished = run(tmp_path, "ask", "Are you there?", "-m", PROFILE, environment=emulator)
     assert finished.returncode == 0, finished.stderr
     assert "Are you there?" in finished.stdout
+
+
+OPUS = "us.anthropic.claude-opus-4-7"
+REFUSED = ("--temperature", "0.5", "--top-k", "5")
+
+
+@pytest.mark.parametrize("mode", ["--stream", "--no-stream"])
+def test_what_the_model_does_not_take_is_told_on_stderr(tmp_path: Path, emulator: Mapping[str, str], mode: str) -> None:
+    finished = run(tmp_path, "ask", "Hi", "-m", OPUS, mode, *REFUSED, environment=emulator)
+    assert (finished.returncode, bool(finished.stdout)) == (0, True)
+    assert finished.stderr.splitlines() == [
+        "warning: temperature: not sent, for anthropic.claude-opus-4-7 does not take it",
+        "warning: top_k: not sent, for anthropic.claude-opus-4-7 does not take it",
+    ]
+
+
+def test_what_the_model_does_not_take_is_in_the_json(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+    told = json.loads(run(tmp_path, "ask", "Hi", "-m", OPUS, "--json", *REFUSED, environment=emulator).stdout)
+    assert [adjustment["feature"] for adjustment in told["adjustments"]] == ["temperature", "top_k"]
+    older = json.loads(run(tmp_path, "ask", "Hi", "-m", PROFILE, "--json", *REFUSED, environment=emulator).stdout)
+    assert older["adjustments"] == [], "the control: this one takes all"
 
 
 def test_the_pages_yaml_works_as_it_stands(tmp_path: Path, emulator: Mapping[str, str]) -> None:

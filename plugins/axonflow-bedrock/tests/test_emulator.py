@@ -18,6 +18,7 @@ from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, open_answer
 from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
 from axonflow_bedrock.signing import Signer
 from axonflow_core.codec import CodecRegistry, FamilyCodec, Feature, ModelFacts, RegisteredCodec, StopReasons
+from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -406,7 +407,14 @@ def catalogued() -> Mapping[str, str]:
 
 @pytest.mark.parametrize(("base_id", "family"), catalogued().items())
 def test_every_listed_model_is_one_of_its_family(base_id: str, family: str) -> None:
-    assert REGISTRY.for_base_id(base_id).family == family
+    try:
+        assert REGISTRY.for_base_id(base_id).family == family
+    except UndetectedFamily:
+        assert family not in {entry.codec.family for entry in REGISTRY} or base_id.startswith(TEXT_COMPLETIONS)
+
+
+TEXT_COMPLETIONS = ("anthropic.claude-v1", "anthropic.claude-v2", "anthropic.claude-instant")
+"""Models of an installed family in a form that no installed codec speaks."""
 
 
 # ── the whole ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from axonflow_bedrock.error_table import MODELLED_STATUSES, TABLE, Report, Row
 from axonflow_bedrock.errors import diagnose, diagnose_exception_frame, find_row
 from axonflow_bedrock.eventstream import FrameDecoder, chunk_of, frame_of_exception
 from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.models.table import load_models
 from axonflow_core.errors import (
     AccessDenied,
     ContextExceeded,
@@ -123,6 +124,23 @@ def test_the_profile_suggested_is_of_the_regions_own_geography(region: str | Non
 
     assert error.hint is not None
     assert error.hint.startswith(suggestion)
+
+
+END_OF_LIFE = b'{"message": "This model version has reached the end of its life."}'
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        ("eu.anthropic.claude-sonnet-4-20250514-v1:0", "model: eu.anthropic.claude-sonnet-5-5, its successor; "),
+        ("cohere.command-r-v1:0", "name its successor in `model:`; "),
+        ("acme.rocket-v1:0", "name its successor in `model:`; "),
+    ],
+)
+def test_a_model_at_its_end_is_told_with_its_successor_where_there_is_one(model: str, hint: str) -> None:
+    error = diagnose(404, None, END_OF_LIFE, model=parse_model_id(model), region="eu-west-1", models=load_models())
+    assert error.message == f"AWS has retired {model}"
+    assert error.hint is not None and error.hint.startswith(hint)
 
 
 def test_an_iam_denial_names_action_and_resource_and_the_statement_to_add() -> None:

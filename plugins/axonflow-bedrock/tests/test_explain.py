@@ -82,6 +82,39 @@ def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:
     assert f"us.{SONNET}" in explain("-m", SONNET).stderr
 
 
+def test_what_the_model_does_not_take_is_told_and_not_in_the_body() -> None:
+    told = explained("-m", "us.anthropic.claude-opus-4-7", "--temperature", "0.5", "--max-tokens", "9")
+    assert "temperature: not sent, for anthropic.claude-opus-4-7 does not take it" in told["warnings"]
+    assert ("temperature" in told["body"], told["body"]["max_tokens"]) == (False, 9)
+    older = explained("-m", f"us.{SONNET}", "--temperature", "0.5")
+    assert older["body"]["temperature"] == 0.5, "the control"
+
+
+def test_limits_price_lifecycle_and_profiles_are_told() -> None:
+    facts = explained("-m", "us.anthropic.claude-opus-4-7")["facts"]
+    assert facts["limits"] == "1,000,000 tokens of context, 128,000 tokens of answer"
+    assert facts["price"] == "5.5 USD in, 27.5 USD out, per 1,000,000 tokens"
+    assert facts["lifecycle"] == "active, as of 2026-11-22"
+    assert facts["inference profiles"] == "au., eu., global., jp., us."
+
+
+def test_what_nobody_knows_is_unknown_and_not_nothing() -> None:
+    facts = explained("-m", "amazon.titan-tg1-large")["facts"]
+    assert facts["price"] == "unknown in, unknown out, per 1,000,000 tokens"
+    assert "unknown" in explained("-m", "anthropic.claude-next-9")["facts"]["limits"]
+
+
+def test_a_life_that_has_ended_is_warned_of_with_the_successor() -> None:
+    (ended, needed) = explained("-m", SONNET)["warnings"]
+    assert "has ended on 2026-10-14; its successor: us.anthropic.claude-sonnet-5-5" in ended
+    assert needed.endswith(f"call it through an inference profile: us.{SONNET}")
+
+
+def test_a_life_that_will_end_is_warned_of_with_the_day() -> None:
+    (coming,) = explained("-m", "us.anthropic.claude-sonnet-4-5-20250929-v1:0")["warnings"]
+    assert "its life ends on 2027-04-08" in coming
+
+
 def test_what_is_not_heeded_is_named() -> None:
     assert "adaptive" in explain("-m", SONNET, AWS_RETRY_MODE="adaptive").stderr
 

@@ -22,7 +22,7 @@ from attrs import fields
 from axonflow_bedrock.emulator import API_KEY, emulator
 from axonflow_bedrock.emulator.catalogue import LISTINGS
 from axonflow_bedrock.emulator.faults import FaultKind
-from axonflow_bedrock.emulator.limits import END_OF_LIFE, LIMITS, limits_of, too_long
+from axonflow_bedrock.emulator.limits import END_OF_LIFE, limits_of, too_long
 from axonflow_bedrock.emulator.quotas import DAY_S, MINUTE_S, Quotas
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Rules, Script, load_script
 from axonflow_bedrock.endpoint import Fault
@@ -280,12 +280,20 @@ def test_what_just_fits_is_answered() -> None:
         assert post(base_url, CLAUDE, claude("a " * 199_999, 64_000))[0] == 200
 
 
-def test_every_limit_and_every_day_is_one_of_a_listed_model() -> None:
+def test_every_listed_model_that_is_known_has_its_limits() -> None:
     listed = {base_id for one in LISTINGS.values() for base_id in (*one.on_demand, *one.profiles)}
-    assert END_OF_LIFE.keys() <= listed
-    assert [prefix for prefix in LIMITS if not any(base_id.startswith(prefix) for base_id in listed)] == []
-    assert {base_id for base_id in listed if limits_of(base_id) is None} == {"amazon.titan-tg1-large"}
-    assert all(isinstance(day, date) for day in END_OF_LIFE.values())
+    assert {base_id for base_id in listed if limits_of(base_id) is None} == {
+        "amazon.titan-tg1-large",
+        "anthropic.claude-v2",
+        "cohere.command-r-v1:0",
+        "cohere.command-r-plus-v1:0",
+    }
+
+
+def test_a_model_ends_on_its_day_or_has_ended_by_the_day_of_the_table() -> None:
+    assert END_OF_LIFE["anthropic.claude-sonnet-4-20250514-v1:0"] == date(2026, 10, 14)
+    assert END_OF_LIFE["anthropic.claude-v2"] == date(2026, 11, 22)
+    assert "anthropic.claude-opus-5" not in END_OF_LIFE
 
 
 # ── quotas ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,21 +1,21 @@
-"""The models that there are, and how each may be called.
+"""The models that there are, and how each may be called: the model table, read as the account of the emulator sees it.
 
-Source: the model table of litellm 1.109.1 (MIT) for the ids, the AWS user guide ("Supported Regions and models for
-inference profiles") and public reports for the profiles, November 2026. Whether a model can be called on demand is said
-as it is in us-east-1. Models past their end of life are still here, so that a program which calls one can be tested;
-a catalogue that knows which day it is refuses them.
+Whether a model can be called on demand is said as it is in us-east-1. Models past their end of life are still here, so
+that a program which calls one can be tested; a catalogue that knows which day it is refuses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from attrs import field, frozen
 
 from ..endpoint import Fault, invalid_call
 from ..model_id import Kind, ModelId, parse_model_id, profile_candidates
-from .limits import END_OF_LIFE, gone
+from ..models.rules import needs_profile
+from ..models.table import ModelEntry, ModelTable
+from .limits import END_OF_LIFE, MODELS, gone
 
 
 @frozen(kw_only=True)
@@ -28,111 +28,51 @@ class Listing:
     """Base id -> the geographies of its inference profiles, with a blank between."""
 
 
-_CLAUDE_4_6 = "us eu jp au global"
-_CLAUDE_5 = "us eu jp au in us-gov global"
-
-LISTINGS: Mapping[str, Listing] = {
-    "anthropic": Listing(
-        on_demand=frozenset(
-            {
-                "anthropic.claude-v1",
-                "anthropic.claude-v2",
-                "anthropic.claude-v2:1",
-                "anthropic.claude-instant-v1",
-                "anthropic.claude-3-haiku-20240307-v1:0",
-                "anthropic.claude-3-sonnet-20240229-v1:0",
-                "anthropic.claude-3-5-sonnet-20240620-v1:0",
-            }
-        ),
-        profiles={
-            "anthropic.claude-3-haiku-20240307-v1:0": "us eu apac",
-            "anthropic.claude-3-sonnet-20240229-v1:0": "us eu apac",
-            "anthropic.claude-3-opus-20240229-v1:0": "us eu",
-            "anthropic.claude-3-5-sonnet-20240620-v1:0": "us eu apac",
-            "anthropic.claude-3-5-sonnet-20241022-v2:0": "us eu apac",
-            "anthropic.claude-3-5-haiku-20241022-v1:0": "us eu",
-            "anthropic.claude-3-7-sonnet-20250219-v1:0": "us eu apac",
-            "anthropic.claude-sonnet-4-20250514-v1:0": "us eu apac global",
-            "anthropic.claude-opus-4-20250514-v1:0": "us eu",
-            "anthropic.claude-opus-4-1-20250805-v1:0": "us eu",
-            "anthropic.claude-sonnet-4-5-20250929-v1:0": "us eu jp au us-gov global",
-            "anthropic.claude-haiku-4-5-20251001-v1:0": "us eu jp au in global",
-            "anthropic.claude-opus-4-5-20251101-v1:0": "us eu global",
-            "anthropic.claude-opus-4-6-v1": "us eu au global",
-            "anthropic.claude-sonnet-4-6": _CLAUDE_4_6,
-            "anthropic.claude-opus-4-7": _CLAUDE_4_6,
-            "anthropic.claude-opus-4-8": "us eu jp au us-gov global",
-            "anthropic.claude-sonnet-5": _CLAUDE_5,
-            "anthropic.claude-opus-5": _CLAUDE_5,
-            "anthropic.claude-haiku-5-5": _CLAUDE_5,
-            "anthropic.claude-sonnet-5-5": _CLAUDE_5,
-            "anthropic.claude-opus-5-5": _CLAUDE_5,
-        },
-    ),
-    "nova": Listing(
-        on_demand=frozenset({"amazon.nova-micro-v1:0", "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0"}),
-        profiles={
-            "amazon.nova-micro-v1:0": "us eu apac ca",
-            "amazon.nova-lite-v1:0": "us eu apac ca",
-            "amazon.nova-pro-v1:0": "us eu apac",
-            "amazon.nova-premier-v1:0": "us",
-            "amazon.nova-2-lite-v1:0": "us eu jp apac global",
-            "amazon.nova-2-pro-preview-20251202-v1:0": "us eu apac",
-        },
-    ),
-    "titan": Listing(
-        on_demand=frozenset(
-            {
-                "amazon.titan-text-lite-v1",
-                "amazon.titan-text-express-v1",
-                "amazon.titan-text-premier-v1:0",
-                "amazon.titan-tg1-large",
-            }
-        ),
-        profiles={},
-    ),
-    "llama": Listing(
-        on_demand=frozenset(
-            {
-                "meta.llama2-13b-chat-v1",
-                "meta.llama2-70b-chat-v1",
-                "meta.llama3-8b-instruct-v1:0",
-                "meta.llama3-70b-instruct-v1:0",
-                # Not in us-east-1 but in us-west-2; accepted, for this id is the product page's example.
-                "meta.llama3-1-70b-instruct-v1:0",
-            }
-        ),
-        profiles={
-            "meta.llama3-1-8b-instruct-v1:0": "us",
-            "meta.llama3-1-70b-instruct-v1:0": "us",
-            "meta.llama3-1-405b-instruct-v1:0": "us",
-            "meta.llama3-2-1b-instruct-v1:0": "us eu",
-            "meta.llama3-2-3b-instruct-v1:0": "us eu",
-            "meta.llama3-2-11b-instruct-v1:0": "us",
-            "meta.llama3-2-90b-instruct-v1:0": "us",
-            "meta.llama3-3-70b-instruct-v1:0": "us",
-            "meta.llama4-scout-17b-instruct-v1:0": "us",
-            "meta.llama4-maverick-17b-instruct-v1:0": "us",
-        },
-    ),
-    "mistral": Listing(
-        on_demand=frozenset(
-            {
-                "mistral.mistral-7b-instruct-v0:2",
-                "mistral.mixtral-8x7b-instruct-v0:1",
-                "mistral.mistral-small-2402-v1:0",
-                "mistral.mistral-large-2402-v1:0",
-                "mistral.mistral-large-2407-v1:0",
-                "mistral.ministral-3-3b-instruct",
-                "mistral.ministral-3-8b-instruct",
-                "mistral.ministral-3-14b-instruct",
-                "mistral.magistral-small-2509",
-                "mistral.mistral-large-3-675b-instruct",
-            }
-        ),
-        profiles={"mistral.pixtral-large-2502-v1:0": "us eu"},
-    ),
+_FAMILIES: Mapping[str, str] = {
+    "ai21-j2": "ai21",
+    "ai21-jamba": "jamba",
+    "amazon-nova": "nova",
+    "amazon-titan-text": "titan",
+    "anthropic-messages": "anthropic",
+    "anthropic-text": "anthropic",
+    "cohere-command": "cohere",
+    "cohere-command-r": "cohere",
+    "deepseek-r1": "deepseek",
+    "deepseek-v3": "deepseek",
+    "google-gemma": "gemma",
+    "meta-llama2": "llama",
+    "meta-llama3": "llama",
+    "meta-llama4": "llama",
+    "minimax": "minimax",
+    "mistral-chat": "mistral",
+    "mistral-open-weight": "mistral",
+    "mistral-prompt": "mistral",
+    "moonshot-kimi": "kimi",
+    "nvidia-nemotron": "nemotron",
+    "openai-gpt-oss": "gpt-oss",
+    "qwen": "qwen",
+    "writer-palmyra": "writer",
+    "zai-glm": "glm",
 }
+"""Family of the table -> codec family. Those that InvokeModel does not serve are not here."""
+
+
+def listings_of(models: ModelTable) -> Mapping[str, Listing]:
+    of_family: dict[str, list[ModelEntry]] = {family: [] for family in _FAMILIES.values()}
+    for entry in models:
+        if entry.family in _FAMILIES:
+            of_family[_FAMILIES[entry.family]].append(entry)
+    return {family: _listing_of(entries) for family, entries in of_family.items()}
+
+
+def _listing_of(entries: Iterable[ModelEntry]) -> Listing:
+    return Listing(
+        on_demand=frozenset(entry.base_id for entry in entries if not needs_profile(entry)),
+        profiles={entry.base_id: " ".join(entry.geographies) for entry in entries if entry.geographies},
+    )
+
+
+LISTINGS: Mapping[str, Listing] = listings_of(MODELS)
 """Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""
 
 

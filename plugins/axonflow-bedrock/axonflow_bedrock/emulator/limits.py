@@ -1,7 +1,7 @@
 """How much each model takes and writes, how it says that something is too much, and when its life ends.
 
-Tokens here are the emulator's: words. Sources: the model table of litellm 1.109.1 (MIT) for the numbers; the model
-lifecycle page of the Bedrock user guide, May 2026, for the days; recorded traffic and public reports for the words.
+Tokens here are the emulator's: words. The numbers and days are the model table's; the words are from recorded traffic
+and public reports.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import date
 from attrs import frozen
 
 from ..endpoint import Fault, invalid_call
+from ..models.table import ModelTable, Status, load_models
 
 
 @frozen
@@ -23,82 +24,31 @@ class Limits:
 MAX_TEXT_BYTES = 9_000_000
 """Of the texts of a Claude request together, whatever the model takes."""
 
-_K = 1000
-_CLAUDE_3 = Limits(200 * _K, 4096)
-_CLAUDE_3_5 = Limits(200 * _K, 8192)
-_CLAUDE_LONG = Limits(1000 * _K, 128 * _K)
-_LLAMA_2 = Limits(4096, 2048)
-_LLAMA_3 = Limits(8192, 2048)
-_LLAMA_3_1 = Limits(128 * _K, 2048)
-_MISTRAL_SMALL = Limits(32 * _K, 8192)
-_MISTRAL_LARGE = Limits(128 * _K, 8192)
 
-# Base ids by prefix; the longest one that fits decides. What Titan takes, and what Titan, Llama 2 and 3, the older
-# Mistral models and the first Claudes write, is from the parameter pages of the Bedrock user guide, which the table
-# contradicts.
-LIMITS: Mapping[str, Limits] = {
-    "anthropic.claude-3-": _CLAUDE_3,
-    "anthropic.claude-3-5-sonnet-20241022": _CLAUDE_3_5,
-    "anthropic.claude-3-5-haiku": _CLAUDE_3_5,
-    "anthropic.claude-3-7-sonnet": Limits(200 * _K, 64 * _K),
-    "anthropic.claude-sonnet-4": Limits(200 * _K, 64 * _K),
-    "anthropic.claude-sonnet-4-6": Limits(1000 * _K, 64 * _K),
-    "anthropic.claude-opus-4": Limits(200 * _K, 32 * _K),
-    "anthropic.claude-opus-4-5": Limits(200 * _K, 64 * _K),
-    "anthropic.claude-haiku-4": Limits(200 * _K, 64 * _K),
-    **dict.fromkeys((f"anthropic.claude-opus-4-{minor}" for minor in "678"), _CLAUDE_LONG),
-    **dict.fromkeys((f"anthropic.claude-{name}-5" for name in ("sonnet", "opus", "haiku")), _CLAUDE_LONG),
-    **dict.fromkeys((f"anthropic.claude-{name}" for name in ("v1", "v2", "instant")), Limits(100 * _K, 4096)),
-    "amazon.nova-": Limits(300 * _K, 10 * _K),
-    "amazon.nova-micro": Limits(128 * _K, 10 * _K),
-    "amazon.nova-premier": Limits(1000 * _K, 10 * _K),
-    "amazon.nova-2-": Limits(1000 * _K, 64 * _K),
-    "amazon.titan-text-lite": Limits(4096, 4096),
-    "amazon.titan-text-express": Limits(8192, 8192),
-    "amazon.titan-text-premier": Limits(32 * _K, 3072),
-    "meta.llama2": _LLAMA_2,
-    "meta.llama3-": _LLAMA_3,
-    **dict.fromkeys((f"meta.llama3-{minor}-" for minor in "123"), _LLAMA_3_1),
-    "meta.llama4-": Limits(1000 * _K, 8192),
-    "mistral.mi": _MISTRAL_SMALL,
-    "mistral.ministral": _MISTRAL_LARGE,
-    "mistral.magistral": Limits(128 * _K, 40 * _K),
-    "mistral.mistral-large-2407": _MISTRAL_LARGE,
-    "mistral.mistral-large-3": Limits(256 * _K, 32 * _K),
-    "mistral.pixtral": Limits(128 * _K, 16_384),
-}
+def limits_in(models: ModelTable) -> Mapping[str, Limits]:
+    return {
+        entry.base_id: Limits(entry.context_tokens, entry.output_tokens)
+        for entry in models
+        if entry.context_tokens is not None and entry.output_tokens is not None
+    }
 
-_AUTUMN_2025 = "2025-10-27"
-_SUMMER_2026 = "2026-07-30"
-END_OF_LIFE: Mapping[str, date] = {
-    base_id: date.fromisoformat(day)
-    for base_id, day in {
-        "amazon.titan-text-lite-v1": _AUTUMN_2025,
-        "amazon.titan-text-express-v1": _AUTUMN_2025,
-        "amazon.titan-text-premier-v1:0": _AUTUMN_2025,
-        "amazon.titan-tg1-large": _AUTUMN_2025,
-        "amazon.nova-premier-v1:0": "2026-09-14",
-        "anthropic.claude-3-sonnet-20240229-v1:0": _SUMMER_2026,
-        "anthropic.claude-3-5-sonnet-20240620-v1:0": _SUMMER_2026,
-        "anthropic.claude-3-5-sonnet-20241022-v2:0": _SUMMER_2026,
-        "anthropic.claude-3-7-sonnet-20250219-v1:0": "2026-04-28",
-        "anthropic.claude-3-5-haiku-20241022-v1:0": "2026-06-19",
-        "anthropic.claude-3-haiku-20240307-v1:0": "2026-09-10",
-        "anthropic.claude-opus-4-20250514-v1:0": "2026-05-31",
-        "anthropic.claude-sonnet-4-20250514-v1:0": "2026-10-14",
-        "anthropic.claude-opus-4-1-20250805-v1:0": "2027-01-08",
-        "anthropic.claude-sonnet-4-5-20250929-v1:0": "2027-04-08",
-        "meta.llama3-1-405b-instruct-v1:0": "2026-07-07",
-        **dict.fromkeys((f"meta.llama3-2-{size}-instruct-v1:0" for size in ("1b", "3b", "11b", "90b")), "2026-07-07"),
-        **dict.fromkeys((f"meta.llama3-{size}-instruct-v1:0" for size in ("8b", "70b")), "2027-03-30"),
-    }.items()
-}
-"""Base id -> the first day on which it is gone."""
+
+def ends_in(models: ModelTable) -> Mapping[str, date]:
+    """Base id -> the first day on which it is gone; where nobody knows the day, that of the table."""
+    return {
+        entry.base_id: entry.end_of_life or models.as_of
+        for entry in models
+        if entry.end_of_life is not None or entry.status is Status.END_OF_LIFE
+    }
+
+
+MODELS = load_models()
+LIMITS: Mapping[str, Limits] = limits_in(MODELS)
+END_OF_LIFE: Mapping[str, date] = ends_in(MODELS)
 
 
 def limits_of(base_id: str) -> Limits | None:
-    fitting = [prefix for prefix in LIMITS if base_id.startswith(prefix)]
-    return LIMITS[max(fitting, key=len)] if fitting else None
+    return LIMITS.get(base_id)
 
 
 def check_limits(family: str, base_id: str, *, input_tokens: int, max_tokens: int | None, text_bytes: int = 0) -> None:

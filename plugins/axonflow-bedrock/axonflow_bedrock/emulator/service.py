@@ -15,12 +15,14 @@ from axonflow_core.messages import Completion, CompletionRequest, Inference, Jso
 
 from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
 from ..model_id import ModelId, parse_model_id
+from ..models.rules import facts_of
 from .caching import with_cache_counts
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
-from .limits import check_limits
+from .limits import MODELS, check_limits
 from .quotas import Quotas
+from .refusals import refuse_what_breaks_a_rule
 from .schema import pass_gate
 from .script import Rule, Rules, Script
 from .scripted import answer, input_tokens, text_bytes
@@ -74,6 +76,7 @@ class EmulatedBedrock:
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
         is_streamed = call.operation.is_streamed
+        refuse_what_breaks_a_rule(request, target.facts, target.codec.surface, is_streamed=is_streamed)
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.fault()
         context = self._context_of(call, target.facts)
@@ -112,7 +115,7 @@ class EmulatedBedrock:
         facts = ModelFacts(model_id=given, base_id=model_id.base_id)
         # One form is read once; of several the last needs no trial.
         codec = next((codec for codec in forms[:-1] if _reads(codec, body, facts)), forms[-1])
-        return _Target(family, codec, facts)
+        return _Target(family, codec, facts_of(model_id.base_id, surface, facts, MODELS.entry(model_id.base_id)))
 
     def _family_of(self, model_id: ModelId) -> str:
         """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""

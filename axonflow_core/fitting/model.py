@@ -1,0 +1,63 @@
+"""The model that a request is made to fit, as the steps see it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import Adjustment, ToolChoiceMode
+
+
+class Unsupported(StrEnum):
+    """What happens to a parameter that a model does not take."""
+
+    REPORT = "report"
+    ERROR = "error"
+
+
+@frozen
+class Model:
+    """What a step knows of the model, and where it tells what it did."""
+
+    codec: FamilyCodec
+    facts: ModelFacts
+    unsupported: Unsupported
+    is_streamed: bool
+    adjustments: list[Adjustment] = field(factory=list)
+    tool_names: dict[str, str] = field(factory=dict)
+    document_names: dict[str, str] = field(factory=dict)
+    """Names as they are sent -> as the caller knows them."""
+
+    def takes(self, feature: Feature) -> bool:
+        in_family = feature in self.codec.features or feature in self.codec.folds
+        return in_family and feature not in self.facts.without
+
+    @property
+    def name(self) -> str:
+        return self.facts.base_id or f"the {self.codec.name} family"
+
+    @property
+    def tool_choices(self) -> frozenset[ToolChoiceMode]:
+        if not self.takes(Feature.TOOL_CHOICE):
+            return frozenset()
+        return frozenset(ToolChoiceMode) if self.facts.tool_choices is None else self.facts.tool_choices
+
+    def drops(self, feature: str, what: str, why: str) -> None:
+        """Something is not sent that changes no content: told, or refused."""
+        if self.unsupported is Unsupported.ERROR:
+            raise EncodeError(
+                f"{self.name} cannot take {feature} as asked: {why}",
+                feature=feature,
+                hint="leave it out, or set `unsupported: report` in the provider's config to have it left out and told",
+            )
+        self.changes(feature, what, why)
+
+    def changes(self, feature: str, what: str, why: str) -> None:
+        """The same is said in another way, which the caller should know."""
+        self.adjustments.append(Adjustment(feature, what, why))
+
+    def refuses(self, feature: str, why: str, hint: str) -> EncodeError:
+        return EncodeError(f"{self.name} cannot take {feature}: {why}", feature=feature, hint=hint)

@@ -1,0 +1,120 @@
+"""Names of tools, calls and documents, spelled as the model takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+
+from attrs import evolve
+
+from axonflow_core.codec import blocks_of
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    CachePoint,
+    CompletionRequest,
+    ContentBlock,
+    Document,
+    Tool,
+    ToolResult,
+    ToolUse,
+)
+from axonflow_core.spelling import Spelling
+
+from .blocks import rewritten
+from .model import Model
+
+
+def spell_tool_names(request: CompletionRequest, model: Model) -> CompletionRequest:
+    spelled = _spelled(model.facts.tool_names, _tool_names_of(request))
+    if not spelled:
+        return request
+    model.tool_names.update({other: name for name, other in spelled.items()})
+    named = rewritten(request, partial(_renamed, spelled))
+    tools = tuple(
+        evolve(tool, name=_of(spelled, tool.name)) if isinstance(tool, Tool) else tool for tool in named.tools
+    )
+    choice = named.tool_choice
+    if choice is not None and choice.name is not None:
+        choice = evolve(choice, name=_of(spelled, choice.name))
+    return evolve(named, tools=tools, tool_choice=choice)
+
+
+def _tool_names_of(request: CompletionRequest) -> Iterator[str]:
+    yield from (tool.name for tool in request.tools if not isinstance(tool, CachePoint))
+    yield from (block.name for block in blocks_of(request) if isinstance(block, ToolUse | ToolResult) and block.name)
+    if request.tool_choice is not None and request.tool_choice.name:
+        yield request.tool_choice.name
+
+
+def _renamed(spelled: Mapping[str, str], block: ContentBlock) -> ContentBlock:
+    if isinstance(block, ToolUse | ToolResult) and block.name is not None:
+        return evolve(block, name=_of(spelled, block.name))
+    return block
+
+
+def spell_tool_use_ids(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """The ids of calls that were made. The model makes new ones for its own, so none comes back."""
+    spelled = _spelled(model.facts.tool_use_ids, _tool_use_ids_of(request))
+    return rewritten(request, partial(_with_id, spelled)) if spelled else request
+
+
+def _tool_use_ids_of(request: CompletionRequest) -> Iterator[str]:
+    for block in blocks_of(request):
+        if isinstance(block, ToolUse):
+            yield block.id
+        elif isinstance(block, ToolResult):
+            yield block.tool_use_id
+
+
+def _with_id(spelled: Mapping[str, str], block: ContentBlock) -> ContentBlock:
+    if isinstance(block, ToolUse):
+        return evolve(block, id=_of(spelled, block.id))
+    if isinstance(block, ToolResult):
+        return evolve(block, tool_use_id=_of(spelled, block.tool_use_id))
+    return block
+
+
+def spell_document_names(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Two documents may not have one name: the second is numbered before it is spelled."""
+    if model.facts.document_names is None:
+        return request
+    names = [block.name for block in _documents_of(request)]
+    numbered = _numbered(names)
+    spelled = _spelled(model.facts.document_names, (name for name in numbered if name is not None))
+    sent = [name if name is None else _of(spelled, name) for name in numbered]
+    if sent == names:
+        return request
+    model.document_names.update({new: name for new, name in zip(sent, names, strict=True) if new and name})
+    new = iter(sent)
+    return rewritten(request, lambda block: evolve(block, name=next(new)) if isinstance(block, Document) else block)
+
+
+def _documents_of(request: CompletionRequest) -> list[Document]:
+    """Every document, in the order in which `rewritten` meets them."""
+    found: list[Document] = []
+
+    def note(block: ContentBlock) -> ContentBlock:
+        if isinstance(block, Document):
+            found.append(block)
+        return block
+
+    rewritten(request, note)
+    return found
+
+
+def _numbered(names: Iterable[str | None]) -> list[str | None]:
+    seen: dict[str, int] = {}
+    numbered: list[str | None] = []
+    for name in names:
+        if name is not None:
+            seen[name] = seen.get(name, 0) + 1
+        numbered.append(name if name is None or seen[name] == 1 else f"{name} ({seen[name]})")
+    return numbered
+
+
+def _spelled(spelling: Spelling | None, names: Iterable[str]) -> Mapping[str, str]:
+    return NOTHING_MORE if spelling is None else spelling.of(names)
+
+
+def _of(spelled: Mapping[str, str], name: str) -> str:
+    return spelled.get(name, name)

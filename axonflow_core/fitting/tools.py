@@ -1,0 +1,123 @@
+"""Tools: how the model is to choose, and what it is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import evolve
+
+from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.messages import (
+    BuiltinTool,
+    CachePoint,
+    CompletionRequest,
+    ContentBlock,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+    ToolUse,
+)
+
+from .blocks import rewritten
+from .model import Model
+
+
+def refuse_tools_in_stream(request: CompletionRequest, model: Model) -> CompletionRequest:
+    if model.is_streamed and not model.facts.has_streamed_tools:
+        raise model.refuses(
+            "tools in a stream", "it has tools in whole answers only", "make the call without streaming"
+        )
+    return request
+
+
+def choose_tool(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """A choice that the model has no word for, said by what it is offered."""
+    choice = request.tool_choice
+    if choice is None or choice.mode in model.tool_choices:
+        return request
+    said = _SAID_OTHERWISE[choice.mode](request, choice, model)
+    if said is None:
+        known = ", ".join(sorted(model.tool_choices)) or "no choice at all"
+        raise model.refuses(f"tool choice `{choice.mode}`", f"it knows {known}", "choose otherwise, or leave it out")
+    return said
+
+
+def _auto_by_silence(request: CompletionRequest, choice: ToolChoice, model: Model) -> CompletionRequest | None:
+    if choice.allows_parallel is not None:
+        model.drops("parallel tool calls", "not sent", f"{model.name} cannot be told")
+    return evolve(request, tool_choice=None)  # what every family does unasked
+
+
+def _none_by_offering_none(request: CompletionRequest, choice: ToolChoice, model: Model) -> CompletionRequest | None:
+    if model.facts.wants_tools_with_history and _holds_tool_calls(request):
+        return None
+    model.changes(Feature.TOOL_CHOICE, "`none` said by offering no tools", f"{model.name} has no word for it")
+    return evolve(request, tools=(), tool_choice=None)
+
+
+def _named_by_offering_one(request: CompletionRequest, choice: ToolChoice, model: Model) -> CompletionRequest | None:
+    if ToolChoiceMode.ANY not in model.tool_choices:
+        return None
+    named = tuple(tool for tool in request.tools if isinstance(tool, Tool | BuiltinTool) and tool.name == choice.name)
+    model.changes(Feature.TOOL_CHOICE, "said as `any`, with that tool alone", f"{model.name} cannot be told a name")
+    return evolve(request, tools=named, tool_choice=evolve(choice, mode=ToolChoiceMode.ANY, name=None))
+
+
+def _any_by_naming_the_only_one(
+    request: CompletionRequest, choice: ToolChoice, model: Model
+) -> CompletionRequest | None:
+    names = [tool.name for tool in request.tools if isinstance(tool, Tool | BuiltinTool)]
+    if ToolChoiceMode.TOOL not in model.tool_choices or len(names) != 1:
+        return None
+    return evolve(request, tool_choice=evolve(choice, mode=ToolChoiceMode.TOOL, name=names[0]))
+
+
+_SAID_OTHERWISE: Mapping[ToolChoiceMode, Callable[[CompletionRequest, ToolChoice, Model], CompletionRequest | None]] = {
+    ToolChoiceMode.AUTO: _auto_by_silence,
+    ToolChoiceMode.NONE: _none_by_offering_none,
+    ToolChoiceMode.TOOL: _named_by_offering_one,
+    ToolChoiceMode.ANY: _any_by_naming_the_only_one,
+}
+
+
+def offer_tools_of_history(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """A conversation that holds calls goes on with a model, or in a step, that is offered no tools."""
+    is_offered = any(not isinstance(tool, CachePoint) for tool in request.tools)
+    if is_offered or not model.facts.wants_tools_with_history or not _holds_tool_calls(request):
+        return request
+    names = dict.fromkeys(block.name for block in blocks_of(request) if isinstance(block, ToolUse))
+    why = f"{model.name} refuses a conversation with calls otherwise"
+    model.changes(Feature.TOOLS, "those of the conversation offered by name", why)
+    tools = tuple(Tool(name, _NOT_TO_BE_CALLED, {"type": "object"}) for name in names or ("tool",))
+    choice = ToolChoice(ToolChoiceMode.NONE) if ToolChoiceMode.NONE in model.tool_choices else None
+    return evolve(request, tools=(*tools, *request.tools), tool_choice=choice)
+
+
+_NOT_TO_BE_CALLED = "Not available any more: do not call it."
+
+
+def _holds_tool_calls(request: CompletionRequest) -> bool:
+    return any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
+
+
+def tell_tool_errors(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Without a flag for it, the result says itself that it is one of a tool that failed."""
+    if model.takes(Feature.TOOL_ERRORS):
+        return request
+    if any(isinstance(block, ToolResult) and block.is_error for block in blocks_of(request)):
+        model.changes(Feature.TOOL_ERRORS, "said as text", f"{model.name} has no flag for them")
+    return rewritten(request, _without_flag)
+
+
+def _without_flag(block: ContentBlock) -> ContentBlock:
+    if not isinstance(block, ToolResult) or not block.is_error:
+        return evolve(block, is_error=None) if isinstance(block, ToolResult) else block
+    content: tuple[ContentBlock, ...] | str = f"{_FAILED}{block.content or ''}"
+    if isinstance(block.content, tuple):
+        content = (Text(_FAILED), *block.content)
+    return evolve(block, is_error=None, content=content)
+
+
+_FAILED = "error: "

@@ -1,0 +1,172 @@
+"""What a model refuses though its family can say it, in the words of AWS or of the model's maker.
+
+The rules are those of `models.rules`, looked at from the other side: a request that nobody made to fit is refused here
+as Bedrock refuses it. Source of the words: public reports of each, 2024 to November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby, pairwise
+from typing import TypeAlias
+
+from axonflow_core.codec import Feature, ModelFacts, blocks_of
+from axonflow_core.messages import (
+    CachePoint,
+    CompletionRequest,
+    Document,
+    Image,
+    Message,
+    Role,
+    Tool,
+    ToolResult,
+    ToolUse,
+)
+
+from ..endpoint import Fault, invalid_call
+from ..models.rules import CONVERSE
+
+Check: TypeAlias = Callable[[CompletionRequest, ModelFacts], Iterator[str]]
+"""Yields what is said about each breach."""
+
+
+def refuse_what_breaks_a_rule(
+    request: CompletionRequest, facts: ModelFacts, surface: str, *, is_streamed: bool
+) -> None:
+    """`Fault` at the first rule of the model that the request breaks."""
+    if is_streamed and not facts.has_streamed_tools and request.tools:
+        raise invalid_call("This model doesn't support tool use in streaming mode.")
+    for check in (*_OF_BEDROCK, *(_OF_CONVERSE if surface == CONVERSE else ())):
+        for words in check(request, facts):
+            raise invalid_call(words)
+    for check in _OF_MAKERS:
+        for words in check(request, facts):
+            raise _by_maker(words, surface)
+
+
+def _by_maker(words: str, surface: str) -> Fault:
+    return invalid_call(f"The model returned the following errors: {words}" if surface == CONVERSE else words)
+
+
+# ── what Bedrock itself says ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    if request.system and Feature.SYSTEM in facts.without:
+        yield (
+            "This model doesn't support system messages. Try again without a system message or use a model that "
+            "supports system messages."
+        )
+    if request.tools and Feature.TOOLS in facts.without:
+        yield "This model doesn't support tool use."
+    if Feature.IMAGES in facts.without and any(isinstance(block, Image) for block in blocks_of(request)):
+        yield (
+            "This model doesn't support the image content block that you provided. Update the content block and try "
+            "again."
+        )
+    choice = request.tool_choice
+    if choice is not None and facts.tool_choices is not None and choice.mode not in facts.tool_choices:
+        field = f"toolConfig.toolChoice.{choice.mode}"
+        yield f"This model doesn't support the {field} field. Remove {field} and try again."
+
+
+def _order(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    roles = [message.role for message in request.messages]
+    if facts.starts_with_user and roles[:1] == [Role.ASSISTANT]:
+        yield (
+            "A conversation must start with a user message. Try again with a conversation that starts with a user "
+            "message."
+        )
+    if facts.alternates and any(one is next_one for one, next_one in pairwise(roles)):
+        yield (
+            "A conversation must alternate between user and assistant roles. Make sure the conversation alternates "
+            "between user and assistant roles and try again."
+        )
+
+
+def _results(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    first = 0
+    for role, messages in groupby(request.messages, key=lambda message: message.role):
+        turn = list(messages)
+        if role is Role.USER:
+            yield from _results_of_turn(first, turn, facts)
+        first += len(turn)
+
+
+def _results_of_turn(first: int, turn: list[Message], facts: ModelFacts) -> Iterator[str]:
+    kinds = {isinstance(block, ToolResult) for message in turn for block in message.content}
+    late = [block.tool_use_id for m in turn[1:] for block in m.content if isinstance(block, ToolResult)]
+    if facts.wants_results_alone and kinds == {True, False}:
+        words = "Conversation blocks and tool result blocks cannot be provided in the same turn."
+        yield f"messages.{first}.content: {words}"
+    if facts.wants_results_together and late:
+        yield f"Expected toolResult blocks at messages.{first}.content for the following Ids: {', '.join(late)}"
+
+
+def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    names = [block.name for block in blocks_of(request) if isinstance(block, Document) and block.name is not None]
+    if facts.document_names is not None and not all(map(facts.document_names.accepts, names)):
+        yield (
+            "The document file name can only contain alphanumeric characters, whitespace characters, hyphens, "
+            "parentheses, and square brackets. The name can't contain more than one consecutive whitespace character."
+        )
+
+
+def _tool_config(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    if _lacks_tools(request, facts):
+        yield "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+
+
+# ── what the model's maker says ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _sampling(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    asked = [
+        name
+        for name in (Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K)
+        if getattr(request.inference, name) is not None
+    ]
+    for name in asked:
+        if name in facts.without:
+            yield f"`{name}` is deprecated for this model."
+    for group in facts.one_of:
+        both = [f"`{name}`" for name in group if name in asked]
+        if len(both) > 1:
+            yield f"{' and '.join(both)} cannot both be specified for this model. Please use only one."
+
+
+def _prefill(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    if Feature.PREFILL in facts.without and request.messages and request.messages[-1].role is Role.ASSISTANT:
+        yield ("This model does not support assistant message prefill. The conversation must end with a user message.")
+
+
+def _cache_points(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    found = sum(isinstance(block, CachePoint) for block in (*request.tools, *blocks_of(request)))
+    if facts.max_cache_points is not None and found > facts.max_cache_points:
+        yield f"A maximum of {facts.max_cache_points} blocks with cache_control may be provided. Found {found}."
+
+
+def _tools_of_history(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    if _lacks_tools(request, facts):
+        yield "Requests which include `tool_use` or `tool_result` blocks must define tools"
+
+
+def _lacks_tools(request: CompletionRequest, facts: ModelFacts) -> bool:
+    holds_calls = any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
+    return facts.wants_tools_with_history and holds_calls and not request.tools
+
+
+def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    for number, tool in enumerate(request.tools):
+        if facts.tool_names is not None and isinstance(tool, Tool) and not facts.tool_names.accepts(tool.name):
+            yield f"tools.{number}.custom.name: String should match pattern '{facts.tool_names.pattern}'"
+    for block in blocks_of(request):
+        if isinstance(block, ToolUse) and facts.tool_names is not None and not facts.tool_names.accepts(block.name):
+            yield f"tool_use.name: String should match pattern '{facts.tool_names.pattern}'"
+        if isinstance(block, ToolUse) and facts.tool_use_ids is not None and not facts.tool_use_ids.accepts(block.id):
+            yield f"tool_use.id: String should match pattern '{facts.tool_use_ids.pattern}'"
+
+
+_OF_BEDROCK: tuple[Check, ...] = (_unsupported, _order, _results, _document_names)
+_OF_CONVERSE: tuple[Check, ...] = (_tool_config,)
+_OF_MAKERS: tuple[Check, ...] = (_sampling, _prefill, _cache_points, _tools_of_history, _names)

@@ -1,0 +1,252 @@
+"""What single models and whole families refuse, written by hand: a pattern of base ids, the rule, its source and date.
+
+The rules of all rows that fit a model are put together into its `ModelFacts`; the core makes requests fit them, and the
+emulator refuses what breaks them. What a family as a whole cannot say stands in its codec, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import evolve, fields, frozen
+
+from axonflow_core.codec import Feature, ModelFacts
+from axonflow_core.messages import ToolChoiceMode
+from axonflow_core.spelling import Spelling
+
+from .table import ModelEntry
+
+INVOKE = "invoke"
+CONVERSE = "converse"
+
+
+@frozen
+class Rule:
+    models: tuple[str, ...]
+    """Prefixes of base ids."""
+    facts: ModelFacts
+    """What of it is not the default is the rule."""
+    source: str
+    surface: str | None = None
+    """None: on every surface."""
+    except_models: tuple[str, ...] = ()
+
+    def fits(self, base_id: str, surface: str) -> bool:
+        is_here = self.surface in (None, surface)
+        return is_here and base_id.startswith(self.models) and not base_id.startswith(self.except_models)
+
+
+_EVERY = ("",)
+_CLAUDE = ("anthropic.claude-",)
+_LLAMA = ("meta.llama",)
+_SAMPLING = frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K})
+_NO_PREFILL = ("sonnet-4-6", "opus-4-6", "opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable-", "mythos-5")
+_NO_SAMPLING = ("opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable-", "mythos-5")
+_ONE_OF_TWO = ("sonnet-4-5", "haiku-4-5", "opus-4-1", "opus-4-5", "sonnet-4-6")
+_NO_FORCED_TOOL = ("fable-5-1", "opus-5-5", "sonnet-5-5")
+
+AUTO, ANY, TOOL, NONE = ToolChoiceMode.AUTO, ToolChoiceMode.ANY, ToolChoiceMode.TOOL, ToolChoiceMode.NONE
+
+TOOL_NAMES = Spelling("a-zA-Z0-9_-", 64)
+TOOL_USE_IDS = Spelling("a-zA-Z0-9_.:-", 64)
+CLAUDE_TOOL_USE_IDS = Spelling("a-zA-Z0-9_-", 64)
+DOCUMENT_NAMES = Spelling(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
+
+
+def _claude(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"anthropic.claude-{name}" for name in names)
+
+
+RULES: tuple[Rule, ...] = (
+    # ── what a surface wants of every model ─────────────────────────────────────────────────────────────────────────
+    Rule(
+        _EVERY,
+        ModelFacts(
+            tool_names=TOOL_NAMES,
+            tool_use_ids=TOOL_USE_IDS,
+            document_names=DOCUMENT_NAMES,
+            wants_tools_with_history=True,
+            wants_results_together=True,
+            tool_choices=frozenset({AUTO, ANY, TOOL}),
+            max_cache_points=4,
+        ),
+        "bedrock-runtime service model, API 2023-09-30; AWS user guide, Prompt caching; public reports of "
+        '"The toolConfig field must be defined when using toolUse and toolResult content blocks." and of '
+        '"Expected toolResult blocks at messages.2.content for the following Ids", 2025 and 2026',
+        CONVERSE,
+    ),
+    Rule(
+        _EVERY,
+        ModelFacts(without=frozenset({Feature.CACHE_POINTS})),
+        "AWS user guide, Prompt caching, Supported models, November 2026",
+        CONVERSE,
+        except_models=(*_CLAUDE, "amazon.nova"),
+    ),
+    # ── Anthropic ───────────────────────────────────────────────────────────────────────────────────────────────────
+    Rule(
+        _CLAUDE,
+        ModelFacts(
+            tool_names=TOOL_NAMES,
+            tool_use_ids=CLAUDE_TOOL_USE_IDS,
+            wants_tools_with_history=True,
+            max_cache_points=4,
+        ),
+        "AWS user guide, Anthropic Claude Messages API and Prompt caching, November 2026; Anthropic's API reference",
+        INVOKE,
+    ),
+    Rule(
+        _claude(_NO_SAMPLING),
+        ModelFacts(without=_SAMPLING),
+        "litellm 1.109.1 (supports_sampling_params); AWS model card of Claude Opus 4.7; public reports of "
+        '"`temperature` is deprecated for this model.", May to August 2026',
+    ),
+    Rule(
+        _claude(_ONE_OF_TWO),
+        ModelFacts(one_of=((Feature.TEMPERATURE, Feature.TOP_P),)),
+        "AWS user guide, Anthropic Claude Messages API (Sonnet 4.5, Haiku 4.5), November 2026; public reports for "
+        "Opus 4.1, Opus 4.5 and Sonnet 4.6, April 2026",
+    ),
+    Rule(
+        _claude(_NO_PREFILL),
+        ModelFacts(without=frozenset({Feature.PREFILL})),
+        "litellm 1.109.1 (supports_assistant_prefill); Anthropic, What's new in Claude 4.6, February 2026",
+    ),
+    Rule(
+        _claude(_NO_FORCED_TOOL),
+        ModelFacts(tool_choices=frozenset({AUTO, NONE})),
+        "litellm 1.109.1 (supports_forced_tool_use), November 2026",
+    ),
+    # ── Meta ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    Rule(
+        _LLAMA,
+        ModelFacts(
+            without=frozenset({Feature.TOOL_CHOICE}),
+            wants_results_alone=True,
+            has_streamed_tools=False,
+            starts_with_user=True,
+        ),
+        'public reports of "This model doesn\'t support tool use in streaming mode." and of "Conversation blocks and '
+        'tool result blocks cannot be provided in the same turn."; litellm 1.109.1 (supports_tool_choice), 2026',
+        CONVERSE,
+    ),
+    # ── Mistral ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    Rule(
+        ("mistral.",),
+        ModelFacts(wants_results_alone=True, starts_with_user=True),
+        'reports of "Conversation blocks and tool result blocks cannot be provided in the same turn.", 2024 to 2026',
+        CONVERSE,
+    ),
+    Rule(
+        ("mistral.mistral-7b", "mistral.mixtral"),
+        ModelFacts(without=frozenset({Feature.SYSTEM, Feature.TOOLS})),
+        'public reports of "This model doesn\'t support system messages.", 2024 to 2026',
+        CONVERSE,
+    ),
+    Rule(
+        ("mistral.",),
+        ModelFacts(tool_choices=frozenset({AUTO, ANY, NONE})),
+        "AWS user guide, Mistral AI chat completion, November 2026",
+        INVOKE,
+    ),
+    # ── others ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    Rule(
+        ("amazon.titan-text", "amazon.titan-tg1"),
+        ModelFacts(without=frozenset({Feature.SYSTEM}), starts_with_user=True),
+        'public reports of "This model doesn\'t support system messages.", 2024 to 2026',
+        CONVERSE,
+    ),
+    Rule(
+        ("amazon.nova",),
+        ModelFacts(starts_with_user=True, tool_names=TOOL_NAMES, tool_use_ids=TOOL_USE_IDS, max_cache_points=4),
+        "AWS user guide, Amazon Nova, Complete request schema and Prompt caching, November 2026",
+    ),
+    Rule(
+        ("writer.palmyra",),
+        ModelFacts(without=frozenset({Feature.TOOL_ERRORS}), wants_results_alone=True, starts_with_user=True),
+        "recorded traffic (toolResult.status is rejected); public reports, November 2026",
+        CONVERSE,
+    ),
+    Rule(
+        ("cohere.", "ai21.", "deepseek.", "google.gemma", "minimax.", "nvidia.", "openai.gpt-oss"),
+        ModelFacts(starts_with_user=True),
+        "public reports: a leading assistant message is taken of Anthropic, Qwen, Z.AI and Moonshot only, 2026",
+        CONVERSE,
+    ),
+    Rule(
+        ("moonshot",),
+        ModelFacts(tool_choices=frozenset({AUTO, TOOL, NONE})),
+        "litellm 1.109.1 (Moonshot on InvokeModel), November 2026",
+        INVOKE,
+    ),
+)
+
+
+def rules_of(base_id: str, surface: str) -> Iterator[Rule]:
+    return (rule for rule in RULES if rule.fits(base_id, surface))
+
+
+def facts_of(base_id: str | None, surface: str, facts: ModelFacts, entry: ModelEntry | None = None) -> ModelFacts:
+    """`facts` with everything that the rules and the table know of the model. Of an unread id nothing is known."""
+    for rule in rules_of(base_id, surface) if base_id is not None else ():
+        facts = _both(facts, rule.facts)
+    if entry is None:
+        return facts
+    lacking = {feature for flag, feature in _FLAGS.items() if entry.supports.get(flag) is False}
+    return evolve(facts, without=facts.without | lacking)
+
+
+_FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOLS}
+"""Flags of the table that say what a model lacks. A flag that is missing says nothing."""
+
+
+def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
+    """Refusals add up; of everything else the later row, which is the more particular, wins where it says something."""
+    said = {
+        field.name: getattr(more, field.name)
+        for field in fields(ModelFacts)
+        if getattr(more, field.name) != field.default
+    }
+    together: dict[str, Any] = {"without": facts.without | more.without, "one_of": facts.one_of + more.one_of}
+    if facts.tool_choices is not None and more.tool_choices is not None:
+        together["tool_choices"] = facts.tool_choices & more.tool_choices
+    return evolve(facts, **{**said, **together})
+
+
+# ── models that want an inference profile ───────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class ProfileRule:
+    models: tuple[str, ...]
+    except_models: tuple[str, ...]
+    source: str
+
+
+PROFILE_RULES: tuple[ProfileRule, ...] = (
+    ProfileRule(
+        _CLAUDE,
+        _claude(("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-5-sonnet-20240620")),
+        "AWS user guide, Supported Regions and models for inference profiles, November 2026",
+    ),
+    ProfileRule(
+        ("meta.llama3-1", "meta.llama3-2", "meta.llama3-3", "meta.llama4"),
+        # On demand in us-west-2, and the product page's example.
+        ("meta.llama3-1-70b",),
+        "AWS user guide, Supported Regions and models for inference profiles, November 2026",
+    ),
+    ProfileRule(
+        ("deepseek.r1", "mistral.pixtral", "writer.palmyra-x", "amazon.nova-premier", "amazon.nova-2-lite"),
+        (),
+        "AWS user guide, Supported Regions and models for inference profiles, November 2026",
+    ),
+)
+
+
+def needs_profile(entry: ModelEntry) -> bool:
+    """Whether the plain id is refused on demand, as far as is known; said as it is in us-east-1."""
+    ruled = any(
+        entry.base_id.startswith(rule.models) and not entry.base_id.startswith(rule.except_models)
+        for rule in PROFILE_RULES
+    )
+    return ruled or not entry.is_sold_plain
