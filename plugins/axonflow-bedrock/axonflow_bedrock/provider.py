@@ -42,7 +42,7 @@ from .envelope import EnvelopeDecoder, open_answer
 from .errors import diagnose
 from .eventstream import FrameDecoder, chunk_of
 from .explain import explanation_of
-from .model_id import ModelId, parse_model_id
+from .model_id import ModelId, parse_model_id, vendors_of
 from .retries import Retrier
 from .signing import BearerToken
 from .surroundings import Clock, Distance
@@ -142,12 +142,13 @@ class BedrockProvider:
         return target
 
     def _find_target(self, given: str) -> Target:
-        model_id = parse_model_id(given)
+        vendors = vendors_of(self._codecs)
+        model_id = parse_model_id(given, vendors)
         base_id, family = model_id.base_id, None
         if given == self._config.model:  # `base_model` and `family` describe the configured model and no other
             family = self._config.family
             if self._config.base_model is not None:
-                base_id = parse_model_id(self._config.base_model).base_id
+                base_id = parse_model_id(self._config.base_model, vendors).base_id
         codec = self._find_codec(model_id, base_id, family)
         self._refuse_other_families(given, codec)
         self._warn_of_other_region(model_id)

@@ -23,7 +23,7 @@ from .envelope import (
 )
 from .errors import diagnose
 from .eventstream import Frame, FrameDecoder, chunk_of
-from .model_id import ModelId, parse_model_id
+from .model_id import ModelId, parse_model_id, vendors_of
 
 _SURFACES: Mapping[str, str] = {"InvokeModel": "invoke", "InvokeModelWithResponseStream": "invoke"}
 """Operation -> the surface of a codec. `Converse` and `CountTokens` have none yet."""
@@ -43,7 +43,7 @@ class BedrockOpener:
     codecs: CodecRegistry
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
-        surface, model = _SURFACES.get(recording.operation), _model_of(recording)
+        surface, model = _SURFACES.get(recording.operation), self._model_of(recording)
         if surface is None or model is None or model.base_id is None:
             return None
         try:
@@ -87,18 +87,17 @@ class BedrockOpener:
             recording.status,
             headers.get("x-amzn-errortype"),
             orjson.dumps(recording.response_body),
-            model=_model_of(recording),
+            model=self._model_of(recording),
             region=recording.region,
             request_id=headers.get("x-amzn-requestid"),
         )
 
+    def _model_of(self, recording: Recording) -> ModelId | None:
+        try:
+            return parse_model_id(recording.model_id, vendors_of(self.codecs))
+        except RequestError:
+            return None
+
 
 def _count(told: str | float | None) -> int | None:
     return None if told is None else int(told)
-
-
-def _model_of(recording: Recording) -> ModelId | None:
-    try:
-        return parse_model_id(recording.model_id)
-    except RequestError:
-        return None

@@ -15,7 +15,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Inference, Rol
 
 from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
 from ..envelope import EnvelopeEncoder, close_answer, headers_of
-from ..model_id import parse_model_id
+from ..model_id import parse_model_id, vendors_of
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
 from .limits import check_limits
@@ -56,6 +56,7 @@ class EmulatedBedrock:
         script: Script = Script(),  # noqa: B008 - frozen
     ) -> None:
         self._codecs = codecs
+        self._vendors = vendors_of(codecs)
         self._catalogue = catalogue
         self._context_of = context_of
         self._chunk_pause_s = chunk_pause_s
@@ -92,7 +93,7 @@ class EmulatedBedrock:
 
     def _target(self, given: str) -> _Target:
         try:
-            model_id = parse_model_id(given)
+            model_id = parse_model_id(given, self._vendors)
             if model_id.base_id is None:
                 raise unknown_model()
             codec = self._codecs.for_base_id(model_id.base_id)
