@@ -200,6 +200,8 @@ class FamilyCodec:
     natives whose provider says that its guardrail intervened."""
     default_max_tokens: int | None = None
     """Not None: the family requires a limit, and this is sent when neither caller nor operator gave one."""
+    is_single_turn: bool = False
+    """The family takes one message of a user: a conversation is refused."""
     evidence: str
     """What the codec rests on: recorded traffic, or documents alone."""
 
@@ -261,6 +263,12 @@ class FamilyCodec:
                 f"the {self.name} family cannot say: {feature}",
                 feature=feature.name.lower(),
                 hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
+            )
+        if self.is_single_turn and len(request.messages) != 1:
+            raise EncodeError(
+                f"the {self.name} family takes one message, not a conversation of {len(request.messages)}",
+                feature="conversation",
+                hint="put what was said before into that message, or choose a model of another family",
             )
         for dialect in dialects_of(request):
             if dialect != self.dialect:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -39,3 +40,23 @@ def environment_of(tmp_path: Path) -> EnvironmentOf:
         return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path, **(more or {})}
 
     return build
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the kit caught, where its mutants were run."""
+    judged = Counter[tuple[str, str]]()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            if "test_a_mutant_breaks_the_law" in report.nodeid:
+                judged[report.nodeid.partition(": ")[2].rstrip("]0123456789"), outcome] += 1
+    if judged:
+        _write_score(terminalreporter, judged)
+
+
+def _write_score(terminal: pytest.TerminalReporter, judged: Counter[tuple[str, str]]) -> None:
+    caught, missed = (sum(judged[key] for key in judged if key[1] == outcome) for outcome in ("passed", "failed"))
+    terminal.section("mutants")
+    for mistake in sorted({mistake for mistake, _ in judged}) if terminal.verbosity > 0 else ():
+        found = judged[mistake, "passed"]
+        terminal.write_line(f"{mistake:<40} caught {found} of {found + judged[mistake, 'failed']}")
+    terminal.write_line(f"the kit caught {caught} of {caught + missed} mutants")
