@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import site
+import subprocess
 import sys
+import venv
 from collections import Counter
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeAlias
 
 import pytest
+from attrs import frozen
 
 Install: TypeAlias = Callable[..., None]
 EnvironmentOf: TypeAlias = Callable[..., Mapping[str, str]]
@@ -60,3 +65,46 @@ def _write_score(terminal: pytest.TerminalReporter, judged: Counter[tuple[str, s
         found = judged[mistake, "passed"]
         terminal.write_line(f"{mistake:<40} caught {found} of {found + judged[mistake, 'failed']}")
     terminal.write_line(f"the kit caught {caught} of {caught + missed} mutants")
+
+
+# ── environments ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class Environment:
+    """A virtual environment with everything that the tester's own has, and what pip puts into it besides."""
+
+    folder: Path
+
+    def run(self, *command: str, cwd: Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """A command with this environment activated, and no setting of the tester's own."""
+        return subprocess.run(
+            command, cwd=cwd, env=self.variables(more), capture_output=True, text=True, check=False, timeout=120
+        )
+
+    def variables(self, more: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])
+        return {"PATH": path, "HOME": str(self.folder), "VIRTUAL_ENV": str(self.folder), **PIP_SETTINGS, **(more or {})}
+
+
+PIP_SETTINGS = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_DEPS": "1",
+    # pip reads 0 as "no isolation". Where the build backend is at hand nothing has to be downloaded.
+    **({"PIP_NO_BUILD_ISOLATION": "0"} if find_spec("hatchling") and find_spec("editables") else {}),
+}
+
+
+@pytest.fixture
+def fresh_environment(tmp_path: Path) -> Environment:
+    folder = tmp_path / "environment"
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    packages.joinpath("tester.pth").write_text(
+        "".join(f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages())
+    )
+    for script, module in (("axonflow", "axonflow_core.cli"), ("pip", "pip"), ("pytest", "pytest")):
+        path = folder / "bin" / script
+        path.write_text(f'#!/bin/sh\nexec {folder}/bin/python -m {module} "$@"\n')
+        path.chmod(0o755)
+    return Environment(folder)
