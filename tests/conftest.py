@@ -67,6 +67,20 @@ def _write_score(terminal: pytest.TerminalReporter, judged: Counter[tuple[str, s
     terminal.write_line(f"the kit caught {caught} of {caught + missed} mutants")
 
 
+FEW_EXAMPLES = """
+from hypothesis import settings
+
+settings.register_profile("few", max_examples=15, derandomize=True)
+settings.load_profile("few")
+"""
+"""The conftest.py of a package whose tests are run here: its author has more patience than we."""
+
+
+@pytest.fixture(scope="session")
+def few_examples() -> str:
+    return FEW_EXAMPLES
+
+
 # ── environments ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -95,9 +109,18 @@ PIP_SETTINGS = {
 }
 
 
+@pytest.fixture(scope="session")
+def environment_in() -> Callable[[Path], Environment]:
+    """Makes an environment in a folder."""
+    return _new_environment
+
+
 @pytest.fixture
 def fresh_environment(tmp_path: Path) -> Environment:
-    folder = tmp_path / "environment"
+    return _new_environment(tmp_path / "environment")
+
+
+def _new_environment(folder: Path) -> Environment:
     venv.create(folder, symlinks=True)
     (packages,) = folder.glob("lib/python*/site-packages")
     packages.joinpath("tester.pth").write_text(
