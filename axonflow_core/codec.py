@@ -201,7 +201,7 @@ class FamilyCodec:
     default_max_tokens: int | None = None
     """Not None: the family requires a limit, and this is sent when neither caller nor operator gave one."""
     is_single_turn: bool = False
-    """The family takes one message of a user: a conversation is refused."""
+    """The family takes a prompt and no conversation: all but one user message is refused."""
     evidence: str
     """What the codec rests on: recorded traffic, or documents alone."""
 
@@ -266,9 +266,9 @@ class FamilyCodec:
             )
         if self.is_single_turn and len(request.messages) != 1:
             raise EncodeError(
-                f"the {self.name} family takes one message, not a conversation of {len(request.messages)}",
+                f"the {self.name} family takes one prompt, not a conversation of {len(request.messages)} messages",
                 feature="conversation",
-                hint="put what was said before into that message, or choose a model of another family",
+                hint="write the turns into one prompt, as the model wants them, and send it as one user message",
             )
         for dialect in dialects_of(request):
             if dialect != self.dialect:

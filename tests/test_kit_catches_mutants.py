@@ -40,6 +40,7 @@ from axonflow_core.testing.breaking import (
     reads,
     record,
     refusing,
+    renumbered,
     sends,
     setting,
     streams_in,
@@ -121,6 +122,7 @@ SPECIAL = [
         ("unknown block keys dropped", UNKNOWN, CLAUDE, reads(blocks(each(Text, extra={})))),
         ("empty deltas swallowed", STREAM, CLAUDE, streams_out(drop(TextDelta, where=lambda event: not event.text))),
         ("arguments parsed piece by piece", STREAM, CLAUDE, streams_in(parsed_alone)),
+        ("blocks renumbered", CHUNKS, CLAUDE, streams_in(renumbered)),
         ("a chunk for every event", CHUNKS, TITAN, streams_in(twice)),
         ("counts taken for the last word", CUT, CLAUDE, streams_in(ended_by(UsageUpdate))),
     ]

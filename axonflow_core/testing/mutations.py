@@ -26,12 +26,14 @@ from axonflow_core.messages import (
     Inference,
     Reasoning,
     StopReason,
+    Text,
     ToolResult,
     ToolUse,
     Usage,
 )
 from axonflow_core.stream import (
     BlockStart,
+    BlockStop,
     Ended,
     Extra,
     Started,
@@ -61,14 +63,13 @@ from .breaking import (
     reads,
     record,
     refusing,
-    renumbered,
     sends,
     setting,
     streams_in,
     streams_out,
     stripped,
 )
-from .claims import NO_FACTS, Claims, claimed
+from .claims import NO_FACTS, QUESTION, Claims, claimed
 from .laws import codec_laws
 
 Applies: TypeAlias = Callable[[Claims], bool]
@@ -99,6 +100,25 @@ def tells(*facts: str) -> Applies:
 
 def converses(claims: Claims) -> bool:
     return not claims.codec.is_single_turn
+
+
+def streams(claims: Claims) -> bool:
+    return claims.codec._stream_decoder is not None
+
+
+def has_template(claims: Claims) -> bool:
+    """Whether a raw prompt is another body than the same text said by a user."""
+    if not claims.has(Feature.RAW_PROMPT):
+        return False
+    said = CompletionRequest((QUESTION,))
+    raw = evolve(said, is_raw_prompt=True)
+    return bool(claims.codec.encode_request(said, claims.facts) != claims.codec.encode_request(raw, claims.facts))
+
+
+def refuses_by_record(claims: Claims) -> bool:
+    """Whether something is refused because it is not declared, and for no other reason."""
+    careless = Claims(codec=obliging(claims.codec), facts=claims.facts)
+    return any(careless.takes(request) and not claims.takes(request) for request in claims.examples().values())
 
 
 def has_control_tokens(claims: Claims) -> bool:
@@ -141,6 +161,13 @@ def lose_arguments(event: StreamEvent) -> list[StreamEvent]:
     if isinstance(event, BlockStart) and isinstance(event.block, ToolUse):
         return [evolve(event, block=evolve(event.block, input={}, input_json=None))]
     return [] if isinstance(event, ToolInputDelta) else [event]
+
+
+def run_together(event: StreamEvent) -> list[StreamEvent]:
+    """Knows no blocks: a text begins with its first piece and never ends."""
+    if isinstance(event, BlockStop) or (isinstance(event, BlockStart) and isinstance(event.block, Text)):
+        return []
+    return [evolve(event, index=0)] if isinstance(event, TextDelta) else [event]
 
 
 # ── the table ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,7 +236,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "folded texts declared to come back": Mutation(
         REQUEST, folds(Feature.MANY_BLOCKS), record(features=lambda codec: codec.features | codec.folds)
     ),
-    "undeclared features taken": Mutation(REFUSED, always, obliging),
+    "undeclared features taken": Mutation(REFUSED, refuses_by_record, obliging),
     "a refusal that names the wrong thing": Mutation(
         REFUSED, always, lambda codec: sends(refusing(lambda text: True))(obliging(codec))
     ),
@@ -217,8 +244,8 @@ MUTATIONS: Mapping[str, Mutation] = {
         TAKEN, lambda claims: bool(claims.codec.features), sends(refusing(lambda text: True))
     ),
     # prompts
-    "raw prompt put into the template": Mutation(RAW, has(Feature.RAW_PROMPT), sends(setting(is_raw_prompt=False))),
-    "raw prompt read as a turn": Mutation(RAW, has(Feature.RAW_PROMPT), reads(setting(is_raw_prompt=False))),
+    "raw prompt put into the template": Mutation(RAW, has_template, sends(setting(is_raw_prompt=False))),
+    "raw prompt read as a turn": Mutation(RAW, has_template, reads(setting(is_raw_prompt=False))),
     "harmless text refused": Mutation(HARMLESS, always, sends(refusing(lambda text: "\n" in text))),
     "forged turns taken": Mutation(FORGED, has_control_tokens, forgeable),
     "neutralised text refused": Mutation(
@@ -247,7 +274,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     # what nobody knows, and what everybody does
     "unknown keys of requests swallowed": Mutation(UNKNOWN, always, reads(setting(extra={}))),
     "unknown keys of answers swallowed": Mutation(UNKNOWN, always, hears(setting(extra={}))),
-    "unknown keys of chunks swallowed": Mutation(UNKNOWN, always, streams_in(drop(Extra))),
+    "unknown keys of chunks swallowed": Mutation(UNKNOWN, streams, streams_in(drop(Extra))),
     "nothing understood": Mutation(UNDERSTOOD, always, pass_through),
     # the front door
     "KeyError at the front door": Mutation(STRANGE, always, netless),
@@ -263,7 +290,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "arguments lost in streams": Mutation(STREAM, has(Feature.TOOLS), streams_in(lose_arguments)),
     "stop reason lost in streams": Mutation(STREAM, always, streams_in(drop(Stopped))),
     "stop reason not streamed": Mutation(STREAM, always, streams_out(drop(Stopped))),
-    "blocks renumbered": Mutation(CHUNKS, has(Feature.MANY_BLOCKS), streams_in(renumbered)),
+    "blocks run together in streams": Mutation(STREAM, has(Feature.MANY_BLOCKS), streams_in(run_together)),
     "last word lost": Mutation(CUT, always, streams_in(drop(Ended))),
     "cut streams taken for whole": Mutation(CUT, always, streams_in(ended_by(TextDelta))),
 }
@@ -310,10 +337,11 @@ def codec_mutants(
     """`codec` with every mistake that can be made in it. `facts` and `tells` as for `codec_laws`."""
     claims = claimed(codec, facts, tells)
     told = None if tells is None else claims.tells
+    laws = {law.name for law in codec_laws(codec, facts, tells=tells)}
     return [
         Mutant(mistake, mutation.law, codec, mutation.breaks(codec), facts, told)
         for mistake, mutation in MUTATIONS.items()
-        if mutation.applies(claims)
+        if mutation.law in laws and mutation.applies(claims)
     ]
 
 
