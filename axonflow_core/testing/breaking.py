@@ -186,7 +186,7 @@ class _Netless(FamilyCodec):
 
 
 class _Obliging(FamilyCodec):
-    def _refuse_undeclared(self, request: CompletionRequest, facts: ModelFacts) -> None:
+    def _refuse_undeclared(self, *_: Any) -> None:
         return
 
 
@@ -201,7 +201,8 @@ def obliging(codec: FamilyCodec) -> FamilyCodec:
 
 
 def _rebuilt(kind: type[FamilyCodec], codec: FamilyCodec) -> FamilyCodec:
-    return kind(**{str(member.alias): getattr(codec, member.name) for member in attrs.fields(FamilyCodec)})
+    members = (member for member in attrs.fields(FamilyCodec) if member.init)
+    return kind(**{str(member.alias): getattr(codec, member.name) for member in members})
 
 
 def credulous(codec: FamilyCodec) -> FamilyCodec:
