@@ -63,7 +63,7 @@ from axonflow_core.testing.mutations import (
 
 CODECS = [entry.codec for entry in load_codecs("bedrock").registry]
 CLAUDE, TITAN, LLAMA2, LLAMA3 = anthropic.CODEC, titan.CODEC, llama.CODECS[0], llama.CODECS[1]
-MISTRAL, MISTRAL_CHAT = mistral.CODECS
+MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
 
 
 # ── mistakes of one family ──────────────────────────────────────────────────────────────────────────────────────────

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 CLAUDE, TITAN = anthropic.CODEC, titan.CODEC
 LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
-MISTRAL, MISTRAL_CHAT = mistral.CODECS
+MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
 FAMILIES = tuple(entry.codec for entry in load_codecs("bedrock").registry)
 
 

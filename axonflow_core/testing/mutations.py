@@ -37,6 +37,7 @@ from axonflow_core.stream import (
     BlockStop,
     Ended,
     Extra,
+    ReasoningDelta,
     Started,
     Stopped,
     StreamEvent,
@@ -299,6 +300,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         STREAM, always, streams_in(lambda event: [event] * (2 if isinstance(event, TextDelta) else 1))
     ),
     "arguments lost in streams": Mutation(STREAM, has(Feature.TOOLS), streams_in(lose_arguments)),
+    "reasoning lost in streams": Mutation(STREAM, has(Feature.REASONING), streams_in(drop(ReasoningDelta))),
     "stop reason lost in streams": Mutation(STREAM, always, streams_in(drop(Stopped))),
     "stop reason not streamed": Mutation(STREAM, always, streams_out(drop(Stopped))),
     "blocks run together in streams": Mutation(STREAM, has(Feature.MANY_BLOCKS), streams_in(run_together)),
