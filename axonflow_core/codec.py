@@ -229,6 +229,8 @@ class FamilyCodec:
     natives whose provider says that its guardrail intervened."""
     default_max_tokens: int | None = None
     """Not None: the family requires a limit, and this is sent when neither caller nor operator gave one."""
+    is_single_turn: bool = False
+    """The family takes a prompt and no conversation: all but one user message is refused."""
     evidence: str
     """What the codec rests on: recorded traffic, or documents alone."""
 
@@ -302,6 +304,12 @@ class FamilyCodec:
                 f"{who}: {feature}",
                 feature=feature.name.lower(),
                 hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
+            )
+        if self.is_single_turn and len(request.messages) != 1:
+            raise EncodeError(
+                f"the {self.name} family takes one prompt, not a conversation of {len(request.messages)} messages",
+                feature="conversation",
+                hint="write the turns into one prompt, as the model wants them, and send it as one user message",
             )
         for dialect in asked.dialects:
             if dialect != self.dialect:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import site
+import subprocess
 import sys
+import venv
+from collections import Counter
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeAlias
 
 import pytest
+from attrs import frozen
 
 Install: TypeAlias = Callable[..., None]
 EnvironmentOf: TypeAlias = Callable[..., Mapping[str, str]]
@@ -39,3 +45,89 @@ def environment_of(tmp_path: Path) -> EnvironmentOf:
         return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path, **(more or {})}
 
     return build
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the kit caught, where its mutants were run."""
+    judged = Counter[tuple[str, str]]()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            if "test_a_mutant_breaks_the_law" in report.nodeid:
+                judged[report.nodeid.partition(": ")[2].rstrip("]0123456789"), outcome] += 1
+    if judged:
+        _write_score(terminalreporter, judged)
+
+
+def _write_score(terminal: pytest.TerminalReporter, judged: Counter[tuple[str, str]]) -> None:
+    caught, missed = (sum(judged[key] for key in judged if key[1] == outcome) for outcome in ("passed", "failed"))
+    terminal.section("mutants")
+    for mistake in sorted({mistake for mistake, _ in judged}) if terminal.verbosity > 0 else ():
+        found = judged[mistake, "passed"]
+        terminal.write_line(f"{mistake:<40} caught {found} of {found + judged[mistake, 'failed']}")
+    terminal.write_line(f"the kit caught {caught} of {caught + missed} mutants")
+
+
+FEW_EXAMPLES = """
+from hypothesis import settings
+
+settings.register_profile("few", max_examples=15, derandomize=True)
+settings.load_profile("few")
+"""
+"""The conftest.py of a package whose tests are run here: its author has more patience than we."""
+
+
+@pytest.fixture(scope="session")
+def few_examples() -> str:
+    return FEW_EXAMPLES
+
+
+# ── environments ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class Environment:
+    """A virtual environment with everything that the tester's own has, and what pip puts into it besides."""
+
+    folder: Path
+
+    def run(self, *command: str, cwd: Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """A command with this environment activated, and no setting of the tester's own."""
+        return subprocess.run(
+            command, cwd=cwd, env=self.variables(more), capture_output=True, text=True, check=False, timeout=120
+        )
+
+    def variables(self, more: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])
+        return {"PATH": path, "HOME": str(self.folder), "VIRTUAL_ENV": str(self.folder), **PIP_SETTINGS, **(more or {})}
+
+
+PIP_SETTINGS = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_DEPS": "1",
+    # pip reads 0 as "no isolation". Where the build backend is at hand nothing has to be downloaded.
+    **({"PIP_NO_BUILD_ISOLATION": "0"} if find_spec("hatchling") and find_spec("editables") else {}),
+}
+
+
+@pytest.fixture(scope="session")
+def environment_in() -> Callable[[Path], Environment]:
+    """Makes an environment in a folder."""
+    return _new_environment
+
+
+@pytest.fixture
+def fresh_environment(tmp_path: Path) -> Environment:
+    return _new_environment(tmp_path / "environment")
+
+
+def _new_environment(folder: Path) -> Environment:
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    packages.joinpath("tester.pth").write_text(
+        "".join(f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages())
+    )
+    for script, module in (("axonflow", "axonflow_core.cli"), ("pip", "pip"), ("pytest", "pytest")):
+        path = folder / "bin" / script
+        path.write_text(f'#!/bin/sh\nexec {folder}/bin/python -m {module} "$@"\n')
+        path.chmod(0o755)
+    return Environment(folder)

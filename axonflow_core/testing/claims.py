@@ -68,6 +68,7 @@ PAPER = Media(MediaKind.BASE64, "JVBERi0=", "application/pdf")
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 QUESTION = user("hi")
 ANSWER = Message(Role.ASSISTANT, (Text("ho"),))
+CONVERSATION = (QUESTION, ANSWER, QUESTION)
 CALL = Message(Role.ASSISTANT, (ToolUse("call_1", "weather", {"city": "Ulm"}),))
 RESULT = Message(Role.USER, (ToolResult("call_1", "rain"),))
 TOLD = ToolResult("call_1", (Text("rain"),))
@@ -133,12 +134,15 @@ class Claims:
             examples[Feature.BUILTIN_TOOLS] = _asked(tools=(tool,))
         return examples
 
-    def takes(self, request: CompletionRequest) -> bool:
+    def refusal_of(self, request: CompletionRequest, facts: ModelFacts | None = None) -> EncodeError | None:
         try:
-            self.codec.encode_request(request, self.facts)
-        except EncodeError:
-            return False
-        return True
+            self.codec.encode_request(request, facts or self.facts)
+        except EncodeError as refusal:
+            return refusal
+        return None
+
+    def takes(self, request: CompletionRequest) -> bool:
+        return self.refusal_of(request) is None
 
     @cached_property
     def media(self) -> list[MediaKind]:
@@ -175,6 +179,8 @@ class Claims:
     @cached_property
     def borders(self) -> tuple[str, ...]:
         """What a template puts between two turns, read off a prompt that it wrote; nothing for a family of messages."""
+        if self.codec.is_single_turn:
+            return ()
         texts = ("QUESTION-1", "ANSWER-1", "QUESTION-2")
         roles = (Role.USER, Role.ASSISTANT, Role.USER)
         turns = tuple(Message(role, (Text(text),)) for role, text in zip(roles, texts, strict=True))

@@ -229,6 +229,8 @@ class _Parts:
     @cached_property
     def roles(self) -> SearchStrategy[list[Role]]:
         """Who speaks when. A system message never opens: what precedes a conversation is `system`."""
+        if self.claims.codec.is_single_turn:
+            return st.just([Role.USER])
         if not self.has(Feature.ANY_ROLE_ORDER):
             counts = [1, 2, 3, 4, 5] if self.has(Feature.PREFILL) else [1, 3, 5]
             return st.sampled_from(counts).map(lambda count: [*[Role.USER, Role.ASSISTANT] * 2, Role.USER][:count])

@@ -6,9 +6,9 @@
     name      anything without a dot                    a provisioned throughput by its bare name
 
 A geography is recognised by its shape before a known vendor, never by a list of geographies: those keep appearing, and
-five clients keep five different lists. An ARN says what it addresses by its kind alone. Where the id of a kind was made
-up by an account (an application inference profile, an imported model) nothing in it is read: it is *opaque*, and the
-operator names the family.
+five clients keep five different lists. A vendor is known from a list, or because an installed codec claims its models.
+An ARN says what it addresses by its kind alone. Where the id of a kind was made up by an account (an application
+inference profile, an imported model) nothing in it is read: it is *opaque*, and the operator names the family.
 
 What is read decides which codec translates. It does not decide what is sent: the id goes to Bedrock as it was given.
 """
@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote
 
 from attrs import frozen
 
+from axonflow_core.codec import CodecRegistry
 from axonflow_core.errors import RequestError
 
 MAX_LENGTH = 2048
@@ -34,6 +35,11 @@ VENDORS = frozenset(
     }
 )
 """First words of foundation-model ids, November 2026. Only before one of them does a prefix count as a geography."""
+
+
+def vendors_of(codecs: CodecRegistry) -> frozenset[str]:
+    """`VENDORS`, and those whose models an installed codec claims: a third party may bring a vendor of its own."""
+    return VENDORS | {prefix.partition(".")[0] for entry in codecs for prefix in entry.codec.models if prefix}
 
 
 class Kind(StrEnum):
@@ -92,7 +98,7 @@ _PROFILE = re.compile(r"(?P<geo>[a-z]{2,6}(?:-gov)?)\.(?P<plain>(?P<vendor>[a-z0
 _CONTEXT = re.compile(r"(?P<id>.+?:[0-9]+):(?:[0-9]+k?|mm)")
 
 
-def parse_model_id(text: str) -> ModelId:
+def parse_model_id(text: str, vendors: frozenset[str] = VENDORS) -> ModelId:
     """Read `text`; `RequestError` when Bedrock has no such form.
 
     An id that was already percent-encoded is decoded once, so that it is not sent encoded twice.
@@ -100,10 +106,10 @@ def parse_model_id(text: str) -> ModelId:
     sent = unquote(text)
     _refuse_nonsense(text, sent)
     if sent.startswith("arn:"):
-        return _parse_arn(text, sent)
+        return _parse_arn(text, sent, vendors)
     if "/" in sent:
         _refuse_prefix(text, sent)
-    return _describe(text, sent, sent, kind=None)
+    return _describe(text, sent, sent, vendors, kind=None)
 
 
 def _refuse_nonsense(text: str, sent: str) -> None:
@@ -133,7 +139,7 @@ def _refuse_prefix(text: str, sent: str) -> NoReturn:
 _REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]+")
 
 
-def _parse_arn(text: str, arn: str) -> ModelId:
+def _parse_arn(text: str, arn: str, vendors: frozenset[str]) -> ModelId:
     match = _ARN.fullmatch(arn)
     kind, name = _resource(match["service"], match["rest"]) if match else (None, "")
     if not match or not kind or not name:
@@ -143,7 +149,7 @@ def _parse_arn(text: str, arn: str) -> ModelId:
             + ", ".join(known for known in Kind if known is not Kind.OTHER),
         )
     where = {"partition": match["partition"], "region": match["region"] or None, "account": match["account"] or None}
-    return _describe(text, arn, name if kind in _NAMES_ITS_MODEL else None, kind=kind, **where)
+    return _describe(text, arn, name if kind in _NAMES_ITS_MODEL else None, vendors, kind=kind, **where)
 
 
 def _resource(service: str, resource: str) -> tuple[Kind | None, str]:
@@ -156,12 +162,14 @@ def _resource(service: str, resource: str) -> tuple[Kind | None, str]:
     return kind, name.partition("/")[0] if kind is Kind.CUSTOM_MODEL else name
 
 
-def _describe(text: str, sent: str, name: str | None, *, kind: Kind | None, **where: str | None) -> ModelId:
+def _describe(
+    text: str, sent: str, name: str | None, vendors: frozenset[str], *, kind: Kind | None, **where: str | None
+) -> ModelId:
     """`name` is what may be read of the id; without a dot it names no vendor, and so no model."""
     encoded = quote(sent, safe="")
     if name is None or "." not in name:
         return ModelId(given=text, kind=kind or Kind.PROVISIONED_MODEL, path_segment=encoded, **where)
-    geo, plain = _split_geo(name)
+    geo, plain = _split_geo(name, vendors)
     return ModelId(
         given=text,
         kind=kind or (Kind.INFERENCE_PROFILE if geo else Kind.FOUNDATION_MODEL),
@@ -173,9 +181,9 @@ def _describe(text: str, sent: str, name: str | None, *, kind: Kind | None, **wh
     )
 
 
-def _split_geo(name: str) -> tuple[str | None, str]:
+def _split_geo(name: str, vendors: frozenset[str]) -> tuple[str | None, str]:
     match = _PROFILE.fullmatch(name)
-    if match and match["vendor"] in VENDORS and match["geo"] not in VENDORS:
+    if match and match["vendor"] in vendors and match["geo"] not in vendors:
         return match["geo"], match["plain"]
     return None, name
 

@@ -44,7 +44,7 @@ from .credentials import AwsSettings, refuse_open_air
 from .errors import diagnose
 from .eventstream import FrameDecoder
 from .explain import Known, explanation_of
-from .model_id import ModelId, parse_model_id
+from .model_id import ModelId, parse_model_id, vendors_of
 from .models.rules import facts_of
 from .models.table import ModelTable, load_models
 from .profiles import Profiles
@@ -166,13 +166,14 @@ class BedrockProvider:
         return target
 
     def _find_target(self, given: str) -> Target:
-        model_id = parse_model_id(given)
+        vendors = vendors_of(self._codecs)
+        model_id = parse_model_id(given, vendors)
         self.profiles.refuse_other_geographies(model_id)
         base_id, family = model_id.base_id, None
         if given == self._config.model:  # `base_model` and `family` describe the configured model and no other
             family = self._config.family
             if self._config.base_model is not None:
-                base_id = parse_model_id(self._config.base_model).base_id
+                base_id = parse_model_id(self._config.base_model, vendors).base_id
         codec = self._find_codec(model_id, base_id, family)
         self._refuse_other_families(given, self._family_of(base_id, codec))
         self._warn_of_other_region(model_id)

@@ -16,7 +16,7 @@ from axonflow_core.testing.recorded import Recording
 from .envelope import MEMBERS, METRICS
 from .errors import diagnose
 from .eventstream import Frame, FrameDecoder, chunk_of, event_of
-from .model_id import ModelId, parse_model_id
+from .model_id import ModelId, parse_model_id, vendors_of
 from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, surface_of
 
 _SURFACES: Mapping[str, str] = {
@@ -42,7 +42,7 @@ class BedrockOpener:
     codecs: CodecRegistry
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
-        surface, model = _SURFACES.get(recording.operation), _model_of(recording)
+        surface, model = _SURFACES.get(recording.operation), self._model_of(recording)
         if surface is None:
             return None
         base_id = (model and model.base_id) or ""
@@ -93,10 +93,16 @@ class BedrockOpener:
             recording.status,
             headers.get("x-amzn-errortype"),
             orjson.dumps(recording.response_body),
-            model=_model_of(recording),
+            model=self._model_of(recording),
             region=recording.region,
             request_id=headers.get("x-amzn-requestid"),
         )
+
+    def _model_of(self, recording: Recording) -> ModelId | None:
+        try:
+            return parse_model_id(recording.model_id, vendors_of(self.codecs))
+        except RequestError:
+            return None
 
 
 def _reads(codec: FamilyCodec, facts: ModelFacts, recording: Recording) -> bool:
@@ -115,10 +121,3 @@ def _reads(codec: FamilyCodec, facts: ModelFacts, recording: Recording) -> bool:
 
 def _count(told: str | float | None) -> int | None:
     return None if told is None else int(told)
-
-
-def _model_of(recording: Recording) -> ModelId | None:
-    try:
-        return parse_model_id(recording.model_id)
-    except RequestError:
-        return None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.model_id import VENDORS, Kind, parse_model_id, profile_candidates
+from axonflow_bedrock.families import titan
+from axonflow_bedrock.model_id import VENDORS, Kind, parse_model_id, profile_candidates, vendors_of
+from axonflow_core.codec import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import RequestError
 
 PLAIN = [
@@ -210,6 +213,29 @@ def test_before_a_vendor_nobody_knows_nothing_is_cut_off(first: str, name: str) 
     model = parse_model_id(f"{first}.{name}")
 
     assert (model.base_id, model.vendor, model.geo) == (f"{first}.{name}", first, None)
+
+
+def registry_of(*models: str) -> CodecRegistry:
+    """The registry of an account where somebody else's codec serves `models`."""
+    return CodecRegistry([RegisteredCodec(evolve(titan.CODEC, models=models), "axonflow-bedrock-parrot", "1")])
+
+
+@given(geo=GEOS, vendor=st.from_regex(r"[a-z][a-z0-9]{1,9}", fullmatch=True), name=NAMES)
+def test_a_geography_stands_before_a_vendor_that_only_an_installed_codec_claims(
+    geo: str, vendor: str, name: str
+) -> None:
+    assume(geo not in VENDORS | {vendor})
+    vendors = vendors_of(registry_of(f"{vendor}.{name[:1]}"))
+
+    bare, profile = parse_model_id(f"{vendor}.{name}", vendors), parse_model_id(f"{geo}.{vendor}.{name}", vendors)
+
+    assert (profile.base_id, profile.vendor, profile.geo) == (bare.base_id, vendor, geo)
+    assert (profile.kind, bare.geo) == (Kind.INFERENCE_PROFILE, None)
+
+
+def test_without_that_codec_the_same_id_is_a_model_of_its_first_word() -> None:
+    assert parse_model_id("us.acme.parrot-1").base_id == "us.acme.parrot-1"
+    assert parse_model_id("us.acme.parrot-1", vendors_of(registry_of("acme.parrot"))).base_id == "acme.parrot-1"
 
 
 @given(st.text(max_size=60))

@@ -14,7 +14,7 @@ from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, Role
 
 from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
-from ..model_id import ModelId, parse_model_id
+from ..model_id import ModelId, parse_model_id, vendors_of
 from ..models.rules import facts_of
 from .caching import with_cache_counts
 from .catalogue import Catalogue, unknown_model
@@ -61,6 +61,7 @@ class EmulatedBedrock:
         script: Script = Script(),  # noqa: B008 - frozen
     ) -> None:
         self._codecs = codecs
+        self._vendors = vendors_of(codecs)
         self._catalogue = catalogue
         self._context_of = context_of
         self._chunk_pause_s = chunk_pause_s
@@ -104,7 +105,7 @@ class EmulatedBedrock:
 
     def _target(self, given: str, surface: str, body: Json) -> _Target:
         try:
-            model_id = parse_model_id(given)
+            model_id = parse_model_id(given, self._vendors)
             if model_id.base_id is None:
                 raise unknown_model()
             family = self._family_of(model_id)
