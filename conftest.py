@@ -1,4 +1,5 @@
-"""What every test of the project shares: how thorough Hypothesis is, and where recorded traffic is.
+"""What every test of the project shares: how thorough Hypothesis is, where recorded traffic is, and the search for
+secrets in what tests show (`tests/planted.py`).
 
 The profile is `quick` (few examples) or, where CI is set, `thorough` (many); both draw the same in every run, so that a
 run that fails, fails again. `search` draws others each time. HYPOTHESIS_PROFILE chooses.
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+pytest_plugins = ["planted"]
 
 
 def pytest_configure() -> None:

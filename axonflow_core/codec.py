@@ -186,6 +186,8 @@ class FamilyCodec:
     """Prefixes of base ids. The longest one of all registered codecs wins."""
     except_models: tuple[str, ...] = ()
     """Prefixes below those that this codec does not serve, though no other codec may be there to claim them."""
+    other_forms: tuple[str, ...] = ()
+    """Names of codecs whose form these models take too. A client speaks this one; a server reads what it gets."""
     features: frozenset[Feature]
     """Said, and it comes back as itself."""
     folds: frozenset[Feature] = frozenset()
@@ -514,6 +516,12 @@ class CodecRegistry:
                 f"{', '.join(self.names) or 'none installed'}",
             )
         return max(fits, key=lambda fit: fit[0])[1]
+
+    def forms_of(self, base_id: str, surface: str = "invoke") -> tuple[FamilyCodec, ...]:
+        """The codec of `for_base_id`, and behind it those whose form the model takes too."""
+        first = self.for_base_id(base_id, surface)
+        others = (self._by_key.get((name, surface)) for name in first.other_forms)
+        return (first, *(entry.codec for entry in others if entry is not None))
 
     def for_name(self, name: str, surface: str = "invoke") -> FamilyCodec:
         """The codec called `llama/llama3`, or `llama` where a family has one form only."""

@@ -218,6 +218,8 @@ class Inference:
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: tuple[str, ...] = hidden(default=())
+    native_names: Mapping[str, str] = field(default=NOTHING_MORE, kw_only=True)
+    """Attribute -> the name it came under, where a family takes it under several: `max_tokens`, `max_new_tokens`."""
     extra: Mapping[str, Json] = _extra()
 
 
@@ -269,8 +271,8 @@ class StopReason(StrEnum):
     GUARDRAIL = "guardrail_intervened"
     REFUSAL = "refusal"
     CONTEXT_EXCEEDED = "model_context_window_exceeded"
-    MALFORMED_OUTPUT = "malformed_model_output"
-    MALFORMED_TOOL_USE = "malformed_tool_use"
+    MALFORMED = "malformed_output"
+    """The model wrote what is no answer or no tool call, and the provider says so."""
     OTHER = "other"
 
 

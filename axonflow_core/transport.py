@@ -362,13 +362,15 @@ def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:
     )
 
 
-def _redirect(stream: HttpStream, request: HttpRequest) -> ProviderError:
+def _redirect(stream: HttpStream, request: HttpRequest) -> Unavailable:
     target = urlsplit(stream.headers.get("location", "")).hostname or "nowhere"
-    return ProviderError(
+    error = Unavailable(
         f"{_host(request)} answered {stream.status}, a redirect to {target}; redirects are not followed",
         hint="a signed request is for one host only: point the provider's endpoint at the service itself",
         status=stream.status,
     )
+    error.is_retryable = False
+    return error
 
 
 def _cut(error: Exception, request: HttpRequest) -> TruncatedStream:

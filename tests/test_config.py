@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Literal
 
 import pytest
@@ -235,6 +233,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 SECRET = "sk-live-0123456789abcdef"
+PLANTED_SECRETS = {"key of a YAML fault": SECRET}
 
 
 @pytest.mark.parametrize(
@@ -322,20 +321,6 @@ def test_bytes_that_are_not_utf8_are_located(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     assert load(tmp_path, b"\xef\xbb\xbf" + ECHO.encode()).providers.keys() == {"echo"}
-
-
-@pytest.mark.parametrize(
-    "text", [BOMB, "x" * 10_000_000, "a: 1\n" * 2_000_000, "- a\n" * 240_000, "[" * 900_000, "a: &a x\n" * 100_000]
-)
-def test_a_hostile_file_is_answered_soon_and_in_little_memory(tmp_path: Path, text: str) -> None:
-    tracemalloc.start()
-    started = perf_counter()
-    faults = faults_of_file(tmp_path, text)
-    elapsed_s, (_, peak_bytes) = perf_counter() - started, tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert faults
-    assert elapsed_s < 3  # an order of magnitude above what it takes, tracing included
-    assert peak_bytes < 50_000_000
 
 
 def test_a_file_may_be_as_large_as_the_limit(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 from attrs import frozen
@@ -173,6 +177,62 @@ def test_what_yaml_1_1_would_convert_is_text_where_text_is_wanted(tmp_path: Path
     assert load(tmp_path, ECHO + f"    display_name: {value}\n").providers["echo"].display_name == value
 
 
+# ── hostile files, measured in a process of their own ───────────────────────────────────────────────────────────────
+
+MEASURED = """
+import json, resource, sys, time
+from pathlib import Path
+from axonflow_core.config import FaultyConfig, load_config
+
+started, said = time.perf_counter(), ""
+if sys.argv[2] == "control":
+    held = bytearray(b"x" * 60_000_000)
+    time.sleep(1)
+else:
+    try:
+        load_config(Path(sys.argv[1]), {})
+    except FaultyConfig as faulty:
+        said = str(faulty)
+peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+json.dump([time.perf_counter() - started, peak_bytes, said], sys.stdout)
+"""
+MAX_S, MAX_BYTES = 1.0, 50_000_000
+HOSTILE: Mapping[str, str | bytes] = {
+    "ten megabytes of one letter": "x" * 10_000_000,
+    "ten megabytes of bytes": Random(1).randbytes(10_000_000),
+    "ten megabytes of keys": "a: 1\n" * 2_000_000,
+    "alias bomb": BOMB,
+    "as large as may be: items": "- a\n" * 249_999,
+    "as large as may be: brackets": "[" * 999_999,
+    "as large as may be: anchors": "a: &a x\n" * 124_999,
+}
+
+
+def measured(folder: Path, text: str | bytes, what: str = "load") -> tuple[float, int, str]:
+    """Seconds, the peak of memory in bytes, and what was said.
+
+    A process begins with the peak of who started it; between pytest and ours there is a shell, which is small.
+    """
+    path = folder / "axonflow.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", MEASURED, str(path), what]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, peak_bytes, said = json.loads(ran.stdout)
+    return seconds, peak_bytes, said
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_answered_within_a_second_and_fifty_megabytes(tmp_path: Path, name: str) -> None:
+    seconds, peak_bytes, said = measured(tmp_path, HOSTILE[name])
+    assert said.startswith("error[config]: the file ")
+    assert (seconds < MAX_S, peak_bytes < MAX_BYTES) == (True, True), (seconds, peak_bytes)
+
+
+def test_the_control_a_second_and_sixty_megabytes_are_seen(tmp_path: Path) -> None:
+    seconds, peak_bytes, _ = measured(tmp_path, ECHO, "control")
+    assert (seconds >= MAX_S, peak_bytes >= MAX_BYTES) == (True, True), (seconds, peak_bytes)
+
+
 # ── snippets ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -187,6 +247,7 @@ def test_a_long_line_is_shown_around_the_place(tmp_path: Path) -> None:
 
 
 SECRET = "swordfish-0123456789"
+PLANTED_SECRETS = {"key of a faulty file": SECRET}
 PLANTED = {
     "on the line of the fault": ECHO + "    credentials: {api_key: KEY, a: [x]}\n",
     "before the fault": ECHO + "    config: {api_key: KEY, model: [x]}\n",
@@ -227,7 +288,7 @@ def test_no_message_and_no_snippet_shows_a_secret(tmp_path: Path, name: str) -> 
     assert SECRET not in f"{caught.value} {caught.value.faults} {caught.value.warnings}"
 
 
-@pytest.mark.parametrize(("hides", "shown"), [(True, "pin: …"), (False, f"pin: {SECRET}")])
+@pytest.mark.parametrize(("hides", "shown"), [(True, "pin: …"), (False, f"pin: {SECRET}")], ids=["hidden", "shown"])
 def test_a_field_that_hides_its_repr_has_its_value_masked(*, hides: bool, shown: str) -> None:
     (fault,) = with_snippets([Fault(Place("f.yaml", 1, 6), "wrong", hides=hides)], f"pin: {SECRET}")
     assert (fault.snippet or "").split("\n")[0] == f"  1 | {shown}"

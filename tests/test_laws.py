@@ -12,19 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from axonflow_bedrock import converse
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
 from axonflow_core.codec import FamilyCodec, Feature, features_of
-from axonflow_core.messages import StopReason, ToolChoiceMode
+from axonflow_core.messages import ReasoningRequest, StopReason, ToolChoiceMode
 from axonflow_core.stream import TextDelta, ToolInputDelta
 from axonflow_core.testing import Claims, Law, codec_laws, completions, folded_requests, requests, streams
 from axonflow_core.testing.strategies import texts
 
 T = TypeVar("T")
 
-CLAUDE, TITAN = anthropic.CODEC, titan.CODEC
+CLAUDE, CLAUDE_TEXT, TITAN = anthropic.CODEC, claude_text.CODEC, titan.CODEC
+NOVA = nova.CODEC
 LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
 MISTRAL, MISTRAL_CHAT = mistral.CODECS
-FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS, converse.CODEC)
+FAMILIES = (CLAUDE, CLAUDE_TEXT, NOVA, TITAN, *llama.CODECS, *mistral.CODECS, converse.CODEC)
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
@@ -61,7 +62,10 @@ def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) ->
     assert used == codec.features - {Feature.RAW_PROMPT}
 
 
-@pytest.mark.parametrize("codec", [TITAN, LLAMA2, LLAMA3, MISTRAL, MISTRAL_CHAT], ids=lambda codec: codec.name)
+FOLDING = (CLAUDE_TEXT, TITAN, LLAMA2, LLAMA3, MISTRAL, MISTRAL_CHAT)
+
+
+@pytest.mark.parametrize("codec", FOLDING, ids=lambda codec: codec.name)
 def test_every_shape_that_is_folded_is_drawn(codec: FamilyCodec) -> None:
     used = set().union(*map(features_of, drawn(folded_requests(Claims(codec=codec)))))
 
@@ -117,6 +121,19 @@ def test_a_choice_that_is_refused_by_name_is_not_claimed() -> None:
     modes = {choice.mode for choice in Claims(codec=MISTRAL_CHAT).tool_choices}
 
     assert modes == {ToolChoiceMode.AUTO, ToolChoiceMode.ANY, ToolChoiceMode.NONE}
+
+
+def test_a_mode_of_reasoning_that_a_family_must_write_is_claimed_as_it_is_written() -> None:
+    assert Claims(codec=NOVA).reasoning_requests == [
+        ReasoningRequest("adaptive"),
+        ReasoningRequest("enabled", effort="high"),
+    ]
+    assert ReasoningRequest(effort="high") in Claims(codec=CLAUDE).reasoning_requests
+
+
+def test_a_tool_s_bare_string_is_claimed_where_it_stays_one() -> None:
+    assert Claims(codec=CLAUDE).keeps_bare_results
+    assert not Claims(codec=NOVA).keeps_bare_results
 
 
 def test_the_borders_of_a_template_are_read_off_a_prompt() -> None:

@@ -123,12 +123,12 @@ def test_the_core_names_no_plugin_and_imports_no_cloud(path: Path) -> None:
     assert [name for name in runtime_imports(path) if name.startswith(CLOUDS)] == []
 
 
-FAMILIES = sorted(ROOT.glob("plugins/*/axonflow_*/families/*.py"))
+FAMILIES = sorted(ROOT.glob("plugins/*/axonflow_*/families/**/*.py"))
 
 
-@pytest.mark.parametrize("path", FAMILIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FAMILIES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_family_imports_the_core_alone(path: Path) -> None:
-    plugin = path.parents[1].name
+    plugin = path.relative_to(ROOT).parts[2]
     foreign = [name for name in runtime_imports(path) if name.startswith(("boto", "aiohttp"))]
     inner = [name for name in runtime_imports(path) if name.startswith(plugin)]
     assert foreign == []

@@ -312,10 +312,10 @@ REFUSALS: list[tuple[str, Answer, type[AxonFlowError], str]] = [
     (
         "redirect",
         answers(b"", status="307 Temporary", headers="Location: http://u:pw@evil.example/x?secret=1\r\n"),
-        ProviderError,
+        Unavailable,
         "answered 307, a redirect to evil.example; redirects are not followed",
     ),
-    ("not modified", answers(b"", status="304 Not Modified"), ProviderError, "answered 304, a redirect to nowhere"),
+    ("not modified", answers(b"", status="304 Not Modified"), Unavailable, "answered 304, a redirect to nowhere"),
 ]
 
 
@@ -334,9 +334,10 @@ async def test_a_broken_answer_has_a_name(
 async def test_a_redirect_is_not_followed(transport: Transport) -> None:
     async with peer(answers(b"")) as target, peer(answers(b"")) as server:
         server.answer = answers(b"", status="302 Found", headers=f"Location: {target.url}\r\n")
-        with pytest.raises(ProviderError):
+        with pytest.raises(Unavailable) as caught:
             await transport.send(server.request())
     assert (len(server.requests), len(target.requests)) == (1, 0)
+    assert not caught.value.is_retryable
 
 
 async def test_a_refused_connection_names_host_and_reason(transport: Transport) -> None:

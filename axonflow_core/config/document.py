@@ -154,12 +154,12 @@ class _Reader:
             self._faults.append(Fault(place, f"the tag {event.tag} is not supported", "write the value without it"))
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
-        scalar = Scalar(event.value, place, is_quoted=bool(event.style), is_secret=self._is_secret)
+        is_quoted, written = bool(event.style), event.value
         try:
-            text = substitute(event.value, self._environment)
+            text = substitute(written, self._environment)
         except Unsubstitutable as problem:
-            return evolve(scalar, problem=problem)
-        return evolve(scalar, text=text, is_substituted=text != event.value)
+            return Scalar(written, place, is_quoted, is_secret=self._is_secret, problem=problem)
+        return Scalar(text, place, is_quoted, is_substituted=text != written, is_secret=self._is_secret)
 
     def _collection(self, event: Any, events: Iterator[Any], place: Place) -> Listing | Section:
         self._depth += 1

@@ -31,7 +31,8 @@ _TO_THE_END = -1
 def with_snippets(faults: Iterable[Fault], text: str) -> tuple[Fault, ...]:
     """The faults, each with its line of `text` where it has one that may be shown."""
     faults = tuple(faults)
-    shown = list(_masked_lines(text.split("\n")))
+    last = max((fault.line for fault in faults), default=0)  # a hostile file may have many more lines
+    shown = list(_masked_lines(text.split("\n", last)[:last]))
     for fault in faults:
         if fault.hides and 0 < fault.line <= len(shown) and (line := shown[fault.line - 1]) is not None:
             shown[fault.line - 1] = line[: fault.column - 1] + _MASK

@@ -53,8 +53,10 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "output_tokens": frozenset(
         {"output_tokens", "outputTokens", "tokenCount", "generation_token_count", "completion_tokens"}
     ),
-    "cache_read_tokens": frozenset({"cache_read_input_tokens", "cacheReadInputTokens"}),
-    "cache_write_tokens": frozenset({"cache_creation_input_tokens", "cacheWriteInputTokens"}),
+    "cache_read_tokens": frozenset({"cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount"}),
+    "cache_write_tokens": frozenset(
+        {"cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount"}
+    ),
     "cache_write_5m_tokens": frozenset({"ephemeral_5m_input_tokens", "cacheDetails"}),
     "cache_write_1h_tokens": frozenset({"ephemeral_1h_input_tokens", "cacheDetails"}),
     "reasoning_tokens": frozenset({"thinking_tokens", "reasoning_tokens"}),
@@ -156,13 +158,19 @@ class Claims:
 
     @cached_property
     def reasoning_requests(self) -> list[ReasoningRequest]:
+        """Where a family has no word for "any mode", the mode that it writes is claimed in its place."""
         asked = (
             ReasoningRequest("enabled", 1024),
             ReasoningRequest("adaptive"),
             ReasoningRequest(effort="high"),
             ReasoningRequest("enabled", 2048, "low"),
         )
-        return [request for request in asked if self.takes(_asked(reasoning=request))]
+        return [self._with_mode(request) for request in asked if self.takes(_asked(reasoning=request))]
+
+    def _with_mode(self, asked: ReasoningRequest) -> ReasoningRequest:
+        native = self.codec.encode_request(_asked(reasoning=asked), self.facts)
+        read = self.codec.decode_request(native, self.facts).reasoning or asked
+        return evolve(asked, mode=asked.mode or read.mode)
 
     @cached_property
     def borders(self) -> tuple[str, ...]:

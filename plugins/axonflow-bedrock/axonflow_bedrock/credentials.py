@@ -100,8 +100,12 @@ class AwsSettings:
         await self.signer()
         return await asyncio.to_thread(self._botocore.source)
 
+    def login(self) -> str | None:
+        """The command that renews the credentials in use, where a person has to log in for them."""
+        return self._botocore.login()
+
     async def refresh(self) -> bool:
-        """Fetch credentials anew, for AWS says that the present ones have expired. Whether there are others now."""
+        """Fetch credentials anew, for AWS takes the present ones no more. Whether there are others now."""
         if self._clock() < self._renew_again_at:
             return self._was_renewed
         return await self._renewing.landed()
@@ -166,7 +170,7 @@ class _SingleFlight(Generic[T]):
 
 
 class _Botocore:
-    """One botocore session, for one thread at a time. Everything but `is_live` may block."""
+    """One botocore session, for one thread at a time. Everything but `is_live` and `login` may block."""
 
     def __init__(self, region: str | None, given: Any, endpoint_url: str | None) -> None:
         self._region = region
@@ -203,6 +207,10 @@ class _Botocore:
         """Whether the present credentials have not expired, as far as botocore knows."""
         needs_refresh = getattr(self._credentials, "refresh_needed", None)
         return needs_refresh is None or not needs_refresh(0)
+
+    def login(self) -> str | None:
+        command = _LOGIN_BEHIND.get(getattr(self._credentials, "method", ""))
+        return f"{command} --profile {_profile_of(self._opened())}" if command else None
 
     def renew(self) -> None:
         """Make the next `identity` a new one. A session of ours is opened anew, for it caches; a given one is kept."""
@@ -290,6 +298,8 @@ def refuse_open_air(endpoint_url: str) -> None:
 
 _LOGINS = {"SSOError": "aws sso login", "TokenRetrievalError": "aws sso login", "LoginError": "aws login"}
 """botocore's exceptions, by name since they came one after another, and the command that mends them."""
+_LOGIN_BEHIND = {"sso": "aws sso login", "login": "aws login"}
+"""botocore's names for where credentials came from, and the command that renews them there."""
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
 
@@ -298,17 +308,31 @@ def _diagnosing(session: Session) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _diagnosed(error, session.profile or "default") from error
+        # Not `from error`: botocore repeats what a credential process wrote, and a traceback would show it.
+        raise _diagnosed(error, session) from None
 
 
-def _diagnosed(error: Exception, profile: str) -> AxonFlowError:
+def _profile_of(session: Session) -> str:
+    return session.profile or "default"
+
+
+def _login_profile_of(session: Session) -> str:
+    """The profile to log in with: a role's is the one that it is assumed from."""
+    name, profiles = _profile_of(session), session.full_config.get("profiles", {})
+    for _ in profiles:  # as often as there are profiles, for they may name each other in a circle
+        name = profiles.get(name, {}).get("source_profile", name)
+    return str(name)
+
+
+def _diagnosed(error: Exception, session: Session) -> AxonFlowError:
     """Quotes what botocore itself worded, and of an answer of AWS the code alone."""
+    profile = _profile_of(session)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     login = next((command for kind, command in _LOGINS.items() if kind in kinds), None)
     if login is not None:
         return CredentialsExpired(
             f"the login behind the AWS profile {profile} has expired or was never made",
-            hint=f"{login} --profile {profile}",
+            hint=f"{login} --profile {_login_profile_of(session)}",
         )
     if "PartialCredentialsError" in kinds:
         return CredentialsMissing(str(error), hint="set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither")
@@ -338,7 +362,7 @@ def _missing(session: Session) -> CredentialsMissing:
     chain = session.get_component("credential_provider").providers
     tried = ", ".join(dict.fromkeys(provider.METHOD for provider in chain))
     return CredentialsMissing(
-        f"no AWS credentials for the profile {session.profile or 'default'}; looked at: {tried}",
+        f"no AWS credentials for the profile {_profile_of(session)}; looked at: {tried}",
         hint="run `aws configure`, or set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
         "AWS_BEARER_TOKEN_BEDROCK",
     )

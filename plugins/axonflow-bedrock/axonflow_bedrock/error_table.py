@@ -695,14 +695,6 @@ TABLE: tuple[Row, ...] = (
         example="Slow down",
     ),
     Row(
-        error=Unavailable,
-        statuses=range(300, 400),
-        is_retryable=False,
-        cause="the endpoint sent a redirect (HTTP {status}), which is not followed: it would take the request away",
-        fix="set the endpoint to where Bedrock is, AWS_ENDPOINT_URL_BEDROCK_RUNTIME first",
-        example="Moved Permanently",
-    ),
-    Row(
         error=InvalidCall,
         statuses=range(400, 500),
         cause="the request was refused (HTTP {status}): {said}",

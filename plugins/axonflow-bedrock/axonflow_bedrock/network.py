@@ -10,6 +10,8 @@ These are the rules of botocore 1.44 (`botocore.httpsession`, `EndpointCreator`)
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -46,20 +48,27 @@ def _tls(session: Session, client: Any) -> ssl.SSLContext:
     named = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     path = Path(str(named or get_cert_path(verify=True)))
     is_folder = path.is_dir()
-    try:
+    with _usable(f"the certificates in {path}", "check AWS_CA_BUNDLE and `ca_bundle` of the profile"):
         context = ssl.create_default_context(
             cafile=None if is_folder else str(path), capath=str(path) if is_folder else None
         )
-        _show_certificate(context, client.meta.config.client_cert)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            f"the certificates in {path} cannot be used: {error.strerror or type(error).__name__}",
-            hint="check AWS_CA_BUNDLE, `ca_bundle` of the profile and the session's client certificate: PEM files that "
-            "this process may read",
-        ) from error
+    _show_certificate(context, client.meta.config.client_cert)
     return context
 
 
 def _show_certificate(context: ssl.SSLContext, client_cert: str | tuple[str, str] | None) -> None:
     if client_cert is not None:
-        context.load_cert_chain(*((client_cert,) if isinstance(client_cert, str) else client_cert))
+        files = (client_cert,) if isinstance(client_cert, str) else client_cert
+        with _usable(f"the client certificate in {' and '.join(files)}", "check `client_cert` of the client config"):
+            context.load_cert_chain(*files)
+
+
+@contextmanager
+def _usable(what: str, hint: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"{what} cannot be used: {error.strerror or type(error).__name__}",
+            hint=f"{hint}: PEM files that this process may read",
+        ) from error

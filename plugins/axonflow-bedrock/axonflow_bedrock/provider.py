@@ -215,7 +215,9 @@ class BedrockProvider:
             request = neutralise_control_tokens(request, target.codec.control_tokens)
         guardrail = self._config.guardrail
         if guardrail is not None and target.surface is CONVERSE:  # InvokeModel has it in headers
-            request = evolve(request, options={"guardrailConfig": guardrail.member, **request.options})
+            request = evolve(
+                request, options={**request.options, "guardrailConfig": guardrail.member}
+            )  # and no caller another
         return orjson.dumps(target.codec.encode_request(request, target.facts))
 
     async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
@@ -238,15 +240,16 @@ class BedrockProvider:
         return answer
 
     async def _with_live_credentials(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Expired credentials are refreshed once and a wrong clock is corrected once; nothing was generated yet."""
+        """Credentials that are no longer taken are fetched anew once, or a wrong clock is corrected once.
+
+        Keys that were rotated are unknown to AWS before they expire. Nothing was generated yet.
+        """
         offset = self._clock.offset
         try:
             return await attempt()
-        except CredentialsExpired:
-            if not await self._settings.refresh():
-                raise
-        except CredentialsError:
-            if self._clock.offset == offset:
+        except CredentialsError as error:
+            was_corrected, is_awss_word = self._clock.offset != offset, error.status is not None
+            if not was_corrected and not (is_awss_word and await self._settings.refresh()):
                 raise
         return await attempt()
 
@@ -285,6 +288,8 @@ class BedrockProvider:
         )
         if isinstance(error, CredentialsError):
             self._clock.learn(headers.get("date"))
+        if isinstance(error, CredentialsExpired):
+            error.hint = self._settings.login() or error.hint
         return error
 
     @contextmanager
@@ -344,6 +349,7 @@ class BedrockStream(CompletionStream):
             for frame in self._frames.feed(data):
                 chunk = self._read_frame(frame, model=self._target.model_id, request_id=self.request_id)
                 batches.append(self._events.feed(chunk))
+            self._frames.feed(b"")  # raises what is wrong behind these frames, for no more bytes may come
         except AxonFlowError as fault:
             self._fault = fault
         return tuple(batches)

@@ -8,7 +8,7 @@ import orjson
 from attrs import frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import ProviderError, RequestError
+from axonflow_core.errors import DecodeError, ProviderError, RequestError
 from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.native import rest_of
 from axonflow_core.testing.recorded import Recording
@@ -47,10 +47,11 @@ class BedrockOpener:
             return None
         base_id = (model and model.base_id) or ""
         try:
-            codec = self.codecs.for_base_id(base_id, surface)
+            forms = self.codecs.forms_of(base_id, surface)
         except RequestError:
             return None
-        return codec, ModelFacts(model_id=recording.model_id, base_id=base_id)
+        facts = ModelFacts(model_id=recording.model_id, base_id=base_id)
+        return next((codec for codec in forms[:-1] if _reads(codec, facts, recording)), forms[-1]), facts
 
     def native(self, body: Json) -> Json:
         return rest_of(body, MEMBERS)
@@ -96,6 +97,20 @@ class BedrockOpener:
             region=recording.region,
             request_id=headers.get("x-amzn-requestid"),
         )
+
+
+def _reads(codec: FamilyCodec, facts: ModelFacts, recording: Recording) -> bool:
+    """Whether the exchange is in the form of `codec`, by the first side of it that was stored."""
+    try:
+        if recording.request_body is not None:
+            codec.decode_request(recording.request_body, facts)
+        elif recording.chunks:
+            codec.stream_decoder(facts).feed(recording.chunks[0])
+        else:
+            codec.decode_response(rest_of(recording.response_body, MEMBERS), facts)
+    except DecodeError:
+        return False
+    return True
 
 
 def _count(told: str | float | None) -> int | None:

@@ -51,14 +51,25 @@ class Retrier:
     draw: Callable[[], float] = random.random
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        ends_at = asyncio.get_running_loop().time() + self.total_s
+        try:
+            return await attempt()
+        except ProviderError as fault:
+            return await self._again(attempt, fault, ends_at)
+
+    async def _again(self, attempt: Callable[[], Awaitable[T]], fault: ProviderError, ends_at: float) -> T:
+        """A later attempt has what is left of the time. When that runs out, why it was made is raised: `fault`."""
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self.total_s
         for number in range(1, self.retries.max_attempts):
+            pause_s = self.draw() * min(2.0 ** (number - 1), MAX_PAUSE_S)
+            if not fault.is_retryable or loop.time() + pause_s >= ends_at:
+                break
+            await self.pause(pause_s)
             try:
-                return await attempt()
-            except ProviderError as error:
-                pause_s = self.draw() * min(2.0 ** (number - 1), MAX_PAUSE_S)
-                if not error.is_retryable or loop.time() + pause_s >= ends_at:
-                    raise
-                await self.pause(pause_s)
-        return await attempt()
+                async with asyncio.timeout_at(ends_at):
+                    return await attempt()
+            except TimeoutError:
+                break
+            except ProviderError as next_fault:
+                fault = next_fault
+        raise fault

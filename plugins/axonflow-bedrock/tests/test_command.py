@@ -36,7 +36,7 @@ def clean_environment(home: Path, more: Mapping[str, str] | None = None) -> dict
 def run(
     folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    finished = subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
         env=clean_environment(folder, environment),
@@ -45,6 +45,8 @@ def run(
         check=False,
         timeout=30,
     )
+    sys.stdout.write(finished.stdout + finished.stderr)  # where planted secrets are looked for
+    return finished
 
 
 @contextmanager

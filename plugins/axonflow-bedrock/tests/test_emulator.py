@@ -15,7 +15,7 @@ from axonflow_bedrock.emulator.service import EmulatedBedrock
 from axonflow_bedrock.emulator.streaming import batches_of
 from axonflow_bedrock.endpoint import Answer, Call, Fault, Operation
 from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, open_answer
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
 from axonflow_bedrock.signing import Signer
 from axonflow_core.codec import CodecRegistry, FamilyCodec, Feature, ModelFacts, RegisteredCodec, StopReasons
 from axonflow_core.messages import (
@@ -102,7 +102,7 @@ ROCKET = FamilyCodec(
     stream_encoder=lambda context, facts: RocketChunks(),
 )
 
-CODECS = (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS, ROCKET)
+CODECS = (anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS, ROCKET)
 REGISTRY = CodecRegistry(RegisteredCodec(codec, "tests", "1") for codec in CODECS)
 SERVICE = EmulatedBedrock(REGISTRY, CATALOGUE)
 

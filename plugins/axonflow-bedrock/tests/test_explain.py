@@ -18,6 +18,7 @@ from axonflow_bedrock.pytest_plugin import RunningEmulator
 
 SONNET = "anthropic.claude-sonnet-4-20250514-v1:0"
 SECRET = "wJalrXUtnFEMI-not-a-real-key"
+PLANTED_SECRETS = {"secret key of an explained call": SECRET}
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -33,7 +34,9 @@ def explain(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         **variables,
     }
     command = [sys.executable, "-m", "axonflow_core.cli", "explain", "call", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    sys.stdout.write(finished.stdout + finished.stderr)  # where planted secrets are looked for
+    return finished
 
 
 def explained(*arguments: str, **variables: str) -> Any:

@@ -1,4 +1,5 @@
-"""The way to Bedrock, side by side with an unmodified boto3: a CONNECT proxy, a private authority, NO_PROXY.
+"""The way to Bedrock, side by side with an unmodified boto3: a CONNECT proxy, a private authority, NO_PROXY, and a
+server that wants a certificate of its client.
 
 Both clients run in a process of their own with the same environment, against the same emulator behind TLS and behind
 the same proxy, and must get there or fail alike.
@@ -35,6 +36,19 @@ with BlockingRuntime.open() as runtime:
     runtime.complete("Hi", model="{MODEL}")
 """,
 }
+WITH_CERTIFICATE = """
+import boto3, os, botocore.session
+from botocore.config import Config
+certificate = tuple(os.environ["CERTIFICATE"].split(":"))
+session = botocore.session.Session()
+session.set_default_client_config(Config(client_cert=certificate[0] if len(certificate) == 1 else certificate))
+ready = boto3.Session(botocore_session=session)
+"""
+CERTIFIED = {
+    "boto3": WITH_CERTIFICATE + CLIENTS["boto3"].replace("boto3.client", "ready.client"),
+    "ours": WITH_CERTIFICATE + CLIENTS["ours"].replace("open()", 'open(extras={"boto3_session": ready})'),
+}
+"""The same clients with `client_cert` in the client config of their session: one PEM file, or certificate and key."""
 
 
 class Relay:
@@ -96,13 +110,18 @@ class Relay:
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a certificate for localhost that nobody in the world trusts."""
-    folder = tmp_path_factory.mktemp("authority")
+    return made_certificate(tmp_path_factory.mktemp("authority"))
+
+
+def made_certificate(folder: Path) -> Path:
+    """`folder`, with a certificate and its key in it, and both in one file."""
     if shutil.which("openssl") is None:
         pytest.skip("makes its certificate with the openssl command")
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
     subprocess.run(
         [*command.split(), "-addext", "subjectAltName=DNS:localhost"], cwd=folder, check=True, capture_output=True
     )
+    (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
     return folder
 
 
@@ -135,12 +154,14 @@ def environment(bedrock_emulator: RunningEmulator, https_port: int, authority: P
     }
 
 
-def run(client: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", CLIENTS[client]], env=dict(environment), capture_output=True)
+def run(program: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+    ran = subprocess.run([sys.executable, "-c", program], env=dict(environment), capture_output=True)
+    sys.stdout.write((ran.stdout + ran.stderr).decode())  # where planted secrets are looked for
+    return ran
 
 
-def outcomes(environment: Mapping[str, str]) -> dict[str, bool]:
-    return {client: run(client, environment).returncode == 0 for client in CLIENTS}
+def outcomes(environment: Mapping[str, str], clients: Mapping[str, str] = CLIENTS) -> dict[str, bool]:
+    return {name: run(program, environment).returncode == 0 for name, program in clients.items()}
 
 
 def test_a_private_authority_is_trusted_as_boto3_trusts_it(environment: dict[str, str]) -> None:
@@ -150,7 +171,7 @@ def test_a_private_authority_is_trusted_as_boto3_trusts_it(environment: dict[str
 def test_without_the_authority_neither_gets_there(environment: dict[str, str]) -> None:
     del environment["AWS_CA_BUNDLE"]
     assert outcomes(environment) == {"boto3": False, "ours": False}
-    assert b"not trusted" in run("ours", environment).stderr
+    assert b"not trusted" in run(CLIENTS["ours"], environment).stderr
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
@@ -167,11 +188,57 @@ def test_both_leave_the_proxy_aside_where_no_proxy_says_so(environment: dict[str
 
 
 def test_a_proxy_that_is_not_there_is_named_without_its_password(environment: dict[str, str]) -> None:
-    ran = run("ours", {**environment, "HTTPS_PROXY": "http://user:word@127.0.0.1:1"})
+    ran = run(CLIENTS["ours"], {**environment, "HTTPS_PROXY": "http://user:word@127.0.0.1:1"})
     assert b"no connection to the proxy 127.0.0.1:1" in ran.stderr
     assert b"user:word" not in ran.stderr
 
 
 def test_an_authority_that_is_no_file_is_a_fault_of_the_configuration(environment: dict[str, str]) -> None:
-    ran = run("ours", {**environment, "AWS_CA_BUNDLE": "/nowhere.pem"})
+    ran = run(CLIENTS["ours"], {**environment, "AWS_CA_BUNDLE": "/nowhere.pem"})
     assert b"ConfigError" in ran.stderr and b"/nowhere.pem" in ran.stderr
+
+
+# ── a server that wants a certificate of its client ─────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def wallet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the certificate that the server wants to see."""
+    return made_certificate(tmp_path_factory.mktemp("wallet"))
+
+
+@pytest.fixture
+def mutual(
+    environment: dict[str, str], bedrock_emulator: RunningEmulator, authority: Path, wallet: Path
+) -> Iterator[dict[str, str]]:
+    """The environment, with the emulator behind a TLS server that lets nobody in without that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
+    context.load_verify_locations(wallet / "cert.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    behind = urlsplit(bedrock_emulator.base_url)
+    with Relay((str(behind.hostname), int(behind.port or 0)), context).running() as relay:
+        yield {**environment, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"https://localhost:{relay.port}"}
+
+
+@pytest.mark.parametrize("files", [["both.pem"], ["cert.pem", "key.pem"]], ids=["one file", "two files"])
+def test_both_show_the_certificate_of_the_sessions_client_config(
+    mutual: dict[str, str], wallet: Path, files: list[str]
+) -> None:
+    certificate = ":".join(str(wallet / file) for file in files)
+    assert outcomes({**mutual, "CERTIFICATE": certificate}, CERTIFIED) == {"boto3": True, "ours": True}
+
+
+def test_without_a_certificate_neither_is_let_in(mutual: dict[str, str]) -> None:
+    assert outcomes(mutual) == {"boto3": False, "ours": False}
+    assert b"axonflow_core.errors.Unavailable: " in run(CLIENTS["ours"], mutual).stderr
+
+
+def test_with_a_certificate_of_somebody_else_neither_is_let_in(mutual: dict[str, str], authority: Path) -> None:
+    somebodys = {**mutual, "CERTIFICATE": str(authority / "both.pem")}
+    assert outcomes(somebodys, CERTIFIED) == {"boto3": False, "ours": False}
+
+
+def test_a_certificate_that_is_no_file_is_a_fault_of_the_configuration(mutual: dict[str, str]) -> None:
+    ran = run(CERTIFIED["ours"], {**mutual, "CERTIFICATE": "/nowhere.pem"})
+    assert b"ConfigError: the client certificate in /nowhere.pem cannot be used: No such file" in ran.stderr

@@ -1,24 +1,26 @@
-"""The four documented families against what Bedrock really sent.
+"""The families against what Bedrock really sent.
 
 The recordings are third-party data and no part of the project: AXONFLOW_RECORDINGS names the folder they are in.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
 from axonflow_bedrock.recorded import BedrockOpener
 from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.testing import Recording, Tally, check_recording, read_recordings
 
-CODECS = (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)
+CODECS = (anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)
 FILES = {
     "anthropic-messages": 58,
+    "amazon-nova": 26,
     "amazon-titan-text": 20,
     "meta-llama2": 7,
     "meta-llama3": 6,
@@ -48,6 +50,17 @@ def test_every_recorded_invocation_keeps_every_law(name: str, recordings: Path) 
 
     assert tally.as_json()["failures"] == []
     assert (tally.cases, tally.unsupported, tally.truncated) == (FILES[name], [], [])
+
+
+def test_an_exchange_with_an_old_claude_is_read_in_the_form_that_it_is_in(recordings: Path) -> None:
+    exchanges = invocations(recordings, "anthropic-text")
+
+    tally = checked(exchanges, *CODECS)
+    chosen = Counter(found[0].name for each in exchanges if (found := opener(*CODECS).codec_for(each)))
+
+    assert tally.as_json()["failures"] == []
+    assert chosen == {"anthropic": 11, "anthropic/text": 5}
+    assert len(tally.truncated) == 1  # whoever recorded it left before the end
 
 
 def test_a_codec_that_passes_everything_through_fails_meaning(recordings: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -26,8 +28,8 @@ class Pauses(list[float]):
         self.append(seconds)
 
 
-def retrier(attempts: int, pauses: Pauses, total_s: float = 60.0) -> Retrier:
-    return Retrier(retries=Retries(max_attempts=attempts), total_s=total_s, pause=pauses, draw=lambda: 1.0)
+def retrier(attempts: int, pauses: Pauses, total_s: float = 60.0, drawn: float = 1.0) -> Retrier:
+    return Retrier(retries=Retries(max_attempts=attempts), total_s=total_s, pause=pauses, draw=lambda: drawn)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,19 @@ async def test_no_pause_outlasts_the_call() -> None:
     with pytest.raises(Throttled, match="first"):
         await retrier(9, pauses, total_s=0.5).call(failing(Throttled("first")))
     assert pauses == []
+
+
+async def test_no_attempt_outlasts_the_call_and_what_is_told_is_why_it_was_made_again() -> None:
+    attempts = iter([0.0, 5.0])
+
+    async def attempt() -> str:
+        await asyncio.sleep(next(attempts))
+        raise Throttled("at the first attempt")
+
+    started = time.monotonic()
+    with pytest.raises(Throttled, match="at the first attempt"):
+        await retrier(3, Pauses(), total_s=0.2, drawn=0.0).call(attempt)
+    assert 0.2 <= time.monotonic() - started < 1.0
 
 
 async def test_a_pause_never_grows_beyond_its_limit() -> None:

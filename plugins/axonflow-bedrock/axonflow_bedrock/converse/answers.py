@@ -20,8 +20,8 @@ STOP_REASONS = StopReasons(
         "stop_sequence": StopReason.STOP_SEQUENCE,
         "guardrail_intervened": StopReason.GUARDRAIL,
         "content_filtered": StopReason.CONTENT_FILTERED,
-        "malformed_model_output": StopReason.MALFORMED_OUTPUT,
-        "malformed_tool_use": StopReason.MALFORMED_TOOL_USE,
+        "malformed_model_output": StopReason.MALFORMED,
+        "malformed_tool_use": StopReason.MALFORMED,
         "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
     }
 )

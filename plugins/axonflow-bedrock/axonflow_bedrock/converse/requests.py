@@ -151,7 +151,7 @@ def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
         case BuiltinTool(_, kind, name, settings):
             return {kind: {"name": name, **settings}}
     schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
-    described = said({"description": tool.description or None, "strict": tool.is_strict})  # an empty one is refused
+    described = said({"description": tool.description, "strict": tool.is_strict})
     return {"toolSpec": {"name": tool.name, **described, "inputSchema": {"json": schema}, **tool.extra}}
 
 

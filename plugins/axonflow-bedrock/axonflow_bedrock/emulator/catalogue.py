@@ -35,6 +35,10 @@ LISTINGS: Mapping[str, Listing] = {
     "anthropic": Listing(
         on_demand=frozenset(
             {
+                "anthropic.claude-v1",
+                "anthropic.claude-v2",
+                "anthropic.claude-v2:1",
+                "anthropic.claude-instant-v1",
                 "anthropic.claude-3-haiku-20240307-v1:0",
                 "anthropic.claude-3-sonnet-20240229-v1:0",
                 "anthropic.claude-3-5-sonnet-20240620-v1:0",
@@ -63,6 +67,17 @@ LISTINGS: Mapping[str, Listing] = {
             "anthropic.claude-haiku-5-5": _CLAUDE_5,
             "anthropic.claude-sonnet-5-5": _CLAUDE_5,
             "anthropic.claude-opus-5-5": _CLAUDE_5,
+        },
+    ),
+    "nova": Listing(
+        on_demand=frozenset({"amazon.nova-micro-v1:0", "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0"}),
+        profiles={
+            "amazon.nova-micro-v1:0": "us eu apac ca",
+            "amazon.nova-lite-v1:0": "us eu apac ca",
+            "amazon.nova-pro-v1:0": "us eu apac",
+            "amazon.nova-premier-v1:0": "us",
+            "amazon.nova-2-lite-v1:0": "us eu jp apac global",
+            "amazon.nova-2-pro-preview-20251202-v1:0": "us eu apac",
         },
     ),
     "titan": Listing(

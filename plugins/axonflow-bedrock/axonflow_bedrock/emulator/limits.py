@@ -33,8 +33,9 @@ _LLAMA_3_1 = Limits(128 * _K, 2048)
 _MISTRAL_SMALL = Limits(32 * _K, 8192)
 _MISTRAL_LARGE = Limits(128 * _K, 8192)
 
-# Base ids by prefix; the longest one that fits decides. What Titan takes, and what Titan, Llama 2 and 3 and the older
-# Mistral models write, is from the parameter pages of the Bedrock user guide, which the table contradicts.
+# Base ids by prefix; the longest one that fits decides. What Titan takes, and what Titan, Llama 2 and 3, the older
+# Mistral models and the first Claudes write, is from the parameter pages of the Bedrock user guide, which the table
+# contradicts.
 LIMITS: Mapping[str, Limits] = {
     "anthropic.claude-3-": _CLAUDE_3,
     "anthropic.claude-3-5-sonnet-20241022": _CLAUDE_3_5,
@@ -47,6 +48,11 @@ LIMITS: Mapping[str, Limits] = {
     "anthropic.claude-haiku-4": Limits(200 * _K, 64 * _K),
     **dict.fromkeys((f"anthropic.claude-opus-4-{minor}" for minor in "678"), _CLAUDE_LONG),
     **dict.fromkeys((f"anthropic.claude-{name}-5" for name in ("sonnet", "opus", "haiku")), _CLAUDE_LONG),
+    **dict.fromkeys((f"anthropic.claude-{name}" for name in ("v1", "v2", "instant")), Limits(100 * _K, 4096)),
+    "amazon.nova-": Limits(300 * _K, 10 * _K),
+    "amazon.nova-micro": Limits(128 * _K, 10 * _K),
+    "amazon.nova-premier": Limits(1000 * _K, 10 * _K),
+    "amazon.nova-2-": Limits(1000 * _K, 64 * _K),
     "amazon.titan-text-lite": Limits(4096, 4096),
     "amazon.titan-text-express": Limits(8192, 8192),
     "amazon.titan-text-premier": Limits(32 * _K, 3072),
@@ -71,6 +77,7 @@ END_OF_LIFE: Mapping[str, date] = {
         "amazon.titan-text-express-v1": _AUTUMN_2025,
         "amazon.titan-text-premier-v1:0": _AUTUMN_2025,
         "amazon.titan-tg1-large": _AUTUMN_2025,
+        "amazon.nova-premier-v1:0": "2026-09-14",
         "anthropic.claude-3-sonnet-20240229-v1:0": _SUMMER_2026,
         "anthropic.claude-3-5-sonnet-20240620-v1:0": _SUMMER_2026,
         "anthropic.claude-3-5-sonnet-20241022-v2:0": _SUMMER_2026,

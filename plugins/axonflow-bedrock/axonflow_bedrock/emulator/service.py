@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
+from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, Role
 
 from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
 from ..model_id import ModelId, parse_model_id
@@ -67,7 +67,7 @@ class EmulatedBedrock:
         self._guardrails = Guardrails(script.account.guardrails)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call.model, call.operation.surface)
+        target = self._target(call.model, call.operation.surface, call.body)
         guarding = self._guardrails.for_request(asked_of(call))
         call = without_config(call)
         request = _read(target, call)
@@ -99,17 +99,20 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, given: str, surface: str) -> _Target:
+    def _target(self, given: str, surface: str, body: Json) -> _Target:
         try:
             model_id = parse_model_id(given)
             if model_id.base_id is None:
                 raise unknown_model()
             family = self._family_of(model_id)
-            codec = self._codecs.for_base_id(model_id.base_id, surface)
+            forms = self._codecs.forms_of(model_id.base_id, surface)
         except RequestError:
             raise unknown_model() from None
         self._catalogue.admit(model_id, family)
-        return _Target(family, codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+        facts = ModelFacts(model_id=given, base_id=model_id.base_id)
+        # One form is read once; of several the last needs no trial.
+        codec = next((codec for codec in forms[:-1] if _reads(codec, body, facts)), forms[-1])
+        return _Target(family, codec, facts)
 
     def _family_of(self, model_id: ModelId) -> str:
         """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""
@@ -126,6 +129,14 @@ class EmulatedBedrock:
             await asyncio.sleep(self._chunk_pause_s)
         if rule.error is not None:  # behind the last chunk where the answer is shorter
             raise rule.error.fault()
+
+
+def _reads(codec: FamilyCodec, body: Json, facts: ModelFacts) -> bool:
+    try:
+        codec.decode_request(body, facts)
+    except DecodeError:
+        return False
+    return True
 
 
 def _last_text(request: CompletionRequest) -> str:

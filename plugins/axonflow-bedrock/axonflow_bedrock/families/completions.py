@@ -59,6 +59,8 @@ class Piece:
     text: str | None = field(repr=False)
     stop: str | None = None
     usage: Usage = NO_USAGE
+    stop_sequence: str | None = field(default=None, repr=False, kw_only=True)
+    """The stop sequence that was hit, where the family says so."""
     index: int = 0
     extra: Mapping[str, Json] = field(default=NOTHING_MORE, repr=False)
     text_extra: Mapping[str, Json] = field(default=NOTHING_MORE, repr=False)
@@ -110,6 +112,7 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
             content=(Text(string(piece.text), extra=piece.text_extra),),
             stop_reason=None if piece.stop is None else stop_reasons.decode(piece.stop),
             usage=piece.usage,
+            stop_sequence=piece.stop_sequence,
             native_stop_reason=piece.stop,
             extra=piece.extra,
         )
@@ -120,7 +123,14 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
         stop = None if reason is None else stop_reasons.encode(reason, completion.native_stop_reason)
         texts = [block for block in completion.content if isinstance(block, Text)]
         text_extra = {key: value for block in texts for key, value in block.extra.items()}
-        piece = Piece(completion.text, stop, completion.usage, extra=completion.extra, text_extra=text_extra)
+        piece = Piece(
+            completion.text,
+            stop,
+            completion.usage,
+            stop_sequence=completion.stop_sequence,
+            extra=completion.extra,
+            text_extra=text_extra,
+        )
         return form.write_answer(piece)
 
     def stream_decoder(facts: ModelFacts) -> _ChunkDecoder:
@@ -169,7 +179,7 @@ def _write_request(form: Form, family: str, request: CompletionRequest) -> Json:
 
 
 def _read_inference(form: Form, native: Mapping[str, Json]) -> Inference:
-    known = {name: native.get(key) for key, name in form.parameters.items()}
+    known: dict[str, Any] = {name: native.get(key) for key, name in form.parameters.items()}
     stop_sequences = tuple(native.get(form.stop_key) or ()) if form.stop_key else ()
     return Inference(**known, stop_sequences=stop_sequences, extra=rest_of(native, form.parameter_keys))
 
@@ -240,7 +250,8 @@ class _ChunkDecoder:
         if piece.text_extra:
             events.append(Extra(piece.text_extra, "text"))
         if piece.stop is not None:
-            events += (Stopped(self._stop_reasons.decode(piece.stop), piece.stop), Ended())
+            reason = self._stop_reasons.decode(piece.stop)
+            events += (Stopped(reason, piece.stop, piece.stop_sequence), Ended())
         return tuple(events)
 
 
@@ -255,6 +266,7 @@ class _ChunkEncoder:
     def encode(self, batch: Batch) -> list[Json]:
         texts: list[str] = []
         stop, usage, index = None, self._pending, 0
+        stop_sequence: str | None = None
         extra: Mapping[str, Json] = NOTHING_MORE
         text_extra: Mapping[str, Json] = NOTHING_MORE
         for event in batch:
@@ -264,7 +276,7 @@ class _ChunkEncoder:
                     index = event.index
                 case UsageUpdate(counts):
                     usage = merge_usage(usage, counts)
-                case Stopped(reason, native):
+                case Stopped(reason, native, stop_sequence):
                     stop = self._codec.stop_reasons.encode(reason, native)
                 case Extra(members, "answer"):
                     extra = {**extra, **members}
@@ -278,7 +290,8 @@ class _ChunkEncoder:
             self._pending = usage  # counts that came alone wait for a chunk to stand in
             return []
         self._pending = NO_USAGE
-        return [self._write(Piece("".join(texts), stop, usage, index, extra, text_extra))]
+        piece = Piece("".join(texts), stop, usage, index, extra, text_extra, stop_sequence=stop_sequence)
+        return [self._write(piece)]
 
 
 def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:

@@ -1,0 +1,114 @@
+"""A whole answer, and the counts that answers and streams share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from axonflow_core.codec import ModelFacts, StopReasons
+from axonflow_core.messages import NOTHING_MORE, Completion, Json, StopReason, Usage
+from axonflow_core.native import apart, rest_of, said, string, under
+
+from .blocks import decode_content, encode_content
+
+STOP_REASONS = StopReasons(
+    {
+        "end_turn": StopReason.END_TURN,
+        "max_tokens": StopReason.MAX_TOKENS,
+        "stop_sequence": StopReason.STOP_SEQUENCE,
+        "tool_use": StopReason.TOOL_USE,
+        "content_filtered": StopReason.CONTENT_FILTERED,
+        "malformed_model_output": StopReason.MALFORMED,
+        "malformed_tool_use": StopReason.MALFORMED,
+    }
+)
+
+_ANSWER_KEYS = frozenset({"output", "stopReason", "usage", "error"})
+_OUTPUT_KEYS = frozenset({"message"})
+_MESSAGE_KEYS = frozenset({"role", "content"})
+
+
+def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
+    """What was blocked by Amazon's content filters is an answer (HTTP 200) with an `error`, with or without output."""
+    error, native = body.get("error"), body.get("stopReason")
+    output = body["output"] if error is None else body.get("output") or {"message": {"content": []}}
+    message = output["message"]
+    if error is not None:
+        reason: StopReason | None = StopReason.CONTENT_FILTERED
+    else:
+        reason = None if native is None else STOP_REASONS.decode(native)
+    return Completion(
+        content=decode_content(message["content"]),
+        stop_reason=reason,
+        usage=_decode_summed_usage(body.get("usage") or NOTHING_MORE),
+        stop_details=None if error is None else string(error),
+        native_stop_reason=native,
+        extra=_extra_of(body, output, message),
+    )
+
+
+def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json]:
+    extra, in_output, in_message = apart(completion.extra, "output", "message")
+    stop = _encode_stop(completion)
+    body: dict[str, Json] = {}
+    if completion.content or "error" not in stop:
+        message = {"role": "assistant", "content": encode_content(completion.content), **in_message}
+        body["output"] = {"message": message, **in_output}
+    usage = _encode_summed_usage(completion.usage)
+    return {**body, **stop, **({"usage": usage} if usage else {}), **extra}
+
+
+def _extra_of(body: Mapping[str, Json], output: Mapping[str, Json], message: Mapping[str, Json]) -> Mapping[str, Json]:
+    extra = rest_of(body, _ANSWER_KEYS)
+    in_output, in_message = rest_of(output, _OUTPUT_KEYS), rest_of(message, _MESSAGE_KEYS)
+    if in_output or in_message:
+        return {**extra, **under("output", in_output), **under("message", in_message)}
+    return extra
+
+
+def _encode_stop(completion: Completion) -> dict[str, Json]:
+    reason, native = completion.stop_reason, completion.native_stop_reason
+    if reason is StopReason.CONTENT_FILTERED and isinstance(completion.stop_details, str):
+        return said({"error": completion.stop_details, "stopReason": native})
+    return {} if reason is None else {"stopReason": STOP_REASONS.encode(reason, native)}
+
+
+# ── counts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_USAGE_KEYS = frozenset(
+    {"inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"}
+)
+
+
+def decode_usage(native: Mapping[str, Json]) -> Usage:
+    return Usage(
+        native.get("inputTokens"),
+        native.get("outputTokens"),
+        native.get("cacheReadInputTokenCount"),
+        native.get("cacheWriteInputTokenCount"),
+        extra=rest_of(native, _USAGE_KEYS),
+    )
+
+
+def encode_usage(usage: Usage) -> dict[str, Json]:
+    counts = {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "cacheReadInputTokenCount": usage.cache_read_tokens,
+        "cacheWriteInputTokenCount": usage.cache_write_tokens,
+    }
+    return {**said(counts), **usage.extra}
+
+
+def _decode_summed_usage(native: Mapping[str, Json]) -> Usage:
+    """A whole answer tells the sum too. It is worth keeping only if it is not the sum."""
+    usage, total = decode_usage(native), native.get("totalTokens")
+    if total in (None, usage.total_tokens):
+        return usage
+    return evolve(usage, extra={**usage.extra, "totalTokens": total})
+
+
+def _encode_summed_usage(usage: Usage) -> dict[str, Json]:
+    is_whole = usage.input_tokens is not None and usage.output_tokens is not None
+    return {**({"totalTokens": usage.total_tokens} if is_whole else {}), **encode_usage(usage)}

@@ -1,0 +1,202 @@
+"""Content blocks. Each is an object whose one key says what it is: `{"text": …}`, `{"toolUse": {…}}`.
+
+A block of a kind unknown here (a video) is kept whole, as `Opaque`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    CachePoint,
+    ContentBlock,
+    Data,
+    Image,
+    Json,
+    Media,
+    MediaKind,
+    Opaque,
+    Reasoning,
+    Text,
+    ToolResult,
+    ToolUse,
+)
+from axonflow_core.native import array, rest_of, said, string
+
+DIALECT = "nova"
+
+
+def decode_content(native: Json) -> tuple[ContentBlock, ...]:
+    return tuple([decode_block(block) for block in array(native)])  # a list is built faster than drawn from
+
+
+def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
+    return [encode_block(block) for block in blocks]
+
+
+def decode_block(native: Mapping[str, Json]) -> ContentBlock:
+    if "text" in native:
+        text = string(native["text"])
+        return Text(text) if len(native) == 1 else Text(text, extra=rest_of(native, _TEXT_KEYS))
+    kind = next(iter(native), "")
+    decode = _DECODE_BLOCK.get(kind) if len(native) == 1 else None
+    return Opaque(DIALECT, {**native}) if decode is None else decode(native[kind])
+
+
+def encode_block(block: ContentBlock) -> dict[str, Json]:
+    encode = _ENCODE_BLOCK.get(type(block))
+    if encode is None:
+        kind = type(block).__name__.lower()
+        raise EncodeError(f"a message to Nova has no place for a {kind} block", feature=kind)
+    return encode(block)
+
+
+_TEXT_KEYS = frozenset({"text"})
+_IMAGE_KEYS = frozenset({"format", "source"})
+_BYTES_KEYS = frozenset({"bytes"})
+_LOCATION_KEYS = frozenset({"uri"})
+_TOOL_USE_KEYS = frozenset({"toolUseId", "name", "input"})
+_TOOL_RESULT_KEYS = frozenset({"toolUseId", "content", "status"})
+_CACHE_POINT_KEYS = frozenset({"type", "ttl"})
+_REASONING_TEXT_KEYS = frozenset({"text", "signature"})
+
+
+def _encode_text(block: Text) -> dict[str, Json]:
+    return {"text": block.text, **block.extra} if block.extra else {"text": block.text}
+
+
+def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
+    media = _decode_source(native["source"], native.get("format"))
+    if media is None:
+        return Opaque(DIALECT, {"image": native})
+    return Image(media, extra=rest_of(native, _IMAGE_KEYS))
+
+
+def _encode_image(block: Image) -> dict[str, Json]:
+    media_type = block.source.media_type
+    named = {} if media_type is None else {"format": media_type.partition("/")[2]}
+    return {"image": {**named, "source": _encode_source(block.source), **block.extra}}
+
+
+def _decode_source(native: Mapping[str, Json], form: Json) -> Media | None:
+    media_type = None if form is None else f"image/{string(form)}"
+    match native:
+        case {"bytes": str(data)}:
+            return Media(MediaKind.BASE64, data, media_type, extra=rest_of(native, _BYTES_KEYS))
+        case {"s3Location": {"uri": str(uri)} as location} if len(native) == 1:
+            return Media(MediaKind.S3, uri, media_type, extra=rest_of(location, _LOCATION_KEYS))
+    return None
+
+
+def _encode_source(media: Media) -> dict[str, Json]:
+    match media.kind:
+        case MediaKind.BASE64:
+            return {"bytes": media.data, **media.extra}
+        case MediaKind.S3:
+            return {"s3Location": {"uri": media.data, **media.extra}}
+    raise EncodeError(
+        f"a message to Nova takes no {media.kind} source",
+        feature=f"{media.kind} source",
+        hint="give the picture as base64, or as an S3 URI that the account of the call may read",
+    )
+
+
+def decode_tool_use(native: Mapping[str, Json], arguments: Json) -> ToolUse:
+    extra = rest_of(native, _TOOL_USE_KEYS)
+    return ToolUse(string(native["toolUseId"]), string(native["name"]), arguments, extra=extra)
+
+
+def _decode_whole_tool_use(native: Mapping[str, Json]) -> ContentBlock:
+    return decode_tool_use(native, native["input"])
+
+
+def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
+    return {"toolUse": {"toolUseId": block.id, "name": block.name, "input": block.input, **block.extra}}
+
+
+_FAILED = {None: None, "success": False, "error": True}
+
+
+def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
+    content, status = native.get("content"), native.get("status")
+    if status not in _FAILED:
+        raise ValueError("a tool's result is a success or an error")
+    return ToolResult(
+        string(native["toolUseId"]),
+        None if content is None else decode_content(content),
+        _FAILED[status],
+        extra=rest_of(native, _TOOL_RESULT_KEYS),
+    )
+
+
+def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
+    status = None if block.is_error is None else "error" if block.is_error else "success"
+    named = said({"content": _encode_result(block.content), "status": status})
+    return {"toolResult": {"toolUseId": block.tool_use_id, **named, **block.extra}}
+
+
+def _encode_result(content: tuple[ContentBlock, ...] | str | None) -> list[Json] | None:
+    """Nova knows blocks alone: a bare string becomes the one text that it is."""
+    if isinstance(content, str):
+        return [{"text": content}]
+    return None if content is None else encode_content(content)
+
+
+def _decode_reasoning(native: Mapping[str, Json]) -> ContentBlock:
+    match native:
+        case {"reasoningText": {"text": str(text)} as thought} if len(native) == 1:
+            return Reasoning(text, thought.get("signature"), extra=rest_of(thought, _REASONING_TEXT_KEYS))
+        case {"redactedContent": str(data)} if len(native) == 1:
+            return Reasoning(redacted=data)
+    return Opaque(DIALECT, {"reasoningContent": native})
+
+
+def _encode_reasoning(block: Reasoning) -> dict[str, Json]:
+    if block.redacted is not None:
+        return {"reasoningContent": {"redactedContent": block.redacted}}
+    thought = {"text": block.text, **said({"signature": block.signature}), **block.extra}
+    return {"reasoningContent": {"reasoningText": thought}}
+
+
+def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
+    kind = string(native["type"])
+    extra = rest_of(native, _CACHE_POINT_KEYS)
+    return CachePoint(native.get("ttl"), None if kind == "default" else kind, extra=extra)
+
+
+def encode_cache_point(point: CachePoint) -> dict[str, Json]:
+    return {"cachePoint": {"type": point.kind or "default", **said({"ttl": point.ttl}), **point.extra}}
+
+
+def _decode_data(native: Json) -> ContentBlock:
+    return Data(native)
+
+
+def _encode_data(block: Data) -> dict[str, Json]:
+    return {"json": block.value, **block.extra}
+
+
+def _encode_opaque(block: Opaque) -> dict[str, Json]:
+    return {**block.data}
+
+
+_DECODE_BLOCK: Mapping[str, Callable[[Any], ContentBlock]] = {
+    "image": _decode_image,
+    "json": _decode_data,
+    "toolUse": _decode_whole_tool_use,
+    "toolResult": _decode_tool_result,
+    "reasoningContent": _decode_reasoning,
+    "cachePoint": decode_cache_point,
+}
+_ENCODE_BLOCK: Mapping[type, Callable[[Any], dict[str, Json]]] = {
+    Text: _encode_text,
+    Data: _encode_data,
+    Image: _encode_image,
+    ToolUse: _encode_tool_use,
+    ToolResult: _encode_tool_result,
+    Reasoning: _encode_reasoning,
+    CachePoint: encode_cache_point,
+    Opaque: _encode_opaque,
+}

@@ -1,0 +1,310 @@
+"""A streamed answer: chunks of one key each, in this order, and the numbers that Nova gives its blocks.
+
+    messageStart  (contentBlockStart?  contentBlockDelta*  contentBlockStop)*  messageStop  metadata
+
+Only a tool call is announced by a start. Of text every delta is a block of its own, with a number and a stop of its
+own, though a whole answer has one text there: so native numbers are no blocks of ours. Decoder and encoder each count
+both. Where the two counts agree, as they do in recorded traffic, nothing need be carried along but the mark of a stop;
+where a stream numbers otherwise, an `Extra` of the level `nova number` says which number it gave.
+
+Two texts side by side, which no Nova sends, are kept apart by a start that announces nothing: `{"start": {}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import orjson
+
+from axonflow_core.messages import Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
+from axonflow_core.native import rest_of, said, string
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    BlockStop,
+    Ended,
+    Extra,
+    ReasoningDelta,
+    Started,
+    Stopped,
+    TextDelta,
+    ToolInputDelta,
+    UsageUpdate,
+    merge_usage,
+)
+
+from .answers import STOP_REASONS, decode_usage, encode_usage
+from .blocks import DIALECT, decode_tool_use, encode_block
+
+_STARTED: Batch = (Started(),)
+_PIECE_STOP: Batch = (Extra({}, "nova stop"),)
+"""The stop of a piece of text: no block of ours ends with it."""
+
+_TEXT, _REASONING, _ANNOUNCED = "text", "reasoning", "announced"
+"""What kind of block is open. A text or a reasoning goes on through all its pieces."""
+
+
+class ChunkDecoder:
+    """One chunk in, its batch out."""
+
+    def __init__(self) -> None:
+        self._native = 0
+        self._is_open = False
+        self._block = -1
+        self._kind: str | None = None
+
+    def feed(self, chunk: Mapping[str, Json]) -> Batch:
+        for kind, told in chunk.items():
+            decode = self._DECODE.get(kind)
+            if decode is not None:
+                batch = decode(self, told)
+                return batch if len(chunk) == 1 else (*batch, Extra(rest_of(chunk, frozenset({kind})), "nova beside"))
+        return (Extra(chunk, "nova chunk"),)
+
+    def _delta(self, told: Mapping[str, Json]) -> Batch:
+        delta, native = told["delta"], told["contentBlockIndex"]
+        is_next = native == self._native and not self._is_open
+        text = delta.get("text")
+        if text is not None:
+            block = self._block if self._kind is _TEXT else self._going_on(_TEXT)  # no call for most chunks there are
+            event: Any = TextDelta(string(text), block)
+        elif "toolUse" in delta:
+            event = ToolInputDelta(string(delta["toolUse"]["input"]), self._block)
+            is_next = native == self._native
+        elif (thought := _thought_of(delta)) is not None:
+            event = ReasoningDelta(**thought, index=self._going_on(_REASONING))
+        else:
+            return (Extra({"contentBlockDelta": told}, "nova chunk"),)
+        self._native, self._is_open = native, True
+        if is_next and len(told) == 2 and len(delta) == 1:
+            return (event,)
+        return (*_jump(native, is_next=is_next), event, *_delta_extras(told, delta))
+
+    def _going_on(self, kind: str) -> int:
+        """The block that a piece of this kind belongs to."""
+        if self._kind != kind:
+            self._kind = kind
+            self._block += 1
+        return self._block
+
+    def _start(self, told: Mapping[str, Json]) -> Batch:
+        start, native = told["start"], told["contentBlockIndex"]
+        jump = _jump(native, is_next=native == self._native and not self._is_open)
+        self._native, self._is_open, self._kind = native, bool(start), _ANNOUNCED
+        if not start:
+            return jump
+        self._block += 1
+        tool = start.get("toolUse") if len(start) == 1 else None
+        block = Opaque(DIALECT, start) if tool is None else decode_tool_use(tool, tool.get("input", {}))
+        return (*jump, BlockStart(self._block, block), *_event_extras(told))
+
+    def _stop(self, told: Mapping[str, Json]) -> Batch:
+        native = told["contentBlockIndex"]
+        is_next = native == self._native
+        is_whole = is_next and self._is_open and self._kind is _ANNOUNCED
+        batch: Batch = (BlockStop(self._block),) if is_whole else _PIECE_STOP
+        self._native, self._is_open = native + 1, False
+        return batch if is_next and len(told) == 1 else (*_jump(native, is_next=is_next), *batch, *_event_extras(told))
+
+    def _message_start(self, told: Mapping[str, Json]) -> Batch:
+        return _STARTED if told == _ASSISTANT else (*_STARTED, Extra({**told}, "nova event"))
+
+    def _message_stop(self, told: Mapping[str, Json]) -> Batch:
+        native = string(told["stopReason"])
+        stopped = Stopped(STOP_REASONS.decode(native), native)
+        return (stopped,) if len(told) == 1 else (stopped, Extra(rest_of(told, _MESSAGE_STOP_KEYS), "nova event"))
+
+    def _metadata(self, told: Mapping[str, Json]) -> Batch:
+        usage, beside = decode_usage(told.get("usage") or {}), rest_of(told, _METADATA_KEYS)
+        update = UsageUpdate(usage)
+        return (update, Ended()) if beside == _NO_METADATA else (update, Extra(beside, "nova metadata"), Ended())
+
+    def _error(self, told: Json) -> Batch:
+        """Amazon's content filters blocked what followed; nothing more is said."""
+        return (Stopped(StopReason.CONTENT_FILTERED, stop_details=string(told)), Ended())
+
+    _DECODE: ClassVar[Mapping[str, Callable[[ChunkDecoder, Any], Batch]]] = {
+        "contentBlockDelta": _delta,
+        "contentBlockStop": _stop,
+        "contentBlockStart": _start,
+        "messageStart": _message_start,
+        "messageStop": _message_stop,
+        "metadata": _metadata,
+        "error": _error,
+    }
+
+
+_ASSISTANT = {"role": "assistant"}
+_NO_METADATA: Mapping[str, Json] = {"metrics": {}, "trace": {}}
+_MESSAGE_STOP_KEYS = frozenset({"stopReason"})
+_METADATA_KEYS = frozenset({"usage"})
+_PLACE_KEYS = frozenset({"start", "delta", "contentBlockIndex"})
+_DELTA_KEYS = frozenset({"text", "toolUse", "reasoningContent"})
+
+
+_THOUGHTS = {"text": "text", "signature": "signature", "redactedContent": "redacted"}
+"""What a piece of reasoning may be -> the attribute of `ReasoningDelta`."""
+
+
+def _thought_of(delta: Mapping[str, Json]) -> dict[str, Any] | None:
+    """The piece of reasoning in `delta`; None where there is none that this module knows."""
+    thought = delta.get("reasoningContent")
+    if not isinstance(thought, dict) or len(thought) != 1:
+        return None
+    ((key, value),) = thought.items()
+    return {_THOUGHTS[key]: string(value)} if key in _THOUGHTS else None
+
+
+def _jump(native: int, *, is_next: bool) -> Batch:
+    """Where Nova's count is not ours: the number it gave."""
+    return () if is_next else (Extra({"number": native}, "nova number"),)
+
+
+def _event_extras(told: Mapping[str, Json]) -> Batch:
+    beside = rest_of(told, _PLACE_KEYS)
+    return (Extra(beside, "nova event"),) if beside else ()
+
+
+def _delta_extras(told: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
+    in_delta = rest_of(delta, _DELTA_KEYS)
+    return (*((Extra(in_delta, "nova delta"),) if in_delta else ()), *_event_extras(told))
+
+
+class ChunkEncoder:
+    """Batches of any family in, Nova's chunks out: what a family leaves unsaid (starts, stops) is supplied."""
+
+    def __init__(self) -> None:
+        self._chunks: list[dict[str, Json]] = []
+        self._native = 0
+        self._is_open = False
+        self._block: int | None = None
+        self._kind: str | None = None
+        self._has_started = False
+        self._has_stopped = False
+        self._is_blocked = False
+        self._usage = Usage()
+        self._metadata = _NO_METADATA
+
+    def encode(self, batch: Batch) -> list[Json]:
+        self._chunks = []
+        for event in batch:
+            match event:
+                case TextDelta(text, index):
+                    self._piece(_TEXT, index, {"text": text})
+                case ToolInputDelta(json):
+                    self._is_open = True
+                    self._put_delta({"toolUse": {"input": json}})
+                case ReasoningDelta():
+                    self._reasoning(event)
+                case BlockStart(index, block):
+                    self._start_block(index, block)
+                case BlockStop():
+                    self._close()
+                case Extra(members, level):
+                    self._place(members, level)
+                case UsageUpdate(usage):
+                    self._usage = merge_usage(self._usage, usage)
+                case Started():
+                    self._start()
+                case Stopped():
+                    self._stop(event)
+                case Ended():
+                    self._end()
+        return self._chunks
+
+    # ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _piece(self, kind: str, index: int, delta: dict[str, Json]) -> None:
+        self._start()
+        self._close()
+        if self._kind == kind and self._block != index:
+            self._put_start({})
+        self._kind, self._block, self._is_open = kind, index, True
+        self._put_delta(delta)
+
+    def _reasoning(self, event: ReasoningDelta) -> None:
+        told = said({"signature": event.signature, "redactedContent": event.redacted})
+        if event.text or not told:
+            told = {"text": event.text, **told}
+        for key, value in told.items():
+            self._piece(_REASONING, event.index, {"reasoningContent": {key: value}})
+
+    def _start_block(self, index: int, block: Any) -> None:
+        match block:
+            case Text("") | Reasoning("", None, None):
+                pass  # the first delta says that it has begun
+            case Text(text):
+                self._piece(_TEXT, index, {"text": text})
+            case Reasoning():
+                self._reasoning(ReasoningDelta(block.text, block.signature, block.redacted, index))
+            case _:
+                self._announce(index, block)
+
+    def _announce(self, index: int, block: Any) -> None:
+        self._start()
+        self._close()
+        start = encode_block(block)
+        arguments = start["toolUse"].pop("input") if isinstance(block, ToolUse) else {}
+        self._put_start(start)
+        self._kind, self._block, self._is_open = _ANNOUNCED, index, True
+        if arguments != {}:
+            self._put_delta({"toolUse": {"input": orjson.dumps(arguments).decode()}})
+
+    def _close(self) -> None:
+        if self._is_open:
+            self._put_stop()
+
+    def _put_start(self, start: dict[str, Json]) -> None:
+        self._chunks.append({"contentBlockStart": {"start": start, "contentBlockIndex": self._native}})
+
+    def _put_delta(self, delta: dict[str, Json]) -> None:
+        self._chunks.append({"contentBlockDelta": {"delta": delta, "contentBlockIndex": self._native}})
+
+    def _put_stop(self) -> None:
+        self._chunks.append({"contentBlockStop": {"contentBlockIndex": self._native}})
+        self._native, self._is_open = self._native + 1, False
+
+    # ── beginning and end ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _start(self) -> None:
+        if not self._has_started:
+            self._has_started = True
+            self._chunks.append({"messageStart": dict(_ASSISTANT)})
+
+    def _stop(self, event: Stopped) -> None:
+        self._start()
+        self._close()
+        self._has_stopped = True
+        self._is_blocked = event.reason is StopReason.CONTENT_FILTERED and isinstance(event.stop_details, str)
+        if self._is_blocked:
+            self._chunks.append({"error": event.stop_details})
+        else:
+            self._chunks.append({"messageStop": {"stopReason": STOP_REASONS.encode(event.reason, event.native)}})
+
+    def _end(self) -> None:
+        if not self._has_stopped:
+            self._stop(Stopped(StopReason.END_TURN))
+        if not self._is_blocked:
+            self._chunks.append({"metadata": {"usage": encode_usage(self._usage), **self._metadata}})
+
+    # ── what has no word of its own ─────────────────────────────────────────────────────────────────────────────────
+
+    def _place(self, members: Mapping[str, Json], level: str) -> None:
+        """Put it back where it stood. What another family said beyond its words has no level here and is left out."""
+        last = self._chunks[-1] if self._chunks else None
+        match level:
+            case "nova stop":
+                self._put_stop()
+            case "nova number":
+                self._native, self._is_open = members["number"], False
+            case "nova metadata":
+                self._metadata = members
+            case "nova chunk":
+                self._chunks.append(dict(members))
+            case "nova beside" if last is not None:
+                last.update(members)
+            case "nova event" if last is not None:
+                next(iter(last.values())).update(members)
+            case "nova delta" if last is not None:
+                last["contentBlockDelta"]["delta"].update(members)
