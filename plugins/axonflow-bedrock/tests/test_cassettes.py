@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from axonflow_bedrock.emulator import ACCESS_KEY, REGION, SECRET_KEY, emulator
 from axonflow_bedrock.emulator.cassette import Cassette, read_cassette
+from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Script
 from axonflow_bedrock.emulator.taping import recorded
 from axonflow_bedrock.emulator.upstream import region_of
@@ -199,6 +200,38 @@ def test_the_command_records_and_replays(tmp_path: Path, bedrock_emulator: Runni
             said.append(whole(client, TITAN, BODIES[TITAN]))
 
     assert said[0] == said[1]
+
+
+class Saying:
+    """A service that always answers these bytes."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+@pytest.mark.parametrize("body", [b'{ "one": 1.0e2,\n"two": "\\u00e9" }', b'{"one":1}', b"no JSON", b""])
+async def test_an_answer_is_kept_as_the_bytes_it_was(tmp_path: Path, body: bytes) -> None:
+    cassette = tmp_path / "bedrock.jsonl"
+    scope = {"method": "POST", "raw_path": b"/model/acme.rocket/invoke", "headers": []}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    async def asking(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await Saying(body)(scope, receive, send)
+
+    await recorded(asking, Cassette(cassette), REGION)(scope, receive, send)
+
+    assert [exchange.response for exchange in read_cassette(cassette)] == [body]
 
 
 # ── what is not in the cassette ─────────────────────────────────────────────────────────────────────────────────────
@@ -379,7 +412,10 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningEmulator]:
     """A second emulator stands for the real service. It is in another region, so that a signature for the first one is
     worth nothing there."""
     guardrail = AccountGuardrail(id="secrets", version="1", blocks="password")
-    rules = (Rule(when="busy", error=AwsError(code="ServiceUnavailableException", message="Too few machines")),)
+    rules = (
+        Rule(when="busy", error=AwsError(code="ServiceUnavailableException", message="Too few machines")),
+        Rule(when="cut", fault=FaultKind.RESET),
+    )
     script = Script(rules=rules, account=Account(region="eu-west-1", guardrails=(guardrail,)))
     with serving(emulator(script=script)) as running:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"):
@@ -415,6 +451,18 @@ def test_a_refusal_of_the_real_service_is_its_own(upstream: RunningEmulator) -> 
         assert refusal_of(client, "amazon.titan-nonsense", b"{}")[2] == "The provided model identifier is invalid."
         refused = refusal_of(client, LLAMA, b'{"prompt": "busy"}', streamed)
     assert refused == (503, "ServiceUnavailableException", "Too few machines")
+
+
+def test_an_answer_that_breaks_off_breaks_off_here_and_is_not_recorded(
+    upstream: RunningEmulator, tmp_path: Path
+) -> None:
+    cassette = tmp_path / "bedrock.jsonl"
+    with client_of(upstream=upstream.base_url, record=cassette) as client:
+        with pytest.raises(Exception, match=r"(?i)connection|incomplete|read"):
+            streamed(client, LLAMA, b'{"prompt": "cut"}')
+        streamed(client, LLAMA, BODIES[LLAMA])
+
+    assert [one.request_body for one in read_cassette(cassette)] == [json.loads(BODIES[LLAMA])]
 
 
 def test_a_client_that_signs_badly_does_not_reach_the_real_service(upstream: RunningEmulator) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,20 @@ def test_nothing_is_sent_and_everything_is_told() -> None:
     assert (told["facts"]["family"], told["facts"]["geography"]) == ("anthropic", "us")
     assert told["facts"]["region"] == "us-east-1 (the provider's config)"
     assert told["facts"]["credentials"] == "env, key … 5678"
+
+
+def test_a_guardrail_of_the_configuration_is_told_with_its_permission(tmp_path: Path) -> None:
+    path = tmp_path / "axonflow.yaml"
+    guardrail = {"id": "gr8example01", "version": "3"}
+    config = {"region": "us-east-1", "guardrail": guardrail}
+    path.write_text(json.dumps({"version": "1.0", "llm_providers": {"bedrock": {"enabled": True, "config": config}}}))
+
+    told = explained("-m", f"us.{SONNET}", AXONFLOW_CONFIG_FILE=str(path))
+
+    assert told["facts"]["guardrail"] == "gr8example01"
+    assert told["headers"]["x-amzn-bedrock-guardrailversion"] == "3"
+    assert told["permissions"][-1]["Action"] == "bedrock:ApplyGuardrail"
+    assert explained("-m", f"us.{SONNET}")["facts"]["guardrail"] == "none"
 
 
 def test_what_proves_who_we_are_is_masked() -> None:

@@ -25,7 +25,8 @@ CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 TITAN = "amazon.titan-text-express-v1"
 LLAMA = "meta.llama3-8b-instruct-v1:0"
 MISTRAL = "mistral.mistral-large-2407-v1:0"
-FAMILIES = (CLAUDE, TITAN, LLAMA, MISTRAL)
+NOVA = "amazon.nova-micro-v1:0"
+FAMILIES = (CLAUDE, TITAN, LLAMA, MISTRAL, NOVA)
 MESSAGE = "I do not talk about that."
 SCRIPT = Script(
     account=Account(
@@ -66,6 +67,8 @@ def body_of(model: str, text: str, **more: Json) -> bytes:
             return orjson.dumps({"inputText": text, **more})
         case "meta.llama3-8b-instruct-v1:0":
             return orjson.dumps({"prompt": text, **more})
+        case "amazon.nova-micro-v1:0":
+            return orjson.dumps({"messages": [{"role": "user", "content": [{"text": text}]}], **more})
     messages = [{"role": "user", "content": text}]
     if model == MISTRAL:
         return orjson.dumps({"messages": messages, **more})
@@ -278,10 +281,20 @@ async def ask(config: Config, model: str, text: str) -> tuple[Completion, Comple
     return completion, streamed
 
 
-@pytest.mark.parametrize("surface", ["invoke", "converse"])
-@pytest.mark.parametrize("model", FAMILIES)
+@pytest.mark.parametrize(
+    ("surface", "model"),
+    # Nova's own stream has no word for it that anybody recorded: it ends as it ends, beside `Completion.guardrail`.
+    [
+        ("invoke", CLAUDE),
+        ("invoke", TITAN),
+        ("invoke", LLAMA),
+        ("invoke", MISTRAL),
+        ("converse", NOVA),
+        ("converse", CLAUDE),
+    ],
+)
 async def test_a_blocked_call_is_a_completion_that_says_so(
-    settings: Callable[..., Config], model: str, surface: str
+    settings: Callable[..., Config], surface: str, model: str
 ) -> None:
     named = settings(surface, id="secrets", version="1", trace="enabled")
     for completion in await ask(named, model, "the password"):

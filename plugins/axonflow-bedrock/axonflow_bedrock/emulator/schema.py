@@ -6,8 +6,8 @@ which tells every violation by its pointer, one after the other; Claude has a ga
     Malformed input request: #/max_gen_len: -1 is not greater or equal to 1, please reformat your input and try again.
     max_tokens: Field required
 
-To give a family its gate, add a line to `GATES` under its name (`nova`) or one form's (`llama/llama3`), and say where
-its keys and ranges come from. A codec with no line there, because somebody else wrote it, has no gate. How much a model
+To give a family its gate, add a line to `GATES` under the name of its codec (`nova`, `llama/llama3`), and say where its
+keys and ranges come from. A codec with no line there, because somebody else wrote it, has no gate. How much a model
 writes at most is not here: it is the model's and not the family's, see `limits`.
 """
 
@@ -321,14 +321,62 @@ _MISTRAL_CHAT = record(
     is_open=True,
 )
 
+# AWS user guide, "Anthropic Claude Text Completions API", November 2026.
+_CLAUDE_TEXT = record(
+    {
+        "anthropic_version": TEXT,
+        "prompt": TEXT,
+        "max_tokens_to_sample": whole(0, 4096),
+        "temperature": _SHARE,
+        "top_p": _SHARE,
+        "top_k": whole(0, 500),
+        "stop_sequences": _STOPS,
+    },
+    required="prompt max_tokens_to_sample",
+)
+
+# AWS user guide for Amazon Nova, "Complete request schema", November 2026; the names with underscores from recorded
+# traffic. Documents reach Nova through Converse alone.
+_NOVA_BLOCK = record(
+    {
+        "text": TEXT,
+        **dict.fromkeys(("image", "video", "audio", "toolUse", "toolResult", "cachePoint"), record({}, is_open=True)),
+        "reasoningContent": record({}, is_open=True),
+    }
+)
+_NOVA = record(
+    {
+        "schemaVersion": one_of("messages-v1"),
+        "system": listing(_NOVA_BLOCK),
+        "messages": listing(
+            record({"role": one_of("user", "assistant"), "content": listing(_NOVA_BLOCK)}, required="role content")
+        ),
+        "inferenceConfig": record(
+            {
+                **dict.fromkeys(("maxTokens", "max_new_tokens"), whole(1)),
+                **dict.fromkeys(("temperature", "topP", "top_p"), _SHARE),
+                **dict.fromkeys(("topK", "top_k"), whole(0, 500)),
+                "stopSequences": listing(TEXT, most_items=4),
+                "reasoningConfig": record({"type": TEXT}, required="type", is_open=True),
+            }
+        ),
+        "toolConfig": record(
+            {"tools": listing(record({}, is_open=True)), "toolChoice": record({}, is_open=True)}, required="tools"
+        ),
+    },
+    required="messages",
+)
+
 GATES: Mapping[str, Gate] = {
     "anthropic": Gate(shape=_CLAUDE, voice=first_by_path),
+    "anthropic/text": Gate(shape=_CLAUDE_TEXT),
     "titan": Gate(shape=_TITAN),
-    "llama": Gate(shape=_LLAMA),
+    "nova": Gate(shape=_NOVA),
+    **dict.fromkeys((f"llama/{form}" for form in ("llama2", "llama3", "llama3-vision", "llama4")), Gate(shape=_LLAMA)),
     "mistral/prompt": Gate(shape=_MISTRAL_PROMPT),
     "mistral/chat": Gate(shape=_MISTRAL_CHAT),
 }
-"""Name of a codec, or of a family where all its forms have one gate -> its gate."""
+"""Name of a codec -> its gate. A form that its family adds later has none before it is here."""
 
 _EITHER_OR: Mapping[str, tuple[str, str]] = {
     "anthropic.claude-sonnet-4-5": ("temperature", "top_p"),
@@ -339,7 +387,7 @@ _EITHER_OR: Mapping[str, tuple[str, str]] = {
 
 def pass_gate(codec: FamilyCodec, base_id: str, body: Json) -> None:
     """Returns when the family's gate lets `body` through, or there is none. `Fault` in the words of the gate."""
-    gate = GATES.get(codec.name) or GATES.get(codec.family)
+    gate = GATES.get(codec.name)
     if gate is None:
         return
     if found := list(violations(body, gate.shape)):
