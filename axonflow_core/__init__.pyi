@@ -76,6 +76,7 @@ from axonflow_core.stream import Batch as Batch
 from axonflow_core.stream import BlockStart as BlockStart
 from axonflow_core.stream import BlockStop as BlockStop
 from axonflow_core.stream import CitationDelta as CitationDelta
+from axonflow_core.stream import Echoed as Echoed
 from axonflow_core.stream import Ended as Ended
 from axonflow_core.stream import Extra as Extra
 from axonflow_core.stream import GuardrailUpdate as GuardrailUpdate
@@ -88,6 +89,7 @@ from axonflow_core.stream import TextDelta as TextDelta
 from axonflow_core.stream import ToolInputDelta as ToolInputDelta
 from axonflow_core.stream import UsageUpdate as UsageUpdate
 from axonflow_core.stream import assemble as assemble
+from axonflow_core.stream import batch_of as batch_of
 
 __all__ = [
     "HOOK_API",
@@ -117,6 +119,7 @@ __all__ = [
     "CredentialsMissing",
     "DecodeError",
     "Document",
+    "Echoed",
     "Emulator",
     "EncodeError",
     "Ended",
@@ -177,6 +180,7 @@ __all__ = [
     "UsageUpdate",
     "assemble",
     "assistant",
+    "batch_of",
     "hookimpl",
     "load_config",
     "user",

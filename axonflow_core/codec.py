@@ -23,6 +23,7 @@ from attrs import evolve, frozen
 
 from axonflow_core.errors import AxonFlowError, ConfigError, DecodeError, EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
+    NOTHING_MORE,
     BuiltinTool,
     CachePoint,
     Completion,
@@ -195,6 +196,12 @@ class FamilyCodec:
     """Whose `Opaque` blocks and `BuiltinTool`s this codec writes; everybody else's it refuses."""
     control_tokens: tuple[str, ...] = ()
     """Text that would forge a turn. Only a template family has any."""
+    is_single_turn: bool = False
+    """The family takes a prompt and no conversation: all but one user message is refused."""
+    has_call_ids: bool = True
+    """False: tool calls have no ids on the wire and are known by their places, `call_1` first (`call_id`)."""
+    stream_members: Mapping[str, Json] = NOTHING_MORE
+    """What a body must say besides if its answer is to come piece by piece."""
     is_blocked: Callable[[Json], bool] = lambda native: False
     """Whether an answer or chunk is a guardrail's own message, after which the family says no more. Asked only of
     natives whose provider says that its guardrail intervened."""
@@ -205,28 +212,39 @@ class FamilyCodec:
 
     _encode_request: Encode[CompletionRequest]
     _decode_response: Decode[Completion]
-    _stream_decoder: Callable[[ModelFacts], ChunkDecoder]
+    _stream_decoder: Callable[[ModelFacts], ChunkDecoder] | None = None
     _decode_request: Decode[CompletionRequest]
     _encode_response: Encode[Completion]
-    _stream_encoder: Callable[[StreamContext, ModelFacts], ChunkEncoder]
+    _stream_encoder: Callable[[StreamContext, ModelFacts], ChunkEncoder] | None = None
+    """None, as the stream decoder: the family answers in one piece and no other way."""
 
     @property
     def name(self) -> str:
         return f"{self.family}/{self.variant}" if self.variant else self.family
 
+    @property
+    def streams(self) -> bool:
+        return self._stream_decoder is not None and self._stream_encoder is not None
+
     # client role
 
-    def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
-        """The native body. `EncodeError` names what this family cannot say."""
+    def encode_request(self, request: CompletionRequest, facts: ModelFacts, *, is_streamed: bool = False) -> Json:
+        """The native body. `EncodeError` names what this family cannot say.
+
+        `is_streamed` asks for an answer in pieces, where the body has a say in that.
+        """
         self._refuse_undeclared(request, facts)
         if self.control_tokens and not request.is_raw_prompt:
             refuse_forged_turns(self.name, self.control_tokens, slots_of(request))
-        return self._encode_request(self._with_limit(request, facts), facts)
+        body = self._encode_request(self._with_limit(request, facts), facts)
+        return {**body, **self.stream_members} if is_streamed and self.stream_members else body
 
     def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
         return self._decode("answer", self._decode_response, body, facts)
 
     def stream_decoder(self, facts: ModelFacts) -> StreamDecoder:
+        if self._stream_decoder is None:
+            raise self._no_stream()
         return StreamDecoder(self.name, self._stream_decoder(facts))
 
     # server role
@@ -238,7 +256,16 @@ class FamilyCodec:
         return self._encode_response(completion, facts)
 
     def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+        if self._stream_encoder is None:
+            raise self._no_stream()
         return self._stream_encoder(context, facts)
+
+    def asks_for_pieces(self, body: Json) -> bool:
+        """Whether the answer to this body, when it is streamed, comes piece by piece and not whole in one chunk."""
+        return all(body.get(key) == value for key, value in self.stream_members.items())
+
+    def _no_stream(self) -> EncodeError:
+        return EncodeError(f"the {self.name} family does not stream", feature="streams")
 
     def _decode(self, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
         try:
@@ -261,6 +288,12 @@ class FamilyCodec:
                 f"the {self.name} family cannot say: {feature}",
                 feature=feature.name.lower(),
                 hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
+            )
+        if self.is_single_turn and len(request.messages) != 1:
+            raise EncodeError(
+                f"the {self.name} family takes one prompt, not a conversation of {len(request.messages)} messages",
+                feature="conversation",
+                hint="write the turns into one prompt, as the model wants them, and send it as one user message",
             )
         for dialect in dialects_of(request):
             if dialect != self.dialect:
@@ -372,6 +405,11 @@ def _shape_features(messages: tuple[Message, ...]) -> Iterator[Feature]:
 
 def _holds_result_beside_others(message: Message) -> bool:
     return len(message.content) > 1 and any(isinstance(block, ToolResult) for block in message.content)
+
+
+def call_id(position: int) -> str:
+    """The id of a tool call of a family whose calls have none: its place in the request or answer, from 0."""
+    return f"call_{position + 1}"
 
 
 # ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────

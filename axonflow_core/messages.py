@@ -313,6 +313,8 @@ class Completion:
     guardrail: Guardrail | None = None
     latency_ms: int | None = None
     first_byte_latency_ms: int | None = None
+    echo: Json = hidden(default=None)
+    """What the answer repeats of the question, in the family's own form: the prompt, the conversation so far."""
     extra: Mapping[str, Json] = _extra()
 
     @property

@@ -3,6 +3,8 @@
     complete    encode_request -> sign -> send         -> open_answer
     stream      encode_request -> sign -> open_stream  -> frames -> chunks -> events
 
+A family that does not stream is asked for its whole answer, which then is the stream's one batch.
+
 Everything slow or clever is elsewhere: ids in `model_id`, credentials in `credentials`, faults in `errors`, frames in
 `eventstream`, families in codecs. What depends on the model id alone is worked out once for each id.
 """
@@ -33,7 +35,7 @@ from axonflow_core.errors import (
 )
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.provider import CompletionStream, Explanation, Health, Services
-from axonflow_core.stream import Batch
+from axonflow_core.stream import Batch, batch_of
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
 from .config import BedrockConfig, ControlTokens
@@ -97,8 +99,10 @@ class BedrockProvider:
 
     async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
         target = self.target(model)
+        if not target.codec.streams:
+            return WholeAnswer(await self.complete(request, model=model))
         with self._naming(target):
-            body = self._body(request, target)
+            body = self._body(request, target, is_streamed=True)
 
             async def attempt() -> CompletionStream:
                 signed = await self._signed(target, "invoke-with-response-stream", _INVOKE_STREAM, body)
@@ -113,9 +117,11 @@ class BedrockProvider:
     ) -> Explanation:
         """What the call would be, down to the signed headers. Asks AWS's settings, and sends nothing."""
         target = self.target(model)
+        is_streamed = is_streamed and target.codec.streams
         with self._naming(target):
             operation, headers = ("invoke-with-response-stream", _INVOKE_STREAM) if is_streamed else ("invoke", _INVOKE)
-            signed = await self._signed(target, operation, headers, self._body(request, target))
+            body = self._body(request, target, is_streamed=is_streamed)
+            signed = await self._signed(target, operation, headers, body)
             place, source = await self._settings.place(), await self._settings.identity_source()
             return explanation_of(target.model_id, target.codec, signed, place, source, is_streamed=is_streamed)
 
@@ -185,10 +191,10 @@ class BedrockProvider:
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _body(self, request: CompletionRequest, target: Target) -> bytes:
+    def _body(self, request: CompletionRequest, target: Target, *, is_streamed: bool = False) -> bytes:
         if self._config.control_tokens is ControlTokens.NEUTRALISE:
             request = neutralise_control_tokens(request, target.codec.control_tokens)
-        return orjson.dumps(target.codec.encode_request(request, target.facts))
+        return orjson.dumps(target.codec.encode_request(request, target.facts, is_streamed=is_streamed))
 
     async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
@@ -324,6 +330,20 @@ class BedrockStream(CompletionStream):
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+class WholeAnswer(CompletionStream):
+    """The stream of a family that has none: the whole answer in one batch."""
+
+    def __init__(self, completion: Completion) -> None:
+        self._left: tuple[Batch, ...] = (batch_of(completion),)
+
+    async def read(self) -> tuple[Batch, ...]:
+        batches, self._left = self._left, ()
+        return batches
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 def _refuse_open_air(endpoint_url: str) -> None:
