@@ -24,6 +24,7 @@ from .envelope import (
 from .errors import diagnose
 from .eventstream import Frame, FrameDecoder, chunk_of
 from .model_id import ModelId, parse_model_id
+from .opaque import codec_of_call
 
 _SURFACES: Mapping[str, str] = {"InvokeModel": "invoke", "InvokeModelWithResponseStream": "invoke"}
 """Operation -> the surface of a codec. `Converse` and `CountTokens` have none yet."""
@@ -44,13 +45,13 @@ class BedrockOpener:
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
         surface, model = _SURFACES.get(recording.operation), _model_of(recording)
-        if surface is None or model is None or model.base_id is None:
+        if surface is None or model is None:
             return None
         try:
-            codec = self.codecs.for_base_id(model.base_id, surface)
+            codec = codec_of_call(self.codecs, model, recording.request_body, surface)
         except RequestError:
             return None
-        return codec, ModelFacts(model_id=recording.model_id, base_id=model.base_id)
+        return codec, ModelFacts(model_id=recording.model_id, base_id=model.base_id or "")
 
     def native(self, body: Json) -> Json:
         return rest_of(body, MEMBERS)
