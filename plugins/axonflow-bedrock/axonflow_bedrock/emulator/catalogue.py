@@ -117,6 +117,19 @@ LISTINGS: Mapping[str, Listing] = {
         ),
         profiles={"mistral.pixtral-large-2502-v1:0": "us eu"},
     ),
+    "cohere": Listing(
+        on_demand=frozenset(
+            {
+                "cohere.command-text-v14",
+                "cohere.command-light-text-v14",
+                "cohere.command-r-v1:0",
+                "cohere.command-r-plus-v1:0",
+            }
+        ),
+        profiles={},
+    ),
+    "ai21": Listing(on_demand=frozenset({"ai21.j2-mid-v1", "ai21.j2-ultra-v1"}), profiles={}),
+    "deepseek": Listing(on_demand=frozenset(), profiles={"deepseek.r1-v1:0": "us"}),
 }
 """Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""
 

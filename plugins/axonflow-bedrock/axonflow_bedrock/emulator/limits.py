@@ -30,8 +30,9 @@ _LLAMA_3_1 = Limits(128 * _K, 2048)
 _MISTRAL_SMALL = Limits(32 * _K, 8192)
 _MISTRAL_LARGE = Limits(128 * _K, 8192)
 
-# Base ids by prefix; the longest one that fits decides. What Titan takes, and what Titan, Llama 2 and 3 and the older
-# Mistral models write, is from the parameter pages of the Bedrock user guide, which the table contradicts.
+# Base ids by prefix; the longest one that fits decides. What Titan takes, what Titan, Llama 2 and 3, the older Mistral
+# models and DeepSeek R1 write, and all of Command R, is from the parameter pages of the Bedrock user guide, which the
+# table contradicts or does not have.
 LIMITS: Mapping[str, Limits] = {
     "anthropic.claude-3-": _CLAUDE_3,
     "anthropic.claude-3-5-sonnet-20241022": _CLAUDE_3_5,
@@ -57,6 +58,11 @@ LIMITS: Mapping[str, Limits] = {
     "mistral.mistral-large-2407": _MISTRAL_LARGE,
     "mistral.mistral-large-3": Limits(256 * _K, 32 * _K),
     "mistral.pixtral": Limits(128 * _K, 16_384),
+    "cohere.command-text": Limits(4096, 4096),
+    "cohere.command-light": Limits(4096, 4096),
+    "cohere.command-r": Limits(128 * _K, 4000),
+    "ai21.j2": Limits(8191, 8191),
+    "deepseek.r1": Limits(128 * _K, 32_768),
 }
 
 _AUTUMN_2025 = "2025-10-27"
@@ -78,6 +84,8 @@ END_OF_LIFE: Mapping[str, date] = {
         "anthropic.claude-sonnet-4-20250514-v1:0": "2026-10-14",
         "anthropic.claude-opus-4-1-20250805-v1:0": "2027-01-08",
         "anthropic.claude-sonnet-4-5-20250929-v1:0": "2027-04-08",
+        **dict.fromkeys(("cohere.command-r-v1:0", "cohere.command-r-plus-v1:0"), "2026-08-19"),
+        "deepseek.r1-v1:0": "2027-03-30",
         "meta.llama3-1-405b-instruct-v1:0": "2026-07-07",
         **dict.fromkeys((f"meta.llama3-2-{size}-instruct-v1:0" for size in ("1b", "3b", "11b", "90b")), "2026-07-07"),
         **dict.fromkeys((f"meta.llama3-{size}-instruct-v1:0" for size in ("8b", "70b")), "2027-03-30"),

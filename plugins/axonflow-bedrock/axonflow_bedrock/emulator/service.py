@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import chain
 
 import orjson
 from attrs import evolve, frozen
@@ -12,10 +13,12 @@ from attrs import evolve, frozen
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
+from axonflow_core.stream import Batch
 
 from ..endpoint import Answer, Call, Chunks, Fault, Operation, invalid_call
 from ..envelope import EnvelopeEncoder, close_answer, headers_of
 from ..model_id import parse_model_id
+from ..opaque import codec_of_call
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
 from .limits import check_limits
@@ -37,7 +40,9 @@ class _Target:
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
     digest = sha256(f"{call.model}\n".encode() + orjson.dumps(call.body, option=orjson.OPT_SORT_KEYS))
-    return StreamContext(id=f"emulated-{digest.hexdigest()[:24]}", model=facts.base_id, created=CREATED)
+    return StreamContext(
+        id=f"emulated-{digest.hexdigest()[:24]}", model=facts.base_id or facts.model_id, created=CREATED
+    )
 
 
 class EmulatedBedrock:
@@ -63,7 +68,7 @@ class EmulatedBedrock:
         self._quotas = Quotas(script.account)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call.model)
+        target = self._target(call)
         request = _read(target, call)
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
@@ -77,7 +82,10 @@ class EmulatedBedrock:
         if rule.wire_fault is not None:
             spoil(rule.wire_fault)
         if is_streamed:
-            return self._chunks(target, context, completion, rule)
+            batches = batches_of(completion)
+            if not target.codec.asks_for_pieces(call.body):
+                batches = iter([tuple(chain.from_iterable(batches))])
+            return self._chunks(target, context, batches, rule)
         return Answer(close_answer(target.codec, completion, target.facts), headers_of(completion))
 
     def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
@@ -90,20 +98,20 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, given: str) -> _Target:
+    def _target(self, call: Call) -> _Target:
         try:
-            model_id = parse_model_id(given)
-            if model_id.base_id is None:
-                raise unknown_model()
-            codec = self._codecs.for_base_id(model_id.base_id)
+            model_id = parse_model_id(call.model)
+            codec = codec_of_call(self._codecs, model_id, call.body)
         except RequestError:
             raise unknown_model() from None
         self._catalogue.admit(model_id, codec.family)
-        return _Target(codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+        if call.operation is Operation.INVOKE_STREAM and not codec.streams:
+            raise invalid_call("The model is unsupported for streaming")
+        return _Target(codec, ModelFacts(model_id=call.model, base_id=model_id.base_id or ""))
 
-    async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
+    async def _chunks(self, target: _Target, context: StreamContext, batches: Iterator[Batch], rule: Rule) -> Chunks:
         encoder = EnvelopeEncoder(target.codec, context, target.facts)
-        chunks = (chunk for batch in batches_of(completion) for chunk in encoder.encode(batch))
+        chunks = (chunk for batch in batches for chunk in encoder.encode(batch))
         for number, chunk in enumerate(chunks):
             if rule.error is not None and number == rule.error.after_chunks:
                 break
