@@ -38,6 +38,7 @@ from axonflow_core.stream import (
     ToolInputDelta,
     assemble,
 )
+from axonflow_core.testing.meaning import leftovers
 
 FACTS = ModelFacts()
 COMMAND, COMMAND_R = cohere.CODECS
@@ -412,6 +413,7 @@ def test_a_documented_stream_of_command_r_adds_up_to_the_answer_that_its_end_rep
 
     assert sum_of(batches) == COMMAND_R.decode_response(RESPONSE, FACTS)
     assert chunks_of(COMMAND_R, batches) == CHAT_STREAM
+    assert not any(leftovers(batches, COMMAND_R.documented))
 
 
 @pytest.mark.parametrize("missing", ["text-generation", "citation-generation", "tool-calls-generation"])

@@ -369,7 +369,8 @@ _EVENT_KEYS: Mapping[str, frozenset[str]] = {
     CITATIONS: frozenset({"is_finished", "event_type", "citations"}),
     END: frozenset({"is_finished", "event_type", "finish_reason", "response"}),
 }
-_WHOLE_EVENT, _BESIDE = "event", "beside"
+_UNKNOWN_EVENT_KEYS = frozenset({"is_finished", "generation_id", "finish_reason"})
+_EVENT, _BESIDE = "event", "beside"
 
 
 class _Decoder:
@@ -437,8 +438,8 @@ class _Decoder:
         return {key: response.get(key) for key, value in heard.items() if response.get(key) != value}
 
     def _unknown(self, chunk: Mapping[str, Json]) -> Batch:
-        """An event that says nothing of the answer is carried along whole."""
-        events: list[StreamEvent] = [Extra(chunk, _WHOLE_EVENT)]
+        """Of an event that tells nothing of the answer what it does tell is carried along."""
+        events: list[StreamEvent] = [Extra(rest_of(chunk, _UNKNOWN_EVENT_KEYS), _EVENT)]
         if chunk.get("generation_id") is not None:
             events.append(Started(chunk["generation_id"]))
         if chunk.get("is_finished") is True:
@@ -471,8 +472,10 @@ class _Encoder:
             self._add(said_now, event)
         if said_now.is_last:
             said_now.calls += [self._close(index) for index in tuple(self._open)]
-        chunks = [*said_now.events, *self._pieces(said_now)]
-        if said_now.is_last and not said_now.events:
+        chunks = self._pieces(said_now)
+        if said_now.unknown:
+            chunks.append(_unknown_event(said_now))
+        elif said_now.is_last:
             chunks.append(self._end())
         if chunks and said_now.beside:
             chunks[-1] = {**chunks[-1], **said_now.beside}
@@ -491,12 +494,16 @@ class _Encoder:
                 self._inputs[index].append(json)
             case BlockStop(index) if index in self._open:
                 said_now.calls.append(self._close(index))
-            case Extra(members, level) if level == _WHOLE_EVENT:
-                said_now.events.append(members)
+            case Extra(members, level) if level == _EVENT:
+                said_now.unknown = members
             case Extra(members, level) if level == _BESIDE:
                 said_now.beside = members
             case ReasoningDelta() | BlockStart(_, Reasoning()):
                 raise EncodeError("an answer of Command R has no place for reasoning", feature="reasoning")
+            case Started(id):
+                said_now.id = id
+            case Stopped(reason, native):
+                said_now.stop = _encode_stop(reason, native)
             case Ended():
                 said_now.is_last = True
 
@@ -530,6 +537,11 @@ def _event(kind: str, **members: Json) -> Json:
     return {"is_finished": False, "event_type": kind, **members}
 
 
+def _unknown_event(said_now: _Said) -> Json:
+    known = said({"generation_id": said_now.id, "finish_reason": said_now.stop})
+    return {"is_finished": said_now.is_last, **said_now.unknown, **known}
+
+
 class _Said:
     """What one batch says."""
 
@@ -537,8 +549,10 @@ class _Said:
         self.texts: list[str] = []
         self.citations: list[Json] = []
         self.calls: list[Json] = []
-        self.events: list[Json] = []
+        self.unknown: Mapping[str, Json] = NOTHING_MORE
         self.beside: Mapping[str, Json] = NOTHING_MORE
+        self.id: str | None = None
+        self.stop: str | None = None
         self.is_last = False
 
 
@@ -570,7 +584,7 @@ COMMAND_R = FamilyCodec(
             *_MESSAGE_KEYS,
             *_RESULT_KEYS,
             *("name", "parameters", "description", "parameter_definitions"),
-            *("text", "citations", "generation_id", "finish_reason", "billed_units", "is_finished", "event_type"),
+            *("text", "citations", "generation_id", "finish_reason", "billed_units", "is_finished"),
         }
     ),
     options=_OPTIONS,
