@@ -27,8 +27,8 @@ _NAMES = {
     "provider": "CompletionStream Emulator Health Provider ProviderSpec Services",
     "runtime": "BlockingRuntime Runtime",
     "stream": (
-        "Batch BlockStart BlockStop CitationDelta Ended Extra GuardrailUpdate MetricsUpdate ReasoningDelta "
-        "Started Stopped StreamEvent TextDelta ToolInputDelta ToolResultDelta UsageUpdate assemble"
+        "Batch BlockStart BlockStop CitationDelta Echoed Ended Extra GuardrailUpdate MetricsUpdate ReasoningDelta "
+        "Started Stopped StreamEvent TextDelta ToolInputDelta ToolResultDelta UsageUpdate assemble batch_of"
     ),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

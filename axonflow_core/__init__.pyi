@@ -78,6 +78,7 @@ from axonflow_core.stream import Batch as Batch
 from axonflow_core.stream import BlockStart as BlockStart
 from axonflow_core.stream import BlockStop as BlockStop
 from axonflow_core.stream import CitationDelta as CitationDelta
+from axonflow_core.stream import Echoed as Echoed
 from axonflow_core.stream import Ended as Ended
 from axonflow_core.stream import Extra as Extra
 from axonflow_core.stream import GuardrailUpdate as GuardrailUpdate
@@ -91,6 +92,7 @@ from axonflow_core.stream import ToolInputDelta as ToolInputDelta
 from axonflow_core.stream import ToolResultDelta as ToolResultDelta
 from axonflow_core.stream import UsageUpdate as UsageUpdate
 from axonflow_core.stream import assemble as assemble
+from axonflow_core.stream import batch_of as batch_of
 
 __all__ = [
     "HOOK_API",
@@ -122,6 +124,7 @@ __all__ = [
     "Data",
     "DecodeError",
     "Document",
+    "Echoed",
     "Emulator",
     "EncodeError",
     "Ended",
@@ -183,6 +186,7 @@ __all__ = [
     "UsageUpdate",
     "assemble",
     "assistant",
+    "batch_of",
     "hookimpl",
     "load_config",
     "user",

@@ -24,6 +24,7 @@ from attrs import evolve, field, frozen
 
 from axonflow_core.errors import AxonFlowError, ConfigError, DecodeError, EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
+    NOTHING_MORE,
     BuiltinTool,
     CachePoint,
     Completion,
@@ -224,13 +225,17 @@ class FamilyCodec:
     """Whose `Opaque` blocks and `BuiltinTool`s this codec writes; everybody else's it refuses."""
     control_tokens: tuple[str, ...] = ()
     """Text that would forge a turn. Only a template family has any."""
+    is_single_turn: bool = False
+    """The family takes a prompt and no conversation: all but one user message is refused."""
+    has_call_ids: bool = True
+    """False: tool calls have no ids on the wire and are known by their places, `call_1` first (`call_id`)."""
+    stream_members: Mapping[str, Json] = NOTHING_MORE
+    """What a body must say besides if its answer is to come piece by piece."""
     is_blocked: Callable[[Json], bool] = lambda native: False
     """Whether an answer or chunk is a guardrail's own message, after which the family says no more. Asked only of
     natives whose provider says that its guardrail intervened."""
     default_max_tokens: int | None = None
     """Not None: the family requires a limit, and this is sent when neither caller nor operator gave one."""
-    is_single_turn: bool = False
-    """The family takes a prompt and no conversation: all but one user message is refused."""
     evidence: str
     """What the codec rests on: recorded traffic, or documents alone."""
 
@@ -242,19 +247,27 @@ class FamilyCodec:
 
     _encode_request: Encode[CompletionRequest]
     _decode_response: Decode[Completion]
-    _stream_decoder: Callable[[ModelFacts], ChunkDecoder]
+    _stream_decoder: Callable[[ModelFacts], ChunkDecoder] | None = None
     _decode_request: Decode[CompletionRequest]
     _encode_response: Encode[Completion]
-    _stream_encoder: Callable[[StreamContext, ModelFacts], ChunkEncoder]
+    _stream_encoder: Callable[[StreamContext, ModelFacts], ChunkEncoder] | None = None
+    """None, as the stream decoder: the family answers in one piece and no other way."""
 
     @property
     def name(self) -> str:
         return f"{self.family}/{self.variant}" if self.variant else self.family
 
+    @property
+    def streams(self) -> bool:
+        return self._stream_decoder is not None and self._stream_encoder is not None
+
     # client role
 
-    def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
-        """The native body. `EncodeError` names what this family cannot say; JSON it has no block for becomes text."""
+    def encode_request(self, request: CompletionRequest, facts: ModelFacts, *, is_streamed: bool = False) -> Json:
+        """The native body. `EncodeError` names what this family cannot say; JSON it has no block for becomes text.
+
+        `is_streamed` asks for an answer in pieces, where the body has a say in that.
+        """
         asked = _asked_by(request)
         if Feature.DATA in asked.features and Feature.DATA not in self.features:
             request = data_as_text(request)
@@ -262,12 +275,15 @@ class FamilyCodec:
         self._refuse_undeclared(request, asked, facts)
         if self.control_tokens and not request.is_raw_prompt:
             refuse_forged_turns(self.name, self.control_tokens, slots_of(request))
-        return self._encode_request(self._with_limit(request, facts), facts)
+        body = self._encode_request(self._with_limit(request, facts), facts)
+        return {**body, **self.stream_members} if is_streamed and self.stream_members else body
 
     def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
         return self._decode("answer", self._decode_response, body, facts)
 
     def stream_decoder(self, facts: ModelFacts) -> StreamDecoder:
+        if self._stream_decoder is None:
+            raise self._no_stream()
         return StreamDecoder(self.name, self._stream_decoder(facts))
 
     # server role
@@ -279,7 +295,16 @@ class FamilyCodec:
         return self._encode_response(completion, facts)
 
     def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+        if self._stream_encoder is None:
+            raise self._no_stream()
         return self._stream_encoder(context, facts)
+
+    def asks_for_pieces(self, body: Json) -> bool:
+        """Whether the answer to this body, when it is streamed, comes piece by piece and not whole in one chunk."""
+        return all(body.get(key) == value for key, value in self.stream_members.items())
+
+    def _no_stream(self) -> EncodeError:
+        return EncodeError(f"the {self.name} family does not stream", feature="streams")
 
     def _decode(self, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
         try:
@@ -461,6 +486,11 @@ def data_as_text(request: CompletionRequest) -> CompletionRequest:
 
     messages = tuple(evolve(message, content=tuple(map(told, message.content))) for message in request.messages)
     return evolve(request, messages=messages)
+
+
+def call_id(position: int) -> str:
+    """The id of a tool call of a family whose calls have none: its place in the request or answer, from 0."""
+    return f"call_{position + 1}"
 
 
 # ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────

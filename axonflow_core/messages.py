@@ -338,6 +338,8 @@ class Completion:
     guardrail: Guardrail | None = None
     latency_ms: int | None = None
     first_byte_latency_ms: int | None = None
+    echo: Json = hidden(default=None)
+    """What the answer repeats of the question, in the family's own form: the prompt, the conversation so far."""
     adjustments: tuple[Adjustment, ...] = ()
     """What of the request was not sent as it was asked."""
     extra: Mapping[str, Json] = _extra()

@@ -5,9 +5,9 @@ that a stream survives decode and encode chunk by chunk; batches of another fami
 
     Started  (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | …Delta  BlockStop)*  Stopped  Ended
 
-with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate` and `Extra` anywhere. A family that does not announce its blocks
-sends no `BlockStart`: the first delta of an index opens a block, the next index or the end closes it. A tool call is
-always announced. Only `Ended`, the family's last word, makes a stream complete.
+with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate`, `Echoed` and `Extra` anywhere. A family that does not announce
+its blocks sends no `BlockStart`: the first delta of an index opens a block, the next index or the end closes it. A tool
+call is always announced. Only `Ended`, the family's last word, makes a stream complete.
 """
 
 from __future__ import annotations
@@ -118,6 +118,13 @@ class GuardrailUpdate:
 
 
 @frozen
+class Echoed:
+    """What the answer repeats of the question."""
+
+    echo: Json = field(repr=size_only)
+
+
+@frozen
 class Stopped:
     """Why the model stopped. More usage may follow; the stream is complete only at `Ended`."""
 
@@ -156,6 +163,7 @@ StreamEvent: TypeAlias = (
     | UsageUpdate
     | MetricsUpdate
     | GuardrailUpdate
+    | Echoed
     | Stopped
     | Ended
     | Extra
@@ -279,6 +287,8 @@ class Assembler:
                     stop_sequence=event.stop_sequence,
                     stop_details=event.stop_details,
                 )
+            case Echoed(echo):
+                self._answer = evolve(answer, echo=echo)
             case Extra(members, "answer"):
                 self._answer = evolve(answer, extra={**answer.extra, **members})
             case Ended():
@@ -312,3 +322,30 @@ def assemble(events: Iterable[StreamEvent]) -> Completion:
     if not assembler.has_ended:
         raise TruncatedStream("the stream ended before its last word", partial_text=answer.text)
     return answer
+
+
+def batch_of(completion: Completion) -> Batch:
+    """A whole answer as one batch, which adds up to it."""
+    events: list[StreamEvent] = [Started(completion.id, completion.model, completion.created)]
+    for index, block in enumerate(completion.content):
+        events += _events_of_block(index, block)
+    events.append(UsageUpdate(completion.usage, completion.service_tier))
+    if completion.latency_ms is not None or completion.first_byte_latency_ms is not None:
+        events.append(MetricsUpdate(Usage(), completion.latency_ms, completion.first_byte_latency_ms))
+    if completion.guardrail is not None:
+        events.append(GuardrailUpdate(completion.guardrail))
+    if completion.echo is not None:
+        events.append(Echoed(completion.echo))
+    if completion.extra:
+        events.append(Extra(completion.extra))
+    if completion.stop_reason is not None:
+        reason, native = completion.stop_reason, completion.native_stop_reason
+        events.append(Stopped(reason, native, completion.stop_sequence, completion.stop_details))
+    return (*events, Ended())
+
+
+def _events_of_block(index: int, block: ContentBlock) -> list[StreamEvent]:
+    """Text comes as a delta, which everybody reads; whatever else as the first value of its block."""
+    if isinstance(block, Text):
+        return [BlockStart(index, evolve(block, text="")), TextDelta(block.text, index), BlockStop(index)]
+    return [BlockStart(index, block), BlockStop(index)]

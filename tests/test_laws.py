@@ -11,9 +11,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
+from axonflow_bedrock.families import ai21_j2, anthropic, claude_text, cohere, deepseek_r1, llama, mistral, nova, titan
 from axonflow_core.codec import FamilyCodec, Feature, features_of
-from axonflow_core.messages import ReasoningRequest, StopReason, ToolChoiceMode
+from axonflow_core.messages import (
+    Reasoning,
+    ReasoningRequest,
+    StopReason,
+    Text,
+    ToolChoiceMode,
+    ToolResult,
+    ToolUse,
+)
 from axonflow_core.plugins import load_codecs
 from axonflow_core.stream import TextDelta, ToolInputDelta
 from axonflow_core.testing import Claims, Law, codec_laws, completions, folded_requests, requests, streams
@@ -25,6 +33,8 @@ CLAUDE, CLAUDE_TEXT, TITAN = anthropic.CODEC, claude_text.CODEC, titan.CODEC
 NOVA = nova.CODEC
 LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
 MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
+COMMAND, COMMAND_R = cohere.CODECS
+J2, R1 = ai21_j2.CODEC, deepseek_r1.CODEC
 FAMILIES = tuple(entry.codec for entry in load_codecs("bedrock").registry)
 
 
@@ -128,9 +138,42 @@ def test_a_mode_of_reasoning_that_a_family_must_write_is_claimed_as_it_is_writte
     assert ReasoningRequest(effort="high") in Claims(codec=CLAUDE).reasoning_requests
 
 
-def test_a_tool_s_bare_string_is_claimed_where_it_stays_one() -> None:
-    assert Claims(codec=CLAUDE).keeps_bare_results
-    assert not Claims(codec=NOVA).keeps_bare_results
+def test_a_family_that_takes_a_prompt_and_no_conversation_is_asked_one_thing() -> None:
+    assert {len(request.messages) for request in drawn(requests(Claims(codec=J2)))} == {1}
+    assert {len(request.messages) for request in drawn(requests(Claims(codec=TITAN)))} > {1}
+
+
+def test_where_calls_have_no_ids_they_are_known_by_their_places() -> None:
+    answers = drawn(completions(Claims(codec=COMMAND_R)))
+    called = [[block.id for block in answer.content if isinstance(block, ToolUse)] for answer in answers]
+
+    assert all(ids == ["call_1", "call_2", "call_3"][: len(ids)] for ids in called)
+    assert {len(ids) for ids in called} == {0, 1, 2, 3}
+
+
+def test_a_result_without_an_id_follows_its_call() -> None:
+    asked = drawn(requests(Claims(codec=COMMAND_R)))
+    results = [block for request in asked for block in request.messages[-1].content if isinstance(block, ToolResult)]
+    earlier = [block for request in asked for message in request.messages[:-2] for block in message.content]
+
+    assert {result.tool_use_id for result in results} == {"call_1"}
+    assert not any(isinstance(block, ToolUse | ToolResult) for block in earlier)
+
+
+def test_thoughts_are_drawn_in_the_answers_of_a_family_that_thinks_aloud() -> None:
+    kinds = {tuple(type(block) for block in answer.content) for answer in drawn(completions(Claims(codec=R1)))}
+
+    assert kinds == {(Text,), (Reasoning,), (Reasoning, Text)}
+    assert not Claims(codec=TITAN).answers_with_thoughts
+
+
+def test_schemas_are_flat_where_a_nested_one_is_refused() -> None:
+    schemas = [tool.input_schema for request in drawn(requests(Claims(codec=COMMAND_R))) for tool in request.tools]
+
+    assert any(schema["properties"] for schema in schemas)
+    assert any("required" in schema for schema in schemas)
+    assert Claims(codec=CLAUDE).takes_any_schema
+    assert not Claims(codec=COMMAND_R).takes_any_schema
 
 
 def test_the_borders_of_a_template_are_read_off_a_prompt() -> None:

@@ -53,7 +53,7 @@ def streams_in(change: Replace) -> Break:
     def broken(codec: FamilyCodec) -> FamilyCodec:
         class Changed:
             def __init__(self, facts: ModelFacts) -> None:
-                self._chunks = codec._stream_decoder(facts)
+                self._chunks = codec.stream_decoder(facts)
 
             def feed(self, chunk: Json) -> Batch:
                 return tuple(new for event in self._chunks.feed(chunk) for new in change(event))
@@ -67,7 +67,7 @@ def streams_out(change: Replace) -> Break:
     def broken(codec: FamilyCodec) -> FamilyCodec:
         class Changed:
             def __init__(self, *context: Any) -> None:
-                self._chunks = codec._stream_encoder(*context)
+                self._chunks = codec.stream_encoder(*context)
 
             def encode(self, batch: Batch) -> Sequence[Json]:
                 return self._chunks.encode(tuple(new for event in batch for new in change(event)))

@@ -19,6 +19,7 @@ from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
+    Completion,
     CompletionRequest,
     Document,
     Image,
@@ -44,14 +45,14 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "id": frozenset({"id", "generation_id"}),
     "model": frozenset({"model"}),
     "created": frozenset({"created"}),
-    "stop_sequence": frozenset({"stop_sequence"}),
+    "stop_sequence": frozenset({"stop_sequence", "sequence"}),
     "stop_details": frozenset({"stop_details"}),
     "service_tier": frozenset({"service_tier", "serviceTier"}),
     "input_tokens": frozenset(
-        {"input_tokens", "inputTokens", "inputTextTokenCount", "prompt_token_count", "prompt_tokens"}
+        {"input_tokens", "inputTokens", "inputTextTokenCount", "prompt_token_count", "prompt_tokens", "billed_units"}
     ),
     "output_tokens": frozenset(
-        {"output_tokens", "outputTokens", "tokenCount", "generation_token_count", "completion_tokens"}
+        {"output_tokens", "outputTokens", "tokenCount", "generation_token_count", "completion_tokens", "billed_units"}
     ),
     "cache_read_tokens": frozenset({"cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount"}),
     "cache_write_tokens": frozenset(
@@ -66,6 +67,7 @@ _NAMES: Mapping[str, frozenset[str]] = {
 PICTURE = Media(MediaKind.BASE64, "iVBORw0KGgo=", "image/png")
 PAPER = Media(MediaKind.BASE64, "JVBERi0=", "application/pdf")
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+NESTED_SCHEMA = {"type": "object", "properties": {"place": SCHEMA}}
 QUESTION = user("hi")
 ANSWER = Message(Role.ASSISTANT, (Text("ho"),))
 CONVERSATION = (QUESTION, ANSWER, QUESTION)
@@ -175,6 +177,20 @@ class Claims:
         native = self.codec.encode_request(_asked(reasoning=asked), self.facts)
         read = self.codec.decode_request(native, self.facts).reasoning or asked
         return evolve(asked, mode=asked.mode or read.mode)
+
+    @cached_property
+    def takes_any_schema(self) -> bool:
+        """Whether a tool's arguments may be described by any JSON schema, and not by a flat list of names alone."""
+        return self.takes(_asked(tools=(Tool("weather", None, NESTED_SCHEMA),)))
+
+    @cached_property
+    def answers_with_thoughts(self) -> bool:
+        """Whether an answer may hold reasoning before its text."""
+        try:
+            self.codec.encode_response(Completion((Reasoning("hm"), Text("hi")), None), self.facts)
+        except EncodeError:
+            return False
+        return True
 
     @cached_property
     def borders(self) -> tuple[str, ...]:

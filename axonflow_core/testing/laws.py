@@ -82,7 +82,8 @@ def codec_laws(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Itera
     read from the names of its documented keys.
     """
     claims = claimed(codec, facts, tells)
-    return [Law(name, claims, check) for name, check in _LAWS.items()]
+    laws = {**_LAWS, **_LAWS_OF_STREAMS} if codec.streams else _LAWS
+    return [Law(name, claims, check) for name, check in laws.items()]
 
 
 def check_codec(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None) -> None:
@@ -166,8 +167,7 @@ def _sides(claims: Claims) -> tuple[_Side, ...]:
     codec, facts = claims.codec, claims.facts
     asked = requests(claims).map(lambda request: codec.encode_request(request, facts))
     answered = completions(claims).map(lambda completion: codec.encode_response(completion, facts))
-    streamed = streams(claims).map(lambda drawn: _chunks(claims, drawn[1]))
-    return (
+    whole = (
         _Side(
             "request",
             asked,
@@ -180,12 +180,16 @@ def _sides(claims: Claims) -> tuple[_Side, ...]:
             lambda body: codec.decode_response(body, facts),
             lambda body: codec.encode_response(codec.decode_response(body, facts), facts),
         ),
-        _Side(
-            "chunks",
-            streamed,
-            lambda chunks: _batches(claims, chunks),
-            lambda chunks: _chunks(claims, _batches(claims, chunks)),
-        ),
+    )
+    return (*whole, _streamed_side(claims)) if codec.streams else whole
+
+
+def _streamed_side(claims: Claims) -> _Side:
+    return _Side(
+        "chunks",
+        streams(claims).map(lambda drawn: _chunks(claims, drawn[1])),
+        lambda chunks: _batches(claims, chunks),
+        lambda chunks: _chunks(claims, _batches(claims, chunks)),
     )
 
 
@@ -587,6 +591,8 @@ _LAWS: Mapping[str, Check] = {
     "harmless text is never refused": _harmless_text_is_never_refused,
     "a forged turn is refused": _a_forged_turn_is_refused,
     "neutralised text passes": _neutralised_text_passes,
+}
+_LAWS_OF_STREAMS: Mapping[str, Check] = {
     "a stream adds up to the whole": _a_stream_adds_up_to_the_whole,
     "a stream survives chunk by chunk": _a_stream_survives_chunk_by_chunk,
     "a stream without its last word is truncated": _a_stream_without_its_last_word_is_truncated,

@@ -54,6 +54,7 @@ KNOWN_STOPS = frozenset(
         *("end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "content_filtered"),
         *("model_context_window_exceeded", "guardrail_intervened", "malformed_tool_use", "malformed_model_output"),
         *("stop", "length", "tool_calls", "content_filter", "endoftext", "COMPLETE", "MAX_TOKENS", "TOOL_CALL"),
+        *("STOP_SEQUENCE", "ERROR_TOXIC", "ERROR_LIMIT", "complete", "error_toxic", "error_limit", "eos_token"),
         *("FINISH", "FINISHED", "LENGTH", "STOP_CRITERIA_MET", "CONTENT_FILTERED", "RAG_QUERY_WHEN_RAG_DISABLED"),
     ]
 )

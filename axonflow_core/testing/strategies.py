@@ -22,7 +22,7 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from axonflow_core.codec import Feature
+from axonflow_core.codec import Feature, call_id
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
@@ -125,14 +125,35 @@ def pieces(draw: DrawFn, whole: Sequence[T]) -> list[Sequence[T]]:
     return [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
+def _flat_schema(properties: Mapping[str, Json], required: set[str]) -> Json:
+    """Named arguments and no more; the required ones in the order of their description."""
+    named = [name for name in properties if name in required]
+    return {"type": "object", "properties": properties, **({"required": named} if named else {})}
+
+
 _CALL_IDS = _WORDS.map("call_{}".format)
 _TOOL_USES = st.builds(ToolUse, _CALL_IDS, _WORDS, json_objects())
 _TOOLS = st.builds(
     Tool, _WORDS, st.none() | texts(), json_objects().map(lambda rest: {"type": "object", "properties": rest})
 )
+_PROPERTIES = st.fixed_dictionaries(
+    {"type": st.sampled_from(["string", "integer", "number", "boolean", "array", "object"])},
+    optional={"description": texts()},
+)
+_FLAT_TOOLS = st.builds(
+    Tool,
+    _WORDS,
+    st.none() | texts(),
+    st.dictionaries(_WORDS, _PROPERTIES, max_size=3).flatmap(
+        lambda properties: st.sets(st.sampled_from([*properties, ""])).map(
+            lambda required: _flat_schema(properties, required - {""})
+        )
+    ),
+)
 _SETTINGS = st.dictionaries(_WORDS.map("x_{}".format), json_values(), max_size=2)
 _CACHE_POINTS = st.sampled_from([CachePoint(), CachePoint("5m"), CachePoint("1h")])
 _REASONING = st.builds(Reasoning, texts(), st.none() | _BASE64) | _BASE64.map(lambda data: Reasoning(redacted=data))
+_THOUGHTS = texts().map(lambda text: Reasoning(text or "hm"))
 _DOCUMENTS = st.builds(
     Document,
     st.builds(Media, st.just(MediaKind.BASE64), _BASE64, st.just("application/pdf")),
@@ -157,6 +178,11 @@ class _Parts:
         return st.none() | values if self.has(feature) else st.none()
 
     # blocks
+
+    @property
+    def calls_anywhere(self) -> bool:
+        """Without ids a result must follow its call; then a call and its result are the last two messages."""
+        return self.has(Feature.TOOLS) and self.claims.codec.has_call_ids
 
     @cached_property
     def texts(self) -> SearchStrategy[str]:
@@ -192,13 +218,13 @@ class _Parts:
         kinds: list[SearchStrategy[Any]] = [self.text_blocks]
         kinds += [self.images] if self.has(Feature.IMAGES) else []
         kinds += [_DOCUMENTS] if self.has(Feature.DOCUMENTS) else []
-        kinds += [self.tool_results] if self.has(Feature.TOOLS) else []
+        kinds += [self.tool_results] if self.calls_anywhere else []
         return st.one_of(kinds)
 
     @cached_property
     def of_models(self) -> SearchStrategy[ContentBlock]:
         kinds: list[SearchStrategy[Any]] = [self.text_blocks]
-        kinds += [_TOOL_USES] if self.has(Feature.TOOLS) else []
+        kinds += [_TOOL_USES] if self.calls_anywhere else []
         kinds += [_REASONING] if self.has(Feature.REASONING) else []
         return st.one_of(kinds)
 
@@ -243,6 +269,9 @@ class _Parts:
     def messages(self) -> SearchStrategy[tuple[Message, ...]]:
         spoken = {role: st.builds(Message, st.just(role), content) for role, content in self.content.items()}
         messages = self.roles.flatmap(lambda roles: st.tuples(*(spoken[role] for role in roles)))
+        if self.has(Feature.TOOLS) and not self.calls_anywhere:
+            exchanges = st.builds(_exchange, _TOOL_USES, self.tool_results)
+            messages |= st.builds(lambda asked, exchange: asked + exchange, messages, exchanges)
         return messages.map(_begun) if self.claims.codec.control_tokens else messages
 
     @cached_property
@@ -255,7 +284,8 @@ class _Parts:
     def tools(self) -> SearchStrategy[tuple[Tool | BuiltinTool | CachePoint, ...]]:
         if not self.has(Feature.TOOLS):
             return st.just(())
-        ours = st.lists(_TOOLS, max_size=2, unique_by=lambda tool: tool.name)
+        tools = _TOOLS if self.claims.takes_any_schema else _FLAT_TOOLS
+        ours = st.lists(tools, max_size=2, unique_by=lambda tool: tool.name)
         builtin = st.builds(
             BuiltinTool, st.just(self.claims.codec.dialect), st.just("bash_20250124"), st.just("bash"), _SETTINGS
         )
@@ -299,10 +329,14 @@ class _Parts:
         """What a model says. A family that folds blocks has one text, with its tool calls behind it."""
         if self.has(Feature.MANY_BLOCKS):
             return st.lists(self.of_models, max_size=4).map(tuple)
-        said = st.tuples(st.builds(Text, texts()))
+        said: SearchStrategy[Any] = st.tuples(st.builds(Text, texts()))
+        if self.claims.answers_with_thoughts:
+            said |= st.tuples(_THOUGHTS) | st.tuples(_THOUGHTS, st.builds(Text, texts()))
         if not self.has(Feature.TOOLS):
             return said
-        calls = st.lists(_TOOL_USES, min_size=1, max_size=3).map(tuple)
+        calls: SearchStrategy[Any] = st.lists(_TOOL_USES, min_size=1, max_size=3).map(tuple)
+        if not self.claims.codec.has_call_ids:
+            calls = calls.map(_known_by_place)
         return st.one_of(said, calls, st.builds(lambda said, calls: said + calls, said, calls))
 
     @cached_property
@@ -319,6 +353,17 @@ def _result_alone(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
     """For a family whose tool results stand in messages of their own."""
     results = tuple(block for block in blocks if isinstance(block, ToolResult))
     return results[:1] or blocks
+
+
+def _known_by_place(calls: tuple[ToolUse, ...]) -> tuple[ToolUse, ...]:
+    return tuple(evolve(call, id=call_id(place)) for place, call in enumerate(calls))
+
+
+def _exchange(call: ToolUse, result: ToolResult) -> tuple[Message, ...]:
+    """A call and its result, for a family that has no ids for them."""
+    (call,) = _known_by_place((call,))
+    answer = evolve(result, tool_use_id=call.id)
+    return Message(Role.ASSISTANT, (call,)), Message(Role.USER, (answer,))
 
 
 def _begun(messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -386,7 +431,10 @@ def completions(claims: Claims, *, is_streamed: bool = False) -> SearchStrategy[
         created=told("created", st.integers(0, 2**33)),
         service_tier=told("service_tier", _WORDS),
     )
+    has_word_for_tools = StopReason.TOOL_USE in claims.codec.stop_reasons.table.values()
     stopped = st.builds(_stopped, answers, parts.stops, sequences, details)
+    if not has_word_for_tools:
+        stopped = stopped.map(_stopped_for_its_call)
     return stopped if is_streamed else answers | stopped
 
 
@@ -399,6 +447,13 @@ def _stopped(answer: Completion, stop: tuple[str, StopReason], sequence: str | N
         stop_sequence=sequence if reason is StopReason.STOP_SEQUENCE else None,
         stop_details=details if reason is StopReason.REFUSAL else None,
     )
+
+
+def _stopped_for_its_call(answer: Completion) -> Completion:
+    """Where a family has no word for it, a whole answer that calls a tool stops for that."""
+    is_calling = any(isinstance(block, ToolUse) for block in answer.content)
+    is_whole = answer.stop_reason is StopReason.END_TURN
+    return evolve(answer, stop_reason=StopReason.TOOL_USE) if is_calling and is_whole else answer
 
 
 # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,8 @@
     complete    encode_request -> sign -> send         -> open_answer
     stream      encode_request -> sign -> open_stream  -> frames -> chunks -> events
 
-A model is called through its family's own JSON or through Converse: the target says which (`surfaces`).
+A model is called through its family's own JSON or through Converse: the target says which (`surfaces`). A family that
+does not stream is asked for its whole answer, which then is the stream's one batch.
 
 Everything slow or clever is elsewhere: ids in `model_id`, credentials in `credentials`, faults in `errors`, frames in
 `eventstream`, families in codecs. What depends on the model id alone is worked out once for each id.
@@ -36,7 +37,7 @@ from axonflow_core.errors import (
 from axonflow_core.fitting import Fitted, fit
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.provider import CompletionStream, Explanation, Health, Services
-from axonflow_core.stream import Batch
+from axonflow_core.stream import Batch, batch_of
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
 from .config import BedrockConfig, ControlTokens, SurfaceChoice
@@ -112,7 +113,10 @@ class BedrockProvider:
             return fitted.answer(await self._persist(target, attempt))
 
     async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
-        return await self._through_profile(self.target(model), partial(self._stream, request))
+        target = self.target(model)
+        if not target.codec.streams:
+            return WholeAnswer(await self.complete(request, model=model))
+        return await self._through_profile(target, partial(self._stream, request))
 
     async def _stream(self, request: CompletionRequest, target: Target) -> CompletionStream:
         with self._naming(target):
@@ -132,6 +136,7 @@ class BedrockProvider:
     ) -> Explanation:
         """What the call would be, down to the signed headers. Asks AWS's settings, and sends nothing."""
         target = self.target(model)
+        is_streamed = is_streamed and target.codec.streams
         with self._naming(target):
             surface = target.surface
             operation = surface.stream_operation if is_streamed else surface.operation
@@ -242,7 +247,8 @@ class BedrockProvider:
         if fitted.adjustments:
             names = ", ".join(adjustment.feature for adjustment in fitted.adjustments)
             _LOG.info("%s does not take all as asked: %s", target.model_id.given, names)
-        return fitted, orjson.dumps(target.codec.encode_request(fitted.request, target.facts))
+        body = target.codec.encode_request(fitted.request, target.facts, is_streamed=is_streamed)
+        return fitted, orjson.dumps(body)
 
     async def _through_profile(self, target: Target, call: Callable[[Target], Awaitable[T]]) -> T:
         """`call`, and where the config has it so once more through an inference profile, which is then remembered."""
@@ -407,6 +413,21 @@ class BedrockStream(CompletionStream):
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+class WholeAnswer(CompletionStream):
+    """The stream of a family that has none: the whole answer in one batch."""
+
+    def __init__(self, completion: Completion) -> None:
+        self.adjustments = completion.adjustments
+        self._left: tuple[Batch, ...] = (batch_of(completion),)
+
+    async def read(self) -> tuple[Batch, ...]:
+        batches, self._left = self._left, ()
+        return batches
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 def _behind(target: Target, profile: str) -> Target:

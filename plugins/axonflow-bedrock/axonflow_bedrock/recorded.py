@@ -17,6 +17,7 @@ from .envelope import MEMBERS, METRICS
 from .errors import diagnose
 from .eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .model_id import ModelId, parse_model_id, vendors_of
+from .opaque import codec_of_call
 from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, surface_of
 
 _SURFACES: Mapping[str, str] = {
@@ -47,11 +48,18 @@ class BedrockOpener:
             return None
         base_id = (model and model.base_id) or ""
         try:
-            forms = self.codecs.forms_of(base_id, surface)
+            codec = self._codec_of(recording, model, surface)
         except RequestError:
             return None
-        facts = ModelFacts(model_id=recording.model_id, base_id=base_id)
-        return next((codec for codec in forms[:-1] if _reads(codec, facts, recording)), forms[-1]), facts
+        return codec, ModelFacts(model_id=recording.model_id, base_id=base_id)
+
+    def _codec_of(self, recording: Recording, model: ModelId | None, surface: str) -> FamilyCodec:
+        if model is None:
+            return self.codecs.for_base_id("", surface)
+        if recording.request_body is not None or model.base_id is None:
+            return codec_of_call(self.codecs, model, recording.request_body, surface)
+        forms = self.codecs.forms_of(model.base_id, surface)
+        return next((codec for codec in forms[:-1] if _answers(codec, recording)), forms[-1])
 
     def native(self, body: Json) -> Json:
         return rest_of(body, MEMBERS)
@@ -105,12 +113,11 @@ class BedrockOpener:
             return None
 
 
-def _reads(codec: FamilyCodec, facts: ModelFacts, recording: Recording) -> bool:
-    """Whether the exchange is in the form of `codec`, by the first side of it that was stored."""
+def _answers(codec: FamilyCodec, recording: Recording) -> bool:
+    """Whether an exchange whose request was not stored is in the form of `codec`."""
+    facts = ModelFacts(model_id=recording.model_id)
     try:
-        if recording.request_body is not None:
-            codec.decode_request(recording.request_body, facts)
-        elif recording.chunks:
+        if recording.chunks:
             codec.stream_decoder(facts).feed(recording.chunks[0])
         else:
             codec.decode_response(rest_of(recording.response_body, MEMBERS), facts)

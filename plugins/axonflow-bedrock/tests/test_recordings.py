@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
+from axonflow_bedrock.families import ai21_j2, anthropic, claude_text, cohere, imported, llama, mistral, nova, titan
 from axonflow_bedrock.recorded import BedrockOpener
 from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.testing import Recording, Tally, check_recording, read_recordings
 
-CODECS = (anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)
+CODECS = (
+    *(anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS),
+    *(*cohere.CODECS, ai21_j2.CODEC, *imported.CODECS),
+)
 FILES = {
     "anthropic-messages": 58,
     "amazon-nova": 26,
@@ -25,6 +28,10 @@ FILES = {
     "meta-llama2": 7,
     "meta-llama3": 6,
     "mistral-prompt": 4,
+    "cohere-command": 7,
+    "cohere-command-r": 2,
+    "ai21-j2": 3,
+    "marketplace-sagemaker-endpoint": 1,
 }
 """File -> how many of its exchanges are InvokeModel and InvokeModelWithResponseStream."""
 

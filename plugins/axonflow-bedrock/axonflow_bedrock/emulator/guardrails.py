@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
@@ -263,11 +264,12 @@ def answer_of(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> 
 
 
 def chunks_of(
-    codec: FamilyCodec, context: StreamContext, facts: ModelFacts, completion: Completion
+    codec: FamilyCodec, context: StreamContext, facts: ModelFacts, completion: Completion, *, is_whole: bool = False
 ) -> Iterator[Mapping[str, Json]]:
-    """The chunks of a streamed answer, guarded or not."""
+    """The chunks of a streamed answer, guarded or not. `is_whole`: one chunk, for a body that asked for no pieces."""
     encoder = surface_of(codec).stream_encoder(codec, context, facts)
-    for batch in _batches_of(codec, completion):
+    batches = _batches_of(codec, completion)
+    for batch in [tuple(chain.from_iterable(batches))] if is_whole else batches:
         for chunk in encoder.encode(batch):
             yield _as_rewritten(codec.family, chunk) if completion.guardrail else chunk
 

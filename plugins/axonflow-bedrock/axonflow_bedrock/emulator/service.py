@@ -11,11 +11,13 @@ from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, Role
+from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
 
 from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
 from ..model_id import ModelId, parse_model_id, vendors_of
 from ..models.rules import facts_of
+from ..opaque import codec_of_call
+from ..surfaces import INVOKE_CODECS
 from .caching import with_cache_counts
 from .catalogue import Catalogue, unknown_model
 from .faults import spoil
@@ -42,7 +44,9 @@ class _Target:
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
     digest = sha256(f"{call.model}\n".encode() + orjson.dumps(call.body, option=orjson.OPT_SORT_KEYS))
-    return StreamContext(id=f"emulated-{digest.hexdigest()[:24]}", model=facts.base_id, created=CREATED)
+    return StreamContext(
+        id=f"emulated-{digest.hexdigest()[:24]}", model=facts.base_id or facts.model_id, created=CREATED
+    )
 
 
 class EmulatedBedrock:
@@ -70,7 +74,7 @@ class EmulatedBedrock:
         self._guardrails = Guardrails(script.account.guardrails)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call.model, call.operation.surface, call.body)
+        target = self._target(call)
         guarding = self._guardrails.for_request(asked_of(call))
         call = without_config(call)
         request = _read(target, call)
@@ -90,7 +94,7 @@ class EmulatedBedrock:
         if rule.wire_fault is not None:
             spoil(rule.wire_fault)
         if is_streamed:
-            return self._chunks(target, context, completion, rule)
+            return self._chunks(target, context, completion, rule, is_whole=not target.codec.asks_for_pieces(call.body))
         return answer_of(target.codec, completion, target.facts)
 
     def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
@@ -103,20 +107,19 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, given: str, surface: str, body: Json) -> _Target:
+    def _target(self, call: Call) -> _Target:
+        surface = call.operation.surface
         try:
-            model_id = parse_model_id(given, self._vendors)
-            if model_id.base_id is None:
-                raise unknown_model()
-            family = self._family_of(model_id)
-            forms = self._codecs.forms_of(model_id.base_id, surface)
+            model_id = parse_model_id(call.model, self._vendors)
+            codec = codec_of_call(self._codecs, model_id, call.body, surface)
+            family = codec.family if surface == INVOKE_CODECS else self._family_of(model_id)
         except RequestError:
             raise unknown_model() from None
         self._catalogue.admit(model_id, family)
-        facts = ModelFacts(model_id=given, base_id=model_id.base_id)
-        # One form is read once; of several the last needs no trial.
-        codec = next((codec for codec in forms[:-1] if _reads(codec, body, facts)), forms[-1])
-        return _Target(family, codec, facts_of(model_id.base_id, surface, facts, MODELS.entry(model_id.base_id)))
+        if call.operation.is_streamed and not codec.streams:
+            raise invalid_call("The model is unsupported for streaming")
+        facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
+        return _Target(family, codec, facts_of(facts.base_id, surface, facts, MODELS.entry(facts.base_id)))
 
     def _family_of(self, model_id: ModelId) -> str:
         """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""
@@ -125,22 +128,16 @@ class EmulatedBedrock:
         except UndetectedFamily:
             return model_id.vendor or ""
 
-    async def _chunks(self, target: _Target, context: StreamContext, completion: Completion, rule: Rule) -> Chunks:
-        for number, chunk in enumerate(chunks_of(target.codec, context, target.facts, completion)):
+    async def _chunks(
+        self, target: _Target, context: StreamContext, completion: Completion, rule: Rule, *, is_whole: bool
+    ) -> Chunks:
+        for number, chunk in enumerate(chunks_of(target.codec, context, target.facts, completion, is_whole=is_whole)):
             if rule.error is not None and number == rule.error.after_chunks:
                 break
             yield chunk
             await asyncio.sleep(self._chunk_pause_s)
         if rule.error is not None:  # behind the last chunk where the answer is shorter
             raise rule.error.fault()
-
-
-def _reads(codec: FamilyCodec, body: Json, facts: ModelFacts) -> bool:
-    try:
-        codec.decode_request(body, facts)
-    except DecodeError:
-        return False
-    return True
 
 
 def _last_text(request: CompletionRequest) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext
 from axonflow_core.errors import EncodeError
@@ -34,6 +34,7 @@ from axonflow_core.stream import (
     Ended,
     Extra,
     ReasoningDelta,
+    Started,
     Stopped,
     StreamEvent,
     TextDelta,
@@ -52,16 +53,20 @@ TEMPLATE_FEATURES = frozenset(
 """What every text-completion family can say."""
 
 
-@frozen
+@define
 class Piece:
-    """A part of an answer, or all of it."""
+    """A part of an answer, or all of it. Not frozen, for one is made for every chunk and that would double its cost."""
 
     text: str | None = field(repr=False)
     stop: str | None = None
     usage: Usage = NO_USAGE
-    stop_sequence: str | None = field(default=None, repr=False, kw_only=True)
-    """The stop sequence that was hit, where the family says so."""
     index: int = 0
+    id: str | None = None
+    model: str | None = None
+    created: int | None = None
+    stop_sequence: str | None = field(default=None, repr=False)
+    """The stop sequence that was hit, where the family says so."""
+    echo: Json = field(default=None, repr=False)
     extra: Mapping[str, Json] = field(default=NOTHING_MORE, repr=False)
     text_extra: Mapping[str, Json] = field(default=NOTHING_MORE, repr=False)
     """What stands beside the text, where the text has a level of its own."""
@@ -80,13 +85,23 @@ class Form:
     """The member that holds the parameters; None: they stand beside the prompt."""
     images_key: str | None = None
     image_token: str = ""
-    read_answer: Callable[[Json], Piece]
-    write_answer: Callable[[Piece], Json]
-    read_chunk: Callable[[Json], Piece]
-    write_chunk: Callable[[Piece], Json]
+    options: frozenset[str] = frozenset()
+    """The documented parameters that have no neutral name."""
+    read_answer: Callable[[Json], Piece] | None = None
+    """None, as `write_answer`: the codec reads and writes whole answers itself."""
+    write_answer: Callable[[Piece], Json] | None = None
+    read_chunk: Callable[[Json], Piece] | None = None
+    """None, as `write_chunk`: the family does not stream."""
+    write_chunk: Callable[[Piece], Json] | None = None
+    bare_text: Callable[[Json], Json] = lambda chunk: None
+    """The text of a chunk that, once the stream has begun, says nothing else, as most do; None: read the whole."""
+    ends_without_text: bool = False
+    """The last chunk has a reason to stop and no text, not an empty one."""
 
     own_keys: frozenset[str] = field(init=False)
     parameter_keys: frozenset[str] = field(init=False)
+    beside_keys: frozenset[str] = field(init=False)
+    """Every key of a body that has its parameters beside the prompt."""
 
     @own_keys.default
     def _own_keys(self) -> frozenset[str]:
@@ -96,17 +111,25 @@ class Form:
     def _parameter_keys(self) -> frozenset[str]:
         return frozenset({*self.parameters, *((self.stop_key,) if self.stop_key else ())})
 
+    @beside_keys.default
+    def _beside_keys(self) -> frozenset[str]:
+        return self.own_keys | self.parameter_keys | self.options
+
 
 def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -> FamilyCodec:
-    """The codec of a text-completion family: its `Form` as functions, with the rest of the record as given."""
+    """The codec of a text-completion family: its `Form` as functions, with the rest of the record as given.
+
+    A function that stands in `record` replaces the form's own.
+    """
 
     def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
-        return _write_request(form, codec.name, request)
+        return write_request(form, codec.name, request)
 
     def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
         return _read_request(form, body)
 
     def decode_response(body: Json, facts: ModelFacts) -> Completion:
+        assert form.read_answer is not None  # noqa: S101 - otherwise the record has functions of its own
         piece = form.read_answer(body)
         return Completion(
             content=(Text(string(piece.text), extra=piece.text_extra),),
@@ -114,11 +137,16 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
             usage=piece.usage,
             stop_sequence=piece.stop_sequence,
             native_stop_reason=piece.stop,
+            id=piece.id,
+            model=piece.model,
+            created=piece.created,
+            echo=piece.echo,
             extra=piece.extra,
         )
 
     def encode_response(completion: Completion, facts: ModelFacts) -> Json:
-        _refuse_unsayable(codec, completion)
+        assert form.write_answer is not None  # noqa: S101 - otherwise the record has functions of its own
+        refuse_unsayable(codec, completion)
         reason = completion.stop_reason
         stop = None if reason is None else stop_reasons.encode(reason, completion.native_stop_reason)
         texts = [block for block in completion.content if isinstance(block, Text)]
@@ -127,28 +155,38 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
             completion.text,
             stop,
             completion.usage,
+            id=completion.id,
+            model=completion.model,
+            created=completion.created,
             stop_sequence=completion.stop_sequence,
+            echo=completion.echo,
             extra=completion.extra,
             text_extra=text_extra,
         )
         return form.write_answer(piece)
 
-    def stream_decoder(facts: ModelFacts) -> _ChunkDecoder:
-        return _ChunkDecoder(form, stop_reasons)
+    def stream_decoder(facts: ModelFacts) -> ChunkDecoder:
+        return ChunkDecoder(form, stop_reasons)
 
-    def stream_encoder(context: StreamContext, facts: ModelFacts) -> _ChunkEncoder:
-        return _ChunkEncoder(form, codec)
+    def stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+        return ChunkEncoder(form, codec)
 
+    functions = {
+        "encode_request": encode_request,
+        "decode_request": decode_request,
+        "decode_response": decode_response,
+        "encode_response": encode_response,
+    }
+    if form.read_chunk is not None:
+        functions |= {"stream_decoder": stream_decoder, "stream_encoder": stream_encoder}
     codec = FamilyCodec(
-        stop_reasons=stop_reasons,
-        control_tokens=form.template.tokens,
-        encode_request=encode_request,
-        decode_request=decode_request,
-        decode_response=decode_response,
-        encode_response=encode_response,
-        stream_decoder=stream_decoder,
-        stream_encoder=stream_encoder,
-        **record,
+        **{
+            "stop_reasons": stop_reasons,
+            "control_tokens": form.template.tokens,
+            "options": form.options,
+            **functions,
+            **record,
+        }
     )
     return codec
 
@@ -163,10 +201,12 @@ def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
         inference = _read_inference(form, body.get(form.parameters_key) or {})
         return evolve(request, inference=inference, extra=rest_of(body, form.own_keys))
     inference = evolve(_read_inference(form, body), extra=NOTHING_MORE)
-    return evolve(request, inference=inference, extra=rest_of(body, form.own_keys | form.parameter_keys))
+    options = {key: body[key] for key in form.options if key in body}
+    return evolve(request, inference=inference, options=options, extra=rest_of(body, form.beside_keys))
 
 
-def _write_request(form: Form, family: str, request: CompletionRequest) -> Json:
+def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
+    """The native body; `EncodeError` in the name of `family`."""
     prompt = prompt_of(_with_image_tokens(request, form.image_token), form.template, family)
     parameters = _write_inference(form, request.inference)
     if form.parameters_key and parameters:
@@ -175,7 +215,7 @@ def _write_request(form: Form, family: str, request: CompletionRequest) -> Json:
         block.source.data for message in request.messages for block in message.content if isinstance(block, Image)
     ]
     shown = {form.images_key: images} if form.images_key and images else {}
-    return {form.prompt_key: prompt, **parameters, **shown, **request.extra}
+    return {form.prompt_key: prompt, **parameters, **shown, **request.options, **request.extra}
 
 
 def _read_inference(form: Form, native: Mapping[str, Json]) -> Inference:
@@ -219,7 +259,8 @@ def _with_image_tokens(request: CompletionRequest, token: str) -> CompletionRequ
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _refuse_unsayable(codec: FamilyCodec, completion: Completion) -> None:
+def refuse_unsayable(codec: FamilyCodec, completion: Completion) -> None:
+    """`EncodeError` where an answer holds more than text."""
     for block in completion.content:
         if not isinstance(block, Text):
             _refuse(codec, block)
@@ -233,14 +274,25 @@ def _refuse(codec: FamilyCodec, said: object) -> None:
     )
 
 
-class _ChunkDecoder:
+class ChunkDecoder:
+    """One chunk, one batch."""
+
     def __init__(self, form: Form, stop_reasons: StopReasons) -> None:
+        assert form.read_chunk is not None  # noqa: S101 - otherwise the codec has no streams
         self._read = form.read_chunk
+        self._bare_text = form.bare_text
         self._stop_reasons = stop_reasons
+        self._is_underway = False
 
     def feed(self, chunk: Json) -> Batch:
+        text = self._bare_text(chunk) if self._is_underway else None
+        if text is not None:
+            return (TextDelta(string(text)),)
         piece = self._read(chunk)
         events: list[StreamEvent] = []
+        if not self._is_underway and (piece.id, piece.model, piece.created) != (None, None, None):
+            events.append(Started(piece.id, piece.model, piece.created))
+        self._is_underway = True
         if piece.text is not None:
             events.append(TextDelta(string(piece.text), piece.index))
         if piece.usage is not NO_USAGE:
@@ -255,12 +307,15 @@ class _ChunkDecoder:
         return tuple(events)
 
 
-class _ChunkEncoder:
+class ChunkEncoder:
     """One batch, one chunk; a batch that says nothing this family could say is none."""
 
     def __init__(self, form: Form, codec: FamilyCodec) -> None:
+        assert form.write_chunk is not None  # noqa: S101 - otherwise the codec has no streams
         self._write = form.write_chunk
+        self._ends_without_text = form.ends_without_text
         self._codec = codec
+        self._started = Started()
         self._pending = NO_USAGE
 
     def encode(self, batch: Batch) -> list[Json]:
@@ -274,6 +329,8 @@ class _ChunkEncoder:
                 case TextDelta():
                     texts.append(event.text)
                     index = event.index
+                case Started():
+                    self._started = event
                 case UsageUpdate(counts):
                     usage = merge_usage(usage, counts)
                 case Stopped(reason, native, stop_sequence):
@@ -286,12 +343,17 @@ class _ChunkEncoder:
                     _refuse(self._codec, block)
                 case ReasoningDelta() | ToolInputDelta():
                     _refuse(self._codec, event)
-        if not texts and stop is None and not extra:
+        if not texts and stop is None and not extra and not text_extra:
             self._pending = usage  # counts that came alone wait for a chunk to stand in
             return []
         self._pending = NO_USAGE
-        piece = Piece("".join(texts), stop, usage, index, extra, text_extra, stop_sequence=stop_sequence)
-        return [self._write(piece)]
+        text = None if self._ends_without_text and not texts else "".join(texts)
+        id, model, created = self._started.id, self._started.model, self._started.created
+        return [
+            self._write(
+                Piece(text, stop, usage, index, id, model, created, stop_sequence, extra=extra, text_extra=text_extra)
+            )
+        ]
 
 
 def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:

@@ -16,15 +16,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons
+from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Json, StopReason
-from axonflow_core.native import rest_of, said
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, usage_of
+from . import generation
+from .completions import TEMPLATE_FEATURES, Form, completions_codec
 from .templates import Headers, Instructions, Template, alternating, as_given
-
-_KEYS = frozenset({"generation", "prompt_token_count", "generation_token_count", "stop_reason"})
 
 _INSTRUCTIONS = Instructions(bos="<s>", separator=" </s><s>", system=("<<SYS>>\n", "\n<</SYS>>\n\n"))
 _HEADERS_3 = Headers("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
@@ -46,55 +43,25 @@ LLAMA_3 = Template(as_given, _HEADERS_3.render, _HEADERS_3.parse, TOKENS_3)
 LLAMA_4 = Template(as_given, _HEADERS_4.render, _HEADERS_4.parse, TOKENS_4)
 
 
-def _read(native: Json) -> Piece:
-    return Piece(
-        native["generation"],
-        native.get("stop_reason"),
-        usage_of(native.get("prompt_token_count"), native.get("generation_token_count")),
-        extra=rest_of(native, _KEYS),
-    )
-
-
-def _write_answer(piece: Piece) -> Json:
-    return {"generation": piece.text, **said(_counted(piece)), **piece.extra}
-
-
-def _write_chunk(piece: Piece) -> Json:
-    return {"generation": piece.text, **_counted(piece), **piece.extra}
-
-
-def _counted(piece: Piece) -> dict[str, Json]:
-    return {
-        "prompt_token_count": piece.usage.input_tokens,
-        "generation_token_count": piece.usage.output_tokens,
-        "stop_reason": piece.stop,
-    }
-
-
-def _is_blocked(native: Json) -> bool:
-    """A guardrail's own message has neither counts nor a reason (recorded for both operations)."""
-    return native.get("stop_reason") is None and native.get("generation_token_count") is None
-
-
 def _llama(variant: str, template: Template, has_images: bool = False, **record: Any) -> FamilyCodec:
     form = Form(
         template=template,
         prompt_key="prompt",
-        parameters={"max_gen_len": "max_tokens", "temperature": "temperature", "top_p": "top_p"},
+        parameters=generation.PARAMETERS,
         images_key="images",
         image_token="<|image|>" if has_images else "",
-        read_answer=_read,
-        write_answer=_write_answer,
-        read_chunk=_read,
-        write_chunk=_write_chunk,
+        read_answer=generation.read,
+        write_answer=generation.write_answer,
+        read_chunk=generation.read,
+        write_chunk=generation.write_chunk,
     )
     return completions_codec(
         form,
         family="llama",
         variant=variant,
-        stop_reasons=StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}),
-        documented=_KEYS | {"prompt", "max_gen_len", "temperature", "top_p", "images"},
-        is_blocked=_is_blocked,
+        stop_reasons=generation.STOP_REASONS,
+        documented=generation.KEYS | {"prompt", "images", *generation.PARAMETERS},
+        is_blocked=generation.is_blocked,
         **record,
     )
 

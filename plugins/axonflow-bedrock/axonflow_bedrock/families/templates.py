@@ -116,6 +116,21 @@ def system_in_first_turn(conversation: Conversation) -> Conversation:
     return Conversation(None, (opening, *arranged.turns[1:]))
 
 
+def _render_prompt(conversation: Conversation) -> str:
+    return "".join(text for _, text in conversation.turns)
+
+
+def _parse_prompt(prompt: str) -> Conversation:
+    return Conversation(None, ((Role.USER, prompt),))
+
+
+NO_TEMPLATE = Template(as_given, _render_prompt, _parse_prompt, tokens=())
+"""For a family that documents no template, or whose template nobody here can know: one user message is the prompt.
+
+It goes with `is_single_turn`, so that no conversation is flattened into it.
+"""
+
+
 # ── the two shapes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

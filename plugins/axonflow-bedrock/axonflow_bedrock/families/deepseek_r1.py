@@ -1,0 +1,311 @@
+"""DeepSeek R1 on InvokeModel: a prompt that has begun to think, and an answer that thinks on and then speaks.
+
+    <｜begin▁of▁sentence｜>{system}<｜User｜>{user}<｜Assistant｜>{assistant}<｜end▁of▁sentence｜> …
+    <｜User｜>{user}<｜Assistant｜><think>\\n
+
+The bars are U+FF5C and the low blanks U+2581, not ASCII. The prompt opened the thought, so an answer begins in it: all
+before `</think>` is reasoning, all behind it text; an answer that was cut off before that is reasoning alone.
+
+    {"choices": [{"text": "{reasoning}</think>{text}", "stop_reason"}]}
+
+The reasoning of earlier turns is left out of a prompt, as AWS and DeepSeek ask.
+
+A stream may cut the tag at any character. What may be the beginning of the tag is held back until it is known to be;
+that this chunk had it stands in an `Extra` of level `tag`, so that the batch can be written back as the chunk it was.
+
+Source: AWS user guide, "DeepSeek models", and DeepSeek's tokenizer for the tokens, November 2026. No exchange on
+InvokeModel was recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from attrs import evolve
+
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext
+from axonflow_core.errors import EncodeError
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.messages import Completion, CompletionRequest, ContentBlock, Json, Reasoning, Role, StopReason, Text
+from axonflow_core.native import rest_of, said, string
+from axonflow_core.stream import Batch, BlockStart, Extra, ReasoningDelta, Stopped, StreamEvent, TextDelta
+
+from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, completions_codec, write_request
+from .templates import Conversation, Template, as_given
+
+BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
+USER, ASSISTANT = "<｜User｜>", "<｜Assistant｜>"
+OPEN, CLOSE = "<think>\n", "</think>"
+OPENING = "<｜"
+"""How every token of DeepSeek's begins, those for tools and padding too."""
+
+
+# ── the template ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _render(conversation: Conversation) -> str:
+    turns = [f"{USER}{text}" if role is Role.USER else f"{ASSISTANT}{text}{END}" for role, text in conversation.turns]
+    return f"{BEGIN}{conversation.system or ''}{''.join(turns)}{ASSISTANT}{OPEN}"
+
+
+_TURN = re.compile(f"({USER}|{ASSISTANT})")
+
+
+def _parse(prompt: str) -> Conversation | None:
+    if not (prompt.startswith(BEGIN) and prompt.endswith(ASSISTANT + OPEN)):
+        return None
+    system, *pieces = _TURN.split(prompt[len(BEGIN) : -len(ASSISTANT + OPEN)])
+    roles = (Role.USER if token == USER else Role.ASSISTANT for token in pieces[::2])
+    texts = (text.removesuffix(END) for text in pieces[1::2])
+    return Conversation(system or None, tuple(zip(roles, texts, strict=True)))
+
+
+TEMPLATE = Template(as_given, _render, _parse, tokens=(BEGIN, END, USER, ASSISTANT, OPENING))
+
+
+# ── native answers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_CHOICE_KEYS = frozenset({"text", "stop_reason"})
+_CHOICES = frozenset({"choices"})
+
+
+def _read(native: Json) -> Piece:
+    (choice,) = native["choices"]
+    return Piece(
+        choice["text"],
+        choice.get("stop_reason"),
+        extra=rest_of(native, _CHOICES),
+        text_extra=rest_of(choice, _CHOICE_KEYS),
+    )
+
+
+def _write_answer(piece: Piece) -> Json:
+    return {"choices": [{"text": piece.text, **said({"stop_reason": piece.stop}), **piece.text_extra}], **piece.extra}
+
+
+def _write_chunk(piece: Piece) -> Json:
+    return {"choices": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}], **piece.extra}
+
+
+def _bare_text(chunk: Json) -> Json:
+    """The text of a chunk that says nothing else, as most do."""
+    if len(chunk) == 1:
+        (choice,) = chunk["choices"]
+        if len(choice) == 2 and choice["stop_reason"] is None:
+            return choice["text"]
+    return None
+
+
+# ── reasoning and text in one ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _apart(block: Text) -> tuple[ContentBlock, ...]:
+    thought, found, text = block.text.partition(CLOSE)
+    if not found:
+        return (Reasoning(thought, extra=block.extra),)
+    spoken = Text(text, extra=block.extra)
+    return (Reasoning(thought), spoken) if thought else (spoken,)
+
+
+def _joined(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
+    """`content` with its reasoning and its text as one text, the reasoning first."""
+    thoughts = [block for block in content if isinstance(block, Reasoning)]
+    texts = [block for block in content if isinstance(block, Text)]
+    others = [block for block in content if not isinstance(block, Reasoning | Text)]
+    thought = "".join(_written(block.text, block.signature, block.redacted) for block in thoughts)
+    if CLOSE in thought:
+        raise EncodeError(f"the reasoning holds {CLOSE!r}, which would end it", feature="reasoning")
+    spoken = CLOSE + "".join(block.text for block in texts) if texts else ""
+    extra = {
+        key: value
+        for extra in [block.extra for block in thoughts] + [block.extra for block in texts]
+        for key, value in extra.items()
+    }
+    return (Text(thought + spoken, extra=extra), *others)
+
+
+def _written(thought: str, signature: str | None, redacted: str | None) -> str:
+    if signature is not None or redacted is not None:
+        raise EncodeError(
+            "DeepSeek R1 thinks in the open: reasoning that is signed or redacted has no place", feature="reasoning"
+        )
+    return thought
+
+
+class _SplittingDecoder:
+    """Tells reasoning from text, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._chunks = ChunkDecoder(_FORM, _STOP_REASONS)
+        self._is_thinking = True
+        self._held = ""
+        """What came and may be the beginning of the tag."""
+
+    def feed(self, chunk: Json) -> Batch:
+        text = _bare_text(chunk)
+        if text is not None:
+            return self._bare(string(text))
+        batch = self._chunks.feed(chunk)
+        is_last = any(isinstance(event, Stopped) for event in batch)
+        return tuple(
+            event
+            for whole in batch
+            for event in (self._split(whole.text, is_last=is_last) if isinstance(whole, TextDelta) else (whole,))
+        )
+
+    def _bare(self, text: str) -> Batch:
+        """What most chunks are: nothing but text, which is on one side of the tag."""
+        if not self._is_thinking:
+            return (TextDelta(text, 1),)
+        if text and not self._held and CLOSE[0] not in text:
+            return (ReasoningDelta(text),)
+        return tuple(self._split(text, is_last=False))
+
+    def _split(self, text: str, *, is_last: bool) -> Iterator[StreamEvent]:
+        if not self._is_thinking:
+            yield TextDelta(text, 1)
+            return
+        thought, found, spoken = (self._held + text).partition(CLOSE)
+        if found:
+            if thought:
+                yield ReasoningDelta(thought)
+            yield _tag(CLOSE if thought else CLOSE[len(self._held) :])
+            yield TextDelta(spoken, 1)
+            self._is_thinking = False
+            return
+        held = "" if is_last else _beginning_of_tag(thought)
+        if len(held) < len(thought):
+            yield ReasoningDelta(thought.removesuffix(held))
+            if held:
+                yield _tag(held)
+        else:
+            yield _tag(text)  # the chunk is a piece of the tag, or empty
+        self._held = held
+
+
+def _beginning_of_tag(text: str) -> str:
+    """The end of `text` that may be the beginning of the tag."""
+    start = text.rfind(CLOSE[0], -len(CLOSE))
+    return text[start:] if start >= 0 and CLOSE.startswith(text[start:]) else ""
+
+
+_TAG = "tag"
+
+
+def _tag(piece: str) -> Extra:
+    return Extra({_TAG: piece}, _TAG)
+
+
+class _JoiningEncoder:
+    """The other direction. Where no chunk had the tag, it stands before the first text."""
+
+    def __init__(self) -> None:
+        self._chunks = ChunkEncoder(_FORM, _AS_ONE_TEXT)
+        self._is_thinking = True
+        self._tag = ""
+        """What was written of the tag, or of what looked like it."""
+
+    def encode(self, batch: Batch) -> Sequence[Json]:
+        return self._chunks.encode(tuple(event for said in batch for event in self._joined(said)))
+
+    def _joined(self, event: StreamEvent) -> Iterator[StreamEvent]:
+        match event:
+            case ReasoningDelta():
+                yield TextDelta(self._thought(event))
+            case BlockStart(_, Reasoning() as block):
+                yield TextDelta(self._thought(block))
+            case TextDelta(text):
+                yield TextDelta(self._border() + text)
+            case BlockStart(_, Text()):
+                yield TextDelta(self._border())
+            case Extra(members, level) if level == _TAG:
+                self._tag += members[_TAG]
+                yield TextDelta(members[_TAG])
+            case _:
+                yield event
+
+    def _thought(self, said: ReasoningDelta | Reasoning) -> str:
+        if not self._is_thinking:
+            raise EncodeError("DeepSeek R1 thinks before it speaks, not behind", feature="reasoning")
+        thought, self._tag = _written(said.text, said.signature, said.redacted).removeprefix(self._tag), ""
+        return thought
+
+    def _border(self) -> str:
+        """The rest of the tag, before the first text."""
+        border = CLOSE[len(self._tag) :] if self._is_thinking else ""
+        self._is_thinking = False
+        return border
+
+
+# ── the record ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
+
+_STOP_REASONS = StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
+_FORM = Form(
+    template=TEMPLATE,
+    prompt_key="prompt",
+    parameters=_PARAMETERS,
+    stop_key="stop",
+    read_answer=_read,
+    write_answer=_write_answer,
+    read_chunk=_read,
+    write_chunk=_write_chunk,
+)
+_AS_ONE_TEXT = completions_codec(
+    _FORM,
+    family="deepseek",
+    variant="r1",
+    models=("deepseek.r1",),
+    features=frozenset(
+        {
+            *(Feature.ANY_ROLE_ORDER, Feature.RAW_PROMPT),
+            *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
+        }
+    ),
+    folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.REASONING}),
+    stop_reasons=_STOP_REASONS,
+    documented=_CHOICE_KEYS | _CHOICES | {"prompt", "stop", *_PARAMETERS},
+    evidence="documents: AWS user guide, November 2026",
+)
+
+
+def _encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
+    if request.reasoning is not None:
+        raise EncodeError("DeepSeek R1 cannot be told how much to think; it always does", feature="reasoning")
+    return write_request(_FORM, _AS_ONE_TEXT.name, request)
+
+
+def _decode_response(body: Json, facts: ModelFacts) -> Completion:
+    completion = _AS_ONE_TEXT.decode_response(body, facts)
+    (text,) = completion.content
+    assert isinstance(text, Text)  # noqa: S101 - the answer of such a family is one
+    return evolve(completion, content=_apart(text))
+
+
+def _encode_response(completion: Completion, facts: ModelFacts) -> Json:
+    return _AS_ONE_TEXT.encode_response(evolve(completion, content=_joined(completion.content)), facts)
+
+
+def _stream_decoder(facts: ModelFacts) -> _SplittingDecoder:
+    return _SplittingDecoder()
+
+
+def _stream_encoder(context: StreamContext, facts: ModelFacts) -> _JoiningEncoder:
+    return _JoiningEncoder()
+
+
+CODEC = evolve(
+    _AS_ONE_TEXT,
+    encode_request=_encode_request,
+    decode_response=_decode_response,
+    encode_response=_encode_response,
+    stream_decoder=_stream_decoder,
+    stream_encoder=_stream_encoder,
+)
+
+
+@hookimpl
+def axonflow_register_codec() -> FamilyCodec:
+    return CODEC

@@ -1,0 +1,49 @@
+"""Llama's answer, which imported models of the same parameters give too: a generation with its counts beside it.
+
+    {"generation", "prompt_token_count", "generation_token_count", "stop_reason"}
+
+A chunk of a stream is the same; a whole answer leaves out what it does not know, a chunk says null.
+Source: AWS user guide, "Meta Llama models", and recorded traffic, November 2026.
+"""
+
+from __future__ import annotations
+
+from axonflow_core.codec import StopReasons
+from axonflow_core.messages import Json, StopReason
+from axonflow_core.native import rest_of, said
+
+from .completions import Piece, usage_of
+
+KEYS = frozenset({"generation", "prompt_token_count", "generation_token_count", "stop_reason"})
+PARAMETERS = {"max_gen_len": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
+STOP_REASONS = StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
+
+
+def read(native: Json) -> Piece:
+    return Piece(
+        native["generation"],
+        native.get("stop_reason"),
+        usage_of(native.get("prompt_token_count"), native.get("generation_token_count")),
+        extra=rest_of(native, KEYS),
+    )
+
+
+def write_answer(piece: Piece) -> Json:
+    return {"generation": piece.text, **said(_counted(piece)), **piece.extra}
+
+
+def write_chunk(piece: Piece) -> Json:
+    return {"generation": piece.text, **_counted(piece), **piece.extra}
+
+
+def _counted(piece: Piece) -> dict[str, Json]:
+    return {
+        "prompt_token_count": piece.usage.input_tokens,
+        "generation_token_count": piece.usage.output_tokens,
+        "stop_reason": piece.stop,
+    }
+
+
+def is_blocked(native: Json) -> bool:
+    """A guardrail's own message has neither counts nor a reason (recorded for both operations)."""
+    return native.get("stop_reason") is None and native.get("generation_token_count") is None

@@ -1,0 +1,139 @@
+"""Models that an account brought along: imported ones, and endpoints of the SageMaker marketplace.
+
+Their ids say nothing of the model, so no codec claims one; the operator names the form with `family:`. An imported
+model answers in the form it is asked in, and the fields of the body decide (`form_of`):
+
+    imported/llama        prompt, max_gen_len     {"generation", …}
+    imported/completion   prompt, max_tokens      {"object": "text_completion", …}
+    imported/chat         messages                {"object": "chat.completion", …}
+
+An endpoint takes what its container takes. The one form that was recorded is that of Hugging Face's server (TGI):
+
+    marketplace/tgi       prompt, max_tokens      {"object": "text_completion", …}
+
+Nobody here can know the template of such a model, so the prompt forms take one user message as the prompt, and refuse a
+conversation: written down in the wrong template it would still be answered, and badly.
+
+Source: AWS user guide, "Invoke your imported model"; recorded traffic of a SageMaker endpoint, November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from axonflow_core.codec import FamilyCodec, Feature, StopReasons
+from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.messages import Json, StopReason
+
+from . import generation, text_completion
+from .completions import Form, completions_codec
+from .templates import NO_TEMPLATE
+
+_PROMPT_FEATURES = frozenset({Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P})
+_FOLDS = frozenset({Feature.MANY_BLOCKS})
+_DOCUMENTS = "documents: AWS user guide, November 2026"
+
+
+def form_of(body: Mapping[str, Json]) -> str:
+    """The name of the codec for an imported model that is asked with this body."""
+    if "messages" in body:
+        return "imported/chat"
+    return "imported/llama" if "max_gen_len" in body else "imported/completion"
+
+
+LLAMA = completions_codec(
+    Form(
+        template=NO_TEMPLATE,
+        prompt_key="prompt",
+        parameters=generation.PARAMETERS,
+        read_answer=generation.read,
+        write_answer=generation.write_answer,
+        read_chunk=generation.read,
+        write_chunk=generation.write_chunk,
+    ),
+    family="imported",
+    variant="llama",
+    models=(),
+    features=_PROMPT_FEATURES,
+    folds=_FOLDS,
+    stop_reasons=generation.STOP_REASONS,
+    documented=generation.KEYS | {"prompt", *generation.PARAMETERS},
+    is_single_turn=True,
+    is_blocked=generation.is_blocked,
+    evidence=_DOCUMENTS,
+)
+
+_PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
+
+
+def _text_completion(options: frozenset[str] = frozenset(), **record: Any) -> FamilyCodec:
+    form = Form(
+        template=NO_TEMPLATE,
+        prompt_key="prompt",
+        parameters=_PARAMETERS,
+        stop_key="stop",
+        options=options,
+        read_answer=text_completion.read,
+        write_answer=text_completion.write,
+        read_chunk=text_completion.read,
+        write_chunk=text_completion.write,
+        bare_text=text_completion.bare_text,
+    )
+    return completions_codec(
+        form,
+        models=(),
+        features=_PROMPT_FEATURES | {Feature.STOP_SEQUENCES},
+        folds=_FOLDS,
+        documented=text_completion.KEYS | options | {"prompt", "stop", *_PARAMETERS},
+        is_single_turn=True,
+        **record,
+    )
+
+
+_STOPS = {
+    "stop": StopReason.END_TURN,
+    "length": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.CONTENT_FILTERED,
+}
+
+COMPLETION = _text_completion(
+    family="imported",
+    variant="completion",
+    options=frozenset({"response_format", "structured_outputs"}),
+    stop_reasons=StopReasons(_STOPS),
+    evidence=_DOCUMENTS,
+)
+
+TGI = _text_completion(
+    family="marketplace",
+    variant="tgi",
+    stop_reasons=StopReasons(
+        {**_STOPS, "eos_token": StopReason.END_TURN, "stop_sequence": StopReason.STOP_SEQUENCE},
+    ),
+    evidence="recorded traffic",
+)
+
+CHAT = chat_codec(
+    ChatForm(),
+    family="imported",
+    variant="chat",
+    models=(),
+    features=frozenset(
+        {
+            *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
+            *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.IMAGES),
+            *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
+        }
+    ),
+    folds=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    evidence=_DOCUMENTS,
+)
+
+CODECS = (LLAMA, COMPLETION, CHAT, TGI)
+
+
+@hookimpl
+def axonflow_register_codec() -> tuple[FamilyCodec, ...]:
+    return CODECS

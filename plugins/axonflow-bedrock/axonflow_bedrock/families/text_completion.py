@@ -1,0 +1,75 @@
+"""OpenAI's older JSON, `text_completion`, as servers of open models speak it: one choice with its text.
+
+    {"id", "object": "text_completion", "created", "model", "choices": [{"index", "text", "finish_reason"}], "usage"}
+
+A chunk of a stream is the same, with null for what is not known yet.
+Source: AWS user guide, "Invoke your imported model", and recorded traffic of a SageMaker endpoint, November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from axonflow_core.messages import Json, Usage
+from axonflow_core.native import rest_of, said
+
+from .completions import NO_USAGE, Piece, usage_of
+
+_OBJECT = "text_completion"
+_KEYS = frozenset({"id", "created", "model", "choices", "usage"})
+_KNOWN_KEYS = _KEYS | {"object"}
+_CHOICE_KEYS = frozenset({"text", "finish_reason"})
+_FIRST_CHOICE_KEYS = _CHOICE_KEYS | {"index"}
+_BARE_KEYS = _FIRST_CHOICE_KEYS | {"logprobs"}
+_COUNTS = frozenset({"prompt_tokens", "completion_tokens"})
+_COUNTS_AND_SUM = _COUNTS | {"total_tokens"}
+KEYS = _KEYS | _CHOICE_KEYS | _COUNTS
+
+
+def read(native: Json) -> Piece:
+    (choice,) = native["choices"]
+    return Piece(
+        choice["text"],
+        choice.get("finish_reason"),
+        _read_usage(native.get("usage")),
+        id=native.get("id"),
+        model=native.get("model"),
+        created=native.get("created"),
+        extra=rest_of(native, _KNOWN_KEYS if native.get("object") == _OBJECT else _KEYS),
+        text_extra=rest_of(choice, _FIRST_CHOICE_KEYS if choice.get("index") == 0 else _CHOICE_KEYS),
+    )
+
+
+def bare_text(chunk: Json) -> Json:
+    """The text of a chunk with no news beside it: names that the first one told, and nulls."""
+    if chunk.keys() <= _KNOWN_KEYS and chunk.get("usage") is None and chunk.get("object") == _OBJECT:
+        (choice,) = chunk["choices"]
+        if choice.keys() <= _BARE_KEYS and choice.get("finish_reason") is None and choice.get("logprobs") is None:
+            return choice["text"] if choice.get("index") == 0 else None
+    return None
+
+
+def write(piece: Piece) -> Json:
+    named = {"id": piece.id, "created": piece.created, "model": piece.model}
+    choice = {"index": 0, "text": piece.text, "finish_reason": piece.stop, **piece.text_extra}
+    return {**said(named), "object": _OBJECT, "choices": [choice], **_write_usage(piece.usage), **piece.extra}
+
+
+def _read_usage(native: Mapping[str, Json] | None) -> Usage:
+    if not native:
+        return NO_USAGE
+    usage = usage_of(native.get("prompt_tokens"), native.get("completion_tokens"))
+    is_sum = native.get("total_tokens") == usage.total_tokens
+    extra = rest_of(native, _COUNTS_AND_SUM if is_sum else _COUNTS)
+    return Usage(usage.input_tokens, usage.output_tokens, extra=extra) if extra else usage
+
+
+def _write_usage(usage: Usage) -> dict[str, Json]:
+    if usage.input_tokens is None and usage.output_tokens is None and not usage.extra:
+        return {}
+    counts = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+    return {"usage": {**counts, **usage.extra}}
