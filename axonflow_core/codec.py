@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from itertools import pairwise
+from operator import is_
 from typing import Protocol, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
@@ -63,6 +63,7 @@ class Feature(StrEnum):
     IMAGES = "images"
     DOCUMENTS = "documents"
     REASONING = "reasoning"
+    SIGNED_REASONING = "signed or redacted reasoning"
     CACHE_POINTS = "cache points"
     TEMPERATURE = "temperature"
     TOP_P = "top_p"
@@ -255,14 +256,15 @@ class FamilyCodec:
         return evolve(request, inference=evolve(request.inference, max_tokens=limit))
 
     def _refuse_undeclared(self, request: CompletionRequest, facts: ModelFacts) -> None:
+        blocks = blocks_of(request)
         can = (self.features | self.folds) - facts.without
-        for feature in sorted(features_of(request) - can):
+        for feature in sorted(_features(request, blocks) - can):
             raise EncodeError(
                 f"the {self.name} family cannot say: {feature}",
                 feature=feature.name.lower(),
                 hint=f"leave it out or choose a model of another family; {self.name} knows {', '.join(sorted(can))}",
             )
-        for dialect in dialects_of(request):
+        for dialect in _dialects(request, blocks):
             if dialect != self.dialect:
                 raise EncodeError(
                     f"the {self.name} family cannot say a block or tool that only {dialect} knows", feature="opaque"
@@ -298,14 +300,21 @@ def blocks_of(request: CompletionRequest) -> list[ContentBlock]:
     for message in request.messages:
         blocks += message.content
     for block in blocks:  # grows while it is walked
-        if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
+        if isinstance(block, _HOLDS_BLOCKS) and isinstance(block.content, tuple):
             blocks += block.content
     return blocks
 
 
+_HOLDS_BLOCKS = (ToolResult, Document)
+
+
 def dialects_of(request: CompletionRequest) -> Iterator[str]:
     """Whose private blocks and tools the request holds."""
-    for block in blocks_of(request):
+    return _dialects(request, blocks_of(request))
+
+
+def _dialects(request: CompletionRequest, blocks: Iterable[ContentBlock]) -> Iterator[str]:
+    for block in blocks:
         if isinstance(block, Opaque):
             yield block.dialect
     for tool in request.tools:
@@ -326,10 +335,11 @@ _TOOL_FEATURES: Mapping[type, Feature] = {BuiltinTool: Feature.BUILTIN_TOOLS, Ca
 
 def features_of(request: CompletionRequest) -> set[Feature]:
     """Every feature that the request makes use of."""
-    blocks = blocks_of(request)
-    used = {_BLOCK_FEATURES[kind] for kind in {type(block) for block in blocks} if kind in _BLOCK_FEATURES}
-    if any(isinstance(block, ToolResult) and block.is_error is not None for block in blocks):
-        used.add(Feature.TOOL_ERRORS)
+    return _features(request, blocks_of(request))
+
+
+def _features(request: CompletionRequest, blocks: list[ContentBlock]) -> set[Feature]:
+    used = _block_features(blocks)
     used.update(_parameter_features(request))
     used.update(_shape_features(request.messages))
     if request.system:
@@ -338,6 +348,20 @@ def features_of(request: CompletionRequest) -> set[Feature]:
         used.add(Feature.MANY_BLOCKS)
     used.update(_TOOL_FEATURES.get(type(tool), Feature.TOOLS) for tool in request.tools)
     return used
+
+
+def _block_features(blocks: list[ContentBlock]) -> set[Feature]:
+    kinds = set(map(type, blocks))
+    used = {_BLOCK_FEATURES[kind] for kind in kinds if kind in _BLOCK_FEATURES}
+    if ToolResult in kinds and any(isinstance(block, ToolResult) and block.is_error is not None for block in blocks):
+        used.add(Feature.TOOL_ERRORS)
+    if Reasoning in kinds and any(isinstance(block, Reasoning) and _is_signed(block) for block in blocks):
+        used.add(Feature.SIGNED_REASONING)
+    return used
+
+
+def _is_signed(block: Reasoning) -> bool:
+    return block.signature is not None or block.redacted is not None
 
 
 def _parameter_features(request: CompletionRequest) -> Iterator[Feature]:
@@ -357,16 +381,16 @@ def _parameter_features(request: CompletionRequest) -> Iterator[Feature]:
 
 def _shape_features(messages: tuple[Message, ...]) -> Iterator[Feature]:
     roles = [message.role for message in messages]
-    if any(len(message.content) != 1 for message in messages):
+    if {len(message.content) for message in messages} - {1}:
         yield Feature.MANY_BLOCKS
-    if any(_holds_result_beside_others(message) for message in messages):
-        yield Feature.RESULTS_BESIDE
+        if any(_holds_result_beside_others(message) for message in messages):
+            yield Feature.RESULTS_BESIDE
     if Role.SYSTEM in roles:
         yield Feature.MID_SYSTEM
-    turns = [role for role in roles if role is not Role.SYSTEM]
-    if turns[-1:] == [Role.ASSISTANT]:
+        roles = [role for role in roles if role is not Role.SYSTEM]
+    if roles and roles[-1] is Role.ASSISTANT:
         yield Feature.PREFILL
-    if turns[:1] == [Role.ASSISTANT] or any(a is b for a, b in pairwise(turns)):
+    if roles and (roles[0] is Role.ASSISTANT or any(map(is_, roles, roles[1:]))):
         yield Feature.ANY_ROLE_ORDER
 
 
