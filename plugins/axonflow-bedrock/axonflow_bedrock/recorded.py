@@ -53,7 +53,7 @@ class BedrockOpener:
         return codec, ModelFacts(model_id=recording.model_id, base_id=model.base_id)
 
     def native(self, body: Json) -> Json:
-        return rest_of(body, MEMBERS)
+        return rest_of(body, MEMBERS) if isinstance(body, dict) else body
 
     def open_answer(self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]) -> Completion:
         return open_answer(codec, body, facts, headers)
