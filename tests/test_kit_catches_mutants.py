@@ -13,7 +13,7 @@ import pytest
 from attrs import evolve, frozen
 from hypothesis import Phase, settings
 
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import anthropic, gpt_oss, llama, mistral, titan
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
 from axonflow_core.errors import DecodeError, EncodeError
 from axonflow_core.messages import (
@@ -34,11 +34,21 @@ from axonflow_core.messages import (
     ToolUse,
     Usage,
 )
-from axonflow_core.stream import Batch, Ended, Extra, StreamEvent, TextDelta, ToolInputDelta, UsageUpdate
+from axonflow_core.stream import (
+    Batch,
+    Ended,
+    Extra,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    UsageUpdate,
+)
 from axonflow_core.testing import check_codec, codec_laws
 
 CLAUDE, TITAN, LLAMA2, LLAMA3 = anthropic.CODEC, titan.CODEC, llama.CODECS[0], llama.CODECS[1]
-MISTRAL, MISTRAL_CHAT = mistral.CODECS
+MISTRAL, MISTRAL_CHAT, _ = mistral.CODECS
+GPT_OSS = gpt_oss.CODEC
 
 # ── ways to break a codec ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -365,6 +375,11 @@ MUTANTS: Mapping[str, Mutant] = {
         "neutralised text passes", LLAMA3, sends(LLAMA3, refuse(lambda text: "\N{ZERO WIDTH SPACE}" in text))
     ),
     # answers
+    "reasoning lost": Mutant(
+        ANSWER,
+        GPT_OSS,
+        hears(GPT_OSS, lambda c: evolve(c, content=tuple(b for b in c.content if not isinstance(b, Reasoning)))),
+    ),
     "counts swapped": Mutant(ANSWER, CLAUDE, hears(CLAUDE, swap_counts)),
     "cached tokens counted twice": Mutant(
         ANSWER,
@@ -401,6 +416,8 @@ MUTANTS: Mapping[str, Mutant] = {
         "a declared feature is taken", TITAN, sends(TITAN, refuse(lambda text: text == "ho"))
     ),
     # streams
+    "reasoning lost in streams": Mutant(STREAM, GPT_OSS, streams_in(GPT_OSS, drop(ReasoningDelta))),
+    "a tag that was cut forgotten": Mutant(CHUNKS, GPT_OSS, streams_in(GPT_OSS, drop(Extra))),
     "usage lost in streams": Mutant(STREAM, CLAUDE, streams_in(CLAUDE, drop(UsageUpdate))),
     "empty deltas swallowed": Mutant(STREAM, CLAUDE, streams_out(CLAUDE, drop(TextDelta, where=lambda e: not e.text))),
     "deltas stripped": Mutant(

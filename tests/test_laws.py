@@ -11,7 +11,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import (
+    anthropic,
+    deepseek_chat,
+    gpt_oss,
+    jamba,
+    llama,
+    mistral,
+    openai_shaped,
+    titan,
+    writer,
+)
 from axonflow_core.codec import FamilyCodec, Feature, features_of
 from axonflow_core.messages import StopReason, ToolChoiceMode
 from axonflow_core.stream import TextDelta, ToolInputDelta
@@ -22,8 +32,9 @@ T = TypeVar("T")
 
 CLAUDE, TITAN = anthropic.CODEC, titan.CODEC
 LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
-MISTRAL, MISTRAL_CHAT = mistral.CODECS
-FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS)
+MISTRAL, MISTRAL_CHAT, _ = mistral.CODECS
+OPENAI_SHAPED = (*openai_shaped.CODECS, *(module.CODEC for module in (gpt_oss, deepseek_chat, writer, jamba)))
+FAMILIES = (CLAUDE, TITAN, *llama.CODECS, *mistral.CODECS, *OPENAI_SHAPED)
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:

@@ -1,4 +1,4 @@
-"""The four documented families against what Bedrock really sent.
+"""The families of which there is recorded traffic against what Bedrock really sent.
 
 The recordings are third-party data and no part of the project: AXONFLOW_RECORDINGS names the folder they are in.
 """
@@ -10,19 +10,21 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import anthropic, jamba, llama, mistral, titan
 from axonflow_bedrock.recorded import BedrockOpener
 from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.testing import Recording, Tally, check_recording, read_recordings
 
-CODECS = (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)
+CODECS = (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS, jamba.CODEC)
 FILES = {
     "anthropic-messages": 58,
     "amazon-titan-text": 20,
     "meta-llama2": 7,
     "meta-llama3": 6,
     "mistral-prompt": 4,
+    "mistral-chat": 1,
+    "ai21-jamba": 1,
 }
 """File -> how many of its exchanges are InvokeModel and InvokeModelWithResponseStream."""
 
