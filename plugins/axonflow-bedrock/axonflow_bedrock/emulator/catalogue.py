@@ -30,6 +30,8 @@ class Listing:
 
 _CLAUDE_4_6 = "us eu jp au global"
 _CLAUDE_5 = "us eu jp au in us-gov global"
+_GPT_OSS = ("openai.gpt-oss-120b-1:0", "openai.gpt-oss-20b-1:0")
+_NEMOTRON = tuple(f"nvidia.nemotron-{size}" for size in ("nano-9b-v2", "nano-12b-v2", "nano-3-30b", "super-3-120b"))
 
 LISTINGS: Mapping[str, Listing] = {
     "anthropic": Listing(
@@ -112,10 +114,54 @@ LISTINGS: Mapping[str, Listing] = {
                 "mistral.ministral-3-8b-instruct",
                 "mistral.ministral-3-14b-instruct",
                 "mistral.magistral-small-2509",
+                "mistral.devstral-2-123b",
+                "mistral.voxtral-mini-3b-2507",
+                "mistral.voxtral-small-24b-2507",
                 "mistral.mistral-large-3-675b-instruct",
             }
         ),
         profiles={"mistral.pixtral-large-2502-v1:0": "us eu"},
+    ),
+    "gpt-oss": Listing(
+        on_demand=frozenset({*_GPT_OSS, "openai.gpt-oss-safeguard-120b", "openai.gpt-oss-safeguard-20b"}),
+        profiles=dict.fromkeys(_GPT_OSS, "us-gov"),
+    ),
+    "qwen": Listing(
+        on_demand=frozenset(
+            {
+                "qwen.qwen3-32b-v1:0",
+                "qwen.qwen3-235b-a22b-2507-v1:0",
+                "qwen.qwen3-coder-30b-a3b-v1:0",
+                "qwen.qwen3-coder-480b-a35b-v1:0",
+                "qwen.qwen3-coder-next",
+                "qwen.qwen3-next-80b-a3b",
+                "qwen.qwen3-vl-235b-a22b",
+            }
+        ),
+        profiles={},
+    ),
+    "deepseek": Listing(
+        on_demand=frozenset({"deepseek.v3-v1:0", "deepseek.v3.2"}),
+        profiles={"deepseek.v3.2": "us eu"},
+    ),
+    "gemma": Listing(on_demand=frozenset(f"google.gemma-3-{size}-it" for size in ("4b", "12b", "27b")), profiles={}),
+    "minimax": Listing(on_demand=frozenset(f"minimax.minimax-m2{minor}" for minor in ("", ".1", ".5")), profiles={}),
+    "kimi": Listing(
+        on_demand=frozenset({"moonshot.kimi-k2-thinking", "moonshotai.kimi-k2.5"}),
+        profiles={"moonshotai.kimi-k3": "us in global"},
+    ),
+    "nemotron": Listing(on_demand=frozenset(_NEMOTRON), profiles=dict.fromkeys(_NEMOTRON, "us-gov")),
+    "glm": Listing(
+        on_demand=frozenset({"zai.glm-4.7", "zai.glm-4.7-flash", "zai.glm-5"}),
+        profiles={"zai.glm-5.3": "us global"},
+    ),
+    "writer": Listing(
+        on_demand=frozenset({"writer.palmyra-vision-7b"}),
+        profiles={"writer.palmyra-x4-v1:0": "us", "writer.palmyra-x5-v1:0": "us"},
+    ),
+    "jamba": Listing(
+        on_demand=frozenset({"ai21.jamba-instruct-v1:0", "ai21.jamba-1-5-mini-v1:0", "ai21.jamba-1-5-large-v1:0"}),
+        profiles={},
     ),
 }
 """Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""

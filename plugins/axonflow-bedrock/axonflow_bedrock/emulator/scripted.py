@@ -23,6 +23,8 @@ from axonflow_core.messages import (
     Inference,
     Json,
     Message,
+    Reasoning,
+    ReasoningRequest,
     Role,
     StopReason,
     Text,
@@ -44,7 +46,7 @@ MEDIA_TOKENS = 100
 def answer(request: CompletionRequest, family: str, text: str | None = None) -> Completion:
     """What a model of `family` answers: `text`, or sentences of its own."""
     generated = _generate(" ".join(_sentences(request, family)) if text is None else text, request.inference)
-    content: tuple[ContentBlock, ...] = (Text(generated.text),)
+    content: tuple[ContentBlock, ...] = (*_thoughts(request.reasoning), Text(generated.text))
     stop_reason = generated.stop_reason
     tool = _wanted_tool(request) if text is None else None
     if tool is not None and stop_reason is StopReason.END_TURN:
@@ -103,6 +105,17 @@ def _generate(text: str, inference: Inference) -> _Generated:
     return _Generated(said, StopReason.END_TURN if len(said) == len(text) else StopReason.MAX_TOKENS)
 
 
+# ── what it thinks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+THOUGHT = "The user wants to see how an emulated model thinks."
+SIGNATURE = "ZW11bGF0ZWQ="  # base64 of "emulated"; a family without signatures leaves it out
+
+
+def _thoughts(asked: ReasoningRequest | None) -> tuple[Reasoning, ...]:
+    """A model thinks aloud when it is asked to."""
+    return () if asked is None or asked.mode == "disabled" else (Reasoning(THOUGHT, SIGNATURE),)
+
+
 # ── which tool it calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -158,6 +171,8 @@ def _text_of(block: ContentBlock) -> str:
     match block:
         case Text(text):
             return text
+        case Reasoning(thought):
+            return thought
         case ToolUse(_, name, arguments):
             return f"{name} {orjson.dumps(arguments).decode()}"
         case ToolResult(_, content):
