@@ -57,6 +57,32 @@ LIMITS: Mapping[str, Limits] = {
     "mistral.mistral-large-2407": _MISTRAL_LARGE,
     "mistral.mistral-large-3": Limits(256 * _K, 32 * _K),
     "mistral.pixtral": Limits(128 * _K, 16_384),
+    "mistral.devstral": Limits(256 * _K, 32 * _K),
+    "mistral.voxtral": Limits(32_768, 8192),
+    "openai.gpt-oss-": Limits(128 * _K, 16_384),
+    "openai.gpt-oss-safeguard": Limits(128 * _K, 16 * _K),
+    "qwen.qwen3-32b": Limits(32_768, 8192),
+    "qwen.qwen3-235b": Limits(262_144, 8192),
+    "qwen.qwen3-coder-": Limits(262_144, 16_384),
+    "qwen.qwen3-coder-next": Limits(256 * _K, 16 * _K),
+    **dict.fromkeys(("qwen.qwen3-next", "qwen.qwen3-vl"), Limits(256 * _K, 8 * _K)),
+    "deepseek.v3-": Limits(128 * _K, 8 * _K),
+    "deepseek.v3.2": Limits(164 * _K, 8 * _K),
+    "google.gemma-3-": Limits(128 * _K, 8 * _K),
+    "minimax.minimax-m2": Limits(1000 * _K, 8 * _K),
+    "minimax.minimax-m2.": Limits(196 * _K, 8 * _K),
+    **dict.fromkeys(("moonshot.kimi-k2", "moonshotai.kimi-k2"), Limits(256 * _K, 16 * _K)),
+    "moonshotai.kimi-k3": Limits(1000 * _K, 131_072),
+    "nvidia.nemotron-nano-": Limits(128 * _K, 8 * _K),
+    "nvidia.nemotron-nano-3-30b": Limits(256 * _K, 8 * _K),
+    "nvidia.nemotron-super": Limits(256 * _K, 32 * _K),
+    "zai.glm-4.7": Limits(203 * _K, 128 * _K),
+    "zai.glm-5": Limits(200 * _K, 128 * _K),
+    "zai.glm-5.3": Limits(1000 * _K, 128 * _K),
+    "writer.palmyra-x": Limits(128 * _K, 8192),
+    "writer.palmyra-vision": Limits(4096, 4096),
+    "ai21.jamba-1-5": Limits(256 * _K, 4096),
+    "ai21.jamba-instruct": Limits(70 * _K, 4096),
 }
 
 _AUTUMN_2025 = "2025-10-27"
@@ -64,6 +90,7 @@ _SUMMER_2026 = "2026-07-30"
 END_OF_LIFE: Mapping[str, date] = {
     base_id: date.fromisoformat(day)
     for base_id, day in {
+        **dict.fromkeys((f"ai21.jamba-1-5-{size}-v1:0" for size in ("mini", "large")), "2026-11-26"),
         "amazon.titan-text-lite-v1": _AUTUMN_2025,
         "amazon.titan-text-express-v1": _AUTUMN_2025,
         "amazon.titan-text-premier-v1:0": _AUTUMN_2025,
