@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from itertools import pairwise
+from operator import is_
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
@@ -70,6 +70,7 @@ class Feature(StrEnum):
     IMAGES = "images"
     DOCUMENTS = "documents"
     REASONING = "reasoning"
+    SIGNED_REASONING = "signed or redacted reasoning"
     CACHE_POINTS = "cache points"
     TEMPERATURE = "temperature"
     TOP_P = "top_p"
@@ -405,6 +406,8 @@ class _Asked:
             self.features.add(feature)
         if isinstance(block, Opaque):
             self.dialects.add(block.dialect)
+        if isinstance(block, Reasoning) and (block.signature is not None or block.redacted is not None):
+            self.features.add(Feature.SIGNED_REASONING)
         if isinstance(block, ToolResult):
             if block.is_error is not None:
                 self.features.add(Feature.TOOL_ERRORS)
@@ -420,7 +423,7 @@ class _Asked:
             roles = [role for role in roles if role is not Role.SYSTEM]
         if roles and roles[-1] is Role.ASSISTANT:
             self.features.add(Feature.PREFILL)
-        if roles and (roles[0] is Role.ASSISTANT or any(a is b for a, b in pairwise(roles))):
+        if roles and (roles[0] is Role.ASSISTANT or any(map(is_, roles, roles[1:]))):
             self.features.add(Feature.ANY_ROLE_ORDER)
 
     def add_tools(self, tools: tuple[Tool | BuiltinTool | CachePoint, ...]) -> None:

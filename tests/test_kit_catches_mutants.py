@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from axonflow_bedrock.families import anthropic, llama, mistral, titan
+from axonflow_bedrock.families import anthropic, gpt_oss, llama, mistral, titan
 from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.messages import (
     CachePoint,
@@ -27,7 +27,7 @@ from axonflow_core.messages import (
     Usage,
 )
 from axonflow_core.plugins import load_codecs
-from axonflow_core.stream import TextDelta, ToolInputDelta, UsageUpdate
+from axonflow_core.stream import Extra, TextDelta, ToolInputDelta, UsageUpdate
 from axonflow_core.testing import Mutant, check_codec, codec_laws, codec_mutants
 from axonflow_core.testing.breaking import (
     Break,
@@ -64,6 +64,7 @@ from axonflow_core.testing.mutations import (
 CODECS = [entry.codec for entry in load_codecs("bedrock").registry]
 CLAUDE, TITAN, LLAMA2, LLAMA3 = anthropic.CODEC, titan.CODEC, llama.CODECS[0], llama.CODECS[1]
 MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
+GPT_OSS = gpt_oss.CODEC
 
 
 # ── mistakes of one family ──────────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +125,7 @@ SPECIAL = [
         ("arguments parsed piece by piece", STREAM, CLAUDE, streams_in(parsed_alone)),
         ("blocks renumbered", CHUNKS, CLAUDE, streams_in(renumbered)),
         ("a chunk for every event", CHUNKS, TITAN, streams_in(twice)),
+        ("a tag that was cut forgotten", CHUNKS, GPT_OSS, streams_in(drop(Extra))),
         ("counts taken for the last word", CUT, CLAUDE, streams_in(ended_by(UsageUpdate))),
     ]
 ]

@@ -54,7 +54,9 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "output_tokens": frozenset(
         {"output_tokens", "outputTokens", "tokenCount", "generation_token_count", "completion_tokens", "billed_units"}
     ),
-    "cache_read_tokens": frozenset({"cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount"}),
+    "cache_read_tokens": frozenset(
+        {"cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount", "cached_tokens"}
+    ),
     "cache_write_tokens": frozenset(
         {"cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount"}
     ),
@@ -98,7 +100,8 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.TOOL_CHOICE: _asked(tools=(Tool("weather", None, SCHEMA),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)),
     Feature.IMAGES: _said(Message(Role.USER, (Image(PICTURE),))),
     Feature.DOCUMENTS: _said(Message(Role.USER, (Document(PAPER, name="paper"),))),
-    Feature.REASONING: _said(QUESTION, Message(Role.ASSISTANT, (Reasoning("hm", "sig"),)), QUESTION),
+    Feature.REASONING: _said(QUESTION, Message(Role.ASSISTANT, (Reasoning("hm"),)), QUESTION),
+    Feature.SIGNED_REASONING: _said(QUESTION, Message(Role.ASSISTANT, (Reasoning("hm", "sig"),)), QUESTION),
     Feature.CACHE_POINTS: _asked(system=(Text("be brief"), CachePoint())),
     Feature.TEMPERATURE: _asked(inference=Inference(temperature=0.5)),
     Feature.TOP_P: _asked(inference=Inference(top_p=0.5)),

@@ -152,7 +152,7 @@ _FLAT_TOOLS = st.builds(
 )
 _SETTINGS = st.dictionaries(_WORDS.map("x_{}".format), json_values(), max_size=2)
 _CACHE_POINTS = st.sampled_from([CachePoint(), CachePoint("5m"), CachePoint("1h")])
-_REASONING = st.builds(Reasoning, texts(), st.none() | _BASE64) | _BASE64.map(lambda data: Reasoning(redacted=data))
+_SIGNED_REASONING = st.builds(Reasoning, texts(), _BASE64) | _BASE64.map(lambda data: Reasoning(redacted=data))
 _THOUGHTS = texts().map(lambda text: Reasoning(text or "hm"))
 _DOCUMENTS = st.builds(
     Document,
@@ -225,8 +225,13 @@ class _Parts:
     def of_models(self) -> SearchStrategy[ContentBlock]:
         kinds: list[SearchStrategy[Any]] = [self.text_blocks]
         kinds += [_TOOL_USES] if self.calls_anywhere else []
-        kinds += [_REASONING] if self.has(Feature.REASONING) else []
+        kinds += [self.reasoning] if self.has(Feature.REASONING) else []
         return st.one_of(kinds)
+
+    @cached_property
+    def reasoning(self) -> SearchStrategy[Reasoning]:
+        plain = st.builds(Reasoning, texts())
+        return plain | _SIGNED_REASONING if self.has(Feature.SIGNED_REASONING) else plain
 
     # messages
 
@@ -326,12 +331,14 @@ class _Parts:
 
     @cached_property
     def answer_content(self) -> SearchStrategy[tuple[ContentBlock, ...]]:
-        """What a model says. A family that folds blocks has one text, with its tool calls behind it."""
+        """What a model says. A family that folds blocks has one text, reasoning before it and tool calls behind it."""
         if self.has(Feature.MANY_BLOCKS):
             return st.lists(self.of_models, max_size=4).map(tuple)
         said: SearchStrategy[Any] = st.tuples(st.builds(Text, texts()))
         if self.claims.answers_with_thoughts:
-            said |= st.tuples(_THOUGHTS) | st.tuples(_THOUGHTS, st.builds(Text, texts()))
+            thoughts = self.reasoning if self.has(Feature.REASONING) else _THOUGHTS
+            answers = st.builds(Text, texts().map(lambda text: text or "a"))
+            said |= st.tuples(thoughts) | st.tuples(thoughts, answers)
         if not self.has(Feature.TOOLS):
             return said
         calls: SearchStrategy[Any] = st.lists(_TOOL_USES, min_size=1, max_size=3).map(tuple)

@@ -134,13 +134,13 @@ class EnvelopeDecoder:
     def __init__(self, codec: FamilyCodec, facts: ModelFacts) -> None:
         self._codec = codec
         self._inner = codec.stream_decoder(facts)
-        self._is_blocked = False
+        self._is_whole = False
         self._is_canned: bool | None = None
         """Whether the answer is a guardrail's own by its id; None before the first chunk."""
 
     @property
     def has_ended(self) -> bool:
-        return self._inner.has_ended or self._is_blocked
+        return self._inner.has_ended or self._is_whole
 
     @property
     def partial_text(self) -> str:
@@ -154,11 +154,15 @@ class EnvelopeDecoder:
         added: list[StreamEvent] = []
         if METRICS in chunk:
             added.append(_decode_metrics(chunk[METRICS]))
+            if not self.has_ended and any(isinstance(event, Stopped) for event in batch):
+                # The model has stopped and is billed: whatever last word its family has beside, nothing is missing.
+                self._is_whole = True
+                added.append(Ended())
         guardrail = _guardrail_of(chunk)
         if guardrail is not None:
             added.append(GuardrailUpdate(guardrail))
             if guardrail.has_intervened and not self.has_ended and self._codec.is_blocked(native):
-                self._is_blocked = True
+                self._is_whole = True
                 added += (Stopped(StopReason.GUARDRAIL), Ended())
             elif guardrail.has_intervened and self.has_ended and self._is_canned:
                 added.append(Stopped(StopReason.GUARDRAIL))
@@ -172,7 +176,7 @@ class EnvelopeDecoder:
         return batch
 
     def finish(self) -> None:
-        if not self._is_blocked:
+        if not self._is_whole:
             self._inner.finish()
 
 
@@ -195,11 +199,17 @@ class EnvelopeEncoder:
                     pass
                 case _:
                     rest.append(event)
-        chunks = [dict(chunk) for chunk in self._inner.encode(tuple(rest))]
-        if members:
-            chunks = chunks or [{}]
-            chunks[-1] |= members
-        return chunks
+        chunks = list(self._inner.encode(tuple(rest)))
+        return _with_members(chunks, members) if members else chunks
+
+
+def _with_members(chunks: list[Json], members: Mapping[str, Json]) -> list[Json]:
+    """`chunks` with the members in the last one that is an object; a family's very last may be a bare string."""
+    for place in reversed(range(len(chunks))):
+        if isinstance(chunks[place], dict):
+            chunks[place] = {**chunks[place], **members}
+            return chunks
+    return [dict(members), *chunks]
 
 
 def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:

@@ -62,7 +62,7 @@ class BedrockOpener:
         return next((codec for codec in forms[:-1] if _answers(codec, recording)), forms[-1])
 
     def native(self, body: Json) -> Json:
-        return rest_of(body, MEMBERS)
+        return rest_of(body, MEMBERS) if isinstance(body, dict) else body
 
     def open_answer(self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]) -> Completion:
         return surface_of(codec).open_answer(codec, body, facts, headers)

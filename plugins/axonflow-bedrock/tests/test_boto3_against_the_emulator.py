@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from axonflow_bedrock.emulator import ACCESS_KEY, MODELS, REFUSED_MODEL, REGION, SECRET_KEY, emulator
+from axonflow_bedrock.emulator.scripted import SIGNATURE, THOUGHT
 from axonflow_bedrock.endpoint import MAX_BODY_BYTES
 from axonflow_bedrock.envelope import EnvelopeDecoder, open_answer
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
@@ -34,6 +35,8 @@ from axonflow_core.messages import (
     Media,
     MediaKind,
     Message,
+    Reasoning,
+    ReasoningRequest,
     Role,
     StopReason,
     Text,
@@ -155,6 +158,15 @@ def test_a_tool_is_called_with_arguments(boto3_client: Any, ask: Any) -> None:
 
     assert answer.content[1] == ToolUse("tooluse_emulated_1", "weather", {"city": "example"})
     assert answer.stop_reason is StopReason.TOOL_USE
+
+
+@pytest.mark.parametrize("ask", [invoke, invoke_with_stream])
+def test_a_claude_that_is_asked_to_think_thinks_aloud_and_signs_it(boto3_client: Any, ask: Any) -> None:
+    answer = ask(boto3_client, CLAUDE, evolve(QUESTION, reasoning=ReasoningRequest("enabled", 1024)))
+
+    assert answer.content[0] == Reasoning(THOUGHT, SIGNATURE)
+    assert answer.text.startswith("Here speaks")
+    assert Reasoning not in map(type, ask(boto3_client, CLAUDE).content)
 
 
 @pytest.mark.parametrize("model", [CLAUDE, "us.meta.llama3-2-90b-instruct-v1:0", "us.mistral.pixtral-large-2502-v1:0"])

@@ -113,6 +113,7 @@ ROCKET = FamilyCodec(
 
 CODECS = (anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS, ROCKET)
 REGISTRY = CodecRegistry(RegisteredCodec(codec, "tests", "1") for codec in CODECS)
+INSTALLED = installed_codecs()
 SERVICE = EmulatedBedrock(REGISTRY, CATALOGUE)
 INSTALLED = installed_codecs()
 

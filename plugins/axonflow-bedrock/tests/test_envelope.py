@@ -14,11 +14,11 @@ from axonflow_bedrock.envelope import (
     headers_of,
     open_answer,
 )
-from axonflow_bedrock.families import anthropic, llama, titan
+from axonflow_bedrock.families import anthropic, llama, titan, writer
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, TruncatedStream
-from axonflow_core.messages import Json, StopReason
-from axonflow_core.stream import Ended, assemble
+from axonflow_core.messages import Json, StopReason, Usage
+from axonflow_core.stream import Ended, MetricsUpdate, Stopped, assemble
 
 FACTS = ModelFacts()
 LLAMA = llama.CODECS[0]
@@ -105,6 +105,35 @@ def test_metrics_in_a_chunk_of_their_own_are_heard() -> None:
     events = decoder.feed({"generation": "Hi", "stop_reason": "stop"})
     events += decoder.feed({METRICS: {"outputTokenCount": 7}})
     assert assemble(events).usage.output_tokens == 7
+
+
+def test_metrics_go_into_the_last_chunk_that_is_an_object() -> None:
+    encoder = EnvelopeEncoder(writer.CODEC, CONTEXT, FACTS)
+
+    *_, told, last = encoder.encode((Stopped(StopReason.END_TURN), MetricsUpdate(Usage(1, 2)), Ended()))
+
+    assert told[METRICS] == {"inputTokenCount": 1, "outputTokenCount": 2}
+    assert last == "[DONE]"
+
+
+def test_metrics_beside_a_bare_string_have_a_chunk_of_their_own() -> None:
+    encoder = EnvelopeEncoder(writer.CODEC, CONTEXT, FACTS)
+
+    chunks = encoder.encode((MetricsUpdate(Usage(1, 2)), Ended()))
+
+    assert chunks == [{METRICS: {"inputTokenCount": 1, "outputTokenCount": 2}}, "[DONE]"]
+
+
+def test_a_stopped_stream_that_is_billed_is_whole_whatever_its_family_says_last() -> None:
+    stopped = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    billed, unbilled = EnvelopeDecoder(writer.CODEC, FACTS), EnvelopeDecoder(writer.CODEC, FACTS)
+
+    assert billed.feed({**stopped, METRICS: {"outputTokenCount": 2}})[-1] == Ended()
+    unbilled.feed(stopped)
+
+    billed.finish()
+    with pytest.raises(TruncatedStream):
+        unbilled.finish()
 
 
 def test_an_answer_that_is_no_object_is_a_decode_error() -> None:

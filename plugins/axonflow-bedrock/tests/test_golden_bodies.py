@@ -398,7 +398,7 @@ def test_a_mistral_prompt_opens_its_first_instruction_with_the_system_text() -> 
         ("meta.llama3-2-3b-instruct-v1:0", "llama/llama3"),
         ("mistral.mistral-large-2407-v1:0", "mistral/chat"),
         ("mistral.mistral-large-2402-v1:0", "mistral/prompt"),
-        ("mistral.ministral-3-8b-instruct", "mistral/chat"),
+        ("mistral.ministral-3-8b-instruct", "mistral/openai"),
     ],
 )
 def test_the_longest_prefix_names_the_family(base_id: str, name: str) -> None:

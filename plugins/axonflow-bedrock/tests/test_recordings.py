@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from axonflow_bedrock.families import ai21_j2, anthropic, claude_text, cohere, imported, llama, mistral, nova, titan
+from axonflow_bedrock.families import (
+    ai21_j2,
+    anthropic,
+    claude_text,
+    cohere,
+    imported,
+    jamba,
+    llama,
+    mistral,
+    nova,
+    titan,
+)
 from axonflow_bedrock.recorded import BedrockOpener
 from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
 from axonflow_core.messages import Completion, CompletionRequest
@@ -19,7 +30,7 @@ from axonflow_core.testing import Recording, Tally, check_recording, read_record
 
 CODECS = (
     *(anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS),
-    *(*cohere.CODECS, ai21_j2.CODEC, *imported.CODECS),
+    *(*cohere.CODECS, ai21_j2.CODEC, jamba.CODEC, *imported.CODECS),
 )
 FILES = {
     "anthropic-messages": 58,
@@ -32,6 +43,8 @@ FILES = {
     "cohere-command-r": 2,
     "ai21-j2": 3,
     "marketplace-sagemaker-endpoint": 1,
+    "mistral-chat": 1,
+    "ai21-jamba": 1,
 }
 """File -> how many of its exchanges are InvokeModel and InvokeModelWithResponseStream."""
 

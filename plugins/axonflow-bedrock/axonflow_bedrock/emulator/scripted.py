@@ -25,6 +25,8 @@ from axonflow_core.messages import (
     Image,
     Inference,
     Message,
+    Reasoning,
+    ReasoningRequest,
     Role,
     StopReason,
     Text,
@@ -50,7 +52,7 @@ def answer(request: CompletionRequest, family: str, text: str | None = None, cal
     """What a model of `family` answers: `text`, or sentences of its own; and that it calls the tool named `calls`."""
     tool = _wanted_tool(request, calls) if text is None or calls is not None else None
     generated = _generate(" ".join(_sentences(request, family, tool)) if text is None else text, request.inference)
-    content: tuple[ContentBlock, ...] = (Text(generated.text),)
+    content: tuple[ContentBlock, ...] = (*_thoughts(request.reasoning), Text(generated.text))
     stop_reason = generated.stop_reason
     if tool is not None and stop_reason is StopReason.END_TURN:
         content = (*content, _call_of(tool, request))
@@ -106,6 +108,17 @@ def _generate(text: str, inference: Inference) -> _Generated:
         place, stop = min(hits)
         return _Generated(said[:place], StopReason.STOP_SEQUENCE, stop)
     return _Generated(said, StopReason.END_TURN if len(said) == len(text) else StopReason.MAX_TOKENS)
+
+
+# ── what it thinks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+THOUGHT = "The user wants to see how an emulated model thinks."
+SIGNATURE = "ZW11bGF0ZWQ="  # base64 of "emulated"; a family without signatures leaves it out
+
+
+def _thoughts(asked: ReasoningRequest | None) -> tuple[Reasoning, ...]:
+    """A model thinks aloud when it is asked to."""
+    return () if asked is None or asked.mode == "disabled" else (Reasoning(THOUGHT, SIGNATURE),)
 
 
 # ── which tool it calls ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,6 +193,8 @@ def _text_of(part: _Part) -> str:
     match part:
         case Text(text):
             return text
+        case Reasoning(thought):
+            return thought
         case ToolUse(_, name, arguments):
             return f"{name} {orjson.dumps(arguments).decode()}"
         case ToolResult(_, content):

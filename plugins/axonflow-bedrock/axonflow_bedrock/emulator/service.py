@@ -158,7 +158,7 @@ def _read(target: _Target, call: Call) -> CompletionRequest:
 def _check(inference: Inference) -> None:
     """What a codec carries over as it is and a model would stumble over."""
     limit = inference.max_tokens
-    if limit is not None and (type(limit) is not int or limit < 0):
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise _malformed("the limit of tokens is no whole number")
     if not all(isinstance(stop, str) for stop in inference.stop_sequences):
         raise _malformed("a stop sequence is no string")

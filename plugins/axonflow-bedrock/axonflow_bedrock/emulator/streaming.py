@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import orjson
 from attrs import evolve
 
-from axonflow_core.messages import Completion, ContentBlock, StopReason, Text, ToolUse
+from axonflow_core.messages import Completion, ContentBlock, Reasoning, StopReason, Text, ToolUse
 from axonflow_core.stream import (
     Batch,
     BlockStart,
     BlockStop,
     Ended,
     MetricsUpdate,
+    ReasoningDelta,
     Started,
     Stopped,
     TextDelta,
@@ -50,6 +51,13 @@ def _batches_of_block(index: int, block: ContentBlock) -> Iterator[Batch]:
         case Text(text):
             for word in tokens(text) or [""]:
                 yield (TextDelta(word, index),)
+        case Reasoning(thought, signature):
+            yield (BlockStart(index, Reasoning()),)
+            for word in tokens(thought):
+                yield (ReasoningDelta(word, index=index),)
+            if signature is not None:
+                yield (ReasoningDelta(signature=signature, index=index),)
+            yield (BlockStop(index),)
         case ToolUse(_, _, arguments):
             text = orjson.dumps(arguments).decode()
             yield (BlockStart(index, evolve(block, input={})),)

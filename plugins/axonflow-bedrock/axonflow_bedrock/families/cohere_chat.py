@@ -572,7 +572,7 @@ COMMAND_R = FamilyCodec(
     models=("cohere.command-r",),
     features=frozenset(
         {
-            *(Feature.SYSTEM, Feature.ANY_ROLE_ORDER, Feature.TOOLS),
+            *(Feature.SYSTEM, Feature.ANY_ROLE_ORDER, Feature.TOOLS, Feature.BARE_RESULTS),
             *(Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K, Feature.STOP_SEQUENCES),
         }
     ),

@@ -264,7 +264,7 @@ _AS_ONE_TEXT = completions_codec(
             *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
         }
     ),
-    folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.REASONING}),
+    folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.REASONING, Feature.SIGNED_REASONING}),
     stop_reasons=_STOP_REASONS,
     documented=_CHOICE_KEYS | _CHOICES | {"prompt", "stop", *_PARAMETERS},
     evidence="documents: AWS user guide, November 2026",

@@ -23,12 +23,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from axonflow_core.codec import FamilyCodec, Feature, StopReasons
-from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
+from axonflow_core.dialects.openai_chat import OPTIONS, ChatForm, Thinking
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
 
 from . import generation, text_completion
 from .completions import Form, completions_codec
+from .openai_shaped import IMAGES, THINKING, openai_shaped
 from .templates import NO_TEMPLATE
 
 _PROMPT_FEATURES = frozenset({Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P})
@@ -115,19 +116,12 @@ TGI = _text_completion(
     evidence="recorded traffic",
 )
 
-CHAT = chat_codec(
-    ChatForm(),
+CHAT = openai_shaped(
+    ChatForm(thinking=Thinking.TAGGED, options=OPTIONS | {"structured_outputs"}),
     family="imported",
     variant="chat",
     models=(),
-    features=frozenset(
-        {
-            *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
-            *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.IMAGES),
-            *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
-        }
-    ),
-    folds=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    features=THINKING | IMAGES,
     evidence=_DOCUMENTS,
 )
 

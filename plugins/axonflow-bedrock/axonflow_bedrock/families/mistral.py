@@ -1,4 +1,4 @@
-"""Mistral on InvokeModel: the older models take a prompt, the newer ones a chat.
+"""Mistral on InvokeModel: the older models take a prompt, newer ones a chat, the newest OpenAI's chat.
 
     prompt      <s>[INST] {user} [/INST] {assistant}</s>[INST] {user} [/INST]
 
@@ -7,7 +7,8 @@ Bedrock sends them in headers and in the metrics of a stream. The chat form is O
 says `any` where OpenAI says `required`, `stop_reason` for `finish_reason`, and takes no stop sequences.
 
 Source: AWS user guide, "Mistral AI text completion" and "Mistral AI chat completion"; recorded traffic of the prompt
-form (4 exchanges), November 2026. The chat form rests on documents alone, and nobody has published its stream.
+form (4 exchanges), November 2026. The chat forms rest on documents alone, and nobody has published their streams. The
+newest are the open-weight models (Ministral, Magistral, Devstral, Voxtral, Large 3): their cards show OpenAI's body.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from axonflow_core.messages import Json, StopReason
 from axonflow_core.native import rest_of, said
 
 from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec
+from .openai_shaped import IMAGES, TAGGED, THINKING, openai_shaped
 from .templates import Instructions, Template, system_in_first_turn
 
 _INSTRUCTIONS = Instructions(bos="<s>", separator="</s>")
@@ -78,28 +80,37 @@ PROMPT = completions_codec(
 )
 
 CHAT = chat_codec(
-    ChatForm(any_tool="any", takes_named_tool=False, stop_key="stop_reason", stop_parameter=None),
+    ChatForm(
+        any_tool="any",
+        takes_named_tool=False,
+        stop_key="stop_reason",
+        stop_parameter=None,
+        options=frozenset(),
+    ),
     family="mistral",
     variant="chat",
-    models=("mistral.",),
+    models=("mistral.mistral-large-2407", "mistral.pixtral-large"),
     features=frozenset(
         {
             *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
-            *(
-                Feature.TOOLS,
-                Feature.BARE_RESULTS,
-                Feature.TOOL_CHOICE,
-                Feature.IMAGES,
-                Feature.TEMPERATURE,
-                Feature.TOP_P,
-            ),
+            *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE, Feature.IMAGES),
+            *(Feature.TEMPERATURE, Feature.TOP_P),
         }
     ),
     folds=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
     evidence="documents: AWS user guide and model cards, November 2026",
 )
 
-CODECS = (PROMPT, CHAT)
+OPENAI = openai_shaped(
+    TAGGED,
+    family="mistral",
+    variant="openai",
+    models=("mistral.",),
+    features=THINKING | IMAGES,
+    evidence="documents: AWS model cards, November 2026",
+)
+
+CODECS = (PROMPT, CHAT, OPENAI)
 
 
 @hookimpl

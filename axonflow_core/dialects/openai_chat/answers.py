@@ -1,0 +1,154 @@
+"""A whole answer, and what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    Completion,
+    ContentBlock,
+    Json,
+    Message,
+    Reasoning,
+    Role,
+    StopReason,
+    Text,
+    ToolUse,
+    Usage,
+    joined_text,
+)
+from axonflow_core.native import apart, rest_of, under
+
+from .content import decode_message, encode_message
+from .form import ChatForm
+
+ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
+
+
+def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
+    (choice,) = body["choices"]
+    stop, in_choice = read_stop(form, choice)
+    native = choice["message"]
+    message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
+    extra = {
+        **rest_of(body, ANSWER_KEYS),
+        **under("choice", in_choice),
+        **under("message", message.extra),
+    }
+    return Completion(
+        content=message.content,
+        stop_reason=None if stop is None else form.stop_reasons.decode(stop),
+        usage=decode_usage(body.get("usage")),
+        native_stop_reason=stop,
+        id=body.get("id"),
+        model=body.get("model"),
+        created=body.get("created"),
+        service_tier=body.get("service_tier"),
+        extra=extra,
+    )
+
+
+def encode_response(form: ChatForm, completion: Completion) -> Json:
+    extra, in_choice, in_message = apart(completion.extra, "choice", "message")
+    (message,) = encode_message(form, Message(Role.ASSISTANT, _in_one_text(completion.content), extra=in_message))
+    named = {
+        "id": completion.id,
+        "object": "chat.completion" if form.has_object else None,
+        "created": completion.created,
+        "model": completion.model,
+        "service_tier": completion.service_tier,
+        "usage": encode_usage(completion.usage),
+    }
+    stop = native_stop(form, completion.stop_reason, completion.native_stop_reason)
+    choice = {"index": 0, "message": message, form.stop_key: stop, **in_choice}
+    return {**{key: value for key, value in named.items() if value is not None}, "choices": [choice], **extra}
+
+
+def _in_one_text(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
+    """An answer has one text, whatever blocks it was given in: clients read a string there."""
+    texts = [block for block in content if isinstance(block, Text)]
+    if len(texts) < 2 or not all(isinstance(block, Text | Reasoning | ToolUse) for block in content):
+        return tuple(content)
+    return (*(block for block in content if not isinstance(block, Text)), Text(joined_text(tuple(texts))))
+
+
+# ── why it stopped ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_stop(form: ChatForm, choice: Mapping[str, Json]) -> tuple[str | None, Mapping[str, Json]]:
+    """The stop reason in the family's spelling or the other one, and what the choice says beyond what is known.
+
+    Some servers say both: `finish_reason`, and as `stop_reason` the token that ended the answer.
+    """
+    stop = choice.get(form.stop_key)
+    beside = rest_of(choice, form.choice_keys)
+    if stop is None and beside:
+        other = "stop_reason" if form.stop_key == "finish_reason" else "finish_reason"
+        if isinstance(beside.get(other), str):
+            return beside[other], rest_of(beside, frozenset({other}))
+    return stop, beside
+
+
+def native_stop(form: ChatForm, reason: StopReason | None, native: str | None) -> str | None:
+    return None if reason is None else form.stop_reasons.encode(reason, native)
+
+
+# ── what it counts ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_COUNTS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_USAGE_KEYS = _COUNTS | {"prompt_tokens_details", "completion_tokens_details"}
+_NO_USAGE = Usage()
+
+
+def decode_usage(native: Mapping[str, Json] | None) -> Usage:
+    """The dialect counts what was read from a cache among the prompt's tokens; neutrally it stands apart."""
+    if not native:
+        return _NO_USAGE
+    prompt, answered = _count(native, "prompt_tokens"), _count(native, "completion_tokens")
+    total = native.get("total_tokens")
+    is_sum = total == (prompt or 0) + (answered or 0)
+    if is_sum and native.keys() <= _COUNTS:
+        return Usage(prompt, answered)
+    extra = {**rest_of(native, _USAGE_KEYS), **({} if is_sum else {"total_tokens": total})}
+    cached = _detail(native, "prompt_tokens_details", "cached_tokens", extra)
+    thought = _detail(native, "completion_tokens_details", "reasoning_tokens", extra)
+    fresh = prompt if prompt is None or cached is None else prompt - cached
+    return Usage(fresh, answered, cached, reasoning_tokens=thought, extra=extra)
+
+
+def _detail(native: Mapping[str, Json], level: str, name: str, extra: dict[str, Json]) -> int | None:
+    """The one count among the details that has a neutral name; the others go to `extra`."""
+    details = native.get(level) or NOTHING_MORE
+    extra.update(under(level, {key: member for key, member in details.items() if key != name}))
+    return _count(details, name)
+
+
+def _count(native: Mapping[str, Json], name: str) -> int | None:
+    count: int | None = native.get(name)
+    if count is not None and not isinstance(count, int | float):
+        raise TypeError("a number was expected")
+    return count
+
+
+def encode_usage(usage: Usage) -> dict[str, Json] | None:
+    """None where nothing was counted."""
+    if usage == _NO_USAGE:
+        return None
+    extra, of_prompt, of_answer = apart(usage.extra, "prompt_tokens_details", "completion_tokens_details")
+    in_cache = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    prompt = None if usage.input_tokens is None else usage.input_tokens + in_cache
+    native: dict[str, Json] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": (prompt or 0) + (usage.output_tokens or 0),
+    }
+    if usage.cache_read_tokens is not None:
+        of_prompt["cached_tokens"] = usage.cache_read_tokens
+    if usage.reasoning_tokens is not None:
+        of_answer["reasoning_tokens"] = usage.reasoning_tokens
+    if of_prompt:
+        native["prompt_tokens_details"] = of_prompt
+    if of_answer:
+        native["completion_tokens_details"] = of_answer
+    return {**native, **extra}

@@ -1,0 +1,238 @@
+"""Messages and what stands in them: text, pictures, tool calls, tool results, reasoning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    ContentBlock,
+    Image,
+    Json,
+    Media,
+    MediaKind,
+    Message,
+    Opaque,
+    Reasoning,
+    Role,
+    Text,
+    ToolResult,
+    ToolUse,
+    joined_text,
+)
+from axonflow_core.native import apart, rest_of, string, under
+from axonflow_core.stream import tool_input
+
+from .form import DIALECT, ChatForm
+from .reasoning import Beside, parted, tagged
+
+# ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TEXT_KEYS = frozenset({"type", "text"})
+_IMAGE_KEYS = frozenset({"type", "image_url"})
+_URL_KEYS = frozenset({"url"})
+
+
+def decode_content(native: Json) -> tuple[ContentBlock, ...]:
+    if native is None:
+        return ()
+    if isinstance(native, str):
+        return (Text(native),)
+    return tuple(map(_decode_part, native))
+
+
+def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
+    kind = native["type"]
+    if kind == "text":
+        return Text(string(native["text"]), extra=rest_of(native, _TEXT_KEYS))
+    if kind == "image_url":
+        return Image(_decode_url(native["image_url"]), extra=rest_of(native, _IMAGE_KEYS))
+    return Opaque(DIALECT, native)
+
+
+def _decode_url(native: Mapping[str, Json]) -> Media:
+    url, extra = string(native["url"]), rest_of(native, _URL_KEYS)
+    if url.startswith("data:"):
+        media_type, found, data = url.removeprefix("data:").partition(";base64,")
+        if found:
+            return Media(MediaKind.BASE64, data, media_type, extra=extra)
+    return Media(MediaKind.URL, url, extra=extra)
+
+
+def encode_content(blocks: Sequence[ContentBlock]) -> Json:
+    """One plain text is a bare string, anything else a list of parts."""
+    if len(blocks) == 1 and isinstance(blocks[0], Text) and not blocks[0].extra:
+        return blocks[0].text
+    return [_encode_part(block) for block in blocks]
+
+
+def _encode_part(block: ContentBlock) -> Json:
+    match block:
+        case Text():
+            return {"type": "text", "text": block.text, **block.extra}
+        case Image():
+            return {"type": "image_url", "image_url": _encode_url(block.source), **block.extra}
+        case Opaque():
+            return block.data
+    raise EncodeError(
+        f"a chat message has no place for a {type(block).__name__} block", feature=type(block).__name__.lower()
+    )
+
+
+def _encode_url(media: Media) -> Json:
+    if media.kind is MediaKind.BASE64:
+        return {"url": f"data:{media.media_type or 'image/png'};base64,{media.data}", **media.extra}
+    if media.kind is MediaKind.URL:
+        return {"url": media.data, **media.extra}
+    raise EncodeError(f"a chat message takes no image from {media.kind}", feature=f"{media.kind} source")
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_OTHER_ROLES: Mapping[str, Role] = {
+    "user": Role.USER,
+    "system": Role.SYSTEM,
+    "developer": Role.SYSTEM,  # OpenAI's newer name for the same
+}
+_MESSAGE_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id", "name"})
+_ANSWER_KEYS = _MESSAGE_KEYS | {"reasoning_content"}
+
+
+def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
+    name = native["role"]
+    if name == "assistant":
+        return _decode_answer(form, native, native.get("content"))
+    if name == "tool":
+        return _decode_result(native)
+    role = _OTHER_ROLES.get(name)
+    if role is None:
+        raise ValueError("a role that nobody knows")
+    extra = NOTHING_MORE if _is_bare(native) else _message_extra(native, _MESSAGE_KEYS)
+    return Message(role, decode_content(native.get("content")), extra=extra)
+
+
+def _is_bare(native: Mapping[str, Json]) -> bool:
+    """Whether a message says its role and its content and no more, as most do."""
+    return len(native) == 2 and "content" in native
+
+
+def _message_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
+    extra = rest_of(native, known)
+    return {**extra, "name": native["name"]} if "name" in native else extra
+
+
+def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) -> Message:
+    is_tagged = form.is_tagged and isinstance(content, str)
+    blocks = parted(content) if is_tagged else decode_content(content)
+    if _is_bare(native):
+        return Message(Role.ASSISTANT, blocks)
+    if form.thinking and native.get("reasoning_content") is not None:
+        thought = string(native["reasoning_content"])
+        blocks = (Reasoning(Beside(thought) if form.is_tagged else thought), *blocks)
+    if calls := native.get("tool_calls"):
+        blocks = (*blocks, *map(_decode_call, calls))
+    known = _ANSWER_KEYS if form.thinking else _MESSAGE_KEYS
+    return Message(Role.ASSISTANT, blocks, extra=_message_extra(native, known))
+
+
+def _decode_result(native: Mapping[str, Json]) -> Message:
+    content = native.get("content")
+    result = ToolResult(
+        string(native["tool_call_id"]),
+        content if isinstance(content, str | None) else decode_content(content),
+        name=native.get("name"),
+    )
+    return Message(Role.USER, (result,), extra=rest_of(native, _MESSAGE_KEYS))
+
+
+def encode_message(form: ChatForm, message: Message) -> list[Json]:
+    """A message as one native message, or as one for every tool result in it and one for what stands beside them."""
+    if len(message.content) == 1 and type(message.content[0]) is Text and not message.extra:
+        return [{"role": message.role.value, "content": encode_content(message.content)}]
+    natives: list[Json] = []
+    calls: list[Json] = []
+    thoughts: list[Reasoning] = []
+    others: list[ContentBlock] = []
+    for block in message.content:
+        if isinstance(block, ToolResult):
+            natives.append(_encode_result(block, message.extra))
+        elif isinstance(block, ToolUse):
+            calls.append(_encode_call(block))
+        elif isinstance(block, Reasoning) and form.thinking:
+            thoughts.append(block)
+        else:
+            others.append(block)
+    if others or thoughts or calls or not natives:
+        content = encode_content(others) if others or not (calls or thoughts) else None
+        native: dict[str, Json] = {"role": message.role.value, "content": content}
+        if thoughts:
+            _put_thoughts(form, native, thoughts)
+        if calls:
+            native["tool_calls"] = calls
+        natives.append({**native, **message.extra} if message.extra else native)
+    return natives
+
+
+def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reasoning]) -> None:
+    """What was thought goes in front of what was said. A signature stays behind: it is another family's."""
+    told = [block.text for block in thoughts if block.redacted is None]
+    if not told:
+        return
+    thought = told[0] if len(told) == 1 else "\n".join(told)
+    if not form.is_tagged or type(thought) is Beside:
+        native["reasoning_content"] = thought
+    elif isinstance(native["content"], list):
+        native["content"].insert(0, {"type": "text", "text": tagged(thought)})
+    else:
+        native["content"] = tagged(thought) + (native["content"] or "")
+
+
+def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
+    content = block.content if isinstance(block.content, str | None) else encode_content(block.content)
+    if block.is_error:
+        told = content if isinstance(content, str) else joined_text(block.content or ())  # type: ignore[arg-type]
+        content = f"error: {told}"  # the dialect has no flag for a failed tool
+    named = {"name": block.name} if block.name is not None else {}
+    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": content, **named, **block.extra, **extra}
+
+
+# ── tool calls ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_CALL_KEYS = frozenset({"id", "type", "function", "index"})
+_FUNCTION_KEYS = frozenset({"name", "arguments"})
+
+
+def _decode_call(native: Mapping[str, Json]) -> ToolUse:
+    function = native["function"]
+    written = function["arguments"]
+    arguments = tool_input(written) if isinstance(written, str) else written
+    is_kept = not isinstance(written, str) or isinstance(arguments, str) or call_arguments(arguments) == written
+    return ToolUse(
+        string(native["id"]),
+        string(function["name"]),
+        arguments,
+        input_json=None if is_kept else written,
+        extra=call_extra(native),
+    )
+
+
+def call_extra(native: Mapping[str, Json]) -> Mapping[str, Json]:
+    in_function = rest_of(native.get("function") or NOTHING_MORE, _FUNCTION_KEYS)
+    beside = rest_of(native, _CALL_KEYS)
+    return {**beside, **under("function", in_function)} if in_function else beside
+
+
+def _encode_call(block: ToolUse) -> Json:
+    arguments = block.input_json if block.input_json is not None else call_arguments(block.input)
+    if not block.extra:
+        return {"id": block.id, "type": "function", "function": {"name": block.name, "arguments": arguments}}
+    extra, in_function = apart(block.extra, "function")
+    function = {"name": block.name, "arguments": arguments, **in_function}
+    return {"id": block.id, "type": "function", "function": function, **extra}
+
+
+def call_arguments(value: Json) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

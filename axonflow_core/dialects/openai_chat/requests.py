@@ -1,0 +1,213 @@
+"""A request: messages, tools, and the parameters beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    BuiltinTool,
+    CachePoint,
+    CompletionRequest,
+    ContentBlock,
+    Inference,
+    Json,
+    Message,
+    ReasoningRequest,
+    Role,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+)
+from axonflow_core.native import apart, rest_of, said, string, under
+
+from .content import decode_message, encode_content, encode_message
+from .form import DIALECT, ChatForm
+
+_NEWER_LIMIT = "max_completion_tokens"
+
+
+class CompletionLimit(int):
+    """A limit that came under OpenAI's newer name, and goes back so."""
+
+    __slots__ = ()
+
+
+def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionRequest:
+    system, messages = _decode_messages(form, body["messages"])
+    limit = _decode_limit(body)
+    options, extra = _beside(form, body, limit)
+    stop = body.get(form.stop_parameter) or () if form.stop_parameter else ()
+    return CompletionRequest(
+        messages=messages,
+        system=system,
+        inference=Inference(
+            max_tokens=limit,
+            temperature=body.get("temperature"),
+            top_p=body.get("top_p"),
+            stop_sequences=(stop,) if isinstance(stop, str) else tuple(stop),
+        ),
+        tools=tuple(map(_decode_tool, body.get("tools") or ())),
+        tool_choice=_decode_tool_choice(form, body.get("tool_choice"), body.get("parallel_tool_calls")),
+        reasoning=_decode_effort(form, body),
+        options=options,
+        extra=extra,
+    )
+
+
+def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
+    _refuse_several_answers(request.options)
+    inference = request.inference
+    body: dict[str, Json] = {"messages": _encode_messages(form, request)}
+    if inference.max_tokens is not None:
+        is_newer = type(inference.max_tokens) is CompletionLimit
+        body[_NEWER_LIMIT if is_newer else "max_tokens"] = inference.max_tokens
+    if inference.temperature is not None:
+        body["temperature"] = inference.temperature
+    if inference.top_p is not None:
+        body["top_p"] = inference.top_p
+    if inference.stop_sequences and form.stop_parameter:
+        body[form.stop_parameter] = list(inference.stop_sequences)
+    if request.tools:
+        body["tools"] = list(map(_encode_tool, request.tools))
+    if request.tool_choice is not None:
+        body.update(_encode_tool_choice(form, request.tool_choice))
+    if request.reasoning is not None:
+        body.update(_encode_effort(form, request.reasoning))
+    body.update(request.options)
+    body.update(request.extra)
+    return body
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _decode_messages(form: ChatForm, natives: list[Json]) -> tuple[tuple[ContentBlock, ...], tuple[Message, ...]]:
+    """The system text that opens the conversation, and the messages behind it."""
+    messages = tuple([decode_message(form, native) for native in natives])
+    if messages and messages[0].role is Role.SYSTEM and messages[0].content and not messages[0].extra:
+        return messages[0].content, messages[1:]
+    return (), messages
+
+
+def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
+    natives: list[Json] = []
+    if request.system:
+        natives.append({"role": "system", "content": encode_content(request.system)})
+    for message in request.messages:
+        natives += encode_message(form, message)
+    return natives
+
+
+# ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _decode_limit(body: Mapping[str, Json]) -> Json:
+    limit, newer = body.get("max_tokens"), body.get(_NEWER_LIMIT)
+    return CompletionLimit(newer) if limit is None and type(newer) is int else limit
+
+
+def _beside(form: ChatForm, body: Mapping[str, Json], limit: Json) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
+    """What the body says beyond the neutral model: what is documented, and what nobody documented."""
+    is_newer = type(limit) is CompletionLimit
+    rest = rest_of(body, form.request_keys | {_NEWER_LIMIT} if is_newer else form.request_keys)
+    if not rest:
+        return NOTHING_MORE, NOTHING_MORE
+    return {key: rest[key] for key in rest if key in form.options}, rest_of(rest, form.options)
+
+
+def _refuse_several_answers(options: Mapping[str, Json]) -> None:
+    count = options.get("n")
+    if isinstance(count, int) and count > 1:
+        raise EncodeError("one call has one answer", feature="n", hint="leave `n` out and make several calls")
+
+
+def _decode_effort(form: ChatForm, body: Mapping[str, Json]) -> ReasoningRequest | None:
+    effort = body.get(form.effort_parameter) if form.effort_parameter else None
+    return None if effort is None else ReasoningRequest(effort=string(effort))
+
+
+def _encode_effort(form: ChatForm, asked: ReasoningRequest) -> Mapping[str, Json]:
+    if form.effort_parameter is None or asked.effort is None or asked.mode or asked.budget_tokens is not None:
+        raise EncodeError(
+            "this family cannot be told to think in this way",
+            feature="reasoning",
+            hint="say `effort` alone" if form.effort_parameter else "its models decide themselves how much they think",
+        )
+    return {form.effort_parameter: asked.effort, **asked.extra}
+
+
+# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_BUILTIN_KEYS = frozenset({"type", "name"})
+_TOOL_KEYS = frozenset({"type", "function"})
+_FUNCTION_KEYS = frozenset({"name", "description", "parameters", "strict"})
+_CHOSEN_KEYS = frozenset({"name"})
+
+
+def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
+    if native["type"] != "function":
+        return BuiltinTool(DIALECT, native["type"], native.get("name", ""), rest_of(native, _BUILTIN_KEYS))
+    function = native["function"]
+    return Tool(
+        string(function["name"]),
+        function.get("description"),
+        function.get("parameters"),
+        is_strict=function.get("strict"),
+        extra=_in_two_levels(native, function, _FUNCTION_KEYS),
+    )
+
+
+def _in_two_levels(
+    native: Mapping[str, Json], function: Mapping[str, Json], known: frozenset[str]
+) -> Mapping[str, Json]:
+    """What is unknown in a tool or choice of one, and in the function inside it."""
+    in_function, beside = rest_of(function, known), rest_of(native, _TOOL_KEYS)
+    return {**beside, **under("function", in_function)} if in_function else beside
+
+
+def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
+    match tool:
+        case BuiltinTool(_, kind, name, settings):
+            return {"type": kind, **({"name": name} if name else {}), **settings}
+        case Tool():
+            known = {"description": tool.description, "parameters": tool.input_schema, "strict": tool.is_strict}
+            extra, in_function = apart(tool.extra, "function")
+            return {"type": "function", "function": {"name": tool.name, **said(known), **in_function}, **extra}
+    raise EncodeError("a chat request has no place for a cache point among its tools", feature="cache points")
+
+
+def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolChoice | None:
+    if native is None:
+        return None if parallel is None else ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel)
+    if isinstance(native, str):
+        return ToolChoice(form.tool_choices[native], allows_parallel=parallel)
+    function = native["function"]
+    extra = _in_two_levels(native, function, _CHOSEN_KEYS)
+    return ToolChoice(ToolChoiceMode.TOOL, string(function["name"]), parallel, extra=extra)
+
+
+def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json]:
+    parallel = {} if choice.allows_parallel is None else {"parallel_tool_calls": choice.allows_parallel}
+    if choice.mode is ToolChoiceMode.TOOL:
+        return {"tool_choice": _encode_named_choice(form, choice), **parallel}
+    for word, mode in form.tool_choices.items():
+        if mode is choice.mode:
+            return {"tool_choice": word, **parallel}
+    raise EncodeError(
+        "this family cannot be told to use some tool",
+        feature="tool_choice",
+        hint="name the tool to use" if form.takes_named_tool else "leave the choice to the model",
+    )
+
+
+def _encode_named_choice(form: ChatForm, choice: ToolChoice) -> Json:
+    if not form.takes_named_tool:
+        raise EncodeError(
+            "this family cannot be told which tool to use",
+            feature="tool choice by name",
+            hint="choose `any` and offer that one tool alone",
+        )
+    extra, in_function = apart(choice.extra, "function")
+    return {"type": "function", "function": {"name": choice.name, **in_function}, **extra}
