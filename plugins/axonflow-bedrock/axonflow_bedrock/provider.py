@@ -2,6 +2,9 @@
 
     complete    encode_request -> sign -> send         -> open_answer
     stream      encode_request -> sign -> open_stream  -> frames -> chunks -> events
+    embed       as `complete`, in as many calls as it takes, some at once
+    rerank      as `complete`
+    count       as `complete`, under the base id first
 
 A model is called through its family's own JSON or through Converse: the target says which (`surfaces`).
 
@@ -17,29 +20,36 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
 from attrs import frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, neutralise_control_tokens
+from axonflow_core.codec import AnyCodec, FamilyCodec, ModelFacts, neutralise_control_tokens
 from axonflow_core.errors import (
     AxonFlowError,
     CredentialsError,
     CredentialsExpired,
     DecodeError,
+    ModelNotFound,
     RequestError,
     TruncatedStream,
+    Uncountable,
     UndetectedFamily,
 )
-from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.exchanges import EmbeddingCodec, Exchange, RerankCodec, TokenCounter
+from axonflow_core.messages import Completion, CompletionRequest, Json, TokenCount
 from axonflow_core.provider import CompletionStream, Explanation, Health, Services
+from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest, joined
 from axonflow_core.stream import Batch
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
+from .concurrency import in_order
 from .config import BedrockConfig, ControlTokens, SurfaceChoice
+from .counting import ids_to_try, wrapped
 from .credentials import AwsSettings
+from .envelope import measured
 from .errors import diagnose
 from .eventstream import FrameDecoder
 from .explain import explanation_of
@@ -50,9 +60,16 @@ from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Surface, surface_of
 from .surroundings import Clock, Distance
 
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
+C = TypeVar("C", bound=AnyCodec)
+C_co = TypeVar("C_co", covariant=True)
 
 _LOG = logging.getLogger(__name__)
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
+_JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
+_CALLS_AT_ONCE = 8
+"""How many calls one request may have under way, where a model takes one input a call."""
 _MAX_TARGETS = 1024
 """Model ids come from callers, so what is kept for each is bounded."""
 _SHOWN_BYTES = 60
@@ -67,6 +84,29 @@ class Target:
     codec: FamilyCodec
     facts: ModelFacts
     surface: Surface
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Addressed(Protocol):
+    """Whom a call is to, and whose JSON it speaks."""
+
+    @property
+    def model_id(self) -> ModelId: ...
+    @property
+    def codec(self) -> Named: ...
+
+
+@frozen
+class ExchangeTarget(Generic[C_co]):
+    """As `Target`, for what is one request and one answer."""
+
+    model_id: ModelId
+    codec: C_co
+    facts: ModelFacts
 
 
 class BedrockProvider:
@@ -111,6 +151,43 @@ class BedrockProvider:
 
             return await self._persist(target, attempt)
 
+    async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Embeddings:
+        target = self._exchange_target(EmbeddingCodec, model)
+        with self._naming(target):
+            parts = target.codec.split(request)
+            bodies = [target.codec.encode_request(part, target.facts) for part in parts]  # all, before one is sent
+            answers = await in_order([partial(self._vectors, target, body) for body in bodies], _CALLS_AT_ONCE)
+            return joined([(len(part.inputs), answer) for part, answer in zip(parts, answers, strict=True)])
+
+    async def _vectors(self, target: ExchangeTarget[EmbeddingCodec], body: Json) -> Embeddings:
+        answer, headers = await self._exchanged(target, "invoke", body)
+        return measured(answer, headers)
+
+    async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking:
+        target = self._exchange_target(RerankCodec, model)
+        with self._naming(target):
+            body = target.codec.encode_request(request, target.facts)
+            answer, headers = await self._exchanged(target, "invoke", body)
+            return measured(answer, headers)
+
+    async def count(self, request: CompletionRequest, *, model: str | None = None) -> TokenCount:
+        chat = self.target(model)
+        counter = self._counter(chat)
+        with self._naming(chat):
+            body = wrapped(counter.surface, counter.encode_request(request, chat.facts))
+            first, *others = ids_to_try(chat.model_id, chat.facts.base_id or None)
+            try:
+                return await self._counted(first, counter, chat.facts, body)
+            except (Uncountable, ModelNotFound):
+                for other in others:
+                    with suppress(Uncountable, ModelNotFound):  # the refusal of the first is the one to be told
+                        return await self._counted(other, counter, chat.facts, body)
+                raise
+
+    async def _counted(self, model_id: ModelId, counter: TokenCounter, facts: ModelFacts, body: Json) -> TokenCount:
+        answer, _ = await self._exchanged(ExchangeTarget(model_id, counter, facts), "count-tokens", body)
+        return answer
+
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
     ) -> Explanation:
@@ -147,21 +224,45 @@ class BedrockProvider:
         return target
 
     def _find_target(self, given: str) -> Target:
+        model_id, base_id, family = self._described(given)
+        codec = self._find_codec(model_id, base_id, family)
+        self._refuse_other_families(given, self._family_of(base_id, codec))
+        self._warn_of_other_region(model_id)
+        return Target(model_id, codec, self._facts(given, base_id), surface_of(codec))
+
+    def _facts(self, given: str, base_id: str | None) -> ModelFacts:
+        return ModelFacts(model_id=given, base_id=base_id or "", default_max_tokens=self._config.max_tokens)
+
+    def _exchange_target(self, kind: type[C], model: str | None) -> ExchangeTarget[C]:
+        given = model or self._config.model
+        model_id, base_id, family = self._described(given)
+        if family is not None:
+            codec = self._codecs.find_by_name(kind, family)
+        elif base_id is not None:
+            codec = self._codecs.find(kind, base_id)
+        else:
+            raise self._undescribed(model_id, self._codecs.names_of(kind))
+        self._refuse_other_families(given, codec)
+        self._warn_of_other_region(model_id)
+        return ExchangeTarget(model_id, codec, self._facts(given, base_id))
+
+    def _counter(self, chat: Target) -> TokenCounter:
+        """What counts for a model: its family's own JSON, or Converse's where no counter takes that."""
+        base_id = chat.facts.base_id
+        try:
+            return self._codecs.find(TokenCounter, base_id, chat.codec.surface)
+        except UndetectedFamily:
+            return self._codecs.find(TokenCounter, base_id, CONVERSE_CODECS)
+
+    def _described(self, given: str) -> tuple[ModelId, str | None, str | None]:
+        """The id, the base id and the family, as far as id and configuration say them."""
         model_id = parse_model_id(given)
         base_id, family = model_id.base_id, None
         if given == self._config.model:  # `base_model` and `family` describe the configured model and no other
             family = self._config.family
             if self._config.base_model is not None:
                 base_id = parse_model_id(self._config.base_model).base_id
-        codec = self._find_codec(model_id, base_id, family)
-        self._refuse_other_families(given, self._family_of(base_id, codec))
-        self._warn_of_other_region(model_id)
-        facts = ModelFacts(
-            model_id=given,
-            base_id=base_id or "",
-            default_max_tokens=self._config.max_tokens,
-        )
-        return Target(model_id, codec, facts, surface_of(codec))
+        return model_id, base_id, family
 
     def _find_codec(self, model_id: ModelId, base_id: str | None, family: str | None) -> FamilyCodec:
         if self._config.surface is SurfaceChoice.CONVERSE:
@@ -179,10 +280,13 @@ class BedrockProvider:
             return self._codecs.for_name(family)
         if base_id is not None:
             return self._codecs.for_base_id(base_id)
-        raise UndetectedFamily(
+        raise self._undescribed(model_id, self._codecs.names)
+
+    def _undescribed(self, model_id: ModelId, families: tuple[str, ...]) -> UndetectedFamily:
+        return UndetectedFamily(
             f"{model_id.given} does not say which model is behind it",
             hint="add one line to the provider's config: `base_model:` with that model's id, or `family:` with one of "
-            + ", ".join(self._codecs.names),
+            + ", ".join(families),
         )
 
     def _family_of(self, base_id: str | None, codec: FamilyCodec) -> FamilyCodec:
@@ -192,7 +296,7 @@ class BedrockProvider:
                 return self._codecs.for_base_id(base_id)
         return codec
 
-    def _refuse_other_families(self, given: str, codec: FamilyCodec) -> None:
+    def _refuse_other_families(self, given: str, codec: AnyCodec) -> None:
         allowed = self._config.families
         if allowed is not None and codec.family not in allowed and codec.name not in allowed:
             raise RequestError(
@@ -213,7 +317,24 @@ class BedrockProvider:
             request = neutralise_control_tokens(request, target.codec.control_tokens)
         return orjson.dumps(target.codec.encode_request(request, target.facts))
 
-    async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+    async def _exchanged(
+        self, target: ExchangeTarget[Exchange[Q, A]], operation: str, body: Json
+    ) -> tuple[A, Mapping[str, str]]:
+        """One request and the one answer to it, with the answer's headers."""
+        data = orjson.dumps(body)
+
+        def read(native: Json) -> A:
+            return target.codec.decode_response(native, target.facts)
+
+        async def attempt() -> tuple[A, Mapping[str, str]]:
+            signed = await self._signed(target, operation, _JSON_HEADERS, data)
+            response = await self._transport.send(signed)
+            with self._naming(target, response.headers):
+                return await self._read_whole(target, response, read), response.headers
+
+        return await self._persist(target, attempt)
+
+    async def _signed(self, target: Addressed, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
         if isinstance(signer, BearerToken):
             _refuse_open_air(place.endpoint_url)
@@ -221,7 +342,7 @@ class BedrockProvider:
         signed = signer.sign("POST", url, headers, body, self._clock.now())
         return HttpRequest("POST", url, signed, body, self._config.timeouts, place.network)
 
-    async def _persist(self, target: Target, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, target: Addressed, attempt: Callable[[], Awaitable[T]]) -> T:
         """The call, as often as AWS's retry settings have it; of a slow one it is told if distance may be the cause."""
         place = await self._settings.place()
         retrier = Retrier(retries=place.retries, total_s=self._config.timeouts.total_s)
@@ -244,11 +365,16 @@ class BedrockProvider:
         return await attempt()
 
     async def _read_answer(self, target: Target, response: HttpResponse) -> Completion:
+        def read(body: Json) -> Completion:
+            return target.surface.open_answer(target.codec, body, target.facts, response.headers)
+
+        return await self._read_whole(target, response, read)
+
+    async def _read_whole(self, target: Addressed, response: HttpResponse, read: Callable[[Json], T]) -> T:
         if response.status != 200:
             raise await self._diagnosed(target, response.status, response.headers, response.body)
         try:
-            body = orjson.loads(response.body)
-            return target.surface.open_answer(target.codec, body, target.facts, response.headers)
+            return read(orjson.loads(response.body))
         except orjson.JSONDecodeError as error:
             raise _unreadable(target, response.body) from error
         except DecodeError as error:
@@ -267,7 +393,9 @@ class BedrockProvider:
         await stream.begin()
         return stream
 
-    async def _diagnosed(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> AxonFlowError:
+    async def _diagnosed(
+        self, target: Addressed, status: int, headers: Mapping[str, str], body: bytes
+    ) -> AxonFlowError:
         error = diagnose(
             status,
             headers.get("x-amzn-errortype"),
@@ -281,7 +409,7 @@ class BedrockProvider:
         return error
 
     @contextmanager
-    def _naming(self, target: Target, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+    def _naming(self, target: Addressed, headers: Mapping[str, str] | None = None) -> Iterator[None]:
         """Errors that pass learn whose call it was."""
         try:
             yield
@@ -361,7 +489,7 @@ def _refuse_open_air(endpoint_url: str) -> None:
         )
 
 
-def _unreadable(target: Target, body: bytes, cause: DecodeError | None = None) -> DecodeError:
+def _unreadable(target: Addressed, body: bytes, cause: DecodeError | None = None) -> DecodeError:
     """A 200 that the family's codec cannot read: an error with the first bytes, never an empty answer."""
     begins = body[:_SHOWN_BYTES].decode("utf-8", "replace")
     what = cause.message if cause else f"the answer is not one of the {target.codec.name} family (no JSON)"
