@@ -25,7 +25,7 @@ from axonflow_core.native import rest_of, said
 from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.stream import Batch, Ended, GuardrailUpdate, MetricsUpdate, Stopped, StreamEvent, merge_usage
 
-A = TypeVar("A", Embeddings, Ranking)
+A = TypeVar("A", bound=Embeddings | Ranking)
 
 METRICS = "amazon-bedrock-invocationMetrics"
 ACTION = "amazon-bedrock-guardrailAction"
