@@ -533,7 +533,7 @@ class CodecRegistry:
         if not fits:
             raise UndetectedFamily(
                 f"no {kind.kind} family is known for {base_id!r}",
-                hint=f"check the spelling, or name the family in the provider's config: family: one of "
+                hint="check the spelling, choose another model, or name its family in the provider's config: family: one of "
                 f"{', '.join(self.names_of(kind)) or 'none installed'}",
             )
         return max(fits, key=lambda fit: fit[0])[1]

@@ -5,6 +5,7 @@
     service     id -> codec -> neutral request -> scripted answer -> native JSON or chunks
     scripted    what a model answers, the same for all families
     streaming   an answer as the events of a stream
+    exchanges   the calls to models that do not talk; vectors: what those answer
     script      what a test wants: rules for calls, limits of the account
     limits      how much each model takes and writes, and when its life ends
     quotas      calls and tokens in a minute, tokens in a day

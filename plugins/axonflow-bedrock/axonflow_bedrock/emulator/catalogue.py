@@ -117,6 +117,24 @@ LISTINGS: Mapping[str, Listing] = {
         ),
         profiles={"mistral.pixtral-large-2502-v1:0": "us eu"},
     ),
+    "titan-embed": Listing(
+        on_demand=frozenset(
+            {
+                "amazon.titan-embed-text-v1",
+                "amazon.titan-embed-g1-text-02",
+                "amazon.titan-embed-text-v2:0",
+                "amazon.titan-embed-image-v1",
+            }
+        ),
+        profiles={},
+    ),
+    "cohere-embed": Listing(
+        on_demand=frozenset({"cohere.embed-english-v3", "cohere.embed-multilingual-v3", "cohere.embed-v4:0"}),
+        profiles={"cohere.embed-v4:0": "us eu global"},
+    ),
+    "nova-embed": Listing(on_demand=frozenset({"amazon.nova-2-multimodal-embeddings-v1:0"}), profiles={}),
+    "cohere-rerank": Listing(on_demand=frozenset({"cohere.rerank-v3-5:0"}), profiles={}),
+    "amazon-rerank": Listing(on_demand=frozenset({"amazon.rerank-v1:0"}), profiles={}),
 }
 """Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""
 
@@ -134,12 +152,25 @@ class Catalogue:
     def admit(self, model_id: ModelId, family: str) -> None:
         """Returns when the model may be called by that id. `Fault` in AWS's words when not."""
         if model_id.base_id in self.without_access:
-            raise Fault("AccessDeniedException", "You don't have access to the model with the specified model ID.")
+            raise no_access()
         listing = self.listings.get(family)
         if listing is not None:
             _admit(model_id, listing)
             self._admit_region(model_id)
         self._admit_age(model_id)
+
+    def admit_count(self, model_id: ModelId, family: str) -> None:
+        """Returns when the model's tokens are counted under that id, which is its base id and no other."""
+        base_id = model_id.base_id or ""
+        if base_id in self.without_access:
+            raise no_access()
+        listing = self.listings.get(family)
+        if listing is not None and base_id not in listing.on_demand | listing.profiles.keys():
+            raise unknown_model()
+        self._admit_age(model_id)
+        is_counted = base_id.startswith(_COUNTED) and not base_id.startswith(_UNCOUNTED)
+        if model_id.kind is not Kind.FOUNDATION_MODEL or not is_counted:
+            raise uncountable()
 
     def _admit_region(self, model_id: ModelId) -> None:
         if model_id.region not in (None, self.region):
@@ -172,6 +203,20 @@ def _admit(model_id: ModelId, listing: Listing) -> None:
 
 def unknown_model() -> Fault:
     return invalid_call("The provided model identifier is invalid.")
+
+
+def no_access() -> Fault:
+    return Fault("AccessDeniedException", "You don't have access to the model with the specified model ID.")
+
+
+_COUNTED = "anthropic.claude-"
+_UNCOUNTED = tuple(f"anthropic.claude-{name}" for name in ("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-opus"))
+"""Claude is counted from 3.5 on. Source: AWS user guide, "Monitor your token usage by counting tokens before running
+inference", November 2026."""
+
+
+def uncountable() -> Fault:
+    return invalid_call("The provided model doesn't support counting tokens.")
 
 
 def profile_required(model_id: ModelId) -> Fault:

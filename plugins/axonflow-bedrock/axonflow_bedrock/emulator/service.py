@@ -11,16 +11,19 @@ from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
+from axonflow_core.exchanges import TokenCounter
+from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
 
-from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
+from ..counting import unwrapped
+from ..endpoint import Answer, Call, Chunks, Operation, malformed
 from ..model_id import ModelId, parse_model_id
 from ..surfaces import Surface, surface_of
-from .catalogue import Catalogue, unknown_model
+from .catalogue import Catalogue, uncountable, unknown_model
+from .exchanges import EmulatedExchanges
 from .faults import spoil
 from .limits import check_limits
 from .quotas import Quotas
-from .script import Rule, Rules, Script
+from .script import Rule, Rules, Script, obey
 from .scripted import answer, input_tokens
 from .streaming import batches_of
 
@@ -67,9 +70,31 @@ class EmulatedBedrock:
         self._chunk_pause_s = chunk_pause_s
         self._rules = Rules(script.rules)
         self._quotas = Quotas(script.account)
+        self._exchanges = EmulatedExchanges(codecs, catalogue, self._rules, self._quotas, context_of)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call.model, call.operation.surface)
+        model_id = _model_id(call.model)
+        if call.operation is Operation.COUNT_TOKENS:
+            return await self._counted(call, model_id)
+        exchanged = await self._exchanges.answer(call, model_id)
+        return await self._completed(call, model_id) if exchanged is None else exchanged
+
+    async def _counted(self, call: Call, model_id: ModelId) -> Answer:
+        self._catalogue.admit_count(model_id, self._family_of(model_id))
+        facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
+        try:
+            surface, native = unwrapped(call.body)
+            counter = self._codecs.find(TokenCounter, facts.base_id, surface)
+            request = counter.decode_request(native, facts)
+        except UndetectedFamily:
+            raise uncountable() from None
+        except DecodeError as error:
+            raise malformed(error.message) from None
+        await obey(self._rules.take(_last_text(request)))
+        return Answer(counter.encode_response(TokenCount(input_tokens(request)), facts))
+
+    async def _completed(self, call: Call, model_id: ModelId) -> Answer | Chunks:
+        target = self._target(model_id, call.operation.surface)
         request = _read(target, call)
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
@@ -97,17 +122,14 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, given: str, surface: str) -> _Target:
+    def _target(self, model_id: ModelId, surface: str) -> _Target:
+        base_id, family = model_id.base_id or "", self._family_of(model_id)
         try:
-            model_id = parse_model_id(given)
-            if model_id.base_id is None:
-                raise unknown_model()
-            family = self._family_of(model_id)
-            codec = self._codecs.for_base_id(model_id.base_id, surface)
-        except RequestError:
+            codec = self._codecs.for_base_id(base_id, surface)
+        except UndetectedFamily:
             raise unknown_model() from None
         self._catalogue.admit(model_id, family)
-        return _Target(family, codec, ModelFacts(model_id=given, base_id=model_id.base_id))
+        return _Target(family, codec, ModelFacts(model_id=model_id.given, base_id=base_id))
 
     def _family_of(self, model_id: ModelId) -> str:
         """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""
@@ -128,6 +150,17 @@ class EmulatedBedrock:
             raise rule.error.fault()
 
 
+def _model_id(given: str) -> ModelId:
+    """Whose base id is known: what is behind any other id, no account is there to say."""
+    try:
+        model_id = parse_model_id(given)
+    except RequestError:
+        raise unknown_model() from None
+    if model_id.base_id is None:
+        raise unknown_model()
+    return model_id
+
+
 def _last_text(request: CompletionRequest) -> str:
     texts = (message.text for message in reversed(request.messages) if message.role is Role.USER)
     return next(filter(None, texts), "")
@@ -137,7 +170,7 @@ def _read(target: _Target, call: Call) -> CompletionRequest:
     try:
         request = target.codec.decode_request(call.body, target.facts)
     except DecodeError as error:
-        raise _malformed(error.message) from None
+        raise malformed(error.message) from None
     _check(request.inference)
     return request
 
@@ -146,10 +179,6 @@ def _check(inference: Inference) -> None:
     """What a codec carries over as it is and a model would stumble over."""
     limit = inference.max_tokens
     if limit is not None and (type(limit) is not int or limit < 0):
-        raise _malformed("the limit of tokens is no whole number")
+        raise malformed("the limit of tokens is no whole number")
     if not all(isinstance(stop, str) for stop in inference.stop_sequences):
-        raise _malformed("a stop sequence is no string")
-
-
-def _malformed(what: str) -> Fault:
-    return invalid_call(f"Malformed input request: {what}, please reformat your input and try again.")
+        raise malformed("a stop sequence is no string")
