@@ -533,8 +533,8 @@ class CodecRegistry:
         if not fits:
             raise UndetectedFamily(
                 f"no {kind.kind} family is known for {base_id!r}",
-                hint="check the spelling, choose another model, or name its family in the provider's config: family: one of "
-                f"{', '.join(self.names_of(kind)) or 'none installed'}",
+                hint="check the spelling, choose another model, or name its family in the provider's config: family: "
+                f"one of {', '.join(self.names_of(kind)) or 'none installed'}",
             )
         return max(fits, key=lambda fit: fit[0])[1]
 

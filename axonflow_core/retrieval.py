@@ -29,6 +29,15 @@ class Encoding(StrEnum):
     BASE64 = "base64"
 
 
+_ENCODINGS = frozenset(Encoding)
+
+
+def of_encodings(native: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The members of `native` that are called after an encoding, and the others."""
+    known = {key: value for key, value in native.items() if key in _ENCODINGS}
+    return known, {key: value for key, value in native.items() if key not in _ENCODINGS}
+
+
 class Purpose(StrEnum):
     """What a vector is for. Some families make others of the same text."""
 

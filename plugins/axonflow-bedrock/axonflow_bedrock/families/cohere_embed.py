@@ -19,7 +19,7 @@ from axonflow_core.errors import EncodeError
 from axonflow_core.exchanges import EmbeddingCodec, EmbeddingFeature, Words
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Image, Json, Media, MediaKind, Text
-from axonflow_core.native import array, numbers, rest_of, said, string
+from axonflow_core.native import apart, array, numbers, rest_of, said, string, under
 from axonflow_core.retrieval import (
     EmbeddingInput,
     EmbeddingRequest,
@@ -29,6 +29,7 @@ from axonflow_core.retrieval import (
     Purpose,
     Truncation,
     Vector,
+    of_encodings,
 )
 
 MAX_INPUTS = 96
@@ -166,7 +167,7 @@ def _floats_where_it_can(vectors: Sequence[Vector]) -> str:
 def _decode_response(body: Json, facts: ModelFacts, *, usual: Callable[[Sequence[Vector]], str]) -> Embeddings:
     native = body["embeddings"]
     form = _BY_TYPE if isinstance(native, dict) else _FLOATS
-    by_type = native if form is _BY_TYPE else {"float": native}
+    by_type, others = of_encodings(native if form is _BY_TYPE else {"float": native})
     vectors = tuple(
         Vector(values if isinstance(values, str) else numbers(values), index, Encoding(name))
         for name, several in by_type.items()
@@ -178,23 +179,23 @@ def _decode_response(body: Json, facts: ModelFacts, *, usual: Callable[[Sequence
         texts=None if texts is None else tuple(array(texts)),
         id=body.get("id"),
         form=None if form == usual(vectors) else form,
-        extra=rest_of(body, _ANSWER_KEYS),
+        extra={**rest_of(body, _ANSWER_KEYS), **under("embeddings", others)},
     )
 
 
 def _encode_response(embeddings: Embeddings, facts: ModelFacts, *, usual: Callable[[Sequence[Vector]], str]) -> Json:
-    form = embeddings.form or usual(embeddings.vectors)
+    form, (extra, others) = embeddings.form or usual(embeddings.vectors), apart(embeddings.extra, "embeddings")
     by_type: dict[str, list[Json]] = {}
     for vector in embeddings.vectors:
         values = vector.values if isinstance(vector.values, str) else list(vector.values)
         by_type.setdefault(vector.encoding.value, []).append(values)
     members = {
-        "embeddings": by_type if form == _BY_TYPE else by_type.get("float", []),
+        "embeddings": {**by_type, **others} if form == _BY_TYPE else by_type.get("float", []),
         "id": embeddings.id,
         "response_type": form,
         "texts": None if embeddings.texts is None else list(embeddings.texts),
     }
-    return {**said(members), **embeddings.extra}
+    return {**said(members), **extra}
 
 
 # ── the records ─────────────────────────────────────────────────────────────────────────────────────────────────────

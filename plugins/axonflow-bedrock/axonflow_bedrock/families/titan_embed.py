@@ -20,7 +20,15 @@ from axonflow_core.exchanges import EmbeddingCodec, EmbeddingFeature
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import NOTHING_MORE, Image, Json, Media, MediaKind, Text, Usage
 from axonflow_core.native import apart, numbers, rest_of, said, string, under
-from axonflow_core.retrieval import EmbeddingInput, EmbeddingRequest, Embeddings, Encoding, Mixed, Vector
+from axonflow_core.retrieval import (
+    EmbeddingInput,
+    EmbeddingRequest,
+    Embeddings,
+    Encoding,
+    Mixed,
+    Vector,
+    of_encodings,
+)
 
 # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,14 +109,14 @@ def _decode_response(body: Json, facts: ModelFacts, *, usual: str) -> Embeddings
         raise KeyError("embedding")
     if plain is not None and by_type.get("float", plain) != plain:
         raise ValueError("two vectors of floats that differ")
-    told = {**({"float": plain} if plain is not None else {}), **by_type}
     form = _form_of(is_plain=plain is not None, is_by_type="float" in by_type)
+    told, others = of_encodings({"float": plain, **by_type} if form == _PLAIN else by_type)
     return Embeddings(
         tuple(Vector(numbers(values), encoding=Encoding(name)) for name, values in told.items()),
         Usage(input_tokens=body.get("inputTextTokenCount")),
         form=None if form == usual else form,
         message=body.get("message"),
-        extra=rest_of(body, _ANSWER_KEYS),
+        extra={**rest_of(body, _ANSWER_KEYS), **under("embeddingsByType", others)},
     )
 
 
@@ -119,16 +127,16 @@ def _form_of(*, is_plain: bool, is_by_type: bool) -> str | None:
 
 
 def _encode_response(embeddings: Embeddings, facts: ModelFacts, *, usual: str) -> Json:
-    told = _by_encoding(embeddings.vectors)
-    floats, form = told.pop("float", None), embeddings.form or usual
-    by_type = {**({"float": floats} if floats is not None and form != _PLAIN else {}), **told}
+    told, form = _by_encoding(embeddings.vectors), embeddings.form or usual
+    extra, others = apart(embeddings.extra, "embeddingsByType")
+    by_type = {name: values for name, values in told.items() if name != "float" or form != _PLAIN}
     members = {
-        "embedding": None if form == _BY_TYPE else floats,
-        "embeddingsByType": by_type or None,
+        "embedding": None if form == _BY_TYPE else told.get("float"),
+        "embeddingsByType": {**by_type, **others} or None,
         "inputTextTokenCount": embeddings.usage.input_tokens,
         "message": embeddings.message,
     }
-    return {**said(members), **embeddings.extra}
+    return {**said(members), **extra}
 
 
 def _by_encoding(vectors: Sequence[Vector]) -> dict[str, list[Json]]:
