@@ -94,8 +94,7 @@ class BedrockOpener:
         for chunk in chunks:
             told |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
         counts: Json = {
-            fact: _count(next(filter(None.__ne__, [headers.get(header), *map(told.get, members)]), None))
-            for fact, header, *members in _BILLED
+            fact: _first_count(headers.get(header), *map(told.get, members)) for fact, header, *members in _BILLED
         }
         return Usage(**counts)
 
@@ -126,8 +125,8 @@ class BedrockOpener:
         )
 
 
-def _count(told: str | float | None) -> int | None:
-    return None if told is None else int(told)
+def _first_count(*told: str | float | None) -> int | None:
+    return next((int(count) for count in told if count is not None), None)
 
 
 def _exchange(
