@@ -128,8 +128,8 @@ class Embeddings:
     extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
 
     @property
-    def floats(self) -> tuple[tuple[float, ...] | str, ...]:
-        return self.in_encoding(Encoding.FLOAT)
+    def floats(self) -> tuple[tuple[float, ...], ...]:
+        return tuple(values for values in self.in_encoding(Encoding.FLOAT) if not isinstance(values, str))
 
     def in_encoding(self, encoding: Encoding) -> tuple[tuple[float, ...] | str, ...]:
         """The values of every vector in that encoding, in the order of the inputs."""
