@@ -127,9 +127,9 @@ def pieces(draw: DrawFn, whole: Sequence[T]) -> list[Sequence[T]]:
 
 _CALL_IDS = _WORDS.map("call_{}".format)
 _TOOL_USES = st.builds(ToolUse, _CALL_IDS, _WORDS, json_objects())
-_TOOLS = st.builds(
-    Tool, _WORDS, st.none() | texts(), json_objects().map(lambda rest: {"type": "object", "properties": rest})
-)
+_DESCRIPTIONS = st.none() | texts().map("tells {}".format)
+"""Never empty: Converse refuses that, so its codec takes it for none."""
+_TOOLS = st.builds(Tool, _WORDS, _DESCRIPTIONS, json_objects().map(lambda rest: {"type": "object", "properties": rest}))
 _SETTINGS = st.dictionaries(_WORDS.map("x_{}".format), json_values(), max_size=2)
 _CACHE_POINTS = st.sampled_from([CachePoint(), CachePoint("5m"), CachePoint("1h")])
 _REASONING = st.builds(Reasoning, texts(), st.none() | _BASE64) | _BASE64.map(lambda data: Reasoning(redacted=data))
