@@ -263,6 +263,13 @@ def test_a_purpose_that_a_family_requires_is_said_when_nobody_says_one() -> None
     assert (asked["input_type"], shown["input_type"]) == ("search_document", "image")
 
 
+@pytest.mark.parametrize("url", ["https://a.example/kiwi", "https://a.example/kiwi;base64,AAAA", "data:,kiwi", PNG])
+def test_the_address_of_a_picture_comes_back(url: str) -> None:
+    native = {"images": [url], "input_type": "image"}
+
+    assert cohere_embed.V3.encode_request(cohere_embed.V3.decode_request(native, FACTS), FACTS) == native
+
+
 @pytest.mark.parametrize("surface", ["invoke", "converse"])
 def test_what_is_wrapped_for_a_count_comes_out_again(surface: str) -> None:
     native = {"messages": [], "x": "é"}

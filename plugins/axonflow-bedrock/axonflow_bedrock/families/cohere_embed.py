@@ -127,8 +127,10 @@ def _encode_part(part: Text | Image) -> Json:
 
 
 def _decode_url(url: Json) -> Media:
-    media_type, found, data = string(url).removeprefix("data:").partition(";base64,")
-    return Media(MediaKind.BASE64, data, media_type) if found else Media(MediaKind.URL, url)
+    media_type, found, data = string(url).partition(";base64,")
+    if found and media_type.startswith("data:"):
+        return Media(MediaKind.BASE64, data, media_type.removeprefix("data:"))
+    return Media(MediaKind.URL, url)
 
 
 def _encode_url(image: Image) -> str:

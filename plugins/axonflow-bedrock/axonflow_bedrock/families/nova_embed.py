@@ -118,16 +118,24 @@ def _encode_input(given: EmbeddingInput) -> tuple[str, dict[str, Json]]:
             return "text", {"value": text, **given.extra}
         case Document(Media() as source):
             return "text", {"source": _encode_source(source), **given.extra}
-        case Image(source) | Clip(source):
-            kind, _, format_ = (source.media_type or "").partition("/")
-            if kind in (_MEDIA_KEYS.keys() - {"image"} if isinstance(given, Clip) else {"image"}) and format_:
-                mode = said({"embeddingMode": given.mode}) if isinstance(given, Clip) else {}
-                return kind, {"format": format_, "source": _encode_source(source), **mode, **given.extra}
+        case Image(source):
+            return _encode_media(source, ("image",), given.extra)
+        case Clip(source, mode):
+            return _encode_media(source, ("audio", "video"), {**said({"embeddingMode": mode}), **given.extra})
     raise EncodeError(
-        "Nova must be told what a picture, sound or film is",
-        feature="inputs",
-        hint="give its source a media type: image/png, audio/mp3, video/mp4",
+        "Nova takes no document without a source", feature="documents", hint="put it in S3, or give a text"
     )
+
+
+def _encode_media(source: Media, kinds: tuple[str, ...], beside: Mapping[str, Json]) -> tuple[str, dict[str, Json]]:
+    kind, _, format_ = (source.media_type or "").partition("/")
+    if kind not in kinds or not format_:
+        raise EncodeError(
+            "Nova must be told what a picture, sound or film is",
+            feature="inputs",
+            hint="give its source a media type: image/png, audio/mp3, video/mp4",
+        )
+    return kind, {"format": format_, "source": _encode_source(source), **beside}
 
 
 def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media:
