@@ -12,19 +12,24 @@ _NAMES = {
         "StreamContext StreamDecoder"
     ),
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
+    "exchanges": "EmbeddingCodec EmbeddingFeature RerankCodec TokenCounter Words",
     "errors": (
         "AccessDenied AnswerError AxonFlowError BlockingCallError ConfigError ContextExceeded "
         "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError InvalidCall "
         "ModelNotFound PluginError ProfileRequired ProviderError ProviderTimeout RequestError Throttled "
-        "TruncatedStream Unavailable UndetectedFamily"
+        "TruncatedStream Unavailable Uncountable UndetectedFamily"
     ),
     "hookspecs": "HOOK_API hookimpl",
     "messages": (
         "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document Guardrail Image "
         "Inference Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason Text Tool ToolChoice "
-        "ToolChoiceMode ToolResult ToolUse Usage assistant user"
+        "ToolChoiceMode ToolResult ToolUse TokenCount Usage assistant user"
     ),
     "provider": "CompletionStream Emulator Health Provider ProviderSpec Services",
+    "retrieval": (
+        "Clip EmbeddingInput EmbeddingRequest Embeddings Encoding Mixed Purpose Ranked Ranking RerankRequest "
+        "Truncation Vector"
+    ),
     "runtime": "BlockingRuntime Runtime",
     "stream": (
         "Batch BlockStart BlockStop CitationDelta Echoed Ended Extra GuardrailUpdate MetricsUpdate ReasoningDelta "

@@ -34,7 +34,13 @@ from axonflow_core.errors import RequestError as RequestError
 from axonflow_core.errors import Throttled as Throttled
 from axonflow_core.errors import TruncatedStream as TruncatedStream
 from axonflow_core.errors import Unavailable as Unavailable
+from axonflow_core.errors import Uncountable as Uncountable
 from axonflow_core.errors import UndetectedFamily as UndetectedFamily
+from axonflow_core.exchanges import EmbeddingCodec as EmbeddingCodec
+from axonflow_core.exchanges import EmbeddingFeature as EmbeddingFeature
+from axonflow_core.exchanges import RerankCodec as RerankCodec
+from axonflow_core.exchanges import TokenCounter as TokenCounter
+from axonflow_core.exchanges import Words as Words
 from axonflow_core.hookspecs import HOOK_API as HOOK_API
 from axonflow_core.hookspecs import hookimpl as hookimpl
 from axonflow_core.messages import Adjustment as Adjustment
@@ -58,6 +64,7 @@ from axonflow_core.messages import ReasoningRequest as ReasoningRequest
 from axonflow_core.messages import Role as Role
 from axonflow_core.messages import StopReason as StopReason
 from axonflow_core.messages import Text as Text
+from axonflow_core.messages import TokenCount as TokenCount
 from axonflow_core.messages import Tool as Tool
 from axonflow_core.messages import ToolChoice as ToolChoice
 from axonflow_core.messages import ToolChoiceMode as ToolChoiceMode
@@ -72,6 +79,18 @@ from axonflow_core.provider import Health as Health
 from axonflow_core.provider import Provider as Provider
 from axonflow_core.provider import ProviderSpec as ProviderSpec
 from axonflow_core.provider import Services as Services
+from axonflow_core.retrieval import Clip as Clip
+from axonflow_core.retrieval import EmbeddingInput as EmbeddingInput
+from axonflow_core.retrieval import EmbeddingRequest as EmbeddingRequest
+from axonflow_core.retrieval import Embeddings as Embeddings
+from axonflow_core.retrieval import Encoding as Encoding
+from axonflow_core.retrieval import Mixed as Mixed
+from axonflow_core.retrieval import Purpose as Purpose
+from axonflow_core.retrieval import Ranked as Ranked
+from axonflow_core.retrieval import Ranking as Ranking
+from axonflow_core.retrieval import RerankRequest as RerankRequest
+from axonflow_core.retrieval import Truncation as Truncation
+from axonflow_core.retrieval import Vector as Vector
 from axonflow_core.runtime import BlockingRuntime as BlockingRuntime
 from axonflow_core.runtime import Runtime as Runtime
 from axonflow_core.stream import Batch as Batch
@@ -110,6 +129,7 @@ __all__ = [
     "ChunkDecoder",
     "ChunkEncoder",
     "CitationDelta",
+    "Clip",
     "CodecRegistry",
     "Completion",
     "CompletionRequest",
@@ -125,8 +145,14 @@ __all__ = [
     "DecodeError",
     "Document",
     "Echoed",
+    "EmbeddingCodec",
+    "EmbeddingFeature",
+    "EmbeddingInput",
+    "EmbeddingRequest",
+    "Embeddings",
     "Emulator",
     "EncodeError",
+    "Encoding",
     "Ended",
     "Extra",
     "FamilyCodec",
@@ -144,6 +170,7 @@ __all__ = [
     "MediaKind",
     "Message",
     "MetricsUpdate",
+    "Mixed",
     "ModelFacts",
     "ModelNotFound",
     "Opaque",
@@ -154,11 +181,16 @@ __all__ = [
     "ProviderError",
     "ProviderSpec",
     "ProviderTimeout",
+    "Purpose",
+    "Ranked",
+    "Ranking",
     "Reasoning",
     "ReasoningDelta",
     "ReasoningRequest",
     "RegisteredCodec",
     "RequestError",
+    "RerankCodec",
+    "RerankRequest",
     "Role",
     "Runtime",
     "Services",
@@ -172,6 +204,8 @@ __all__ = [
     "Text",
     "TextDelta",
     "Throttled",
+    "TokenCount",
+    "TokenCounter",
     "Tool",
     "ToolChoice",
     "ToolChoiceMode",
@@ -180,10 +214,14 @@ __all__ = [
     "ToolResultDelta",
     "ToolUse",
     "TruncatedStream",
+    "Truncation",
     "Unavailable",
+    "Uncountable",
     "UndetectedFamily",
     "Usage",
     "UsageUpdate",
+    "Vector",
+    "Words",
     "assemble",
     "assistant",
     "batch_of",

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from operator import is_
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 import orjson
 from attrs import evolve, field, frozen
@@ -204,6 +204,7 @@ class FamilyCodec:
     record of its own with its own `variant`.
     """
 
+    kind: ClassVar[str] = "completion"
     family: str
     surface: str = "invoke"
     variant: str | None = None
@@ -308,12 +309,7 @@ class FamilyCodec:
         return EncodeError(f"the {self.name} family does not stream", feature="streams")
 
     def _decode(self, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
-        try:
-            return function(body, facts)
-        except AxonFlowError:
-            raise
-        except _STUMBLES as stumble:
-            raise _undecodable(self.name, what, stumble) from stumble
+        return decoded(self.name, what, function, body, facts)
 
     def _with_limit(self, request: CompletionRequest, facts: ModelFacts) -> CompletionRequest:
         limit = facts.default_max_tokens or self.default_max_tokens
@@ -353,6 +349,16 @@ class FamilyCodec:
 
 _STUMBLES = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 """What a decoder raises when a body is not what it expects. Anything else is a fault of ours and stays visible."""
+
+
+def decoded(family: str, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
+    """What `function` reads in `body`; `DecodeError` whatever it stumbles over."""
+    try:
+        return function(body, facts)
+    except AxonFlowError:
+        raise
+    except _STUMBLES as stumble:
+        raise _undecodable(family, what, stumble) from stumble
 
 
 def _undecodable(family: str, what: str, stumble: Exception) -> DecodeError:
@@ -541,29 +547,53 @@ def _defuse(text: str, tokens: tuple[str, ...]) -> str:
 # ── finding the codec ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class AnyCodec(Protocol):
+    """What every codec says of itself, of whatever kind it is: completions, embeddings, rankings, token counts."""
+
+    kind: ClassVar[str]
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def variant(self) -> str | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def surface(self) -> str: ...
+    @property
+    def models(self) -> tuple[str, ...]: ...
+    @property
+    def except_models(self) -> tuple[str, ...]: ...
+    @property
+    def evidence(self) -> str: ...
+
+
+C = TypeVar("C", bound=AnyCodec)
+
+
 @frozen
 class RegisteredCodec:
-    codec: FamilyCodec
+    codec: AnyCodec
     distribution: str
     version: str
 
 
 class CodecRegistry:
-    """The codecs of one provider. A second claim to one family, surface and variant is an error that names both."""
+    """The codecs of one provider. A second claim to one kind, name and surface is an error that names both."""
 
     def __init__(self, registered: Iterable[RegisteredCodec] = ()) -> None:
-        self._by_key: dict[tuple[str, str], RegisteredCodec] = {}
+        self._by_key: dict[tuple[str, str, str], RegisteredCodec] = {}
         for entry in registered:
             self.register(entry)
 
     def register(self, entry: RegisteredCodec) -> None:
-        key = (entry.codec.name, entry.codec.surface)
-        other = self._by_key.setdefault(key, entry)
+        codec = entry.codec
+        other = self._by_key.setdefault((codec.kind, codec.name, codec.surface), entry)
         if other is not entry:
             raise ConfigError(
-                f"two distributions offer a codec for the {entry.codec.name} family on {entry.codec.surface}: "
+                f"two distributions offer a codec for the {codec.name} family on {codec.surface}: "
                 f"{other.distribution} {other.version} and {entry.distribution} {entry.version}",
-                hint=f"uninstall one of them, or block it: AXONFLOW_BLOCK_PLUGINS={entry.codec.family}",
+                hint=f"uninstall one of them, or block it: AXONFLOW_BLOCK_PLUGINS={codec.family}",
             )
 
     def __iter__(self) -> Iterator[RegisteredCodec]:
@@ -574,37 +604,46 @@ class CodecRegistry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(sorted({entry.codec.name for entry in self}))
+        """The families that talk."""
+        return self.names_of(FamilyCodec)
+
+    def names_of(self, kind: type[AnyCodec]) -> tuple[str, ...]:
+        return tuple(sorted({codec.name for codec in self.of_kind(kind)}))
 
     def for_base_id(self, base_id: str, surface: str = "invoke") -> FamilyCodec:
+        return self.find(FamilyCodec, base_id, surface)
+
+    def for_name(self, name: str, surface: str = "invoke") -> FamilyCodec:
+        return self.find_by_name(FamilyCodec, name, surface)
+
+    def find(self, kind: type[C], base_id: str, surface: str = "invoke") -> C:
         """The codec whose prefix fits `base_id` best; `UndetectedFamily` names the families there are."""
         fits = [
-            (len(prefix), entry.codec)
-            for entry in self
-            if entry.codec.surface == surface
-            for prefix in entry.codec.models
-            if base_id.startswith(prefix) and not base_id.startswith(entry.codec.except_models)
+            (len(prefix), codec)
+            for codec in self.of_kind(kind)
+            if codec.surface == surface
+            for prefix in codec.models
+            if base_id.startswith(prefix) and not base_id.startswith(codec.except_models)
         ]
         if not fits:
             raise UndetectedFamily(
-                f"no model family is known for {base_id!r}",
-                hint=f"check the spelling, or name the family in the provider's config: family: one of "
-                f"{', '.join(self.names) or 'none installed'}",
+                f"no {kind.kind} family is known for {base_id!r}",
+                hint="check the spelling, choose another model, or name its family in the provider's config: family: "
+                f"one of {', '.join(self.names_of(kind)) or 'none installed'}",
             )
         return max(fits, key=lambda fit: fit[0])[1]
 
     def forms_of(self, base_id: str, surface: str = "invoke") -> tuple[FamilyCodec, ...]:
         """The codec of `for_base_id`, and behind it those whose form the model takes too."""
         first = self.for_base_id(base_id, surface)
-        others = (self._by_key.get((name, surface)) for name in first.other_forms)
-        return (first, *(entry.codec for entry in others if entry is not None))
+        offered = {codec.name: codec for codec in self.of_kind(FamilyCodec) if codec.surface == surface}
+        return (first, *(offered[name] for name in first.other_forms if name in offered))
 
-    def for_name(self, name: str, surface: str = "invoke") -> FamilyCodec:
+    def find_by_name(self, kind: type[C], name: str, surface: str = "invoke") -> C:
         """The codec called `llama/llama3`, or `llama` where a family has one form only."""
-        exact = self._by_key.get((name, surface))
-        if exact is not None:
-            return exact.codec
-        variants = [entry.codec for entry in self if entry.codec.family == name and entry.codec.surface == surface]
+        offered = [codec for codec in self.of_kind(kind) if codec.surface == surface]
+        exact = [codec for codec in offered if codec.name == name]
+        variants = exact or [codec for codec in offered if codec.family == name]
         if len(variants) == 1:
             return variants[0]
         if variants:
@@ -614,5 +653,9 @@ class CodecRegistry:
                 hint=f"say which: family: {variants[0].name}, or name the model itself with base_model:",
             )
         raise UndetectedFamily(
-            f"no codec for a family {name!r} is installed", hint=f"there are: {', '.join(self.names) or 'none'}"
+            f"no codec for a family {name!r} is installed",
+            hint=f"there are: {', '.join(self.names_of(kind)) or 'none'}",
         )
+
+    def of_kind(self, kind: type[C]) -> Iterator[C]:
+        return (entry.codec for entry in self if isinstance(entry.codec, kind))

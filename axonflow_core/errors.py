@@ -15,7 +15,8 @@
         ├── ModelNotFound             … no such model, not enabled, or end of life
         ├── ProfileRequired           … the model wants an inference profile
         ├── InvalidCall               … the request breaks a rule of the provider
-        │   └── ContextExceeded           … the prompt is too long
+        │   ├── ContextExceeded           … the prompt is too long
+    │   └── Uncountable               … the model's tokens cannot be counted
         ├── CredentialsError          … who we are
         │   ├── CredentialsMissing
         │   └── CredentialsExpired
@@ -146,6 +147,12 @@ class InvalidCall(ProviderError):
 
 class ContextExceeded(InvalidCall):
     code = "context_exceeded"
+
+
+class Uncountable(InvalidCall):
+    """The provider counts no tokens for this model, or not under this id."""
+
+    code = "uncountable"
 
 
 class CredentialsError(ProviderError):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import pluggy
 
 from axonflow_core.codec import FamilyCodec
+from axonflow_core.exchanges import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.provider import ProviderSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
+Codec: TypeAlias = FamilyCodec | EmbeddingCodec | RerankCodec | TokenCounter
 
 HOOK_API = (1, 0)
 """The version of this module: a minor step adds, a major one breaks. It is no product version.
@@ -33,9 +35,9 @@ def axonflow_register_provider() -> ProviderSpec:  # type: ignore[empty-body]
 
 
 @hookspec
-def axonflow_register_codec() -> FamilyCodec | Sequence[FamilyCodec]:  # type: ignore[empty-body]
+def axonflow_register_codec() -> Codec | Sequence[Codec]:  # type: ignore[empty-body]
     """Hand over the codecs of an entry point in the group `axonflow.codecs.<provider>`.
 
-    Called once, when a provider of that name is built. Returns one `FamilyCodec` or several (surfaces, variants). An
+    Called once, when a provider of that name is built. Returns one codec or several (surfaces, variants, kinds). An
     exception marks this entry point failed; the other families serve, unless `AXONFLOW_STRICT_PLUGINS=1`.
     """

@@ -296,6 +296,14 @@ class Usage:
 
 
 @frozen
+class TokenCount:
+    """How many tokens a request has, counted without an answer."""
+
+    input_tokens: int
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
 class Guardrail:
     """What the provider's own guardrail did: `action` is its word, `trace` its report."""
 

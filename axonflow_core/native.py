@@ -46,3 +46,17 @@ def array(value: Json) -> list[Json]:
     if not isinstance(value, list):
         raise TypeError("a list was expected")
     return value
+
+
+def integer(value: Json) -> int:
+    """`value`, which the family says is a whole number; TypeError where it is none."""
+    if type(value) is not int:
+        raise TypeError("a whole number was expected")
+    return value
+
+
+def numbers(value: Json) -> tuple[float, ...]:
+    """`value`, which the family says is a list of numbers; TypeError where it is none."""
+    if not {*map(type, array(value))} <= {int, float}:
+        raise TypeError("a list of numbers was expected")
+    return tuple(value)

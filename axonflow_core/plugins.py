@@ -27,9 +27,9 @@ import pluggy
 from attrs import field, frozen
 
 from axonflow_core import hookspecs
-from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
+from axonflow_core.codec import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import PluginError
-from axonflow_core.hookspecs import HOOK_API
+from axonflow_core.hookspecs import HOOK_API, Codec
 from axonflow_core.provider import ProviderSpec
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ class _Gathering:
     def __init__(self, *, is_strict: bool) -> None:
         self.failed: dict[FoundPlugin, PluginState] = {}
         self._is_strict = is_strict
-        self._codecs: dict[FoundPlugin, Sequence[FamilyCodec]] = {}
+        self._codecs: dict[FoundPlugin, Sequence[Codec]] = {}
 
     def add(self, what: str, rivals: Sequence[FoundPlugin]) -> None:
         try:
@@ -287,9 +287,9 @@ class _Gathering:
             self._fail(rivals, error)
 
     def settle_claims(self) -> None:
-        """Fail the plugins that claim one family, surface and variant under different entry points."""
-        claims = _grouped(((codec.name, codec.surface), plugin) for plugin, codec in self._pairs())
-        for (name, surface), rivals in claims.items():
+        """Fail the plugins that claim one kind, family, surface and variant under different entry points."""
+        claims = _grouped(((codec.kind, codec.name, codec.surface), plugin) for plugin, codec in self._pairs())
+        for (_, name, surface), rivals in claims.items():
             if len(rivals) > 1:
                 self._fail(rivals, _claimed_twice(f"a codec for {name} on {surface}", rivals))
 
@@ -298,7 +298,7 @@ class _Gathering:
             if plugin not in self.failed:
                 yield RegisteredCodec(codec, plugin.distribution, plugin.version)
 
-    def _pairs(self) -> Iterator[tuple[FoundPlugin, FamilyCodec]]:
+    def _pairs(self) -> Iterator[tuple[FoundPlugin, Codec]]:
         return ((plugin, codec) for plugin, codecs in self._codecs.items() for codec in codecs)
 
     def _fail(self, plugins: Sequence[FoundPlugin], error: PluginError) -> None:
@@ -309,12 +309,12 @@ class _Gathering:
             self.failed[plugin] = _failed(plugin, error)
 
 
-def _codecs_of(plugin: FoundPlugin) -> Sequence[FamilyCodec]:
+def _codecs_of(plugin: FoundPlugin) -> Sequence[Codec]:
     hook = "axonflow_register_codec"
     codecs = [codec for result in _call(plugin, hook) for codec in _flat(result)]
-    if all(isinstance(codec, FamilyCodec) for codec in codecs):
+    if all(isinstance(codec, Codec) for codec in codecs):
         return codecs
-    raise _wrong_return(plugin, hook, codecs, "FamilyCodec or a sequence of it")
+    raise _wrong_return(plugin, hook, codecs, "a codec or a sequence of codecs")
 
 
 def _flat(result: Any) -> Sequence[Any]:

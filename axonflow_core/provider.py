@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checka
 from attrs import field, frozen
 
 from axonflow_core.codec import CodecRegistry
-from axonflow_core.messages import NOTHING_MORE, Adjustment, Completion, CompletionRequest, Json
+from axonflow_core.messages import NOTHING_MORE, Adjustment, Completion, CompletionRequest, Json, TokenCount
+from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.stream import Batch
 
 if TYPE_CHECKING:
@@ -114,6 +115,31 @@ class Explaining(Protocol):
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
     ) -> Explanation: ...
+
+
+@runtime_checkable
+class Embedding(Protocol):
+    """A provider that makes vectors."""
+
+    async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Embeddings:
+        """One answer for all inputs, however many calls they take."""
+        ...
+
+
+@runtime_checkable
+class Reranking(Protocol):
+    """A provider that puts documents in order."""
+
+    async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking: ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A provider that counts the tokens of a request without answering it."""
+
+    async def count(self, request: CompletionRequest, *, model: str | None = None) -> TokenCount:
+        """`Uncountable` where it counts for other models and not for this one."""
+        ...
 
 
 @frozen(kw_only=True)

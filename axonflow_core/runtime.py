@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from queue import SimpleQueue
@@ -26,9 +26,10 @@ from weakref import WeakSet, finalize
 
 from axonflow_core.config import Config, ProviderConfig, load_config, structure_provider_config
 from axonflow_core.errors import AxonFlowError, BlockingCallError, ConfigError, PluginError, RequestError
-from axonflow_core.messages import NOTHING_MORE, Completion, CompletionRequest, user
+from axonflow_core.messages import NOTHING_MORE, Completion, CompletionRequest, Text, TokenCount, user
 from axonflow_core.plugins import load_codecs, load_provider
-from axonflow_core.provider import CompletionStream, Provider, Services
+from axonflow_core.provider import CompletionStream, Counting, Embedding, Provider, Reranking, Services
+from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.stream import Batch
 from axonflow_core.transport import Transport
 
@@ -77,6 +78,31 @@ class Runtime:
         self._streams.add(stream)
         return stream
 
+    async def embed(
+        self, request: EmbeddingRequest | Sequence[str] | str, *, model: str | None = None, provider: str | None = None
+    ) -> Embeddings:
+        """A vector for each input, in order. `model` is to be an embedding model: the configured one seldom is."""
+        chosen = self.chosen(provider)
+        if not isinstance(chosen, Embedding):
+            raise _incapable("makes no vectors")
+        return await chosen.embed(_as_embedding_request(request), model=model)
+
+    async def rerank(self, request: RerankRequest, *, model: str | None = None, provider: str | None = None) -> Ranking:
+        """The documents in order of relevance, the best first."""
+        chosen = self.chosen(provider)
+        if not isinstance(chosen, Reranking):
+            raise _incapable("puts no documents in order")
+        return await chosen.rerank(request, model=model)
+
+    async def count_tokens(
+        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
+    ) -> TokenCount:
+        """How many tokens `request` would be billed for as input. Nothing is answered."""
+        chosen = self.chosen(provider)
+        if not isinstance(chosen, Counting):
+            raise _incapable("counts no tokens")
+        return await chosen.count(_as_request(request), model=model)
+
     async def aclose(self) -> None:
         """Cancels open streams, then closes the providers, then the transport; each even where another fails."""
         async with AsyncExitStack() as closing:
@@ -124,6 +150,17 @@ def _as_request(request: CompletionRequest | str) -> CompletionRequest:
     return CompletionRequest(messages=(user(request),)) if isinstance(request, str) else request
 
 
+def _as_embedding_request(request: EmbeddingRequest | Sequence[str] | str) -> EmbeddingRequest:
+    if isinstance(request, EmbeddingRequest):
+        return request
+    texts = (request,) if isinstance(request, str) else request
+    return EmbeddingRequest(tuple(map(Text, texts)))
+
+
+def _incapable(what: str) -> RequestError:
+    return RequestError(f"this provider {what}", hint="name another one with `provider`")
+
+
 # ── for callers that block ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -166,6 +203,22 @@ class BlockingRuntime:
         """Returns once the provider has accepted the call: `for batch in runtime.stream(…)`."""
         opened = self._thread.call(partial(self._runtime.stream, request, model=model, provider=provider))
         return BlockingStream(opened, self, self._thread)
+
+    def embed(
+        self, request: EmbeddingRequest | Sequence[str] | str, *, model: str | None = None, provider: str | None = None
+    ) -> Embeddings:
+        """As `Runtime.embed`."""
+        return self._thread.call(partial(self._runtime.embed, request, model=model, provider=provider))
+
+    def rerank(self, request: RerankRequest, *, model: str | None = None, provider: str | None = None) -> Ranking:
+        """As `Runtime.rerank`."""
+        return self._thread.call(partial(self._runtime.rerank, request, model=model, provider=provider))
+
+    def count_tokens(
+        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
+    ) -> TokenCount:
+        """As `Runtime.count_tokens`."""
+        return self._thread.call(partial(self._runtime.count_tokens, request, model=model, provider=provider))
 
     def close(self) -> None:
         """Cancels what is still running. May be called twice."""

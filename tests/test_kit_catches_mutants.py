@@ -61,7 +61,7 @@ from axonflow_core.testing.mutations import (
     many_examples,
 )
 
-CODECS = [entry.codec for entry in load_codecs("bedrock").registry]
+CODECS = list(load_codecs("bedrock").registry.of_kind(FamilyCodec))
 CLAUDE, TITAN, LLAMA2, LLAMA3 = anthropic.CODEC, titan.CODEC, llama.CODECS[0], llama.CODECS[1]
 MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
 GPT_OSS = gpt_oss.CODEC

@@ -35,7 +35,7 @@ LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
 MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
 COMMAND, COMMAND_R = cohere.CODECS
 J2, R1 = ai21_j2.CODEC, deepseek_r1.CODEC
-FAMILIES = tuple(entry.codec for entry in load_codecs("bedrock").registry)
+FAMILIES = tuple(load_codecs("bedrock").registry.of_kind(FamilyCodec))
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:

@@ -61,6 +61,9 @@ class LineOpener:
     frames: Callable[[], Lines] = Lines
     error: ProviderError = field(factory=lambda: Throttled("slower"))
 
+    def exchange_for(self, recording: Recording) -> None:
+        return None
+
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
         return None if self.codec is None else (self.codec, FACTS)
 

@@ -37,11 +37,11 @@ def ask(
     **sampling: Any,
 ) -> None:
     """Ask PROMPT, or what stands on stdin where PROMPT is `-`."""
-    request = _request(_read_prompt(prompt), system, inference_of(**sampling))
+    request = _request(read_prompt(prompt), system, inference_of(**sampling))
     asyncio.run(_ask(request, model, provider, path, is_streamed=is_streamed, is_json=is_json))
 
 
-def _read_prompt(prompt: str) -> str:
+def read_prompt(prompt: str) -> str:
     text = sys.stdin.read() if prompt == "-" else prompt
     if not text.strip():
         raise click.UsageError("the prompt is empty")

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from axonflow_core.codec import RegisteredCodec
+    from axonflow_core.codec import AnyCodec, RegisteredCodec
     from axonflow_core.plugins import LoadedCodecs
     from axonflow_core.testing.recorded import CaseResult, Opener, Recording, Tally
 
@@ -26,14 +26,14 @@ def codecs() -> None:
 @codecs.command("list")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each codec.")
 def list_codecs(*, is_json: bool) -> None:
-    """List every codec: its family and form, the models it is chosen for, and what it rests on."""
+    """List every codec: its kind, family and form, the models it is chosen for, and what it rests on."""
     from axonflow_core.cli.display import write_json, write_table
 
     rows = [_row(provider, entry) for provider, loaded in _installed() for entry in loaded.registry]
     if is_json:
         write_json(rows)
     else:
-        columns = ("provider", "family", "surface", "models", "evidence", "distribution", "version")
+        columns = ("provider", "kind", "family", "surface", "models", "evidence", "distribution", "version")
         write_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
@@ -49,14 +49,22 @@ def _row(provider: str, entry: RegisteredCodec) -> dict[str, object]:
     codec = entry.codec
     return {
         "provider": provider,
+        "kind": codec.kind,
         "family": codec.name,
         "surface": codec.surface,
         "models": list(codec.models),
-        "features": sorted(codec.features | codec.folds),
+        "features": sorted(_features(codec)),
         "evidence": codec.evidence,
         "distribution": entry.distribution,
         "version": entry.version,
     }
+
+
+def _features(codec: AnyCodec) -> frozenset[str]:
+    """What may be asked of it, where it says so."""
+    features: frozenset[str] = getattr(codec, "features", frozenset())
+    folds: frozenset[str] = getattr(codec, "folds", frozenset())
+    return features | folds
 
 
 def _cell(value: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -104,11 +104,12 @@ def check_codec(ctx: click.Context, *, name: str, provider: str, has_mutants: bo
 
 
 def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
+    from axonflow_core.codec import FamilyCodec
     from axonflow_core.errors import UndetectedFamily
     from axonflow_core.plugins import load_codecs
 
     registry = load_codecs(provider).registry
-    codecs = [entry.codec for entry in registry if name in (entry.codec.family, entry.codec.name)]
+    codecs = [codec for codec in registry.of_kind(FamilyCodec) if name in (codec.family, codec.name)]
     if not codecs:
         raise UndetectedFamily(
             f"no codec for a family {name!r} is installed", hint=f"there are: {', '.join(registry.names) or 'none'}"
@@ -136,7 +137,7 @@ def _shows_every_mistake(kit: ModuleType, codec: FamilyCodec) -> bool:
     return not unseen
 
 
-def _fault_of(law: Law) -> Exception | None:
+def _fault_of(law: Law[Any]) -> Exception | None:
     try:
         law()
     except Exception as fault:  # whatever a codec stumbles over breaks the law

@@ -80,6 +80,11 @@ _OWN = (
         "shorten the conversation, or choose a model with a larger context",
     ),
     _own(
+        errors.Uncountable,
+        "the provider counts no tokens for this model, or not in this region",
+        "take the usage of an answer, or count with another model",
+    ),
+    _own(
         errors.CredentialsError, "the provider does not accept who we are", "check the credentials that the error names"
     ),
     _own(errors.CredentialsMissing, "there are no credentials", "the error names what was tried"),

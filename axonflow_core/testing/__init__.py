@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from axonflow_core.testing.claims import Claims
+    from axonflow_core.testing.exchange_laws import counting_laws, embedding_laws, rerank_laws
+    from axonflow_core.testing.exchange_strategies import embedding_requests, embeddings, rankings, rerank_requests
     from axonflow_core.testing.golden import GoldenCase, golden_cases
     from axonflow_core.testing.json_equality import Difference, difference
-    from axonflow_core.testing.laws import Law, check_codec, codec_laws
+    from axonflow_core.testing.laws import Law, check_codec, check_laws, codec_laws
     from axonflow_core.testing.mutations import Mutant, codec_mutants
     from axonflow_core.testing.recorded import Opener, Recording, Tally, check_recording, read_recordings
     from axonflow_core.testing.strategies import completions, folded_requests, requests, streams
@@ -35,24 +37,34 @@ __all__ = [
     "Recording",
     "Tally",
     "check_codec",
+    "check_laws",
     "check_recording",
     "codec_laws",
     "codec_mutants",
     "codec_test",
     "completions",
+    "counting_laws",
     "difference",
+    "embedding_laws",
+    "embedding_requests",
+    "embeddings",
     "folded_requests",
     "golden_cases",
+    "rankings",
     "read_recordings",
     "requests",
+    "rerank_laws",
+    "rerank_requests",
     "streams",
 ]
 
 _NAMES = {
     "claims": "Claims",
+    "exchange_laws": "counting_laws embedding_laws rerank_laws",
+    "exchange_strategies": "embedding_requests embeddings rankings rerank_requests",
     "golden": "GoldenCase golden_cases",
     "json_equality": "Difference difference",
-    "laws": "Law check_codec codec_laws",
+    "laws": "Law check_codec check_laws codec_laws",
     "mutations": "Mutant codec_mutants",
     "recorded": "Opener Recording Tally check_recording read_recordings",
     "strategies": "completions folded_requests requests streams",

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
-from attrs import evolve, field, frozen
-from hypothesis import HealthCheck, Phase, given, settings
+from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -46,26 +45,51 @@ from axonflow_core.messages import (
 )
 from axonflow_core.stream import Batch, TextDelta, assemble
 
+from .checking import (
+    UNKNOWN_KEY,
+    Side,
+    any_native,
+    for_all,
+    no,
+    require,
+    same_json,
+    same_value,
+    strange,
+    with_unknown_key,
+)
 from .claims import CONVERSATION, NO_FACTS, Claims, claimed
-from .json_equality import Difference, difference, protocol_objects
-from .meaning import leftovers, value_difference
-from .strategies import completions, folded_requests, json_values, plain_texts, requests, streams, texts
+from .meaning import leftovers
+from .strategies import completions, folded_requests, plain_texts, requests, streams, texts
 
 T = TypeVar("T")
 
 CONTEXT = StreamContext(id="answer_1", model="model_1", created=1_700_000_000)
-UNKNOWN_KEY = "x_nobody_knows"
 
 Check: TypeAlias = Callable[[Claims], Any]
 
 
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Subject(Protocol):
+    """What a law is about: a codec, and what it claims."""
+
+    @property
+    def codec(self) -> Named: ...
+
+
+S = TypeVar("S", bound=Subject)
+
+
 @frozen
-class Law:
+class Law(Generic[S]):
     """One law about one codec. Calling it checks it."""
 
     name: str
-    claims: Claims
-    _check: Check
+    claims: S
+    _check: Callable[[S], Any]
 
     @property
     def __name__(self) -> str:
@@ -75,7 +99,9 @@ class Law:
         self._check(self.claims)
 
 
-def codec_laws(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None) -> list[Law]:
+def codec_laws(
+    codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
+) -> list[Law[Claims]]:
     """Every law, bound to `codec`.
 
     `tells` names what its answers carry beside their content (`id`, `model`, `input_tokens`, …), where that cannot be
@@ -88,7 +114,12 @@ def codec_laws(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Itera
 
 def check_codec(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None) -> None:
     """Hold `codec` to every law. One that it breaks raises AssertionError, which names it."""
-    for law in codec_laws(codec, facts, tells=tells):
+    check_laws(codec_laws(codec, facts, tells=tells))
+
+
+def check_laws(laws: Iterable[Law[S]]) -> None:
+    """Every one of `laws`, up to the first that is broken: its AssertionError names it."""
+    for law in laws:
         try:
             law()
         except BaseException as error:
@@ -96,85 +127,21 @@ def check_codec(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iter
             raise
 
 
-# ── how a law is checked ────────────────────────────────────────────────────────────────────────────────────────────
+# ── the three native forms ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
-    """Run `check` on as many values as the Hypothesis profile says. Filtering stays a fault: strategies must fit."""
-    rules = settings(
-        deadline=None,
-        database=None,
-        print_blob=False,
-        report_multiple_bugs=False,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-    if Phase.shrink in rules.phases:
-        rules(given(drawn)(check))()
-        return
-    try:
-        rules(given(drawn)(_unprinted(check)))()
-    except _Unprinted as broken:
-        raise broken.fault from None
-
-
-class _Unprinted(BaseException):
-    """Where nobody asks for the smallest example: it passes through Hypothesis at once, not run again, not printed."""
-
-    def __init__(self, fault: Exception) -> None:
-        self.fault = fault
-
-
-def _unprinted(check: Callable[[T], None]) -> Callable[[T], None]:
-    def checked(value: T) -> None:
-        try:
-            check(value)
-        except Exception as fault:
-            raise _Unprinted(fault) from fault
-
-    return checked
-
-
-def _same_value(expected: Any, got: Any) -> None:
-    _no(value_difference(expected, got))
-    _require(expected == got, "the values look alike and are not equal")
-
-
-def _same_json(expected: Json, got: Json) -> None:
-    _no(difference(expected, got))
-
-
-def _require(is_kept: bool, otherwise: str) -> None:
-    if not is_kept:
-        raise AssertionError(otherwise)
-
-
-def _no(found: Difference | None) -> None:
-    if found is not None:
-        raise AssertionError(str(found))
-
-
-@frozen
-class _Side:
-    """One of the three native forms of a codec, and the way through the neutral model and back."""
-
-    name: str
-    natives: SearchStrategy[Json] = field(repr=False)
-    decode: Callable[[Json], Any] = field(repr=False)
-    again: Callable[[Json], Json] = field(repr=False)
-
-
-def _sides(claims: Claims) -> tuple[_Side, ...]:
+def _sides(claims: Claims) -> tuple[Side, ...]:
     codec, facts = claims.codec, claims.facts
     asked = requests(claims).map(lambda request: codec.encode_request(request, facts))
     answered = completions(claims).map(lambda completion: codec.encode_response(completion, facts))
     whole = (
-        _Side(
+        Side(
             "request",
             asked,
             lambda body: codec.decode_request(body, facts),
             lambda body: codec.encode_request(codec.decode_request(body, facts), facts),
         ),
-        _Side(
+        Side(
             "answer",
             answered,
             lambda body: codec.decode_response(body, facts),
@@ -184,8 +151,8 @@ def _sides(claims: Claims) -> tuple[_Side, ...]:
     return (*whole, _streamed_side(claims)) if codec.streams else whole
 
 
-def _streamed_side(claims: Claims) -> _Side:
-    return _Side(
+def _streamed_side(claims: Claims) -> Side:
+    return Side(
         "chunks",
         streams(claims).map(lambda drawn: _chunks(claims, drawn[1])),
         lambda chunks: _batches(claims, chunks),
@@ -210,18 +177,18 @@ def _a_request_survives(claims: Claims) -> None:
     codec, facts = claims.codec, claims.facts
 
     def check(request: CompletionRequest) -> None:
-        _same_value(request, codec.decode_request(codec.encode_request(request, facts), facts))
+        same_value(request, codec.decode_request(codec.encode_request(request, facts), facts))
 
-    _for_all(requests(claims), check)
+    for_all(requests(claims), check)
 
 
 def _a_completion_survives(claims: Claims) -> None:
     codec, facts = claims.codec, claims.facts
 
     def check(completion: Completion) -> None:
-        _same_value(completion, codec.decode_response(codec.encode_response(completion, facts), facts))
+        same_value(completion, codec.decode_response(codec.encode_response(completion, facts), facts))
 
-    _for_all(completions(claims), check)
+    for_all(completions(claims), check)
 
 
 def _a_raw_prompt_comes_back_as_it_was(claims: Claims) -> None:
@@ -230,12 +197,12 @@ def _a_raw_prompt_comes_back_as_it_was(claims: Claims) -> None:
 
     def check(prompt: str) -> None:
         native = codec.encode_request(evolve(CompletionRequest((user(prompt),)), is_raw_prompt=True), facts)
-        _require(prompt in native.values(), "a raw prompt was not sent as it is")
-        _same_json(native, codec.encode_request(codec.decode_request(native, facts), facts))
+        require(prompt in native.values(), "a raw prompt was not sent as it is")
+        same_json(native, codec.encode_request(codec.decode_request(native, facts), facts))
 
     if claims.has(Feature.RAW_PROMPT):
         parts = st.sampled_from([*codec.control_tokens, *claims.borders, "x"]) | texts()
-        _for_all(st.lists(parts, max_size=6).map("".join), check)
+        for_all(st.lists(parts, max_size=6).map("".join), check)
 
 
 _SHAPES = frozenset({Feature.SYSTEM, Feature.MID_SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER})
@@ -248,7 +215,7 @@ def _folded_text_is_still_there(claims: Claims) -> None:
     def check(request: CompletionRequest) -> None:
         native = codec.encode_request(request, facts)
         again = codec.decode_request(native, facts)
-        _require(not again.is_raw_prompt, "a folded conversation came back as a raw prompt")
+        require(not again.is_raw_prompt, "a folded conversation came back as a raw prompt")
         read = [joined_text(again.system), *(message.text for message in again.messages)]
         for written in ("\n".join(_strings(native)), "\n".join(read)):
             _all_in_order((block.text for block in request.system if isinstance(block, Text)), written)
@@ -256,14 +223,14 @@ def _folded_text_is_still_there(claims: Claims) -> None:
             _all_in_order((block.text for block in spoken if isinstance(block, Text)), written)
 
     if claims.codec.folds & _SHAPES:
-        _for_all(folded_requests(claims), check)
+        for_all(folded_requests(claims), check)
 
 
 def _all_in_order(said: Iterable[str], written: str) -> None:
     position = 0
     for text in said:
         found = written.find(text, position)
-        _require(found >= 0, f"{text!r} is missing behind character {position} of {written!r}")
+        require(found >= 0, f"{text!r} is missing behind character {position} of {written!r}")
         position = found + len(text)
 
 
@@ -277,50 +244,28 @@ def _strings(native: Json) -> Iterator[str]:
 
 # ── what is carried along, and what is understood ───────────────────────────────────────────────────────────────────
 
-UNKNOWN_VALUES: tuple[Json, ...] = (7, 0.5, "x", "", False, ["x", None], {"x": None})
-
 
 def _unknown_fields_survive(claims: Claims) -> None:
     """A key that nobody documents, at any level of the protocol, stands there again after decode and encode."""
 
-    def check(drawn: tuple[_Side, Json]) -> None:
+    def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
-        _same_json(native, side.again(deepcopy(native)))
+        same_json(native, side.again(deepcopy(native)))
 
-    _for_all(_with_unknown_key(_sides(claims)), check)
-
-
-@st.composite
-def _with_unknown_key(draw: DrawFn, sides: tuple[_Side, ...]) -> tuple[_Side, Json]:
-    side = draw(st.sampled_from(sides))
-    native = deepcopy(draw(side.natives))
-    owners = list(_objects(native))
-    draw(st.sampled_from(owners))[UNKNOWN_KEY] = draw(st.sampled_from(UNKNOWN_VALUES))
-    return side, native
-
-
-def _objects(native: Json) -> Iterator[dict[str, Json]]:
-    for body in native if isinstance(native, list) else [native]:
-        yield from protocol_objects(body)
+    for_all(with_unknown_key(_sides(claims)), check)
 
 
 def _documented_keys_are_understood(claims: Claims) -> None:
     """No documented key is left over in an `extra`, and no block that has a word of its own comes back opaque."""
     documented = claims.codec.documented
 
-    def check(drawn: tuple[_Side, Json]) -> None:
+    def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
         value = side.decode(native)
-        _no(next(leftovers(value, documented), None))
-        _require(not any(_opaque_in(value)), f"a {side.name} came back as an opaque block")
+        no(next(leftovers(value, documented), None))
+        require(not any(_opaque_in(value)), f"a {side.name} came back as an opaque block")
 
-    _for_all(_any_native(_sides(claims)), check)
-
-
-@st.composite
-def _any_native(draw: DrawFn, sides: tuple[_Side, ...]) -> tuple[_Side, Json]:
-    side = draw(st.sampled_from(sides))
-    return side, draw(side.natives)
+    for_all(any_native(_sides(claims)), check)
 
 
 def _opaque_in(value: Any) -> Iterator[bool]:
@@ -337,11 +282,11 @@ def _opaque_in(value: Any) -> Iterator[bool]:
 def _documented_stop_reasons_are_known(claims: Claims) -> None:
     codec, facts = claims.codec, claims.facts
     for native, reason in codec.stop_reasons.table.items():
-        _require(reason is not StopReason.OTHER, f"the documented stop reason {native!r} means OTHER")
+        require(reason is not StopReason.OTHER, f"the documented stop reason {native!r} means OTHER")
         answer = Completion((Text("hi"),), reason, native_stop_reason=native)
         got = codec.decode_response(codec.encode_response(answer, facts), facts)
-        _require(got.stop_reason is reason, f"{native!r} was read as {got.stop_reason}, not {reason}")
-        _require(got.native_stop_reason == native, f"{native!r} came back as {got.native_stop_reason!r}")
+        require(got.stop_reason is reason, f"{native!r} was read as {got.stop_reason}, not {reason}")
+        require(got.native_stop_reason == native, f"{native!r} came back as {got.native_stop_reason!r}")
 
 
 # ── the front door ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -350,50 +295,27 @@ def _documented_stop_reasons_are_known(claims: Claims) -> None:
 def _a_strange_body_is_a_decode_error(claims: Claims) -> None:
     """Any JSON, and a good body with one part replaced or gone. What is accepted all the same can be written again."""
 
-    def check(drawn: tuple[_Side, Json]) -> None:
+    def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
         try:
             side.decode(deepcopy(native))
         except DecodeError:
             return
         except (AnswerError, ProviderError):
-            _require(side.name == "chunks", f"a strange {side.name} is no fault of the provider")
+            require(side.name == "chunks", f"a strange {side.name} is no fault of the provider")
             return
         try:
             side.again(deepcopy(native))
         except EncodeError:
             return
 
-    _for_all(_strange(_sides(claims)), check)
-
-
-@st.composite
-def _strange(draw: DrawFn, sides: tuple[_Side, ...]) -> tuple[_Side, Json]:
-    side = draw(st.sampled_from(sides))
-    if draw(st.integers(0, 4)) == 0:
-        anything = draw(json_values())
-        return side, [anything] if side.name == "chunks" else anything
-    native = deepcopy(draw(side.natives))
-    owner, key = draw(st.sampled_from(list(_places(native))))
-    if isinstance(owner, dict) and draw(st.booleans()):
-        del owner[key]
-    else:
-        owner[key] = draw(json_values())
-    return side, native
-
-
-def _places(native: Json) -> Iterator[tuple[Any, Any]]:
-    """Every container in `native` with every key or index in it."""
-    if isinstance(native, dict | list):
-        for key, item in native.items() if isinstance(native, dict) else enumerate(native):
-            yield native, key
-            yield from _places(item)
+    for_all(strange(_sides(claims)), check)
 
 
 def _a_declared_feature_is_taken(claims: Claims) -> None:
     for feature, request in claims.examples().items():
         if claims.has(feature) or claims.folds(feature):
-            _require(claims.takes(request), f"declared and refused: {feature.value}")
+            require(claims.takes(request), f"declared and refused: {feature.value}")
 
 
 def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
@@ -406,9 +328,9 @@ def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
     if claims.codec.is_single_turn:
         _is_refused_by(claims, CompletionRequest(CONVERSATION), claims.facts, {"conversation"})
     foreign = Message(Role.USER, (Opaque("a dialect of nobody", {"type": "riddle"}),))
-    _require(not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken")
+    require(not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken")
     unknown = evolve(CompletionRequest((user("hi"),)), options={UNKNOWN_KEY: 1})
-    _require(not claims.takes(unknown), "an option that the codec does not declare was taken")
+    require(not claims.takes(unknown), "an option that the codec does not declare was taken")
 
 
 def _is_refused(claims: Claims, request: CompletionRequest, facts: ModelFacts) -> None:
@@ -420,7 +342,7 @@ def _is_refused_by(claims: Claims, request: CompletionRequest, facts: ModelFacts
     refusal = claims.refusal_of(request, facts)
     if refusal is None:
         raise AssertionError(f"not declared and taken: {', '.join(sorted(names))}")
-    _require(refusal.feature in names, f"the refusal names {refusal.feature!r}, not one of {sorted(names)}")
+    require(refusal.feature in names, f"the refusal names {refusal.feature!r}, not one of {sorted(names)}")
 
 
 # ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -430,7 +352,7 @@ def _harmless_text_is_never_refused(claims: Claims) -> None:
     def check(text: str) -> None:
         claims.codec.encode_request(CompletionRequest((user(text),)), claims.facts)
 
-    _for_all(texts(claims.codec.control_tokens), check)
+    for_all(texts(claims.codec.control_tokens), check)
 
 
 def _a_forged_turn_is_refused(claims: Claims) -> None:
@@ -445,7 +367,7 @@ def _a_forged_turn_is_refused(claims: Claims) -> None:
         try:
             codec.encode_request(request, facts)
         except EncodeError as refusal:
-            _require(refusal.feature == "control_tokens", f"the refusal names {refusal.feature!r}")
+            require(refusal.feature == "control_tokens", f"the refusal names {refusal.feature!r}")
         else:
             raise AssertionError("a control token was taken as text")
 
@@ -455,14 +377,14 @@ def _a_forged_turn_is_refused(claims: Claims) -> None:
         except EncodeError:
             return
         again = codec.decode_request(native, facts)
-        _require(not again.is_raw_prompt, "a text broke the template")
-        _require(len(again.messages) <= len(request.messages), "a text was read as a turn")
+        require(not again.is_raw_prompt, "a text broke the template")
+        require(len(again.messages) <= len(request.messages), "a text was read as a turn")
 
     if codec.control_tokens:
-        _for_all(_forgeries(claims, st.sampled_from(codec.control_tokens)), check_token)
+        for_all(_forgeries(claims, st.sampled_from(codec.control_tokens)), check_token)
     if claims.borders:
         pieces = st.sampled_from(claims.borders).flatmap(_slices)
-        _for_all(_forgeries(claims, pieces) | _split_forgeries(claims, pieces), check_border)
+        for_all(_forgeries(claims, pieces) | _split_forgeries(claims, pieces), check_border)
 
 
 def _slices(border: str) -> SearchStrategy[str]:
@@ -521,11 +443,11 @@ def _neutralised_text_passes(claims: Claims) -> None:
 
     def check(text: str) -> None:
         defused = neutralise_control_tokens(CompletionRequest((user(text),)), codec.control_tokens)
-        _same_value(defused.messages, codec.decode_request(codec.encode_request(defused, facts), facts).messages)
+        same_value(defused.messages, codec.decode_request(codec.encode_request(defused, facts), facts).messages)
 
     if codec.control_tokens:
         tokens = st.sampled_from(codec.control_tokens)
-        _for_all(st.tuples(plain_texts(), tokens, plain_texts()).map("".join), check)
+        for_all(st.tuples(plain_texts(), tokens, plain_texts()).map("".join), check)
 
 
 # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -537,17 +459,17 @@ def _a_stream_adds_up_to_the_whole(claims: Claims) -> None:
     def check(drawn: tuple[Completion, list[Batch]]) -> None:
         completion, batches = drawn
         received = _batches(claims, _chunks(claims, batches))
-        _same_value(completion, assemble(event for batch in received for event in batch))
+        same_value(completion, assemble(event for batch in received for event in batch))
 
-    _for_all(streams(claims), check)
+    for_all(streams(claims), check)
 
 
 def _a_stream_survives_chunk_by_chunk(claims: Claims) -> None:
     def check(drawn: tuple[Completion, list[Batch]]) -> None:
         chunks = _chunks(claims, drawn[1])
-        _same_json(chunks, _chunks(claims, _batches(claims, chunks)))
+        same_json(chunks, _chunks(claims, _batches(claims, chunks)))
 
-    _for_all(streams(claims), check)
+    for_all(streams(claims), check)
 
 
 def _a_stream_without_its_last_word_is_truncated(claims: Claims) -> None:
@@ -562,12 +484,12 @@ def _a_stream_without_its_last_word_is_truncated(claims: Claims) -> None:
             try:
                 decoder.finish()
             except TruncatedStream as truncated:
-                _require(truncated.partial_text == text, "the partial text is not what had come")
+                require(truncated.partial_text == text, "the partial text is not what had come")
             else:
                 raise AssertionError(f"a stream cut after {count} of {len(chunks)} chunks counts as whole")
         _finish_whole(claims, chunks)
 
-    _for_all(streams(claims), check)
+    for_all(streams(claims), check)
 
 
 def _finish_whole(claims: Claims, chunks: list[Json]) -> None:

@@ -89,7 +89,7 @@ LONG = 20
 CONTENT_KEYS = frozenset(
     {
         *("text", "content", "system", "thinking", "signature", "reasoning", "reasoning_content", "data"),
-        *("prompt", "completion", "inputText", "outputText", "generation"),
+        *("prompt", "completion", "inputText", "outputText", "generation", "texts", "query", "documents"),
     }
 )
 ARGUMENT_KEYS = frozenset({"input", "arguments"})

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import orjson
-from attrs import evolve, field, fields_dict, frozen
+from attrs import evolve, field, frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import (
@@ -39,8 +39,10 @@ from axonflow_core.errors import (
 from axonflow_core.messages import Completion, Json, StopReason, Usage
 from axonflow_core.stream import Assembler, Batch, Ended, MetricsUpdate, StreamEvent, TextDelta, ToolInputDelta
 
+from .billing import miscounted, misplaced
 from .json_equality import ABSENT, Difference, bounded, difference
 from .meaning import leftovers, unread
+from .recorded_exchanges import RecordedExchange
 
 LAWS = ("request", "response", "stream", "meaning", "error")
 
@@ -145,6 +147,9 @@ class Encoder(Protocol):
 class Opener(Protocol):
     """How one provider wraps what its families say. A plugin hands it over in `ProviderSpec.recordings`."""
 
+    def exchange_for(self, recording: Recording) -> RecordedExchange | None:
+        """None: what was recorded is no embedding, ranking or token count, or nobody reads that model's."""
+
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
         """None: no codec for that model or that operation."""
 
@@ -243,6 +248,11 @@ _Found: TypeAlias = Iterator[Difference]
 def check_recording(recording: Recording, opener: Opener) -> CaseResult:
     """Hold one exchange to every law that applies to it."""
     refusal = _Refusal(recording, opener)
+    exchange = opener.exchange_for(recording)
+    if exchange is not None:
+        checks = {**exchange.laws(), "error": refusal.law()}
+        found = {law: _checked(check) for law, check in checks.items()}
+        return CaseResult(recording.case, is_supported=True, differences=found)
     chosen = opener.codec_for(recording)
     if chosen is None:
         return CaseResult(recording.case, is_supported=False, differences={"error": _checked(refusal.law())})
@@ -390,8 +400,8 @@ class _Replay:
         yield from unread(native, [completion])
         yield from _unknown_stop(completion)
         billed = self.opener.billed(headers, ())
-        yield from _miscounted(billed, completion.usage)
-        yield from _misplaced(billed, self.codec.decode_response(native, self.facts).usage)
+        yield from miscounted(billed, completion.usage)
+        yield from misplaced(billed, self.codec.decode_response(native, self.facts).usage)
 
     def _understood_stream(self) -> _Found:
         played = self._play(self._whole())
@@ -401,9 +411,9 @@ class _Replay:
         yield from unread([self.opener.native(chunk) for chunk in played.chunks], [completion])
         yield from _unknown_stop(completion)
         billed = self.opener.billed({}, played.chunks)
-        yield from _miscounted(billed, completion.usage)
+        yield from miscounted(billed, completion.usage)
         told = _added_up(event for event in played.events() if not isinstance(event, MetricsUpdate))
-        yield from _misplaced(billed, told.usage)
+        yield from misplaced(billed, told.usage)
 
 
 @frozen
@@ -483,30 +493,6 @@ def _unknown_stop(completion: Completion) -> _Found:
     native = completion.native_stop_reason
     if completion.stop_reason is StopReason.OTHER and native in KNOWN_STOPS:
         yield Difference("$.stop_reason", f"a meaning for {native}", "other")
-
-
-def _miscounted(billed: Usage, usage: Usage) -> _Found:
-    for name, bill in _counts(billed).items():
-        count = getattr(usage, name)
-        if count != bill:
-            yield Difference(f"$.usage.{name}", bill, count)
-
-
-def _misplaced(billed: Usage, told: Usage) -> _Found:
-    """A count that the family itself told and that was read as another.
-
-    It need not be the billed one: in streams with tool calls Claude tells more output tokens than Bedrock bills.
-    """
-    bills = _counts(billed)
-    for name, count in _counts(told).items():
-        others = {bill for other, bill in bills.items() if other != name}
-        if name in bills and count != bills[name] and count in others:
-            yield Difference(f"$.usage.{name}", bills[name], count)
-
-
-def _counts(usage: Usage) -> dict[str, int]:
-    counts = {name: getattr(usage, name) for name in fields_dict(Usage) if name != "extra"}
-    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _cuts(size: int, draw: random.Random) -> Sequence[int]:

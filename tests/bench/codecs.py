@@ -34,8 +34,7 @@ FACTS = ModelFacts()
 
 def measure() -> None:
     bodies, chunks = [], []
-    for entry in load_codecs("bedrock").registry:
-        codec = entry.codec
+    for codec in load_codecs("bedrock").registry.of_kind(FamilyCodec):
         name = f"{codec.name} ({codec.surface})"
         bodies.append(_report(f"body   {name}", *_body(codec)))
         chunk = _text_chunk(codec)

@@ -148,6 +148,10 @@ def invalid_call(message: str) -> Fault:
     return Fault("ValidationException", message)
 
 
+def malformed(what: str) -> Fault:
+    return invalid_call(f"Malformed input request: {what}, please reformat your input and try again.")
+
+
 def unknown_operation() -> Fault:
     return Fault("UnknownOperationException", "The requested operation is not recognized by the service.", status=404)
 

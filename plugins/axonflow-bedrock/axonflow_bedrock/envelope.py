@@ -14,7 +14,7 @@ November 2026.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve
 
@@ -22,6 +22,7 @@ from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError
 from axonflow_core.messages import NOTHING_MORE, Completion, Guardrail, Json, StopReason, Usage
 from axonflow_core.native import rest_of, said
+from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.stream import (
     Batch,
     Ended,
@@ -32,6 +33,8 @@ from axonflow_core.stream import (
     StreamEvent,
     merge_usage,
 )
+
+A = TypeVar("A", bound=Embeddings | Ranking)
 
 METRICS = "amazon-bedrock-invocationMetrics"
 ACTION = "amazon-bedrock-guardrailAction"
@@ -85,12 +88,18 @@ def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) 
     return {**body, **_guardrail_members(completion.guardrail)} if completion.guardrail else body
 
 
+def measured(answer: A, headers: Mapping[str, str]) -> A:
+    """`answer` with what `headers` bill and measure."""
+    usage, latency = merge_usage(answer.usage, usage_from_headers(headers)), headers.get(_LATENCY_HEADER)
+    return evolve(answer, usage=usage, latency_ms=int(latency) if latency else None)
+
+
 def usage_from_headers(headers: Mapping[str, str]) -> Usage:
     counts: dict[str, Any] = {name: int(headers[key]) for key, name in _COUNT_HEADERS.items() if key in headers}
     return Usage(**counts)
 
 
-def headers_of(completion: Completion) -> dict[str, str]:
+def headers_of(completion: Completion | Embeddings | Ranking) -> dict[str, str]:
     """The `x-amzn-bedrock-*` headers that AWS sends with such an answer."""
     counts = {key: getattr(completion.usage, name) for key, name in _COUNT_HEADERS.items()}
     numbers = {**counts, _LATENCY_HEADER: completion.latency_ms}

@@ -27,6 +27,7 @@ from axonflow_core.errors import (
     ProviderTimeout,
     Throttled,
     Unavailable,
+    Uncountable,
 )
 from axonflow_core.messages import hidden
 
@@ -487,7 +488,7 @@ TABLE: tuple[Row, ...] = (
         example="`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
     ),
     Row(
-        error=InvalidCall,
+        error=Uncountable,
         says="support counting tokens",
         cause="Bedrock does not count tokens for {model}",
         fix="count without a profile's prefix, or take the usage of an answer",

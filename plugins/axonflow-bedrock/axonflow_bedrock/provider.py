@@ -2,6 +2,9 @@
 
     complete    encode_request -> sign -> send         -> open_answer
     stream      encode_request -> sign -> open_stream  -> frames -> chunks -> events
+    embed       as `complete`, in as many calls as it takes, some at once
+    rerank      as `complete`
+    count       as `complete`, under the base id first
 
 A model is called through its family's own JSON or through Converse: the target says which (`surfaces`). A family that
 does not stream is asked for its whole answer, which then is the stream's one batch.
@@ -18,30 +21,37 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from time import perf_counter
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import orjson
 from attrs import evolve, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, neutralise_control_tokens
+from axonflow_core.codec import AnyCodec, FamilyCodec, ModelFacts, neutralise_control_tokens
 from axonflow_core.errors import (
     AxonFlowError,
     CredentialsError,
     CredentialsExpired,
     DecodeError,
+    ModelNotFound,
     ProfileRequired,
     RequestError,
     TruncatedStream,
+    Uncountable,
     UndetectedFamily,
 )
+from axonflow_core.exchanges import EmbeddingCodec, Exchange, RerankCodec, TokenCounter
 from axonflow_core.fitting import Fitted, fit
-from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.messages import Completion, CompletionRequest, Json, TokenCount
 from axonflow_core.provider import CompletionStream, Explanation, Health, Services
+from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest, joined
 from axonflow_core.stream import Batch, batch_of
 from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream
 
+from .concurrency import in_order
 from .config import BedrockConfig, ControlTokens, SurfaceChoice
+from .counting import ids_to_try, wrapped
 from .credentials import AwsSettings, refuse_open_air
+from .envelope import measured
 from .errors import diagnose
 from .eventstream import FrameDecoder
 from .explain import Known, explanation_of
@@ -55,9 +65,16 @@ from .surfaces import CONVERSE, CONVERSE_CODECS, INVOKE, INVOKE_CODECS, Surface,
 from .surroundings import Clock, Distance
 
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
+C = TypeVar("C", bound=AnyCodec)
+C_co = TypeVar("C_co", covariant=True)
 
 _LOG = logging.getLogger(__name__)
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
+_JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
+_CALLS_AT_ONCE = 8
+"""How many calls one request may have under way, where a model takes one input a call."""
 _MAX_TARGETS = 1024
 """Model ids come from callers, so what is kept for each is bounded."""
 _SHOWN_BYTES = 60
@@ -72,6 +89,29 @@ class Target:
     codec: FamilyCodec
     facts: ModelFacts
     surface: Surface
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Addressed(Protocol):
+    """Whom a call is to, and whose JSON it speaks."""
+
+    @property
+    def model_id(self) -> ModelId: ...
+    @property
+    def codec(self) -> Named: ...
+
+
+@frozen
+class ExchangeTarget(Generic[C_co]):
+    """As `Target`, for what is one request and one answer."""
+
+    model_id: ModelId
+    codec: C_co
+    facts: ModelFacts
 
 
 class BedrockProvider:
@@ -105,8 +145,7 @@ class BedrockProvider:
             fitted, body = self._body(request, target, is_streamed=False)
 
             async def attempt() -> Completion:
-                signed = await self._signed(target, target.surface.operation, target.surface.headers, body)
-                response = await self._transport.send(signed)
+                response = await self._transport.send(await self._signed_call(target, body, is_streamed=False))
                 with self._naming(target, response.headers):
                     return await self._read_answer(target, response)
 
@@ -123,13 +162,48 @@ class BedrockProvider:
             fitted, body = self._body(request, target, is_streamed=True)
 
             async def attempt() -> CompletionStream:
-                surface = target.surface
-                signed = await self._signed(target, surface.stream_operation, surface.stream_headers, body)
-                http = await self._transport.open_stream(signed)
+                http = await self._transport.open_stream(await self._signed_call(target, body, is_streamed=True))
                 with self._naming(target, http.headers):
                     return await self._accept_stream(target, fitted, http)
 
             return await self._persist(target, attempt)
+
+    async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Embeddings:
+        target = self._exchange_target(EmbeddingCodec, model)
+        with self._naming(target):
+            parts = target.codec.split(request)
+            bodies = [target.codec.encode_request(part, target.facts) for part in parts]  # all, before one is sent
+            answers = await in_order([partial(self._vectors, target, body) for body in bodies], _CALLS_AT_ONCE)
+            return joined([(len(part.inputs), answer) for part, answer in zip(parts, answers, strict=True)])
+
+    async def _vectors(self, target: ExchangeTarget[EmbeddingCodec], body: Json) -> Embeddings:
+        answer, headers = await self._exchanged(target, "invoke", body)
+        return measured(answer, headers)
+
+    async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking:
+        target = self._exchange_target(RerankCodec, model)
+        with self._naming(target):
+            body = target.codec.encode_request(request, target.facts)
+            answer, headers = await self._exchanged(target, "invoke", body)
+            return measured(answer, headers)
+
+    async def count(self, request: CompletionRequest, *, model: str | None = None) -> TokenCount:
+        chat = self.target(model)
+        counter = self._counter(chat)
+        with self._naming(chat):
+            body = wrapped(counter.surface, counter.encode_request(request, chat.facts))
+            first, *others = ids_to_try(chat.model_id, chat.facts.base_id or None)
+            try:
+                return await self._counted(first, counter, chat.facts, body)
+            except (Uncountable, ModelNotFound):
+                for other in others:
+                    with suppress(Uncountable, ModelNotFound):  # the refusal of the first is the one to be told
+                        return await self._counted(other, counter, chat.facts, body)
+                raise
+
+    async def _counted(self, model_id: ModelId, counter: TokenCounter, facts: ModelFacts, body: Json) -> TokenCount:
+        answer, _ = await self._exchanged(ExchangeTarget(model_id, counter, facts), "count-tokens", body)
+        return answer
 
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
@@ -138,11 +212,8 @@ class BedrockProvider:
         target = self.target(model)
         is_streamed = is_streamed and target.codec.streams
         with self._naming(target):
-            surface = target.surface
-            operation = surface.stream_operation if is_streamed else surface.operation
-            headers = surface.stream_headers if is_streamed else surface.headers
             fitted, body = self._body(request, target, is_streamed=is_streamed)
-            signed = await self._signed(target, operation, headers, body)
+            signed = await self._signed_call(target, body, is_streamed=is_streamed)
             place, source = await self._settings.place(), await self._settings.identity_source()
             guardrail = self._config.guardrail.id if self._config.guardrail else None
             known = Known(self.models, self.models.entry(target.facts.base_id), fitted.adjustments, guardrail)
@@ -171,6 +242,39 @@ class BedrockProvider:
         return target
 
     def _find_target(self, given: str) -> Target:
+        model_id, base_id, family = self._described(given)
+        codec = self._find_codec(model_id, base_id, family)
+        self._refuse_other_families(given, self._family_of(base_id, codec))
+        self._warn_of_other_region(model_id)
+        facts = facts_of(base_id, codec.surface, self._facts(given, base_id), self.models.entry(base_id))
+        return Target(model_id, codec, facts, surface_of(codec))
+
+    def _facts(self, given: str, base_id: str | None) -> ModelFacts:
+        return ModelFacts(model_id=given, base_id=base_id or "", default_max_tokens=self._config.max_tokens)
+
+    def _exchange_target(self, kind: type[C], model: str | None) -> ExchangeTarget[C]:
+        given = model or self._config.model
+        model_id, base_id, family = self._described(given)
+        if family is not None:
+            codec = self._codecs.find_by_name(kind, family)
+        elif base_id is not None:
+            codec = self._codecs.find(kind, base_id)
+        else:
+            raise self._undescribed(model_id, self._codecs.names_of(kind))
+        self._refuse_other_families(given, codec)
+        self._warn_of_other_region(model_id)
+        return ExchangeTarget(model_id, codec, self._facts(given, base_id))
+
+    def _counter(self, chat: Target) -> TokenCounter:
+        """What counts for a model: its family's own JSON, or Converse's where no counter takes that."""
+        base_id = chat.facts.base_id
+        try:
+            return self._codecs.find(TokenCounter, base_id, chat.codec.surface)
+        except UndetectedFamily:
+            return self._codecs.find(TokenCounter, base_id, CONVERSE_CODECS)
+
+    def _described(self, given: str) -> tuple[ModelId, str | None, str | None]:
+        """The id, the base id and the family, as far as id and configuration say them."""
         vendors = vendors_of(self._codecs)
         model_id = parse_model_id(given, vendors)
         self.profiles.refuse_other_geographies(model_id)
@@ -179,16 +283,7 @@ class BedrockProvider:
             family = self._config.family
             if self._config.base_model is not None:
                 base_id = parse_model_id(self._config.base_model, vendors).base_id
-        codec = self._find_codec(model_id, base_id, family)
-        self._refuse_other_families(given, self._family_of(base_id, codec))
-        self._warn_of_other_region(model_id)
-        facts = ModelFacts(
-            model_id=given,
-            base_id=base_id or "",
-            default_max_tokens=self._config.max_tokens,
-        )
-        facts = facts_of(base_id, codec.surface, facts, self.models.entry(base_id))
-        return Target(model_id, codec, facts, surface_of(codec))
+        return model_id, base_id, family
 
     def _find_codec(self, model_id: ModelId, base_id: str | None, family: str | None) -> FamilyCodec:
         if self._config.surface is SurfaceChoice.CONVERSE:
@@ -206,10 +301,13 @@ class BedrockProvider:
             return self._codecs.for_name(family)
         if base_id is not None:
             return self._codecs.for_base_id(base_id)
-        raise UndetectedFamily(
+        raise self._undescribed(model_id, self._codecs.names)
+
+    def _undescribed(self, model_id: ModelId, families: tuple[str, ...]) -> UndetectedFamily:
+        return UndetectedFamily(
             f"{model_id.given} does not say which model is behind it",
             hint="add one line to the provider's config: `base_model:` with that model's id, or `family:` with one of "
-            + ", ".join(self._codecs.names),
+            + ", ".join(families),
         )
 
     def _family_of(self, base_id: str | None, codec: FamilyCodec) -> FamilyCodec:
@@ -219,7 +317,7 @@ class BedrockProvider:
                 return self._codecs.for_base_id(base_id)
         return codec
 
-    def _refuse_other_families(self, given: str, codec: FamilyCodec) -> None:
+    def _refuse_other_families(self, given: str, codec: AnyCodec) -> None:
         allowed = self._config.families
         if allowed is not None and codec.family not in allowed and codec.name not in allowed:
             raise RequestError(
@@ -268,17 +366,40 @@ class BedrockProvider:
         _LOG.warning("%s is called through %s from now on", target.model_id.given, profile)
         return answer
 
-    async def _signed(self, target: Target, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+    async def _exchanged(
+        self, target: ExchangeTarget[Exchange[Q, A]], operation: str, body: Json
+    ) -> tuple[A, Mapping[str, str]]:
+        """One request and the one answer to it, with the answer's headers."""
+        data = orjson.dumps(body)
+
+        def read(native: Json) -> A:
+            return target.codec.decode_response(native, target.facts)
+
+        async def attempt() -> tuple[A, Mapping[str, str]]:
+            signed = await self._signed(target, operation, _JSON_HEADERS, data)
+            response = await self._transport.send(signed)
+            with self._naming(target, response.headers):
+                return await self._read_whole(target, response, read), response.headers
+
+        return await self._persist(target, attempt)
+
+    async def _signed_call(self, target: Target, body: bytes, *, is_streamed: bool) -> HttpRequest:
+        surface, guardrail = target.surface, self._config.guardrail
+        operation = surface.stream_operation if is_streamed else surface.operation
+        headers = surface.stream_headers if is_streamed else surface.headers
+        if guardrail is not None and surface is INVOKE:
+            headers = {**headers, **guardrail.headers}
+        return await self._signed(target, operation, headers, body)
+
+    async def _signed(self, target: Addressed, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
         if isinstance(signer, BearerToken):
             refuse_open_air(place.endpoint_url)
         url = f"{place.endpoint_url}/model/{target.model_id.path_segment}/{operation}"
-        if self._config.guardrail is not None and target.surface is INVOKE:
-            headers = {**headers, **self._config.guardrail.headers}
         signed = signer.sign("POST", url, headers, body, self._clock.now())
         return HttpRequest("POST", url, signed, body, self._config.timeouts, place.network)
 
-    async def _persist(self, target: Target, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, target: Addressed, attempt: Callable[[], Awaitable[T]]) -> T:
         """The call, as often as AWS's retry settings have it; of a slow one it is told if distance may be the cause."""
         place = await self._settings.place()
         retrier = Retrier(retries=place.retries, total_s=self._config.timeouts.total_s)
@@ -302,11 +423,16 @@ class BedrockProvider:
         return await attempt()
 
     async def _read_answer(self, target: Target, response: HttpResponse) -> Completion:
+        def read(body: Json) -> Completion:
+            return target.surface.open_answer(target.codec, body, target.facts, response.headers)
+
+        return await self._read_whole(target, response, read)
+
+    async def _read_whole(self, target: Addressed, response: HttpResponse, read: Callable[[Json], T]) -> T:
         if response.status != 200:
             raise await self._diagnosed(target, response.status, response.headers, response.body)
         try:
-            body = orjson.loads(response.body)
-            return target.surface.open_answer(target.codec, body, target.facts, response.headers)
+            return read(orjson.loads(response.body))
         except orjson.JSONDecodeError as error:
             raise _unreadable(target, response.body) from error
         except DecodeError as error:
@@ -325,7 +451,9 @@ class BedrockProvider:
         await stream.begin()
         return stream
 
-    async def _diagnosed(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> AxonFlowError:
+    async def _diagnosed(
+        self, target: Addressed, status: int, headers: Mapping[str, str], body: bytes
+    ) -> AxonFlowError:
         error = diagnose(
             status,
             headers.get("x-amzn-errortype"),
@@ -342,7 +470,7 @@ class BedrockProvider:
         return error
 
     @contextmanager
-    def _naming(self, target: Target, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+    def _naming(self, target: Addressed, headers: Mapping[str, str] | None = None) -> Iterator[None]:
         """Errors that pass learn whose call it was."""
         try:
             yield
@@ -435,7 +563,7 @@ def _behind(target: Target, profile: str) -> Target:
     return evolve(target, model_id=parse_model_id(profile), facts=evolve(target.facts, model_id=profile))
 
 
-def _unreadable(target: Target, body: bytes, cause: DecodeError | None = None) -> DecodeError:
+def _unreadable(target: Addressed, body: bytes, cause: DecodeError | None = None) -> DecodeError:
     """A 200 that the family's codec cannot read: an error with the first bytes, never an empty answer."""
     begins = body[:_SHOWN_BYTES].decode("utf-8", "replace")
     what = cause.message if cause else f"the answer is not one of the {target.codec.name} family (no JSON)"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import orjson
 from attrs import frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import DecodeError, ProviderError, RequestError
+from axonflow_core.errors import DecodeError, ProviderError, RequestError, UndetectedFamily
+from axonflow_core.exchanges import Exchange, TokenCounter
 from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.native import rest_of
+from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.testing.recorded import Recording
+from axonflow_core.testing.recorded_exchanges import RecordedExchange
 
-from .envelope import MEMBERS, METRICS
+from .counting import unwrapped
+from .envelope import MEMBERS, METRICS, measured
 from .errors import diagnose
 from .eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .model_id import ModelId, parse_model_id, vendors_of
 from .opaque import codec_of_call
-from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, surface_of
+from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, exchange_codec_for, surface_of
 
 _SURFACES: Mapping[str, str] = {
     "InvokeModel": INVOKE_CODECS,
@@ -42,16 +48,38 @@ these names too; they stand here once more so that a slip there is seen."""
 class BedrockOpener:
     codecs: CodecRegistry
 
+    def exchange_for(self, recording: Recording) -> RecordedExchange | None:
+        if recording.operation == "CountTokens":
+            return self._count(recording)
+        facts = self._facts_of(recording)
+        codec = exchange_codec_for(self.codecs, facts.base_id)
+        if codec is None or recording.operation != "InvokeModel":
+            return None
+        headers = recording.response_headers
+
+        def open_answer(body: Json) -> Embeddings | Ranking:
+            return measured(codec.decode_response(body, facts), headers)
+
+        return _exchange(recording, facts, codec, recording.request_body, open_answer, self.billed(headers, ()))
+
+    def _count(self, recording: Recording) -> RecordedExchange | None:
+        facts = self._facts_of(recording)
+        try:
+            surface, request = unwrapped(recording.request_body)
+            counter = self.codecs.find(TokenCounter, facts.base_id, surface)
+        except (DecodeError, UndetectedFamily):
+            return None
+        return _exchange(recording, facts, counter, request, partial(counter.decode_response, facts=facts))
+
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
-        surface, model = _SURFACES.get(recording.operation), self._model_of(recording)
+        surface, model, facts = _SURFACES.get(recording.operation), self._model_of(recording), self._facts_of(recording)
         if surface is None:
             return None
-        base_id = (model and model.base_id) or ""
         try:
             codec = self._codec_of(recording, model, surface)
-        except RequestError:
+        except UndetectedFamily:
             return None
-        return codec, ModelFacts(model_id=recording.model_id, base_id=base_id)
+        return codec, facts
 
     def _codec_of(self, recording: Recording, model: ModelId | None, surface: str) -> FamilyCodec:
         if model is None:
@@ -74,10 +102,9 @@ class BedrockOpener:
         told: Json = {}
         for chunk in chunks:
             told |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
-        counts: Json = {}
-        for fact, header, *members in _BILLED:
-            bills = (bill for bill in (headers.get(header), *map(told.get, members)) if bill is not None)
-            counts[fact] = _count(next(bills, None))
+        counts: Json = {
+            fact: _first_count(headers.get(header), *map(told.get, members)) for fact, header, *members in _BILLED
+        }
         return Usage(**counts)
 
     def frame_decoder(self) -> FrameDecoder:
@@ -106,6 +133,10 @@ class BedrockOpener:
             request_id=headers.get("x-amzn-requestid"),
         )
 
+    def _facts_of(self, recording: Recording) -> ModelFacts:
+        model = self._model_of(recording)
+        return ModelFacts(model_id=recording.model_id, base_id=(model and model.base_id) or "")
+
     def _model_of(self, recording: Recording) -> ModelId | None:
         try:
             return parse_model_id(recording.model_id, vendors_of(self.codecs))
@@ -126,5 +157,25 @@ def _answers(codec: FamilyCodec, recording: Recording) -> bool:
     return True
 
 
-def _count(told: str | float | None) -> int | None:
-    return None if told is None else int(told)
+def _first_count(*told: str | float | None) -> int | None:
+    return next((int(count) for count in told if count is not None), None)
+
+
+def _exchange(
+    recording: Recording,
+    facts: ModelFacts,
+    codec: Exchange[Any, Any],
+    request: Json,
+    open_answer: Callable[[Json], Any],
+    billed: Usage = Usage(),  # noqa: B008 - frozen
+) -> RecordedExchange:
+    is_answered = recording.status < 400
+    return RecordedExchange(
+        codec=codec,
+        facts=facts,
+        request_body=request,
+        response_body=recording.response_body if is_answered else None,
+        is_refused=recording.status == 400,
+        billed=billed,
+        open_answer=open_answer,
+    )

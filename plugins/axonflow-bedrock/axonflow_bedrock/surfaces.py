@@ -9,11 +9,14 @@ A codec says by its `surface` which one it is for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from attrs import frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.errors import UndetectedFamily
+from axonflow_core.exchanges import EmbeddingCodec, RerankCodec
 from axonflow_core.messages import NOTHING_MORE, Completion, Json
 from axonflow_core.stream import Batch
 
@@ -116,3 +119,12 @@ SURFACES: Mapping[str, Surface] = {INVOKE_CODECS: INVOKE, CONVERSE_CODECS: CONVE
 
 def surface_of(codec: FamilyCodec) -> Surface:
     return SURFACES[codec.surface]
+
+
+def exchange_codec_for(codecs: CodecRegistry, base_id: str) -> EmbeddingCodec | RerankCodec | None:
+    """The codec of a model that does not talk. Its JSON travels as a whole answer of `invoke`."""
+    with suppress(UndetectedFamily):
+        return codecs.find(EmbeddingCodec, base_id)
+    with suppress(UndetectedFamily):
+        return codecs.find(RerankCodec, base_id)
+    return None

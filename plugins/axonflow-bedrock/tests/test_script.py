@@ -19,13 +19,14 @@ from urllib.request import Request, urlopen
 import pytest
 from attrs import fields
 
-from axonflow_bedrock.emulator import API_KEY, emulator
+from axonflow_bedrock.emulator import API_KEY, emulator, installed_codecs
 from axonflow_bedrock.emulator.catalogue import LISTINGS
 from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.emulator.limits import END_OF_LIFE, limits_of, too_long
 from axonflow_bedrock.emulator.quotas import DAY_S, MINUTE_S, Quotas
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Rules, Script, load_script
 from axonflow_bedrock.endpoint import Fault
+from axonflow_bedrock.surfaces import exchange_codec_for
 from axonflow_core.config import FaultyConfig
 from axonflow_core.plugins import load_codecs
 from axonflow_core.serving import Server
@@ -282,7 +283,8 @@ def test_what_just_fits_is_answered() -> None:
 
 def test_every_listed_model_that_is_known_has_its_limits() -> None:
     listed = {base_id for one in LISTINGS.values() for base_id in (*one.on_demand, *one.profiles)}
-    assert {base_id for base_id in listed if limits_of(base_id) is None} == {
+    talking = {base_id for base_id in listed if exchange_codec_for(installed_codecs(), base_id) is None}
+    assert {base_id for base_id in talking if limits_of(base_id) is None} == {
         "amazon.titan-tg1-large",
         "anthropic.claude-v2",
         "cohere.command-r-v1:0",

@@ -7,6 +7,7 @@
     examples    arguments for a tool, from its schema
     caching     what is counted of a prompt that is kept
     streaming   an answer as the events of a stream
+    exchanges   the calls to models that do not talk; vectors: what those answer
     script      what a test wants: rules for calls, limits of the account
     limits      how much each model takes and writes, and when its life ends
     quotas      calls and tokens in a minute, tokens in a day

@@ -53,6 +53,11 @@ _FAMILIES: Mapping[str, str] = {
     "qwen": "qwen",
     "writer-palmyra": "writer",
     "zai-glm": "glm",
+    "amazon-titan-embed": "titan-embed",
+    "cohere-embed": "cohere-embed",
+    "amazon-nova-embed": "nova-embed",
+    "cohere-rerank": "cohere-rerank",
+    "amazon-rerank": "amazon-rerank",
 }
 """Family of the table -> codec family. Those that InvokeModel does not serve are not here."""
 
@@ -89,12 +94,25 @@ class Catalogue:
     def admit(self, model_id: ModelId, family: str) -> None:
         """Returns when the model may be called by that id. `Fault` in AWS's words when not."""
         if model_id.base_id in self.without_access:
-            raise Fault("AccessDeniedException", "You don't have access to the model with the specified model ID.")
+            raise no_access()
         listing = self.listings.get(family)
         if listing is not None:
             _admit(model_id, listing)
             self._admit_region(model_id)
         self._admit_age(model_id)
+
+    def admit_count(self, model_id: ModelId, family: str) -> None:
+        """Returns when the model's tokens are counted under that id, which is its base id and no other."""
+        base_id = model_id.base_id or ""
+        if base_id in self.without_access:
+            raise no_access()
+        listing = self.listings.get(family)
+        if listing is not None and base_id not in listing.on_demand | listing.profiles.keys():
+            raise unknown_model()
+        self._admit_age(model_id)
+        is_counted = base_id.startswith(_COUNTED) and not base_id.startswith(_UNCOUNTED)
+        if model_id.kind is not Kind.FOUNDATION_MODEL or not is_counted:
+            raise uncountable()
 
     def _admit_region(self, model_id: ModelId) -> None:
         if model_id.region not in (None, self.region):
@@ -127,6 +145,20 @@ def _admit(model_id: ModelId, listing: Listing) -> None:
 
 def unknown_model() -> Fault:
     return invalid_call("The provided model identifier is invalid.")
+
+
+def no_access() -> Fault:
+    return Fault("AccessDeniedException", "You don't have access to the model with the specified model ID.")
+
+
+_COUNTED = "anthropic.claude-"
+_UNCOUNTED = tuple(f"anthropic.claude-{name}" for name in ("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-opus"))
+"""Claude is counted from 3.5 on. Source: AWS user guide, "Monitor your token usage by counting tokens before running
+inference", November 2026."""
+
+
+def uncountable() -> Fault:
+    return invalid_call("The provided model doesn't support counting tokens.")
 
 
 def profile_required(model_id: ModelId) -> Fault:

@@ -15,6 +15,7 @@ The first rule that fits decides. A call that none fits is answered as without a
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -31,7 +32,7 @@ from axonflow_core.messages import Json
 
 from ..endpoint import Fault
 from ..error_table import MODELLED_STATUSES
-from .faults import FaultKind, WireFault
+from .faults import FaultKind, WireFault, spoil
 
 
 def _is_pattern(_: object, __: Attribute[Any], value: str) -> None:
@@ -178,3 +179,12 @@ class Rules:
 
 
 _NO_RULE = Rule()
+
+
+async def obey(rule: Rule) -> None:
+    """Wait, fail or spoil the answer, as `rule` has it for an answer that comes whole."""
+    await asyncio.sleep(rule.delay_s)
+    if rule.error is not None:
+        raise rule.error.fault()
+    if rule.wire_fault is not None:
+        spoil(rule.wire_fault)

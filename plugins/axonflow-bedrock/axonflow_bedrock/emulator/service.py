@@ -11,22 +11,25 @@ from attrs import evolve, frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Role
+from axonflow_core.exchanges import TokenCounter
+from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
 
-from ..endpoint import Answer, Call, Chunks, Fault, invalid_call
+from ..counting import unwrapped
+from ..endpoint import Answer, Call, Chunks, Operation, invalid_call, malformed
 from ..model_id import ModelId, parse_model_id, vendors_of
 from ..models.rules import facts_of
 from ..opaque import codec_of_call
 from ..surfaces import INVOKE_CODECS
 from .caching import with_cache_counts
-from .catalogue import Catalogue, unknown_model
+from .catalogue import Catalogue, uncountable, unknown_model
+from .exchanges import EmulatedExchanges
 from .faults import spoil
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import MODELS, check_limits
 from .quotas import Quotas
 from .refusals import refuse_what_breaks_a_rule
 from .schema import pass_gate
-from .script import Rule, Rules, Script
+from .script import Rule, Rules, Script, obey
 from .scripted import answer, input_tokens, text_bytes
 
 CREATED = 1_764_000_000
@@ -72,9 +75,31 @@ class EmulatedBedrock:
         self._rules = Rules(script.rules)
         self._quotas = Quotas(script.account)
         self._guardrails = Guardrails(script.account.guardrails)
+        self._exchanges = EmulatedExchanges(codecs, catalogue, self._rules, self._quotas, context_of)
 
     async def __call__(self, call: Call) -> Answer | Chunks:
-        target = self._target(call)
+        model_id = self._model_id(call.model)
+        if call.operation is Operation.COUNT_TOKENS:
+            return await self._counted(call, model_id)
+        exchanged = await self._exchanges.answer(call, model_id)
+        return await self._completed(call, model_id) if exchanged is None else exchanged
+
+    async def _counted(self, call: Call, model_id: ModelId) -> Answer:
+        self._catalogue.admit_count(model_id, self._family_of(model_id))
+        facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
+        try:
+            surface, native = unwrapped(call.body)
+            counter = self._codecs.find(TokenCounter, facts.base_id, surface)
+            request = counter.decode_request(native, facts)
+        except UndetectedFamily:
+            raise uncountable() from None
+        except DecodeError as error:
+            raise malformed(error.message) from None
+        await obey(self._rules.take(_last_text(request)))
+        return Answer(counter.encode_response(TokenCount(input_tokens(request)), facts))
+
+    async def _completed(self, call: Call, model_id: ModelId) -> Answer | Chunks:
+        target = self._target(call, model_id)
         guarding = self._guardrails.for_request(asked_of(call))
         call = without_config(call)
         request = _read(target, call)
@@ -107,14 +132,19 @@ class EmulatedBedrock:
         self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
         return completion
 
-    def _target(self, call: Call) -> _Target:
-        surface = call.operation.surface
+    def _model_id(self, given: str) -> ModelId:
         try:
-            model_id = parse_model_id(call.model, self._vendors)
-            codec = codec_of_call(self._codecs, model_id, call.body, surface)
-            family = codec.family if surface == INVOKE_CODECS else self._family_of(model_id)
+            return parse_model_id(given, self._vendors)
         except RequestError:
             raise unknown_model() from None
+
+    def _target(self, call: Call, model_id: ModelId) -> _Target:
+        surface = call.operation.surface
+        try:
+            codec = codec_of_call(self._codecs, model_id, call.body, surface)
+        except RequestError:
+            raise unknown_model() from None
+        family = codec.family if surface == INVOKE_CODECS else self._family_of(model_id)
         self._catalogue.admit(model_id, family)
         if call.operation.is_streamed and not codec.streams:
             raise invalid_call("The model is unsupported for streaming")
@@ -140,6 +170,17 @@ class EmulatedBedrock:
             raise rule.error.fault()
 
 
+def _model_id(given: str) -> ModelId:
+    """Whose base id is known: what is behind any other id, no account is there to say."""
+    try:
+        model_id = parse_model_id(given)
+    except RequestError:
+        raise unknown_model() from None
+    if model_id.base_id is None:
+        raise unknown_model()
+    return model_id
+
+
 def _last_text(request: CompletionRequest) -> str:
     texts = (message.text for message in reversed(request.messages) if message.role is Role.USER)
     return next(filter(None, texts), "")
@@ -150,7 +191,7 @@ def _read(target: _Target, call: Call) -> CompletionRequest:
     try:
         request = target.codec.decode_request(call.body, target.facts)
     except DecodeError as error:
-        raise _malformed(error.message) from None
+        raise malformed(error.message) from None
     _check(request.inference)
     return request
 
@@ -159,10 +200,6 @@ def _check(inference: Inference) -> None:
     """What a codec carries over as it is and a model would stumble over."""
     limit = inference.max_tokens
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
-        raise _malformed("the limit of tokens is no whole number")
+        raise malformed("the limit of tokens is no whole number")
     if not all(isinstance(stop, str) for stop in inference.stop_sequences):
-        raise _malformed("a stop sequence is no string")
-
-
-def _malformed(what: str) -> Fault:
-    return invalid_call(f"Malformed input request: {what}, please reformat your input and try again.")
+        raise malformed("a stop sequence is no string")

@@ -1,0 +1,38 @@
+"""`axonflow count`: how many tokens a prompt has."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from axonflow_core.messages import TokenCount
+
+
+@click.command(short_help="Count the tokens of a prompt; nothing is answered.")
+@click.argument("prompt")
+@click.option("-m", "--model", help="The model, as its provider spells it. Default: the configured one.")
+@click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
+@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
+def count(*, prompt: str, model: str | None, provider: str | None, is_json: bool, path: Path | None) -> None:
+    """Count the tokens of PROMPT, or of what stands on stdin where PROMPT is `-`, as the model would be billed."""
+    from axonflow_core.cli.ask import read_prompt
+    from axonflow_core.cli.display import write_json
+
+    counted = asyncio.run(_count(read_prompt(prompt), model, provider, path))
+    if is_json:
+        write_json({"input_tokens": counted.input_tokens})
+    else:
+        click.echo(counted.input_tokens)
+
+
+async def _count(prompt: str, model: str | None, provider: str | None, path: Path | None) -> TokenCount:
+    from axonflow_core.config import load_config
+    from axonflow_core.runtime import Runtime
+
+    async with Runtime.open(load_config(path)) as runtime:
+        return await runtime.count_tokens(prompt, model=model, provider=provider)

@@ -1,0 +1,84 @@
+"""`axonflow embed`: the vectors of texts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from axonflow_core.messages import Json
+    from axonflow_core.retrieval import EmbeddingRequest, Embeddings
+
+
+@click.command(short_help="Make vectors of texts.")
+@click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
+@click.option("-m", "--model", help="The embedding model, as its provider spells it. Default: the configured one.")
+@click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
+@click.option("--dimensions", type=click.IntRange(min=1), help="How many numbers a vector has, where one may choose.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object with the vectors and what they cost.")
+@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
+def embed(
+    *,
+    texts: tuple[str, ...],
+    model: str | None,
+    provider: str | None,
+    dimensions: int | None,
+    is_json: bool,
+    path: Path | None,
+) -> None:
+    """Make a vector of each TEXT, or of each line of stdin where the only TEXT is `-`.
+
+    A line of the output is a vector, a JSON array of numbers, in the order of the texts.
+    """
+    from axonflow_core.cli.display import write_json
+
+    request = _request(_read_texts(texts), dimensions)
+    embeddings = asyncio.run(_embed(request, model, provider, path))
+    if is_json:
+        write_json(_described(embeddings))
+    else:
+        _write_lines(embeddings)
+
+
+def _read_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    read = tuple(sys.stdin.read().splitlines()) if texts == ("-",) else texts
+    if not read or not all(text.strip() for text in read):
+        raise click.UsageError("a text is empty" if read else "there is no text on stdin")
+    return read
+
+
+def _request(texts: tuple[str, ...], dimensions: int | None) -> EmbeddingRequest:
+    from axonflow_core.messages import Text
+    from axonflow_core.retrieval import EmbeddingRequest
+
+    return EmbeddingRequest(tuple(map(Text, texts)), dimensions=dimensions)
+
+
+async def _embed(request: EmbeddingRequest, model: str | None, provider: str | None, path: Path | None) -> Embeddings:
+    from axonflow_core.config import load_config
+    from axonflow_core.runtime import Runtime
+
+    async with Runtime.open(load_config(path)) as runtime:
+        return await runtime.embed(request, model=model, provider=provider)
+
+
+def _write_lines(embeddings: Embeddings) -> None:
+    import orjson
+
+    for values in embeddings.floats:
+        click.echo(orjson.dumps(values).decode())
+
+
+def _described(embeddings: Embeddings) -> Json:
+    return {
+        "vectors": [
+            {"input_index": vector.input_index, "encoding": vector.encoding, "values": vector.values}
+            for vector in embeddings.vectors
+        ],
+        "dimensions": len(embeddings.floats[0]) if embeddings.floats else None,
+        "input_tokens": embeddings.usage.input_tokens,
+    }

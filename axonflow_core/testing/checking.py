@@ -1,0 +1,133 @@
+"""How a law is checked: on many values, with the smallest difference told; and native bodies, spoiled on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from axonflow_core.messages import Json
+
+from .json_equality import Difference, difference, protocol_objects
+from .meaning import value_difference
+from .strategies import json_values
+
+T = TypeVar("T")
+
+
+def for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
+    """Run `check` on as many values as the Hypothesis profile says. Filtering stays a fault: strategies must fit."""
+    rules = settings(
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    if Phase.shrink in rules.phases:
+        rules(given(drawn)(check))()
+        return
+    try:
+        rules(given(drawn)(_unprinted(check)))()
+    except _Unprinted as broken:
+        raise broken.fault from None
+
+
+class _Unprinted(BaseException):
+    """Where nobody asks for the smallest example: it passes through Hypothesis at once, not run again, not printed."""
+
+    def __init__(self, fault: Exception) -> None:
+        self.fault = fault
+
+
+def _unprinted(check: Callable[[T], None]) -> Callable[[T], None]:
+    def checked(value: T) -> None:
+        try:
+            check(value)
+        except Exception as fault:
+            raise _Unprinted(fault) from fault
+
+    return checked
+
+
+def same_value(expected: Any, got: Any) -> None:
+    no(value_difference(expected, got))
+    require(expected == got, "the values look alike and are not equal")
+
+
+def same_json(expected: Json, got: Json) -> None:
+    no(difference(expected, got))
+
+
+def require(is_kept: bool, otherwise: str) -> None:
+    if not is_kept:
+        raise AssertionError(otherwise)
+
+
+def no(found: Difference | None) -> None:
+    if found is not None:
+        raise AssertionError(str(found))
+
+
+# ── native bodies ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+UNKNOWN_KEY = "x_nobody_knows"
+UNKNOWN_VALUES: tuple[Json, ...] = (7, 0.5, "x", "", False, ["x", None], {"x": None})
+
+
+@frozen
+class Side:
+    """One of the three native forms of a codec, and the way through the neutral model and back."""
+
+    name: str
+    natives: SearchStrategy[Json] = field(repr=False)
+    decode: Callable[[Json], Any] = field(repr=False)
+    again: Callable[[Json], Json] = field(repr=False)
+
+
+@st.composite
+def any_native(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json]:
+    side = draw(st.sampled_from(sides))
+    return side, draw(side.natives)
+
+
+@st.composite
+def with_unknown_key(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json]:
+    side = draw(st.sampled_from(sides))
+    native = deepcopy(draw(side.natives))
+    owners = list(_objects(native))
+    draw(st.sampled_from(owners))[UNKNOWN_KEY] = draw(st.sampled_from(UNKNOWN_VALUES))
+    return side, native
+
+
+def _objects(native: Json) -> Iterator[dict[str, Json]]:
+    for body in native if isinstance(native, list) else [native]:
+        yield from protocol_objects(body)
+
+
+@st.composite
+def strange(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json]:
+    side = draw(st.sampled_from(sides))
+    if draw(st.integers(0, 4)) == 0:
+        anything = draw(json_values())
+        return side, [anything] if side.name == "chunks" else anything
+    native = deepcopy(draw(side.natives))
+    owner, key = draw(st.sampled_from(list(_places(native))))
+    if isinstance(owner, dict) and draw(st.booleans()):
+        del owner[key]
+    else:
+        owner[key] = draw(json_values())
+    return side, native
+
+
+def _places(native: Json) -> Iterator[tuple[Any, Any]]:
+    """Every container in `native` with every key or index in it."""
+    if isinstance(native, dict | list):
+        for key, item in native.items() if isinstance(native, dict) else enumerate(native):
+            yield native, key
+            yield from _places(item)

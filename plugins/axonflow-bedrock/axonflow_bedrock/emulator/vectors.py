@@ -1,0 +1,156 @@
+"""What an emulated model that does not talk answers: vectors, and an order of documents.
+
+A vector is the sum of one pseudo-random vector for each word, so the same input has the same vector tomorrow, and
+texts that share words are near each other: enough to test a search with. A document is the more relevant the more of
+its words, and the query's, they have in common.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import shake_256
+from math import sqrt
+from struct import pack
+
+from attrs import frozen
+
+from axonflow_core.messages import Document, Image, Media, Text, Usage
+from axonflow_core.retrieval import (
+    Clip,
+    EmbeddingInput,
+    EmbeddingRequest,
+    Embeddings,
+    Encoding,
+    Mixed,
+    Ranked,
+    Ranking,
+    RerankRequest,
+    Vector,
+)
+
+from ..endpoint import invalid_call
+from .scripted import MEDIA_TOKENS, tokens
+
+LATENCY_MS = 20
+
+
+@frozen
+class EmbeddingModel:
+    dimensions: tuple[int, ...]
+    """Those that there are, the usual one first."""
+    packs_bits: bool = False
+    """Whether eight bits make one number."""
+
+
+MODELS: Mapping[str, EmbeddingModel] = {
+    "amazon.titan-embed-text-v2": EmbeddingModel((1024, 512, 256)),
+    "amazon.titan-embed-image": EmbeddingModel((1024, 384, 256)),
+    "amazon.titan-embed": EmbeddingModel((1536,)),
+    "cohere.embed-v4": EmbeddingModel((1536, 1024, 512, 256), packs_bits=True),
+    "cohere.embed": EmbeddingModel((1024,), packs_bits=True),
+    "amazon.nova": EmbeddingModel((3072, 1024, 384, 256)),
+}
+"""Base ids by prefix; the first that fits decides. Source: AWS user guide, pages of the models, November 2026."""
+_UNKNOWN = EmbeddingModel((1024, 512, 256))
+"""A model whose codec somebody else wrote."""
+
+
+def embeddings_of(request: EmbeddingRequest, base_id: str) -> Embeddings:
+    """A vector for each input and encoding. `Fault` where the model has none of that length."""
+    model = next((model for prefix, model in MODELS.items() if base_id.startswith(prefix)), _UNKNOWN)
+    length = request.dimensions or model.dimensions[0]
+    if length not in model.dimensions:
+        raise invalid_call(
+            f"Malformed input request: {length} is not a valid enum value, please reformat your input and try again."
+        )
+    floats = [_vector(_words_of(given), length, is_unit=request.is_normalized is not False) for given in request.inputs]
+    return Embeddings(
+        vectors=tuple(
+            Vector(_encoded(values, encoding, model), index, encoding, content=_content_of(request.inputs[index]))
+            for encoding in request.encodings or (Encoding.FLOAT,)
+            for index, values in enumerate(floats)
+        ),
+        usage=Usage(input_tokens=sum(map(_tokens_of, request.inputs))),
+        latency_ms=LATENCY_MS,
+    )
+
+
+def ranking_of(request: RerankRequest) -> Ranking:
+    scores = [_relevance(request.query, document) for document in request.documents]
+    order = sorted(range(len(scores)), key=lambda index: -scores[index])
+    return Ranking(tuple(Ranked(index, scores[index]) for index in order[: request.top_n]), latency_ms=LATENCY_MS)
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _words_of(given: EmbeddingInput) -> list[str]:
+    """What tells an input from others: its words, or where it stands."""
+    match given:
+        case Text(text):
+            return _words(text)
+        case Mixed(parts):
+            return [word for part in parts for word in _words_of(part)]
+        case Image(Media() as source) | Clip(Media() as source) | Document(Media() as source):
+            return [source.data]
+    return [""]
+
+
+def _words(text: str) -> list[str]:
+    return text.lower().split() or [""]
+
+
+def _tokens_of(given: EmbeddingInput) -> int:
+    match given:
+        case Text(text):
+            return len(tokens(text))
+        case Mixed(parts):
+            return sum(map(_tokens_of, parts))
+    return MEDIA_TOKENS
+
+
+def _content_of(given: EmbeddingInput) -> str:
+    """Nova's word for it; a family that has none leaves it out."""
+    match given:
+        case Image():
+            return "IMAGE"
+        case Clip(Media(media_type=str(media_type))):
+            return "AUDIO" if media_type.startswith("audio/") else "AUDIO_VIDEO_COMBINED"
+    return "TEXT"
+
+
+def _relevance(query: str, document: str) -> float:
+    asked, found = set(_words(query)), set(_words(document))
+    return round(len(asked & found) / len(asked | found), 6)
+
+
+# ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _vector(words: Iterable[str], length: int, *, is_unit: bool) -> list[float]:
+    columns = zip(*(shake_256(word.encode()).digest(length) for word in words), strict=True)
+    sums = [sum(column) / 127.5 - len(column) for column in columns]
+    size = sqrt(sum(value * value for value in sums)) if is_unit else 1.0
+    return [value / size for value in sums]
+
+
+def _encoded(values: list[float], encoding: Encoding, model: EmbeddingModel) -> tuple[float, ...] | str:
+    largest = max(map(abs, values))
+    match encoding:
+        case Encoding.FLOAT:
+            return tuple(values)
+        case Encoding.INT8:
+            return tuple(round(value / largest * 127) for value in values)
+        case Encoding.UINT8:
+            return tuple(round(value / largest * 127) + 128 for value in values)
+        case Encoding.BINARY | Encoding.UBINARY:
+            bits = tuple(int(value > 0) for value in values)
+            return _packed(bits, is_signed=encoding is Encoding.BINARY) if model.packs_bits else bits
+    return b64encode(pack(f"<{len(values)}f", *values)).decode()
+
+
+def _packed(bits: tuple[int, ...], *, is_signed: bool) -> tuple[int, ...]:
+    """Eight bits a number, the first one the highest."""
+    numbers = (int("".join(map(str, bits[start : start + 8])), 2) for start in range(0, len(bits), 8))
+    return tuple(number - 128 if is_signed else number for number in numbers)
