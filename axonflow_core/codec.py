@@ -204,7 +204,7 @@ class FamilyCodec:
     record of its own with its own `variant`.
     """
 
-    kind: ClassVar[str] = "completion"
+    kind: ClassVar[str] = "model"
     family: str
     surface: str = "invoke"
     variant: str | None = None

@@ -140,8 +140,10 @@ def test_what_it_cannot_say_is_refused_by_name(ask: Ask, with_it: Environment) -
     assert "error[unsupported]: the pegasus family cannot say: system" in asked.stderr
 
 
-def test_without_the_package_nobody_knows_the_family(ask: Ask, without_it: Environment) -> None:
-    asked = ask(without_it)
+def test_without_the_package_nobody_knows_the_family(ask: Ask, without_it: Environment, tmp_path: Path) -> None:
+    (tmp_path / "axonflow.yaml").write_text(block("yaml").replace("config:\n", "config:\n      surface: invoke\n"))
+
+    asked = ask(without_it)  # left to choose, AxonFlow would ask through Converse
 
     assert asked.returncode == 2
     assert "error[family_not_detected]: no model family is known for 'twelvelabs.pegasus-1-2-v1:0'" in asked.stderr
