@@ -320,7 +320,7 @@ class FamilyCodec:
     def _refuse_undeclared(self, request: CompletionRequest, asked: _Asked, facts: ModelFacts) -> None:
         can = self._can - facts.without if facts.without else self._can
         if not asked.features <= can:
-            feature = min(asked.features - can)
+            feature = min(asked.features - can, key=list(Feature).index)
             who = f"{facts.base_id} does not take" if feature in facts.without else f"the {self.name} family cannot say"
             raise EncodeError(
                 f"{who}: {feature}",

@@ -42,7 +42,7 @@ from .parameters import (
     drop_refused_sampling,
     keep_cache_points_within_limit,
 )
-from .tools import choose_tool, offer_tools_of_history, refuse_tools_in_stream, tell_tool_errors
+from .tools import choose_tool, drop_choice_of_nothing, offer_tools_of_history, refuse_tools_in_stream, tell_tool_errors
 from .turns import arrange_results, put_roles_in_order
 
 
@@ -122,6 +122,7 @@ _STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (_TOOLS, refuse_tools_in_stream),
     (frozenset({Feature.TOOL_CHOICE}), choose_tool),
     (_TOOLS, offer_tools_of_history),
+    (frozenset({Feature.TOOL_CHOICE}), drop_choice_of_nothing),
     (frozenset({Feature.TOOL_ERRORS}), tell_tool_errors),
     (_TOOLS, spell_tool_names),
     (_TOOLS, spell_tool_use_ids),

@@ -32,6 +32,14 @@ def refuse_tools_in_stream(request: CompletionRequest, model: Model) -> Completi
     return request
 
 
+def drop_choice_of_nothing(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """A choice among no tools says nothing, and every family refuses it."""
+    if request.tool_choice is None or any(isinstance(tool, Tool | BuiltinTool) for tool in request.tools):
+        return request
+    model.drops(Feature.TOOL_CHOICE, "not sent", "no tool is offered")
+    return evolve(request, tool_choice=None)
+
+
 def choose_tool(request: CompletionRequest, model: Model) -> CompletionRequest:
     """A choice that the model has no word for, said by what it is offered."""
     choice = request.tool_choice

@@ -1,0 +1,181 @@
+"""A conversation moves from any family to any other that can say it, and passes its gate; or is refused by name.
+
+    draw what the first family says  ->  its own JSON and back  ->  made to fit the second's model  ->  its JSON
+        ->  the emulated Bedrock, as strict as the real one  ->  an answer, and every text of the conversation was heard
+
+What no family can carry over is left behind before: parameters and options are each family's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import pytest
+from attrs import evolve, frozen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from axonflow_bedrock.emulator.catalogue import CATALOGUE, LISTINGS
+from axonflow_bedrock.emulator.limits import MODELS
+from axonflow_bedrock.emulator.service import EmulatedBedrock
+from axonflow_bedrock.endpoint import Answer, Call, Fault, Operation
+from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.models.rules import facts_of
+from axonflow_bedrock.signing import BearerToken
+from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.errors import EncodeError, UndetectedFamily
+from axonflow_core.fitting import fit
+from axonflow_core.messages import NOTHING_MORE, CompletionRequest, ContentBlock, Inference, Json, Text, ToolResult
+from axonflow_core.plugins import load_codecs
+from axonflow_core.testing import Claims, requests
+
+REGISTRY = load_codecs("bedrock").registry
+SERVICE = EmulatedBedrock(REGISTRY, CATALOGUE)
+CALLER = BearerToken("a test")
+
+IMPORTED = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
+ENDPOINT = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-model"
+CONVERSE_MODELS = (
+    "us.anthropic.claude-sonnet-4-20250514-v1:0",
+    "amazon.nova-lite-v1:0",
+    "us.meta.llama3-3-70b-instruct-v1:0",
+    "mistral.mistral-large-2402-v1:0",
+    "amazon.titan-text-express-v1",
+    "us.deepseek.r1-v1:0",
+    "openai.gpt-oss-120b-1:0",
+)
+
+
+@frozen
+class Party:
+    """One codec, and a model that speaks it."""
+
+    codec: FamilyCodec
+    model: str
+    facts: ModelFacts
+
+    def __str__(self) -> str:
+        return f"{self.codec.name} ({self.model})"
+
+
+def party(codec: FamilyCodec, model: str) -> Party:
+    base_id = parse_model_id(model).base_id or ""
+    facts = ModelFacts(model_id=model, base_id=base_id)
+    return Party(codec, model, facts_of(base_id, codec.surface, facts, MODELS.entry(base_id)))
+
+
+def parties() -> Iterator[Party]:
+    """Every codec once, Converse with a model of each kind."""
+    for codec in REGISTRY.of_kind(FamilyCodec):
+        if codec.surface == "converse":
+            yield from (party(codec, model) for model in CONVERSE_MODELS)
+        elif codec.family in ("imported", "marketplace"):
+            yield party(codec, IMPORTED if codec.family == "imported" else ENDPOINT)
+        else:
+            yield party(codec, next(model for model in listed() if speaks(model) is codec))
+
+
+def listed() -> Iterator[str]:
+    """Every model that can be called in us-east-1, by an id that it is called under."""
+    for listing in LISTINGS.values():
+        yield from sorted(listing.on_demand)
+        yield from (f"us.{base_id}" for base_id, where in sorted(listing.profiles.items()) if "us" in where.split())
+
+
+def speaks(model: str) -> FamilyCodec | None:
+    try:
+        return REGISTRY.for_base_id(parse_model_id(model).base_id or "")
+    except UndetectedFamily:  # a model that does not talk
+        return None
+
+
+PARTIES = tuple(parties())
+SPEECH = st.sampled_from([(each, requests(Claims(codec=each.codec))) for each in PARTIES]).flatmap(
+    lambda drawn: st.tuples(st.just(drawn[0]), drawn[1])
+)
+"""A party, and what it says."""
+
+
+def conversation_of(request: CompletionRequest) -> CompletionRequest:
+    """What is said, without the parameters that are each family's own and the members that nobody knows."""
+    return evolve(
+        request,
+        inference=Inference(max_tokens=20),
+        reasoning=None,
+        metadata=None,
+        options=NOTHING_MORE,
+        extra=NOTHING_MORE,
+    )
+
+
+def moved(request: CompletionRequest, first: Party, second: Party) -> Json:
+    """The second family's JSON of what the first one's says. `EncodeError` where it cannot say it."""
+    native = first.codec.encode_request(request, ModelFacts())
+    heard = conversation_of(first.codec.decode_request(native, ModelFacts()))
+    fitted = fit(heard, second.codec, second.facts)
+    return second.codec.encode_request(fitted.request, second.facts)
+
+
+def texts_of(blocks: tuple[ContentBlock, ...]) -> Iterator[str]:
+    for block in blocks:
+        if isinstance(block, Text):
+            yield block.text
+        elif isinstance(block, ToolResult) and isinstance(block.content, tuple):
+            yield from texts_of(block.content)
+        elif isinstance(block, ToolResult) and isinstance(block.content, str):
+            yield block.content
+
+
+def strings_of(native: Json) -> Iterator[str]:
+    if isinstance(native, str):
+        yield native
+    elif isinstance(native, Mapping | list):
+        for item in native.values() if isinstance(native, Mapping) else native:
+            yield from strings_of(item)
+
+
+def answered(party: Party, body: Json) -> Answer:
+    operation = Operation.CONVERSE if party.codec.surface == "converse" else Operation.INVOKE
+    call = Call(operation=operation, model=party.model, body=body, caller=CALLER, request_id="1")
+    answer = asyncio.run(SERVICE(call))
+    assert isinstance(answer, Answer)
+    return answer
+
+
+OUTCOMES: Counter[str] = Counter()
+
+
+@pytest.mark.parametrize("second", PARTIES, ids=str)
+def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: Party) -> None:
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(SPEECH)
+    def check(drawn: tuple[Party, CompletionRequest]) -> None:
+        first, request = drawn
+        try:
+            body = moved(request, first, second)
+        except EncodeError as refusal:
+            OUTCOMES["refused"] += 1
+            assert refusal.feature and refusal.message
+            return
+        OUTCOMES["moved"] += 1
+        assert answered(second, body).body
+        said = "\n".join(strings_of(body))
+        spoken = (block for message in request.messages for block in message.content)
+        assert [text for text in texts_of((*request.system, *spoken)) if text.strip() not in said] == []
+
+    check()
+
+
+def test_most_conversations_are_moved_and_some_are_refused() -> None:
+    """The control: a law that only ever saw refusals would have seen nothing."""
+    assert OUTCOMES["moved"] > OUTCOMES["refused"] > 0
+
+
+def test_what_was_not_made_to_fit_is_stopped_at_the_gate() -> None:
+    """The control: the gate does refuse."""
+    claude = next(each for each in PARTIES if each.codec.name == "anthropic")
+
+    with pytest.raises(Fault, match="Extra inputs are not permitted"):
+        answered(claude, {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1, "messages": [], "x_nobody": 1})
