@@ -61,6 +61,9 @@ class LineOpener:
     frames: Callable[[], Lines] = Lines
     error: ProviderError = field(factory=lambda: Throttled("slower"))
 
+    def nothing_said(self, recording: Recording) -> str | None:
+        return "nobody answered" if recording.status >= 400 else None
+
     def exchange_for(self, recording: Recording) -> None:
         return None
 
@@ -375,6 +378,15 @@ def test_the_strict_count_blames_what_is_unsupported() -> None:
     assert [(case, law) for case, law, _ in tally.failures] == [("zoo/asked", "unsupported")]
 
 
+def test_nobody_is_blamed_for_what_says_nothing_and_the_reason_is_told() -> None:
+    tally = Tally()
+    tally.add(check_recording(REFUSED, LineOpener(codec=None)))
+
+    tally.blame_unsupported()
+
+    assert (tally.failures, tally.unsupported) == ([], {"zoo/refused": "nobody answered"})
+
+
 # ── the report ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -394,6 +406,7 @@ def test_the_report_has_the_form_that_is_documented() -> None:
             "unsupported": {"fail": 0},
         },
         "failures": [{"case": "zoo/asked", "law": "meaning", "path": "$.usage.input_tokens", "expected": 8, "got": 7}],
+        "unsupported": {},
         "truncated": [],
     }
 

@@ -78,7 +78,12 @@ def _cell(value: object) -> str:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--provider", help="Whose traffic it is. Default: the one installed provider that can open any.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
-@click.option("--strict", "is_strict", is_flag=True, help="A recording that no codec is for counts as a failure.")
+@click.option(
+    "--strict",
+    "is_strict",
+    is_flag=True,
+    help="A recording that says something and that no codec is for is a failure.",
+)
 @click.pass_context
 def check_codecs(
     ctx: click.Context, *, paths: tuple[Path, ...], provider: str | None, is_json: bool, is_strict: bool
@@ -189,5 +194,7 @@ def write_tally(tally: Tally) -> None:
         click.echo(visible(f"{case}: {law}: {found}"))
     if len(tally.failures) > _SHOWN_FAILURES:
         click.echo(f"… and {len(tally.failures) - _SHOWN_FAILURES} more; --json lists them all")
+    for case, reason in tally.unsupported.items():
+        click.echo(visible(f"unsupported: {case}: {reason or 'no codec is for that model and operation'}"))
     if tally.truncated:
         click.echo(f"cut short when they were recorded: {', '.join(tally.truncated)}")

@@ -153,6 +153,9 @@ class Opener(Protocol):
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
         """None: no codec for that model or that operation."""
 
+    def nothing_said(self, recording: Recording) -> str | None:
+        """Why an exchange that no codec is for holds nothing that one could read; None: it does, and one is missing."""
+
     def native(self, body: Json) -> Json:
         """An answer or chunk without what the provider adds to every family's."""
 
@@ -188,7 +191,9 @@ class Opener(Protocol):
 class CaseResult:
     case: str
     is_supported: bool
-    differences: Mapping[str, tuple[Difference, ...] | None]
+    reason: str | None = None
+    """Why it holds nothing that a codec could read, where none is for it."""
+    differences: Mapping[str, tuple[Difference, ...] | None] = field(kw_only=True)
     """Law -> what is wrong; None where the recording lacks that side. A law that does not apply is absent."""
     is_truncated: bool = False
 
@@ -198,7 +203,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.cases = 0
-        self.unsupported: list[str] = []
+        self.unsupported: dict[str, str | None] = {}
+        """Case that no codec is for -> why there is nothing to read in it; None: a codec is missing."""
         self.truncated: list[str] = []
         self.failures: list[tuple[str, str, Difference]] = []
         self._counts = {law: {"pass": 0, "fail": 0, "skip": 0} for law in LAWS}
@@ -206,7 +212,7 @@ class Tally:
     def add(self, result: CaseResult) -> None:
         self.cases += 1
         if not result.is_supported:
-            self.unsupported.append(result.case)
+            self.unsupported[result.case] = result.reason
         if result.is_truncated:
             self.truncated.append(result.case)
         for law, found in result.differences.items():
@@ -215,9 +221,9 @@ class Tally:
             self.failures += [(result.case, law, each) for each in found or ()]
 
     def blame_unsupported(self) -> None:
-        """Count every recording that no codec is for as a failure."""
+        """Count every recording as a failure that says something and that no codec is for."""
         nobody = Difference("$.model_id", "a codec for that model and operation", ABSENT)
-        self.failures += [(case, "unsupported", nobody) for case in self.unsupported]
+        self.failures += [(case, "unsupported", nobody) for case, reason in self.unsupported.items() if reason is None]
 
     def laws(self) -> dict[str, dict[str, int]]:
         return {**self._counts, "unsupported": {"fail": len(self.unsupported)}}
@@ -236,6 +242,7 @@ class Tally:
                 }
                 for case, law, each in self.failures
             ],
+            "unsupported": self.unsupported,
             "truncated": self.truncated,
         }
 
@@ -255,7 +262,8 @@ def check_recording(recording: Recording, opener: Opener) -> CaseResult:
         return CaseResult(recording.case, is_supported=True, differences=found)
     chosen = opener.codec_for(recording)
     if chosen is None:
-        return CaseResult(recording.case, is_supported=False, differences={"error": _checked(refusal.law())})
+        reason, differences = opener.nothing_said(recording), {"error": _checked(refusal.law())}
+        return CaseResult(recording.case, is_supported=False, reason=reason, differences=differences)
     replay = _Replay(recording, opener, *chosen)
     differences = {law: _checked(check) for law, check in {**replay.laws(), "error": refusal.law()}.items()}
     return CaseResult(recording.case, is_supported=True, differences=differences, is_truncated=replay.is_truncated)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,8 +11,8 @@ import orjson
 from attrs import frozen
 
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import DecodeError, ProviderError, RequestError, UndetectedFamily
-from axonflow_core.exchanges import Exchange, TokenCounter
+from axonflow_core.errors import DecodeError, EncodeError, ProviderError, RequestError, UndetectedFamily
+from axonflow_core.exchanges import EmbeddingCodec, Exchange, TokenCounter
 from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.native import rest_of
 from axonflow_core.retrieval import Embeddings, Ranking
@@ -23,6 +24,7 @@ from .envelope import MEMBERS, METRICS, measured
 from .errors import diagnose
 from .eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .model_id import ModelId, parse_model_id, vendors_of
+from .models.table import load_models
 from .opaque import codec_of_call
 from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, exchange_codec_for, surface_of
 
@@ -52,7 +54,7 @@ class BedrockOpener:
         if recording.operation == "CountTokens":
             return self._count(recording)
         facts = self._facts_of(recording)
-        codec = exchange_codec_for(self.codecs, facts.base_id)
+        codec = exchange_codec_for(self.codecs, facts.base_id) or self._read_by_its_body(recording, facts)
         if codec is None or recording.operation != "InvokeModel":
             return None
         headers = recording.response_headers
@@ -61,6 +63,25 @@ class BedrockOpener:
             return measured(codec.decode_response(body, facts), headers)
 
         return _exchange(recording, facts, codec, recording.request_body, open_answer, self.billed(headers, ()))
+
+    def _read_by_its_body(self, recording: Recording, facts: ModelFacts) -> EmbeddingCodec | None:
+        """Behind an ARN that does not say its model: the embedding codec that says all of it, question and answer."""
+        body, answer = recording.request_body, recording.response_body
+        if facts.base_id or body is None or answer is None:
+            return None
+        for codec in self.codecs.of_kind(EmbeddingCodec):
+            with suppress(DecodeError, EncodeError):
+                request, embeddings = codec.decode_request(body, facts), codec.decode_response(answer, facts)
+                codec.encode_request(request, facts)
+                if not request.extra and not embeddings.extra:
+                    return codec
+        return None
+
+    def nothing_said(self, recording: Recording) -> str | None:
+        base_id = self._facts_of(recording).base_id
+        if recording.status < 400 or (base_id and load_models().entry(base_id) is not None):
+            return None
+        return f"Bedrock refused the id {recording.model_id}, which it does not know, and nobody said anything"
 
     def _count(self, recording: Recording) -> RecordedExchange | None:
         facts = self._facts_of(recording)

@@ -69,7 +69,7 @@ def test_every_recorded_invocation_keeps_every_law(name: str, recordings: Path) 
     tally = checked(invocations(recordings, name), *CODECS)
 
     assert tally.as_json()["failures"] == []
-    assert (tally.cases, tally.unsupported, tally.truncated) == (FILES[name], [], [])
+    assert (tally.cases, tally.unsupported, tally.truncated) == (FILES[name], {}, [])
 
 
 def test_an_exchange_with_an_old_claude_is_read_in_the_form_that_it_is_in(recordings: Path) -> None:
