@@ -294,6 +294,12 @@ class FamilyCodec:
         return self._decode("request", self._decode_request, body, facts)
 
     def encode_response(self, completion: Completion, facts: ModelFacts) -> Json:
+        for block in completion.content:
+            feature = _BLOCK_FEATURES.get(type(block))
+            if feature is not None and feature not in self._can:
+                raise EncodeError(
+                    f"an answer of the {self.name} family has no place for: {feature}", feature=feature.name.lower()
+                )
         return self._encode_response(completion, facts)
 
     def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> ChunkEncoder:

@@ -103,7 +103,6 @@ class Environment:
 
 PIP_SETTINGS = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_NO_DEPS": "1",
     # pip reads 0 as "no isolation". Where the build backend is at hand nothing has to be downloaded.
     **({"PIP_NO_BUILD_ISOLATION": "0"} if find_spec("hatchling") and find_spec("editables") else {}),
 }

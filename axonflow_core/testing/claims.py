@@ -19,7 +19,6 @@ from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
-    Completion,
     CompletionRequest,
     Document,
     Image,
@@ -186,14 +185,10 @@ class Claims:
         """Whether a tool's arguments may be described by any JSON schema, and not by a flat list of names alone."""
         return self.takes(_asked(tools=(Tool("weather", None, NESTED_SCHEMA),)))
 
-    @cached_property
+    @property
     def answers_with_thoughts(self) -> bool:
         """Whether an answer may hold reasoning before its text."""
-        try:
-            self.codec.encode_response(Completion((Reasoning("hm"), Text("hi")), None), self.facts)
-        except EncodeError:
-            return False
-        return True
+        return self.has(Feature.REASONING) or self.folds(Feature.REASONING)
 
     @cached_property
     def borders(self) -> tuple[str, ...]:

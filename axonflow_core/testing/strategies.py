@@ -209,7 +209,7 @@ class _Parts:
             kinds += [self.images] if self.has(Feature.IMAGES) else []
             kinds += [st.builds(Data, json_objects())] if self.has(Feature.DATA) else []
             forms.append(st.lists(st.one_of(kinds), max_size=3).map(tuple))
-        content = st.one_of(forms)
+        content = st.one_of(forms or [self.text_blocks.map(lambda text: (text,))])
         is_error = st.sampled_from([None, False, True] if self.has(Feature.TOOL_ERRORS) else [None])
         return st.builds(ToolResult, _CALL_IDS, content, is_error)
 

@@ -179,7 +179,13 @@ def test_credentials_have_an_exit_code_of_their_own(
 
 
 def test_an_unknown_family_names_the_families_there_are(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+    config = "{region: us-east-1, surface: invoke}"
+    (tmp_path / "axonflow.yaml").write_text(
+        f"version: '1.0'\nllm_providers:\n  bedrock: {{enabled: true, config: {config}}}\n"
+    )
+
     finished = run(tmp_path, "ask", "hi", "-m", "zoo.lion-v1:0", environment=emulator)
+
     assert finished.returncode == 2
     assert "anthropic" in finished.stderr
     assert "titan" in finished.stderr

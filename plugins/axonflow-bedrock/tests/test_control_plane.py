@@ -76,7 +76,7 @@ def test_every_model_of_the_catalogue_is_listed(bedrock: Any) -> None:
     [
         ({"byProvider": "meta"}, {"meta"}),
         ({"byProvider": "Mistral AI", "byInferenceType": "ON_DEMAND"}, {"mistral"}),
-        ({"byOutputModality": "EMBEDDING"}, set()),
+        ({"byOutputModality": "EMBEDDING"}, {"amazon", "cohere"}),
         ({"byCustomizationType": "FINE_TUNING"}, set()),
     ],
 )

@@ -19,6 +19,7 @@ from axonflow_core.messages import (
     CachePoint,
     Completion,
     CompletionRequest,
+    Data,
     Image,
     Inference,
     Json,
@@ -163,7 +164,7 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
                 Message(
                     Role.USER,
                     (
-                        ToolResult("t1", (Opaque("nova", {"json": {"sky": "rain"}}), Text("wet")), is_error=False),
+                        ToolResult("t1", (Data({"sky": "rain"}), Text("wet")), is_error=False),
                         ToolResult("t2", (Text("no"),), is_error=True),
                     ),
                 ),

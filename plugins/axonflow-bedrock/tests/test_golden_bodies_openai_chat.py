@@ -12,7 +12,7 @@ import pytest
 from attrs import frozen
 
 from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, EnvelopeEncoder
-from axonflow_bedrock.families import deepseek_chat, gpt_oss, jamba, mistral, openai_shaped, writer
+from axonflow_bedrock.families import deepseek_chat, gpt_oss, imported, jamba, mistral, openai_shaped, writer
 from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, RegisteredCodec, StreamContext
 from axonflow_core.errors import EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
@@ -46,6 +46,7 @@ REGISTRY = CodecRegistry(
         *(module.CODEC for module in (gpt_oss, deepseek_chat, writer, jamba)),
         *openai_shaped.CODECS,
         *mistral.CODECS,
+        imported.CHAT,
     )
 )
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
@@ -590,4 +591,4 @@ def test_a_model_that_speaks_something_else_has_no_codec_here(base_id: str) -> N
 
 
 def test_an_imported_model_is_named_in_the_configuration() -> None:
-    assert REGISTRY.for_name("imported") is openai_shaped.IMPORTED.codec
+    assert REGISTRY.for_name("imported/chat") is imported.CHAT

@@ -54,6 +54,7 @@ _FAMILIES: Mapping[str, str] = {
     "writer-palmyra": "writer",
     "zai-glm": "glm",
     "amazon-titan-embed": "titan-embed",
+    "amazon-titan-embed-image": "titan-embed",
     "cohere-embed": "cohere-embed",
     "amazon-nova-embed": "nova-embed",
     "cohere-rerank": "cohere-rerank",

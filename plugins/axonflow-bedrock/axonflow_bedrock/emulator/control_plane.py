@@ -20,11 +20,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from attrs import frozen
 
 from axonflow_core.codec import CodecRegistry, Feature
-from axonflow_core.messages import Json
+from axonflow_core.exchanges import EmbeddingCodec
+from axonflow_core.messages import Image, Json
+from axonflow_core.retrieval import Mixed
 
 from ..endpoint import Fault, ReceivedRequest, Verifier, invalid_call, unknown_operation
 from ..iam import partition_of
 from ..model_id import parse_model_id, profile_candidates
+from ..surfaces import exchange_codec_for
 from .catalogue import Catalogue
 from .limits import END_OF_LIFE
 from .replies import Reply, json_reply
@@ -99,9 +102,18 @@ class ControlPlane:
             if today is None or END_OF_LIFE.get(base_id, date.max) > today
         )
 
-    def _model(self, base_id: str) -> dict[str, Json]:
+    def _modalities(self, base_id: str) -> tuple[bool, str]:
+        """Whether it sees pictures, and what it answers with."""
+        exchange = exchange_codec_for(self.codecs, base_id)
+        if isinstance(exchange, EmbeddingCodec):
+            return Image in exchange.takes or Mixed in exchange.takes, "EMBEDDING"
+        if exchange is not None:
+            return False, "TEXT"
         codec = self.codecs.for_base_id(base_id)
-        has_images = Feature.IMAGES in codec.features | codec.folds
+        return Feature.IMAGES in codec.features | codec.folds, "TEXT"
+
+    def _model(self, base_id: str) -> dict[str, Json]:
+        has_images, output = self._modalities(base_id)
         vendor = base_id.partition(".")[0]
         return {
             "modelArn": self._arn(base_id, self.catalogue.region),
@@ -109,7 +121,7 @@ class ControlPlane:
             "modelName": name_of_model(base_id),
             "providerName": _MAKERS.get(vendor, vendor.title()),
             "inputModalities": ["TEXT", "IMAGE"] if has_images else ["TEXT"],
-            "outputModalities": ["TEXT"],
+            "outputModalities": [output],
             "responseStreamingSupported": True,
             "customizationsSupported": [],
             "inferenceTypesSupported": list(self._inference_types(base_id)),

@@ -16,7 +16,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Inference, Rol
 
 from ..counting import unwrapped
 from ..endpoint import Answer, Call, Chunks, Operation, invalid_call, malformed
-from ..model_id import ModelId, parse_model_id, vendors_of
+from ..model_id import Kind, ModelId, parse_model_id, vendors_of
 from ..models.rules import facts_of
 from ..opaque import codec_of_call
 from ..surfaces import INVOKE_CODECS
@@ -133,10 +133,14 @@ class EmulatedBedrock:
         return completion
 
     def _model_id(self, given: str) -> ModelId:
+        """The id of a model that this Bedrock can have: of a vendor it knows, or one that an account brought along."""
         try:
-            return parse_model_id(given, self._vendors)
+            model_id = parse_model_id(given, self._vendors)
         except RequestError:
             raise unknown_model() from None
+        if model_id.vendor not in self._vendors and model_id.kind not in (Kind.IMPORTED_MODEL, Kind.SAGEMAKER_ENDPOINT):
+            raise unknown_model()
+        return model_id
 
     def _target(self, call: Call, model_id: ModelId) -> _Target:
         surface = call.operation.surface

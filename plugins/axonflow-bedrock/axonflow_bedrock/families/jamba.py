@@ -23,7 +23,7 @@ CODEC = openai_shaped(
     ),
     family="jamba",
     models=("ai21.jamba-",),
-    features=CONVERSATION | {Feature.TOOLS},
+    features=CONVERSATION | {Feature.TOOLS, Feature.BARE_RESULTS},
     evidence="recorded traffic (one answer); its stream and tools rest on documents",
 )
 
