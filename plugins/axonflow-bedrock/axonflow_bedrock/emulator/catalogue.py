@@ -49,12 +49,13 @@ _FAMILIES: Mapping[str, str] = {
     "mistral-prompt": "mistral",
     "moonshot-kimi": "kimi",
     "nvidia-nemotron": "nemotron",
+    "openai-gpt": "openai",
     "openai-gpt-oss": "gpt-oss",
     "qwen": "qwen",
     "writer-palmyra": "writer",
     "zai-glm": "glm",
 }
-"""Family of the table -> codec family. Those that InvokeModel does not serve are not here."""
+"""Family of the table -> codec family; where Converse alone serves the models, their vendor. Others are not here."""
 
 
 def listings_of(models: ModelTable) -> Mapping[str, Listing]:
@@ -74,6 +75,12 @@ def _listing_of(entries: Iterable[ModelEntry]) -> Listing:
 
 LISTINGS: Mapping[str, Listing] = listings_of(MODELS)
 """Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""
+
+WITHOUT_CONVERSE = frozenset(
+    entry.base_id for entry in MODELS if entry.family not in _FAMILIES and entry.mode != "chat"
+)
+"""Base ids of models that embed, rank, paint or speak. Of chat models that are not listed nobody knows whether Converse
+serves them, and they are answered."""
 
 
 @frozen
@@ -127,6 +134,13 @@ def _admit(model_id: ModelId, listing: Listing) -> None:
 
 def unknown_model() -> Fault:
     return invalid_call("The provided model identifier is invalid.")
+
+
+def no_chat_model() -> Fault:
+    """Source of the words: public reports of Converse with models for embeddings and speech, 2024 to 2026."""
+    return invalid_call(
+        "This action doesn't support the model that you provided. Try again with a supported text or chat model."
+    )
 
 
 def profile_required(model_id: ModelId) -> Fault:

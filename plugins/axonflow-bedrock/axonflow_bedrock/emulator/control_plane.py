@@ -19,12 +19,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import frozen
 
-from axonflow_core.codec import CodecRegistry, Feature
+from axonflow_core.codec import CodecRegistry, FamilyCodec, Feature
+from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import Json
 
 from ..endpoint import Fault, ReceivedRequest, Verifier, invalid_call, unknown_operation
 from ..iam import partition_of
 from ..model_id import parse_model_id, profile_candidates
+from ..surfaces import CONVERSE_CODECS
 from .catalogue import Catalogue
 from .limits import END_OF_LIFE
 from .replies import Reply, json_reply
@@ -100,7 +102,7 @@ class ControlPlane:
         )
 
     def _model(self, base_id: str) -> dict[str, Json]:
-        codec = self.codecs.for_base_id(base_id)
+        codec = self._codec_of(base_id)
         has_images = Feature.IMAGES in codec.features | codec.folds
         vendor = base_id.partition(".")[0]
         return {
@@ -115,6 +117,12 @@ class ControlPlane:
             "inferenceTypesSupported": list(self._inference_types(base_id)),
             "modelLifecycle": self._lifecycle(base_id),
         }
+
+    def _codec_of(self, base_id: str) -> FamilyCodec:
+        try:
+            return self.codecs.for_base_id(base_id)
+        except UndetectedFamily:  # Converse alone serves it
+            return self.codecs.for_base_id(base_id, CONVERSE_CODECS)
 
     def _inference_types(self, base_id: str) -> Iterator[str]:
         listings = self.catalogue.listings.values()

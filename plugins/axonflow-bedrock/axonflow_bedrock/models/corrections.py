@@ -56,6 +56,7 @@ FACTS: tuple[Correction, ...] = (
 PROFILES: Mapping[str, str] = {
     "amazon.nova-lite-v1:0": "ca",
     "amazon.nova-micro-v1:0": "ca",
+    "amazon.nova-premier-v1:0": "us",
     "anthropic.claude-3-haiku-20240307-v1:0": "eu apac",
     "anthropic.claude-3-sonnet-20240229-v1:0": "eu apac",
     "anthropic.claude-3-5-sonnet-20240620-v1:0": "apac",

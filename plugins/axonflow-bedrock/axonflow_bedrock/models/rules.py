@@ -144,7 +144,7 @@ RULES: tuple[Rule, ...] = (
         CONVERSE,
     ),
     Rule(
-        ("mistral.",),
+        ("mistral.mistral-large-2407", "mistral.pixtral"),
         ModelFacts(tool_choices=frozenset({AUTO, ANY, NONE})),
         "AWS user guide, Mistral AI chat completion, November 2026",
         INVOKE,
