@@ -32,8 +32,12 @@ def chunks_come_back(codec: object, chunks: list[Json]) -> bool:
     return [without_nulls(chunk) for chunk in back] == [without_nulls(chunk) for chunk in chunks]
 
 
-def without_nulls(chunk: Json) -> Json:
-    return {key: value for key, value in chunk.items() if value is not None}
+def without_nulls(native: Json) -> Json:
+    if isinstance(native, list):
+        return [without_nulls(item) for item in native]
+    if isinstance(native, dict):
+        return {key: without_nulls(value) for key, value in native.items() if value is not None}
+    return native
 
 
 def test_the_counts_of_an_answer_come_from_the_headers_where_the_body_has_none() -> None:
