@@ -136,11 +136,15 @@ def unknown_model() -> Fault:
     return invalid_call("The provided model identifier is invalid.")
 
 
-def no_chat_model() -> Fault:
-    """Source of the words: public reports of Converse with models for embeddings and speech, 2024 to 2026."""
-    return invalid_call(
-        "This action doesn't support the model that you provided. Try again with a supported text or chat model."
-    )
+def admit_to_converse(model_id: ModelId) -> None:
+    """Returns when a model whose own JSON nobody speaks may hold a conversation. `Fault` in AWS's words when not.
+
+    Source of the words: public reports of Converse with models for embeddings and speech, 2024 to 2026.
+    """
+    if model_id.base_id in WITHOUT_CONVERSE:
+        raise invalid_call(
+            "This action doesn't support the model that you provided. Try again with a supported text or chat model."
+        )
 
 
 def profile_required(model_id: ModelId) -> Fault:

@@ -19,7 +19,7 @@ from ..models.rules import facts_of
 from ..opaque import codec_of_call
 from ..surfaces import INVOKE_CODECS
 from .caching import with_cache_counts
-from .catalogue import WITHOUT_CONVERSE, Catalogue, no_chat_model, unknown_model
+from .catalogue import Catalogue, admit_to_converse, unknown_model
 from .faults import spoil
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import MODELS, check_limits
@@ -126,8 +126,7 @@ class EmulatedBedrock:
         try:
             return self._codecs.for_base_id(model_id.base_id or "").family
         except UndetectedFamily:
-            if model_id.base_id in WITHOUT_CONVERSE:
-                raise no_chat_model() from None
+            admit_to_converse(model_id)
             return model_id.vendor or ""
 
     async def _chunks(
