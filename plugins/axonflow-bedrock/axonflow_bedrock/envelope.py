@@ -6,9 +6,10 @@ Any InvokeModel answer or chunk may carry three members that are Bedrock's and n
     amazon-bedrock-guardrailAction      INTERVENED or NONE, in every chunk when a guardrail is on
     amazon-bedrock-trace                the guardrail's report, in the last
 
-and a whole answer has its counts in headers. So codecs know nothing of Bedrock, and a family that someone else adds has
-metrics and guardrails for free. Source: recorded traffic and the AWS user guide, "Use guardrails with InvokeModel",
-November 2026.
+and a whole answer has its counts in headers. Where a guardrail stepped in and nothing is billed, the answer is the
+guardrail's own (recorded of Claude and Titan), whatever reason to stop the family gives. So codecs know nothing of
+Bedrock, and a family that someone else adds has metrics and guardrails for free. Source: recorded traffic and the AWS
+user guide, "Use guardrails with InvokeModel", November 2026.
 """
 
 from __future__ import annotations
@@ -70,13 +71,16 @@ def open_answer(
     native, guardrail = _without_members(codec, body)
     completion = codec.decode_response(native, facts)
     latency = headers.get(_LATENCY_HEADER)
+    billed = usage_from_headers(headers)
     stop_reason = completion.stop_reason
-    if guardrail is not None and guardrail.has_intervened and (stop_reason is None or _is_canned(completion.id)):
-        stop_reason = StopReason.GUARDRAIL
+    if guardrail is not None and guardrail.has_intervened:
+        is_unbilled = bool(headers) and billed == Usage()
+        if stop_reason is None or is_unbilled or _is_canned(completion.id):
+            stop_reason = StopReason.GUARDRAIL
     return evolve(
         completion,
         stop_reason=stop_reason,
-        usage=merge_usage(completion.usage, usage_from_headers(headers)),
+        usage=merge_usage(completion.usage, billed),
         guardrail=guardrail,
         latency_ms=int(latency) if latency else None,
     )
@@ -146,6 +150,8 @@ class EnvelopeDecoder:
         self._is_whole = False
         self._is_canned: bool | None = None
         """Whether the answer is a guardrail's own by its id; None before the first chunk."""
+        self._has_intervened = False
+        self._is_billed = False
 
     @property
     def has_ended(self) -> bool:
@@ -157,11 +163,13 @@ class EnvelopeDecoder:
 
     def feed(self, chunk: Json) -> Batch:
         if not isinstance(chunk, dict) or chunk.keys().isdisjoint(MEMBERS):
-            return self._fed(chunk)
+            batch = self._fed(chunk)
+            return _before_the_end(batch, self._judged()) if self._has_intervened else batch
         native = rest_of(chunk, MEMBERS)
         batch = self._fed(native) if native else ()
         added: list[StreamEvent] = []
         if METRICS in chunk:
+            self._is_billed = True
             added.append(_decode_metrics(chunk[METRICS]))
             if not self.has_ended and any(isinstance(event, Stopped) for event in batch):
                 # The model has stopped and is billed: whatever last word its family has beside, nothing is missing.
@@ -170,13 +178,17 @@ class EnvelopeDecoder:
         guardrail = _guardrail_of(chunk)
         if guardrail is not None:
             added.append(GuardrailUpdate(guardrail))
+            self._has_intervened |= guardrail.has_intervened
             if guardrail.has_intervened and not self.has_ended and self._codec.is_blocked(native):
                 self._is_whole = True
-                added += (Stopped(StopReason.GUARDRAIL), Ended())
-            elif guardrail.has_intervened and self.has_ended and self._is_canned:
-                added.append(Stopped(StopReason.GUARDRAIL))
-        # The last word stays last, so that whoever waits for it has heard the metrics.
-        return (*batch[:-1], *added, batch[-1]) if batch[-1:] == (Ended(),) else (*batch, *added)
+                return (*batch, *added, Stopped(StopReason.GUARDRAIL), Ended())
+        return _before_the_end(batch, (*added, *self._judged()))
+
+    def _judged(self) -> Batch:
+        """The guardrail's stop, behind a model's own: what nobody is billed for no model has said."""
+        if self._has_intervened and self.has_ended and (self._is_canned or not self._is_billed):
+            return (Stopped(StopReason.GUARDRAIL),)
+        return ()
 
     def _fed(self, native: Json) -> Batch:
         batch = self._inner.feed(native)
@@ -187,6 +199,11 @@ class EnvelopeDecoder:
     def finish(self) -> None:
         if not self._is_whole:
             self._inner.finish()
+
+
+def _before_the_end(batch: Batch, added: Batch) -> Batch:
+    """The last word stays last, so that whoever waits for it has heard the rest."""
+    return (*batch[:-1], *added, batch[-1]) if batch[-1:] == (Ended(),) else (*batch, *added)
 
 
 class EnvelopeEncoder:

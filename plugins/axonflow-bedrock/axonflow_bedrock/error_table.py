@@ -140,6 +140,15 @@ TABLE: tuple[Row, ...] = (
         example="Access denied. This Model is marked by provider as Legacy and you have not been actively using the "
         "model in the last 30 days. Please upgrade to an active model on Amazon Bedrock",
     ),
+    Row(
+        error=InvalidCall,
+        codes=_VALIDATION,
+        says="action doesn.t support the model",
+        cause="{model} cannot be called in this way: it is no text or chat model, or Converse does not serve it",
+        fix="choose a chat model, or set `surface: invoke` where the model has a JSON of its own",
+        example="This action doesn't support the model that you provided. Try again with a supported text or chat "
+        "model.",
+    ),
     # ── permission ──────────────────────────────────────────────────────────────────────────────────────────────────
     Row(
         error=AccessDenied,

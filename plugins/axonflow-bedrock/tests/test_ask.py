@@ -167,7 +167,7 @@ PAGE: list[tuple[str, list[dict[str, Any]], list[str], int, str, str]] = [
      f"fix: model: us.{REFUSED_MODEL}"),
     ("Empty response -> Model family not detected",
      [], ["-m", "acme.rocket-v1:0", "--config", "invoke.yaml"], USAGE, "family_not_detected",
-     "name its family in the provider's config: family: one of anthropic,"),
+     "name its family in the provider's config: family: one of "),
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from axonflow_bedrock.envelope import (
     headers_of,
     open_answer,
 )
-from axonflow_bedrock.families import anthropic, llama, titan, writer
+from axonflow_bedrock.families import anthropic, llama, mistral, nova, titan, writer
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, TruncatedStream
 from axonflow_core.messages import Json, StopReason, Usage
@@ -32,8 +32,12 @@ def chunks_come_back(codec: object, chunks: list[Json]) -> bool:
     return [without_nulls(chunk) for chunk in back] == [without_nulls(chunk) for chunk in chunks]
 
 
-def without_nulls(chunk: Json) -> Json:
-    return {key: value for key, value in chunk.items() if value is not None}
+def without_nulls(native: Json) -> Json:
+    if isinstance(native, list):
+        return [without_nulls(item) for item in native]
+    if isinstance(native, dict):
+        return {key: without_nulls(value) for key, value in native.items() if value is not None}
+    return native
 
 
 def test_the_counts_of_an_answer_come_from_the_headers_where_the_body_has_none() -> None:
@@ -72,8 +76,9 @@ def test_the_counts_of_metrics_are_kept_apart_from_those_of_the_family_on_the_wa
             {"outputText": "No.", "index": 0.0, "totalOutputTextTokenCount": 3.0, "inputTextTokenCount": 6.0},
         ),
         (LLAMA, {"generation": "No."}),
+        (mistral.PROMPT, {"outputs": [{"text": "No."}]}),
     ],
-    ids=["titan", "llama"],
+    ids=["titan", "llama", "mistral"],
 )
 def test_a_stream_that_a_guardrail_blocked_is_whole(codec: object, chunk: Json) -> None:
     blocked = {**chunk, ACTION: "INTERVENED", TRACE: {"guardrail": {}}}
@@ -91,6 +96,43 @@ def test_a_masked_chunk_in_mid_stream_is_not_taken_for_the_end() -> None:
     with pytest.raises(TruncatedStream) as caught:
         decoder.finish()
     assert caught.value.partial_text == "My number is {Number}"
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [({}, StopReason.GUARDRAIL), ({METRICS: {"inputTokenCount": 30, "outputTokenCount": 55}}, StopReason.END_TURN)],
+    ids=["unbilled", "billed"],
+)
+def test_an_answer_that_nobody_is_billed_for_is_the_guardrail_s_own(members: Json, reason: StopReason) -> None:
+    decoder = EnvelopeDecoder(nova.CODEC, FACTS)
+    chunks: list[Json] = [
+        {"messageStart": {"role": "assistant"}},
+        {"contentBlockDelta": {"delta": {"text": "No."}, "contentBlockIndex": 0}, ACTION: "INTERVENED"},
+        {"contentBlockStop": {"contentBlockIndex": 0}},
+        {"messageStop": {"stopReason": "end_turn"}},
+        {"metadata": {"usage": {}, "metrics": {}, "trace": {}}, **members},
+    ]
+
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
+
+    decoder.finish()
+    assert assemble(events).stop_reason is reason
+    assert events[-1] == Ended()
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"x-amzn-requestid": "1"}, StopReason.GUARDRAIL),
+        ({"x-amzn-bedrock-output-token-count": "9"}, StopReason.END_TURN),
+        ({}, StopReason.END_TURN),
+    ],
+    ids=["unbilled", "billed", "nobody kept the headers"],
+)
+def test_a_whole_answer_without_counts_is_the_guardrail_s_own(headers: dict[str, str], reason: StopReason) -> None:
+    body = {"outputs": [{"text": "No.", "stop_reason": "stop"}], ACTION: "INTERVENED"}
+
+    assert open_answer(mistral.PROMPT, body, FACTS, headers).stop_reason is reason
 
 
 def test_a_blocked_whole_answer_comes_back_without_the_reason_it_never_had() -> None:

@@ -27,6 +27,8 @@ LLAMA = "meta.llama3-8b-instruct-v1:0"
 MISTRAL = "mistral.mistral-large-2407-v1:0"
 NOVA = "amazon.nova-micro-v1:0"
 FAMILIES = (CLAUDE, TITAN, LLAMA, MISTRAL, NOVA)
+MISTRAL_PROMPT, CLAUDE_2, JURASSIC = "mistral.mistral-7b-instruct-v0:2", "anthropic.claude-v2", "ai21.j2-mid-v1"
+CONVERSING = (("converse", NOVA), ("converse", CLAUDE))
 MESSAGE = "I do not talk about that."
 SCRIPT = Script(
     account=Account(
@@ -283,15 +285,7 @@ async def ask(config: Config, model: str, text: str) -> tuple[Completion, Comple
 
 @pytest.mark.parametrize(
     ("surface", "model"),
-    # Nova's own stream has no word for it that anybody recorded: it ends as it ends, beside `Completion.guardrail`.
-    [
-        ("invoke", CLAUDE),
-        ("invoke", TITAN),
-        ("invoke", LLAMA),
-        ("invoke", MISTRAL),
-        ("converse", NOVA),
-        ("converse", CLAUDE),
-    ],
+    [*(("invoke", model) for model in (*FAMILIES, MISTRAL_PROMPT, CLAUDE_2, JURASSIC)), *CONVERSING],
 )
 async def test_a_blocked_call_is_a_completion_that_says_so(
     settings: Callable[..., Config], surface: str, model: str
@@ -305,8 +299,9 @@ async def test_a_blocked_call_is_a_completion_that_says_so(
         assert "secrets" in str(completion.guardrail.trace)
 
 
-async def test_a_masked_answer_ends_as_it_ends(settings: Callable[..., Config]) -> None:
-    for completion in await ask(settings(id="secrets", version="1"), CLAUDE, "a purple cow"):
+@pytest.mark.parametrize("model", [*FAMILIES, MISTRAL_PROMPT, CLAUDE_2, JURASSIC])
+async def test_a_masked_answer_ends_as_it_ends(settings: Callable[..., Config], model: str) -> None:
+    for completion in await ask(settings(id="secrets", version="1"), model, "a purple cow"):
         assert completion.stop_reason is StopReason.END_TURN
         assert completion.guardrail is not None
         assert completion.guardrail.has_intervened

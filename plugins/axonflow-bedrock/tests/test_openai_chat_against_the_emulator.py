@@ -160,7 +160,7 @@ def test_the_newer_name_of_the_limit_limits(bedrock: Any) -> None:
 
 
 def test_a_limit_that_is_no_number_is_refused(bedrock: Any) -> None:
-    with pytest.raises(bedrock.exceptions.ValidationException, match="whole number"):
+    with pytest.raises(bedrock.exceptions.ValidationException, match="#/max_tokens: expected type: Integer"):
         invoke(bedrock, PLAIN["gpt-oss"], {**QUESTION, "max_tokens": "many"})
 
 

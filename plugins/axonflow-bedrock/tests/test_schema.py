@@ -7,14 +7,22 @@ from typing import Any
 
 import orjson
 import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from axonflow_bedrock.emulator.schema import GATES, pass_gate, violations
+from axonflow_bedrock.emulator.schema import GATES, Gate, Rule, Violation, pass_gate, violations
 from axonflow_bedrock.endpoint import Fault
 from axonflow_bedrock.errors import diagnose
-from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.model_id import parse_model_id, vendors_of
+from axonflow_bedrock.opaque import codec_of_call
+from axonflow_bedrock.surfaces import INVOKE_CODECS
+from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import RequestError
 from axonflow_core.plugins import load_codecs
 from axonflow_core.testing import Recording, read_recordings
+from axonflow_core.testing.claims import claimed
+from axonflow_core.testing.strategies import folded_requests, requests
 
 CODECS = load_codecs("bedrock").registry
 CLAUDE = "anthropic.claude-3-haiku-20240307-v1:0"
@@ -23,6 +31,10 @@ NOVA = "amazon.nova-lite-v1:0"
 LLAMA = "meta.llama3-8b-instruct-v1:0"
 TITAN = "amazon.titan-text-express-v1"
 MISTRAL = "mistral.mistral-7b-instruct-v0:2"
+COMMAND, COMMAND_R = "cohere.command-text-v14", "cohere.command-r-v1:0"
+JURASSIC, R1, JAMBA = "ai21.j2-mid-v1", "deepseek.r1-v1:0", "ai21.jamba-1-5-mini-v1:0"
+WRITER, GPT_OSS, KIMI = "writer.palmyra-x5-v1:0", "openai.gpt-oss-20b-1:0", "moonshotai.kimi-k2.5"
+CHATTED = {"messages": [{"role": "user", "content": "Hi"}]}
 SAID = {
     "anthropic_version": "bedrock-2023-05-31",
     "max_tokens": 5,
@@ -79,6 +91,40 @@ MALFORMED = [
         "#/max_tokens_to_sample: 5000 is not less or equal to 4096",
     ),
     (MISTRAL, {"prompt": "Hi", "max_tokens": 5.5}, "#/max_tokens: expected type: Integer, found: Number"),
+    (COMMAND, {"prompt": "Hi", "message": "Hi"}, "#: extraneous key [message] is not permitted"),
+    (COMMAND, {"prompt": "Hi", "stream": "true"}, "#/stream: expected type: Boolean, found: String"),
+    (COMMAND, {"prompt": "Hi", "num_generations": 6}, "#/num_generations: 6 is not less or equal to 5"),
+    (COMMAND, {"prompt": "Hi", "truncate": "MIDDLE"}, "#/truncate: the value is not a valid enum value"),
+    (
+        COMMAND_R,
+        {"prompt": "Hi"},
+        "#: required key [message] not found#: extraneous key [prompt] is not permitted",
+    ),
+    (COMMAND_R, {"message": "Hi", "p": 1}, "#/p: 1 is not less or equal to 0.99"),
+    (
+        COMMAND_R,
+        {"message": "Hi", "tool_results": [{"call": {"name": "weather"}}]},
+        "#/tool_results/0: required key [outputs] not found",
+    ),
+    (JURASSIC, {"prompt": "Hi", "max_tokens": 5}, "#: extraneous key [max_tokens] is not permitted"),
+    (
+        JURASSIC,
+        {"prompt": "Hi", "countPenalty": {"scale": "much"}},
+        "#/countPenalty/scale: expected type: Number, found: String",
+    ),
+    (R1, CHATTED, "#: required key [prompt] not found#: extraneous key [messages] is not permitted"),
+    (R1, {"prompt": "Hi", "max_tokens": 32769}, "#/max_tokens: 32769 is not less or equal to 32768"),
+    (JAMBA, {"prompt": "Hi"}, "#: required key [messages] not found"),
+    (JAMBA, {**CHATTED, "temperature": 2.5}, "#/temperature: 2.5 is not less or equal to 2"),
+    (JAMBA, {**CHATTED, "n": 17}, "#/n: 17 is not less or equal to 16"),
+    (WRITER, {**CHATTED, "stop": ["a"] * 5}, "#/stop: expected maximum item count: 4, found: 5"),
+    (WRITER, {**CHATTED, "presence_penalty": -3}, "#/presence_penalty: -3 is not greater or equal to -2"),
+    (GPT_OSS, {"prompt": "Hi"}, "#: required key [messages] not found"),
+    (GPT_OSS, {**CHATTED, "reasoning_effort": "utmost"}, "#/reasoning_effort: the value is not a valid enum value"),
+    (GPT_OSS, {"messages": [{"content": "Hi"}]}, "#/messages/0: required key [role] not found"),
+    (GPT_OSS, {"messages": None}, "#/messages: expected type: JSONArray, found: Null"),
+    (GPT_OSS, {**CHATTED, "max_tokens": "many"}, "#/max_tokens: expected type: Integer, found: String"),
+    (KIMI, {**CHATTED, "temperature": 1.5}, "#/temperature: 1.5 is not less or equal to 1"),
 ]
 
 
@@ -122,7 +168,11 @@ def test_claude_tells_the_first_by_its_path(changed: dict[str, Any], words: str)
         (CLAUDE, {**SAID, "anthropic_beta": ["context-management-2025-06-27"], "context_management": {}}),
         (LLAMA, {"prompt": "Hi", "temperature": 0, "top_p": 1, "max_gen_len": 2048}),
         (TITAN, {"inputText": "Hi", "textGenerationConfig": {"stopSequences": []}}),
-        ("mistral.mistral-large-2407-v1:0", {"messages": [{"role": "user", "content": "Hi"}], "safe_prompt": True}),
+        ("mistral.mistral-large-2407-v1:0", {**CHATTED, "safe_prompt": True}),
+        (COMMAND_R, {"message": "Hi", "p": 0.99, "documents": [{"title": "Rain", "snippet": "It rains."}]}),
+        (GPT_OSS, {**CHATTED, "stop": "END", "reasoning_effort": "low", "chat_template_kwargs": {}}),
+        (GPT_OSS, {**CHATTED, "temperature": None, "response_format": None}),
+        (WRITER, {"prompt": "Hi"}),
     ],
 )
 def test_what_a_family_takes_passes(model: str, body: Any) -> None:
@@ -148,38 +198,89 @@ def test_our_own_diagnosis_knows_the_words(model: str, body: Any, words: str) ->
     assert "(HTTP " not in error.message
 
 
-def test_every_gate_is_one_of_an_installed_codec() -> None:
-    assert {*GATES} <= {entry.codec.name for entry in CODECS}
+@pytest.mark.parametrize(
+    ("form", "body", "passes"),
+    [
+        ("imported/llama", {"prompt": "Hi", "max_gen_len": 5, "top_p": 2}, True),
+        ("imported/llama", {"prompt": ["Hi"]}, False),
+        ("imported/completion", {"prompt": "Hi", "max_tokens": 5, "structured_outputs": {}}, True),
+        ("imported/completion", {"prompt": "Hi", "max_tokens": 5.5}, False),
+        ("imported/chat", CHATTED, True),
+        ("imported/chat", {"messages": "Hi"}, False),
+        ("marketplace/tgi", {"prompt": "Hi", "topP": 2}, True),
+        ("marketplace/tgi", {"inputs": "Hi"}, False),
+    ],
+)
+def test_a_container_of_somebody_s_own_is_held_to_what_is_documented(form: str, body: Any, passes: bool) -> None:
+    assert passes is not any(violations(body, GATES[form].shape))
+
+
+def test_every_form_of_invoke_model_that_we_ship_has_a_gate_and_no_other_has() -> None:
+    assert {*GATES} == {
+        entry.codec.name
+        for entry in CODECS
+        if isinstance(entry.codec, FamilyCodec)
+        and entry.codec.surface == INVOKE_CODECS
+        and entry.distribution == "axonflow-bedrock"
+    }
+
+
+# ── what our own codecs write ───────────────────────────────────────────────────────────────────────────────────────
+
+OF_THE_CALLER = {Rule.LEAST, Rule.MOST, Rule.ABOVE, Rule.ITEMS}
+"""Breaches that lie in the values of a request, and not in how the codec says it."""
+
+
+@pytest.mark.parametrize("name", sorted(GATES))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_whatever_our_own_codec_writes_is_of_the_shape_that_the_gate_lets_pass(name: str, data: st.DataObject) -> None:
+    claims = claimed(CODECS.for_name(name), ModelFacts(), None)
+    # What an option means is not the codec's to know, so the drawn ones are no values of theirs.
+    request = evolve(data.draw(requests(claims) | folded_requests(claims)), options={})
+
+    body = orjson.loads(orjson.dumps(claims.codec.encode_request(request, ModelFacts())))
+
+    assert [found for found in violations(body, GATES[name].shape) if found.rule not in OF_THE_CALLER] == []
 
 
 # ── what AWS took and refused ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def taken(folder: Path) -> list[tuple[Recording, list[object]]]:
-    """The recorded bodies of gated families that AWS answered, with what their gate finds."""
-    judged = []
-    for path in sorted(folder.glob("*.jsonl")):
-        for recording in read_recordings(path):
-            body, gate = recording.request_body, gate_of(recording)
-            if gate is not None and isinstance(body, dict) and recording.status == 200:
-                judged.append((recording, list(violations(body, gate.shape))))
-    return judged
+def judged(folder: Path) -> list[tuple[Recording, list[Violation]]]:
+    """The recorded bodies of gated families, with what their gate finds."""
+    return [
+        (recording, list(violations(recording.request_body, gate.shape)))
+        for path in sorted(folder.glob("*.jsonl"))
+        for recording in read_recordings(path)
+        if isinstance(recording.request_body, dict) and (gate := gate_of(recording)) is not None
+    ]
 
 
-def gate_of(recording: Recording) -> Any:
+def gate_of(recording: Recording) -> Gate | None:
     if not recording.operation.startswith("InvokeModel"):
         return None
+    model = parse_model_id(recording.model_id, vendors_of(CODECS))
     try:
-        codec = CODECS.for_base_id(parse_model_id(recording.model_id).base_id or "")
+        return GATES.get(codec_of_call(CODECS, model, recording.request_body).name)
     except RequestError:
         return None
-    if codec.name == "anthropic/text" and "messages" in (recording.request_body or {}):
-        return GATES["anthropic"]  # these models take either form
-    return GATES.get(codec.name)
 
 
 def test_every_recorded_body_that_aws_took_passes_its_gate(recordings: Path) -> None:
-    judged = taken(recordings)
+    taken = [(each.case, found) for each, found in judged(recordings) if each.status == 200]
 
-    assert len(judged) > 50
-    assert [(recording.case, found) for recording, found in judged if found] == []
+    assert len(taken) > 100
+    assert [(case, found) for case, found in taken if found] == []
+
+
+def test_every_recorded_body_that_aws_called_malformed_fails_its_gate(recordings: Path) -> None:
+    malformed = [
+        (each.case, found)
+        for each, found in judged(recordings)
+        if each.status == 400 and "Malformed input request" in str(each.response_body)
+    ]
+
+    if not malformed:
+        pytest.skip("no recorded refusal of a gated family has kept its body")
+    assert [case for case, found in malformed if not found] == []

@@ -49,6 +49,7 @@ _FAMILIES: Mapping[str, str] = {
     "mistral-prompt": "mistral",
     "moonshot-kimi": "kimi",
     "nvidia-nemotron": "nemotron",
+    "openai-gpt": "openai",
     "openai-gpt-oss": "gpt-oss",
     "qwen": "qwen",
     "writer-palmyra": "writer",
@@ -60,7 +61,7 @@ _FAMILIES: Mapping[str, str] = {
     "cohere-rerank": "cohere-rerank",
     "amazon-rerank": "amazon-rerank",
 }
-"""Family of the table -> codec family. Those that InvokeModel does not serve are not here."""
+"""Family of the table -> codec family; where Converse alone serves the models, their vendor. Others are not here."""
 
 
 def listings_of(models: ModelTable) -> Mapping[str, Listing]:
@@ -80,6 +81,10 @@ def _listing_of(entries: Iterable[ModelEntry]) -> Listing:
 
 LISTINGS: Mapping[str, Listing] = listings_of(MODELS)
 """Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""
+
+WITHOUT_CONVERSE = frozenset(entry.base_id for entry in MODELS if entry.mode != "chat")
+"""Base ids of models that embed, rank, paint or speak. Of chat models that are not listed nobody knows whether Converse
+serves them, and they are answered."""
 
 
 @frozen
@@ -160,6 +165,17 @@ inference", November 2026."""
 
 def uncountable() -> Fault:
     return invalid_call("The provided model doesn't support counting tokens.")
+
+
+def admit_to_converse(model_id: ModelId) -> None:
+    """Returns when a model whose own JSON nobody speaks may hold a conversation. `Fault` in AWS's words when not.
+
+    Source of the words: public reports of Converse with models for embeddings and speech, 2024 to 2026.
+    """
+    if model_id.base_id in WITHOUT_CONVERSE:
+        raise invalid_call(
+            "This action doesn't support the model that you provided. Try again with a supported text or chat model."
+        )
 
 
 def profile_required(model_id: ModelId) -> Fault:

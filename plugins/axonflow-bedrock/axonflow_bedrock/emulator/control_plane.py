@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import frozen
 
-from axonflow_core.codec import CodecRegistry, Feature
+from axonflow_core.codec import CodecRegistry, FamilyCodec, Feature
+from axonflow_core.errors import UndetectedFamily
 from axonflow_core.exchanges import EmbeddingCodec
 from axonflow_core.messages import Image, Json
 from axonflow_core.retrieval import Mixed
@@ -27,7 +28,7 @@ from axonflow_core.retrieval import Mixed
 from ..endpoint import Fault, ReceivedRequest, Verifier, invalid_call, unknown_operation
 from ..iam import partition_of
 from ..model_id import parse_model_id, profile_candidates
-from ..surfaces import exchange_codec_for
+from ..surfaces import CONVERSE_CODECS, exchange_codec_for
 from .catalogue import Catalogue
 from .limits import END_OF_LIFE
 from .replies import Reply, json_reply
@@ -109,7 +110,7 @@ class ControlPlane:
             return Image in exchange.takes or Mixed in exchange.takes, "EMBEDDING"
         if exchange is not None:
             return False, "TEXT"
-        codec = self.codecs.for_base_id(base_id)
+        codec = self._codec_of(base_id)
         return Feature.IMAGES in codec.features | codec.folds, "TEXT"
 
     def _model(self, base_id: str) -> dict[str, Json]:
@@ -127,6 +128,12 @@ class ControlPlane:
             "inferenceTypesSupported": list(self._inference_types(base_id)),
             "modelLifecycle": self._lifecycle(base_id),
         }
+
+    def _codec_of(self, base_id: str) -> FamilyCodec:
+        try:
+            return self.codecs.for_base_id(base_id)
+        except UndetectedFamily:  # Converse alone serves it
+            return self.codecs.for_base_id(base_id, CONVERSE_CODECS)
 
     def _inference_types(self, base_id: str) -> Iterator[str]:
         listings = self.catalogue.listings.values()

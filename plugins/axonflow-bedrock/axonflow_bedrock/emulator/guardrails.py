@@ -305,9 +305,7 @@ def _canned_batches(family: str, completion: Completion, guardrail: Guardrail) -
         return
     yield (Started(completion.id, completion.model, completion.created), UsageUpdate(completion.usage))
     yield (text,)
-    if completion.stop_reason is not None:
-        yield (Stopped(completion.stop_reason),)
-    yield last
+    yield last if completion.stop_reason is None else (Stopped(completion.stop_reason), *last)
 
 
 def _canned(codec: FamilyCodec, completion: Completion) -> Completion:

@@ -2,6 +2,8 @@
 
 A gate is a `Shape` of the body and a voice that says what is wrong with it. Most families stand behind a JSON schema,
 which tells every violation by its pointer, one after the other; Claude has a gate of its own, which tells the first.
+No schema is documented for the families that speak OpenAI's chat JSON, for imported models and for endpoints: there a
+key that is not known passes, and what is known is held to its documented type and range.
 
     Malformed input request: #/max_gen_len: -1 is not greater or equal to 1, please reformat your input and try again.
     max_tokens: Field required
@@ -17,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from axonflow_core.codec import FamilyCodec
 from axonflow_core.messages import Json
@@ -35,7 +37,7 @@ class Shape:
     """What a value is to be. Without a kind it may be anything."""
 
     kind: str | None = None
-    """A name of JSON Schema: `string`, `integer`, `number`, `array`, `object`."""
+    """A name of JSON Schema: `string`, `integer`, `number`, `boolean`, `array`, `object`."""
     members: Mapping[str, Shape] = field(factory=dict)
     required: tuple[str, ...] = ()
     is_open: bool = False
@@ -49,10 +51,12 @@ class Shape:
     above: float | None = None
     """A bound that is not reached itself."""
     choices: tuple[str, ...] = ()
+    or_null: bool = False
 
 
 ANYTHING = Shape()
 TEXT = Shape(kind="string")
+FLAG = Shape(kind="boolean")
 
 
 def one_of(*choices: str) -> Shape:
@@ -104,6 +108,8 @@ class Violation:
 
 def violations(value: Json, shape: Shape, path: Path = ()) -> Iterator[Violation]:
     """What is wrong with `value`, from the outside in."""
+    if value is None and shape.or_null:
+        return
     if shape.kind is not None and not _IS_KIND[shape.kind](value):
         yield Violation(path, Rule.TYPE, shape.kind, value)
         return
@@ -155,6 +161,7 @@ _IS_KIND: Mapping[str, Callable[[Json], bool]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: _is_number(value) and isinstance(value, int),
     "number": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
 }
@@ -178,6 +185,7 @@ _SCHEMA_TYPES = {
     "string": "String",
     "integer": "Integer",
     "number": "Number",
+    "boolean": "Boolean",
     "array": "JSONArray",
     "object": "JSONObject",
 }
@@ -197,8 +205,8 @@ def _said_of(violation: Violation) -> str:
 
 
 def _schema_type(value: Json) -> str:
-    if value is None or isinstance(value, bool):
-        return "Null" if value is None else "Boolean"
+    if value is None:
+        return "Null"
     return _SCHEMA_TYPES[next(kind for kind, fits in _IS_KIND.items() if fits(value))]
 
 
@@ -239,7 +247,9 @@ class Gate:
 
 
 _SHARE = number(0, 1)
+_SHARE_ABOVE_0 = number(above=0, most=1)
 _STOPS = listing(TEXT)
+_OBJECT = record({}, is_open=True)
 
 # AWS user guide, "Anthropic Claude Messages API", November 2026. A beta may bring parameters of its own.
 _CLAUDE = record(
@@ -262,9 +272,9 @@ _CLAUDE = record(
         "tools": listing(record({"name": TEXT, "description": TEXT}, required="name", is_open=True)),
         "tool_choice": record({"type": one_of("auto", "any", "tool", "none")}, required="type", is_open=True),
         "thinking": record({"type": TEXT, "budget_tokens": whole(1024)}, required="type", is_open=True),
-        "output_config": record({}, is_open=True),
+        "output_config": _OBJECT,
         "output_format": ANYTHING,
-        "metadata": record({}, is_open=True),
+        "metadata": _OBJECT,
     },
     required="anthropic_version max_tokens messages",
     opened_by="anthropic_beta",
@@ -278,7 +288,7 @@ _TITAN = record(
             {
                 "maxTokenCount": whole(0),
                 "temperature": _SHARE,
-                "topP": number(above=0, most=1),
+                "topP": _SHARE_ABOVE_0,
                 "stopSequences": _STOPS,
             }
         ),
@@ -312,7 +322,7 @@ _MISTRAL_CHAT = record(
         "messages": listing(
             record({"role": one_of("system", "user", "assistant", "tool")}, required="role", is_open=True)
         ),
-        "tools": listing(record({}, is_open=True)),
+        "tools": listing(_OBJECT),
         "max_tokens": whole(1),
         "temperature": _SHARE,
         "top_p": _SHARE,
@@ -340,8 +350,8 @@ _CLAUDE_TEXT = record(
 _NOVA_BLOCK = record(
     {
         "text": TEXT,
-        **dict.fromkeys(("image", "video", "audio", "toolUse", "toolResult", "cachePoint"), record({}, is_open=True)),
-        "reasoningContent": record({}, is_open=True),
+        **dict.fromkeys(("image", "video", "audio", "toolUse", "toolResult", "cachePoint"), _OBJECT),
+        "reasoningContent": _OBJECT,
     }
 )
 _NOVA = record(
@@ -360,12 +370,143 @@ _NOVA = record(
                 "reasoningConfig": record({"type": TEXT}, required="type", is_open=True),
             }
         ),
-        "toolConfig": record(
-            {"tools": listing(record({}, is_open=True)), "toolChoice": record({}, is_open=True)}, required="tools"
-        ),
+        "toolConfig": record({"tools": listing(_OBJECT), "toolChoice": _OBJECT}, required="tools"),
     },
     required="messages",
 )
+
+# AWS user guide, "Cohere Command models", November 2026.
+_COMMAND = record(
+    {
+        "prompt": TEXT,
+        "max_tokens": whole(1, 4096),
+        "temperature": number(0, 5),
+        "p": _SHARE,
+        "k": number(0, 500),
+        "stop_sequences": _STOPS,
+        "return_likelihoods": one_of("GENERATION", "ALL", "NONE"),
+        "stream": FLAG,
+        "num_generations": whole(1, 5),
+        "logit_bias": _OBJECT,
+        "truncate": one_of("NONE", "START", "END"),
+    },
+    required="prompt",
+)
+
+# AWS user guide, "Cohere Command R and Command R+ models", November 2026; the turns of tools in the history from
+# Cohere's API reference.
+_COMMAND_R = record(
+    {
+        "message": TEXT,
+        "chat_history": listing(
+            record({"role": one_of("USER", "CHATBOT", "TOOL"), "message": TEXT}, required="role", is_open=True)
+        ),
+        "preamble": TEXT,
+        "documents": listing(_OBJECT),
+        "tools": listing(
+            record({"name": TEXT, "description": TEXT, "parameter_definitions": _OBJECT}, required="name")
+        ),
+        "tool_results": listing(record({"call": _OBJECT, "outputs": listing(_OBJECT)}, required="call outputs")),
+        "max_tokens": whole(1, 4000),
+        "temperature": _SHARE,
+        "p": number(0.01, 0.99),
+        "k": number(0, 500),
+        "stop_sequences": _STOPS,
+        **dict.fromkeys(("frequency_penalty", "presence_penalty"), _SHARE),
+        **dict.fromkeys(("search_queries_only", "return_prompt", "raw_prompting"), FLAG),
+        "prompt_truncation": one_of("OFF", "AUTO_PRESERVE_ORDER"),
+        "seed": whole(),
+    },
+    required="message",
+)
+
+# AWS user guide, "AI21 Labs Jurassic-2 models", November 2026.
+_PENALTY = record({"scale": number()}, is_open=True)
+_JURASSIC = record(
+    {
+        "prompt": TEXT,
+        "maxTokens": whole(0),
+        "temperature": _SHARE,
+        "topP": _SHARE,
+        "stopSequences": _STOPS,
+        **dict.fromkeys(("countPenalty", "presencePenalty", "frequencyPenalty"), _PENALTY),
+    },
+    required="prompt",
+)
+
+# AWS user guide, "DeepSeek models", November 2026.
+_R1 = record(
+    {
+        "prompt": TEXT,
+        "max_tokens": whole(1, 32768),
+        "temperature": _SHARE,
+        "top_p": _SHARE,
+        "stop": listing(TEXT, most_items=10),
+    },
+    required="prompt",
+)
+
+
+def _chat(required: str = "messages", **members: Shape) -> Shape:
+    """OpenAI's chat JSON, open; `members` are what a family says otherwise or besides.
+
+    Source: OpenAI's API reference, "Chat completions", which the AWS user guide and the model cards refer to, November
+    2026. A parameter may be null there. `stop` and `tool_choice` have several types and are let through.
+    """
+    role = one_of("system", "developer", "user", "assistant", "tool")
+    parameters = {
+        **dict.fromkeys(("max_tokens", "max_completion_tokens"), whole(1)),
+        "temperature": number(0, 2),
+        "top_p": _SHARE,
+        "tools": listing(record({"type": TEXT, "function": _OBJECT}, required="type", is_open=True)),
+        "response_format": _OBJECT,
+        **dict.fromkeys(("frequency_penalty", "presence_penalty"), number(-2, 2)),
+        "seed": whole(),
+        "logit_bias": _OBJECT,
+        **members,
+    }
+    return record(
+        {
+            "messages": listing(record({"role": role}, required="role", is_open=True)),
+            **{key: evolve(shape, or_null=True) for key, shape in parameters.items()},
+        },
+        required=required,
+        is_open=True,
+    )
+
+
+# AWS user guide, "AI21 Labs Jamba models", November 2026. Its penalties have no range there.
+_JAMBA = _chat(
+    top_p=_SHARE_ABOVE_0,
+    stop=_STOPS,
+    n=whole(1, 16),
+    documents=listing(_OBJECT),
+    frequency_penalty=number(),
+    presence_penalty=number(),
+)
+
+# AWS user guide, "Writer Palmyra models", November 2026. Messages are not required: a published capture has a `prompt`.
+_WRITER = _chat(required="", top_p=_SHARE_ABOVE_0, stop=listing(TEXT, most_items=4), min_tokens=whole(0))
+
+# AWS user guide, "OpenAI models", November 2026.
+_GPT_OSS = _chat(reasoning_effort=one_of("low", "medium", "high"))
+
+# The range from litellm 1.109.1, November 2026.
+_KIMI = _chat(temperature=_SHARE)
+
+
+def _prompt(limit: str) -> Shape:
+    """A prompt and its parameters before a container of somebody's own: of no parameter is a range documented."""
+    members = {"prompt": TEXT, limit: whole(), **dict.fromkeys(("temperature", "top_p"), number())}
+    return record(members, required="prompt", is_open=True)
+
+
+# AWS user guide, "Invoke your imported model", and recorded traffic of a SageMaker endpoint, November 2026.
+_IMPORTED = {
+    "imported/llama": Gate(shape=_prompt("max_gen_len")),
+    **dict.fromkeys(("imported/completion", "marketplace/tgi"), Gate(shape=_prompt("max_tokens"))),
+    "imported/chat": Gate(shape=_chat(temperature=number(), top_p=number())),
+}
 
 GATES: Mapping[str, Gate] = {
     "anthropic": Gate(shape=_CLAUDE, voice=first_by_path),
@@ -375,6 +516,18 @@ GATES: Mapping[str, Gate] = {
     **dict.fromkeys((f"llama/{form}" for form in ("llama2", "llama3", "llama3-vision", "llama4")), Gate(shape=_LLAMA)),
     "mistral/prompt": Gate(shape=_MISTRAL_PROMPT),
     "mistral/chat": Gate(shape=_MISTRAL_CHAT),
+    "cohere/command": Gate(shape=_COMMAND),
+    "cohere/command-r": Gate(shape=_COMMAND_R),
+    "ai21/j2": Gate(shape=_JURASSIC),
+    "deepseek/r1": Gate(shape=_R1),
+    "jamba": Gate(shape=_JAMBA),
+    "writer": Gate(shape=_WRITER),
+    "gpt-oss": Gate(shape=_GPT_OSS),
+    "kimi": Gate(shape=_KIMI),
+    **dict.fromkeys(
+        ("deepseek/chat", "gemma", "glm", "minimax", "mistral/openai", "nemotron", "qwen"), Gate(shape=_chat())
+    ),
+    **_IMPORTED,
 }
 """Name of a codec -> its gate. A form that its family adds later has none before it is here."""
 

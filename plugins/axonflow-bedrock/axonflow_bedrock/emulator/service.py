@@ -21,7 +21,7 @@ from ..models.rules import facts_of
 from ..opaque import codec_of_call
 from ..surfaces import INVOKE_CODECS
 from .caching import with_cache_counts
-from .catalogue import Catalogue, uncountable, unknown_model
+from .catalogue import Catalogue, admit_to_converse, uncountable, unknown_model
 from .exchanges import EmulatedExchanges
 from .faults import spoil
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
@@ -160,6 +160,7 @@ class EmulatedBedrock:
         try:
             return self._codecs.for_base_id(model_id.base_id or "").family
         except UndetectedFamily:
+            admit_to_converse(model_id)
             return model_id.vendor or ""
 
     async def _chunks(

@@ -53,6 +53,11 @@ def _write_chunk(piece: Piece) -> Json:
     return {"outputs": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}], **piece.extra}
 
 
+def _is_blocked(native: Json) -> bool:
+    """A guardrail's own message is taken for text alone, as Llama's is (recorded). A model's has a reason, or null."""
+    return all("stop_reason" not in output for output in native["outputs"])
+
+
 PROMPT = completions_codec(
     Form(
         template=TEMPLATE,
@@ -76,6 +81,7 @@ PROMPT = completions_codec(
     folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
     stop_reasons=StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}),
     documented=_OUTPUT_KEYS | {"prompt", "max_tokens", "temperature", "top_p", "top_k", "stop", "outputs"},
+    is_blocked=_is_blocked,
     evidence="recorded traffic",
 )
 

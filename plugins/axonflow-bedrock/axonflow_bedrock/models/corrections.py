@@ -42,7 +42,7 @@ FACTS: tuple[Correction, ...] = (
     Correction(("mistral.mistral-large-2407",), _limits(128_000, 8192), "AWS user guide, Mistral AI chat completion"),
     Correction(
         ("anthropic.claude-3-haiku", "anthropic.claude-3-sonnet"),
-        _limits(200_000, 4096),
+        {"mode": "chat", **_limits(200_000, 4096)},
         "AWS user guide, Anthropic Claude Messages API, 2025",
     ),
     Correction(
@@ -56,6 +56,7 @@ FACTS: tuple[Correction, ...] = (
 PROFILES: Mapping[str, str] = {
     "amazon.nova-lite-v1:0": "ca",
     "amazon.nova-micro-v1:0": "ca",
+    "amazon.nova-premier-v1:0": "us",
     "anthropic.claude-3-haiku-20240307-v1:0": "eu apac",
     "anthropic.claude-3-sonnet-20240229-v1:0": "eu apac",
     "anthropic.claude-3-5-sonnet-20240620-v1:0": "apac",
