@@ -166,6 +166,8 @@ class Message:
 
 def joined_text(content: tuple[ContentBlock, ...]) -> str:
     """The text blocks of a message, one after the other, with nothing between."""
+    if len(content) == 1 and type(content[0]) is Text:  # nearly every message, at a tenth of the cost
+        return content[0].text
     return "".join(block.text for block in content if isinstance(block, Text))
 
 

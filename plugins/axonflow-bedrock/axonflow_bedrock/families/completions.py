@@ -196,13 +196,16 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
 
 def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
     images = _read_images(body.get(form.images_key) or []) if form.images_key else ()
-    request = request_of(string(body[form.prompt_key]), form.template, images, form.image_token)
     if form.parameters_key:
-        inference = _read_inference(form, body.get(form.parameters_key) or {})
-        return evolve(request, inference=inference, extra=rest_of(body, form.own_keys))
-    inference = evolve(_read_inference(form, body), extra=NOTHING_MORE)
-    options = {key: body[key] for key in form.options if key in body}
-    return evolve(request, inference=inference, options=options, extra=rest_of(body, form.beside_keys))
+        native = body.get(form.parameters_key) or NOTHING_MORE
+        inference = _read_inference(form, native, rest_of(native, form.parameter_keys))
+        options, extra = NOTHING_MORE, rest_of(body, form.own_keys)
+    else:
+        inference = _read_inference(form, body, NOTHING_MORE)
+        options = {key: body[key] for key in form.options if key in body}
+        extra = rest_of(body, form.beside_keys)
+    prompt, beside = string(body[form.prompt_key]), {"inference": inference, "options": options, "extra": extra}
+    return request_of(prompt, form.template, images, form.image_token, **beside)
 
 
 def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
@@ -218,10 +221,10 @@ def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
     return {form.prompt_key: prompt, **parameters, **shown, **request.options, **request.extra}
 
 
-def _read_inference(form: Form, native: Mapping[str, Json]) -> Inference:
+def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, Json]) -> Inference:
     known: dict[str, Any] = {name: native.get(key) for key, name in form.parameters.items()}
     stop_sequences = tuple(native.get(form.stop_key) or ()) if form.stop_key else ()
-    return Inference(**known, stop_sequences=stop_sequences, extra=rest_of(native, form.parameter_keys))
+    return Inference(**known, stop_sequences=stop_sequences, extra=extra)
 
 
 def _write_inference(form: Form, inference: Inference) -> dict[str, Json]:
