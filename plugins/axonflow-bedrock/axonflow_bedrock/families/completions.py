@@ -93,8 +93,9 @@ class Form:
     read_chunk: Callable[[Json], Piece] | None = None
     """None, as `write_chunk`: the family does not stream."""
     write_chunk: Callable[[Piece], Json] | None = None
-    bare_text: Callable[[Json], Json] = lambda chunk: None
-    """The text of a chunk that, once the stream has begun, says nothing else, as most do; None: read the whole."""
+    read_bare: Callable[[Json], Batch | None] = lambda chunk: None
+    """The batch of a chunk that, once the stream has begun, has no news beside its text, as most have none; None: read
+    the whole, which takes twice as long."""
     ends_without_text: bool = False
     """The last chunk has a reason to stop and no text, not an empty one."""
 
@@ -283,14 +284,14 @@ class ChunkDecoder:
     def __init__(self, form: Form, stop_reasons: StopReasons) -> None:
         assert form.read_chunk is not None  # noqa: S101 - otherwise the codec has no streams
         self._read = form.read_chunk
-        self._bare_text = form.bare_text
+        self._read_bare = form.read_bare
         self._stop_reasons = stop_reasons
         self._is_underway = False
 
     def feed(self, chunk: Json) -> Batch:
-        text = self._bare_text(chunk) if self._is_underway else None
-        if text is not None:
-            return (TextDelta(string(text)),)
+        bare = self._read_bare(chunk) if self._is_underway else None
+        if bare is not None:
+            return bare
         piece = self._read(chunk)
         events: list[StreamEvent] = []
         if not self._is_underway and (piece.id, piece.model, piece.created) != (None, None, None):
@@ -357,6 +358,11 @@ class ChunkEncoder:
                 Piece(text, stop, usage, index, id, model, created, stop_sequence, extra=extra, text_extra=text_extra)
             )
         ]
+
+
+def bare(text: Json) -> Batch | None:
+    """The batch of a chunk of which only the text is news."""
+    return (TextDelta(text),) if type(text) is str else None
 
 
 def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:

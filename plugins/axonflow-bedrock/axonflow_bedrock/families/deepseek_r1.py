@@ -45,7 +45,8 @@ OPENING = "<｜"
 
 
 def _render(conversation: Conversation) -> str:
-    turns = [f"{USER}{text}" if role is Role.USER else f"{ASSISTANT}{text}{END}" for role, text in conversation.turns]
+    user = Role.USER
+    turns = [f"{USER}{text}" if role is user else f"{ASSISTANT}{text}{END}" for role, text in conversation.turns]
     return f"{BEGIN}{conversation.system or ''}{''.join(turns)}{ASSISTANT}{OPEN}"
 
 
