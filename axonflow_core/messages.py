@@ -18,7 +18,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import field
+
+from axonflow_core.values import frozen
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Never mutated once it is inside a value."""
