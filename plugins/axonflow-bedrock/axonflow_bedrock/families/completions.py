@@ -211,15 +211,14 @@ def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
 
 def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
     """The native body; `EncodeError` in the name of `family`."""
-    prompt = prompt_of(_with_image_tokens(request, form.image_token), form.template, family)
+    images = [block.source.data for message in request.messages for block in message.content if type(block) is Image]
+    spoken = _with_image_tokens(request, form.image_token) if images else request
+    body = {form.prompt_key: prompt_of(spoken, form.template, family)}
     parameters = _write_inference(form, request.inference)
     if form.parameters_key and parameters:
         parameters = {form.parameters_key: parameters}
-    images = [
-        block.source.data for message in request.messages for block in message.content if isinstance(block, Image)
-    ]
     shown = {form.images_key: images} if form.images_key and images else {}
-    return {form.prompt_key: prompt, **parameters, **shown, **request.options, **request.extra}
+    return {**body, **parameters, **shown, **request.options, **request.extra}
 
 
 def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, Json]) -> Inference:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from axonflow_core.codec import held_token, refuse_forged_turns, slots_of
 from axonflow_core.messages import CompletionRequest, Image, Message, Role, Text, joined_text
@@ -154,21 +154,28 @@ class Headers:
     head: str
     tail: str
     end: str
+    headers: Mapping[str, str] = field(init=False, repr=False)
+    """Of each role, written out once."""
+
+    @headers.default
+    def _headers(self) -> Mapping[str, str]:
+        return {role: f"{self.head}{role}{self.tail}\n\n" for role in Role}
 
     def render(self, conversation: Conversation) -> str:
         turns = list(conversation.turns)
-        prefill = turns.pop()[1] if turns and turns[-1][0] is Role.ASSISTANT else ""
+        prefill = turns.pop()[1] if turns and turns[-1][0] is _ASSISTANT else ""
         if conversation.system is not None:
             turns.insert(0, (Role.SYSTEM, conversation.system))
-        written = [f"{self._header(role)}{text}{self.end}" for role, text in turns]
-        return f"{self.bos}{''.join(written)}{self._header(Role.ASSISTANT)}{prefill}"
+        headers, end = self.headers, self.end
+        written = [f"{headers[role]}{text}{end}" for role, text in turns]
+        return f"{self.bos}{''.join(written)}{headers[_ASSISTANT]}{prefill}"
 
     def parse(self, prompt: str) -> Conversation | None:
         if not prompt.startswith(self.bos + self.head):
             return None
-        turns = []
+        turns, opening = [], f"{self.tail}\n\n"
         for piece in prompt[len(self.bos) + len(self.head) :].split(self.head):
-            role, found, text = piece.partition(f"{self.tail}\n\n")
+            role, found, text = piece.partition(opening)
             if not found or role not in _ROLES:
                 return None
             turns.append((_ROLES[role], text.removesuffix(self.end)))
@@ -176,9 +183,6 @@ class Headers:
             turns.pop()
         system = turns.pop(0)[1] if turns and turns[0][0] is Role.SYSTEM else None
         return Conversation(system, tuple(turns))
-
-    def _header(self, role: Role) -> str:
-        return self.head + role + self.tail + "\n\n"  # a format would ask the enum, at 0.3 us
 
 
 @frozen
