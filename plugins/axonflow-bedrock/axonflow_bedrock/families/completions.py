@@ -211,14 +211,18 @@ def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
 
 def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
     """The native body; `EncodeError` in the name of `family`."""
-    images = [block.source.data for message in request.messages for block in message.content if type(block) is Image]
+    images = _images_in(request) if form.images_key else []
     spoken = _with_image_tokens(request, form.image_token) if images else request
     body = {form.prompt_key: prompt_of(spoken, form.template, family)}
     parameters = _write_inference(form, request.inference)
     if form.parameters_key and parameters:
         parameters = {form.parameters_key: parameters}
-    shown = {form.images_key: images} if form.images_key and images else {}
+    shown = {form.images_key: images} if images else {}
     return {**body, **parameters, **shown, **request.options, **request.extra}
+
+
+def _images_in(request: CompletionRequest) -> list[str]:
+    return [block.source.data for message in request.messages for block in message.content if type(block) is Image]
 
 
 def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, Json]) -> Inference:
