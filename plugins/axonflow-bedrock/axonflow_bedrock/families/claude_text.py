@@ -62,8 +62,8 @@ def _read(native: Json) -> Piece:
 
 
 def _read_bare(chunk: Json) -> Batch | None:
-    is_over = chunk.keys() != _ANSWER_KEYS or chunk["stop_reason"] is not None or chunk["stop"] is not None
-    return None if is_over else bare(chunk["completion"])
+    is_bare = len(chunk) == 3 and chunk.get("stop_reason", "") is None and chunk.get("stop", "") is None
+    return bare(chunk.get("completion")) if is_bare else None
 
 
 def _write(piece: Piece) -> Json:
