@@ -18,7 +18,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import field
+
+from axonflow_core.values import frozen
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Never mutated once it is inside a value."""
@@ -166,6 +168,8 @@ class Message:
 
 def joined_text(content: tuple[ContentBlock, ...]) -> str:
     """The text blocks of a message, one after the other, with nothing between."""
+    if len(content) == 1 and type(content[0]) is Text:  # nearly every message, at a tenth of the cost
+        return content[0].text
     return "".join(block.text for block in content if isinstance(block, Text))
 
 

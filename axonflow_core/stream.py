@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import orjson
-from attrs import evolve, field, fields_dict, frozen
+from attrs import evolve, field, fields_dict
 
 from axonflow_core.errors import TruncatedStream
 from axonflow_core.messages import (
@@ -34,6 +34,7 @@ from axonflow_core.messages import (
     hidden,
     size_only,
 )
+from axonflow_core.values import frozen
 
 
 @frozen

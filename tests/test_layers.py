@@ -14,6 +14,7 @@ PLUGINS = sorted(ROOT.glob("plugins/*/axonflow_*"))
 
 ROWS: Mapping[str, int] = {
     "errors": 0,
+    "values": 0,
     "messages": 1,
     "native": 2,
     "retrieval": 2,

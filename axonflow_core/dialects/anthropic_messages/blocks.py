@@ -37,7 +37,7 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
     for item in array(native):
         block = decode_block(item)
         blocks.append(block)
-        if not isinstance(block, Opaque) and item.get("cache_control"):
+        if len(item) > 2 and not isinstance(block, Opaque) and item.get("cache_control"):
             blocks.append(decode_cache_control(item["cache_control"]))
     return tuple(blocks)
 
@@ -45,10 +45,10 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
 def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
     natives: list[Json] = []
     for block in blocks:
-        if isinstance(block, CachePoint):
+        if type(block) is CachePoint:
             hang_cache_control(natives, block)
         else:
-            natives.append(encode_block(block))
+            natives.append(_ENCODE_BLOCK[type(block)](block))
     return natives
 
 

@@ -92,31 +92,30 @@ def _encode_url(media: Media) -> Json:
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_OTHER_ROLES: Mapping[str, Role] = {
+_ROLES: Mapping[str, Role] = {
     "user": Role.USER,
+    "assistant": Role.ASSISTANT,
     "system": Role.SYSTEM,
     "developer": Role.SYSTEM,  # OpenAI's newer name for the same
 }
+_ASSISTANT = Role.ASSISTANT
 _MESSAGE_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id", "name"})
 _ANSWER_KEYS = _MESSAGE_KEYS | {"reasoning_content"}
 
 
 def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
-    name = native["role"]
-    if name == "assistant":
-        return _decode_answer(form, native, native.get("content"))
+    name, content = native["role"], native.get("content")
     if name == "tool":
         return _decode_result(native)
-    role = _OTHER_ROLES.get(name)
+    role = _ROLES.get(name)
     if role is None:
         raise ValueError("a role that nobody knows")
-    extra = NOTHING_MORE if _is_bare(native) else _message_extra(native, _MESSAGE_KEYS)
-    return Message(role, decode_content(native.get("content")), extra=extra)
-
-
-def _is_bare(native: Mapping[str, Json]) -> bool:
-    """Whether a message says its role and its content and no more, as most do."""
-    return len(native) == 2 and "content" in native
+    if type(content) is str and len(native) == 2:  # nearly every message there is
+        is_tagged = form.is_tagged and role is _ASSISTANT
+        return Message(role, parted(content) if is_tagged else (Text(content),))
+    if role is _ASSISTANT:
+        return _decode_answer(form, native, content)
+    return Message(role, decode_content(content), extra=_message_extra(native, _MESSAGE_KEYS))
 
 
 def _message_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
@@ -127,8 +126,6 @@ def _message_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping
 def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) -> Message:
     is_tagged = form.is_tagged and isinstance(content, str)
     blocks = parted(content) if is_tagged else decode_content(content)
-    if _is_bare(native):
-        return Message(Role.ASSISTANT, blocks)
     if form.thinking and native.get("reasoning_content") is not None:
         thought = string(native["reasoning_content"])
         blocks = (Reasoning(Beside(thought) if form.is_tagged else thought), *blocks)
@@ -150,8 +147,9 @@ def _decode_result(native: Mapping[str, Json]) -> Message:
 
 def encode_message(form: ChatForm, message: Message) -> list[Json]:
     """A message as one native message, or as one for every tool result in it and one for what stands beside them."""
-    if len(message.content) == 1 and type(message.content[0]) is Text and not message.extra:
-        return [{"role": message.role.value, "content": encode_content(message.content)}]
+    only = message.content[0] if len(message.content) == 1 else None
+    if type(only) is Text and not only.extra and not message.extra:  # nearly every message there is
+        return [{"role": str(message.role), "content": only.text}]
     natives: list[Json] = []
     calls: list[Json] = []
     thoughts: list[Reasoning] = []
@@ -167,7 +165,7 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
             others.append(block)
     if others or thoughts or calls or not natives:
         content = encode_content(others) if others or not (calls or thoughts) else None
-        native: dict[str, Json] = {"role": message.role.value, "content": content}
+        native: dict[str, Json] = {"role": str(message.role), "content": content}
         if thoughts:
             _put_thoughts(form, native, thoughts)
         if calls:

@@ -40,18 +40,16 @@ def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
     if len(native) == 1:
-        for kind, value in native.items():
-            decode = _DECODE.get(kind)
-            if decode is not None:
-                return decode(value)
+        if "text" in native:  # nearly every block there is
+            return Text(string(native["text"]))
+        ((kind, value),) = native.items()
+        decode = _DECODE.get(kind)
+        if decode is not None:
+            return decode(value)
     return Opaque(DIALECT, dict(native))
 
 
 # ── text ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _decode_text(text: Json) -> ContentBlock:
-    return Text(string(text))
 
 
 def _decode_cited(native: Mapping[str, Json]) -> ContentBlock:
@@ -283,7 +281,6 @@ def _encode_opaque(block: Opaque) -> Json:
 
 
 _DECODE: Mapping[str, Callable[[Any], ContentBlock]] = {
-    "text": _decode_text,
     "citationsContent": _decode_cited,
     "image": _decode_image,
     "document": _decode_document,

@@ -84,7 +84,7 @@ def _decode_message(native: Mapping[str, Json]) -> Message:
 
 
 def _encode_message(message: Message) -> dict[str, Json]:
-    native = {"role": message.role.value, "content": encode_content(message.content)}
+    native = {"role": str(message.role), "content": encode_content(message.content)}
     return {**native, **message.extra} if message.extra else native
 
 

@@ -17,8 +17,9 @@ from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, Role, StopReason
 from axonflow_core.native import rest_of
+from axonflow_core.stream import Batch
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec
+from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
 from .templates import Conversation, Template, Turn, alternating
 
 HUMAN, ASSISTANT = "\n\nHuman:", "\n\nAssistant:"
@@ -27,7 +28,8 @@ MAX_TOKENS = 4096
 
 
 def _render(conversation: Conversation) -> str:
-    turns = [f"{HUMAN if role is Role.USER else ASSISTANT} {text}" for role, text in conversation.turns]
+    user = Role.USER
+    turns = [f"{HUMAN if role is user else ASSISTANT} {text}" for role, text in conversation.turns]
     is_begun = bool(conversation.turns) and conversation.turns[-1][0] is Role.ASSISTANT
     return (conversation.system or "") + "".join(turns) + ("" if is_begun else ASSISTANT)
 
@@ -59,6 +61,11 @@ def _read(native: Json) -> Piece:
     )
 
 
+def _read_bare(chunk: Json) -> Batch | None:
+    is_bare = len(chunk) == 3 and chunk.get("stop_reason", "") is None and chunk.get("stop", "") is None
+    return bare(chunk.get("completion")) if is_bare else None
+
+
 def _write(piece: Piece) -> Json:
     stop = {"stop_reason": piece.stop, "stop": piece.stop_sequence}
     if piece.stop == HUMAN:
@@ -81,6 +88,7 @@ CODEC = completions_codec(
         write_answer=_write,
         read_chunk=_read,
         write_chunk=_write,
+        read_bare=_read_bare,
     ),
     family="anthropic",
     variant="text",

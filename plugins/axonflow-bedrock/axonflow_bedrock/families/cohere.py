@@ -23,10 +23,10 @@ from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, S
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Completion, Json, StopReason, Text
 from axonflow_core.native import rest_of, said, string
-from axonflow_core.stream import Batch, BlockStart, Ended, Started, TextDelta, assemble, batch_of
+from axonflow_core.stream import Batch, BlockStart, Ended, Started, assemble, batch_of
 
 from . import cohere_chat
-from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, completions_codec, refuse_unsayable
+from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, bare, completions_codec, refuse_unsayable
 from .templates import NO_TEMPLATE
 
 _ANSWER_KEYS = frozenset({"id", "prompt", "generations"})
@@ -104,9 +104,8 @@ def _write_chunk(piece: Piece) -> Json:
     return {"is_finished": piece.stop is not None, **known, **piece.text_extra, **piece.extra}
 
 
-def _bare_text(chunk: Json) -> Json:
-    """The text of a chunk that says nothing else, as most do."""
-    return chunk.get("text") if len(chunk) == 2 and chunk.get("is_finished") is False else None
+def _read_bare(chunk: Json) -> Batch | None:
+    return bare(chunk.get("text")) if len(chunk) == 2 and chunk.get("is_finished") is False else None
 
 
 class _Decoder:
@@ -118,9 +117,9 @@ class _Decoder:
         self._announced: set[int] = set()
 
     def feed(self, chunk: Json) -> Batch:
-        text = _bare_text(chunk)
-        if text is not None:
-            return (TextDelta(string(text)),)
+        batch = _read_bare(chunk)
+        if batch is not None:
+            return batch
         if "generations" in chunk:
             return batch_of(_decode_response(chunk, self._facts))
         batch = self._pieces.feed(chunk)

@@ -187,6 +187,8 @@ def _encode_result(block: ToolResult, call: ToolUse) -> Json:
 
 
 def _decode_message(native: Mapping[str, Json], calls: _Calls) -> Message:
+    if len(native) == 2 and "message" in native:  # nearly every message there is
+        return Message(_ROLES[native["role"]], (Text(string(native["message"])),))
     extra = rest_of(native, _MESSAGE_KEYS)
     if native["role"] == "TOOL":
         results = array(native["tool_results"])
@@ -251,6 +253,9 @@ def _encode_exchange(exchange: Sequence[Message], calls: _Calls) -> list[Json]:
 
 def _encode_message(message: Message, calls: _Calls) -> list[Json]:
     """A message of the history; its tool results in a message of their own."""
+    only = message.content[0] if len(message.content) == 1 else None
+    if type(only) is Text and not message.extra:  # nearly every message there is
+        return [{"role": _NAMES[message.role], "message": only.text}]
     results, called, spoken = [], [], []
     for block in message.content:
         if isinstance(block, ToolResult):

@@ -93,8 +93,9 @@ class Form:
     read_chunk: Callable[[Json], Piece] | None = None
     """None, as `write_chunk`: the family does not stream."""
     write_chunk: Callable[[Piece], Json] | None = None
-    bare_text: Callable[[Json], Json] = lambda chunk: None
-    """The text of a chunk that, once the stream has begun, says nothing else, as most do; None: read the whole."""
+    read_bare: Callable[[Json], Batch | None] = lambda chunk: None
+    """The batch of a chunk that, once the stream has begun, has no news beside its text, as most have none; None: read
+    the whole, which takes twice as long."""
     ends_without_text: bool = False
     """The last chunk has a reason to stop and no text, not an empty one."""
 
@@ -196,32 +197,38 @@ def completions_codec(form: Form, *, stop_reasons: StopReasons, **record: Any) -
 
 def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
     images = _read_images(body.get(form.images_key) or []) if form.images_key else ()
-    request = request_of(string(body[form.prompt_key]), form.template, images, form.image_token)
     if form.parameters_key:
-        inference = _read_inference(form, body.get(form.parameters_key) or {})
-        return evolve(request, inference=inference, extra=rest_of(body, form.own_keys))
-    inference = evolve(_read_inference(form, body), extra=NOTHING_MORE)
-    options = {key: body[key] for key in form.options if key in body}
-    return evolve(request, inference=inference, options=options, extra=rest_of(body, form.beside_keys))
+        native = body.get(form.parameters_key) or NOTHING_MORE
+        inference = _read_inference(form, native, rest_of(native, form.parameter_keys))
+        options, extra = NOTHING_MORE, rest_of(body, form.own_keys)
+    else:
+        inference = _read_inference(form, body, NOTHING_MORE)
+        options = {key: body[key] for key in form.options if key in body}
+        extra = rest_of(body, form.beside_keys)
+    prompt, beside = string(body[form.prompt_key]), {"inference": inference, "options": options, "extra": extra}
+    return request_of(prompt, form.template, images, form.image_token, **beside)
 
 
 def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
     """The native body; `EncodeError` in the name of `family`."""
-    prompt = prompt_of(_with_image_tokens(request, form.image_token), form.template, family)
+    images = _images_in(request) if form.images_key else []
+    spoken = _with_image_tokens(request, form.image_token) if images else request
+    body = {form.prompt_key: prompt_of(spoken, form.template, family)}
     parameters = _write_inference(form, request.inference)
     if form.parameters_key and parameters:
         parameters = {form.parameters_key: parameters}
-    images = [
-        block.source.data for message in request.messages for block in message.content if isinstance(block, Image)
-    ]
-    shown = {form.images_key: images} if form.images_key and images else {}
-    return {form.prompt_key: prompt, **parameters, **shown, **request.options, **request.extra}
+    shown = {form.images_key: images} if images else {}
+    return {**body, **parameters, **shown, **request.options, **request.extra}
 
 
-def _read_inference(form: Form, native: Mapping[str, Json]) -> Inference:
+def _images_in(request: CompletionRequest) -> list[str]:
+    return [block.source.data for message in request.messages for block in message.content if type(block) is Image]
+
+
+def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, Json]) -> Inference:
     known: dict[str, Any] = {name: native.get(key) for key, name in form.parameters.items()}
     stop_sequences = tuple(native.get(form.stop_key) or ()) if form.stop_key else ()
-    return Inference(**known, stop_sequences=stop_sequences, extra=rest_of(native, form.parameter_keys))
+    return Inference(**known, stop_sequences=stop_sequences, extra=extra)
 
 
 def _write_inference(form: Form, inference: Inference) -> dict[str, Json]:
@@ -280,14 +287,14 @@ class ChunkDecoder:
     def __init__(self, form: Form, stop_reasons: StopReasons) -> None:
         assert form.read_chunk is not None  # noqa: S101 - otherwise the codec has no streams
         self._read = form.read_chunk
-        self._bare_text = form.bare_text
+        self._read_bare = form.read_bare
         self._stop_reasons = stop_reasons
         self._is_underway = False
 
     def feed(self, chunk: Json) -> Batch:
-        text = self._bare_text(chunk) if self._is_underway else None
-        if text is not None:
-            return (TextDelta(string(text)),)
+        bare = self._read_bare(chunk) if self._is_underway else None
+        if bare is not None:
+            return bare
         piece = self._read(chunk)
         events: list[StreamEvent] = []
         if not self._is_underway and (piece.id, piece.model, piece.created) != (None, None, None):
@@ -354,6 +361,11 @@ class ChunkEncoder:
                 Piece(text, stop, usage, index, id, model, created, stop_sequence, extra=extra, text_extra=text_extra)
             )
         ]
+
+
+def bare(text: Json) -> Batch | None:
+    """The batch of a chunk of which only the text is news."""
+    return (TextDelta(text),) if type(text) is str else None
 
 
 def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:

@@ -19,7 +19,6 @@ InvokeModel was recorded.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from attrs import evolve
@@ -32,7 +31,7 @@ from axonflow_core.native import rest_of, said, string
 from axonflow_core.stream import Batch, BlockStart, Extra, ReasoningDelta, Stopped, StreamEvent, TextDelta
 
 from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, completions_codec, write_request
-from .templates import Conversation, Template, as_given
+from .templates import Conversation, Template, Turn, as_given
 
 BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT = "<｜User｜>", "<｜Assistant｜>"
@@ -45,20 +44,25 @@ OPENING = "<｜"
 
 
 def _render(conversation: Conversation) -> str:
-    turns = [f"{USER}{text}" if role is Role.USER else f"{ASSISTANT}{text}{END}" for role, text in conversation.turns]
+    user = Role.USER
+    turns = [f"{USER}{text}" if role is user else f"{ASSISTANT}{text}{END}" for role, text in conversation.turns]
     return f"{BEGIN}{conversation.system or ''}{''.join(turns)}{ASSISTANT}{OPEN}"
-
-
-_TURN = re.compile(f"({USER}|{ASSISTANT})")
 
 
 def _parse(prompt: str) -> Conversation | None:
     if not (prompt.startswith(BEGIN) and prompt.endswith(ASSISTANT + OPEN)):
         return None
-    system, *pieces = _TURN.split(prompt[len(BEGIN) : -len(ASSISTANT + OPEN)])
-    roles = (Role.USER if token == USER else Role.ASSISTANT for token in pieces[::2])
-    texts = (text.removesuffix(END) for text in pieces[1::2])
-    return Conversation(system or None, tuple(zip(roles, texts, strict=True)))
+    told = prompt[len(BEGIN) : -len(ASSISTANT + OPEN)]
+    (system, *opening), *exchanges = [exchange.split(ASSISTANT) for exchange in told.split(USER)]
+    turns = _turns(Role.ASSISTANT, opening)
+    for asked, *answered in exchanges:
+        turns += _turns(Role.USER, [asked])
+        turns += _turns(Role.ASSISTANT, answered)
+    return Conversation(system or None, tuple(turns))
+
+
+def _turns(role: Role, texts: list[str]) -> list[Turn]:
+    return [(role, text.removesuffix(END)) for text in texts]
 
 
 TEMPLATE = Template(as_given, _render, _parse, tokens=(BEGIN, END, USER, ASSISTANT, OPENING))

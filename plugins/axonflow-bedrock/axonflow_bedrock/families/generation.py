@@ -11,8 +11,9 @@ from __future__ import annotations
 from axonflow_core.codec import StopReasons
 from axonflow_core.messages import Json, StopReason
 from axonflow_core.native import rest_of, said
+from axonflow_core.stream import Batch, UsageUpdate
 
-from .completions import Piece, usage_of
+from .completions import Piece, bare, usage_of
 
 KEYS = frozenset({"generation", "prompt_token_count", "generation_token_count", "stop_reason"})
 PARAMETERS = {"max_gen_len": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
@@ -26,6 +27,14 @@ def read(native: Json) -> Piece:
         usage_of(native.get("prompt_token_count"), native.get("generation_token_count")),
         extra=rest_of(native, KEYS),
     )
+
+
+def read_bare(chunk: Json) -> Batch | None:
+    """The count so far is no news: every chunk has one."""
+    if chunk.keys() == KEYS and chunk["stop_reason"] is None and chunk["prompt_token_count"] is None:
+        text, count = bare(chunk["generation"]), chunk["generation_token_count"]
+        return text if text is None or count is None else (*text, UsageUpdate(usage_of(None, count)))
+    return None
 
 
 def write_answer(piece: Piece) -> Json:

@@ -53,6 +53,7 @@ LLAMA = completions_codec(
         write_answer=generation.write_answer,
         read_chunk=generation.read,
         write_chunk=generation.write_chunk,
+        read_bare=generation.read_bare,
     ),
     family="imported",
     variant="llama",
@@ -80,7 +81,7 @@ def _text_completion(options: frozenset[str] = frozenset(), **record: Any) -> Fa
         write_answer=text_completion.write,
         read_chunk=text_completion.read,
         write_chunk=text_completion.write,
-        bare_text=text_completion.bare_text,
+        read_bare=text_completion.read_bare,
     )
     return completions_codec(
         form,

@@ -54,6 +54,7 @@ def _llama(variant: str, template: Template, has_images: bool = False, **record:
         write_answer=generation.write_answer,
         read_chunk=generation.read,
         write_chunk=generation.write_chunk,
+        read_bare=generation.read_bare,
     )
     return completions_codec(
         form,

@@ -18,8 +18,9 @@ from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
 from axonflow_core.native import rest_of, said
+from axonflow_core.stream import Batch
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec
+from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
 from .openai_shaped import IMAGES, TAGGED, THINKING, openai_shaped
 from .templates import Instructions, Template, system_in_first_turn
 
@@ -42,6 +43,14 @@ def _read(native: Json) -> Piece:
         extra=rest_of(native, frozenset({"outputs"})),
         text_extra=rest_of(output, _OUTPUT_KEYS),
     )
+
+
+def _read_bare(chunk: Json) -> Batch | None:
+    if len(chunk) == 1:
+        (output,) = chunk["outputs"]
+        if len(output) == 2 and output["stop_reason"] is None:
+            return bare(output["text"])
+    return None
 
 
 def _write_answer(piece: Piece) -> Json:
@@ -68,6 +77,7 @@ PROMPT = completions_codec(
         write_answer=_write_answer,
         read_chunk=_read,
         write_chunk=_write_chunk,
+        read_bare=_read_bare,
     ),
     family="mistral",
     variant="prompt",

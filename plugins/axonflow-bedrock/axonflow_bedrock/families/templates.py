@@ -10,15 +10,18 @@ consecutive messages of one role, and the system text of a family that knows non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import field, frozen
 
-from axonflow_core.codec import refuse_forged_turns
+from axonflow_core.codec import held_token, refuse_forged_turns, slots_of
 from axonflow_core.messages import CompletionRequest, Image, Message, Role, Text, joined_text
 
 FOLD = "\n\n"
+_ROLES: Mapping[str, Role] = {role.value: role for role in Role}
+_USER, _ASSISTANT = Role.USER, Role.ASSISTANT
+"""For loops: in Python 3.11 a member costs 0.1 us whenever it is taken from its class."""
 
 Turn: TypeAlias = tuple[Role, str]
 
@@ -30,10 +33,8 @@ class Conversation:
     system: str | None
     turns: tuple[Turn, ...]
 
-    def texts(self) -> Iterator[str]:
-        yield self.system or ""
-        for _, text in self.turns:
-            yield text
+    def texts(self) -> list[str]:
+        return [self.system or "", *[text for _, text in self.turns]]
 
 
 @frozen
@@ -58,21 +59,27 @@ def prompt_of(request: CompletionRequest, template: Template, family: str) -> st
 
 
 def request_of(
-    prompt: str, template: Template, images: tuple[Image, ...] = (), image_token: str = ""
+    prompt: str, template: Template, images: tuple[Image, ...] = (), image_token: str = "", **beside: Any
 ) -> CompletionRequest:
-    """The conversation in `prompt`, or the prompt as it is. Each of `images` has its token at the head of a turn."""
+    """The conversation in `prompt`, or the prompt as it is; each of `images` has its token at the head of a turn.
+
+    `beside` is what the request says besides.
+    """
     conversation = template.parse(prompt)
     if conversation is not None and template.render(conversation) == prompt:
         messages = _messages_of(conversation, images, image_token)
-        texts = (*(message.text for message in messages or ()), conversation.system or "")
-        if messages is not None and not any(token in text for token in template.tokens for text in texts):
+        if messages is not None:
             system = () if conversation.system is None else (Text(conversation.system),)
-            return CompletionRequest(messages, system)
-    return CompletionRequest((Message(Role.USER, (Text(prompt), *images)),), is_raw_prompt=True)
+            request = CompletionRequest(messages, system, **beside)
+            if held_token(template.tokens, slots_of(request)) is None:
+                return request
+    return CompletionRequest((Message(Role.USER, (Text(prompt), *images)),), is_raw_prompt=True, **beside)
 
 
 def _messages_of(conversation: Conversation, images: tuple[Image, ...], token: str) -> tuple[Message, ...] | None:
     """The turns with their pictures; None where pictures and tokens do not match."""
+    if not images:
+        return tuple([Message(role, (Text(text),)) for role, text in conversation.turns])
     left, messages = list(images), []
     for role, text in conversation.turns:
         shown: list[Image] = []
@@ -85,7 +92,7 @@ def _messages_of(conversation: Conversation, images: tuple[Image, ...], token: s
 
 def _conversation_of(request: CompletionRequest) -> Conversation:
     system = joined_text(request.system) if request.system else None
-    return Conversation(system, tuple((message.role, message.text) for message in request.messages))
+    return Conversation(system, tuple([(message.role, joined_text(message.content)) for message in request.messages]))
 
 
 def as_given(conversation: Conversation) -> Conversation:
@@ -96,14 +103,16 @@ def as_given(conversation: Conversation) -> Conversation:
 def alternating(conversation: Conversation) -> Conversation:
     """User and assistant in turn, user first: equal neighbours become one, a leading assistant gets an empty user."""
     turns: list[Turn] = []
-    for role, text in conversation.turns:
+    for turn in conversation.turns:
+        role, text = turn
         if turns and turns[-1][0] is role:
             turns[-1] = (role, turns[-1][1] + FOLD + text)
-        elif not turns and role is Role.ASSISTANT:
-            turns += [(Role.USER, ""), (role, text)]
+        elif not turns and role is _ASSISTANT:
+            turns += [(Role.USER, ""), turn]
         else:
-            turns.append((role, text))
-    return evolve(conversation, turns=tuple(turns))
+            turns.append(turn)
+    arranged = tuple(turns)
+    return conversation if arranged == conversation.turns else Conversation(conversation.system, arranged)
 
 
 def system_in_first_turn(conversation: Conversation) -> Conversation:
@@ -145,31 +154,35 @@ class Headers:
     head: str
     tail: str
     end: str
+    headers: Mapping[str, str] = field(init=False, repr=False)
+    """Of each role, written out once."""
+
+    @headers.default
+    def _headers(self) -> Mapping[str, str]:
+        return {role: f"{self.head}{role}{self.tail}\n\n" for role in Role}
 
     def render(self, conversation: Conversation) -> str:
         turns = list(conversation.turns)
-        prefill = turns.pop()[1] if turns and turns[-1][0] is Role.ASSISTANT else ""
+        prefill = turns.pop()[1] if turns and turns[-1][0] is _ASSISTANT else ""
         if conversation.system is not None:
             turns.insert(0, (Role.SYSTEM, conversation.system))
-        written = [f"{self._header(role)}{text}{self.end}" for role, text in turns]
-        return f"{self.bos}{''.join(written)}{self._header(Role.ASSISTANT)}{prefill}"
+        headers, end = self.headers, self.end
+        written = [f"{headers[role]}{text}{end}" for role, text in turns]
+        return f"{self.bos}{''.join(written)}{headers[_ASSISTANT]}{prefill}"
 
     def parse(self, prompt: str) -> Conversation | None:
         if not prompt.startswith(self.bos + self.head):
             return None
-        turns = []
+        turns, opening = [], f"{self.tail}\n\n"
         for piece in prompt[len(self.bos) + len(self.head) :].split(self.head):
-            role, found, text = piece.partition(f"{self.tail}\n\n")
-            if not found or role not in tuple(Role):
+            role, found, text = piece.partition(opening)
+            if not found or role not in _ROLES:
                 return None
-            turns.append((Role(role), text.removesuffix(self.end)))
+            turns.append((_ROLES[role], text.removesuffix(self.end)))
         if turns[-1] == (Role.ASSISTANT, ""):
             turns.pop()
         system = turns.pop(0)[1] if turns and turns[0][0] is Role.SYSTEM else None
         return Conversation(system, tuple(turns))
-
-    def _header(self, role: Role) -> str:
-        return f"{self.head}{role}{self.tail}\n\n"
 
 
 @frozen
@@ -190,7 +203,7 @@ class Instructions:
             turns[:1] = [(Role.USER, conversation.system.join(self.system) + first)]
         for number, (role, text) in enumerate(turns):
             is_last = number == len(turns) - 1
-            if role is Role.USER:
+            if role is _USER:
                 pieces.append(f"[INST] {text} [/INST]")
             else:
                 pieces.append(f" {text}" if is_last else f" {text}{self.separator}")
@@ -205,9 +218,9 @@ class Instructions:
             asked, found, answered = exchange.partition(" [/INST]")
             if not found:
                 return None
-            turns.append((Role.USER, asked))
+            turns.append((_USER, asked))
             if answered:
-                turns.append((Role.ASSISTANT, answered.removeprefix(" ")))
+                turns.append((_ASSISTANT, answered.removeprefix(" ")))
         return self._with_system(turns)
 
     def _with_system(self, turns: list[Turn]) -> Conversation:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 
 from axonflow_core.messages import Json, Usage
 from axonflow_core.native import rest_of, said
+from axonflow_core.stream import Batch
 
-from .completions import NO_USAGE, Piece, usage_of
+from .completions import NO_USAGE, Piece, bare, usage_of
 
 _OBJECT = "text_completion"
 _KEYS = frozenset({"id", "created", "model", "choices", "usage"})
@@ -40,12 +41,12 @@ def read(native: Json) -> Piece:
     )
 
 
-def bare_text(chunk: Json) -> Json:
-    """The text of a chunk with no news beside it: names that the first one told, and nulls."""
+def read_bare(chunk: Json) -> Batch | None:
+    """No news are the names that the first chunk told, and nulls."""
     if chunk.keys() <= _KNOWN_KEYS and chunk.get("usage") is None and chunk.get("object") == _OBJECT:
         (choice,) = chunk["choices"]
         if choice.keys() <= _BARE_KEYS and choice.get("finish_reason") is None and choice.get("logprobs") is None:
-            return choice["text"] if choice.get("index") == 0 else None
+            return bare(choice["text"]) if choice.get("index") == 0 else None
     return None
 
 

@@ -16,15 +16,17 @@ from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, Role, StopReason
 from axonflow_core.native import rest_of, said
+from axonflow_core.stream import Batch
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, completions_codec, usage_of
+from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec, usage_of
 from .templates import Conversation, Template, Turn, alternating
 
 USER, BOT = "User: ", "\nBot:"
 
 
 def _render(conversation: Conversation) -> str:
-    lines = [f"{USER}{text}" if role is Role.USER else f"{BOT} {text}\n" for role, text in conversation.turns]
+    user = Role.USER
+    lines = [f"{USER}{text}" if role is user else f"{BOT} {text}\n" for role, text in conversation.turns]
     if conversation.turns and conversation.turns[-1][0] is Role.ASSISTANT:
         return "".join(lines).removesuffix("\n")
     return "".join(lines) + BOT
@@ -76,6 +78,15 @@ def _read_chunk(chunk: Json) -> Piece:
     )
 
 
+def _read_bare(chunk: Json) -> Batch | None:
+    is_bare = (
+        (chunk.keys() == _CHUNK_KEYS and chunk["index"] == 0 and chunk["completionReason"] is None)
+        and chunk["totalOutputTextTokenCount"] is None
+        and chunk["inputTextTokenCount"] is None
+    )
+    return bare(chunk["outputText"]) if is_bare else None
+
+
 def _write_chunk(piece: Piece) -> Json:
     return {
         "outputText": piece.text,
@@ -103,6 +114,7 @@ CODEC = completions_codec(
         write_answer=_write_answer,
         read_chunk=_read_chunk,
         write_chunk=_write_chunk,
+        read_bare=_read_bare,
     ),
     family="titan",
     models=("amazon.titan-text", "amazon.titan-tg1"),
