@@ -123,6 +123,7 @@ def test_the_price_of_a_region_counts_for_the_plain_id() -> None:
 
 def test_an_unknown_price_is_none_and_never_zero() -> None:
     assert known("amazon.titan-tg1-large").price() == Price()
+    assert known("cohere.rerank-v3-5:0").price() == Price(), "paid by the query, which a source writes as 0 a token"
     assert known(SONNET_4).price("mars") == Price()
     assert known(SONNET_4).price("us").cache_write_1h is None
     assert known("anthropic.claude-opus-4-7").price("us").cache_write_1h is not None, "the control"
