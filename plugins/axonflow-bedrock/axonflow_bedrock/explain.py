@@ -107,6 +107,8 @@ def _dollars(price: float | None) -> str:
 
 def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
     if known.entry is not None:
+        if known.entry.mode in _SILENT:
+            yield f"{known.entry.base_id} {_SILENT[known.entry.mode]}, and answers no prompt"
         yield from _end_of_life(known.models, known.entry, place.region)
     if model.region and model.region != place.region:
         yield f"the ARN of the model names {model.region}, and the call goes to {place.region}"
@@ -120,6 +122,10 @@ def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
         yield "AWS_RETRY_MODE=adaptive counts as `standard`: its rate limiter is boto3's own"
     for setting in place.unheeded:
         yield f"{setting} of the AWS client config is not heeded"
+
+
+_SILENT = {"embedding": "makes vectors", "rerank": "ranks documents"}
+"""What models of these modes do instead of talking."""
 
 
 def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator[str]:

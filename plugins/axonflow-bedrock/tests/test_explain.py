@@ -130,6 +130,16 @@ def test_a_life_that_will_end_is_warned_of_with_the_day() -> None:
     assert "its life ends on 2027-04-08" in coming
 
 
+def test_a_model_that_does_not_talk_is_told_to_be_one() -> None:
+    assert (
+        "cohere.rerank-v3-5:0 ranks documents, and answers no prompt"
+        in explained("-m", "cohere.rerank-v3-5:0")["warnings"]
+    )
+    assert not any("answers no prompt" in warning for warning in explained("-m", f"us.{SONNET}")["warnings"]), (
+        "the control"
+    )
+
+
 def test_what_is_not_heeded_is_named() -> None:
     assert "adaptive" in explain("-m", SONNET, AWS_RETRY_MODE="adaptive").stderr
 

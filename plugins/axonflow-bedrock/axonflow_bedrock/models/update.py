@@ -84,7 +84,7 @@ def _kept(facts: Facts) -> dict[str, Any]:
 
 
 def _prices(told: Facts) -> dict[str, Any]:
-    """A model whose input costs 0 is paid by something else than tokens, as by the query: what these cost is unknown."""
+    """A model whose input costs 0 is paid by something else than tokens, as by the query: their price is unknown."""
     return {name: told[name] for name in _KEPT_OF_PRICE if name in told} if told.get("input") != 0 else {}
 
 
