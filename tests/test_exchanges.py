@@ -228,4 +228,4 @@ def test_the_list_of_codecs_tells_their_kinds(run: Run) -> None:
 
     kinds = {(row["kind"], row["family"]) for row in rows}
     assert {("embedding", "nova-embed"), ("rerank", "cohere-rerank"), ("count", "converse")} <= kinds
-    assert ("completion", "anthropic") in kinds
+    assert ("model", "anthropic") in kinds
