@@ -24,7 +24,7 @@ def pytest_configure() -> None:
 
 
 settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=30, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=20, deadline=None, derandomize=True)
 settings.register_profile("search", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("thorough" if os.environ.get("CI") else "quick"))
 
