@@ -7,10 +7,7 @@ to nothing, opens no socket and loads no client, server or cloud library. `__ini
 from importlib import import_module
 
 _NAMES = {
-    "codec": (
-        "ChunkDecoder ChunkEncoder CodecRegistry FamilyCodec Feature ModelFacts RegisteredCodec StopReasons "
-        "StreamContext StreamDecoder"
-    ),
+    "codec": ("ChunkDecoder ChunkEncoder FamilyCodec Feature ModelFacts StopReasons StreamContext StreamDecoder"),
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
     "exchanges": "EmbeddingCodec EmbeddingFeature RerankCodec TokenCounter Words",
     "errors": (
@@ -26,6 +23,7 @@ _NAMES = {
         "ToolChoiceMode ToolResult ToolUse TokenCount Usage assistant user"
     ),
     "provider": "CompletionStream Emulator Health Provider ProviderSpec Services",
+    "registry": "CodecRegistry RegisteredCodec",
     "retrieval": (
         "Clip EmbeddingInput EmbeddingRequest Embeddings Encoding Mixed Purpose Ranked Ranking RerankRequest "
         "Truncation Vector"

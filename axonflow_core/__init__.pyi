@@ -1,10 +1,8 @@
 from axonflow_core.codec import ChunkDecoder as ChunkDecoder
 from axonflow_core.codec import ChunkEncoder as ChunkEncoder
-from axonflow_core.codec import CodecRegistry as CodecRegistry
 from axonflow_core.codec import FamilyCodec as FamilyCodec
 from axonflow_core.codec import Feature as Feature
 from axonflow_core.codec import ModelFacts as ModelFacts
-from axonflow_core.codec import RegisteredCodec as RegisteredCodec
 from axonflow_core.codec import StopReasons as StopReasons
 from axonflow_core.codec import StreamContext as StreamContext
 from axonflow_core.codec import StreamDecoder as StreamDecoder
@@ -79,6 +77,8 @@ from axonflow_core.provider import Health as Health
 from axonflow_core.provider import Provider as Provider
 from axonflow_core.provider import ProviderSpec as ProviderSpec
 from axonflow_core.provider import Services as Services
+from axonflow_core.registry import CodecRegistry as CodecRegistry
+from axonflow_core.registry import RegisteredCodec as RegisteredCodec
 from axonflow_core.retrieval import Clip as Clip
 from axonflow_core.retrieval import EmbeddingInput as EmbeddingInput
 from axonflow_core.retrieval import EmbeddingRequest as EmbeddingRequest

@@ -14,16 +14,15 @@ The author writes a record of functions; `FamilyCodec` puts around them what no 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from typing import ClassVar, Protocol, TypeAlias, TypeVar
 
 import orjson
 from attrs import evolve, field, frozen
 
-from axonflow_core.errors import AxonFlowError, ConfigError, DecodeError, EncodeError, TruncatedStream, UndetectedFamily
+from axonflow_core.control_tokens import refuse_forged_turns, slots_of
+from axonflow_core.errors import AxonFlowError, DecodeError, EncodeError, TruncatedStream
 from axonflow_core.messages import (
     NOTHING_MORE,
     BuiltinTool,
@@ -45,7 +44,6 @@ from axonflow_core.messages import (
     ToolChoiceMode,
     ToolResult,
     ToolUse,
-    joined_text,
 )
 from axonflow_core.spelling import Spelling
 from axonflow_core.stream import Batch, Ended, TextDelta
@@ -516,179 +514,3 @@ def data_as_text(request: CompletionRequest) -> CompletionRequest:
 def call_id(position: int) -> str:
     """The id of a tool call of a family whose calls have none: its place in the request or answer, from 0."""
     return f"call_{position + 1}"
-
-
-# ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def slots_of(request: CompletionRequest) -> list[str]:
-    """The texts that a template puts between its own tokens, joined as it joins them."""
-    return [joined_text(request.system), *[joined_text(message.content) for message in request.messages]]
-
-
-def refuse_forged_turns(family: str, tokens: tuple[str, ...], slots: Sequence[str]) -> None:
-    """Refuse a slot that holds a control token: the model would read it as a turn that nobody took."""
-    token = held_token(tokens, slots)
-    if token is not None:
-        raise EncodeError(
-            f"the text holds {token!r}, which the {family} family reads as the border of a turn",
-            feature="control_tokens",
-            hint="set `control_tokens: neutralise` in the provider's config to send such text defused",
-        )
-
-
-def held_token(tokens: tuple[str, ...], slots: Sequence[str]) -> str | None:
-    """A control token that stands in one of `slots`; None where no slot holds any."""
-    joined = "\0".join(slots)
-    if not any(search(joined) for search in _searches(tokens)):
-        return None
-    return next((token for slot in slots for token in tokens if token in slot), None)  # not one across two slots
-
-
-@lru_cache
-def _searches(tokens: tuple[str, ...]) -> tuple[Callable[[str], object], ...]:
-    """For each character that tokens begin with, a search for all of them at once.
-
-    It skips from one such character to the next: 3 us for 8 kB, where `in` for each token of Llama 3 takes 22.
-    """
-    tails: dict[str, list[str]] = {}
-    for token in tokens:
-        tails.setdefault(token[0], []).append(re.escape(token[1:]))
-    return tuple(re.compile(f"{re.escape(first)}(?:{'|'.join(rest)})").search for first, rest in tails.items())
-
-
-def neutralise_control_tokens(request: CompletionRequest, tokens: tuple[str, ...]) -> CompletionRequest:
-    """`request` with every control token broken by a zero-width space, so that it reads the same and means nothing."""
-
-    def defused(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
-        return tuple(
-            evolve(block, text=_defuse(block.text, tokens)) if isinstance(block, Text) else block for block in blocks
-        )
-
-    if request.is_raw_prompt or not tokens:
-        return request
-    messages = tuple(evolve(message, content=defused(message.content)) for message in request.messages)
-    return evolve(request, messages=messages, system=defused(request.system))
-
-
-def _defuse(text: str, tokens: tuple[str, ...]) -> str:
-    for token in tokens:
-        text = text.replace(token, f"{token[:-1]}\N{ZERO WIDTH SPACE}{token[-1]}")
-    return text
-
-
-# ── finding the codec ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class AnyCodec(Protocol):
-    """What every codec says of itself, of whatever kind it is: completions, embeddings, rankings, token counts."""
-
-    kind: ClassVar[str]
-
-    @property
-    def family(self) -> str: ...
-    @property
-    def variant(self) -> str | None: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def surface(self) -> str: ...
-    @property
-    def models(self) -> tuple[str, ...]: ...
-    @property
-    def except_models(self) -> tuple[str, ...]: ...
-    @property
-    def evidence(self) -> str: ...
-
-
-C = TypeVar("C", bound=AnyCodec)
-
-
-@frozen
-class RegisteredCodec:
-    codec: AnyCodec
-    distribution: str
-    version: str
-
-
-class CodecRegistry:
-    """The codecs of one provider. A second claim to one kind, name and surface is an error that names both."""
-
-    def __init__(self, registered: Iterable[RegisteredCodec] = ()) -> None:
-        self._by_key: dict[tuple[str, str, str], RegisteredCodec] = {}
-        for entry in registered:
-            self.register(entry)
-
-    def register(self, entry: RegisteredCodec) -> None:
-        codec = entry.codec
-        other = self._by_key.setdefault((codec.kind, codec.name, codec.surface), entry)
-        if other is not entry:
-            raise ConfigError(
-                f"two distributions offer a codec for the {codec.name} family on {codec.surface}: "
-                f"{other.distribution} {other.version} and {entry.distribution} {entry.version}",
-                hint=f"uninstall one of them, or block it: AXONFLOW_BLOCK_PLUGINS={codec.family}",
-            )
-
-    def __iter__(self) -> Iterator[RegisteredCodec]:
-        return iter(self._by_key.values())
-
-    def __len__(self) -> int:
-        return len(self._by_key)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The families that talk."""
-        return self.names_of(FamilyCodec)
-
-    def names_of(self, kind: type[AnyCodec]) -> tuple[str, ...]:
-        return tuple(sorted({codec.name for codec in self.of_kind(kind)}))
-
-    def for_base_id(self, base_id: str, surface: str = "invoke") -> FamilyCodec:
-        return self.find(FamilyCodec, base_id, surface)
-
-    def for_name(self, name: str, surface: str = "invoke") -> FamilyCodec:
-        return self.find_by_name(FamilyCodec, name, surface)
-
-    def find(self, kind: type[C], base_id: str, surface: str = "invoke") -> C:
-        """The codec whose prefix fits `base_id` best; `UndetectedFamily` names the families there are."""
-        fits = [
-            (len(prefix), codec)
-            for codec in self.of_kind(kind)
-            if codec.surface == surface
-            for prefix in codec.models
-            if base_id.startswith(prefix) and not base_id.startswith(codec.except_models)
-        ]
-        if not fits:
-            raise UndetectedFamily(
-                f"no {kind.kind} family is known for {base_id!r}",
-                hint="check the spelling, choose another model, or name its family in the provider's config: family: "
-                f"one of {', '.join(self.names_of(kind)) or 'none installed'}",
-            )
-        return max(fits, key=lambda fit: fit[0])[1]
-
-    def forms_of(self, base_id: str, surface: str = "invoke") -> tuple[FamilyCodec, ...]:
-        """The codec of `for_base_id`, and behind it those whose form the model takes too."""
-        first = self.for_base_id(base_id, surface)
-        offered = {codec.name: codec for codec in self.of_kind(FamilyCodec) if codec.surface == surface}
-        return (first, *(offered[name] for name in first.other_forms if name in offered))
-
-    def find_by_name(self, kind: type[C], name: str, surface: str = "invoke") -> C:
-        """The codec called `llama/llama3`, or `llama` where a family has one form only."""
-        offered = [codec for codec in self.of_kind(kind) if codec.surface == surface]
-        exact = [codec for codec in offered if codec.name == name]
-        variants = exact or [codec for codec in offered if codec.family == name]
-        if len(variants) == 1:
-            return variants[0]
-        if variants:
-            names = ", ".join(sorted(codec.name for codec in variants))
-            raise UndetectedFamily(
-                f"the {name} family has several forms: {names}",
-                hint=f"say which: family: {variants[0].name}, or name the model itself with base_model:",
-            )
-        raise UndetectedFamily(
-            f"no codec for a family {name!r} is installed",
-            hint=f"there are: {', '.join(self.names_of(kind)) or 'none'}",
-        )
-
-    def of_kind(self, kind: type[C]) -> Iterator[C]:
-        return (entry.codec for entry in self if isinstance(entry.codec, kind))

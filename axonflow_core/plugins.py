@@ -27,10 +27,10 @@ import pluggy
 from attrs import field, frozen
 
 from axonflow_core import hookspecs
-from axonflow_core.codec import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import PluginError
 from axonflow_core.hookspecs import HOOK_API, Codec
 from axonflow_core.provider import ProviderSpec
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checka
 
 from attrs import field, frozen
 
-from axonflow_core.codec import CodecRegistry
 from axonflow_core.messages import NOTHING_MORE, Adjustment, Completion, CompletionRequest, Json, TokenCount
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.stream import Batch
 
 if TYPE_CHECKING:
+    from axonflow_core.registry import CodecRegistry
     from axonflow_core.testing.recorded import Opener
     from axonflow_core.transport import Transport
 

@@ -15,11 +15,12 @@ from botocore.session import Session
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY
 from axonflow_bedrock.families import anthropic, titan, titan_embed
 from axonflow_bedrock.pytest_plugin import RunningEmulator
-from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
+from axonflow_core.codec import FamilyCodec
 from axonflow_core.config import load_config
 from axonflow_core.errors import ConfigError, EncodeError, RequestError, Uncountable, UndetectedFamily
 from axonflow_core.exchanges import EmbeddingCodec, TokenCounter, Words
 from axonflow_core.messages import Text, Usage
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.retrieval import (
     EmbeddingRequest,
     Embeddings,

@@ -13,8 +13,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from axonflow_core.codec import AnyCodec, RegisteredCodec
     from axonflow_core.plugins import LoadedCodecs
+    from axonflow_core.registry import AnyCodec, RegisteredCodec
     from axonflow_core.testing.recorded import CaseResult, Opener, Recording, Tally
 
 

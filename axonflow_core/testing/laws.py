@@ -21,14 +21,8 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from axonflow_core.codec import (
-    FamilyCodec,
-    Feature,
-    ModelFacts,
-    StreamContext,
-    features_of,
-    neutralise_control_tokens,
-)
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext, features_of
+from axonflow_core.control_tokens import neutralise_control_tokens
 from axonflow_core.errors import AnswerError, DecodeError, EncodeError, ProviderError, TruncatedStream
 from axonflow_core.messages import (
     Completion,

@@ -22,8 +22,8 @@ from urllib.parse import quote, unquote
 
 from attrs import frozen
 
-from axonflow_core.codec import CodecRegistry
 from axonflow_core.errors import RequestError
+from axonflow_core.registry import CodecRegistry
 
 MAX_LENGTH = 2048
 """Characters. Source: `InvokeModelIdentifier` of the bedrock-runtime service model, API 2023-09-30."""

@@ -7,9 +7,10 @@ imported model goes by it as well: it answers in the form that it is asked in.
 
 from __future__ import annotations
 
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts
+from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import DecodeError, UndetectedFamily
 from axonflow_core.messages import Json
+from axonflow_core.registry import CodecRegistry
 
 from .families import imported
 from .model_id import Kind, ModelId

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from axonflow_core.codec import CodecRegistry
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.provider import Emulator, ErrorEntry, Provider, ProviderSpec, Services
+from axonflow_core.registry import CodecRegistry
 
 from .config import BedrockConfig, config_from_environment
 

@@ -24,7 +24,8 @@ from typing import TypeVar
 import orjson
 from attrs import evolve
 
-from axonflow_core.codec import ModelFacts, neutralise_control_tokens
+from axonflow_core.codec import ModelFacts
+from axonflow_core.control_tokens import neutralise_control_tokens
 from axonflow_core.errors import CredentialsError, ModelNotFound, ProfileRequired, Uncountable
 from axonflow_core.exchanges import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.fitting import Fitted, fit

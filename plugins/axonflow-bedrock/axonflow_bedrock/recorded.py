@@ -10,11 +10,12 @@ from typing import Any
 import orjson
 from attrs import frozen
 
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, EncodeError, ProviderError, RequestError, UndetectedFamily
 from axonflow_core.exchanges import EmbeddingCodec, Exchange, TokenCounter
 from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.native import rest_of
+from axonflow_core.registry import CodecRegistry
 from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.testing.recorded import Recording
 from axonflow_core.testing.recorded_exchanges import RecordedExchange

@@ -14,10 +14,11 @@ from typing import Protocol
 
 from attrs import frozen
 
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.exchanges import EmbeddingCodec, RerankCodec
 from axonflow_core.messages import NOTHING_MORE, Completion, Json
+from axonflow_core.registry import CodecRegistry
 from axonflow_core.stream import Batch
 
 from . import envelope

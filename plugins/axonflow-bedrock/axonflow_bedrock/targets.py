@@ -11,9 +11,10 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
-from axonflow_core.codec import AnyCodec, CodecRegistry, FamilyCodec, ModelFacts
+from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import RequestError, UndetectedFamily
 from axonflow_core.exchanges import TokenCounter
+from axonflow_core.registry import AnyCodec, CodecRegistry
 
 from .config import BedrockConfig, SurfaceChoice
 from .model_id import ModelId, parse_model_id, vendors_of

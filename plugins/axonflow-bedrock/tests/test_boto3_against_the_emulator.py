@@ -26,7 +26,7 @@ from axonflow_bedrock.envelope import EnvelopeDecoder, open_answer
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
 from axonflow_bedrock.signing import Signer
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, RegisteredCodec
+from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -46,6 +46,7 @@ from axonflow_core.messages import (
     ToolUse,
     user,
 )
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
 
 CODECS = (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)

@@ -14,8 +14,9 @@ from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.envelope import EnvelopeDecoder
 from axonflow_bedrock.families import anthropic, claude_text, nova
 from axonflow_bedrock.pytest_plugin import serving
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, RegisteredCodec
+from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.messages import Completion, Json, StopReason, Text, ToolUse
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
 
 CODECS = (nova.CODEC, anthropic.CODEC, claude_text.CODEC)

@@ -27,7 +27,7 @@ from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, open_answer
 from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
 from axonflow_bedrock.signing import Signer
 from axonflow_bedrock.surfaces import exchange_codec_for
-from axonflow_core.codec import CodecRegistry, FamilyCodec, Feature, ModelFacts, RegisteredCodec, StopReasons
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import (
     Completion,
@@ -50,6 +50,7 @@ from axonflow_core.messages import (
     Usage,
     user,
 )
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import Batch, Ended, Stopped, StreamEvent, TextDelta, UsageUpdate, assemble
 
 CALLER = Signer(ACCESS_KEY, SECRET_KEY, None, REGION)

@@ -11,10 +11,11 @@ from attrs import frozen
 from axonflow_bedrock.counting import CLAUDE, CONVERSE, unwrapped, wrapped
 from axonflow_bedrock.families import cohere_embed, nova_embed, rerank, titan_embed
 from axonflow_bedrock.recorded import BedrockOpener
-from axonflow_core.codec import CodecRegistry, ModelFacts, RegisteredCodec
+from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import DecodeError, UndetectedFamily
 from axonflow_core.exchanges import EmbeddingCodec, ExchangeCodec, RerankCodec, TokenCounter
 from axonflow_core.messages import Document, Image, Media, MediaKind, Text, Usage
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.retrieval import (
     Clip,
     EmbeddingRequest,

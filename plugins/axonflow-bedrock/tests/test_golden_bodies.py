@@ -11,7 +11,7 @@ import pytest
 from attrs import frozen
 
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
-from axonflow_core.codec import CodecRegistry, ModelFacts, RegisteredCodec
+from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import (
     CachePoint,
@@ -37,6 +37,7 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 
 FACTS = ModelFacts()
 REGISTRY = CodecRegistry(

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from axonflow_bedrock.families import anthropic, claude_text
-from axonflow_core.codec import CodecRegistry, ModelFacts, RegisteredCodec, StreamContext
+from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     Completion,
@@ -23,6 +23,7 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import Ended, Stopped, TextDelta
 
 CODEC, FACTS = claude_text.CODEC, ModelFacts()

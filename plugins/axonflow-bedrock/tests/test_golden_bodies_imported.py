@@ -9,9 +9,10 @@ import pytest
 from axonflow_bedrock.families import imported
 from axonflow_bedrock.model_id import parse_model_id
 from axonflow_bedrock.opaque import codec_of_call
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, RegisteredCodec, StreamContext
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import EncodeError, UndetectedFamily
 from axonflow_core.messages import Completion, CompletionRequest, Inference, StopReason, Text, Usage, assistant, user
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
 
 FACTS = ModelFacts()

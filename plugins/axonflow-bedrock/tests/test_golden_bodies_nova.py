@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from axonflow_bedrock.families import anthropic, nova, titan
-from axonflow_core.codec import CodecRegistry, Feature, ModelFacts, RegisteredCodec, StreamContext
+from axonflow_core.codec import Feature, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
     BuiltinTool,
@@ -41,6 +41,7 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import (
     Batch,
     BlockStart,

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, EnvelopeEncoder
 from axonflow_bedrock.families import deepseek_chat, gpt_oss, imported, jamba, mistral, openai_shaped, writer
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, RegisteredCodec, StreamContext
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
     Completion,
@@ -37,6 +37,7 @@ from axonflow_core.messages import (
     Usage,
     user,
 )
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
 
 FACTS = ModelFacts()

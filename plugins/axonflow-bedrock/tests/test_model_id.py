@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from axonflow_bedrock.families import titan
 from axonflow_bedrock.model_id import VENDORS, Kind, parse_model_id, profile_candidates, vendors_of
-from axonflow_core.codec import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import RequestError
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 
 PLAIN = [
     # id, base id, vendor

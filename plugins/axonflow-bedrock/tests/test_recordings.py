@@ -24,8 +24,9 @@ from axonflow_bedrock.families import (
     titan,
 )
 from axonflow_bedrock.recorded import BedrockOpener
-from axonflow_core.codec import CodecRegistry, FamilyCodec, RegisteredCodec
+from axonflow_core.codec import FamilyCodec
 from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.testing import Recording, Tally, check_recording, read_recordings
 
 CODECS = (

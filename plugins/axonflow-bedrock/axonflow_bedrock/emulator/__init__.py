@@ -33,9 +33,9 @@ from typing import Any
 
 from attrs import evolve
 
-from axonflow_core.codec import CodecRegistry
 from axonflow_core.errors import ConfigError
 from axonflow_core.provider import AsgiApp, Emulator
+from axonflow_core.registry import CodecRegistry
 
 from ..endpoint import bedrock_app, signature_verifier
 from ..signing import BearerToken, Signer

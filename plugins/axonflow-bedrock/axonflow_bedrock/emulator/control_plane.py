@@ -19,10 +19,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import frozen
 
-from axonflow_core.codec import CodecRegistry, FamilyCodec, Feature
+from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.exchanges import EmbeddingCodec
 from axonflow_core.messages import Image, Json
+from axonflow_core.registry import CodecRegistry
 from axonflow_core.retrieval import Mixed
 
 from ..endpoint import Fault, ReceivedRequest, Verifier, invalid_call, unknown_operation

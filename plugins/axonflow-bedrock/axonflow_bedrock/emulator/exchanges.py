@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from axonflow_core.codec import CodecRegistry, ModelFacts, StreamContext
+from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, EncodeError
 from axonflow_core.exchanges import EmbeddingCodec, Exchange, RerankCodec
 from axonflow_core.messages import Text
+from axonflow_core.registry import CodecRegistry
 from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
 
 from ..endpoint import Answer, Call, Fault, Operation, invalid_call, malformed

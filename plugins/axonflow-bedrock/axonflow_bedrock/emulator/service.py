@@ -9,10 +9,11 @@ from hashlib import sha256
 import orjson
 from attrs import evolve, frozen
 
-from axonflow_core.codec import CodecRegistry, FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
 from axonflow_core.exchanges import TokenCounter
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
+from axonflow_core.registry import CodecRegistry
 
 from ..counting import unwrapped
 from ..endpoint import Answer, Call, Chunks, Operation, invalid_call, malformed

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from axonflow_core.codec import held_token, refuse_forged_turns, slots_of
+from axonflow_core.control_tokens import held_token, refuse_forged_turns, slots_of
 from axonflow_core.messages import CompletionRequest, Image, Message, Role, Text, joined_text
 
 FOLD = "\n\n"
