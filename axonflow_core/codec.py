@@ -50,6 +50,9 @@ from axonflow_core.stream import Batch, Ended, TextDelta
 
 T = TypeVar("T")
 
+_ASSISTANT, _SYSTEM = Role.ASSISTANT, Role.SYSTEM
+"""For what every call asks: in Python 3.11 a member costs 0.1 us whenever it is taken from its class."""
+
 
 class Feature(StrEnum):
     """What a request may ask of a family. The value is how errors and documents call it."""
@@ -77,6 +80,9 @@ class Feature(StrEnum):
     TOP_K = "top_k"
     STOP_SEQUENCES = "stop_sequences"
     METADATA = "metadata"
+
+
+_DATA = Feature.DATA
 
 
 @frozen(kw_only=True)
@@ -241,6 +247,12 @@ class FamilyCodec:
     evidence: str
     """What the codec rests on: recorded traffic, or documents alone."""
 
+    name: str = field(init=False)
+
+    @name.default
+    def _name(self) -> str:
+        return f"{self.family}/{self.variant}" if self.variant else self.family
+
     _can: frozenset[Feature] = field(init=False, repr=False)
 
     @_can.default
@@ -256,10 +268,6 @@ class FamilyCodec:
     """None, as the stream decoder: the family answers in one piece and no other way."""
 
     @property
-    def name(self) -> str:
-        return f"{self.family}/{self.variant}" if self.variant else self.family
-
-    @property
     def streams(self) -> bool:
         return self._stream_decoder is not None and self._stream_encoder is not None
 
@@ -271,9 +279,9 @@ class FamilyCodec:
         `is_streamed` asks for an answer in pieces, where the body has a say in that.
         """
         asked = _asked_by(request)
-        if Feature.DATA in asked.features and Feature.DATA not in self.features:
+        if _DATA in asked.features and _DATA not in self.features:
             request = data_as_text(request)
-            asked.features.remove(Feature.DATA)
+            asked.features.remove(_DATA)
         self._refuse_undeclared(request, asked, facts)
         if self.control_tokens and not request.is_raw_prompt:
             refuse_forged_turns(self.name, self.control_tokens, slots_of(request))
@@ -431,26 +439,36 @@ class _Asked:
 
     def add_parameters(self, request: CompletionRequest) -> None:
         inference = request.inference
-        self.features.update([feature for name, feature in _IN_INFERENCE if getattr(inference, name) is not None])
-        self.features.update([feature for name, feature in _IN_REQUEST if getattr(request, name) is not None])
+        if inference.temperature is not None:
+            self.features.add(Feature.TEMPERATURE)
+        if inference.top_p is not None:
+            self.features.add(Feature.TOP_P)
+        if inference.top_k is not None:
+            self.features.add(Feature.TOP_K)
         if inference.stop_sequences:
             self.features.add(Feature.STOP_SEQUENCES)
+        if request.tool_choice is not None:
+            self.features.add(Feature.TOOL_CHOICE)
+        if request.reasoning is not None:
+            self.features.add(Feature.REASONING)
+        if request.metadata is not None:
+            self.features.add(Feature.METADATA)
         if request.is_raw_prompt:
             self.features.add(Feature.RAW_PROMPT)
 
     def add_messages(self, messages: tuple[Message, ...]) -> None:
-        system, last = Role.SYSTEM, None
+        last = None
         for message in messages:
             content, role = message.content, message.role
             if len(content) != 1 or type(content[0]) is not Text:
                 self.add_content(content)
-            if role is system:
+            if role is _SYSTEM:
                 self.features.add(Feature.MID_SYSTEM)
             else:
-                if role is last or (last is None and role is Role.ASSISTANT):
+                if role is last or (last is None and role is _ASSISTANT):
                     self.features.add(Feature.ANY_ROLE_ORDER)
                 last = role
-        if last is Role.ASSISTANT:
+        if last is _ASSISTANT:
             self.features.add(Feature.PREFILL)
 
     def add_tools(self, tools: tuple[Tool | BuiltinTool | CachePoint, ...]) -> None:
@@ -487,13 +505,6 @@ _TOOL_FEATURES: Mapping[type, Feature] = {
     BuiltinTool: Feature.BUILTIN_TOOLS,
     CachePoint: Feature.CACHE_POINTS,
 }
-_IN_INFERENCE = (("temperature", Feature.TEMPERATURE), ("top_p", Feature.TOP_P), ("top_k", Feature.TOP_K))
-_IN_REQUEST = (
-    ("tool_choice", Feature.TOOL_CHOICE),
-    ("reasoning", Feature.REASONING),
-    ("metadata", Feature.METADATA),
-)
-"""Attribute -> what it asks for unless it is None."""
 
 
 def data_as_text(request: CompletionRequest) -> CompletionRequest:

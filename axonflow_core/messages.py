@@ -15,17 +15,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from attrs import field
 
-from axonflow_core.values import frozen
+from axonflow_core.values import frozen, open_class
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Never mutated once it is inside a value."""
 
-NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
+
+class _Nothing(dict[str, Json]):
+    """Empty, and it stays so. Being a dict it is merged in a tenth of the time of a `MappingProxyType`, and encoders
+    merge one for every block: `{**native, **block.extra}`."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("nothing can be put in here")
+
+    __setitem__ = setdefault = update = __ior__ = _refuse
+
+
+NOTHING_MORE: Mapping[str, Json] = _Nothing()
 
 
 def size_only(value: Any) -> str:
@@ -168,9 +178,19 @@ class Message:
 
 def joined_text(content: tuple[ContentBlock, ...]) -> str:
     """The text blocks of a message, one after the other, with nothing between."""
+    if not content:
+        return ""
     if len(content) == 1 and type(content[0]) is Text:  # nearly every message, at a tenth of the cost
         return content[0].text
     return "".join(block.text for block in content if isinstance(block, Text))
+
+
+def texts_of(messages: tuple[Message, ...]) -> list[str]:
+    """The text of each of `messages`."""
+    return [
+        block.text if len(message.content) == 1 and type(block := message.content[0]) is Text else message.text
+        for message in messages
+    ]
 
 
 # ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,12 +274,29 @@ class CompletionRequest:
     extra: Mapping[str, Json] = _extra()
 
 
+_OpenText, _OpenMessage = open_class(Text), open_class(Message)
+_new = object.__new__
+
+
+def text_message(role: Role, text: str) -> Message:
+    """`Message(role, (Text(text),))`, which most messages are, filled by hand: half the cost of decoding a request."""
+    block, message = _new(_OpenText), _new(_OpenMessage)
+    block.text = text  # type: ignore[misc]
+    block.citations = ()  # type: ignore[misc]
+    block.extra = message.extra = NOTHING_MORE  # type: ignore[misc]
+    message.role = role  # type: ignore[misc]
+    message.content = (block,)  # type: ignore[misc]
+    block.__class__ = Text
+    message.__class__ = Message
+    return message
+
+
 def user(text: str) -> Message:
-    return Message(Role.USER, (Text(text),))
+    return text_message(Role.USER, text)
 
 
 def assistant(text: str) -> Message:
-    return Message(Role.ASSISTANT, (Text(text),))
+    return text_message(Role.ASSISTANT, text)
 
 
 # ── the answer ──────────────────────────────────────────────────────────────────────────────────────────────────────

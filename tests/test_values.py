@@ -5,18 +5,25 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from attrs import evolve, field, fields
 from attrs.exceptions import FrozenInstanceError
 
 from axonflow_core import messages, stream
-from axonflow_core.messages import NOTHING_MORE, Text
+from axonflow_core.messages import NOTHING_MORE, Message, Role, Text, text_message
 from axonflow_core.stream import TextDelta
 from axonflow_core.values import frozen
 
 KINDS = sorted(
-    {kind for module in (messages, stream) for kind in vars(module).values() if hasattr(kind, "__attrs_attrs__")},
+    {
+        kind
+        for module in (messages, stream)
+        for name, kind in vars(module).items()
+        if hasattr(kind, "__attrs_attrs__") and not name.startswith("_")
+    },
     key=lambda kind: kind.__name__,
 )
 
@@ -67,3 +74,28 @@ def test_a_value_comes_back_from_a_pickle_and_a_copy(value: object) -> None:
     for again in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
         assert again == value
         assert type(again) is type(value)
+
+
+def test_a_message_that_was_filled_by_hand_is_as_any_other() -> None:
+    message, block = text_message(Role.USER, "a"), Text("a")
+    assert message == Message(Role.USER, (block,))
+    assert (type(message), type(message.content[0])) == (Message, Text)
+    for value in (message, message.content[0]):
+        assert all(hasattr(value, attribute.name) for attribute in fields(type(value)))
+        with pytest.raises(FrozenInstanceError):
+            value.extra = {}  # type: ignore[misc]
+
+
+def test_nothing_more_can_be_put_into_nothing_more() -> None:
+    """It stands in every value that says nothing more."""
+    nothing: Any = NOTHING_MORE
+    changes: list[Callable[[], object]] = [
+        lambda: nothing.update(a=1),
+        lambda: nothing.setdefault("a", 1),
+        lambda: nothing.__setitem__("a", 1),
+        lambda: nothing.__ior__({"a": 1}),
+    ]
+    for change in changes:
+        with pytest.raises(TypeError, match="nothing can be put"):
+            change()
+    assert not NOTHING_MORE and {**NOTHING_MORE} == {} == NOTHING_MORE

@@ -75,9 +75,7 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
         body.update(_encode_tool_choice(form, request.tool_choice))
     if request.reasoning is not None:
         body.update(_encode_effort(form, request.reasoning))
-    body.update(request.options)
-    body.update(request.extra)
-    return body
+    return {**body, **request.options, **request.extra}
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,37 +15,19 @@ from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Json, Role, StopReason
+from axonflow_core.messages import Json, StopReason
 from axonflow_core.native import rest_of
 from axonflow_core.stream import Batch
 
 from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
-from .templates import Conversation, Template, Turn, alternating
+from .templates import Transcript, alternating
 
 HUMAN, ASSISTANT = "\n\nHuman:", "\n\nAssistant:"
 MAX_TOKENS = 4096
 """The most that these models write. They require a limit, as the newer ones do."""
 
 
-def _render(conversation: Conversation) -> str:
-    user = Role.USER
-    turns = [f"{HUMAN if role is user else ASSISTANT} {text}" for role, text in conversation.turns]
-    is_begun = bool(conversation.turns) and conversation.turns[-1][0] is Role.ASSISTANT
-    return (conversation.system or "") + "".join(turns) + ("" if is_begun else ASSISTANT)
-
-
-def _parse(prompt: str) -> Conversation | None:
-    system, *exchanges = prompt.split(HUMAN)
-    turns: list[Turn] = []
-    for exchange in exchanges:
-        asked, found, answered = exchange.partition(ASSISTANT)
-        if not found:
-            return None
-        turns.append((Role.USER, asked.removeprefix(" ")))
-        if answered:
-            turns.append((Role.ASSISTANT, answered.removeprefix(" ")))
-    return Conversation(system or None, tuple(turns))
-
+TEMPLATE = Transcript(HUMAN, ASSISTANT).template(alternating)
 
 _ANSWER_KEYS = frozenset({"completion", "stop_reason", "stop"})
 
@@ -75,7 +57,7 @@ def _write(piece: Piece) -> Json:
 
 CODEC = completions_codec(
     Form(
-        template=Template(alternating, _render, _parse, tokens=(HUMAN, ASSISTANT)),
+        template=TEMPLATE,
         prompt_key="prompt",
         parameters={
             "max_tokens_to_sample": "max_tokens",

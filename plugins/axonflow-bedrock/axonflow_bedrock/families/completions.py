@@ -22,7 +22,9 @@ from axonflow_core.messages import (
     Json,
     Media,
     MediaKind,
+    Message,
     Reasoning,
+    Role,
     Text,
     ToolUse,
     Usage,
@@ -43,7 +45,7 @@ from axonflow_core.stream import (
     merge_usage,
 )
 
-from .templates import Template, prompt_of, request_of
+from .templates import Template, prompt_of, turns_in
 
 NO_USAGE = Usage()
 
@@ -203,22 +205,32 @@ def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
         options, extra = NOTHING_MORE, rest_of(body, form.own_keys)
     else:
         inference = _read_inference(form, body, NOTHING_MORE)
-        options = {key: body[key] for key in form.options if key in body}
+        options = {key: body[key] for key in form.options if key in body} if form.options else NOTHING_MORE
         extra = rest_of(body, form.beside_keys)
-    prompt, beside = string(body[form.prompt_key]), {"inference": inference, "options": options, "extra": extra}
-    return request_of(prompt, form.template, images, form.image_token, **beside)
+    prompt = string(body[form.prompt_key])
+    said = turns_in(prompt, form.template, images, form.image_token)
+    if said is None:
+        raw = Message(Role.USER, (Text(prompt), *images))
+        return CompletionRequest((raw,), (), inference, is_raw_prompt=True, options=options, extra=extra)
+    system, messages = said
+    return CompletionRequest(messages, system, inference, options=options, extra=extra)
 
 
 def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
     """The native body; `EncodeError` in the name of `family`."""
-    images = _images_in(request) if form.images_key else []
+    images = _images_in(request) if form.image_token else []
     spoken = _with_image_tokens(request, form.image_token) if images else request
-    body = {form.prompt_key: prompt_of(spoken, form.template, family)}
-    parameters = _write_inference(form, request.inference)
-    if form.parameters_key and parameters:
-        parameters = {form.parameters_key: parameters}
-    shown = {form.images_key: images} if images else {}
-    return {**body, **parameters, **shown, **request.options, **request.extra}
+    body: dict[str, Json] = {form.prompt_key: prompt_of(spoken, form.template, family)}
+    if form.parameters_key is None:
+        _write_inference(form, request.inference, body)
+    else:
+        parameters: dict[str, Json] = {}
+        _write_inference(form, request.inference, parameters)
+        if parameters:
+            body[form.parameters_key] = parameters
+    if form.images_key and images:
+        body[form.images_key] = images
+    return {**body, **request.options, **request.extra}
 
 
 def _images_in(request: CompletionRequest) -> list[str]:
@@ -226,16 +238,21 @@ def _images_in(request: CompletionRequest) -> list[str]:
 
 
 def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, Json]) -> Inference:
-    known: dict[str, Any] = {name: native.get(key) for key, name in form.parameters.items()}
-    stop_sequences = tuple(native.get(form.stop_key) or ()) if form.stop_key else ()
-    return Inference(**known, stop_sequences=stop_sequences, extra=extra)
+    known: dict[str, Any] = {name: native[key] for key, name in form.parameters.items() if key in native}
+    if form.stop_key and form.stop_key in native:
+        known["stop_sequences"] = tuple(native[form.stop_key] or ())
+    return Inference(**known, extra=extra)
 
 
-def _write_inference(form: Form, inference: Inference) -> dict[str, Json]:
-    native = {key: value for key, name in form.parameters.items() if (value := getattr(inference, name)) is not None}
+def _write_inference(form: Form, inference: Inference, native: dict[str, Json]) -> None:
+    """The parameters, written into `native`."""
+    for key, name in form.parameters.items():
+        value = getattr(inference, name)
+        if value is not None:
+            native[key] = value
     if form.stop_key and inference.stop_sequences:
         native[form.stop_key] = list(inference.stop_sequences)
-    return {**native, **inference.extra}
+    native.update(inference.extra)
 
 
 # ── images: the picture in a list, a token for it at the head of its turn ───────────────────────────────────────────

@@ -31,41 +31,45 @@ from axonflow_core.native import rest_of, said, string
 from axonflow_core.stream import Batch, BlockStart, Extra, ReasoningDelta, Stopped, StreamEvent, TextDelta
 
 from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, completions_codec, write_request
-from .templates import Conversation, Template, Turn, as_given
+from .templates import Conversation, Template, as_given
 
 BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT = "<｜User｜>", "<｜Assistant｜>"
 OPEN, CLOSE = "<think>\n", "</think>"
 OPENING = "<｜"
 """How every token of DeepSeek's begins, those for tools and padding too."""
+_USER, _ASSISTANT = Role.USER, Role.ASSISTANT
 
 
 # ── the template ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _render(conversation: Conversation) -> str:
-    user = Role.USER
-    turns = [f"{USER}{text}" if role is user else f"{ASSISTANT}{text}{END}" for role, text in conversation.turns]
-    return f"{BEGIN}{conversation.system or ''}{''.join(turns)}{ASSISTANT}{OPEN}"
+    pieces = [BEGIN, conversation.system or ""]
+    for role, text in zip(conversation.roles, conversation.texts, strict=True):
+        pieces += (USER, text) if role is _USER else (ASSISTANT, text, END)
+    return "".join((*pieces, ASSISTANT, OPEN))
 
 
 def _parse(prompt: str) -> Conversation | None:
     if not (prompt.startswith(BEGIN) and prompt.endswith(ASSISTANT + OPEN)):
         return None
-    told = prompt[len(BEGIN) : -len(ASSISTANT + OPEN)]
-    (system, *opening), *exchanges = [exchange.split(ASSISTANT) for exchange in told.split(USER)]
-    turns = _turns(Role.ASSISTANT, opening)
-    for asked, *answered in exchanges:
-        turns += _turns(Role.USER, [asked])
-        turns += _turns(Role.ASSISTANT, answered)
-    return Conversation(system or None, tuple(turns))
+    roles: list[Role] = []
+    texts: list[str] = []
+    for exchange in prompt[len(BEGIN) : -len(ASSISTANT + OPEN)].split(USER):
+        asked, *answers = exchange.split(ASSISTANT)
+        roles.append(_USER)
+        texts.append(asked)
+        for answer in answers:
+            if not answer.endswith(END):
+                return None
+            roles.append(_ASSISTANT)
+            texts.append(answer.removesuffix(END))
+    return Conversation(texts[0] or None, roles[1:], texts[1:])  # what stands before the first user is the system's
 
 
-def _turns(role: Role, texts: list[str]) -> list[Turn]:
-    return [(role, text.removesuffix(END)) for text in texts]
-
-
-TEMPLATE = Template(as_given, _render, _parse, tokens=(BEGIN, END, USER, ASSISTANT, OPENING))
+_TOKENS = (BEGIN, END, USER, ASSISTANT, OPENING)
+TEMPLATE = Template(as_given, _render, _parse, _TOKENS, overlooked=_TOKENS)
 
 
 # ── native answers ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,11 +21,7 @@ from axonflow_core.hookspecs import hookimpl
 
 from . import generation
 from .completions import TEMPLATE_FEATURES, Form, completions_codec
-from .templates import Headers, Instructions, Template, alternating, as_given
-
-_INSTRUCTIONS = Instructions(bos="<s>", separator=" </s><s>", system=("<<SYS>>\n", "\n<</SYS>>\n\n"))
-_HEADERS_3 = Headers("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
-_HEADERS_4 = Headers("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>")
+from .templates import Headers, Instructions, Template, alternating
 
 TOKENS_2 = ("<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
 TOKENS_3 = (
@@ -37,10 +33,9 @@ TOKENS_4 = (
     *("<|python_start|>", "<|python_end|>", "<|image_start|>", "<|image_end|>", "<|image|>", "<|patch|>"),
 )
 
-
-LLAMA_2 = Template(alternating, _INSTRUCTIONS.render, _INSTRUCTIONS.parse, TOKENS_2)
-LLAMA_3 = Template(as_given, _HEADERS_3.render, _HEADERS_3.parse, TOKENS_3)
-LLAMA_4 = Template(as_given, _HEADERS_4.render, _HEADERS_4.parse, TOKENS_4)
+LLAMA_2 = Instructions("<s>", " </s><s>", system=("<<SYS>>\n", "\n<</SYS>>\n\n")).template(alternating, TOKENS_2)
+LLAMA_3 = Headers("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>").template(TOKENS_3)
+LLAMA_4 = Headers("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>").template(TOKENS_4)
 
 
 def _llama(variant: str, template: Template, has_images: bool = False, **record: Any) -> FamilyCodec:

@@ -22,15 +22,9 @@ from axonflow_core.stream import Batch
 
 from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
 from .openai_shaped import IMAGES, TAGGED, THINKING, openai_shaped
-from .templates import Instructions, Template, system_in_first_turn
+from .templates import Instructions, system_in_first_turn
 
-_INSTRUCTIONS = Instructions(bos="<s>", separator="</s>")
-TEMPLATE = Template(
-    system_in_first_turn,
-    _INSTRUCTIONS.render,
-    _INSTRUCTIONS.parse,
-    tokens=("<s>", "</s>", "[INST]", "[/INST]"),
-)
+TEMPLATE = Instructions("<s>", "</s>").template(system_in_first_turn, ("<s>", "</s>", "[INST]", "[/INST]"))
 
 _OUTPUT_KEYS = frozenset({"text", "stop_reason"})
 

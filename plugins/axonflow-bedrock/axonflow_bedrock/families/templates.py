@@ -1,8 +1,8 @@
 """Prompt templates: a conversation as one string, and back.
 
 A template family takes no messages: somebody must write the turns into one prompt with the family's own tokens. A
-`Template` does it in both directions. What `parse` makes of a prompt counts only if `render` gives that very prompt
-back; any other prompt is *raw*: one user message, marked `is_raw_prompt`, that goes out as it came in.
+`Template` does it in both directions. `parse` reads nothing but what `render` would have written, character by
+character; any other prompt is *raw*: one user message, marked `is_raw_prompt`, that goes out as it came in.
 
 `render` is total over roles. What a template has no place for it folds into the text beside it, two line feeds between:
 consecutive messages of one role, and the system text of a family that knows none.
@@ -10,31 +10,36 @@ consecutive messages of one role, and the system text of a family that knows non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+import re
+from collections.abc import Callable
 
-from attrs import field, frozen
+from attrs import define
 
-from axonflow_core.control_tokens import held_token, refuse_forged_turns, slots_of
-from axonflow_core.messages import CompletionRequest, Image, Message, Role, Text, joined_text
+from axonflow_core.control_tokens import held_token, refuse_forged_turns
+from axonflow_core.messages import CompletionRequest, Image, Message, Role, Text, joined_text, text_message, texts_of
+from axonflow_core.values import frozen
 
 FOLD = "\n\n"
-_ROLES: Mapping[str, Role] = {role.value: role for role in Role}
-_USER, _ASSISTANT = Role.USER, Role.ASSISTANT
+_USER, _ASSISTANT, _SYSTEM = Role.USER, Role.ASSISTANT, Role.SYSTEM
 """For loops: in Python 3.11 a member costs 0.1 us whenever it is taken from its class."""
 
-Turn: TypeAlias = tuple[Role, str]
 
-
-@frozen
+@define
 class Conversation:
-    """What a template can say. `system` is None where there is none; an empty one is something else."""
+    """What a template can say: whose turn it is and what is said, turn by turn.
+
+    `system` is None where there is none; an empty one is something else. Not frozen, for it lives no longer than a
+    call, of which it would be a fiftieth.
+    """
 
     system: str | None
-    turns: tuple[Turn, ...]
+    roles: list[Role]
+    texts: list[str]
 
-    def texts(self) -> list[str]:
-        return [self.system or "", *[text for _, text in self.turns]]
+    @property
+    def slots(self) -> list[str]:
+        """Every text that the template puts between its own tokens."""
+        return [self.system or "", *self.texts]
 
 
 @frozen
@@ -43,56 +48,65 @@ class Template:
     """Folds what the template has no place for."""
     render: Callable[[Conversation], str]
     parse: Callable[[str], Conversation | None]
+    """None unless `render` gives that very prompt back."""
     tokens: tuple[str, ...]
     """The control tokens: no text of a turn may hold one."""
+    overlooked: tuple[str, ...]
+    """Those that `parse` may have left in a text."""
 
 
 def prompt_of(request: CompletionRequest, template: Template, family: str) -> str:
     """The prompt that says `request`; `EncodeError` if folding its texts would forge a turn."""
     if request.is_raw_prompt:
-        return "".join(message.text for message in request.messages)
-    conversation = _conversation_of(request)
+        return "".join(texts_of(request.messages))
+    system = joined_text(request.system) if request.system else None
+    conversation = Conversation(system, [message.role for message in request.messages], texts_of(request.messages))
     arranged = template.arrange(conversation)
     if arranged is not conversation:  # texts that are harmless apart may be a token together
-        refuse_forged_turns(family, template.tokens, arranged.texts())
+        refuse_forged_turns(family, template.tokens, arranged.slots)
     return template.render(arranged)
 
 
-def request_of(
-    prompt: str, template: Template, images: tuple[Image, ...] = (), image_token: str = "", **beside: Any
-) -> CompletionRequest:
-    """The conversation in `prompt`, or the prompt as it is; each of `images` has its token at the head of a turn.
+def turns_in(
+    prompt: str, template: Template, images: tuple[Image, ...] = (), image_token: str = ""
+) -> tuple[tuple[Text, ...], tuple[Message, ...]] | None:
+    """The system text and the messages in `prompt`, each of `images` where its token stands at the head of a turn.
 
-    `beside` is what the request says besides.
+    None for a prompt that has to stay raw.
     """
     conversation = template.parse(prompt)
-    if conversation is not None and template.render(conversation) == prompt:
-        messages = _messages_of(conversation, images, image_token)
-        if messages is not None:
-            system = () if conversation.system is None else (Text(conversation.system),)
-            request = CompletionRequest(messages, system, **beside)
-            if held_token(template.tokens, slots_of(request)) is None:
-                return request
-    return CompletionRequest((Message(Role.USER, (Text(prompt), *images)),), is_raw_prompt=True, **beside)
+    if conversation is None:
+        return None
+    if images:
+        conversation, shown = _pictures_apart(conversation, images, image_token)
+        if sum(map(len, shown)) != len(images):
+            return None
+    if held_token(template.overlooked, conversation.slots) is not None:
+        return None
+    messages = tuple(map(text_message, conversation.roles, conversation.texts))
+    if images:
+        messages = tuple(
+            Message(message.role, (*pictures, *message.content))
+            for message, pictures in zip(messages, shown, strict=True)
+        )
+    return () if conversation.system is None else (Text(conversation.system),), messages
 
 
-def _messages_of(conversation: Conversation, images: tuple[Image, ...], token: str) -> tuple[Message, ...] | None:
-    """The turns with their pictures; None where pictures and tokens do not match."""
-    if not images:
-        return tuple([Message(role, (Text(text),)) for role, text in conversation.turns])
-    left, messages = list(images), []
-    for role, text in conversation.turns:
-        shown: list[Image] = []
-        while left and text.startswith(token):
-            text = text.removeprefix(token)
-            shown.append(left.pop(0))
-        messages.append(Message(role, (*shown, Text(text))))
-    return None if left else tuple(messages)
+def _pictures_apart(
+    conversation: Conversation, images: tuple[Image, ...], token: str
+) -> tuple[Conversation, list[tuple[Image, ...]]]:
+    """The turns without the tokens of pictures, and the pictures of each turn, as far as there are both."""
+    texts, shown, next_image = [], [], 0
+    for text in conversation.texts:
+        first = next_image
+        while next_image < len(images) and text.startswith(token):
+            text, next_image = text.removeprefix(token), next_image + 1
+        texts.append(text)
+        shown.append(images[first:next_image])
+    return Conversation(conversation.system, conversation.roles, texts), shown
 
 
-def _conversation_of(request: CompletionRequest) -> Conversation:
-    system = joined_text(request.system) if request.system else None
-    return Conversation(system, tuple([(message.role, joined_text(message.content)) for message in request.messages]))
+# ── how turns are arranged ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def as_given(conversation: Conversation) -> Conversation:
@@ -102,17 +116,23 @@ def as_given(conversation: Conversation) -> Conversation:
 
 def alternating(conversation: Conversation) -> Conversation:
     """User and assistant in turn, user first: equal neighbours become one, a leading assistant gets an empty user."""
-    turns: list[Turn] = []
-    for turn in conversation.turns:
-        role, text = turn
-        if turns and turns[-1][0] is role:
-            turns[-1] = (role, turns[-1][1] + FOLD + text)
-        elif not turns and role is _ASSISTANT:
-            turns += [(Role.USER, ""), turn]
+    given = conversation.roles
+    if given and given == _in_turn(len(given)):
+        return conversation
+    roles, texts = [], []
+    if not given or given[0] is _ASSISTANT:
+        roles, texts = [_USER], [""]
+    for role, text in zip(given, conversation.texts, strict=True):
+        if roles and roles[-1] is role:
+            texts[-1] += FOLD + text
         else:
-            turns.append(turn)
-    arranged = tuple(turns)
-    return conversation if arranged == conversation.turns else Conversation(conversation.system, arranged)
+            roles.append(role)
+            texts.append(text)
+    return Conversation(conversation.system, roles, texts)
+
+
+def _in_turn(turns: int) -> list[Role]:
+    return ([_USER, _ASSISTANT] * (turns // 2 + 1))[:turns]
 
 
 def system_in_first_turn(conversation: Conversation) -> Conversation:
@@ -120,27 +140,26 @@ def system_in_first_turn(conversation: Conversation) -> Conversation:
     arranged = alternating(conversation)
     if arranged.system is None:
         return arranged
-    first = arranged.turns[0][1] if arranged.turns else ""
-    opening = (Role.USER, arranged.system + FOLD + first if first else arranged.system)
-    return Conversation(None, (opening, *arranged.turns[1:]))
+    first, *texts = arranged.texts
+    return Conversation(None, arranged.roles, [arranged.system + FOLD + first if first else arranged.system, *texts])
+
+
+# ── the shapes of prompts ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _render_prompt(conversation: Conversation) -> str:
-    return "".join(text for _, text in conversation.turns)
+    return "".join(conversation.texts)
 
 
 def _parse_prompt(prompt: str) -> Conversation:
-    return Conversation(None, ((Role.USER, prompt),))
+    return Conversation(None, [_USER], [prompt])
 
 
-NO_TEMPLATE = Template(as_given, _render_prompt, _parse_prompt, tokens=())
+NO_TEMPLATE = Template(as_given, _render_prompt, _parse_prompt, tokens=(), overlooked=())
 """For a family that documents no template, or whose template nobody here can know: one user message is the prompt.
 
 It goes with `is_single_turn`, so that no conversation is flattened into it.
 """
-
-
-# ── the two shapes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -154,80 +173,152 @@ class Headers:
     head: str
     tail: str
     end: str
-    headers: Mapping[str, str] = field(init=False, repr=False)
-    """Of each role, written out once."""
 
-    @headers.default
-    def _headers(self) -> Mapping[str, str]:
-        return {role: f"{self.head}{role}{self.tail}\n\n" for role in Role}
+    def template(self, tokens: tuple[str, ...]) -> Template:
+        behind_role, end = f"{self.tail}\n\n", self.end
+        opening, border = self.bos + self.head, end + self.head
+        headers = {role: f"{self.head}{role}{behind_role}" for role in Role}
+        roles_by_name = {role.value: role for role in Role}
 
-    def render(self, conversation: Conversation) -> str:
-        turns = list(conversation.turns)
-        prefill = turns.pop()[1] if turns and turns[-1][0] is _ASSISTANT else ""
-        if conversation.system is not None:
-            turns.insert(0, (Role.SYSTEM, conversation.system))
-        headers, end = self.headers, self.end
-        written = [f"{headers[role]}{text}{end}" for role, text in turns]
-        return f"{self.bos}{''.join(written)}{headers[_ASSISTANT]}{prefill}"
+        def render(conversation: Conversation) -> str:
+            pieces = [self.bos]
+            if conversation.system is not None:
+                pieces += headers[_SYSTEM], conversation.system, end
+            role = None
+            for role, text in zip(conversation.roles, conversation.texts, strict=True):
+                pieces += headers[role], text, end
+            if role is _ASSISTANT:
+                pieces.pop()
+            else:
+                pieces.append(headers[_ASSISTANT])
+            return "".join(pieces)
 
-    def parse(self, prompt: str) -> Conversation | None:
-        if not prompt.startswith(self.bos + self.head):
-            return None
-        turns, opening = [], f"{self.tail}\n\n"
-        for piece in prompt[len(self.bos) + len(self.head) :].split(self.head):
-            role, found, text = piece.partition(opening)
-            if not found or role not in _ROLES:
+        def parse(prompt: str) -> Conversation | None:
+            if not prompt.startswith(opening):
                 return None
-            turns.append((_ROLES[role], text.removesuffix(self.end)))
-        if turns[-1] == (Role.ASSISTANT, ""):
-            turns.pop()
-        system = turns.pop(0)[1] if turns and turns[0][0] is Role.SYSTEM else None
-        return Conversation(system, tuple(turns))
+            pieces = prompt.split(border)
+            pieces[0] = pieces[0].removeprefix(opening)
+            roles, texts = [], []
+            for piece in pieces:
+                name, found, text = piece.partition(behind_role)
+                if not found or name not in roles_by_name:
+                    return None
+                roles.append(roles_by_name[name])
+                texts.append(text)
+            if roles[-1] is not _ASSISTANT:
+                return None  # nothing is left open
+            if not texts[-1]:
+                del roles[-1], texts[-1]
+                if roles and roles[-1] is _ASSISTANT:
+                    return None  # an answer that came to its end, and the next one begun
+            system = None
+            if roles and roles[0] is _SYSTEM:
+                system = texts[0]
+                del roles[0], texts[0]
+            return Conversation(system, roles, texts)
+
+        return Template(as_given, render, parse, tokens, overlooked=tokens)
 
 
 @frozen
 class Instructions:
-    """User turns between brackets, answers behind them: `BOS ([INST] user [/INST] assistant EOS)*`.
+    """Questions between brackets, answers behind them: `BOS ([INST] question [/INST] answer SEPARATOR)*`.
 
-    `separator` is what stands between an answer and the next instruction, `system` how a system text opens the first.
+    The last separator is not written. A prompt that ends with a question is for the model to go on from; behind the
+    last answer, if it ends with one, the model goes on too: the caller has begun it.
     """
 
     bos: str
     separator: str
+    """What stands between an answer and the next question."""
     system: tuple[str, str] | None = None
+    """What stands around a system text, at the head of the first question."""
 
-    def render(self, conversation: Conversation) -> str:
-        pieces, turns = [self.bos], list(conversation.turns)
-        if conversation.system is not None and self.system is not None:
-            first = turns[0][1] if turns else ""
-            turns[:1] = [(Role.USER, conversation.system.join(self.system) + first)]
-        for number, (role, text) in enumerate(turns):
-            is_last = number == len(turns) - 1
-            if role is _USER:
-                pieces.append(f"[INST] {text} [/INST]")
-            else:
-                pieces.append(f" {text}" if is_last else f" {text}{self.separator}")
-        return "".join(pieces)
+    def template(self, arrange: Callable[[Conversation], Conversation], tokens: tuple[str, ...]) -> Template:
+        opening, border, closing = f"{self.bos}[INST] ", f"{self.separator}[INST] ", " [/INST]"
+        before_answer = f"{closing} "
 
-    def parse(self, prompt: str) -> Conversation | None:
-        opening = f"{self.bos}[INST] "
-        if not prompt.startswith(opening):
-            return None
-        turns: list[Turn] = []
-        for exchange in prompt[len(opening) :].split(f"{self.separator}[INST] "):
-            asked, found, answered = exchange.partition(" [/INST]")
-            if not found:
+        def render(conversation: Conversation) -> str:
+            (first, *texts), system = conversation.texts, conversation.system
+            pieces = [opening, first if system is None or self.system is None else system.join(self.system) + first]
+            for role, text in zip(conversation.roles[1:], texts, strict=True):
+                pieces += (before_answer, text) if role is _ASSISTANT else (border, text)
+            if conversation.roles[-1] is _USER:
+                pieces.append(closing)
+            return "".join(pieces)
+
+        def parse(prompt: str) -> Conversation | None:
+            if not prompt.startswith(opening):
                 return None
-            turns.append((_USER, asked))
-            if answered:
-                turns.append((_ASSISTANT, answered.removeprefix(" ")))
-        return self._with_system(turns)
+            exchanges = prompt.split(border)
+            exchanges[0] = exchanges[0].removeprefix(opening)
+            last = exchanges.pop()
+            texts: list[str] = []
+            for exchange in exchanges:
+                asked, found, answered = exchange.partition(before_answer)
+                if not found:
+                    return None
+                texts += asked, answered
+            asked, found, answered = last.partition(closing)
+            if not found or (answered and answered[0] != " "):
+                return None
+            texts += (asked, answered[1:]) if answered else (asked,)
+            return self._read(texts)
 
-    def _with_system(self, turns: list[Turn]) -> Conversation:
-        first = turns[0][1]
-        if self.system is None or not first.startswith(self.system[0]):
-            return Conversation(None, tuple(turns))
-        system, found, rest = first.removeprefix(self.system[0]).partition(self.system[1])
-        if not found:
-            return Conversation(None, tuple(turns))
-        return Conversation(system, ((Role.USER, rest), *turns[1:]))
+        return Template(arrange, render, parse, tokens, overlooked=tokens)
+
+    def _read(self, texts: list[str]) -> Conversation:
+        system = None
+        if self.system is not None and texts[0].startswith(self.system[0]):
+            told, found, rest = texts[0].removeprefix(self.system[0]).partition(self.system[1])
+            if found:
+                system, texts[0] = told, rest
+        return Conversation(system, _in_turn(len(texts)), texts)
+
+
+@frozen
+class Transcript:
+    """Questions and answers in turn, each behind a mark at the beginning of a line, the last one open for the model:
+
+        MARK_USER " " question MARK_ASSISTANT " " answer … MARK_ASSISTANT
+
+    A text behind the last mark is the beginning of an answer, given by the caller.
+    """
+
+    user: str
+    assistant: str
+    """The marks, with the line feeds before them, which are the control tokens too."""
+    is_at_start: bool = False
+    """A prompt begins with the mark itself and no line feed before it. Otherwise a system text may stand there, where
+    nothing tells an empty one from none."""
+
+    def template(self, arrange: Callable[[Conversation], Conversation]) -> Template:
+        user, assistant, left_open = f"{self.user} ", f"{self.assistant} ", self.assistant
+        first_user = user.lstrip() if self.is_at_start else user
+        # With the marks read at once, no text is left with a mark in it.
+        split = re.compile(f"({re.escape(self.user)} ?|{re.escape(self.assistant)} ?)").split
+
+        def render(conversation: Conversation) -> str:
+            pieces = [conversation.system or ""]
+            for role, text in zip(conversation.roles, conversation.texts, strict=True):
+                pieces += (user if role is _USER else assistant), text
+            pieces[1] = first_user
+            if conversation.roles[-1] is _USER:
+                pieces.append(left_open)
+            return "".join(pieces)
+
+        def parse(prompt: str) -> Conversation | None:
+            pieces = split(prompt)
+            if self.is_at_start:
+                if not pieces[0].startswith(first_user):
+                    return None
+                pieces[:1] = "", user, pieces[0].removeprefix(first_user)
+            marks, texts = pieces[1::2], pieces[2::2]
+            exchanges = len(marks) // 2
+            if marks == [user, assistant] * exchanges and exchanges:
+                return Conversation(pieces[0] or None, [_USER, _ASSISTANT] * exchanges, texts)
+            if texts and not texts.pop() and marks == [*([user, assistant] * (exchanges - 1)), user, left_open]:
+                return Conversation(pieces[0] or None, _in_turn(len(texts)), texts)
+            return None
+
+        return Template(arrange, render, parse, (self.user, self.assistant), overlooked=())

@@ -14,37 +14,14 @@ from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Json, Role, StopReason
+from axonflow_core.messages import Json, StopReason
 from axonflow_core.native import rest_of, said
 from axonflow_core.stream import Batch
 
 from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec, usage_of
-from .templates import Conversation, Template, Turn, alternating
+from .templates import Transcript, alternating
 
-USER, BOT = "User: ", "\nBot:"
-
-
-def _render(conversation: Conversation) -> str:
-    user = Role.USER
-    lines = [f"{USER}{text}" if role is user else f"{BOT} {text}\n" for role, text in conversation.turns]
-    if conversation.turns and conversation.turns[-1][0] is Role.ASSISTANT:
-        return "".join(lines).removesuffix("\n")
-    return "".join(lines) + BOT
-
-
-def _parse(prompt: str) -> Conversation | None:
-    if not prompt.startswith(USER):
-        return None
-    turns: list[Turn] = []
-    for exchange in prompt.removeprefix(USER).split(f"\n{USER}"):
-        asked, found, answered = exchange.partition(BOT)
-        if not found:
-            return None
-        turns.append((Role.USER, asked))
-        if answered:
-            turns.append((Role.ASSISTANT, answered.removeprefix(" ")))
-    return Conversation(None, tuple(turns))
-
+TEMPLATE = Transcript("\nUser:", "\nBot:", is_at_start=True).template(alternating)
 
 _ANSWER_KEYS = frozenset({"inputTextTokenCount", "results"})
 _RESULT_KEYS = frozenset({"tokenCount", "outputText", "completionReason"})
@@ -105,7 +82,7 @@ def _is_blocked(native: Json) -> bool:
 
 CODEC = completions_codec(
     Form(
-        template=Template(alternating, _render, _parse, tokens=(f"\n{USER.strip()}", BOT)),
+        template=TEMPLATE,
         prompt_key="inputText",
         parameters_key="textGenerationConfig",
         parameters={"maxTokenCount": "max_tokens", "temperature": "temperature", "topP": "top_p"},
