@@ -34,7 +34,7 @@ from axonflow_core.messages import (
     hidden,
     size_only,
 )
-from axonflow_core.values import frozen
+from axonflow_core.values import frozen, open_class
 
 
 @frozen
@@ -56,6 +56,19 @@ class BlockStart:
 class TextDelta:
     text: str = field(repr=size_only)
     index: int = 0
+
+
+_OpenTextDelta = open_class(TextDelta)
+_new = object.__new__
+
+
+def text_delta(text: str, index: int = 0) -> TextDelta:
+    """`TextDelta(text, index)`, which most chunks are, filled by hand: a third of the cost of decoding one."""
+    event = _new(_OpenTextDelta)
+    event.text = text  # type: ignore[misc]
+    event.index = index  # type: ignore[misc]
+    event.__class__ = TextDelta
+    return event
 
 
 @frozen

@@ -52,6 +52,11 @@ def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
     return natives
 
 
+def is_plain_text(native: Json) -> bool:
+    """Whether a block is a text and nothing more."""
+    return type(native) is dict and len(native) == 2 and native["type"] == "text" and type(native.get("text")) is str
+
+
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
     if len(native) == 2 and native["type"] == "text":  # nearly every block there is
         return Text(string(native["text"]))

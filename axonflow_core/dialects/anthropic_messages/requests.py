@@ -17,10 +17,11 @@ from axonflow_core.messages import (
     Tool,
     ToolChoice,
     ToolChoiceMode,
+    text_message,
 )
 from axonflow_core.native import array, rest_of, said, string
 
-from .blocks import DIALECT, decode_cache_control, decode_content, encode_content, hang_cache_control
+from .blocks import DIALECT, decode_cache_control, decode_content, encode_content, hang_cache_control, is_plain_text
 
 OPTIONS = frozenset({"anthropic_beta", "output_config", "output_format"})
 """Documented parameters with no neutral name. `effort` inside `output_config` has one and stands apart."""
@@ -78,7 +79,10 @@ _MESSAGE_KEYS = frozenset({"role", "content"})
 
 
 def _decode_message(native: Mapping[str, Json]) -> Message:
-    role, content = _ROLES[native["role"]], decode_content(native["content"])
+    role, blocks = _ROLES[native["role"]], native["content"]
+    if len(native) == 2 and len(blocks) == 1 and is_plain_text(blocks[0]):  # nearly every message there is
+        return text_message(role, blocks[0]["text"])
+    content = decode_content(blocks)
     return Message(role, content) if len(native) == 2 else Message(role, content, extra=rest_of(native, _MESSAGE_KEYS))
 
 

@@ -22,12 +22,13 @@ from axonflow_core.messages import (
     ToolResult,
     ToolUse,
     joined_text,
+    text_message,
 )
 from axonflow_core.native import apart, rest_of, string, under
 from axonflow_core.stream import tool_input
 
 from .form import DIALECT, ChatForm
-from .reasoning import Beside, parted, tagged
+from .reasoning import OPENING, Beside, parted, tagged
 
 # ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -111,8 +112,8 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
     if role is None:
         raise ValueError("a role that nobody knows")
     if type(content) is str and len(native) == 2:  # nearly every message there is
-        is_tagged = form.is_tagged and role is _ASSISTANT
-        return Message(role, parted(content) if is_tagged else (Text(content),))
+        is_tagged = form.is_tagged and role is _ASSISTANT and content.startswith(OPENING)
+        return Message(role, parted(content)) if is_tagged else text_message(role, content)
     if role is _ASSISTANT:
         return _decode_answer(form, native, content)
     return Message(role, decode_content(content), extra=_message_extra(native, _MESSAGE_KEYS))

@@ -25,6 +25,7 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
     UsageUpdate,
+    text_delta,
 )
 
 from .answers import ANSWER_KEYS, decode_usage, encode_usage, native_stop, read_stop
@@ -112,7 +113,7 @@ class ChunkDecoder:
 
     def _read_content(self, content: str, events: list[StreamEvent]) -> None:
         if self._tags.is_done:
-            events.append(TextDelta(content, self._text_index()))
+            events.append(text_delta(content, self._text_index()))
         else:
             self._read_parts(self._tags.feed(content), events)
 

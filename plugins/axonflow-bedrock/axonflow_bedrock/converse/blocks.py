@@ -38,6 +38,11 @@ def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
     return [_ENCODE[type(block)](block) for block in blocks]
 
 
+def is_plain_text(native: Json) -> bool:
+    """Whether a block is a text and nothing more."""
+    return type(native) is dict and len(native) == 1 and type(native.get("text")) is str
+
+
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
     if len(native) == 1:
         if "text" in native:  # nearly every block there is

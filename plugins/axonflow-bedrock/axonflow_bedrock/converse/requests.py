@@ -18,10 +18,11 @@ from axonflow_core.messages import (
     Tool,
     ToolChoice,
     ToolChoiceMode,
+    text_message,
 )
 from axonflow_core.native import apart, array, rest_of, said, string, under
 
-from .blocks import DIALECT, decode_cache_point, decode_content, encode_cache_point, encode_content
+from .blocks import DIALECT, decode_cache_point, decode_content, encode_cache_point, encode_content, is_plain_text
 from .model_fields import put_reasoning, put_top_k, take_reasoning, take_top_k
 
 _FIELDS = "additionalModelRequestFields"
@@ -79,7 +80,10 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
 
 
 def _decode_message(native: Mapping[str, Json]) -> Message:
-    role, content = _ROLES[native["role"]], decode_content(native["content"])
+    role, blocks = _ROLES[native["role"]], native["content"]
+    if len(native) == 2 and len(blocks) == 1 and is_plain_text(blocks[0]):  # nearly every message there is
+        return text_message(role, blocks[0]["text"])
+    content = decode_content(blocks)
     return Message(role, content) if len(native) == 2 else Message(role, content, extra=rest_of(native, _MESSAGE_KEYS))
 
 

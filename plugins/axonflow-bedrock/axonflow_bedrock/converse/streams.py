@@ -38,6 +38,7 @@ from axonflow_core.stream import (
     ToolResultDelta,
     UsageUpdate,
     merge_usage,
+    text_delta,
 )
 
 from .answers import STOP_REASONS, decode_usage, encode_usage, guardrail_of
@@ -138,7 +139,7 @@ def _decode_delta(event: Mapping[str, Json]) -> Batch:
     if type(index) is not int:
         raise TypeError("a whole number was expected")
     text = delta.get("text")
-    batch = (TextDelta(text, index) if type(text) is str and len(delta) == 1 else _delta_event(delta, index),)
+    batch = (text_delta(text, index) if type(text) is str and len(delta) == 1 else _delta_event(delta, index),)
     return batch if len(event) == 2 else _with_rest(batch, event, _BLOCK_KEYS)
 
 

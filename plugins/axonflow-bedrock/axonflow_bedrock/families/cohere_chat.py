@@ -47,6 +47,8 @@ from axonflow_core.messages import (
     ToolUse,
     Usage,
     joined_text,
+    text_message,
+    user,
 )
 from axonflow_core.native import apart, array, rest_of, said, string, under
 from axonflow_core.stream import (
@@ -65,6 +67,7 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
     UsageUpdate,
+    text_delta,
     tool_input,
 )
 
@@ -92,7 +95,7 @@ def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRe
     calls = _Calls()
     preamble = body.get("preamble")
     messages = [_decode_message(native, calls) for native in body.get("chat_history") or ()]
-    messages.append(Message(Role.USER, (Text(string(body["message"])),)))
+    messages.append(user(string(body["message"])))
     if body.get("tool_results"):
         messages += _decode_exchange(body["tool_results"], calls)
     return CompletionRequest(
@@ -188,7 +191,7 @@ def _encode_result(block: ToolResult, call: ToolUse) -> Json:
 
 def _decode_message(native: Mapping[str, Json], calls: _Calls) -> Message:
     if len(native) == 2 and "message" in native:  # nearly every message there is
-        return Message(_ROLES[native["role"]], (Text(string(native["message"])),))
+        return text_message(_ROLES[native["role"]], string(native["message"]))
     extra = rest_of(native, _MESSAGE_KEYS)
     if native["role"] == "TOOL":
         results = array(native["tool_results"])
@@ -390,7 +393,7 @@ class _Decoder:
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
         kind = chunk["event_type"]
         if kind == TEXT:
-            event = TextDelta(string(chunk["text"]))
+            event = text_delta(string(chunk["text"]))
             self._texts.append(event.text)
             return (event,) if len(chunk) == 3 else (event, *_beside(chunk))
         if kind == CALLS:

@@ -43,6 +43,7 @@ from axonflow_core.stream import (
     ToolInputDelta,
     UsageUpdate,
     merge_usage,
+    text_delta,
 )
 
 from .templates import Template, prompt_of, turns_in
@@ -382,7 +383,7 @@ class ChunkEncoder:
 
 def bare(text: Json) -> Batch | None:
     """The batch of a chunk of which only the text is news."""
-    return (TextDelta(text),) if type(text) is str else None
+    return (text_delta(text),) if type(text) is str else None
 
 
 def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:

@@ -28,7 +28,7 @@ from axonflow_core.errors import EncodeError
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Completion, CompletionRequest, ContentBlock, Json, Reasoning, Role, StopReason, Text
 from axonflow_core.native import rest_of, said, string
-from axonflow_core.stream import Batch, BlockStart, Extra, ReasoningDelta, Stopped, StreamEvent, TextDelta
+from axonflow_core.stream import Batch, BlockStart, Extra, ReasoningDelta, Stopped, StreamEvent, TextDelta, text_delta
 
 from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, completions_codec, write_request
 from .templates import Conversation, Template, as_given
@@ -165,7 +165,7 @@ class _SplittingDecoder:
     def _bare(self, text: str) -> Batch:
         """What most chunks are: nothing but text, which is on one side of the tag."""
         if not self._is_thinking:
-            return (TextDelta(text, 1),)
+            return (text_delta(text, 1),)
         if text and not self._held and CLOSE[0] not in text:
             return (ReasoningDelta(text),)
         return tuple(self._split(text, is_last=False))

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
 
 from attrs import define
 
@@ -119,15 +121,10 @@ def alternating(conversation: Conversation) -> Conversation:
     given = conversation.roles
     if given and given == _in_turn(len(given)):
         return conversation
-    roles, texts = [], []
-    if not given or given[0] is _ASSISTANT:
-        roles, texts = [_USER], [""]
-    for role, text in zip(given, conversation.texts, strict=True):
-        if roles and roles[-1] is role:
-            texts[-1] += FOLD + text
-        else:
-            roles.append(role)
-            texts.append(text)
+    roles, texts = ([], []) if given and given[0] is not _ASSISTANT else ([_USER], [""])
+    for role, turns in groupby(zip(given, conversation.texts, strict=True), itemgetter(0)):
+        roles.append(role)
+        texts.append(FOLD.join([text for _, text in turns]))
     return Conversation(conversation.system, roles, texts)
 
 
@@ -220,6 +217,14 @@ class Headers:
         return Template(as_given, render, parse, tokens, overlooked=tokens)
 
 
+def _interleaved(before_question: str, before_answer: str, texts: list[str]) -> list[str]:
+    """`texts`, a question and an answer in turn, each with what stands before it."""
+    pieces = [before_question, "", before_answer, ""] * (len(texts) // 2 + 1)
+    del pieces[2 * len(texts) :]
+    pieces[1::2] = texts
+    return pieces
+
+
 @frozen
 class Instructions:
     """Questions between brackets, answers behind them: `BOS ([INST] question [/INST] answer SEPARATOR)*`.
@@ -239,11 +244,11 @@ class Instructions:
         before_answer = f"{closing} "
 
         def render(conversation: Conversation) -> str:
-            (first, *texts), system = conversation.texts, conversation.system
-            pieces = [opening, first if system is None or self.system is None else system.join(self.system) + first]
-            for role, text in zip(conversation.roles[1:], texts, strict=True):
-                pieces += (before_answer, text) if role is _ASSISTANT else (border, text)
-            if conversation.roles[-1] is _USER:
+            pieces = _interleaved(border, before_answer, conversation.texts)
+            pieces[0] = opening
+            if conversation.system is not None and self.system is not None:
+                pieces[0] += conversation.system.join(self.system)
+            if len(conversation.texts) % 2:
                 pieces.append(closing)
             return "".join(pieces)
 
@@ -299,11 +304,9 @@ class Transcript:
         split = re.compile(f"({re.escape(self.user)} ?|{re.escape(self.assistant)} ?)").split
 
         def render(conversation: Conversation) -> str:
-            pieces = [conversation.system or ""]
-            for role, text in zip(conversation.roles, conversation.texts, strict=True):
-                pieces += (user if role is _USER else assistant), text
-            pieces[1] = first_user
-            if conversation.roles[-1] is _USER:
+            pieces = _interleaved(user, assistant, conversation.texts)
+            pieces[0] = (conversation.system or "") + first_user
+            if len(conversation.texts) % 2:
                 pieces.append(left_open)
             return "".join(pieces)
 

@@ -23,10 +23,11 @@ from axonflow_core.messages import (
     Tool,
     ToolChoice,
     ToolChoiceMode,
+    text_message,
 )
 from axonflow_core.native import apart, array, rest_of, said, string, under
 
-from .blocks import DIALECT, decode_cache_point, decode_content, encode_cache_point, encode_content
+from .blocks import DIALECT, decode_cache_point, decode_content, encode_cache_point, encode_content, is_plain_text
 
 SCHEMA = "messages-v1"
 OPTIONS = frozenset({"schemaVersion"})
@@ -71,7 +72,10 @@ def _decode_message(native: Mapping[str, Json]) -> Message:
     role = _ROLES.get(native["role"])
     if role is None:
         raise ValueError("a message is a user's or the assistant's")
-    content = decode_content(native["content"])
+    blocks = native["content"]
+    if len(native) == 2 and len(blocks) == 1 and is_plain_text(blocks[0]):  # nearly every message there is
+        return text_message(role, blocks[0]["text"])
+    content = decode_content(blocks)
     return Message(role, content) if len(native) == 2 else Message(role, content, extra=rest_of(native, _MESSAGE_KEYS))
 
 

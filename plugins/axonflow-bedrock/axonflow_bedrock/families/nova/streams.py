@@ -32,6 +32,7 @@ from axonflow_core.stream import (
     ToolInputDelta,
     UsageUpdate,
     merge_usage,
+    text_delta,
 )
 
 from .answers import STOP_REASONS, decode_usage, encode_usage
@@ -68,7 +69,7 @@ class ChunkDecoder:
         text = delta.get("text")
         if text is not None:
             block = self._block if self._kind is _TEXT else self._going_on(_TEXT)  # no call for most chunks there are
-            event: Any = TextDelta(string(text), block)
+            event: Any = text_delta(string(text), block)
         elif "toolUse" in delta:
             event = ToolInputDelta(string(delta["toolUse"]["input"]), self._block)
             is_next = native == self._native
