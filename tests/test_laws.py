@@ -39,7 +39,7 @@ FAMILIES = tuple(load_codecs("bedrock").registry.of_kind(FamilyCodec))
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
-    """What `count` draws give: in every run of the same tests the same, for Hypothesis draws on what is imported too."""
+    """What `count` draws give, the same in every run of the same tests: Hypothesis draws on what is imported too."""
     values: list[T] = []
 
     def keep(value: T) -> None:
