@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.families.cohere_tools import content_of, decode_tool, encode_tool, outputs_of
+from axonflow_bedrock.families.cohere.tools import content_of, decode_tool, encode_tool, outputs_of
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import Tool
 from axonflow_core.testing.strategies import json_objects, texts

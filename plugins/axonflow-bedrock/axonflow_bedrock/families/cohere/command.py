@@ -1,4 +1,4 @@
-"""Cohere Command on InvokeModel: a prompt in, generations out. Command R, which takes a chat, is in `cohere_chat`.
+"""Cohere Command on InvokeModel: a prompt in, generations out. Command R, which takes a chat, is in `command_r`.
 
     {"prompt", "max_tokens", "temperature", "p", "k", "stop_sequences", "num_generations", "stream", …}
     {"id", "prompt", "generations": [{"id", "text", "finish_reason"}, …]}
@@ -19,15 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext
-from axonflow_core.hookspecs import hookimpl
+from axonflow_core.codec import Feature, ModelFacts, StopReasons, StreamContext
 from axonflow_core.messages import Completion, Json, StopReason, Text
 from axonflow_core.native import rest_of, said, string
 from axonflow_core.stream import Batch, BlockStart, Ended, Started, assemble, batch_of
 
-from . import cohere_chat
-from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, bare, completions_codec, refuse_unsayable
-from .templates import NO_TEMPLATE
+from ..completions import ChunkDecoder, ChunkEncoder, Form, Piece, bare, completions_codec, refuse_unsayable
+from ..templates import NO_TEMPLATE
 
 _ANSWER_KEYS = frozenset({"id", "prompt", "generations"})
 _GENERATION_KEYS = frozenset({"text", "finish_reason"})
@@ -193,10 +191,3 @@ COMMAND = completions_codec(
     stream_decoder=_stream_decoder,
     stream_encoder=_stream_encoder,
 )
-
-CODECS = (COMMAND, cohere_chat.COMMAND_R)
-
-
-@hookimpl
-def axonflow_register_codec() -> tuple[FamilyCodec, ...]:
-    return CODECS

@@ -1,0 +1,231 @@
+"""A streamed answer of Command R: its events, the last of which repeats the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from axonflow_core.codec import ModelFacts
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    Json,
+    Reasoning,
+    ToolUse,
+    Usage,
+)
+from axonflow_core.native import rest_of, said, string
+from axonflow_core.stream import (
+    Assembler,
+    Batch,
+    BlockStart,
+    BlockStop,
+    CitationDelta,
+    Echoed,
+    Ended,
+    Extra,
+    ReasoningDelta,
+    Started,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    UsageUpdate,
+    text_delta,
+    tool_input,
+)
+
+from .answers import decode_response, encode_response, encode_stop, stop_reason_of
+from .requests import decode_call, encode_call
+
+TEXT, CALLS, CITATIONS, END = "text-generation", "tool-calls-generation", "citation-generation", "stream-end"
+_EVENT_KEYS: Mapping[str, frozenset[str]] = {
+    TEXT: frozenset({"is_finished", "event_type", "text"}),
+    CALLS: frozenset({"is_finished", "event_type", "tool_calls"}),
+    CITATIONS: frozenset({"is_finished", "event_type", "citations"}),
+    END: frozenset({"is_finished", "event_type", "finish_reason", "response"}),
+}
+_UNKNOWN_EVENT_KEYS = frozenset({"is_finished", "generation_id", "finish_reason"})
+_EVENT, _BESIDE = "event", "beside"
+
+
+class ChunkDecoder:
+    """Text is block 0, tool call n is block n + 1."""
+
+    def __init__(self, facts: ModelFacts) -> None:
+        self._facts = facts
+        self._texts: list[str] = []
+        self._citations: list[Json] = []
+        self._calls: list[Json] = []
+
+    def feed(self, chunk: Mapping[str, Json]) -> Batch:
+        kind = chunk["event_type"]
+        if kind == TEXT:
+            event = text_delta(string(chunk["text"]))
+            self._texts.append(event.text)
+            return (event,) if len(chunk) == 3 else (event, *_beside(chunk))
+        if kind == CALLS:
+            return (*self._called(chunk["tool_calls"]), *_beside(chunk))
+        if kind == CITATIONS:
+            return (*self._cited(chunk["citations"]), *_beside(chunk))
+        if kind == END and "response" in chunk:
+            return (*self._ended(chunk), *_beside(chunk), Ended())
+        return self._unknown(chunk)
+
+    def _called(self, natives: Sequence[Json]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        for place, native in enumerate(natives, start=len(self._calls)):
+            events += (BlockStart(place + 1, decode_call(native, place)), BlockStop(place + 1))
+        self._calls += natives
+        return events
+
+    def _cited(self, citations: Sequence[Json]) -> list[StreamEvent]:
+        self._citations += citations
+        return [CitationDelta(citation, 0) for citation in citations]
+
+    def _ended(self, chunk: Mapping[str, Json]) -> list[StreamEvent]:
+        response = chunk["response"]
+        told = decode_response({"text": "", **response}, self._facts)
+        events: list[StreamEvent] = [] if told.id is None else [Started(told.id)]
+        is_text_news = "text" in response and not self._texts
+        if is_text_news and (response["text"] or not self._calls):
+            self._texts.append(string(response["text"]))
+            events.append(TextDelta(response["text"]))
+        if not self._citations:
+            events += self._cited(response.get("citations") or ())
+        if not self._calls:
+            events += self._called(response.get("tool_calls") or ())
+        stop = chunk.get("finish_reason")
+        echo = {**(told.echo or {}), **self._told_otherwise(response, stop)}
+        events += [UsageUpdate(told.usage)] if told.usage != Usage() else []
+        events += [Echoed(echo)] if echo else []
+        events += [Extra(told.extra)] if told.extra else []
+        events += [Stopped(stop_reason_of(stop, has_calls=bool(self._calls)), stop)] if stop is not None else []
+        return events
+
+    def _told_otherwise(self, response: Mapping[str, Json], stop: Json) -> dict[str, Json]:
+        """What the last event says unlike the events before it."""
+        heard = {
+            "text": "".join(self._texts) if self._texts else None,
+            "citations": self._citations or None,
+            "tool_calls": self._calls or None,
+            "finish_reason": stop,
+        }
+        return {key: response.get(key) for key, value in heard.items() if response.get(key) != value}
+
+    def _unknown(self, chunk: Mapping[str, Json]) -> Batch:
+        """Of an event that tells nothing of the answer what it does tell is carried along."""
+        events: list[StreamEvent] = [Extra(rest_of(chunk, _UNKNOWN_EVENT_KEYS), _EVENT)]
+        if chunk.get("generation_id") is not None:
+            events.append(Started(chunk["generation_id"]))
+        if chunk.get("is_finished") is True:
+            stop = string(chunk["finish_reason"])
+            events += (Stopped(stop_reason_of(stop, has_calls=bool(self._calls)), stop), Ended())
+        return tuple(events)
+
+
+def _beside(chunk: Mapping[str, Json]) -> Iterable[Extra]:
+    members = rest_of(chunk, _EVENT_KEYS[chunk["event_type"]])
+    return (Extra(members, _BESIDE),) if members else ()
+
+
+class ChunkEncoder:
+    """Every kind of event in a batch becomes one chunk. What only the last event tells is told there."""
+
+    def __init__(self, facts: ModelFacts) -> None:
+        self._facts = facts
+        self._answer = Assembler()
+        self._has_spoken = False
+        self._has_cited = False
+        self._has_called = False
+        self._open: dict[int, ToolUse] = {}
+        self._inputs: dict[int, list[str]] = {}
+
+    def encode(self, batch: Batch) -> list[Json]:
+        said_now = _Said()
+        for event in batch:
+            self._answer.add(event)
+            self._add(said_now, event)
+        if said_now.is_last:
+            said_now.calls += [self._close(index) for index in tuple(self._open)]
+        chunks = self._pieces(said_now)
+        if said_now.unknown:
+            chunks.append(_unknown_event(said_now))
+        elif said_now.is_last:
+            chunks.append(self._end())
+        if chunks and said_now.beside:
+            chunks[-1] = {**chunks[-1], **said_now.beside}
+        return chunks
+
+    def _add(self, said_now: _Said, event: StreamEvent) -> None:
+        match event:
+            case TextDelta(text):
+                said_now.texts.append(text)
+            case CitationDelta(citation):
+                said_now.citations.append(citation)
+            case BlockStart(index, ToolUse() as block):
+                self._open[index] = block
+                self._inputs[index] = []
+            case ToolInputDelta(json, index):
+                self._inputs[index].append(json)
+            case BlockStop(index) if index in self._open:
+                said_now.calls.append(self._close(index))
+            case Extra(members, level) if level == _EVENT:
+                said_now.unknown = members
+            case Extra(members, level) if level == _BESIDE:
+                said_now.beside = members
+            case ReasoningDelta() | BlockStart(_, Reasoning()):
+                raise EncodeError("an answer of Command R has no place for reasoning", feature="reasoning")
+            case Started(id):
+                said_now.id = id
+            case Stopped(reason, native):
+                said_now.stop = encode_stop(reason, native)
+            case Ended():
+                said_now.is_last = True
+
+    def _close(self, index: int) -> Json:
+        block, written = self._open.pop(index), "".join(self._inputs.pop(index))
+        return {**encode_call(block), **({"parameters": tool_input(written)} if written else {})}
+
+    def _pieces(self, said_now: _Said) -> list[Json]:
+        """The events for what is said now. Where the last event is the first to say it, it says it alone."""
+        texts, citations, calls = said_now.texts, said_now.citations, said_now.calls
+        natives: list[Json] = []
+        if texts and (self._has_spoken or not said_now.is_last):
+            natives.append(_event(TEXT, text="".join(texts)))
+        if citations and (self._has_cited or not said_now.is_last):
+            natives.append(_event(CITATIONS, citations=citations))
+        if calls and (self._has_called or not said_now.is_last):
+            natives.append(_event(CALLS, tool_calls=calls))
+        self._has_spoken |= bool(texts)
+        self._has_cited |= bool(citations)
+        self._has_called |= bool(calls)
+        return natives
+
+    def _end(self) -> Json:
+        answer = self._answer.completion
+        stop = encode_stop(answer.stop_reason, answer.native_stop_reason)
+        response = encode_response(answer, self._facts)
+        return {"is_finished": True, "event_type": END, "finish_reason": stop, "response": response}
+
+
+def _event(kind: str, **members: Json) -> Json:
+    return {"is_finished": False, "event_type": kind, **members}
+
+
+def _unknown_event(said_now: _Said) -> Json:
+    known = said({"generation_id": said_now.id, "finish_reason": said_now.stop})
+    return {"is_finished": said_now.is_last, **said_now.unknown, **known}
+
+
+class _Said:
+    """What one batch says."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.citations: list[Json] = []
+        self.calls: list[Json] = []
+        self.unknown: Mapping[str, Json] = NOTHING_MORE
+        self.beside: Mapping[str, Json] = NOTHING_MORE
+        self.id: str | None = None
+        self.stop: str | None = None
+        self.is_last = False
