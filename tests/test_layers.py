@@ -59,7 +59,8 @@ def imports_of(source: str, package: str) -> Iterator[str]:
 
 def runtime_imports(path: Path) -> tuple[str, ...]:
     """What a file imports, with what stands under `if TYPE_CHECKING:` left out: that is no dependency."""
-    package = ".".join(path.relative_to(ROOT if CORE in path.parents else path.parents[1]).with_suffix("").parts[:-1])
+    distribution = ROOT if CORE in path.parents else ROOT.joinpath(*path.relative_to(ROOT).parts[:2])
+    package = ".".join(path.relative_to(distribution).with_suffix("").parts[:-1])
     return tuple(imports_of(without_type_checking(path.read_text()), package))
 
 
@@ -118,7 +119,8 @@ def inner_imports(path: Path, package: Path) -> set[Path]:
 def module_level_imports(path: Path) -> Iterator[str]:
     tree = ast.parse(without_type_checking(path.read_text()))
     statements: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    package = ".".join(path.relative_to(ROOT if CORE in path.parents else path.parents[1]).with_suffix("").parts[:-1])
+    distribution = ROOT if CORE in path.parents else ROOT.joinpath(*path.relative_to(ROOT).parts[:2])
+    package = ".".join(path.relative_to(distribution).with_suffix("").parts[:-1])
     return imports_of(ast.unparse(ast.Module(statements, [])), package)
 
 

@@ -309,8 +309,8 @@ def test_a_tool_s_bare_string_becomes_the_one_text_that_it_is() -> None:
     ("request_", "feature"),
     [
         (evolve(QUESTION, reasoning=ReasoningRequest("enabled", 1024)), "reasoning budget"),
-        (evolve(QUESTION, tool_choice=ToolChoice(ToolChoiceMode.NONE)), "tool choice"),
-        (evolve(QUESTION, tool_choice=ToolChoice(ToolChoiceMode.AUTO, allows_parallel=False)), "tool choice"),
+        (evolve(QUESTION, tool_choice=ToolChoice(ToolChoiceMode.NONE)), "tool_choice"),
+        (evolve(QUESTION, tool_choice=ToolChoice(ToolChoiceMode.AUTO, allows_parallel=False)), "tool_choice"),
         (
             CompletionRequest((Message(Role.USER, (Image(Media(MediaKind.URL, "https://a.example/b")),)),)),
             "url source",

@@ -7,6 +7,7 @@ as `Opaque`; so is one that says two things at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from axonflow_core.errors import EncodeError
@@ -27,6 +28,17 @@ from axonflow_core.messages import (
 )
 from axonflow_core.native import array, rest_of, said, string
 
+from ..families.converse_shapes import (
+    decode_cache_point,
+    decode_data,
+    decode_reasoning,
+    decode_tool_use,
+    encode_cache_point,
+    encode_data,
+    encode_reasoning,
+    encode_tool_use,
+)
+
 DIALECT = "converse"
 
 
@@ -36,11 +48,6 @@ def decode_content(natives: Json) -> tuple[ContentBlock, ...]:
 
 def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
     return [_ENCODE[type(block)](block) for block in blocks]
-
-
-def is_plain_text(native: Json) -> bool:
-    """Whether a block is a text and nothing more."""
-    return type(native) is dict and len(native) == 1 and type(native.get("text")) is str
 
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
@@ -201,16 +208,9 @@ def _document_format(media_type: str) -> str:
 
 # ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_USE_KEYS = frozenset({"toolUseId", "name", "input"})
 _RESULT_KEYS = frozenset({"toolUseId", "content", "status"})
 _STATUSES: Mapping[Json, bool | None] = {None: None, "success": False, "error": True}
 _STATUS_OF = {is_error: status for status, is_error in _STATUSES.items()}
-
-
-def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
-    return ToolUse(
-        string(native["toolUseId"]), string(native["name"]), native["input"], extra=rest_of(native, _USE_KEYS)
-    )
 
 
 def _encode_tool_use(block: ToolUse) -> Json:
@@ -220,7 +220,7 @@ def _encode_tool_use(block: ToolUse) -> Json:
             feature="broken tool arguments",
             hint="leave the call out of the conversation, or mend its arguments",
         )
-    return {"toolUse": {"toolUseId": block.id, "name": block.name, "input": block.input, **block.extra}}
+    return encode_tool_use(block)
 
 
 def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
@@ -241,46 +241,6 @@ def _encode_tool_result(block: ToolResult) -> Json:
     return {"toolResult": {**native, **block.extra} if block.extra else native}
 
 
-def _decode_data(value: Json) -> ContentBlock:
-    return Data(value)
-
-
-def _encode_data(block: Data) -> Json:
-    return {"json": block.value, **block.extra}
-
-
-# ── reasoning, cache points ─────────────────────────────────────────────────────────────────────────────────────────
-
-_REASONING_KEYS = frozenset({"text", "signature"})
-_CACHE_KEYS = frozenset({"type", "ttl"})
-
-
-def _decode_reasoning(native: Mapping[str, Json]) -> ContentBlock:
-    ((key, value),) = native.items()
-    if key == "redactedContent":
-        return Reasoning(redacted=string(value))
-    if key == "reasoningText":
-        return Reasoning(string(value["text"]), value.get("signature"), extra=rest_of(value, _REASONING_KEYS))
-    return Opaque(DIALECT, {"reasoningContent": native})
-
-
-def _encode_reasoning(block: Reasoning) -> Json:
-    if block.redacted is not None:
-        return {"reasoningContent": {"redactedContent": block.redacted}}
-    signed = said({"signature": block.signature})
-    return {"reasoningContent": {"reasoningText": {"text": block.text, **signed, **block.extra}}}
-
-
-def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
-    kind = string(native["type"])
-    extra = rest_of(native, _CACHE_KEYS)
-    return CachePoint(native.get("ttl"), None if kind == "default" else kind, extra=extra)
-
-
-def encode_cache_point(point: CachePoint) -> Json:
-    return {"cachePoint": {"type": point.kind or "default", **said({"ttl": point.ttl}), **point.extra}}
-
-
 def _encode_opaque(block: Opaque) -> Json:
     return block.data
 
@@ -289,20 +249,20 @@ _DECODE: Mapping[str, Callable[[Any], ContentBlock]] = {
     "citationsContent": _decode_cited,
     "image": _decode_image,
     "document": _decode_document,
-    "toolUse": _decode_tool_use,
+    "toolUse": decode_tool_use,
     "toolResult": _decode_tool_result,
-    "json": _decode_data,
-    "reasoningContent": _decode_reasoning,
+    "json": decode_data,
+    "reasoningContent": partial(decode_reasoning, dialect=DIALECT),
     "cachePoint": decode_cache_point,
 }
 _ENCODE: Mapping[type, Callable[[Any], Json]] = {
     Text: _encode_text,
-    Data: _encode_data,
+    Data: encode_data,
     Image: _encode_image,
     Document: _encode_document,
     ToolUse: _encode_tool_use,
     ToolResult: _encode_tool_result,
-    Reasoning: _encode_reasoning,
+    Reasoning: encode_reasoning,
     CachePoint: encode_cache_point,
     Opaque: _encode_opaque,
 }

@@ -6,6 +6,7 @@ A block of a kind unknown here (a video) is kept whole, as `Opaque`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from axonflow_core.errors import EncodeError
@@ -25,6 +26,17 @@ from axonflow_core.messages import (
 )
 from axonflow_core.native import array, rest_of, said, string
 
+from ..converse_shapes import (
+    decode_cache_point,
+    decode_data,
+    decode_reasoning,
+    decode_tool_use,
+    encode_cache_point,
+    encode_data,
+    encode_reasoning,
+    encode_tool_use,
+)
+
 DIALECT = "nova"
 
 
@@ -34,11 +46,6 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
 
 def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
     return [encode_block(block) for block in blocks]
-
-
-def is_plain_text(native: Json) -> bool:
-    """Whether a block is a text and nothing more."""
-    return type(native) is dict and len(native) == 1 and type(native.get("text")) is str
 
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
@@ -62,10 +69,7 @@ _TEXT_KEYS = frozenset({"text"})
 _IMAGE_KEYS = frozenset({"format", "source"})
 _BYTES_KEYS = frozenset({"bytes"})
 _LOCATION_KEYS = frozenset({"uri"})
-_TOOL_USE_KEYS = frozenset({"toolUseId", "name", "input"})
 _TOOL_RESULT_KEYS = frozenset({"toolUseId", "content", "status"})
-_CACHE_POINT_KEYS = frozenset({"type", "ttl"})
-_REASONING_TEXT_KEYS = frozenset({"text", "signature"})
 
 
 def _encode_text(block: Text) -> dict[str, Json]:
@@ -108,19 +112,6 @@ def _encode_source(media: Media) -> dict[str, Json]:
     )
 
 
-def decode_tool_use(native: Mapping[str, Json], arguments: Json) -> ToolUse:
-    extra = rest_of(native, _TOOL_USE_KEYS)
-    return ToolUse(string(native["toolUseId"]), string(native["name"]), arguments, extra=extra)
-
-
-def _decode_whole_tool_use(native: Mapping[str, Json]) -> ContentBlock:
-    return decode_tool_use(native, native["input"])
-
-
-def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
-    return {"toolUse": {"toolUseId": block.id, "name": block.name, "input": block.input, **block.extra}}
-
-
 _FAILED = {None: None, "success": False, "error": True}
 
 
@@ -149,59 +140,25 @@ def _encode_result(content: tuple[ContentBlock, ...] | str | None) -> list[Json]
     return None if content is None else encode_content(content)
 
 
-def _decode_reasoning(native: Mapping[str, Json]) -> ContentBlock:
-    match native:
-        case {"reasoningText": {"text": str(text)} as thought} if len(native) == 1:
-            return Reasoning(text, thought.get("signature"), extra=rest_of(thought, _REASONING_TEXT_KEYS))
-        case {"redactedContent": str(data)} if len(native) == 1:
-            return Reasoning(redacted=data)
-    return Opaque(DIALECT, {"reasoningContent": native})
-
-
-def _encode_reasoning(block: Reasoning) -> dict[str, Json]:
-    if block.redacted is not None:
-        return {"reasoningContent": {"redactedContent": block.redacted}}
-    thought = {"text": block.text, **said({"signature": block.signature}), **block.extra}
-    return {"reasoningContent": {"reasoningText": thought}}
-
-
-def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
-    kind = string(native["type"])
-    extra = rest_of(native, _CACHE_POINT_KEYS)
-    return CachePoint(native.get("ttl"), None if kind == "default" else kind, extra=extra)
-
-
-def encode_cache_point(point: CachePoint) -> dict[str, Json]:
-    return {"cachePoint": {"type": point.kind or "default", **said({"ttl": point.ttl}), **point.extra}}
-
-
-def _decode_data(native: Json) -> ContentBlock:
-    return Data(native)
-
-
-def _encode_data(block: Data) -> dict[str, Json]:
-    return {"json": block.value, **block.extra}
-
-
 def _encode_opaque(block: Opaque) -> dict[str, Json]:
     return {**block.data}
 
 
 _DECODE_BLOCK: Mapping[str, Callable[[Any], ContentBlock]] = {
     "image": _decode_image,
-    "json": _decode_data,
-    "toolUse": _decode_whole_tool_use,
+    "json": decode_data,
+    "toolUse": decode_tool_use,
     "toolResult": _decode_tool_result,
-    "reasoningContent": _decode_reasoning,
+    "reasoningContent": partial(decode_reasoning, dialect=DIALECT),
     "cachePoint": decode_cache_point,
 }
 _ENCODE_BLOCK: Mapping[type, Callable[[Any], dict[str, Json]]] = {
     Text: _encode_text,
-    Data: _encode_data,
+    Data: encode_data,
     Image: _encode_image,
-    ToolUse: _encode_tool_use,
+    ToolUse: encode_tool_use,
     ToolResult: _encode_tool_result,
-    Reasoning: _encode_reasoning,
+    Reasoning: encode_reasoning,
     CachePoint: encode_cache_point,
     Opaque: _encode_opaque,
 }

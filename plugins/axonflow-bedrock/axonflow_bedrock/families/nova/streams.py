@@ -35,8 +35,9 @@ from axonflow_core.stream import (
     text_delta,
 )
 
+from ..converse_shapes import decode_tool_use
 from .answers import STOP_REASONS, decode_usage, encode_usage
-from .blocks import DIALECT, decode_tool_use, encode_block
+from .blocks import DIALECT, encode_block
 
 _STARTED: Batch = (Started(),)
 _PIECE_STOP: Batch = (Extra({}, "nova stop"),)
@@ -97,7 +98,7 @@ class ChunkDecoder:
             return jump
         self._block += 1
         tool = start.get("toolUse") if len(start) == 1 else None
-        block = Opaque(DIALECT, start) if tool is None else decode_tool_use(tool, tool.get("input", {}))
+        block = Opaque(DIALECT, start) if tool is None else decode_tool_use({"input": {}, **tool})
         return (*jump, BlockStart(self._block, block), *_event_extras(told))
 
     def _stop(self, told: Mapping[str, Json]) -> Batch:
