@@ -233,6 +233,8 @@ class FamilyCodec:
     """Whose `Opaque` blocks and `BuiltinTool`s this codec writes; everybody else's it refuses."""
     control_tokens: tuple[str, ...] = ()
     """Text that would forge a turn. Only a template family has any."""
+    reasoning_tags: tuple[str, ...] = ()
+    """What parts reasoning from text inside one string, where a family has both in one. It is no text of either."""
     is_single_turn: bool = False
     """The family takes a prompt and no conversation: all but one user message is refused."""
     has_call_ids: bool = True

@@ -176,7 +176,7 @@ def _same(native: Json, again: Json) -> _Found:
 
 def _understood(case: GoldenCase, value: Any) -> _Found:
     yield from leftovers(value, case.codec.documented)
-    yield from unread(case.native, [value], case.codec.control_tokens)
+    yield from unread(case.native, [value], (*case.codec.control_tokens, *case.codec.reasoning_tags))
 
 
 def _as_expected(case: GoldenCase, completion: Completion) -> _Found:

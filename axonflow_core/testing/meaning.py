@@ -54,7 +54,10 @@ def value_difference(expected: Any, got: Any) -> Difference | None:
 
 
 def leftovers(value: Any, documented: frozenset[str], path: str = "$") -> Iterator[Difference]:
-    """Every documented key that stands in an `extra` of `value`, on any level."""
+    """Every documented key that stands in an `extra` of `value`, on any level of `value`.
+
+    What stands inside a member that nobody documented may be called as it likes.
+    """
     if isinstance(value, tuple | list):
         for index, item in enumerate(value):
             yield from leftovers(item, documented, f"{path}[{index}]")
@@ -69,16 +72,10 @@ def leftovers(value: Any, documented: frozenset[str], path: str = "$") -> Iterat
                 yield from leftovers(member, documented, place)
 
 
-def _documented_keys(members: Json, documented: frozenset[str], path: str) -> Iterator[Difference]:
-    if isinstance(members, Mapping):
-        for key, member in members.items():
-            if key in documented:
-                yield Difference(f"{path}.{key}", "in a typed place", "left over in extra")
-            else:
-                yield from _documented_keys(member, documented, f"{path}.{key}")
-    elif isinstance(members, list):
-        for index, member in enumerate(members):
-            yield from _documented_keys(member, documented, f"{path}[{index}]")
+def _documented_keys(members: Mapping[str, Json], documented: frozenset[str], path: str) -> Iterator[Difference]:
+    for key in members:
+        if key in documented or key.rpartition(".")[2] in documented:  # `level.key`: a member of an inner object
+            yield Difference(f"{path}.{key}", "in a typed place", "left over in extra")
 
 
 # ── what was read ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,20 +106,18 @@ _Found: TypeAlias = tuple[str, str]
 def unread(native: Json, values: Iterable[Any], borders: tuple[str, ...] = ()) -> Iterator[Difference]:
     """Every long text of `native` that stands in no typed block of `values`.
 
-    `borders` are the control tokens of a template family, which part a prompt into the texts of its turns.
+    `borders` are the family's tokens and tags, which part a text into what several turns or blocks say.
     """
     read = "\n".join(_typed_texts(values))
     for path, text in _content_texts(native, "$"):
         for piece in _pieces(text, borders):
-            if len(piece) > LONG and piece not in read:
+            if len(piece) > LONG and piece not in read and _uncut(piece, borders) not in read:
                 yield Difference(path, piece, ABSENT)
 
 
 def _content_texts(native: Json, path: str, *, is_content: bool = False, is_data: bool = False) -> Iterator[_Found]:
     """Every text under a key that holds content; inside tool arguments every text there is."""
     match native:
-        case str() if is_data and (arguments := _parsed(native)) is not None:
-            yield from _content_texts(arguments, path, is_data=True)
         case str() if is_content or is_data:
             yield path, native
         case list():
@@ -130,8 +125,14 @@ def _content_texts(native: Json, path: str, *, is_content: bool = False, is_data
                 yield from _content_texts(item, f"{path}[{index}]", is_content=is_content, is_data=is_data)
         case dict():
             for key, member in native.items():
-                is_called = is_data or key in ARGUMENT_KEYS
-                yield from _content_texts(member, f"{path}.{key}", is_content=key in CONTENT_KEYS, is_data=is_called)
+                is_called = key in ARGUMENT_KEYS and not is_data
+                told = _parsed(member) if is_called and isinstance(member, str) else None  # arguments as JSON text
+                yield from _content_texts(
+                    member if told is None else told,
+                    f"{path}.{key}",
+                    is_content=key in CONTENT_KEYS,
+                    is_data=is_data or is_called,
+                )
 
 
 def _parsed(text: str) -> Json:
@@ -149,6 +150,14 @@ def _pieces(text: str, borders: tuple[str, ...]) -> list[str]:
     for border in borders:
         whole = whole.replace(border, "\n")
     return [line.strip() for line in whole.splitlines()]
+
+
+def _uncut(piece: str, borders: tuple[str, ...]) -> str:
+    """`piece` without what may be half of a border: a stream cuts its texts anywhere."""
+    for border in borders:
+        for size in range(len(border) - 1, 0, -1):
+            piece = piece.removesuffix(border[:size]).removeprefix(border[size:])
+    return piece.strip()
 
 
 def _kind(native: Json) -> str:

@@ -32,6 +32,8 @@ from axonflow_core.errors import (
     AnswerError,
     AxonFlowError,
     DecodeError,
+    EncodeError,
+    InvalidCall,
     ProviderError,
     RequestError,
     TruncatedStream,
@@ -304,17 +306,33 @@ class _Replay:
             "meaning": self._meaning if has_request or has_answer or has_stream else None,
         }
 
+    @property
+    def _is_body_at_fault(self) -> bool:
+        """Whether the provider refused the call for what its body says: then it need not come back as it was."""
+        return self.recording.status >= 400 and isinstance(self.opener.error_of(self.recording), InvalidCall)
+
+    @property
+    def _borders(self) -> tuple[str, ...]:
+        return (*self.codec.control_tokens, *self.codec.reasoning_tags)
+
+    @property
+    def _documented_in_answers(self) -> frozenset[str]:
+        """A parameter's name may be another member's in an answer."""
+        return self.codec.documented - self.codec.options
+
     # ── there and back ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _request(self) -> _Found:
         body = self.recording.request_body
         try:
             request = self.codec.decode_request(body, self.facts)
-        except DecodeError:
-            if self.recording.status == 400:  # the provider could not read it either
+            written = self.codec.encode_request(request, self.facts)
+        except (DecodeError, EncodeError):
+            if self.recording.status >= 400:  # nobody answered it
                 return
             raise
-        yield from _one(difference(body, self.codec.encode_request(request, self.facts)))
+        if not self._is_body_at_fault:
+            yield from _one(difference(body, written))
 
     def _response(self) -> _Found:
         body = self.recording.response_body
@@ -398,14 +416,15 @@ class _Replay:
             request = self.codec.decode_request(body, self.facts)
         except DecodeError:
             return  # the law of requests says so
-        yield from leftovers(request, self.codec.documented, "request")
-        yield from unread(body, [request], self.codec.control_tokens)
+        if not self._is_body_at_fault:
+            yield from leftovers(request, self.codec.documented, "request")
+            yield from unread(body, [request], self._borders)
 
     def _understood_answer(self, body: Json) -> _Found:
         native, headers = self.opener.native(body), self.recording.response_headers
         completion = self.opener.open_answer(self.codec, self.facts, body, headers)
-        yield from leftovers(completion, self.codec.documented, "response")
-        yield from unread(native, [completion])
+        yield from leftovers(completion, self._documented_in_answers, "response")
+        yield from unread(native, [completion], self._borders)
         yield from _unknown_stop(completion)
         billed = self.opener.billed(headers, ())
         yield from miscounted(billed, completion.usage)
@@ -414,9 +433,10 @@ class _Replay:
     def _understood_stream(self) -> _Found:
         played = self._play(self._whole())
         completion = _added_up(played.events())
-        yield from leftovers(played.batches, self.codec.documented, "stream")
-        yield from leftovers(completion, self.codec.documented, "stream")
-        yield from unread([self.opener.native(chunk) for chunk in played.chunks], [completion])
+        yield from leftovers(played.batches, self._documented_in_answers, "stream")
+        yield from leftovers(completion, self._documented_in_answers, "stream")
+        natives = [self.opener.native(chunk) for chunk in played.chunks]
+        yield from unread(natives, [completion, *_tool_inputs(played.events())], self._borders)
         yield from _unknown_stop(completion)
         billed = self.opener.billed({}, played.chunks)
         yield from miscounted(billed, completion.usage)
@@ -488,6 +508,15 @@ def _added_up(events: Iterable[StreamEvent]) -> Completion:
     for event in events:
         assembler.add(event)
     return assembler.completion
+
+
+def _tool_inputs(events: Iterable[StreamEvent]) -> list[str]:
+    """What each tool is called with as it was written: a piece of a stream may cut it anywhere."""
+    inputs: dict[int, str] = {}
+    for event in events:
+        if isinstance(event, ToolInputDelta):
+            inputs[event.index] = inputs.get(event.index, "") + event.json
+    return list(inputs.values())
 
 
 def _said_after_the_end(batches: Sequence[Batch]) -> _Found:

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from axonflow_core.codec import ModelFacts
-from axonflow_core.errors import DecodeError
+from axonflow_core.errors import DecodeError, EncodeError
 from axonflow_core.exchanges import Exchange
 from axonflow_core.messages import Json, Usage
 
@@ -26,7 +26,9 @@ class RecordedExchange:
     request_body: Json = field(repr=False)
     response_body: Json = field(repr=False)
     is_refused: bool
-    """Whether the provider itself could not read the request."""
+    """Whether nobody answered the request."""
+    is_body_at_fault: bool
+    """Whether it was refused for what it says."""
     billed: Usage = Usage()
     """The counts that the provider tells beside the answer."""
     open_answer: Callable[[Json], Any] = field(repr=False)
@@ -45,11 +47,12 @@ class RecordedExchange:
     def _request(self) -> Iterator[Difference]:
         try:
             request = self.codec.decode_request(self.request_body, self.facts)
-        except DecodeError:
+            written = self.codec.encode_request(request, self.facts)
+        except (DecodeError, EncodeError):
             if self.is_refused:
                 return
             raise
-        found = difference(self.request_body, self.codec.encode_request(request, self.facts))
+        found = None if self.is_body_at_fault else difference(self.request_body, written)
         yield from () if found is None else (found,)
 
     def _response(self) -> Iterator[Difference]:
@@ -71,5 +74,7 @@ class RecordedExchange:
             request = self.codec.decode_request(self.request_body, self.facts)
         except DecodeError:
             return  # the law of requests says so
+        if self.is_body_at_fault:
+            return
         yield from leftovers(request, self.codec.documented, "request")
         yield from unread(self.request_body, [request])

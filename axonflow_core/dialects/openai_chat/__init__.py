@@ -25,6 +25,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Json
 
 from . import answers, requests
 from .form import DIALECT, OPTIONS, STOP_REASONS, ChatForm, Thinking
+from .reasoning import CLOSING, OPENING
 from .streams import ChunkDecoder, ChunkEncoder
 
 __all__ = [
@@ -74,6 +75,7 @@ def chat_codec(form: ChatForm, **record: Any) -> FamilyCodec:
         documented=DOCUMENTED | form.parameters | form.options | {form.stop_key},
         options=form.options,
         dialect=DIALECT,
+        reasoning_tags=(OPENING, CLOSING) if form.is_tagged else (),
         decode_request=decode_request,
         encode_request=encode_request,
         decode_response=decode_response,

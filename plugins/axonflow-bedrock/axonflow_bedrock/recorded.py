@@ -11,7 +11,7 @@ import orjson
 from attrs import frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import DecodeError, EncodeError, ProviderError, RequestError, UndetectedFamily
+from axonflow_core.errors import DecodeError, EncodeError, InvalidCall, ProviderError, RequestError, UndetectedFamily
 from axonflow_core.exchanges import EmbeddingCodec, Exchange, TokenCounter
 from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.native import rest_of
@@ -63,7 +63,7 @@ class BedrockOpener:
         def open_answer(body: Json) -> Embeddings | Ranking:
             return measured(codec.decode_response(body, facts), headers)
 
-        return _exchange(recording, facts, codec, recording.request_body, open_answer, self.billed(headers, ()))
+        return self._exchange(recording, codec, recording.request_body, open_answer, self.billed(headers, ()))
 
     def _read_by_its_body(self, recording: Recording, facts: ModelFacts) -> EmbeddingCodec | None:
         """Behind an ARN that does not say its model: the embedding codec that says all of it, question and answer."""
@@ -91,7 +91,27 @@ class BedrockOpener:
             counter = self.codecs.find(TokenCounter, facts.base_id, surface)
         except (DecodeError, UndetectedFamily):
             return None
-        return _exchange(recording, facts, counter, request, partial(counter.decode_response, facts=facts))
+        return self._exchange(recording, counter, request, partial(counter.decode_response, facts=facts))
+
+    def _exchange(
+        self,
+        recording: Recording,
+        codec: Exchange[Any, Any],
+        request: Json,
+        open_answer: Callable[[Json], Any],
+        billed: Usage = Usage(),  # noqa: B008 - frozen
+    ) -> RecordedExchange:
+        is_answered = recording.status < 400
+        return RecordedExchange(
+            codec=codec,
+            facts=self._facts_of(recording),
+            request_body=request,
+            response_body=recording.response_body if is_answered else None,
+            is_refused=not is_answered,
+            is_body_at_fault=not is_answered and isinstance(self.error_of(recording), InvalidCall),
+            billed=billed,
+            open_answer=open_answer,
+        )
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
         surface, model, facts = _SURFACES.get(recording.operation), self._model_of(recording), self._facts_of(recording)
@@ -122,7 +142,7 @@ class BedrockOpener:
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
         told: Json = {}
-        for chunk in chunks:
+        for chunk in filter(lambda chunk: isinstance(chunk, dict), chunks):  # the last may be a bare string
             told |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
         counts: Json = {
             fact: _first_count(headers.get(header), *map(told.get, members)) for fact, header, *members in _BILLED
@@ -181,23 +201,3 @@ def _answers(codec: FamilyCodec, recording: Recording) -> bool:
 
 def _first_count(*told: str | float | None) -> int | None:
     return next((int(count) for count in told if count is not None), None)
-
-
-def _exchange(
-    recording: Recording,
-    facts: ModelFacts,
-    codec: Exchange[Any, Any],
-    request: Json,
-    open_answer: Callable[[Json], Any],
-    billed: Usage = Usage(),  # noqa: B008 - frozen
-) -> RecordedExchange:
-    is_answered = recording.status < 400
-    return RecordedExchange(
-        codec=codec,
-        facts=facts,
-        request_body=request,
-        response_body=recording.response_body if is_answered else None,
-        is_refused=recording.status == 400,
-        billed=billed,
-        open_answer=open_answer,
-    )

@@ -273,6 +273,7 @@ _AS_ONE_TEXT = completions_codec(
         }
     ),
     folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.REASONING, Feature.SIGNED_REASONING}),
+    reasoning_tags=(CLOSE,),
     stop_reasons=_STOP_REASONS,
     documented=_CHOICE_KEYS | _CHOICES | {"prompt", "stop", *_PARAMETERS},
     evidence="documents: AWS user guide, November 2026",
