@@ -31,6 +31,14 @@ SAME = {
     "an absent key and its []": ({"a": 1, "b": 2, "tools": []}, {"a": 1, "b": 2}),
     "an absent key and its {}": ({"a": 1, "b": 2}, {"a": 1, "b": 2, "output_config": {}}),
     "null and []": ({"a": 1, "tools": None}, {"a": 1, "tools": []}),
+    "an absent key and an object of nothing but [] and null": (
+        {"a": 1, "b": 2, "inferenceConfig": {"maxTokens": None, "stopSequences": []}},
+        {"a": 1, "b": 2},
+    ),
+    "a null inside a union member": (
+        {"a": 1, "c": {"image": {"x": 1, "y": 2}}},
+        {"a": 1, "c": {"image": {"x": 1, "y": 2, "z": None}}},
+    ),
     "a null beside a type": ({"a": 1, "c": {"type": "auto"}}, {"a": 1, "c": {"type": "auto", "name": None}}),
 }
 
@@ -71,10 +79,10 @@ DIFFERENT = {
     "a union member gone": ({"a": 1, "choice": {"auto": {}}}, {"a": 1, "choice": {}}, "$.choice.auto"),
     "a union member come": ({"a": 1, "choice": {}}, {"a": 1, "choice": {"auto": {}}}, "$.choice.auto"),
     "another union member": ({"a": 1, "choice": {"auto": {}}}, {"a": 1, "choice": {"any": {}}}, "$.choice.auto"),
-    "a null inside a union member": (
-        {"a": 1, "c": {"image": {"x": 1, "y": 2}}},
-        {"a": 1, "c": {"image": {"x": 1, "y": 2, "z": None}}},
-        "$.c.image.z",
+    "empty data gone from a union member": (
+        message([{"toolUse": {"toolUseId": "1", "name": "f", "input": {}}}]),
+        message([{"toolUse": {"toolUseId": "1", "name": "f"}}]),
+        "$.messages[0].content[0].toolUse.input",
     ),
 }
 

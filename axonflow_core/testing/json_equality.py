@@ -5,11 +5,12 @@ Beyond that a protocol lets its speakers write one thing in several ways, and tw
 protocol's own objects only:
 
     a bare string     where one text block is allowed: the `content` of a message, Anthropic's `system`
-    an absent key     and its null, `[]` or `{}`
+    an absent key     and its null, `[]`, `{}`, or an object of nothing but nulls and `[]`
 
 Nothing is tolerated where the JSON is somebody's data and not the protocol's: tool arguments, schemas, tool results,
-metadata. Nor in a union member, an object whose one key says what it is (`{"auto": {}}`): without that key it says
-nothing. So `_compare` walks with a flag, and `is_free` says where the protocol ends.
+metadata. Nor is the one key of a union member, an object whose key says what it is (`{"auto": {}}`): without that it
+says nothing. And data inside such a member is not absent because it is empty: `{"toolUse": {"input": {}, …}}`. So
+`_compare` walks with two flags, and `is_free` says where the protocol ends.
 """
 
 from __future__ import annotations
@@ -89,10 +90,13 @@ def is_union_member(native: Mapping[str, Json]) -> bool:
     return len(native) == 1 and "type" not in native
 
 
-def _compare(expected: Json, got: Json, path: str, *, is_strict: bool, is_root: bool = False) -> Iterator[Difference]:
+def _compare(
+    expected: Json, got: Json, path: str, *, is_strict: bool, is_root: bool = False, is_member: bool = False
+) -> Iterator[Difference]:
+    """`is_member`: these are what a union member holds."""
     if isinstance(expected, dict) and isinstance(got, dict):
         is_union = not is_root and (is_union_member(expected) or (not expected and is_union_member(got)))
-        yield from _compare_objects(expected, got, path, is_strict=is_strict or is_union)
+        yield from _compare_objects(expected, got, path, is_strict=is_strict, is_union=is_union, is_member=is_member)
     elif isinstance(expected, list) and isinstance(got, list):
         for index, (mine, theirs) in enumerate(zip(expected, got, strict=False)):
             yield from _compare(mine, theirs, f"{path}[{index}]", is_strict=is_strict)
@@ -104,18 +108,26 @@ def _compare(expected: Json, got: Json, path: str, *, is_strict: bool, is_root: 
 
 
 def _compare_objects(
-    expected: Mapping[str, Json], got: Mapping[str, Json], path: str, *, is_strict: bool
+    expected: Mapping[str, Json],
+    got: Mapping[str, Json],
+    path: str,
+    *,
+    is_strict: bool,
+    is_union: bool,
+    is_member: bool,
 ) -> Iterator[Difference]:
     for key in {**expected, **got}:
         mine, theirs = expected.get(key, ABSENT), got.get(key, ABSENT)
         if mine is ABSENT or theirs is ABSENT:
             only = theirs if mine is ABSENT else mine
-            if is_strict or not _is_empty(only):
+            if is_strict or is_union or (is_member and is_free(key, expected)) or not _is_empty(only):
                 yield Difference(_member(path, key), mine, theirs)
             continue
         if not is_strict and _takes_bare_string(key, expected):
             mine, theirs = _as_blocks(mine, theirs), _as_blocks(theirs, mine)
-        yield from _compare(mine, theirs, _member(path, key), is_strict=is_strict or is_free(key, expected))
+        yield from _compare(
+            mine, theirs, _member(path, key), is_strict=is_strict or is_free(key, expected), is_member=is_union
+        )
 
 
 def _takes_bare_string(key: str, owner: Mapping[str, Json]) -> bool:
@@ -130,7 +142,9 @@ def _as_blocks(value: Json, other: Json) -> Json:
 
 
 def _is_empty(value: Json) -> bool:
-    return value is None or value == [] or value == {}
+    if isinstance(value, dict):
+        return all(member is None or member == [] for member in value.values())
+    return value is None or value == []
 
 
 def _is_same_scalar(one: Json, other: Json) -> bool:

@@ -2,7 +2,9 @@
 
 The first Claudes take two forms, and an imported model or a marketplace endpoint says nothing by its id at all. Who
 calls such a model chooses, or names its family. Who only sees the call (the emulator, a recording) has the body, and an
-imported model goes by it as well: it answers in the form that it is asked in.
+imported model goes by it as well: it answers in the form that it is asked in. Behind the ARN of an application's
+inference profile, of provisioned throughput or of a customised model stands a family of Bedrock's own, and each of
+those asks for something that no other does.
 """
 
 from __future__ import annotations
@@ -16,6 +18,17 @@ from .families import imported
 from .model_id import Kind, ModelId
 from .surfaces import CONVERSE_CODECS, INVOKE_CODECS
 
+_MARKS = {
+    "anthropic_version": "anthropic",
+    "max_tokens_to_sample": "anthropic/text",
+    "schemaVersion": "nova",
+    "inferenceConfig": "nova",
+    "textGenerationConfig": "titan",
+    "max_gen_len": "llama/llama3",
+    "message": "cohere/command-r",
+}
+"""What only one family's requests say -> the name of its codec. Of Llama's templates any will do: prompts stay raw."""
+
 
 def codec_of_call(codecs: CodecRegistry, model: ModelId, body: Json, surface: str = INVOKE_CODECS) -> FamilyCodec:
     """The codec for a call of `model` with `body`; `UndetectedFamily` when neither says which."""
@@ -28,8 +41,11 @@ def codec_of_call(codecs: CodecRegistry, model: ModelId, body: Json, surface: st
     if isinstance(body, dict):
         if model.kind is Kind.IMPORTED_MODEL:
             return codecs.for_name(imported.form_of(body), surface)
-        if model.kind is Kind.SAGEMAKER_ENDPOINT and "prompt" in body:
-            return codecs.for_name(imported.TGI.name, surface)
+        if model.kind is Kind.SAGEMAKER_ENDPOINT:
+            if "prompt" in body:
+                return codecs.for_name(imported.TGI.name, surface)
+        elif (name := next((name for mark, name in _MARKS.items() if mark in body), None)) is not None:
+            return codecs.for_name(name, surface)
     raise UndetectedFamily(f"neither the id {model.given} nor its body says which family it is")
 
 

@@ -20,7 +20,7 @@ from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.testing.recorded import Recording
 from axonflow_core.testing.recorded_exchanges import RecordedExchange
 
-from .counting import unwrapped
+from .counting import COUNT_KEY, unwrapped
 from .envelope import MEMBERS, METRICS, measured
 from .errors import diagnose
 from .eventstream import Frame, FrameDecoder, chunk_of, event_of
@@ -80,7 +80,11 @@ class BedrockOpener:
 
     def nothing_said(self, recording: Recording) -> str | None:
         base_id = self._facts_of(recording).base_id
-        if recording.status < 400 or (base_id and load_models().entry(base_id) is not None):
+        if recording.status < 400:
+            return None
+        if recording.operation == "CountTokens":
+            return "Bedrock refused to count, and the request holds nothing that can be read"
+        if base_id and load_models().entry(base_id) is not None:
             return None
         return f"Bedrock refused the id {recording.model_id}, which it does not know, and nobody said anything"
 
@@ -88,10 +92,20 @@ class BedrockOpener:
         facts = self._facts_of(recording)
         try:
             surface, request = unwrapped(recording.request_body)
-            counter = self.codecs.find(TokenCounter, facts.base_id, surface)
+            counter = self._counter_of(recording, facts, surface, request)
         except (DecodeError, UndetectedFamily):
             return None
         return self._exchange(recording, counter, request, partial(counter.decode_response, facts=facts))
+
+    def _counter_of(self, recording: Recording, facts: ModelFacts, surface: str, request: Json) -> TokenCounter:
+        """The counter of that model; of a model that Bedrock does not count for, one by the model's own form."""
+        with suppress(UndetectedFamily):
+            return self.codecs.find(TokenCounter, facts.base_id, surface)
+        model = self._model_of(recording)
+        if model is None:
+            raise UndetectedFamily(f"{recording.model_id} is no model's id")
+        codec = codec_of_call(self.codecs, model, request, surface)
+        return TokenCounter(codec=codec, models=codec.models, count_key=COUNT_KEY, evidence=codec.evidence)
 
     def _exchange(
         self,

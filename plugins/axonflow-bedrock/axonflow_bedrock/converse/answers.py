@@ -85,13 +85,17 @@ def guardrail_of(trace: Json, stop: str | None) -> Guardrail | None:
 
 
 _USAGE_KEYS = frozenset({"inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "totalTokens"})
-_CACHED = {"5m": "cache_write_5m_tokens", "1h": "cache_write_1h_tokens"}
-"""`cacheDetails`: lifetime of what was written to a cache -> the count of it."""
+_CACHED = {"1h": "cache_write_1h_tokens", "5m": "cache_write_5m_tokens"}
+"""`cacheDetails`: lifetime of what was written to a cache -> the count of it, the longest first."""
 
 
 def decode_usage(native: Mapping[str, Json]) -> Usage:
     details = native.get("cacheDetails") or []
-    written = {_CACHED[each["ttl"]]: each["inputTokens"] for each in details if each.keys() == {"ttl", "inputTokens"}}
+    written = {
+        _CACHED[each["ttl"]]: each["inputTokens"]
+        for each in details
+        if each.keys() == {"ttl", "inputTokens"} and each["ttl"] in _CACHED
+    }
     usage = Usage(
         native.get("inputTokens"),
         native.get("outputTokens"),

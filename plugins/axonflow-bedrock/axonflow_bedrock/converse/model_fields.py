@@ -3,6 +3,7 @@
     top_k       at a path that differs:          {"top_k": 5}, {"k": 5}, {"inferenceConfig": {"topK": 5}}
     reasoning   in a form that differs:          {"thinking": {…}}, {"reasoning_effort": "low"}, …
 
+The fields are free, and Bedrock hands them on unread. So what has not the documented form is not taken: it stays.
 Which vendor's words they are follows from the base id; behind an id that does not say its model stands Claude more
 often than anything else, so its words are the default. Source: AWS user guide, the parameter pages of each vendor, and
 recorded traffic, November 2026.
@@ -17,7 +18,7 @@ from attrs import frozen
 
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import Json, ReasoningRequest
-from axonflow_core.native import rest_of, said, string
+from axonflow_core.native import rest_of, said
 
 T = TypeVar("T")
 Fields: TypeAlias = dict[str, Json]
@@ -41,9 +42,9 @@ def take_top_k(fields: Fields, base_id: str) -> int | None:
     """Takes `top_k` out of `fields`, if it is there."""
     *outer, key = of_vendor(_TOP_K, base_id)
     holder = fields.get(outer[0]) if outer else fields
-    if not isinstance(holder, dict) or key not in holder:
+    if not isinstance(holder, dict) or type(holder.get(key)) is not int:
         return None
-    top_k: int | None = holder[key]
+    top_k: int = holder[key]
     if outer:
         _put(fields, outer[0], rest_of(holder, frozenset({key})))
     else:
@@ -80,14 +81,16 @@ _THINKING_KEYS = frozenset({"type", "budget_tokens"})
 
 
 def _take_thinking(fields: Fields) -> ReasoningRequest | None:
-    thinking, output = fields.pop("thinking", None), fields.get("output_config")
+    thinking, output = fields.get("thinking"), fields.get("output_config")
     effort = None
-    if isinstance(output, dict) and (effort := output.get("effort")) is not None:
+    if isinstance(output, dict) and isinstance(output.get("effort"), str):
+        effort = output["effort"]
         _put(fields, "output_config", rest_of(output, frozenset({"effort"})))
-    if thinking is None:
+    if not (isinstance(thinking, dict) and isinstance(thinking.get("type"), str)):
         return None if effort is None else ReasoningRequest(effort=effort)
+    del fields["thinking"]
     extra = rest_of(thinking, _THINKING_KEYS)
-    return ReasoningRequest(string(thinking["type"]), thinking.get("budget_tokens"), effort, extra=extra)
+    return ReasoningRequest(thinking["type"], thinking.get("budget_tokens"), effort, extra=extra)
 
 
 def _put_thinking(fields: Fields, asked: ReasoningRequest) -> None:
@@ -102,11 +105,12 @@ _NOVA_KEYS = frozenset({"type", "maxReasoningEffort"})
 
 
 def _take_nova(fields: Fields) -> ReasoningRequest | None:
-    native = fields.pop("reasoningConfig", None)
-    if native is None:
+    native = fields.get("reasoningConfig")
+    if not (isinstance(native, dict) and isinstance(native.get("type"), str)):
         return None
+    del fields["reasoningConfig"]
     extra = rest_of(native, _NOVA_KEYS)
-    return ReasoningRequest(native.get("type"), effort=native.get("maxReasoningEffort"), extra=extra)
+    return ReasoningRequest(native["type"], effort=native.get("maxReasoningEffort"), extra=extra)
 
 
 def _put_nova(fields: Fields, asked: ReasoningRequest) -> None:
@@ -119,8 +123,7 @@ def _effort_under(key: str) -> _Form:
     """A vendor whose one word about reasoning is how hard to try."""
 
     def take(fields: Fields) -> ReasoningRequest | None:
-        effort = fields.pop(key, None)
-        return None if effort is None else ReasoningRequest(effort=string(effort))
+        return ReasoningRequest(effort=fields.pop(key)) if isinstance(fields.get(key), str) else None
 
     def put(fields: Fields, asked: ReasoningRequest) -> None:
         _refuse_budget(asked)

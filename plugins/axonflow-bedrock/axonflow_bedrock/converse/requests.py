@@ -39,9 +39,9 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
     if fields:
         options[_FIELDS] = fields
     tools, choice, beside_tools = decode_tool_config(body.get("toolConfig") or NOTHING_MORE, DIALECT)
-    extra = rest_of(body, _REQUEST_KEYS)
+    extra, messages = rest_of(body, _REQUEST_KEYS), array(body.get("messages") or [])
     return CompletionRequest(
-        messages=tuple([decode_message(native, _ROLES, decode_content) for native in array(body["messages"])]),
+        messages=tuple([decode_message(native, _ROLES, decode_content) for native in messages]),
         system=decode_content(body.get("system") or []),
         inference=_decode_inference(body.get("inferenceConfig") or NOTHING_MORE, top_k),
         tools=tools,
@@ -54,7 +54,9 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
-    body: dict[str, Json] = {"messages": [encode_message(message, encode_content) for message in request.messages]}
+    body: dict[str, Json] = {}
+    if request.messages:  # behind the ARN of a prompt there may be none
+        body["messages"] = [encode_message(message, encode_content) for message in request.messages]
     extra, beside_tools = apart(request.extra, "toolConfig") if request.extra else (request.extra, NOTHING_MORE)
     if request.system:
         body["system"] = encode_content(request.system)

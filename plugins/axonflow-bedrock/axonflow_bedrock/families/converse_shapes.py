@@ -86,9 +86,16 @@ def encode_data(block: Data) -> dict[str, Json]:
     return {"json": block.value, **block.extra}
 
 
+class _Unsaid(str):
+    """The text of a thought of which only the signature is told."""
+
+    __slots__ = ()
+
+
 def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
     match native:
-        case {"reasoningText": {"text": str(text)} as thought} if len(native) == 1:
+        case {"reasoningText": dict(thought)} if len(native) == 1:
+            text = string(thought["text"]) if "text" in thought else _Unsaid()
             return Reasoning(text, thought.get("signature"), extra=rest_of(thought, _THOUGHT_KEYS))
         case {"redactedContent": str(data)} if len(native) == 1:
             return Reasoning(redacted=data)
@@ -98,8 +105,8 @@ def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
 def encode_reasoning(block: Reasoning) -> dict[str, Json]:
     if block.redacted is not None:
         return {"reasoningContent": {"redactedContent": block.redacted}}
-    thought = {"text": block.text, **said({"signature": block.signature}), **block.extra}
-    return {"reasoningContent": {"reasoningText": thought}}
+    told = {} if type(block.text) is _Unsaid else {"text": block.text}
+    return {"reasoningContent": {"reasoningText": {**told, **said({"signature": block.signature}), **block.extra}}}
 
 
 def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
