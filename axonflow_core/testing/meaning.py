@@ -56,7 +56,7 @@ def value_difference(expected: Any, got: Any) -> Difference | None:
 def leftovers(value: Any, documented: frozenset[str], path: str = "$") -> Iterator[Difference]:
     """Every documented key that stands in an `extra` of `value`, on any level of `value`.
 
-    What stands inside a member that nobody documented may be called as it likes.
+    What stands inside a member that nobody documented may be called as it likes, and a null says nothing.
     """
     if isinstance(value, tuple | list):
         for index, item in enumerate(value):
@@ -73,8 +73,9 @@ def leftovers(value: Any, documented: frozenset[str], path: str = "$") -> Iterat
 
 
 def _documented_keys(members: Mapping[str, Json], documented: frozenset[str], path: str) -> Iterator[Difference]:
-    for key in members:
-        if key in documented or key.rpartition(".")[2] in documented:  # `level.key`: a member of an inner object
+    for key, member in members.items():
+        name = key.rpartition(".")[2]  # `level.key` is a member of an inner object
+        if member is not None and (key in documented or name in documented):
             yield Difference(f"{path}.{key}", "in a typed place", "left over in extra")
 
 

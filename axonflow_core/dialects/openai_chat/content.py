@@ -93,11 +93,24 @@ def _encode_url(media: Media) -> Json:
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
+class FromDeveloper(str):
+    """A system text that came from a `developer`, which is OpenAI's newer name for the role, and goes back so."""
+
+    __slots__ = ()
+
+
+class Parts(tuple[ContentBlock, ...]):
+    """A tool's answer that came as a list of parts, and goes back so where a bare string could say it."""
+
+    __slots__ = ()
+
+
 _ROLES: Mapping[str, Role] = {
     "user": Role.USER,
     "assistant": Role.ASSISTANT,
     "system": Role.SYSTEM,
-    "developer": Role.SYSTEM,  # OpenAI's newer name for the same
+    "developer": Role.SYSTEM,
 }
 _ASSISTANT = Role.ASSISTANT
 _MESSAGE_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id", "name"})
@@ -112,11 +125,14 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
     if role is None:
         raise ValueError("a role that nobody knows")
     if type(content) is str and len(native) == 2:  # nearly every message there is
+        if name == "developer":
+            return text_message(role, FromDeveloper(content))
         is_tagged = form.is_tagged and role is _ASSISTANT and content.startswith(OPENING)
         return Message(role, parted(content)) if is_tagged else text_message(role, content)
     if role is _ASSISTANT:
         return _decode_answer(form, native, content)
-    return Message(role, decode_content(content), extra=_message_extra(native, _MESSAGE_KEYS))
+    extra = _message_extra(native, _MESSAGE_KEYS)
+    return Message(role, decode_content(content), extra={**extra, "role": name} if name == "developer" else extra)
 
 
 def _message_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
@@ -140,7 +156,7 @@ def _decode_result(native: Mapping[str, Json]) -> Message:
     content = native.get("content")
     result = ToolResult(
         string(native["tool_call_id"]),
-        content if isinstance(content, str | None) else decode_content(content),
+        content if isinstance(content, str | None) else Parts(decode_content(content)),
         name=native.get("name"),
     )
     return Message(Role.USER, (result,), extra=rest_of(native, _MESSAGE_KEYS))
@@ -150,7 +166,7 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
     """A message as one native message, or as one for every tool result in it and one for what stands beside them."""
     only = message.content[0] if len(message.content) == 1 else None
     if type(only) is Text and not only.extra and not message.extra:  # nearly every message there is
-        return [{"role": str(message.role), "content": only.text}]
+        return [plain_message(str(message.role), only.text)]
     natives: list[Json] = []
     calls: list[Json] = []
     thoughts: list[Reasoning] = []
@@ -175,6 +191,10 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
     return natives
 
 
+def plain_message(role: str, text: str) -> dict[str, Json]:
+    return {"role": "developer" if type(text) is FromDeveloper else role, "content": text}
+
+
 def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reasoning]) -> None:
     """What was thought goes in front of what was said. A signature stays behind: it is another family's."""
     told = [block.text for block in thoughts if block.redacted is None]
@@ -190,7 +210,9 @@ def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reason
 
 
 def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
-    content = block.content if isinstance(block.content, str | None) else encode_content(block.content)
+    content: Json = block.content
+    if not isinstance(content, str | None):
+        content = list(map(_encode_part, content)) if type(content) is Parts else encode_content(content)
     if block.is_error:
         told = content if isinstance(content, str) else joined_text(block.content or ())  # type: ignore[arg-type]
         content = f"error: {told}"  # the dialect has no flag for a failed tool
@@ -200,7 +222,7 @@ def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
 
 # ── tool calls ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_CALL_KEYS = frozenset({"id", "type", "function", "index"})
+_CALL_KEYS = frozenset({"id", "type", "function"})
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 
@@ -214,13 +236,13 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
         string(function["name"]),
         arguments,
         input_json=None if is_kept else written,
-        extra=call_extra(native),
+        extra=call_extra(native, _CALL_KEYS),
     )
 
 
-def call_extra(native: Mapping[str, Json]) -> Mapping[str, Json]:
+def call_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
     in_function = rest_of(native.get("function") or NOTHING_MORE, _FUNCTION_KEYS)
-    beside = rest_of(native, _CALL_KEYS)
+    beside = rest_of(native, known)
     return {**beside, **under("function", in_function)} if in_function else beside
 
 

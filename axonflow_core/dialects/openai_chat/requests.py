@@ -22,7 +22,7 @@ from axonflow_core.messages import (
 )
 from axonflow_core.native import apart, rest_of, said, string, under
 
-from .content import decode_message, encode_content, encode_message
+from .content import decode_message, encode_content, encode_message, plain_message
 from .form import DIALECT, ChatForm
 
 _NEWER_LIMIT = "max_completion_tokens"
@@ -30,6 +30,12 @@ _NEWER_LIMIT = "max_completion_tokens"
 
 class CompletionLimit(int):
     """A limit that came under OpenAI's newer name, and goes back so."""
+
+    __slots__ = ()
+
+
+class OneStop(tuple[str, ...]):
+    """The one stop sequence that came as a bare string, and goes back so."""
 
     __slots__ = ()
 
@@ -46,7 +52,7 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
             max_tokens=limit,
             temperature=body.get("temperature"),
             top_p=body.get("top_p"),
-            stop_sequences=(stop,) if isinstance(stop, str) else tuple(stop),
+            stop_sequences=OneStop((stop,)) if isinstance(stop, str) else tuple(stop),
         ),
         tools=tuple(map(_decode_tool, body.get("tools") or ())),
         tool_choice=_decode_tool_choice(form, body.get("tool_choice"), body.get("parallel_tool_calls")),
@@ -68,7 +74,8 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     if inference.top_p is not None:
         body["top_p"] = inference.top_p
     if inference.stop_sequences and form.stop_parameter:
-        body[form.stop_parameter] = list(inference.stop_sequences)
+        stops = inference.stop_sequences
+        body[form.stop_parameter] = stops[0] if type(stops) is OneStop else list(stops)
     if request.tools:
         body["tools"] = list(map(_encode_tool, request.tools))
     if request.tool_choice is not None:
@@ -92,7 +99,9 @@ def _decode_messages(form: ChatForm, natives: list[Json]) -> tuple[tuple[Content
 def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
     natives: list[Json] = []
     if request.system:
-        natives.append({"role": "system", "content": encode_content(request.system)})
+        content = encode_content(request.system)
+        is_plain = isinstance(content, str)
+        natives.append(plain_message("system", content) if is_plain else {"role": "system", "content": content})
     for message in request.messages:
         natives += encode_message(form, message)
     return natives

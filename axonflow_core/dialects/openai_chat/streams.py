@@ -104,6 +104,8 @@ class ChunkDecoder:
         if self._form.thinking and (thought := delta.get("reasoning_content")) is not None:
             self._read_thought(string(thought), events)
         beside = rest_of(delta, self._delta_keys)
+        if len(delta) == 1 and "content" in delta:  # and it is null: some servers fill empty deltas with it
+            beside = {**beside, "content": None}
         if ("role" in delta) is not is_first:  # the role is said once, in the first chunk
             beside = {**beside, "role": delta.get("role")}
         if beside:
@@ -169,14 +171,22 @@ class ChunkDecoder:
         self._is_over = self._form.last_chunk is None
 
 
+_CALL_KEYS = frozenset({"index", "id", "type", "function"})
+
+
 def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent]:
     function = call.get("function") or NOTHING_MORE
     events: list[StreamEvent] = []
     if call.get("id") is not None:
         events.append(BlockStart(index, ToolUse(string(call["id"]), string(function["name"]), {})))
+    extra = call_extra(call, _CALL_KEYS)
+    if call.get("id") is None and "type" in call:  # most say it once, where the call begins
+        extra = {**extra, "type": call["type"]}
     if function.get("arguments") is not None:
         events.append(ToolInputDelta(string(function["arguments"]), index))
-    if extra := call_extra(call):
+    elif "arguments" in function:
+        extra = {**extra, "function.arguments": None}
+    if extra:
         events.append(Extra(extra, f"call {index}"))
     return events
 

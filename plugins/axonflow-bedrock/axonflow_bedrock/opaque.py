@@ -18,6 +18,14 @@ from .families import imported
 from .model_id import Kind, ModelId
 from .surfaces import CONVERSE_CODECS, INVOKE_CODECS
 
+_OURS = frozenset(
+    {
+        *(Kind.APPLICATION_INFERENCE_PROFILE, Kind.PROVISIONED_MODEL, Kind.PROMPT_ROUTER, Kind.DEFAULT_PROMPT_ROUTER),
+        *(Kind.CUSTOM_MODEL, Kind.CUSTOM_MODEL_DEPLOYMENT),
+    }
+)
+"""What stands for a family of Bedrock's own and does not say which."""
+
 _MARKS = {
     "anthropic_version": "anthropic",
     "max_tokens_to_sample": "anthropic/text",
@@ -41,10 +49,9 @@ def codec_of_call(codecs: CodecRegistry, model: ModelId, body: Json, surface: st
     if isinstance(body, dict):
         if model.kind is Kind.IMPORTED_MODEL:
             return codecs.for_name(imported.form_of(body), surface)
-        if model.kind is Kind.SAGEMAKER_ENDPOINT:
-            if "prompt" in body:
-                return codecs.for_name(imported.TGI.name, surface)
-        elif (name := next((name for mark, name in _MARKS.items() if mark in body), None)) is not None:
+        if model.kind is Kind.SAGEMAKER_ENDPOINT and "prompt" in body:
+            return codecs.for_name(imported.TGI.name, surface)
+        if model.kind in _OURS and (name := next((name for mark, name in _MARKS.items() if mark in body), None)):
             return codecs.for_name(name, surface)
     raise UndetectedFamily(f"neither the id {model.given} nor its body says which family it is")
 

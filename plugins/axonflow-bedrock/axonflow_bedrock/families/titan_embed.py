@@ -105,7 +105,7 @@ _PLAIN, _BY_TYPE, _BOTH = "embedding", "embeddingsByType", "both"
 
 def _decode_response(body: Json, facts: ModelFacts, *, usual: str) -> Embeddings:
     plain, by_type = body.get("embedding"), body.get("embeddingsByType") or NOTHING_MORE
-    if plain is None and not by_type:
+    if plain is None and not by_type and body.get("message") is None:  # which tells why there is none
         raise KeyError("embedding")
     if plain is not None and by_type.get("float", plain) != plain:
         raise ValueError("two vectors of floats that differ")

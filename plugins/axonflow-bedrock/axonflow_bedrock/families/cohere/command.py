@@ -122,7 +122,11 @@ class _Decoder:
             return batch_of(_decode_response(chunk, self._facts))
         batch = self._pieces.feed(chunk)
         index = chunk.get("index")
-        if index is None or index in self._announced:
+        if index is None:
+            return batch
+        # One of several has come to its end. That all have, the metrics in the last chunk say.
+        batch = tuple(event for event in batch if not isinstance(event, Ended))
+        if index in self._announced:
             return batch
         self._announced.add(index)
         return (BlockStart(index, Text("")), *batch)

@@ -19,6 +19,8 @@ STOP_REASONS = StopReasons(
         "stop_sequence": StopReason.STOP_SEQUENCE,
         "tool_use": StopReason.TOOL_USE,
         "content_filtered": StopReason.CONTENT_FILTERED,
+        "guardrail_intervened": StopReason.GUARDRAIL,
+        "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
         "malformed_model_output": StopReason.MALFORMED,
         "malformed_tool_use": StopReason.MALFORMED,
     }
