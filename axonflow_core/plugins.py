@@ -233,7 +233,7 @@ def _missing_provider(name: str, installed: Iterable[str]) -> PluginError:
     nearest = get_close_matches(name, list(installed), n=1)
     return PluginError(
         f"no installed plugin offers the provider {name}; installed: {', '.join(sorted(installed)) or 'none'}",
-        hint=(f"did you mean `{nearest[0]}`? Otherwise: " if nearest else "") + f"pip install axonflow-{name}",
+        hint=(f"did you mean `{nearest[0]}`? Otherwise " if nearest else "") + "install the package that offers it",
     )
 
 

@@ -363,7 +363,12 @@ def test_the_key_of_an_entry_is_its_type(tmp_path: Path) -> None:
         (ECHO + "    config: {modle: x}", (5, 14), "unknown key `modle`", "did you mean `model`?"),
         (ECHO + "    config: {max_tokens: 0}", (5, 26), "`max_tokens` is not acceptable", None),
         (ECHO + "    type: ecco", (5, 11), "no installed plugin offers the provider ecco", "did you mean `echo`?"),
-        ("version: 1.0\nllm_providers:\n  nova: {enabled: on}", (3, 3), "provider nova", "pip install axonflow-nova"),
+        (
+            "version: 1.0\nllm_providers:\n  nova: {enabled: on}",
+            (3, 3),
+            "provider nova",
+            "install the package that offers it",
+        ),
     ],
 )
 def test_a_wrong_entry_is_located_and_mended(

@@ -97,7 +97,7 @@ FILES: Mapping[str, Faulty] = {
     # ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────
     "unknown provider": Faulty(HEAD + "  ecko: {enabled: on}\n", 3, 3, "offers the provider ecko", "`echo`"),
     "unknown type": Faulty(ECHO + "    type: bedrok\n", 5, 11, "offers the provider bedrok", "`bedrock`"),
-    "provider to install": Faulty(HEAD + "  nova: {enabled: 1}\n", 3, 3, "nova", "pip install axonflow-nova"),
+    "provider to install": Faulty(HEAD + "  nova: {enabled: 1}\n", 3, 3, "nova", "install the package that offers it"),
     # ── indentation, tabs, syntax ───────────────────────────────────────────────────────────────────────────────────
     "tab": Faulty("a:\n\tb: 1\n", 2, 1, "a tab indents this line", "spaces"),
     "tab behind blanks": Faulty(HEAD + "  echo:\n  \tenabled: on\n", 4, 3, "a tab indents this line", "spaces"),

@@ -27,7 +27,17 @@ from axonflow_bedrock.signing import BearerToken
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import EncodeError, UndetectedFamily
 from axonflow_core.fitting import fit
-from axonflow_core.messages import NOTHING_MORE, CompletionRequest, ContentBlock, Inference, Json, Text, ToolResult
+from axonflow_core.messages import (
+    NOTHING_MORE,
+    CompletionRequest,
+    ContentBlock,
+    Document,
+    Inference,
+    Json,
+    Message,
+    Text,
+    ToolResult,
+)
 from axonflow_core.plugins import load_codecs
 from axonflow_core.testing import Claims, requests
 
@@ -102,12 +112,22 @@ def conversation_of(request: CompletionRequest) -> CompletionRequest:
     """What is said, without the parameters that are each family's own and the members that nobody knows."""
     return evolve(
         request,
+        messages=tuple(map(saying_something, request.messages)),
         inference=Inference(max_tokens=20),
         reasoning=None,
         metadata=None,
         options=NOTHING_MORE,
         extra=NOTHING_MORE,
     )
+
+
+def saying_something(message: Message) -> Message:
+    """`message` with a word where it is blank or a document stands alone: Bedrock takes that from nobody."""
+    word = Text("-")
+    content = [word if isinstance(block, Text) and not block.text.strip() else block for block in message.content]
+    kinds = {type(block) for block in content}
+    is_silent = not content or (Document in kinds and Text not in kinds)
+    return evolve(message, content=(*content, word) if is_silent else tuple(content))
 
 
 def moved(request: CompletionRequest, first: Party, second: Party) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,9 @@ def ask(
 
 
 def read_prompt(prompt: str) -> str:
-    text = sys.stdin.read() if prompt == "-" else prompt
+    from axonflow_core.cli.reading import read_stdin, utf8
+
+    text = utf8(read_stdin() if prompt == "-" else prompt)
     if not text.strip():
         raise click.UsageError("the prompt is empty")
     return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,9 +44,14 @@ def embed(
 
 
 def _read_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
-    read = tuple(sys.stdin.read().splitlines()) if texts == ("-",) else texts
-    if not read or not all(text.strip() for text in read):
-        raise click.UsageError("a text is empty" if read else "there is no text on stdin")
+    from axonflow_core.cli.reading import read_stdin, utf8
+
+    read = tuple(utf8(read_stdin()).splitlines()) if texts == ("-",) else tuple(map(utf8, texts))
+    if not read:
+        raise click.UsageError("there is no text on stdin")
+    for number, text in enumerate(read, start=1):
+        if not text.strip():
+            raise click.UsageError(f"text {number} of {len(read)} is empty")
     return read
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from collections.abc import Mapping
@@ -46,6 +47,9 @@ def report(error: BaseException) -> int:
         case KeyboardInterrupt() | click.Abort():
             click.echo("interrupted", err=True)
             return INTERRUPTED
+        case OSError(errno=errno.ENOSPC):
+            click.echo("the output cannot be written: no space is left where it goes", err=True)
+            return CHECK_FAILED
         case SystemExit():
             return error.code if isinstance(error.code, int) else CHECK_FAILED
     return _report_error(error)

@@ -42,6 +42,10 @@ def write_codec_package(name: str, provider: str, parent: Path) -> Path:
         raise RequestError(
             f"{folder} is there already, and nothing is overwritten", hint="choose another name, or --into DIR"
         ) from None
+    except OSError as error:
+        raise RequestError(
+            f"{folder} cannot be made: {error.strerror}", hint="choose another folder: --into DIR"
+        ) from None
     for template, place in _FILES.items():
         path = folder / Template(place).substitute(words)
         path.parent.mkdir(parents=True, exist_ok=True)

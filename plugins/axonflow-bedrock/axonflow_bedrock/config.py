@@ -6,13 +6,17 @@ finds is found here too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen, validators
 
+from axonflow_core.errors import RequestError
 from axonflow_core.fitting import Unsupported
 from axonflow_core.transport import Timeouts
+
+from .model_id import parse_model_id
 
 DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 
@@ -59,13 +63,25 @@ class GuardrailConfig:
         return named if self.trace is None else {**named, "trace": str(self.trace)}
 
 
+def _is_region(_: object, __: Attribute[str], value: str) -> None:
+    if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)+", value):
+        raise ValueError("this is no AWS region, which is spelled like us-east-1")
+
+
+def _is_model_id(_: object, __: Attribute[str], value: str) -> None:
+    try:
+        parse_model_id(value)
+    except RequestError as error:
+        raise ValueError(error.message) from None
+
+
 @frozen(kw_only=True)
 class BedrockConfig:
-    region: str | None = None
+    region: str | None = field(default=None, validator=validators.optional(_is_region))
     """The AWS region of the calls. Without it the AWS settings decide (`AWS_REGION`, the profile)."""
-    model: str = DEFAULT_MODEL
+    model: str = field(default=DEFAULT_MODEL, validator=_is_model_id)
     """A model id, inference profile id or ARN, passed to Bedrock as it is."""
-    base_model: str | None = None
+    base_model: str | None = field(default=None, validator=validators.optional(_is_model_id))
     """The model behind `model`, where that is an ARN that does not say."""
     family: str | None = None
     """The family of `model`, where the id does not say; `llama/llama3` where a family has several forms."""
@@ -73,7 +89,7 @@ class BedrockConfig:
     """Which of Bedrock's operations carry the calls: `invoke` (InvokeModel), `converse`, or `auto`."""
     families: tuple[str, ...] | None = None
     """The only families that may be called. Without it, every installed one."""
-    max_tokens: int | None = None
+    max_tokens: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     """Sent when the caller gives no limit."""
     control_tokens: ControlTokens = ControlTokens.REFUSE
     """What happens to text that would forge a turn in a family's prompt template."""

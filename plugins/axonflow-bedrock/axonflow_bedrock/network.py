@@ -37,7 +37,14 @@ def _proxy_url(client: Any, endpoint_url: str) -> str | None:
 
     proxies = client.meta.config.proxies or get_environ_proxies(endpoint_url)
     proxy: str | None = proxies.get(urlsplit(endpoint_url).scheme)
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    if proxy and "://" not in proxy:
+        return f"http://{proxy}"
+    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+        raise ConfigError(
+            f"the proxy is reached by {urlsplit(proxy).scheme}://, and only http:// and https:// are spoken",
+            hint="check HTTPS_PROXY, HTTP_PROXY and the proxies of the client config",
+        )
+    return proxy
 
 
 def _tls(session: Session, client: Any) -> ssl.SSLContext:

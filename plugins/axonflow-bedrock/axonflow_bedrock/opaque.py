@@ -51,7 +51,11 @@ def codec_of_call(codecs: CodecRegistry, model: ModelId, body: Json, surface: st
             return codecs.for_name(imported.form_of(body), surface)
         if model.kind is Kind.SAGEMAKER_ENDPOINT and "prompt" in body:
             return codecs.for_name(imported.TGI.name, surface)
-        if model.kind in _OURS and (name := next((name for mark, name in _MARKS.items() if mark in body), None)):
+        if (
+            model.given.startswith("arn:")
+            and model.kind in _OURS
+            and (name := next((name for mark, name in _MARKS.items() if mark in body), None))
+        ):
             return codecs.for_name(name, surface)
     raise UndetectedFamily(f"neither the id {model.given} nor its body says which family it is")
 

@@ -163,7 +163,8 @@ def test_a_tool_is_called_with_arguments(boto3_client: Any, ask: Any) -> None:
 
 @pytest.mark.parametrize("ask", [invoke, invoke_with_stream])
 def test_a_claude_that_is_asked_to_think_thinks_aloud_and_signs_it(boto3_client: Any, ask: Any) -> None:
-    answer = ask(boto3_client, CLAUDE, evolve(QUESTION, reasoning=ReasoningRequest("enabled", 1024)))
+    asked = evolve(QUESTION, inference=Inference(max_tokens=2000), reasoning=ReasoningRequest("enabled", 1024))
+    answer = ask(boto3_client, CLAUDE, asked)
 
     assert answer.content[0] == Reasoning(THOUGHT, SIGNATURE)
     assert answer.text.startswith("Here speaks")
@@ -176,6 +177,23 @@ def test_a_picture_is_seen(boto3_client: Any, model: str) -> None:
     request = evolve(QUESTION, messages=(Message(Role.USER, (picture, Text("What is it?"))),))
 
     assert "I was shown 1 picture." in invoke(boto3_client, model, request).text
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (
+            evolve(QUESTION, reasoning=ReasoningRequest("enabled", 2000)),
+            "must be greater than `thinking",
+        ),
+        (evolve(QUESTION, messages=(user(""),)), "messages: text content blocks must be non-empty"),
+        (evolve(QUESTION, messages=()), "messages: at least one message is required"),
+    ],
+    ids=["more thinking than there is room for", "an empty text", "no message"],
+)
+def test_what_cannot_be_meant_is_refused(boto3_client: Any, request_: CompletionRequest, words: str) -> None:
+    with pytest.raises(boto3_client.exceptions.ValidationException, match=words):
+        invoke(boto3_client, CLAUDE, evolve(request_, inference=Inference(max_tokens=100)))
 
 
 def test_every_call_has_a_request_id_of_its_own(boto3_client: Any) -> None:

@@ -81,6 +81,23 @@ def test_converse_refuses_what_invoke_model_refuses(client: Any) -> None:
         client.converse(modelId=CLAUDE.removeprefix("us."), messages=question())
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([{"text": " "}], "The text field in the ContentBlock object at messages.0.content.0 is blank"),
+        ([], "The content field in the Message object at messages.0 is empty"),
+        (
+            [{"document": {"format": "txt", "name": "notes", "source": {"bytes": b"hello"}}}],
+            "A text block must be included when using documents",
+        ),
+    ],
+    ids=["blank", "empty", "a document alone"],
+)
+def test_converse_refuses_what_says_nothing(client: Any, content: list[Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words):
+        client.converse(modelId=CLAUDE, messages=[{"role": "user", "content": content}])
+
+
 def test_the_tool_that_a_request_insists_on_is_called(client: Any) -> None:
     tools = {"tools": [WEATHER], "toolChoice": {"any": {}}}
     answer = client.converse(modelId=CLAUDE, messages=question(), toolConfig=tools)

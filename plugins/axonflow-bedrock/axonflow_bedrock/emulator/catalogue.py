@@ -86,6 +86,9 @@ WITHOUT_CONVERSE = frozenset(entry.base_id for entry in MODELS if entry.mode != 
 """Base ids of models that embed, rank, paint or speak. Of chat models that are not listed nobody knows whether Converse
 serves them, and they are answered."""
 
+_PAINTERS = frozenset({"stability", "luma"})
+"""Vendors of nothing but pictures and films, of which the table has no models."""
+
 
 @frozen
 class Catalogue:
@@ -172,7 +175,7 @@ def admit_to_converse(model_id: ModelId) -> None:
 
     Source of the words: public reports of Converse with models for embeddings and speech, 2024 to 2026.
     """
-    if model_id.base_id in WITHOUT_CONVERSE:
+    if model_id.base_id in WITHOUT_CONVERSE or model_id.vendor in _PAINTERS:
         raise invalid_call(
             "This action doesn't support the model that you provided. Try again with a supported text or chat model."
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
-from axonflow_core.codec import Feature, ModelFacts, blocks_of
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, blocks_of
 from axonflow_core.messages import (
     CachePoint,
     CompletionRequest,
@@ -18,6 +18,7 @@ from axonflow_core.messages import (
     Image,
     Message,
     Role,
+    Text,
     Tool,
     ToolResult,
     ToolUse,
@@ -42,6 +43,20 @@ def refuse_what_breaks_a_rule(
     for check in _OF_MAKERS:
         for words in check(request, facts):
             raise _by_maker(words, surface)
+
+
+def refuse_what_says_nothing(request: CompletionRequest, facts: ModelFacts, codec: FamilyCodec) -> None:
+    """`Fault` where a message is empty or blank, or asks for more thinking than there is room for.
+
+    No rule of a model's, and nothing that a caller's request is made to fit: it says what cannot be meant.
+    """
+    for check in (_blank_text, _documents_alone) if codec.surface == CONVERSE else ():
+        for words in check(request, facts):
+            raise invalid_call(words)
+    if facts.base_id.startswith("anthropic.") and not codec.control_tokens:  # a transcript may have an empty turn
+        for check in (_blank_text_to_claude, _budget):
+            for words in check(request, facts):
+                raise _by_maker(words, codec.surface)
 
 
 def _by_maker(words: str, surface: str) -> Fault:
@@ -117,7 +132,43 @@ def _tool_config(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]
         yield "The toolConfig field must be defined when using toolUse and toolResult content blocks."
 
 
+def _blank_text(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    for number, message in enumerate(request.messages):
+        if not message.content:
+            yield (
+                f"The content field in the Message object at messages.{number} is empty. Add a ContentBlock object to "
+                "the content field and try again."
+            )
+        for place, block in enumerate(message.content):
+            if isinstance(block, Text) and not block.text.strip():
+                yield (
+                    f"The text field in the ContentBlock object at messages.{number}.content.{place} is blank. Add "
+                    "text to the text field, and try again."
+                )
+
+
+def _documents_alone(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    for message in request.messages:
+        kinds = {type(block) for block in message.content}
+        if Document in kinds and Text not in kinds:
+            yield "A text block must be included when using documents. Add a text block and retry your request."
+
+
 # ── what the model's maker says ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _blank_text_to_claude(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    if not request.messages:
+        yield "messages: at least one message is required"
+    if any(isinstance(block, Text) and not block.text for message in request.messages for block in message.content):
+        yield "messages: text content blocks must be non-empty"
+
+
+def _budget(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    budget = None if request.reasoning is None else request.reasoning.budget_tokens
+    most = request.inference.max_tokens
+    if budget is not None and most is not None and most <= budget:
+        yield "`max_tokens` must be greater than `thinking.budget_tokens`."
 
 
 def _sampling(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:

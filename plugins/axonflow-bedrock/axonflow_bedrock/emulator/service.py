@@ -28,7 +28,7 @@ from .faults import spoil
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import MODELS, check_limits
 from .quotas import Quotas
-from .refusals import refuse_what_breaks_a_rule
+from .refusals import refuse_what_breaks_a_rule, refuse_what_says_nothing
 from .schema import pass_gate
 from .script import Rule, Rules, Script, obey
 from .scripted import answer, input_tokens, text_bytes
@@ -108,6 +108,7 @@ class EmulatedBedrock:
         await asyncio.sleep(rule.delay_s)
         is_streamed = call.operation.is_streamed
         refuse_what_breaks_a_rule(request, target.facts, target.codec.surface, is_streamed=is_streamed)
+        refuse_what_says_nothing(request, target.facts, target.codec)
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.fault()
         context = self._context_of(call, target.facts)
