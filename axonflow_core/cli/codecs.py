@@ -110,7 +110,10 @@ def check_codecs(
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(path.glob("*.jsonl"))
+            found = sorted(path.glob("*.jsonl"))
+            if not found:
+                raise click.UsageError(f"{path} holds no files of JSON lines (*.jsonl)")
+            yield from found
         else:
             yield path
 

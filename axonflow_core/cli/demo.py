@@ -26,7 +26,7 @@ _PROMPT = "In one sentence: what is a governed runtime for language models?"
 @click.command(short_help="See it work: no account, no network.")
 @click.option("--keep", is_flag=True, help="Keep the emulator running afterwards, for clients of your own.")
 def demo(*, keep: bool) -> int:
-    """Serve each provider's emulator and stream an answer from every model family through it.
+    """Serve each provider's emulator and stream answers of some of its model families through it.
 
     Exits with 0 when every family answered and the refused call was refused.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,10 +13,21 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class _Number(click.FloatRange):
+    """A number within a range; `nan` is within every range and no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
 _OPTIONS = (
     click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer, in tokens."),
-    click.option("--temperature", type=click.FloatRange(min=0), help="How freely the model chooses its words."),
-    click.option("--top-p", type=click.FloatRange(min=0, max=1), help="The share of likely words it chooses from."),
+    click.option("--temperature", type=_Number(min=0), help="How freely the model chooses its words."),
+    click.option("--top-p", type=_Number(min=0, max=1), help="The share of likely words it chooses from."),
     click.option("--top-k", type=click.IntRange(min=0), help="The number of likely words it chooses from."),
 )
 
