@@ -100,6 +100,9 @@ class LineOpener:
     def is_last(self, chunk: Json) -> bool:
         return chunk["completionReason"] is not None
 
+    def exception_of(self, chunk: Json) -> ProviderError:
+        return self.error
+
     def error_of(self, recording: Recording) -> ProviderError:
         return self.error
 

@@ -81,7 +81,7 @@ def protocol_objects(native: Json, *, is_root: bool = True) -> Iterator[dict[str
 def is_free(key: str, owner: Mapping[str, Json]) -> bool:
     """Whether the member `key` of `owner` is data that the protocol only carries."""
     if key in FREE_KEYS:
-        return True
+        return key != "metadata" or not is_union_member(owner)  # alone it is the name of Converse's last event
     return key == "content" and (owner.get("type") == "tool_result" or owner.get("role") == "tool")
 
 

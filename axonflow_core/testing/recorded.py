@@ -185,6 +185,9 @@ class Opener(Protocol):
     def error_of(self, recording: Recording) -> ProviderError:
         """What an answer with a status of 400 or above stands for."""
 
+    def exception_of(self, chunk: Json) -> ProviderError:
+        """What a decoded chunk with an `__exception__` stands for."""
+
 
 # ── results ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -474,7 +477,10 @@ class _Refusal:
 def _chunks(recording: Recording, opener: Opener, pieces: Iterable[bytes]) -> Iterator[Json]:
     """The chunks in the bytes, read in these pieces; where the bytes were not kept, those that somebody decoded."""
     if recording.stream is None:
-        yield from recording.chunks or ()
+        for chunk in recording.chunks or ():
+            if isinstance(chunk, dict) and "__exception__" in chunk:
+                raise opener.exception_of(chunk)
+            yield chunk
         return
     frames = opener.frame_decoder()
     for piece in pieces:

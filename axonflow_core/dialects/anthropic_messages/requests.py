@@ -23,7 +23,7 @@ from axonflow_core.native import array, rest_of, said, string
 
 from .blocks import DIALECT, decode_cache_control, decode_content, encode_content, hang_cache_control, is_plain_text
 
-OPTIONS = frozenset({"anthropic_beta", "output_config", "output_format"})
+OPTIONS = frozenset({"anthropic_beta", "cache_control", "output_config", "output_format", "service_tier"})
 """Documented parameters with no neutral name. `effort` inside `output_config` has one and stands apart."""
 
 

@@ -82,7 +82,7 @@ def open_answer(
         stop_reason=stop_reason,
         usage=merge_usage(completion.usage, billed),
         guardrail=guardrail,
-        latency_ms=int(latency) if latency else None,
+        latency_ms=round(float(latency)) if latency else None,
     )
 
 
@@ -95,7 +95,7 @@ def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) 
 def measured(answer: A, headers: Mapping[str, str]) -> A:
     """`answer` with what `headers` bill and measure."""
     usage, latency = merge_usage(answer.usage, usage_from_headers(headers)), headers.get(_LATENCY_HEADER)
-    return evolve(answer, usage=usage, latency_ms=int(latency) if latency else None)
+    return evolve(answer, usage=usage, latency_ms=round(float(latency)) if latency else None)
 
 
 def usage_from_headers(headers: Mapping[str, str]) -> Usage:

@@ -22,7 +22,7 @@ from axonflow_core.testing.recorded_exchanges import RecordedExchange
 
 from .counting import COUNT_KEY, unwrapped
 from .envelope import MEMBERS, METRICS, measured
-from .errors import diagnose
+from .errors import diagnose, diagnose_exception_frame
 from .eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .model_id import ModelId, parse_model_id, vendors_of
 from .models.table import load_models
@@ -36,6 +36,8 @@ _SURFACES: Mapping[str, str] = {
     "ConverseStream": CONVERSE_CODECS,
 }
 """Operation -> the surface of a codec."""
+
+_EXCEPTION = "__exception__"
 
 _BILLED = (
     ("input_tokens", "x-amzn-bedrock-input-token-count", "inputTokenCount", "inputTokens"),
@@ -188,6 +190,10 @@ class BedrockOpener:
             region=recording.region,
             request_id=headers.get("x-amzn-requestid"),
         )
+
+    def exception_of(self, chunk: Json) -> ProviderError:
+        payload = orjson.dumps(rest_of(chunk, frozenset({_EXCEPTION})))
+        return diagnose_exception_frame(str(chunk[_EXCEPTION]), payload)
 
     def _facts_of(self, recording: Recording) -> ModelFacts:
         model = self._model_of(recording)
