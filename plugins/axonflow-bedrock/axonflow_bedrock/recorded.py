@@ -24,7 +24,8 @@ from .counting import COUNT_KEY, unwrapped
 from .envelope import MEMBERS, METRICS, measured
 from .errors import diagnose, diagnose_exception_frame
 from .eventstream import Frame, FrameDecoder, chunk_of, event_of
-from .model_id import ModelId, parse_model_id, vendors_of
+from .families import imported
+from .model_id import Kind, ModelId, parse_model_id, vendors_of
 from .models.table import load_models
 from .opaque import codec_of_call
 from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, exchange_codec_for, surface_of
@@ -142,10 +143,24 @@ class BedrockOpener:
     def _codec_of(self, recording: Recording, model: ModelId | None, surface: str) -> FamilyCodec:
         if model is None:
             return self.codecs.for_base_id("", surface)
+        if model.base_id is None and surface == INVOKE_CODECS:
+            return self._brought_along(recording, model)
         if recording.request_body is not None or model.base_id is None:
             return codec_of_call(self.codecs, model, recording.request_body, surface)
         forms = self.codecs.forms_of(model.base_id, surface)
         return next((codec for codec in forms[:-1] if _answers(codec, recording)), forms[-1])
+
+    def _brought_along(self, recording: Recording, model: ModelId) -> FamilyCodec:
+        """Behind an id that says nothing: the form that was asked in, and where the answer is in another, or the
+        question was not stored, the form of the answer. Models that were imported long ago answer in one form only."""
+        if model.kind not in (Kind.IMPORTED_MODEL, Kind.SAGEMAKER_ENDPOINT):
+            return codec_of_call(self.codecs, model, recording.request_body)
+        with suppress(UndetectedFamily):
+            asked = codec_of_call(self.codecs, model, recording.request_body)
+            if _answers(asked, recording):
+                return asked
+        forms = (form for form in imported.CODECS if _reads(form, recording) and _answers(form, recording))
+        return next(forms, None) or codec_of_call(self.codecs, model, recording.request_body)
 
     def native(self, body: Json) -> Json:
         return rest_of(body, MEMBERS) if isinstance(body, dict) else body
@@ -206,13 +221,23 @@ class BedrockOpener:
             return None
 
 
+def _reads(codec: FamilyCodec, recording: Recording) -> bool:
+    """Whether the question, if it was stored, is in the form of `codec`."""
+    try:
+        if recording.request_body is not None:
+            codec.decode_request(recording.request_body, ModelFacts(model_id=recording.model_id))
+    except DecodeError:
+        return False
+    return True
+
+
 def _answers(codec: FamilyCodec, recording: Recording) -> bool:
     """Whether an exchange whose request was not stored is in the form of `codec`."""
     facts = ModelFacts(model_id=recording.model_id)
     try:
         if recording.chunks:
             codec.stream_decoder(facts).feed(recording.chunks[0])
-        else:
+        elif recording.response_body is not None:
             codec.decode_response(rest_of(recording.response_body, MEMBERS), facts)
     except DecodeError:
         return False
