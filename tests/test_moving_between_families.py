@@ -84,7 +84,7 @@ def parties() -> Iterator[Party]:
         elif codec.family in ("imported", "marketplace"):
             yield party(codec, IMPORTED if codec.family == "imported" else ENDPOINT)
         else:
-            yield party(codec, next(model for model in listed() if speaks(model) is codec))
+            yield party(codec, next(model for model in listed() if codec is speaks(model) or is_beside(codec, model)))
 
 
 def listed() -> Iterator[str]:
@@ -99,6 +99,12 @@ def speaks(model: str) -> FamilyCodec | None:
         return REGISTRY.for_base_id(parse_model_id(model).base_id or "")
     except UndetectedFamily:  # a model that does not talk
         return None
+
+
+def is_beside(codec: FamilyCodec, model: str) -> bool:
+    """Whether `codec`, which no model has for its own, is another form of what `model` speaks."""
+    own = speaks(model)
+    return not codec.models and own is not None and codec.name in own.other_forms
 
 
 PARTIES = tuple(parties())

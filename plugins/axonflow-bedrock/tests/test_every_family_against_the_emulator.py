@@ -82,6 +82,7 @@ def ids_by_base() -> Mapping[str, str]:
 
 
 IDS = ids_by_base()
+INVOKED = [codec for codec in CODECS.of_kind(FamilyCodec) if codec.surface == INVOKE]
 CHAT_MODELS = sorted(base_id for base_id in IDS if exchange_codec_for(CODECS, base_id) is None)
 
 
@@ -103,16 +104,18 @@ class Called:
 
 def one_that_takes(feature: Feature | None) -> list[Called]:
     """A model of every InvokeModel codec, where any of its models takes `feature`."""
-    models = (models_of(codec) for codec in CODECS.of_kind(FamilyCodec) if codec.surface == INVOKE)
+    models = map(models_of, INVOKED)
     firsts = (next((one for one in called if feature is None or one.has(feature)), None) for called in models)
     return [called for called in firsts if called is not None]
 
 
 def models_of(codec: FamilyCodec) -> Iterator[Called]:
-    if not codec.models:
+    if codec.family in OPAQUE:
         yield Called(codec, OPAQUE[codec.family], ModelFacts())
+    # A form that no model has for its own is another form of some that do.
+    own = codec if codec.models else next((one for one in INVOKED if codec.name in one.other_forms), codec)
     for base_id in CHAT_MODELS:
-        if base_id.startswith(codec.models) and CODECS.for_base_id(base_id) is codec:
+        if base_id.startswith(own.models) and CODECS.for_base_id(base_id) is own:
             yield Called(codec, IDS[base_id], facts(base_id, INVOKE))
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from axonflow_bedrock.families import imported
+from axonflow_bedrock.families import imported, writer
 from axonflow_bedrock.model_id import parse_model_id
 from axonflow_bedrock.opaque import codec_of_call
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import EncodeError, UndetectedFamily
+from axonflow_core.errors import EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import Completion, CompletionRequest, Inference, StopReason, Text, Usage, assistant, user
 from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
@@ -143,3 +143,44 @@ def test_where_neither_id_nor_body_says_it_nothing_is_guessed(arn: str, body: An
 def test_no_base_id_belongs_to_them_and_each_has_a_name() -> None:
     assert all(codec.models == () for codec in imported.CODECS)
     assert [REGISTRY.for_name(codec.name) for codec in imported.CODECS] == list(imported.CODECS)
+
+
+# ── Writer's bare prompt: a published capture of its stream (langchain-aws), November 2026 ──────────────────────────
+
+
+def test_writer_takes_a_bare_prompt_and_ends_its_stream_with_a_string() -> None:
+    asked = CompletionRequest((user("Hi"),), inference=Inference(9), options={"min_tokens": 1})
+    said = {"id": "cmpl-1", "object": "text_completion", "created": 1_764_000_000, "model": "palmyra"}
+    chunks: list[Any] = [
+        {**said, "choices": [{"index": 0, "text": " Hel", "finish_reason": None}], "usage": None},
+        {**said, "choices": [{"index": 0, "text": "lo", "finish_reason": "stop"}], "usage": None},
+        "[DONE]",
+    ]
+    decoder = writer.PROMPT.stream_decoder(FACTS)
+    batches = [decoder.feed(chunk) for chunk in chunks]
+    decoder.finish()
+    encoder = writer.PROMPT.stream_encoder(StreamContext(id="", model="", created=0), FACTS)
+
+    assert writer.PROMPT.encode_request(asked, FACTS) == {"prompt": "Hi", "max_tokens": 9, "min_tokens": 1}
+    assert assemble(event for batch in batches for event in batch).text == " Hello"
+    again = [chunk for batch in batches for chunk in encoder.encode(batch)]
+    assert [again[0]["choices"], again[1]["choices"], again[2]] == [
+        chunks[0]["choices"],
+        chunks[1]["choices"],
+        "[DONE]",
+    ]
+
+
+def test_writers_stream_is_not_whole_before_its_last_word() -> None:
+    decoder = writer.PROMPT.stream_decoder(FACTS)
+    decoder.feed({"object": "text_completion", "choices": [{"index": 0, "text": "a", "finish_reason": "stop"}]})
+
+    with pytest.raises(TruncatedStream):
+        decoder.finish()
+
+
+@pytest.mark.parametrize(("body", "name"), [({"messages": []}, "writer"), ({"prompt": "Hi"}, "writer/prompt")])
+def test_the_body_says_in_which_form_a_palmyra_is_asked(body: dict[str, Any], name: str) -> None:
+    registry = CodecRegistry(RegisteredCodec(codec, "tests", "1") for codec in writer.CODECS)
+
+    assert codec_of_call(registry, parse_model_id("us.writer.palmyra-x5-v1:0"), body).name == name

@@ -504,7 +504,7 @@ def _prompt(limit: str) -> Shape:
 # AWS user guide, "Invoke your imported model", and recorded traffic of a SageMaker endpoint, November 2026.
 _IMPORTED = {
     "imported/llama": Gate(shape=_prompt("max_gen_len")),
-    **dict.fromkeys(("imported/completion", "marketplace/tgi"), Gate(shape=_prompt("max_tokens"))),
+    **dict.fromkeys(("imported/completion", "marketplace/tgi", "writer/prompt"), Gate(shape=_prompt("max_tokens"))),
     "imported/chat": Gate(shape=_chat(temperature=number(), top_p=number())),
 }
 

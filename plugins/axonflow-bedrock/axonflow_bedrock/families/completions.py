@@ -101,6 +101,8 @@ class Form:
     the whole, which takes twice as long."""
     ends_without_text: bool = False
     """The last chunk has a reason to stop and no text, not an empty one."""
+    last_chunk: str | None = None
+    """A chunk of its own behind all others, and only with it a stream is whole."""
 
     own_keys: frozenset[str] = field(init=False)
     parameter_keys: frozenset[str] = field(init=False)
@@ -306,10 +308,13 @@ class ChunkDecoder:
         assert form.read_chunk is not None  # noqa: S101 - otherwise the codec has no streams
         self._read = form.read_chunk
         self._read_bare = form.read_bare
+        self._last_chunk = form.last_chunk
         self._stop_reasons = stop_reasons
         self._is_underway = False
 
     def feed(self, chunk: Json) -> Batch:
+        if self._last_chunk is not None and chunk == self._last_chunk:
+            return (Ended(),)
         bare = self._read_bare(chunk) if self._is_underway else None
         if bare is not None:
             return bare
@@ -328,7 +333,9 @@ class ChunkDecoder:
             events.append(Extra(piece.text_extra, "text"))
         if piece.stop is not None:
             reason = self._stop_reasons.decode(piece.stop)
-            events += (Stopped(reason, piece.stop, piece.stop_sequence), Ended())
+            events.append(Stopped(reason, piece.stop, piece.stop_sequence))
+            if self._last_chunk is None:
+                events.append(Ended())
         return tuple(events)
 
 
@@ -339,6 +346,7 @@ class ChunkEncoder:
         assert form.write_chunk is not None  # noqa: S101 - otherwise the codec has no streams
         self._write = form.write_chunk
         self._ends_without_text = form.ends_without_text
+        self._last_chunk = form.last_chunk
         self._codec = codec
         self._started = Started()
         self._pending = NO_USAGE
@@ -368,17 +376,23 @@ class ChunkEncoder:
                     _refuse(self._codec, block)
                 case ReasoningDelta() | ToolInputDelta():
                     _refuse(self._codec, event)
+        last = [self._last_chunk] if self._last_chunk is not None and any(map(_is_ended, batch)) else []
         if not texts and stop is None and not extra and not text_extra:
             self._pending = usage  # counts that came alone wait for a chunk to stand in
-            return []
+            return last
         self._pending = NO_USAGE
         text = None if self._ends_without_text and not texts else "".join(texts)
         id, model, created = self._started.id, self._started.model, self._started.created
         return [
             self._write(
                 Piece(text, stop, usage, index, id, model, created, stop_sequence, extra=extra, text_extra=text_extra)
-            )
+            ),
+            *last,
         ]
+
+
+def _is_ended(event: StreamEvent) -> bool:
+    return type(event) is Ended
 
 
 def bare(text: Json) -> Batch | None:

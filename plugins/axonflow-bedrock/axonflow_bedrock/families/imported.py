@@ -20,7 +20,6 @@ Source: AWS user guide, "Invoke your imported model"; recorded traffic of a Sage
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from axonflow_core.codec import FamilyCodec, Feature, StopReasons
 from axonflow_core.dialects.openai_chat import OPTIONS, ChatForm, Thinking
@@ -67,52 +66,21 @@ LLAMA = completions_codec(
     evidence=_DOCUMENTS,
 )
 
-_PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
-
-
-def _text_completion(options: frozenset[str] = frozenset(), **record: Any) -> FamilyCodec:
-    form = Form(
-        template=NO_TEMPLATE,
-        prompt_key="prompt",
-        parameters=_PARAMETERS,
-        stop_key="stop",
-        options=options,
-        read_answer=text_completion.read,
-        write_answer=text_completion.write,
-        read_chunk=text_completion.read,
-        write_chunk=text_completion.write,
-        read_bare=text_completion.read_bare,
-    )
-    return completions_codec(
-        form,
-        models=(),
-        features=_PROMPT_FEATURES | {Feature.STOP_SEQUENCES},
-        folds=_FOLDS,
-        documented=text_completion.KEYS | options | {"prompt", "stop", *_PARAMETERS},
-        is_single_turn=True,
-        **record,
-    )
-
-
-_STOPS = {
-    "stop": StopReason.END_TURN,
-    "length": StopReason.MAX_TOKENS,
-    "content_filter": StopReason.CONTENT_FILTERED,
-}
-
-COMPLETION = _text_completion(
+COMPLETION = text_completion.codec(
     family="imported",
     variant="completion",
     options=frozenset({"response_format", "structured_outputs"}),
-    stop_reasons=StopReasons(_STOPS),
+    models=(),
+    stop_reasons=StopReasons(text_completion.STOPS),
     evidence=_DOCUMENTS,
 )
 
-TGI = _text_completion(
+TGI = text_completion.codec(
     family="marketplace",
     variant="tgi",
+    models=(),
     stop_reasons=StopReasons(
-        {**_STOPS, "eos_token": StopReason.END_TURN, "stop_sequence": StopReason.STOP_SEQUENCE},
+        {**text_completion.STOPS, "eos_token": StopReason.END_TURN, "stop_sequence": StopReason.STOP_SEQUENCE},
     ),
     evidence="recorded traffic",
 )

@@ -9,12 +9,15 @@ Source: AWS user guide, "Invoke your imported model", and recorded traffic of a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from axonflow_core.messages import Json, Usage
+from axonflow_core.codec import FamilyCodec, Feature
+from axonflow_core.messages import Json, StopReason, Usage
 from axonflow_core.native import rest_of, said
 from axonflow_core.stream import Batch
 
-from .completions import NO_USAGE, Piece, bare, usage_of
+from .completions import NO_USAGE, Form, Piece, bare, completions_codec, usage_of
+from .templates import NO_TEMPLATE
 
 _OBJECT = "text_completion"
 _KEYS = frozenset({"id", "created", "model", "choices", "usage"})
@@ -74,3 +77,38 @@ def _write_usage(usage: Usage) -> dict[str, Json]:
         "total_tokens": usage.total_tokens,
     }
     return {"usage": {**counts, **usage.extra}}
+
+
+STOPS = {
+    "stop": StopReason.END_TURN,
+    "length": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.CONTENT_FILTERED,
+}
+_PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
+
+
+def codec(*, options: frozenset[str] = frozenset(), last_chunk: str | None = None, **record: Any) -> FamilyCodec:
+    """The codec of a family that takes a bare prompt and answers in this JSON; the rest of the record as given."""
+    form = Form(
+        template=NO_TEMPLATE,
+        prompt_key="prompt",
+        parameters=_PARAMETERS,
+        stop_key="stop",
+        options=options,
+        read_answer=read,
+        write_answer=write,
+        read_chunk=read,
+        write_chunk=write,
+        read_bare=read_bare,
+        last_chunk=last_chunk,
+    )
+    return completions_codec(
+        form,
+        features=frozenset(
+            {Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES},
+        ),
+        folds=frozenset({Feature.MANY_BLOCKS}),
+        documented=KEYS | options | {"prompt", "stop", *_PARAMETERS},
+        is_single_turn=True,
+        **record,
+    )
