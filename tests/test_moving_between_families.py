@@ -194,9 +194,11 @@ def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: 
     check()
 
 
-def test_most_conversations_are_moved_and_some_are_refused() -> None:
-    """The control: a law that only ever saw refusals would have seen nothing."""
-    assert OUTCOMES["moved"] > OUTCOMES["refused"] > 0
+def test_many_conversations_are_moved_and_some_are_refused() -> None:
+    """The control: a law that only ever saw refusals would have seen nothing. Forms that take a prompt alone refuse
+    every conversation, so that about as many are refused as are moved."""
+    assert OUTCOMES["moved"] > sum(OUTCOMES.values()) / 4
+    assert OUTCOMES["refused"] > 0
 
 
 def test_what_was_not_made_to_fit_is_stopped_at_the_gate() -> None:
