@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -60,6 +61,58 @@ def test_the_answer_is_all_that_stdout_gets(run: Run, options: tuple[str, ...]) 
 
 def test_the_prompt_may_come_from_stdin(run: Run) -> None:
     assert run("ask", "-", stdin="from a file").stdout == "from a file\n"
+
+
+@pytest.mark.parametrize("command", ["ask", "embed", "count"])
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [("- <&-", "stdin is closed"), (r"- < <(printf '\xff\xfe')", "is not UTF-8"), (r"$'a\xffb'", "is not UTF-8")],
+    ids=["stdin closed", "stdin in no UTF-8", "an argument in no UTF-8"],
+)
+def test_a_text_that_cannot_be_read_is_the_callers_mistake(
+    tmp_path: Path, environment_of: Callable[..., Mapping[str, str]], command: str, typed: str, told: str
+) -> None:
+    shell = f"exec {shlex.join(COMMAND)} {command} {typed}"
+    finished = subprocess.run(
+        ["bash", "-c", shell], cwd=tmp_path, env=environment_of(None), capture_output=True, text=True, check=False
+    )
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert told in finished.stderr
+
+
+def test_a_number_that_is_none_is_the_callers_mistake(run: Run) -> None:
+    finished = run("ask", "Hi", "--temperature", "nan")
+    assert finished.returncode == 2
+    assert "is not a number" in finished.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+def test_a_full_disk_is_no_bug_of_ours(tmp_path: Path, environment_of: Callable[..., Mapping[str, str]]) -> None:
+    (tmp_path / "axonflow.yaml").write_text(ECHO)
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(
+            [*COMMAND, "ask", "Hi"],
+            cwd=tmp_path,
+            env=environment_of(None),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert finished.returncode == 1
+    assert "no space is left" in finished.stderr
+
+
+def test_a_folder_without_recordings_is_not_a_check_that_passed(run: Run, tmp_path: Path) -> None:
+    finished = run("codecs", "check", str(tmp_path))
+    assert finished.returncode == 2
+    assert "holds no files of JSON lines" in finished.stderr
+
+
+def test_a_package_goes_into_no_file(run: Run) -> None:
+    finished = run("plugins", "new", "codec", "widget", "--into", "/dev/null")
+    assert finished.returncode == 2
+    assert "cannot be made" in finished.stderr
 
 
 def test_the_answer_may_be_limited(run: Run) -> None:

@@ -49,6 +49,8 @@ def report(error: BaseException) -> int:
             return INTERRUPTED
         case OSError(errno=errno.ENOSPC):
             click.echo("the output cannot be written: no space is left where it goes", err=True)
+            # What is still held back would fail once more when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return CHECK_FAILED
         case SystemExit():
             return error.code if isinstance(error.code, int) else CHECK_FAILED
