@@ -1,8 +1,9 @@
-"""What every test of the project shares: how thorough Hypothesis is, where recorded traffic is, and the search for
-secrets in what tests show (`tests/planted.py`).
+"""What every test of the project shares: how thorough Hypothesis is, where recorded traffic is, and
+the search for secrets in what tests show (`tests/planted.py`).
 
-The profile is `quick` (few examples) or, where CI is set, `thorough` (many); both draw the same in every run, so that a
-run that fails, fails again. `search` draws others each time. HYPOTHESIS_PROFILE chooses.
+The profile is `quick` (few examples) or, where CI is set, `thorough` (many); both draw the same in
+every run, so that a run that fails, fails again. `search` draws others each time.
+HYPOTHESIS_PROFILE chooses.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ pytest_plugins = ["planted"]
 
 
 def pytest_configure() -> None:
-    """A shell that runs the tests in the background has SIGINT ignored for them; what Ctrl-C does is tested too."""
+    """A shell that runs the tests in the background has SIGINT ignored for them; what Ctrl-C does
+    is tested too."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -26,7 +28,9 @@ def pytest_configure() -> None:
 settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=20, deadline=None, derandomize=True)
 settings.register_profile("search", max_examples=500, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("thorough" if os.environ.get("CI") else "quick"))
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("thorough" if os.environ.get("CI") else "quick")
+)
 
 
 @pytest.fixture(scope="session")

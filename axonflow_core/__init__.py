@@ -1,37 +1,50 @@
 """AxonFlow for Python: an open, governed runtime for language models.
 
-The public names. Each is imported from its module when it is first asked for, so that `import axonflow_core` costs next
-to nothing, opens no socket and loads no client, server or cloud library. `__init__.pyi` tells type checkers the same.
+The public names. Each is imported from its module when it is first asked for, so that `import
+axonflow_core` costs next to nothing, opens no socket and loads no client, server or cloud library.
+`__init__.pyi` tells type checkers the same.
 """
 
 from importlib import import_module
 
 _NAMES = {
-    "codec": ("ChunkDecoder ChunkEncoder FamilyCodec Feature ModelFacts StopReasons StreamContext StreamDecoder"),
+    "codec": (
+        "ChunkDecoder ChunkEncoder FamilyCodec Feature ModelFacts NativeNames StreamContext "
+        "StreamDecoder"
+    ),
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
-    "exchanges": "EmbeddingCodec EmbeddingFeature RerankCodec TokenCounter Words",
+    "blocking": "BlockingRuntime BlockingStream",
+    "codec.unary": "EmbeddingCodec EmbeddingFeature RerankCodec TokenCounter",
     "errors": (
         "AccessDenied AnswerError AxonFlowError BlockingCallError ConfigError ContextExceeded "
-        "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError InvalidCall "
-        "ModelNotFound PluginError ProfileRequired ProviderError ProviderTimeout RequestError Throttled "
+        "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError "
+        "InvalidCall "
+        "ModelNotFound PluginError ProfileRequired ProviderError ProviderTimeout RequestError "
+        "Throttled "
         "TruncatedStream Unavailable Uncountable UndetectedFamily"
     ),
     "hookspecs": "HOOK_API hookimpl",
     "messages": (
-        "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document Guardrail Image "
-        "Inference Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason Text Tool ToolChoice "
+        "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document "
+        "Guardrail Image "
+        "Inference Json Media MediaKind Message Opaque Reasoning ReasoningRequest Role StopReason "
+        "Text Tool ToolChoice "
         "ToolChoiceMode ToolResult ToolUse TokenCount Usage assistant user"
     ),
-    "provider": "CompletionStream Emulator Health Provider ProviderSpec Services",
-    "registry": "CodecRegistry RegisteredCodec",
+    "plugin_spec": "Emulator ProviderSpec Services",
+    "provider": "CompletionStream Health Provider",
+    "codec.registry": "CodecRegistry RegisteredCodec",
     "retrieval": (
-        "Clip EmbeddingInput EmbeddingRequest Embeddings Encoding Mixed Purpose Ranked Ranking RerankRequest "
+        "AudioVideo EmbeddingInput EmbeddingRequest Embeddings Encoding MixedInput Purpose "
+        "RankedDocument Ranking RerankRequest "
         "Truncation Vector"
     ),
-    "runtime": "BlockingRuntime Runtime",
+    "runtime": "Runtime",
     "stream": (
-        "Batch BlockStart BlockStop CitationDelta Echoed Ended Extra GuardrailUpdate MetricsUpdate ReasoningDelta "
-        "Started Stopped StreamEvent TextDelta ToolInputDelta ToolResultDelta UsageUpdate assemble batch_of"
+        "Batch BlockStart BlockStop CitationDelta Ended Extra GuardrailUpdate MetricsUpdate "
+        "ReasoningDelta RequestEcho "
+        "Started Stopped StreamEvent TextDelta ToolInputDelta ToolResultDelta UsageUpdate assemble "
+        "batch_of"
     ),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -1,11 +1,19 @@
+from axonflow_core.blocking import BlockingRuntime as BlockingRuntime
+from axonflow_core.blocking import BlockingStream as BlockingStream
 from axonflow_core.codec import ChunkDecoder as ChunkDecoder
 from axonflow_core.codec import ChunkEncoder as ChunkEncoder
 from axonflow_core.codec import FamilyCodec as FamilyCodec
 from axonflow_core.codec import Feature as Feature
 from axonflow_core.codec import ModelFacts as ModelFacts
-from axonflow_core.codec import StopReasons as StopReasons
+from axonflow_core.codec import NativeNames as NativeNames
 from axonflow_core.codec import StreamContext as StreamContext
 from axonflow_core.codec import StreamDecoder as StreamDecoder
+from axonflow_core.codec.registry import CodecRegistry as CodecRegistry
+from axonflow_core.codec.registry import RegisteredCodec as RegisteredCodec
+from axonflow_core.codec.unary import EmbeddingCodec as EmbeddingCodec
+from axonflow_core.codec.unary import EmbeddingFeature as EmbeddingFeature
+from axonflow_core.codec.unary import RerankCodec as RerankCodec
+from axonflow_core.codec.unary import TokenCounter as TokenCounter
 from axonflow_core.config import Config as Config
 from axonflow_core.config import Fault as Fault
 from axonflow_core.config import FaultyConfig as FaultyConfig
@@ -34,11 +42,6 @@ from axonflow_core.errors import TruncatedStream as TruncatedStream
 from axonflow_core.errors import Unavailable as Unavailable
 from axonflow_core.errors import Uncountable as Uncountable
 from axonflow_core.errors import UndetectedFamily as UndetectedFamily
-from axonflow_core.exchanges import EmbeddingCodec as EmbeddingCodec
-from axonflow_core.exchanges import EmbeddingFeature as EmbeddingFeature
-from axonflow_core.exchanges import RerankCodec as RerankCodec
-from axonflow_core.exchanges import TokenCounter as TokenCounter
-from axonflow_core.exchanges import Words as Words
 from axonflow_core.hookspecs import HOOK_API as HOOK_API
 from axonflow_core.hookspecs import hookimpl as hookimpl
 from axonflow_core.messages import Adjustment as Adjustment
@@ -71,38 +74,35 @@ from axonflow_core.messages import ToolUse as ToolUse
 from axonflow_core.messages import Usage as Usage
 from axonflow_core.messages import assistant as assistant
 from axonflow_core.messages import user as user
+from axonflow_core.plugin_spec import Emulator as Emulator
+from axonflow_core.plugin_spec import ProviderSpec as ProviderSpec
+from axonflow_core.plugin_spec import Services as Services
 from axonflow_core.provider import CompletionStream as CompletionStream
-from axonflow_core.provider import Emulator as Emulator
 from axonflow_core.provider import Health as Health
 from axonflow_core.provider import Provider as Provider
-from axonflow_core.provider import ProviderSpec as ProviderSpec
-from axonflow_core.provider import Services as Services
-from axonflow_core.registry import CodecRegistry as CodecRegistry
-from axonflow_core.registry import RegisteredCodec as RegisteredCodec
-from axonflow_core.retrieval import Clip as Clip
+from axonflow_core.retrieval import AudioVideo as AudioVideo
 from axonflow_core.retrieval import EmbeddingInput as EmbeddingInput
 from axonflow_core.retrieval import EmbeddingRequest as EmbeddingRequest
 from axonflow_core.retrieval import Embeddings as Embeddings
 from axonflow_core.retrieval import Encoding as Encoding
-from axonflow_core.retrieval import Mixed as Mixed
+from axonflow_core.retrieval import MixedInput as MixedInput
 from axonflow_core.retrieval import Purpose as Purpose
-from axonflow_core.retrieval import Ranked as Ranked
+from axonflow_core.retrieval import RankedDocument as RankedDocument
 from axonflow_core.retrieval import Ranking as Ranking
 from axonflow_core.retrieval import RerankRequest as RerankRequest
 from axonflow_core.retrieval import Truncation as Truncation
 from axonflow_core.retrieval import Vector as Vector
-from axonflow_core.runtime import BlockingRuntime as BlockingRuntime
 from axonflow_core.runtime import Runtime as Runtime
 from axonflow_core.stream import Batch as Batch
 from axonflow_core.stream import BlockStart as BlockStart
 from axonflow_core.stream import BlockStop as BlockStop
 from axonflow_core.stream import CitationDelta as CitationDelta
-from axonflow_core.stream import Echoed as Echoed
 from axonflow_core.stream import Ended as Ended
 from axonflow_core.stream import Extra as Extra
 from axonflow_core.stream import GuardrailUpdate as GuardrailUpdate
 from axonflow_core.stream import MetricsUpdate as MetricsUpdate
 from axonflow_core.stream import ReasoningDelta as ReasoningDelta
+from axonflow_core.stream import RequestEcho as RequestEcho
 from axonflow_core.stream import Started as Started
 from axonflow_core.stream import Stopped as Stopped
 from axonflow_core.stream import StreamEvent as StreamEvent
@@ -112,120 +112,3 @@ from axonflow_core.stream import ToolResultDelta as ToolResultDelta
 from axonflow_core.stream import UsageUpdate as UsageUpdate
 from axonflow_core.stream import assemble as assemble
 from axonflow_core.stream import batch_of as batch_of
-
-__all__ = [
-    "HOOK_API",
-    "AccessDenied",
-    "Adjustment",
-    "AnswerError",
-    "AxonFlowError",
-    "Batch",
-    "BlockStart",
-    "BlockStop",
-    "BlockingCallError",
-    "BlockingRuntime",
-    "BuiltinTool",
-    "CachePoint",
-    "ChunkDecoder",
-    "ChunkEncoder",
-    "CitationDelta",
-    "Clip",
-    "CodecRegistry",
-    "Completion",
-    "CompletionRequest",
-    "CompletionStream",
-    "Config",
-    "ConfigError",
-    "ContentBlock",
-    "ContextExceeded",
-    "CredentialsError",
-    "CredentialsExpired",
-    "CredentialsMissing",
-    "Data",
-    "DecodeError",
-    "Document",
-    "Echoed",
-    "EmbeddingCodec",
-    "EmbeddingFeature",
-    "EmbeddingInput",
-    "EmbeddingRequest",
-    "Embeddings",
-    "Emulator",
-    "EncodeError",
-    "Encoding",
-    "Ended",
-    "Extra",
-    "FamilyCodec",
-    "Fault",
-    "FaultyConfig",
-    "Feature",
-    "Guardrail",
-    "GuardrailUpdate",
-    "Health",
-    "Image",
-    "Inference",
-    "InvalidCall",
-    "Json",
-    "Media",
-    "MediaKind",
-    "Message",
-    "MetricsUpdate",
-    "Mixed",
-    "ModelFacts",
-    "ModelNotFound",
-    "Opaque",
-    "PluginError",
-    "ProfileRequired",
-    "Provider",
-    "ProviderConfig",
-    "ProviderError",
-    "ProviderSpec",
-    "ProviderTimeout",
-    "Purpose",
-    "Ranked",
-    "Ranking",
-    "Reasoning",
-    "ReasoningDelta",
-    "ReasoningRequest",
-    "RegisteredCodec",
-    "RequestError",
-    "RerankCodec",
-    "RerankRequest",
-    "Role",
-    "Runtime",
-    "Services",
-    "Started",
-    "StopReason",
-    "StopReasons",
-    "Stopped",
-    "StreamContext",
-    "StreamDecoder",
-    "StreamEvent",
-    "Text",
-    "TextDelta",
-    "Throttled",
-    "TokenCount",
-    "TokenCounter",
-    "Tool",
-    "ToolChoice",
-    "ToolChoiceMode",
-    "ToolInputDelta",
-    "ToolResult",
-    "ToolResultDelta",
-    "ToolUse",
-    "TruncatedStream",
-    "Truncation",
-    "Unavailable",
-    "Uncountable",
-    "UndetectedFamily",
-    "Usage",
-    "UsageUpdate",
-    "Vector",
-    "Words",
-    "assemble",
-    "assistant",
-    "batch_of",
-    "hookimpl",
-    "load_config",
-    "user",
-]

@@ -1,7 +1,7 @@
 """A provider without a cloud: it answers with the last thing the user said, word by word.
 
-It comes with the core through the same door as every other provider, an entry point and a hook, and so is the shortest
-complete example of one.
+It comes with the core through the same door as every other provider, an entry point and a hook, and
+so is the shortest complete example of one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from attrs import field, frozen, validators
 
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, StopReason, Usage
-from axonflow_core.provider import CompletionStream, Health, Provider, ProviderSpec, Services
+from axonflow_core.plugin_spec import ProviderSpec, Services
+from axonflow_core.provider import CompletionStream, Health, Provider
 from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate, assemble
 
 _WORD = re.compile(r"\s*\S+\s*?(?=\s|\Z)|\s+")
@@ -50,7 +51,9 @@ class EchoProvider:
     async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
         return assemble(event for batch in self._answer(request, model) for event in batch)
 
-    async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
+    async def stream(
+        self, request: CompletionRequest, *, model: str | None = None
+    ) -> CompletionStream:
         return EchoStream(self._answer(request, model))
 
     async def health(self) -> Health:
@@ -60,7 +63,10 @@ class EchoProvider:
         """There is nothing to close."""
 
     def _answer(self, request: CompletionRequest, model: str | None) -> list[Batch]:
-        heard = next((message.text for message in reversed(request.messages) if message.role is Role.USER), "")
+        heard = next(
+            (message.text for message in reversed(request.messages) if message.role is Role.USER),
+            "",
+        )
         limit = request.inference.max_tokens or self._config.max_tokens
         words, stopped = _spoken(heard, request.inference, limit)
         usage = Usage(input_tokens=len(_WORD.findall(heard)), output_tokens=len(words))

@@ -24,9 +24,9 @@
         ├── ProviderTimeout           … too slow
         └── Unavailable               … not there
 
-An error carries what happened (`message`), how to mend it (`hint`) and a stable `code`. Whoever knows more adds it once
-with `enrich`. The exit code is chosen in `cli` and nowhere else.
-Messages name ids and sizes, never prompt text or credentials.
+An error carries what happened (`message`), how to mend it (`hint`) and a stable `code`. Whoever
+knows more adds it once with `enrich`. The exit code is chosen in `cli` and nowhere else. Messages
+name ids and sizes, never prompt text or credentials.
 """
 
 from __future__ import annotations
@@ -112,17 +112,24 @@ class TruncatedStream(AnswerError):
 
 
 class ProviderError(AxonFlowError):
-    """The provider refused or failed. `status` is its HTTP status, `native_code` its own name for the fault.
+    """The provider refused or failed. `status` is its HTTP status, `native_code` its own name for
+    the fault.
 
-    Whether the same call may succeed later is a matter of the class, and sometimes of the case: a daily quota is
-    `Throttled`, and not worth a retry. So an instance may say otherwise than its class.
+    Whether the same call may succeed later is a matter of the class, and sometimes of the case: a
+    daily quota is `Throttled`, and not worth a retry. So an instance may say otherwise than its
+    class.
     """
 
     code = "provider"
     is_retryable: bool = False
 
     def __init__(
-        self, message: str, *, hint: str | None = None, status: int | None = None, native_code: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        status: int | None = None,
+        native_code: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status

@@ -1,13 +1,15 @@
 """The neutral model: what is said to a language model and what it answers.
 
-One vocabulary for every provider, that of Bedrock Converse and of OpenTelemetry's GenAI conventions. Everything is a
-frozen value and equality is the law: a message keeps its blocks as given, a conversation keeps its messages as given.
-`None` always means "nobody said", never a default.
+One vocabulary for every provider, that of Bedrock Converse and of OpenTelemetry's GenAI
+conventions. Everything is a frozen value and equality is the law: a message keeps its blocks as
+given, a conversation keeps its messages as given. `None` always means "nobody said", never a
+default.
 
-What a native body says beyond this model stands in `extra`, at the level where it stood, and is written back. Two
-places look alike and are not:
+What a native body says beyond this model stands in `extra`, at the level where it stood, and is
+written back. Two places look alike and are not:
 
-* `options` holds parameters that a family *documents* and no other family shares (Anthropic's `anthropic_beta`).
+* `options` holds parameters that a family *documents* and no other family shares (Anthropic's
+  `anthropic_beta`).
 * `extra` holds what nobody documented.
 """
 
@@ -19,15 +21,16 @@ from typing import Any, NoReturn, TypeAlias
 
 from attrs import field
 
-from axonflow_core.values import frozen, open_class
+from axonflow_core.frozen import frozen, open_class
 
 Json: TypeAlias = Any
-"""A JSON value: None, bool, int, float, str, list or dict of such. Never mutated once it is inside a value."""
+"""A JSON value: None, bool, int, float, str, list or dict of such. Never mutated once it is inside
+a value."""
 
 
 class _Nothing(dict[str, Json]):
-    """Empty, and it stays so. Being a dict it is merged in a tenth of the time of a `MappingProxyType`, and encoders
-    merge one for every block: `{**native, **block.extra}`."""
+    """Empty, and it stays so. Being a dict it is merged in a tenth of the time of a
+    `MappingProxyType`, and encoders merge one for every block: `{**native, **block.extra}`."""
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("nothing can be put in here")
@@ -35,31 +38,35 @@ class _Nothing(dict[str, Json]):
     __setitem__ = setdefault = update = __ior__ = _refuse
 
 
-NOTHING_MORE: Mapping[str, Json] = _Nothing()
+EMPTY: Mapping[str, Json] = _Nothing()
 
 
 def size_only(value: Any) -> str:
     """The repr of content: how much there is, never what it says."""
-    return repr(value) if value is None or value == () else f"<{type(value).__name__} of {len(value)}>"
+    return (
+        repr(value) if value is None or value == () else f"<{type(value).__name__} of {len(value)}>"
+    )
 
 
 def hidden(**options: Any) -> Any:
-    """An optional field that holds what people and models said; it stays out of reprs, and so out of logs."""
+    """An optional field that holds what people and models said; it stays out of reprs, and so out
+    of logs."""
     return field(repr=size_only, **options)
 
 
 def _extra() -> Any:
-    return hidden(default=NOTHING_MORE, kw_only=True)
+    return hidden(default=EMPTY, kw_only=True)
 
 
 class Role(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
     SYSTEM = "system"
-    """Mid-conversation only; what precedes the conversation stands in `CompletionRequest.system`."""
+    """Mid-conversation only; what precedes the conversation stands in
+    `CompletionRequest.system`."""
 
 
-# ── content blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── content blocks ────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -79,7 +86,8 @@ class MediaKind(StrEnum):
 
 @frozen
 class Media:
-    """Where the bytes of an image or document are: `data` is base64, plain text, a URL, an S3 URI or a file id."""
+    """Where the bytes of an image or document are: `data` is base64, plain text, a URL, an S3 URI
+    or a file id."""
 
     kind: MediaKind
     data: str = field(repr=size_only)
@@ -111,15 +119,18 @@ class ToolUse:
     id: str
     name: str
     input: Json = field(repr=size_only)
-    """The arguments: a JSON object. A `str` is what a model wrote where an object was due, kept as it was."""
+    """The arguments: a JSON object. A `str` is what a model wrote where an object was due, kept as
+    it was."""
     input_json: str | None = hidden(default=None, kw_only=True)
-    """The arguments as the model wrote them, where a family carries them as text and spaces or order would get lost."""
+    """The arguments as the model wrote them, where a family carries them as text and spaces or
+    order would get lost."""
     extra: Mapping[str, Json] = _extra()
 
 
 @frozen
 class Data:
-    """A JSON value that a tool answered with. A family that has no block for it is told its text."""
+    """A JSON value that a tool answered with. A family that has no block for it is told its
+    text."""
 
     value: Json = field(repr=lambda value: f"<{type(value).__name__}>")
     extra: Mapping[str, Json] = _extra()
@@ -137,7 +148,8 @@ class ToolResult:
 
 @frozen
 class Reasoning:
-    """What the model thought. `signature` and `redacted` are opaque and must go back byte for byte."""
+    """What the model thought. `signature` and `redacted` are opaque and must go back byte for
+    byte."""
 
     text: str = hidden(default="")
     signature: str | None = hidden(default=None)
@@ -156,13 +168,16 @@ class CachePoint:
 
 @frozen
 class Opaque:
-    """A block that the model of this module has no word for, kept whole. `dialect` says whose block it is."""
+    """A block that the model of this module has no word for, kept whole. `dialect` says whose block
+    it is."""
 
     dialect: str
     data: Json = field(repr=size_only)
 
 
-ContentBlock: TypeAlias = Text | Data | Image | Document | ToolUse | ToolResult | Reasoning | CachePoint | Opaque
+ContentBlock: TypeAlias = (
+    Text | Data | Image | Document | ToolUse | ToolResult | Reasoning | CachePoint | Opaque
+)
 
 
 @frozen
@@ -180,7 +195,9 @@ def joined_text(content: tuple[ContentBlock, ...]) -> str:
     """The text blocks of a message, one after the other, with nothing between."""
     if not content:
         return ""
-    if len(content) == 1 and type(content[0]) is Text:  # nearly every message, at a tenth of the cost
+    if (
+        len(content) == 1 and type(content[0]) is Text
+    ):  # nearly every message, at a tenth of the cost
         return content[0].text
     return "".join(block.text for block in content if isinstance(block, Text))
 
@@ -188,12 +205,14 @@ def joined_text(content: tuple[ContentBlock, ...]) -> str:
 def texts_of(messages: tuple[Message, ...]) -> list[str]:
     """The text of each of `messages`."""
     return [
-        block.text if len(message.content) == 1 and type(block := message.content[0]) is Text else message.text
+        block.text
+        if len(message.content) == 1 and type(block := message.content[0]) is Text
+        else message.text
         for message in messages
     ]
 
 
-# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -214,7 +233,7 @@ class BuiltinTool:
     dialect: str
     type: str
     name: str
-    settings: Mapping[str, Json] = NOTHING_MORE
+    settings: Mapping[str, Json] = EMPTY
 
 
 class ToolChoiceMode(StrEnum):
@@ -232,7 +251,7 @@ class ToolChoice:
     extra: Mapping[str, Json] = _extra()
 
 
-# ── the request ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the request ───────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -242,14 +261,16 @@ class Inference:
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: tuple[str, ...] = hidden(default=())
-    native_names: Mapping[str, str] = field(default=NOTHING_MORE, kw_only=True)
-    """Attribute -> the name it came under, where a family takes it under several: `max_tokens`, `max_new_tokens`."""
+    native_names: Mapping[str, str] = field(default=EMPTY, kw_only=True)
+    """Attribute -> the name it came under, where a family takes it under several: `max_tokens`,
+    `max_new_tokens`."""
     extra: Mapping[str, Json] = _extra()
 
 
 @frozen
 class ReasoningRequest:
-    """How much the model may think. `mode` and `effort` are the family's own words: `enabled`, `adaptive`; `high`."""
+    """How much the model may think. `mode` and `effort` are the family's own words: `enabled`,
+    `adaptive`; `high`."""
 
     mode: str | None = None
     budget_tokens: int | None = None
@@ -269,8 +290,9 @@ class CompletionRequest:
     reasoning: ReasoningRequest | None = None
     metadata: Mapping[str, Json] | None = hidden(default=None)
     is_raw_prompt: bool = False
-    """The one user message already is the whole prompt in the family's own form: no template is put around it."""
-    options: Mapping[str, Json] = hidden(default=NOTHING_MORE)
+    """The one user message already is the whole prompt in the family's own form: no template is put
+    around it."""
+    options: Mapping[str, Json] = hidden(default=EMPTY)
     extra: Mapping[str, Json] = _extra()
 
 
@@ -279,11 +301,12 @@ _new = object.__new__
 
 
 def text_message(role: Role, text: str) -> Message:
-    """`Message(role, (Text(text),))`, which most messages are, filled by hand: half the cost of decoding a request."""
+    """`Message(role, (Text(text),))`, which most messages are, filled by hand: half the cost of
+    decoding a request."""
     block, message = _new(_OpenText), _new(_OpenMessage)
     block.text = text  # type: ignore[misc]
     block.citations = ()  # type: ignore[misc]
-    block.extra = message.extra = NOTHING_MORE  # type: ignore[misc]
+    block.extra = message.extra = EMPTY  # type: ignore[misc]
     message.role = role  # type: ignore[misc]
     message.content = (block,)  # type: ignore[misc]
     block.__class__ = Text
@@ -299,7 +322,7 @@ def assistant(text: str) -> Message:
     return text_message(Role.ASSISTANT, text)
 
 
-# ── the answer ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the answer ────────────────────────────────────────────────────────────────────────────────────
 
 
 class StopReason(StrEnum):
@@ -319,7 +342,8 @@ class StopReason(StrEnum):
 
 @frozen
 class Usage:
-    """Token counts. `input_tokens` excludes what was read from or written to a cache, as on Bedrock."""
+    """Token counts. `input_tokens` excludes what was read from or written to a cache, as on
+    Bedrock."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -332,7 +356,12 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        counts = (self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens)
+        counts = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_tokens,
+        )
         return sum(count or 0 for count in counts)
 
 
@@ -358,7 +387,8 @@ class Guardrail:
 
 @frozen
 class Adjustment:
-    """What of a request was not sent as it was asked, because the model does not take it. No content is in here."""
+    """What of a request was not sent as it was asked, because the model does not take it. No
+    content is in here."""
 
     feature: str
     what: str
@@ -387,8 +417,9 @@ class Completion:
     guardrail: Guardrail | None = None
     latency_ms: int | None = None
     first_byte_latency_ms: int | None = None
-    echo: Json = hidden(default=None)
-    """What the answer repeats of the question, in the family's own form: the prompt, the conversation so far."""
+    request_echo: Json = hidden(default=None)
+    """What the answer repeats of the question, in the family's own form: the prompt, the
+    conversation so far."""
     adjustments: tuple[Adjustment, ...] = ()
     """What of the request was not sent as it was asked."""
     extra: Mapping[str, Json] = _extra()

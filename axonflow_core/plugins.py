@@ -1,14 +1,16 @@
-"""Plugins: `importlib.metadata` finds them, pluggy registers and validates them, this module says what went wrong.
+"""Plugins: `importlib.metadata` finds them, pluggy registers and validates them, this module says
+what went wrong.
 
     axonflow.providers             one entry point a provider; its name is the key (or the `type:`) in YAML
     axonflow.codecs.<provider>     one entry point a model family
 
-Finding reads metadata and imports nothing. Each entry point that is wanted gets a pluggy manager of its own: one
-manager for all silently skips a name that stands in two groups, silently loads nothing for an unknown name, and stops
-at the first import that fails. Here a plugin fails alone, whatever it raises short of KeyboardInterrupt.
+Finding reads metadata and imports nothing. Each entry point that is wanted gets a pluggy manager of
+its own: one manager for all silently skips a name that stands in two groups, silently loads nothing
+for an unknown name, and stops at the first import that fails. Here a plugin fails alone, whatever
+it raises short of KeyboardInterrupt.
 
-A provider that cannot be loaded is a `PluginError`. A codec that cannot is marked failed and logged, and the other
-families serve, unless AXONFLOW_STRICT_PLUGINS=1.
+A provider that cannot be loaded is a `PluginError`. A codec that cannot is marked failed and
+logged, and the other families serve, unless AXONFLOW_STRICT_PLUGINS=1.
 """
 
 from __future__ import annotations
@@ -27,10 +29,10 @@ import pluggy
 from attrs import field, frozen
 
 from axonflow_core import hookspecs
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import PluginError
 from axonflow_core.hookspecs import HOOK_API, Codec
-from axonflow_core.provider import ProviderSpec
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
+from axonflow_core.plugin_spec import ProviderSpec
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -85,7 +87,11 @@ class PluginState:
     @property
     def origin(self) -> str:
         """The file of a plugin that was imported, the folder of one that was not."""
-        module = sys.modules.get(self.plugin.value.partition(":")[0]) if self.state is State.LOADED else None
+        module = (
+            sys.modules.get(self.plugin.value.partition(":")[0])
+            if self.state is State.LOADED
+            else None
+        )
         return getattr(module, "__file__", None) or self.plugin.folder
 
 
@@ -99,7 +105,7 @@ class _Incompatible(PluginError):
     """The plugin was written for another version of the hooks."""
 
 
-# ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── finding ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def find_plugins(group: str | None = None) -> tuple[FoundPlugin, ...]:
@@ -108,7 +114,11 @@ def find_plugins(group: str | None = None) -> tuple[FoundPlugin, ...]:
 
     groups = entry_points().groups if group is None else {group}
     ours = (point for name in groups if _is_ours(name) for point in entry_points(group=name))
-    return tuple(sorted(map(_found, ours), key=lambda plugin: (plugin.group, plugin.name, plugin.distribution)))
+    return tuple(
+        sorted(
+            map(_found, ours), key=lambda plugin: (plugin.group, plugin.name, plugin.distribution)
+        )
+    )
 
 
 def _is_ours(group: str) -> bool:
@@ -117,7 +127,9 @@ def _is_ours(group: str) -> bool:
 
 def _found(point: EntryPoint) -> FoundPlugin:
     distribution = point.dist
-    name, version = (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
+    name, version = (
+        (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
+    )
     folder = str(distribution.locate_file("")) if distribution else ""
     return FoundPlugin(point.group, point.name, point.value, name, version, folder, point)
 
@@ -129,18 +141,21 @@ def blocked_names(environment: Mapping[str, str]) -> frozenset[str]:
 
 
 def is_blocked(plugin: FoundPlugin, environment: Mapping[str, str]) -> bool:
-    return not blocked_names(environment).isdisjoint({_normalised(plugin.name), _normalised(plugin.distribution)})
+    return not blocked_names(environment).isdisjoint(
+        {_normalised(plugin.name), _normalised(plugin.distribution)}
+    )
 
 
 def _normalised(name: str) -> str:
     return name.strip().lower().replace("_", "-")
 
 
-# ── loading one ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── loading one ───────────────────────────────────────────────────────────────────────────────────
 
 
 def _call(plugin: FoundPlugin, hook: str) -> list[Any]:
-    """What the plugin's implementations of `hook` return. `PluginError` says at which step it failed."""
+    """What the plugin's implementations of `hook` return. `PluginError` says at which step it
+    failed."""
     module = _import(plugin)
     _check_api(plugin, module)
     manager = pluggy.PluginManager(PROJECT)
@@ -176,46 +191,59 @@ def _import(plugin: FoundPlugin) -> ModuleType:
 def _failure(plugin: FoundPlugin, what: str, error: BaseException) -> PluginError:
     return PluginError(
         f"the plugin {plugin} is broken: {what} {type(error).__name__}: {error}",
-        hint=f"upgrade or uninstall {plugin.distribution}, or block it: AXONFLOW_BLOCK_PLUGINS={plugin.name}",
+        hint=f"upgrade or uninstall {plugin.distribution}, or block it: "
+        f"AXONFLOW_BLOCK_PLUGINS={plugin.name}",
     )
 
 
 def _check_api(plugin: FoundPlugin, module: ModuleType) -> None:
-    """A plugin may say which version of the hooks it needs: it is served by the same major and no older a minor one."""
+    """A plugin may say which version of the hooks it needs: it is served by the same major and no
+    older a minor one."""
     wanted = getattr(module, "AXONFLOW_HOOK_API", HOOK_API)
     if not _is_version(wanted):
-        raise PluginError(f"the plugin {plugin} sets AXONFLOW_HOOK_API = {wanted!r}", hint="write it as (1, 0)")
+        raise PluginError(
+            f"the plugin {plugin} sets AXONFLOW_HOOK_API = {wanted!r}", hint="write it as (1, 0)"
+        )
     if wanted[0] != HOOK_API[0] or wanted > HOOK_API:
         side = plugin.distribution if wanted < HOOK_API else "axonflow-core"
         raise _Incompatible(
-            f"the plugin {plugin} needs hook API {wanted[0]}.{wanted[1]}; this is {HOOK_API[0]}.{HOOK_API[1]}",
+            f"the plugin {plugin} needs hook API {wanted[0]}.{wanted[1]}; this is "
+            f"{HOOK_API[0]}.{HOOK_API[1]}",
             hint=f"pip install --upgrade {side}",
         )
 
 
 def _is_version(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, int) for part in value)
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(part, int) for part in value)
+    )
 
 
 def _invalid_hook(plugin: FoundPlugin, error: pluggy.PluginValidationError) -> PluginError:
     known = [name for name in vars(hookspecs) if name.startswith("axonflow_")]
     return PluginError(
         f"the plugin {plugin} has a hook that is none of ours: {' '.join(str(error).split())}",
-        hint=f"the hooks are {', '.join(known)}; compare name and arguments with axonflow_core.hookspecs",
+        hint=f"the hooks are {', '.join(known)}; compare name and arguments with "
+        "axonflow_core.hookspecs",
     )
 
 
-# ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── providers ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def load_provider(name: str, environment: Mapping[str, str] = os.environ) -> ProviderSpec:
-    """The provider of that name, its plugin imported and asked. `PluginError` where that cannot be."""
+    """The provider of that name, its plugin imported and asked. `PluginError` where that cannot
+    be."""
     installed = find_plugins(PROVIDERS)
     offers = [plugin for plugin in installed if plugin.name == name]
     if not offers:
         raise _missing_provider(name, [plugin.name for plugin in installed])
     if all(is_blocked(plugin, environment) for plugin in offers):
-        raise PluginError(f"the provider {name} is blocked", hint=f"take {name} out of AXONFLOW_BLOCK_PLUGINS")
+        raise PluginError(
+            f"the provider {name} is blocked", hint=f"take {name} out of AXONFLOW_BLOCK_PLUGINS"
+        )
     allowed = [plugin for plugin in offers if not is_blocked(plugin, environment)]
     if len(allowed) > 1:
         raise _claimed_twice(f"the provider {name}", allowed)
@@ -232,8 +260,10 @@ def _spec_of(plugin: FoundPlugin) -> ProviderSpec:
 def _missing_provider(name: str, installed: Iterable[str]) -> PluginError:
     nearest = get_close_matches(name, list(installed), n=1)
     return PluginError(
-        f"no installed plugin offers the provider {name}; installed: {', '.join(sorted(installed)) or 'none'}",
-        hint=(f"did you mean `{nearest[0]}`? Otherwise " if nearest else "") + "install the package that offers it",
+        f"no installed plugin offers the provider {name}; installed: "
+        f"{', '.join(sorted(installed)) or 'none'}",
+        hint=(f"did you mean `{nearest[0]}`? Otherwise " if nearest else "")
+        + "install the package that offers it",
     )
 
 
@@ -241,19 +271,24 @@ def _claimed_twice(what: str, offers: Sequence[FoundPlugin]) -> PluginError:
     names = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in offers)
     return PluginError(
         f"two distributions offer {what}: {names}",
-        hint=f"uninstall one of them, or block it: AXONFLOW_BLOCK_PLUGINS={offers[-1].distribution}",
+        hint="uninstall one of them, or block it: "
+        f"AXONFLOW_BLOCK_PLUGINS={offers[-1].distribution}",
     )
 
 
 def _wrong_return(plugin: FoundPlugin, hook: str, results: object, wanted: str) -> PluginError:
-    kinds = ", ".join(type(result).__name__ for result in results) if isinstance(results, list) else results
+    kinds = (
+        ", ".join(type(result).__name__ for result in results)
+        if isinstance(results, list)
+        else results
+    )
     return PluginError(
         f"the plugin {plugin} is broken: {hook}() returned {kinds}, not {wanted}",
         hint=f"upgrade or uninstall {plugin.distribution}",
     )
 
 
-# ── codecs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── codecs ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def load_codecs(provider: str, environment: Mapping[str, str] = os.environ) -> LoadedCodecs:
@@ -265,13 +300,21 @@ def load_codecs(provider: str, environment: Mapping[str, str] = os.environ) -> L
     for name, rivals in _grouped((plugin.name, plugin) for plugin in allowed).items():
         gathering.add(f"the codec plugin {name}", rivals)
     gathering.settle_claims()
-    states = [PluginState(plugin, State.BLOCKED, "named in AXONFLOW_BLOCK_PLUGINS") for plugin in blocked]
-    states += (gathering.failed.get(plugin) or PluginState(plugin, State.LOADED) for plugin in allowed)
-    return LoadedCodecs(CodecRegistry(gathering.entries()), tuple(sorted(states, key=lambda state: state.plugin.name)))
+    states = [
+        PluginState(plugin, State.BLOCKED, "named in AXONFLOW_BLOCK_PLUGINS") for plugin in blocked
+    ]
+    states += (
+        gathering.failed.get(plugin) or PluginState(plugin, State.LOADED) for plugin in allowed
+    )
+    return LoadedCodecs(
+        CodecRegistry(gathering.entries()),
+        tuple(sorted(states, key=lambda state: state.plugin.name)),
+    )
 
 
 class _Gathering:
-    """Codecs as they come in. Nothing that two plugins claim is given to either: import order decides nothing."""
+    """Codecs as they come in. Nothing that two plugins claim is given to either: import order
+    decides nothing."""
 
     def __init__(self, *, is_strict: bool) -> None:
         self.failed: dict[FoundPlugin, PluginState] = {}
@@ -287,8 +330,11 @@ class _Gathering:
             self._fail(rivals, error)
 
     def settle_claims(self) -> None:
-        """Fail the plugins that claim one kind, family, surface and variant under different entry points."""
-        claims = _grouped(((codec.kind, codec.name, codec.surface), plugin) for plugin, codec in self._pairs())
+        """Fail the plugins that claim one kind, family, surface and variant under different entry
+        points."""
+        claims = _grouped(
+            ((codec.kind, codec.name, codec.surface), plugin) for plugin, codec in self._pairs()
+        )
         for (_, name, surface), rivals in claims.items():
             if len(rivals) > 1:
                 self._fail(rivals, _claimed_twice(f"a codec for {name} on {surface}", rivals))
@@ -333,21 +379,35 @@ def _failed(plugin: FoundPlugin, error: PluginError) -> PluginState:
     return PluginState(plugin, state, f"{error.message} ({error.hint})")
 
 
-# ── all of them ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── all of them ───────────────────────────────────────────────────────────────────────────────────
 
 
-def plugin_states(enabled: Iterable[str], environment: Mapping[str, str] = os.environ) -> tuple[PluginState, ...]:
+def plugin_states(
+    enabled: Iterable[str], environment: Mapping[str, str] = os.environ
+) -> tuple[PluginState, ...]:
     """Every installed plugin. Only the `enabled` providers and their codecs are imported."""
     wanted = frozenset(enabled)
-    lenient = {name: value for name, value in environment.items() if name != "AXONFLOW_STRICT_PLUGINS"}
+    lenient = {
+        name: value for name, value in environment.items() if name != "AXONFLOW_STRICT_PLUGINS"
+    }
     providers = [_provider_state(plugin, wanted, lenient) for plugin in find_plugins(PROVIDERS)]
     loaded = {CODECS + state.plugin.name for state in providers if state.state is State.LOADED}
-    codecs = [state for group in sorted(loaded) for state in load_codecs(group.removeprefix(CODECS), lenient).plugins]
-    others = [plugin for plugin in find_plugins() if plugin.group != PROVIDERS and plugin.group not in loaded]
+    codecs = [
+        state
+        for group in sorted(loaded)
+        for state in load_codecs(group.removeprefix(CODECS), lenient).plugins
+    ]
+    others = [
+        plugin
+        for plugin in find_plugins()
+        if plugin.group != PROVIDERS and plugin.group not in loaded
+    ]
     return (*providers, *codecs, *(_idle_state(plugin, lenient) for plugin in others))
 
 
-def _provider_state(plugin: FoundPlugin, wanted: frozenset[str], environment: Mapping[str, str]) -> PluginState:
+def _provider_state(
+    plugin: FoundPlugin, wanted: frozenset[str], environment: Mapping[str, str]
+) -> PluginState:
     if plugin.name not in wanted or is_blocked(plugin, environment):
         return _idle_state(plugin, environment)
     try:

@@ -1,7 +1,8 @@
-"""What is asked of models that do not talk: vectors of texts and pictures, and documents in order of relevance.
+"""What is asked of models that do not talk: vectors of texts and pictures, and documents in order
+of relevance.
 
-The same vocabulary and the same laws as in `messages`: frozen values, `None` for "nobody said", documented parameters
-of one family in `options`, what nobody documented in `extra`.
+The same vocabulary and the same laws as in `messages`: frozen values, `None` for "nobody said",
+documented parameters of one family in `options`, what nobody documented in `extra`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,19 @@ from typing import TypeAlias
 
 from attrs import evolve, field, frozen
 
-from axonflow_core.messages import NOTHING_MORE, Document, Image, Json, Media, Text, Usage, hidden, size_only
+from axonflow_core.messages import (
+    EMPTY,
+    Document,
+    Image,
+    Json,
+    Media,
+    Text,
+    Usage,
+    hidden,
+    size_only,
+)
 
-# ── vectors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── vectors ───────────────────────────────────────────────────────────────────────────────────────
 
 
 class Encoding(StrEnum):
@@ -60,24 +71,25 @@ class Truncation(StrEnum):
 
 
 @frozen
-class Clip:
-    """A piece of sound or film. The `media_type` of its source says which: `audio/mp3`, `video/mp4`."""
+class AudioVideo:
+    """A piece of sound or film. The `media_type` of its source says which: `audio/mp3`,
+    `video/mp4`."""
 
     source: Media
     mode: str | None = None
     """Whether the sound of a film counts, in the family's own word: `AUDIO_VIDEO_COMBINED`."""
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
 
 
 @frozen
-class Mixed:
+class MixedInput:
     """Texts and pictures that get one vector together."""
 
     parts: tuple[Text | Image, ...] = field(repr=size_only)
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
 
 
-EmbeddingInput: TypeAlias = Text | Image | Document | Clip | Mixed
+EmbeddingInput: TypeAlias = Text | Image | Document | AudioVideo | MixedInput
 
 
 @frozen
@@ -94,8 +106,8 @@ class EmbeddingRequest:
     native_truncation: str | None = None
     encodings: tuple[Encoding, ...] = ()
     """Those that are wanted; none is the family's usual one."""
-    options: Mapping[str, Json] = hidden(default=NOTHING_MORE)
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    options: Mapping[str, Json] = hidden(default=EMPTY)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
 
 
 @frozen
@@ -109,13 +121,14 @@ class Vector:
     """What of the input it stands for, in the family's own word: `TEXT`, `AUDIO`."""
     kept_characters: int | None = None
     """How much of a text was read, where that is not all of it."""
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
 
 
 @frozen
 class Embeddings:
     vectors: tuple[Vector, ...]
-    """In the order of the answer: one for each input and encoding, and for a film perhaps one more for its sound."""
+    """In the order of the answer: one for each input and encoding, and for a film perhaps one more
+    for its sound."""
     usage: Usage = Usage()
     texts: tuple[str, ...] | None = hidden(default=None)
     """The texts as the family says it read them."""
@@ -125,36 +138,44 @@ class Embeddings:
     message: str | None = hidden(default=None)
     """What the family remarks."""
     latency_ms: int | None = None
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
 
     @property
     def floats(self) -> tuple[tuple[float, ...], ...]:
-        return tuple(values for values in self.in_encoding(Encoding.FLOAT) if not isinstance(values, str))
+        return tuple(
+            values for values in self.in_encoding(Encoding.FLOAT) if not isinstance(values, str)
+        )
 
     def in_encoding(self, encoding: Encoding) -> tuple[tuple[float, ...] | str, ...]:
         """The values of every vector in that encoding, in the order of the inputs."""
         chosen = [vector for vector in self.vectors if vector.encoding is encoding]
-        return tuple(vector.values for vector in sorted(chosen, key=lambda vector: vector.input_index))
+        return tuple(
+            vector.values for vector in sorted(chosen, key=lambda vector: vector.input_index)
+        )
 
 
-def joined(answers: Sequence[tuple[int, Embeddings]]) -> Embeddings:
-    """One answer for the answers to the parts of a request; with each comes how many inputs it answers.
+def merge_embeddings(answers: Sequence[tuple[int, Embeddings]]) -> Embeddings:
+    """One answer for the answers to the parts of a request; with each comes how many inputs it
+    answers.
 
-    Counts are added up. What is said of one call alone (`id`, `latency_ms`, …) stands only where there was one.
+    Counts are added up. What is said of one call alone (`id`, `latency_ms`, …) stands only where
+    there was one.
     """
     if len(answers) == 1:
         return answers[0][1]
     vectors: list[Vector] = []
     before = 0
     for count, answer in answers:
-        vectors += (evolve(vector, input_index=before + vector.input_index) for vector in answer.vectors)
+        vectors += (
+            evolve(vector, input_index=before + vector.input_index) for vector in answer.vectors
+        )
         before += count
     counts = [answer.usage.input_tokens for _, answer in answers]
     told = [count for count in counts if count is not None]
     return Embeddings(tuple(vectors), Usage(input_tokens=sum(told) if told else None))
 
 
-# ── rankings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── rankings ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -163,24 +184,24 @@ class RerankRequest:
     documents: tuple[str, ...] = field(repr=size_only)
     top_n: int | None = None
     """How many of the best are wanted; without it, all in order."""
-    options: Mapping[str, Json] = hidden(default=NOTHING_MORE)
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    options: Mapping[str, Json] = hidden(default=EMPTY)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
 
 
 @frozen
-class Ranked:
+class RankedDocument:
     index: int
     """Which of the request's documents it is."""
     score: float
     """How relevant, from 0 to 1. Scores of two queries do not compare."""
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
 
 
 @frozen
 class Ranking:
-    results: tuple[Ranked, ...]
+    results: tuple[RankedDocument, ...]
     """The best first."""
     id: str | None = None
     usage: Usage = Usage()
     latency_ms: int | None = None
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE, kw_only=True)
+    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)

@@ -1,43 +1,35 @@
-"""The composition root: a configuration becomes providers that share one transport, and is taken down again.
-
-`Runtime` is asynchronous. `BlockingRuntime` is the same runtime on an event loop in a thread of its own, for scripts:
-
-    caller's thread          loop's thread
-    complete() ── call ────> task: runtime.complete()
-               <── result ──
-    next(stream) ── call ──> task: stream.read()           one crossing for each network read …
-                 <── every batch of that read ──           … however many events it brought
-
-A crossing costs two thread switches, some 30 µs; with 200 events a stream, paying it for each would cost more than all
-the decoding (measured 2026-11). A caller that is interrupted, or lets its stream go, cancels the call upstream.
-"""
+"""The composition root: a configuration becomes providers that share one transport, and is taken
+down again."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
-from functools import partial
-from queue import SimpleQueue
-from typing import Any, Generic, Self, TypeVar
-from weakref import WeakSet, finalize
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 from axonflow_core.config import Config, ProviderConfig, load_config, structure_provider_config
-from axonflow_core.errors import AxonFlowError, BlockingCallError, ConfigError, PluginError, RequestError
-from axonflow_core.messages import NOTHING_MORE, Completion, CompletionRequest, Text, TokenCount, user
+from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
+from axonflow_core.http.client import Transport
+from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Text, TokenCount, user
+from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs, load_provider
-from axonflow_core.provider import CompletionStream, Counting, Embedding, Provider, Reranking, Services
+from axonflow_core.provider import (
+    CompletionStream,
+    Provider,
+    SupportsEmbedding,
+    SupportsReranking,
+    SupportsTokenCounting,
+)
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
-from axonflow_core.stream import Batch
-from axonflow_core.transport import Transport
 
 T = TypeVar("T")
 
 
 class Runtime:
-    """Providers that are ready to be called. `providers` is in order of preference; the first answers by default."""
+    """Providers that are ready to be called. `providers` is in order of preference; the first
+    answers by default."""
 
     def __init__(self, providers: Mapping[str, Provider], transport: Transport) -> None:
         self.providers = providers
@@ -50,61 +42,90 @@ class Runtime:
         config: Config | None = None,
         *,
         environment: Mapping[str, str] = os.environ,
-        extras: Mapping[str, Any] = NOTHING_MORE,
+        extras: Mapping[str, Any] = EMPTY,
     ) -> Self:
-        """Build every enabled provider of `config`, else of the configuration that `load_config` finds. No I/O besides.
+        """Build every enabled provider of `config`, else of the configuration that `load_config`
+        finds. No I/O besides.
 
-        `extras` holds ready objects that a provider takes, e.g. `{"boto3_session": boto3.Session(…)}`. Use it as
-        `async with Runtime.open() as runtime`. Raises `ConfigError` or `PluginError`.
+        `extras` holds ready objects that a provider takes, e.g. `{"boto3_session":
+        boto3.Session(…)}`. Use it as `async with Runtime.open() as runtime`. Raises `ConfigError`
+        or `PluginError`.
         """
         config = load_config(environment=environment) if config is None else config
         entries = sorted(config.enabled.values(), key=lambda entry: -entry.priority)
         if not entries:
-            raise ConfigError("no provider is enabled", hint="set `enabled: true` under one of `llm_providers`")
+            raise ConfigError(
+                "no provider is enabled", hint="set `enabled: true` under one of `llm_providers`"
+            )
         transport = Transport()
-        return cls({entry.name: _provider(entry, transport, environment, extras) for entry in entries}, transport)
+        return cls(
+            {entry.name: _provider(entry, transport, environment, extras) for entry in entries},
+            transport,
+        )
 
     async def complete(
-        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
+        self,
+        request: CompletionRequest | str,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
     ) -> Completion:
-        """The whole answer. `model` and `provider` are the configured ones where they are not named."""
+        """The whole answer. `model` and `provider` are the configured ones where they are not
+        named."""
         return await self.chosen(provider).complete(_as_request(request), model=model)
 
     async def stream(
-        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
+        self,
+        request: CompletionRequest | str,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
     ) -> CompletionStream:
-        """Returns once the provider has accepted the call: `async with await runtime.stream(…) as stream`."""
+        """Returns once the provider has accepted the call: `async with await runtime.stream(…) as
+        stream`."""
         stream = await self.chosen(provider).stream(_as_request(request), model=model)
         self._streams.add(stream)
         return stream
 
     async def embed(
-        self, request: EmbeddingRequest | Sequence[str] | str, *, model: str | None = None, provider: str | None = None
+        self,
+        request: EmbeddingRequest | Sequence[str] | str,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
     ) -> Embeddings:
-        """A vector for each input, in order. `model` is to be an embedding model: the configured one seldom is."""
+        """A vector for each input, in order. `model` is to be an embedding model: the configured
+        one seldom is."""
         chosen = self.chosen(provider)
-        if not isinstance(chosen, Embedding):
+        if not isinstance(chosen, SupportsEmbedding):
             raise _incapable("makes no vectors")
         return await chosen.embed(_as_embedding_request(request), model=model)
 
-    async def rerank(self, request: RerankRequest, *, model: str | None = None, provider: str | None = None) -> Ranking:
+    async def rerank(
+        self, request: RerankRequest, *, model: str | None = None, provider: str | None = None
+    ) -> Ranking:
         """The documents in order of relevance, the best first."""
         chosen = self.chosen(provider)
-        if not isinstance(chosen, Reranking):
+        if not isinstance(chosen, SupportsReranking):
             raise _incapable("puts no documents in order")
         return await chosen.rerank(request, model=model)
 
     async def count_tokens(
-        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
+        self,
+        request: CompletionRequest | str,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
     ) -> TokenCount:
         """How many tokens `request` would be billed for as input. Nothing is answered."""
         chosen = self.chosen(provider)
-        if not isinstance(chosen, Counting):
+        if not isinstance(chosen, SupportsTokenCounting):
             raise _incapable("counts no tokens")
         return await chosen.count(_as_request(request), model=model)
 
     async def aclose(self) -> None:
-        """Cancels open streams, then closes the providers, then the transport; each even where another fails."""
+        """Cancels open streams, then closes the providers, then the transport; each even where
+        another fails."""
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self._transport.aclose)
             for provider in self.providers.values():
@@ -124,19 +145,25 @@ class Runtime:
             return next(iter(self.providers.values()))
         if name not in self.providers:
             raise RequestError(
-                f"there is no provider {name!r}", hint=f"the enabled providers are {', '.join(self.providers)}"
+                f"there is no provider {name!r}",
+                hint=f"the enabled providers are {', '.join(self.providers)}",
             )
         return self.providers[name]
 
 
 def _provider(
-    entry: ProviderConfig, transport: Transport, environment: Mapping[str, str], extras: Mapping[str, Any]
+    entry: ProviderConfig,
+    transport: Transport,
+    environment: Mapping[str, str],
+    extras: Mapping[str, Any],
 ) -> Provider:
     spec = load_provider(entry.type, environment)
     settings = structure_provider_config(entry, spec.config_type)
     codecs = load_codecs(entry.type, environment).registry
     try:
-        return spec.create(settings, Services(name=entry.name, transport=transport, codecs=codecs, extras=extras))
+        return spec.create(
+            settings, Services(name=entry.name, transport=transport, codecs=codecs, extras=extras)
+        )
     except AxonFlowError as error:
         raise error.enrich(provider=entry.name) from None
     except Exception as error:
@@ -161,238 +188,4 @@ def _incapable(what: str) -> RequestError:
     return RequestError(f"this provider {what}", hint="name another one with `provider`")
 
 
-# ── for callers that block ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-class BlockingRuntime:
-    """A `Runtime` for code without an event loop. Any number of threads may use one at once.
-
-    Closed by its `with` block, by `close`, when nobody holds it any more, or at the end of the program.
-    """
-
-    def __init__(self, runtime: Runtime) -> None:
-        _refuse_on_event_loop()
-        self._runtime = runtime
-        self._thread = _LoopThread()
-        self._finalizer = finalize(self, self._thread.stop, runtime.aclose)
-
-    @classmethod
-    def open(
-        cls,
-        config: Config | None = None,
-        *,
-        environment: Mapping[str, str] = os.environ,
-        extras: Mapping[str, Any] = NOTHING_MORE,
-    ) -> Self:
-        """As `Runtime.open`: `with BlockingRuntime.open() as runtime`."""
-        return cls(Runtime.open(config, environment=environment, extras=extras))
-
-    @property
-    def providers(self) -> Mapping[str, Provider]:
-        return self._runtime.providers
-
-    def complete(
-        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
-    ) -> Completion:
-        """The whole answer. `BlockingCallError` on a thread that runs an event loop."""
-        return self._thread.call(partial(self._runtime.complete, request, model=model, provider=provider))
-
-    def stream(
-        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
-    ) -> BlockingStream:
-        """Returns once the provider has accepted the call: `for batch in runtime.stream(…)`."""
-        opened = self._thread.call(partial(self._runtime.stream, request, model=model, provider=provider))
-        return BlockingStream(opened, self, self._thread)
-
-    def embed(
-        self, request: EmbeddingRequest | Sequence[str] | str, *, model: str | None = None, provider: str | None = None
-    ) -> Embeddings:
-        """As `Runtime.embed`."""
-        return self._thread.call(partial(self._runtime.embed, request, model=model, provider=provider))
-
-    def rerank(self, request: RerankRequest, *, model: str | None = None, provider: str | None = None) -> Ranking:
-        """As `Runtime.rerank`."""
-        return self._thread.call(partial(self._runtime.rerank, request, model=model, provider=provider))
-
-    def count_tokens(
-        self, request: CompletionRequest | str, *, model: str | None = None, provider: str | None = None
-    ) -> TokenCount:
-        """As `Runtime.count_tokens`."""
-        return self._thread.call(partial(self._runtime.count_tokens, request, model=model, provider=provider))
-
-    def close(self) -> None:
-        """Cancels what is still running. May be called twice."""
-        self._finalizer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-
-class BlockingStream:
-    """Batches of events. To leave it before its end, by `break` or by an exception, cancels the call upstream."""
-
-    def __init__(self, stream: CompletionStream, owner: BlockingRuntime, thread: _LoopThread) -> None:
-        self.request_id = stream.request_id
-        self.adjustments = stream.adjustments
-        self._stream: CompletionStream | None = stream
-        self._owner = owner  # for a runtime that nobody holds is closed
-        self._thread = thread
-        self._ready: Iterator[Batch] = iter(())
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Batch:
-        for batch in self._ready:
-            return batch
-        self._ready = iter(self._read())
-        return next(self._ready)
-
-    def close(self) -> None:
-        """Returns when the call upstream is cancelled. May be called twice."""
-        stream, self._stream, self._ready = self._stream, None, iter(())
-        if stream is not None:
-            self._thread.call(stream.aclose)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self._abandon()
-
-    def _read(self) -> tuple[Batch, ...]:
-        if self._stream is None:
-            return ()
-        try:
-            batches = self._thread.call(partial(_read, self._stream))
-        except BaseException:
-            self._abandon()
-            raise
-        if not batches:
-            self._stream = None
-        return batches
-
-    def _abandon(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            self._thread.post(stream.aclose)
-
-
-async def _read(stream: CompletionStream) -> tuple[Batch, ...]:
-    """One read, with the farewell at the end in the same crossing."""
-    batches = await stream.read()
-    if not batches:
-        await stream.aclose()
-    return batches
-
-
-class _LoopThread:
-    """An event loop in a daemon thread, and the only way to it from other threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()  # reentrant: the collector may close an abandoned stream while it is held
-        self._is_stopped = False
-        self._errands: set[asyncio.Task[object]] = set()
-        started: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, args=(started,), name="axonflow-loop", daemon=True)
-        self._thread.start()
-        self._loop = started.get()
-
-    def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        """The result of `function` on the loop. A caller that is interrupted cancels it and waits for its end."""
-        _refuse_on_event_loop()
-        call = _Call(function)
-        try:
-            self._schedule(call.start)
-            task = call.done.get()
-        except BaseException:  # Ctrl-C, or what else a signal handler raises, at whatever moment
-            with suppress(RequestError):  # the loop has ended, so nothing runs
-                self._schedule(call.cancel)
-                call.wait()
-            raise
-        if task.cancelled():
-            raise _closed()
-        return task.result()
-
-    def post(self, function: Callable[[], Awaitable[object]]) -> None:
-        """Start `function` on the loop and go on. From any thread, the loop's own too; nothing once it has ended."""
-        with suppress(RequestError):
-            self._schedule(lambda: self._run_errand(function))
-
-    def stop(self, farewell: Callable[[], Awaitable[object]]) -> None:
-        """Run `farewell`, cancel what is left and end the thread. Waits for that, except on the loop's own thread."""
-        call = _Call(farewell)
-        with self._lock:
-            self._schedule(lambda: self._stopping.set_result(call))
-            self._is_stopped = True  # whatever was scheduled before comes before the end, so nobody waits for ever
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-            call.done.get().result()
-
-    def _schedule(self, callback: Callable[[], object]) -> None:
-        with self._lock:
-            if self._is_stopped:
-                raise _closed()
-            self._loop.call_soon_threadsafe(callback)
-
-    def _run_errand(self, function: Callable[[], Awaitable[object]]) -> None:
-        errand = _Call(function).start()
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
-
-    def _serve(self, started: SimpleQueue[asyncio.AbstractEventLoop]) -> None:
-        with asyncio.Runner() as runner:
-            loop = runner.get_loop()
-            self._stopping: asyncio.Future[_Call[object]] = loop.create_future()
-            started.put(loop)
-            runner.run(self._live())
-
-    async def _live(self) -> None:
-        farewell = await self._stopping
-        await asyncio.wait({farewell.start()})
-
-
-class _Call(Generic[T]):
-    """A coroutine that runs as a task on the loop, and the box in which its caller finds the finished task."""
-
-    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
-        self.done: SimpleQueue[asyncio.Task[T]] = SimpleQueue()
-        self._function = function
-        self._task: asyncio.Task[T] | None = None
-
-    def start(self) -> asyncio.Task[T]:
-        self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(self.done.put)
-        return self._task
-
-    def cancel(self) -> None:
-        (self._task or self.start()).cancel()  # a caller interrupted before the start waits for an end all the same
-
-    def wait(self) -> None:
-        """Until the task is done. The box may be empty by then: the interrupted caller had the task in hand."""
-        if self._task is None or not self._task.done():
-            self.done.get()
-
-    async def _run(self) -> T:
-        return await self._function()
-
-
-def _refuse_on_event_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise BlockingCallError(
-        "a blocking call on a thread that runs an event loop: every other task would stand still",
-        hint="use `async with Runtime.open() as runtime` and `await`, or hand the call to `asyncio.to_thread`",
-    )
-
-
-def _closed() -> RequestError:
-    return RequestError("this runtime is closed", hint="make the call inside the runtime's `with` block")
+# ── for callers that block ────────────────────────────────────────────────────────────────────────

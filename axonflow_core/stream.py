@@ -1,13 +1,15 @@
 """A streamed answer as values, and the sum of them.
 
-A native chunk decodes to a *batch*: a tuple of events, in order. A batch encodes back to the chunk it came from, so
-that a stream survives decode and encode chunk by chunk; batches of another family encode to whatever says the same.
+A native chunk decodes to a *batch*: a tuple of events, in order. A batch encodes back to the chunk
+it came from, so that a stream survives decode and encode chunk by chunk; batches of another family
+encode to whatever says the same.
 
     Started  (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | …Delta  BlockStop)*  Stopped  Ended
 
-with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate`, `Echoed` and `Extra` anywhere. A family that does not announce
-its blocks sends no `BlockStart`: the first delta of an index opens a block, the next index or the end closes it. A tool
-call is always announced. Only `Ended`, the family's last word, makes a stream complete.
+with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate`, `Echoed` and `Extra` anywhere. A family that
+does not announce its blocks sends no `BlockStart`: the first delta of an index opens a block, the
+next index or the end closes it. A tool call is always announced. Only `Ended`, the family's last
+word, makes a stream complete.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ import orjson
 from attrs import evolve, field, fields_dict
 
 from axonflow_core.errors import TruncatedStream
+from axonflow_core.frozen import frozen, open_class
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     Completion,
     ContentBlock,
     Guardrail,
@@ -34,7 +37,6 @@ from axonflow_core.messages import (
     hidden,
     size_only,
 )
-from axonflow_core.values import frozen, open_class
 
 
 @frozen
@@ -46,7 +48,8 @@ class Started:
 
 @frozen
 class BlockStart:
-    """A block begins. `block` is its first value: an empty `Text`, a `ToolUse` with no input yet, a whole `Opaque`."""
+    """A block begins. `block` is its first value: an empty `Text`, a `ToolUse` with no input yet, a
+    whole `Opaque`."""
 
     index: int
     block: ContentBlock
@@ -63,7 +66,8 @@ _new = object.__new__
 
 
 def text_delta(text: str, index: int = 0) -> TextDelta:
-    """`TextDelta(text, index)`, which most chunks are, filled by hand: a third of the cost of decoding one."""
+    """`TextDelta(text, index)`, which most chunks are, filled by hand: a third of the cost of
+    decoding one."""
     event = _new(_OpenTextDelta)
     event.text = text  # type: ignore[misc]
     event.index = index  # type: ignore[misc]
@@ -83,7 +87,8 @@ class ReasoningDelta:
 
 @frozen
 class ToolInputDelta:
-    """A piece of the JSON text of a tool's arguments. Pieces may split anywhere, even inside an escape."""
+    """A piece of the JSON text of a tool's arguments. Pieces may split anywhere, even inside an
+    escape."""
 
     json: str = field(repr=size_only)
     index: int
@@ -123,7 +128,7 @@ class MetricsUpdate:
     usage: Usage
     latency_ms: int | None = None
     first_byte_latency_ms: int | None = None
-    extra: Mapping[str, Json] = hidden(default=NOTHING_MORE)
+    extra: Mapping[str, Json] = hidden(default=EMPTY)
 
 
 @frozen
@@ -132,10 +137,10 @@ class GuardrailUpdate:
 
 
 @frozen
-class Echoed:
+class RequestEcho:
     """What the answer repeats of the question."""
 
-    echo: Json = field(repr=size_only)
+    request_echo: Json = field(repr=size_only)
 
 
 @frozen
@@ -157,8 +162,8 @@ class Ended:
 class Extra:
     """What a chunk said beyond this model.
 
-    At the level `answer` the members join `Completion.extra`. Any other level is the codec's own word for the place in
-    the chunk where they stood, kept only so that they can go back there.
+    At the level `answer` the members join `Completion.extra`. Any other level is the codec's own
+    word for the place in the chunk where they stood, kept only so that they can go back there.
     """
 
     members: Mapping[str, Json] = field(repr=size_only)
@@ -177,7 +182,7 @@ StreamEvent: TypeAlias = (
     | UsageUpdate
     | MetricsUpdate
     | GuardrailUpdate
-    | Echoed
+    | RequestEcho
     | Stopped
     | Ended
     | Extra
@@ -196,7 +201,8 @@ def merge_usage(usage: Usage, newer: Usage) -> Usage:
 
 
 def tool_input(fragments: str) -> Json:
-    """The arguments that streamed JSON text adds up to: no text is no arguments, broken text stays text."""
+    """The arguments that streamed JSON text adds up to: no text is no arguments, broken text stays
+    text."""
     if not fragments:
         return {}
     try:
@@ -277,10 +283,14 @@ class Assembler:
         match event:
             case Started(id, model, created):
                 known: dict[str, Any] = {"id": id, "model": model, "created": created}
-                self._answer = evolve(answer, **{name: value for name, value in known.items() if value is not None})
+                self._answer = evolve(
+                    answer, **{name: value for name, value in known.items() if value is not None}
+                )
             case UsageUpdate(usage, service_tier):
                 tier = service_tier or answer.service_tier
-                self._answer = evolve(answer, usage=merge_usage(answer.usage, usage), service_tier=tier)
+                self._answer = evolve(
+                    answer, usage=merge_usage(answer.usage, usage), service_tier=tier
+                )
             case MetricsUpdate(usage, latency_ms, first_byte_latency_ms):
                 self._answer = evolve(
                     answer,
@@ -291,7 +301,10 @@ class Assembler:
             case GuardrailUpdate(guardrail):
                 old = answer.guardrail or Guardrail()
                 self._answer = evolve(
-                    answer, guardrail=Guardrail(guardrail.action or old.action, guardrail.trace or old.trace)
+                    answer,
+                    guardrail=Guardrail(
+                        guardrail.action or old.action, guardrail.trace or old.trace
+                    ),
                 )
             case Stopped():
                 self._answer = evolve(
@@ -301,8 +314,8 @@ class Assembler:
                     stop_sequence=event.stop_sequence,
                     stop_details=event.stop_details,
                 )
-            case Echoed(echo):
-                self._answer = evolve(answer, echo=echo)
+            case RequestEcho(echo):
+                self._answer = evolve(answer, request_echo=echo)
             case Extra(members, "answer"):
                 self._answer = evolve(answer, extra={**answer.extra, **members})
             case Ended():
@@ -328,7 +341,8 @@ class Assembler:
 
 
 def assemble(events: Iterable[StreamEvent]) -> Completion:
-    """The completion that a whole stream adds up to; `TruncatedStream` if its last word is missing."""
+    """The completion that a whole stream adds up to; `TruncatedStream` if its last word is
+    missing."""
     assembler = Assembler()
     for event in events:
         assembler.add(event)
@@ -345,11 +359,13 @@ def batch_of(completion: Completion) -> Batch:
         events += _events_of_block(index, block)
     events.append(UsageUpdate(completion.usage, completion.service_tier))
     if completion.latency_ms is not None or completion.first_byte_latency_ms is not None:
-        events.append(MetricsUpdate(Usage(), completion.latency_ms, completion.first_byte_latency_ms))
+        events.append(
+            MetricsUpdate(Usage(), completion.latency_ms, completion.first_byte_latency_ms)
+        )
     if completion.guardrail is not None:
         events.append(GuardrailUpdate(completion.guardrail))
-    if completion.echo is not None:
-        events.append(Echoed(completion.echo))
+    if completion.request_echo is not None:
+        events.append(RequestEcho(completion.request_echo))
     if completion.extra:
         events.append(Extra(completion.extra))
     if completion.stop_reason is not None:
@@ -359,7 +375,12 @@ def batch_of(completion: Completion) -> Batch:
 
 
 def _events_of_block(index: int, block: ContentBlock) -> list[StreamEvent]:
-    """Text comes as a delta, which everybody reads; whatever else as the first value of its block."""
+    """Text comes as a delta, which everybody reads; whatever else as the first value of its
+    block."""
     if isinstance(block, Text):
-        return [BlockStart(index, evolve(block, text="")), TextDelta(block.text, index), BlockStop(index)]
+        return [
+            BlockStart(index, evolve(block, text="")),
+            TextDelta(block.text, index),
+            BlockStop(index),
+        ]
     return [BlockStart(index, block), BlockStop(index)]

@@ -1,4 +1,5 @@
-"""Distributions as pip would install them: plugins are found by real metadata and loaded by a real interpreter."""
+"""Distributions as pip would install them: plugins are found by real metadata and loaded by a real
+interpreter."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ EnvironmentOf: TypeAlias = Callable[..., Mapping[str, str]]
 def install(tmp_path: Path) -> Install:
     """Writes a distribution into `tmp_path`: a module, its metadata and one entry point."""
 
-    def write(name: str, group: str, code: str, *, point: str = "zoo", version: str = "1.2") -> None:
+    def write(
+        name: str, group: str, code: str, *, point: str = "zoo", version: str = "1.2"
+    ) -> None:
         module = name.replace("-", "_")
         (tmp_path / f"{module}.py").write_text(dedent(code))
         info = tmp_path / f"{module}-{version}.dist-info"
@@ -38,11 +41,17 @@ def install(tmp_path: Path) -> Install:
 
 @pytest.fixture
 def environment_of(tmp_path: Path) -> EnvironmentOf:
-    """The environment of a process that sees the distributions in `tmp_path`, and no setting of the tester's own."""
+    """The environment of a process that sees the distributions in `tmp_path`, and no setting of the
+    tester's own."""
 
     def build(more: Mapping[str, str] | None = None) -> Mapping[str, str]:
         path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
-        return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path, **(more or {})}
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PYTHONPATH": path,
+            **(more or {}),
+        }
 
     return build
 
@@ -59,7 +68,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _write_score(terminal: pytest.TerminalReporter, judged: Counter[tuple[str, str]]) -> None:
-    caught, missed = (sum(judged[key] for key in judged if key[1] == outcome) for outcome in ("passed", "failed"))
+    caught, missed = (
+        sum(judged[key] for key in judged if key[1] == outcome) for outcome in ("passed", "failed")
+    )
     terminal.section("mutants")
     for mistake in sorted({mistake for mistake, _ in judged}) if terminal.verbosity > 0 else ():
         found = judged[mistake, "passed"]
@@ -81,30 +92,48 @@ def few_examples() -> str:
     return FEW_EXAMPLES
 
 
-# ── environments ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── environments ──────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
 class Environment:
-    """A virtual environment with everything that the tester's own has, and what pip puts into it besides."""
+    """A virtual environment with everything that the tester's own has, and what pip puts into it
+    besides."""
 
     folder: Path
 
-    def run(self, *command: str, cwd: Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, cwd: Path, more: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """A command with this environment activated, and no setting of the tester's own."""
         return subprocess.run(
-            command, cwd=cwd, env=self.variables(more), capture_output=True, text=True, check=False, timeout=120
+            command,
+            cwd=cwd,
+            env=self.variables(more),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
 
     def variables(self, more: Mapping[str, str] | None = None) -> Mapping[str, str]:
         path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])
-        return {"PATH": path, "HOME": str(self.folder), "VIRTUAL_ENV": str(self.folder), **PIP_SETTINGS, **(more or {})}
+        return {
+            "PATH": path,
+            "HOME": str(self.folder),
+            "VIRTUAL_ENV": str(self.folder),
+            **PIP_SETTINGS,
+            **(more or {}),
+        }
 
 
 PIP_SETTINGS = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    # pip reads 0 as "no isolation". Where the build backend is at hand nothing has to be downloaded.
-    **({"PIP_NO_BUILD_ISOLATION": "0"} if find_spec("hatchling") and find_spec("editables") else {}),
+    # pip reads 0 as "no isolation". Where the build backend is at hand nothing has to be
+    # downloaded.
+    **(
+        {"PIP_NO_BUILD_ISOLATION": "0"} if find_spec("hatchling") and find_spec("editables") else {}
+    ),
 }
 
 

@@ -1,7 +1,9 @@
-"""A plugin of pytest: secrets that tests plant are looked for in everything that any test prints, logs or reports.
+"""A plugin of pytest: secrets that tests plant are looked for in everything that any test prints,
+logs or reports.
 
-A test module that plants some names them: `PLANTED_SECRETS = {"the key in the file": "…"}`. A test of whatever module
-in whose output one of them turns up fails; it is told where and which, and the value is masked there too.
+A test module that plants some names them: `PLANTED_SECRETS = {"the key in the file": "…"}`. A test
+of whatever module in whose output one of them turns up fails; it is told where and which, and the
+value is masked there too.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("capture") != "no":  # what goes straight to the terminal has been shown before it is searched
+    if (
+        config.getoption("capture") != "no"
+    ):  # what goes straight to the terminal has been shown before it is searched
         config.pluginmanager.register(Search())
 
 
@@ -40,19 +44,25 @@ class Search:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._secrets:
             terminalreporter.write_line(
-                f"planted secrets: {len(self._secrets)} searched in the output of {len(self._tests)} tests, "
+                f"planted secrets: {len(self._secrets)} searched in the output of "
+                f"{len(self._tests)} tests, "
                 f"{self._findings} found"
             )
 
     def _found_in(self, report: pytest.TestReport) -> Iterator[str]:
-        """The name of each secret with where it is. The sections of earlier phases stand in the report too."""
+        """The name of each secret with where it is. The sections of earlier phases stand in the
+        report too."""
         new = [(place, text) for place, text in report.sections if place.endswith(report.when)]
         for place, text in [("its id", report.nodeid), ("its report", report.longreprtext), *new]:
-            yield from (f"{name} in {place}" for name, secret in self._secrets.items() if secret in text)
+            yield from (
+                f"{name} in {place}" for name, secret in self._secrets.items() if secret in text
+            )
 
     def _fail(self, report: pytest.TestReport, found: list[str]) -> None:
         report.outcome = "failed"
-        report.longrepr = f"planted secrets are shown by {self._masked(report.nodeid)}: {'; '.join(found)}"
+        report.longrepr = (
+            f"planted secrets are shown by {self._masked(report.nodeid)}: {'; '.join(found)}"
+        )
 
     def _masked(self, text: str) -> str:
         for secret in self._secrets.values():

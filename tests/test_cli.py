@@ -1,4 +1,5 @@
-"""The command `axonflow`: what it prints where, and the code it exits with. Each case is a process of its own."""
+"""The command `axonflow`: what it prints where, and the code it exits with. Each case is a process
+of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def run(tmp_path: Path, environment_of: Callable[..., Mapping[str, str]]) -> Run
     """Runs the command in a folder whose axonflow.yaml enables echo."""
     (tmp_path / "axonflow.yaml").write_text(ECHO)
 
-    def execute(*arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Finished:
+    def execute(
+        *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None
+    ) -> Finished:
         finished = subprocess.run(
             [*COMMAND, *arguments],
             cwd=tmp_path,
@@ -50,10 +53,12 @@ def run(tmp_path: Path, environment_of: Callable[..., Mapping[str, str]]) -> Run
     return execute
 
 
-# ── ask ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── ask ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("options", [(), ("--no-stream",), ("-m", "any"), ("--provider", "echo"), ("--system", "Hi")])
+@pytest.mark.parametrize(
+    "options", [(), ("--no-stream",), ("-m", "any"), ("--provider", "echo"), ("--system", "Hi")]
+)
 def test_the_answer_is_all_that_stdout_gets(run: Run, options: tuple[str, ...]) -> None:
     finished = run("ask", "say  this back", *options)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "say  this back\n", "")
@@ -66,15 +71,28 @@ def test_the_prompt_may_come_from_stdin(run: Run) -> None:
 @pytest.mark.parametrize("command", ["ask", "embed", "count"])
 @pytest.mark.parametrize(
     ("typed", "told"),
-    [("- <&-", "stdin is closed"), (r"- < <(printf '\xff\xfe')", "is not UTF-8"), (r"$'a\xffb'", "is not UTF-8")],
+    [
+        ("- <&-", "stdin is closed"),
+        (r"- < <(printf '\xff\xfe')", "is not UTF-8"),
+        (r"$'a\xffb'", "is not UTF-8"),
+    ],
     ids=["stdin closed", "stdin in no UTF-8", "an argument in no UTF-8"],
 )
 def test_a_text_that_cannot_be_read_is_the_callers_mistake(
-    tmp_path: Path, environment_of: Callable[..., Mapping[str, str]], command: str, typed: str, told: str
+    tmp_path: Path,
+    environment_of: Callable[..., Mapping[str, str]],
+    command: str,
+    typed: str,
+    told: str,
 ) -> None:
     shell = f"exec {shlex.join(COMMAND)} {command} {typed}"
     finished = subprocess.run(
-        ["bash", "-c", shell], cwd=tmp_path, env=environment_of(None), capture_output=True, text=True, check=False
+        ["bash", "-c", shell],
+        cwd=tmp_path,
+        env=environment_of(None),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (finished.returncode, finished.stdout) == (2, "")
     assert told in finished.stderr
@@ -87,7 +105,9 @@ def test_a_number_that_is_none_is_the_callers_mistake(run: Run) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
-def test_a_full_disk_is_no_bug_of_ours(tmp_path: Path, environment_of: Callable[..., Mapping[str, str]]) -> None:
+def test_a_full_disk_is_no_bug_of_ours(
+    tmp_path: Path, environment_of: Callable[..., Mapping[str, str]]
+) -> None:
     (tmp_path / "axonflow.yaml").write_text(ECHO)
     with Path("/dev/full").open("w") as full:
         finished = subprocess.run(
@@ -195,14 +215,17 @@ def test_a_truncated_stream_keeps_its_text_on_stdout_and_its_error_on_stderr(run
     finished = run_zoo("ask", "hi")
     assert finished.returncode == 5
     assert finished.stdout == "partial text\n"
-    assert finished.stderr.startswith("error[truncated_stream]: the stream ended early\n  fix: ask again\n")
+    assert finished.stderr.startswith(
+        "error[truncated_stream]: the stream ended early\n  fix: ask again\n"
+    )
 
 
 def test_an_error_tells_whose_call_it_was(run_zoo: Run) -> None:
     finished = run_zoo("ask", "hi", "--no-stream", "-m", "lion")
     assert (finished.returncode, finished.stdout) == (5, "")
     assert finished.stderr == (
-        "error[throttled]: too much\n  fix: wait\n  provider: zoo\n  model: lion\n  request id: r-1\n"
+        "error[throttled]: too much\n  fix: wait\n  provider: zoo\n  model: lion\n  request id: "
+        "r-1\n"
     )
 
 
@@ -219,7 +242,9 @@ def test_ctrl_c_leaves_what_was_received_and_exits_with_130(
     assert (process.returncode, said.strip()) == (130, b"interrupted")
 
 
-def test_an_unforeseen_error_is_reported_as_our_bug_and_keeps_its_message_to_itself(run_zoo: Run) -> None:
+def test_an_unforeseen_error_is_reported_as_our_bug_and_keeps_its_message_to_itself(
+    run_zoo: Run,
+) -> None:
     finished = run_zoo("ask", "hi", "--no-stream", "-m", "unforeseen")
     assert finished.returncode == 1
     assert finished.stderr.startswith("error[bug]: ")
@@ -229,11 +254,13 @@ def test_an_unforeseen_error_is_reported_as_our_bug_and_keeps_its_message_to_its
 
 
 def test_the_traceback_of_a_bug_is_there_for_the_asking(run_zoo: Run) -> None:
-    finished = run_zoo("ask", "hi", "--no-stream", "-m", "unforeseen", environment={"AXONFLOW_DEBUG": "1"})
+    finished = run_zoo(
+        "ask", "hi", "--no-stream", "-m", "unforeseen", environment={"AXONFLOW_DEBUG": "1"}
+    )
     assert "Traceback" in finished.stderr
 
 
-# ── check, plugins, codecs ──────────────────────────────────────────────────────────────────────────────────────────
+# ── check, plugins, codecs ────────────────────────────────────────────────────────────────────────
 
 
 def test_a_sound_configuration_is_summed_up(run: Run) -> None:
@@ -242,7 +269,9 @@ def test_a_sound_configuration_is_summed_up(run: Run) -> None:
     assert finished.stdout.endswith("axonflow.yaml: 1 provider enabled\n")
 
 
-def test_a_faulty_configuration_exits_with_3_and_tells_every_fault(run: Run, tmp_path: Path) -> None:
+def test_a_faulty_configuration_exits_with_3_and_tells_every_fault(
+    run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "bad.yaml").write_text(ECHO + "    wieght: 1\n    config: {max_tokens: x}\n")
     finished = run("check", "bad.yaml")
     assert (finished.returncode, finished.stdout) == (3, "")
@@ -251,8 +280,12 @@ def test_a_faulty_configuration_exits_with_3_and_tells_every_fault(run: Run, tmp
     assert "  --> bad.yaml:6:26\n" in finished.stderr
 
 
-def test_a_check_as_json_says_where_each_fault_is_and_how_to_mend_it(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "bad.yaml").write_text(ECHO + "    wieght: 1\n    credentials: {api_key: open-sesame}\n")
+def test_a_check_as_json_says_where_each_fault_is_and_how_to_mend_it(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.yaml").write_text(
+        ECHO + "    wieght: 1\n    credentials: {api_key: open-sesame}\n"
+    )
     finished = run("check", "bad.yaml", "--json")
     said = json.loads(finished.stdout)
     assert (finished.returncode, finished.stderr) == (3, "")
@@ -274,7 +307,12 @@ def test_a_check_as_json_says_where_each_fault_is_and_how_to_mend_it(run: Run, t
 def test_a_sound_configuration_as_json(run: Run) -> None:
     finished = run("check", "--json")
     assert finished.returncode == 0
-    assert json.loads(finished.stdout) == {"ok": True, "path": "axonflow.yaml", "faults": [], "warnings": []}
+    assert json.loads(finished.stdout) == {
+        "ok": True,
+        "path": "axonflow.yaml",
+        "faults": [],
+        "warnings": [],
+    }
 
 
 def test_what_stands_in_no_file_has_no_place_in_json(run: Run, tmp_path: Path) -> None:
@@ -282,7 +320,12 @@ def test_what_stands_in_no_file_has_no_place_in_json(run: Run, tmp_path: Path) -
     finished = run("check", "--json")
     (fault,) = json.loads(finished.stdout)["faults"]
     assert finished.returncode == 3
-    assert (fault["path"], fault["line"], fault["column"], fault["code"]) == (None, None, None, "config")
+    assert (fault["path"], fault["line"], fault["column"], fault["code"]) == (
+        None,
+        None,
+        None,
+        "config",
+    )
 
 
 def test_a_configuration_that_enables_nothing_would_not_start(run: Run, tmp_path: Path) -> None:
@@ -292,18 +335,25 @@ def test_a_configuration_that_enables_nothing_would_not_start(run: Run, tmp_path
     assert "error[config]: no provider is enabled" in finished.stderr
 
 
-def test_a_codec_that_cannot_be_loaded_fails_the_check(run: Run, install: Callable[..., None]) -> None:
+def test_a_codec_that_cannot_be_loaded_fails_the_check(
+    run: Run, install: Callable[..., None]
+) -> None:
     install("torn", "axonflow.codecs.echo", "raise RuntimeError('torn')", point="lion")
     finished = run("check")
     assert finished.returncode == 1
-    assert finished.stderr.count("lion (torn 1.2) is broken: importing torn raised RuntimeError: torn") == 1
+    assert (
+        finished.stderr.count("lion (torn 1.2) is broken: importing torn raised RuntimeError: torn")
+        == 1
+    )
     checked = run("check", "--json")
     (fault,) = json.loads(checked.stdout)["faults"]
     assert (checked.returncode, fault["code"]) == (1, "plugin")
     assert "torn" in fault["message"]
 
 
-def test_plugins_are_listed_with_state_distribution_version_and_origin(run: Run, install: Callable[..., None]) -> None:
+def test_plugins_are_listed_with_state_distribution_version_and_origin(
+    run: Run, install: Callable[..., None]
+) -> None:
     install("torn", "axonflow.codecs.echo", "raise RuntimeError('torn')", point="lion")
     install("decoy", "axonflow.providers", "raise SystemExit('imported')", point="decoy")
     rows = json.loads(run("plugins", "--json").stdout)
@@ -314,7 +364,9 @@ def test_plugins_are_listed_with_state_distribution_version_and_origin(run: Run,
     assert echo["origin"].endswith("echo.py")
 
 
-def test_plugins_are_listed_whatever_is_wrong_with_the_configuration(run: Run, tmp_path: Path) -> None:
+def test_plugins_are_listed_whatever_is_wrong_with_the_configuration(
+    run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "axonflow.yaml").write_text(ECHO + "    wieght: 1\n")
     finished = run("plugins")
     assert finished.returncode == 0
@@ -331,7 +383,7 @@ def test_emulating_a_provider_without_an_emulator_is_an_error(run: Run) -> None:
     assert "error[plugin]: the provider echo has no emulator" in finished.stderr
 
 
-# ── exit codes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── exit codes ────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -361,7 +413,9 @@ def test_the_branch_of_the_error_decides_the_exit_code(error: BaseException, cod
     assert report(error) == code
 
 
-@pytest.mark.parametrize("arguments", [("nope",), ("ask",), ("ask", ""), ("ask", "hi", "--max-tokens", "0")])
+@pytest.mark.parametrize(
+    "arguments", [("nope",), ("ask",), ("ask", ""), ("ask", "hi", "--max-tokens", "0")]
+)
 def test_a_wrong_call_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
     finished = run(*arguments)
     assert (finished.returncode, finished.stdout) == (2, "")
@@ -374,7 +428,7 @@ def test_an_unknown_provider_is_an_error_and_no_traceback(run: Run) -> None:
     assert finished.stderr.startswith("error[")
 
 
-# ── manners ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── manners ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_help_shows_every_command(run: Run) -> None:
@@ -394,7 +448,9 @@ def test_colour_can_be_forced(run: Run, more: Mapping[str, str], *, is_coloured:
     assert ("\x1b[" in run("plugins", environment=more).stdout) is is_coloured
 
 
-@pytest.mark.parametrize(("more", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+@pytest.mark.parametrize(
+    ("more", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
 def test_a_terminal_gets_colour_unless_it_says_no(
     tmp_path: Path,
     environment_of: Callable[..., Mapping[str, str]],
@@ -405,7 +461,9 @@ def test_a_terminal_gets_colour_unless_it_says_no(
     (tmp_path / "axonflow.yaml").write_text(ECHO)
     ours, theirs = pty.openpty()
     environment = environment_of({"TERM": "xterm", **more})
-    subprocess.run([*COMMAND, "plugins"], cwd=tmp_path, env=environment, stdout=theirs, check=True, timeout=30)
+    subprocess.run(
+        [*COMMAND, "plugins"], cwd=tmp_path, env=environment, stdout=theirs, check=True, timeout=30
+    )
     os.close(theirs)
     shown = os.read(ours, 100_000).decode()
     os.close(ours)

@@ -75,16 +75,20 @@ def load(folder: Path, text: str | bytes, environment: Mapping[str, str] | None 
     return load_config(path, environment or {})
 
 
-def faults_of_file(folder: Path, text: str | bytes, environment: Mapping[str, str] | None = None) -> tuple[Fault, ...]:
+def faults_of_file(
+    folder: Path, text: str | bytes, environment: Mapping[str, str] | None = None
+) -> tuple[Fault, ...]:
     with pytest.raises(FaultyConfig) as caught:
         load(folder, text, environment)
     return caught.value.faults
 
 
-# ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── values ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("text", ["no", "007", "12:30:45", "0o17", "1_000", "1.0", "2024-01-01", "True", ".inf"])
+@pytest.mark.parametrize(
+    "text", ["no", "007", "12:30:45", "0o17", "1_000", "1.0", "2024-01-01", "True", ".inf"]
+)
 def test_a_text_field_keeps_what_yaml_would_convert(text: str) -> None:
     assert read(f"account: {text}").account == text
     assert read("account: $X", {"X": text}).account == text
@@ -128,7 +132,7 @@ def test_a_merged_section_gives_way_to_its_own_keys() -> None:
     assert read(text).labels == {"a": 1, "b": 3}
 
 
-# ── substitution ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── substitution ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -164,7 +168,11 @@ def test_a_value_is_not_substituted_again() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("region: ${NOPE}", "the environment variable NOPE is not set, and `region` refers to it", "${NOPE:-default}"),
+        (
+            "region: ${NOPE}",
+            "the environment variable NOPE is not set, and `region` refers to it",
+            "${NOPE:-default}",
+        ),
         ("region: $NOPE", "the environment variable NOPE is not set", "`$$`"),
         ("region: ${EMPTY}", "the environment variable EMPTY is empty", "default"),
         ("region: ${NOPE", "no closing `}`", "$$"),
@@ -175,7 +183,9 @@ def test_a_value_is_not_substituted_again() -> None:
         ("names: ['${NOPE}']", "NOPE is not set", "set it"),
     ],
 )
-def test_a_reference_that_resolves_to_nothing_is_a_fault(text: str, message: str, hint: str) -> None:
+def test_a_reference_that_resolves_to_nothing_is_a_fault(
+    text: str, message: str, hint: str
+) -> None:
     (fault,) = faults_of(text, {"EMPTY": ""})
     assert message in fault.message
     assert hint in (fault.hint or "")
@@ -186,7 +196,7 @@ def test_a_comment_and_a_key_are_not_substituted() -> None:
     assert read("labels: {$X: 1} # ${UNSET").labels == {"$X": 1}
 
 
-# ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── faults ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -229,7 +239,14 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones() -> None:
 
 def test_every_fault_is_told_at_once() -> None:
     faults = faults_of("tries: x\nlimits:\n  tris: 1\n  tries: y\nnames: [{}, ok, []]\nmoody: 1\n")
-    assert [(fault.line, fault.column) for fault in faults] == [(1, 8), (3, 3), (4, 10), (5, 9), (5, 17), (6, 1)]
+    assert [(fault.line, fault.column) for fault in faults] == [
+        (1, 8),
+        (3, 3),
+        (4, 10),
+        (5, 9),
+        (5, 17),
+        (6, 1),
+    ]
 
 
 SECRET = "sk-live-0123456789abcdef"
@@ -266,10 +283,11 @@ def test_no_repr_shows_a_value(tmp_path: Path) -> None:
     assert config.providers["echo"].credentials["api_key"].text == SECRET  # type: ignore[union-attr]
 
 
-# ── syntax ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── syntax ────────────────────────────────────────────────────────────────────────────────────────
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{chr(98 + level)}: &{chr(98 + level)} [{','.join([f'*{chr(97 + level)}'] * 9)}]\n" for level in range(8)
+    f"{chr(98 + level)}: &{chr(98 + level)} [{','.join([f'*{chr(97 + level)}'] * 9)}]\n"
+    for level in range(8)
 )
 """A list of nine lists of nine lists …: 387 million values in 306 bytes."""
 
@@ -295,7 +313,11 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: !!python/object:os.system x", (1, 4), "the tag"),
         ("a: 1\n---\nb: 2", (2, 1), "a second document"),
         ("a: 1\n? [b]\n: c\n", (2, 3), "a key must be text"),
-        ("account: x\ntries: 1\naccount: y", (3, 1), "`account` stands twice; the first is on line 1"),
+        (
+            "account: x\ntries: 1\naccount: y",
+            (3, 1),
+            "`account` stands twice; the first is on line 1",
+        ),
         ("limits: {tries: 1, tries: 2}", (1, 20), "`tries` stands twice"),
         ("a: 1\n\x07: 2", (2, 1), "U+0007"),
         ("", (0, 0), "empty"),
@@ -310,7 +332,11 @@ def test_a_file_that_is_no_yaml_is_answered_at_its_place(
     tmp_path: Path, text: str, place: tuple[int, int], message: str
 ) -> None:
     faults = faults_of_file(tmp_path, text)
-    assert [fault for fault in faults if (fault.line, fault.column) == place and message in fault.message], faults
+    assert [
+        fault
+        for fault in faults
+        if (fault.line, fault.column) == place and message in fault.message
+    ], faults
 
 
 def test_bytes_that_are_not_utf8_are_located(tmp_path: Path) -> None:
@@ -337,11 +363,13 @@ def test_any_text_is_a_section_or_a_faulty_config(text: str) -> None:
         assert faulty.faults
 
 
-# ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the file ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_entry_has_the_documented_defaults(tmp_path: Path) -> None:
-    entry = load(tmp_path, 'version: "1.0"\nllm_providers:\n  mine:\n    type: echo\n').providers["mine"]
+    entry = load(tmp_path, 'version: "1.0"\nllm_providers:\n  mine:\n    type: echo\n').providers[
+        "mine"
+    ]
     assert (entry.type, entry.is_enabled, entry.priority, entry.weight) == ("echo", False, 5, 1.0)
 
 
@@ -355,14 +383,34 @@ def test_the_key_of_an_entry_is_its_type(tmp_path: Path) -> None:
     [
         ("llm_providers: {}", (1, 1), "`version` is missing", 'add the line `version: "1.0"`'),
         ("version: 2", (1, 10), '`version` wants "1.0"', 'version: "1.0"'),
-        ("version: 1.0\nllm_provider: {}", (2, 1), "unknown key `llm_provider`", "did you mean `llm_providers`?"),
+        (
+            "version: 1.0\nllm_provider: {}",
+            (2, 1),
+            "unknown key `llm_provider`",
+            "did you mean `llm_providers`?",
+        ),
         ("version: 1.0\nllm_providers: [a]", (2, 16), "found a list", None),
         ("version: 1.0\nllm_providers:\n  echo: yes", (3, 9), "`echo` wants a section", None),
-        ("version: 1.0\nllm_providers:\n  echo: {enable: yes}", (3, 10), "`enable`", "did you mean `enabled`?"),
-        ("version: 1.0\nllm_providers:\n  echo: {weight: 2}", (3, 18), "`weight` is not acceptable", None),
+        (
+            "version: 1.0\nllm_providers:\n  echo: {enable: yes}",
+            (3, 10),
+            "`enable`",
+            "did you mean `enabled`?",
+        ),
+        (
+            "version: 1.0\nllm_providers:\n  echo: {weight: 2}",
+            (3, 18),
+            "`weight` is not acceptable",
+            None,
+        ),
         (ECHO + "    config: {modle: x}", (5, 14), "unknown key `modle`", "did you mean `model`?"),
         (ECHO + "    config: {max_tokens: 0}", (5, 26), "`max_tokens` is not acceptable", None),
-        (ECHO + "    type: ecco", (5, 11), "no installed plugin offers the provider ecco", "did you mean `echo`?"),
+        (
+            ECHO + "    type: ecco",
+            (5, 11),
+            "no installed plugin offers the provider ecco",
+            "did you mean `echo`?",
+        ),
         (
             "version: 1.0\nllm_providers:\n  nova: {enabled: on}",
             (3, 3),
@@ -381,9 +429,7 @@ def test_a_wrong_entry_is_located_and_mended(
 
 
 def test_faults_of_every_level_are_told_at_once(tmp_path: Path) -> None:
-    text = (
-        "version: 3\nllm_providers:\n  echo:\n    enabled: yes\n    wieght: 1\n    config: {mode: x}\n    wieght: 2\n"
-    )
+    text = "version: 3\nllm_providers:\n  echo:\n    enabled: yes\n    wieght: 1\n    config: {mode: x}\n    wieght: 2\n"
     assert [fault.line for fault in faults_of_file(tmp_path, text)] == [1, 5, 6, 7]
 
 
@@ -394,20 +440,27 @@ def test_what_is_not_enabled_may_refer_to_unset_variables(tmp_path: Path) -> Non
     assert len(faults_of_file(tmp_path, head + entry.format("true"))) == 2
 
 
-def test_connectors_are_left_aside_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_connectors_are_left_aside_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     config = load(tmp_path, ECHO + "connectors:\n  db: {type: postgres, url: $UNSET}\n")
     assert [warning.line for warning in config.warnings] == [5]
     assert "`connectors` is not read" in caplog.text
 
 
 def test_a_provider_reads_its_own_settings(tmp_path: Path) -> None:
-    entry = load(tmp_path, ECHO + "    config: {model: ${M:-parrot}}\n".replace("${M:-parrot}", '"${M:-parrot}"'))
+    entry = load(
+        tmp_path,
+        ECHO + "    config: {model: ${M:-parrot}}\n".replace("${M:-parrot}", '"${M:-parrot}"'),
+    )
     spec_type = type("Parrot", (), {"__annotations__": {"model": str}, "model": "x"})
     assert structure_provider_config(entry.providers["echo"], frozen(spec_type)).model == "parrot"
 
 
 def test_settings_may_be_given_in_python() -> None:
-    entry = ProviderConfig("any", config={"account": "1", "tries": 2, "names": ["a"], "is_on": True, "region": None})
+    entry = ProviderConfig(
+        "any", config={"account": "1", "tries": 2, "names": ["a"], "is_on": True, "region": None}
+    )
     settings = structure_provider_config(entry, Settings)
     assert settings == Settings(account="1", tries=2, names=("a",), is_on=True)
 
@@ -428,7 +481,7 @@ def test_a_thousand_faults_are_counted_but_not_all_told(tmp_path: Path) -> None:
     assert caught.value.message.endswith("… and 900 more faults")
 
 
-# ── finding it ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── finding it ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_file_is_looked_for_in_the_documented_order(tmp_path: Path) -> None:
@@ -443,7 +496,9 @@ def test_the_file_is_looked_for_in_the_documented_order(tmp_path: Path) -> None:
 def test_the_first_file_that_exists_is_read(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "axonflow.yaml").write_text(ECHO)
-    assert load_config(environment={}, folder=tmp_path).path == tmp_path / "config" / "axonflow.yaml"
+    assert (
+        load_config(environment={}, folder=tmp_path).path == tmp_path / "config" / "axonflow.yaml"
+    )
     (tmp_path / "axonflow.yaml").write_text(ECHO)
     assert load_config(environment={}, folder=tmp_path).path == tmp_path / "axonflow.yaml"
 

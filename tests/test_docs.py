@@ -1,4 +1,5 @@
-"""The examples in README and docs run: Python against the emulator, YAML through the loader, IAM policies as JSON."""
+"""The examples in README and docs run: Python against the emulator, YAML through the loader, IAM
+policies as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from axonflow_bedrock.pytest_plugin import RunningEmulator
 from axonflow_core import load_config
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "plugins").glob("*/README.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", *(ROOT / "plugins").glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
+)
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -40,14 +43,19 @@ def test_a_python_example_runs_against_the_emulator(
     model = {"BEDROCK_MODEL": "us.anthropic.claude-sonnet-4-20250514-v1:0"}
     environment = {**os.environ, **bedrock_emulator.environment, **model}
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", text], env=environment, cwd=tmp_path, capture_output=True
+        [sys.executable, "-W", "error", "-c", text],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
     )
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert ran.stdout.strip()
 
 
 def test_the_pytest_example_passes(bedrock_emulator: RunningEmulator) -> None:
-    (text,) = [text for _, text in blocks("python") if "def test_" in text and "bedrock_emulator" in text]
+    (text,) = [
+        text for _, text in blocks("python") if "def test_" in text and "bedrock_emulator" in text
+    ]
     namespace: dict[str, object] = {}
     exec(text, namespace)
     (test,) = [value for name, value in namespace.items() if name.startswith("test_")]
@@ -68,6 +76,10 @@ def test_an_iam_policy_of_the_docs_is_json(text: str) -> None:
 
 
 def test_every_link_inside_the_docs_leads_somewhere() -> None:
-    links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text("utf-8"))]
+    links = [
+        (page, link)
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text("utf-8"))
+    ]
     assert links
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []

@@ -1,4 +1,5 @@
-"""A request made to fit its model: nothing lost, everything told, and what cannot be said refused by name."""
+"""A request made to fit its model: nothing lost, everything told, and what cannot be said refused
+by name."""
 
 from __future__ import annotations
 
@@ -12,7 +13,15 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, blocks_of, features_of
+from axonflow_core.codec import (
+    FamilyCodec,
+    Feature,
+    ModelFacts,
+    NativeNames,
+    blocks_of,
+    features_of,
+)
+from axonflow_core.codec.name_rules import NameRule
 from axonflow_core.errors import EncodeError
 from axonflow_core.fitting import Fitted, Unsupported, fit
 from axonflow_core.messages import (
@@ -37,10 +46,9 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.spelling import Spelling
 from axonflow_core.stream import BlockStart, CitationDelta, TextDelta
 
-NAMES = Spelling("a-zA-Z0-9_-", 64)
+NAMES = NameRule("a-zA-Z0-9_-", 64)
 EVERYTHING = frozenset(Feature)
 
 
@@ -54,7 +62,7 @@ def family(features: Iterable[Feature] = EVERYTHING) -> FamilyCodec:
         family="any",
         models=("any.",),
         features=frozenset(features),
-        stop_reasons=StopReasons({"stop": StopReason.END_TURN}),
+        stop_reasons=NativeNames({"stop": StopReason.END_TURN}),
         documented=frozenset(),
         evidence="none: made up",
         encode_request=itself,
@@ -93,13 +101,17 @@ SAMPLED = asked(inference=Inference(temperature=0.5, top_p=0.9, top_k=5, stop_se
 SAMPLING = frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K})
 
 
-# ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_sampling_parameter_that_the_model_refuses_is_dropped_and_told() -> None:
     made = fitted(SAMPLED, without=SAMPLING)
     assert made.request.inference == Inference(stop_sequences=("END",))
-    assert [adjustment.feature for adjustment in made.adjustments] == ["temperature", "top_p", "top_k"]
+    assert [adjustment.feature for adjustment in made.adjustments] == [
+        "temperature",
+        "top_p",
+        "top_k",
+    ]
     assert str(made.adjustments[0]) == "temperature: not sent, for any.model does not take it"
 
 
@@ -113,10 +125,14 @@ def test_of_two_parameters_that_exclude_each_other_the_first_stays() -> None:
     pair = ((Feature.TEMPERATURE, Feature.TOP_P),)
     made = fitted(SAMPLED, one_of=pair)
     assert (made.request.inference.temperature, made.request.inference.top_p) == (0.5, None)
-    assert made.adjustments == (Adjustment("top_p", "not sent", "any.model takes it or temperature, not both"),)
+    assert made.adjustments == (
+        Adjustment("top_p", "not sent", "any.model takes it or temperature, not both"),
+    )
 
 
-@pytest.mark.parametrize("inference", [Inference(temperature=0.5), Inference(top_p=0.5), Inference()])
+@pytest.mark.parametrize(
+    "inference", [Inference(temperature=0.5), Inference(top_p=0.5), Inference()]
+)
 def test_one_parameter_alone_excludes_nothing(inference: Inference) -> None:
     request = asked(inference=inference)
     assert fitted(request, one_of=((Feature.TEMPERATURE, Feature.TOP_P),)).request is request
@@ -137,10 +153,12 @@ def test_what_would_be_dropped_is_refused_where_the_operator_says_so(
     assert fit(request_, ANY, model, Unsupported.REPORT).adjustments
     with pytest.raises(EncodeError) as caught:
         fit(request_, ANY, model, Unsupported.ERROR)
-    assert "any.model" in caught.value.message and "unsupported: report" in (caught.value.hint or "")
+    assert "any.model" in caught.value.message and "unsupported: report" in (
+        caught.value.hint or ""
+    )
 
 
-# ── cache points ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── cache points ──────────────────────────────────────────────────────────────────────────────────
 
 
 def test_of_ten_cache_points_those_of_tools_and_system_stay_and_the_newest() -> None:
@@ -152,7 +170,9 @@ def test_of_ten_cache_points_those_of_tools_and_system_stay_and_the_newest() -> 
     )
     made = fitted(request, max_cache_points=4)
     assert kept(made.request) == ["1", "3", "8", "9"]
-    assert made.adjustments == (Adjustment("cache points", "6 of 10 not sent", "any.model takes 4"),)
+    assert made.adjustments == (
+        Adjustment("cache points", "6 of 10 not sent", "any.model takes 4"),
+    )
     assert said(made.request) == said(request)
 
 
@@ -174,26 +194,31 @@ def test_a_family_without_cache_points_gets_none_and_no_empty_message() -> None:
     request = asked(user("hi"), Message(Role.USER, (CachePoint(),)))
     made = fitted(request, family(EVERYTHING - {Feature.CACHE_POINTS}))
     assert made.request.messages == (user("hi"),)
-    assert made.adjustments == (Adjustment("cache points", "1 of 1 not sent", "any.model takes none"),)
+    assert made.adjustments == (
+        Adjustment("cache points", "1 of 1 not sent", "any.model takes none"),
+    )
 
 
 def test_a_cache_point_inside_a_tool_result_counts() -> None:
     inside = Message(Role.USER, (ToolResult("call-1", (Text("rain"), CachePoint())),))
     made = fitted(
-        asked(user("hi"), call(), inside, Message(Role.USER, (Text("so?"), CachePoint()))), max_cache_points=1
+        asked(user("hi"), call(), inside, Message(Role.USER, (Text("so?"), CachePoint()))),
+        max_cache_points=1,
     )
     assert kept(made.request) == [None]
     assert isinstance(made.request.messages[-1].content[-1], CachePoint)
 
 
-# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────────
 
 WEATHER = Tool("weather", None, {"type": "object"})
 CLOCK = Tool("clock", None, {"type": "object"})
 MODES = ToolChoiceMode
 
 
-def choosing(mode: ToolChoiceMode, name: str | None = None, tools: tuple[Tool, ...] = (WEATHER, CLOCK)) -> Any:
+def choosing(
+    mode: ToolChoiceMode, name: str | None = None, tools: tuple[Tool, ...] = (WEATHER, CLOCK)
+) -> Any:
     return asked(tools=tools, tool_choice=ToolChoice(mode, name))
 
 
@@ -206,7 +231,11 @@ def test_a_choice_that_the_model_knows_is_sent_as_it_is(mode: ToolChoiceMode) ->
 
 def test_auto_is_said_by_silence() -> None:
     made = fitted(choosing(MODES.AUTO), without=frozenset({Feature.TOOL_CHOICE}))
-    assert (made.request.tool_choice, made.request.tools, made.adjustments) == (None, (WEATHER, CLOCK), ())
+    assert (made.request.tool_choice, made.request.tools, made.adjustments) == (
+        None,
+        (WEATHER, CLOCK),
+        (),
+    )
 
 
 def test_none_is_said_by_offering_no_tools() -> None:
@@ -227,7 +256,8 @@ def test_any_of_one_tool_is_that_tool() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "known"), [(MODES.ANY, {MODES.TOOL}), (MODES.ANY, {MODES.AUTO}), (MODES.TOOL, {MODES.AUTO})]
+    ("mode", "known"),
+    [(MODES.ANY, {MODES.TOOL}), (MODES.ANY, {MODES.AUTO}), (MODES.TOOL, {MODES.AUTO})],
 )
 def test_a_choice_that_cannot_be_said_is_refused_with_those_that_can(
     mode: ToolChoiceMode, known: set[ToolChoiceMode]
@@ -238,7 +268,7 @@ def test_a_choice_that_cannot_be_said_is_refused_with_those_that_can(
 
 def test_a_conversation_with_calls_goes_on_without_tools() -> None:
     request = asked(user("hi"), call("weather"), result(), user("thanks"))
-    made = fitted(request, wants_tools_with_history=True)
+    made = fitted(request, tools_with_history=True)
     assert [tool.name for tool in made.request.tools if isinstance(tool, Tool)] == ["weather"]
     assert made.request.tool_choice == ToolChoice(MODES.NONE)
     assert made.request.messages == request.messages
@@ -247,7 +277,9 @@ def test_a_conversation_with_calls_goes_on_without_tools() -> None:
 
 def test_where_nobody_can_be_told_not_to_call_the_tool_says_so_itself() -> None:
     made = fitted(
-        asked(user("hi"), call(), result()), wants_tools_with_history=True, tool_choices=frozenset({MODES.AUTO})
+        asked(user("hi"), call(), result()),
+        tools_with_history=True,
+        tool_choices=frozenset({MODES.AUTO}),
     )
     (tool,) = made.request.tools
     assert isinstance(tool, Tool) and "do not call" in (tool.description or "")
@@ -256,8 +288,13 @@ def test_where_nobody_can_be_told_not_to_call_the_tool_says_so_itself() -> None:
 
 def test_a_conversation_with_calls_that_offers_tools_stays_as_it_is() -> None:
     request = asked(user("hi"), call(), result(), tools=(CLOCK,))
-    assert fitted(request, wants_tools_with_history=True, tool_names=NAMES, tool_use_ids=NAMES).request == request
-    assert fitted(asked(user("hi"), call(), result())).request.tools == (), "the control: nobody wants them"
+    assert (
+        fitted(request, tools_with_history=True, tool_names=NAMES, tool_use_ids=NAMES).request
+        == request
+    )
+    assert fitted(asked(user("hi"), call(), result())).request.tools == (), (
+        "the control: nobody wants them"
+    )
 
 
 def test_tools_in_a_stream_are_refused_where_the_model_has_none() -> None:
@@ -286,7 +323,7 @@ def test_a_tool_that_did_not_fail_needs_no_flag() -> None:
     assert (made.request.messages[-1], made.adjustments) == (result(), ())
 
 
-# ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── names ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def with_tools(*names: str) -> CompletionRequest:
@@ -299,7 +336,9 @@ def with_tools(*names: str) -> CompletionRequest:
 
 
 TOOL_NAMES = st.lists(
-    st.one_of(st.text("ab.-_", min_size=1, max_size=3), st.text(max_size=70)), unique=True, max_size=6
+    st.one_of(st.text("ab.-_", min_size=1, max_size=3), st.text(max_size=70)),
+    unique=True,
+    max_size=6,
 )
 
 
@@ -316,14 +355,18 @@ def test_names_are_right_in_every_place_and_known_again_in_the_answer(names: lis
     if names:
         assert made.request.tool_choice is not None and made.request.tool_choice.name == sent[0]
     answer = Completion(tuple(ToolUse("x", name, {}) for name in sent), StopReason.TOOL_USE)
-    assert [block.name for block in made.answer(answer).content if isinstance(block, ToolUse)] == names
+    assert [
+        block.name for block in made.answer(answer).content if isinstance(block, ToolUse)
+    ] == names
     starts = made.events(tuple(BlockStart(0, ToolUse("x", name, {})) for name in sent))
     assert [event.block.name for event in starts if isinstance(event, BlockStart)] == names  # type: ignore[union-attr]
 
 
 def test_two_requests_with_names_that_collide_never_cross() -> None:
     dot, colon = (fitted(with_tools(name), tool_names=NAMES) for name in ("fs.read", "fs:read"))
-    (sent,) = {tool.name for made in (dot, colon) for tool in made.request.tools if isinstance(tool, Tool)}
+    (sent,) = {
+        tool.name for made in (dot, colon) for tool in made.request.tools if isinstance(tool, Tool)
+    }
     answer = Completion((ToolUse("x", sent, {}),), StopReason.TOOL_USE)
     assert dot.answer(answer).content == (ToolUse("x", "fs.read", {}),)
     assert colon.answer(answer).content == (ToolUse("x", "fs:read", {}),)
@@ -339,13 +382,17 @@ def test_what_was_never_spelled_otherwise_comes_back_as_it_is() -> None:
     assert plain.events(batch) is batch
 
 
-DOCUMENT_NAMES = Spelling(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
+DOCUMENT_NAMES = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
 
 
 @given(st.lists(st.one_of(st.none(), st.text(max_size=4)), max_size=5))
 def test_documents_have_right_names_and_no_two_the_same(names: list[str | None]) -> None:
-    papers = [Document(Media(MediaKind.TEXT, str(number)), name=name) for number, name in enumerate(names)]
-    nested = Message(Role.USER, (*papers[:2], ToolResult("call-1", tuple(papers[2:])), Text("read")))
+    papers = [
+        Document(Media(MediaKind.TEXT, str(number)), name=name) for number, name in enumerate(names)
+    ]
+    nested = Message(
+        Role.USER, (*papers[:2], ToolResult("call-1", tuple(papers[2:])), Text("read"))
+    )
     made = fitted(asked(user("hi"), call(), nested), document_names=DOCUMENT_NAMES)
     found = {
         block.source.data: block.name
@@ -354,7 +401,9 @@ def test_documents_have_right_names_and_no_two_the_same(names: list[str | None])
     }
     sent = [name for name in found.values() if name is not None]
     assert all(map(DOCUMENT_NAMES.accepts, sent)) and len(set(sent)) == len(sent)
-    assert [found[str(number)] is None for number in range(len(names))] == [name is None for name in names]
+    assert [found[str(number)] is None for number in range(len(names))] == [
+        name is None for name in names
+    ]
 
 
 def test_a_citation_names_its_document_as_the_caller_knows_it() -> None:
@@ -373,7 +422,7 @@ def test_documents_with_right_names_stay_as_they_are() -> None:
     assert fitted(request, document_names=DOCUMENT_NAMES).request is request
 
 
-# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── messages ──────────────────────────────────────────────────────────────────────────────────────
 
 
 HEARD = assistant("I have the results.")
@@ -387,21 +436,25 @@ HEARD = assistant("I have the results.")
     ],
 )
 def test_tool_results_stand_alone_where_they_must(turn: list[Message]) -> None:
-    made = fitted(asked(user("hi"), call(), *turn), wants_results_alone=True)
+    made = fitted(asked(user("hi"), call(), *turn), tool_results_alone=True)
     alone = Message(Role.USER, (ToolResult("call-1", "rain"), ToolResult("call-2", "snow")))
     assert made.request.messages == (user("hi"), call(), alone, HEARD, user("so?"))
-    assert [adjustment.feature for adjustment in made.adjustments] == ["tool results beside other blocks"]
+    assert [adjustment.feature for adjustment in made.adjustments] == [
+        "tool results beside other blocks"
+    ]
 
 
 def test_results_that_stand_alone_already_stay_as_they_are() -> None:
     request = asked(user("hi"), call(), result(), assistant("rain"), user("thanks"))
-    assert fitted(request, wants_results_alone=True).request is request
+    assert fitted(request, tool_results_alone=True).request is request
 
 
 def test_the_results_of_one_turn_stand_together_where_they_must() -> None:
     request = asked(user("hi"), call(), result(), result(Text("so?"), id="call-2"))
-    made = fitted(request, wants_results_together=True)
-    together = Message(Role.USER, (ToolResult("call-1", "rain"), ToolResult("call-2", "rain"), Text("so?")))
+    made = fitted(request, tool_results_together=True)
+    together = Message(
+        Role.USER, (ToolResult("call-1", "rain"), ToolResult("call-2", "rain"), Text("so?"))
+    )
     assert made.request.messages == (user("hi"), call(), together)
     assert fitted(request).request is request, "the control"
 
@@ -441,11 +494,11 @@ FACTS = st.builds(
     ModelFacts,
     base_id=st.just("any.model"),
     without=st.sets(st.sampled_from(sorted(SAMPLING))).map(frozenset),
-    wants_results_alone=st.booleans(),
+    tool_results_alone=st.booleans(),
     alternates=st.booleans(),
     starts_with_user=st.booleans(),
-    wants_results_together=st.booleans(),
-    wants_tools_with_history=st.booleans(),
+    tool_results_together=st.booleans(),
+    tools_with_history=st.booleans(),
     max_cache_points=st.sampled_from([None, 0, 1, 2]),
 )
 
@@ -475,18 +528,26 @@ def contents(request: CompletionRequest) -> list[ContentBlock]:
 def breaks(request: CompletionRequest, facts: ModelFacts) -> list[str]:
     """The rules that `request` breaks, looked at on their own."""
     roles = [message.role for message in request.messages]
-    turns = [list(turn) for role, turn in groupby(request.messages, lambda message: message.role) if role is Role.USER]
-    kinds = [{isinstance(block, ToolResult) for message in turn for block in message.content} for turn in turns]
+    turns = [
+        list(turn)
+        for role, turn in groupby(request.messages, lambda message: message.role)
+        if role is Role.USER
+    ]
+    kinds = [
+        {isinstance(block, ToolResult) for message in turn for block in message.content}
+        for turn in turns
+    ]
     parts = [len(turn) for turn, kind in zip(turns, kinds, strict=True) if True in kind]
     holds_tools = any(isinstance(block, ToolUse | ToolResult) for block in contents(request))
     broken = {
         "order": facts.alternates and any(a is b for a, b in pairwise(roles)),
         "begin": facts.starts_with_user and roles[:1] == [Role.ASSISTANT],
-        "alone": facts.wants_results_alone and {True, False} in kinds,
-        "together": facts.wants_results_together and max(parts, default=1) > 1,
-        "tools": facts.wants_tools_with_history and holds_tools and not request.tools,
+        "alone": facts.tool_results_alone and {True, False} in kinds,
+        "together": facts.tool_results_together and max(parts, default=1) > 1,
+        "tools": facts.tools_with_history and holds_tools and not request.tools,
         "cache": facts.max_cache_points is not None and len(kept(request)) > facts.max_cache_points,
-        "temperature": Feature.TEMPERATURE in facts.without and request.inference.temperature is not None,
+        "temperature": Feature.TEMPERATURE in facts.without
+        and request.inference.temperature is not None,
         "top_k": Feature.TOP_K in facts.without and request.inference.top_k is not None,
     }
     return [rule for rule, is_broken in broken.items() if is_broken]
@@ -498,22 +559,35 @@ def test_the_answer_tells_what_was_not_sent() -> None:
     assert made.answer(answer) == evolve(answer, adjustments=made.adjustments)
 
 
-# ── nothing to do ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── nothing to do ─────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
     "request_",
-    [asked(), asked(user("a"), assistant("b"), user("c"), system=(Text("s"),)), SAMPLED, asked(tools=(WEATHER,))],
+    [
+        asked(),
+        asked(user("a"), assistant("b"), user("c"), system=(Text("s"),)),
+        SAMPLED,
+        asked(tools=(WEATHER,)),
+    ],
 )
 def test_a_request_that_fits_is_the_same_object(request_: CompletionRequest) -> None:
-    full = {"tool_names": NAMES, "tool_use_ids": NAMES, "document_names": NAMES, "wants_tools_with_history": True}
+    full = {
+        "tool_names": NAMES,
+        "tool_use_ids": NAMES,
+        "document_names": NAMES,
+        "tools_with_history": True,
+    }
     made = fitted(request_, **full)
     assert made.request is request_
     assert made == Fitted(request_)
 
 
 def test_a_request_that_fits_costs_little_more_than_a_look_at_it() -> None:
-    request, facts = asked(user("a"), assistant("b"), user("c")), ModelFacts(max_cache_points=4, tool_names=NAMES)
+    request, facts = (
+        asked(user("a"), assistant("b"), user("c")),
+        ModelFacts(max_cache_points=4, tool_names=NAMES),
+    )
 
     def fastest(call: Callable[[], object]) -> float:
         return min(timeit(call, number=100) for _ in range(10))

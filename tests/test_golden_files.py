@@ -1,4 +1,5 @@
-"""Golden files: what an author drops into a folder, what is checked of it, and what a file that is none is told."""
+"""Golden files: what an author drops into a folder, what is checked of it, and what a file that is
+none is told."""
 
 from __future__ import annotations
 
@@ -24,7 +25,10 @@ ANSWER = "It is the light of short waves that is scattered most."
 HELLO = {
     **WHERE,
     "model": "amazon.titan-text-express-v1",
-    "request": {"inputText": "User: Why is the sky blue?\nBot:", "textGenerationConfig": {"maxTokenCount": 64}},
+    "request": {
+        "inputText": "User: Why is the sky blue?\nBot:",
+        "textGenerationConfig": {"maxTokenCount": 64},
+    },
     "response": {
         "inputTextTokenCount": 7,
         "results": [{"tokenCount": 13, "outputText": ANSWER, "completionReason": "FINISH"}],
@@ -38,7 +42,11 @@ HELLO = {
             "inputTextTokenCount": 7,
         },
     ],
-    "expected": {"text": ANSWER, "stop_reason": "end_turn", "usage": {"input_tokens": 7, "output_tokens": 13}},
+    "expected": {
+        "text": ANSWER,
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 7, "output_tokens": 13},
+    },
 }
 
 
@@ -53,7 +61,9 @@ def test_every_side_of_a_file_is_a_case_that_says_where_it_is_from(tmp_path: Pat
     assert [case.__name__ for case in cases.values()] == [
         *("titan: hello: request", "titan: hello: response", "titan: hello: stream"),
     ]
-    assert {case.source for case in cases.values()} == {"AWS user guide, Amazon Titan Text models, 2026-11-22"}
+    assert {case.source for case in cases.values()} == {
+        "AWS user guide, Amazon Titan Text models, 2026-11-22"
+    }
     assert {case.facts.base_id for case in cases.values()} == {"amazon.titan-text-express-v1"}
     for case in cases.values():
         case()
@@ -68,7 +78,9 @@ def test_a_call_of_a_tool_may_be_expected(tmp_path: Path) -> None:
     cases_of(tmp_path, golden, CLAUDE)["response"]()
 
     golden["expected"] = {"tool_calls": []}
-    with pytest.raises(AssertionError, match=r"hello: response: at tool_calls\[0\]: expected .+, got .+weather"):
+    with pytest.raises(
+        AssertionError, match=r"hello: response: at tool_calls\[0\]: expected .+, got .+weather"
+    ):
         cases_of(tmp_path, golden, CLAUDE)["response"]()
 
 
@@ -88,7 +100,8 @@ def test_an_answer_that_means_something_else_is_told(
     case = cases_of(tmp_path, {**HELLO, "expected": {fact: wrong}})[side]
 
     with pytest.raises(
-        AssertionError, match=rf"hello: {side}: at {place}: .+ \(source: AWS user guide, .+ 2026-11-22\)"
+        AssertionError,
+        match=rf"hello: {side}: at {place}: .+ \(source: AWS user guide, .+ 2026-11-22\)",
     ):
         case()
 
@@ -98,7 +111,9 @@ def test_a_body_that_does_not_come_back_is_told(tmp_path: Path) -> None:
     golden = {**WHERE, "request": {**HELLO["request"], "seed": 7}}
 
     cases_of(tmp_path, golden)["request"]()
-    with pytest.raises(AssertionError, match=r"\$\.seed: expected 7, got \(absent\)|got \"\(absent\)\""):
+    with pytest.raises(
+        AssertionError, match=r"\$\.seed: expected 7, got \(absent\)|got \"\(absent\)\""
+    ):
         cases_of(tmp_path, golden, lossy)["request"]()
 
 
@@ -106,7 +121,10 @@ def test_a_documented_key_that_is_only_carried_along_is_told(tmp_path: Path) -> 
     ignorant = evolve(TITAN, documented=TITAN.documented | {"seed"})
     golden = {**WHERE, "request": {**HELLO["request"], "seed": 7}}
 
-    with pytest.raises(AssertionError, match=r"\$\.extra\.seed: expected .in a typed place., got .left over in extra."):
+    with pytest.raises(
+        AssertionError,
+        match=r"\$\.extra\.seed: expected .in a typed place., got .left over in extra.",
+    ):
         cases_of(tmp_path, golden, ignorant)["request"]()
 
 
@@ -119,7 +137,10 @@ def test_a_long_text_that_nobody_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_request_without_a_limit_comes_back_without_one(tmp_path: Path) -> None:
-    body = {"anthropic_version": "bedrock-2023-05-31", "messages": [{"role": "user", "content": "Hi"}]}
+    body = {
+        "anthropic_version": "bedrock-2023-05-31",
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
     assert CLAUDE.default_max_tokens is not None
 
     cases_of(tmp_path, {**WHERE, "request": body}, CLAUDE)["request"]()
@@ -138,7 +159,10 @@ def test_a_body_of_another_family_and_half_a_stream_are_errors_of_their_own(tmp_
         ({"date": "2026-11-22", "request": {}}, "it does not say its `source`"),
         ({"source": " ", "date": "2026-11-22", "request": {}}, "it does not say its `source`"),
         ({"source": "AWS user guide", "request": {}}, "it does not say its `date`"),
-        ({**WHERE, "date": "last week", "request": {}}, "its `date` 'last week' is not written as 2026-11-25"),
+        (
+            {**WHERE, "date": "last week", "request": {}},
+            "its `date` 'last week' is not written as 2026-11-25",
+        ),
         (WHERE, "it holds no side of a call"),
         ({**WHERE, "respone": {}, "request": {}}, "it has an unknown key `respone`"),
         ({**WHERE, "request": {}, "expected": {"txt": "Hi"}}, "it expects an unknown fact `txt`"),
@@ -185,19 +209,23 @@ def test_the_whole_test_of_a_codec_is_its_laws_and_its_files(tmp_path: Path) -> 
     assert names[-1] == "titan: hello: stream"
 
 
-# ── a family without conversations ──────────────────────────────────────────────────────────────────────────────────
+# ── a family without conversations ────────────────────────────────────────────────────────────────
 
 
 def single_turn() -> FamilyCodec:
     kept = TITAN.features - {Feature.PREFILL, Feature.RAW_PROMPT}
-    return evolve(TITAN, features=kept, folds=frozenset(), control_tokens=(), is_single_turn=True)
+    return evolve(TITAN, features=kept, joins=frozenset(), control_tokens=(), is_single_turn=True)
 
 
 def test_a_family_of_one_message_refuses_a_conversation_by_name_and_keeps_every_law() -> None:
     codec = single_turn()
 
     with pytest.raises(EncodeError) as refusal:
-        codec.encode_request(CompletionRequest((user("Hi"), assistant("Ho"), user("So?"))), NO_FACTS)
+        codec.encode_request(
+            CompletionRequest((user("Hi"), assistant("Ho"), user("So?"))), NO_FACTS
+        )
 
     assert refusal.value.feature == "conversation"
-    assert codec.encode_request(CompletionRequest((user("Hi"),)), NO_FACTS) == {"inputText": "User: Hi\nBot:"}
+    assert codec.encode_request(CompletionRequest((user("Hi"),)), NO_FACTS) == {
+        "inputText": "User: Hi\nBot:"
+    }

@@ -1,4 +1,5 @@
-"""What `import axonflow_core` and `axonflow --help` cost: next to nothing, and no network, cloud, client or server."""
+"""What `import axonflow_core` and `axonflow --help` cost: next to nothing, and no network, cloud,
+client or server."""
 
 from __future__ import annotations
 
@@ -11,7 +12,18 @@ import pytest
 
 import axonflow_core
 
-HEAVY = ("aiohttp", "boto3", "botocore", "rich", "sqlalchemy", "starlette", "uvicorn", "yaml", "cattrs", "pluggy")
+HEAVY = (
+    "aiohttp",
+    "boto3",
+    "botocore",
+    "rich",
+    "sqlalchemy",
+    "starlette",
+    "uvicorn",
+    "yaml",
+    "cattrs",
+    "pluggy",
+)
 WATCH = f"""
 import sys
 opened = []
@@ -23,9 +35,12 @@ print(*heavy, *opened)
 
 
 def cost_of(code: str) -> list[str]:
-    """The heavy modules that a fresh interpreter holds after `code`, and the socket calls that it saw."""
+    """The heavy modules that a fresh interpreter holds after `code`, and the socket calls that it
+    saw."""
     command = [sys.executable, "-c", WATCH.format(code=code)]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)  # code of this file
+    finished = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    )  # code of this file
     return finished.stdout.split()
 
 
@@ -34,7 +49,12 @@ def test_importing_the_package_loads_nothing_heavy_and_opens_no_socket() -> None
 
 
 def test_importing_the_values_loads_nothing_heavy() -> None:
-    assert cost_of("from axonflow_core import CompletionRequest, TextDelta, FamilyCodec, Throttled, user") == []
+    assert (
+        cost_of(
+            "from axonflow_core import CompletionRequest, TextDelta, FamilyCodec, Throttled, user"
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("module", ["aiohttp", "yaml"])
@@ -48,13 +68,16 @@ def test_the_watch_sees_a_socket() -> None:
 
 def test_every_public_name_needs_no_cloud_and_no_server() -> None:
     loaded = cost_of("from axonflow_core import *")
-    assert not {"boto3", "botocore", "starlette", "sqlalchemy", "uvicorn", "socket.__new__"} & set(loaded)
+    assert not {"boto3", "botocore", "starlette", "sqlalchemy", "uvicorn", "socket.__new__"} & set(
+        loaded
+    )
 
 
 def test_help_loads_nothing_heavy() -> None:
     assert (
         cost_of(
-            "from axonflow_core.cli import main; sys.stdout = sys.stderr; main(['--help']); sys.stdout = sys.__stdout__"
+            "from axonflow_core.cli import main; sys.stdout = sys.stderr; main(['--help']); "
+            "sys.stdout = sys.__stdout__"
         )
         == []
     )
@@ -75,4 +98,6 @@ def test_type_checkers_are_told_the_same_names() -> None:
     stub = ast.parse(Path(axonflow_core.__file__).with_suffix(".pyi").read_text())
     imports = [statement for statement in stub.body if isinstance(statement, ast.ImportFrom)]
     told = {alias.name: f"{statement.module}" for statement in imports for alias in statement.names}
-    assert told == {name: f"axonflow_core.{home}" for name, home in vars(axonflow_core)["_HOMES"].items()}
+    assert told == {
+        name: f"axonflow_core.{home}" for name, home in vars(axonflow_core)["_HOMES"].items()
+    }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from axonflow_core.testing.json_equality import ABSENT, Difference, difference
+from axonflow_core.recordings.json_equality import ABSENT, Difference, difference
 
 TEXT = {"type": "text", "text": "hi"}
 RESULT = {"type": "tool_result", "tool_use_id": "1"}
@@ -39,7 +39,10 @@ SAME = {
         {"a": 1, "c": {"image": {"x": 1, "y": 2}}},
         {"a": 1, "c": {"image": {"x": 1, "y": 2, "z": None}}},
     ),
-    "a null beside a type": ({"a": 1, "c": {"type": "auto"}}, {"a": 1, "c": {"type": "auto", "name": None}}),
+    "a null beside a type": (
+        {"a": 1, "c": {"type": "auto"}},
+        {"a": 1, "c": {"type": "auto", "name": None}},
+    ),
 }
 
 DIFFERENT = {
@@ -53,7 +56,11 @@ DIFFERENT = {
     "zero is a value": ({"a": 1, "temperature": 0}, {"a": 1}, "$.temperature"),
     "items in another order": ({"a": [1, 2]}, {"a": [2, 1]}, "$.a[0]"),
     "one item more": ({"a": [1]}, {"a": [1, 2]}, "$.a[1]"),
-    "two text blocks for one string": (message("hihi"), message([TEXT, TEXT]), "$.messages[0].content[0].text"),
+    "two text blocks for one string": (
+        message("hihi"),
+        message([TEXT, TEXT]),
+        "$.messages[0].content[0].text",
+    ),
     "a block that says more than its text": (
         message("hi"),
         message([{**TEXT, "cache_control": {"type": "ephemeral"}}]),
@@ -69,16 +76,40 @@ DIFFERENT = {
         message([{**RESULT, "content": [{**TEXT, "citations": None}]}]),
         "$.messages[0].content[0].content[0].citations",
     ),
-    "a bare string in a tool's message": (message("hi", "tool"), message([TEXT], "tool"), "$.messages[0].content"),
+    "a bare string in a tool's message": (
+        message("hi", "tool"),
+        message([TEXT], "tool"),
+        "$.messages[0].content",
+    ),
     "a bare string somewhere else": ({"a": "hi", "b": 1}, {"a": [TEXT], "b": 1}, "$.a"),
     "a null inside tool input": (call(x=1), call(x=1, y=None), "$.messages[0].content[0].input.y"),
     "an [] inside tool input": (call(x=1, y=[]), call(x=1), "$.messages[0].content[0].input.y"),
     "null for {} inside tool input": (call(x={}), call(x=None), "$.messages[0].content[0].input.x"),
-    "an {} inside a schema": ({"a": 1, "input_schema": {}}, {"a": 1, "input_schema": {"p": {}}}, "$.input_schema.p"),
-    "a null inside metadata": ({"a": 1, "metadata": {"a": 1, "b": 2}}, {"a": 1, "metadata": {"a": 1}}, "$.metadata.b"),
-    "a union member gone": ({"a": 1, "choice": {"auto": {}}}, {"a": 1, "choice": {}}, "$.choice.auto"),
-    "a union member come": ({"a": 1, "choice": {}}, {"a": 1, "choice": {"auto": {}}}, "$.choice.auto"),
-    "another union member": ({"a": 1, "choice": {"auto": {}}}, {"a": 1, "choice": {"any": {}}}, "$.choice.auto"),
+    "an {} inside a schema": (
+        {"a": 1, "input_schema": {}},
+        {"a": 1, "input_schema": {"p": {}}},
+        "$.input_schema.p",
+    ),
+    "a null inside metadata": (
+        {"a": 1, "metadata": {"a": 1, "b": 2}},
+        {"a": 1, "metadata": {"a": 1}},
+        "$.metadata.b",
+    ),
+    "a union member gone": (
+        {"a": 1, "choice": {"auto": {}}},
+        {"a": 1, "choice": {}},
+        "$.choice.auto",
+    ),
+    "a union member come": (
+        {"a": 1, "choice": {}},
+        {"a": 1, "choice": {"auto": {}}},
+        "$.choice.auto",
+    ),
+    "another union member": (
+        {"a": 1, "choice": {"auto": {}}},
+        {"a": 1, "choice": {"any": {}}},
+        "$.choice.auto",
+    ),
     "empty data gone from a union member": (
         message([{"toolUse": {"toolUseId": "1", "name": "f", "input": {}}}]),
         message([{"toolUse": {"toolUseId": "1", "name": "f"}}]),

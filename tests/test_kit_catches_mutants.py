@@ -1,8 +1,10 @@
-"""The kit is judged by what it catches: good codecs, each broken on purpose, and the law that has to see it.
+"""The kit is judged by what it catches: good codecs, each broken on purpose, and the law that has
+to see it.
 
-Every installed form is broken in all the ways of `axonflow_core.testing.mutations` that apply to it; a few mistakes
-that only one family can make stand here. The control, that the unbroken codec keeps every law, is `test_laws.py`, over
-the same codecs. The score is printed at the end of the run, with `-v` mistake by mistake.
+Every installed form is broken in all the ways of `axonflow_core.testing.mutations` that apply to
+it; a few mistakes that only one family can make stand here. The control, that the unbroken codec
+keeps every law, is `test_laws.py`, over the same codecs. The score is printed at the end of the
+run, with `-v` mistake by mistake.
 """
 
 from __future__ import annotations
@@ -67,15 +69,23 @@ MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
 GPT_OSS = gpt_oss.CODEC
 
 
-# ── mistakes of one family ──────────────────────────────────────────────────────────────────────────────────────────
+# ── mistakes of one family ────────────────────────────────────────────────────────────────────────
 
 
 def as_ascii(block: Any) -> list[Any]:
-    return [Text(block.text.encode("ascii", "ignore").decode())] if isinstance(block, Text) else [block]
+    return (
+        [Text(block.text.encode("ascii", "ignore").decode())]
+        if isinstance(block, Text)
+        else [block]
+    )
 
 
 def as_png(block: Any) -> list[Any]:
-    return [evolve(block, source=evolve(block.source, media_type="image/png"))] if isinstance(block, Image) else [block]
+    return (
+        [evolve(block, source=evolve(block.source, media_type="image/png"))]
+        if isinstance(block, Image)
+        else [block]
+    )
 
 
 def as_text(block: Any) -> list[Any]:
@@ -89,7 +99,8 @@ def any_is_auto(request: CompletionRequest) -> CompletionRequest:
 
 
 def parsed_alone(event: Any) -> list[Any]:
-    """Forgets every delta of a tool's arguments that is not JSON by itself, as who parses each piece does."""
+    """Forgets every delta of a tool's arguments that is not JSON by itself, as who parses each
+    piece does."""
     return [] if isinstance(event, ToolInputDelta) and event.json.count('"') % 2 else [event]
 
 
@@ -98,30 +109,59 @@ def twice(event: Any) -> list[Any]:
 
 
 def without_token(token: str) -> Break:
-    return record(control_tokens=lambda codec: tuple(known for known in codec.control_tokens if known != token))
+    return record(
+        control_tokens=lambda codec: tuple(
+            known for known in codec.control_tokens if known != token
+        )
+    )
 
 
 SPECIAL = [
     Mutant(mistake, law, good, breaks(good))
     for mistake, law, good, breaks in [
         ("text made ASCII", REQUEST, MISTRAL, reads(blocks(as_ascii))),
-        ("empty text dropped", REQUEST, CLAUDE, sends(blocks(drop(Text, where=lambda block: not block.text)))),
+        (
+            "empty text dropped",
+            REQUEST,
+            CLAUDE,
+            sends(blocks(drop(Text, where=lambda block: not block.text))),
+        ),
         ("signature lost", REQUEST, CLAUDE, reads(blocks(each(Reasoning, signature=None)))),
-        ("redacted lost", REQUEST, CLAUDE, reads(blocks(drop(Reasoning, where=lambda block: block.redacted)))),
+        (
+            "redacted lost",
+            REQUEST,
+            CLAUDE,
+            reads(blocks(drop(Reasoning, where=lambda block: block.redacted))),
+        ),
         ("image called PNG", REQUEST, CLAUDE, sends(blocks(as_png))),
         ("document's name lost", REQUEST, CLAUDE, sends(blocks(each(Document, name=None)))),
         ("cache point's time lost", REQUEST, CLAUDE, sends(blocks(each(CachePoint, ttl=None)))),
         ("tool input written as text", REQUEST, CLAUDE, sends(blocks(as_text))),
         ("any tool read as auto", REQUEST, MISTRAL_CHAT, reads(any_is_auto)),
         ("reasoning budget lost", REQUEST, CLAUDE, sends(setting(reasoning=None))),
-        ("system declared and not there", REQUEST, TITAN, record(features=TITAN.features | {Feature.SYSTEM})),
+        (
+            "system declared and not there",
+            REQUEST,
+            TITAN,
+            record(features=TITAN.features | {Feature.SYSTEM}),
+        ),
         ("no control tokens declared", FORGED, LLAMA3, record(control_tokens=())),
         ("a control token forgotten", FORGED, LLAMA3, without_token("<|eot_id|>")),
         ("brackets refused", HARMLESS, MISTRAL, sends(refusing(lambda text: "[" in text))),
         ("an answer begun refused", TAKEN, TITAN, sends(refusing(lambda text: text == "ho"))),
-        ("answer stripped at its end", ANSWER, LLAMA3, hears(lambda c: evolve(c, content=(Text(c.text.rstrip()),)))),
+        (
+            "answer stripped at its end",
+            ANSWER,
+            LLAMA3,
+            hears(lambda c: evolve(c, content=(Text(c.text.rstrip()),))),
+        ),
         ("unknown block keys dropped", UNKNOWN, CLAUDE, reads(blocks(each(Text, extra={})))),
-        ("empty deltas swallowed", STREAM, CLAUDE, streams_out(drop(TextDelta, where=lambda event: not event.text))),
+        (
+            "empty deltas swallowed",
+            STREAM,
+            CLAUDE,
+            streams_out(drop(TextDelta, where=lambda event: not event.text)),
+        ),
         ("arguments parsed piece by piece", STREAM, CLAUDE, streams_in(parsed_alone)),
         ("blocks renumbered", CHUNKS, CLAUDE, streams_in(renumbered)),
         ("a chunk for every event", CHUNKS, TITAN, streams_in(twice)),
@@ -132,16 +172,25 @@ SPECIAL = [
 
 
 def declared(codec: FamilyCodec) -> object:
-    """What a record says of its form: several families may speak one, and to judge it once is enough."""
+    """What a record says of its form: several families may speak one, and to judge it once is
+    enough."""
     reasons = tuple(codec.stop_reasons.table.items())
-    return codec.surface, codec.features, codec.folds, codec.documented, codec.options, codec.control_tokens, reasons
+    return (
+        codec.surface,
+        codec.features,
+        codec.joins,
+        codec.documented,
+        codec.options,
+        codec.control_tokens,
+        reasons,
+    )
 
 
 FORMS = {declared(codec): codec for codec in CODECS}.values()
 GENERIC = [mutant for codec in FORMS for mutant in codec_mutants(codec)]
 
 
-# ── the judgement ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the judgement ─────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("mutant", [*GENERIC, *SPECIAL])
@@ -152,7 +201,10 @@ def test_a_mutant_breaks_the_law_that_is_to_see_it(mutant: Mutant) -> None:
 def test_a_mutant_that_nothing_is_wrong_with_is_reported() -> None:
     sound = Mutant("no mistake", REFUSED, TITAN, TITAN)
 
-    with pytest.raises(AssertionError, match="titan with 'no mistake' keeps the law 'an undeclared feature is refused"):
+    with pytest.raises(
+        AssertionError,
+        match="titan with 'no mistake' keeps the law 'an undeclared feature is refused",
+    ):
         sound()
 
 
@@ -170,10 +222,12 @@ def test_the_kit_makes_many_mistakes_in_every_codec(codec: FamilyCodec) -> None:
 def test_a_key_that_the_record_does_not_name_lets_a_mistake_through() -> None:
     silent = evolve(TITAN, documented=frozenset())
 
-    assert not {"counts swapped", "usage lost"} & {mutant.mistake for mutant in codec_mutants(silent)}
+    assert not {"counts swapped", "usage lost"} & {
+        mutant.mistake for mutant in codec_mutants(silent)
+    }
 
 
-# ── how a broken law reads ──────────────────────────────────────────────────────────────────────────────────────────
+# ── how a broken law reads ────────────────────────────────────────────────────────────────────────
 
 
 def test_check_codec_names_the_law_that_was_broken() -> None:
@@ -191,6 +245,8 @@ def test_a_broken_law_says_where_the_two_values_part() -> None:
 
     with (
         many_examples(),
-        pytest.raises(AssertionError, match=r"at \$\.inference\.stop_sequences\[0\]: expected .+ got"),
+        pytest.raises(
+            AssertionError, match=r"at \$\.inference\.stop_sequences\[0\]: expected .+ got"
+        ),
     ):
         law()

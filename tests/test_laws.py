@@ -1,4 +1,5 @@
-"""The laws, over every installed family; and the strategies under them: do they draw all that a codec claims?"""
+"""The laws, over every installed family; and the strategies under them: do they draw all that a
+codec claims?"""
 
 from __future__ import annotations
 
@@ -11,7 +12,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from axonflow_bedrock.families import ai21_j2, anthropic, claude_text, cohere, deepseek_r1, llama, mistral, nova, titan
+from axonflow_bedrock.families import (
+    anthropic,
+    claude_text,
+    cohere,
+    deepseek_r1,
+    j2,
+    llama,
+    mistral,
+    nova,
+    titan,
+)
 from axonflow_core.codec import FamilyCodec, Feature, features_of
 from axonflow_core.messages import (
     Reasoning,
@@ -24,7 +35,15 @@ from axonflow_core.messages import (
 )
 from axonflow_core.plugins import load_codecs
 from axonflow_core.stream import TextDelta, ToolInputDelta
-from axonflow_core.testing import Claims, Law, codec_laws, completions, folded_requests, requests, streams
+from axonflow_core.testing import (
+    Claims,
+    Law,
+    codec_laws,
+    completions,
+    joined_requests,
+    requests,
+    streams,
+)
 from axonflow_core.testing.strategies import texts
 
 T = TypeVar("T")
@@ -34,12 +53,13 @@ NOVA = nova.CODEC
 LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
 MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
 COMMAND, COMMAND_R = cohere.CODECS
-J2, R1 = ai21_j2.CODEC, deepseek_r1.CODEC
+J2, R1 = j2.CODEC, deepseek_r1.CODEC
 FAMILIES = tuple(load_codecs("bedrock").registry.of_kind(FamilyCodec))
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
-    """What `count` draws give, the same in every run of the same tests: Hypothesis draws on what is imported too."""
+    """What `count` draws give, the same in every run of the same tests: Hypothesis draws on what is
+    imported too."""
     values: list[T] = []
 
     def keep(value: T) -> None:
@@ -72,17 +92,21 @@ def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) ->
     assert used == codec.features - {Feature.RAW_PROMPT}
 
 
-@pytest.mark.parametrize("codec", [codec for codec in FAMILIES if codec.folds], ids=lambda codec: codec.name)
-def test_every_shape_that_is_folded_is_drawn(codec: FamilyCodec) -> None:
-    used = set().union(*map(features_of, drawn(folded_requests(Claims(codec=codec)))))
+@pytest.mark.parametrize(
+    "codec", [codec for codec in FAMILIES if codec.joins], ids=lambda codec: codec.name
+)
+def test_every_shape_that_is_joined_is_drawn(codec: FamilyCodec) -> None:
+    used = set().union(*map(features_of, drawn(joined_requests(Claims(codec=codec)))))
 
     shapes = {Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER, Feature.MID_SYSTEM}
-    assert used == shapes & (codec.features | codec.folds)
+    assert used == shapes & (codec.features | codec.joins)
 
 
 def test_a_feature_that_one_model_lacks_is_not_drawn() -> None:
     claims = Claims(codec=CLAUDE)
-    narrowed = evolve(claims, facts=evolve(claims.facts, without=frozenset({Feature.TOOLS, Feature.IMAGES})))
+    narrowed = evolve(
+        claims, facts=evolve(claims.facts, without=frozenset({Feature.TOOLS, Feature.IMAGES}))
+    )
 
     used = set().union(*map(features_of, drawn(requests(narrowed))))
 
@@ -107,7 +131,9 @@ def test_a_text_may_be_empty_blank_or_beyond_the_first_plane_of_unicode() -> Non
 
 
 def test_every_documented_stop_reason_is_drawn_and_one_that_nobody_documents() -> None:
-    reasons = {completion.stop_reason for completion in drawn(completions(Claims(codec=CLAUDE)), 1000)}
+    reasons = {
+        completion.stop_reason for completion in drawn(completions(Claims(codec=CLAUDE)), 1000)
+    }
 
     assert reasons == {*CLAUDE.stop_reasons.table.values(), StopReason.OTHER, None}
 
@@ -145,7 +171,9 @@ def test_a_family_that_takes_a_prompt_and_no_conversation_is_asked_one_thing() -
 
 def test_where_calls_have_no_ids_they_are_known_by_their_places() -> None:
     answers = drawn(completions(Claims(codec=COMMAND_R)))
-    called = [[block.id for block in answer.content if isinstance(block, ToolUse)] for answer in answers]
+    called = [
+        [block.id for block in answer.content if isinstance(block, ToolUse)] for answer in answers
+    ]
 
     assert all(ids == ["call_1", "call_2", "call_3"][: len(ids)] for ids in called)
     assert {len(ids) for ids in called} == {0, 1, 2, 3}
@@ -153,22 +181,36 @@ def test_where_calls_have_no_ids_they_are_known_by_their_places() -> None:
 
 def test_a_result_without_an_id_follows_its_call() -> None:
     asked = drawn(requests(Claims(codec=COMMAND_R)))
-    results = [block for request in asked for block in request.messages[-1].content if isinstance(block, ToolResult)]
-    earlier = [block for request in asked for message in request.messages[:-2] for block in message.content]
+    results = [
+        block
+        for request in asked
+        for block in request.messages[-1].content
+        if isinstance(block, ToolResult)
+    ]
+    earlier = [
+        block for request in asked for message in request.messages[:-2] for block in message.content
+    ]
 
     assert {result.tool_use_id for result in results} == {"call_1"}
     assert not any(isinstance(block, ToolUse | ToolResult) for block in earlier)
 
 
 def test_thoughts_are_drawn_in_the_answers_of_a_family_that_thinks_aloud() -> None:
-    kinds = {tuple(type(block) for block in answer.content) for answer in drawn(completions(Claims(codec=R1)))}
+    kinds = {
+        tuple(type(block) for block in answer.content)
+        for answer in drawn(completions(Claims(codec=R1)))
+    }
 
     assert kinds == {(Text,), (Reasoning,), (Reasoning, Text)}
     assert not Claims(codec=TITAN).answers_with_thoughts
 
 
 def test_schemas_are_flat_where_a_nested_one_is_refused() -> None:
-    schemas = [tool.input_schema for request in drawn(requests(Claims(codec=COMMAND_R))) for tool in request.tools]
+    schemas = [
+        tool.input_schema
+        for request in drawn(requests(Claims(codec=COMMAND_R)))
+        for tool in request.tools
+    ]
 
     assert any(schema["properties"] for schema in schemas)
     assert any("required" in schema for schema in schemas)
@@ -199,7 +241,10 @@ def test_a_strategy_throws_nothing_away() -> None:
 
     claims = Claims(codec=CLAUDE)
     rules = settings(
-        max_examples=50, database=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
+        max_examples=50,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
     )
     rules(given(st.tuples(requests(claims), completions(claims)))(record))()
 

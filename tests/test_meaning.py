@@ -1,11 +1,12 @@
-"""What counts as read: every long text, whatever tokens, tags, cuts and quotation marks stand around it."""
+"""What counts as read: every long text, whatever tokens, tags, cuts and quotation marks stand
+around it."""
 
 from __future__ import annotations
 
 import pytest
 
 from axonflow_core.messages import Json, Reasoning, Text, ToolUse
-from axonflow_core.testing.meaning import leftovers, unread
+from axonflow_core.recordings.meaning import leftovers, unread
 
 LONG = "a text that is longer than chance"
 QUOTED = f'{{"a": "\\"{LONG}\\""}}'
@@ -24,7 +25,13 @@ TAGS = ("<reasoning>", "</reasoning>")
         ({"arguments": f'{{"a": "{LONG}"}}'}, [ToolUse("1", "f", {"a": LONG})]),
         ([{"input": '{"location": "San Francisco'}], ['{"location": "San Francisco, CA"}']),
     ],
-    ids=["between tags", "before half a tag", "JSON as an argument", "arguments as JSON", "cut arguments"],
+    ids=[
+        "between tags",
+        "before half a tag",
+        "JSON as an argument",
+        "arguments as JSON",
+        "cut arguments",
+    ],
 )
 def test_a_text_that_stands_in_a_typed_place_was_read(native: Json, values: list[object]) -> None:
     assert list(unread(native, values, TAGS)) == []

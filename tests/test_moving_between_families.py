@@ -1,4 +1,5 @@
-"""A conversation moves from any family to any other that can say it, and passes its gate; or is refused by name.
+"""A conversation moves from any family to any other that can say it, and passes its gate; or is
+refused by name.
 
     draw what the first family says  ->  its own JSON and back  ->  made to fit the second's model  ->  its JSON
         ->  the emulated Bedrock, as strict as the real one  ->  an answer, and every text of the conversation was heard
@@ -17,18 +18,18 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from axonflow_bedrock.aws.signing import BearerToken
 from axonflow_bedrock.emulator.catalogue import CATALOGUE, LISTINGS
 from axonflow_bedrock.emulator.limits import MODELS
 from axonflow_bedrock.emulator.service import EmulatedBedrock
-from axonflow_bedrock.endpoint import Answer, Call, Fault, Operation
-from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.models.rules import facts_of
-from axonflow_bedrock.signing import BearerToken
+from axonflow_bedrock.wire.endpoint import Call, NativeAnswer, Operation, ServiceException
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import EncodeError, UndetectedFamily
 from axonflow_core.fitting import fit
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     CompletionRequest,
     ContentBlock,
     Document,
@@ -84,14 +85,23 @@ def parties() -> Iterator[Party]:
         elif codec.family in ("imported", "marketplace"):
             yield party(codec, IMPORTED if codec.family == "imported" else ENDPOINT)
         else:
-            yield party(codec, next(model for model in listed() if codec is speaks(model) or is_beside(codec, model)))
+            yield party(
+                codec,
+                next(
+                    model for model in listed() if codec is speaks(model) or is_beside(codec, model)
+                ),
+            )
 
 
 def listed() -> Iterator[str]:
     """Every model that can be called in us-east-1, by an id that it is called under."""
     for listing in LISTINGS.values():
         yield from sorted(listing.on_demand)
-        yield from (f"us.{base_id}" for base_id, where in sorted(listing.profiles.items()) if "us" in where.split())
+        yield from (
+            f"us.{base_id}"
+            for base_id, where in sorted(listing.profiles.items())
+            if "us" in where.split()
+        )
 
 
 def speaks(model: str) -> FamilyCodec | None:
@@ -115,29 +125,35 @@ SPEECH = st.sampled_from([(each, requests(Claims(codec=each.codec))) for each in
 
 
 def conversation_of(request: CompletionRequest) -> CompletionRequest:
-    """What is said, without the parameters that are each family's own and the members that nobody knows."""
+    """What is said, without the parameters that are each family's own and the members that nobody
+    knows."""
     return evolve(
         request,
         messages=tuple(map(saying_something, request.messages)),
         inference=Inference(max_tokens=20),
         reasoning=None,
         metadata=None,
-        options=NOTHING_MORE,
-        extra=NOTHING_MORE,
+        options=EMPTY,
+        extra=EMPTY,
     )
 
 
 def saying_something(message: Message) -> Message:
-    """`message` with a word where it is blank or a document stands alone: Bedrock takes that from nobody."""
+    """`message` with a word where it is blank or a document stands alone: Bedrock takes that from
+    nobody."""
     word = Text("-")
-    content = [word if isinstance(block, Text) and not block.text.strip() else block for block in message.content]
+    content = [
+        word if isinstance(block, Text) and not block.text.strip() else block
+        for block in message.content
+    ]
     kinds = {type(block) for block in content}
     is_silent = not content or (Document in kinds and Text not in kinds)
     return evolve(message, content=(*content, word) if is_silent else tuple(content))
 
 
 def moved(request: CompletionRequest, first: Party, second: Party) -> Json:
-    """The second family's JSON of what the first one's says. `EncodeError` where it cannot say it."""
+    """The second family's JSON of what the first one's says. `EncodeError` where it cannot say
+    it."""
     native = first.codec.encode_request(request, ModelFacts())
     heard = conversation_of(first.codec.decode_request(native, ModelFacts()))
     fitted = fit(heard, second.codec, second.facts)
@@ -162,11 +178,11 @@ def strings_of(native: Json) -> Iterator[str]:
             yield from strings_of(item)
 
 
-def answered(party: Party, body: Json) -> Answer:
+def answered(party: Party, body: Json) -> NativeAnswer:
     operation = Operation.CONVERSE if party.codec.surface == "converse" else Operation.INVOKE
     call = Call(operation=operation, model=party.model, body=body, caller=CALLER, request_id="1")
     answer = asyncio.run(SERVICE(call))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, NativeAnswer)
     return answer
 
 
@@ -189,14 +205,16 @@ def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: 
         assert answered(second, body).body
         said = "\n".join(strings_of(body))
         spoken = (block for message in request.messages for block in message.content)
-        assert [text for text in texts_of((*request.system, *spoken)) if text.strip() not in said] == []
+        assert [
+            text for text in texts_of((*request.system, *spoken)) if text.strip() not in said
+        ] == []
 
     check()
 
 
 def test_many_conversations_are_moved_and_some_are_refused() -> None:
-    """The control: a law that only ever saw refusals would have seen nothing. Forms that take a prompt alone refuse
-    every conversation, so that about as many are refused as are moved."""
+    """The control: a law that only ever saw refusals would have seen nothing. Forms that take a
+    prompt alone refuse every conversation, so that about as many are refused as are moved."""
     assert OUTCOMES["moved"] > sum(OUTCOMES.values()) / 4
     assert OUTCOMES["refused"] > 0
 
@@ -205,5 +223,13 @@ def test_what_was_not_made_to_fit_is_stopped_at_the_gate() -> None:
     """The control: the gate does refuse."""
     claude = next(each for each in PARTIES if each.codec.name == "anthropic")
 
-    with pytest.raises(Fault, match="Extra inputs are not permitted"):
-        answered(claude, {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1, "messages": [], "x_nobody": 1})
+    with pytest.raises(ServiceException, match="Extra inputs are not permitted"):
+        answered(
+            claude,
+            {
+                "anthropic_version": "bedrock-2023-05-31",
+                "max_tokens": 1,
+                "messages": [],
+                "x_nobody": 1,
+            },
+        )

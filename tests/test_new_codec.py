@@ -1,4 +1,5 @@
-"""`axonflow plugins new codec`: the package it writes is whole and green before anybody has changed a line."""
+"""`axonflow plugins new codec`: the package it writes is whole and green before anybody has changed
+a line."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def test_the_package_is_small_and_complete(package: Path) -> None:
     assert len([line for line in code.splitlines() if line]) == 3
 
 
-def test_it_is_installed_found_and_passes_its_own_tests(package: Path, run: Run, few_examples: str) -> None:
+def test_it_is_installed_found_and_passes_its_own_tests(
+    package: Path, run: Run, few_examples: str
+) -> None:
     run("pip", "install", "-e", str(package))
 
     (package / "conftest.py").write_text(few_examples)
@@ -70,7 +73,11 @@ def test_it_is_installed_found_and_passes_its_own_tests(package: Path, run: Run,
 
 @pytest.mark.parametrize(
     "command",
-    [("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "axonflow_bedrock_grey_parrot", "tests")],
+    [
+        ("ruff", "check"),
+        ("ruff", "format", "--check"),
+        ("mypy", "axonflow_bedrock_grey_parrot", "tests"),
+    ],
     ids=lambda command: command[0],
 )
 def test_it_passes_lint_format_and_types(package: Path, run: Run, command: tuple[str, ...]) -> None:
@@ -92,7 +99,7 @@ def test_the_files_are_part_of_the_installed_core() -> None:
     assert templates <= included
 
 
-# ── what is refused ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what is refused ───────────────────────────────────────────────────────────────────────────────
 
 
 def refused(environment: Environment, folder: Path, *arguments: str) -> str:
@@ -102,7 +109,9 @@ def refused(environment: Environment, folder: Path, *arguments: str) -> str:
     return finished.stderr
 
 
-@pytest.mark.parametrize("name", ["Parrot", "7up", "a_b", "../up", "a--b", "-x", "", "é", "a-b-c-d", "x" * 40])
+@pytest.mark.parametrize(
+    "name", ["Parrot", "7up", "a_b", "../up", "a--b", "-x", "", "é", "a-b-c-d", "x" * 40]
+)
 def test_what_is_no_name_is_refused_and_nothing_is_written(
     fresh_environment: Environment, tmp_path: Path, name: str
 ) -> None:
@@ -114,7 +123,9 @@ def test_what_is_no_name_is_refused_and_nothing_is_written(
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_a_folder_that_is_there_is_left_as_it_is(fresh_environment: Environment, tmp_path: Path) -> None:
+def test_a_folder_that_is_there_is_left_as_it_is(
+    fresh_environment: Environment, tmp_path: Path
+) -> None:
     mine = tmp_path / "axonflow-bedrock-parrot"
     mine.mkdir()
     (mine / "README.md").write_text("mine")
@@ -125,21 +136,25 @@ def test_a_folder_that_is_there_is_left_as_it_is(fresh_environment: Environment,
     assert [path.read_text() for path in mine.iterdir()] == ["mine"]
 
 
-def test_a_family_that_is_installed_is_not_offered_twice(fresh_environment: Environment, tmp_path: Path) -> None:
+def test_a_family_that_is_installed_is_not_offered_twice(
+    fresh_environment: Environment, tmp_path: Path
+) -> None:
     told = refused(fresh_environment, tmp_path, "titan")
 
     assert "a family titan is installed already, with axonflow-bedrock" in told
     assert not (tmp_path / "axonflow-bedrock-titan").exists()
 
 
-# ── plugins check ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── plugins check ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_codec_that_breaks_a_law_is_told_and_fails_the_command(
     package: Path, run: Run, fresh_environment: Environment
 ) -> None:
     module = package / "axonflow_bedrock_grey_parrot" / "__init__.py"
-    module.write_text(module.read_text().replace('"done": StopReason.END_TURN', '"done": StopReason.OTHER'))
+    module.write_text(
+        module.read_text().replace('"done": StopReason.END_TURN', '"done": StopReason.OTHER')
+    )
     run("pip", "install", "-e", str(package))
 
     checked = fresh_environment.run("axonflow", "plugins", "check", "grey-parrot", cwd=package)

@@ -1,7 +1,8 @@
-"""Commands that go wrong with secrets all around them: what they say is printed, and `planted` looks through it.
+"""Commands that go wrong with secrets all around them: what they say is printed, and `planted`
+looks through it.
 
-Every case is the real command in a process of its own, with AXONFLOW_DEBUG=1. It ends in the error that it is made for,
-so it has come to where the secrets are in use.
+Every case is the real command in a process of its own, with AXONFLOW_DEBUG=1. It ends in the error
+that it is made for, so it has come to where the secrets are in use.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from attrs import field, frozen
 from botocore.credentials import CredentialResolver, ProcessProvider
 from botocore.session import Session
 
-from axonflow_bedrock.credentials import AwsSettings
+from axonflow_bedrock.aws.credentials import AwsSettings
+from axonflow_bedrock.aws.signing import BearerToken, Signer
 from axonflow_bedrock.emulator import ACCESS_KEY, emulator
-from axonflow_bedrock.signing import BearerToken, Signer
 from axonflow_core.config import load_config
 from axonflow_core.errors import CredentialsError
+from axonflow_core.http.client import HttpRequest, HttpResponse, Network
+from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, Text, user
-from axonflow_core.serving import Server
-from axonflow_core.transport import HttpRequest, HttpResponse, Network
 
 NAMES = (
     # the environment
@@ -66,7 +67,9 @@ NAMES = (
     "prompt that forges a turn",
     "prompt that a validator quotes",
 )
-PLANTED_SECRETS: Mapping[str, str] = {name: f"Plant{sha256(name.encode()).hexdigest()[:24]}" for name in NAMES}
+PLANTED_SECRETS: Mapping[str, str] = {
+    name: f"Plant{sha256(name.encode()).hexdigest()[:24]}" for name in NAMES
+}
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -80,7 +83,8 @@ def show(*things: object) -> None:
 
 @frozen(kw_only=True)
 class Case:
-    """What goes wrong: `axonflow` with `arguments`, among `files` (in the home) and with `variables` set."""
+    """What goes wrong: `axonflow` with `arguments`, among `files` (in the home) and with
+    `variables` set."""
 
     error: str
     arguments: tuple[str, ...] = ("ask", "Hello")
@@ -100,10 +104,17 @@ def profile(lines: str) -> dict[str, str]:
 
 
 def process(name: str, program: str) -> Case:
-    return Case(error="credentials", files=profile(f'credential_process = {sys.executable} -c "{program}" {name}\n'))
+    return Case(
+        error="credentials",
+        files=profile(f'credential_process = {sys.executable} -c "{program}" {name}\n'),
+    )
 
 
-NO_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+NO_KEYS = {
+    "AWS_ACCESS_KEY_ID": "",
+    "AWS_SECRET_ACCESS_KEY": "",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 QUOTED = f"Malformed input request: #/prompt: string [{secret('prompt that a validator quotes')}] does not match ^x$"
 SSO = {
     "startUrl": "https://company.awsapps.com/start",
@@ -167,7 +178,8 @@ CASES: Mapping[str, Case] = {
         f"import sys; sys.exit('{secret('stderr of a credential process')}')",
     ),
     "a process that writes no JSON": process(
-        secret("argument of a credential process"), f"print('{secret('stdout of a credential process')}')"
+        secret("argument of a credential "
+               "process"), f"print('{secret('stdout of a credential process')}')"
     ),
     "a login that cannot be renewed": Case(
         error="credentials",
@@ -209,7 +221,8 @@ CASES: Mapping[str, Case] = {
     "a key in the file": Case(
         error="config",
         arguments=("check",),
-        files=yaml(f"    credentials:\n      api_key: {secret('key in the YAML')}\n      inner: {{}}\n    wieght: 1\n"),
+        files=yaml(f"    credentials:\n      api_key: {secret('key in the YAML')}\n      inner: "
+                   f"{{}}\n    wieght: 1\n"),
     ),
     "a key in a list": Case(
         error="config",
@@ -222,12 +235,17 @@ CASES: Mapping[str, Case] = {
     "a key in an open quotation": Case(
         error="config", files=yaml(f'    api_key: "{secret("key in an open quotation")}\n')
     ),
-    "a key in a comment": Case(error="config", files=yaml(f"    wieght: 1 # token: {secret('key in a comment')}\n")),
-    "a key behind a tab": Case(error="config", files=yaml(f"    api_key:\n\t  {secret('key behind a tab')}\n")),
+    "a key in a "
+    "comment": Case(error="config", files=yaml("    wieght: 1 # token: "
+                                                          f"{secret('key in a comment')}\n")),
+    "a key behind a "
+    "tab": Case(error="config", files=yaml("    api_key:\n\t  "
+                                                          f"{secret('key behind a tab')}\n")),
     "a call that is throttled": Case(
         error="throttled",
         arguments=("ask", secret("prompt"), "--system", secret("system prompt")),
-        answer={"code": "ThrottlingException", "message": "Too many requests, please wait before trying again."},
+        answer={"code": "ThrottlingException", "message": "Too many requests, please wait before "
+                                                          "trying again."},
     ),
     "a text that forges a turn": Case(
         error="unsupported",
@@ -247,7 +265,9 @@ async def sts(scope: Any, receive: Any, send: Any) -> None:
         "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
         f"<Message>{secret('what STS says')}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
     )
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/xml")]})
+    await send(
+        {"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/xml")]}
+    )
     await send({"type": "http.response.body", "body": body.encode()})
 
 
@@ -264,7 +284,11 @@ def run(home: Path, case: Case) -> subprocess.CompletedProcess[str]:
             "AXONFLOW_DEBUG": "1",
             "AWS_MAX_ATTEMPTS": "1",
             "AWS_ENDPOINT_URL_STS": denying.base_url,
-            **(emulator().environment(bedrock.base_url) if "axonflow.yaml" not in case.files else {}),
+            **(
+                emulator().environment(bedrock.base_url)
+                if "axonflow.yaml" not in case.files
+                else {}
+            ),
             **(NO_KEYS if ".aws/config" in case.files or ".aws/token" in case.files else {}),
             "BEDROCK_MODEL": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
             **case.variables,
@@ -278,7 +302,9 @@ def run(home: Path, case: Case) -> subprocess.CompletedProcess[str]:
 def test_there_are_twenty_five_secrets_and_all_are_in_use() -> None:
     assert len(set(PLANTED_SECRETS.values())) == len(NAMES) >= 25
     used = repr(CASES) + repr(sts.__code__.co_consts)
-    assert [name for name, value in PLANTED_SECRETS.items() if value not in used and name not in used] == []
+    assert [
+        name for name, value in PLANTED_SECRETS.items() if value not in used and name not in used
+    ] == []
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -287,14 +313,18 @@ def test_a_command_that_goes_wrong_shows_no_secret(tmp_path: Path, name: str) ->
     ran = run(tmp_path, case)
     show(ran.stdout, ran.stderr)
     assert ran.returncode > 0
-    assert f"error[{case.error}]" in ran.stderr or f'"code": "{case.error}"' in ran.stdout, ran.stderr
+    assert f"error[{case.error}]" in ran.stderr or f'"code": "{case.error}"' in ran.stdout, (
+        ran.stderr
+    )
     assert "error[bug]" not in ran.stderr
 
 
 async def test_a_traceback_shows_no_more_than_the_error() -> None:
     """What a program logs of an error that it did not expect, with every error behind it."""
     program = f"{sys.executable} -c \"import sys; sys.exit('{secret('stderr of a credential process')}')\""
-    source = ProcessProvider("default", lambda: {"profiles": {"default": {"credential_process": program}}})
+    source = ProcessProvider(
+        "default", lambda: {"profiles": {"default": {"credential_process": program}}}
+    )
     session = Session()
     session.set_config_variable("region", "us-east-1")
     session.register_component("credential_provider", CredentialResolver([source]))
@@ -309,7 +339,9 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
     file.write_text(yaml(settings)["axonflow.yaml"])
     headers, body = {"authorization": secret("AWS_BEARER_TOKEN_BEDROCK")}, secret("prompt").encode()
     things = [
-        Signer(ACCESS_KEY, secret("AWS_SECRET_ACCESS_KEY"), secret("AWS_SESSION_TOKEN"), "us-east-1"),
+        Signer(
+            ACCESS_KEY, secret("AWS_SECRET_ACCESS_KEY"), secret("AWS_SESSION_TOKEN"), "us-east-1"
+        ),
         BearerToken(secret("AWS_BEARER_TOKEN_BEDROCK")),
         Network(f"http://user:{secret('password of the proxy')}@proxy"),
         HttpRequest("POST", NOWHERE, headers, body),

@@ -1,4 +1,5 @@
-"""OpenAI's chat JSON beyond the laws: reasoning cut anywhere, spellings that come back, counts that stand apart."""
+"""OpenAI's chat JSON beyond the laws: reasoning cut anywhere, spellings that come back, counts that
+stand apart."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ def chunk(delta: Json, stop: str | None = None, **more: Json) -> Json:
 
 
 def stream_of(pieces: list[str]) -> list[Json]:
-    """The pieces as chunks, the first with the role and the last with nothing but the stop reason."""
+    """The pieces as chunks, the first with the role and the last with nothing but the stop
+    reason."""
     first, *others = pieces
     opening = chunk({"role": "assistant", "content": first})
     return [opening, *(chunk({"content": piece}) for piece in others), chunk({}, "stop")]
@@ -91,7 +93,7 @@ def added_up(heard: list[Batch]) -> Completion:
     return assemble(event for batch in heard for event in batch)
 
 
-# ── reasoning between tags ──────────────────────────────────────────────────────────────────────────────────────────
+# ── reasoning between tags ────────────────────────────────────────────────────────────────────────
 
 CONTENTS = (
     "<reasoning>Hm.</reasoning>Hello",
@@ -117,7 +119,9 @@ def cuttings(content: str) -> Iterator[list[str]]:
 def test_reasoning_is_heard_however_its_tags_are_cut(content: str) -> None:
     said = TAGGED.decode_response(whole({"content": content}), FACTS).content
 
-    assert all(added_up(batches(TAGGED, stream_of(pieces))).content == said for pieces in cuttings(content))
+    assert all(
+        added_up(batches(TAGGED, stream_of(pieces))).content == said for pieces in cuttings(content)
+    )
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -144,7 +148,9 @@ def test_content_with_tags_comes_back_as_it_was(content: str) -> None:
         (" <reasoning>Hm.</reasoning>", (Text(" <reasoning>Hm.</reasoning>"),)),
     ],
 )
-def test_a_tag_at_the_head_is_reasoning_and_any_other_is_text(content: str, blocks: tuple[Any, ...]) -> None:
+def test_a_tag_at_the_head_is_reasoning_and_any_other_is_text(
+    content: str, blocks: tuple[Any, ...]
+) -> None:
     assert TAGGED.decode_response(whole({"content": content}), FACTS).content == blocks
 
 
@@ -173,7 +179,11 @@ def test_reasoning_of_a_family_that_announces_nothing_is_put_between_tags() -> N
 
 def test_reasoning_that_a_tool_call_follows_is_closed() -> None:
     call = BlockStart(1, ToolUse("call_1", "weather", {}))
-    heard: list[Batch] = [(ReasoningDelta("Hm."),), (call,), (Stopped(StopReason.TOOL_USE), Ended())]
+    heard: list[Batch] = [
+        (ReasoningDelta("Hm."),),
+        (call,),
+        (Stopped(StopReason.TOOL_USE), Ended()),
+    ]
 
     assert added_up(batches(TAGGED, written(TAGGED, heard))).content == (
         Reasoning("Hm."),
@@ -183,21 +193,31 @@ def test_reasoning_that_a_tool_call_follows_is_closed() -> None:
 
 def test_the_signature_of_another_family_is_not_written() -> None:
     heard: list[Batch] = [
-        (BlockStart(0, Reasoning()), ReasoningDelta("Hm."), ReasoningDelta(signature="c2ln"), BlockStop(0)),
+        (
+            BlockStart(0, Reasoning()),
+            ReasoningDelta("Hm."),
+            ReasoningDelta(signature="c2ln"),
+            BlockStop(0),
+        ),
         (BlockStart(1, Reasoning(redacted="ZGF0YQ==")), BlockStop(1)),
         (TextDelta("Hello", 2), Stopped(StopReason.END_TURN), Ended()),
     ]
 
-    assert added_up(batches(TAGGED, written(TAGGED, heard))).content == (Reasoning("Hm."), Text("Hello"))
+    assert added_up(batches(TAGGED, written(TAGGED, heard))).content == (
+        Reasoning("Hm."),
+        Text("Hello"),
+    )
 
 
 def test_a_redacted_block_alone_is_an_empty_answer() -> None:
-    answer = TAGGED.encode_response(Completion((Reasoning(redacted="ZGF0YQ=="),), StopReason.END_TURN), FACTS)
+    answer = TAGGED.encode_response(
+        Completion((Reasoning(redacted="ZGF0YQ=="),), StopReason.END_TURN), FACTS
+    )
 
     assert answer["choices"][0]["message"] == {"role": "assistant", "content": None}
 
 
-# ── reasoning in a member of its own ────────────────────────────────────────────────────────────────────────────────
+# ── reasoning in a member of its own ──────────────────────────────────────────────────────────────
 
 THOUGHTFUL = whole({"reasoning_content": "Hm.", "content": "Hello"})
 THOUGHTFUL_CHUNKS = [
@@ -208,7 +228,11 @@ THOUGHTFUL_CHUNKS = [
 ]
 
 
-SOME_THOUGHTS: list[Json] = [{"reasoning_content": "H"}, {"reasoning_content": "m."}, {"content": "Hello"}]
+SOME_THOUGHTS: list[Json] = [
+    {"reasoning_content": "H"},
+    {"reasoning_content": "m."},
+    {"content": "Hello"},
+]
 
 
 @pytest.mark.parametrize("spoken", [TAGGED, BESIDE], ids=["tagged", "beside"])
@@ -222,7 +246,11 @@ def test_a_member_of_its_own_is_read_in_both_forms_and_goes_back_there(spoken: F
 
 @pytest.mark.parametrize("spoken", [TAGGED, BESIDE], ids=["tagged", "beside"])
 def test_an_empty_text_before_the_reasoning_is_no_block(spoken: FamilyCodec) -> None:
-    chunks = [chunk({"role": "assistant", "content": ""}), *(chunk(each) for each in SOME_THOUGHTS), chunk({}, "stop")]
+    chunks = [
+        chunk({"role": "assistant", "content": ""}),
+        *(chunk(each) for each in SOME_THOUGHTS),
+        chunk({}, "stop"),
+    ]
 
     heard = batches(spoken, chunks)
 
@@ -239,7 +267,9 @@ def test_an_answer_that_is_empty_is_an_empty_text() -> None:
 def test_a_form_without_reasoning_leaves_tags_in_the_text_and_members_beside_it() -> None:
     plain = codec()
 
-    answer = plain.decode_response(whole({"content": CONTENTS[0], "reasoning_content": "Hm."}), FACTS)
+    answer = plain.decode_response(
+        whole({"content": CONTENTS[0], "reasoning_content": "Hm."}), FACTS
+    )
 
     assert answer.content == (Text(CONTENTS[0]),)
     assert answer.extra == {"message.reasoning_content": "Hm."}
@@ -259,7 +289,7 @@ def test_reasoning_of_earlier_turns_stands_in_front_of_what_was_said() -> None:
     ]
 
 
-# ── how much it may think ───────────────────────────────────────────────────────────────────────────────────────────
+# ── how much it may think ─────────────────────────────────────────────────────────────────────────
 
 
 def test_effort_has_the_name_that_the_form_gives_it() -> None:
@@ -272,7 +302,9 @@ def test_effort_has_the_name_that_the_form_gives_it() -> None:
     assert spoken.decode_request(body, FACTS) == asked
 
 
-@pytest.mark.parametrize("reasoning", [ReasoningRequest("enabled", 1024), ReasoningRequest(effort="low")])
+@pytest.mark.parametrize(
+    "reasoning", [ReasoningRequest("enabled", 1024), ReasoningRequest(effort="low")]
+)
 def test_what_the_form_has_no_parameter_for_is_refused(reasoning: ReasoningRequest) -> None:
     with pytest.raises(EncodeError) as refused:
         TAGGED.encode_request(CompletionRequest((user("Hi"),), reasoning=reasoning), FACTS)
@@ -280,7 +312,7 @@ def test_what_the_form_has_no_parameter_for_is_refused(reasoning: ReasoningReque
     assert refused.value.feature == "reasoning"
 
 
-# ── spellings, options, choices ─────────────────────────────────────────────────────────────────────────────────────
+# ── spellings, options, choices ───────────────────────────────────────────────────────────────────
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
@@ -305,7 +337,12 @@ def test_of_two_limits_the_older_name_counts_and_both_go_back() -> None:
 
 
 def test_documented_parameters_without_a_neutral_name_are_options_and_others_are_extra() -> None:
-    body = {"messages": MESSAGES, "seed": 7, "response_format": {"type": "json_object"}, "chat_template": "x"}
+    body = {
+        "messages": MESSAGES,
+        "seed": 7,
+        "response_format": {"type": "json_object"},
+        "chat_template": "x",
+    }
 
     request = TAGGED.decode_request(body, FACTS)
 
@@ -318,19 +355,25 @@ def test_several_answers_are_refused_before_they_are_paid_for() -> None:
     with pytest.raises(EncodeError, match="one answer"):
         TAGGED.encode_request(CompletionRequest((user("Hi"),), options={"n": 2}), FACTS)
 
-    assert TAGGED.encode_request(CompletionRequest((user("Hi"),), options={"n": 1}), FACTS)["n"] == 1
+    assert (
+        TAGGED.encode_request(CompletionRequest((user("Hi"),), options={"n": 1}), FACTS)["n"] == 1
+    )
 
 
 def test_a_call_without_content_is_heard() -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 
-    request = TAGGED.decode_request({"messages": [*MESSAGES, {"role": "assistant", "tool_calls": [call]}]}, FACTS)
+    request = TAGGED.decode_request(
+        {"messages": [*MESSAGES, {"role": "assistant", "tool_calls": [call]}]}, FACTS
+    )
 
     assert request.messages[1].content == (ToolUse("call_1", "weather", {}),)
 
 
 def test_a_developer_is_the_system() -> None:
-    request = TAGGED.decode_request({"messages": [{"role": "developer", "content": "Be kind."}, *MESSAGES]}, FACTS)
+    request = TAGGED.decode_request(
+        {"messages": [{"role": "developer", "content": "Be kind."}, *MESSAGES]}, FACTS
+    )
 
     assert request.system == (Text("Be kind."),)
 
@@ -346,18 +389,22 @@ def test_a_family_that_has_no_word_for_some_tool_says_so() -> None:
     spoken = codec(any_tool=None)
 
     def body(mode: ToolChoiceMode) -> Json:
-        return spoken.encode_request(CompletionRequest((user("Hi"),), tool_choice=ToolChoice(mode)), FACTS)
+        return spoken.encode_request(
+            CompletionRequest((user("Hi"),), tool_choice=ToolChoice(mode)), FACTS
+        )
 
     with pytest.raises(EncodeError, match="some tool"):
         body(ToolChoiceMode.ANY)
     assert body(ToolChoiceMode.AUTO)["tool_choice"] == "auto"
 
 
-# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_texts_of_another_family_are_one_string_in_an_answer() -> None:
-    answer = TAGGED.encode_response(Completion((Text("It "), Text("rains.")), StopReason.END_TURN), FACTS)
+    answer = TAGGED.encode_response(
+        Completion((Text("It "), Text("rains.")), StopReason.END_TURN), FACTS
+    )
 
     assert answer["choices"][0]["message"]["content"] == "It rains."
 
@@ -389,15 +436,26 @@ def test_what_was_written_to_a_cache_counts_as_prompt() -> None:
     assert answer["usage"] == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
 
-# ── chunks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── chunks ────────────────────────────────────────────────────────────────────────────────────────
 
 ODD_CHUNKS = {
     "no role at the beginning": [chunk({"content": "Hi"}), chunk({}, "stop")],
-    "a role in every chunk": [chunk({"role": "assistant", "content": "Hi"}), chunk({"role": "assistant"}, "stop")],
-    "a choice that says nothing": [chunk({"role": "assistant"}), chunk({}), chunk({"content": "Hi"}, "stop")],
+    "a role in every chunk": [
+        chunk({"role": "assistant", "content": "Hi"}),
+        chunk({"role": "assistant"}, "stop"),
+    ],
+    "a choice that says nothing": [
+        chunk({"role": "assistant"}),
+        chunk({}),
+        chunk({"content": "Hi"}, "stop"),
+    ],
     "counts without a choice": [
         chunk({"role": "assistant", "content": "Hi"}, "stop"),
-        {**chunk({}), "choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}},
+        {
+            **chunk({}),
+            "choices": [],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        },
     ],
     "a tier in every chunk": [
         chunk({"role": "assistant", "content": "Hi"}, service_tier="auto"),
@@ -405,7 +463,10 @@ ODD_CHUNKS = {
     ],
     "a token that ended it": [
         chunk({"role": "assistant", "content": "Hi"}),
-        {**chunk({}), "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "stop_reason": 518}]},
+        {
+            **chunk({}),
+            "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "stop_reason": 518}],
+        },
     ],
 }
 
@@ -434,7 +495,10 @@ def test_the_tier_of_a_stream_is_heard() -> None:
 
 def test_the_last_word_comes_behind_the_counts_of_its_chunk() -> None:
     counts = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-    chunks = [chunk({"role": "assistant", "content": "Hi"}), chunk({}, "stop", usage=counts, unknown=1)]
+    chunks = [
+        chunk({"role": "assistant", "content": "Hi"}),
+        chunk({}, "stop", usage=counts, unknown=1),
+    ]
 
     heard = batches(TAGGED, chunks)
 
@@ -443,7 +507,12 @@ def test_the_last_word_comes_behind_the_counts_of_its_chunk() -> None:
 
 
 def test_blocks_are_numbered_as_they_begin() -> None:
-    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    call = {
+        "index": 0,
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "weather", "arguments": "{}"},
+    }
     heard = batches(
         TAGGED,
         [
@@ -454,7 +523,12 @@ def test_blocks_are_numbered_as_they_begin() -> None:
         ],
     )
 
-    numbers = [getattr(event, "index", None) for batch in heard for event in batch if not isinstance(event, Extra)]
+    numbers = [
+        getattr(event, "index", None)
+        for batch in heard
+        for event in batch
+        if not isinstance(event, Extra)
+    ]
 
     assert [number for number in numbers if number is not None] == [0, 0, 0, 1, 2, 2]
 

@@ -1,4 +1,5 @@
-"""The search for planted secrets finds what it looks for: runs of pytest that leak, and one that does not."""
+"""The search for planted secrets finds what it looks for: runs of pytest that leak, and one that
+does not."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ SECRET = PLANTED_SECRETS["the horse"]
 LEAKS = {
     "printed": ("sys.stdout.write(SECRET)", "Captured stdout call"),
     "printed to stderr": ("sys.stderr.write(f'key={SECRET}!')", "Captured stderr call"),
-    "printed by a child": ("import subprocess; subprocess.run(['echo', SECRET])", "Captured stdout call"),
+    "printed by a child": (
+        "import subprocess; subprocess.run(['echo', SECRET])",
+        "Captured stdout call",
+    ),
     "logged": ("logging.getLogger('x').warning('key %s', SECRET)", "Captured log call"),
     "in an error": ("raise ValueError(SECRET)", "its report"),
     "in a repr of an assertion": ("assert {'key': SECRET} == {}", "its report"),
@@ -29,11 +33,28 @@ LEAKS = {
 
 
 def run(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
-    (folder / "test_it.py").write_text(f"{HEAD}\ndef test_of_something():\n{indent(body, '    ')}\n")
+    (folder / "test_it.py").write_text(
+        f"{HEAD}\ndef test_of_something():\n{indent(body, '    ')}\n"
+    )
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "planted", "-p", "no:cacheprovider", "-rA", "--rootdir", "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "planted",
+            "-p",
+            "no:cacheprovider",
+            "-rA",
+            "--rootdir",
+            ".",
+        ],
         cwd=folder,
-        env={"PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": "/usr/bin:/bin"},
+        env={
+            "PYTHONPATH": str(TESTS),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PATH": "/usr/bin:/bin",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -42,11 +63,16 @@ def run(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("leak", LEAKS)
-def test_a_secret_that_a_test_shows_fails_it_and_is_named_and_masked(tmp_path: Path, leak: str) -> None:
+def test_a_secret_that_a_test_shows_fails_it_and_is_named_and_masked(
+    tmp_path: Path, leak: str
+) -> None:
     body, place = LEAKS[leak]
     ran = run(tmp_path, body)
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED
-    assert f"planted secrets are shown by test_it.py::test_of_something: the horse in {place}" in ran.stdout
+    assert (
+        f"planted secrets are shown by test_it.py::test_of_something: the horse in {place}"
+        in ran.stdout
+    )
     assert "planted secrets: 2 searched in the output of 1 tests, 1 found" in ran.stdout
     assert SECRET not in ran.stdout + ran.stderr
 
@@ -58,5 +84,7 @@ def test_the_control_a_secret_that_is_kept_fails_nothing(tmp_path: Path) -> None
 
 
 def test_this_very_run_is_searched(pytestconfig: pytest.Config) -> None:
-    searches = [plugin for plugin in pytestconfig.pluginmanager.get_plugins() if isinstance(plugin, Search)]
+    searches = [
+        plugin for plugin in pytestconfig.pluginmanager.get_plugins() if isinstance(plugin, Search)
+    ]
     assert len(searches) == (pytestconfig.getoption("capture") != "no")

@@ -1,4 +1,5 @@
-"""Finding, loading and explaining plugins: every case is a real distribution on disk, loaded by a fresh interpreter."""
+"""Finding, loading and explaining plugins: every case is a real distribution on disk, loaded by a
+fresh interpreter."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ A_PROVIDER = """
         return ProviderSpec(name="zoo", display_name="Zoo", config_type=Settings, create=None)
 """
 A_CODEC = """
-    from axonflow_core import FamilyCodec, StopReason, StopReasons, hookimpl
+    from axonflow_core import FamilyCodec, StopReason, NativeNames, hookimpl
 
     def unused(*_):
         raise NotImplementedError
@@ -36,7 +37,7 @@ A_CODEC = """
     def codec(family):
         return FamilyCodec(
             family=family, models=(family,), features=frozenset(), documented=frozenset(), evidence="made up",
-            stop_reasons=StopReasons({"end": StopReason.END_TURN}),
+            stop_reasons=NativeNames({"end": StopReason.END_TURN}),
             encode_request=unused, decode_response=unused, stream_decoder=unused,
             decode_request=unused, encode_response=unused, stream_encoder=unused,
         )
@@ -117,7 +118,10 @@ Codecs: TypeAlias = Callable[..., dict[str, Any]]
 
 BROKEN: Mapping[str, tuple[str, str]] = {
     "at import": ("raise RuntimeError('torn')", "importing {module} raised RuntimeError: torn"),
-    "by a missing module": ("import no_such_module", "raised ModuleNotFoundError: No module named 'no_such_module'"),
+    "by a missing module": (
+        "import no_such_module",
+        "raised ModuleNotFoundError: No module named 'no_such_module'",
+    ),
     "by a syntax error": ("def", "raised SyntaxError"),
     "by leaving the process": ("raise SystemExit(7)", "importing {module} raised SystemExit: 7"),
     "at registration": (
@@ -134,9 +138,13 @@ BROKEN: Mapping[str, tuple[str, str]] = {
     ),
     "by an argument that the hook does not have": (
         "from axonflow_core import hookimpl\n@hookimpl\ndef <hook>(registry): pass",
-        "Argument(s) {{'registry'}} are declared in the hookimpl but can not be found in the hookspec",
+        "Argument(s) {{'registry'}} are declared in the hookimpl but can not be found in the "
+        "hookspec",
     ),
-    "by registering nothing": ("def <hook>(): pass", "registers nothing: {module} has no hook <hook>"),
+    "by registering nothing": (
+        "def <hook>(): pass",
+        "registers nothing: {module} has no hook <hook>",
+    ),
     "by returning something else": (
         "from axonflow_core import hookimpl\n@hookimpl\ndef <hook>():\n    return 5",
         "<hook>() returned int, not",
@@ -145,7 +153,7 @@ BROKEN: Mapping[str, tuple[str, str]] = {
 }
 
 
-# ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── providers ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_installed_provider_loads(install: Install, provider_error: Ask) -> None:
@@ -159,9 +167,13 @@ def test_a_missing_provider_is_answered_with_the_pip_line(provider_error: Ask) -
     assert said.endswith(" | install the package that offers it")
 
 
-def test_a_misspelt_provider_is_answered_with_the_nearest_name(install: Install, provider_error: Ask) -> None:
+def test_a_misspelt_provider_is_answered_with_the_nearest_name(
+    install: Install, provider_error: Ask
+) -> None:
     install("axonflow-zoo", PROVIDERS, A_PROVIDER)
-    assert "did you mean `zoo`? Otherwise install the package that offers it" in provider_error("zo")
+    assert "did you mean `zoo`? Otherwise install the package that offers it" in provider_error(
+        "zo"
+    )
 
 
 @pytest.mark.parametrize("how", BROKEN)
@@ -171,7 +183,10 @@ def test_a_provider_that_is_broken_is_named_with_its_distribution(
     code, message = BROKEN[how]
     install("axonflow-zoo", PROVIDERS, code.replace("<hook>", "axonflow_register_provider"))
     said = provider_error()
-    assert message.format(module="axonflow_zoo").replace("<hook>", "axonflow_register_provider") in said
+    assert (
+        message.format(module="axonflow_zoo").replace("<hook>", "axonflow_register_provider")
+        in said
+    )
     assert "zoo (axonflow-zoo 1.2)" in said
 
 
@@ -187,7 +202,9 @@ def test_an_interrupt_is_the_users_and_not_the_plugins(install: Install, run: Ru
     assert run(code) == "interrupted"
 
 
-def test_two_distributions_that_offer_one_provider_are_both_named(install: Install, provider_error: Ask) -> None:
+def test_two_distributions_that_offer_one_provider_are_both_named(
+    install: Install, provider_error: Ask
+) -> None:
     install("axonflow-zoo", PROVIDERS, A_PROVIDER)
     install("other-zoo", PROVIDERS, A_PROVIDER, version="3")
     said = provider_error()
@@ -212,7 +229,9 @@ def test_a_plugin_may_say_which_hooks_it_needs(
 
 
 @pytest.mark.parametrize("names", ["zoo", " zoo , x", "x,ZOO", "axonflow_zoo"])
-def test_a_blocked_provider_does_not_load(install: Install, provider_error: Ask, names: str) -> None:
+def test_a_blocked_provider_does_not_load(
+    install: Install, provider_error: Ask, names: str
+) -> None:
     install("axonflow-zoo", PROVIDERS, A_PROVIDER)
     said = provider_error(environment={"AXONFLOW_BLOCK_PLUGINS": names})
     assert said.startswith("the provider zoo is blocked")
@@ -223,11 +242,13 @@ def test_our_own_providers_can_be_blocked_too(provider_error: Ask) -> None:
     assert "is blocked" in provider_error("echo", {"AXONFLOW_BLOCK_PLUGINS": "echo"})
 
 
-# ── codecs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── codecs ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_codec_is_marked_and_the_others_serve(install: Install, codecs: Codecs, how: str) -> None:
+def test_a_broken_codec_is_marked_and_the_others_serve(
+    install: Install, codecs: Codecs, how: str
+) -> None:
     code, message = BROKEN[how]
     install("lions", CODECS, A_CODEC.replace("FAMILY", "lion"), point="lion")
     install("tigers", CODECS, code.replace("<hook>", "axonflow_register_codec"), point="tiger")
@@ -251,24 +272,35 @@ def test_an_incompatible_codec_is_told_from_a_failed_one(install: Install, codec
     assert codecs()["states"]["tiger of tigers"][0] == "incompatible"
 
 
-def test_one_name_from_two_distributions_serves_from_neither(install: Install, codecs: Codecs) -> None:
+def test_one_name_from_two_distributions_serves_from_neither(
+    install: Install, codecs: Codecs
+) -> None:
     install("lions", CODECS, A_CODEC.replace("FAMILY", "lion"), point="lion")
     install("tigers", CODECS, A_CODEC.replace("FAMILY", "tiger"), point="tiger")
-    install("tigers-two", CODECS, A_CODEC.replace("FAMILY", "tigress"), point="tiger", version="2.0")
+    install(
+        "tigers-two", CODECS, A_CODEC.replace("FAMILY", "tigress"), point="tiger", version="2.0"
+    )
     loaded = codecs()
     assert loaded["families"] == ["lion"]
     for distribution in ("tigers", "tigers-two"):
         state, reason = loaded["states"][f"tiger of {distribution}"]
         assert state == "failed"
-        assert "two distributions offer the codec plugin tiger: tigers 1.2 and tigers-two 2.0" in reason
+        assert (
+            "two distributions offer the codec plugin tiger: tigers 1.2 and tigers-two 2.0"
+            in reason
+        )
 
 
-def test_one_family_from_two_entry_points_serves_from_neither(install: Install, codecs: Codecs) -> None:
+def test_one_family_from_two_entry_points_serves_from_neither(
+    install: Install, codecs: Codecs
+) -> None:
     install("lions", CODECS, A_CODEC.replace("FAMILY", "lion"), point="lion")
     install("tigers", CODECS, A_CODEC.replace("FAMILY", "lion"), point="tiger")
     loaded = codecs()
     assert loaded["families"] == []
-    assert "two distributions offer a codec for lion on invoke: lions 1.2 and tigers 1.2" in str(loaded["states"])
+    assert "two distributions offer a codec for lion on invoke: lions 1.2 and tigers 1.2" in str(
+        loaded["states"]
+    )
 
 
 def test_a_blocked_codec_settles_a_conflict(install: Install, codecs: Codecs) -> None:
@@ -285,7 +317,7 @@ def test_a_plugin_may_register_several_codecs(install: Install, codecs: Codecs) 
     assert codecs()["families"] == ["lion", "tiger"]
 
 
-# ── states ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── states ────────────────────────────────────────────────────────────────────────────────────────
 
 STATES = """
     from axonflow_core.plugins import plugin_states
@@ -300,7 +332,12 @@ def test_what_is_not_enabled_is_available_and_not_imported(install: Install, run
     install("decoy", PROVIDERS, "import sys; sys.exit('imported')", point="decoy")
     states, imported = run(STATES.replace("ENABLED", "['echo']"))
     assert states[f"{PROVIDERS} echo"] == "loaded"
-    assert states[f"{PROVIDERS} zoo"] == states[f"{PROVIDERS} decoy"] == states[f"{CODECS} lion"] == "available"
+    assert (
+        states[f"{PROVIDERS} zoo"]
+        == states[f"{PROVIDERS} decoy"]
+        == states[f"{CODECS} lion"]
+        == "available"
+    )
     assert imported == []
 
 
@@ -312,17 +349,22 @@ def test_an_enabled_provider_is_loaded_with_its_codecs(install: Install, run: Ru
     assert sorted(imported) == ["axonflow_zoo", "lions"]
 
 
-def test_a_broken_provider_is_listed_even_where_everything_is_strict(install: Install, run: Run) -> None:
+def test_a_broken_provider_is_listed_even_where_everything_is_strict(
+    install: Install, run: Run
+) -> None:
     install("axonflow-zoo", PROVIDERS, "raise RuntimeError")
     states, _ = run(STATES.replace("ENABLED", "['zoo']"), {"AXONFLOW_STRICT_PLUGINS": "1"})
     assert states[f"{PROVIDERS} zoo"] == "failed"
 
 
-def test_a_configuration_imports_only_what_it_enables(tmp_path: Path, install: Install, run: Run) -> None:
+def test_a_configuration_imports_only_what_it_enables(
+    tmp_path: Path, install: Install, run: Run
+) -> None:
     install("axonflow-zoo", PROVIDERS, A_PROVIDER)
     install("decoy", PROVIDERS, "import sys; sys.exit('imported')", point="decoy")
     (tmp_path / "axonflow.yaml").write_text(
-        "version: '1.0'\nllm_providers: {zoo: {enabled: yes}, decoy: {enabled: no}, decoy2: {type: decoy}}"
+        "version: '1.0'\nllm_providers: {zoo: {enabled: yes}, decoy: {enabled: no}, decoy2: {type: "
+        "decoy}}"
     )
     code = f"""
         from pathlib import Path
@@ -333,11 +375,16 @@ def test_a_configuration_imports_only_what_it_enables(tmp_path: Path, install: I
     assert run(code) == ["axonflow_zoo"]
 
 
-def test_the_environment_alone_imports_only_what_it_speaks_to(tmp_path: Path, install: Install, run: Run) -> None:
+def test_the_environment_alone_imports_only_what_it_speaks_to(
+    tmp_path: Path, install: Install, run: Run
+) -> None:
     install(
         "axonflow-zoo",
         PROVIDERS,
-        A_PROVIDER.replace("create=None", 'create=None, config_from_environment=lambda e: {"model": e["ZOO_MODEL"]}'),
+        A_PROVIDER.replace(
+            "create=None",
+            'create=None, config_from_environment=lambda e: {"model": e["ZOO_MODEL"]}',
+        ),
     )
     install("decoy", PROVIDERS, "import sys; sys.exit('imported')", point="decoy")
     code = f"""

@@ -1,4 +1,5 @@
-"""The runner of recorded traffic, on a wire of its own: does it pass what is right and catch what is wrong?
+"""The runner of recorded traffic, on a wire of its own: does it pass what is right and catch what
+is wrong?
 
 The recordings are made here, out of Titan's codec and a wire whose frames are lines of JSON.
 """
@@ -18,18 +19,41 @@ from attrs import evolve, field, frozen
 
 from axonflow_bedrock.families import titan
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import InvalidCall, ProviderError, RequestError, Throttled, TruncatedStream
-from axonflow_core.messages import Completion, CompletionRequest, Json, StopReason, Text, Usage, user
-from axonflow_core.stream import Batch, Ended, Extra, Started, Stopped, StreamEvent, TextDelta, UsageUpdate
+from axonflow_core.errors import (
+    InvalidCall,
+    ProviderError,
+    RequestError,
+    Throttled,
+    TruncatedStream,
+)
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    Json,
+    StopReason,
+    Text,
+    Usage,
+    user,
+)
+from axonflow_core.recordings.recording import ALL_SPLITS_BYTES, SEEDED_SPLITS, CaseResult
+from axonflow_core.stream import (
+    Batch,
+    Ended,
+    Extra,
+    Started,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    UsageUpdate,
+)
 from axonflow_core.testing import Recording, Tally, check_recording, read_recordings
-from axonflow_core.testing.recorded import ALL_SPLITS_BYTES, SEEDED_SPLITS, CaseResult
 
 TITAN = titan.CODEC
 FACTS = ModelFacts()
 ANSWER = "The town has three rivers, and all of them are shallow."
 
 
-# ── a wire ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── a wire ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Lines:
@@ -56,15 +80,15 @@ class ForgetfulLines(Lines):
 
 
 @frozen
-class LineOpener:
+class LineFormat:
     codec: FamilyCodec | None = TITAN
     frames: Callable[[], Lines] = Lines
     error: ProviderError = field(factory=lambda: Throttled("slower"))
 
-    def nothing_said(self, recording: Recording) -> str | None:
+    def why_unreadable(self, recording: Recording) -> str | None:
         return "nobody answered" if recording.status >= 400 else None
 
-    def exchange_for(self, recording: Recording) -> None:
+    def unary_for(self, recording: Recording) -> None:
         return None
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
@@ -73,7 +97,9 @@ class LineOpener:
     def native(self, body: Json) -> Json:
         return body
 
-    def open_answer(self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]) -> Completion:
+    def open_answer(
+        self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]
+    ) -> Completion:
         return codec.decode_response(body, facts)
 
     def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json:
@@ -115,7 +141,9 @@ def chunks_of(*texts: str) -> list[Json]:
     encoder = TITAN.stream_encoder(StreamContext("", "", 0), FACTS)
     last: Batch = (UsageUpdate(Usage(7, 13)), Stopped(StopReason.END_TURN, "FINISH"), Ended())
     batches: list[Batch] = [(Started(), TextDelta(text)) for text in texts]
-    return [chunk for batch in (*batches[:-1], (*batches[-1], *last)) for chunk in encoder.encode(batch)]
+    return [
+        chunk for batch in (*batches[:-1], (*batches[-1], *last)) for chunk in encoder.encode(batch)
+    ]
 
 
 CHUNKS = chunks_of("The town has ", "three rivers.")
@@ -124,14 +152,25 @@ ASKED = Recording(
     operation="Invoke",
     model_id="m",
     status=200,
-    request_body=TITAN.encode_request(CompletionRequest((user("How many rivers has the town?"),)), FACTS),
+    request_body=TITAN.encode_request(
+        CompletionRequest((user("How many rivers has the town?"),)), FACTS
+    ),
     response_body=TITAN.encode_response(
-        Completion((Text(ANSWER),), StopReason.END_TURN, Usage(7, 13), native_stop_reason="FINISH"), FACTS
+        Completion((Text(ANSWER),), StopReason.END_TURN, Usage(7, 13), native_stop_reason="FINISH"),
+        FACTS,
     ),
     response_headers={"tokens-in": "7", "tokens-out": "13"},
 )
-STREAMED = evolve(ASKED, case="zoo/streamed", response_body=None, stream=in_lines(CHUNKS), chunks=CHUNKS)
-REFUSED = Recording(case="zoo/refused", operation="Invoke", model_id="m", status=429, response_body={"message": "no"})
+STREAMED = evolve(
+    ASKED, case="zoo/streamed", response_body=None, stream=in_lines(CHUNKS), chunks=CHUNKS
+)
+REFUSED = Recording(
+    case="zoo/refused",
+    operation="Invoke",
+    model_id="m",
+    status=429,
+    response_body={"message": "no"},
+)
 
 
 def outcomes(result: CaseResult) -> dict[str, str]:
@@ -139,7 +178,9 @@ def outcomes(result: CaseResult) -> dict[str, str]:
     tally = Tally()
     tally.add(result)
     counts = {law: counts for law, counts in tally.laws().items() if law != "unsupported"}
-    return {law: outcome for law, each in counts.items() for outcome, count in each.items() if count}
+    return {
+        law: outcome for law, each in counts.items() for outcome, count in each.items() if count
+    }
 
 
 def failures(result: CaseResult) -> list[tuple[str, str]]:
@@ -148,10 +189,14 @@ def failures(result: CaseResult) -> list[tuple[str, str]]:
 
 
 def decodes(codec: FamilyCodec, change: Callable[[Completion], Completion]) -> FamilyCodec:
-    return evolve(codec, decode_response=lambda body, facts: change(codec.decode_response(body, facts)))
+    return evolve(
+        codec, decode_response=lambda body, facts: change(codec.decode_response(body, facts))
+    )
 
 
-def hears(codec: FamilyCodec, change: Callable[[StreamEvent], Sequence[StreamEvent]]) -> FamilyCodec:
+def hears(
+    codec: FamilyCodec, change: Callable[[StreamEvent], Sequence[StreamEvent]]
+) -> FamilyCodec:
     class Changed:
         def __init__(self, facts: ModelFacts) -> None:
             self.chunks = codec.stream_decoder(facts)
@@ -162,18 +207,24 @@ def hears(codec: FamilyCodec, change: Callable[[StreamEvent], Sequence[StreamEve
     return evolve(codec, stream_decoder=Changed)
 
 
-# ── what is right passes ────────────────────────────────────────────────────────────────────────────────────────────
+# ── what is right passes ──────────────────────────────────────────────────────────────────────────
 
 
 def test_a_good_answer_passes_and_what_it_lacks_is_skipped() -> None:
-    result = check_recording(ASKED, LineOpener())
+    result = check_recording(ASKED, LineFormat())
 
-    expected = {"request": "pass", "response": "pass", "stream": "skip", "meaning": "pass", "error": "skip"}
+    expected = {
+        "request": "pass",
+        "response": "pass",
+        "stream": "skip",
+        "meaning": "pass",
+        "error": "skip",
+    }
     assert outcomes(result) == expected
 
 
 def test_a_good_stream_passes() -> None:
-    result = check_recording(STREAMED, LineOpener())
+    result = check_recording(STREAMED, LineFormat())
 
     assert failures(result) == []
     assert outcomes(result)["stream"] == "pass"
@@ -181,7 +232,7 @@ def test_a_good_stream_passes() -> None:
 
 
 def test_chunks_without_their_bytes_are_checked_as_chunks() -> None:
-    result = check_recording(evolve(STREAMED, stream=None), LineOpener())
+    result = check_recording(evolve(STREAMED, stream=None), LineFormat())
 
     assert outcomes(result)["stream"] == "pass"
 
@@ -190,20 +241,22 @@ def test_a_long_stream_passes_too() -> None:
     chunks = chunks_of(*["word " * 20] * 200)
     data = in_lines(chunks)
 
-    result = check_recording(evolve(STREAMED, stream=data, chunks=chunks), LineOpener())
+    result = check_recording(evolve(STREAMED, stream=data, chunks=chunks), LineFormat())
 
     assert len(data) > ALL_SPLITS_BYTES > SEEDED_SPLITS
     assert failures(result) == []
 
 
 def test_a_prompt_that_follows_no_template_passes() -> None:
-    raw = evolve(ASKED, request_body={"inputText": "Once upon a time\nBot: there was a User: table"})
+    raw = evolve(
+        ASKED, request_body={"inputText": "Once upon a time\nBot: there was a User: table"}
+    )
 
-    assert outcomes(check_recording(raw, LineOpener()))["request"] == "pass"
+    assert outcomes(check_recording(raw, LineFormat()))["request"] == "pass"
 
 
 def test_a_refusal_passes_when_it_has_a_class_of_its_own() -> None:
-    result = check_recording(REFUSED, LineOpener())
+    result = check_recording(REFUSED, LineFormat())
 
     assert outcomes(result) == {
         "request": "skip",
@@ -218,20 +271,24 @@ def test_a_refusal_passes_when_it_has_a_class_of_its_own() -> None:
 def test_a_body_that_nobody_answered_may_be_undecodable(status: int) -> None:
     malformed = evolve(REFUSED, status=status, request_body={"imputText": "typo"})
 
-    assert outcomes(check_recording(malformed, LineOpener()))["request"] == "pass"
-    assert outcomes(check_recording(evolve(malformed, status=200), LineOpener()))["request"] == "fail"
+    assert outcomes(check_recording(malformed, LineFormat()))["request"] == "pass"
+    assert (
+        outcomes(check_recording(evolve(malformed, status=200), LineFormat()))["request"] == "fail"
+    )
 
 
 def test_a_limit_that_was_not_sent_is_not_added() -> None:
     eager = evolve(TITAN, default_max_tokens=512)
 
-    assert outcomes(check_recording(ASKED, LineOpener(eager)))["request"] == "pass"
+    assert outcomes(check_recording(ASKED, LineFormat(eager)))["request"] == "pass"
 
 
 def test_an_exception_in_a_stream_counts_as_an_error() -> None:
     broken_off = [CHUNKS[0], {"__exception__": "throttlingException", "message": "slower"}]
 
-    result = check_recording(evolve(STREAMED, stream=in_lines(broken_off), chunks=broken_off), LineOpener())
+    result = check_recording(
+        evolve(STREAMED, stream=in_lines(broken_off), chunks=broken_off), LineFormat()
+    )
 
     assert (outcomes(result)["stream"], outcomes(result)["error"]) == ("pass", "pass")
 
@@ -240,7 +297,7 @@ def test_a_recording_that_was_cut_passes_and_is_listed() -> None:
     cut = evolve(STREAMED, stream=in_lines(CHUNKS[:1]), chunks=CHUNKS[:1])
     tally = Tally()
 
-    tally.add(check_recording(cut, LineOpener()))
+    tally.add(check_recording(cut, LineFormat()))
 
     assert tally.as_json()["laws"]["stream"] == {"pass": 1, "fail": 0, "skip": 0}
     assert tally.as_json()["truncated"] == ["zoo/streamed"]
@@ -249,24 +306,24 @@ def test_a_recording_that_was_cut_passes_and_is_listed() -> None:
 def test_a_recording_that_was_cut_in_the_middle_of_a_frame_is_listed_too() -> None:
     cut = evolve(STREAMED, stream=in_lines(CHUNKS[:1])[:-9], chunks=None)
 
-    assert check_recording(cut, LineOpener()).is_truncated
+    assert check_recording(cut, LineFormat()).is_truncated
 
 
-# ── what is wrong is caught ─────────────────────────────────────────────────────────────────────────────────────────
+# ── what is wrong is caught ───────────────────────────────────────────────────────────────────────
 
 
 def test_a_lost_field_fails_the_round_trip_and_nothing_else() -> None:
     strange = evolve(ASKED, response_body={**ASKED.response_body, "x_new": 1})
     forgetful = decodes(TITAN, lambda completion: evolve(completion, extra={}))
 
-    assert failures(check_recording(strange, LineOpener(forgetful))) == [("response", "$.x_new")]
-    assert failures(check_recording(strange, LineOpener())) == []
+    assert failures(check_recording(strange, LineFormat(forgetful))) == [("response", "$.x_new")]
+    assert failures(check_recording(strange, LineFormat())) == []
 
 
 def test_a_wrong_count_fails_meaning() -> None:
     billed = evolve(ASKED, response_headers={"tokens-in": "8", "tokens-out": "13"})
 
-    assert failures(check_recording(billed, LineOpener())) == [("meaning", "$.usage.input_tokens")]
+    assert failures(check_recording(billed, LineFormat())) == [("meaning", "$.usage.input_tokens")]
 
 
 def test_swapped_counts_fail_meaning_even_where_the_headers_are_right() -> None:
@@ -274,7 +331,7 @@ def test_swapped_counts_fail_meaning_even_where_the_headers_are_right() -> None:
         usage = completion.usage
         return evolve(completion, usage=Usage(usage.output_tokens, usage.input_tokens))
 
-    found = failures(check_recording(ASKED, LineOpener(decodes(TITAN, swapped))))
+    found = failures(check_recording(ASKED, LineFormat(decodes(TITAN, swapped))))
 
     assert ("meaning", "$.usage.input_tokens") in found
 
@@ -282,7 +339,7 @@ def test_swapped_counts_fail_meaning_even_where_the_headers_are_right() -> None:
 def test_a_documented_stop_reason_that_becomes_other_fails_meaning() -> None:
     other = decodes(TITAN, lambda completion: evolve(completion, stop_reason=StopReason.OTHER))
 
-    assert ("meaning", "$.stop_reason") in failures(check_recording(ASKED, LineOpener(other)))
+    assert ("meaning", "$.stop_reason") in failures(check_recording(ASKED, LineFormat(other)))
 
 
 def test_a_codec_that_passes_everything_through_fails_meaning_alone() -> None:
@@ -304,20 +361,26 @@ def test_a_codec_that_passes_everything_through_fails_meaning_alone() -> None:
     )
 
     for recording in (ASKED, STREAMED):
-        assert {law for law, _ in failures(check_recording(recording, LineOpener(lazy)))} == {"meaning"}
+        assert {law for law, _ in failures(check_recording(recording, LineFormat(lazy)))} == {
+            "meaning"
+        }
 
 
 def test_a_codec_that_hides_its_pass_through_from_its_own_table_is_found_by_the_text() -> None:
     lazy = evolve(
-        decodes(TITAN, lambda completion: evolve(completion, content=(), extra={"x": completion.text})),
+        decodes(
+            TITAN, lambda completion: evolve(completion, content=(), extra={"x": completion.text})
+        ),
         documented=frozenset(),
     )
 
-    assert ("meaning", "$.results[0].outputText") in failures(check_recording(ASKED, LineOpener(lazy)))
+    assert ("meaning", "$.results[0].outputText") in failures(
+        check_recording(ASKED, LineFormat(lazy))
+    )
 
 
 def test_bytes_that_may_not_be_cut_anywhere_fail_stream() -> None:
-    result = check_recording(STREAMED, LineOpener(frames=ForgetfulLines))
+    result = check_recording(STREAMED, LineFormat(frames=ForgetfulLines))
 
     assert failures(result) == [("stream", "$bytes[1]")]
 
@@ -325,25 +388,27 @@ def test_bytes_that_may_not_be_cut_anywhere_fail_stream() -> None:
 def test_chunks_that_are_not_those_that_others_decoded_fail_stream() -> None:
     misheard = evolve(STREAMED, chunks=chunks_of("The town has ", "four rivers."))
 
-    assert failures(check_recording(misheard, LineOpener())) == [("stream", "$[1].outputText")]
+    assert failures(check_recording(misheard, LineFormat())) == [("stream", "$[1].outputText")]
 
 
 def test_a_whole_stream_that_counts_as_cut_fails_stream() -> None:
     endless = hears(TITAN, lambda event: [] if isinstance(event, Ended) else [event])
 
-    assert ("stream", "$") in failures(check_recording(STREAMED, LineOpener(endless)))
+    assert ("stream", "$") in failures(check_recording(STREAMED, LineFormat(endless)))
 
 
 def test_content_behind_the_last_word_fails_stream() -> None:
-    hasty = hears(TITAN, lambda event: [event, Ended()] if isinstance(event, TextDelta) else [event])
+    hasty = hears(
+        TITAN, lambda event: [event, Ended()] if isinstance(event, TextDelta) else [event]
+    )
 
-    assert ("stream", "$[1]") in failures(check_recording(STREAMED, LineOpener(hasty)))
+    assert ("stream", "$[1]") in failures(check_recording(STREAMED, LineFormat(hasty)))
 
 
 def test_usage_lost_in_a_stream_fails_the_round_trip() -> None:
     forgetful = hears(TITAN, lambda event: [] if isinstance(event, UsageUpdate) else [event])
 
-    (law, path), *_ = failures(check_recording(STREAMED, LineOpener(forgetful)))
+    (law, path), *_ = failures(check_recording(STREAMED, LineFormat(forgetful)))
 
     assert (law, path) == ("stream", "$[1].totalOutputTextTokenCount")
 
@@ -352,21 +417,23 @@ def test_a_codec_that_stumbles_fails_and_the_other_cases_go_on() -> None:
     def stumble(body: Json, facts: ModelFacts) -> Completion:
         raise ZeroDivisionError
 
-    result = check_recording(ASKED, LineOpener(evolve(TITAN, decode_response=stumble)))
+    result = check_recording(ASKED, LineFormat(evolve(TITAN, decode_response=stumble)))
 
     assert (outcomes(result)["request"], outcomes(result)["response"]) == ("pass", "fail")
 
 
 def test_a_refusal_that_nobody_classified_fails_error() -> None:
-    assert failures(check_recording(REFUSED, LineOpener(error=ProviderError("hm")))) == [("error", "$")]
-    assert failures(check_recording(REFUSED, LineOpener(error=InvalidCall("hm")))) == []
+    assert failures(check_recording(REFUSED, LineFormat(error=ProviderError("hm")))) == [
+        ("error", "$")
+    ]
+    assert failures(check_recording(REFUSED, LineFormat(error=InvalidCall("hm")))) == []
 
 
 def test_a_model_without_a_codec_is_unsupported_and_its_refusals_are_still_checked() -> None:
     tally = Tally()
 
     for recording in (ASKED, REFUSED):
-        tally.add(check_recording(recording, LineOpener(codec=None)))
+        tally.add(check_recording(recording, LineFormat(codec=None)))
 
     assert tally.laws()["unsupported"] == {"fail": 2}
     assert tally.laws()["error"] == {"pass": 1, "fail": 0, "skip": 1}
@@ -375,7 +442,7 @@ def test_a_model_without_a_codec_is_unsupported_and_its_refusals_are_still_check
 
 def test_the_strict_count_blames_what_is_unsupported() -> None:
     tally = Tally()
-    tally.add(check_recording(ASKED, LineOpener(codec=None)))
+    tally.add(check_recording(ASKED, LineFormat(codec=None)))
 
     tally.blame_unsupported()
 
@@ -384,19 +451,23 @@ def test_the_strict_count_blames_what_is_unsupported() -> None:
 
 def test_nobody_is_blamed_for_what_says_nothing_and_the_reason_is_told() -> None:
     tally = Tally()
-    tally.add(check_recording(REFUSED, LineOpener(codec=None)))
+    tally.add(check_recording(REFUSED, LineFormat(codec=None)))
 
     tally.blame_unsupported()
 
     assert (tally.failures, tally.unsupported) == ([], {"zoo/refused": "nobody answered"})
 
 
-# ── the report ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the report ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_report_has_the_form_that_is_documented() -> None:
     tally = Tally()
-    tally.add(check_recording(evolve(ASKED, response_headers={"tokens-in": "8", "tokens-out": "13"}), LineOpener()))
+    tally.add(
+        check_recording(
+            evolve(ASKED, response_headers={"tokens-in": "8", "tokens-out": "13"}), LineFormat()
+        )
+    )
 
     none = {"pass": 0, "fail": 0, "skip": 1}
     assert tally.as_json() == {
@@ -409,7 +480,15 @@ def test_the_report_has_the_form_that_is_documented() -> None:
             "error": none,
             "unsupported": {"fail": 0},
         },
-        "failures": [{"case": "zoo/asked", "law": "meaning", "path": "$.usage.input_tokens", "expected": 8, "got": 7}],
+        "failures": [
+            {
+                "case": "zoo/asked",
+                "law": "meaning",
+                "path": "$.usage.input_tokens",
+                "expected": 8,
+                "got": 7,
+            }
+        ],
         "unsupported": {},
         "truncated": [],
     }
@@ -419,20 +498,29 @@ def test_a_failure_quotes_no_more_than_fits_a_line() -> None:
     long = evolve(ASKED, response_body={**ASKED.response_body, "x_new": "very " * 1000})
     tally = Tally()
 
-    tally.add(check_recording(long, LineOpener(decodes(TITAN, lambda completion: evolve(completion, extra={})))))
+    tally.add(
+        check_recording(
+            long, LineFormat(decodes(TITAN, lambda completion: evolve(completion, extra={})))
+        )
+    )
 
     (failure,) = tally.as_json()["failures"]
     assert len(failure["expected"]) <= 200
 
 
-# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────
 
 LINE = {"name": "a", "operation": "Invoke", "model_id": "m", "status": 200}
 
 
 def test_a_file_is_read_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "zoo.jsonl"
-    streamed = {**LINE, "name": "b", "raw_eventstream_base64": b64encode(b"x").decode(), "response_headers": {"A": "1"}}
+    streamed = {
+        **LINE,
+        "name": "b",
+        "raw_eventstream_base64": b64encode(b"x").decode(),
+        "response_headers": {"A": "1"},
+    }
     path.write_text(f"{json.dumps(LINE)}\n\n{json.dumps(streamed)}\n")
 
     first, second = read_recordings(path)
@@ -443,7 +531,9 @@ def test_a_file_is_read_line_by_line(tmp_path: Path) -> None:
 
 FAULTY = {
     "a line that is not JSON": "{",
-    "a recording without 'model_id'": json.dumps({key: LINE[key] for key in LINE if key != "model_id"}),
+    "a recording without 'model_id'": json.dumps(
+        {key: LINE[key] for key in LINE if key != "model_id"}
+    ),
     "a line that is no recording": "[]",
 }
 
@@ -470,12 +560,14 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
 def test_the_runner_needs_no_hypothesis() -> None:
     code = "import sys, axonflow_core.testing as t; t.check_recording, t.difference; print('hypothesis' in sys.modules)"
 
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
 
     assert finished.stdout == "False\n"
 
 
-# ── the command ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the command ───────────────────────────────────────────────────────────────────────────────────
 
 PROVIDER = """
     from axonflow_bedrock.config import BedrockConfig
@@ -504,23 +596,46 @@ ON_BEDROCK = {
     "model_id": "amazon.titan-text-express-v1",
     "request_body": ASKED.request_body,
     "response_body": ASKED.response_body,
-    "response_headers": {"X-Amzn-Bedrock-Input-Token-Count": "7", "x-amzn-bedrock-output-token-count": "13"},
+    "response_headers": {
+        "X-Amzn-Bedrock-Input-Token-Count": "7",
+        "x-amzn-bedrock-output-token-count": "13",
+    },
 }
 Check = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def check(tmp_path: Path, install: Callable[..., None], environment_of: Callable[..., Mapping[str, str]]) -> Check:
+def check(
+    tmp_path: Path, install: Callable[..., None], environment_of: Callable[..., Mapping[str, str]]
+) -> Check:
     """Runs `axonflow codecs check` on these exchanges, with a provider that can open them."""
     install("zoo-provider", "axonflow.providers", PROVIDER)
     install("zoo-codecs", "axonflow.codecs.zoo", CODECS, point="titan")
 
     def run(*exchanges: Json, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "traffic.jsonl"
-        path.write_text("".join(f"{each if isinstance(each, str) else json.dumps(each)}\n" for each in exchanges))
-        command = [sys.executable, "-m", "axonflow_core.cli", "codecs", "check", str(path), "--provider", "zoo"]
+        path.write_text(
+            "".join(
+                f"{each if isinstance(each, str) else json.dumps(each)}\n" for each in exchanges
+            )
+        )
+        command = [
+            sys.executable,
+            "-m",
+            "axonflow_core.cli",
+            "codecs",
+            "check",
+            str(path),
+            "--provider",
+            "zoo",
+        ]
         return subprocess.run(
-            [*command, *options], env=environment_of(), capture_output=True, text=True, check=False, timeout=30
+            [*command, *options],
+            env=environment_of(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
         )
 
     return run

@@ -1,4 +1,5 @@
-"""The runtime: which provider answers, how streams cross from the loop's thread, and that everything ends."""
+"""The runtime: which provider answers, how streams cross from the loop's thread, and that
+everything ends."""
 
 from __future__ import annotations
 
@@ -16,21 +17,25 @@ from typing import Any
 
 import pytest
 
+from axonflow_core.blocking import BlockingRuntime
 from axonflow_core.config import Config, ProviderConfig
 from axonflow_core.errors import BlockingCallError, ConfigError, RequestError, TruncatedStream
+from axonflow_core.http.client import Transport
 from axonflow_core.messages import Completion, CompletionRequest, StopReason, Text, user
 from axonflow_core.provider import CompletionStream, Health
-from axonflow_core.runtime import BlockingRuntime, Runtime
+from axonflow_core.runtime import Runtime
 from axonflow_core.stream import Batch, Ended, TextDelta
-from axonflow_core.transport import Transport
 
 HI = CompletionRequest(messages=(user("hi"),))
 
 
 class Reads(CompletionStream):
-    """A stream of so many reads, each of so many batches; then it ends, breaks off, or waits for ever."""
+    """A stream of so many reads, each of so many batches; then it ends, breaks off, or waits for
+    ever."""
 
-    def __init__(self, reads: int, batches: int = 1, *, then: Exception | None = None, stalls: bool = False) -> None:
+    def __init__(
+        self, reads: int, batches: int = 1, *, then: Exception | None = None, stalls: bool = False
+    ) -> None:
         self._left = reads
         self._batches = batches
         self._then = then
@@ -78,7 +83,9 @@ class Scripted:
         self.asked.append((request, model))
         return Completion(content=(Text(self.name),), stop_reason=StopReason.END_TURN)
 
-    async def stream(self, request: CompletionRequest, *, model: str | None = None) -> CompletionStream:
+    async def stream(
+        self, request: CompletionRequest, *, model: str | None = None
+    ) -> CompletionStream:
         asyncio.get_running_loop().set_task_factory(self._count)
         return self._stream
 
@@ -88,7 +95,9 @@ class Scripted:
     async def aclose(self) -> None:
         self.is_closed = True
 
-    def _count(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    def _count(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
+    ) -> asyncio.Task[Any]:
         self.tasks += 1
         return asyncio.Task(coroutine, loop=loop, **options)
 
@@ -114,7 +123,7 @@ def blocking() -> Iterator[Callable[..., BlockingRuntime]]:
         runtime.close()
 
 
-# ── which provider answers ──────────────────────────────────────────────────────────────────────────────────────────
+# ── which provider answers ────────────────────────────────────────────────────────────────────────
 
 
 async def test_text_becomes_a_request_of_one_user_message() -> None:
@@ -142,7 +151,10 @@ async def test_the_configured_priority_decides_and_the_order_of_the_file_settles
         return ProviderConfig(name, "echo", is_enabled=is_enabled, priority=priority)
 
     config = config_of(
-        low=echo("low", 1), high=echo("high", 9), same=echo("same", 9), off=echo("off", 99, is_enabled=False)
+        low=echo("low", 1),
+        high=echo("high", 9),
+        same=echo("same", 9),
+        off=echo("off", 99, is_enabled=False),
     )
     async with Runtime.open(config) as runtime:
         assert list(runtime.providers) == ["high", "same", "low"]
@@ -161,7 +173,7 @@ def test_nothing_enabled_is_a_configuration_error() -> None:
         Runtime.open(config_of(echo=ProviderConfig("echo")))
 
 
-# ── ends ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── ends ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_closing_closes_streams_and_providers() -> None:
@@ -185,7 +197,7 @@ async def test_a_provider_that_fails_to_close_does_not_keep_the_others_open() ->
     assert [provider.is_closed for provider in providers] == [True, False, True]
 
 
-# ── the blocking façade ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the blocking façade ───────────────────────────────────────────────────────────────────────────
 
 
 def test_a_script_gets_its_answer(blocking: Callable[..., BlockingRuntime]) -> None:
@@ -195,7 +207,9 @@ def test_a_script_gets_its_answer(blocking: Callable[..., BlockingRuntime]) -> N
 def test_a_blocking_stream_gives_every_batch_in_order() -> None:
     with BlockingRuntime.open(config_of(echo=ProviderConfig("echo", is_enabled=True))) as runtime:
         events = [event for batch in runtime.stream("one two three") for event in batch]
-    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "one two three"
+    assert (
+        "".join(event.text for event in events if isinstance(event, TextDelta)) == "one two three"
+    )
     assert events[-1] == Ended()
 
 
@@ -218,7 +232,9 @@ def test_many_threads_use_one_runtime_at_once(blocking: Callable[..., BlockingRu
     together = asyncio.Barrier(8)
 
     class Meeting(Scripted):
-        async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
+        async def complete(
+            self, request: CompletionRequest, *, model: str | None = None
+        ) -> Completion:
             await together.wait()
             return await super().complete(request, model=model)
 
@@ -228,7 +244,9 @@ def test_many_threads_use_one_runtime_at_once(blocking: Callable[..., BlockingRu
     assert [answer.text for answer in answers] == ["first"] * 8
 
 
-def test_an_error_arrives_in_the_callers_thread_and_closes_the_stream(blocking: Callable[..., BlockingRuntime]) -> None:
+def test_an_error_arrives_in_the_callers_thread_and_closes_the_stream(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
     stream = Reads(2, then=TruncatedStream("cut"))
     batches = blocking(Scripted(stream=stream)).stream("hi")
     assert [next(batches), next(batches)] == [(TextDelta("a"),)] * 2
@@ -238,7 +256,9 @@ def test_an_error_arrives_in_the_callers_thread_and_closes_the_stream(blocking: 
     assert list(batches) == []
 
 
-def test_leaving_the_loop_cancels_the_call_upstream(blocking: Callable[..., BlockingRuntime]) -> None:
+def test_leaving_the_loop_cancels_the_call_upstream(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
     stream = Reads(9)
     for _ in blocking(Scripted(stream=stream)).stream("hi"):
         break
@@ -246,7 +266,9 @@ def test_leaving_the_loop_cancels_the_call_upstream(blocking: Callable[..., Bloc
     assert stream.closed.wait(1)
 
 
-def test_a_with_block_around_a_stream_ends_the_call_upstream(blocking: Callable[..., BlockingRuntime]) -> None:
+def test_a_with_block_around_a_stream_ends_the_call_upstream(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
     stream = Reads(9)
     with blocking(Scripted(stream=stream)).stream("hi") as batches:
         next(batches)
@@ -255,7 +277,9 @@ def test_a_with_block_around_a_stream_ends_the_call_upstream(blocking: Callable[
     assert list(batches) == []
 
 
-def test_an_interrupt_cancels_the_read_and_the_call_upstream(blocking: Callable[..., BlockingRuntime]) -> None:
+def test_an_interrupt_cancels_the_read_and_the_call_upstream(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
     stream = Reads(1, stalls=True)
     batches = blocking(Scripted(stream=stream)).stream("hi")
     next(batches)
@@ -281,7 +305,9 @@ async def test_a_blocking_call_on_an_event_loop_is_refused_with_a_way_out() -> N
     assert "async with Runtime.open()" in str(caught.value.hint)
 
 
-def test_a_blocking_call_from_a_coroutine_is_refused(blocking: Callable[..., BlockingRuntime]) -> None:
+def test_a_blocking_call_from_a_coroutine_is_refused(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
     runtime = blocking(Scripted())
 
     async def misuse() -> None:
@@ -291,7 +317,9 @@ def test_a_blocking_call_from_a_coroutine_is_refused(blocking: Callable[..., Blo
         asyncio.run(misuse())
 
 
-def test_closing_ends_the_thread_and_is_no_harm_twice(blocking: Callable[..., BlockingRuntime]) -> None:
+def test_closing_ends_the_thread_and_is_no_harm_twice(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
     provider, before = Scripted(), threading.active_count()
     runtime = blocking(provider)
     runtime.complete("hi")
@@ -309,7 +337,9 @@ def test_a_closed_runtime_says_so(blocking: Callable[..., BlockingRuntime]) -> N
         runtime.complete("hi")
 
 
-def test_closing_releases_a_thread_that_waits_for_an_answer(blocking: Callable[..., BlockingRuntime]) -> None:
+def test_closing_releases_a_thread_that_waits_for_an_answer(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
     stream = Reads(0, stalls=True)
     runtime = blocking(Scripted(stream=stream))
     with ThreadPoolExecutor(1) as pool:
@@ -351,7 +381,9 @@ print(len(next(stream)), flush=True)
 def run(program: str) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     root = Path(__file__).parent.parent
-    return subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", program], cwd=root, stdout=pipe, stderr=pipe, text=True
+    )
 
 
 def test_a_program_that_forgets_to_close_ends_cleanly() -> None:

@@ -23,7 +23,7 @@ def test_what_the_provider_adds_to_an_answer_is_in_its_batch() -> None:
         guardrail=Guardrail("NONE", {"guardrail": {}}),
         latency_ms=40,
         first_byte_latency_ms=7,
-        echo="How is the weather?",
+        request_echo="How is the weather?",
         extra={"x": 1},
     )
 

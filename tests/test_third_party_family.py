@@ -1,7 +1,8 @@
-"""A family that we do not ship, from a package of somebody else's: installed by pip, and nothing else is done for it.
+"""A family that we do not ship, from a package of somebody else's: installed by pip, and nothing
+else is done for it.
 
-The package is `docs/examples/axonflow-bedrock-pegasus`. It goes into an environment of its own; the control is the same
-environment without it.
+The package is `docs/examples/axonflow-bedrock-pegasus`. It goes into an environment of its own; the
+control is the same environment without it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ ANSWER = f"Here speaks an emulated model of the pegasus family. You said: {QUEST
 
 def block(language: str) -> str:
     """The one block of that language in the package's README."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", (PACKAGE / "README.md").read_text("utf-8"), re.M | re.S)
+    (found,) = re.findall(
+        rf"^```{language}\n(.*?)^```", (PACKAGE / "README.md").read_text("utf-8"), re.M | re.S
+    )
     return str(found)
 
 
@@ -45,7 +48,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def with_it(
-    package: Path, environment_in: Callable[[Path], Environment], tmp_path_factory: pytest.TempPathFactory
+    package: Path,
+    environment_in: Callable[[Path], Environment],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Environment:
     environment = environment_in(tmp_path_factory.mktemp("with"))
     installed = environment.run("pip", "install", "-q", str(package), cwd=package)
@@ -54,25 +59,40 @@ def with_it(
 
 
 @pytest.fixture(scope="module")
-def without_it(environment_in: Callable[[Path], Environment], tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def without_it(
+    environment_in: Callable[[Path], Environment], tmp_path_factory: pytest.TempPathFactory
+) -> Environment:
     return environment_in(tmp_path_factory.mktemp("without"))
 
 
 @pytest.fixture(scope="module")
-def emulated(with_it: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """The environment that points a program at the emulator of an account where the package is installed."""
+def emulated(
+    with_it: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, str]]:
+    """The environment that points a program at the emulator of an account where the package is
+    installed."""
     folder = tmp_path_factory.mktemp("emulator")
     command = [str(with_it.folder / "bin" / "axonflow"), "emulate", "bedrock"]
     with (
         (folder / "exports").open("w") as exports,
         subprocess.Popen(
-            command, cwd=folder, env=with_it.variables(), stdout=exports, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=folder,
+            env=with_it.variables(),
+            stdout=exports,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as server,
     ):
         assert server.stderr is not None
         assert "answers at" in server.stderr.readline()
-        words = (line.removeprefix("export ") for line in (folder / "exports").read_text().splitlines())
-        yield {name: "".join(shlex.split(value)) for name, _, value in (word.partition("=") for word in words)}
+        words = (
+            line.removeprefix("export ") for line in (folder / "exports").read_text().splitlines()
+        )
+        yield {
+            name: "".join(shlex.split(value))
+            for name, _, value in (word.partition("=") for word in words)
+        }
         server.terminate()
 
 
@@ -87,7 +107,7 @@ def ask(emulated: Mapping[str, str], tmp_path: Path) -> Ask:
     return run
 
 
-# ── found ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── found ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def families(environment: Environment, folder: Path) -> dict[str, dict[str, object]]:
@@ -96,11 +116,16 @@ def families(environment: Environment, folder: Path) -> dict[str, dict[str, obje
     return {row["family"]: row for row in json.loads(listed.stdout)}
 
 
-def test_pip_is_all_it_takes_to_be_listed(with_it: Environment, without_it: Environment, tmp_path: Path) -> None:
+def test_pip_is_all_it_takes_to_be_listed(
+    with_it: Environment, without_it: Environment, tmp_path: Path
+) -> None:
     found, control = families(with_it, tmp_path), families(without_it, tmp_path)
 
     assert found.keys() - control.keys() == {"pegasus"}
-    assert (found["pegasus"]["distribution"], found["pegasus"]["version"]) == ("axonflow-bedrock-pegasus", "1.2.0")
+    assert (found["pegasus"]["distribution"], found["pegasus"]["version"]) == (
+        "axonflow-bedrock-pegasus",
+        "1.2.0",
+    )
     assert found["pegasus"]["models"] == ["twelvelabs.pegasus"]
 
 
@@ -115,11 +140,17 @@ def test_the_yaml_that_enables_the_provider_enables_the_family(
     assert [row["state"] for row in rows if row["name"] == "pegasus"] == [state]
 
 
-# ── asked ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── asked ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--no-stream",), ("-m", "twelvelabs.pegasus-1-2-v1:0"), ("-m", "eu.twelvelabs.pegasus-1-2-v1:0")]
+    "options",
+    [
+        (),
+        ("--no-stream",),
+        ("-m", "twelvelabs.pegasus-1-2-v1:0"),
+        ("-m", "eu.twelvelabs.pegasus-1-2-v1:0"),
+    ],
 )
 def test_its_model_answers(ask: Ask, with_it: Environment, options: tuple[str, ...]) -> None:
     asked = ask(with_it, *options)
@@ -140,16 +171,23 @@ def test_what_it_cannot_say_is_refused_by_name(ask: Ask, with_it: Environment) -
     assert "error[unsupported]: the pegasus family cannot say: system" in asked.stderr
 
 
-def test_without_the_package_nobody_knows_the_family(ask: Ask, without_it: Environment, tmp_path: Path) -> None:
-    (tmp_path / "axonflow.yaml").write_text(block("yaml").replace("config:\n", "config:\n      surface: invoke\n"))
+def test_without_the_package_nobody_knows_the_family(
+    ask: Ask, without_it: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / "axonflow.yaml").write_text(
+        block("yaml").replace("config:\n", "config:\n      surface: invoke\n")
+    )
 
     asked = ask(without_it)  # left to choose, AxonFlow would ask through Converse
 
     assert asked.returncode == 2
-    assert "error[family_not_detected]: no model family is known for 'twelvelabs.pegasus-1-2-v1:0'" in asked.stderr
+    assert (
+        "error[family_not_detected]: no model family is known for 'twelvelabs.pegasus-1-2-v1:0'"
+        in asked.stderr
+    )
 
 
-# ── its author's side ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── its author's side ─────────────────────────────────────────────────────────────────────────────
 
 
 def test_its_own_tests_are_three_lines_that_hold_it_to_every_law(

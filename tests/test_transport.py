@@ -26,7 +26,7 @@ from axonflow_core.errors import (
     TruncatedStream,
     Unavailable,
 )
-from axonflow_core.transport import HttpRequest, Timeouts, Transport
+from axonflow_core.http.client import HttpRequest, Timeouts, Transport
 
 GRACE_S = 0.25
 """How much later than its deadline a fault may be reported."""
@@ -46,11 +46,14 @@ class Peer:
         self.url = ""
 
     def request(self, **limits: float) -> HttpRequest:
-        return HttpRequest("POST", self.url + "/secret-path", {}, b"{}", Timeouts(**{"connect_s": 1, **limits}))
+        return HttpRequest(
+            "POST", self.url + "/secret-path", {}, b"{}", Timeouts(**{"connect_s": 1, **limits})
+        )
 
 
 class Connection(asyncio.Protocol):
-    """One connection to a `Peer`: an answer for every request, and an end to the answer when the client leaves."""
+    """One connection to a `Peer`: an answer for every request, and an end to the answer when the
+    client leaves."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
@@ -101,7 +104,9 @@ async def transport() -> AsyncIterator[Transport]:
 
 def answers(body: bytes, *, status: str = "200 OK", headers: str = "") -> Answer:
     async def answer(client: asyncio.WriteTransport) -> None:
-        client.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body)
+        client.write(
+            f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
+        )
 
     return answer
 
@@ -141,10 +146,12 @@ async def becomes(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-# ── what is sent ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what is sent ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_an_answer_comes_back_with_lower_case_headers_and_its_time(transport: Transport) -> None:
+async def test_an_answer_comes_back_with_lower_case_headers_and_its_time(
+    transport: Transport,
+) -> None:
     async with peer(answers(b"hello", headers="X-Amzn-RequestId: r-1\r\n")) as server:
         response = await transport.send(server.request())
     assert (response.status, response.body) == (200, b"hello")
@@ -153,20 +160,28 @@ async def test_an_answer_comes_back_with_lower_case_headers_and_its_time(transpo
 
 
 async def test_the_request_is_sent_exactly_as_given(transport: Transport) -> None:
-    headers = {"Host": "signed.example", "X-Amz-Date": "20260101T000000Z", "Authorization": "AWS4 x"}
+    headers = {
+        "Host": "signed.example",
+        "X-Amz-Date": "20260101T000000Z",
+        "Authorization": "AWS4 x",
+    }
     async with peer(answers(b"")) as server:
         url = server.url + "/model/arn%3Aaws%3Abedrock%2Fa~b/invoke?q=%7e"
         await transport.send(HttpRequest("POST", url, headers, b'{"a":1}'))
     head, _, body = server.requests[0].decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     assert first == "POST /model/arn%3Aaws%3Abedrock%2Fa~b/invoke?q=%7e HTTP/1.1"
-    assert sorted(lines) == sorted([*(f"{name}: {value}" for name, value in headers.items()), "Content-Length: 7"])
+    assert sorted(lines) == sorted(
+        [*(f"{name}: {value}" for name, value in headers.items()), "Content-Length: 7"]
+    )
     assert body == '{"a":1}'
 
 
 async def test_cookies_are_neither_kept_nor_sent_back(transport: Transport) -> None:
     async with peer(answers(b"", headers="Set-Cookie: a=1\r\n")) as server:
-        server.url = server.url.replace("127.0.0.1", "localhost")  # a cookie jar keeps nothing from a bare address
+        server.url = server.url.replace(
+            "127.0.0.1", "localhost"
+        )  # a cookie jar keeps nothing from a bare address
         await transport.send(server.request())
         await transport.send(server.request())
     assert b"ookie" not in server.requests[1]
@@ -213,13 +228,16 @@ async def test_two_hundred_calls_are_in_flight_at_once(transport: Transport) -> 
     assert {response.status for response in responses} == {200}
 
 
-# ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── clocks ────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_a_full_pool_runs_into_the_connect_timeout() -> None:
     transport = Transport(max_connections=1)
     async with peer(writes(CHUNKED, 3)) as server, await transport.open_stream(server.request()):
-        with within(0.1), pytest.raises(ProviderTimeout, match=r"connected to within 0.1 s \(connect timeout\)"):
+        with (
+            within(0.1),
+            pytest.raises(ProviderTimeout, match=r"connected to within 0.1 s \(connect timeout\)"),
+        ):
             await transport.send(server.request(connect_s=0.1))
     await transport.aclose()
 
@@ -227,17 +245,39 @@ async def test_a_full_pool_runs_into_the_connect_timeout() -> None:
 @pytest.mark.parametrize(
     ("pieces", "limits", "message"),
     [
-        ([2.0], {"first_byte_s": 0.1}, r"did not begin its answer within 0.1 s \(first byte timeout\)"),
+        (
+            [2.0],
+            {"first_byte_s": 0.1},
+            r"did not begin its answer within 0.1 s \(first byte timeout\)",
+        ),
         ([b"HTTP/1.1 200", 2.0], {"first_byte_s": 0.1}, r"did not begin its answer within 0.1 s"),
         ([2.0], {"total_s": 0.1}, r"did not finish its answer within 0.1 s \(total timeout\)"),
-        ([CHUNKED, chunk(b"a"), 2.0], {"idle_s": 0.1}, r"sent nothing more .* within 0.1 s \(idle timeout\)"),
-        ([CHUNKED, *drip(40, 0.02)], {"total_s": 0.2, "idle_s": 0.1}, r"within 0.2 s \(total timeout\)"),
+        (
+            [CHUNKED, chunk(b"a"), 2.0],
+            {"idle_s": 0.1},
+            r"sent nothing more .* within 0.1 s \(idle timeout\)",
+        ),
+        (
+            [CHUNKED, *drip(40, 0.02)],
+            {"total_s": 0.2, "idle_s": 0.1},
+            r"within 0.2 s \(total timeout\)",
+        ),
     ],
-    ids=["stall before headers", "stall in headers", "stall past total", "stall in body", "slow drip"],
+    ids=[
+        "stall before headers",
+        "stall in headers",
+        "stall past total",
+        "stall in body",
+        "slow drip",
+    ],
 )
 @pytest.mark.parametrize("is_streamed", [False, True])
 async def test_a_stall_is_reported_in_time_with_its_phase(
-    transport: Transport, pieces: list[bytes | float], limits: dict[str, float], message: str, is_streamed: bool
+    transport: Transport,
+    pieces: list[bytes | float],
+    limits: dict[str, float],
+    message: str,
+    is_streamed: bool,
 ) -> None:
     async def call(request: HttpRequest) -> None:
         if not is_streamed:
@@ -247,7 +287,10 @@ async def test_a_stall_is_reported_in_time_with_its_phase(
                 pass
 
     async with peer(writes(*pieces)) as server:
-        with within(limits.get("total_s", min(limits.values()))), pytest.raises(ProviderTimeout, match=message):
+        with (
+            within(limits.get("total_s", min(limits.values()))),
+            pytest.raises(ProviderTimeout, match=message),
+        ):
             await call(server.request(**limits))
         await becomes(lambda: server.open_connections == 0)
 
@@ -274,10 +317,18 @@ async def test_no_clock_runs_over_a_body_that_has_arrived(transport: Transport) 
         assert await stream.read() == b""
 
 
-async def test_an_address_that_does_not_answer_runs_into_the_connect_timeout(transport: Transport) -> None:
+async def test_an_address_that_does_not_answer_runs_into_the_connect_timeout(
+    transport: Transport,
+) -> None:
     """A full backlog drops the SYN, as a firewall does."""
-    with _full_backlog() as port, within(0.1), pytest.raises(ProviderTimeout, match="connect timeout"):
-        await transport.send(HttpRequest("POST", f"http://127.0.0.1:{port}/", {}, b"", Timeouts(connect_s=0.1)))
+    with (
+        _full_backlog() as port,
+        within(0.1),
+        pytest.raises(ProviderTimeout, match="connect timeout"),
+    ):
+        await transport.send(
+            HttpRequest("POST", f"http://127.0.0.1:{port}/", {}, b"", Timeouts(connect_s=0.1))
+        )
 
 
 @contextmanager
@@ -295,7 +346,7 @@ def _full_backlog() -> Iterator[int]:
             one.close()
 
 
-# ── refusals ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── refusals ──────────────────────────────────────────────────────────────────────────────────────
 
 
 async def reset(client: asyncio.WriteTransport) -> None:
@@ -306,20 +357,34 @@ REFUSALS: list[tuple[str, Answer, type[AxonFlowError], str]] = [
     ("closed without a word", writes(), Unavailable, "closed the connection without an answer"),
     ("reset", reset, Unavailable, "127.0.0.1:"),
     ("not HTTP", writes(b"SSH-2.0-OpenSSH_9.2\r\n"), AnswerError, "did not answer in HTTP"),
-    ("short body", writes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), Unavailable, "mid-answer"),
+    (
+        "short body",
+        writes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"),
+        Unavailable,
+        "mid-answer",
+    ),
     ("chunked body without its end", writes(CHUNKED + chunk(b"abc")), Unavailable, "mid-answer"),
     ("chunk cut in two", writes(CHUNKED + b"ff\r\nabc"), Unavailable, "mid-answer"),
     (
         "redirect",
-        answers(b"", status="307 Temporary", headers="Location: http://u:pw@evil.example/x?secret=1\r\n"),
+        answers(
+            b"", status="307 Temporary", headers="Location: http://u:pw@evil.example/x?secret=1\r\n"
+        ),
         Unavailable,
         "answered 307, a redirect to evil.example; redirects are not followed",
     ),
-    ("not modified", answers(b"", status="304 Not Modified"), Unavailable, "answered 304, a redirect to nowhere"),
+    (
+        "not modified",
+        answers(b"", status="304 Not Modified"),
+        Unavailable,
+        "answered 304, a redirect to nowhere",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("answer", "kind", "message"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+)
 async def test_a_broken_answer_has_a_name(
     transport: Transport, answer: Answer, kind: type[AxonFlowError], message: str
 ) -> None:
@@ -356,7 +421,9 @@ async def test_an_unknown_host_is_named(transport: Transport) -> None:
 async def test_a_line_break_in_a_header_is_refused_without_showing_it(transport: Transport) -> None:
     async with peer(answers(b"")) as server:
         with pytest.raises(RequestError, match="a header holds") as caught:
-            await transport.send(HttpRequest("POST", server.url, {"Authorization": "Bearer hidden\n"}))
+            await transport.send(
+                HttpRequest("POST", server.url, {"Authorization": "Bearer hidden\n"})
+            )
     assert "hidden" not in f"{caught.value}{caught.value.hint}"
 
 
@@ -376,7 +443,7 @@ async def test_a_body_of_the_largest_size_is_taken() -> None:
     await transport.aclose()
 
 
-# ── TLS ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── TLS ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture(scope="module")
@@ -391,9 +458,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
-async def test_a_certificate_nobody_trusts_is_named(transport: Transport, certificate: ssl.SSLContext) -> None:
+async def test_a_certificate_nobody_trusts_is_named(
+    transport: Transport, certificate: ssl.SSLContext
+) -> None:
     async with peer(answers(b""), tls=certificate) as server:
-        with pytest.raises(ProviderError, match=r"certificate of 127.0.0.1:\d+ is not trusted: self-signed") as caught:
+        with pytest.raises(
+            ProviderError, match=r"certificate of 127.0.0.1:\d+ is not trusted: self-signed"
+        ) as caught:
             await transport.send(server.request())
     assert not caught.value.is_retryable
 
@@ -405,11 +476,13 @@ async def test_a_server_without_tls_is_named(transport: Transport) -> None:
 
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(Unavailable, match=f"TLS handshake with 127.0.0.1:{port} failed: WRONG_VERSION_NUMBER"):
+        with pytest.raises(
+            Unavailable, match=f"TLS handshake with 127.0.0.1:{port} failed: WRONG_VERSION_NUMBER"
+        ):
             await transport.send(HttpRequest("POST", f"https://127.0.0.1:{port}/", {}))
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_a_stream_yields_bytes_as_they_arrive(transport: Transport) -> None:
@@ -466,7 +539,9 @@ async def test_cancelling_a_call_closes_its_connection(transport: Transport) -> 
         assert call.cancelled()
 
 
-async def test_a_stream_that_is_cut_is_truncated_after_what_had_arrived(transport: Transport) -> None:
+async def test_a_stream_that_is_cut_is_truncated_after_what_had_arrived(
+    transport: Transport,
+) -> None:
     async with peer(writes(CHUNKED + chunk(b"all that came"))) as server:
         stream = await transport.open_stream(server.request())
         await becomes(lambda: server.open_connections == 0)
@@ -478,7 +553,9 @@ async def test_a_stream_that_is_cut_is_truncated_after_what_had_arrived(transpor
 
 
 @pytest.mark.parametrize("cut_at", range(1, len(chunk(b"abc") + b"0\r\n\r\n")))
-async def test_no_cut_of_a_chunked_body_passes_for_its_end(transport: Transport, cut_at: int) -> None:
+async def test_no_cut_of_a_chunked_body_passes_for_its_end(
+    transport: Transport, cut_at: int
+) -> None:
     whole = chunk(b"abc") + b"0\r\n\r\n"
     async with peer(writes(CHUNKED + whole[:cut_at])) as server:
         stream = await transport.open_stream(server.request())
@@ -522,7 +599,9 @@ def test_another_event_loop_is_refused_with_a_hint() -> None:
 def test_the_http_library_is_not_imported_before_the_first_call() -> None:
     program = "import sys; from axonflow_core import transport; transport.Transport(); print('aiohttp' in sys.modules)"
     root = Path(__file__).parents[1]
-    printed = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, check=True)
+    printed = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, check=True
+    )
     assert printed.stdout.strip() == b"False"
 
 

@@ -1,4 +1,5 @@
-"""docs/troubleshooting.md and `axonflow explain error` say what the tables say, and each code has its entry."""
+"""docs/troubleshooting.md and `axonflow explain error` say what the tables say, and each code has
+its entry."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from axonflow_bedrock.error_catalogue import error_catalogue
-from axonflow_bedrock.error_table import TABLE
+from axonflow_bedrock.errors.page import error_catalogue
+from axonflow_bedrock.errors.table import TABLE
 from axonflow_core import errors
 from axonflow_core.cli.explain import installed_catalogues
 from axonflow_core.cli.troubleshooting import OWN_CODES, Catalogue, page
-from axonflow_core.provider import ErrorEntry
+from axonflow_core.plugin_spec import ErrorEntry
 
 PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 ISSUES = [
@@ -49,7 +50,11 @@ def test_an_entry_that_the_page_lacks_is_seen() -> None:
 
 
 def test_every_code_of_the_error_tree_is_explained() -> None:
-    codes = {error.code for error in branches(errors.AxonFlowError) if error.__module__ == errors.__name__}
+    codes = {
+        error.code
+        for error in branches(errors.AxonFlowError)
+        if error.__module__ == errors.__name__
+    }
     assert codes | {"bug"} == OWN_CODES.keys()
 
 
@@ -64,10 +69,16 @@ def test_the_five_issues_of_the_product_page_come_first_in_their_order() -> None
 def test_every_row_of_the_table_has_an_entry_and_no_hole() -> None:
     entries = error_catalogue()[len(ISSUES) :]
     assert [entry.code for entry in entries] == [row.error.code for row in TABLE]
-    assert [entry for entry in entries if "{model}" in entry.cause + entry.fix or "{region}" in entry.fix] == []
+    assert [
+        entry
+        for entry in entries
+        if "{model}" in entry.cause + entry.fix or "{region}" in entry.fix
+    ] == []
 
 
-@pytest.mark.parametrize("code", sorted({*OWN_CODES, *(name for row in TABLE for name in row.codes)}))
+@pytest.mark.parametrize(
+    "code", sorted({*OWN_CODES, *(name for row in TABLE for name in row.codes)})
+)
 def test_a_code_that_can_be_shown_can_be_asked_for(code: str) -> None:
     assert f"`{code}`" in PAGE.read_text("utf-8")
 
@@ -87,7 +98,8 @@ def test_the_providers_own_name_will_do_whatever_its_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "nearest"), [("throtled", "`throttled`"), ("AccesDeniedException", "`AccessDeniedException`")]
+    ("code", "nearest"),
+    [("throtled", "`throttled`"), ("AccesDeniedException", "`AccessDeniedException`")],
 )
 def test_an_unknown_code_names_the_nearest(code: str, nearest: str) -> None:
     finished = explained(code)

@@ -13,9 +13,9 @@ from attrs import evolve, field, fields
 from attrs.exceptions import FrozenInstanceError
 
 from axonflow_core import messages, stream
-from axonflow_core.messages import NOTHING_MORE, Message, Role, Text, text_message
+from axonflow_core.frozen import frozen
+from axonflow_core.messages import EMPTY, Message, Role, Text, text_message
 from axonflow_core.stream import TextDelta
-from axonflow_core.values import frozen
 
 KINDS = sorted(
     {
@@ -38,7 +38,10 @@ class Point:
 def test_a_value_is_filled_as_its_signature_says() -> None:
     assert (Point(1).x, Point(1).y, Point(1).names) == (1, 2, ())
     assert Point(3, 4, names=("a",)) == Point(x=3, y=4, names=("a",))
-    assert str(inspect.signature(Point)) == "(x: 'int', y: 'int' = 2, *, names: 'tuple[str, ...]' = ()) -> None"
+    assert (
+        str(inspect.signature(Point))
+        == "(x: 'int', y: 'int' = 2, *, names: 'tuple[str, ...]' = ()) -> None"
+    )
     for wrong in (lambda: Point(), lambda: Point(1, 2, ("a",)), lambda: Point(1, z=3)):  # type: ignore[call-arg,misc]
         with pytest.raises(TypeError):
             wrong()
@@ -46,7 +49,7 @@ def test_a_value_is_filled_as_its_signature_says() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_value_of_each_kind_is_of_its_class_and_takes_no_assignment(kind: type) -> None:
-    given = {attribute.name: None for attribute in fields(kind) if attribute.default is not NOTHING_MORE}
+    given = {attribute.name: None for attribute in fields(kind) if attribute.default is not EMPTY}
     value = kind(**given)
     assert type(value) is kind
     for name in given:
@@ -88,7 +91,7 @@ def test_a_message_that_was_filled_by_hand_is_as_any_other() -> None:
 
 def test_nothing_more_can_be_put_into_nothing_more() -> None:
     """It stands in every value that says nothing more."""
-    nothing: Any = NOTHING_MORE
+    nothing: Any = EMPTY
     changes: list[Callable[[], object]] = [
         lambda: nothing.update(a=1),
         lambda: nothing.setdefault("a", 1),
@@ -98,4 +101,4 @@ def test_nothing_more_can_be_put_into_nothing_more() -> None:
     for change in changes:
         with pytest.raises(TypeError, match="nothing can be put"):
             change()
-    assert not NOTHING_MORE and {**NOTHING_MORE} == {} == NOTHING_MORE
+    assert not EMPTY and {**EMPTY} == {} == EMPTY

@@ -1,7 +1,9 @@
-"""`docs/writing-a-codec.md` is run: its files are written, its commands typed, and what they print is compared.
+"""`docs/writing-a-codec.md` is run: its files are written, its commands typed, and what they print
+is compared.
 
-A block whose fence says `file=NAME` is a piece of that file. In a `console` block a line with `$ ` is a command and the
-lines below it are what it prints; `…` stands for whatever differs from run to run.
+A block whose fence says `file=NAME` is a piece of that file. In a `console` block a line with `$ `
+is a command and the lines below it are what it prints; `…` stands for whatever differs from run to
+run.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         if found["language"] == "console":
             lines = found["text"].splitlines()
             typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-            yield "\n".join(map(awaited, typed)), [line for line in lines if not line.startswith("$ ")]
+            yield (
+                "\n".join(map(awaited, typed)),
+                [line for line in lines if not line.startswith("$ ")],
+            )
 
 
 def awaited(command: str) -> str:
@@ -49,7 +54,9 @@ def awaited(command: str) -> str:
 
 @pytest.fixture(scope="module")
 def reader(
-    environment_in: Callable[[Path], Environment], few_examples: str, tmp_path_factory: pytest.TempPathFactory
+    environment_in: Callable[[Path], Environment],
+    few_examples: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Environment, Path]:
     """Somebody who has written the page's files, and is less patient than most."""
     folder = tmp_path_factory.mktemp("parrot")
@@ -63,7 +70,11 @@ def test_every_block_is_a_file_or_a_command() -> None:
     blocks = list(BLOCK.finditer(PAGE))
 
     assert len(blocks) == PAGE.count("\n```") / 2
-    assert [found["language"] for found in blocks if not found["file"] and found["language"] != "console"] == []
+    assert [
+        found["language"]
+        for found in blocks
+        if not found["file"] and found["language"] != "console"
+    ] == []
 
 
 def test_the_commands_print_what_the_page_says(reader: tuple[Environment, Path]) -> None:
@@ -73,16 +84,24 @@ def test_the_commands_print_what_the_page_says(reader: tuple[Environment, Path])
         ran = environment.run("bash", "-c", f"set -u\nexec 2>&1\n{typed}", cwd=folder)
         told = [re.escape(line).replace("…", ".+") for line in printed]
         lines = ran.stdout.splitlines()
-        assert len(lines) == len(told) and all(map(re.fullmatch, told, lines)), f"{typed}\n{ran.stdout}"
+        assert len(lines) == len(told) and all(map(re.fullmatch, told, lines)), (
+            f"{typed}\n{ran.stdout}"
+        )
 
 
 def test_the_family_is_built_in_fewer_than_sixty_lines() -> None:
-    lines = [line for line in pages_files()[CODEC].splitlines() if line.strip() and not line.startswith("#")]
+    lines = [
+        line
+        for line in pages_files()[CODEC].splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
     assert 40 < len(lines) < 60
 
 
-def test_the_command_writes_the_same_codec(reader: tuple[Environment, Path], tmp_path: Path) -> None:
+def test_the_command_writes_the_same_codec(
+    reader: tuple[Environment, Path], tmp_path: Path
+) -> None:
     environment, folder = reader
     environment.run("pip", "uninstall", "-q", "-y", "axonflow-bedrock-parrot", cwd=folder)
 

@@ -1,7 +1,7 @@
 """The command `axonflow`. Results go to stdout, everything else to stderr.
 
-One module holds one command group and is imported when its command is named. A command's module imports at its top what
-`--help` needs, and inside its functions what the work needs.
+One module holds one command group and is imported when its command is named. A command's module
+imports at its top what `--help` needs, and inside its functions what the work needs.
 """
 
 from __future__ import annotations

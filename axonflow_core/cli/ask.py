@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Ask a model; the answer streams to stdout.")
 @click.argument("prompt")
-@click.option("-m", "--model", help="The model, as its provider spells it. Default: the configured one.")
-@click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
+@click.option(
+    "-m", "--model", help="The model, as its provider spells it. Default: the configured one."
+)
+@click.option(
+    "--provider", help="The provider, by its key in the configuration. Default: the first one."
+)
 @click.option("--system", help="What the model is told before the conversation.")
 @sampling_options
-@click.option("--stream/--no-stream", "is_streamed", default=True, help="Show the answer as it comes, or whole.")
+@click.option(
+    "--stream/--no-stream",
+    "is_streamed",
+    default=True,
+    help="Show the answer as it comes, or whole.",
+)
 @click.option("--json", "is_json", is_flag=True, help="The whole answer as one JSON object.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
 def ask(
@@ -85,9 +94,14 @@ async def _ask(
 
 
 async def stream_answer(
-    runtime: Runtime, request: CompletionRequest, *, model: str | None = None, provider: str | None = None
+    runtime: Runtime,
+    request: CompletionRequest,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
 ) -> Completion:
-    """Write the text as it arrives and return the whole answer. What had arrived before a fault stays written."""
+    """Write the text as it arrives and return the whole answer. What had arrived before a fault
+    stays written."""
     from axonflow_core.cli.display import write_text
     from axonflow_core.stream import Assembler, TextDelta
 
@@ -110,9 +124,13 @@ def _described(answer: Completion) -> dict[str, object]:
     return {
         "text": answer.text,
         "stop_reason": answer.stop_reason,
-        "usage": attrs.asdict(answer.usage, filter=lambda field, value: value is not None and field.name != "extra"),
+        "usage": attrs.asdict(
+            answer.usage, filter=lambda field, value: value is not None and field.name != "extra"
+        ),
         "adjustments": [attrs.asdict(adjustment) for adjustment in answer.adjustments],
         "model": answer.model,
         "id": answer.id,
-        "content": [{"type": type(block).__name__, **attrs.asdict(block)} for block in answer.content],
+        "content": [
+            {"type": type(block).__name__, **attrs.asdict(block)} for block in answer.content
+        ],
     }

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Check the configuration and the plugins it needs.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--json", "is_json", is_flag=True, help="One JSON object with every fault and warning.")
+@click.option(
+    "--json", "is_json", is_flag=True, help="One JSON object with every fault and warning."
+)
 def check(*, file: Path | None, is_json: bool) -> int:
-    """Read FILE, or the configuration that would be found without it, and build all that it asks for, but call nothing.
+    """Read FILE, or the configuration that would be found without it, and build all that it asks
+    for, but call nothing.
 
-    Exits with 3 when the configuration has faults, and with 1 when a model family could not be loaded.
+    Exits with 3 when the configuration has faults, and with 1 when a model family could not be
+    loaded.
     """
     return _check_as_json(file) if is_json else _check(file)
 
@@ -34,7 +38,9 @@ def _check(file: Path | None) -> int:
     config = _built(file)
     families_serve = [_show_families(entry) for entry in config.enabled.values()]
     count = len(config.enabled)
-    click.echo(f"{config.path or 'the environment'}: {count} provider{'' if count == 1 else 's'} enabled")
+    click.echo(
+        f"{config.path or 'the environment'}: {count} provider{'' if count == 1 else 's'} enabled"
+    )
     return OK if all(families_serve) else CHECK_FAILED
 
 
@@ -54,7 +60,8 @@ async def _build(config: Config) -> None:
 
 
 def _show_families(entry: ProviderConfig) -> bool:
-    """Whether all of the provider's families serve. Why one does not was logged when it was loaded."""
+    """Whether all of the provider's families serve. Why one does not was logged when it was
+    loaded."""
     from axonflow_core.plugins import load_codecs
 
     loaded = load_codecs(entry.type)
@@ -69,7 +76,7 @@ def _is_broken(state: PluginState) -> bool:
     return state.state in (State.FAILED, State.INCOMPATIBLE)
 
 
-# ── as JSON ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── as JSON ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _check_as_json(file: Path | None) -> int:
@@ -124,14 +131,25 @@ def _described(faults: Iterable[Fault]) -> list[Json]:
 
 
 def _placeless(code: str, message: str, fix: str | None) -> Json:
-    return {"path": None, "line": None, "column": None, "code": code, "message": message, "fix": fix}
+    return {
+        "path": None,
+        "line": None,
+        "column": None,
+        "code": code,
+        "message": message,
+        "fix": fix,
+    }
 
 
 def _broken_families(config: Config) -> list[Json]:
     from axonflow_core.plugins import load_codecs
 
     return [
-        _placeless("plugin", f"the family {state.plugin.name} of {entry.name} does not serve: {state.reason}", None)
+        _placeless(
+            "plugin",
+            f"the family {state.plugin.name} of {entry.name} does not serve: {state.reason}",
+            None,
+        )
         for entry in config.enabled.values()
         for state in load_codecs(entry.type).plugins
         if _is_broken(state)

@@ -1,4 +1,5 @@
-"""`axonflow codecs`: the model families that are installed, and what recorded traffic says about them."""
+"""`axonflow codecs`: the model families that are installed, and what recorded traffic says about
+them."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from axonflow_core.codec.registry import AnyCodec, RegisteredCodec
     from axonflow_core.plugins import LoadedCodecs
-    from axonflow_core.registry import AnyCodec, RegisteredCodec
-    from axonflow_core.testing.recorded import CaseResult, Opener, Recording, Tally
+    from axonflow_core.recordings.recording import CaseResult, Recording, RecordingFormat, Tally
 
 
 @click.group(short_help="The installed model families.")
@@ -26,14 +27,24 @@ def codecs() -> None:
 @codecs.command("list")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each codec.")
 def list_codecs(*, is_json: bool) -> None:
-    """List every codec: its kind, family and form, the models it is chosen for, and what it rests on."""
+    """List every codec: its kind, family and form, the models it is chosen for, and what it rests
+    on."""
     from axonflow_core.cli.display import write_json, write_table
 
     rows = [_row(provider, entry) for provider, loaded in _installed() for entry in loaded.registry]
     if is_json:
         write_json(rows)
     else:
-        columns = ("provider", "kind", "family", "surface", "models", "evidence", "distribution", "version")
+        columns = (
+            "provider",
+            "kind",
+            "family",
+            "surface",
+            "models",
+            "evidence",
+            "distribution",
+            "version",
+        )
         write_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
@@ -63,20 +74,28 @@ def _row(provider: str, entry: RegisteredCodec) -> dict[str, object]:
 def _features(codec: AnyCodec) -> frozenset[str]:
     """What may be asked of it, where it says so."""
     features: frozenset[str] = getattr(codec, "features", frozenset())
-    folds: frozenset[str] = getattr(codec, "folds", frozenset())
-    return features | folds
+    joins: frozenset[str] = getattr(codec, "joins", frozenset())
+    return features | joins
 
 
 def _cell(value: object) -> str:
     return " ".join(value) if isinstance(value, list) else str(value)
 
 
-# ── check ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── check ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @codecs.command("check")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--provider", help="Whose traffic it is. Default: the one installed provider that can open any.")
+@click.argument(
+    "paths",
+    metavar="PATH...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+)
+@click.option(
+    "--provider", help="Whose traffic it is. Default: the one installed provider that can open any."
+)
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
 @click.option(
     "--strict",
@@ -86,17 +105,24 @@ def _cell(value: object) -> str:
 )
 @click.pass_context
 def check_codecs(
-    ctx: click.Context, *, paths: tuple[Path, ...], provider: str | None, is_json: bool, is_strict: bool
+    ctx: click.Context,
+    *,
+    paths: tuple[Path, ...],
+    provider: str | None,
+    is_json: bool,
+    is_strict: bool,
 ) -> None:
     """Replay recorded exchanges through the installed codecs and report law by law.
 
     PATH is a file of JSON lines, or a folder of such files. Exits with 1 if a law is broken.
     """
     from axonflow_core.cli.display import write_json
-    from axonflow_core.testing.recorded import Tally, read_recordings
+    from axonflow_core.recordings.recording import Tally, read_recordings
 
     tally = Tally()
-    for result in _results([recording for path in _files(paths) for recording in read_recordings(path)], provider):
+    for result in _results(
+        [recording for path in _files(paths) for recording in read_recordings(path)], provider
+    ):
         tally.add(result)
     if is_strict:
         tally.blame_unsupported()
@@ -119,7 +145,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 @cache
-def _opener(provider: str | None) -> Opener:
+def _opener(provider: str | None) -> RecordingFormat:
     """What opens the recordings of `provider`, or of the only provider that has such a thing."""
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import PROVIDERS, find_plugins, load_codecs, load_provider
@@ -129,15 +155,20 @@ def _opener(provider: str | None) -> Opener:
     openers = {name: spec.recordings for name, spec in specs.items() if spec.recordings is not None}
     if len(openers) != 1:
         raise PluginError(
-            "several providers can open recordings" if openers else "no installed provider can open recordings",
-            hint=f"say which: --provider {' | '.join(openers)}" if openers else "pip install axonflow-bedrock",
+            "several providers can open recordings"
+            if openers
+            else "no installed provider can open recordings",
+            hint=f"say which: --provider {' | '.join(openers)}"
+            if openers
+            else "pip install axonflow-bedrock",
         )
     ((name, open_recordings),) = openers.items()
     return open_recordings(load_codecs(name).registry)
 
 
 _BYTES_OF_ONE_PROCESS = 100_000
-"""Streams are cut at every byte, which is nearly all of the work. Less than this is not worth a second process."""
+"""Streams are cut at every byte, which is nearly all of the work. Less than this is not worth a
+second process."""
 
 
 def _results(recordings: Sequence[Recording], provider: str | None) -> list[CaseResult]:
@@ -152,14 +183,16 @@ def _results(recordings: Sequence[Recording], provider: str | None) -> list[Case
             return [advance(check(recording)) for recording in recordings]
         with ProcessPoolExecutor() as pool:
             # The long ones first, so that no process is left alone with one at the end.
-            longest = sorted(range(len(recordings)), key=lambda index: -len(recordings[index].stream or b""))
+            longest = sorted(
+                range(len(recordings)), key=lambda index: -len(recordings[index].stream or b"")
+            )
             results = pool.map(check, [recordings[index] for index in longest], chunksize=2)
             done = {index: advance(result) for index, result in zip(longest, results, strict=True)}
     return [done[index] for index in range(len(recordings))]
 
 
 def _check(provider: str | None, recording: Recording) -> CaseResult:
-    from axonflow_core.testing.recorded import check_recording
+    from axonflow_core.recordings.recording import check_recording
 
     return check_recording(recording, _opener(provider))
 
@@ -173,7 +206,9 @@ def _progress(total: int) -> Iterator[Callable[[CaseResult], CaseResult]]:
 
     console = stderr()
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("", total=total)
 
         def advance(result: CaseResult) -> CaseResult:
@@ -190,7 +225,10 @@ def write_tally(tally: Tally) -> None:
     from axonflow_core.cli.display import visible, write_table
 
     columns = ("law", "pass", "fail", "skip")
-    rows = [[law, *(str(counts.get(column, "")) for column in columns[1:])] for law, counts in tally.laws().items()]
+    rows = [
+        [law, *(str(counts.get(column, "")) for column in columns[1:])]
+        for law, counts in tally.laws().items()
+    ]
     click.echo(f"{tally.cases} recorded exchanges")
     write_table(columns, rows)
     for case, law, found in tally.failures[:_SHOWN_FAILURES]:
@@ -198,6 +236,8 @@ def write_tally(tally: Tally) -> None:
     if len(tally.failures) > _SHOWN_FAILURES:
         click.echo(f"… and {len(tally.failures) - _SHOWN_FAILURES} more; --json lists them all")
     for case, reason in tally.unsupported.items():
-        click.echo(visible(f"unsupported: {case}: {reason or 'no codec is for that model and operation'}"))
+        click.echo(
+            visible(f"unsupported: {case}: {reason or 'no codec is for that model and operation'}")
+        )
     if tally.truncated:
         click.echo(f"cut short when they were recorded: {', '.join(tally.truncated)}")

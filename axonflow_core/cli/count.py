@@ -14,12 +14,19 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Count the tokens of a prompt; nothing is answered.")
 @click.argument("prompt")
-@click.option("-m", "--model", help="The model, as its provider spells it. Default: the configured one.")
-@click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
+@click.option(
+    "-m", "--model", help="The model, as its provider spells it. Default: the configured one."
+)
+@click.option(
+    "--provider", help="The provider, by its key in the configuration. Default: the first one."
+)
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
-def count(*, prompt: str, model: str | None, provider: str | None, is_json: bool, path: Path | None) -> None:
-    """Count the tokens of PROMPT, or of what stands on stdin where PROMPT is `-`, as the model would be billed."""
+def count(
+    *, prompt: str, model: str | None, provider: str | None, is_json: bool, path: Path | None
+) -> None:
+    """Count the tokens of PROMPT, or of what stands on stdin where PROMPT is `-`, as the model
+    would be billed."""
     from axonflow_core.cli.ask import read_prompt
     from axonflow_core.cli.display import write_json
 
@@ -30,7 +37,9 @@ def count(*, prompt: str, model: str | None, provider: str | None, is_json: bool
         click.echo(counted.input_tokens)
 
 
-async def _count(prompt: str, model: str | None, provider: str | None, path: Path | None) -> TokenCount:
+async def _count(
+    prompt: str, model: str | None, provider: str | None, path: Path | None
+) -> TokenCount:
     from axonflow_core.config import load_config
     from axonflow_core.runtime import Runtime
 

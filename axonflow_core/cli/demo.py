@@ -1,8 +1,9 @@
-"""`axonflow demo`: the whole way from the configuration to a streamed answer, on this machine alone.
+"""`axonflow demo`: the whole way from the configuration to a streamed answer, on this machine
+alone.
 
-Every installed provider that brings an emulator is shown: its service is served on a local port, a runtime is pointed
-at it by the environment, as it would be pointed at the real one, and each model family answers. One call is refused, to
-show how an error reads.
+Every installed provider that brings an emulator is shown: its service is served on a local port, a
+runtime is pointed at it by the environment, as it would be pointed at the real one, and each model
+family answers. One call is refused, to show how an error reads.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ import click
 
 if TYPE_CHECKING:
     from axonflow_core.config import Config
-    from axonflow_core.provider import Emulator, ProviderSpec
+    from axonflow_core.plugin_spec import Emulator, ProviderSpec
     from axonflow_core.runtime import Runtime
 
 _PROMPT = "In one sentence: what is a governed runtime for language models?"
 
 
 @click.command(short_help="See it work: no account, no network.")
-@click.option("--keep", is_flag=True, help="Keep the emulator running afterwards, for clients of your own.")
+@click.option(
+    "--keep", is_flag=True, help="Keep the emulator running afterwards, for clients of your own."
+)
 def demo(*, keep: bool) -> int:
     """Serve each provider's emulator and stream answers of some of its model families through it.
 
@@ -35,7 +38,9 @@ def demo(*, keep: bool) -> int:
 
     specs = _emulated_providers()
     if not specs:
-        raise PluginError("no installed provider brings an emulator", hint="pip install one: axonflow-<provider>")
+        raise PluginError(
+            "no installed provider brings an emulator", hint="pip install one: axonflow-<provider>"
+        )
     went_well = [_show_provider(spec, keep=keep) for spec in specs]
     return OK if all(went_well) else CHECK_FAILED
 
@@ -43,13 +48,15 @@ def demo(*, keep: bool) -> int:
 def _emulated_providers() -> list[ProviderSpec]:
     from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
-    names = sorted({plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, os.environ)})
+    names = sorted(
+        {plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, os.environ)}
+    )
     return [spec for spec in map(load_provider, names) if spec.emulator is not None]
 
 
 def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
     from axonflow_core.cli.emulate import emulator_of, until_interrupted, write_exports
-    from axonflow_core.serving import Server
+    from axonflow_core.http.local_server import Server
 
     emulator = emulator_of(spec.name)
     with Server(emulator.app) as server:
@@ -66,7 +73,8 @@ def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
 
 
 def _enter(environment: Mapping[str, str]) -> None:
-    """Make `environment` this process's own, in place of every setting that the caller has for the real service."""
+    """Make `environment` this process's own, in place of every setting that the caller has for the
+    real service."""
     families = {name.partition("_")[0] + "_" for name in environment}
     for name in [name for name in os.environ if name.partition("_")[0] + "_" in families]:
         del os.environ[name]
@@ -77,7 +85,9 @@ def _config(spec: ProviderSpec, environment: Mapping[str, str]) -> Config:
     from axonflow_core.config import Config, ProviderConfig
 
     settings = spec.config_from_environment(environment) or {}
-    return Config(providers={spec.name: ProviderConfig(spec.name, is_enabled=True, config=settings)})
+    return Config(
+        providers={spec.name: ProviderConfig(spec.name, is_enabled=True, config=settings)}
+    )
 
 
 async def _converse(spec: ProviderSpec, emulator: Emulator, config: Config) -> bool:
@@ -97,12 +107,17 @@ async def _show_answer(runtime: Runtime, model: str) -> bool:
     _say(model, bold=True)
     started = monotonic()
     try:
-        answer = await stream_answer(runtime, CompletionRequest(messages=(user(_PROMPT),)), model=model)
+        answer = await stream_answer(
+            runtime, CompletionRequest(messages=(user(_PROMPT),)), model=model
+        )
     except AxonFlowError as error:
         show(error)
         return False
     usage, elapsed_ms = answer.usage, (monotonic() - started) * 1000
-    _say(f"{usage.input_tokens} tokens in, {usage.output_tokens} out, {elapsed_ms:.0f} ms\n", dim=True)
+    _say(
+        f"{usage.input_tokens} tokens in, {usage.output_tokens} out, {elapsed_ms:.0f} ms\n",
+        dim=True,
+    )
     return bool(answer.text)
 
 
@@ -124,4 +139,6 @@ def _say(text: str, *, bold: bool = False, dim: bool = False) -> None:
     """The frame around the results; it goes to stderr, so that stdout holds the answers alone."""
     from axonflow_core.cli.display import stderr
 
-    stderr().print(text, style="bold" if bold else "dim" if dim else None, markup=False, highlight=False)
+    stderr().print(
+        text, style="bold" if bold else "dim" if dim else None, markup=False, highlight=False
+    )

@@ -1,4 +1,5 @@
-"""How results look: colour on a terminal only, whole lines without one, and no control character of a model's."""
+"""How results look: colour on a terminal only, whole lines without one, and no control character of
+a model's."""
 
 from __future__ import annotations
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from axonflow_core.messages import Json
 
 _UNBOUNDED = 10_000
-_HIDDEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+_HIDDEN = dict.fromkeys(
+    [*range(9), 11, 12, *range(14, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
+)
 
 
 def stdout() -> Console:
-    """rich honours NO_COLOR, FORCE_COLOR and TERM=dumb. Where nobody looks, lines are as long as they are."""
+    """rich honours NO_COLOR, FORCE_COLOR and TERM=dumb. Where nobody looks, lines are as long as
+    they are."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else _UNBOUNDED)
@@ -36,7 +40,9 @@ def show_warnings() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     handler.addFilter(_Once())
-    handler.addFilter(lambda record: record.name.startswith("axonflow_"))  # the core and its plugins, nobody else
+    handler.addFilter(
+        lambda record: record.name.startswith("axonflow_")
+    )  # the core and its plugins, nobody else
     logging.getLogger().addHandler(handler)
 
 
@@ -58,7 +64,8 @@ def visible(text: str) -> str:
 
 
 def write_text(text: str) -> None:
-    """A piece of a model's answer, at once. A file gets it as it is, a terminal without control characters."""
+    """A piece of a model's answer, at once. A file gets it as it is, a terminal without control
+    characters."""
     click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
@@ -74,8 +81,11 @@ def _plain(value: object) -> Json:
     raise TypeError(type(value).__name__)
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str] | None = None) -> None:
-    """Columns with nothing between them but blanks. A cell whose text is in `styles` is shown so."""
+def write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str] | None = None
+) -> None:
+    """Columns with nothing between them but blanks. A cell whose text is in `styles` is shown
+    so."""
     from rich.table import Table
     from rich.text import Text
 

@@ -15,10 +15,22 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Make vectors of texts.")
 @click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
-@click.option("-m", "--model", help="The embedding model, as its provider spells it. Default: the configured one.")
-@click.option("--provider", help="The provider, by its key in the configuration. Default: the first one.")
-@click.option("--dimensions", type=click.IntRange(min=1), help="How many numbers a vector has, where one may choose.")
-@click.option("--json", "is_json", is_flag=True, help="One JSON object with the vectors and what they cost.")
+@click.option(
+    "-m",
+    "--model",
+    help="The embedding model, as its provider spells it. Default: the configured one.",
+)
+@click.option(
+    "--provider", help="The provider, by its key in the configuration. Default: the first one."
+)
+@click.option(
+    "--dimensions",
+    type=click.IntRange(min=1),
+    help="How many numbers a vector has, where one may choose.",
+)
+@click.option(
+    "--json", "is_json", is_flag=True, help="One JSON object with the vectors and what they cost."
+)
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
 def embed(
     *,
@@ -62,7 +74,9 @@ def _request(texts: tuple[str, ...], dimensions: int | None) -> EmbeddingRequest
     return EmbeddingRequest(tuple(map(Text, texts)), dimensions=dimensions)
 
 
-async def _embed(request: EmbeddingRequest, model: str | None, provider: str | None, path: Path | None) -> Embeddings:
+async def _embed(
+    request: EmbeddingRequest, model: str | None, provider: str | None, path: Path | None
+) -> Embeddings:
     from axonflow_core.config import load_config
     from axonflow_core.runtime import Runtime
 
@@ -80,7 +94,11 @@ def _write_lines(embeddings: Embeddings) -> None:
 def _described(embeddings: Embeddings) -> Json:
     return {
         "vectors": [
-            {"input_index": vector.input_index, "encoding": vector.encoding, "values": vector.values}
+            {
+                "input_index": vector.input_index,
+                "encoding": vector.encoding,
+                "values": vector.values,
+            }
             for vector in embeddings.vectors
         ],
         "dimensions": len(embeddings.floats[0]) if embeddings.floats else None,

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from axonflow_core.provider import Emulator
+    from axonflow_core.plugin_spec import Emulator
 
 
 @click.command(short_help="Serve a provider's API on this machine.")
 @click.argument("provider")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0, the default, takes any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="0, the default, takes any free one."
+)
 @click.option(
     "--script",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="How it is to behave: answers, delays and faults, as the provider's documentation has them.",
+    help="How it is to behave: answers, delays and faults, as the provider's documentation has "
+    "them.",
 )
 @click.option(
     "--record",
@@ -31,9 +34,16 @@ if TYPE_CHECKING:
     help="Add every exchange to a cassette, without secrets.",
 )
 @click.option(
-    "--replay", type=click.Path(path_type=Path), metavar="FILE", help="Answer from a cassette, byte for byte."
+    "--replay",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answer from a cassette, byte for byte.",
 )
-@click.option("--upstream", metavar="URL", help="Let the real service answer, called with your own credentials.")
+@click.option(
+    "--upstream",
+    metavar="URL",
+    help="Let the real service answer, called with your own credentials.",
+)
 def emulate(
     *,
     provider: str,
@@ -43,8 +53,9 @@ def emulate(
     replay: Path | None,
     upstream: str | None,
 ) -> None:
-    """Serve the API of PROVIDER until Ctrl-C. Stdout gets the `export` lines that point clients at it."""
-    from axonflow_core.serving import Server
+    """Serve the API of PROVIDER until Ctrl-C. Stdout gets the `export` lines that point clients at
+    it."""
+    from axonflow_core.http.local_server import Server
 
     emulator = emulator_of(provider, script, record=record, replay=replay, upstream=upstream)
     with until_interrupted(), Server(emulator.app, port=port) as server:
@@ -67,7 +78,8 @@ def emulator_of(
     spec = load_provider(provider)
     if spec.emulator is None:
         raise PluginError(
-            f"the provider {provider} has no emulator", hint="see `axonflow demo` for the providers that have one"
+            f"the provider {provider} has no emulator",
+            hint="see `axonflow demo` for the providers that have one",
         )
     return spec.emulator(script, record=record, replay=replay, upstream=upstream)
 

@@ -1,4 +1,5 @@
-"""`axonflow explain`: what an error code means and what to do about it; what a call would be (`explain_call`)."""
+"""`axonflow explain`: what an error code means and what to do about it; what a call would be
+(`explain_call`)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from axonflow_core.cli.explain_call import explain_call
 
 if TYPE_CHECKING:
     from axonflow_core.cli.troubleshooting import Catalogue
-    from axonflow_core.provider import ErrorEntry
+    from axonflow_core.plugin_spec import ErrorEntry
 
 
 @click.group(short_help="What an error means; what a call would be.")
@@ -25,9 +26,12 @@ explain.add_command(explain_call)
 
 @explain.command("error")
 @click.argument("code", required=False)
-@click.option("--markdown", "is_page", is_flag=True, help="Everything, as the page docs/troubleshooting.md.")
+@click.option(
+    "--markdown", "is_page", is_flag=True, help="Everything, as the page docs/troubleshooting.md."
+)
 def explain_error(*, code: str | None, is_page: bool) -> None:
-    """Say what CODE stands for: a code of AxonFlow's (`error[CODE]`) or the provider's own name for a fault.
+    """Say what CODE stands for: a code of AxonFlow's (`error[CODE]`) or the provider's own name for
+    a fault.
 
     Without CODE the codes are listed.
     """
@@ -45,13 +49,16 @@ def explain_error(*, code: str | None, is_page: bool) -> None:
 
 
 def installed_catalogues() -> tuple[Catalogue, ...]:
-    """What every installed provider tells apart. A broken plugin explains nothing, and `axonflow plugins` says why."""
+    """What every installed provider tells apart. A broken plugin explains nothing, and `axonflow
+    plugins` says why."""
     from axonflow_core.cli.troubleshooting import Catalogue
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
     catalogues = []
-    for name in sorted({plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, os.environ)}):
+    for name in sorted(
+        {plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, os.environ)}
+    ):
         try:
             spec = load_provider(name)
         except PluginError as error:
@@ -67,7 +74,12 @@ def _list(catalogues: Sequence[Catalogue]) -> None:
     from axonflow_core.cli.troubleshooting import OWN_CODES
 
     rows = [(code, own.cause) for code, own in OWN_CODES.items()]
-    natives = {code for catalogue in catalogues for entry in catalogue.entries for code in entry.native_codes}
+    natives = {
+        code
+        for catalogue in catalogues
+        for entry in catalogue.entries
+        for code in entry.native_codes
+    }
     write_table(("code", "meaning"), rows)
     if natives:
         click.echo(f"\nnames of the providers: {', '.join(sorted(natives))}")
@@ -97,7 +109,12 @@ def _unknown(code: str, catalogues: Sequence[Catalogue]) -> click.UsageError:
     from axonflow_core.cli.troubleshooting import OWN_CODES
     from axonflow_core.config.faults import suggest
 
-    native = {name for catalogue in catalogues for entry in catalogue.entries for name in entry.native_codes}
+    native = {
+        name
+        for catalogue in catalogues
+        for entry in catalogue.entries
+        for name in entry.native_codes
+    }
     known = {name.lower(): name for name in {*OWN_CODES, *native}}
     hint = suggest(code, known, noun="known codes")
     for lower, name in known.items():
@@ -106,7 +123,9 @@ def _unknown(code: str, catalogues: Sequence[Catalogue]) -> click.UsageError:
 
 
 def _case(provider: str, entry: ErrorEntry) -> str:
-    names = ", ".join([*entry.native_codes, *([f"HTTP {entry.statuses}"] if entry.statuses else [])])
+    names = ", ".join(
+        [*entry.native_codes, *([f"HTTP {entry.statuses}"] if entry.statuses else [])]
+    )
     retry = "worth a retry" if entry.is_retryable else "not retried"
     lines = [f"{provider}{f', {names}' if names else ''} ({entry.code}, {retry})"]
     lines += [f"  seen as: {entry.issue}"] if entry.issue else []

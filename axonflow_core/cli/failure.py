@@ -1,4 +1,5 @@
-"""What a command that failed says, and the exit code it ends with. Decided here and nowhere else."""
+"""What a command that failed says, and the exit code it ends with. Decided here and nowhere
+else."""
 
 from __future__ import annotations
 
@@ -70,8 +71,16 @@ def _report_bug(error: BaseException) -> int:
     is_debugging = os.environ.get("AXONFLOW_DEBUG") == "1"
     if is_debugging:
         traceback.print_exception(error)
-    hint = None if is_debugging else "run it again with AXONFLOW_DEBUG=1 for the traceback, and report it"
-    _print(_rendered("bug", f"AxonFlow failed in a way that nobody foresaw: {type(error).__name__}", hint))
+    hint = (
+        None
+        if is_debugging
+        else "run it again with AXONFLOW_DEBUG=1 for the traceback, and report it"
+    )
+    _print(
+        _rendered(
+            "bug", f"AxonFlow failed in a way that nobody foresaw: {type(error).__name__}", hint
+        )
+    )
     return CHECK_FAILED
 
 
@@ -82,7 +91,9 @@ def show(error: AxonFlowError) -> None:
     if isinstance(error, FaultyConfig):
         _print(error.message)
     else:
-        _print("\n".join([_rendered(error.code, error.message, error.hint), *_circumstances(error)]))
+        _print(
+            "\n".join([_rendered(error.code, error.message, error.hint), *_circumstances(error)])
+        )
 
 
 def _rendered(code: str, message: str, hint: str | None) -> str:
@@ -101,5 +112,7 @@ def _print(text: str) -> None:
 
     console = stderr()
     for line in visible(text).splitlines():
-        style = {"error": "bold red", "warnin": "bold yellow", "  fix:": "green"}.get(line[:6].rstrip("[:"))
+        style = {"error": "bold red", "warnin": "bold yellow", "  fix:": "green"}.get(
+            line[:6].rstrip("[:")
+        )
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)

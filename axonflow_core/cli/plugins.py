@@ -21,11 +21,17 @@ _STYLES = {"loaded": "green", "failed": "bold red", "incompatible": "bold red", 
 
 
 @click.group(short_help="The installed plugins and their state.", invoke_without_command=True)
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration that says what is enabled.")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="The configuration that says what is enabled.",
+)
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each plugin.")
 @click.pass_context
 def plugins(ctx: click.Context, *, path: Path | None, is_json: bool) -> None:
-    """List every installed plugin with its state. What the configuration does not enable is not imported."""
+    """List every installed plugin with its state. What the configuration does not enable is not
+    imported."""
     if ctx.invoked_subcommand is None:
         _list_plugins(path, is_json=is_json)
 
@@ -60,7 +66,7 @@ def _row(state: PluginState) -> dict[str, str]:
     }
 
 
-# ── new ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── new ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @plugins.group(short_help="Write the package of a plugin.")
@@ -79,7 +85,8 @@ def new() -> None:
     help="The folder it goes into. Default: here.",
 )
 def new_codec(*, name: str, provider: str, parent: Path) -> None:
-    """Write the package axonflow-PROVIDER-NAME: a codec for the family NAME, with tests that pass."""
+    """Write the package axonflow-PROVIDER-NAME: a codec for the family NAME, with tests that
+    pass."""
     from axonflow_core.cli.scaffold import write_codec_package
 
     folder = write_codec_package(name, provider, parent)
@@ -87,16 +94,22 @@ def new_codec(*, name: str, provider: str, parent: Path) -> None:
     click.echo(f"next: cd {folder} && pip install -e '.[testing]' && pytest", err=True)
 
 
-# ── check ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── check ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @plugins.command("check", short_help="Hold an installed model family to every law.")
 @click.argument("name")
 @click.option("--provider", default="bedrock", show_default=True, help="Whose models they are.")
-@click.option("--mutants", "has_mutants", is_flag=True, help="Count too which mistakes in it the laws would see.")
+@click.option(
+    "--mutants",
+    "has_mutants",
+    is_flag=True,
+    help="Count too which mistakes in it the laws would see.",
+)
 @click.pass_context
 def check_codec(ctx: click.Context, *, name: str, provider: str, has_mutants: bool) -> None:
-    """Hold every codec of the family NAME to every law. Exits with 1 if one is broken or a mistake goes unseen."""
+    """Hold every codec of the family NAME to every law. Exits with 1 if one is broken or a mistake
+    goes unseen."""
     judges = (_keeps_every_law, _shows_every_mistake) if has_mutants else (_keeps_every_law,)
     with _kit() as kit:
         verdicts = [judge(kit, codec) for codec in _codecs_of(name, provider) for judge in judges]
@@ -109,10 +122,13 @@ def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
     from axonflow_core.plugins import load_codecs
 
     registry = load_codecs(provider).registry
-    codecs = [codec for codec in registry.of_kind(FamilyCodec) if name in (codec.family, codec.name)]
+    codecs = [
+        codec for codec in registry.of_kind(FamilyCodec) if name in (codec.family, codec.name)
+    ]
     if not codecs:
         raise UndetectedFamily(
-            f"no codec for a family {name!r} is installed", hint=f"there are: {', '.join(registry.names) or 'none'}"
+            f"no codec for a family {name!r} is installed",
+            hint=f"there are: {', '.join(registry.names) or 'none'}",
         )
     return codecs
 
@@ -131,7 +147,9 @@ def _keeps_every_law(kit: ModuleType, codec: FamilyCodec) -> bool:
 def _shows_every_mistake(kit: ModuleType, codec: FamilyCodec) -> bool:
     mutants = kit.codec_mutants(codec)
     unseen = [mutant.mistake for mutant in mutants if not mutant.is_caught]
-    click.echo(f"{codec.name}: {len(mutants) - len(unseen)} of {len(mutants)} mistakes would be seen")
+    click.echo(
+        f"{codec.name}: {len(mutants) - len(unseen)} of {len(mutants)} mistakes would be seen"
+    )
     for mistake in unseen:
         click.echo(f"  unseen: {mistake}")
     return not unseen
@@ -147,14 +165,17 @@ def _fault_of(law: Law[Any]) -> Exception | None:
 
 @contextmanager
 def _kit() -> Iterator[ModuleType]:
-    """The kit for authors. What Hypothesis writes down goes into a folder that is gone afterwards."""
+    """The kit for authors. What Hypothesis writes down goes into a folder that is gone
+    afterwards."""
     from axonflow_core import testing
     from axonflow_core.errors import PluginError
 
     try:
         from hypothesis.configuration import set_hypothesis_home_dir
     except ImportError:
-        raise PluginError("the laws need Hypothesis", hint='pip install "axonflow-core[testing]"') from None
+        raise PluginError(
+            "the laws need Hypothesis", hint='pip install "axonflow-core[testing]"'
+        ) from None
     with TemporaryDirectory() as folder:
         set_hypothesis_home_dir(folder)
         yield testing

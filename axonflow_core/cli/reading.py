@@ -17,7 +17,8 @@ def read_stdin() -> str:
 
 
 def utf8(text: str) -> str:
-    """`text`, which in JSON must be UTF-8: bytes that are none stand in an argument as half a character."""
+    """`text`, which in JSON must be UTF-8: bytes that are none stand in an argument as half a
+    character."""
     try:
         text.encode()
     except UnicodeEncodeError:

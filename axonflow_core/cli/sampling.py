@@ -26,9 +26,15 @@ class _Number(click.FloatRange):
 
 _OPTIONS = (
     click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer, in tokens."),
-    click.option("--temperature", type=_Number(min=0), help="How freely the model chooses its words."),
-    click.option("--top-p", type=_Number(min=0, max=1), help="The share of likely words it chooses from."),
-    click.option("--top-k", type=click.IntRange(min=0), help="The number of likely words it chooses from."),
+    click.option(
+        "--temperature", type=_Number(min=0), help="How freely the model chooses its words."
+    ),
+    click.option(
+        "--top-p", type=_Number(min=0, max=1), help="The share of likely words it chooses from."
+    ),
+    click.option(
+        "--top-k", type=click.IntRange(min=0), help="The number of likely words it chooses from."
+    ),
 )
 
 

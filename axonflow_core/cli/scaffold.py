@@ -1,6 +1,8 @@
-"""A package for one model family, written to disk: small, complete, and green before its author has changed a line.
+"""A package for one model family, written to disk: small, complete, and green before its author has
+changed a line.
 
-The files are templates beside this module; `$name` and the like stand for what differs from family to family.
+The files are templates beside this module; `$name` and the like stand for what differs from family
+to family.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _NAME = re.compile(r"[a-z][a-z0-9]{0,19}(-[a-z0-9]{1,19}){0,2}")
 
 
 def write_codec_package(name: str, provider: str, parent: Path) -> Path:
-    """Write the package `axonflow-<provider>-<name>` into `parent` and return its folder. Overwrites nothing."""
+    """Write the package `axonflow-<provider>-<name>` into `parent` and return its folder.
+    Overwrites nothing."""
     _check_name("family", name)
     _check_name("provider", provider)
     _refuse_taken(name, provider)
@@ -40,7 +43,8 @@ def write_codec_package(name: str, provider: str, parent: Path) -> Path:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise RequestError(
-            f"{folder} is there already, and nothing is overwritten", hint="choose another name, or --into DIR"
+            f"{folder} is there already, and nothing is overwritten",
+            hint="choose another name, or --into DIR",
         ) from None
     except OSError as error:
         raise RequestError(
@@ -57,7 +61,8 @@ def _check_name(what: str, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise RequestError(
             f"{name!r} is no name for a {what}",
-            hint="small letters and digits, a letter first, up to three words with - between: my-family",
+            hint="small letters and digits, a letter first, up to three words with - between: "
+            "my-family",
         )
 
 
@@ -65,7 +70,8 @@ def _refuse_taken(name: str, provider: str) -> None:
     for plugin in find_plugins(CODECS + provider):
         if plugin.name == name:
             raise PluginError(
-                f"a family {name} is installed already, with {plugin.distribution} {plugin.version}",
+                f"a family {name} is installed already, with {plugin.distribution} "
+                f"{plugin.version}",
                 hint="two codecs of one family do not load; choose another name",
             )
 
@@ -86,5 +92,9 @@ def _words(name: str, provider: str) -> Mapping[str, str]:
 
 
 def _rendered(template: str, words: Mapping[str, str]) -> str:
-    text = files("axonflow_core.cli").joinpath("templates", "codec", f"{template}.tmpl").read_text("utf-8")
+    text = (
+        files("axonflow_core.cli")
+        .joinpath("templates", "codec", f"{template}.tmpl")
+        .read_text("utf-8")
+    )
     return Template(text).substitute(words)

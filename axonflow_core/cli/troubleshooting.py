@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import frozen
 
 from axonflow_core import errors
-from axonflow_core.provider import ErrorEntry
+from axonflow_core.plugin_spec import ErrorEntry
 
 
 @frozen
@@ -24,7 +24,11 @@ def _own(error: type[errors.AxonFlowError], cause: str, fix: str) -> ErrorEntry:
 
 
 _OWN = (
-    _own(errors.AxonFlowError, "something failed that has no code of its own", "read the message: it says what"),
+    _own(
+        errors.AxonFlowError,
+        "something failed that has no code of its own",
+        "read the message: it says what",
+    ),
     _own(
         errors.ConfigError,
         "the YAML or the environment has a fault",
@@ -35,7 +39,11 @@ _OWN = (
         "an installed plugin is missing, blocked or broken",
         "`axonflow plugins` shows the state of each and why",
     ),
-    _own(errors.RequestError, "the caller asked for what cannot be done", "change what the message names"),
+    _own(
+        errors.RequestError,
+        "the caller asked for what cannot be done",
+        "change what the message names",
+    ),
     _own(
         errors.EncodeError,
         "the model's family has no way to say this; nothing was sent and nothing was dropped",
@@ -45,14 +53,19 @@ _OWN = (
         errors.UndetectedFamily,
         "no installed family claims this model id",
         "name the family with `family:` or "
-        "`base_model:`, or install the package that has it; `axonflow codecs list` shows what there is",
+        "`base_model:`, or install the package that has it; `axonflow codecs list` shows what "
+        "there is",
     ),
     _own(
         errors.BlockingCallError,
         "the blocking façade was called on a running event loop",
         "use `Runtime` and `await` there",
     ),
-    _own(errors.AnswerError, "the provider answered something else than it documents", "report it with the request id"),
+    _own(
+        errors.AnswerError,
+        "the provider answered something else than it documents",
+        "report it with the request id",
+    ),
     _own(
         errors.DecodeError,
         "the answer is not one of the detected family",
@@ -61,19 +74,34 @@ _OWN = (
     _own(
         errors.TruncatedStream,
         "the stream ended before the model's last word",
-        "the partial text is attached; look at the time limits of proxies on the way, and ask again",
+        "the partial text is attached; look at the time limits of proxies on the way, and ask "
+        "again",
     ),
-    _own(errors.ProviderError, "the provider refused or failed", "read the message: it holds the provider's words"),
-    _own(errors.AccessDenied, "this account or role may not make the call", "allow what the error names"),
+    _own(
+        errors.ProviderError,
+        "the provider refused or failed",
+        "read the message: it holds the provider's words",
+    ),
+    _own(
+        errors.AccessDenied,
+        "this account or role may not make the call",
+        "allow what the error names",
+    ),
     _own(
         errors.ModelNotFound,
         "there is no such model here, it is not enabled, or it has reached its end of life",
         "check id, region and model access",
     ),
     _own(
-        errors.ProfileRequired, "the model cannot be called under its plain id", "use the profile that the error names"
+        errors.ProfileRequired,
+        "the model cannot be called under its plain id",
+        "use the profile that the error names",
     ),
-    _own(errors.InvalidCall, "the request breaks a rule of the provider or the model", "change what the error names"),
+    _own(
+        errors.InvalidCall,
+        "the request breaks a rule of the provider or the model",
+        "change what the error names",
+    ),
     _own(
         errors.ContextExceeded,
         "the prompt is too long for the model",
@@ -85,15 +113,22 @@ _OWN = (
         "take the usage of an answer, or count with another model",
     ),
     _own(
-        errors.CredentialsError, "the provider does not accept who we are", "check the credentials that the error names"
+        errors.CredentialsError,
+        "the provider does not accept who we are",
+        "check the credentials that the error names",
     ),
     _own(errors.CredentialsMissing, "there are no credentials", "the error names what was tried"),
     _own(errors.CredentialsExpired, "the credentials have expired", "renew them as the error says"),
-    _own(errors.Throttled, "a quota or rate limit is used up", "wait, or ask for more; a daily quota is not retried"),
+    _own(
+        errors.Throttled,
+        "a quota or rate limit is used up",
+        "wait, or ask for more; a daily quota is not retried",
+    ),
     _own(
         errors.ProviderTimeout,
         "a time limit passed",
-        "stream long answers, or raise `timeouts:`; a call that may have been billed is not repeated",
+        "stream long answers, or raise `timeouts:`; a call that may have been billed is not "
+        "repeated",
     ),
     _own(errors.Unavailable, "the provider is not there, or has no capacity", "try again"),
     ErrorEntry(
@@ -121,8 +156,14 @@ def _sections(catalogues: Sequence[Catalogue]) -> Iterator[str]:
     for catalogue in catalogues:
         met_first = [entry for entry in catalogue.entries if entry.issue]
         if met_first:
-            rows = [(entry.issue, _coded(entry.code), entry.cause, entry.fix) for entry in met_first]
-            yield _section(f"{catalogue.provider}: what most people meet", ("issue", "code", "cause", "fix"), rows)
+            rows = [
+                (entry.issue, _coded(entry.code), entry.cause, entry.fix) for entry in met_first
+            ]
+            yield _section(
+                f"{catalogue.provider}: what most people meet",
+                ("issue", "code", "cause", "fix"),
+                rows,
+            )
     own = [(_coded(entry.code), entry.cause, entry.fix) for entry in OWN_CODES.values()]
     yield _section("AxonFlow's own codes", ("code", "cause", "fix"), own)
     for catalogue in catalogues:
@@ -132,7 +173,9 @@ def _sections(catalogues: Sequence[Catalogue]) -> Iterator[str]:
 
 
 def _row(entry: ErrorEntry) -> tuple[str, ...]:
-    names = [_coded(name) for name in entry.native_codes] + ([f"HTTP {entry.statuses}"] if entry.statuses else [])
+    names = [_coded(name) for name in entry.native_codes] + (
+        [f"HTTP {entry.statuses}"] if entry.statuses else []
+    )
     retried = "yes" if entry.is_retryable else "no"
     return (_coded(entry.code), ", ".join(names), entry.cause, entry.fix, retried, entry.example)
 

@@ -1,4 +1,5 @@
-"""The configuration: a YAML file, or the environment alone, to values that are checked to the last key.
+"""The configuration: a YAML file, or the environment alone, to values that are checked to the last
+key.
 
     loading        finds the file, reads it to its end, tells every fault at once
     document       YAML text -> nodes; substitution: what `${NAME:-default}` becomes
@@ -26,11 +27,16 @@ T = TypeVar("T")
 
 
 def load_config(
-    path: Path | None = None, environment: Mapping[str, str] = os.environ, *, folder: Path | None = None
+    path: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    folder: Path | None = None,
 ) -> Config:
-    """The checked configuration: `path`, else the first file of the search path, else what the environment asks for.
+    """The checked configuration: `path`, else the first file of the search path, else what the
+    environment asks for.
 
-    `folder` stands for the working folder. `FaultyConfig` lists every fault. Warnings are logged, and in the result.
+    `folder` stands for the working folder. `FaultyConfig` lists every fault. Warnings are logged,
+    and in the result.
     """
     from axonflow_core.config.loading import load
 
@@ -38,7 +44,10 @@ def load_config(
 
 
 def enabled_plugins(
-    path: Path | None = None, environment: Mapping[str, str] = os.environ, *, folder: Path | None = None
+    path: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    folder: Path | None = None,
 ) -> tuple[str, ...]:
     """The provider plugins that the configuration asks for, whatever else may be wrong with it."""
     from axonflow_core.config.loading import asked_for

@@ -1,9 +1,10 @@
 """YAML text to nodes that know their place.
 
-libyaml's events are turned into nodes here rather than by PyYAML's constructor, for three reasons. A scalar stays the
-text that was written, so that the type of the field it ends up in decides what it means: `no`, `007` and `12:30:45`
-are not YAML's to convert. Every key and value keeps its line and column. And a hostile file is answered at the first
-event that goes too far: the size of the file, of the tree with all aliases expanded, and its depth are bounded.
+libyaml's events are turned into nodes here rather than by PyYAML's constructor, for three reasons.
+A scalar stays the text that was written, so that the type of the field it ends up in decides what
+it means: `no`, `007` and `12:30:45` are not YAML's to convert. Every key and value keeps its line
+and column. And a hostile file is answered at the first event that goes too far: the size of the
+file, of the tree with all aliases expanded, and its depth are bounded.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ MAX_DEPTH = 50
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL_CHARACTER = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+_PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")
+)
 
 
 @frozen
@@ -74,7 +77,11 @@ def _parse(text: str, path: str, environment: Mapping[str, str]) -> Document:
     control = _CONTROL_CHARACTER.search(text)
     if control is not None:
         place = _place_after(text[: control.start()], path)
-        raise _faulty(place, f"the control character U+{ord(control[0]):04X} is not allowed in YAML", "remove it")
+        raise _faulty(
+            place,
+            f"the control character U+{ord(control[0]):04X} is not allowed in YAML",
+            "remove it",
+        )
     reader = _Reader(path, environment)
     try:
         return reader.read(yaml.parse(text, Loader=_LOADER))
@@ -90,11 +97,12 @@ def _faulty(place: Place, message: str, hint: str | None) -> FaultyConfig:
     return FaultyConfig([Fault(place, message, hint)])
 
 
-# ── events to nodes ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── events to nodes ───────────────────────────────────────────────────────────────────────────────
 
 
 class _Reader:
-    """Builds the tree by recursion over the events; faults that do not hide others are kept for the end."""
+    """Builds the tree by recursion over the events; faults that do not hide others are kept for the
+    end."""
 
     def __init__(self, path: str, environment: Mapping[str, str]) -> None:
         self._path = path
@@ -110,13 +118,21 @@ class _Reader:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise _faulty(self._place(event), "a second document begins here", "keep one document in the file")
+                    raise _faulty(
+                        self._place(event),
+                        "a second document begins here",
+                        "keep one document in the file",
+                    )
                 root = self._node(next(events), events)
         if isinstance(root, Section):
             return Document(root, tuple(self._faults))
         if root is None or (isinstance(root, Scalar) and root.is_null):
             raise _faulty(Place(self._path), "the file is empty", 'begin with: version: "1.0"')
-        raise _faulty(root.place, "the file holds no keys", 'write lines of `key: value`; begin with: version: "1.0"')
+        raise _faulty(
+            root.place,
+            "the file holds no keys",
+            'write lines of `key: value`; begin with: version: "1.0"',
+        )
 
     def _place(self, event: Any) -> Place:
         return Place(self._path, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -124,7 +140,11 @@ class _Reader:
     def _count(self, nodes: int, place: Place) -> None:
         self._node_count += nodes
         if self._node_count > MAX_NODES:
-            raise _faulty(place, f"the file describes more than {MAX_NODES:,} values", "write fewer, or fewer aliases")
+            raise _faulty(
+                place,
+                f"the file describes more than {MAX_NODES:,} values",
+                "write fewer, or fewer aliases",
+            )
 
     def _node(self, event: Any, events: Iterator[Any]) -> Node:
         place = self._place(event)
@@ -144,14 +164,20 @@ class _Reader:
 
     def _alias(self, anchor: str, place: Place) -> Node:
         if anchor not in self._anchors:
-            raise _faulty(place, f"no anchor `&{anchor}` ends before this alias", "define it above, outside of itself")
+            raise _faulty(
+                place,
+                f"no anchor `&{anchor}` ends before this alias",
+                "define it above, outside of itself",
+            )
         node, size = self._anchors[anchor]
         self._count(size, place)
         return node
 
     def _check_tag(self, event: Any, place: Place) -> None:
         if event.tag not in _PLAIN_TAGS | {None, "!"}:
-            self._faults.append(Fault(place, f"the tag {event.tag} is not supported", "write the value without it"))
+            self._faults.append(
+                Fault(place, f"the tag {event.tag} is not supported", "write the value without it")
+            )
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
         is_quoted, written = bool(event.style), event.value
@@ -159,7 +185,9 @@ class _Reader:
             text = substitute(written, self._environment)
         except Unsubstitutable as problem:
             return Scalar(written, place, is_quoted, is_secret=self._is_secret, problem=problem)
-        return Scalar(text, place, is_quoted, is_substituted=text != written, is_secret=self._is_secret)
+        return Scalar(
+            text, place, is_quoted, is_substituted=text != written, is_secret=self._is_secret
+        )
 
     def _collection(self, event: Any, events: Iterator[Any], place: Place) -> Listing | Section:
         self._depth += 1
@@ -206,7 +234,9 @@ class _Reader:
     def _key(self, event: Any, events: Iterator[Any]) -> str | None:
         key = self._node(event, events)
         if isinstance(event, yaml.ScalarEvent):
-            return str(event.value)  # a key is a name: references to the environment are not resolved in it
+            return str(
+                event.value
+            )  # a key is a name: references to the environment are not resolved in it
         self._faults.append(Fault(key.place, "a key must be text", "write `key: value`"))
         return None
 
@@ -214,20 +244,31 @@ class _Reader:
         sections = value.items if isinstance(value, Listing) else (value,)
         found = [section for section in sections if isinstance(section, Section)]
         if len(found) < len(sections):
-            self._faults.append(Fault(value.place, "`<<` merges sections only", "write `<<: *anchor`"))
+            self._faults.append(
+                Fault(value.place, "`<<` merges sections only", "write `<<: *anchor`")
+            )
         return found
 
 
-# ── syntax ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── syntax ────────────────────────────────────────────────────────────────────────────────────────
 
 _SYNTAX: tuple[tuple[str, str, str], ...] = (
     ("mapping values are not allowed", "a second `:` on this line, or a wrong indentation",
      "indent the keys of one section alike; put a value that holds `: ` in quotes"),
-    ("exceeded maximum nesting depth", f"the file nests deeper than {MAX_DEPTH} levels", "nest less"),
-    ("did not find expected key", "this line fits no section above it", "indent the keys of one section alike"),
-    ("did not find expected '-'", "a list ends here and something else begins", "indent the items of one list alike"),
+    ("exceeded maximum nesting "
+     "depth", f"the file nests deeper than {MAX_DEPTH} "
+                                       "levels", "nest less"),
+    ("did not find expected "
+     "key", "this line fits no section above "
+                                  "it", "indent the keys of one "
+                                                                        "section alike"),
+    ("did not find expected "
+     "'-'", "a list ends here and something else "
+                                  "begins", "indent the items of one list alike"),
     ("found a tab character", "a tab indents this line", "indent with spaces"),
-    ("found unexpected end of stream", "the quotation that begins here does not end", "close the quotation mark"),
+    ("found unexpected end of "
+     "stream", "the quotation that begins here does not "
+                                       "end", "close the quotation mark"),
     ("found unknown escape character", "an unknown escape stands in this quotation",
      "write a backslash as `\\\\`, or use single quotes"),
 )  # fmt: skip
@@ -248,7 +289,10 @@ def _syntax_fault(error: yaml.MarkedYAMLError, text: str, path: str) -> FaultyCo
 
 def _explain_syntax(problem: str, rest: str, context: str | None) -> tuple[str, str | None]:
     if "flow" in (context or "") and "{" in rest[:2]:
-        return "`{` begins a section here", "inside [ ] and { } put references in quotes: " + '"${NAME}"'
+        return (
+            "`{` begins a section here",
+            "inside [ ] and { } put references in quotes: " + '"${NAME}"',
+        )
     if "cannot start any token" in problem:
         return _explain_character(rest[:1])
     for words, what, fix in _SYNTAX:

@@ -49,17 +49,23 @@ class Fault:
         return self.place.column
 
     def __str__(self) -> str:
-        return render(self.code, self.message, place=self.place, hint=self.hint, snippet=self.snippet)
+        return render(
+            self.code, self.message, place=self.place, hint=self.hint, snippet=self.snippet
+        )
 
 
 class FaultyConfig(ConfigError):
-    """Every fault of one configuration. The message tells them all, rendered, and so needs no hint beside it."""
+    """Every fault of one configuration. The message tells them all, rendered, and so needs no hint
+    beside it."""
 
     def __init__(self, faults: Iterable[Fault], *, warnings: Iterable[Fault] = ()) -> None:
         self.warnings = tuple(warnings)
         self.faults = tuple(sorted(set(faults), key=lambda fault: (fault.place, fault.message)))
         more = len(self.faults) - MAX_SHOWN
-        shown = [*map(str, self.faults[:MAX_SHOWN]), *([f"… and {more} more faults"] if more > 0 else [])]
+        shown = [
+            *map(str, self.faults[:MAX_SHOWN]),
+            *([f"… and {more} more faults"] if more > 0 else []),
+        ]
         super().__init__("\n\n".join(shown))
 
 

@@ -1,8 +1,9 @@
 """Finding the configuration and reading it to its end before complaining.
 
-The core's own keys, references to the environment, and the `config:` of every enabled provider, for which the plugin is
-loaded: all are checked, and their faults told together. What a provider that is not enabled says is not looked at
-beyond its shape, so a variable that only it refers to may be unset.
+The core's own keys, references to the environment, and the `config:` of every enabled provider, for
+which the plugin is loaded: all are checked, and their faults told together. What a provider that is
+not enabled says is not looked at beyond its shape, so a variable that only it refers to may be
+unset.
 """
 
 from __future__ import annotations
@@ -18,13 +19,21 @@ from attrs import evolve, field, frozen
 
 from axonflow_core.config.document import read_document
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
-from axonflow_core.config.nodes import YAML_EXAMPLE, Listing, Node, Scalar, Section, Unfit, section_of
+from axonflow_core.config.nodes import (
+    YAML_EXAMPLE,
+    Listing,
+    Node,
+    Scalar,
+    Section,
+    Unfit,
+    section_of,
+)
 from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import structure
 from axonflow_core.config.values import VERSION, Config, ProviderConfig
 from axonflow_core.errors import ConfigError, PluginError
+from axonflow_core.plugin_spec import ProviderSpec
 from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
-from axonflow_core.provider import ProviderSpec
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -38,7 +47,11 @@ def search_path(environment: Mapping[str, str], folder: Path | None = None) -> t
     if named:
         return (Path(named),)
     folder = folder or Path()
-    return (folder / "axonflow.yaml", folder / "config" / "axonflow.yaml", Path("/etc/axonflow/axonflow.yaml"))
+    return (
+        folder / "axonflow.yaml",
+        folder / "config" / "axonflow.yaml",
+        Path("/etc/axonflow/axonflow.yaml"),
+    )
 
 
 def load(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> Config:
@@ -51,7 +64,9 @@ def load(path: Path | None, environment: Mapping[str, str], folder: Path | None)
     return config
 
 
-def _find_file(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> Path | None:
+def _find_file(
+    path: Path | None, environment: Mapping[str, str], folder: Path | None
+) -> Path | None:
     """A file that somebody named need not exist to be found: its absence is then a fault."""
     if path is not None:
         return path
@@ -60,7 +75,9 @@ def _find_file(path: Path | None, environment: Mapping[str, str], folder: Path |
     return next((candidate for candidate in candidates if is_named or candidate.is_file()), None)
 
 
-def asked_for(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> tuple[str, ...]:
+def asked_for(
+    path: Path | None, environment: Mapping[str, str], folder: Path | None
+) -> tuple[str, ...]:
     found = _find_file(path, environment, folder)
     if found is None:
         return _spoken_to(environment)
@@ -70,7 +87,7 @@ def asked_for(path: Path | None, environment: Mapping[str, str], folder: Path | 
     return tuple(loader.enabled)
 
 
-# ── reading the file ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── reading the file ──────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -84,7 +101,9 @@ class _File:
     @version.validator
     def _is_ours(self, _: object, version: str) -> None:
         if version != VERSION:
-            raise Unfit(f'"{VERSION}", the version that this AxonFlow reads', f'version: "{VERSION}"')
+            raise Unfit(
+                f'"{VERSION}", the version that this AxonFlow reads', f'version: "{VERSION}"'
+            )
 
 
 class _Loader:
@@ -100,9 +119,13 @@ class _Loader:
         read = read_document(path, self._environment)
         document, self._faults = read.root, list(read.faults)
         file = self._try(document, _File, "the file")
-        entries = self._try(document.get("llm_providers", Section({}, document.place)), Section, "llm_providers")
+        entries = self._try(
+            document.get("llm_providers", Section({}, document.place)), Section, "llm_providers"
+        )
         providers = (
-            [self._provider(name, node, entries.place_of(name)) for name, node in entries.items()] if entries else []
+            [self._provider(name, node, entries.place_of(name)) for name, node in entries.items()]
+            if entries
+            else []
         )
         warnings = with_snippets(_warnings(document), read.text)
         if self._faults or file is None:
@@ -127,7 +150,8 @@ class _Loader:
         return evolve(entry, name=name, type=entry.type or name, config=config)
 
     def _check_settings(self, name: str, section: Section, place: Place) -> None:
-        """Check what an enabled entry says to its provider, even where the entry itself has faults."""
+        """Check what an enabled entry says to its provider, even where the entry itself has
+        faults."""
         enabled, credentials, type_node = map(section.said, ("enabled", "credentials", "type"))
         if enabled is None or not self._try(enabled, bool, "enabled"):
             return
@@ -151,12 +175,17 @@ class _Loader:
 def _warnings(document: Section) -> Iterator[Fault]:
     if "connectors" in document:
         message = "`connectors` is not read: this AxonFlow has no connectors yet"
-        yield Fault(document.place_of("connectors"), message, "remove the section, or keep it for another AxonFlow")
+        yield Fault(
+            document.place_of("connectors"),
+            message,
+            "remove the section, or keep it for another AxonFlow",
+        )
     yield from _inline_secrets(document)
 
 
 def _inline_secrets(node: Node, key: str = "") -> Iterator[Fault]:
-    """A warning for each secret that stands in the file itself: files are copied, committed and shown."""
+    """A warning for each secret that stands in the file itself: files are copied, committed and
+    shown."""
     match node:
         case Section():
             for name, value in node.items():
@@ -164,13 +193,17 @@ def _inline_secrets(node: Node, key: str = "") -> Iterator[Fault]:
         case Listing():
             for item in node.items:
                 yield from _inline_secrets(item, key)
-        case Scalar(is_secret=True, is_substituted=False, problem=None) if not node.is_null and node.text:
+        case Scalar(is_secret=True, is_substituted=False, problem=None) if (
+            not node.is_null and node.text
+        ):
             variable = re.sub(r"\W", "_", key).upper()
             hint = f"put it into an environment variable and write `{key}: ${{{variable}}}`"
-            yield Fault(node.place, f"`{key}` holds a secret that stands in the file", hint, hides=True)
+            yield Fault(
+                node.place, f"`{key}` holds a secret that stands in the file", hint, hides=True
+            )
 
 
-# ── the environment alone ───────────────────────────────────────────────────────────────────────────────────────────
+# ── the environment alone ─────────────────────────────────────────────────────────────────────────
 
 
 def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Path, ...]) -> Config:
@@ -186,13 +219,26 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
 
 
 def _installed(environment: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(sorted({plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, environment)}))
+    return tuple(
+        sorted(
+            {
+                plugin.name
+                for plugin in find_plugins(PROVIDERS)
+                if not is_blocked(plugin, environment)
+            }
+        )
+    )
 
 
 def _spoken_to(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The providers with whose name a variable begins. Only their plugins are imported, to be asked what they want."""
+    """The providers with whose name a variable begins. Only their plugins are imported, to be asked
+    what they want."""
     said = [variable for variable, value in environment.items() if value]
-    return tuple(name for name in _installed(environment) if any(word.startswith(_prefix(name)) for word in said))
+    return tuple(
+        name
+        for name in _installed(environment)
+        if any(word.startswith(_prefix(name)) for word in said)
+    )
 
 
 def _prefix(name: str) -> str:
@@ -204,5 +250,6 @@ def _nothing_configured(looked_for: tuple[Path, ...], installed: tuple[str, ...]
     return ConfigError(
         f"no provider is configured: there is no {', no '.join(map(str, looked_for))}, "
         "and no environment variable asks for an installed provider",
-        hint=f"write axonflow.yaml, or set a provider's variables ({variables}); `axonflow demo` needs neither",
+        hint=f"write axonflow.yaml, or set a provider's variables ({variables}); `axonflow demo` "
+        "needs neither",
     )

@@ -1,7 +1,9 @@
-"""What a configuration says before anybody has read it: scalars, lists and sections that know their place.
+"""What a configuration says before anybody has read it: scalars, lists and sections that know their
+place.
 
-A scalar is the text that was written, references to the environment resolved. What it means is decided by the type of
-the field that it ends up in; an attrs field may say more about itself in its metadata, under the names below.
+A scalar is the text that was written, references to the environment resolved. What it means is
+decided by the type of the field that it ends up in; an attrs field may say more about itself in its
+metadata, under the names below.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ class Scalar:
 
     @property
     def is_null(self) -> bool:
-        return not self.is_quoted and (self.text == "" if self.is_substituted else self.text in _NULLS)
+        return not self.is_quoted and (
+            self.text == "" if self.is_substituted else self.text in _NULLS
+        )
 
 
 @frozen(eq=False)
@@ -91,7 +95,10 @@ def section_of(values: Mapping[str, Json], place: Place) -> Section:
 
 
 def _section_of(values: Mapping[str, Json], place: Place, *, is_secret: bool) -> Section:
-    nodes = {key: _node_of(value, place, is_secret=is_secret or looks_secret(key)) for key, value in values.items()}
+    nodes = {
+        key: _node_of(value, place, is_secret=is_secret or looks_secret(key))
+        for key, value in values.items()
+    }
     return Section(nodes, place)
 
 
@@ -112,7 +119,8 @@ def looks_secret(key: str) -> bool:
 
 
 def tells_secret(text: str) -> bool:
-    """Whether `text` assigns something to a secret's name: `api_key:…`, which without a blank is no key to YAML."""
+    """Whether `text` assigns something to a secret's name: `api_key:…`, which without a blank is no
+    key to YAML."""
     return any(looks_secret(found["key"]) for found in SAID_KEY.finditer(text))
 
 

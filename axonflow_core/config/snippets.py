@@ -1,11 +1,13 @@
-"""The line of a fault with a mark under its place, as compilers show it, and never with a secret in it.
+"""The line of a fault with a mark under its place, as compilers show it, and never with a secret in
+it.
 
     5 |     wieght: 1
       |     ^^^^^^
 
-A file with a fault may be no YAML at all, so what is secret is read from the lines and not from nodes: whatever follows
-a key with a secret's name, on its line and on those below it, to the next key that stands no deeper. Where such a value
-may go on at any indentation, in brackets or in a quotation, nothing below it is shown.
+A file with a fault may be no YAML at all, so what is secret is read from the lines and not from
+nodes: whatever follows a key with a secret's name, on its line and on those below it, to the next
+key that stands no deeper. Where such a value may go on at any indentation, in brackets or in a
+quotation, nothing below it is shown.
 """
 
 from __future__ import annotations
@@ -31,10 +33,16 @@ _TO_THE_END = -1
 def with_snippets(faults: Iterable[Fault], text: str) -> tuple[Fault, ...]:
     """The faults, each with its line of `text` where it has one that may be shown."""
     faults = tuple(faults)
-    last = max((fault.line for fault in faults), default=0)  # a hostile file may have many more lines
+    last = max(
+        (fault.line for fault in faults), default=0
+    )  # a hostile file may have many more lines
     shown = list(_masked_lines(text.split("\n", last)[:last]))
     for fault in faults:
-        if fault.hides and 0 < fault.line <= len(shown) and (line := shown[fault.line - 1]) is not None:
+        if (
+            fault.hides
+            and 0 < fault.line <= len(shown)
+            and (line := shown[fault.line - 1]) is not None
+        ):
             shown[fault.line - 1] = line[: fault.column - 1] + _MASK
     return tuple(evolve(fault, snippet=fault.snippet or _snippet(fault, shown)) for fault in faults)
 
@@ -64,7 +72,9 @@ def _masked_lines(lines: Iterable[str]) -> Iterator[str | None]:
             yield None
             continue
         secret = _end_of_secret_key(line)
-        hidden_below = _TO_THE_END if line.lstrip(" -").startswith("? ") else None  # the value comes on another line
+        hidden_below = (
+            _TO_THE_END if line.lstrip(" -").startswith("? ") else None
+        )  # the value comes on another line
         if secret is not None:
             is_whole = open_brackets == 0 and not any(line.count(quote) % 2 for quote in "'\"")
             hidden_below = indent if is_whole else _TO_THE_END
@@ -78,4 +88,6 @@ def _opened(line: str) -> int:
 
 def _end_of_secret_key(line: str) -> int | None:
     """Behind the colon of the first key whose value is a secret."""
-    return next((found.end() for found in SAID_KEY.finditer(line) if looks_secret(found["key"])), None)
+    return next(
+        (found.end() for found in SAID_KEY.finditer(line) if looks_secret(found["key"])), None
+    )

@@ -1,9 +1,10 @@
 """Nodes to attrs classes, through cattrs; every fault of a section at once.
 
-The declared type decides what a scalar means. A hook that cannot make its type of a node raises `Unfit`, which says
-what the type wants; the class, list or mapping around it knows the key and the place and makes a `Fault` of it, goes on
-with the next member and raises all of them together as `_Misfits`. So no hook needs to know where it is, and whether a
-value may be quoted is decided in one place: not where it is a secret, nor where the field hides its repr.
+The declared type decides what a scalar means. A hook that cannot make its type of a node raises
+`Unfit`, which says what the type wants; the class, list or mapping around it knows the key and the
+place and makes a `Fault` of it, goes on with the next member and raises all of them together as
+`_Misfits`. So no hook needs to know where it is, and whether a value may be quoted is decided in
+one place: not where it is a secret, nor where the field hides its repr.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ import attrs
 from cattrs import BaseConverter
 
 from axonflow_core.config.faults import Fault, FaultyConfig, Place, suggest
-from axonflow_core.config.nodes import YAML_EXAMPLE, YAML_KEY, Listing, Node, Scalar, Section, Unfit, tells_secret
+from axonflow_core.config.nodes import (
+    YAML_EXAMPLE,
+    YAML_KEY,
+    Listing,
+    Node,
+    Scalar,
+    Section,
+    Unfit,
+    tells_secret,
+)
 from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import Json
 
@@ -37,7 +47,8 @@ class _Misfits(Exception):
 
 
 def structure(node: Node, as_type: type[T], *, key: str) -> T:
-    """An instance of `as_type`. `FaultyConfig` lists all that is wrong; `key` is what they call the node itself."""
+    """An instance of `as_type`. `FaultyConfig` lists all that is wrong; `key` is what they call the
+    node itself."""
     collector = _Collector()
     with collector.at(key, node):
         value: T = _converter().structure(node, as_type)
@@ -62,20 +73,31 @@ class _Collector:
         except (Unfit, Unsubstitutable) as misfit:
             self._add_misfit(key, node, misfit, hides=hides)
         except Exception as error:  # a plugin's own type or validator refused it
-            reason = type(error).__name__ if hides else str(error.args[0] if error.args else type(error).__name__)
+            reason = (
+                type(error).__name__
+                if hides
+                else str(error.args[0] if error.args else type(error).__name__)
+            )
             self.add(node.place, f"`{key}` is not acceptable: {reason}", hides=hides)
 
-    def _add_misfit(self, key: str, node: Node, misfit: Unfit | Unsubstitutable, *, hides: bool) -> None:
+    def _add_misfit(
+        self, key: str, node: Node, misfit: Unfit | Unsubstitutable, *, hides: bool
+    ) -> None:
         """What could not be resolved comes first: the reference is no value that anybody wrote."""
         problem = node.problem if isinstance(node, Scalar) else None
         if problem is not None:
             self.add(node.place, f"{problem.message}, and `{key}` refers to it", problem.hint)
         elif isinstance(misfit, Unfit):
             self.add(
-                node.place, f"`{key}` wants {misfit.wants}, found {_shown(node, hides=hides)}", misfit.hint, hides=hides
+                node.place,
+                f"`{key}` wants {misfit.wants}, found {_shown(node, hides=hides)}",
+                misfit.hint,
+                hides=hides,
             )
 
-    def add(self, place: Place, message: str, hint: str | None = None, *, hides: bool = False) -> None:
+    def add(
+        self, place: Place, message: str, hint: str | None = None, *, hides: bool = False
+    ) -> None:
         self.faults.append(Fault(place, message, hint, hides=hides))
 
     def finish(self) -> None:
@@ -95,7 +117,7 @@ def _shown(node: Node, *, hides: bool) -> str:
     return repr(node.text) if len(node.text) <= 60 else f"{len(node.text)} characters of text"
 
 
-# ── the converter ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the converter ─────────────────────────────────────────────────────────────────────────────────
 
 
 def _converter() -> BaseConverter:
@@ -106,7 +128,9 @@ def _converter() -> BaseConverter:
     converter.register_structure_hook_func(_is(Literal), _literal)
     converter.register_structure_hook_func(_is_enum, _enum)
     for predicate, factory in _FACTORIES:
-        converter.register_structure_hook_factory(predicate, lambda t, make=factory: make(converter, t))
+        converter.register_structure_hook_factory(
+            predicate, lambda t, make=factory: make(converter, t)
+        )
     return converter
 
 
@@ -118,7 +142,7 @@ def _is_enum(as_type: Any) -> bool:
     return isinstance(as_type, type) and issubclass(as_type, Enum)
 
 
-# ── scalars ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── scalars ───────────────────────────────────────────────────────────────────────────────────────
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
@@ -132,7 +156,10 @@ def _whole(text: str) -> int:
     if _WHOLE.fullmatch(text):
         return int(text)
     is_octal = text.startswith("0") and text.isdecimal()
-    raise Unfit("a whole number", "some read a leading 0 as octal: write the number without it" if is_octal else None)
+    raise Unfit(
+        "a whole number",
+        "some read a leading 0 as octal: write the number without it" if is_octal else None,
+    )
 
 
 def _number(text: str) -> float:
@@ -147,7 +174,12 @@ def _bool(text: str) -> bool:
     raise Unfit("true or false")
 
 
-_SCALARS: dict[type[Any], Callable[[str], Any]] = {str: str, int: _whole, float: _number, bool: _bool}
+_SCALARS: dict[type[Any], Callable[[str], Any]] = {
+    str: str,
+    int: _whole,
+    float: _number,
+    bool: _bool,
+}
 _WANTS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -212,7 +244,7 @@ def _plain_scalar(scalar: Scalar) -> Json:
     return float(text) if _NUMBER.fullmatch(text) else text
 
 
-# ── sections and lists ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── sections and lists ────────────────────────────────────────────────────────────────────────────
 
 
 def _section(node: Node) -> Section:
@@ -269,13 +301,21 @@ def _mapping_hook(converter: BaseConverter, as_type: Any) -> Hook:
 
 def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
     attrs.resolve_types(as_type)
-    fields = {field.metadata.get(YAML_KEY, field.name): field for field in attrs.fields(as_type) if field.init}
+    fields = {
+        field.metadata.get(YAML_KEY, field.name): field
+        for field in attrs.fields(as_type)
+        if field.init
+    }
     fields.pop(None, None)
 
     def hook(node: Node, _: Any) -> Any:
         section, collector = _section(node), _Collector()
         for key in section.keys() - fields.keys():
-            collector.add(section.place_of(key), f"unknown key `{key}`", suggest(key, fields, noun="known keys"))
+            collector.add(
+                section.place_of(key),
+                f"unknown key `{key}`",
+                suggest(key, fields, noun="known keys"),
+            )
         values = _members(converter, section, fields, collector)
         for key in _required(fields) - section.keys():
             example = fields[key].metadata.get(YAML_EXAMPLE, "…")
@@ -304,7 +344,9 @@ def _required(fields: Mapping[str, Any]) -> set[str]:
     return {key for key, field in fields.items() if field.default is attrs.NOTHING}
 
 
-def _validate(section: Section, fields: Mapping[str, Any], values: Mapping[str, Any], collector: _Collector) -> None:
+def _validate(
+    section: Section, fields: Mapping[str, Any], values: Mapping[str, Any], collector: _Collector
+) -> None:
     """Ask each field's validator before the class does, which would stop at the first."""
     instance = SimpleNamespace(**{fields[key].name: value for key, value in values.items()})
     for key, value in values.items():

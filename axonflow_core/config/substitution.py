@@ -1,7 +1,7 @@
 """`$NAME`, `${NAME}` and `${NAME:-default}` in the text of one scalar; `$$` is a dollar.
 
-Substitution works on scalars that are parsed already: what a variable holds can end up in a value and nowhere else.
-A `$` before anything but a name, a brace or another `$` is itself.
+Substitution works on scalars that are parsed already: what a variable holds can end up in a value
+and nowhere else. A `$` before anything but a name, a brace or another `$` is itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ class Unsubstitutable(Exception):
 
 def substitute(text: str, environment: Mapping[str, str]) -> str:
     """`text` with every reference resolved. A variable that is unset or empty takes its default."""
-    return _REFERENCE.sub(lambda reference: _resolve(reference, environment), text) if "$" in text else text
+    return (
+        _REFERENCE.sub(lambda reference: _resolve(reference, environment), text)
+        if "$" in text
+        else text
+    )
 
 
 def _resolve(reference: re.Match[str], environment: Mapping[str, str]) -> str:
@@ -49,10 +53,13 @@ def _check_braces(reference: re.Match[str], name: str, default: str) -> None:
     if not _NAME.fullmatch(name):
         raise Unsubstitutable(
             f"`${{{name}}}` names no environment variable",
-            "write ${NAME} or ${NAME:-default}; a name holds letters, digits and `_`; `$$` is a dollar",
+            "write ${NAME} or ${NAME:-default}; a name holds letters, digits and `_`; `$$` is a "
+            "dollar",
         )
     if "${" in default:
-        raise Unsubstitutable(f"the default of `${{{name}}}` holds another reference", "defaults do not nest")
+        raise Unsubstitutable(
+            f"the default of `${{{name}}}` holds another reference", "defaults do not nest"
+        )
 
 
 def _value(name: str, default: str | None, environment: Mapping[str, str]) -> str:
@@ -62,5 +69,6 @@ def _value(name: str, default: str | None, environment: Mapping[str, str]) -> st
     state = "empty" if name in environment else "not set"
     raise Unsubstitutable(
         f"the environment variable {name} is {state}",
-        f"set it, or give a default: ${{{name}:-default}} (a dollar that is no reference is written `$$`)",
+        f"set it, or give a default: ${{{name}:-default}} (a dollar that is no reference is "
+        "written `$$`)",
     )

@@ -36,7 +36,8 @@ class ProviderConfig:
     priority: int = field(default=5, kw_only=True, validator=validators.ge(0))
     weight: float = field(default=1.0, kw_only=True, validator=[validators.ge(0), validators.le(1)])
     config: Section = field(factory=_nothing, converter=_as_section, kw_only=True)
-    """As written, with places; `structure_provider_config` reads it. A plain mapping is taken too."""
+    """As written, with places; `structure_provider_config` reads it. A plain mapping is taken
+    too."""
     credentials: Section = field(factory=_nothing, converter=_as_section, kw_only=True, repr=False)
 
 

@@ -1,16 +1,18 @@
-"""A request made to fit the model it is for, or refused by name. One policy for everything a model cannot take:
+"""A request made to fit the model it is for, or refused by name. One policy for everything a model
+cannot take:
 
-* content is never dropped. What only has the wrong form is said in the right one, and what cannot be said is an
-  `EncodeError` that names it;
-* parameters that steer how a model samples, and cache points beyond its limit, change no content: they are dropped and
-  told (`Adjustment`), or refused where the operator says so;
-* names that the model cannot spell are spelled otherwise for this one request, and come back as they were.
+* content is never dropped. What only has the wrong form is said in the right one, and what cannot
+  be said is an `EncodeError` that names it;
+* parameters that steer how a model samples, and cache points beyond its limit, change no content:
+  they are dropped and told (`Adjustment`), or refused where the operator says so;
+* names that the model cannot spell are spelled otherwise for this one request, and come back as
+  they were.
 
     fit(request, codec, facts)  ->  Fitted(request, adjustments, ...)   then encode_request(fitted.request)
     fitted.answer(completion), fitted.events(batch)                     after decoding
 
-Every step is a function (request, model) -> request in the table at the end, which says what it is for. A request that
-uses nothing of it is returned as it is.
+Every step is a function (request, model) -> request in the table at the end, which says what it is
+for. A request that uses nothing of it is returned as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from attrs import evolve, field, frozen
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, features_of
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     Adjustment,
     Completion,
     CompletionRequest,
@@ -42,7 +44,13 @@ from .parameters import (
     drop_refused_sampling,
     keep_cache_points_within_limit,
 )
-from .tools import choose_tool, drop_choice_of_nothing, offer_tools_of_history, refuse_tools_in_stream, tell_tool_errors
+from .tools import (
+    choose_tool,
+    drop_choice_of_nothing,
+    offer_tools_of_history,
+    refuse_tools_in_stream,
+    tell_tool_errors,
+)
 from .turns import arrange_results, put_roles_in_order
 
 
@@ -50,8 +58,8 @@ from .turns import arrange_results, put_roles_in_order
 class Fitted:
     request: CompletionRequest
     adjustments: tuple[Adjustment, ...] = ()
-    tool_names: Mapping[str, str] = field(default=NOTHING_MORE, repr=False)
-    document_names: Mapping[str, str] = field(default=NOTHING_MORE, repr=False)
+    tool_names: Mapping[str, str] = field(default=EMPTY, repr=False)
+    document_names: Mapping[str, str] = field(default=EMPTY, repr=False)
     """Names as they are sent -> as the caller knows them."""
 
     def answer(self, completion: Completion) -> Completion:
@@ -85,11 +93,19 @@ class Fitted:
         return block
 
     def _known_citation(self, citation: Json) -> Json:
-        """A citation names its document by title (`title`, `document_title`), whatever the family."""
+        """A citation names its document by title (`title`, `document_title`), whatever the
+        family."""
         if not isinstance(citation, dict):
             return citation
-        titles = {key: name for key, name in citation.items() if key.endswith("title") and isinstance(name, str)}
-        return {**citation, **{key: self.document_names.get(name, name) for key, name in titles.items()}}
+        titles = {
+            key: name
+            for key, name in citation.items()
+            if key.endswith("title") and isinstance(name, str)
+        }
+        return {
+            **citation,
+            **{key: self.document_names.get(name, name) for key, name in titles.items()},
+        }
 
 
 def fit(
@@ -131,6 +147,7 @@ _STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     # A message of nothing but cache points may be gone by now.
     (frozenset({Feature.CACHE_POINTS, Feature.ANY_ROLE_ORDER}), put_roles_in_order),
 )
-"""What a request must make use of for a step to have work, and the step. Later steps see what earlier ones did."""
+"""What a request must make use of for a step to have work, and the step. Later steps see what
+earlier ones did."""
 
 _ADJUSTABLE = frozenset[Feature]().union(*(features for features, _ in _STEPS))

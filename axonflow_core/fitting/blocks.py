@@ -9,8 +9,11 @@ from attrs import evolve
 from axonflow_core.messages import CachePoint, CompletionRequest, ContentBlock, Document, ToolResult
 
 
-def rewritten(request: CompletionRequest, change: Callable[[ContentBlock], ContentBlock | None]) -> CompletionRequest:
-    """`request` with every block changed, or left out: tools, system, messages; a block before what it holds."""
+def rewritten(
+    request: CompletionRequest, change: Callable[[ContentBlock], ContentBlock | None]
+) -> CompletionRequest:
+    """`request` with every block changed, or left out: tools, system, messages; a block before what
+    it holds."""
 
     def blocks(content: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
         for block in content:
@@ -22,7 +25,13 @@ def rewritten(request: CompletionRequest, change: Callable[[ContentBlock], Conte
 
     return evolve(
         request,
-        tools=tuple(tool for tool in request.tools if not isinstance(tool, CachePoint) or change(tool) is not None),
+        tools=tuple(
+            tool
+            for tool in request.tools
+            if not isinstance(tool, CachePoint) or change(tool) is not None
+        ),
         system=tuple(blocks(request.system)),
-        messages=tuple(evolve(message, content=tuple(blocks(message.content))) for message in request.messages),
+        messages=tuple(
+            evolve(message, content=tuple(blocks(message.content))) for message in request.messages
+        ),
     )

@@ -32,7 +32,7 @@ class Model:
     """Names as they are sent -> as the caller knows them."""
 
     def takes(self, feature: Feature) -> bool:
-        in_family = feature in self.codec.features or feature in self.codec.folds
+        in_family = feature in self.codec.features or feature in self.codec.joins
         return in_family and feature not in self.facts.without
 
     @property
@@ -43,7 +43,11 @@ class Model:
     def tool_choices(self) -> frozenset[ToolChoiceMode]:
         if not self.takes(Feature.TOOL_CHOICE):
             return frozenset()
-        return frozenset(ToolChoiceMode) if self.facts.tool_choices is None else self.facts.tool_choices
+        return (
+            frozenset(ToolChoiceMode)
+            if self.facts.tool_choices is None
+            else self.facts.tool_choices
+        )
 
     def drops(self, feature: str, what: str, why: str) -> None:
         """Something is not sent that changes no content: told, or refused."""
@@ -51,7 +55,8 @@ class Model:
             raise EncodeError(
                 f"{self.name} cannot take {feature} as asked: {why}",
                 feature=feature,
-                hint="leave it out, or set `unsupported: report` in the provider's config to have it left out and told",
+                hint="leave it out, or set `unsupported: report` in the provider's config to have "
+                "it left out and told",
             )
         self.changes(feature, what, why)
 

@@ -8,8 +8,9 @@ from functools import partial
 from attrs import evolve
 
 from axonflow_core.codec import blocks_of
+from axonflow_core.codec.name_rules import NameRule
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     CachePoint,
     CompletionRequest,
     ContentBlock,
@@ -18,7 +19,6 @@ from axonflow_core.messages import (
     ToolResult,
     ToolUse,
 )
-from axonflow_core.spelling import Spelling
 
 from .blocks import rewritten
 from .model import Model
@@ -31,7 +31,8 @@ def spell_tool_names(request: CompletionRequest, model: Model) -> CompletionRequ
     model.tool_names.update({other: name for name, other in spelled.items()})
     named = rewritten(request, partial(_renamed, spelled))
     tools = tuple(
-        evolve(tool, name=_of(spelled, tool.name)) if isinstance(tool, Tool) else tool for tool in named.tools
+        evolve(tool, name=_of(spelled, tool.name)) if isinstance(tool, Tool) else tool
+        for tool in named.tools
     )
     choice = named.tool_choice
     if choice is not None and choice.name is not None:
@@ -41,7 +42,11 @@ def spell_tool_names(request: CompletionRequest, model: Model) -> CompletionRequ
 
 def _tool_names_of(request: CompletionRequest) -> Iterator[str]:
     yield from (tool.name for tool in request.tools if not isinstance(tool, CachePoint))
-    yield from (block.name for block in blocks_of(request) if isinstance(block, ToolUse | ToolResult) and block.name)
+    yield from (
+        block.name
+        for block in blocks_of(request)
+        if isinstance(block, ToolUse | ToolResult) and block.name
+    )
     if request.tool_choice is not None and request.tool_choice.name:
         yield request.tool_choice.name
 
@@ -84,9 +89,14 @@ def spell_document_names(request: CompletionRequest, model: Model) -> Completion
     sent = [name if name is None else _of(spelled, name) for name in numbered]
     if sent == names:
         return request
-    model.document_names.update({new: name for new, name in zip(sent, names, strict=True) if new and name})
+    model.document_names.update(
+        {new: name for new, name in zip(sent, names, strict=True) if new and name}
+    )
     new = iter(sent)
-    return rewritten(request, lambda block: evolve(block, name=next(new)) if isinstance(block, Document) else block)
+    return rewritten(
+        request,
+        lambda block: evolve(block, name=next(new)) if isinstance(block, Document) else block,
+    )
 
 
 def _documents_of(request: CompletionRequest) -> list[Document]:
@@ -112,8 +122,8 @@ def _numbered(names: Iterable[str | None]) -> list[str | None]:
     return numbered
 
 
-def _spelled(spelling: Spelling | None, names: Iterable[str]) -> Mapping[str, str]:
-    return NOTHING_MORE if spelling is None else spelling.of(names)
+def _spelled(spelling: NameRule | None, names: Iterable[str]) -> Mapping[str, str]:
+    return EMPTY if spelling is None else spelling.of(names)
 
 
 def _of(spelled: Mapping[str, str], name: str) -> str:

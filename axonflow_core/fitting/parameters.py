@@ -52,15 +52,18 @@ def keep_cache_points_within_limit(request: CompletionRequest, model: Model) -> 
     why = f"{model.name} takes {limit or 'none'}"
     model.drops(Feature.CACHE_POINTS, f"{len(worth) - limit} of {len(worth)} not sent", why)
     is_kept = (number in worth[:limit] for number in range(len(worth)))
-    kept = rewritten(request, lambda block: block if not isinstance(block, CachePoint) or next(is_kept) else None)
+    kept = rewritten(
+        request, lambda block: block if not isinstance(block, CachePoint) or next(is_kept) else None
+    )
     return evolve(kept, messages=tuple(message for message in kept.messages if message.content))
 
 
 def _cache_points_by_worth(request: CompletionRequest) -> list[int]:
-    """Their numbers, in the order of the request (tools, system, messages), the one to keep longest first.
+    """Their numbers, in the order of the request (tools, system, messages), the one to keep longest
+    first.
 
-    The last one behind the tools and the last one behind the system text serve every conversation; then the newest, for
-    the next turn finds it.
+    The last one behind the tools and the last one behind the system text serve every conversation;
+    then the newest, for the next turn finds it.
     """
     tools = sum(isinstance(tool, CachePoint) for tool in request.tools)
     system = tools + _count_cache_points(evolve(request, messages=()))

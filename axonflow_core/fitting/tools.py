@@ -27,14 +27,18 @@ from .model import Model
 def refuse_tools_in_stream(request: CompletionRequest, model: Model) -> CompletionRequest:
     if model.is_streamed and not model.facts.has_streamed_tools:
         raise model.refuses(
-            "tools in a stream", "it has tools in whole answers only", "make the call without streaming"
+            "tools in a stream",
+            "it has tools in whole answers only",
+            "make the call without streaming",
         )
     return request
 
 
 def drop_choice_of_nothing(request: CompletionRequest, model: Model) -> CompletionRequest:
     """A choice among no tools says nothing, and every family refuses it."""
-    if request.tool_choice is None or any(isinstance(tool, Tool | BuiltinTool) for tool in request.tools):
+    if request.tool_choice is None or any(
+        isinstance(tool, Tool | BuiltinTool) for tool in request.tools
+    ):
         return request
     model.drops(Feature.TOOL_CHOICE, "not sent", "no tool is offered")
     return evolve(request, tool_choice=None)
@@ -48,29 +52,49 @@ def choose_tool(request: CompletionRequest, model: Model) -> CompletionRequest:
     said = _SAID_OTHERWISE[choice.mode](request, choice, model)
     if said is None:
         known = ", ".join(sorted(model.tool_choices)) or "no choice at all"
-        raise model.refuses(f"tool choice `{choice.mode}`", f"it knows {known}", "choose otherwise, or leave it out")
+        raise model.refuses(
+            f"tool choice `{choice.mode}`", f"it knows {known}", "choose otherwise, or leave it out"
+        )
     return said
 
 
-def _auto_by_silence(request: CompletionRequest, choice: ToolChoice, model: Model) -> CompletionRequest | None:
+def _auto_by_silence(
+    request: CompletionRequest, choice: ToolChoice, model: Model
+) -> CompletionRequest | None:
     if choice.allows_parallel is not None:
         model.drops("parallel tool calls", "not sent", f"{model.name} cannot be told")
     return evolve(request, tool_choice=None)  # what every family does unasked
 
 
-def _none_by_offering_none(request: CompletionRequest, choice: ToolChoice, model: Model) -> CompletionRequest | None:
-    if model.facts.wants_tools_with_history and _holds_tool_calls(request):
+def _none_by_offering_none(
+    request: CompletionRequest, choice: ToolChoice, model: Model
+) -> CompletionRequest | None:
+    if model.facts.tools_with_history and _holds_tool_calls(request):
         return None
-    model.changes(Feature.TOOL_CHOICE, "`none` said by offering no tools", f"{model.name} has no word for it")
+    model.changes(
+        Feature.TOOL_CHOICE, "`none` said by offering no tools", f"{model.name} has no word for it"
+    )
     return evolve(request, tools=(), tool_choice=None)
 
 
-def _named_by_offering_one(request: CompletionRequest, choice: ToolChoice, model: Model) -> CompletionRequest | None:
+def _named_by_offering_one(
+    request: CompletionRequest, choice: ToolChoice, model: Model
+) -> CompletionRequest | None:
     if ToolChoiceMode.ANY not in model.tool_choices:
         return None
-    named = tuple(tool for tool in request.tools if isinstance(tool, Tool | BuiltinTool) and tool.name == choice.name)
-    model.changes(Feature.TOOL_CHOICE, "said as `any`, with that tool alone", f"{model.name} cannot be told a name")
-    return evolve(request, tools=named, tool_choice=evolve(choice, mode=ToolChoiceMode.ANY, name=None))
+    named = tuple(
+        tool
+        for tool in request.tools
+        if isinstance(tool, Tool | BuiltinTool) and tool.name == choice.name
+    )
+    model.changes(
+        Feature.TOOL_CHOICE,
+        "said as `any`, with that tool alone",
+        f"{model.name} cannot be told a name",
+    )
+    return evolve(
+        request, tools=named, tool_choice=evolve(choice, mode=ToolChoiceMode.ANY, name=None)
+    )
 
 
 def _any_by_naming_the_only_one(
@@ -82,7 +106,9 @@ def _any_by_naming_the_only_one(
     return evolve(request, tool_choice=evolve(choice, mode=ToolChoiceMode.TOOL, name=names[0]))
 
 
-_SAID_OTHERWISE: Mapping[ToolChoiceMode, Callable[[CompletionRequest, ToolChoice, Model], CompletionRequest | None]] = {
+_SAID_OTHERWISE: Mapping[
+    ToolChoiceMode, Callable[[CompletionRequest, ToolChoice, Model], CompletionRequest | None]
+] = {
     ToolChoiceMode.AUTO: _auto_by_silence,
     ToolChoiceMode.NONE: _none_by_offering_none,
     ToolChoiceMode.TOOL: _named_by_offering_one,
@@ -91,9 +117,10 @@ _SAID_OTHERWISE: Mapping[ToolChoiceMode, Callable[[CompletionRequest, ToolChoice
 
 
 def offer_tools_of_history(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """A conversation that holds calls goes on with a model, or in a step, that is offered no tools."""
+    """A conversation that holds calls goes on with a model, or in a step, that is offered no
+    tools."""
     is_offered = any(not isinstance(tool, CachePoint) for tool in request.tools)
-    if is_offered or not model.facts.wants_tools_with_history or not _holds_tool_calls(request):
+    if is_offered or not model.facts.tools_with_history or not _holds_tool_calls(request):
         return request
     names = dict.fromkeys(block.name for block in blocks_of(request) if isinstance(block, ToolUse))
     why = f"{model.name} refuses a conversation with calls otherwise"

@@ -14,8 +14,9 @@ from .model import Model
 
 
 def arrange_results(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """The results of tools where the model looks for them: together, or alone, in every turn of the user's."""
-    if not (model.facts.wants_results_alone or model.facts.wants_results_together):
+    """The results of tools where the model looks for them: together, or alone, in every turn of the
+    user's."""
+    if not (model.facts.tool_results_alone or model.facts.tool_results_together):
         return request
     turns = _turns_of(request)
     arranged = [_arranged(turn, model) for turn in turns]
@@ -30,19 +31,21 @@ def _arranged(turn: list[Message], model: Model) -> list[Message]:
     others = [block for block in blocks if not isinstance(block, ToolResult)]
     if not results or turn[0].role is not Role.USER:
         return turn
-    if others and model.facts.wants_results_alone:
+    if others and model.facts.tool_results_alone:
         model.changes(
-            Feature.RESULTS_BESIDE, "set apart by a turn of the assistant's", f"{model.name} wants them alone"
+            Feature.RESULTS_BESIDE,
+            "set apart by a turn of the assistant's",
+            f"{model.name} wants them alone",
         )
         return [_one(turn, results), Message(Role.ASSISTANT, (Text(_HEARD),)), _one(turn, others)]
-    if len(turn) > 1 and model.facts.wants_results_together:
+    if len(turn) > 1 and model.facts.tool_results_together:
         return [_one(turn, [*results, *others])]
     return turn
 
 
 _HEARD = "I have the results."
-"""What the assistant says between results that must stand alone and what else the user said: two messages of the user's
-in a row would be read as one turn."""
+"""What the assistant says between results that must stand alone and what else the user said: two
+messages of the user's in a row would be read as one turn."""
 
 
 def _turns_of(request: CompletionRequest) -> list[list[Message]]:
@@ -57,16 +60,24 @@ def _one(turn: list[Message], content: Iterable[ContentBlock]) -> Message:
 
 def put_roles_in_order(request: CompletionRequest, model: Model) -> CompletionRequest:
     has_any_order = model.takes(Feature.ANY_ROLE_ORDER)
-    first = next((message.role for message in request.messages if message.role is not Role.SYSTEM), Role.USER)
+    first = next(
+        (message.role for message in request.messages if message.role is not Role.SYSTEM), Role.USER
+    )
     if first is Role.ASSISTANT and (model.facts.starts_with_user or not has_any_order):
         raise model.refuses(
-            "a conversation that the assistant begins", "the first message must be the user's", "begin with a user's"
+            "a conversation that the assistant begins",
+            "the first message must be the user's",
+            "begin with a user's",
         )
     if not model.facts.alternates and has_any_order:
         return request
     turns = _turns_of(request)
     if len(turns) == len(request.messages):
         return request
-    model.changes(Feature.ANY_ROLE_ORDER, "messages of one role in a row joined", f"{model.name} wants turns")
-    joined = (_one(turn, (block for message in turn for block in message.content)) for turn in turns)
+    model.changes(
+        Feature.ANY_ROLE_ORDER, "messages of one role in a row joined", f"{model.name} wants turns"
+    )
+    joined = (
+        _one(turn, (block for message in turn for block in message.content)) for turn in turns
+    )
     return evolve(request, messages=tuple(joined))

@@ -1,4 +1,5 @@
-"""The kit for authors of plugins: laws and strategies for codecs, golden files, and the runner of recorded traffic.
+"""The kit for authors of plugins: laws and strategies for codecs, golden files, and the runner of
+recorded traffic.
 
     from axonflow_core.testing import codec_test
 
@@ -6,8 +7,8 @@
 
 holds a codec to every law (`codec_laws`) and to the golden files beside the test (`golden_cases`).
 
-Names are imported when they are first asked for: only the laws and the strategies need Hypothesis, which
-`pip install "axonflow-core[testing]"` brings.
+Names are imported when they are first asked for: only the laws and the strategies need Hypothesis,
+which `pip install "axonflow-core[testing]"` brings.
 """
 
 from __future__ import annotations
@@ -16,16 +17,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from axonflow_core.recordings.json_equality import Difference, difference
+    from axonflow_core.recordings.recording import (
+        Recording,
+        RecordingFormat,
+        Tally,
+        check_recording,
+        read_recordings,
+    )
     from axonflow_core.testing.claims import Claims
-    from axonflow_core.testing.exchange_laws import counting_laws, embedding_laws, rerank_laws
-    from axonflow_core.testing.exchange_strategies import embedding_requests, embeddings, rankings, rerank_requests
     from axonflow_core.testing.golden import GoldenCase, golden_cases
-    from axonflow_core.testing.json_equality import Difference, difference
     from axonflow_core.testing.laws import Law, check_codec, check_laws, codec_laws
     from axonflow_core.testing.mutations import Mutant, codec_mutants
-    from axonflow_core.testing.recorded import Opener, Recording, Tally, check_recording, read_recordings
-    from axonflow_core.testing.strategies import completions, folded_requests, requests, streams
+    from axonflow_core.testing.strategies import completions, joined_requests, requests, streams
     from axonflow_core.testing.suite import codec_test
+    from axonflow_core.testing.unary_laws import counting_laws, embedding_laws, rerank_laws
+    from axonflow_core.testing.unary_strategies import (
+        embedding_requests,
+        embeddings,
+        rankings,
+        rerank_requests,
+    )
 
 __all__ = [
     "Claims",
@@ -33,8 +45,8 @@ __all__ = [
     "GoldenCase",
     "Law",
     "Mutant",
-    "Opener",
     "Recording",
+    "RecordingFormat",
     "Tally",
     "check_codec",
     "check_laws",
@@ -48,8 +60,8 @@ __all__ = [
     "embedding_laws",
     "embedding_requests",
     "embeddings",
-    "folded_requests",
     "golden_cases",
+    "joined_requests",
     "rankings",
     "read_recordings",
     "requests",
@@ -59,16 +71,16 @@ __all__ = [
 ]
 
 _NAMES = {
-    "claims": "Claims",
-    "exchange_laws": "counting_laws embedding_laws rerank_laws",
-    "exchange_strategies": "embedding_requests embeddings rankings rerank_requests",
-    "golden": "GoldenCase golden_cases",
-    "json_equality": "Difference difference",
-    "laws": "Law check_codec check_laws codec_laws",
-    "mutations": "Mutant codec_mutants",
-    "recorded": "Opener Recording Tally check_recording read_recordings",
-    "strategies": "completions folded_requests requests streams",
-    "suite": "codec_test",
+    "recordings.json_equality": "Difference difference",
+    "recordings.recording": "Recording RecordingFormat Tally check_recording read_recordings",
+    "testing.claims": "Claims",
+    "testing.golden": "GoldenCase golden_cases",
+    "testing.laws": "Law check_codec check_laws codec_laws",
+    "testing.mutations": "Mutant codec_mutants",
+    "testing.strategies": "completions joined_requests requests streams",
+    "testing.suite": "codec_test",
+    "testing.unary_laws": "counting_laws embedding_laws rerank_laws",
+    "testing.unary_strategies": "embedding_requests embeddings rankings rerank_requests",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -76,5 +88,6 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = import_module(f"axonflow_core.{_HOMES[name]}")
+    value = globals()[name] = getattr(home, name)
     return value

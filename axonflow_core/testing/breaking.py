@@ -26,7 +26,7 @@ Replace: TypeAlias = Callable[[Any], Sequence[Any]]
 """What stands in the place of one block or event: nothing, itself, others."""
 
 
-# ── where ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── where ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def sends(change: Change) -> Break:
@@ -42,11 +42,15 @@ def writes(change: Change) -> Break:
 
 
 def reads(change: Change) -> Break:
-    return lambda codec: evolve(codec, decode_request=lambda body, facts: change(codec._decode_request(body, facts)))
+    return lambda codec: evolve(
+        codec, decode_request=lambda body, facts: change(codec._decode_request(body, facts))
+    )
 
 
 def hears(change: Change) -> Break:
-    return lambda codec: evolve(codec, decode_response=lambda body, facts: change(codec._decode_response(body, facts)))
+    return lambda codec: evolve(
+        codec, decode_response=lambda body, facts: change(codec._decode_response(body, facts))
+    )
 
 
 def streams_in(change: Replace) -> Break:
@@ -81,12 +85,14 @@ def record(**changes: Any) -> Break:
     """Changes what the record declares. A callable gets the codec, anything else is the value."""
 
     def broken(codec: FamilyCodec) -> FamilyCodec:
-        return evolve(codec, **{name: new(codec) if callable(new) else new for name, new in changes.items()})
+        return evolve(
+            codec, **{name: new(codec) if callable(new) else new for name, new in changes.items()}
+        )
 
     return broken
 
 
-# ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def setting(**changes: Any) -> Change:
@@ -112,7 +118,9 @@ def contents(change: Change) -> Change:
     def changed(value: CompletionRequest | Completion) -> CompletionRequest | Completion:
         if isinstance(value, Completion):
             return evolve(value, content=change(value.content))
-        messages = tuple(evolve(message, content=change(message.content)) for message in value.messages)
+        messages = tuple(
+            evolve(message, content=change(message.content)) for message in value.messages
+        )
         return evolve(value, messages=messages)
 
     return changed
@@ -162,7 +170,7 @@ def refusing(holds: Callable[[str], bool], feature: str = "text") -> Change:
     return check
 
 
-# ── the whole codec ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the whole codec ───────────────────────────────────────────────────────────────────────────────
 
 
 def pass_through(codec: FamilyCodec) -> FamilyCodec:
@@ -181,7 +189,9 @@ class _PassThroughChunks:
 
 
 class _Netless(FamilyCodec):
-    def _decode(self, what: str, function: Callable[..., Any], body: Json, facts: ModelFacts) -> Any:
+    def _decode(
+        self, what: str, function: Callable[..., Any], body: Json, facts: ModelFacts
+    ) -> Any:
         return function(body, facts)
 
 
@@ -221,8 +231,14 @@ def forgeable(codec: FamilyCodec) -> FamilyCodec:
     """Declares no control tokens and lets them past the template too."""
     stand_ins = {token: f"\ue000{number}" for number, token in enumerate(codec.control_tokens)}
     tokens = {stand_in: token for token, stand_in in stand_ins.items()}
-    hide = blocks(lambda block: [evolve(block, text=_replaced(block.text, stand_ins))] if _is_text(block) else [block])
-    return writes(lambda native: _everywhere(native, tokens))(sends(hide)(evolve(codec, control_tokens=())))
+    hide = blocks(
+        lambda block: (
+            [evolve(block, text=_replaced(block.text, stand_ins))] if _is_text(block) else [block]
+        )
+    )
+    return writes(lambda native: _everywhere(native, tokens))(
+        sends(hide)(evolve(codec, control_tokens=()))
+    )
 
 
 def _is_text(block: Any) -> bool:

@@ -1,4 +1,5 @@
-"""How a law is checked: on many values, with the smallest difference told; and native bodies, spoiled on purpose."""
+"""How a law is checked: on many values, with the smallest difference told; and native bodies,
+spoiled on purpose."""
 
 from __future__ import annotations
 
@@ -13,15 +14,16 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from axonflow_core.messages import Json
 
-from .json_equality import Difference, difference, protocol_objects
-from .meaning import value_difference
+from ..recordings.json_equality import Difference, difference, protocol_objects
+from ..recordings.meaning import value_difference
 from .strategies import json_values
 
 T = TypeVar("T")
 
 
 def for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
-    """Run `check` on as many values as the Hypothesis profile says. Filtering stays a fault: strategies must fit."""
+    """Run `check` on as many values as the Hypothesis profile says. Filtering stays a fault:
+    strategies must fit."""
     rules = settings(
         deadline=None,
         database=None,
@@ -39,7 +41,8 @@ def for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
 
 
 class _Unprinted(BaseException):
-    """Where nobody asks for the smallest example: it passes through Hypothesis at once, not run again, not printed."""
+    """Where nobody asks for the smallest example: it passes through Hypothesis at once, not run
+    again, not printed."""
 
     def __init__(self, fault: Exception) -> None:
         self.fault = fault
@@ -74,7 +77,7 @@ def no(found: Difference | None) -> None:
         raise AssertionError(str(found))
 
 
-# ── native bodies ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── native bodies ─────────────────────────────────────────────────────────────────────────────────
 
 UNKNOWN_KEY = "x_nobody_knows"
 UNKNOWN_VALUES: tuple[Json, ...] = (7, 0.5, "x", "", False, ["x", None], {"x": None})

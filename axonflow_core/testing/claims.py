@@ -1,8 +1,9 @@
 """What a codec claims: its record read as a plan of what to draw and what to hold it to.
 
-Where a record is silent on a detail (which kinds of media, which tool choices) the codec is asked once, with the
-smallest request that holds it: a refusal by name means "not claimed". What an answer tells beside its content is read
-from the documented keys, under every name that a known family gives it; an author with other names passes `tells`.
+Where a record is silent on a detail (which kinds of media, which tool choices) the codec is asked
+once, with the smallest request that holds it: a refusal by name means "not claimed". What an answer
+tells beside its content is read from the documented keys, under every name that a known family
+gives it; an author with other names passes `tells`.
 """
 
 from __future__ import annotations
@@ -48,13 +49,32 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "stop_details": frozenset({"stop_details"}),
     "service_tier": frozenset({"service_tier", "serviceTier"}),
     "input_tokens": frozenset(
-        {"input_tokens", "inputTokens", "inputTextTokenCount", "prompt_token_count", "prompt_tokens", "billed_units"}
+        {
+            "input_tokens",
+            "inputTokens",
+            "inputTextTokenCount",
+            "prompt_token_count",
+            "prompt_tokens",
+            "billed_units",
+        }
     ),
     "output_tokens": frozenset(
-        {"output_tokens", "outputTokens", "tokenCount", "generation_token_count", "completion_tokens", "billed_units"}
+        {
+            "output_tokens",
+            "outputTokens",
+            "tokenCount",
+            "generation_token_count",
+            "completion_tokens",
+            "billed_units",
+        }
     ),
     "cache_read_tokens": frozenset(
-        {"cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount", "cached_tokens"}
+        {
+            "cache_read_input_tokens",
+            "cacheReadInputTokens",
+            "cacheReadInputTokenCount",
+            "cached_tokens",
+        }
     ),
     "cache_write_tokens": frozenset(
         {"cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount"}
@@ -87,7 +107,9 @@ def _said(*messages: Message) -> CompletionRequest:
 
 EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.SYSTEM: _asked(system=(Text("be brief"),)),
-    Feature.MID_SYSTEM: _said(QUESTION, Message(Role.SYSTEM, (Text("be brief"),)), ANSWER, QUESTION),
+    Feature.MID_SYSTEM: _said(
+        QUESTION, Message(Role.SYSTEM, (Text("be brief"),)), ANSWER, QUESTION
+    ),
     Feature.MANY_BLOCKS: _said(Message(Role.USER, (Text("hi"), Text("ho")))),
     Feature.RESULTS_BESIDE: _said(QUESTION, CALL, Message(Role.USER, (TOLD, Text("so?")))),
     Feature.ANY_ROLE_ORDER: _said(QUESTION, QUESTION),
@@ -96,11 +118,15 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.TOOLS: _asked(tools=(Tool("weather", "tells it", SCHEMA),)),
     Feature.TOOL_ERRORS: _said(QUESTION, CALL, Message(Role.USER, (evolve(TOLD, is_error=True),))),
     Feature.BARE_RESULTS: _said(QUESTION, CALL, RESULT),
-    Feature.TOOL_CHOICE: _asked(tools=(Tool("weather", None, SCHEMA),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)),
+    Feature.TOOL_CHOICE: _asked(
+        tools=(Tool("weather", None, SCHEMA),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)
+    ),
     Feature.IMAGES: _said(Message(Role.USER, (Image(PICTURE),))),
     Feature.DOCUMENTS: _said(Message(Role.USER, (Document(PAPER, name="paper"),))),
     Feature.REASONING: _said(QUESTION, Message(Role.ASSISTANT, (Reasoning("hm"),)), QUESTION),
-    Feature.SIGNED_REASONING: _said(QUESTION, Message(Role.ASSISTANT, (Reasoning("hm", "sig"),)), QUESTION),
+    Feature.SIGNED_REASONING: _said(
+        QUESTION, Message(Role.ASSISTANT, (Reasoning("hm", "sig"),)), QUESTION
+    ),
     Feature.CACHE_POINTS: _asked(system=(Text("be brief"), CachePoint())),
     Feature.TEMPERATURE: _asked(inference=Inference(temperature=0.5)),
     Feature.TOP_P: _asked(inference=Inference(top_p=0.5)),
@@ -108,8 +134,9 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.STOP_SEQUENCES: _asked(inference=Inference(stop_sequences=("END",))),
     Feature.METADATA: _asked(metadata={"user_id": "u1"}),
 }
-"""The smallest request that makes use of each feature. Not here are `BUILTIN_TOOLS`, which are every family's own, and
-`DATA`, which no family refuses: what has no block for it is told its text."""
+"""The smallest request that makes use of each feature. Not here are `BUILTIN_TOOLS`, which are
+every family's own, and `DATA`, which no family refuses: what has no block for it is told its
+text."""
 
 
 @frozen(kw_only=True)
@@ -127,8 +154,8 @@ class Claims:
         """Whether it is said and comes back as itself."""
         return feature in self.codec.features - self.facts.without
 
-    def folds(self, feature: Feature) -> bool:
-        return feature in self.codec.folds - self.facts.without
+    def joins(self, feature: Feature) -> bool:
+        return feature in self.codec.joins - self.facts.without
 
     def examples(self) -> dict[Feature, CompletionRequest]:
         """The smallest request for every feature there is."""
@@ -138,7 +165,9 @@ class Claims:
             examples[Feature.BUILTIN_TOOLS] = _asked(tools=(tool,))
         return examples
 
-    def refusal_of(self, request: CompletionRequest, facts: ModelFacts | None = None) -> EncodeError | None:
+    def refusal_of(
+        self, request: CompletionRequest, facts: ModelFacts | None = None
+    ) -> EncodeError | None:
         try:
             self.codec.encode_request(request, facts or self.facts)
         except EncodeError as refusal:
@@ -152,7 +181,11 @@ class Claims:
     def media(self) -> list[MediaKind]:
         """From where an image may come."""
         kinds = (MediaKind.BASE64, MediaKind.URL)
-        return [kind for kind in kinds if self.takes(_said(Message(Role.USER, (Image(Media(kind, "AAAA", None)),))))]
+        return [
+            kind
+            for kind in kinds
+            if self.takes(_said(Message(Role.USER, (Image(Media(kind, "AAAA", None)),))))
+        ]
 
     @cached_property
     def tool_choices(self) -> list[ToolChoice]:
@@ -166,14 +199,17 @@ class Claims:
 
     @cached_property
     def reasoning_requests(self) -> list[ReasoningRequest]:
-        """Where a family has no word for "any mode", the mode that it writes is claimed in its place."""
+        """Where a family has no word for "any mode", the mode that it writes is claimed in its
+        place."""
         asked = (
             ReasoningRequest("enabled", 1024),
             ReasoningRequest("adaptive"),
             ReasoningRequest(effort="high"),
             ReasoningRequest("enabled", 2048, "low"),
         )
-        return [self._with_mode(request) for request in asked if self.takes(_asked(reasoning=request))]
+        return [
+            self._with_mode(request) for request in asked if self.takes(_asked(reasoning=request))
+        ]
 
     def _with_mode(self, asked: ReasoningRequest) -> ReasoningRequest:
         native = self.codec.encode_request(_asked(reasoning=asked), self.facts)
@@ -182,25 +218,35 @@ class Claims:
 
     @cached_property
     def takes_any_schema(self) -> bool:
-        """Whether a tool's arguments may be described by any JSON schema, and not by a flat list of names alone."""
+        """Whether a tool's arguments may be described by any JSON schema, and not by a flat list of
+        names alone."""
         return self.takes(_asked(tools=(Tool("weather", None, NESTED_SCHEMA),)))
 
     @property
     def answers_with_thoughts(self) -> bool:
         """Whether an answer may hold reasoning before its text."""
-        return self.has(Feature.REASONING) or self.folds(Feature.REASONING)
+        return self.has(Feature.REASONING) or self.joins(Feature.REASONING)
 
     @cached_property
     def borders(self) -> tuple[str, ...]:
-        """What a template puts between two turns, read off a prompt that it wrote; nothing for a family of messages."""
+        """What a template puts between two turns, read off a prompt that it wrote; nothing for a
+        family of messages."""
         if self.codec.is_single_turn:
             return ()
         texts = ("QUESTION-1", "ANSWER-1", "QUESTION-2")
         roles = (Role.USER, Role.ASSISTANT, Role.USER)
         turns = tuple(Message(role, (Text(text),)) for role, text in zip(roles, texts, strict=True))
         native = self.codec.encode_request(CompletionRequest(turns), self.facts)
-        prompts = [leaf for leaf in native.values() if isinstance(leaf, str) and all(text in leaf for text in texts)]
-        return tuple(prompt.split(before)[1].split(after)[0] for prompt in prompts for before, after in pairwise(texts))
+        prompts = [
+            leaf
+            for leaf in native.values()
+            if isinstance(leaf, str) and all(text in leaf for text in texts)
+        ]
+        return tuple(
+            prompt.split(before)[1].split(after)[0]
+            for prompt in prompts
+            for before, after in pairwise(texts)
+        )
 
 
 def claimed(codec: FamilyCodec, facts: ModelFacts, tells: Iterable[str] | None) -> Claims:

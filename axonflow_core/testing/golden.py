@@ -12,12 +12,14 @@ A file is one exchange, a JSON object with `source` and `date` and any of the si
       "request": {…},
       "response": {…},
       "stream": [{…}, …],
-      "expected": {"text": "…", "stop_reason": "end_turn", "usage": {…}, "tool_calls": [{"id", "name", "input"}]}
+      "expected": {"text": "…", "stop_reason": "end_turn", "usage": {…}, "tool_calls": [{"id",
+      "name", "input"}]}
     }
 
-Every side decodes, encodes back to the same JSON and is understood: no documented key is left over, and every long text
-stands in a typed place. `expected` holds for the answer, whole and streamed. A round trip cannot see a misreading that
-both its halves share; these facts, written down by somebody who read the documents, can.
+Every side decodes, encodes back to the same JSON and is understood: no documented key is left over,
+and every long text stands in a typed place. `expected` holds for the answer, whole and streamed. A
+round trip cannot see a misreading that both its halves share; these facts, written down by somebody
+who read the documents, can.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ from axonflow_core.errors import RequestError
 from axonflow_core.messages import Completion, Json, ToolUse
 from axonflow_core.stream import assemble
 
-from .json_equality import Difference, difference, strict_difference
-from .meaning import leftovers, unread
+from ..recordings.json_equality import Difference, difference, strict_difference
+from ..recordings.meaning import leftovers, unread
 
 SIDES = ("request", "response", "stream")
 _KEYS = frozenset({"source", "date", "model", "expected", *SIDES})
@@ -69,7 +71,8 @@ class GoldenCase:
 
 
 def golden_cases(codec: FamilyCodec, folder: str | Path) -> list[GoldenCase]:
-    """The sides of every `*.json` in `folder`, bound to `codec`. `RequestError` says what a file lacks.
+    """The sides of every `*.json` in `folder`, bound to `codec`. `RequestError` says what a file
+    lacks.
 
     A test may give its own `__file__` for the folder `golden` beside it.
     """
@@ -77,12 +80,16 @@ def golden_cases(codec: FamilyCodec, folder: str | Path) -> list[GoldenCase]:
     folder = folder.parent / "golden" if folder.is_file() else folder
     paths = sorted(folder.glob("*.json"))
     if not paths:
-        raise RequestError(f"{folder} holds no golden files", hint="put at least one exchange there, as NAME.json")
-    as_written = evolve(codec, default_max_tokens=None)  # what is shown is to come back, with no limit of ours
+        raise RequestError(
+            f"{folder} holds no golden files", hint="put at least one exchange there, as NAME.json"
+        )
+    as_written = evolve(
+        codec, default_max_tokens=None
+    )  # what is shown is to come back, with no limit of ours
     return [case for path in paths for case in _cases_of(as_written, path)]
 
 
-# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _cases_of(codec: FamilyCodec, path: Path) -> Iterator[GoldenCase]:
@@ -105,12 +112,15 @@ def _read(path: Path) -> Mapping[str, Json]:
     try:
         golden = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as fault:
-        raise RequestError(f"{path} is not JSON: {fault}", hint="a golden file is one JSON object") from fault
+        raise RequestError(
+            f"{path} is not JSON: {fault}", hint="a golden file is one JSON object"
+        ) from fault
     faults = ["it is no object"] if not isinstance(golden, dict) else list(_faults(golden))
     if faults:
         raise RequestError(
             f"{path} is no golden file: {'; '.join(faults)}",
-            hint='it needs "source" (the page), "date" (the day it was read) and one of ' + ", ".join(SIDES),
+            hint='it needs "source" (the page), "date" (the day it was read) and one of '
+            + ", ".join(SIDES),
         )
     return dict(golden)
 
@@ -137,7 +147,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-# ── checks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── checks ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _check_request(case: GoldenCase) -> _Found:
@@ -157,7 +167,9 @@ def _check_stream(case: GoldenCase) -> _Found:
     decoder = case.codec.stream_decoder(case.facts)
     batches = [decoder.feed(chunk) for chunk in case.native]
     decoder.finish()
-    encoder = case.codec.stream_encoder(StreamContext(id="", model=case.facts.model_id, created=0), case.facts)
+    encoder = case.codec.stream_encoder(
+        StreamContext(id="", model=case.facts.model_id, created=0), case.facts
+    )
     yield from _same(case.native, [chunk for batch in batches for chunk in encoder.encode(batch)])
     completion = assemble(event for batch in batches for event in batch)
     yield from leftovers(batches, case.codec.documented)
@@ -165,7 +177,11 @@ def _check_stream(case: GoldenCase) -> _Found:
     yield from _as_expected(case, completion)
 
 
-_CHECKS: Mapping[str, _SideCheck] = {"request": _check_request, "response": _check_response, "stream": _check_stream}
+_CHECKS: Mapping[str, _SideCheck] = {
+    "request": _check_request,
+    "response": _check_response,
+    "stream": _check_stream,
+}
 
 
 def _same(native: Json, again: Json) -> _Found:
@@ -176,7 +192,9 @@ def _same(native: Json, again: Json) -> _Found:
 
 def _understood(case: GoldenCase, value: Any) -> _Found:
     yield from leftovers(value, case.codec.documented)
-    yield from unread(case.native, [value], (*case.codec.control_tokens, *case.codec.reasoning_tags))
+    yield from unread(
+        case.native, [value], (*case.codec.control_tokens, *case.codec.reasoning_tags)
+    )
 
 
 def _as_expected(case: GoldenCase, completion: Completion) -> _Found:
@@ -187,7 +205,9 @@ def _as_expected(case: GoldenCase, completion: Completion) -> _Found:
 
 
 def _told_usage(completion: Completion) -> Json:
-    return attrs.asdict(completion.usage, filter=lambda member, count: member.name != "extra" and count is not None)
+    return attrs.asdict(
+        completion.usage, filter=lambda member, count: member.name != "extra" and count is not None
+    )
 
 
 def _tool_calls(completion: Completion) -> Json:

@@ -3,11 +3,12 @@
     @pytest.mark.parametrize("law", codec_laws(CODEC))
     def test_my_family(law): law()
 
-or `check_codec(CODEC)` for all of them at once. A law draws what the codec claims (`strategies`), and raises
-AssertionError with the smallest difference it finds. Laws are no methods of a base class: Hypothesis refuses one test
-that is shared by many classes.
+or `check_codec(CODEC)` for all of them at once. A law draws what the codec claims (`strategies`),
+and raises AssertionError with the smallest difference it finds. Laws are no methods of a base
+class: Hypothesis refuses one test that is shared by many classes.
 
-A round trip cannot see a misreading that both halves share. That is what golden bodies and recorded traffic are for.
+A round trip cannot see a misreading that both halves share. That is what golden bodies and recorded
+traffic are for.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext, features_of
-from axonflow_core.control_tokens import neutralise_control_tokens
-from axonflow_core.errors import AnswerError, DecodeError, EncodeError, ProviderError, TruncatedStream
+from axonflow_core.codec.control_tokens import neutralise_control_tokens
+from axonflow_core.errors import (
+    AnswerError,
+    DecodeError,
+    EncodeError,
+    ProviderError,
+    TruncatedStream,
+)
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -39,6 +46,7 @@ from axonflow_core.messages import (
 )
 from axonflow_core.stream import Batch, TextDelta, assemble
 
+from ..recordings.meaning import leftovers
 from .checking import (
     UNKNOWN_KEY,
     Side,
@@ -52,8 +60,7 @@ from .checking import (
     with_unknown_key,
 )
 from .claims import CONVERSATION, NO_FACTS, Claims, claimed
-from .meaning import leftovers
-from .strategies import completions, folded_requests, plain_texts, requests, streams, texts
+from .strategies import completions, joined_requests, plain_texts, requests, streams, texts
 
 T = TypeVar("T")
 
@@ -98,15 +105,17 @@ def codec_laws(
 ) -> list[Law[Claims]]:
     """Every law, bound to `codec`.
 
-    `tells` names what its answers carry beside their content (`id`, `model`, `input_tokens`, …), where that cannot be
-    read from the names of its documented keys.
+    `tells` names what its answers carry beside their content (`id`, `model`, `input_tokens`, …),
+    where that cannot be read from the names of its documented keys.
     """
     claims = claimed(codec, facts, tells)
     laws = {**_LAWS, **_LAWS_OF_STREAMS} if codec.streams else _LAWS
     return [Law(name, claims, check) for name, check in laws.items()]
 
 
-def check_codec(codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None) -> None:
+def check_codec(
+    codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
+) -> None:
     """Hold `codec` to every law. One that it breaks raises AssertionError, which names it."""
     check_laws(codec_laws(codec, facts, tells=tells))
 
@@ -121,7 +130,7 @@ def check_laws(laws: Iterable[Law[S]]) -> None:
             raise
 
 
-# ── the three native forms ──────────────────────────────────────────────────────────────────────────────────────────
+# ── the three native forms ────────────────────────────────────────────────────────────────────────
 
 
 def _sides(claims: Claims) -> tuple[Side, ...]:
@@ -164,7 +173,7 @@ def _batches(claims: Claims, chunks: Iterable[Json]) -> list[Batch]:
     return [decoder.feed(chunk) for chunk in chunks]
 
 
-# ── round trips ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── round trips ───────────────────────────────────────────────────────────────────────────────────
 
 
 def _a_request_survives(claims: Claims) -> None:
@@ -180,7 +189,9 @@ def _a_completion_survives(claims: Claims) -> None:
     codec, facts = claims.codec, claims.facts
 
     def check(completion: Completion) -> None:
-        same_value(completion, codec.decode_response(codec.encode_response(completion, facts), facts))
+        same_value(
+            completion, codec.decode_response(codec.encode_response(completion, facts), facts)
+        )
 
     for_all(completions(claims), check)
 
@@ -190,7 +201,9 @@ def _a_raw_prompt_comes_back_as_it_was(claims: Claims) -> None:
     codec, facts = claims.codec, claims.facts
 
     def check(prompt: str) -> None:
-        native = codec.encode_request(evolve(CompletionRequest((user(prompt),)), is_raw_prompt=True), facts)
+        native = codec.encode_request(
+            evolve(CompletionRequest((user(prompt),)), is_raw_prompt=True), facts
+        )
         require(prompt in native.values(), "a raw prompt was not sent as it is")
         same_json(native, codec.encode_request(codec.decode_request(native, facts), facts))
 
@@ -199,25 +212,30 @@ def _a_raw_prompt_comes_back_as_it_was(claims: Claims) -> None:
         for_all(st.lists(parts, max_size=6).map("".join), check)
 
 
-_SHAPES = frozenset({Feature.SYSTEM, Feature.MID_SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER})
+_SHAPES = frozenset(
+    {Feature.SYSTEM, Feature.MID_SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}
+)
 
 
-def _folded_text_is_still_there(claims: Claims) -> None:
-    """What is joined into the text beside it is all there, in order, on the wire and when it is read again."""
+def _joined_text_is_still_there(claims: Claims) -> None:
+    """What is joined into the text beside it is all there, in order, on the wire and when it is
+    read again."""
     codec, facts = claims.codec, claims.facts
 
     def check(request: CompletionRequest) -> None:
         native = codec.encode_request(request, facts)
         again = codec.decode_request(native, facts)
-        require(not again.is_raw_prompt, "a folded conversation came back as a raw prompt")
+        require(not again.is_raw_prompt, "a joined conversation came back as a raw prompt")
         read = [joined_text(again.system), *(message.text for message in again.messages)]
         for written in ("\n".join(_strings(native)), "\n".join(read)):
-            _all_in_order((block.text for block in request.system if isinstance(block, Text)), written)
+            _all_in_order(
+                (block.text for block in request.system if isinstance(block, Text)), written
+            )
             spoken = (block for message in request.messages for block in message.content)
             _all_in_order((block.text for block in spoken if isinstance(block, Text)), written)
 
-    if claims.codec.folds & _SHAPES:
-        for_all(folded_requests(claims), check)
+    if claims.codec.joins & _SHAPES:
+        for_all(joined_requests(claims), check)
 
 
 def _all_in_order(said: Iterable[str], written: str) -> None:
@@ -236,11 +254,12 @@ def _strings(native: Json) -> Iterator[str]:
             yield from _strings(item)
 
 
-# ── what is carried along, and what is understood ───────────────────────────────────────────────────────────────────
+# ── what is carried along, and what is understood ─────────────────────────────────────────────────
 
 
 def _unknown_fields_survive(claims: Claims) -> None:
-    """A key that nobody documents, at any level of the protocol, stands there again after decode and encode."""
+    """A key that nobody documents, at any level of the protocol, stands there again after decode
+    and encode."""
 
     def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
@@ -250,7 +269,8 @@ def _unknown_fields_survive(claims: Claims) -> None:
 
 
 def _documented_keys_are_understood(claims: Claims) -> None:
-    """No documented key is left over in an `extra`, and no block that has a word of its own comes back opaque."""
+    """No documented key is left over in an `extra`, and no block that has a word of its own comes
+    back opaque."""
     documented = claims.codec.documented
 
     def check(drawn: tuple[Side, Json]) -> None:
@@ -276,18 +296,25 @@ def _opaque_in(value: Any) -> Iterator[bool]:
 def _documented_stop_reasons_are_known(claims: Claims) -> None:
     codec, facts = claims.codec, claims.facts
     for native, reason in codec.stop_reasons.table.items():
-        require(reason is not StopReason.OTHER, f"the documented stop reason {native!r} means OTHER")
+        require(
+            reason is not StopReason.OTHER, f"the documented stop reason {native!r} means OTHER"
+        )
         answer = Completion((Text("hi"),), reason, native_stop_reason=native)
         got = codec.decode_response(codec.encode_response(answer, facts), facts)
-        require(got.stop_reason is reason, f"{native!r} was read as {got.stop_reason}, not {reason}")
-        require(got.native_stop_reason == native, f"{native!r} came back as {got.native_stop_reason!r}")
+        require(
+            got.stop_reason is reason, f"{native!r} was read as {got.stop_reason}, not {reason}"
+        )
+        require(
+            got.native_stop_reason == native, f"{native!r} came back as {got.native_stop_reason!r}"
+        )
 
 
-# ── the front door ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the front door ────────────────────────────────────────────────────────────────────────────────
 
 
 def _a_strange_body_is_a_decode_error(claims: Claims) -> None:
-    """Any JSON, and a good body with one part replaced or gone. What is accepted all the same can be written again."""
+    """Any JSON, and a good body with one part replaced or gone. What is accepted all the same can
+    be written again."""
 
     def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
@@ -308,38 +335,46 @@ def _a_strange_body_is_a_decode_error(claims: Claims) -> None:
 
 def _a_declared_feature_is_taken(claims: Claims) -> None:
     for feature, request in claims.examples().items():
-        if claims.has(feature) or claims.folds(feature):
+        if claims.has(feature) or claims.joins(feature):
             require(claims.takes(request), f"declared and refused: {feature.value}")
 
 
 def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
-    """Those that the family does not have, and those that one model of it does not take; a conversation likewise."""
+    """Those that the family does not have, and those that one model of it does not take; a
+    conversation likewise."""
     for feature, request in claims.examples().items():
         facts = evolve(claims.facts, without=claims.facts.without | {feature})
         _is_refused(claims, request, facts)
-        if not claims.has(feature) and not claims.folds(feature):
+        if not claims.has(feature) and not claims.joins(feature):
             _is_refused(claims, request, claims.facts)
     if claims.codec.is_single_turn:
         _is_refused_by(claims, CompletionRequest(CONVERSATION), claims.facts, {"conversation"})
     foreign = Message(Role.USER, (Opaque("a dialect of nobody", {"type": "riddle"}),))
-    require(not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken")
+    require(
+        not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken"
+    )
     unknown = evolve(CompletionRequest((user("hi"),)), options={UNKNOWN_KEY: 1})
     require(not claims.takes(unknown), "an option that the codec does not declare was taken")
 
 
 def _is_refused(claims: Claims, request: CompletionRequest, facts: ModelFacts) -> None:
-    used, can = features_of(request), (claims.codec.features | claims.codec.folds) - facts.without
+    used, can = features_of(request), (claims.codec.features | claims.codec.joins) - facts.without
     _is_refused_by(claims, request, facts, {feature.name.lower() for feature in used - can})
 
 
-def _is_refused_by(claims: Claims, request: CompletionRequest, facts: ModelFacts, names: set[str]) -> None:
+def _is_refused_by(
+    claims: Claims, request: CompletionRequest, facts: ModelFacts, names: set[str]
+) -> None:
     refusal = claims.refusal_of(request, facts)
     if refusal is None:
         raise AssertionError(f"not declared and taken: {', '.join(sorted(names))}")
-    require(refusal.feature in names, f"the refusal names {refusal.feature!r}, not one of {sorted(names)}")
+    require(
+        refusal.feature in names,
+        f"the refusal names {refusal.feature!r}, not one of {sorted(names)}",
+    )
 
 
-# ── forged turns ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── forged turns ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _harmless_text_is_never_refused(claims: Claims) -> None:
@@ -352,8 +387,8 @@ def _harmless_text_is_never_refused(claims: Claims) -> None:
 def _a_forged_turn_is_refused(claims: Claims) -> None:
     """A control token in any slot of the template, whole or in two blocks that are joined.
 
-    Nor may what a template writes between two turns make a new one, whether it is declared as a token or not; nor two
-    texts that are harmless apart and are folded into one.
+    Nor may what a template writes between two turns make a new one, whether it is declared as a
+    token or not; nor two texts that are harmless apart and are joined into one.
     """
     codec, facts = claims.codec, claims.facts
 
@@ -399,7 +434,9 @@ def _forgeries(claims: Claims, tokens: SearchStrategy[str]) -> SearchStrategy[Co
     return draw_one()
 
 
-def _split_forgeries(claims: Claims, tokens: SearchStrategy[str]) -> SearchStrategy[CompletionRequest]:
+def _split_forgeries(
+    claims: Claims, tokens: SearchStrategy[str]
+) -> SearchStrategy[CompletionRequest]:
     """A token in two pieces that stand in two neighbouring messages."""
 
     @st.composite
@@ -407,14 +444,18 @@ def _split_forgeries(claims: Claims, tokens: SearchStrategy[str]) -> SearchStrat
         token = draw(tokens)
         cut = draw(st.integers(0, len(token)))
         first, second = draw(plain_texts()) + token[:cut], token[cut:] + draw(plain_texts())
-        messages = (user(first), user(second)) if _says(claims, Feature.ANY_ROLE_ORDER) else (user(first + second),)
+        messages = (
+            (user(first), user(second))
+            if _says(claims, Feature.ANY_ROLE_ORDER)
+            else (user(first + second),)
+        )
         return CompletionRequest(messages)
 
     return draw_one()
 
 
 def _says(claims: Claims, feature: Feature) -> bool:
-    return claims.has(feature) or claims.folds(feature)
+    return claims.has(feature) or claims.joins(feature)
 
 
 def _slots(claims: Claims) -> list[Role]:
@@ -437,14 +478,17 @@ def _neutralised_text_passes(claims: Claims) -> None:
 
     def check(text: str) -> None:
         defused = neutralise_control_tokens(CompletionRequest((user(text),)), codec.control_tokens)
-        same_value(defused.messages, codec.decode_request(codec.encode_request(defused, facts), facts).messages)
+        same_value(
+            defused.messages,
+            codec.decode_request(codec.encode_request(defused, facts), facts).messages,
+        )
 
     if codec.control_tokens:
         tokens = st.sampled_from(codec.control_tokens)
         for_all(st.tuples(plain_texts(), tokens, plain_texts()).map("".join), check)
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _a_stream_adds_up_to_the_whole(claims: Claims) -> None:
@@ -480,7 +524,9 @@ def _a_stream_without_its_last_word_is_truncated(claims: Claims) -> None:
             except TruncatedStream as truncated:
                 require(truncated.partial_text == text, "the partial text is not what had come")
             else:
-                raise AssertionError(f"a stream cut after {count} of {len(chunks)} chunks counts as whole")
+                raise AssertionError(
+                    f"a stream cut after {count} of {len(chunks)} chunks counts as whole"
+                )
         _finish_whole(claims, chunks)
 
     for_all(streams(claims), check)
@@ -497,7 +543,7 @@ _LAWS: Mapping[str, Check] = {
     "a request survives": _a_request_survives,
     "a completion survives": _a_completion_survives,
     "a raw prompt comes back as it was": _a_raw_prompt_comes_back_as_it_was,
-    "folded text is still there": _folded_text_is_still_there,
+    "joined text is still there": _joined_text_is_still_there,
     "unknown fields survive": _unknown_fields_survive,
     "documented keys are understood": _documented_keys_are_understood,
     "documented stop reasons are known": _documented_stop_reasons_are_known,

@@ -1,10 +1,12 @@
-"""The kit judged by what it catches: mistakes that anybody makes, put into a codec, and the law that has to see each.
+"""The kit judged by what it catches: mistakes that anybody makes, put into a codec, and the law
+that has to see each.
 
     @pytest.mark.parametrize("mutant", codec_mutants(CODEC))
     def test_a_mistake_in_my_codec_would_be_seen(mutant): mutant()
 
-A mutation applies to every codec that claims what it breaks. One that goes uncaught means that the codec's record says
-too little: laws draw what is declared, so a count whose key is not `documented` is a count that nobody checks.
+A mutation applies to every codec that claims what it breaks. One that goes uncaught means that the
+codec's record says too little: laws draw what is declared, so a count whose key is not `documented`
+is a count that nobody checks.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ from .laws import codec_laws
 Applies: TypeAlias = Callable[[Claims], bool]
 
 
-# ── to whom it applies ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── to whom it applies ────────────────────────────────────────────────────────────────────────────
 
 
 def always(claims: Claims) -> bool:
@@ -88,12 +90,12 @@ def has(feature: Feature) -> Applies:
     return lambda claims: claims.has(feature)
 
 
-def folds(feature: Feature) -> Applies:
-    return lambda claims: claims.folds(feature)
+def joins(feature: Feature) -> Applies:
+    return lambda claims: claims.joins(feature)
 
 
 def lacks(feature: Feature) -> Applies:
-    return lambda claims: not claims.has(feature) and not claims.folds(feature)
+    return lambda claims: not claims.has(feature) and not claims.joins(feature)
 
 
 def tells(*facts: str) -> Applies:
@@ -114,7 +116,10 @@ def has_template(claims: Claims) -> bool:
         return False
     said = CompletionRequest((QUESTION,))
     raw = evolve(said, is_raw_prompt=True)
-    return bool(claims.codec.encode_request(said, claims.facts) != claims.codec.encode_request(raw, claims.facts))
+    return bool(
+        claims.codec.encode_request(said, claims.facts)
+        != claims.codec.encode_request(raw, claims.facts)
+    )
 
 
 def refuses_by_record(claims: Claims) -> bool:
@@ -141,16 +146,21 @@ def has_options(claims: Claims) -> bool:
     return bool(claims.codec.options)
 
 
-# ── mistakes that need more than a line ─────────────────────────────────────────────────────────────────────────────
+# ── mistakes that need more than a line ───────────────────────────────────────────────────────────
 
 
 def swap_counts(completion: Completion) -> Completion:
     usage = completion.usage
-    return evolve(completion, usage=evolve(usage, input_tokens=usage.output_tokens, output_tokens=usage.input_tokens))
+    return evolve(
+        completion,
+        usage=evolve(usage, input_tokens=usage.output_tokens, output_tokens=usage.input_tokens),
+    )
 
 
 def count_cached_twice(completion: Completion) -> Completion:
-    return evolve(completion, usage=evolve(completion.usage, input_tokens=completion.usage.total_tokens))
+    return evolve(
+        completion, usage=evolve(completion.usage, input_tokens=completion.usage.total_tokens)
+    )
 
 
 def rename_stop(completion: Completion) -> Completion:
@@ -159,13 +169,17 @@ def rename_stop(completion: Completion) -> Completion:
 
 
 def zero_is_unset(request: CompletionRequest) -> CompletionRequest:
-    changed: CompletionRequest = inference(temperature=request.inference.temperature or None)(request)
+    changed: CompletionRequest = inference(temperature=request.inference.temperature or None)(
+        request
+    )
     return changed
 
 
 def unset_is_half(request: CompletionRequest) -> CompletionRequest:
     temperature = request.inference.temperature
-    changed: CompletionRequest = inference(temperature=0.5 if temperature is None else temperature)(request)
+    changed: CompletionRequest = inference(temperature=0.5 if temperature is None else temperature)(
+        request
+    )
     return changed
 
 
@@ -177,19 +191,25 @@ def lose_arguments(event: StreamEvent) -> list[StreamEvent]:
 
 def run_together(event: StreamEvent) -> list[StreamEvent]:
     """Knows no blocks: a text begins with its first piece and never ends."""
-    if isinstance(event, BlockStop) or (isinstance(event, BlockStart) and isinstance(event.block, Text)):
+    if isinstance(event, BlockStop) or (
+        isinstance(event, BlockStart) and isinstance(event.block, Text)
+    ):
         return []
     return [evolve(event, index=0)] if isinstance(event, TextDelta) else [event]
 
 
-# ── the table ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the table ─────────────────────────────────────────────────────────────────────────────────────
 
 REQUEST, ANSWER = "a request survives", "a completion survives"
-RAW, FOLDED = "a raw prompt comes back as it was", "folded text is still there"
+RAW, JOINED = "a raw prompt comes back as it was", "joined text is still there"
 UNKNOWN, UNDERSTOOD = "unknown fields survive", "documented keys are understood"
 STOPS, STRANGE = "documented stop reasons are known", "a strange body is a DecodeError"
 TAKEN, REFUSED = "a declared feature is taken", "an undeclared feature is refused by name"
-HARMLESS, FORGED, DEFUSED = "harmless text is never refused", "a forged turn is refused", "neutralised text passes"
+HARMLESS, FORGED, DEFUSED = (
+    "harmless text is never refused",
+    "a forged turn is refused",
+    "neutralised text passes",
+)
 STREAM, CHUNKS = "a stream adds up to the whole", "a stream survives chunk by chunk"
 CUT = "a stream without its last word is truncated"
 
@@ -204,40 +224,66 @@ class Mutation:
 
 def claiming(feature: Feature) -> Mutation:
     """A feature that is declared and not there."""
-    return Mutation(REQUEST, lacks(feature), record(features=lambda codec: codec.features | {feature}))
+    return Mutation(
+        REQUEST, lacks(feature), record(features=lambda codec: codec.features | {feature})
+    )
 
 
 MUTATIONS: Mapping[str, Mutation] = {
     # requests
     "system dropped": Mutation(REQUEST, has(Feature.SYSTEM), sends(setting(system=()))),
-    "folded system dropped": Mutation(FOLDED, folds(Feature.SYSTEM), sends(setting(system=()))),
-    "first message dropped": Mutation(REQUEST, converses, sends(lambda r: evolve(r, messages=r.messages[1:]))),
-    "neighbouring messages merged": Mutation(REQUEST, has(Feature.ANY_ROLE_ORDER), sends(merged_messages)),
-    "neighbouring texts merged": Mutation(REQUEST, has(Feature.MANY_BLOCKS), sends(contents(merged_texts))),
-    "last block lost": Mutation(REQUEST, has(Feature.MANY_BLOCKS), sends(contents(lambda c: c[:-1] or c))),
-    "folded last block lost": Mutation(FOLDED, folds(Feature.MANY_BLOCKS), sends(contents(lambda c: c[:-1] or c))),
-    "blocks folded backwards": Mutation(FOLDED, folds(Feature.MANY_BLOCKS), sends(contents(lambda c: c[::-1]))),
+    "joined system dropped": Mutation(JOINED, joins(Feature.SYSTEM), sends(setting(system=()))),
+    "first message dropped": Mutation(
+        REQUEST, converses, sends(lambda r: evolve(r, messages=r.messages[1:]))
+    ),
+    "neighbouring messages merged": Mutation(
+        REQUEST, has(Feature.ANY_ROLE_ORDER), sends(merged_messages)
+    ),
+    "neighbouring texts merged": Mutation(
+        REQUEST, has(Feature.MANY_BLOCKS), sends(contents(merged_texts))
+    ),
+    "last block lost": Mutation(
+        REQUEST, has(Feature.MANY_BLOCKS), sends(contents(lambda c: c[:-1] or c))
+    ),
+    "joined last block lost": Mutation(
+        JOINED, joins(Feature.MANY_BLOCKS), sends(contents(lambda c: c[:-1] or c))
+    ),
+    "blocks joined backwards": Mutation(
+        JOINED, joins(Feature.MANY_BLOCKS), sends(contents(lambda c: c[::-1]))
+    ),
     "text stripped": Mutation(REQUEST, always, reads(blocks(stripped))),
     "images dropped": Mutation(REQUEST, has(Feature.IMAGES), sends(blocks(drop(Image)))),
     "documents dropped": Mutation(REQUEST, has(Feature.DOCUMENTS), sends(blocks(drop(Document)))),
     "reasoning dropped": Mutation(REQUEST, has(Feature.REASONING), sends(blocks(drop(Reasoning)))),
-    "cache points dropped": Mutation(REQUEST, has(Feature.CACHE_POINTS), sends(blocks(drop(CachePoint)))),
+    "cache points dropped": Mutation(
+        REQUEST, has(Feature.CACHE_POINTS), sends(blocks(drop(CachePoint)))
+    ),
     "tools dropped": Mutation(REQUEST, has(Feature.TOOLS), sends(setting(tools=()))),
     "tool calls emptied": Mutation(
         REQUEST, has(Feature.TOOLS), reads(blocks(each(ToolUse, input={}, input_json=None)))
     ),
-    "tool results emptied": Mutation(REQUEST, has(Feature.TOOLS), reads(blocks(each(ToolResult, content="")))),
+    "tool results emptied": Mutation(
+        REQUEST, has(Feature.TOOLS), reads(blocks(each(ToolResult, content="")))
+    ),
     "failure of a tool lost": Mutation(
         REQUEST, has(Feature.TOOL_ERRORS), sends(blocks(each(ToolResult, is_error=None)))
     ),
-    "tool choice ignored": Mutation(REQUEST, has(Feature.TOOL_CHOICE), sends(setting(tool_choice=None))),
+    "tool choice ignored": Mutation(
+        REQUEST, has(Feature.TOOL_CHOICE), sends(setting(tool_choice=None))
+    ),
     "limit lost": Mutation(REQUEST, always, sends(inference(max_tokens=None))),
-    "temperature lost": Mutation(REQUEST, has(Feature.TEMPERATURE), sends(inference(temperature=None))),
-    "temperature 0 taken for unset": Mutation(REQUEST, has(Feature.TEMPERATURE), sends(zero_is_unset)),
+    "temperature lost": Mutation(
+        REQUEST, has(Feature.TEMPERATURE), sends(inference(temperature=None))
+    ),
+    "temperature 0 taken for unset": Mutation(
+        REQUEST, has(Feature.TEMPERATURE), sends(zero_is_unset)
+    ),
     "temperature invented": Mutation(REQUEST, has(Feature.TEMPERATURE), sends(unset_is_half)),
     "top_p lost": Mutation(REQUEST, has(Feature.TOP_P), sends(inference(top_p=None))),
     "top_k lost": Mutation(REQUEST, has(Feature.TOP_K), sends(inference(top_k=None))),
-    "stop sequences lost": Mutation(REQUEST, has(Feature.STOP_SEQUENCES), sends(inference(stop_sequences=()))),
+    "stop sequences lost": Mutation(
+        REQUEST, has(Feature.STOP_SEQUENCES), sends(inference(stop_sequences=()))
+    ),
     "all parameters lost": Mutation(REQUEST, always, reads(setting(inference=Inference()))),
     "metadata lost": Mutation(REQUEST, has(Feature.METADATA), sends(setting(metadata=None))),
     "options lost": Mutation(REQUEST, has_options, reads(setting(options={}))),
@@ -245,8 +291,10 @@ MUTATIONS: Mapping[str, Mutation] = {
     "top_k declared and not there": claiming(Feature.TOP_K),
     "stop sequences declared and not there": claiming(Feature.STOP_SEQUENCES),
     "tools declared and not there": claiming(Feature.TOOLS),
-    "folded texts declared to come back": Mutation(
-        REQUEST, folds(Feature.MANY_BLOCKS), record(features=lambda codec: codec.features | codec.folds)
+    "joined texts declared to come back": Mutation(
+        REQUEST,
+        joins(Feature.MANY_BLOCKS),
+        record(features=lambda codec: codec.features | codec.joins),
     ),
     "undeclared features taken": Mutation(REFUSED, refuses_by_record, obliging),
     "a refusal that names the wrong thing": Mutation(
@@ -256,7 +304,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         TAKEN, lambda claims: bool(claims.codec.features), sends(refusing(lambda text: True))
     ),
     # prompts
-    "raw prompt put into the template": Mutation(RAW, has_template, sends(setting(is_raw_prompt=False))),
+    "raw prompt put into the template": Mutation(
+        RAW, has_template, sends(setting(is_raw_prompt=False))
+    ),
     "raw prompt read as a turn": Mutation(RAW, has_template, reads(setting(is_raw_prompt=False))),
     "harmless text refused": Mutation(HARMLESS, always, sends(refusing(lambda text: "\n" in text))),
     "forged turns taken": Mutation(FORGED, has_control_tokens, forgeable),
@@ -266,15 +316,27 @@ MUTATIONS: Mapping[str, Mutation] = {
     # answers
     "counts swapped": Mutation(ANSWER, tells("input_tokens", "output_tokens"), hears(swap_counts)),
     "usage lost": Mutation(ANSWER, tells("output_tokens"), hears(setting(usage=Usage()))),
-    "cached tokens counted twice": Mutation(ANSWER, tells("cache_read_tokens"), hears(count_cached_twice)),
+    "cached tokens counted twice": Mutation(
+        ANSWER, tells("cache_read_tokens"), hears(count_cached_twice)
+    ),
     "answer stripped": Mutation(ANSWER, always, hears(blocks(stripped))),
-    "last block of an answer lost": Mutation(ANSWER, always, hears(contents(lambda content: content[:-1]))),
-    "texts of an answer merged": Mutation(ANSWER, has(Feature.MANY_BLOCKS), hears(contents(merged_texts))),
-    "tool calls of an answer lost": Mutation(ANSWER, has(Feature.TOOLS), hears(blocks(drop(ToolUse)))),
-    "reasoning of an answer lost": Mutation(ANSWER, has(Feature.REASONING), hears(blocks(drop(Reasoning)))),
+    "last block of an answer lost": Mutation(
+        ANSWER, always, hears(contents(lambda content: content[:-1]))
+    ),
+    "texts of an answer merged": Mutation(
+        ANSWER, has(Feature.MANY_BLOCKS), hears(contents(merged_texts))
+    ),
+    "tool calls of an answer lost": Mutation(
+        ANSWER, has(Feature.TOOLS), hears(blocks(drop(ToolUse)))
+    ),
+    "reasoning of an answer lost": Mutation(
+        ANSWER, has(Feature.REASONING), hears(blocks(drop(Reasoning)))
+    ),
     "id lost": Mutation(ANSWER, tells("id"), hears(setting(id=None))),
     "model lost": Mutation(ANSWER, tells("model"), hears(setting(model=None))),
-    "stop sequence lost": Mutation(ANSWER, tells("stop_sequence"), hears(setting(stop_sequence=None))),
+    "stop sequence lost": Mutation(
+        ANSWER, tells("stop_sequence"), hears(setting(stop_sequence=None))
+    ),
     "native stop reason lost": Mutation(ANSWER, always, hears(setting(native_stop_reason=None))),
     "stop reasons renamed": Mutation(STOPS, always, hears(rename_stop)),
     "every stop is OTHER": Mutation(STOPS, always, hears(setting(stop_reason=StopReason.OTHER))),
@@ -292,25 +354,35 @@ MUTATIONS: Mapping[str, Mutation] = {
     "KeyError at the front door": Mutation(STRANGE, always, netless),
     "anything accepted": Mutation(STRANGE, always, credulous),
     # streams
-    "counts lost in streams": Mutation(STREAM, tells("output_tokens"), streams_in(drop(UsageUpdate))),
+    "counts lost in streams": Mutation(
+        STREAM, tells("output_tokens"), streams_in(drop(UsageUpdate))
+    ),
     "name and id lost in streams": Mutation(STREAM, tells("id"), streams_in(drop(Started))),
-    "a piece of text lost": Mutation(STREAM, always, streams_in(drop(TextDelta, where=lambda e: len(e.text) == 1))),
+    "a piece of text lost": Mutation(
+        STREAM, always, streams_in(drop(TextDelta, where=lambda e: len(e.text) == 1))
+    ),
     "pieces of text stripped": Mutation(STREAM, always, streams_in(stripped)),
     "pieces of text doubled": Mutation(
-        STREAM, always, streams_in(lambda event: [event] * (2 if isinstance(event, TextDelta) else 1))
+        STREAM,
+        always,
+        streams_in(lambda event: [event] * (2 if isinstance(event, TextDelta) else 1)),
     ),
     "arguments lost in streams": Mutation(STREAM, has(Feature.TOOLS), streams_in(lose_arguments)),
-    "reasoning lost in streams": Mutation(STREAM, has(Feature.REASONING), streams_in(drop(ReasoningDelta))),
+    "reasoning lost in streams": Mutation(
+        STREAM, has(Feature.REASONING), streams_in(drop(ReasoningDelta))
+    ),
     "stop reason lost in streams": Mutation(STREAM, always, streams_in(drop(Stopped))),
     "stop reason not streamed": Mutation(STREAM, always, streams_out(drop(Stopped))),
-    "blocks run together in streams": Mutation(STREAM, has(Feature.MANY_BLOCKS), streams_in(run_together)),
+    "blocks run together in streams": Mutation(
+        STREAM, has(Feature.MANY_BLOCKS), streams_in(run_together)
+    ),
     "last word lost": Mutation(CUT, always, streams_in(drop(Ended))),
     "cut streams taken for whole": Mutation(CUT, always, streams_in(ended_by(TextDelta))),
 }
 """A mistake -> what has to see it, in whom it can be made, and how."""
 
 
-# ── the judgement ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the judgement ─────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -331,7 +403,11 @@ class Mutant:
     @property
     def is_caught(self) -> bool:
         """Whether the law says no, in whatever way the codec fails it."""
-        law = next(law for law in codec_laws(self.bad, self.facts, tells=self.tells) if law.name == self.law)
+        law = next(
+            law
+            for law in codec_laws(self.bad, self.facts, tells=self.tells)
+            if law.name == self.law
+        )
         with many_examples():
             try:
                 law()
@@ -341,13 +417,16 @@ class Mutant:
 
     def __call__(self) -> None:
         if not self.is_caught:
-            raise AssertionError(f"{self.good.name} with {self.mistake!r} keeps the law {self.law!r}")
+            raise AssertionError(
+                f"{self.good.name} with {self.mistake!r} keeps the law {self.law!r}"
+            )
 
 
 def codec_mutants(
     codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
 ) -> list[Mutant]:
-    """`codec` with every mistake that can be made in it. `facts` and `tells` as for `codec_laws`."""
+    """`codec` with every mistake that can be made in it. `facts` and `tells` as for
+    `codec_laws`."""
     claims = claimed(codec, facts, tells)
     told = None if tells is None else claims.tells
     laws = {law.name for law in codec_laws(codec, facts, tells=tells)}
@@ -360,9 +439,12 @@ def codec_mutants(
 
 @contextmanager
 def many_examples() -> Iterator[None]:
-    """A mutant may need an example that is rare; the first one ends the search, and nobody reads the smallest."""
+    """A mutant may need an example that is rare; the first one ends the search, and nobody reads
+    the smallest."""
     before = settings.get_current_profile_name()
-    settings.register_profile("mutants", max_examples=1000, derandomize=True, phases=[Phase.generate])
+    settings.register_profile(
+        "mutants", max_examples=1000, derandomize=True, phases=[Phase.generate]
+    )
     settings.load_profile("mutants")
     try:
         yield

@@ -1,10 +1,11 @@
 """Hypothesis strategies that draw what a codec claims, and nothing else.
 
-A strategy reads the codec's own record and builds values that fit it; it throws none away. A template family gets the
-shapes that come back as themselves from `requests`, and those that are joined into others from `folded_requests`.
+A strategy reads the codec's own record and builds values that fit it; it throws none away. A
+template family gets the shapes that come back as themselves from `requests`, and those that are
+joined into others from `joined_requests`.
 
     requests           what comes back as itself
-    folded_requests    what is said, but joined into the text beside it
+    joined_requests    what is said, but joined into the text beside it
     completions        whole answers
     streams            whole answers, with the same as batches of events, cut anywhere
 """
@@ -66,12 +67,27 @@ from .claims import Claims
 
 T = TypeVar("T")
 
-# ── JSON and text ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── JSON and text ─────────────────────────────────────────────────────────────────────────────────
 
 _UNICODE = st.characters(exclude_categories=["Cs"])
 """Every character that UTF-8 can carry."""
 _EDGES = st.sampled_from(
-    ["", " ", "\n", "\n\n", "\t", "\r\n", " a ", "\0", "\\", '"', "é", "e\u0301", "\N{ZERO WIDTH SPACE}", "\U0001f600"]
+    [
+        "",
+        " ",
+        "\n",
+        "\n\n",
+        "\t",
+        "\r\n",
+        " a ",
+        "\0",
+        "\\",
+        '"',
+        "é",
+        "e\u0301",
+        "\N{ZERO WIDTH SPACE}",
+        "\U0001f600",
+    ]
 )
 _WORDS = st.text(alphabet=string.ascii_letters + string.digits, min_size=1, max_size=8)
 _COUNTS = st.none() | st.integers(0, 10**6)
@@ -90,7 +106,10 @@ def json_values() -> SearchStrategy[Json]:
     )
     return st.recursive(
         scalars,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(_UNICODE, max_size=6), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text(_UNICODE, max_size=6), inner, max_size=3)
+        ),
         max_leaves=6,
     )
 
@@ -100,7 +119,8 @@ def json_objects() -> SearchStrategy[dict[str, Json]]:
 
 
 def texts(tokens: tuple[str, ...] = ()) -> SearchStrategy[str]:
-    """Any text that holds none of `tokens`, though it comes close: pieces of them are drawn often."""
+    """Any text that holds none of `tokens`, though it comes close: pieces of them are drawn
+    often."""
     near = [piece for token in tokens for piece in (token[:-1], token[1:], token[:2], token[-2:])]
     pieces = st.one_of(_EDGES, st.text(_UNICODE, max_size=10), st.sampled_from(near or ["x"]))
     return st.lists(pieces, max_size=4).map("".join).map(lambda text: without(text, tokens))
@@ -134,7 +154,10 @@ def _flat_schema(properties: Mapping[str, Json], required: set[str]) -> Json:
 _CALL_IDS = _WORDS.map("call_{}".format)
 _TOOL_USES = st.builds(ToolUse, _CALL_IDS, _WORDS, json_objects())
 _TOOLS = st.builds(
-    Tool, _WORDS, st.none() | texts(), json_objects().map(lambda rest: {"type": "object", "properties": rest})
+    Tool,
+    _WORDS,
+    st.none() | texts(),
+    json_objects().map(lambda rest: {"type": "object", "properties": rest}),
 )
 _PROPERTIES = st.fixed_dictionaries(
     {"type": st.sampled_from(["string", "integer", "number", "boolean", "array", "object"])},
@@ -152,7 +175,9 @@ _FLAT_TOOLS = st.builds(
 )
 _SETTINGS = st.dictionaries(_WORDS.map("x_{}".format), json_values(), max_size=2)
 _CACHE_POINTS = st.sampled_from([CachePoint(), CachePoint("5m"), CachePoint("1h")])
-_SIGNED_REASONING = st.builds(Reasoning, texts(), _BASE64) | _BASE64.map(lambda data: Reasoning(redacted=data))
+_SIGNED_REASONING = st.builds(Reasoning, texts(), _BASE64) | _BASE64.map(
+    lambda data: Reasoning(redacted=data)
+)
 _THOUGHTS = texts().map(lambda text: Reasoning(text or "hm"))
 _DOCUMENTS = st.builds(
     Document,
@@ -162,7 +187,7 @@ _DOCUMENTS = st.builds(
 )
 
 
-# ── the parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the parts ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen(eq=False)
@@ -181,7 +206,8 @@ class _Parts:
 
     @property
     def calls_anywhere(self) -> bool:
-        """Without ids a result must follow its call; then a call and its result are the last two messages."""
+        """Without ids a result must follow its call; then a call and its result are the last two
+        messages."""
         return self.has(Feature.TOOLS) and self.claims.codec.has_call_ids
 
     @cached_property
@@ -197,13 +223,17 @@ class _Parts:
         types = st.sampled_from(["image/png", "image/jpeg", "image/gif", "image/webp"])
         sources = {
             MediaKind.BASE64: st.builds(Media, st.just(MediaKind.BASE64), _BASE64, types),
-            MediaKind.URL: st.builds(Media, st.just(MediaKind.URL), _WORDS.map("https://a.example/{}".format)),
+            MediaKind.URL: st.builds(
+                Media, st.just(MediaKind.URL), _WORDS.map("https://a.example/{}".format)
+            ),
         }
         return st.builds(Image, st.one_of([sources[kind] for kind in self.claims.media]))
 
     @cached_property
     def tool_results(self) -> SearchStrategy[ToolResult]:
-        forms: list[SearchStrategy[Any]] = [st.none(), self.texts] if self.has(Feature.BARE_RESULTS) else []
+        forms: list[SearchStrategy[Any]] = (
+            [st.none(), self.texts] if self.has(Feature.BARE_RESULTS) else []
+        )
         if self.has(Feature.MANY_BLOCKS):
             kinds: list[SearchStrategy[Any]] = [self.text_blocks]
             kinds += [self.images] if self.has(Feature.IMAGES) else []
@@ -245,13 +275,20 @@ class _Parts:
         }
         return {role: self._several(blocks, at_least=1) for role, blocks in kinds.items()}
 
-    def _several(self, blocks: SearchStrategy[Any], *, at_least: int) -> SearchStrategy[tuple[ContentBlock, ...]]:
-        """Blocks of one message, with cache points behind some, as far as the family takes them side by side."""
+    def _several(
+        self, blocks: SearchStrategy[Any], *, at_least: int
+    ) -> SearchStrategy[tuple[ContentBlock, ...]]:
+        """Blocks of one message, with cache points behind some, as far as the family takes them
+        side by side."""
         if not self.has(Feature.MANY_BLOCKS):
             return st.lists(blocks, min_size=at_least, max_size=1).map(tuple)
         if self.has(Feature.CACHE_POINTS):
             cached = st.tuples(self.text_blocks, _CACHE_POINTS)
-            runs = st.lists(st.one_of(st.tuples(blocks), st.tuples(blocks), cached), min_size=at_least, max_size=4)
+            runs = st.lists(
+                st.one_of(st.tuples(blocks), st.tuples(blocks), cached),
+                min_size=at_least,
+                max_size=4,
+            )
             several = runs.map(lambda drawn: tuple(block for run in drawn for block in run))
         else:
             several = st.lists(blocks, min_size=at_least, max_size=4).map(tuple)
@@ -259,20 +296,32 @@ class _Parts:
 
     @cached_property
     def roles(self) -> SearchStrategy[list[Role]]:
-        """Who speaks when. A system message never opens: what precedes a conversation is `system`."""
+        """Who speaks when. A system message never opens: what precedes a conversation is
+        `system`."""
         if self.claims.codec.is_single_turn:
             return st.just([Role.USER])
         if not self.has(Feature.ANY_ROLE_ORDER):
             counts = [1, 2, 3, 4, 5] if self.has(Feature.PREFILL) else [1, 3, 5]
-            return st.sampled_from(counts).map(lambda count: [*[Role.USER, Role.ASSISTANT] * 2, Role.USER][:count])
-        later = [Role.USER, Role.ASSISTANT, *([Role.SYSTEM] if self.has(Feature.MID_SYSTEM) else [])]
+            return st.sampled_from(counts).map(
+                lambda count: [*[Role.USER, Role.ASSISTANT] * 2, Role.USER][:count]
+            )
+        later = [
+            Role.USER,
+            Role.ASSISTANT,
+            *([Role.SYSTEM] if self.has(Feature.MID_SYSTEM) else []),
+        ]
         first = st.sampled_from(later[:2])
-        roles = st.builds(lambda one, more: [one, *more], first, st.lists(st.sampled_from(later), max_size=4))
+        roles = st.builds(
+            lambda one, more: [one, *more], first, st.lists(st.sampled_from(later), max_size=4)
+        )
         return roles if self.has(Feature.PREFILL) else roles.map(lambda drawn: [*drawn, Role.USER])
 
     @cached_property
     def messages(self) -> SearchStrategy[tuple[Message, ...]]:
-        spoken = {role: st.builds(Message, st.just(role), content) for role, content in self.content.items()}
+        spoken = {
+            role: st.builds(Message, st.just(role), content)
+            for role, content in self.content.items()
+        }
         messages = self.roles.flatmap(lambda roles: st.tuples(*(spoken[role] for role in roles)))
         if self.has(Feature.TOOLS) and not self.calls_anywhere:
             exchanges = st.builds(_exchange, _TOOL_USES, self.tool_results)
@@ -281,7 +330,9 @@ class _Parts:
 
     @cached_property
     def system(self) -> SearchStrategy[tuple[ContentBlock, ...]]:
-        return self._several(self.text_blocks, at_least=0) if self.has(Feature.SYSTEM) else st.just(())
+        return (
+            self._several(self.text_blocks, at_least=0) if self.has(Feature.SYSTEM) else st.just(())
+        )
 
     # tools and parameters
 
@@ -292,15 +343,26 @@ class _Parts:
         tools = _TOOLS if self.claims.takes_any_schema else _FLAT_TOOLS
         ours = st.lists(tools, max_size=2, unique_by=lambda tool: tool.name)
         builtin = st.builds(
-            BuiltinTool, st.just(self.claims.codec.dialect), st.just("bash_20250124"), st.just("bash"), _SETTINGS
+            BuiltinTool,
+            st.just(self.claims.codec.dialect),
+            st.just("bash_20250124"),
+            st.just("bash"),
+            _SETTINGS,
         )
         theirs = st.lists(builtin, max_size=1 if self.has(Feature.BUILTIN_TOOLS) else 0)
         points = st.lists(_CACHE_POINTS, max_size=1 if self.has(Feature.CACHE_POINTS) else 0)
-        return st.builds(lambda ours, theirs, points: (*ours, *theirs, *(points if ours else ())), ours, theirs, points)
+        return st.builds(
+            lambda ours, theirs, points: (*ours, *theirs, *(points if ours else ())),
+            ours,
+            theirs,
+            points,
+        )
 
     @cached_property
     def inference(self) -> SearchStrategy[Inference]:
-        is_limit_required = (self.claims.facts.default_max_tokens or self.claims.codec.default_max_tokens) is not None
+        is_limit_required = (
+            self.claims.facts.default_max_tokens or self.claims.codec.default_max_tokens
+        ) is not None
         limits = st.integers(1, 8192)
         stops = st.lists(texts().map(lambda text: text or "END"), max_size=3).map(tuple)
         return st.builds(
@@ -314,24 +376,34 @@ class _Parts:
 
     @cached_property
     def tool_choices(self) -> SearchStrategy[ToolChoice | None]:
-        return st.sampled_from([None, *(self.claims.tool_choices if self.has(Feature.TOOL_CHOICE) else [])])
+        return st.sampled_from(
+            [None, *(self.claims.tool_choices if self.has(Feature.TOOL_CHOICE) else [])]
+        )
 
     @cached_property
     def reasoning_requests(self) -> SearchStrategy[ReasoningRequest | None]:
-        return st.sampled_from([None, *(self.claims.reasoning_requests if self.has(Feature.REASONING) else [])])
+        return st.sampled_from(
+            [None, *(self.claims.reasoning_requests if self.has(Feature.REASONING) else [])]
+        )
 
     @cached_property
     def options(self) -> SearchStrategy[dict[str, Json]]:
-        """The kit does not know what an option means, so it says something that none of them means."""
+        """The kit does not know what an option means, so it says something that none of them
+        means."""
         values = st.dictionaries(_WORDS.map("x_{}".format), json_values(), min_size=1, max_size=2)
         options = sorted(self.claims.codec.options)
-        return st.dictionaries(st.sampled_from(options), values, max_size=2) if options else st.just({})
+        return (
+            st.dictionaries(st.sampled_from(options), values, max_size=2)
+            if options
+            else st.just({})
+        )
 
     # answers
 
     @cached_property
     def answer_content(self) -> SearchStrategy[tuple[ContentBlock, ...]]:
-        """What a model says. A family that folds blocks has one text, reasoning before it and tool calls behind it."""
+        """What a model says. A family that folds blocks has one text, reasoning before it and tool
+        calls behind it."""
         if self.has(Feature.MANY_BLOCKS):
             return st.lists(self.of_models, max_size=4).map(tuple)
         said: SearchStrategy[Any] = st.tuples(st.builds(Text, texts()))
@@ -349,11 +421,15 @@ class _Parts:
     @cached_property
     def stops(self) -> SearchStrategy[tuple[str, StopReason]]:
         """A native name with its reason, or one that nobody documents."""
-        return st.sampled_from([*self.claims.codec.stop_reasons.table.items(), ("bored", StopReason.OTHER)])
+        return st.sampled_from(
+            [*self.claims.codec.stop_reasons.table.items(), ("bored", StopReason.OTHER)]
+        )
 
     @cached_property
     def usage(self) -> SearchStrategy[Usage]:
-        return st.builds(Usage, **{name: _COUNTS for name in self.claims.tells if name.endswith("_tokens")})
+        return st.builds(
+            Usage, **{name: _COUNTS for name in self.claims.tells if name.endswith("_tokens")}
+        )
 
 
 def _result_alone(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
@@ -376,10 +452,14 @@ def _exchange(call: ToolUse, result: ToolResult) -> tuple[Message, ...]:
 def _begun(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """A template cannot say that the model's answer has been begun with nothing."""
     *before, last = messages
-    return messages if last != Message(Role.ASSISTANT, (Text(""),)) else (*before, evolve(last, content=(Text("a"),)))
+    return (
+        messages
+        if last != Message(Role.ASSISTANT, (Text(""),))
+        else (*before, evolve(last, content=(Text("a"),)))
+    )
 
 
-# ── requests and answers ────────────────────────────────────────────────────────────────────────────────────────────
+# ── requests and answers ──────────────────────────────────────────────────────────────────────────
 
 
 def requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
@@ -398,11 +478,12 @@ def requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
     )
 
 
-def folded_requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
-    """Plain texts in every shape that the codec says, folded or not: blocks, roles, system texts."""
+def joined_requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
+    """Plain texts in every shape that the codec says, joined or not: blocks, roles, system
+    texts."""
 
     def says(feature: Feature) -> bool:
-        return claims.has(feature) or claims.folds(feature)
+        return claims.has(feature) or claims.joins(feature)
 
     most = 3 if says(Feature.MANY_BLOCKS) else 1
     blocks = st.lists(st.builds(Text, plain_texts()), min_size=1, max_size=most).map(tuple)
@@ -427,7 +508,10 @@ def completions(claims: Claims, *, is_streamed: bool = False) -> SearchStrategy[
             return st.none()
         return values if is_streamed else st.none() | values
 
-    sequences, details = told("stop_sequence", texts()), told("stop_details", st.just({"category": None}))
+    sequences, details = (
+        told("stop_sequence", texts()),
+        told("stop_details", st.just({"category": None})),
+    )
     answers = st.builds(
         Completion,
         content=parts.answer_content,
@@ -445,7 +529,9 @@ def completions(claims: Claims, *, is_streamed: bool = False) -> SearchStrategy[
     return stopped if is_streamed else answers | stopped
 
 
-def _stopped(answer: Completion, stop: tuple[str, StopReason], sequence: str | None, details: Json) -> Completion:
+def _stopped(
+    answer: Completion, stop: tuple[str, StopReason], sequence: str | None, details: Json
+) -> Completion:
     native, reason = stop
     return evolve(
         answer,
@@ -463,11 +549,12 @@ def _stopped_for_its_call(answer: Completion) -> Completion:
     return evolve(answer, stop_reason=StopReason.TOOL_USE) if is_calling and is_whole else answer
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def streams(claims: Claims) -> SearchStrategy[tuple[Completion, list[Batch]]]:
-    """An answer and the batches that add up to it: its deltas split anywhere, its events grouped anyhow."""
+    """An answer and the batches that add up to it: its deltas split anywhere, its events grouped
+    anyhow."""
     return _streamed(completions(claims, is_streamed=True))
 
 
@@ -481,7 +568,9 @@ def _streamed(draw: DrawFn, answers: SearchStrategy[Completion]) -> tuple[Comple
     return completion, [tuple(batch) for batch in pieces(draw, events) if batch]
 
 
-def _events_of_block(draw: DrawFn, index: int, block: ContentBlock, *, is_announced: bool) -> list[StreamEvent]:
+def _events_of_block(
+    draw: DrawFn, index: int, block: ContentBlock, *, is_announced: bool
+) -> list[StreamEvent]:
     """A text need not be announced, a tool call always is."""
     deltas: list[StreamEvent]
     match block:
@@ -505,7 +594,8 @@ def _announced(index: int, block: ContentBlock, deltas: list[StreamEvent]) -> li
 
 
 def _written(draw: DrawFn, arguments: Json) -> str:
-    """The JSON text of a tool's arguments as a model may write it: with blanks and escapes, without, or not at all."""
+    """The JSON text of a tool's arguments as a model may write it: with blanks and escapes,
+    without, or not at all."""
     if arguments == {} and draw(st.booleans()):
         return ""
     separators = draw(st.sampled_from([(",", ":"), (", ", ": ")]))

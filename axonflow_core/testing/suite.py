@@ -18,15 +18,21 @@ from .laws import codec_laws
 
 
 def codec_test(
-    codec: FamilyCodec, golden: str | Path, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
+    codec: FamilyCodec,
+    golden: str | Path,
+    facts: ModelFacts = NO_FACTS,
+    *,
+    tells: Iterable[str] | None = None,
 ) -> Callable[[Callable[[], None]], None]:
     """A pytest test that holds `codec` to every law and to its golden files.
 
-    `golden` is their folder, or the test's own `__file__` where they stand beside it in `golden/`. `facts` and `tells`
-    as for `codec_laws`.
+    `golden` is their folder, or the test's own `__file__` where they stand beside it in `golden/`.
+    `facts` and `tells` as for `codec_laws`.
     """
 
-    @pytest.mark.parametrize("check", [*codec_laws(codec, facts, tells=tells), *golden_cases(codec, golden)])
+    @pytest.mark.parametrize(
+        "check", [*codec_laws(codec, facts, tells=tells), *golden_cases(codec, golden)]
+    )
     def test(check: Callable[[], None]) -> None:
         check()
 

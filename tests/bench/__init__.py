@@ -1,1 +1,2 @@
-"""Measurements: ratios against a baseline of the same run, never a test. `python -m tests.bench` prints them."""
+"""Measurements: ratios against a baseline of the same run, never a test. `python -m tests.bench`
+prints them."""

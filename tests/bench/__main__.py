@@ -1,4 +1,5 @@
-"""`python -m tests.bench [calls|codecs]`: the measurements, each as a ratio to a baseline of the same run."""
+"""`python -m tests.bench [calls|codecs]`: the measurements, each as a ratio to a baseline of the
+same run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What a call costs, as a ratio to the same call through boto3, side by side against the emulator in its own process.
+"""What a call costs, as a ratio to the same call through boto3, side by side against the emulator
+in its own process.
 
-CPU time of this process (all threads), median over interleaved rounds; the emulator's work is not counted. One line for
-each figure:
+CPU time of this process (all threads), median over interleaved rounds; the emulator's work is not
+counted. One line for each figure:
 
     complete        one call, sequential, against boto3 `invoke_model`
     complete x32    32 calls in flight on one loop, against boto3 `invoke_model` one after the other
@@ -26,12 +27,16 @@ from axonflow_core import CompletionRequest, Inference, Runtime, user
 
 MODEL = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 CALLS, ROUNDS, IN_FLIGHT = 100, 7, 32
-REQUEST = CompletionRequest(tuple(user("word " * 50) for _ in range(5)), inference=Inference(max_tokens=100))
+REQUEST = CompletionRequest(
+    tuple(user("word " * 50) for _ in range(5)), inference=Inference(max_tokens=100)
+)
 BODY = orjson.dumps(
     {
         "anthropic_version": "bedrock-2023-05-31",
         "max_tokens": 100,
-        "messages": [{"role": "user", "content": [{"type": "text", "text": "word " * 50}]} for _ in range(5)],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "word " * 50}]} for _ in range(5)
+        ],
     }
 )
 
@@ -83,7 +88,12 @@ def _measure(environment: dict[str, str]) -> None:
 
         cases: list[tuple[str, Callable[[], Any], int, Callable[[], None]]] = [
             ("complete", complete, CALLS, boto3_complete),
-            ("complete x32", complete_together, (CALLS // IN_FLIGHT + 1) * IN_FLIGHT, boto3_complete),
+            (
+                "complete x32",
+                complete_together,
+                (CALLS // IN_FLIGHT + 1) * IN_FLIGHT,
+                boto3_complete,
+            ),
             ("stream", stream, CALLS, boto3_stream),
         ]
         for name, ours, calls, baseline in cases:

@@ -3,14 +3,16 @@
     body      decode and encode of a request of ten messages, against `orjson.loads` and `orjson.dumps` of it
     chunks    decode of a stream's text, a hundred words in a chunk each, against `orjson.loads` of every chunk
 
-The ten messages are a made-up conversation of a real one's shape and length: six questions of one or two sentences,
-four answers of 360 words in Markdown with lists, quotation marks and code, two accented letters in every other answer,
-8 kB in all. A family that takes a prompt and no conversation gets the same text as one user message. An accent makes a
-string dear to orjson, while most of a codec's cost is in the number of values: so the ratios are told too for the same
-text in ASCII, and for the first 200 characters of each message of that. For the latter no goal is set: ten frozen
-messages alone cost 4 us, as much as orjson takes for all of 2 kB.
+The ten messages are a made-up conversation of a real one's shape and length: six questions of one
+or two sentences, four answers of 360 words in Markdown with lists, quotation marks and code, two
+accented letters in every other answer, 8 kB in all. A family that takes a prompt and no
+conversation gets the same text as one user message. An accent makes a string dear to orjson, while
+most of a codec's cost is in the number of values: so the ratios are told too for the same text in
+ASCII, and for the first 200 characters of each message of that. For the latter no goal is set: ten
+frozen messages alone cost 4 us, as much as orjson takes for all of 2 kB.
 
-Every codec on every surface that is installed. Times are of this process alone; the median of interleaved rounds.
+Every codec on every surface that is installed. Times are of this process alone; the median of
+interleaved rounds.
 """
 
 from __future__ import annotations
@@ -42,12 +44,19 @@ from axonflow_core.stream import TextDelta
 ROUNDS, REPEATS = 25, 40
 
 QUESTIONS = (
-    "Our nightly export has become slow: it took 20 minutes in March and takes almost two hours now. Where do I begin?",
-    "It is one table, about 40 million rows, and we read it with an ORM. I can't change the schema before autumn.",
-    'The profiler says that most of the time goes into "fetch". Does that mean the database is at fault?',
-    "We tried a bigger page of 5000 rows. It helped a little, and then the worker ran out of memory at night.",
+    "Our nightly export has become slow: it took 20 minutes in March and takes almost two hours "
+    "now. Where do I begin?",
+    "It is one table, about 40 million rows, and we read it with an ORM. I can't change the schema "
+    "before autumn.",
+    'The profiler says that most of the time goes into "fetch". Does that mean the database is at '
+    "fault?",
+    "We tried a bigger page of 5000 rows. It helped a little, and then the worker ran out of "
+    "memory at night.",
 )
-LAST_QUESTIONS = ("Good. Could you sum up what we do first?", "Short, please: it goes into a ticket for Zoë.")
+LAST_QUESTIONS = (
+    "Good. Could you sum up what we do first?",
+    "Short, please: it goes into a ticket for Zoë.",
+)
 ANSWER = """\
 There are three usual suspects, and it pays to look at them **in this order**, because each one is cheaper to rule out \
 than the next.
@@ -98,7 +107,10 @@ def conversation(other_answer: str) -> CompletionRequest:
 def in_ascii(request: CompletionRequest, length: int | None = None) -> CompletionRequest:
     """The same text without accents, of each message the first `length` characters."""
     return evolve(
-        request, messages=tuple(text_message(m.role, m.text.translate(IN_ASCII)[:length]) for m in request.messages)
+        request,
+        messages=tuple(
+            text_message(m.role, m.text.translate(IN_ASCII)[:length]) for m in request.messages
+        ),
     )
 
 
@@ -107,7 +119,9 @@ def as_given(request: CompletionRequest) -> CompletionRequest:
 
 
 def as_prompt(request: CompletionRequest) -> CompletionRequest:
-    return evolve(request, messages=(user("\n\n".join(message.text for message in request.messages)),))
+    return evolve(
+        request, messages=(user("\n\n".join(message.text for message in request.messages)),)
+    )
 
 
 CONVERSATION = conversation(ANSWER.translate(IN_ASCII))
@@ -139,10 +153,14 @@ def measure() -> None:
         "short body": short_bodies,
         "chunks": chunks,
     }.items():
-        sys.stdout.write(f"{what:<14} median {statistics.median(ratios):.2f}, highest {max(ratios):.2f}\n")
+        sys.stdout.write(
+            f"{what:<14} median {statistics.median(ratios):.2f}, highest {max(ratios):.2f}\n"
+        )
 
 
-def _body(codec: FamilyCodec, request: CompletionRequest) -> tuple[Callable[[], object], Callable[[], object]]:
+def _body(
+    codec: FamilyCodec, request: CompletionRequest
+) -> tuple[Callable[[], object], Callable[[], object]]:
     native = codec.encode_request(request, FACTS)
     text = orjson.dumps(native)
 

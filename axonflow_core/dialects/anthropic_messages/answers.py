@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from axonflow_core.codec import ModelFacts, StopReasons
+from axonflow_core.codec import ModelFacts, NativeNames
+from axonflow_core.codec.json_members import array, unknown_members, without_none
 from axonflow_core.messages import Completion, Json, StopReason, Usage
-from axonflow_core.native import array, rest_of, said
 
 from .blocks import decode_content, encode_content
 
-STOP_REASONS = StopReasons(
+STOP_REASONS = NativeNames(
     {
         "end_turn": StopReason.END_TURN,
         "max_tokens": StopReason.MAX_TOKENS,
@@ -23,7 +23,9 @@ STOP_REASONS = StopReasons(
 )
 
 
-ANSWER_KEYS = frozenset("id type role model content stop_reason stop_sequence stop_details usage".split())
+ANSWER_KEYS = frozenset(
+    "id type role model content stop_reason stop_sequence stop_details usage".split()
+)
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
@@ -41,7 +43,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
         id=body.get("id"),
         model=body.get("model"),
         service_tier=service_tier,
-        extra=rest_of(body, ANSWER_KEYS),
+        extra=unknown_members(body, ANSWER_KEYS),
     )
 
 
@@ -49,14 +51,14 @@ def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json
     reason = completion.stop_reason
     native = None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason)
     return {
-        **said({"id": completion.id}),
+        **without_none({"id": completion.id}),
         "type": "message",
         "role": "assistant",
-        **said({"model": completion.model}),
+        **without_none({"model": completion.model}),
         "content": encode_content(completion.content),
         "stop_reason": native,
         "stop_sequence": completion.stop_sequence,
-        **said({"stop_details": completion.stop_details}),
+        **without_none({"stop_details": completion.stop_details}),
         "usage": encode_usage(completion.usage, completion.service_tier),
         **completion.extra,
     }
@@ -76,9 +78,12 @@ _NESTED_COUNTS = (
 def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
     """The counts, and the service tier that Anthropic reports among them."""
     nested = {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
-    extra = dict(rest_of(native, _USAGE_KEYS))
+    extra = dict(unknown_members(native, _USAGE_KEYS))
     for group in ("cache_creation", "output_tokens_details"):
-        unknown = rest_of(native.get(group) or {}, frozenset(key for name, key, _ in _NESTED_COUNTS if name == group))
+        unknown = unknown_members(
+            native.get(group) or {},
+            frozenset(key for name, key, _ in _NESTED_COUNTS if name == group),
+        )
         if unknown:
             extra[group] = unknown
     usage = Usage(
@@ -93,7 +98,7 @@ def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
 
 
 def encode_usage(usage: Usage, service_tier: str | None) -> dict[str, Json]:
-    native = said(
+    native = without_none(
         {
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,

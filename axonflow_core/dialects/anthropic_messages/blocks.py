@@ -1,7 +1,7 @@
 """Content blocks: a table of kinds, a function a kind and direction.
 
-`cache_control` hangs on a native block; neutrally it is a `CachePoint` behind that block. A block of a kind unknown
-here is kept whole, as `Opaque`.
+`cache_control` hangs on a native block; neutrally it is a `CachePoint` behind that block. A block
+of a kind unknown here is kept whole, as `Opaque`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from axonflow_core.codec.json_members import array, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CachePoint,
@@ -24,7 +25,6 @@ from axonflow_core.messages import (
     ToolResult,
     ToolUse,
 )
-from axonflow_core.native import array, rest_of, said, string
 
 DIALECT = "anthropic"
 
@@ -54,7 +54,12 @@ def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
 
 def is_plain_text(native: Json) -> bool:
     """Whether a block is a text and nothing more."""
-    return type(native) is dict and len(native) == 2 and native["type"] == "text" and type(native.get("text")) is str
+    return (
+        type(native) is dict
+        and len(native) == 2
+        and native["type"] == "text"
+        and type(native.get("text")) is str
+    )
 
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
@@ -84,7 +89,7 @@ _KEYS_OF_BLOCK: Mapping[str, frozenset[str]] = {
 
 
 def _rest(native: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
-    return rest_of(native, _KEYS_OF_BLOCK[kind])
+    return unknown_members(native, _KEYS_OF_BLOCK[kind])
 
 
 def _decode_text(native: Mapping[str, Json]) -> ContentBlock:
@@ -111,14 +116,16 @@ def _decode_media(native: Mapping[str, Json]) -> Media | None:
     key = _MEDIA_DATA.get(native["type"])
     if key is None:
         return None
-    extra = rest_of(native, frozenset({"type", "media_type", key}))
+    extra = unknown_members(native, frozenset({"type", "media_type", key}))
     return Media(MediaKind(native["type"]), native[key], native.get("media_type"), extra=extra)
 
 
 def _encode_media(media: Media) -> dict[str, Json]:
     key = _MEDIA_DATA.get(media.kind)
     if key is None:
-        raise EncodeError(f"an Anthropic message takes no {media.kind} source", feature=f"{media.kind} source")
+        raise EncodeError(
+            f"an Anthropic message takes no {media.kind} source", feature=f"{media.kind} source"
+        )
     native = {"type": str(media.kind), key: media.data, **media.extra}
     if media.media_type is not None:
         native["media_type"] = media.media_type
@@ -158,7 +165,7 @@ def _encode_document(block: Document) -> dict[str, Json]:
     else:
         source = {"type": "content", "content": _encode_nested(block.content or ())}
     named = {"title": block.name, "context": block.context, "citations": block.citations}
-    return {"type": "document", "source": source, **said(named), **block.extra}
+    return {"type": "document", "source": source, **without_none(named), **block.extra}
 
 
 def _decode_nested(native: Json) -> tuple[ContentBlock, ...] | str:
@@ -171,11 +178,22 @@ def _encode_nested(content: tuple[ContentBlock, ...] | str) -> Json:
 
 
 def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
-    return ToolUse(string(native["id"]), string(native["name"]), native["input"], extra=_rest(native, "tool_use"))
+    return ToolUse(
+        string(native["id"]),
+        string(native["name"]),
+        native["input"],
+        extra=_rest(native, "tool_use"),
+    )
 
 
 def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
-    return {"type": "tool_use", "id": block.id, "name": block.name, "input": block.input, **block.extra}
+    return {
+        "type": "tool_use",
+        "id": block.id,
+        "name": block.name,
+        "input": block.input,
+        **block.extra,
+    }
 
 
 def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
@@ -190,12 +208,14 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
 
 def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
     content = None if block.content is None else _encode_nested(block.content)
-    named = said({"content": content, "is_error": block.is_error})
+    named = without_none({"content": content, "is_error": block.is_error})
     return {"type": "tool_result", "tool_use_id": block.tool_use_id, **named, **block.extra}
 
 
 def _decode_thinking(native: Mapping[str, Json]) -> ContentBlock:
-    return Reasoning(string(native["thinking"]), native.get("signature"), extra=_rest(native, "thinking"))
+    return Reasoning(
+        string(native["thinking"]), native.get("signature"), extra=_rest(native, "thinking")
+    )
 
 
 def _decode_redacted(native: Mapping[str, Json]) -> ContentBlock:
@@ -205,7 +225,12 @@ def _decode_redacted(native: Mapping[str, Json]) -> ContentBlock:
 def _encode_reasoning(block: Reasoning) -> dict[str, Json]:
     if block.redacted is not None:
         return {"type": "redacted_thinking", "data": block.redacted, **block.extra}
-    return {"type": "thinking", "thinking": block.text, **said({"signature": block.signature}), **block.extra}
+    return {
+        "type": "thinking",
+        "thinking": block.text,
+        **without_none({"signature": block.signature}),
+        **block.extra,
+    }
 
 
 def _encode_opaque(block: Opaque) -> dict[str, Json]:
@@ -234,7 +259,7 @@ _ENCODE_BLOCK: Mapping[type, Callable[[Any], dict[str, Json]]] = {
 
 def decode_cache_control(native: Mapping[str, Json]) -> CachePoint:
     kind = string(native["type"])
-    extra = rest_of(native, frozenset({"type", "ttl"}))
+    extra = unknown_members(native, frozenset({"type", "ttl"}))
     return CachePoint(native.get("ttl"), None if kind == "ephemeral" else kind, extra=extra)
 
 
@@ -245,5 +270,5 @@ def hang_cache_control(natives: list[Json], point: CachePoint) -> None:
             feature="cache points",
             hint="move the cache point behind the last block that is to be cached",
         )
-    ttl = said({"ttl": point.ttl})
+    ttl = without_none({"ttl": point.ttl})
     natives[-1]["cache_control"] = {"type": point.kind or "ephemeral", **ttl, **point.extra}

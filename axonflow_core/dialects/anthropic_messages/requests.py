@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.json_members import array, string, unknown_members, without_none
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
@@ -19,16 +20,26 @@ from axonflow_core.messages import (
     ToolChoiceMode,
     text_message,
 )
-from axonflow_core.native import array, rest_of, said, string
 
-from .blocks import DIALECT, decode_cache_control, decode_content, encode_content, hang_cache_control, is_plain_text
+from .blocks import (
+    DIALECT,
+    decode_cache_control,
+    decode_content,
+    encode_content,
+    hang_cache_control,
+    is_plain_text,
+)
 
-OPTIONS = frozenset({"anthropic_beta", "cache_control", "output_config", "output_format", "service_tier"})
-"""Documented parameters with no neutral name. `effort` inside `output_config` has one and stands apart."""
+OPTIONS = frozenset(
+    {"anthropic_beta", "cache_control", "output_config", "output_format", "service_tier"}
+)
+"""Documented parameters with no neutral name. `effort` inside `output_config` has one and stands
+apart."""
 
 
 _REQUEST_KEYS = OPTIONS | frozenset(
-    "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata".split()
+    "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking "
+    "metadata".split()
 )
 
 
@@ -49,7 +60,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
         reasoning=_decode_reasoning_request(body.get("thinking"), body.get("output_config") or {}),
         metadata=body.get("metadata"),
         options=_decode_options(body),
-        extra=rest_of(body, _REQUEST_KEYS),
+        extra=unknown_members(body, _REQUEST_KEYS),
     )
 
 
@@ -71,7 +82,12 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
         "thinking": thinking,
         "metadata": request.metadata,
     }
-    return {"messages": [_encode_message(m) for m in request.messages], **said(optional), **options, **request.extra}
+    return {
+        "messages": [_encode_message(m) for m in request.messages],
+        **without_none(optional),
+        **options,
+        **request.extra,
+    }
 
 
 _ROLES: Mapping[str, Role] = {role.value: role for role in Role}
@@ -80,10 +96,16 @@ _MESSAGE_KEYS = frozenset({"role", "content"})
 
 def _decode_message(native: Mapping[str, Json]) -> Message:
     role, blocks = _ROLES[native["role"]], native["content"]
-    if len(native) == 2 and len(blocks) == 1 and is_plain_text(blocks[0]):  # nearly every message there is
+    if (
+        len(native) == 2 and len(blocks) == 1 and is_plain_text(blocks[0])
+    ):  # nearly every message there is
         return text_message(role, blocks[0]["text"])
     content = decode_content(blocks)
-    return Message(role, content) if len(native) == 2 else Message(role, content, extra=rest_of(native, _MESSAGE_KEYS))
+    return (
+        Message(role, content)
+        if len(native) == 2
+        else Message(role, content, extra=unknown_members(native, _MESSAGE_KEYS))
+    )
 
 
 def _encode_message(message: Message) -> dict[str, Json]:
@@ -94,18 +116,22 @@ def _encode_message(message: Message) -> dict[str, Json]:
 def _decode_options(body: Mapping[str, Json]) -> Mapping[str, Json]:
     options = {key: body[key] for key in OPTIONS if body.get(key) is not None}
     if "output_config" in options:
-        options["output_config"] = rest_of(options["output_config"], frozenset({"effort"}))
+        options["output_config"] = unknown_members(options["output_config"], frozenset({"effort"}))
         if not options["output_config"]:
             del options["output_config"]
     return options
 
 
-def _decode_reasoning_request(thinking: Json, output_config: Mapping[str, Json]) -> ReasoningRequest | None:
+def _decode_reasoning_request(
+    thinking: Json, output_config: Mapping[str, Json]
+) -> ReasoningRequest | None:
     effort = output_config.get("effort")
     if thinking is None:
         return None if effort is None else ReasoningRequest(effort=effort)
-    extra = rest_of(thinking, frozenset({"type", "budget_tokens"}))
-    return ReasoningRequest(string(thinking["type"]), thinking.get("budget_tokens"), effort, extra=extra)
+    extra = unknown_members(thinking, frozenset({"type", "budget_tokens"}))
+    return ReasoningRequest(
+        string(thinking["type"]), thinking.get("budget_tokens"), effort, extra=extra
+    )
 
 
 def _encode_reasoning_request(asked: ReasoningRequest | None) -> tuple[Json, Mapping[str, Json]]:
@@ -113,14 +139,20 @@ def _encode_reasoning_request(asked: ReasoningRequest | None) -> tuple[Json, Map
     if asked is None:
         return None, {}
     mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
-    thinking = {"type": mode, **said({"budget_tokens": asked.budget_tokens}), **asked.extra} if mode else None
-    return thinking, said({"effort": asked.effort})
+    thinking = (
+        {"type": mode, **without_none({"budget_tokens": asked.budget_tokens}), **asked.extra}
+        if mode
+        else None
+    )
+    return thinking, without_none({"effort": asked.effort})
 
 
 _TOOL_KEYS = frozenset({"name", "description", "input_schema", "strict", "type", "cache_control"})
 
 
-def _decode_tools(natives: Sequence[Mapping[str, Json]]) -> tuple[Tool | BuiltinTool | CachePoint, ...]:
+def _decode_tools(
+    natives: Sequence[Mapping[str, Json]],
+) -> tuple[Tool | BuiltinTool | CachePoint, ...]:
     tools: list[Tool | BuiltinTool | CachePoint] = []
     for native in array(natives):
         tools.append(_decode_tool(native))
@@ -131,7 +163,7 @@ def _decode_tools(natives: Sequence[Mapping[str, Json]]) -> tuple[Tool | Builtin
 
 def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
     if native.get("type") not in (None, "custom"):
-        settings = rest_of(native, frozenset({"type", "name", "cache_control"}))
+        settings = unknown_members(native, frozenset({"type", "name", "cache_control"}))
         return BuiltinTool(DIALECT, native["type"], native["name"], settings)
     return Tool(
         string(native["name"]),
@@ -139,7 +171,7 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
         native["input_schema"],
         is_strict=native.get("strict"),
         type=native.get("type"),
-        extra=rest_of(native, _TOOL_KEYS),
+        extra=unknown_members(native, _TOOL_KEYS),
     )
 
 
@@ -152,7 +184,9 @@ def _encode_tools(tools: Iterable[Tool | BuiltinTool | CachePoint]) -> list[Json
             case BuiltinTool(_, kind, name, settings):
                 natives.append({"type": kind, "name": name, **settings})
             case Tool():
-                named = said({"type": tool.type, "description": tool.description, "strict": tool.is_strict})
+                named = without_none(
+                    {"type": tool.type, "description": tool.description, "strict": tool.is_strict}
+                )
                 schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
                 natives.append({"name": tool.name, "input_schema": schema, **named, **tool.extra})
     return natives
@@ -166,13 +200,15 @@ def _decode_tool_choice(native: Json) -> ToolChoice | None:
         return None
     is_serial = native.get("disable_parallel_tool_use")
     allows_parallel = None if is_serial is None else not is_serial
-    extra = rest_of(native, _CHOICE_KEYS)
-    return ToolChoice(ToolChoiceMode(native["type"]), native.get("name"), allows_parallel, extra=extra)
+    extra = unknown_members(native, _CHOICE_KEYS)
+    return ToolChoice(
+        ToolChoiceMode(native["type"]), native.get("name"), allows_parallel, extra=extra
+    )
 
 
 def _encode_tool_choice(choice: ToolChoice | None) -> Json:
     if choice is None:
         return None
     is_serial = None if choice.allows_parallel is None else not choice.allows_parallel
-    named = said({"name": choice.name, "disable_parallel_tool_use": is_serial})
+    named = without_none({"name": choice.name, "disable_parallel_tool_use": is_serial})
     return {"type": str(choice.mode), **named, **choice.extra}

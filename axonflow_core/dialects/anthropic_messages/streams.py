@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from axonflow_core.codec import StreamContext
+from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.errors import Unavailable
 from axonflow_core.messages import Json, StopReason, Usage
-from axonflow_core.native import rest_of, said, string
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -61,26 +61,31 @@ def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
         event = CitationDelta(delta["citation"], index)
     else:
         return (Extra(chunk, "chunk"),)
-    return (event,) if len(chunk) == 3 and len(delta) == 2 else (event, *_delta_extras(chunk, delta))
+    return (
+        (event,) if len(chunk) == 3 and len(delta) == 2 else (event, *_delta_extras(chunk, delta))
+    )
 
 
 _DELTA_VALUES = frozenset({"type", "text", "partial_json", "thinking", "signature", "citation"})
 
 
 def _delta_extras(chunk: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
-    in_delta = rest_of(delta, _DELTA_VALUES)
-    return (*((Extra(in_delta, "delta"),) if in_delta else ()), *_beside(chunk, "type", "index", "delta"))
+    in_delta = unknown_members(delta, _DELTA_VALUES)
+    return (
+        *((Extra(in_delta, "delta"),) if in_delta else ()),
+        *_beside(chunk, "type", "index", "delta"),
+    )
 
 
 def _beside(chunk: Mapping[str, Json], *known: str) -> Batch:
-    extra = rest_of(chunk, frozenset(known))
+    extra = unknown_members(chunk, frozenset(known))
     return (Extra(extra, "beside"),) if extra else ()
 
 
 def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
     message = chunk["message"]
     usage, service_tier = decode_usage(message.get("usage") or {})
-    extra = rest_of(message, ANSWER_KEYS)
+    extra = unknown_members(message, ANSWER_KEYS)
     return (
         Started(message.get("id"), message.get("model")),
         UsageUpdate(usage, service_tier),
@@ -107,7 +112,7 @@ def _decode_message_delta(chunk: Mapping[str, Json]) -> Batch:
         events.append(Stopped(STOP_REASONS.decode(reason), reason, sequence, details))
     if chunk.get("usage"):
         events.append(UsageUpdate(*decode_usage(chunk["usage"])))
-    if in_delta := rest_of(delta, _DELTA_KEYS):
+    if in_delta := unknown_members(delta, _DELTA_KEYS):
         events.append(Extra(in_delta, "delta"))
     return (*events, *_beside(chunk, "type", "delta", "usage"))
 
@@ -133,7 +138,8 @@ _DECODE_CHUNK: Mapping[str, Callable[[Mapping[str, Json]], Batch]] = {
 
 
 class ChunkEncoder:
-    """Batches of any family in, Anthropic's chunks out: what a family leaves unsaid (starts, stops) is supplied."""
+    """Batches of any family in, Anthropic's chunks out: what a family leaves unsaid (starts, stops)
+    is supplied."""
 
     def __init__(self, context: StreamContext) -> None:
         self._context = context
@@ -146,11 +152,15 @@ class ChunkEncoder:
     def encode(self, batch: Batch) -> list[Json]:
         chunks: list[Json] = []
         self._note_usage(batch)
-        is_usage_alone = self._has_started and all(isinstance(event, UsageUpdate | Extra) for event in batch)
+        is_usage_alone = self._has_started and all(
+            isinstance(event, UsageUpdate | Extra) for event in batch
+        )
         for event in batch:
             match event:
                 case UsageUpdate() if is_usage_alone:
-                    chunks.append({"type": "message_delta", "delta": {}, "usage": self._take_usage()})
+                    chunks.append(
+                        {"type": "message_delta", "delta": {}, "usage": self._take_usage()}
+                    )
                 case TextDelta(text, index):
                     self._enter(chunks, index, {"type": "text", "text": ""})
                     chunks.append(_delta(index, {"type": "text_delta", "text": text}))
@@ -190,10 +200,10 @@ class ChunkEncoder:
     def _start(self, chunks: list[Json], id: str | None, model: str | None) -> None:
         self._has_started = True
         message = {
-            **said({"id": id}),
+            **without_none({"id": id}),
             "type": "message",
             "role": "assistant",
-            **said({"model": model}),
+            **without_none({"model": model}),
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
@@ -213,7 +223,9 @@ class ChunkEncoder:
         self._ensure_started(chunks)
         self._stop_block(chunks)
         self._open = index
-        chunks.append({"type": "content_block_start", "index": index, "content_block": native_block})
+        chunks.append(
+            {"type": "content_block_start", "index": index, "content_block": native_block}
+        )
 
     def _stop_block(self, chunks: list[Json]) -> None:
         if self._open is not None:
@@ -222,13 +234,17 @@ class ChunkEncoder:
 
     def _encode_reasoning(self, chunks: list[Json], event: ReasoningDelta) -> None:
         if event.redacted is not None:
-            self._start_block(chunks, event.index, {"type": "redacted_thinking", "data": event.redacted})
+            self._start_block(
+                chunks, event.index, {"type": "redacted_thinking", "data": event.redacted}
+            )
             return
         self._enter(chunks, event.index, {"type": "thinking", "thinking": "", "signature": ""})
         if event.text or event.signature is None:
             chunks.append(_delta(event.index, {"type": "thinking_delta", "thinking": event.text}))
         if event.signature is not None:
-            chunks.append(_delta(event.index, {"type": "signature_delta", "signature": event.signature}))
+            chunks.append(
+                _delta(event.index, {"type": "signature_delta", "signature": event.signature})
+            )
 
     def _stop(self, chunks: list[Json], event: Stopped) -> None:
         self._ensure_started(chunks)
@@ -237,10 +253,12 @@ class ChunkEncoder:
         delta = {
             "stop_reason": STOP_REASONS.encode(event.reason, event.native),
             "stop_sequence": event.stop_sequence,
-            **said({"stop_details": event.stop_details}),
+            **without_none({"stop_details": event.stop_details}),
         }
         usage = self._take_usage()
-        chunks.append({"type": "message_delta", "delta": delta, **({"usage": usage} if usage else {})})
+        chunks.append(
+            {"type": "message_delta", "delta": delta, **({"usage": usage} if usage else {})}
+        )
 
     def _end(self, chunks: list[Json]) -> None:
         if not self._has_stopped:
@@ -253,7 +271,8 @@ def _delta(index: int, delta: dict[str, Json]) -> dict[str, Json]:
 
 
 def _place(chunks: list[Json], members: Mapping[str, Json], level: str) -> None:
-    """Put unknown members back where they stood; those of another family have no place and are left out."""
+    """Put unknown members back where they stood; those of another family have no place and are left
+    out."""
     if level == "chunk":
         chunks.append(dict(members))
     elif not chunks:

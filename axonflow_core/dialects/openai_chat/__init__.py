@@ -1,4 +1,5 @@
-"""OpenAI's chat-completions JSON, both roles, with the differences between its speakers as data (`ChatForm`).
+"""OpenAI's chat-completions JSON, both roles, with the differences between its speakers as data
+(`ChatForm`).
 
     form        what differs
     content     messages: parts, tool calls, tool results
@@ -7,13 +8,16 @@
     answers     a whole answer and its counts
     streams     chunks
 
-Source: OpenAI's API reference, "Chat completions", and the AWS user guide for the families that speak it, November
+Source: OpenAI's API reference, "Chat completions", and the AWS user guide for the families that
+speak it, November
 2026. Three things differ in shape from the neutral model:
 
 * A tool's result is a message of its own (`role: tool`); neutrally it is a block in a user message.
-* Tool arguments are JSON text. They are parsed; where parsing would lose spaces or order, the text is kept beside.
-* What was spelled in one of two ways (`max_tokens`, `max_completion_tokens`) goes back in the spelling it came in: the
-  value is of a type of its own that equals the plain one, so that no other family needs to know.
+* Tool arguments are JSON text. They are parsed; where parsing would lose spaces or order, the text
+  is kept beside.
+* What was spelled in one of two ways (`max_tokens`, `max_completion_tokens`) goes back in the
+  spelling it came in: the value is of a type of its own that equals the plain one, so that no other
+  family needs to know.
 """
 
 from __future__ import annotations
@@ -41,9 +45,12 @@ __all__ = [
 ]
 
 DOCUMENTED = frozenset(
-    "messages tools tool_choice max_tokens temperature top_p content tool_calls tool_call_id function "
-    "arguments parameters description image_url choices message delta usage prompt_tokens completion_tokens "
-    "prompt_tokens_details cached_tokens completion_tokens_details reasoning_tokens id model created "
+    "messages tools tool_choice max_tokens temperature top_p content tool_calls tool_call_id "
+    "function "
+    "arguments parameters description image_url choices message delta usage prompt_tokens "
+    "completion_tokens "
+    "prompt_tokens_details cached_tokens completion_tokens_details reasoning_tokens id model "
+    "created "
     "service_tier".split()
 )
 """Every key that the documents of all speakers name, on any level."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from axonflow_core.codec.json_members import prefixed, split_prefixed, unknown_members
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     Completion,
     ContentBlock,
     Json,
@@ -18,7 +19,6 @@ from axonflow_core.messages import (
     Usage,
     joined_text,
 )
-from axonflow_core.native import apart, rest_of, under
 
 from .content import decode_message, encode_message
 from .form import ChatForm
@@ -32,9 +32,9 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     native = choice["message"]
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
     extra = {
-        **rest_of(body, ANSWER_KEYS),
-        **under("choice", in_choice),
-        **under("message", message.extra),
+        **unknown_members(body, ANSWER_KEYS),
+        **prefixed("choice", in_choice),
+        **prefixed("message", message.extra),
     }
     return Completion(
         content=message.content,
@@ -50,8 +50,10 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
 
 
 def encode_response(form: ChatForm, completion: Completion) -> Json:
-    extra, in_choice, in_message = apart(completion.extra, "choice", "message")
-    (message,) = encode_message(form, Message(Role.ASSISTANT, _in_one_text(completion.content), extra=in_message))
+    extra, in_choice, in_message = split_prefixed(completion.extra, "choice", "message")
+    (message,) = encode_message(
+        form, Message(Role.ASSISTANT, _in_one_text(completion.content), extra=in_message)
+    )
     named = {
         "id": completion.id,
         "object": "chat.completion" if form.has_object else None,
@@ -62,31 +64,41 @@ def encode_response(form: ChatForm, completion: Completion) -> Json:
     }
     stop = native_stop(form, completion.stop_reason, completion.native_stop_reason)
     choice = {"index": 0, "message": message, form.stop_key: stop, **in_choice}
-    return {**{key: value for key, value in named.items() if value is not None}, "choices": [choice], **extra}
+    return {
+        **{key: value for key, value in named.items() if value is not None},
+        "choices": [choice],
+        **extra,
+    }
 
 
 def _in_one_text(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
     """An answer has one text, whatever blocks it was given in: clients read a string there."""
     texts = [block for block in content if isinstance(block, Text)]
-    if len(texts) < 2 or not all(isinstance(block, Text | Reasoning | ToolUse) for block in content):
+    if len(texts) < 2 or not all(
+        isinstance(block, Text | Reasoning | ToolUse) for block in content
+    ):
         return tuple(content)
-    return (*(block for block in content if not isinstance(block, Text)), Text(joined_text(tuple(texts))))
+    return (
+        *(block for block in content if not isinstance(block, Text)),
+        Text(joined_text(tuple(texts))),
+    )
 
 
-# ── why it stopped ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── why it stopped ────────────────────────────────────────────────────────────────────────────────
 
 
 def read_stop(form: ChatForm, choice: Mapping[str, Json]) -> tuple[str | None, Mapping[str, Json]]:
-    """The stop reason in the family's spelling or the other one, and what the choice says beyond what is known.
+    """The stop reason in the family's spelling or the other one, and what the choice says beyond
+    what is known.
 
     Some servers say both: `finish_reason`, and as `stop_reason` the token that ended the answer.
     """
     stop = choice.get(form.stop_key)
-    beside = rest_of(choice, form.choice_keys)
+    beside = unknown_members(choice, form.choice_keys)
     if stop is None and beside:
         other = "stop_reason" if form.stop_key == "finish_reason" else "finish_reason"
         if isinstance(beside.get(other), str):
-            return beside[other], rest_of(beside, frozenset({other}))
+            return beside[other], unknown_members(beside, frozenset({other}))
     return stop, beside
 
 
@@ -94,7 +106,7 @@ def native_stop(form: ChatForm, reason: StopReason | None, native: str | None) -
     return None if reason is None else form.stop_reasons.encode(reason, native)
 
 
-# ── what it counts ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what it counts ────────────────────────────────────────────────────────────────────────────────
 
 _COUNTS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 _USAGE_KEYS = _COUNTS | {"prompt_tokens_details", "completion_tokens_details"}
@@ -102,7 +114,8 @@ _NO_USAGE = Usage()
 
 
 def decode_usage(native: Mapping[str, Json] | None) -> Usage:
-    """The dialect counts what was read from a cache among the prompt's tokens; neutrally it stands apart."""
+    """The dialect counts what was read from a cache among the prompt's tokens; neutrally it stands
+    apart."""
     if not native:
         return _NO_USAGE
     prompt, answered = _count(native, "prompt_tokens"), _count(native, "completion_tokens")
@@ -110,17 +123,19 @@ def decode_usage(native: Mapping[str, Json] | None) -> Usage:
     is_sum = total == (prompt or 0) + (answered or 0)
     if is_sum and native.keys() <= _COUNTS:
         return Usage(prompt, answered)
-    extra = {**rest_of(native, _USAGE_KEYS), **({} if is_sum else {"total_tokens": total})}
+    extra = {**unknown_members(native, _USAGE_KEYS), **({} if is_sum else {"total_tokens": total})}
     cached = _detail(native, "prompt_tokens_details", "cached_tokens", extra)
     thought = _detail(native, "completion_tokens_details", "reasoning_tokens", extra)
     fresh = prompt if prompt is None or cached is None else prompt - cached
     return Usage(fresh, answered, cached, reasoning_tokens=thought, extra=extra)
 
 
-def _detail(native: Mapping[str, Json], level: str, name: str, extra: dict[str, Json]) -> int | None:
+def _detail(
+    native: Mapping[str, Json], level: str, name: str, extra: dict[str, Json]
+) -> int | None:
     """The one count among the details that has a neutral name; the others go to `extra`."""
-    details = native.get(level) or NOTHING_MORE
-    extra.update(under(level, {key: member for key, member in details.items() if key != name}))
+    details = native.get(level) or EMPTY
+    extra.update(prefixed(level, {key: member for key, member in details.items() if key != name}))
     return _count(details, name)
 
 
@@ -135,7 +150,9 @@ def encode_usage(usage: Usage) -> dict[str, Json] | None:
     """None where nothing was counted."""
     if usage == _NO_USAGE:
         return None
-    extra, of_prompt, of_answer = apart(usage.extra, "prompt_tokens_details", "completion_tokens_details")
+    extra, of_prompt, of_answer = split_prefixed(
+        usage.extra, "prompt_tokens_details", "completion_tokens_details"
+    )
     in_cache = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
     prompt = None if usage.input_tokens is None else usage.input_tokens + in_cache
     native: dict[str, Json] = {

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from axonflow_core.codec.json_members import prefixed, split_prefixed, string, unknown_members
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     ContentBlock,
     Image,
     Json,
@@ -24,13 +25,12 @@ from axonflow_core.messages import (
     joined_text,
     text_message,
 )
-from axonflow_core.native import apart, rest_of, string, under
 from axonflow_core.stream import tool_input
 
 from .form import DIALECT, ChatForm
 from .reasoning import OPENING, Beside, parted, tagged
 
-# ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parts ─────────────────────────────────────────────────────────────────────────────────────────
 
 _TEXT_KEYS = frozenset({"type", "text"})
 _IMAGE_KEYS = frozenset({"type", "image_url"})
@@ -48,14 +48,14 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
 def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
     kind = native["type"]
     if kind == "text":
-        return Text(string(native["text"]), extra=rest_of(native, _TEXT_KEYS))
+        return Text(string(native["text"]), extra=unknown_members(native, _TEXT_KEYS))
     if kind == "image_url":
-        return Image(_decode_url(native["image_url"]), extra=rest_of(native, _IMAGE_KEYS))
+        return Image(_decode_url(native["image_url"]), extra=unknown_members(native, _IMAGE_KEYS))
     return Opaque(DIALECT, native)
 
 
 def _decode_url(native: Mapping[str, Json]) -> Media:
-    url, extra = string(native["url"]), rest_of(native, _URL_KEYS)
+    url, extra = string(native["url"]), unknown_members(native, _URL_KEYS)
     if url.startswith("data:"):
         media_type, found, data = url.removeprefix("data:").partition(";base64,")
         if found:
@@ -79,7 +79,8 @@ def _encode_part(block: ContentBlock) -> Json:
         case Opaque():
             return block.data
     raise EncodeError(
-        f"a chat message has no place for a {type(block).__name__} block", feature=type(block).__name__.lower()
+        f"a chat message has no place for a {type(block).__name__} block",
+        feature=type(block).__name__.lower(),
     )
 
 
@@ -88,20 +89,24 @@ def _encode_url(media: Media) -> Json:
         return {"url": f"data:{media.media_type or 'image/png'};base64,{media.data}", **media.extra}
     if media.kind is MediaKind.URL:
         return {"url": media.data, **media.extra}
-    raise EncodeError(f"a chat message takes no image from {media.kind}", feature=f"{media.kind} source")
+    raise EncodeError(
+        f"a chat message takes no image from {media.kind}", feature=f"{media.kind} source"
+    )
 
 
-# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── messages ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class FromDeveloper(str):
-    """A system text that came from a `developer`, which is OpenAI's newer name for the role, and goes back so."""
+    """A system text that came from a `developer`, which is OpenAI's newer name for the role, and
+    goes back so."""
 
     __slots__ = ()
 
 
 class Parts(tuple[ContentBlock, ...]):
-    """A tool's answer that came as a list of parts, and goes back so where a bare string could say it."""
+    """A tool's answer that came as a list of parts, and goes back so where a bare string could say
+    it."""
 
     __slots__ = ()
 
@@ -132,11 +137,15 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
     if role is _ASSISTANT:
         return _decode_answer(form, native, content)
     extra = _message_extra(native, _MESSAGE_KEYS)
-    return Message(role, decode_content(content), extra={**extra, "role": name} if name == "developer" else extra)
+    return Message(
+        role,
+        decode_content(content),
+        extra={**extra, "role": name} if name == "developer" else extra,
+    )
 
 
 def _message_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
-    extra = rest_of(native, known)
+    extra = unknown_members(native, known)
     return {**extra, "name": native["name"]} if "name" in native else extra
 
 
@@ -159,11 +168,12 @@ def _decode_result(native: Mapping[str, Json]) -> Message:
         content if isinstance(content, str | None) else Parts(decode_content(content)),
         name=native.get("name"),
     )
-    return Message(Role.USER, (result,), extra=rest_of(native, _MESSAGE_KEYS))
+    return Message(Role.USER, (result,), extra=unknown_members(native, _MESSAGE_KEYS))
 
 
 def encode_message(form: ChatForm, message: Message) -> list[Json]:
-    """A message as one native message, or as one for every tool result in it and one for what stands beside them."""
+    """A message as one native message, or as one for every tool result in it and one for what
+    stands beside them."""
     only = message.content[0] if len(message.content) == 1 else None
     if type(only) is Text and not only.extra and not message.extra:  # nearly every message there is
         return [plain_message(str(message.role), only.text)]
@@ -196,7 +206,8 @@ def plain_message(role: str, text: str) -> dict[str, Json]:
 
 
 def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reasoning]) -> None:
-    """What was thought goes in front of what was said. A signature stays behind: it is another family's."""
+    """What was thought goes in front of what was said. A signature stays behind: it is another
+    family's."""
     told = [block.text for block in thoughts if block.redacted is None]
     if not told:
         return
@@ -212,15 +223,24 @@ def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reason
 def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
     content: Json = block.content
     if not isinstance(content, str | None):
-        content = list(map(_encode_part, content)) if type(content) is Parts else encode_content(content)
+        content = (
+            list(map(_encode_part, content)) if type(content) is Parts else encode_content(content)
+        )
     if block.is_error:
         told = content if isinstance(content, str) else joined_text(block.content or ())  # type: ignore[arg-type]
         content = f"error: {told}"  # the dialect has no flag for a failed tool
     named = {"name": block.name} if block.name is not None else {}
-    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": content, **named, **block.extra, **extra}
+    return {
+        "role": "tool",
+        "tool_call_id": block.tool_use_id,
+        "content": content,
+        **named,
+        **block.extra,
+        **extra,
+    }
 
 
-# ── tool calls ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tool calls ────────────────────────────────────────────────────────────────────────────────────
 
 _CALL_KEYS = frozenset({"id", "type", "function"})
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
@@ -230,7 +250,11 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
     function = native["function"]
     written = function["arguments"]
     arguments = tool_input(written) if isinstance(written, str) else written
-    is_kept = not isinstance(written, str) or isinstance(arguments, str) or call_arguments(arguments) == written
+    is_kept = (
+        not isinstance(written, str)
+        or isinstance(arguments, str)
+        or call_arguments(arguments) == written
+    )
     return ToolUse(
         string(native["id"]),
         string(function["name"]),
@@ -241,16 +265,20 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
 
 
 def call_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
-    in_function = rest_of(native.get("function") or NOTHING_MORE, _FUNCTION_KEYS)
-    beside = rest_of(native, known)
-    return {**beside, **under("function", in_function)} if in_function else beside
+    in_function = unknown_members(native.get("function") or EMPTY, _FUNCTION_KEYS)
+    beside = unknown_members(native, known)
+    return {**beside, **prefixed("function", in_function)} if in_function else beside
 
 
 def _encode_call(block: ToolUse) -> Json:
     arguments = block.input_json if block.input_json is not None else call_arguments(block.input)
     if not block.extra:
-        return {"id": block.id, "type": "function", "function": {"name": block.name, "arguments": arguments}}
-    extra, in_function = apart(block.extra, "function")
+        return {
+            "id": block.id,
+            "type": "function",
+            "function": {"name": block.name, "arguments": arguments},
+        }
+    extra, in_function = split_prefixed(block.extra, "function")
     function = {"name": block.name, "arguments": arguments, **in_function}
     return {"id": block.id, "type": "function", "function": function, **extra}
 

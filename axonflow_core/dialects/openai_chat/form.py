@@ -7,12 +7,12 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from axonflow_core.codec import StopReasons
+from axonflow_core.codec import NativeNames
 from axonflow_core.messages import StopReason, ToolChoiceMode
 
 DIALECT = "openai"
 
-STOP_REASONS = StopReasons(
+STOP_REASONS = NativeNames(
     {
         "stop": StopReason.END_TURN,
         "length": StopReason.MAX_TOKENS,
@@ -22,10 +22,12 @@ STOP_REASONS = StopReasons(
 )
 
 OPTIONS = frozenset(
-    "model stream stream_options max_completion_tokens response_format seed n logit_bias logprobs top_logprobs "
+    "model stream stream_options max_completion_tokens response_format seed n logit_bias logprobs "
+    "top_logprobs "
     "presence_penalty frequency_penalty user service_tier".split()
 )
-"""OpenAI's parameters that have no neutral name. `n` may not ask for more than the one answer there is room for."""
+"""OpenAI's parameters that have no neutral name. `n` may not ask for more than the one answer there
+is room for."""
 
 
 class Thinking(Enum):
@@ -44,7 +46,7 @@ class ChatForm:
     takes_named_tool: bool = True
     stop_key: str = "finish_reason"
     """The key of the stop reason in an answer; the other spelling is read as well."""
-    stop_reasons: StopReasons = STOP_REASONS
+    stop_reasons: NativeNames[StopReason] = STOP_REASONS
     stop_parameter: str | None = "stop"
     effort_parameter: str | None = None
     """The parameter that says how much the model may think."""

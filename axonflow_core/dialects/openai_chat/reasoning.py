@@ -2,12 +2,13 @@
 
     <reasoning>The user asks …</reasoning>Hello!
 
-`TagReader` takes the content of a stream apart. Characters that may belong to a tag are *held* until the next ones
-decide, and then they are said as what they were. `TagWriter` puts the content together again; of what it hears it
-leaves out what had been written as held, so every chunk gets back exactly the characters that it came with.
+`TagReader` takes the content of a stream apart. Characters that may belong to a tag are *held*
+until the next ones decide, and then they are said as what they were. `TagWriter` puts the content
+together again; of what it hears it leaves out what had been written as held, so every chunk gets
+back exactly the characters that it came with.
 
-Text that itself begins with the opening tag, or reasoning that holds the closing one, is read as the tags say: the
-form has no way to say it otherwise.
+Text that itself begins with the opening tag, or reasoning that holds the closing one, is read as
+the tags say: the form has no way to say it otherwise.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ Parts: TypeAlias = list[tuple[Part, str]]
 class TagReader:
     """The content of a stream, piece by piece. `is_done` once nothing but text can come.
 
-    A family without tags has the `opening` "": then only an empty beginning is held, behind which reasoning may yet
-    come in a member of its own.
+    A family without tags has the `opening` "": then only an empty beginning is held, behind which
+    reasoning may yet come in a member of its own.
     """
 
     def __init__(self, opening: str = OPENING) -> None:
@@ -102,7 +103,11 @@ class TagReader:
         thought, closing, text = (held + content).partition(CLOSING)
         if closing:
             self._read = self._behind
-            return [*_thoughts(thought, held), (Part.CLOSING, ""), *(self._behind(text) if text else ())]
+            return [
+                *_thoughts(thought, held),
+                (Part.CLOSING, ""),
+                *(self._behind(text) if text else ()),
+            ]
         kept = _beginning_of_closing(thought)
         if not kept:
             return _thoughts(thought, held)
@@ -118,7 +123,8 @@ class TagReader:
 
 
 def _thoughts(thought: str, held: str) -> Parts:
-    """What was held comes first and by itself. A tag has one `<`, so none begins inside of what is held."""
+    """What was held comes first and by itself. A tag has one `<`, so none begins inside of what is
+    held."""
     pieces = (held, thought[len(held) :]) if thought else ()
     return [(Part.THOUGHT, piece) for piece in pieces if piece]
 
@@ -130,7 +136,8 @@ def _beginning_of_closing(text: str) -> int:
 
 
 class TagWriter:
-    """The content of chunks. Every method returns the characters to write, or None where all had been written."""
+    """The content of chunks. Every method returns the characters to write, or None where all had
+    been written."""
 
     def __init__(self) -> None:
         self._is_inside = False

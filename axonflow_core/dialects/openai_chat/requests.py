@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from axonflow_core.codec.json_members import (
+    prefixed,
+    split_prefixed,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     BuiltinTool,
     CachePoint,
     CompletionRequest,
@@ -20,7 +27,6 @@ from axonflow_core.messages import (
     ToolChoice,
     ToolChoiceMode,
 )
-from axonflow_core.native import apart, rest_of, said, string, under
 
 from .content import decode_message, encode_content, encode_message, plain_message
 from .form import DIALECT, ChatForm
@@ -55,7 +61,9 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
             stop_sequences=OneStop((stop,)) if isinstance(stop, str) else tuple(stop),
         ),
         tools=tuple(map(_decode_tool, body.get("tools") or ())),
-        tool_choice=_decode_tool_choice(form, body.get("tool_choice"), body.get("parallel_tool_calls")),
+        tool_choice=_decode_tool_choice(
+            form, body.get("tool_choice"), body.get("parallel_tool_calls")
+        ),
         reasoning=_decode_effort(form, body),
         options=options,
         extra=extra,
@@ -85,13 +93,20 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     return {**body, **request.options, **request.extra}
 
 
-# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── messages ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _decode_messages(form: ChatForm, natives: list[Json]) -> tuple[tuple[ContentBlock, ...], tuple[Message, ...]]:
+def _decode_messages(
+    form: ChatForm, natives: list[Json]
+) -> tuple[tuple[ContentBlock, ...], tuple[Message, ...]]:
     """The system text that opens the conversation, and the messages behind it."""
     messages = tuple([decode_message(form, native) for native in natives])
-    if messages and messages[0].role is Role.SYSTEM and messages[0].content and not messages[0].extra:
+    if (
+        messages
+        and messages[0].role is Role.SYSTEM
+        and messages[0].content
+        and not messages[0].extra
+    ):
         return messages[0].content, messages[1:]
     return (), messages
 
@@ -101,13 +116,15 @@ def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
     if request.system:
         content = encode_content(request.system)
         is_plain = isinstance(content, str)
-        natives.append(plain_message("system", content) if is_plain else {"role": "system", "content": content})
+        natives.append(
+            plain_message("system", content) if is_plain else {"role": "system", "content": content}
+        )
     for message in request.messages:
         natives += encode_message(form, message)
     return natives
 
 
-# ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 
 def _decode_limit(body: Mapping[str, Json]) -> Json:
@@ -115,19 +132,28 @@ def _decode_limit(body: Mapping[str, Json]) -> Json:
     return CompletionLimit(newer) if limit is None and type(newer) is int else limit
 
 
-def _beside(form: ChatForm, body: Mapping[str, Json], limit: Json) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
-    """What the body says beyond the neutral model: what is documented, and what nobody documented."""
+def _beside(
+    form: ChatForm, body: Mapping[str, Json], limit: Json
+) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
+    """What the body says beyond the neutral model: what is documented, and what nobody
+    documented."""
     is_newer = type(limit) is CompletionLimit
-    rest = rest_of(body, form.request_keys | {_NEWER_LIMIT} if is_newer else form.request_keys)
+    rest = unknown_members(
+        body, form.request_keys | {_NEWER_LIMIT} if is_newer else form.request_keys
+    )
     if not rest:
-        return NOTHING_MORE, NOTHING_MORE
-    return {key: rest[key] for key in rest if key in form.options}, rest_of(rest, form.options)
+        return EMPTY, EMPTY
+    return {key: rest[key] for key in rest if key in form.options}, unknown_members(
+        rest, form.options
+    )
 
 
 def _refuse_several_answers(options: Mapping[str, Json]) -> None:
     count = options.get("n")
     if isinstance(count, int) and count > 1:
-        raise EncodeError("one call has one answer", feature="n", hint="leave `n` out and make several calls")
+        raise EncodeError(
+            "one call has one answer", feature="n", hint="leave `n` out and make several calls"
+        )
 
 
 def _decode_effort(form: ChatForm, body: Mapping[str, Json]) -> ReasoningRequest | None:
@@ -136,16 +162,23 @@ def _decode_effort(form: ChatForm, body: Mapping[str, Json]) -> ReasoningRequest
 
 
 def _encode_effort(form: ChatForm, asked: ReasoningRequest) -> Mapping[str, Json]:
-    if form.effort_parameter is None or asked.effort is None or asked.mode or asked.budget_tokens is not None:
+    if (
+        form.effort_parameter is None
+        or asked.effort is None
+        or asked.mode
+        or asked.budget_tokens is not None
+    ):
         raise EncodeError(
             "this family cannot be told to think in this way",
             feature="reasoning",
-            hint="say `effort` alone" if form.effort_parameter else "its models decide themselves how much they think",
+            hint="say `effort` alone"
+            if form.effort_parameter
+            else "its models decide themselves how much they think",
         )
     return {form.effort_parameter: asked.effort, **asked.extra}
 
 
-# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────────
 
 _BUILTIN_KEYS = frozenset({"type", "name"})
 _TOOL_KEYS = frozenset({"type", "function"})
@@ -155,7 +188,9 @@ _CHOSEN_KEYS = frozenset({"name"})
 
 def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
     if native["type"] != "function":
-        return BuiltinTool(DIALECT, native["type"], native.get("name", ""), rest_of(native, _BUILTIN_KEYS))
+        return BuiltinTool(
+            DIALECT, native["type"], native.get("name", ""), unknown_members(native, _BUILTIN_KEYS)
+        )
     function = native["function"]
     return Tool(
         string(function["name"]),
@@ -170,8 +205,8 @@ def _in_two_levels(
     native: Mapping[str, Json], function: Mapping[str, Json], known: frozenset[str]
 ) -> Mapping[str, Json]:
     """What is unknown in a tool or choice of one, and in the function inside it."""
-    in_function, beside = rest_of(function, known), rest_of(native, _TOOL_KEYS)
-    return {**beside, **under("function", in_function)} if in_function else beside
+    in_function, beside = unknown_members(function, known), unknown_members(native, _TOOL_KEYS)
+    return {**beside, **prefixed("function", in_function)} if in_function else beside
 
 
 def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
@@ -179,15 +214,27 @@ def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
         case BuiltinTool(_, kind, name, settings):
             return {"type": kind, **({"name": name} if name else {}), **settings}
         case Tool():
-            known = {"description": tool.description, "parameters": tool.input_schema, "strict": tool.is_strict}
-            extra, in_function = apart(tool.extra, "function")
-            return {"type": "function", "function": {"name": tool.name, **said(known), **in_function}, **extra}
-    raise EncodeError("a chat request has no place for a cache point among its tools", feature="cache points")
+            known = {
+                "description": tool.description,
+                "parameters": tool.input_schema,
+                "strict": tool.is_strict,
+            }
+            extra, in_function = split_prefixed(tool.extra, "function")
+            return {
+                "type": "function",
+                "function": {"name": tool.name, **without_none(known), **in_function},
+                **extra,
+            }
+    raise EncodeError(
+        "a chat request has no place for a cache point among its tools", feature="cache points"
+    )
 
 
 def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolChoice | None:
     if native is None:
-        return None if parallel is None else ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel)
+        return (
+            None if parallel is None else ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel)
+        )
     if isinstance(native, str):
         return ToolChoice(form.tool_choices[native], allows_parallel=parallel)
     function = native["function"]
@@ -196,7 +243,9 @@ def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolCho
 
 
 def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json]:
-    parallel = {} if choice.allows_parallel is None else {"parallel_tool_calls": choice.allows_parallel}
+    parallel = (
+        {} if choice.allows_parallel is None else {"parallel_tool_calls": choice.allows_parallel}
+    )
     if choice.mode is ToolChoiceMode.TOOL:
         return {"tool_choice": _encode_named_choice(form, choice), **parallel}
     for word, mode in form.tool_choices.items():
@@ -216,5 +265,5 @@ def _encode_named_choice(form: ChatForm, choice: ToolChoice) -> Json:
             feature="tool choice by name",
             hint="choose `any` and offer that one tool alone",
         )
-    extra, in_function = apart(choice.extra, "function")
+    extra, in_function = split_prefixed(choice.extra, "function")
     return {"type": "function", "function": {"name": choice.name, **in_function}, **extra}

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from axonflow_core.codec import StreamContext
+from axonflow_core.codec.json_members import split_prefixed, string, unknown_members
 from axonflow_core.errors import EncodeError
-from axonflow_core.messages import NOTHING_MORE, Json, Reasoning, Text, ToolUse, Usage
-from axonflow_core.native import apart, rest_of, string
+from axonflow_core.messages import EMPTY, Json, Reasoning, Text, ToolUse, Usage
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -41,7 +41,8 @@ _NO_USAGE = Usage()
 
 
 class ChunkDecoder:
-    """One chunk, one batch. It remembers how its blocks are numbered, and what may yet turn out to be a tag."""
+    """One chunk, one batch. It remembers how its blocks are numbered, and what may yet turn out to
+    be a tag."""
 
     def __init__(self, form: ChatForm) -> None:
         self._form = form
@@ -71,8 +72,10 @@ class ChunkDecoder:
         elif tier is not None:
             events.append(self._read_tier(tier))
         if not chunk.keys() <= ANSWER_KEYS:
-            events.append(Extra(rest_of(chunk, ANSWER_KEYS), "beside"))
-        if self._is_over:  # the last word comes last, so that whoever waits for it has heard the counts
+            events.append(Extra(unknown_members(chunk, ANSWER_KEYS), "beside"))
+        if (
+            self._is_over
+        ):  # the last word comes last, so that whoever waits for it has heard the counts
             self._is_over = False
             events.append(Ended())
         return tuple(events)
@@ -83,7 +86,9 @@ class ChunkDecoder:
             self._tier = UsageUpdate(_NO_USAGE, tier)
         return self._tier
 
-    def _read_choice(self, choice: Mapping[str, Json], events: list[StreamEvent], *, is_first: bool) -> None:
+    def _read_choice(
+        self, choice: Mapping[str, Json], events: list[StreamEvent], *, is_first: bool
+    ) -> None:
         delta = choice["delta"] if "delta" in choice else choice["message"]
         before = len(events)
         content = delta.get("content")
@@ -95,23 +100,30 @@ class ChunkDecoder:
             self._read_content(string(content), events)
         if calls := delta.get("tool_calls"):
             self._read_calls(calls, events)
-        if choice.get(self._form.stop_key) is not None or not choice.keys() <= self._form.choice_keys:
+        if (
+            choice.get(self._form.stop_key) is not None
+            or not choice.keys() <= self._form.choice_keys
+        ):
             self._read_end(choice, events)
         if len(events) == before and not is_first:
             events.append(_EMPTY_DELTA)
 
-    def _read_beside_content(self, delta: Mapping[str, Json], events: list[StreamEvent], *, is_first: bool) -> None:
+    def _read_beside_content(
+        self, delta: Mapping[str, Json], events: list[StreamEvent], *, is_first: bool
+    ) -> None:
         if self._form.thinking and (thought := delta.get("reasoning_content")) is not None:
             self._read_thought(string(thought), events)
-        beside = rest_of(delta, self._delta_keys)
-        if len(delta) == 1 and "content" in delta:  # and it is null: some servers fill empty deltas with it
+        beside = unknown_members(delta, self._delta_keys)
+        if (
+            len(delta) == 1 and "content" in delta
+        ):  # and it is null: some servers fill empty deltas with it
             beside = {**beside, "content": None}
         if ("role" in delta) is not is_first:  # the role is said once, in the first chunk
             beside = {**beside, "role": delta.get("role")}
         if beside:
             events.append(Extra(beside, "delta"))
 
-    # ── text and reasoning ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── text and reasoning ────────────────────────────────────────────────────────────────────────
 
     def _read_content(self, content: str, events: list[StreamEvent]) -> None:
         if self._tags.is_done:
@@ -150,7 +162,7 @@ class ChunkDecoder:
         self._count += 1
         return self._count - 1
 
-    # ── tool calls, and the end ─────────────────────────────────────────────────────────────────────────────────────
+    # ── tool calls, and the end ───────────────────────────────────────────────────────────────────
 
     def _read_calls(self, calls: list[Json], events: list[StreamEvent]) -> None:
         self._read_parts(self._tags.flush(), events)
@@ -175,7 +187,7 @@ _CALL_KEYS = frozenset({"index", "id", "type", "function"})
 
 
 def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent]:
-    function = call.get("function") or NOTHING_MORE
+    function = call.get("function") or EMPTY
     events: list[StreamEvent] = []
     if call.get("id") is not None:
         events.append(BlockStart(index, ToolUse(string(call["id"]), string(function["name"]), {})))
@@ -241,7 +253,7 @@ class ChunkEncoder:
         delta.update(draft.in_delta)
         return {"index": 0, "delta": delta, self._form.stop_key: draft.stop, **draft.in_choice}
 
-    # ── text and reasoning ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── text and reasoning ────────────────────────────────────────────────────────────────────────
 
     def _add_text(self, draft: _Draft, event: TextDelta) -> None:
         draft.write(self._tags.say(event.text))
@@ -250,7 +262,9 @@ class ChunkEncoder:
         if event.signature is not None or event.redacted is not None:
             return  # another family's, opaque to everybody else
         if self._form.thinking is None:
-            raise EncodeError("a chat answer of this family has no place for reasoning", feature="reasoning")
+            raise EncodeError(
+                "a chat answer of this family has no place for reasoning", feature="reasoning"
+            )
         if not self._form.is_tagged or type(event.text) is Beside:
             draft.thought = (draft.thought or "") + event.text
         else:
@@ -274,12 +288,20 @@ class ChunkEncoder:
         if event.index == self._thought:
             draft.write(self._tags.close())
 
-    # ── tool calls ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── tool calls ────────────────────────────────────────────────────────────────────────────────
 
     def _start_call(self, draft: _Draft, index: int, call: ToolUse) -> None:
         draft.write(self._tags.close_implied())
-        function = {"name": call.name, "arguments": call_arguments(call.input) if call.input else ""}
-        draft.calls[index] = {"index": self._number(index), "id": call.id, "type": "function", "function": function}
+        function = {
+            "name": call.name,
+            "arguments": call_arguments(call.input) if call.input else "",
+        }
+        draft.calls[index] = {
+            "index": self._number(index),
+            "id": call.id,
+            "type": "function",
+            "function": function,
+        }
 
     def _add_arguments(self, draft: _Draft, event: ToolInputDelta) -> None:
         started = {"index": self._number(event.index), "function": {"arguments": ""}}
@@ -289,7 +311,7 @@ class ChunkEncoder:
         """Tool calls are counted apart from the text: the first is 0, wherever its block stands."""
         return self._numbers.setdefault(index, len(self._numbers))
 
-    # ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── facts ─────────────────────────────────────────────────────────────────────────────────────
 
     def _start(self, draft: _Draft, event: Started) -> None:
         facts = {"id": event.id, "created": event.created, "model": event.model}
@@ -341,9 +363,9 @@ class _Draft:
         self.has_ended = False
         self.usage: Mapping[str, Json] | None = None
         self.service_tier: str | None = None
-        self.beside: Mapping[str, Json] = NOTHING_MORE
-        self.in_choice: Mapping[str, Json] = NOTHING_MORE
-        self.in_delta: Mapping[str, Json] = NOTHING_MORE
+        self.beside: Mapping[str, Json] = EMPTY
+        self.in_choice: Mapping[str, Json] = EMPTY
+        self.in_delta: Mapping[str, Json] = EMPTY
 
     def write(self, text: str | None) -> None:
         if text is not None:
@@ -356,7 +378,7 @@ class _Draft:
             or self.thought is not None
             or self.stop is not None
             or self.has_begun
-            or self.in_delta is not NOTHING_MORE
+            or self.in_delta is not EMPTY
             or bool(self.calls or self.in_choice)
         )
 
@@ -375,7 +397,7 @@ class _Draft:
             self._place_in_call(int(level.removeprefix("call ")), members)
 
     def _place_in_call(self, index: int, members: Mapping[str, Json]) -> None:
-        beside, in_function = apart(members, "function")
+        beside, in_function = split_prefixed(members, "function")
         if index in self.calls:
             self.calls[index].update(beside)
             self.calls[index]["function"].update(in_function)

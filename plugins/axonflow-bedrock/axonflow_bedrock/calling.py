@@ -1,4 +1,5 @@
-"""One call of AWS: signed, sent, made again where that helps, its answer read or its refusal understood.
+"""One call of AWS: signed, sent, made again where that helps, its answer read or its refusal
+understood.
 
 sign -> send -> 200?  read
                 else  diagnose -> again, with fresh credentials, a corrected clock, or after a pause -> raise
@@ -15,18 +16,18 @@ from typing import TypeVar
 
 import orjson
 
+from axonflow_core.codec.unary import Unary
 from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsExpired, DecodeError
-from axonflow_core.exchanges import Exchange
+from axonflow_core.http.client import HttpRequest, HttpResponse, HttpStream, Timeouts, Transport
 from axonflow_core.messages import Json
-from axonflow_core.transport import HttpRequest, HttpResponse, HttpStream, Timeouts, Transport
 
-from .credentials import AwsSettings, refuse_open_air
-from .errors import diagnose
+from .aws.clock import Clock, RegionMismatchWarning
+from .aws.credentials import AwsSettings, refuse_plaintext_api_key
+from .aws.signing import BearerToken
+from .errors.diagnose import diagnose
 from .models.table import ModelTable
+from .resolver import Addressed, ResolvedUnary
 from .retries import Retrier
-from .signing import BearerToken
-from .surroundings import Clock, Distance
-from .targets import Addressed, ExchangeTarget
 
 T = TypeVar("T")
 Q = TypeVar("Q")
@@ -38,9 +39,14 @@ _SHOWN_BYTES = 60
 """How much of an answer that nobody can read an error quotes."""
 
 
-class Caller:
+class SignedClient:
     def __init__(
-        self, provider: str, settings: AwsSettings, transport: Transport, timeouts: Timeouts, models: ModelTable
+        self,
+        provider: str,
+        settings: AwsSettings,
+        transport: Transport,
+        timeouts: Timeouts,
+        models: ModelTable,
     ) -> None:
         self._provider = provider
         self._settings = settings
@@ -48,10 +54,10 @@ class Caller:
         self._timeouts = timeouts
         self._models = models
         self._clock = Clock()
-        self._distance = Distance(provider, os.environ)
+        self._distance = RegionMismatchWarning(provider, os.environ)
 
-    async def exchange(
-        self, target: ExchangeTarget[Exchange[Q, A]], operation: str, body: Json
+    async def unary(
+        self, target: ResolvedUnary[Unary[Q, A]], operation: str, body: Json
     ) -> tuple[A, Mapping[str, str]]:
         """One request and the one answer to it, with the answer's headers."""
         data = orjson.dumps(body)
@@ -62,21 +68,24 @@ class Caller:
         async def attempt() -> tuple[A, Mapping[str, str]]:
             signed = await self.sign(target, operation, _JSON_HEADERS, data)
             response = await self._transport.send(signed)
-            with self.naming(target, response.headers):
-                return await self.read_whole(target, response, read), response.headers
+            with self.error_context(target, response.headers):
+                return await self.read_response(target, response, read), response.headers
 
-        return await self.persist(target, attempt)
+        return await self.with_retries(target, attempt)
 
-    async def sign(self, target: Addressed, operation: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+    async def sign(
+        self, target: Addressed, operation: str, headers: Mapping[str, str], body: bytes
+    ) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
         if isinstance(signer, BearerToken):
-            refuse_open_air(place.endpoint_url)
+            refuse_plaintext_api_key(place.endpoint_url)
         url = f"{place.endpoint_url}/model/{target.model_id.path_segment}/{operation}"
         signed = signer.sign("POST", url, headers, body, self._clock.now())
         return HttpRequest("POST", url, signed, body, self._timeouts, place.network)
 
-    async def persist(self, target: Addressed, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The call, as often as AWS's retry settings have it; of a slow one it is told if distance may be the cause."""
+    async def with_retries(self, target: Addressed, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The call, as often as AWS's retry settings have it; of a slow one it is told if distance
+        may be the cause."""
         place = await self._settings.place()
         retrier = Retrier(retries=place.retries, total_s=self._timeouts.total_s)
         started = perf_counter()
@@ -85,7 +94,8 @@ class Caller:
         return answer
 
     async def _with_live_credentials(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Credentials that are no longer taken are fetched anew once, or a wrong clock is corrected once.
+        """Credentials that are no longer taken are fetched anew once, or a wrong clock is corrected
+        once.
 
         Keys that were rotated are unknown to AWS before they expire. Nothing was generated yet.
         """
@@ -98,7 +108,9 @@ class Caller:
                 raise
         return await attempt()
 
-    async def read_whole(self, target: Addressed, response: HttpResponse, read: Callable[[Json], T]) -> T:
+    async def read_response(
+        self, target: Addressed, response: HttpResponse, read: Callable[[Json], T]
+    ) -> T:
         if response.status != 200:
             raise await self.diagnosed(target, response.status, response.headers, response.body)
         try:
@@ -108,8 +120,9 @@ class Caller:
         except DecodeError as error:
             raise _unreadable(target, response.body, error) from error
 
-    async def require_stream(self, target: Addressed, http: HttpStream) -> None:
-        """Returns when the answer is an event stream; otherwise closes it and raises what it is instead."""
+    async def expect_event_stream(self, target: Addressed, http: HttpStream) -> None:
+        """Returns when the answer is an event stream; otherwise closes it and raises what it is
+        instead."""
         try:
             if http.status != 200:
                 raise await self.diagnosed(target, http.status, http.headers, await http.read_all())
@@ -119,7 +132,9 @@ class Caller:
             await http.aclose()
             raise
 
-    async def diagnosed(self, target: Addressed, status: int, headers: Mapping[str, str], body: bytes) -> AxonFlowError:
+    async def diagnosed(
+        self, target: Addressed, status: int, headers: Mapping[str, str], body: bytes
+    ) -> AxonFlowError:
         error = diagnose(
             status,
             headers.get("x-amzn-errortype"),
@@ -136,21 +151,31 @@ class Caller:
         return error
 
     @contextmanager
-    def naming(self, target: Addressed, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+    def error_context(
+        self, target: Addressed, headers: Mapping[str, str] | None = None
+    ) -> Iterator[None]:
         """Errors that pass learn whose call it was."""
         try:
             yield
         except AxonFlowError as error:
             request_id = headers.get("x-amzn-requestid") if headers else None
-            error.enrich(provider=self._provider, model=target.model_id.given, request_id=request_id)
+            error.enrich(
+                provider=self._provider, model=target.model_id.given, request_id=request_id
+            )
             raise
 
 
 def _unreadable(target: Addressed, body: bytes, cause: DecodeError | None = None) -> DecodeError:
-    """A 200 that the family's codec cannot read: an error with the first bytes, never an empty answer."""
+    """A 200 that the family's codec cannot read: an error with the first bytes, never an empty
+    answer."""
     begins = body[:_SHOWN_BYTES].decode("utf-8", "replace")
-    what = cause.message if cause else f"the answer is not one of the {target.codec.name} family (no JSON)"
+    what = (
+        cause.message
+        if cause
+        else f"the answer is not one of the {target.codec.name} family (no JSON)"
+    )
     return DecodeError(
         f"{what}; its {len(body)} bytes begin {begins!r}",
-        hint="if the model belongs to another family, name it with `family:` or `base_model:` in the provider's config",
+        hint="if the model belongs to another family, name it with `family:` or `base_model:` in "
+        "the provider's config",
     )

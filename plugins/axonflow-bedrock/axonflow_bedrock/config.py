@@ -1,7 +1,7 @@
 """What the YAML may say about Bedrock: the keys under `config:`.
 
-Nothing here names an endpoint, a proxy or a credential. Those are AWS's own settings, and a VPC endpoint that boto3
-finds is found here too.
+Nothing here names an endpoint, a proxy or a credential. Those are AWS's own settings, and a VPC
+endpoint that boto3 finds is found here too.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from attrs import Attribute, field, frozen, validators
 
 from axonflow_core.errors import RequestError
 from axonflow_core.fitting import Unsupported
-from axonflow_core.transport import Timeouts
+from axonflow_core.http.client import Timeouts
 
-from .model_id import parse_model_id
+from .models.model_id import parse_model_id
 
 DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 
@@ -53,8 +53,13 @@ class GuardrailConfig:
     @property
     def headers(self) -> dict[str, str]:
         """How InvokeModel is told. Source: the bedrock-runtime service model, API 2023-09-30."""
-        named = {"x-amzn-bedrock-guardrailidentifier": self.id, "x-amzn-bedrock-guardrailversion": self.version}
-        return named if self.trace is None else {**named, "x-amzn-bedrock-trace": self.trace.upper()}
+        named = {
+            "x-amzn-bedrock-guardrailidentifier": self.id,
+            "x-amzn-bedrock-guardrailversion": self.version,
+        }
+        return (
+            named if self.trace is None else {**named, "x-amzn-bedrock-trace": self.trace.upper()}
+        )
 
     @property
     def member(self) -> dict[str, str]:
@@ -78,15 +83,18 @@ def _is_model_id(_: object, __: Attribute[str], value: str) -> None:
 @frozen(kw_only=True)
 class BedrockConfig:
     region: str | None = field(default=None, validator=validators.optional(_is_region))
-    """The AWS region of the calls. Without it the AWS settings decide (`AWS_REGION`, the profile)."""
+    """The AWS region of the calls. Without it the AWS settings decide (`AWS_REGION`, the
+    profile)."""
     model: str = field(default=DEFAULT_MODEL, validator=_is_model_id)
     """A model id, inference profile id or ARN, passed to Bedrock as it is."""
     base_model: str | None = field(default=None, validator=validators.optional(_is_model_id))
     """The model behind `model`, where that is an ARN that does not say."""
     family: str | None = None
-    """The family of `model`, where the id does not say; `llama/llama3` where a family has several forms."""
+    """The family of `model`, where the id does not say; `llama/llama3` where a family has several
+    forms."""
     surface: SurfaceChoice = SurfaceChoice.AUTO
-    """Which of Bedrock's operations carry the calls: `invoke` (InvokeModel), `converse`, or `auto`."""
+    """Which of Bedrock's operations carry the calls: `invoke` (InvokeModel), `converse`, or
+    `auto`."""
     families: tuple[str, ...] | None = None
     """The only families that may be called. Without it, every installed one."""
     max_tokens: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
@@ -95,16 +103,19 @@ class BedrockConfig:
     """What happens to text that would forge a turn in a family's prompt template."""
     guardrail: GuardrailConfig | None = None
     unsupported: Unsupported = Unsupported.REPORT
-    """What happens to a sampling parameter, or a cache point too many, that a model does not take."""
+    """What happens to a sampling parameter, or a cache point too many, that a model does not
+    take."""
     profile_fallback: bool = False
-    """Whether a model that is not offered on demand is called again, once, through an inference profile."""
+    """Whether a model that is not offered on demand is called again, once, through an inference
+    profile."""
     residency: str | None = None
     """The only geography whose inference profiles may be called: `eu`, `us`, `global`."""
     timeouts: Timeouts = field(factory=Timeouts)
 
 
 def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:
-    """`BEDROCK_REGION` asks for Bedrock; `BEDROCK_MODEL` is optional. An empty variable is an unset one."""
+    """`BEDROCK_REGION` asks for Bedrock; `BEDROCK_MODEL` is optional. An empty variable is an unset
+    one."""
     region, model = environment.get("BEDROCK_REGION"), environment.get("BEDROCK_MODEL")
     if not region:
         return None

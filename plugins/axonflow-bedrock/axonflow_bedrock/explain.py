@@ -10,16 +10,16 @@ import orjson
 from attrs import frozen
 
 from axonflow_core.codec import FamilyCodec
+from axonflow_core.http.client import HttpRequest
 from axonflow_core.messages import Adjustment
 from axonflow_core.provider import Explanation
-from axonflow_core.transport import HttpRequest
 
-from .credentials import Place
-from .iam import statements_for
-from .model_id import Kind, ModelId
+from .aws.credentials import Place
+from .models.iam import statements_for
+from .models.model_id import Kind, ModelId
+from .models.profiles import callable_id, candidates
 from .models.rules import needs_profile
 from .models.table import ModelEntry, ModelTable, Status
-from .profiles import callable_id, candidates
 
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
 _SHOWN_CHARACTERS = 4
@@ -47,14 +47,19 @@ def explanation_of(
     *,
     is_streamed: bool,
 ) -> Explanation:
-    facts = {**dict(_facts(model, codec, request, place, identity_source)), "guardrail": known.guardrail or "none"}
+    facts = {
+        **dict(_facts(model, codec, request, place, identity_source)),
+        "guardrail": known.guardrail or "none",
+    }
     return Explanation(
         facts={**facts, **dict(_told_by_table(model, place, known))},
         warnings=(*_warnings(model, place, known), *map(str, known.adjustments)),
         url=request.url,
         headers={name: _masked(name, value) for name, value in request.headers.items()},
         body=orjson.loads(request.body),
-        permissions=statements_for(model, place.region, is_streamed=is_streamed, guardrail=known.guardrail),
+        permissions=statements_for(
+            model, place.region, is_streamed=is_streamed, guardrail=known.guardrail
+        ),
     )
 
 
@@ -78,7 +83,8 @@ def _facts(
     yield (
         "time limits",
         (
-            f"connect {limits.connect_s:g} s, first byte {limits.first_byte_s:g} s, idle {limits.idle_s:g} s, "
+            f"connect {limits.connect_s:g} s, first byte {limits.first_byte_s:g} s, idle "
+            f"{limits.idle_s:g} s, "
             f"total {limits.total_s:g} s"
         ),
     )
@@ -89,7 +95,10 @@ def _told_by_table(model: ModelId, place: Place, known: Known) -> Iterator[tuple
     if entry is None:
         yield "limits", "unknown: the model table does not have this model"
         return
-    yield "limits", f"{_tokens(entry.context_tokens)} of context, {_tokens(entry.output_tokens)} of answer"
+    yield (
+        "limits",
+        f"{_tokens(entry.context_tokens)} of context, {_tokens(entry.output_tokens)} of answer",
+    )
     price = entry.price(model.geo, place.region)
     yield "price", f"{_dollars(price.input)} in, {_dollars(price.output)} out, per 1,000,000 tokens"
     yield "lifecycle", f"{entry.status_on(date.today())}, as of {known.models.as_of}"

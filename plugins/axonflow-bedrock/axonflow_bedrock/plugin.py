@@ -1,20 +1,22 @@
-"""The entry point of the plugin: what it is and how it is built. Nothing heavy is imported before it is used."""
+"""The entry point of the plugin: what it is and how it is built. Nothing heavy is imported before
+it is used."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.provider import Emulator, ErrorEntry, Provider, ProviderSpec, Services
-from axonflow_core.registry import CodecRegistry
+from axonflow_core.plugin_spec import Emulator, ErrorEntry, ProviderSpec, Services
+from axonflow_core.provider import Provider
 
 from .config import BedrockConfig, config_from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from axonflow_core.testing.recorded import Opener
+    from axonflow_core.recordings.recording import RecordingFormat
 
 
 def _create(config: BedrockConfig, services: Services) -> Provider:
@@ -35,14 +37,14 @@ def _emulator(
     return emulator(script=script, record=record, replay=replay, upstream=upstream)
 
 
-def _opener(codecs: CodecRegistry) -> Opener:
-    from .recorded import BedrockOpener
+def _opener(codecs: CodecRegistry) -> RecordingFormat:
+    from .recorded import BedrockRecordingFormat
 
-    return BedrockOpener(codecs)
+    return BedrockRecordingFormat(codecs)
 
 
 def _error_catalogue() -> Sequence[ErrorEntry]:
-    from .error_catalogue import error_catalogue
+    from .errors.page import error_catalogue
 
     return error_catalogue()
 

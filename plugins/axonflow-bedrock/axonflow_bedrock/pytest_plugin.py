@@ -1,10 +1,12 @@
-"""The fixture `bedrock_emulator`: a Bedrock for tests, on this machine, for programs that use boto3 or AxonFlow.
+"""The fixture `bedrock_emulator`: a Bedrock for tests, on this machine, for programs that use boto3
+or AxonFlow.
 
     def test_my_program(bedrock_emulator):
         client = bedrock_emulator.boto3_client()
         client.invoke_model(modelId="amazon.titan-text-express-v1", body=…)
 
-pytest imports this module in every run, whether it is wanted or not. So it imports nothing heavy before it is asked.
+pytest imports this module in every run, whether it is wanted or not. So it imports nothing heavy
+before it is asked.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from axonflow_core.provider import Emulator
+    from axonflow_core.plugin_spec import Emulator
 
 
 class RunningEmulator:
@@ -43,7 +45,8 @@ class RunningEmulator:
             "region_name": self.environment["AWS_REGION"],
             "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
-            # v4: an API key in the environment of whoever runs the tests would win over the keys given here.
+            # v4: an API key in the environment of whoever runs the tests would win over the keys
+            # given here.
             "config": Config(signature_version="v4", retries={"total_max_attempts": 1}),
         }
         session: Any = boto3.Session()
@@ -53,7 +56,7 @@ class RunningEmulator:
 @contextmanager
 def serving(emulator: Emulator) -> Iterator[RunningEmulator]:
     """Serve `emulator` while the `with` block runs."""
-    from axonflow_core.serving import Server
+    from axonflow_core.http.local_server import Server
 
     with Server(emulator.app) as server:
         yield RunningEmulator(emulator, server.base_url)
@@ -62,7 +65,7 @@ def serving(emulator: Emulator) -> Iterator[RunningEmulator]:
 @pytest.fixture(scope="session")
 def bedrock_emulator() -> Iterator[RunningEmulator]:
     """A Bedrock emulator with every installed family."""
-    from axonflow_bedrock.emulator import emulator
+    from .emulator import emulator
 
     with serving(emulator()) as running:
         yield running

@@ -1,4 +1,5 @@
-"""Recorded Bedrock traffic, opened for `axonflow codecs check`: which codec, which frames, whose counts."""
+"""Recorded Bedrock traffic, opened for `axonflow codecs check`: which codec, which frames, whose
+counts."""
 
 from __future__ import annotations
 
@@ -11,24 +12,38 @@ import orjson
 from attrs import frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.errors import DecodeError, EncodeError, InvalidCall, ProviderError, RequestError, UndetectedFamily
-from axonflow_core.exchanges import EmbeddingCodec, Exchange, TokenCounter
+from axonflow_core.codec.json_members import unknown_members
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.codec.unary import EmbeddingCodec, TokenCounter, Unary
+from axonflow_core.errors import (
+    DecodeError,
+    EncodeError,
+    InvalidCall,
+    ProviderError,
+    RequestError,
+    UndetectedFamily,
+)
 from axonflow_core.messages import Completion, Json, Usage
-from axonflow_core.native import rest_of
-from axonflow_core.registry import CodecRegistry
+from axonflow_core.recordings.recording import Recording
+from axonflow_core.recordings.unary import RecordedUnary
 from axonflow_core.retrieval import Embeddings, Ranking
-from axonflow_core.testing.recorded import Recording
-from axonflow_core.testing.recorded_exchanges import RecordedExchange
 
-from .counting import COUNT_KEY, unwrapped
-from .envelope import MEMBERS, METRICS, measured
-from .errors import diagnose, diagnose_exception_frame
-from .eventstream import Frame, FrameDecoder, chunk_of, event_of
+from .errors.diagnose import diagnose, diagnose_exception_frame
 from .families import imported
-from .model_id import Kind, ModelId, parse_model_id, vendors_of
+from .models.model_id import Kind, ModelId, parse_model_id, vendors_of
 from .models.table import load_models
-from .opaque import codec_of_call
-from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, Decoder, Encoder, exchange_codec_for, surface_of
+from .wire.body_form import codec_of_call
+from .wire.counting import COUNT_KEY, unwrapped
+from .wire.envelope import MEMBERS, METRICS, measured
+from .wire.eventstream import Frame, FrameDecoder, chunk_of, event_of
+from .wire.surfaces import (
+    CONVERSE_CODECS,
+    INVOKE_CODECS,
+    Decoder,
+    Encoder,
+    surface_of,
+    unary_codec_for,
+)
 
 _SURFACES: Mapping[str, str] = {
     "InvokeModel": INVOKE_CODECS,
@@ -43,22 +58,33 @@ _EXCEPTION = "__exception__"
 _BILLED = (
     ("input_tokens", "x-amzn-bedrock-input-token-count", "inputTokenCount", "inputTokens"),
     ("output_tokens", "x-amzn-bedrock-output-token-count", "outputTokenCount", "outputTokens"),
-    ("cache_read_tokens", "x-amzn-bedrock-cache-read-input-token-count", "cacheReadInputTokenCount"),
-    ("cache_write_tokens", "x-amzn-bedrock-cache-write-input-token-count", "cacheWriteInputTokenCount"),
+    (
+        "cache_read_tokens",
+        "x-amzn-bedrock-cache-read-input-token-count",
+        "cacheReadInputTokenCount",
+    ),
+    (
+        "cache_write_tokens",
+        "x-amzn-bedrock-cache-write-input-token-count",
+        "cacheWriteInputTokenCount",
+    ),
 )
-"""A count of `Usage`, the header and the members of a stream's last chunk that tell it. The envelope and Converse have
-these names too; they stand here once more so that a slip there is seen."""
+"""A count of `Usage`, the header and the members of a stream's last chunk that tell it. The
+envelope and Converse have these names too; they stand here once more so that a slip there is
+seen."""
 
 
 @frozen
-class BedrockOpener:
+class BedrockRecordingFormat:
     codecs: CodecRegistry
 
-    def exchange_for(self, recording: Recording) -> RecordedExchange | None:
+    def unary_for(self, recording: Recording) -> RecordedUnary | None:
         if recording.operation == "CountTokens":
             return self._count(recording)
         facts = self._facts_of(recording)
-        codec = exchange_codec_for(self.codecs, facts.base_id) or self._read_by_its_body(recording, facts)
+        codec = unary_codec_for(self.codecs, facts.base_id) or self._read_by_its_body(
+            recording, facts
+        )
         if codec is None or recording.operation != "InvokeModel":
             return None
         headers = recording.response_headers
@@ -66,22 +92,28 @@ class BedrockOpener:
         def open_answer(body: Json) -> Embeddings | Ranking:
             return measured(codec.decode_response(body, facts), headers)
 
-        return self._exchange(recording, codec, recording.request_body, open_answer, self.billed(headers, ()))
+        return self._recording(
+            recording, codec, recording.request_body, open_answer, self.billed(headers, ())
+        )
 
     def _read_by_its_body(self, recording: Recording, facts: ModelFacts) -> EmbeddingCodec | None:
-        """Behind an ARN that does not say its model: the embedding codec that says all of it, question and answer."""
+        """Behind an ARN that does not say its model: the embedding codec that says all of it,
+        question and answer."""
         body, answer = recording.request_body, recording.response_body
         if facts.base_id or body is None or answer is None:
             return None
         for codec in self.codecs.of_kind(EmbeddingCodec):
             with suppress(DecodeError, EncodeError):
-                request, embeddings = codec.decode_request(body, facts), codec.decode_response(answer, facts)
+                request, embeddings = (
+                    codec.decode_request(body, facts),
+                    codec.decode_response(answer, facts),
+                )
                 codec.encode_request(request, facts)
                 if not request.extra and not embeddings.extra:
                     return codec
         return None
 
-    def nothing_said(self, recording: Recording) -> str | None:
+    def why_unreadable(self, recording: Recording) -> str | None:
         base_id = self._facts_of(recording).base_id
         if recording.status < 400:
             return None
@@ -91,35 +123,42 @@ class BedrockOpener:
             return None
         return f"Bedrock refused the id {recording.model_id}, which it does not know, and nobody said anything"
 
-    def _count(self, recording: Recording) -> RecordedExchange | None:
+    def _count(self, recording: Recording) -> RecordedUnary | None:
         facts = self._facts_of(recording)
         try:
             surface, request = unwrapped(recording.request_body)
             counter = self._counter_of(recording, facts, surface, request)
         except (DecodeError, UndetectedFamily):
             return None
-        return self._exchange(recording, counter, request, partial(counter.decode_response, facts=facts))
+        return self._recording(
+            recording, counter, request, partial(counter.decode_response, facts=facts)
+        )
 
-    def _counter_of(self, recording: Recording, facts: ModelFacts, surface: str, request: Json) -> TokenCounter:
-        """The counter of that model; of a model that Bedrock does not count for, one by the model's own form."""
+    def _counter_of(
+        self, recording: Recording, facts: ModelFacts, surface: str, request: Json
+    ) -> TokenCounter:
+        """The counter of that model; of a model that Bedrock does not count for, one by the model's
+        own form."""
         with suppress(UndetectedFamily):
             return self.codecs.find(TokenCounter, facts.base_id, surface)
         model = self._model_of(recording)
         if model is None:
             raise UndetectedFamily(f"{recording.model_id} is no model's id")
         codec = codec_of_call(self.codecs, model, request, surface)
-        return TokenCounter(codec=codec, models=codec.models, count_key=COUNT_KEY, evidence=codec.evidence)
+        return TokenCounter(
+            codec=codec, models=codec.models, count_key=COUNT_KEY, evidence=codec.evidence
+        )
 
-    def _exchange(
+    def _recording(
         self,
         recording: Recording,
-        codec: Exchange[Any, Any],
+        codec: Unary[Any, Any],
         request: Json,
         open_answer: Callable[[Json], Any],
         billed: Usage = Usage(),  # noqa: B008 - frozen
-    ) -> RecordedExchange:
+    ) -> RecordedUnary:
         is_answered = recording.status < 400
-        return RecordedExchange(
+        return RecordedUnary(
             codec=codec,
             facts=self._facts_of(recording),
             request_body=request,
@@ -131,7 +170,11 @@ class BedrockOpener:
         )
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
-        surface, model, facts = _SURFACES.get(recording.operation), self._model_of(recording), self._facts_of(recording)
+        surface, model, facts = (
+            _SURFACES.get(recording.operation),
+            self._model_of(recording),
+            self._facts_of(recording),
+        )
         if surface is None:
             return None
         try:
@@ -151,21 +194,28 @@ class BedrockOpener:
         return next((codec for codec in forms[:-1] if _answers(codec, recording)), forms[-1])
 
     def _brought_along(self, recording: Recording, model: ModelId) -> FamilyCodec:
-        """Behind an id that says nothing: the form that was asked in, and where the answer is in another, or the
-        question was not stored, the form of the answer. Models that were imported long ago answer in one form only."""
+        """Behind an id that says nothing: the form that was asked in, and where the answer is in
+        another, or the question was not stored, the form of the answer. Models that were imported
+        long ago answer in one form only."""
         if model.kind not in (Kind.IMPORTED_MODEL, Kind.SAGEMAKER_ENDPOINT):
             return codec_of_call(self.codecs, model, recording.request_body)
         with suppress(UndetectedFamily):
             asked = codec_of_call(self.codecs, model, recording.request_body)
             if _answers(asked, recording):
                 return asked
-        forms = (form for form in imported.CODECS if _reads(form, recording) and _answers(form, recording))
+        forms = (
+            form
+            for form in imported.CODECS
+            if _reads(form, recording) and _answers(form, recording)
+        )
         return next(forms, None) or codec_of_call(self.codecs, model, recording.request_body)
 
     def native(self, body: Json) -> Json:
-        return rest_of(body, MEMBERS) if isinstance(body, dict) else body
+        return unknown_members(body, MEMBERS) if isinstance(body, dict) else body
 
-    def open_answer(self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]) -> Completion:
+    def open_answer(
+        self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]
+    ) -> Completion:
         return surface_of(codec).open_answer(codec, body, facts, headers)
 
     def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json:
@@ -173,10 +223,13 @@ class BedrockOpener:
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
         told: Json = {}
-        for chunk in filter(lambda chunk: isinstance(chunk, dict), chunks):  # the last may be a bare string
+        for chunk in filter(
+            lambda chunk: isinstance(chunk, dict), chunks
+        ):  # the last may be a bare string
             told |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
         counts: Json = {
-            fact: _first_count(headers.get(header), *map(told.get, members)) for fact, header, *members in _BILLED
+            fact: _first_count(headers.get(header), *map(told.get, members))
+            for fact, header, *members in _BILLED
         }
         return Usage(**counts)
 
@@ -189,7 +242,9 @@ class BedrockOpener:
     def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Decoder:
         return surface_of(codec).stream_decoder(codec, facts)
 
-    def stream_encoder(self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext) -> Encoder:
+    def stream_encoder(
+        self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext
+    ) -> Encoder:
         return surface_of(codec).stream_encoder(codec, context, facts)
 
     def is_last(self, chunk: Json) -> bool:
@@ -207,7 +262,7 @@ class BedrockOpener:
         )
 
     def exception_of(self, chunk: Json) -> ProviderError:
-        payload = orjson.dumps(rest_of(chunk, frozenset({_EXCEPTION})))
+        payload = orjson.dumps(unknown_members(chunk, frozenset({_EXCEPTION})))
         return diagnose_exception_frame(str(chunk[_EXCEPTION]), payload)
 
     def _facts_of(self, recording: Recording) -> ModelFacts:
@@ -238,7 +293,7 @@ def _answers(codec: FamilyCodec, recording: Recording) -> bool:
         if recording.chunks:
             codec.stream_decoder(facts).feed(recording.chunks[0])
         elif recording.response_body is not None:
-            codec.decode_response(rest_of(recording.response_body, MEMBERS), facts)
+            codec.decode_response(unknown_members(recording.response_body, MEMBERS), facts)
     except DecodeError:
         return False
     return True

@@ -1,11 +1,13 @@
-"""When a call is made again: as often as AWS's own settings say, and never when it may have been billed.
+"""When a call is made again: as often as AWS's own settings say, and never when it may have been
+billed.
 
-A call is tried again only while nothing of its answer has been handed out, and only after a fault that says of itself
-that it passes (a throttle, no capacity, no connection). A model that took too long is not asked again: it did the work,
-and AWS sends the bill for both. A quota per day does not come back by waiting a second.
+A call is tried again only while nothing of its answer has been handed out, and only after a fault
+that says of itself that it passes (a throttle, no capacity, no connection). A model that took too
+long is not asked again: it did the work, and AWS sends the bill for both. A quota per day does not
+come back by waiting a second.
 
-The pauses are botocore's: full jitter below 1 s, 2 s, 4 s … and never above 20 s. All attempts and pauses together stay
-within the provider's `total_s`.
+The pauses are botocore's: full jitter below 1 s, 2 s, 4 s … and never above 20 s. All attempts and
+pauses together stay within the provider's `total_s`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ T = TypeVar("T")
 
 MAX_PAUSE_S = 20.0
 _ATTEMPTS_BY_MODE: Mapping[str, int] = {"legacy": 5, "standard": 3, "adaptive": 3}
-"""Attempts in all, the first one included. Source: botocore 1.44, `botocore.args` and the AWS SDK reference guide."""
+"""Attempts in all, the first one included. Source: botocore 1.44, `botocore.args` and the AWS SDK
+reference guide."""
 
 
 @frozen(kw_only=True)
@@ -43,7 +46,8 @@ class Retries:
 
 @frozen(kw_only=True)
 class Retrier:
-    """Makes a call until it succeeds or trying again makes no sense. `pause` and `draw` are what a test replaces."""
+    """Makes a call until it succeeds or trying again makes no sense. `pause` and `draw` are what a
+    test replaces."""
 
     retries: Retries
     total_s: float
@@ -57,8 +61,11 @@ class Retrier:
         except ProviderError as fault:
             return await self._again(attempt, fault, ends_at)
 
-    async def _again(self, attempt: Callable[[], Awaitable[T]], fault: ProviderError, ends_at: float) -> T:
-        """A later attempt has what is left of the time. When that runs out, why it was made is raised: `fault`."""
+    async def _again(
+        self, attempt: Callable[[], Awaitable[T]], fault: ProviderError, ends_at: float
+    ) -> T:
+        """A later attempt has what is left of the time. When that runs out, why it was made is
+        raised: `fault`."""
         loop = asyncio.get_running_loop()
         for number in range(1, self.retries.max_attempts):
             pause_s = self.draw() * min(2.0 ** (number - 1), MAX_PAUSE_S)

@@ -1,22 +1,25 @@
-"""An answer as it comes: bytes -> frames -> chunks -> events; or the whole of it, where a family does not stream."""
+"""An answer as it comes: bytes -> frames -> chunks -> events; or the whole of it, where a family
+does not stream."""
 
 from __future__ import annotations
 
 from axonflow_core.errors import AxonFlowError, TruncatedStream
 from axonflow_core.fitting import Fitted
+from axonflow_core.http.client import HttpStream
 from axonflow_core.messages import Completion
 from axonflow_core.provider import CompletionStream
 from axonflow_core.stream import Batch, batch_of
-from axonflow_core.transport import HttpStream
 
-from .eventstream import FrameDecoder
-from .targets import Target
+from .resolver import ResolvedModel
+from .wire.eventstream import FrameDecoder
 
 
 class BedrockStream(CompletionStream):
     """One network read gives the batches of every frame that it completes."""
 
-    def __init__(self, http: HttpStream, target: Target, fitted: Fitted, provider: str) -> None:
+    def __init__(
+        self, http: HttpStream, target: ResolvedModel, fitted: Fitted, provider: str
+    ) -> None:
         self.request_id = http.headers.get("x-amzn-requestid")
         self.adjustments = fitted.adjustments
         self._fitted = fitted
@@ -30,7 +33,8 @@ class BedrockStream(CompletionStream):
         self._ahead: tuple[Batch, ...] | None = None
 
     async def begin(self) -> None:
-        """Read up to the first event: until then a fault is the call's, and the call may be made again."""
+        """Read up to the first event: until then a fault is the call's, and the call may be made
+        again."""
         try:
             self._ahead = await self.read()
         except BaseException:
@@ -51,7 +55,9 @@ class BedrockStream(CompletionStream):
             if isinstance(error, TruncatedStream):
                 error.partial_text = self._events.partial_text
             model = self._target.model_id.given
-            raise error.enrich(provider=self._provider, model=model, request_id=self.request_id) from error.__cause__
+            raise error.enrich(
+                provider=self._provider, model=model, request_id=self.request_id
+            ) from error.__cause__
         return ()
 
     def _decode(self, data: bytes) -> tuple[Batch, ...]:
@@ -59,9 +65,13 @@ class BedrockStream(CompletionStream):
         batches: list[Batch] = []
         try:
             for frame in self._frames.feed(data):
-                chunk = self._read_frame(frame, model=self._target.model_id, request_id=self.request_id)
+                chunk = self._read_frame(
+                    frame, model=self._target.model_id, request_id=self.request_id
+                )
                 batches.append(self._fitted.events(self._events.feed(chunk)))
-            self._frames.feed(b"")  # raises what is wrong behind these frames, for no more bytes may come
+            self._frames.feed(
+                b""
+            )  # raises what is wrong behind these frames, for no more bytes may come
         except AxonFlowError as fault:
             self._fault = fault
         return tuple(batches)

@@ -1,4 +1,5 @@
-"""What several tests of the plugin share: a provider of the emulator's account, opened for one test."""
+"""What several tests of the plugin share: a provider of the emulator's account, opened for one
+test."""
 
 from __future__ import annotations
 
@@ -15,15 +16,16 @@ from axonflow_bedrock.config import BedrockConfig
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY
 from axonflow_bedrock.plugin import axonflow_register_provider
 from axonflow_bedrock.provider import BedrockProvider
+from axonflow_core.http.client import Transport
+from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs
-from axonflow_core.provider import Services
-from axonflow_core.transport import Transport
 
 OpenProvider: TypeAlias = Callable[..., AbstractAsyncContextManager[BedrockProvider]]
 
 
 class _AwsSession(Session):
-    """A botocore session whose account and endpoint are given, with no variable or file in between."""
+    """A botocore session whose account and endpoint are given, with no variable or file in
+    between."""
 
     def __init__(self, endpoint_url: str) -> None:
         super().__init__()

@@ -9,7 +9,9 @@ import pytest
 
 from axonflow_bedrock.pytest_plugin import RunningEmulator
 
-anthropic = pytest.importorskip("anthropic", reason="Anthropic's client is not installed: pip install anthropic")
+anthropic = pytest.importorskip(
+    "anthropic", reason="Anthropic's client is not installed: pip install anthropic"
+)
 
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 QUESTION: dict[str, Any] = {
@@ -19,7 +21,11 @@ QUESTION: dict[str, Any] = {
 }
 WEATHER = {
     "name": "weather",
-    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    "input_schema": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
 }
 
 

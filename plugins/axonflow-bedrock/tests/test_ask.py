@@ -1,6 +1,8 @@
-"""What `axonflow ask` says when Bedrock refuses: the real command, real HTTP, an emulator that says what AWS says.
+"""What `axonflow ask` says when Bedrock refuses: the real command, real HTTP, an emulator that says
+what AWS says.
 
-The commands run one after another in one process of their own, for a process costs a second and the table is long.
+The commands run one after another in one process of their own, for a process costs a second and the
+table is long.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ import pytest
 from attrs import frozen
 
 from axonflow_bedrock.emulator import REFUSED_MODEL, emulator, environment
-from axonflow_bedrock.error_table import MODELLED_STATUSES, TABLE, Row
+from axonflow_bedrock.errors.table import MODELLED_STATUSES, TABLE, Row
 from axonflow_core.cli.failure import CREDENTIALS, OK, PROVIDER, USAGE
 from axonflow_core.errors import CredentialsError
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.http.local_server import Server
 from axonflow_core.plugins import load_codecs
-from axonflow_core.provider import AsgiApp
-from axonflow_core.serving import Server
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 CODECS = load_codecs("bedrock").registry
@@ -68,12 +70,19 @@ def serving(*rules: Mapping[str, Any]) -> Iterator[tuple[Counted, dict[str, str]
     """An emulator under `rules`, and the environment that leads to it; a call is made once."""
     app = Counted(emulator(CODECS, script=rules).app)
     with Server(app) as server:
-        yield app, {**environment(server.base_url), "AWS_MAX_ATTEMPTS": "1", "BEDROCK_MODEL": CLAUDE}
+        yield (
+            app,
+            {**environment(server.base_url), "AWS_MAX_ATTEMPTS": "1", "BEDROCK_MODEL": CLAUDE},
+        )
 
 
 def run(folder: Path, surroundings: Mapping[str, str], *commands: Sequence[str]) -> list[Said]:
     """What `axonflow` says to each of `commands`, with nothing of the tester's own around it."""
-    own = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    own = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
     ran = subprocess.run(
         [sys.executable, "-c", DRIVER],
         input=json.dumps(commands),
@@ -94,11 +103,12 @@ def ask(folder: Path, surroundings: Mapping[str, str], *arguments: str) -> Said:
     return said
 
 
-# ── every row of the table ──────────────────────────────────────────────────────────────────────────────────────────
+# ── every row of the table ────────────────────────────────────────────────────────────────────────
 
 
 def error_of(row: Row) -> dict[str, Any]:
-    """The exception of AWS that a row is for. A status that stands for itself comes under a name nobody knows."""
+    """The exception of AWS that a row is for. A status that stands for itself comes under a name
+    nobody knows."""
     code = row.codes[0] if row.codes else "ValidationException" if row.says else "SomethingElse"
     anything = 400 if row.says or row.codes else 201
     status = next(iter(row.statuses), MODELLED_STATUSES.get(code, anything))
@@ -118,22 +128,31 @@ def is_told(template: str, text: str) -> bool:
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Said]:
     """What the command says of every row; the answer is streamed for one, whole for the next."""
-    commands = [["ask", f"row {n}", "--no-stream" if n % 2 else "--stream"] for n in range(len(TABLE))]
-    with serving(*({"when": f"^row {n}$", "error": error_of(row)} for n, row in enumerate(TABLE))) as (app, to_it):
+    commands = [
+        ["ask", f"row {n}", "--no-stream" if n % 2 else "--stream"] for n in range(len(TABLE))
+    ]
+    with serving(
+        *({"when": f"^row {n}$", "error": error_of(row)} for n, row in enumerate(TABLE))
+    ) as (app, to_it):
         said = run(tmp_path_factory.mktemp("table"), to_it, *commands)
         assert app.calls == len(TABLE)
     return said
 
 
 @pytest.mark.parametrize(
-    ("number", "row"), list(enumerate(TABLE)), ids=[f"{n} {name_of(row)}" for n, row in enumerate(TABLE)]
+    ("number", "row"),
+    list(enumerate(TABLE)),
+    ids=[f"{n} {name_of(row)}" for n, row in enumerate(TABLE)],
 )
 def test_every_refusal_is_diagnosed_with_code_cause_fix_and_exit_code(
     answers: Sequence[Said], number: int, row: Row
 ) -> None:
     said = answers[number]
     what, fix, *_ = said.stderr.splitlines()
-    assert (said.code, said.stdout) == (CREDENTIALS if issubclass(row.error, CredentialsError) else PROVIDER, "")
+    assert (said.code, said.stdout) == (
+        CREDENTIALS if issubclass(row.error, CredentialsError) else PROVIDER,
+        "",
+    )
     assert what.startswith(f"error[{row.error.code}]: ") and is_told(row.cause, what)
     assert fix.startswith("  fix: ") and is_told(row.fix, fix)
     assert f"  model: {CLAUDE}\n" in said.stderr
@@ -145,24 +164,30 @@ def test_there_are_eighty_refusals_and_their_fixes_differ() -> None:
     assert not is_told(TABLE[1].fix, "  fix: wait and try again")
 
 
-# ── the product page's troubleshooting table, in its words ──────────────────────────────────────────────────────────
+# ── the product page's troubleshooting table, in its words ────────────────────────────────────────
 
 DENIED = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-4-5-20250929-v1:0"
 DENIAL = {
     "code": "AccessDeniedException",
-    "message": "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: bedrock:InvokeModel "
+    "message": "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: "
+    "bedrock:InvokeModel "
     f"on resource: {DENIED} because no identity-based policy allows the bedrock:InvokeModel action",
 }
-NOT_ENABLED = {"code": "ValidationException", "message": "The provided model identifier is invalid."}
+NOT_ENABLED = {
+    "code": "ValidationException",
+    "message": "The provided model identifier is invalid.",
+}
 
 PAGE: list[tuple[str, list[dict[str, Any]], list[str], int, str, str]] = [
-    ("AccessDeniedException -> IAM role missing Bedrock permissions -> Add bedrock:InvokeModel to the task role",
+    ("AccessDeniedException -> IAM role missing Bedrock permissions -> Add bedrock:InvokeModel to "
+     "the task role",
      [{"error": DENIAL}], [], PROVIDER, "access_denied",
      f'"Action": "bedrock:InvokeModel", "Resource": "{DENIED}"'),
     ("ValidationException on model ID -> Model not enabled in your account",
      [{"error": NOT_ENABLED}], [], PROVIDER, "model_not_found",
      "enable the model in the Bedrock console for us-east-1"),
-    ("ValidationException on newer Anthropic models -> Use inference profile ID with regional prefix",
+    ("ValidationException on newer Anthropic models -> Use inference profile ID with regional "
+     "prefix",
      [], ["-m", REFUSED_MODEL], PROVIDER, "profile_required",
      f"fix: model: us.{REFUSED_MODEL}"),
     ("Empty response -> Model family not detected",
@@ -172,14 +197,17 @@ PAGE: list[tuple[str, list[dict[str, Any]], list[str], int, str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("rules", "options", "code", "error", "fix"), [row[1:] for row in PAGE], ids=[row[0] for row in PAGE]
+    ("rules", "options", "code", "error", "fix"),
+    [row[1:] for row in PAGE],
+    ids=[row[0] for row in PAGE],
 )
 def test_a_row_of_the_product_page(
     tmp_path: Path, rules: list[dict[str, Any]], options: list[str], code: int, error: str, fix: str
 ) -> None:
     # Left to choose, AxonFlow asks a model whose family it does not know through Converse.
     (tmp_path / "invoke.yaml").write_text(
-        "version: '1.0'\nllm_providers: {bedrock: {enabled: true, config: {region: us-east-1, surface: invoke}}}\n"
+        "version: '1.0'\nllm_providers: {bedrock: {enabled: true, config: {region: us-east-1, "
+        "surface: invoke}}}\n"
     )
     with serving(*rules) as (_, to_it):
         said = ask(tmp_path, to_it, *options)
@@ -191,9 +219,15 @@ def test_a_row_of_the_product_page(
 @pytest.mark.parametrize(
     ("here", "delay_s", "is_told"),
     [("eu-west-1", 2.1, True), ("us-east-1", 2.1, False), ("eu-west-1", 0.0, False)],
-    ids=["High latency (>2s) -> Cross-region calls", "slow in its own region", "fast in another region"],
+    ids=[
+        "High latency (>2s) -> Cross-region calls",
+        "slow in its own region",
+        "fast in another region",
+    ],
 )
-def test_the_row_of_the_product_page_on_latency(tmp_path: Path, here: str, delay_s: float, *, is_told: bool) -> None:
+def test_the_row_of_the_product_page_on_latency(
+    tmp_path: Path, here: str, delay_s: float, *, is_told: bool
+) -> None:
     with serving({"delay_s": delay_s}) as (_, to_it):
         said = ask(tmp_path, {**to_it, "AWS_REGION": here, "AWS_DEFAULT_REGION": here})
     assert (said.code, "Hello" in said.stdout) == (OK, True)
@@ -208,13 +242,23 @@ def test_a_denial_ends_with_a_statement_that_can_be_pasted_as_it_is(tmp_path: Pa
     assert f"no permission for bedrock:InvokeModel on {DENIED}" in said.stderr
     statement = re.search(r"\{.*\}", said.stderr)
     assert statement is not None
-    assert json.loads(statement[0]) == {"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": DENIED}
+    assert json.loads(statement[0]) == {
+        "Effect": "Allow",
+        "Action": "bedrock:InvokeModel",
+        "Resource": DENIED,
+    }
 
 
-# ── how often a call is made ────────────────────────────────────────────────────────────────────────────────────────
+# ── how often a call is made ──────────────────────────────────────────────────────────────────────
 
-THROTTLED = {"code": "ThrottlingException", "message": "Too many requests, please wait before trying again."}
-PER_DAY = {"code": "ThrottlingException", "message": "Too many tokens per day, please wait before trying again."}
+THROTTLED = {
+    "code": "ThrottlingException",
+    "message": "Too many requests, please wait before trying again.",
+}
+PER_DAY = {
+    "code": "ThrottlingException",
+    "message": "Too many tokens per day, please wait before trying again.",
+}
 IMPATIENT = """\
 version: "1.0"
 llm_providers:

@@ -1,4 +1,5 @@
-"""The AWS command line, unmodified, against the emulator alone. It has InvokeModel and no streams."""
+"""The AWS command line, unmodified, against the emulator alone. It has InvokeModel and no
+streams."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from axonflow_bedrock.pytest_plugin import RunningEmulator
 AWS = shutil.which("aws", path=str(Path(sys.executable).parent))
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 
-pytestmark = pytest.mark.skipif(AWS is None, reason="the AWS command line is not installed: pip install awscli")
+pytestmark = pytest.mark.skipif(
+    AWS is None, reason="the AWS command line is not installed: pip install awscli"
+)
 
 
 def invoke(emulator: RunningEmulator, model: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -28,13 +31,17 @@ def invoke(emulator: RunningEmulator, model: str, folder: Path) -> subprocess.Co
     (folder / "body.json").write_text(json.dumps(question))
     command = f"{AWS} bedrock-runtime invoke-model --model-id {model} --body fileb://body.json answer.json"
     environment = {**os.environ, **emulator.environment, "HOME": str(folder)}
-    return subprocess.run(command.split(), cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        command.split(), cwd=folder, env=environment, capture_output=True, text=True
+    )
 
 
 def test_it_gets_an_answer(bedrock_emulator: RunningEmulator, tmp_path: Path) -> None:
     ran = invoke(bedrock_emulator, CLAUDE, tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert "Are you there?" in json.loads((tmp_path / "answer.json").read_text())["content"][0]["text"]
+    assert (
+        "Are you there?" in json.loads((tmp_path / "answer.json").read_text())["content"][0]["text"]
+    )
 
 
 def test_it_hears_a_refusal(bedrock_emulator: RunningEmulator, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Bodies that Bedrock takes or tells and that are easily lost: each comes back as it was, and what it says was read.
+"""Bodies that Bedrock takes or tells and that are easily lost: each comes back as it was, and what
+it says was read.
 
-Sources: the bedrock-runtime service model (botocore 1.44), the AWS user guide, OpenAI's and Anthropic's API references,
-November 2026. None is recorded traffic.
+Sources: the bedrock-runtime service model (botocore 1.44), the AWS user guide, OpenAI's and
+Anthropic's API references, November 2026. None is recorded traffic.
 """
 
 from __future__ import annotations
@@ -14,27 +15,38 @@ from axonflow_bedrock import converse
 from axonflow_bedrock.families import anthropic, nova
 from axonflow_bedrock.families.cohere import COMMAND
 from axonflow_bedrock.families.gpt_oss import CODEC as GPT_OSS
-from axonflow_bedrock.model_id import parse_model_id
-from axonflow_bedrock.opaque import codec_of_call
-from axonflow_bedrock.surfaces import surface_of
+from axonflow_bedrock.models.model_id import parse_model_id
+from axonflow_bedrock.wire.body_form import codec_of_call
+from axonflow_bedrock.wire.surfaces import surface_of
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import Json, Reasoning, Role, StopReason
 from axonflow_core.plugins import load_codecs
+from axonflow_core.recordings.json_equality import difference
 from axonflow_core.stream import assemble
-from axonflow_core.testing.json_equality import difference
 
 FACTS = ModelFacts(base_id="anthropic.claude-sonnet-4-5-20250929-v1:0")
 QWEN = ModelFacts(base_id="qwen.qwen3-32b-v1:0")
 CONVERSE = converse.CODEC
 ASKED = {"role": "user", "content": [{"text": "Hi"}]}
-SIGNED = {"role": "assistant", "content": [{"reasoningContent": {"reasoningText": {"signature": "c2lnbmVk"}}}]}
+SIGNED = {
+    "role": "assistant",
+    "content": [{"reasoningContent": {"reasoningText": {"signature": "c2lnbmVk"}}}],
+}
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 PARTS = [{"type": "text", "text": "sunny"}]
 
 REQUESTS: dict[str, tuple[FamilyCodec, ModelFacts, Json]] = {
-    "a prompt's ARN and no messages": (CONVERSE, FACTS, {"promptVariables": {"genre": {"text": "pop"}}}),
-    "a thought of which the signature alone is told": (CONVERSE, FACTS, {"messages": [ASKED, SIGNED, ASKED]}),
+    "a prompt's ARN and no messages": (
+        CONVERSE,
+        FACTS,
+        {"promptVariables": {"genre": {"text": "pop"}}},
+    ),
+    "a thought of which the signature alone is told": (
+        CONVERSE,
+        FACTS,
+        {"messages": [ASKED, SIGNED, ASKED]},
+    ),
     "free fields of no known form": (
         CONVERSE,
         FACTS,
@@ -45,12 +57,25 @@ REQUESTS: dict[str, tuple[FamilyCodec, ModelFacts, Json]] = {
         QWEN,
         {"messages": [ASKED], "additionalModelRequestFields": {"reasoning_config": {"a": 1}}},
     ),
-    "a bare stop": (GPT_OSS, FACTS, {"messages": [{"role": "user", "content": "Hi"}], "stop": "END"}),
-    "a list of stops": (GPT_OSS, FACTS, {"messages": [{"role": "user", "content": "Hi"}], "stop": ["END"]}),
+    "a bare stop": (
+        GPT_OSS,
+        FACTS,
+        {"messages": [{"role": "user", "content": "Hi"}], "stop": "END"},
+    ),
+    "a list of stops": (
+        GPT_OSS,
+        FACTS,
+        {"messages": [{"role": "user", "content": "Hi"}], "stop": ["END"]},
+    ),
     "a developer's words": (
         GPT_OSS,
         FACTS,
-        {"messages": [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}]},
+        {
+            "messages": [
+                {"role": "developer", "content": "Be brief."},
+                {"role": "user", "content": "Hi"},
+            ]
+        },
     ),
     "a tool's answer in parts": (
         GPT_OSS,
@@ -61,7 +86,9 @@ REQUESTS: dict[str, tuple[FamilyCodec, ModelFacts, Json]] = {
                 {"role": "assistant", "content": None, "tool_calls": [{**CALL, "index": 0}]},
                 {"role": "tool", "tool_call_id": "c1", "content": PARTS},
             ],
-            "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+            "tools": [
+                {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+            ],
         },
     ),
 }
@@ -71,7 +98,9 @@ REQUESTS: dict[str, tuple[FamilyCodec, ModelFacts, Json]] = {
 def test_a_request_comes_back(case: str) -> None:
     codec, facts, native = REQUESTS[case]
 
-    assert difference(native, codec.encode_request(codec.decode_request(native, facts), facts)) is None
+    assert (
+        difference(native, codec.encode_request(codec.decode_request(native, facts), facts)) is None
+    )
 
 
 def test_a_signature_without_a_thought_is_a_signature() -> None:
@@ -97,10 +126,17 @@ def test_what_was_cached_is_told_in_the_order_of_aws() -> None:
         "cacheWriteInputTokens": 21,
         "cacheDetails": details,
     }
-    native = {"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "end_turn", "usage": usage}
+    native = {
+        "output": {"message": {"role": "assistant", "content": []}},
+        "stopReason": "end_turn",
+        "usage": usage,
+    }
     completion = CONVERSE.decode_response(native, FACTS)
 
-    assert (completion.usage.cache_write_1h_tokens, completion.usage.cache_write_5m_tokens) == (15, 6)
+    assert (completion.usage.cache_write_1h_tokens, completion.usage.cache_write_5m_tokens) == (
+        15,
+        6,
+    )
     assert CONVERSE.encode_response(completion, FACTS)["usage"]["cacheDetails"] == details
 
 
@@ -143,7 +179,10 @@ PROFILE = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/
 @pytest.mark.parametrize(
     ("body", "name"),
     [
-        ({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": []}, anthropic.CODEC.name),
+        (
+            {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": []},
+            anthropic.CODEC.name,
+        ),
         ({"schemaVersion": "messages-v1", "messages": []}, nova.CODEC.name),
         ({"inputText": "Hi", "textGenerationConfig": {}}, "titan"),
         ({"prompt": "Hi", "max_gen_len": 9}, "llama/llama3"),

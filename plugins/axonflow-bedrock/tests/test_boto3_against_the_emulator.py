@@ -1,4 +1,5 @@
-"""Unmodified boto3 calls the emulator: botocore signs, botocore reads the frames, botocore raises."""
+"""Unmodified boto3 calls the emulator: botocore signs, botocore reads the frames, botocore
+raises."""
 
 from __future__ import annotations
 
@@ -19,14 +20,22 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from axonflow_bedrock.emulator import ACCESS_KEY, MODELS, REFUSED_MODEL, REGION, SECRET_KEY, emulator
-from axonflow_bedrock.emulator.scripted import SIGNATURE, THOUGHT
-from axonflow_bedrock.endpoint import MAX_BODY_BYTES
-from axonflow_bedrock.envelope import EnvelopeDecoder, open_answer
+from axonflow_bedrock.aws.signing import Signer
+from axonflow_bedrock.emulator import (
+    ACCESS_KEY,
+    MODELS,
+    REFUSED_MODEL,
+    REGION,
+    SECRET_KEY,
+    emulator,
+)
+from axonflow_bedrock.emulator.fake_model import SIGNATURE, THOUGHT
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
-from axonflow_bedrock.signing import Signer
+from axonflow_bedrock.wire.endpoint import MAX_BODY_BYTES
+from axonflow_bedrock.wire.envelope import EnvelopeDecoder, open_answer
 from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -46,7 +55,6 @@ from axonflow_core.messages import (
     ToolUse,
     user,
 )
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
 
 CODECS = (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)
@@ -94,7 +102,9 @@ def invoke(client: Any, model: str, request: CompletionRequest = QUESTION) -> Co
     return open_answer(codec, orjson.loads(response["body"].read()), facts, headers)
 
 
-def invoke_with_stream(client: Any, model: str, request: CompletionRequest = QUESTION) -> Completion:
+def invoke_with_stream(
+    client: Any, model: str, request: CompletionRequest = QUESTION
+) -> Completion:
     response = client.invoke_model_with_response_stream(modelId=model, body=body_of(model, request))
     decoder = EnvelopeDecoder(*codec_of(model))
     chunks = [orjson.loads(event["chunk"]["bytes"]) for event in response["body"]]
@@ -107,10 +117,14 @@ def refused(client: Any, model: str, body: bytes | None = None) -> tuple[int, st
     with pytest.raises(ClientError) as raised:
         client.invoke_model(modelId=model, body=b"{}" if body is None else body)
     response: Any = raised.value.response
-    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"], response["Error"]["Message"]
+    return (
+        response["ResponseMetadata"]["HTTPStatusCode"],
+        response["Error"]["Code"],
+        response["Error"]["Message"],
+    )
 
 
-# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("model", [*MODELS, *PROMPT_MODELS, *ARNS])
@@ -124,7 +138,9 @@ def test_invoke_model_reads_an_answer_of_the_family(boto3_client: Any, model: st
 
 
 @pytest.mark.parametrize("model", [*MODELS, *PROMPT_MODELS, *ARNS])
-def test_a_stream_read_by_botocore_adds_up_to_the_whole_answer(boto3_client: Any, model: str) -> None:
+def test_a_stream_read_by_botocore_adds_up_to_the_whole_answer(
+    boto3_client: Any, model: str
+) -> None:
     streamed, whole = invoke_with_stream(boto3_client, model), invoke(boto3_client, model)
 
     assert streamed.text == whole.text
@@ -143,9 +159,15 @@ def test_max_tokens_is_honoured(boto3_client: Any, model: str, ask: Any) -> None
 
 
 @pytest.mark.parametrize("ask", [invoke, invoke_with_stream])
-@pytest.mark.parametrize("model", [CLAUDE, "amazon.titan-text-express-v1", "mistral.mistral-7b-instruct-v0:2"])
+@pytest.mark.parametrize(
+    "model", [CLAUDE, "amazon.titan-text-express-v1", "mistral.mistral-7b-instruct-v0:2"]
+)
 def test_stop_sequences_are_honoured(boto3_client: Any, model: str, ask: Any) -> None:
-    answer = ask(boto3_client, model, evolve(QUESTION, inference=Inference(max_tokens=100, stop_sequences=("emul",))))
+    answer = ask(
+        boto3_client,
+        model,
+        evolve(QUESTION, inference=Inference(max_tokens=100, stop_sequences=("emul",))),
+    )
 
     assert answer.text == "Here speaks an "
 
@@ -153,7 +175,10 @@ def test_stop_sequences_are_honoured(boto3_client: Any, model: str, ask: Any) ->
 @pytest.mark.parametrize("ask", [invoke, invoke_with_stream])
 def test_a_tool_is_called_with_arguments(boto3_client: Any, ask: Any) -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    tools, choice = (Tool("weather", input_schema=schema),), ToolChoice(ToolChoiceMode.TOOL, "weather")
+    tools, choice = (
+        (Tool("weather", input_schema=schema),),
+        ToolChoice(ToolChoiceMode.TOOL, "weather"),
+    )
 
     answer = ask(boto3_client, CLAUDE, evolve(QUESTION, tools=tools, tool_choice=choice))
 
@@ -162,8 +187,12 @@ def test_a_tool_is_called_with_arguments(boto3_client: Any, ask: Any) -> None:
 
 
 @pytest.mark.parametrize("ask", [invoke, invoke_with_stream])
-def test_a_claude_that_is_asked_to_think_thinks_aloud_and_signs_it(boto3_client: Any, ask: Any) -> None:
-    asked = evolve(QUESTION, inference=Inference(max_tokens=2000), reasoning=ReasoningRequest("enabled", 1024))
+def test_a_claude_that_is_asked_to_think_thinks_aloud_and_signs_it(
+    boto3_client: Any, ask: Any
+) -> None:
+    asked = evolve(
+        QUESTION, inference=Inference(max_tokens=2000), reasoning=ReasoningRequest("enabled", 1024)
+    )
     answer = ask(boto3_client, CLAUDE, asked)
 
     assert answer.content[0] == Reasoning(THOUGHT, SIGNATURE)
@@ -171,7 +200,9 @@ def test_a_claude_that_is_asked_to_think_thinks_aloud_and_signs_it(boto3_client:
     assert Reasoning not in map(type, ask(boto3_client, CLAUDE).content)
 
 
-@pytest.mark.parametrize("model", [CLAUDE, "us.meta.llama3-2-90b-instruct-v1:0", "us.mistral.pixtral-large-2502-v1:0"])
+@pytest.mark.parametrize(
+    "model", [CLAUDE, "us.meta.llama3-2-90b-instruct-v1:0", "us.mistral.pixtral-large-2502-v1:0"]
+)
 def test_a_picture_is_seen(boto3_client: Any, model: str) -> None:
     picture = Image(Media(MediaKind.BASE64, "iVBORw0KGgo=", "image/png"))
     request = evolve(QUESTION, messages=(Message(Role.USER, (picture, Text("What is it?"))),))
@@ -191,28 +222,38 @@ def test_a_picture_is_seen(boto3_client: Any, model: str) -> None:
     ],
     ids=["more thinking than there is room for", "an empty text", "no message"],
 )
-def test_what_cannot_be_meant_is_refused(boto3_client: Any, request_: CompletionRequest, words: str) -> None:
+def test_what_cannot_be_meant_is_refused(
+    boto3_client: Any, request_: CompletionRequest, words: str
+) -> None:
     with pytest.raises(boto3_client.exceptions.ValidationException, match=words):
         invoke(boto3_client, CLAUDE, evolve(request_, inference=Inference(max_tokens=100)))
 
 
 def test_every_call_has_a_request_id_of_its_own(boto3_client: Any) -> None:
     ids = {
-        boto3_client.invoke_model(modelId=CLAUDE, body=body_of(CLAUDE))["ResponseMetadata"]["RequestId"]
+        boto3_client.invoke_model(modelId=CLAUDE, body=body_of(CLAUDE))["ResponseMetadata"][
+            "RequestId"
+        ]
         for _ in range(3)
     }
 
     assert len(ids) == 3
 
 
-def test_the_environment_alone_points_a_program_at_it_whatever_account_was_set_before(bedrock: RunningEmulator) -> None:
+def test_the_environment_alone_points_a_program_at_it_whatever_account_was_set_before(
+    bedrock: RunningEmulator,
+) -> None:
     program = (
         "import boto3, sys\n"
         "client = boto3.client('bedrock-runtime')\n"
         "answer = client.invoke_model(modelId=sys.argv[1], body=sys.argv[2])\n"
         "sys.stdout.buffer.write(answer['body'].read())\n"
     )
-    real_account = {"AWS_SESSION_TOKEN": "real", "AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_REGION": "eu-west-1"}
+    real_account = {
+        "AWS_SESSION_TOKEN": "real",
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "AWS_REGION": "eu-west-1",
+    }
     model = "amazon.titan-text-express-v1"
 
     run = subprocess.run(
@@ -225,10 +266,12 @@ def test_the_environment_alone_points_a_program_at_it_whatever_account_was_set_b
     assert b"an emulated model of the titan family" in run.stdout
 
 
-# ── refusals ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── refusals ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("model", [REFUSED_MODEL, f"arn:aws:bedrock:us-east-1::foundation-model/{REFUSED_MODEL}"])
+@pytest.mark.parametrize(
+    "model", [REFUSED_MODEL, f"arn:aws:bedrock:us-east-1::foundation-model/{REFUSED_MODEL}"]
+)
 def test_a_model_that_needs_a_profile_is_a_validation_exception_and_its_profile_is_the_cure(
     boto3_client: Any, model: str
 ) -> None:
@@ -236,7 +279,8 @@ def test_a_model_that_needs_a_profile_is_a_validation_exception_and_its_profile_
 
     assert (status, code) == (400, "ValidationException")
     assert message == (
-        f"Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request with the ID or "
+        f"Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your "
+        "request with the ID or "
         "ARN of an inference profile that contains this model."
     )
     assert invoke(boto3_client, f"us.{REFUSED_MODEL}").text
@@ -263,7 +307,8 @@ def test_a_wrong_secret_gets_the_403_of_aws(bedrock: RunningEmulator) -> None:
         assert refused(client, CLAUDE, body_of(CLAUDE)) == (
             403,
             "InvalidSignatureException",
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+            "The request signature we calculated does not match the signature you provided. Check "
+            "your AWS Secret "
             "Access Key and signing method. Consult the service documentation for details.",
         )
 
@@ -299,7 +344,7 @@ def test_a_body_that_is_too_long_reaches_boto3_as_a_fault_and_not_as_a_broken_co
     assert (status, code) == (413, "ValidationException")
 
 
-# ── a signed request, changed on the way ────────────────────────────────────────────────────────────────────────────
+# ── a signed request, changed on the way ──────────────────────────────────────────────────────────
 
 
 class Tampering:
@@ -312,13 +357,16 @@ class Tampering:
         self.body = body_of(CLAUDE)
 
     def send(self, *, skew: timedelta = timedelta(), **changed: Any) -> tuple[int, str, str]:
-        """Status, error type and message. `changed`: method, path, body or further headers that were not signed."""
+        """Status, error type and message. `changed`: method, path, body or further headers that
+        were not signed."""
         signer = Signer(ACCESS_KEY, SECRET_KEY, None, REGION)
         url = f"http://{self._address}{self.path}"
         headers = signer.sign("POST", url, {"x-mine": "1"}, self.body, datetime.now(UTC) + skew)
         headers |= changed.get("headers", {})
         with closing(HTTPConnection(self._address, timeout=5)) as connection:
-            connection.request("POST", changed.get("path", self.path), changed.get("body", self.body), headers)
+            connection.request(
+                "POST", changed.get("path", self.path), changed.get("body", self.body), headers
+            )
             with connection.getresponse() as response:
                 said = orjson.loads(response.read())
         return (
@@ -350,7 +398,9 @@ def test_a_request_that_nobody_changed_is_answered(tampering: Tampering) -> None
     ],
     ids=["body", "one blank", "model", "operation", "query", "header", "host"],
 )
-def test_what_was_changed_after_signing_gets_the_403_of_aws(tampering: Tampering, changed: Any) -> None:
+def test_what_was_changed_after_signing_gets_the_403_of_aws(
+    tampering: Tampering, changed: Any
+) -> None:
     status, code, message = tampering.send(**changed)
 
     assert (status, code) == (403, "InvalidSignatureException")
@@ -363,7 +413,9 @@ def test_what_a_proxy_adds_is_not_part_of_the_signature(tampering: Tampering) ->
     assert tampering.send(headers=added)[0] == 200
 
 
-@pytest.mark.parametrize(("minutes", "said"), [(-6, "Signature expired"), (6, "Signature not yet current")])
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(-6, "Signature expired"), (6, "Signature not yet current")]
+)
 def test_a_clock_that_is_wrong_by_more_than_five_minutes_is_told_so(
     tampering: Tampering, minutes: int, said: str
 ) -> None:

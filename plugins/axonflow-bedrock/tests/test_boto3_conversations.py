@@ -1,4 +1,5 @@
-"""Whole conversations of boto3 with the emulator: a tool that is called and answers, a prompt that is kept."""
+"""Whole conversations of boto3 with the emulator: a tool that is called and answers, a prompt that
+is kept."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import pytest
 from attrs import evolve
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.envelope import EnvelopeDecoder, open_answer
 from axonflow_bedrock.pytest_plugin import serving
+from axonflow_bedrock.wire.envelope import EnvelopeDecoder, open_answer
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.messages import (
     CachePoint,
@@ -37,17 +38,29 @@ CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 MISTRAL = "mistral.mistral-large-2407-v1:0"
 WEATHER = Tool(
     "weather",
-    input_schema={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    input_schema={
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
 )
-ASKED = CompletionRequest((user("How is the weather?"),), tools=(WEATHER,), inference=Inference(max_tokens=200))
+ASKED = CompletionRequest(
+    (user("How is the weather?"),), tools=(WEATHER,), inference=Inference(max_tokens=200)
+)
 
 Say: TypeAlias = Callable[[Any, str, CompletionRequest], Completion]
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    rules = [{"when": "weather", "calls": "weather"}, {"when": "both", "calls": "weather", "answer": "I will see."}]
-    with serving(emulator(CODECS, script=rules)) as running, closing(running.boto3_client()) as client:
+    rules = [
+        {"when": "weather", "calls": "weather"},
+        {"when": "both", "calls": "weather", "answer": "I will see."},
+    ]
+    with (
+        serving(emulator(CODECS, script=rules)) as running,
+        closing(running.boto3_client()) as client,
+    ):
         yield client
 
 
@@ -58,7 +71,9 @@ def target_of(model: str) -> tuple[FamilyCodec, ModelFacts]:
 
 def whole(client: Any, model: str, request: CompletionRequest) -> Completion:
     codec, facts = target_of(model)
-    response = client.invoke_model(modelId=model, body=orjson.dumps(codec.encode_request(request, facts)))
+    response = client.invoke_model(
+        modelId=model, body=orjson.dumps(codec.encode_request(request, facts))
+    )
     return open_answer(codec, orjson.loads(response["body"].read()), facts, headers_of(response))
 
 
@@ -81,7 +96,7 @@ def call_in(completion: Completion) -> ToolUse:
     return call
 
 
-# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("say", [whole, streamed])
@@ -93,7 +108,11 @@ def test_a_tool_is_called_and_its_result_is_answered(client: Any, model: str, sa
     history = (*ASKED.messages, Message(Role.ASSISTANT, (call,)), result)
     second = say(client, model, evolve(ASKED, messages=history))
 
-    assert (first.stop_reason, call.name, call.input) == (StopReason.TOOL_USE, "weather", {"city": "example"})
+    assert (first.stop_reason, call.name, call.input) == (
+        StopReason.TOOL_USE,
+        "weather",
+        {"city": "example"},
+    )
     assert second.stop_reason is StopReason.END_TURN
     assert "The tool answered: It rains in example." in second.text
 
@@ -123,20 +142,28 @@ def test_a_tool_that_is_not_offered_is_not_called(client: Any) -> None:
     assert said.stop_reason is StopReason.END_TURN
 
 
-# ── what is counted ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what is counted ───────────────────────────────────────────────────────────────────────────────
 
 CACHE = "x-amzn-bedrock-cache-{}-input-token-count"
 
 
 def counts_of(client: Any, model: str, *system: ContentBlock) -> tuple[dict[str, str], Any]:
     codec, facts = target_of(model)
-    request = CompletionRequest((user("one two three"),), system=system, inference=Inference(max_tokens=50))
-    response = client.invoke_model(modelId=model, body=orjson.dumps(codec.encode_request(request, facts)))
-    headers = {name: value for name, value in headers_of(response).items() if name.endswith("-token-count")}
+    request = CompletionRequest(
+        (user("one two three"),), system=system, inference=Inference(max_tokens=50)
+    )
+    response = client.invoke_model(
+        modelId=model, body=orjson.dumps(codec.encode_request(request, facts))
+    )
+    headers = {
+        name: value for name, value in headers_of(response).items() if name.endswith("-token-count")
+    }
     return headers, orjson.loads(response["body"].read())
 
 
-def test_a_newer_claude_counts_what_it_keeps_and_an_older_one_says_nothing_of_it(client: Any) -> None:
+def test_a_newer_claude_counts_what_it_keeps_and_an_older_one_says_nothing_of_it(
+    client: Any,
+) -> None:
     newer, body = counts_of(client, CLAUDE)
     older, older_body = counts_of(client, "anthropic.claude-3-haiku-20240307-v1:0")
 

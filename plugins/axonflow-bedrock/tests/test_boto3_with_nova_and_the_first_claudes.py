@@ -1,4 +1,5 @@
-"""Unmodified boto3 calls Nova and the first Claudes in the emulator, with bodies as their users write them."""
+"""Unmodified boto3 calls Nova and the first Claudes in the emulator, with bodies as their users
+write them."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.envelope import EnvelopeDecoder
 from axonflow_bedrock.families import anthropic, claude_text, nova
 from axonflow_bedrock.pytest_plugin import serving
+from axonflow_bedrock.wire.envelope import EnvelopeDecoder
 from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.messages import Completion, Json, StopReason, Text, ToolUse
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
 
 CODECS = (nova.CODEC, anthropic.CODEC, claude_text.CODEC)
@@ -26,12 +27,21 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQI
 TOOL = {
     "toolSpec": {
         "name": "weather",
-        "inputSchema": {"json": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}},
+        "inputSchema": {
+            "json": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            }
+        },
     }
 }
 NOTHING_KEPT = {"cacheReadInputTokenCount": 0, "cacheWriteInputTokenCount": 0}
 QUESTION: Json = {"messages": [{"role": "user", "content": [{"text": "Why is the sky blue?"}]}]}
-PROMPT: Json = {"prompt": "\n\nHuman: Why is the sky blue?\n\nAssistant:", "max_tokens_to_sample": 100}
+PROMPT: Json = {
+    "prompt": "\n\nHuman: Why is the sky blue?\n\nAssistant:",
+    "max_tokens_to_sample": 100,
+}
 MESSAGES: Json = {
     "anthropic_version": "bedrock-2023-05-31",
     "max_tokens": 100,
@@ -62,7 +72,7 @@ def added_up(codec: FamilyCodec, natives: list[Json]) -> Completion:
     return completion
 
 
-# ── Nova ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Nova ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("model", [NOVA, f"us.{NOVA}", NOVA_2])
@@ -72,7 +82,12 @@ def test_nova_answers_in_its_own_json(client: Any, model: str) -> None:
     (block,) = answer["output"]["message"]["content"]
     assert block["text"].endswith("You said: Why is the sky blue?")
     assert answer["stopReason"] == "end_turn"
-    assert answer["usage"] == {"inputTokens": 5, "outputTokens": 16, "totalTokens": 21, **NOTHING_KEPT}
+    assert answer["usage"] == {
+        "inputTokens": 5,
+        "outputTokens": 16,
+        "totalTokens": 21,
+        **NOTHING_KEPT,
+    }
 
 
 def test_a_stream_of_nova_numbers_every_word_and_counts_at_the_end(client: Any) -> None:
@@ -83,14 +98,20 @@ def test_a_stream_of_nova_numbers_every_word_and_counts_at_the_end(client: Any) 
     assert natives[2] == {"contentBlockStop": {"contentBlockIndex": 0}}
     assert natives[3]["contentBlockDelta"]["contentBlockIndex"] == 1
     assert natives[-2] == {"messageStop": {"stopReason": "end_turn"}}
-    assert natives[-1]["metadata"]["usage"] == {"inputTokens": 5, "outputTokens": 16, **NOTHING_KEPT}
+    assert natives[-1]["metadata"]["usage"] == {
+        "inputTokens": 5,
+        "outputTokens": 16,
+        **NOTHING_KEPT,
+    }
     assert natives[-1]["amazon-bedrock-invocationMetrics"]["outputTokenCount"] == 16
 
 
 def test_what_a_stream_of_nova_adds_up_to_is_what_the_whole_answer_says(client: Any) -> None:
     streamed = added_up(nova.CODEC, chunks(client, NOVA, QUESTION))
 
-    assert streamed.text == invoke(client, NOVA, QUESTION)["output"]["message"]["content"][0]["text"]
+    assert (
+        streamed.text == invoke(client, NOVA, QUESTION)["output"]["message"]["content"][0]["text"]
+    )
 
 
 def test_nova_calls_a_tool_and_hears_what_came_of_it(client: Any) -> None:
@@ -100,16 +121,28 @@ def test_nova_calls_a_tool_and_hears_what_came_of_it(client: Any) -> None:
 
     message = answer["output"]["message"]
     call = message["content"][1]["toolUse"]
-    assert (call["name"], call["input"], answer["stopReason"]) == ("weather", {"city": "example"}, "tool_use")
+    assert (call["name"], call["input"], answer["stopReason"]) == (
+        "weather",
+        {"city": "example"},
+        "tool_use",
+    )
 
-    result = {"toolResult": {"toolUseId": call["toolUseId"], "content": [{"text": "rain"}], "status": "success"}}
+    result = {
+        "toolResult": {
+            "toolUseId": call["toolUseId"],
+            "content": [{"text": "rain"}],
+            "status": "success",
+        }
+    }
     follow_up = [*QUESTION["messages"], message, {"role": "user", "content": [result]}]
     heard = invoke(client, NOVA, {"messages": follow_up, "toolConfig": {"tools": [TOOL]}})
     assert "The tool answered: rain" in heard["output"]["message"]["content"][0]["text"]
 
 
 def test_a_tool_s_call_is_streamed_in_pieces_behind_a_start(client: Any) -> None:
-    natives = chunks(client, NOVA, {**QUESTION, "toolConfig": {"tools": [TOOL], "toolChoice": {"any": {}}}})
+    natives = chunks(
+        client, NOVA, {**QUESTION, "toolConfig": {"tools": [TOOL], "toolChoice": {"any": {}}}}
+    )
 
     starts = [native["contentBlockStart"] for native in natives if "contentBlockStart" in native]
     assert [begun["start"]["toolUse"]["name"] for begun in starts] == ["weather"]
@@ -139,22 +172,30 @@ def test_the_limit_holds_under_either_name(client: Any, name: str) -> None:
     ("model", "body", "words"),
     [
         (NOVA, {"messages": [{"role": "user", "content": "Hi"}]}, "Malformed input request"),
-        (NOVA, {**QUESTION, "inferenceConfig": {"maxTokens": 10_001}}, "exceeds the model limit of 10000"),
+        (
+            NOVA,
+            {**QUESTION, "inferenceConfig": {"maxTokens": 10_001}},
+            "exceeds the model limit of 10000",
+        ),
         ("amazon.nova-2-lite-v1:0", QUESTION, "on-demand throughput"),
         ("amazon.nova-canvas-v1:0", QUESTION, "model identifier is invalid"),
     ],
     ids=["a bare string", "too long", "no profile", "a model of pictures"],
 )
-def test_what_nova_does_not_take_is_a_validation_exception(client: Any, model: str, body: Json, words: str) -> None:
+def test_what_nova_does_not_take_is_a_validation_exception(
+    client: Any, model: str, body: Json, words: str
+) -> None:
     with pytest.raises(ClientError, match=words) as refused:
         invoke(client, model, body)
     assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
-# ── the first Claudes ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── the first Claudes ─────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("model", [CLAUDE_2, "anthropic.claude-v2:1", "anthropic.claude-instant-v1"])
+@pytest.mark.parametrize(
+    "model", [CLAUDE_2, "anthropic.claude-v2:1", "anthropic.claude-instant-v1"]
+)
 def test_an_old_claude_completes_a_prompt(client: Any, model: str) -> None:
     answer = invoke(client, model, PROMPT)
 
@@ -165,7 +206,11 @@ def test_an_old_claude_completes_a_prompt(client: Any, model: str) -> None:
 def test_an_old_claude_says_which_sequence_stopped_it(client: Any) -> None:
     answer = invoke(client, CLAUDE_2, {**PROMPT, "stop_sequences": ["emul"]})
 
-    assert answer == {"completion": "Here speaks an ", "stop_reason": "stop_sequence", "stop": "emul"}
+    assert answer == {
+        "completion": "Here speaks an ",
+        "stop_reason": "stop_sequence",
+        "stop": "emul",
+    }
 
 
 def test_an_old_claude_streams_a_completion(client: Any) -> None:

@@ -1,4 +1,5 @@
-"""Cassettes: what is recorded is replayed byte for byte, what is secret is not in the file, what is unknown is told."""
+"""Cassettes: what is recorded is replayed byte for byte, what is secret is not in the file, what is
+unknown is told."""
 
 from __future__ import annotations
 
@@ -20,17 +21,17 @@ import orjson
 import pytest
 from botocore.exceptions import ClientError
 
+from axonflow_bedrock.aws.signing import Signer
 from axonflow_bedrock.emulator import ACCESS_KEY, REGION, SECRET_KEY, emulator
 from axonflow_bedrock.emulator.cassette import Cassette, read_cassette
 from axonflow_bedrock.emulator.faults import FaultKind
+from axonflow_bedrock.emulator.record_replay import recorded
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Script
-from axonflow_bedrock.emulator.taping import recorded
 from axonflow_bedrock.emulator.upstream import region_of
-from axonflow_bedrock.eventstream import FrameDecoder, encode_frame, frame_of_chunk
 from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
-from axonflow_bedrock.signing import Signer
+from axonflow_bedrock.wire.eventstream import FrameDecoder, encode_frame, frame_of_chunk
 from axonflow_core.errors import ConfigError
-from axonflow_core.serving import Server
+from axonflow_core.http.local_server import Server
 
 TITAN = "amazon.titan-text-express-v1"
 LLAMA = "meta.llama3-8b-instruct-v1:0"
@@ -49,7 +50,8 @@ def whole(client: Any, model: str, body: bytes) -> tuple[bytes, dict[str, str]]:
 
 
 def streamed(client: Any, model: str, body: bytes) -> tuple[bytes, dict[str, str]]:
-    """The bytes of the event stream as they come from the network, before botocore makes anything of them."""
+    """The bytes of the event stream as they come from the network, before botocore makes anything
+    of them."""
     response = client.invoke_model_with_response_stream(modelId=model, body=body)
     return response["body"]._raw_stream.read(), bedrock_headers(response)
 
@@ -57,7 +59,9 @@ def streamed(client: Any, model: str, body: bytes) -> tuple[bytes, dict[str, str
 def bedrock_headers(response: Any) -> dict[str, str]:
     """The headers of an answer, but for those of HTTP itself."""
     headers = response["ResponseMetadata"]["HTTPHeaders"]
-    return {name: value for name, value in headers.items() if name.startswith(("x-", "content-type"))}
+    return {
+        name: value for name, value in headers.items() if name.startswith(("x-", "content-type"))
+    }
 
 
 @contextmanager
@@ -70,19 +74,27 @@ def refusal_of(client: Any, model: str, body: bytes, say: Any = whole) -> tuple[
     with pytest.raises(ClientError) as raised:
         say(client, model, body)
     response: Any = raised.value.response
-    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"], response["Error"]["Message"]
+    return (
+        response["ResponseMetadata"]["HTTPStatusCode"],
+        response["Error"]["Code"],
+        response["Error"]["Message"],
+    )
 
 
-# ── record, replay ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── record, replay ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_replay_is_the_recording_byte_for_byte(tmp_path: Path) -> None:
     cassette = tmp_path / "bedrock.jsonl"
     with client_of(record=cassette) as client:
-        said = [say(client, model, body) for model, body in BODIES.items() for say in (whole, streamed)]
+        said = [
+            say(client, model, body) for model, body in BODIES.items() for say in (whole, streamed)
+        ]
 
     with client_of(replay=cassette) as client:
-        again = [say(client, model, body) for model, body in BODIES.items() for say in (whole, streamed)]
+        again = [
+            say(client, model, body) for model, body in BODIES.items() for say in (whole, streamed)
+        ]
 
     assert again == said
     assert all(len(data) > 100 for data, _ in said)
@@ -111,16 +123,31 @@ def test_a_cassette_is_recorded_traffic_that_codecs_check_holds_to_the_laws(tmp_
             streamed(client, model, body)
         refusal_of(client, "amazon.titan-nonsense", b"{}")
 
-    command = [sys.executable, "-m", "axonflow_core.cli", "codecs", "check", str(cassette), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "axonflow_core.cli",
+        "codecs",
+        "check",
+        str(cassette),
+        "--json",
+    ]
     checked = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     assert (checked["cases"], checked["failures"]) == (7, [])
-    assert [checked["laws"][law]["pass"] for law in ("request", "response", "stream", "error")] == [6, 3, 3, 1]
+    assert [checked["laws"][law]["pass"] for law in ("request", "response", "stream", "error")] == [
+        6,
+        3,
+        3,
+        1,
+    ]
 
 
 def test_a_refusal_is_replayed_as_a_refusal(tmp_path: Path) -> None:
     cassette = tmp_path / "bedrock.jsonl"
-    rules = [Rule(when="busy", error=AwsError(code="ThrottlingException", message="Too many requests"))]
+    rules = [
+        Rule(when="busy", error=AwsError(code="ThrottlingException", message="Too many requests"))
+    ]
     body = b'{"inputText": "busy?"}'
     with client_of(record=cassette, script=Script(rules=tuple(rules))) as client:
         refused = [refusal_of(client, TITAN, body, say) for say in (whole, streamed)]
@@ -130,7 +157,9 @@ def test_a_refusal_is_replayed_as_a_refusal(tmp_path: Path) -> None:
     assert refused[0] == (429, "ThrottlingException", "Too many requests")
 
 
-def test_answers_to_the_same_call_come_in_their_order_and_the_last_one_stays(tmp_path: Path) -> None:
+def test_answers_to_the_same_call_come_in_their_order_and_the_last_one_stays(
+    tmp_path: Path,
+) -> None:
     cassette = tmp_path / "bedrock.jsonl"
     rules = tuple(Rule(answer=text, times=1) for text in ("one", "two"))
     with client_of(record=cassette, script=Script(rules=rules)) as client:
@@ -180,11 +209,15 @@ def test_what_broke_off_is_not_recorded(tmp_path: Path) -> None:
 def command(*options: str) -> Iterator[str]:
     """The base URL of `axonflow emulate bedrock` with these options."""
     arguments = [sys.executable, "-m", "axonflow_core.cli", "emulate", "bedrock", *options]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None
         exports = (shlex.split(line)[1].partition("=") for line in process.stdout)
         try:
-            yield next(value for name, _, value in exports if name == "AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
+            yield next(
+                value for name, _, value in exports if name == "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+            )
         finally:
             process.kill()
 
@@ -214,7 +247,9 @@ class Saying:
         await send({"type": "http.response.body", "body": self.body})
 
 
-@pytest.mark.parametrize("body", [b'{ "one": 1.0e2,\n"two": "\\u00e9" }', b'{"one":1}', b"no JSON", b""])
+@pytest.mark.parametrize(
+    "body", [b'{ "one": 1.0e2,\n"two": "\\u00e9" }', b'{"one":1}', b"no JSON", b""]
+)
 async def test_an_answer_is_kept_as_the_bytes_it_was(tmp_path: Path, body: bytes) -> None:
     cassette = tmp_path / "bedrock.jsonl"
     scope = {"method": "POST", "raw_path": b"/model/acme.rocket/invoke", "headers": []}
@@ -234,7 +269,7 @@ async def test_an_answer_is_kept_as_the_bytes_it_was(tmp_path: Path, body: bytes
     assert [exchange.response for exchange in read_cassette(cassette)] == [body]
 
 
-# ── what is not in the cassette ─────────────────────────────────────────────────────────────────────────────────────
+# ── what is not in the cassette ───────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -249,9 +284,19 @@ def replayed(tmp_path: Path) -> Iterator[RunningEmulator]:
 @pytest.mark.parametrize(
     ("say", "model", "body", "words"),
     [
-        (streamed, TITAN, BODIES[TITAN], "no call of InvokeModelWithResponseStream; it holds InvokeModel."),
+        (
+            streamed,
+            TITAN,
+            BODIES[TITAN],
+            "no call of InvokeModelWithResponseStream; it holds InvokeModel.",
+        ),
         (whole, LLAMA, BODIES[LLAMA], f"no InvokeModel of {LLAMA}; it holds {TITAN}."),
-        (whole, TITAN, b'{"inputText": "my password is hunter2"}', "none with this body; the nearest differs at"),
+        (
+            whole,
+            TITAN,
+            b'{"inputText": "my password is hunter2"}',
+            "none with this body; the nearest differs at",
+        ),
     ],
 )
 def test_an_unknown_call_is_told_what_did_not_match_and_nothing_of_its_text(
@@ -304,19 +349,41 @@ def test_two_that_both_say_what_is_answered_exclude_each_other(tmp_path: Path) -
         emulator(replay=tmp_path / "x.jsonl", upstream="http://127.0.0.1:9")
 
 
-# ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── secrets ───────────────────────────────────────────────────────────────────────────────────────
 
 SECRETS = tuple(f"sEcReT{number:02}" for number in range(22))
 ACCOUNTS = ("314159265358", "271828182845", "161803398874")
 REQUEST_SECRETS = (
-    *("cookie", "x-api-key", "proxy-authorization", "x-forwarded-for", "user-agent", "x-amzn-trace-id", "referer"),
-    *("x-amzn-bedrock-request-metadata", "x-amz-user-agent", "x-goog-api-key", "from", "x-my-token"),
+    *(
+        "cookie",
+        "x-api-key",
+        "proxy-authorization",
+        "x-forwarded-for",
+        "user-agent",
+        "x-amzn-trace-id",
+        "referer",
+    ),
+    *(
+        "x-amzn-bedrock-request-metadata",
+        "x-amz-user-agent",
+        "x-goog-api-key",
+        "from",
+        "x-my-token",
+    ),
 )
-RESPONSE_SECRETS = ("set-cookie", "x-amzn-internal", "server", "via", "x-amz-id-2", "www-authenticate")
+RESPONSE_SECRETS = (
+    "set-cookie",
+    "x-amzn-internal",
+    "server",
+    "via",
+    "x-amz-id-2",
+    "www-authenticate",
+)
 
 
 class Leaking:
-    """A service that is careless: its answers name accounts, and its headers hold what nobody asked for."""
+    """A service that is careless: its answers name accounts, and its headers hold what nobody asked
+    for."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         while (await receive()).get("more_body"):
@@ -342,7 +409,9 @@ def everything_in(cassette: Path) -> str:
     return "\n".join(texts)
 
 
-def test_twenty_five_planted_secrets_are_not_in_the_cassette_and_the_prompt_is(tmp_path: Path) -> None:
+def test_twenty_five_planted_secrets_are_not_in_the_cassette_and_the_prompt_is(
+    tmp_path: Path,
+) -> None:
     cassette = tmp_path / "bedrock.jsonl"
     in_headers = dict(zip(REQUEST_SECRETS, SECRETS[6:], strict=False))
     in_query, in_metadata, in_user_id, in_signature = SECRETS[18:]
@@ -360,8 +429,13 @@ def test_twenty_five_planted_secrets_are_not_in_the_cassette_and_the_prompt_is(t
             "about": f"arn:aws:s3:us-east-1:{ACCOUNTS[2]}:bucket",
         }
     )
-    model = quote(f"arn:aws:bedrock:us-east-1:{ACCOUNTS[2]}:application-inference-profile/abc", safe="")
-    paths = [f"/model/{model}/{action}?key={in_query}" for action in ("invoke", "invoke-with-response-stream")]
+    model = quote(
+        f"arn:aws:bedrock:us-east-1:{ACCOUNTS[2]}:application-inference-profile/abc", safe=""
+    )
+    paths = [
+        f"/model/{model}/{action}?key={in_query}"
+        for action in ("invoke", "invoke-with-response-stream")
+    ]
     answers = []
 
     with Server(recorded(Leaking(), Cassette(cassette), REGION)) as server:
@@ -375,7 +449,9 @@ def test_twenty_five_planted_secrets_are_not_in_the_cassette_and_the_prompt_is(t
     written = everything_in(cassette)
     planted = (*SECRETS, *ACCOUNTS)
     assert len(planted) == 25
-    assert [secret for secret in planted if secret not in sent] == [], "the control: all of them were sent"
+    assert [secret for secret in planted if secret not in sent] == [], (
+        "the control: all of them were sent"
+    )
     assert [secret for secret in planted if secret in written] == []
     assert "the question" in written
     assert written.count("the answer of arn:aws:bedrock:eu-west-1:000000000000:guardrail/abc") == 2
@@ -404,27 +480,37 @@ def test_a_stream_without_its_account_is_still_a_stream(tmp_path: Path) -> None:
     assert frame.headers[":exception-type"] == "validationException"
 
 
-# ── a real service behind it ────────────────────────────────────────────────────────────────────────────────────────
+# ── a real service behind it ──────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningEmulator]:
-    """A second emulator stands for the real service. It is in another region, so that a signature for the first one is
-    worth nothing there."""
+    """A second emulator stands for the real service. It is in another region, so that a signature
+    for the first one is worth nothing there."""
     guardrail = AccountGuardrail(id="secrets", version="1", blocks="password")
     rules = (
-        Rule(when="busy", error=AwsError(code="ServiceUnavailableException", message="Too few machines")),
+        Rule(
+            when="busy",
+            error=AwsError(code="ServiceUnavailableException", message="Too few machines"),
+        ),
         Rule(when="cut", fault=FaultKind.RESET),
     )
     script = Script(rules=rules, account=Account(region="eu-west-1", guardrails=(guardrail,)))
     with serving(emulator(script=script)) as running:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"):
+        for name in (
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_REGION",
+        ):
             monkeypatch.setenv(name, running.environment[name])
         monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
         yield running
 
 
-def test_what_the_real_service_answers_is_passed_on_and_recorded(upstream: RunningEmulator, tmp_path: Path) -> None:
+def test_what_the_real_service_answers_is_passed_on_and_recorded(
+    upstream: RunningEmulator, tmp_path: Path
+) -> None:
     cassette = tmp_path / "bedrock.jsonl"
     with closing(upstream.boto3_client()) as direct:
         expected = [say(direct, LLAMA, BODIES[LLAMA])[0] for say in (whole, streamed)]
@@ -441,14 +527,20 @@ def test_what_the_real_service_answers_is_passed_on_and_recorded(upstream: Runni
 def test_a_guardrail_s_headers_go_on(upstream: RunningEmulator) -> None:
     with client_of(upstream=upstream.base_url) as client:
         answer = client.invoke_model(
-            modelId=LLAMA, body=b'{"prompt": "password"}', guardrailIdentifier="secrets", guardrailVersion="1"
+            modelId=LLAMA,
+            body=b'{"prompt": "password"}',
+            guardrailIdentifier="secrets",
+            guardrailVersion="1",
         )
         assert json.load(answer["body"])["amazon-bedrock-guardrailAction"] == "INTERVENED"
 
 
 def test_a_refusal_of_the_real_service_is_its_own(upstream: RunningEmulator) -> None:
     with client_of(upstream=upstream.base_url) as client:
-        assert refusal_of(client, "amazon.titan-nonsense", b"{}")[2] == "The provided model identifier is invalid."
+        assert (
+            refusal_of(client, "amazon.titan-nonsense", b"{}")[2]
+            == "The provided model identifier is invalid."
+        )
         refused = refusal_of(client, LLAMA, b'{"prompt": "busy"}', streamed)
     assert refused == (503, "ServiceUnavailableException", "Too few machines")
 
@@ -465,7 +557,9 @@ def test_an_answer_that_breaks_off_breaks_off_here_and_is_not_recorded(
     assert [one.request_body for one in read_cassette(cassette)] == [json.loads(BODIES[LLAMA])]
 
 
-def test_a_client_that_signs_badly_does_not_reach_the_real_service(upstream: RunningEmulator) -> None:
+def test_a_client_that_signs_badly_does_not_reach_the_real_service(
+    upstream: RunningEmulator,
+) -> None:
     with (
         serving(emulator(upstream=upstream.base_url)) as running,
         closing(running.boto3_client(aws_secret_access_key="wrong")) as client,
@@ -494,15 +588,20 @@ def test_an_endpoint_of_aws_says_its_region(url: str, region: str | None) -> Non
     assert region_of(url) == region
 
 
-# ── recorded traffic of others ──────────────────────────────────────────────────────────────────────────────────────
+# ── recorded traffic of others ────────────────────────────────────────────────────────────────────
 
 
 def test_traffic_that_others_recorded_is_replayed_byte_for_byte(recordings: Path) -> None:
-    lines = [json.loads(line) for line in (recordings / "amazon-titan-text.jsonl").read_text("utf-8").splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (recordings / "amazon-titan-text.jsonl").read_text("utf-8").splitlines()
+    ]
     streams = {
         line["model_id"]: line
         for line in lines
-        if line["operation"] == "InvokeModelWithResponseStream" and line["request_body"] and line["status"] == 200
+        if line["operation"] == "InvokeModelWithResponseStream"
+        and line["request_body"]
+        and line["status"] == 200
     }
     assert streams
     with client_of(replay=recordings / "amazon-titan-text.jsonl") as client:

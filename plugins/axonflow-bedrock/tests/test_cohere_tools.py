@@ -1,4 +1,5 @@
-"""Command R's tools: JSON schemas and flat definitions, tool answers and lists of objects, both ways."""
+"""Command R's tools: JSON schemas and flat definitions, tool answers and lists of objects, both
+ways."""
 
 from __future__ import annotations
 
@@ -44,7 +45,10 @@ def test_a_flat_parameter_goes_over_and_comes_back(schema: Any, definition: Any)
 @pytest.mark.parametrize(
     ("given_tool", "what"),
     [
-        (tool({"place": {"type": "object", "properties": {"city": {"type": "string"}}}}), "place.properties"),
+        (
+            tool({"place": {"type": "object", "properties": {"city": {"type": "string"}}}}),
+            "place.properties",
+        ),
         (tool({"unit": {"type": "string", "enum": ["C", "F"]}}), "unit.enum"),
         (tool({"cities": {"type": "array", "items": {"type": "object"}}}), "cities.items"),
         (tool({"city": {"type": ["string", "null"]}}), "city.type"),
@@ -76,7 +80,11 @@ def test_a_schema_that_says_more_is_refused_by_name(given_tool: Tool, what: str)
     ],
 )
 def test_a_definition_that_we_would_write_otherwise_comes_back_as_it_was(definition: Any) -> None:
-    native = {"name": "weather", "description": "Tells it.", "parameter_definitions": {"a.city": definition}}
+    native = {
+        "name": "weather",
+        "description": "Tells it.",
+        "parameter_definitions": {"a.city": definition},
+    }
 
     assert encode_tool(decode_tool(native)) == native
 

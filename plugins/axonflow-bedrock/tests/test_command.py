@@ -1,4 +1,5 @@
-"""The command `axonflow` with Bedrock: the demo, the emulator in a process of its own, and the page's YAML."""
+"""The command `axonflow` with Bedrock: the demo, the emulator in a process of its own, and the
+page's YAML."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def run(
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def running(
+    folder: Path, *arguments: str
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """A command that prints `export` lines and stays; the lines as an environment."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
@@ -106,14 +109,18 @@ def test_the_demo_takes_no_notice_of_the_callers_own_settings(tmp_path: Path) ->
 
 @pytest.mark.parametrize("arguments", [("emulate", "bedrock"), ("demo", "--keep")])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_what_stays_up_ends_well_when_it_is_told_to(tmp_path: Path, arguments: tuple[str, ...], stop: int) -> None:
+def test_what_stays_up_ends_well_when_it_is_told_to(
+    tmp_path: Path, arguments: tuple[str, ...], stop: int
+) -> None:
     with running(tmp_path, *arguments) as (process, environment):
         assert environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"].startswith("http://127.0.0.1:")
         process.send_signal(stop)
         assert process.wait(timeout=5) == 0
 
 
-def test_the_environment_alone_reaches_the_emulator(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+def test_the_environment_alone_reaches_the_emulator(
+    tmp_path: Path, emulator: Mapping[str, str]
+) -> None:
     finished = run(tmp_path, "ask", "Are you there?", "-m", PROFILE, environment=emulator)
     assert finished.returncode == 0, finished.stderr
     assert "Are you there?" in finished.stdout
@@ -124,7 +131,9 @@ REFUSED = ("--temperature", "0.5", "--top-k", "5")
 
 
 @pytest.mark.parametrize("mode", ["--stream", "--no-stream"])
-def test_what_the_model_does_not_take_is_told_on_stderr(tmp_path: Path, emulator: Mapping[str, str], mode: str) -> None:
+def test_what_the_model_does_not_take_is_told_on_stderr(
+    tmp_path: Path, emulator: Mapping[str, str], mode: str
+) -> None:
     finished = run(tmp_path, "ask", "Hi", "-m", OPUS, mode, *REFUSED, environment=emulator)
     assert (finished.returncode, bool(finished.stdout)) == (0, True)
     assert finished.stderr.splitlines() == [
@@ -133,21 +142,31 @@ def test_what_the_model_does_not_take_is_told_on_stderr(tmp_path: Path, emulator
     ]
 
 
-def test_what_the_model_does_not_take_is_in_the_json(tmp_path: Path, emulator: Mapping[str, str]) -> None:
-    told = json.loads(run(tmp_path, "ask", "Hi", "-m", OPUS, "--json", *REFUSED, environment=emulator).stdout)
+def test_what_the_model_does_not_take_is_in_the_json(
+    tmp_path: Path, emulator: Mapping[str, str]
+) -> None:
+    told = json.loads(
+        run(tmp_path, "ask", "Hi", "-m", OPUS, "--json", *REFUSED, environment=emulator).stdout
+    )
     assert [adjustment["feature"] for adjustment in told["adjustments"]] == ["temperature", "top_k"]
-    older = json.loads(run(tmp_path, "ask", "Hi", "-m", PROFILE, "--json", *REFUSED, environment=emulator).stdout)
+    older = json.loads(
+        run(tmp_path, "ask", "Hi", "-m", PROFILE, "--json", *REFUSED, environment=emulator).stdout
+    )
     assert older["adjustments"] == [], "the control: this one takes all"
 
 
 def test_the_pages_yaml_works_as_it_stands(tmp_path: Path, emulator: Mapping[str, str]) -> None:
     (tmp_path / "axonflow.yaml").write_text(THE_PAGES_YAML)
-    finished = run(tmp_path, "ask", "Are you there?", environment={**emulator, "BEDROCK_MODEL": PROFILE})
+    finished = run(
+        tmp_path, "ask", "Are you there?", environment={**emulator, "BEDROCK_MODEL": PROFILE}
+    )
     assert (finished.returncode, finished.stderr) == (0, "")
     assert run(tmp_path, "check", environment=emulator).returncode == 0
 
 
-def test_the_pages_default_model_is_refused_with_the_fix(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+def test_the_pages_default_model_is_refused_with_the_fix(
+    tmp_path: Path, emulator: Mapping[str, str]
+) -> None:
     (tmp_path / "axonflow.yaml").write_text(THE_PAGES_YAML)
     finished = run(tmp_path, "ask", "Are you there?", environment=emulator)
     assert (finished.returncode, finished.stdout) == (5, "")
@@ -178,7 +197,9 @@ def test_credentials_have_an_exit_code_of_their_own(
     assert finished.stderr.startswith("error[credentials")
 
 
-def test_an_unknown_family_names_the_families_there_are(tmp_path: Path, emulator: Mapping[str, str]) -> None:
+def test_an_unknown_family_names_the_families_there_are(
+    tmp_path: Path, emulator: Mapping[str, str]
+) -> None:
     config = "{region: us-east-1, surface: invoke}"
     (tmp_path / "axonflow.yaml").write_text(
         f"version: '1.0'\nllm_providers:\n  bedrock: {{enabled: true, config: {config}}}\n"

@@ -15,7 +15,12 @@ from axonflow_core.messages import StopReason
 from axonflow_core.stream import assemble
 
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
-MODELS = (CLAUDE, "amazon.titan-text-express-v1", "meta.llama3-1-70b-instruct-v1:0", "mistral.mistral-large-2407-v1:0")
+MODELS = (
+    CLAUDE,
+    "amazon.titan-text-express-v1",
+    "meta.llama3-1-70b-instruct-v1:0",
+    "mistral.mistral-large-2407-v1:0",
+)
 NOBODYS_MODEL = "google.gemma-5-9b-it"
 """A model that no codec claims: it speaks Converse alone."""
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -23,7 +28,13 @@ WEATHER = {
     "toolSpec": {
         "name": "weather",
         "description": "The weather of a city.",
-        "inputSchema": {"json": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}},
+        "inputSchema": {
+            "json": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            }
+        },
     }
 }
 
@@ -43,7 +54,9 @@ def question(text: str = "Are you there?") -> list[Any]:
 
 
 def text_of(events: list[Any]) -> str:
-    deltas = (event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event)
+    deltas = (
+        event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event
+    )
     return "".join(delta.get("text", "") for delta in deltas)
 
 
@@ -64,7 +77,11 @@ def test_a_stream_of_converse_says_the_same_as_the_whole(client: Any, model: str
     events = list(client.converse_stream(modelId=model, messages=question())["stream"])
 
     assert text_of(events) == whole["output"]["message"]["content"][0]["text"]
-    assert [next(iter(event)) for event in events[-3:]] == ["contentBlockStop", "messageStop", "metadata"]
+    assert [next(iter(event)) for event in events[-3:]] == [
+        "contentBlockStop",
+        "messageStop",
+        "metadata",
+    ]
     assert events[-1]["metadata"]["usage"] == whole["usage"]
 
 
@@ -84,7 +101,10 @@ def test_converse_refuses_what_invoke_model_refuses(client: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ([{"text": " "}], "The text field in the ContentBlock object at messages.0.content.0 is blank"),
+        (
+            [{"text": " "}],
+            "The text field in the ContentBlock object at messages.0.content.0 is blank",
+        ),
         ([], "The content field in the Message object at messages.0 is empty"),
         (
             [{"document": {"format": "txt", "name": "notes", "source": {"bytes": b"hello"}}}],
@@ -101,11 +121,21 @@ def test_converse_refuses_what_says_nothing(client: Any, content: list[Any], wor
 def test_the_tool_that_a_request_insists_on_is_called(client: Any) -> None:
     tools = {"tools": [WEATHER], "toolChoice": {"any": {}}}
     answer = client.converse(modelId=CLAUDE, messages=question(), toolConfig=tools)
-    events = list(client.converse_stream(modelId=CLAUDE, messages=question(), toolConfig=tools)["stream"])
+    events = list(
+        client.converse_stream(modelId=CLAUDE, messages=question(), toolConfig=tools)["stream"]
+    )
 
-    (call,) = [block["toolUse"] for block in answer["output"]["message"]["content"] if "toolUse" in block]
-    assert (call["name"], call["input"], answer["stopReason"]) == ("weather", {"city": "example"}, "tool_use")
-    (start,) = [event["contentBlockStart"]["start"] for event in events if "contentBlockStart" in event]
+    (call,) = [
+        block["toolUse"] for block in answer["output"]["message"]["content"] if "toolUse" in block
+    ]
+    assert (call["name"], call["input"], answer["stopReason"]) == (
+        "weather",
+        {"city": "example"},
+        "tool_use",
+    )
+    (start,) = [
+        event["contentBlockStart"]["start"] for event in events if "contentBlockStart" in event
+    ]
     assert start["toolUse"]["name"] == "weather"
 
 
@@ -117,10 +147,13 @@ def test_pictures_and_documents_are_seen(client: Any) -> None:
     )
     answer = client.converse(modelId=CLAUDE, messages=shown)
 
-    assert "I was shown 1 picture. I was shown 1 document." in answer["output"]["message"]["content"][0]["text"]
+    assert (
+        "I was shown 1 picture. I was shown 1 document."
+        in answer["output"]["message"]["content"][0]["text"]
+    )
 
 
-# ── our provider ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── our provider ──────────────────────────────────────────────────────────────────────────────────
 
 
 def runtime(emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch, **config: Any) -> Runtime:
@@ -128,7 +161,9 @@ def runtime(emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch, **config
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
     settings = {"region": "us-east-1", **config}
-    return Runtime.open(Config(providers={"bedrock": ProviderConfig("bedrock", is_enabled=True, config=settings)}))
+    return Runtime.open(
+        Config(providers={"bedrock": ProviderConfig("bedrock", is_enabled=True, config=settings)})
+    )
 
 
 @pytest.mark.parametrize("model", [*MODELS, NOBODYS_MODEL])

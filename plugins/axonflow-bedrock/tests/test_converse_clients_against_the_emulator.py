@@ -1,6 +1,8 @@
-"""Other people's clients of Converse, unmodified, against the emulator alone: an answer, a stream, a tool called.
+"""Other people's clients of Converse, unmodified, against the emulator alone: an answer, a stream,
+a tool called.
 
-Each is tested where it is installed: LangChain's `ChatBedrockConverse`, Strands Agents, Pydantic AI, LiteLLM.
+Each is tested where it is installed: LangChain's `ChatBedrockConverse`, Strands Agents, Pydantic
+AI, LiteLLM.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def emulated_aws(bedrock_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPa
 
 
 def installed(module: str) -> Any:
-    """The module, or the reason why its test is skipped. Its own warnings are not ours to treat as errors."""
+    """The module, or the reason why its test is skipped. Its own warnings are not ours to treat as
+    errors."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -45,7 +48,7 @@ def weather(city: str) -> str:
     return f"It rains in {city}."
 
 
-# ── LangChain ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── LangChain ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -67,7 +70,9 @@ def test_langchain_gets_an_answer_and_the_same_as_a_stream(langchain: Any) -> No
 
 def test_langchain_gets_a_tool_call_and_hands_over_the_result(langchain: Any) -> None:
     tool = {"name": "weather", "description": "The weather of a city.", "input_schema": CITY}
-    (call,) = langchain.bind_tools([tool], tool_choice="any").invoke("How is the weather?").tool_calls
+    (call,) = (
+        langchain.bind_tools([tool], tool_choice="any").invoke("How is the weather?").tool_calls
+    )
 
     assert (call["name"], call["args"]) == ("weather", {"city": "example"})
 
@@ -83,7 +88,7 @@ def test_langchain_streams_a_tool_call(langchain: Any) -> None:
     assert (call["name"], call["args"]) == ("weather", {"city": "example"})
 
 
-# ── Strands Agents ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Strands Agents ────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("is_streamed", [True, False])
@@ -98,7 +103,9 @@ def test_strands_gets_an_answer(is_streamed: bool) -> None:
 def test_strands_runs_a_tool_and_hands_over_its_result() -> None:
     strands, models = installed("strands"), installed("strands.models")
     agent = strands.Agent(
-        model=models.BedrockModel(model_id=CLAUDE), tools=[strands.tool(weather)], callback_handler=None
+        model=models.BedrockModel(model_id=CLAUDE),
+        tools=[strands.tool(weather)],
+        callback_handler=None,
     )
 
     said = str(agent("Use the tool weather."))
@@ -106,7 +113,7 @@ def test_strands_runs_a_tool_and_hands_over_its_result() -> None:
     assert "It rains in example." in said
 
 
-# ── Pydantic AI ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Pydantic AI ───────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_pydantic_ai_gets_an_answer_and_the_same_as_a_stream() -> None:
@@ -126,11 +133,13 @@ async def test_pydantic_ai_runs_a_tool_and_hands_over_its_result() -> None:
     assert "It rains in example." in (await agent.run("Use the tool weather.")).output
 
 
-# ── LiteLLM ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── LiteLLM ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("route", ["", "converse/", "invoke/"])
-def test_litellm_gets_an_answer_and_the_same_as_a_stream(bedrock_emulator: RunningEmulator, route: str) -> None:
+def test_litellm_gets_an_answer_and_the_same_as_a_stream(
+    bedrock_emulator: RunningEmulator, route: str
+) -> None:
     litellm = installed("litellm")
     asked = {
         "model": f"bedrock/{route}{CLAUDE}",
@@ -139,7 +148,9 @@ def test_litellm_gets_an_answer_and_the_same_as_a_stream(bedrock_emulator: Runni
     }
 
     whole = litellm.completion(**asked).choices[0].message.content
-    streamed = "".join(chunk.choices[0].delta.content or "" for chunk in litellm.completion(**asked, stream=True))
+    streamed = "".join(
+        chunk.choices[0].delta.content or "" for chunk in litellm.completion(**asked, stream=True)
+    )
 
     assert "Are you there?" in whole
     assert streamed == whole
@@ -148,7 +159,10 @@ def test_litellm_gets_an_answer_and_the_same_as_a_stream(bedrock_emulator: Runni
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_litellm_gets_a_tool_call(bedrock_emulator: RunningEmulator, is_streamed: bool) -> None:
     litellm = installed("litellm")
-    tool = {"type": "function", "function": {"name": "weather", "description": "It.", "parameters": CITY}}
+    tool = {
+        "type": "function",
+        "function": {"name": "weather", "description": "It.", "parameters": CITY},
+    }
     answer = litellm.completion(
         model=f"bedrock/{CLAUDE}",
         messages=[{"role": "user", "content": "How is the weather?"}],
@@ -161,4 +175,7 @@ def test_litellm_gets_a_tool_call(bedrock_emulator: RunningEmulator, is_streamed
         answer = litellm.stream_chunk_builder(list(answer))
 
     (call,) = answer.choices[0].message.tool_calls
-    assert (call.function.name, call.function.arguments.replace(" ", "")) == ("weather", '{"city":"example"}')
+    assert (call.function.name, call.function.arguments.replace(" ", "")) == (
+        "weather",
+        '{"city":"example"}',
+    )

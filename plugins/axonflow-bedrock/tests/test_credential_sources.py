@@ -1,7 +1,8 @@
-"""Credentials from where they really come from: a container's endpoint, a file, an SSO portal, an instance's metadata.
+"""Credentials from where they really come from: a container's endpoint, a file, an SSO portal, an
+instance's metadata.
 
-botocore is unmodified, and its sources are processes, files and sockets. AWS is an emulator whose account knows keys
-that it ceases to take after a while.
+botocore is unmodified, and its sources are processes, files and sockets. AWS is an emulator whose
+account knows keys that it ceases to take after a while.
 """
 
 from __future__ import annotations
@@ -26,26 +27,41 @@ import pytest
 from botocore.credentials import ContainerProvider, CredentialResolver
 from botocore.session import Session
 
-from axonflow_bedrock.credentials import AwsSettings
+from axonflow_bedrock.aws.credentials import AwsSettings
+from axonflow_bedrock.aws.signing import Identity, Signer
 from axonflow_bedrock.emulator.catalogue import CATALOGUE
 from axonflow_bedrock.emulator.service import EmulatedBedrock
-from axonflow_bedrock.endpoint import Fault, ReceivedRequest, bedrock_app, signature_verifier
-from axonflow_bedrock.signing import Identity, Signer
+from axonflow_bedrock.wire.endpoint import (
+    ReceivedRequest,
+    ServiceException,
+    bedrock_app,
+    signature_verifier,
+)
 from axonflow_core.cli.failure import CREDENTIALS
+from axonflow_core.http.local_server import Server
 from axonflow_core.plugins import load_codecs
-from axonflow_core.serving import Server
 
 REGION = "us-east-1"
 CODECS = load_codecs("bedrock").registry
-KEYS = [Signer(f"AKIA{number}", f"secret-{number}", f"token-{number}", REGION) for number in range(9)]
-EXPIRED = Fault("ExpiredTokenException", "The security token included in the request is expired", status=403)
-DELETED = Fault("UnrecognizedClientException", "The security token included in the request is invalid.", status=403)
+KEYS = [
+    Signer(f"AKIA{number}", f"secret-{number}", f"token-{number}", REGION) for number in range(9)
+]
+EXPIRED = ServiceException(
+    "ExpiredTokenException", "The security token included in the request is expired", status=403
+)
+DELETED = ServiceException(
+    "UnrecognizedClientException",
+    "The security token included in the request is invalid.",
+    status=403,
+)
 
 
 class Account:
     """Takes each of `KEYS` for so many calls as `lives` says, and then answers with `farewell`."""
 
-    def __init__(self, farewell: Fault = EXPIRED, lives: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, farewell: ServiceException = EXPIRED, lives: Mapping[str, int] | None = None
+    ) -> None:
         self.served: Counter[str] = Counter()
         self.refused = 0
         self._farewell = farewell
@@ -74,11 +90,17 @@ class Vault:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.calls += 1
         key, ends_at = KEYS[self.calls], datetime.now(UTC) + self.lifetime
-        said = {"AccessKeyId": key.access_key, "SecretAccessKey": key.secret_key, "Token": key.session_token}
+        said = {
+            "AccessKeyId": key.access_key,
+            "SecretAccessKey": key.secret_key,
+            "Token": key.session_token,
+        }
         await answer(send, 200, {**said, "Expiration": ends_at.isoformat()})
 
 
-async def answer(send: Any, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+async def answer(
+    send: Any, status: int, body: Any, headers: Mapping[str, str] | None = None
+) -> None:
     said = {"content-type": "application/json", **(headers or {})}
     encoded = [(name.encode(), value.encode()) for name, value in said.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
@@ -113,7 +135,7 @@ def run(environment: Mapping[str, str], *arguments: str) -> subprocess.Completed
     return ran
 
 
-# ── a container's endpoint: two hundred callers, one refresh ────────────────────────────────────────────────────────
+# ── a container's endpoint: two hundred callers, one refresh ──────────────────────────────────────
 
 TWO_HUNDRED = """
 import asyncio
@@ -128,7 +150,9 @@ asyncio.run(main())
 """
 
 
-def test_two_hundred_calls_that_aws_refuses_as_expired_refresh_once_and_all_succeed(tmp_path: Path) -> None:
+def test_two_hundred_calls_that_aws_refuses_as_expired_refresh_once_and_all_succeed(
+    tmp_path: Path,
+) -> None:
     account, vault = Account(lives={"AKIA1": 1}), Vault()
     with serving(account.app, vault) as (bedrock_url, vault_url):
         container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{vault_url}/credentials"}
@@ -157,7 +181,7 @@ async def test_two_hundred_callers_with_credentials_that_ran_out_fetch_once() ->
     assert vault.calls == fetched + 1
 
 
-# ── a file that is rotated ──────────────────────────────────────────────────────────────────────────────────────────
+# ── a file that is rotated ────────────────────────────────────────────────────────────────────────
 
 ROTATING = """
 import os, pathlib, sys
@@ -173,7 +197,8 @@ with BlockingRuntime.open() as runtime:
 def credentials_file(path: Path, key: Signer) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(
-        f"[default]\naws_access_key_id = {key.access_key}\naws_secret_access_key = {key.secret_key}\n"
+        f"[default]\naws_access_key_id = {key.access_key}\naws_secret_access_key = "
+        f"{key.secret_key}\n"
         f"aws_session_token = {key.session_token}\n"
     )
     return path
@@ -181,7 +206,9 @@ def credentials_file(path: Path, key: Signer) -> Path:
 
 @pytest.mark.parametrize("farewell", [EXPIRED, DELETED], ids=["expired", "deleted"])
 @pytest.mark.parametrize("is_rotated", [True, False])
-def test_rotated_keys_are_picked_up_without_a_restart(tmp_path: Path, farewell: Fault, *, is_rotated: bool) -> None:
+def test_rotated_keys_are_picked_up_without_a_restart(
+    tmp_path: Path, farewell: ServiceException, *, is_rotated: bool
+) -> None:
     account = Account(farewell, lives={"AKIA1": 1})
     credentials_file(tmp_path / ".aws" / "credentials", KEYS[1])
     latest = credentials_file(tmp_path / "latest", KEYS[2] if is_rotated else KEYS[1])
@@ -189,10 +216,12 @@ def test_rotated_keys_are_picked_up_without_a_restart(tmp_path: Path, farewell: 
         ran = run(surroundings(tmp_path, bedrock_url, {}), "-c", ROTATING, str(latest))
     assert (ran.returncode == 0) is is_rotated
     assert account.served == ({"AKIA1": 1, "AKIA2": 1} if is_rotated else {"AKIA1": 1})
-    assert account.refused == 1  # and credentials that are what they were are not tried a second time
+    assert (
+        account.refused == 1
+    )  # and credentials that are what they were are not tried a second time
 
 
-# ── an SSO portal ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── an SSO portal ─────────────────────────────────────────────────────────────────────────────────
 
 START_URL = "https://company.awsapps.com/start"
 SSO_PROFILE = f"""\
@@ -232,11 +261,19 @@ class Portal:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.calls += 1
         if self.calls > self._logins:
-            await answer(send, 401, {"message": "no session"}, {"x-amzn-errortype": "UnauthorizedException"})
+            await answer(
+                send, 401, {"message": "no session"}, {"x-amzn-errortype": "UnauthorizedException"}
+            )
             return
         key, ends_at = KEYS[self.calls], datetime.now(UTC) + timedelta(hours=1)
-        said = {"accessKeyId": key.access_key, "secretAccessKey": key.secret_key, "sessionToken": key.session_token}
-        await answer(send, 200, {"roleCredentials": {**said, "expiration": int(ends_at.timestamp() * 1000)}})
+        said = {
+            "accessKeyId": key.access_key,
+            "secretAccessKey": key.secret_key,
+            "sessionToken": key.session_token,
+        }
+        await answer(
+            send, 200, {"roleCredentials": {**said, "expiration": int(ends_at.timestamp() * 1000)}}
+        )
 
 
 def log_in(home: Path, name: str) -> None:
@@ -244,11 +281,18 @@ def log_in(home: Path, name: str) -> None:
     cache = home / ".aws" / "sso" / "cache"
     cache.mkdir(parents=True)
     ends_at = (datetime.now(UTC) + timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    token = {"startUrl": START_URL, "region": REGION, "accessToken": "a-login", "expiresAt": ends_at}
+    token = {
+        "startUrl": START_URL,
+        "region": REGION,
+        "accessToken": "a-login",
+        "expiresAt": ends_at,
+    }
     (cache / f"{sha1(name.encode()).hexdigest()}.json").write_text(json.dumps(token))
 
 
-def ask(home: Path, profile: str, account: Account, portal: Portal) -> subprocess.CompletedProcess[str]:
+def ask(
+    home: Path, profile: str, account: Account, portal: Portal
+) -> subprocess.CompletedProcess[str]:
     """`axonflow ask` with the AWS profile `work`."""
     (home / ".aws").mkdir(exist_ok=True)
     (home / ".aws" / "config").write_text(profile)
@@ -266,7 +310,9 @@ def login_of(profile: str) -> str:
     [(SSO_PROFILE, "work"), (SSO_SESSION, "work"), (OF_A_ROLE, "person")],
     ids=["profile", "session", "the profile behind a role"],
 )
-def test_who_never_logged_in_is_told_the_command_with_the_profile(tmp_path: Path, profile: str, person: str) -> None:
+def test_who_never_logged_in_is_told_the_command_with_the_profile(
+    tmp_path: Path, profile: str, person: str
+) -> None:
     account = Account()
     said = ask(tmp_path, profile, account, Portal())
     assert (said.returncode, account.served) == (CREDENTIALS, {})
@@ -283,9 +329,14 @@ def test_the_control_a_login_that_holds_answers(tmp_path: Path, profile: str) ->
 
 
 @pytest.mark.parametrize("profile", [SSO_PROFILE, SSO_SESSION], ids=["profile", "session"])
-@pytest.mark.parametrize("logins", [0, 1, 2], ids=["at once", "at the refresh", "for what was refreshed"])
-def test_who_has_to_log_in_again_is_told_the_command_whoever_says_so(tmp_path: Path, profile: str, logins: int) -> None:
-    """The portal when it is asked first, the portal after AWS took the key no more, or AWS of the next key too."""
+@pytest.mark.parametrize(
+    "logins", [0, 1, 2], ids=["at once", "at the refresh", "for what was refreshed"]
+)
+def test_who_has_to_log_in_again_is_told_the_command_whoever_says_so(
+    tmp_path: Path, profile: str, logins: int
+) -> None:
+    """The portal when it is asked first, the portal after AWS took the key no more, or AWS of the
+    next key too."""
     account, portal = Account(lives={"AKIA1": 0, "AKIA2": 0}), Portal(logins)
     log_in(tmp_path, login_of(profile))
     said = ask(tmp_path, profile, account, portal)
@@ -295,7 +346,7 @@ def test_who_has_to_log_in_again_is_told_the_command_whoever_says_so(tmp_path: P
     assert "  fix: aws sso login --profile work\n" in said.stderr
 
 
-# ── an instance metadata service that accepts and never answers ─────────────────────────────────────────────────────
+# ── an instance metadata service that accepts and never answers ───────────────────────────────────
 
 BESIDE = """
 import asyncio, json, sys, time
@@ -332,7 +383,8 @@ HANG_S = 1.9
 
 @contextmanager
 def silent() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """A port whose connections the kernel accepts and nobody answers; what the first of them said."""
+    """A port whose connections the kernel accepts and nobody answers; what the first of them
+    said."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def heard() -> bytes:
@@ -348,7 +400,10 @@ def beside_a_silent_imds(tmp_path: Path, how: str) -> Mapping[str, Any]:
     with silent() as (imds_url, heard), serving(Account().app) as (bedrock_url,):
         assert urlsplit(imds_url).port
         ran = run(
-            surroundings(tmp_path, bedrock_url, {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds_url}), "-c", BESIDE, how
+            surroundings(tmp_path, bedrock_url, {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds_url}),
+            "-c",
+            BESIDE,
+            how,
         )
         assert ran.returncode == 0, ran.stderr
         assert heard().startswith(b"PUT /latest/api/token")

@@ -1,4 +1,5 @@
-"""Region, endpoint and identity, held against botocore, which is the authority on AWS's settings."""
+"""Region, endpoint and identity, held against botocore, which is the authority on AWS's
+settings."""
 
 from __future__ import annotations
 
@@ -16,7 +17,12 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, RefreshableCredentials
+from botocore.credentials import (
+    CredentialProvider,
+    CredentialResolver,
+    Credentials,
+    RefreshableCredentials,
+)
 from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
@@ -26,8 +32,8 @@ from botocore.exceptions import (
 )
 from botocore.session import Session
 
-from axonflow_bedrock.credentials import AwsSettings
-from axonflow_bedrock.signing import Signer
+from axonflow_bedrock.aws.credentials import AwsSettings
+from axonflow_bedrock.aws.signing import Signer
 from axonflow_core.errors import (
     AxonFlowError,
     ConfigError,
@@ -41,7 +47,8 @@ PLANTED_SECRETS = {"secret key of the chain": SECRET}
 
 
 class Clock:
-    """Seconds that pass when they are told to: for us as a number, for botocore as a time of day."""
+    """Seconds that pass when they are told to: for us as a number, for botocore as a time of
+    day."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -72,18 +79,30 @@ class Sts:
         if self.fault is not None:
             raise self.fault
         expiry = self.clock.time_of_day() + timedelta(hours=1)
-        return {"access_key": f"AKIA{call}", "secret_key": SECRET, "token": "t", "expiry_time": expiry.isoformat()}
+        return {
+            "access_key": f"AKIA{call}",
+            "secret_key": SECRET,
+            "token": "t",
+            "expiry_time": expiry.isoformat(),
+        }
 
     def settings(self) -> AwsSettings:
         """Settings over a session whose credentials come from here and have just run out."""
         credentials = RefreshableCredentials(
-            "AKIA0", SECRET, "t", self.clock.time_of_day(), self, "assume-role", time_fetcher=self.clock.time_of_day
+            "AKIA0",
+            SECRET,
+            "t",
+            self.clock.time_of_day(),
+            self,
+            "assume-role",
+            time_fetcher=self.clock.time_of_day,
         )
         return AwsSettings(session=session_of(Source(credentials)), clock=self.clock)
 
 
 class Source(CredentialProvider):
-    """The one credential provider of a session's chain: gives out what it was given, or raises it."""
+    """The one credential provider of a session's chain: gives out what it was given, or raises
+    it."""
 
     METHOD = "from-a-test"
 
@@ -118,7 +137,7 @@ async def access_key(settings: AwsSettings) -> str:
     return signer.access_key
 
 
-# ── region and endpoint: what an unmodified boto3 client says ───────────────────────────────────────────────────────
+# ── region and endpoint: what an unmodified boto3 client says ─────────────────────────────────────
 
 SHARED_CONFIG = """
 [default]
@@ -157,11 +176,19 @@ ENVIRONMENTS: dict[str, Mapping[str, str]] = {
     "ISO": {"AWS_DEFAULT_REGION": "us-iso-east-1"},
     "region of tomorrow": {"AWS_DEFAULT_REGION": "xx-north-9"},
     "service endpoint": {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "http://127.0.0.1:4010"},
-    "service endpoint with a path": {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "https://proxy.example/bedrock/"},
+    "service endpoint with a path": {
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "https://proxy.example/bedrock/"
+    },
     "endpoint of all services": {"AWS_ENDPOINT_URL": "http://localhost:4566"},
-    "service before all": {"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "http://b:2"},
+    "service before all": {
+        "AWS_ENDPOINT_URL": "http://a:1",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "http://b:2",
+    },
     "another service's endpoint": {"AWS_ENDPOINT_URL_BEDROCK": "http://control-plane:1"},
-    "endpoints ignored": {"AWS_ENDPOINT_URL": "http://a:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+    "endpoints ignored": {
+        "AWS_ENDPOINT_URL": "http://a:1",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    },
     "services section": {"AWS_PROFILE": "vpce"},
     "endpoint_url of a profile": {"AWS_PROFILE": "everything"},
     "services section ignored": {"AWS_PROFILE": "ignoring"},
@@ -171,7 +198,10 @@ ENVIRONMENTS: dict[str, Mapping[str, str]] = {
     "FIPS and dual stack": {"AWS_PROFILE": "both"},
     "FIPS in GovCloud": {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_DEFAULT_REGION": "us-gov-east-1"},
     "API key": {"AWS_BEARER_TOKEN_BEDROCK": "ABSKhidden"},
-    "API key and a preference": {"AWS_BEARER_TOKEN_BEDROCK": "ABSKhidden", "AWS_AUTH_SCHEME_PREFERENCE": "sigv4"},
+    "API key and a preference": {
+        "AWS_BEARER_TOKEN_BEDROCK": "ABSKhidden",
+        "AWS_AUTH_SCHEME_PREFERENCE": "sigv4",
+    },
 }
 
 PROBE = """
@@ -237,7 +267,8 @@ def run(program: str, environment: Mapping[str, str], given: object = None) -> A
 
 @pytest.fixture(scope="module")
 def probed(aws_home: Mapping[str, str]) -> Mapping[str, tuple[list[str], list[str]]]:
-    """Region, endpoint and kind of identity in every environment: ours, and those of a boto3 client."""
+    """Region, endpoint and kind of identity in every environment: ours, and those of a boto3
+    client."""
     answers: Mapping[str, tuple[list[str], list[str]]] = run(PROBE, aws_home, ENVIRONMENTS)
     return answers
 
@@ -253,7 +284,9 @@ def test_region_endpoint_and_identity_are_those_of_a_boto3_client(
 def test_the_environments_tell_endpoints_and_identities_apart(
     probed: Mapping[str, tuple[list[str], list[str]]],
 ) -> None:
-    _, endpoints, identities = map(set, zip(*(theirs for _, theirs in probed.values()), strict=True))
+    _, endpoints, identities = map(
+        set, zip(*(theirs for _, theirs in probed.values()), strict=True)
+    )
     assert len(endpoints) >= 15
     assert identities == {"BearerToken", "Signer"}
 
@@ -309,8 +342,12 @@ def test_the_region_of_a_ready_session_goes_before_aws_region(aws_home: Mapping[
 
 
 async def test_the_config_is_asked_before_the_region_of_a_session() -> None:
-    settings = AwsSettings(region="us-east-1", session=session_of(Source(Credentials("AKIA", SECRET))))
-    assert (await settings.place()).endpoint_url == "https://bedrock-runtime.us-east-1.amazonaws.com"
+    settings = AwsSettings(
+        region="us-east-1", session=session_of(Source(Credentials("AKIA", SECRET)))
+    )
+    assert (
+        await settings.place()
+    ).endpoint_url == "https://bedrock-runtime.us-east-1.amazonaws.com"
 
 
 async def test_no_region_is_a_configuration_error_with_the_ways_to_say_one() -> None:
@@ -326,7 +363,9 @@ async def test_a_region_that_is_none_is_a_configuration_error() -> None:
 
 async def test_the_endpoint_is_found_without_looking_for_credentials() -> None:
     settings = settings_of(AssertionError("nobody needs to know who we are to know where to call"))
-    assert (await settings.place()).endpoint_url == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    assert (
+        await settings.place()
+    ).endpoint_url == "https://bedrock-runtime.eu-west-1.amazonaws.com"
 
 
 SIGNED_IN_CODE = """
@@ -344,12 +383,14 @@ print(json.dumps([signer(), signer(signature_version="v4")]))
 """
 
 
-def test_a_signature_version_in_code_goes_before_a_bearer_token(aws_home: Mapping[str, str]) -> None:
+def test_a_signature_version_in_code_goes_before_a_bearer_token(
+    aws_home: Mapping[str, str],
+) -> None:
     environment = {**aws_home, "AWS_BEARER_TOKEN_BEDROCK": "ABSKhidden"}
     assert run(SIGNED_IN_CODE, environment) == ["BearerToken", "Signer"]
 
 
-# ── credentials that refresh ────────────────────────────────────────────────────────────────────────────────────────
+# ── credentials that refresh ──────────────────────────────────────────────────────────────────────
 
 
 async def test_two_hundred_callers_refresh_once_and_the_loop_stays_responsive() -> None:
@@ -429,7 +470,9 @@ async def test_expired_credentials_are_waited_for() -> None:
     assert await access_key(settings) == "AKIA2"
 
 
-async def test_an_outage_of_sts_costs_no_call_while_the_credentials_are_valid(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_outage_of_sts_costs_no_call_while_the_credentials_are_valid(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clock = Clock()
     sts = Sts(clock)
     settings = sts.settings()
@@ -460,7 +503,7 @@ async def _becomes(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-# ── refresh on demand: AWS says ExpiredToken ────────────────────────────────────────────────────────────────────────
+# ── refresh on demand: AWS says ExpiredToken ──────────────────────────────────────────────────────
 
 
 async def test_many_callers_force_one_refresh_even_when_some_come_late() -> None:
@@ -501,18 +544,22 @@ async def test_a_refresh_that_fails_says_why() -> None:
     assert caught.value.hint == "aws sso login --profile default"
 
 
-# ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── faults ────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_missing_credentials_name_what_was_tried() -> None:
     settings = AwsSettings(session=session_of(Source(None), Source(None)))
-    with pytest.raises(CredentialsMissing, match=r"profile default; looked at: from-a-test$") as caught:
+    with pytest.raises(
+        CredentialsMissing, match=r"profile default; looked at: from-a-test$"
+    ) as caught:
         await settings.signer()
     assert "AWS_BEARER_TOKEN_BEDROCK" in str(caught.value.hint)
 
 
 def denied(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": f"User {SECRET} is not authorized"}}, "AssumeRole")
+    return ClientError(
+        {"Error": {"Code": code, "Message": f"User {SECRET} is not authorized"}}, "AssumeRole"
+    )
 
 
 SSO_LOGIN = "aws sso login --profile default"
@@ -521,17 +568,39 @@ PROCESS = CredentialRetrievalError(provider="custom-process", error_msg=SECRET)
 
 
 FAULTS: list[tuple[Exception, type[AxonFlowError], str, str]] = [
-    (UnauthorizedSSOTokenError(), CredentialsExpired, "login behind the AWS profile default", SSO_LOGIN),
+    (
+        UnauthorizedSSOTokenError(),
+        CredentialsExpired,
+        "login behind the AWS profile default",
+        SSO_LOGIN,
+    ),
     (SSOTokenLoadError(error_msg="does not exist"), CredentialsExpired, "never made", SSO_LOGIN),
     (PARTIAL, CredentialsMissing, "missing: AWS_SECRET_ACCESS_KEY", "set both"),
     (PROCESS, CredentialsError, "CredentialRetrievalError", "get-caller-identity"),
-    (denied("AccessDenied"), CredentialsError, "AWS answered AssumeRole with AccessDenied", "who may assume it"),
-    (denied("ExpiredToken"), CredentialsExpired, "AWS answered AssumeRole with ExpiredToken", "source profile"),
-    (RuntimeError("refreshed credentials are still expired"), CredentialsExpired, "are expired still", "clock"),
+    (
+        denied("AccessDenied"),
+        CredentialsError,
+        "AWS answered AssumeRole with AccessDenied",
+        "who may assume it",
+    ),
+    (
+        denied("ExpiredToken"),
+        CredentialsExpired,
+        "AWS answered AssumeRole with ExpiredToken",
+        "source profile",
+    ),
+    (
+        RuntimeError("refreshed credentials are still expired"),
+        CredentialsExpired,
+        "are expired still",
+        "clock",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("fault", "kind", "message", "hint"), FAULTS, ids=[str(row[2]) for row in FAULTS])
+@pytest.mark.parametrize(
+    ("fault", "kind", "message", "hint"), FAULTS, ids=[str(row[2]) for row in FAULTS]
+)
 @pytest.mark.parametrize("is_found_late", [False, True])
 async def test_every_fault_of_the_chain_says_what_to_do(
     fault: Exception,
@@ -542,7 +611,9 @@ async def test_every_fault_of_the_chain_says_what_to_do(
     *,
     is_found_late: bool,
 ) -> None:
-    caplog.set_level(logging.CRITICAL, "botocore.credentials")  # it logs its own faults in full, as it does for boto3
+    caplog.set_level(
+        logging.CRITICAL, "botocore.credentials"
+    )  # it logs its own faults in full, as it does for boto3
     sts = Sts(Clock())
     sts.fault = fault
     settings = sts.settings() if is_found_late else settings_of(fault)

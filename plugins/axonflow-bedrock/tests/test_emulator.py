@@ -1,4 +1,5 @@
-"""The emulated models: what they answer, whom they refuse, and that a family of somebody else gets one for nothing."""
+"""The emulated models: what they answer, whom they refuse, and that a family of somebody else gets
+one for nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from axonflow_bedrock.aws.signing import Signer
 from axonflow_bedrock.emulator import (
     ACCESS_KEY,
     MODELS,
@@ -19,15 +21,15 @@ from axonflow_bedrock.emulator import (
     installed_codecs,
 )
 from axonflow_bedrock.emulator.catalogue import CATALOGUE, LISTINGS
-from axonflow_bedrock.emulator.scripted import MEDIA_TOKENS, answer, tokens
+from axonflow_bedrock.emulator.fake_model import MEDIA_TOKENS, answer, tokens
 from axonflow_bedrock.emulator.service import EmulatedBedrock
 from axonflow_bedrock.emulator.streaming import batches_of
-from axonflow_bedrock.endpoint import Answer, Call, Fault, Operation
-from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, open_answer
 from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
-from axonflow_bedrock.signing import Signer
-from axonflow_bedrock.surfaces import exchange_codec_for
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons
+from axonflow_bedrock.wire.endpoint import Call, NativeAnswer, Operation, ServiceException
+from axonflow_bedrock.wire.envelope import METRICS, EnvelopeDecoder, open_answer
+from axonflow_bedrock.wire.surfaces import unary_codec_for
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import (
     Completion,
@@ -50,8 +52,15 @@ from axonflow_core.messages import (
     Usage,
     user,
 )
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
-from axonflow_core.stream import Batch, Ended, Stopped, StreamEvent, TextDelta, UsageUpdate, assemble
+from axonflow_core.stream import (
+    Batch,
+    Ended,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    UsageUpdate,
+    assemble,
+)
 
 CALLER = Signer(ACCESS_KEY, SECRET_KEY, None, REGION)
 QUESTION = CompletionRequest((user("Why is the sky blue?"),), inference=Inference(max_tokens=100))
@@ -63,18 +72,23 @@ WEATHER = Tool(
             "city": {"type": "string"},
             "unit": {"enum": ["celsius", "fahrenheit"]},
             "days": {"type": "integer"},
-            "place": {"type": "object", "properties": {"zip": {"type": "string"}}, "required": ["zip"]},
+            "place": {
+                "type": "object",
+                "properties": {"zip": {"type": "string"}},
+                "required": ["zip"],
+            },
         },
         "required": ["city", "unit", "place"],
     },
 )
 
 
-# ── a family of somebody else ───────────────────────────────────────────────────────────────────────────────────────
-# The smallest codec there is. Whoever writes one registers it like this, and does nothing for the emulator.
+# ── a family of somebody else ─────────────────────────────────────────────────────────────────────
+# The smallest codec there is. Whoever writes one registers it like this, and does nothing for the
+# emulator.
 
 
-LANDINGS = StopReasons({"landed": StopReason.END_TURN, "out of fuel": StopReason.MAX_TOKENS})
+LANDINGS = NativeNames({"landed": StopReason.END_TURN, "out of fuel": StopReason.MAX_TOKENS})
 
 
 class RocketChunks:
@@ -88,7 +102,9 @@ class RocketChunks:
 
     def encode(self, batch: Batch) -> list[Json]:
         text = "".join(event.text for event in batch if isinstance(event, TextDelta))
-        stops = [LANDINGS.encode(event.reason, None) for event in batch if isinstance(event, Stopped)]
+        stops = [
+            LANDINGS.encode(event.reason, None) for event in batch if isinstance(event, Stopped)
+        ]
         return [{"piece": text, "why": stops[0] if stops else None}] if text or stops else []
 
 
@@ -99,7 +115,10 @@ ROCKET = FamilyCodec(
     stop_reasons=LANDINGS,
     documented=frozenset({"say", "fuel", "until", "said", "why", "piece"}),
     evidence="invented for this test",
-    encode_request=lambda request, facts: {"say": request.messages[0].text, "fuel": request.inference.max_tokens},
+    encode_request=lambda request, facts: {
+        "say": request.messages[0].text,
+        "fuel": request.inference.max_tokens,
+    },
     decode_request=lambda body, facts: CompletionRequest(
         (user(body["say"]),), inference=Inference(max_tokens=body.get("fuel"))
     ),
@@ -114,7 +133,15 @@ ROCKET = FamilyCodec(
     stream_encoder=lambda context, facts: RocketChunks(),
 )
 
-CODECS = (anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS, ROCKET)
+CODECS = (
+    anthropic.CODEC,
+    claude_text.CODEC,
+    nova.CODEC,
+    titan.CODEC,
+    *llama.CODECS,
+    *mistral.CODECS,
+    ROCKET,
+)
 REGISTRY = CodecRegistry(RegisteredCodec(codec, "tests", "1") for codec in CODECS)
 INSTALLED = installed_codecs()
 SERVICE = EmulatedBedrock(REGISTRY, CATALOGUE)
@@ -133,19 +160,21 @@ def codec_of(model: str) -> tuple[FamilyCodec, ModelFacts]:
 async def ask(model: str, request: CompletionRequest = QUESTION) -> Completion:
     codec, facts = codec_of(model)
     said = await SERVICE(call(model, codec.encode_request(request, facts)))
-    assert isinstance(said, Answer)
+    assert isinstance(said, NativeAnswer)
     return open_answer(codec, said.body, facts, said.headers)
 
 
 async def ask_for_chunks(model: str, request: CompletionRequest = QUESTION) -> list[Json]:
     codec, facts = codec_of(model)
     said = await SERVICE(call(model, codec.encode_request(request, facts), Operation.INVOKE_STREAM))
-    assert not isinstance(said, Answer)
+    assert not isinstance(said, NativeAnswer)
     return [chunk async for chunk in said]
 
 
-async def refusal_of(model: str, body: Json = None, service: EmulatedBedrock = SERVICE) -> tuple[int, str, str]:
-    with pytest.raises(Fault) as raised:
+async def refusal_of(
+    model: str, body: Json = None, service: EmulatedBedrock = SERVICE
+) -> tuple[int, str, str]:
+    with pytest.raises(ServiceException) as raised:
         await service(call(model, body or {}))
     return raised.value.status, raised.value.code, raised.value.message
 
@@ -158,13 +187,16 @@ def asking(*content: Any, **more: Any) -> CompletionRequest:
     return CompletionRequest((Message(Role.USER, content),), **more)
 
 
-# ── what a model says ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── what a model says ─────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_answer_names_the_family_and_repeats_the_question() -> None:
     said = answer(QUESTION, "anthropic")
 
-    assert said.text == "Here speaks an emulated model of the anthropic family. You said: Why is the sky blue?"
+    assert (
+        said.text
+        == "Here speaks an emulated model of the anthropic family. You said: Why is the sky blue?"
+    )
     assert said.stop_reason is StopReason.END_TURN
 
 
@@ -198,29 +230,41 @@ def test_an_answer_that_just_fits_ends_of_itself() -> None:
 
 
 def test_the_first_stop_sequence_in_the_text_ends_it_and_is_not_said() -> None:
-    said = answer(evolve(QUESTION, inference=Inference(stop_sequences=("sky", " emulated", ""))), "titan")
+    said = answer(
+        evolve(QUESTION, inference=Inference(stop_sequences=("sky", " emulated", ""))), "titan"
+    )
 
     assert said.text == "Here speaks an"
     assert (said.stop_reason, said.stop_sequence) == (StopReason.STOP_SEQUENCE, " emulated")
 
 
 def test_a_stop_sequence_behind_the_limit_is_never_reached() -> None:
-    said = answer(evolve(QUESTION, inference=Inference(max_tokens=3, stop_sequences=("emulated",))), "titan")
+    said = answer(
+        evolve(QUESTION, inference=Inference(max_tokens=3, stop_sequences=("emulated",))), "titan"
+    )
 
     assert (said.text, said.stop_reason) == ("Here speaks an", StopReason.MAX_TOKENS)
 
 
-@pytest.mark.parametrize("choice", [ToolChoice(ToolChoiceMode.ANY), ToolChoice(ToolChoiceMode.TOOL, "weather")])
-def test_a_tool_that_must_be_used_is_called_with_arguments_that_fit_its_schema(choice: ToolChoice) -> None:
+@pytest.mark.parametrize(
+    "choice", [ToolChoice(ToolChoiceMode.ANY), ToolChoice(ToolChoiceMode.TOOL, "weather")]
+)
+def test_a_tool_that_must_be_used_is_called_with_arguments_that_fit_its_schema(
+    choice: ToolChoice,
+) -> None:
     said = answer(evolve(QUESTION, tools=(WEATHER,), tool_choice=choice), "anthropic")
 
     assert said.stop_reason is StopReason.TOOL_USE
     assert said.content[-1] == ToolUse(
-        "tooluse_emulated_1", "weather", {"city": "example", "unit": "celsius", "place": {"zip": "example"}}
+        "tooluse_emulated_1",
+        "weather",
+        {"city": "example", "unit": "celsius", "place": {"zip": "example"}},
     )
 
 
-@pytest.mark.parametrize("choice", [None, ToolChoice(ToolChoiceMode.AUTO), ToolChoice(ToolChoiceMode.NONE)])
+@pytest.mark.parametrize(
+    "choice", [None, ToolChoice(ToolChoiceMode.AUTO), ToolChoice(ToolChoiceMode.NONE)]
+)
 def test_a_tool_that_may_be_used_is_not(choice: ToolChoice | None) -> None:
     said = answer(evolve(QUESTION, tools=(WEATHER,), tool_choice=choice), "anthropic")
 
@@ -243,17 +287,23 @@ def test_a_limit_that_cuts_the_text_leaves_no_room_for_a_tool() -> None:
     assert (calls_of(said), said.stop_reason) == ([], StopReason.MAX_TOKENS)
 
 
-@pytest.mark.parametrize("schema", [None, {}, {"type": ["string", "null"]}, {"properties": None}, {"required": ["x"]}])
+@pytest.mark.parametrize(
+    "schema", [None, {}, {"type": ["string", "null"]}, {"properties": None}, {"required": ["x"]}]
+)
 def test_a_schema_of_any_shape_has_an_example(schema: Json) -> None:
     tools = (Tool("anything", input_schema=schema),)
 
-    said = answer(evolve(QUESTION, tools=tools, tool_choice=ToolChoice(ToolChoiceMode.ANY)), "anthropic")
+    said = answer(
+        evolve(QUESTION, tools=tools, tool_choice=ToolChoice(ToolChoiceMode.ANY)), "anthropic"
+    )
 
     assert isinstance(said.content[-1], ToolUse)
 
 
 def test_the_answer_of_a_tool_is_repeated() -> None:
-    said = answer(asking(ToolResult("1", (Text("It rains."),)), ToolResult("2", "Or not.")), "anthropic")
+    said = answer(
+        asking(ToolResult("1", (Text("It rains."),)), ToolResult("2", "Or not.")), "anthropic"
+    )
 
     assert said.text.endswith("The tool answered: It rains. The tool answered: Or not.")
 
@@ -270,7 +320,7 @@ def test_a_request_without_messages_is_answered() -> None:
     assert answer(CompletionRequest(()), "titan").text
 
 
-# ── through the codecs ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── through the codecs ────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("model", [*MODELS, "acme.rocket-v9"])
@@ -288,10 +338,14 @@ async def test_a_stream_adds_up_to_the_whole_answer(model: str) -> None:
     codec, facts = codec_of(model)
     decoder = EnvelopeDecoder(codec, facts)
 
-    streamed = assemble(event for chunk in await ask_for_chunks(model) for event in decoder.feed(chunk))
+    streamed = assemble(
+        event for chunk in await ask_for_chunks(model) for event in decoder.feed(chunk)
+    )
 
     decoder.finish()
-    assert evolve(streamed, first_byte_latency_ms=None, created=None) == evolve(await ask(model), created=None)
+    assert evolve(streamed, first_byte_latency_ms=None, created=None) == evolve(
+        await ask(model), created=None
+    )
 
 
 @pytest.mark.parametrize("model", [*MODELS, "acme.rocket-v9"])
@@ -300,7 +354,12 @@ async def test_the_metrics_are_in_the_last_chunk_alone(model: str) -> None:
 
     assert len(others) > 10
     assert not any(METRICS in chunk for chunk in others)
-    assert last[METRICS].keys() >= {"inputTokenCount", "outputTokenCount", "invocationLatency", "firstByteLatency"}
+    assert last[METRICS].keys() >= {
+        "inputTokenCount",
+        "outputTokenCount",
+        "invocationLatency",
+        "firstByteLatency",
+    }
     assert last.keys() > {METRICS}
 
 
@@ -312,7 +371,10 @@ async def test_the_counts_of_the_family_itself_agree_with_the_metrics(model: str
     metrics = chunks[-1].pop(METRICS)
     usage = assemble(event for chunk in chunks for event in decoder.feed(chunk)).usage
 
-    assert (usage.input_tokens, usage.output_tokens) == (metrics["inputTokenCount"], metrics["outputTokenCount"])
+    assert (usage.input_tokens, usage.output_tokens) == (
+        metrics["inputTokenCount"],
+        metrics["outputTokenCount"],
+    )
 
 
 @pytest.mark.parametrize("model", [MODELS[0], "mistral.mistral-large-2407-v1:0"])
@@ -326,7 +388,11 @@ async def test_a_streamed_tool_call_adds_up_to_the_whole_one(model: str) -> None
     whole = await ask(model, request)
 
     assert streamed.text == whole.text
-    assert [call.input for call in calls_of(streamed)] == [call.input for call in calls_of(whole)] != []
+    assert (
+        [call.input for call in calls_of(streamed)]
+        == [call.input for call in calls_of(whole)]
+        != []
+    )
     assert streamed.stop_reason is whole.stop_reason is StopReason.TOOL_USE
 
 
@@ -336,7 +402,10 @@ async def test_the_same_call_has_the_same_answer(model: str) -> None:
 
 
 async def test_another_question_has_an_answer_of_another_id() -> None:
-    one, other = await ask(MODELS[0]), await ask(MODELS[0], evolve(QUESTION, messages=(user("And the sea?"),)))
+    one, other = (
+        await ask(MODELS[0]),
+        await ask(MODELS[0], evolve(QUESTION, messages=(user("And the sea?"),))),
+    )
 
     assert one.id != other.id
 
@@ -356,7 +425,9 @@ async def test_a_body_of_another_family_is_malformed(model: str) -> None:
     assert message.endswith(", please reformat your input and try again.")
 
 
-@pytest.mark.parametrize("parameters", [{"max_tokens": "5"}, {"max_tokens": -1}, {"max_tokens": True}, {"stop": [5]}])
+@pytest.mark.parametrize(
+    "parameters", [{"max_tokens": "5"}, {"max_tokens": -1}, {"max_tokens": True}, {"stop": [5]}]
+)
 async def test_a_parameter_of_another_type_is_malformed(parameters: Json) -> None:
     body = {"prompt": "<s>[INST] Hi [/INST]", **parameters}
 
@@ -366,15 +437,18 @@ async def test_a_parameter_of_another_type_is_malformed(parameters: Json) -> Non
     assert message.startswith("Malformed input request: ")
 
 
-# ── which models there are ──────────────────────────────────────────────────────────────────────────────────────────
+# ── which models there are ────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("model", [REFUSED_MODEL, f"arn:aws:bedrock:us-east-1::foundation-model/{REFUSED_MODEL}"])
+@pytest.mark.parametrize(
+    "model", [REFUSED_MODEL, f"arn:aws:bedrock:us-east-1::foundation-model/{REFUSED_MODEL}"]
+)
 async def test_a_model_that_needs_a_profile_is_refused_in_the_words_of_aws(model: str) -> None:
     assert await refusal_of(model) == (
         400,
         "ValidationException",
-        f"Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request with the ID or "
+        f"Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your "
+        "request with the ID or "
         "ARN of an inference profile that contains this model.",
     )
 
@@ -396,7 +470,11 @@ async def test_a_model_that_needs_a_profile_is_refused_in_the_words_of_aws(model
     ],
 )
 async def test_an_id_of_no_model_is_invalid(model: str) -> None:
-    assert await refusal_of(model) == (400, "ValidationException", "The provided model identifier is invalid.")
+    assert await refusal_of(model) == (
+        400,
+        "ValidationException",
+        "The provided model identifier is invalid.",
+    )
 
 
 async def test_a_model_without_access_is_denied() -> None:
@@ -414,26 +492,35 @@ async def test_a_family_that_the_catalogue_does_not_know_has_every_model(model: 
 
 def catalogued() -> Mapping[str, str]:
     return {
-        base_id: family for family, listing in LISTINGS.items() for base_id in (*listing.on_demand, *listing.profiles)
+        base_id: family
+        for family, listing in LISTINGS.items()
+        for base_id in (*listing.on_demand, *listing.profiles)
     }
 
 
 @pytest.mark.parametrize(("base_id", "family"), catalogued().items())
-def test_every_listed_model_is_one_of_its_family_or_of_its_vendor(base_id: str, family: str) -> None:
+def test_every_listed_model_is_one_of_its_family_or_of_its_vendor(
+    base_id: str, family: str
+) -> None:
     try:
-        found = (exchange_codec_for(INSTALLED, base_id) or INSTALLED.for_base_id(base_id)).family
+        found = (unary_codec_for(INSTALLED, base_id) or INSTALLED.for_base_id(base_id)).family
     except UndetectedFamily:  # Converse alone serves it
         found = base_id.partition(".")[0]
     assert found == family
 
 
-# ── the whole ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the whole ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_emulator_has_a_model_for_each_of_the_four_families_and_one_to_refuse() -> None:
     emulated = emulator(REGISTRY)
 
-    assert [codec_of(model)[0].family for model in emulated.models] == ["anthropic", "titan", "llama", "mistral"]
+    assert [codec_of(model)[0].family for model in emulated.models] == [
+        "anthropic",
+        "titan",
+        "llama",
+        "mistral",
+    ]
     assert emulated.refused_model == REFUSED_MODEL
 
 
@@ -443,7 +530,9 @@ def test_the_environment_names_the_endpoint_the_region_and_the_keys() -> None:
     assert variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == "http://127.0.0.1:8000"
     assert (variables["AWS_REGION"], variables["AWS_DEFAULT_REGION"]) == (REGION, REGION)
     assert (variables["AWS_ACCESS_KEY_ID"], variables["AWS_SESSION_TOKEN"]) == (ACCESS_KEY, "")
-    assert "AWS_BEARER_TOKEN_BEDROCK" not in variables  # an empty one makes botocore send it instead of signing
+    assert (
+        "AWS_BEARER_TOKEN_BEDROCK" not in variables
+    )  # an empty one makes botocore send it instead of signing
 
 
 def test_batches_add_up_to_the_completion_they_were_made_of() -> None:

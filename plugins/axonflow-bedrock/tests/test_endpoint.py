@@ -1,4 +1,5 @@
-"""The wire of Bedrock Runtime: paths, bodies, frames and faults, over handlers that the tests hand in."""
+"""The wire of Bedrock Runtime: paths, bodies, frames and faults, over handlers that the tests hand
+in."""
 
 from __future__ import annotations
 
@@ -15,24 +16,26 @@ import pytest
 from attrs import frozen
 from botocore.eventstream import EventStreamBuffer
 
-from axonflow_bedrock.endpoint import (
+from axonflow_bedrock.aws.signing import Identity, Signer
+from axonflow_bedrock.wire.endpoint import (
     MAX_BODY_BYTES,
-    Answer,
     Call,
     Chunks,
-    Fault,
+    NativeAnswer,
     Operation,
     ReceivedRequest,
+    ServiceException,
     bedrock_app,
     frame_of,
     invalid_call,
 )
-from axonflow_bedrock.signing import Identity, Signer
-from axonflow_core.serving import Server
+from axonflow_core.http.local_server import Server
 
 CALLER = Signer("AKIACALLER", "secret", None, "us-east-1")
 ARN = "arn:aws:bedrock:us-east-1::foundation-model/acme.rocket-v1:0"
-ARN_PATH = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Facme.rocket-v1%3A0/invoke"
+ARN_PATH = (
+    "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Facme.rocket-v1%3A0/invoke"
+)
 INVOKE = "/model/acme.rocket-v1%3A0/invoke"
 STREAM = "/model/acme.rocket-v1%3A0/invoke-with-response-stream"
 
@@ -60,13 +63,16 @@ class Reply:
 
 
 class Wire:
-    """A served app, its verifier and handler replaceable, and a client that adds nothing of its own."""
+    """A served app, its verifier and handler replaceable, and a client that adds nothing of its
+    own."""
 
     def __init__(self) -> None:
         self.received: ReceivedRequest | None = None
         self.call: Call | None = None
         self.verify: Callable[[ReceivedRequest], Identity] = lambda request: CALLER
-        self.say: Callable[[Call], Answer | Chunks] = lambda call: Answer({"said": "hello"})
+        self.say: Callable[[Call], NativeAnswer | Chunks] = lambda call: NativeAnswer(
+            {"said": "hello"}
+        )
         self.app = bedrock_app(self._handle, self._verify, new_request_id=lambda: "request-1")
         self.address = ""
 
@@ -74,12 +80,14 @@ class Wire:
         self.received = request
         return self.verify(request)
 
-    async def _handle(self, call: Call) -> Answer | Chunks:
+    async def _handle(self, call: Call) -> NativeAnswer | Chunks:
         self.call = call
         return self.say(call)
 
     @contextmanager
-    def open(self, path: str, body: bytes = b"{}", method: str = "POST", **headers: str) -> Iterator[HTTPResponse]:
+    def open(
+        self, path: str, body: bytes = b"{}", method: str = "POST", **headers: str
+    ) -> Iterator[HTTPResponse]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with closing(HTTPConnection(self.address, timeout=5)) as connection:
             connection.request(method, path, body, named)
@@ -89,7 +97,9 @@ class Wire:
     def post(self, path: str, body: bytes = b"{}", method: str = "POST", **headers: str) -> Reply:
         with self.open(path, body, method, **headers) as response:
             return Reply(
-                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
             )
 
 
@@ -120,7 +130,7 @@ def chunks(*said: Any) -> Callable[[Call], Chunks]:
     return generate
 
 
-# ── what comes in ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what comes in ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_call_says_operation_model_body_caller_and_the_headers_of_bedrock(wire: Wire) -> None:
@@ -147,7 +157,9 @@ def test_a_call_says_operation_model_body_caller_and_the_headers_of_bedrock(wire
         ("/model/..%2F..%2Fetc/invoke", "../../etc"),
     ],
 )
-def test_the_id_is_one_segment_of_the_path_and_decoded_once(wire: Wire, path: str, model: str) -> None:
+def test_the_id_is_one_segment_of_the_path_and_decoded_once(
+    wire: Wire, path: str, model: str
+) -> None:
     wire.post(path)
 
     assert wire.call is not None and wire.call.model == model
@@ -214,19 +226,23 @@ def test_the_verifier_sees_the_request_as_it_arrived(wire: Wire) -> None:
 
 def test_who_is_refused_never_reaches_the_handler(wire: Wire) -> None:
     def refuse(request: ReceivedRequest) -> Identity:
-        raise Fault("UnrecognizedClientException", "Nobody.", status=403)
+        raise ServiceException("UnrecognizedClientException", "Nobody.", status=403)
 
     wire.verify = refuse
 
-    assert wire.post(INVOKE, b"not even json").fault == (403, "UnrecognizedClientException", "Nobody.")
+    assert wire.post(INVOKE, b"not even json").fault == (
+        403,
+        "UnrecognizedClientException",
+        "Nobody.",
+    )
     assert wire.call is None
 
 
-# ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what goes out ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_answer_goes_out_with_its_headers_and_a_request_id(wire: Wire) -> None:
-    wire.say = lambda call: Answer({"said": "é"}, {"x-amzn-bedrock-input-token-count": "3"})
+    wire.say = lambda call: NativeAnswer({"said": "é"}, {"x-amzn-bedrock-input-token-count": "3"})
 
     reply = wire.post(INVOKE)
 
@@ -268,30 +284,44 @@ def test_a_stream_without_chunks_is_an_empty_200(wire: Wire) -> None:
     ("fault", "status", "namespace"),
     [
         (invalid_call("No."), 400, "com.amazon.bedrock"),
-        (Fault("AccessDeniedException", "No."), 403, "com.amazon.bedrock"),
-        (Fault("ThrottlingException", "No."), 429, "com.amazon.bedrock"),
-        (Fault("ServiceUnavailableException", "No."), 503, "com.amazon.bedrock"),
-        (Fault("ExpiredTokenException", "No.", status=403), 403, "com.amazon.coral.service"),
+        (ServiceException("AccessDeniedException", "No."), 403, "com.amazon.bedrock"),
+        (ServiceException("ThrottlingException", "No."), 429, "com.amazon.bedrock"),
+        (ServiceException("ServiceUnavailableException", "No."), 503, "com.amazon.bedrock"),
+        (
+            ServiceException("ExpiredTokenException", "No.", status=403),
+            403,
+            "com.amazon.coral.service",
+        ),
     ],
 )
-def test_a_fault_goes_out_as_aws_says_it(wire: Wire, fault: Fault, status: int, namespace: str) -> None:
+def test_a_fault_goes_out_as_aws_says_it(
+    wire: Wire, fault: ServiceException, status: int, namespace: str
+) -> None:
     wire.say = chunks(fault)  # before the first chunk it is as if there were no stream
 
     for reply in (wire.post(STREAM), wire.post(INVOKE)):
         assert reply.fault == (status, fault.code, "No.")
-        assert reply.headers["x-amzn-errortype"] == f"{fault.code}:http://internal.amazon.com/coral/{namespace}/"
+        assert (
+            reply.headers["x-amzn-errortype"]
+            == f"{fault.code}:http://internal.amazon.com/coral/{namespace}/"
+        )
         assert reply.headers["x-amzn-requestid"] == "request-1"
 
 
 @pytest.mark.parametrize(
     ("fault", "name"),
     [
-        (Fault("ModelStreamErrorException", "Broken."), "modelStreamErrorException"),
-        (Fault("ThrottlingException", "Broken."), "throttlingException"),
-        (Fault("AccessDeniedException", "Broken."), "internalServerException"),  # none of the six a stream may hold
+        (ServiceException("ModelStreamErrorException", "Broken."), "modelStreamErrorException"),
+        (ServiceException("ThrottlingException", "Broken."), "throttlingException"),
+        (
+            ServiceException("AccessDeniedException", "Broken."),
+            "internalServerException",
+        ),  # none of the six a stream may hold
     ],
 )
-def test_a_fault_after_the_first_chunk_is_an_exception_frame(wire: Wire, fault: Fault, name: str) -> None:
+def test_a_fault_after_the_first_chunk_is_an_exception_frame(
+    wire: Wire, fault: ServiceException, name: str
+) -> None:
     wire.say = chunks({"n": 1}, fault, {"n": 2})
 
     reply = wire.post(STREAM)
@@ -315,7 +345,9 @@ def test_a_handler_that_crashes_is_a_500_that_tells_the_client_nothing_and_the_l
     assert "the reason" in caplog.text
 
 
-def test_a_crash_after_the_first_chunk_is_an_exception_frame(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crash_after_the_first_chunk_is_an_exception_frame(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
     wire.say = chunks({"n": 1}, RuntimeError("the reason"))
 
     last = wire.post(STREAM).frames[-1]
@@ -324,7 +356,7 @@ def test_a_crash_after_the_first_chunk_is_an_exception_frame(wire: Wire, caplog:
     assert "the reason" in caplog.text
 
 
-# ── who goes away ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── who goes away ─────────────────────────────────────────────────────────────────────────────────
 
 
 class Unending:
@@ -337,7 +369,9 @@ class Unending:
         self._kept: list[Chunks] = []
 
     def say(self, call: Call) -> Chunks:
-        self._kept.append(self._chunks())  # or the garbage collector would close what the app forgets
+        self._kept.append(
+            self._chunks()
+        )  # or the garbage collector would close what the app forgets
         return self._kept[-1]
 
     async def _chunks(self) -> Chunks:
@@ -350,7 +384,9 @@ class Unending:
             self.has_closed.set()
 
 
-def test_a_client_that_goes_away_ends_chunks_that_are_waited_for(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_goes_away_ends_chunks_that_are_waited_for(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
     unending = Unending(pause_s=60)
     wire.say = unending.say
 
@@ -383,8 +419,17 @@ def test_a_client_that_does_not_read_holds_the_chunks_back_and_ends_them_when_it
 async def test_a_client_that_goes_away_in_the_middle_of_its_body_is_forgotten(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    arriving = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
-    scope = {"type": "http", "method": "POST", "raw_path": INVOKE.encode(), "query_string": b"", "headers": []}
+    arriving = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "raw_path": INVOKE.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
     sent: list[Any] = []
 
     async def receive() -> Any:

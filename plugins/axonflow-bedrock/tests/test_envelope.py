@@ -1,10 +1,12 @@
-"""The members that Bedrock adds to every family's JSON: read for any codec, written for any codec."""
+"""The members that Bedrock adds to every family's JSON: read for any codec, written for any
+codec."""
 
 from __future__ import annotations
 
 import pytest
 
-from axonflow_bedrock.envelope import (
+from axonflow_bedrock.families import anthropic, llama, mistral, nova, titan, writer
+from axonflow_bedrock.wire.envelope import (
     ACTION,
     METRICS,
     TRACE,
@@ -14,7 +16,6 @@ from axonflow_bedrock.envelope import (
     headers_of,
     open_answer,
 )
-from axonflow_bedrock.families import anthropic, llama, mistral, nova, titan, writer
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, TruncatedStream
 from axonflow_core.messages import Json, StopReason, Usage
@@ -43,17 +44,34 @@ def without_nulls(native: Json) -> Json:
 def test_the_counts_of_an_answer_come_from_the_headers_where_the_body_has_none() -> None:
     headers = {"x-amzn-bedrock-input-token-count": "6", "x-amzn-bedrock-output-token-count": "10"}
     body = {"generation": "Hello", "stop_reason": "stop"}
-    completion = open_answer(LLAMA, body, FACTS, {**headers, "x-amzn-bedrock-invocation-latency": "219"})
-    assert (completion.usage.input_tokens, completion.usage.output_tokens, completion.latency_ms) == (6, 10, 219)
+    completion = open_answer(
+        LLAMA, body, FACTS, {**headers, "x-amzn-bedrock-invocation-latency": "219"}
+    )
+    assert (
+        completion.usage.input_tokens,
+        completion.usage.output_tokens,
+        completion.latency_ms,
+    ) == (6, 10, 219)
     assert headers_of(completion) == {**headers, "x-amzn-bedrock-invocation-latency": "219"}
 
 
 def test_the_metrics_of_a_stream_replace_the_models_own_counts() -> None:
-    # Recorded with Claude 3.5 Sonnet: a tool call whose message_delta says 130 and whose metrics say 98.
+    # Recorded with Claude 3.5 Sonnet: a tool call whose message_delta says 130 and whose metrics
+    # say 98.
     chunks = [
-        {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 702, "output_tokens": 1}}},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 130}},
-        {"type": "message_stop", METRICS: {"inputTokenCount": 702, "outputTokenCount": 98, "invocationLatency": 3042}},
+        {
+            "type": "message_start",
+            "message": {"id": "m", "usage": {"input_tokens": 702, "output_tokens": 1}},
+        },
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 130},
+        },
+        {
+            "type": "message_stop",
+            METRICS: {"inputTokenCount": 702, "outputTokenCount": 98, "invocationLatency": 3042},
+        },
     ]
     decoder = EnvelopeDecoder(anthropic.CODEC, FACTS)
     events = [event for chunk in chunks for event in decoder.feed(chunk)]
@@ -63,8 +81,19 @@ def test_the_metrics_of_a_stream_replace_the_models_own_counts() -> None:
 
 
 def test_the_counts_of_metrics_are_kept_apart_from_those_of_the_family_on_the_way_back() -> None:
-    last = {"generation": "", "prompt_token_count": None, "generation_token_count": 3, "stop_reason": "stop"}
-    metrics = {"inputTokenCount": 5, "outputTokenCount": 4, "invocationLatency": 9, "firstByteLatency": 2, "new": 1}
+    last = {
+        "generation": "",
+        "prompt_token_count": None,
+        "generation_token_count": 3,
+        "stop_reason": "stop",
+    }
+    metrics = {
+        "inputTokenCount": 5,
+        "outputTokenCount": 4,
+        "invocationLatency": 9,
+        "firstByteLatency": 2,
+        "new": 1,
+    }
     assert chunks_come_back(LLAMA, [{**last, METRICS: metrics}])
 
 
@@ -73,7 +102,12 @@ def test_the_counts_of_metrics_are_kept_apart_from_those_of_the_family_on_the_wa
     [
         (
             titan.CODEC,
-            {"outputText": "No.", "index": 0.0, "totalOutputTextTokenCount": 3.0, "inputTextTokenCount": 6.0},
+            {
+                "outputText": "No.",
+                "index": 0.0,
+                "totalOutputTextTokenCount": 3.0,
+                "inputTextTokenCount": 6.0,
+            },
         ),
         (LLAMA, {"generation": "No."}),
         (mistral.PROMPT, {"outputs": [{"text": "No."}]}),
@@ -100,14 +134,22 @@ def test_a_masked_chunk_in_mid_stream_is_not_taken_for_the_end() -> None:
 
 @pytest.mark.parametrize(
     ("members", "reason"),
-    [({}, StopReason.GUARDRAIL), ({METRICS: {"inputTokenCount": 30, "outputTokenCount": 55}}, StopReason.END_TURN)],
+    [
+        ({}, StopReason.GUARDRAIL),
+        ({METRICS: {"inputTokenCount": 30, "outputTokenCount": 55}}, StopReason.END_TURN),
+    ],
     ids=["unbilled", "billed"],
 )
-def test_an_answer_that_nobody_is_billed_for_is_the_guardrail_s_own(members: Json, reason: StopReason) -> None:
+def test_an_answer_that_nobody_is_billed_for_is_the_guardrail_s_own(
+    members: Json, reason: StopReason
+) -> None:
     decoder = EnvelopeDecoder(nova.CODEC, FACTS)
     chunks: list[Json] = [
         {"messageStart": {"role": "assistant"}},
-        {"contentBlockDelta": {"delta": {"text": "No."}, "contentBlockIndex": 0}, ACTION: "INTERVENED"},
+        {
+            "contentBlockDelta": {"delta": {"text": "No."}, "contentBlockIndex": 0},
+            ACTION: "INTERVENED",
+        },
         {"contentBlockStop": {"contentBlockIndex": 0}},
         {"messageStop": {"stopReason": "end_turn"}},
         {"metadata": {"usage": {}, "metrics": {}, "trace": {}}, **members},
@@ -129,7 +171,9 @@ def test_an_answer_that_nobody_is_billed_for_is_the_guardrail_s_own(members: Jso
     ],
     ids=["unbilled", "billed", "nobody kept the headers"],
 )
-def test_a_whole_answer_without_counts_is_the_guardrail_s_own(headers: dict[str, str], reason: StopReason) -> None:
+def test_a_whole_answer_without_counts_is_the_guardrail_s_own(
+    headers: dict[str, str], reason: StopReason
+) -> None:
     body = {"outputs": [{"text": "No.", "stop_reason": "stop"}], ACTION: "INTERVENED"}
 
     assert open_answer(mistral.PROMPT, body, FACTS, headers).stop_reason is reason
@@ -152,7 +196,9 @@ def test_metrics_in_a_chunk_of_their_own_are_heard() -> None:
 def test_metrics_go_into_the_last_chunk_that_is_an_object() -> None:
     encoder = EnvelopeEncoder(writer.CODEC, CONTEXT, FACTS)
 
-    *_, told, last = encoder.encode((Stopped(StopReason.END_TURN), MetricsUpdate(Usage(1, 2)), Ended()))
+    *_, told, last = encoder.encode(
+        (Stopped(StopReason.END_TURN), MetricsUpdate(Usage(1, 2)), Ended())
+    )
 
     assert told[METRICS] == {"inputTokenCount": 1, "outputTokenCount": 2}
     assert last == "[DONE]"

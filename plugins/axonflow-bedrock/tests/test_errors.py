@@ -1,4 +1,5 @@
-"""Bedrock's refusals: every row is reached by its own example, and every error says what, why and how to mend it."""
+"""Bedrock's refusals: every row is reached by its own example, and every error says what, why and
+how to mend it."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.error_table import MODELLED_STATUSES, TABLE, Report, Row
-from axonflow_bedrock.errors import diagnose, diagnose_exception_frame, find_row
-from axonflow_bedrock.eventstream import FrameDecoder, chunk_of, frame_of_exception
-from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.errors.diagnose import diagnose, diagnose_exception_frame, find_row
+from axonflow_bedrock.errors.table import MODELLED_STATUSES, TABLE, Report, Row
+from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.models.table import load_models
+from axonflow_bedrock.wire.eventstream import FrameDecoder, chunk_of, frame_of_exception
 from axonflow_core.errors import (
     AccessDenied,
     ContextExceeded,
@@ -36,13 +37,25 @@ AMAZON = "http://internal.amazon.com/coral/com.amazon.bedrock/"
 
 
 def refused(
-    status: int, code: str | None, message: str, *, key: str = "message", region: str | None = "us-east-1"
+    status: int,
+    code: str | None,
+    message: str,
+    *,
+    key: str = "message",
+    region: str | None = "us-east-1",
 ) -> ProviderError:
     header = f"{code}:{AMAZON}" if code else None
-    return diagnose(status, header, json.dumps({key: message}).encode(), model=MODEL, region=region, request_id="4711")
+    return diagnose(
+        status,
+        header,
+        json.dumps({key: message}).encode(),
+        model=MODEL,
+        region=region,
+        request_id="4711",
+    )
 
 
-# ── the table ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the table ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def name_of(row: Row) -> str:
@@ -85,14 +98,15 @@ def test_the_table_has_a_row_for_every_exception_of_the_service_model() -> None:
     assert set(MODELLED_STATUSES) <= by_code
 
 
-# ── the product's troubleshooting table ─────────────────────────────────────────────────────────────────────────────
+# ── the product's troubleshooting table ───────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
 @pytest.mark.parametrize(
     "words",
     [
-        f"Invocation of model ID {MODEL} with on-demand throughput isn{{0}}t supported. Retry your request with the ID "
+        f"Invocation of model ID {MODEL} with on-demand throughput isn{{0}}t supported. Retry your "
+        "request with the ID "
         "or ARN of an inference profile that contains this model.",
         "The provided model doesn{0}t support on-demand throughput.",
     ],
@@ -114,13 +128,18 @@ def test_a_model_that_wants_a_profile_is_given_a_line_of_yaml(words: str, apostr
         ("ap-northeast-1", f"model: jp.{MODEL} (or apac.{MODEL}; "),
         (
             "sa-east-1",
-            "model: the id of an inference profile; `aws bedrock list-inference-profiles --region sa-east-1`",
+            "model: the id of an inference profile; `aws bedrock list-inference-profiles --region "
+            "sa-east-1`",
         ),
         (None, "model: the id of an inference profile; `aws bedrock list-inference-profiles`"),
     ],
 )
-def test_the_profile_suggested_is_of_the_regions_own_geography(region: str | None, suggestion: str) -> None:
-    error = refused(400, None, "Invocation with on-demand throughput isn’t supported", region=region)
+def test_the_profile_suggested_is_of_the_regions_own_geography(
+    region: str | None, suggestion: str
+) -> None:
+    error = refused(
+        400, None, "Invocation with on-demand throughput isn’t supported", region=region
+    )
 
     assert error.hint is not None
     assert error.hint.startswith(suggestion)
@@ -132,13 +151,25 @@ END_OF_LIFE = b'{"message": "This model version has reached the end of its life.
 @pytest.mark.parametrize(
     ("model", "hint"),
     [
-        ("eu.anthropic.claude-sonnet-4-20250514-v1:0", "model: eu.anthropic.claude-sonnet-5-5, its successor; "),
+        (
+            "eu.anthropic.claude-sonnet-4-20250514-v1:0",
+            "model: eu.anthropic.claude-sonnet-5-5, its successor; ",
+        ),
         ("cohere.command-r-v1:0", "name its successor in `model:`; "),
         ("acme.rocket-v1:0", "name its successor in `model:`; "),
     ],
 )
-def test_a_model_at_its_end_is_told_with_its_successor_where_there_is_one(model: str, hint: str) -> None:
-    error = diagnose(404, None, END_OF_LIFE, model=parse_model_id(model), region="eu-west-1", models=load_models())
+def test_a_model_at_its_end_is_told_with_its_successor_where_there_is_one(
+    model: str, hint: str
+) -> None:
+    error = diagnose(
+        404,
+        None,
+        END_OF_LIFE,
+        model=parse_model_id(model),
+        region="eu-west-1",
+        models=load_models(),
+    )
     assert error.message == f"AWS has retired {model}"
     assert error.hint is not None and error.hint.startswith(hint)
 
@@ -151,7 +182,10 @@ def test_an_iam_denial_names_action_and_resource_and_the_statement_to_add() -> N
     assert isinstance(error, AccessDenied)
     assert error.message == f"the IAM role has no permission for bedrock:InvokeModel on {resource}"
     assert error.hint is not None
-    assert f'{{"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": "{resource}"}}' in error.hint
+    assert (
+        f'{{"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": "{resource}"}}'
+        in error.hint
+    )
 
 
 def test_an_unknown_model_is_sent_to_the_console_and_to_a_profile() -> None:
@@ -163,31 +197,42 @@ def test_an_unknown_model_is_sent_to_the_console_and_to_a_profile() -> None:
     assert f"us.{MODEL}" in error.hint
 
 
-# ── what AWS says, and what it means ────────────────────────────────────────────────────────────────────────────────
+# ── what AWS says, and what it means ──────────────────────────────────────────────────────────────
 
 KNOWN = [
     # status, code, message, error, worth a retry
-    (403, "ExpiredTokenException", "The security token included in the request is expired", CredentialsExpired, False),
-    (403, "UnrecognizedClientException", "The security token in the request is invalid.", CredentialsError, False),
+    (403, "ExpiredTokenException", "The security token included in the request is "
+                                   "expired", CredentialsExpired, False),
+    (403, "UnrecognizedClientException", "The security token in the request is "
+                                         "invalid.", CredentialsError, False),
     (403, None, "The security token included in the request is invalid.", CredentialsError, False),
     (403, None, "Bearer Token has expired", CredentialsExpired, False),
-    (403, None, "Authentication failed: Please make sure your API Key is valid.", CredentialsError, False),
-    (403, "MissingAuthenticationTokenException", "Missing Authentication Token", CredentialsMissing, False),
-    (429, "ThrottlingException", "Too many requests, please wait before trying again.", Throttled, True),
-    (429, "ThrottlingException", "Too many tokens, please wait before trying again.", Throttled, True),
-    (429, "ThrottlingException", "Too many tokens per day, please wait before trying again.", Throttled, False),
+    (403, None, "Authentication failed: Please make sure your API Key is "
+                "valid.", CredentialsError, False),
+    (403, "MissingAuthenticationTokenException", "Missing Authentication "
+                                                 "Token", CredentialsMissing, False),
+    (429, "ThrottlingException", "Too many requests, please wait before trying "
+                                 "again.", Throttled, True),
+    (429, "ThrottlingException", "Too many tokens, please wait before trying "
+                                 "again.", Throttled, True),
+    (429, "ThrottlingException", "Too many tokens per day, please wait before trying "
+                                 "again.", Throttled, False),
     (400, "ServiceQuotaExceededException", "Your request exceeds a quota.", Throttled, False),
     (429, "ModelNotReadyException", "Model is not ready for inference.", Unavailable, True),
-    (503, "ServiceUnavailableException", "Service capacity limit has been reached.", Unavailable, True),
+    (503, "ServiceUnavailableException", "Service capacity limit has been "
+                                         "reached.", Unavailable, True),
     (500, None, "The system encountered an unexpected error during processing.", Unavailable, True),
     (424, "ModelErrorException", "The model failed.", Unavailable, False),
     (408, "ModelTimeoutException", "The model timed out.", ProviderTimeout, False),
     (400, "ValidationException", "Input is too long for requested model.", ContextExceeded, False),
-    (400, None, "Input Tokens Exceeded: Number of input tokens exceeds maximum length.", ContextExceeded, False),
+    (400, None, "Input Tokens Exceeded: Number of input tokens exceeds maximum "
+                "length.", ContextExceeded, False),
     (400, None, "too many total text bytes: 10000002 > 9000000", ContextExceeded, False),
-    (400, None, "The model returned the following errors: prompt is too long: 9 tokens > 8", ContextExceeded, False),
+    (400, None, "The model returned the following errors: prompt is too long: 9 tokens > "
+                "8", ContextExceeded, False),
     (400, None, "This request has been blocked by our content filters.", InvalidCall, False),
-    (404, None, "Model use case details have not been submitted for this account.", AccessDenied, False),
+    (404, None, "Model use case details have not been submitted for this "
+                "account.", AccessDenied, False),
     (404, None, "This model version has reached the end of its life.", ModelNotFound, False),
 ]  # fmt: skip
 
@@ -202,9 +247,14 @@ def test_what_aws_says_becomes_what_it_means(
 
 
 def test_a_prompt_that_is_too_long_says_by_how_much() -> None:
-    error = refused(400, "ValidationException", "prompt is too long: 227255 tokens > 200000 maximum")
+    error = refused(
+        400, "ValidationException", "prompt is too long: 227255 tokens > 200000 maximum"
+    )
 
-    assert error.message == f"the prompt is too long for {MODEL}: 227255 tokens, and the limit is 200000"
+    assert (
+        error.message
+        == f"the prompt is too long for {MODEL}: 227255 tokens, and the limit is 200000"
+    )
 
 
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
@@ -242,15 +292,22 @@ def test_what_nobody_knows_is_judged_by_its_status(status: int, error: type[Prov
     assert type(refused(status, "BrandNewException", "something new")) is error
 
 
-# ── the shapes of a body ────────────────────────────────────────────────────────────────────────────────────────────
+# ── the shapes of a body ──────────────────────────────────────────────────────────────────────────
 
 SHAPES = [
     (b'{"message":"Too many requests"}', "ThrottlingException:" + AMAZON),
     (b'{"Message":"Too many requests"}', "ThrottlingException"),
-    (b'{"__type":"com.amazon.coral.service#ThrottlingException","message":"Too many requests"}', None),
+    (
+        b'{"__type":"com.amazon.coral.service#ThrottlingException","message":"Too many requests"}',
+        None,
+    ),
     (b'{"code":"ThrottlingException","message":"Too many requests"}', None),
     (b'{"error":{"type":"ThrottlingException","message":"Too many requests"}}', None),
-    (b'{"Output":{"__type":"x#ThrottlingException","message":"Too many requests"},"Version":"1.0"}', ""),
+    (
+        b'{"Output":{"__type":"x#ThrottlingException","message":"Too many '
+        b'requests"},"Version":"1.0"}',
+        "",
+    ),
 ]
 
 
@@ -271,21 +328,30 @@ def test_an_operation_that_the_endpoint_does_not_know_points_to_the_endpoint() -
     assert "AWS_ENDPOINT_URL_BEDROCK_RUNTIME" in error.hint
 
 
-@pytest.mark.parametrize("body", [b"<html><body>502 Bad Gateway</body></html>", b"\xff\xfe", b"[1]", b'"text"', b"{}"])
+@pytest.mark.parametrize(
+    "body", [b"<html><body>502 Bad Gateway</body></html>", b"\xff\xfe", b"[1]", b'"text"', b"{}"]
+)
 def test_a_body_that_is_not_bedrocks_is_shown_by_its_first_bytes(body: bytes) -> None:
     error = diagnose(502, None, body, model=MODEL)
 
     assert isinstance(error, Unavailable)
-    assert f"{len(body)} bytes without a message, beginning {body.decode('utf-8', 'replace')!r}" in error.message
+    assert (
+        f"{len(body)} bytes without a message, beginning {body.decode('utf-8', 'replace')!r}"
+        in error.message
+    )
 
 
 def test_an_empty_body_is_said_to_be_one() -> None:
     assert diagnose(500, None, b"").message == "the service failed (HTTP 500): without a word"
 
 
-KEYS = st.sampled_from(["message", "Message", "__type", "code", "type", "error", "Output", "originalMessage"])
+KEYS = st.sampled_from(
+    ["message", "Message", "__type", "code", "type", "error", "Output", "originalMessage"]
+)
 VALUES = st.none() | st.integers() | st.text(max_size=20)
-BODIES = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES)).map(lambda said: json.dumps(said).encode())
+BODIES = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES)).map(
+    lambda said: json.dumps(said).encode()
+)
 
 
 @given(
@@ -319,12 +385,16 @@ def test_a_value_that_a_validator_quotes_is_not_repeated() -> None:
 
 
 def test_braces_in_awss_words_are_only_braces() -> None:
-    error = refused(400, "ValidationException", 'subject must not be valid against schema {"required":["messages"]}')
+    error = refused(
+        400,
+        "ValidationException",
+        'subject must not be valid against schema {"required":["messages"]}',
+    )
 
     assert '{"required":["messages"]}' in error.message
 
 
-# ── faults inside a stream ──────────────────────────────────────────────────────────────────────────────────────────
+# ── faults inside a stream ────────────────────────────────────────────────────────────────────────
 
 IN_STREAM = [
     ("throttlingException", Throttled, 429, True),
@@ -344,16 +414,23 @@ def test_an_exception_in_a_stream_has_the_status_it_would_have_had_before(
 ) -> None:
     diagnosed = diagnose_exception_frame(name, b'{"message":"something"}', model=MODEL)
 
-    assert (type(diagnosed), diagnosed.status, diagnosed.is_retryable) == (error, status, is_retryable)
+    assert (type(diagnosed), diagnosed.status, diagnosed.is_retryable) == (
+        error,
+        status,
+        is_retryable,
+    )
 
 
 def test_a_stream_error_shows_the_models_own_words_when_there_are_no_others() -> None:
     payload = b'{"originalStatusCode":424,"originalMessage":"the model stopped"}'
 
-    assert "the model stopped" in diagnose_exception_frame("modelStreamErrorException", payload).message
+    assert (
+        "the model stopped"
+        in diagnose_exception_frame("modelStreamErrorException", payload).message
+    )
 
 
-# ── recorded refusals ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── recorded refusals ─────────────────────────────────────────────────────────────────────────────
 
 
 def recorded_refusals(folder: Path) -> Iterator[tuple[str, ProviderError]]:
@@ -363,10 +440,16 @@ def recorded_refusals(folder: Path) -> Iterator[tuple[str, ProviderError]]:
             if case["status"] >= 400:
                 header = (case.get("response_headers") or {}).get("x-amzn-errortype")
                 body = json.dumps(case["response_body"]).encode()
-                yield case["name"], diagnose(case["status"], header, body, model=model, region=case.get("region"))
+                yield (
+                    case["name"],
+                    diagnose(case["status"], header, body, model=model, region=case.get("region")),
+                )
             for chunk in case.get("stream_chunks") or ():
                 if isinstance(chunk, dict) and "__exception__" in chunk:
-                    yield case["name"], raised_by(frame_of_exception(chunk["__exception__"], chunk["message"]))
+                    yield (
+                        case["name"],
+                        raised_by(frame_of_exception(chunk["__exception__"], chunk["message"])),
+                    )
 
 
 def raised_by(frame: bytes) -> ProviderError:
@@ -385,7 +468,13 @@ def test_every_recorded_refusal_is_of_a_specific_class_and_has_a_fix(recordings:
         assert error.hint, name
 
 
-def test_every_recorded_refusal_but_plain_bad_requests_is_known_by_its_words(recordings: Path) -> None:
-    by_status_alone = [name for name, error in recorded_refusals(recordings) if "(HTTP " in error.message]
+def test_every_recorded_refusal_but_plain_bad_requests_is_known_by_its_words(
+    recordings: Path,
+) -> None:
+    by_status_alone = [
+        name for name, error in recorded_refusals(recordings) if "(HTTP " in error.message
+    ]
 
-    assert len(by_status_alone) <= 1  # a tool schema that Anthropic's validator names in its own words
+    assert (
+        len(by_status_alone) <= 1
+    )  # a tool schema that Anthropic's validator names in its own words

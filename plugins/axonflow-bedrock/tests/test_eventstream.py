@@ -1,4 +1,5 @@
-"""Event-stream frames: botocore's decoder is the judge, and no damage and no cut may pass for a whole stream."""
+"""Event-stream frames: botocore's decoder is the judge, and no damage and no cut may pass for a
+whole stream."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.eventstream import (
+from axonflow_bedrock.wire.eventstream import (
     MAX_FRAME_BYTES,
     Frame,
     FrameDecoder,
@@ -26,7 +27,14 @@ from axonflow_bedrock.eventstream import (
     frame_of_chunk,
     frame_of_exception,
 )
-from axonflow_core.errors import AnswerError, ContextExceeded, DecodeError, ProviderError, Throttled, TruncatedStream
+from axonflow_core.errors import (
+    AnswerError,
+    ContextExceeded,
+    DecodeError,
+    ProviderError,
+    Throttled,
+    TruncatedStream,
+)
 
 HEADERS = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 FRAME = encode_frame(HEADERS, b'{"bytes":"e30="}')
@@ -54,19 +62,25 @@ def cut(data: bytes, at: Iterable[int]) -> Iterator[bytes]:
     return (data[start:end] for start, end in pairwise(edges))
 
 
-# ── both directions, against botocore ───────────────────────────────────────────────────────────────────────────────
+# ── both directions, against botocore ─────────────────────────────────────────────────────────────
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 VALUES = st.text(st.characters(codec="utf-8"), max_size=60)
-FRAMES = st.builds(encode_frame, st.dictionaries(NAMES, VALUES, max_size=4), st.binary(max_size=200))
+FRAMES = st.builds(
+    encode_frame, st.dictionaries(NAMES, VALUES, max_size=4), st.binary(max_size=200)
+)
 
 
 @given(frames=st.lists(FRAMES, max_size=5), edges=st.lists(st.integers(min_value=0), max_size=8))
-def test_frames_are_botocores_however_the_bytes_are_cut(frames: list[bytes], edges: list[int]) -> None:
+def test_frames_are_botocores_however_the_bytes_are_cut(
+    frames: list[bytes], edges: list[int]
+) -> None:
     stream = b"".join(frames)
 
     assert compared(decoded(cut(stream, edges))) == decoded_by_botocore(stream)
-    assert compared(decoded(stream[at : at + 1] for at in range(len(stream)))) == decoded_by_botocore(stream)
+    assert compared(
+        decoded(stream[at : at + 1] for at in range(len(stream)))
+    ) == decoded_by_botocore(stream)
 
 
 def raw_frame(headers: bytes, payload: bytes = b"") -> bytes:
@@ -123,11 +137,13 @@ def test_headers_that_change_within_a_stream_are_each_frames_own() -> None:
     assert [dict(frame.headers) for frame in decoded([stream])] == [{name: name} for name in names]
 
 
-# ── damage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── damage ────────────────────────────────────────────────────────────────────────────────────────
 
 DAMAGED = {
     "chunk": FRAME,
-    "exception": frame_of_exception("throttlingException", "Too many requests, please wait before trying again."),
+    "exception": frame_of_exception(
+        "throttlingException", "Too many requests, please wait before trying again."
+    ),
     "bare": encode_frame({}, b""),
     "padded": frame_of_chunk({"delta": {"text": "é"}}, padding="abcdefgh"),
 }
@@ -162,9 +178,12 @@ def test_frames_before_the_damage_are_handed_out_and_then_it_is_raised() -> None
 
 
 @pytest.mark.parametrize(
-    ("length", "headers_length"), [(MAX_FRAME_BYTES + 1, 0), (2**32 - 1, 0), (15, 0), (16, 1), (2**20, 2**17 + 1)]
+    ("length", "headers_length"),
+    [(MAX_FRAME_BYTES + 1, 0), (2**32 - 1, 0), (15, 0), (16, 1), (2**20, 2**17 + 1)],
 )
-def test_a_length_out_of_bounds_is_refused_before_anything_is_kept(length: int, headers_length: int) -> None:
+def test_a_length_out_of_bounds_is_refused_before_anything_is_kept(
+    length: int, headers_length: int
+) -> None:
     prelude = struct.pack(">II", length, headers_length)
 
     with pytest.raises(DecodeError, match=f"{length} bytes, {headers_length} of them headers"):
@@ -200,15 +219,21 @@ def test_a_frame_of_16_mib_that_arrives_in_small_pieces_is_copied_once() -> None
     (read,) = decoded(pieces)
 
     assert len(read.payload) == MAX_FRAME_BYTES - 16
-    assert process_time() - started_s < 2  # were each piece joined to all before it, this would copy 64 GB
+    assert (
+        process_time() - started_s < 2
+    )  # were each piece joined to all before it, this would copy 64 GB
 
 
-# ── recorded streams ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── recorded streams ──────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture(scope="module")
 def streams(recordings: Path) -> list[bytes]:
-    lines = [line for file in sorted(recordings.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()]
+    lines = [
+        line
+        for file in sorted(recordings.glob("*.jsonl"))
+        for line in file.read_text("utf-8").splitlines()
+    ]
     encoded = (json.loads(line).get("raw_eventstream_base64") for line in lines)
     return [b64decode(stream) for stream in encoded if stream]
 
@@ -251,11 +276,16 @@ def test_no_recorded_stream_can_be_cut_inside_a_frame_in_silence(streams: list[b
     assert cuts > 100_000
 
 
-# ── what Bedrock puts into frames ───────────────────────────────────────────────────────────────────────────────────
+# ── what Bedrock puts into frames ─────────────────────────────────────────────────────────────────
 
 JSONS = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -269,31 +299,44 @@ def test_a_chunk_comes_back_out_of_its_frame(chunk: object, padding: str) -> Non
 
 
 def test_an_exception_frame_is_raised_as_what_it_stands_for() -> None:
-    (frame,) = decoded([frame_of_exception("throttlingException", "Too many requests, please wait.")])
+    (frame,) = decoded(
+        [frame_of_exception("throttlingException", "Too many requests, please wait.")]
+    )
 
     with pytest.raises(Throttled) as caught:
         chunk_of(frame, request_id="4711")
 
     error = caught.value
-    assert (error.status, error.native_code, error.request_id) == (429, "ThrottlingException", "4711")
+    assert (error.status, error.native_code, error.request_id) == (
+        429,
+        "ThrottlingException",
+        "4711",
+    )
 
 
 def test_the_words_of_an_exception_frame_count_as_those_of_an_answer() -> None:
-    (frame,) = decoded([frame_of_exception("validationException", "Input is too long for requested model.")])
+    (frame,) = decoded(
+        [frame_of_exception("validationException", "Input is too long for requested model.")]
+    )
 
     with pytest.raises(ContextExceeded):
         chunk_of(frame)
 
 
 def test_an_error_frame_without_a_body_is_raised_too() -> None:
-    headers = {":message-type": "error", ":error-code": "InternalFailure", ":error-message": "An internal error."}
+    headers = {
+        ":message-type": "error",
+        ":error-code": "InternalFailure",
+        ":error-message": "An internal error.",
+    }
 
     with pytest.raises(ProviderError, match="An internal error"):
         chunk_of(Frame(headers, b""))
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"[]", b"{}", b'{"bytes":1}', b'{"bytes":"x"}', b'{"bytes":"eA=="}', b'"bytes"']
+    "payload",
+    [b"", b"[]", b"{}", b'{"bytes":1}', b'{"bytes":"x"}', b'{"bytes":"eA=="}', b'"bytes"'],
 )
 def test_an_event_that_holds_no_chunk_is_a_decode_error(payload: bytes) -> None:
     with pytest.raises(DecodeError):

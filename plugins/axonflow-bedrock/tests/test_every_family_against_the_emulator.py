@@ -1,7 +1,9 @@
-"""Every family's InvokeModel and every chat model's Converse, called by unmodified boto3: the table is the registry.
+"""Every family's InvokeModel and every chat model's Converse, called by unmodified boto3: the table
+is the registry.
 
-A native body is written by the family's own codec and its answer is read by boto3 and then by that codec. So a family
-that is registered tomorrow, and a model that the table learns of, is called here without another line.
+A native body is written by the family's own codec and its answer is read by boto3 and then by that
+codec. So a family that is registered tomorrow, and a model that the table learns of, is called here
+without another line.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from attrs import frozen
 
 from axonflow_bedrock.emulator import emulator, installed_codecs
 from axonflow_bedrock.emulator.catalogue import LISTINGS, WITHOUT_CONVERSE
+from axonflow_bedrock.emulator.fake_model import THOUGHT
 from axonflow_bedrock.emulator.limits import MODELS
-from axonflow_bedrock.emulator.scripted import THOUGHT
-from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, open_answer
 from axonflow_bedrock.models.rules import CONVERSE, INVOKE, facts_of
 from axonflow_bedrock.pytest_plugin import serving
-from axonflow_bedrock.surfaces import exchange_codec_for
+from axonflow_bedrock.wire.envelope import METRICS, EnvelopeDecoder, open_answer
+from axonflow_bedrock.wire.surfaces import unary_codec_for
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
 from axonflow_core.fitting import fit
 from axonflow_core.messages import (
@@ -53,7 +55,9 @@ ENDPOINT = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/endpoint-1"
 OPAQUE = {"imported": IMPORTED, "marketplace": ENDPOINT}
 """Family whose models have no ids of their own -> an ARN."""
 
-PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+)
 WEATHER = Tool(
     "weather",
     "The weather of a city.",
@@ -63,11 +67,12 @@ LIMIT = Inference(max_tokens=200)
 QUESTION = CompletionRequest((user("Why is the sky blue?"),), inference=LIMIT)
 FOR_A_TOOL = CompletionRequest((user("Ask the tool weather"),), inference=LIMIT, tools=(WEATHER,))
 SHOWN = CompletionRequest(
-    (Message(Role.USER, (Image(Media(MediaKind.BASE64, PICTURE, "image/png")), Text("Look!"))),), inference=LIMIT
+    (Message(Role.USER, (Image(Media(MediaKind.BASE64, PICTURE, "image/png")), Text("Look!"))),),
+    inference=LIMIT,
 )
 
 
-# ── what there is to call ───────────────────────────────────────────────────────────────────────────────────────────
+# ── what there is to call ─────────────────────────────────────────────────────────────────────────
 
 
 def ids_by_base() -> Mapping[str, str]:
@@ -83,7 +88,7 @@ def ids_by_base() -> Mapping[str, str]:
 
 IDS = ids_by_base()
 INVOKED = [codec for codec in CODECS.of_kind(FamilyCodec) if codec.surface == INVOKE]
-CHAT_MODELS = sorted(base_id for base_id in IDS if exchange_codec_for(CODECS, base_id) is None)
+CHAT_MODELS = sorted(base_id for base_id in IDS if unary_codec_for(CODECS, base_id) is None)
 
 
 def facts(base_id: str, surface: str) -> ModelFacts:
@@ -99,13 +104,16 @@ class Called:
     facts: ModelFacts
 
     def has(self, feature: Feature) -> bool:
-        return feature in (self.codec.features | self.codec.folds) - self.facts.without
+        return feature in (self.codec.features | self.codec.joins) - self.facts.without
 
 
 def one_that_takes(feature: Feature | None) -> list[Called]:
     """A model of every InvokeModel codec, where any of its models takes `feature`."""
     models = map(models_of, INVOKED)
-    firsts = (next((one for one in called if feature is None or one.has(feature)), None) for called in models)
+    firsts = (
+        next((one for one in called if feature is None or one.has(feature)), None)
+        for called in models
+    )
     return [called for called in firsts if called is not None]
 
 
@@ -113,14 +121,20 @@ def models_of(codec: FamilyCodec) -> Iterator[Called]:
     if codec.family in OPAQUE:
         yield Called(codec, OPAQUE[codec.family], ModelFacts())
     # A form that no model has for its own is another form of some that do.
-    own = codec if codec.models else next((one for one in INVOKED if codec.name in one.other_forms), codec)
+    own = (
+        codec
+        if codec.models
+        else next((one for one in INVOKED if codec.name in one.other_forms), codec)
+    )
     for base_id in CHAT_MODELS:
         if base_id.startswith(own.models) and CODECS.for_base_id(base_id) is own:
             yield Called(codec, IDS[base_id], facts(base_id, INVOKE))
 
 
 def table(feature: Feature | None = None) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("called", one_that_takes(feature), ids=lambda called: called.codec.name)
+    return pytest.mark.parametrize(
+        "called", one_that_takes(feature), ids=lambda called: called.codec.name
+    )
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +143,7 @@ def client() -> Iterator[Any]:
         yield boto3_client
 
 
-# ── InvokeModel ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── InvokeModel ───────────────────────────────────────────────────────────────────────────────────
 
 
 def body_of(called: Called, request: CompletionRequest, *, is_streamed: bool = False) -> bytes:
@@ -140,7 +154,10 @@ def body_of(called: Called, request: CompletionRequest, *, is_streamed: bool = F
 
 def invoke(client: Any, called: Called, request: CompletionRequest = QUESTION) -> Completion:
     response = client.invoke_model(modelId=called.model_id, body=body_of(called, request))
-    native, headers = orjson.loads(response["body"].read()), response["ResponseMetadata"]["HTTPHeaders"]
+    native, headers = (
+        orjson.loads(response["body"].read()),
+        response["ResponseMetadata"]["HTTPHeaders"],
+    )
     return open_answer(called.codec, native, called.facts, headers)
 
 
@@ -160,7 +177,11 @@ def summed(called: Called, chunks: list[Json]) -> Completion:
 def both(client: Any, called: Called, request: CompletionRequest) -> list[Completion]:
     """The whole answer and, of a family that streams, the sum of the stream."""
     whole = invoke(client, called, request)
-    return [whole, summed(called, chunks_of(client, called, request))] if called.codec.streams else [whole]
+    return (
+        [whole, summed(called, chunks_of(client, called, request))]
+        if called.codec.streams
+        else [whole]
+    )
 
 
 @table()
@@ -177,7 +198,9 @@ def test_a_question_is_answered_and_counted_in_the_headers(client: Any, called: 
 @table()
 def test_a_stream_says_and_counts_the_same(client: Any, called: Called) -> None:
     if not called.codec.streams:
-        with pytest.raises(client.exceptions.ValidationException, match="The model is unsupported for streaming"):
+        with pytest.raises(
+            client.exceptions.ValidationException, match="The model is unsupported for streaming"
+        ):
             chunks_of(client, called)
         return
     whole, chunks = invoke(client, called), chunks_of(client, called)
@@ -199,14 +222,21 @@ def test_a_stream_says_and_counts_the_same(client: Any, called: Called) -> None:
 def test_a_tool_is_called_and_its_result_is_answered(client: Any, called: Called) -> None:
     for answer in both(client, called, FOR_A_TOOL):
         (call,) = (block for block in answer.content if isinstance(block, ToolUse))
-        assert (call.name, call.input, answer.stop_reason) == ("weather", {"city": "example"}, StopReason.TOOL_USE)
+        assert (call.name, call.input, answer.stop_reason) == (
+            "weather",
+            {"city": "example"},
+            StopReason.TOOL_USE,
+        )
 
-        # Where calls have no ids, the calls that are being answered go back alone: nothing has a place beside them.
+        # Where calls have no ids, the calls that are being answered go back alone: nothing has a
+        # place beside them.
         said = answer.content if called.codec.has_call_ids else (call,)
         result = Message(Role.USER, (ToolResult(call.id, (Text("It rains."),)),))
         messages = (*FOR_A_TOOL.messages, Message(Role.ASSISTANT, said), result)
         told = CompletionRequest(messages, inference=LIMIT, tools=(WEATHER,))
-        assert all("The tool answered: It rains." in last.text for last in both(client, called, told))
+        assert all(
+            "The tool answered: It rains." in last.text for last in both(client, called, told)
+        )
 
 
 @table(Feature.IMAGES)
@@ -228,7 +258,9 @@ def test_a_model_that_is_asked_to_think_does_so_aloud(client: Any, called: Calle
     asked = claimed(called.codec, called.facts, None).reasoning_requests[0]
 
     for answer in both(
-        client, called, CompletionRequest(QUESTION.messages, inference=Inference(max_tokens=2000), reasoning=asked)
+        client,
+        called,
+        CompletionRequest(QUESTION.messages, inference=Inference(max_tokens=2000), reasoning=asked),
     ):
         assert [block.text for block in answer.content if isinstance(block, Reasoning)] == [THOUGHT]
         assert "Why is the sky blue?" in answer.text
@@ -240,12 +272,18 @@ def test_every_codec_of_invoke_model_has_a_model_that_was_called_here() -> None:
     }
 
 
-# ── Converse ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Converse ──────────────────────────────────────────────────────────────────────────────────────
 
 ASKED = {"messages": [{"role": "user", "content": [{"text": "Why is the sky blue?"}]}]}
 TOOLS = {
     "tools": [
-        {"toolSpec": {"name": "weather", "description": "The weather.", "inputSchema": {"json": WEATHER.input_schema}}}
+        {
+            "toolSpec": {
+                "name": "weather",
+                "description": "The weather.",
+                "inputSchema": {"json": WEATHER.input_schema},
+            }
+        }
     ]
 }
 
@@ -289,7 +327,9 @@ def test_every_chat_model_of_the_table_was_called_here_where_converse_is_documen
 @pytest.mark.parametrize("base_id", sorted(WITHOUT_CONVERSE))
 def test_a_model_that_holds_no_conversation_is_refused(client: Any, base_id: str) -> None:
     for converse in (client.converse, client.converse_stream):
-        with pytest.raises(client.exceptions.ValidationException, match="Try again with a supported text or chat"):
+        with pytest.raises(
+            client.exceptions.ValidationException, match="Try again with a supported text or chat"
+        ):
             converse(modelId=base_id, **ASKED)
 
 
@@ -318,14 +358,24 @@ def test_converse_calls_a_tool_and_answers_its_result(client: Any, base_id: str)
 
 
 @pytest.mark.parametrize("base_id", one_of_each_family(Feature.TOOLS))
-def test_converse_streams_a_call_in_pieces_or_says_that_it_cannot(client: Any, base_id: str) -> None:
-    call = {"modelId": IDS[base_id], "messages": [say("user", {"text": "Ask the tool weather"})], "toolConfig": TOOLS}
+def test_converse_streams_a_call_in_pieces_or_says_that_it_cannot(
+    client: Any, base_id: str
+) -> None:
+    call = {
+        "modelId": IDS[base_id],
+        "messages": [say("user", {"text": "Ask the tool weather"})],
+        "toolConfig": TOOLS,
+    }
     if not facts(base_id, CONVERSE).has_streamed_tools:
-        with pytest.raises(client.exceptions.ValidationException, match="tool use in streaming mode"):
+        with pytest.raises(
+            client.exceptions.ValidationException, match="tool use in streaming mode"
+        ):
             client.converse_stream(**call)
         return
 
-    pieces = [delta["toolUse"]["input"] for delta in deltas_of(client, **call) if "toolUse" in delta]
+    pieces = [
+        delta["toolUse"]["input"] for delta in deltas_of(client, **call) if "toolUse" in delta
+    ]
 
     assert len(pieces) > 1
     assert orjson.loads("".join(pieces)) == {"city": "example"}
@@ -341,8 +391,12 @@ def test_converse_sees_a_picture(client: Any, base_id: str) -> None:
 
 
 ASKED_TO_THINK = {
-    "anthropic.claude-sonnet-4-5-20250929-v1:0": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
-    "amazon.nova-2-lite-v1:0": {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}},
+    "anthropic.claude-sonnet-4-5-20250929-v1:0": {
+        "thinking": {"type": "enabled", "budget_tokens": 1024}
+    },
+    "amazon.nova-2-lite-v1:0": {
+        "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}
+    },
     "openai.gpt-oss-120b-1:0": {"reasoning_effort": "low"},
     "qwen.qwen3-32b-v1:0": {"reasoning_config": "low"},
 }
@@ -351,12 +405,20 @@ ASKED_TO_THINK = {
 
 @pytest.mark.parametrize("base_id", ASKED_TO_THINK)
 def test_converse_hears_a_model_think(client: Any, base_id: str) -> None:
-    call = {"modelId": IDS[base_id], "additionalModelRequestFields": ASKED_TO_THINK[base_id], **ASKED}
+    call = {
+        "modelId": IDS[base_id],
+        "additionalModelRequestFields": ASKED_TO_THINK[base_id],
+        **ASKED,
+    }
 
     thought, text = client.converse(**call)["output"]["message"]["content"]
     deltas = deltas_of(client, **call)
 
-    thoughts = "".join(delta["reasoningContent"].get("text", "") for delta in deltas if "reasoningContent" in delta)
+    thoughts = "".join(
+        delta["reasoningContent"].get("text", "") for delta in deltas if "reasoningContent" in delta
+    )
     assert thought["reasoningContent"]["reasoningText"]["text"] == thoughts == THOUGHT
     assert "".join(delta.get("text", "") for delta in deltas) == text["text"]
-    assert "reasoningContent" not in str(client.converse(modelId=IDS[base_id], **ASKED)["output"]), "nobody asked"
+    assert "reasoningContent" not in str(
+        client.converse(modelId=IDS[base_id], **ASKED)["output"]
+    ), "nobody asked"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from axonflow_bedrock.emulator.examples import example_of
+from axonflow_bedrock.emulator.schema_examples import example_of
 from axonflow_core.messages import Json
 
 

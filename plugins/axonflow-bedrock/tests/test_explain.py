@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from axonflow_bedrock.iam import partition_of, statements_for
-from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.models.iam import partition_of, statements_for
+from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.pytest_plugin import RunningEmulator
 
 SONNET = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -45,8 +45,13 @@ def explained(*arguments: str, **variables: str) -> Any:
 
 def test_nothing_is_sent_and_everything_is_told() -> None:
     told = explained("-m", f"us.{SONNET}", "Why?")
-    assert told["url"] == f"{NOWHERE}/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/invoke-with-response-stream"
-    assert told["body"]["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Why?"}]}]
+    assert (
+        told["url"]
+        == f"{NOWHERE}/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/invoke-with-response-stream"
+    )
+    assert told["body"]["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "Why?"}]}
+    ]
     assert (told["facts"]["family"], told["facts"]["geography"]) == ("anthropic", "us")
     assert told["facts"]["region"] == "us-east-1 (the provider's config)"
     assert told["facts"]["credentials"] == "env, key … 5678"
@@ -56,7 +61,11 @@ def test_a_guardrail_of_the_configuration_is_told_with_its_permission(tmp_path: 
     path = tmp_path / "axonflow.yaml"
     guardrail = {"id": "gr8example01", "version": "3"}
     config = {"region": "us-east-1", "guardrail": guardrail}
-    path.write_text(json.dumps({"version": "1.0", "llm_providers": {"bedrock": {"enabled": True, "config": config}}}))
+    path.write_text(
+        json.dumps(
+            {"version": "1.0", "llm_providers": {"bedrock": {"enabled": True, "config": config}}}
+        )
+    )
 
     told = explained("-m", f"us.{SONNET}", AXONFLOW_CONFIG_FILE=str(path))
 
@@ -81,10 +90,14 @@ def test_what_is_explained_is_what_is_sent(bedrock_emulator: RunningEmulator) ->
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "is_sent"), [("http://bedrock.example", False), ("https://bedrock.example", True), (NOWHERE, True)]
+    ("endpoint", "is_sent"),
+    [("http://bedrock.example", False), ("https://bedrock.example", True), (NOWHERE, True)],
 )
 def test_an_api_key_is_not_sent_where_it_can_be_overheard(endpoint: str, is_sent: bool) -> None:
-    key = {"AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key-0", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": endpoint}
+    key = {
+        "AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key-0",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": endpoint,
+    }
     if is_sent:
         assert explained("-m", SONNET, **key)["facts"]["credentials"] == "AWS_BEARER_TOKEN_BEDROCK"
     else:
@@ -98,8 +111,12 @@ def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:
 
 
 def test_what_the_model_does_not_take_is_told_and_not_in_the_body() -> None:
-    told = explained("-m", "us.anthropic.claude-opus-4-7", "--temperature", "0.5", "--max-tokens", "9")
-    assert "temperature: not sent, for anthropic.claude-opus-4-7 does not take it" in told["warnings"]
+    told = explained(
+        "-m", "us.anthropic.claude-opus-4-7", "--temperature", "0.5", "--max-tokens", "9"
+    )
+    assert (
+        "temperature: not sent, for anthropic.claude-opus-4-7 does not take it" in told["warnings"]
+    )
     assert ("temperature" in told["body"], told["body"]["max_tokens"]) == (False, 9)
     older = explained("-m", f"us.{SONNET}", "--temperature", "0.5")
     assert older["body"]["temperature"] == 0.5, "the control"
@@ -135,9 +152,9 @@ def test_a_model_that_does_not_talk_is_told_to_be_one() -> None:
         "cohere.rerank-v3-5:0 ranks documents, and answers no prompt"
         in explained("-m", "cohere.rerank-v3-5:0")["warnings"]
     )
-    assert not any("answers no prompt" in warning for warning in explained("-m", f"us.{SONNET}")["warnings"]), (
-        "the control"
-    )
+    assert not any(
+        "answers no prompt" in warning for warning in explained("-m", f"us.{SONNET}")["warnings"]
+    ), "the control"
 
 
 def test_what_is_not_heeded_is_named() -> None:
@@ -148,7 +165,11 @@ def test_what_is_not_heeded_is_named() -> None:
     ("model", "region", "resources"),
     [
         (SONNET, "us-east-1", [f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}"]),
-        (SONNET, "us-gov-west-1", [f"arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/{SONNET}"]),
+        (
+            SONNET,
+            "us-gov-west-1",
+            [f"arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/{SONNET}"],
+        ),
         (
             f"us.{SONNET}",
             "us-east-1",
@@ -162,7 +183,10 @@ def test_what_is_not_heeded_is_named() -> None:
             "eu-west-1",
             [
                 f"arn:aws:bedrock:eu-west-1:*:inference-profile/global.{SONNET}",
-                [f"arn:aws:bedrock:*::foundation-model/{SONNET}", f"arn:aws:bedrock:::foundation-model/{SONNET}"],
+                [
+                    f"arn:aws:bedrock:*::foundation-model/{SONNET}",
+                    f"arn:aws:bedrock:::foundation-model/{SONNET}",
+                ],
             ],
         ),
         (
@@ -172,7 +196,9 @@ def test_what_is_not_heeded_is_named() -> None:
         ),
     ],
 )
-def test_the_permissions_are_those_of_this_id_alone(model: str, region: str, resources: list[object]) -> None:
+def test_the_permissions_are_those_of_this_id_alone(
+    model: str, region: str, resources: list[object]
+) -> None:
     statements = statements_for(parse_model_id(model), region, is_streamed=False)
     assert [statement["Resource"] for statement in statements] == resources
     assert {statement["Action"] for statement in statements} == {"bedrock:InvokeModel"}
@@ -185,7 +211,8 @@ def test_a_profile_ties_the_model_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("eusc-de-east-1", "aws-eusc")]
+    ("region", "partition"),
+    [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("eusc-de-east-1", "aws-eusc")],
 )
 def test_the_partition_follows_the_region(region: str, partition: str) -> None:
     assert partition_of(region) == partition

@@ -1,6 +1,8 @@
-"""Everything that can go wrong between Bedrock and us, made to go wrong: a scripted emulator, the real provider, HTTP.
+"""Everything that can go wrong between Bedrock and us, made to go wrong: a scripted emulator, the
+real provider, HTTP.
 
-The emulator counts the calls that reached it. The control beside each zero is a call that nothing goes wrong with.
+The emulator counts the calls that reached it. The control beside each zero is a call that nothing
+goes wrong with.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from botocore.session import Session
 
 from axonflow_bedrock.config import BedrockConfig
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
-from axonflow_bedrock.eventstream import encode_frame, frame_of_chunk
 from axonflow_bedrock.provider import BedrockProvider
+from axonflow_bedrock.wire.eventstream import encode_frame, frame_of_chunk
 from axonflow_core.errors import (
     AnswerError,
     AxonFlowError,
@@ -38,12 +40,13 @@ from axonflow_core.errors import (
     TruncatedStream,
     Unavailable,
 )
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.http.client import Timeouts, Transport
+from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, user
+from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs
-from axonflow_core.provider import AsgiApp, Services
-from axonflow_core.serving import Server
 from axonflow_core.stream import TextDelta, assemble
-from axonflow_core.transport import Timeouts, Transport
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 CODECS = load_codecs("bedrock").registry
@@ -70,7 +73,8 @@ class Counted:
 
 
 class SessionOf(Session):
-    """A botocore session for the emulator, with no variable or file in between: it retries as botocore does unasked."""
+    """A botocore session for the emulator, with no variable or file in between: it retries as
+    botocore does unasked."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -138,7 +142,9 @@ async def opened(base_url: str, timeouts: Timeouts = LONG) -> AsyncIterator[Bedr
     extras = {"boto3_session": SessionOf(base_url)}
     services = Services(name="bedrock", transport=transport, codecs=CODECS, extras=extras)
     try:
-        yield BedrockProvider(BedrockConfig(region="us-east-1", model=CLAUDE, timeouts=timeouts), services)
+        yield BedrockProvider(
+            BedrockConfig(region="us-east-1", model=CLAUDE, timeouts=timeouts), services
+        )
     finally:
         await transport.aclose()
 
@@ -160,7 +166,8 @@ def open_sockets() -> set[str]:
 
 
 async def is_settled(app: Counted | Wire, sockets: set[str], tasks: int) -> bool:
-    """Whether the emulator answers nothing any more, and no socket or task of ours is left; within a second."""
+    """Whether the emulator answers nothing any more, and no socket or task of ours is left; within
+    a second."""
     ends_at = time.monotonic() + 1.0
     while time.monotonic() < ends_at:
         if app.open_calls == 0 and open_sockets() <= sockets and len(asyncio.all_tasks()) <= tasks:
@@ -170,9 +177,14 @@ async def is_settled(app: Counted | Wire, sockets: set[str], tasks: int) -> bool
 
 
 async def fails_well(
-    app: Counted | Wire, provider: BedrockProvider, expected: type[AxonFlowError], *, is_streamed: bool
+    app: Counted | Wire,
+    provider: BedrockProvider,
+    expected: type[AxonFlowError],
+    *,
+    is_streamed: bool,
 ) -> None:
-    """A bad call ends in the `expected` error in time, was made again only if that may help, and leaves nothing."""
+    """A bad call ends in the `expected` error in time, was made again only if that may help, and
+    leaves nothing."""
     assert await is_settled(app, open_sockets(), 1)
     sockets, calls_before, started = open_sockets(), app.calls, time.monotonic()
     with pytest.raises(expected) as raised:
@@ -187,18 +199,22 @@ async def fails_well(
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What asyncio and aiohttp have to say of tasks, futures and connections that nobody looked after."""
+    """What asyncio and aiohttp have to say of tasks, futures and connections that nobody looked
+    after."""
     gc.collect()
     own = [record for record in caplog.records if record.name.startswith(("asyncio", "aiohttp"))]
-    return [record.getMessage().splitlines()[0] for record in own if record.levelno >= logging.WARNING]
+    return [
+        record.getMessage().splitlines()[0] for record in own if record.levelno >= logging.WARNING
+    ]
 
 
-# ── the wire ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the wire ──────────────────────────────────────────────────────────────────────────────────────
 
 IN_STREAM = {"code": "ModelStreamErrorException", "message": "The model broke.", "after_chunks": 4}
 WIRE_FAULTS: list[tuple[str, dict[str, Any], bool, type[AxonFlowError]]] = [
     ("a frame of an exception in mid-stream", {"error": IN_STREAM}, True, Unavailable),
-    ("an unknown exception in mid-stream", {"error": {**IN_STREAM, "code": "NewException", "status": 500}}, True,
+    ("an unknown exception in "
+     "mid-stream", {"error": {**IN_STREAM, "code": "NewException", "status": 500}}, True,
      ProviderError),
     ("a stream cut inside a frame", {"fault": "truncate", "at_byte": 700}, True, TruncatedStream),
     ("a stream cut after one byte", {"fault": "truncate", "at_byte": 1}, True, TruncatedStream),
@@ -221,15 +237,22 @@ WIRE_FAULTS: list[tuple[str, dict[str, Any], bool, type[AxonFlowError]]] = [
     ("a chunk that is too large", {"fault": "huge"}, True, AnswerError),
     ("an empty stream", {"fault": "empty"}, True, TruncatedStream),
     ("an empty answer", {"fault": "empty"}, False, DecodeError),
-    ("an error of AWS", {"error": {"code": "ThrottlingException", "message": "Too many requests"}}, True, Throttled),
+    ("an error of "
+     "AWS", {"error": {"code": "ThrottlingException", "message": "Too many "
+                                                                             "requests"}}, True, Throttled),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("rule", "is_streamed", "expected"), [case[1:] for case in WIRE_FAULTS], ids=[case[0] for case in WIRE_FAULTS]
+    ("rule", "is_streamed", "expected"),
+    [case[1:] for case in WIRE_FAULTS],
+    ids=[case[0] for case in WIRE_FAULTS],
 )
 async def test_a_fault_is_a_typed_error_within_its_deadline_and_leaves_nothing_behind(
-    rule: dict[str, Any], is_streamed: bool, expected: type[AxonFlowError], caplog: pytest.LogCaptureFixture
+    rule: dict[str, Any],
+    is_streamed: bool,
+    expected: type[AxonFlowError],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with serving({"when": "^bad", **rule}) as (app, base_url):
         async with opened(base_url, LIMITS) as provider:
@@ -241,7 +264,10 @@ async def test_a_fault_is_a_typed_error_within_its_deadline_and_leaves_nothing_b
 async def test_the_control_of_the_leak_check_a_stream_that_is_held_is_seen() -> None:
     with serving({"fault": "stall"}) as (app, base_url):
         sockets, tasks = open_sockets(), len(asyncio.all_tasks())
-        async with opened(base_url) as provider, await provider.stream(CompletionRequest((user("hold"),))):
+        async with (
+            opened(base_url) as provider,
+            await provider.stream(CompletionRequest((user("hold"),))),
+        ):
             assert not await is_settled(app, sockets, tasks)
 
 
@@ -289,7 +315,10 @@ async def test_a_call_that_is_cancelled_leaves_nothing_behind(
 
 async def test_what_came_before_an_exception_frame_is_handed_out_first() -> None:
     with serving({"error": IN_STREAM}) as (_, base_url):
-        async with opened(base_url) as provider, await provider.stream(CompletionRequest((user("Hi"),))) as stream:
+        async with (
+            opened(base_url) as provider,
+            await provider.stream(CompletionRequest((user("Hi"),))) as stream,
+        ):
             events = []
             with pytest.raises(Unavailable):
                 async for batch in stream:
@@ -319,7 +348,7 @@ async def test_a_slow_answer_within_its_limits_is_whole(is_streamed: bool) -> No
             assert await say(provider, "Hello", is_streamed=is_streamed) == "Slow"
 
 
-# ── the wire, byte by byte: what an emulator of good manners does not send ──────────────────────────────────────────
+# ── the wire, byte by byte: what an emulator of good manners does not send ────────────────────────
 
 BODY = orjson.dumps(
     {
@@ -335,19 +364,34 @@ BODY = orjson.dumps(
 )
 FIRST = {
     "type": "message_start",
-    "message": {**orjson.loads(BODY), "content": [], "stop_reason": None, "usage": {"input_tokens": 1}},
+    "message": {
+        **orjson.loads(BODY),
+        "content": [],
+        "stop_reason": None,
+        "usage": {"input_tokens": 1},
+    },
 }
 BEGIN = frame_of_chunk(FIRST) + frame_of_chunk(
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
 )
-WORD = frame_of_chunk({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Good."}})
+WORD = frame_of_chunk(
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Good."}}
+)
 END = (
     frame_of_chunk({"type": "content_block_stop", "index": 0})
-    + frame_of_chunk({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}})
+    + frame_of_chunk(
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 2},
+        }
+    )
     + frame_of_chunk({"type": "message_stop"})
 )
 EVENT = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
-ERROR_FRAME = encode_frame({":message-type": "error", ":error-code": "InternalError", ":error-message": "broke"}, b"")
+ERROR_FRAME = encode_frame(
+    {":message-type": "error", ":error-code": "InternalError", ":error-message": "broke"}, b""
+)
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
 UNTIL_CLOSED = STREAM + b"Connection: close\r\n\r\n"
 
@@ -376,29 +420,41 @@ RAW: list[tuple[str, Iterable[Piece], bool, bool, type[AxonFlowError]]] = [
     ("silence", [], True, False, ProviderTimeout),
     ("silence, streamed", [], True, True, ProviderTimeout),
     ("not HTTP", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n"], False, False, AnswerError),
-    ("a head that never ends", [b"HTTP/1.1 200 OK\r\nX: ", *[b"x", 0.05] * 40], True, False, ProviderTimeout),
+    ("a head that never "
+     "ends", [b"HTTP/1.1 200 OK\r\nX: ", *[b"x", 0.05] * 40], True, False, ProviderTimeout),
     ("a thousand headers", [whole(BODY, more=b"X-Header: x\r\n" * 1000)], True, False, AnswerError),
-    ("a header of a megabyte", [whole(BODY, more=b"X: " + b"x" * 2**20 + b"\r\n")], True, False, AnswerError),
+    ("a header of a "
+     "megabyte", [whole(BODY, more=b"X: " + b"x" * 2**20 + b"\r\n")], True, False, AnswerError),
     ("a body shorter than it says", [whole(BODY, length=len(BODY) + 1)], False, False, Unavailable),
     ("a body that is held back", [whole(BODY, length=len(BODY) + 1)], True, False, ProviderTimeout),
     ("half of the JSON as if it were all", [whole(BODY[:-40])], False, False, DecodeError),
     ("a body of nothing", [whole(b"")], False, False, DecodeError),
     ("a body of another kind", [whole(b"[]")], False, False, DecodeError),
     ("a prelude with a wrong checksum", [UNTIL_CLOSED, BEGIN, b"\0" * 12], True, True, DecodeError),
-    ("a frame of 8 bytes, rightly summed", [UNTIL_CLOSED, BEGIN, prelude(8)], True, True, DecodeError),
-    ("a frame of 2 GiB, rightly summed", [UNTIL_CLOSED, BEGIN, prelude(2**31)], True, True, DecodeError),
-    ("headers longer than their frame", [UNTIL_CLOSED, BEGIN, prelude(100, 99)], True, True, DecodeError),
-    ("a chunk that is no JSON", [UNTIL_CLOSED, BEGIN, encode_frame(EVENT, b"{")], True, True, DecodeError),
-    ("a chunk that is no base64", [UNTIL_CLOSED, encode_frame(EVENT, b'{"bytes":"!"}')], True, True, DecodeError),
+    ("a frame of 8 bytes, rightly "
+     "summed", [UNTIL_CLOSED, BEGIN, prelude(8)], True, True, DecodeError),
+    ("a frame of 2 GiB, rightly "
+     "summed", [UNTIL_CLOSED, BEGIN, prelude(2**31)], True, True, DecodeError),
+    ("headers longer than their "
+     "frame", [UNTIL_CLOSED, BEGIN, prelude(100, 99)], True, True, DecodeError),
+    ("a chunk that is no "
+     "JSON", [UNTIL_CLOSED, BEGIN, encode_frame(EVENT, b"{")], True, True, DecodeError),
+    ("a chunk that is no "
+     "base64", [UNTIL_CLOSED, encode_frame(EVENT, b'{"bytes":"!"}')], True, True, DecodeError),
     ("a frame of an error", [UNTIL_CLOSED, BEGIN, WORD, ERROR_FRAME], True, True, ProviderError),
     ("an end between two frames", [UNTIL_CLOSED, BEGIN, WORD], False, True, TruncatedStream),
-    ("an end without that of HTTP", [STREAM + b"Transfer-Encoding: chunked\r\n\r\n"], False, True, TruncatedStream),
-    ("a stream that does not end", chain([UNTIL_CLOSED, BEGIN], cycle([WORD, 0.01])), True, True, ProviderTimeout),
+    ("an end without that of "
+     "HTTP", [STREAM + b"Transfer-Encoding: "
+                                              b"chunked\r\n\r\n"], False, True, TruncatedStream),
+    ("a stream that does not "
+     "end", chain([UNTIL_CLOSED, BEGIN], cycle([WORD, 0.01])), True, True, ProviderTimeout),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("pieces", "is_held", "is_streamed", "expected"), [case[1:] for case in RAW], ids=[case[0] for case in RAW]
+    ("pieces", "is_held", "is_streamed", "expected"),
+    [case[1:] for case in RAW],
+    ids=[case[0] for case in RAW],
 )
 async def test_what_no_service_should_send_is_a_typed_error_in_time_and_leaves_nothing_behind(
     pieces: Iterable[Piece],
@@ -418,19 +474,25 @@ async def test_what_no_service_should_send_is_a_typed_error_in_time_and_leaves_n
     [([whole(BODY)], False), ([UNTIL_CLOSED, BEGIN, WORD, END], True)],
     ids=["whole", "streamed"],
 )
-async def test_the_control_the_same_bytes_unspoiled_are_an_answer(pieces: list[Piece], is_streamed: bool) -> None:
+async def test_the_control_the_same_bytes_unspoiled_are_an_answer(
+    pieces: list[Piece], is_streamed: bool
+) -> None:
     async with Wire(pieces).opened() as provider:
         assert await say(provider, "Hello", is_streamed=is_streamed) == "Good."
 
 
-async def test_a_handshake_that_nobody_answers_ends_with_the_time_to_connect(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_handshake_that_nobody_answers_ends_with_the_time_to_connect(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     wire = Wire([], is_held=True)
     async with wire.opened("https") as provider:
         await fails_well(wire, provider, ProviderTimeout, is_streamed=False)
     assert complaints(caplog) == []
 
 
-async def test_a_port_that_nobody_listens_on_is_told_at_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_port_that_nobody_listens_on_is_told_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with opened(f"http://127.0.0.1:{port}", LIMITS) as provider:
@@ -445,7 +507,10 @@ async def test_a_port_that_nobody_listens_on_is_told_at_once(caplog: pytest.LogC
 async def test_what_has_arrived_is_handed_out_though_the_body_has_no_chunks_and_stalls() -> None:
     """A client that waits for its buffer to fill shows nothing here."""
     wire = Wire([UNTIL_CLOSED, BEGIN, WORD], is_held=True)
-    async with wire.opened() as provider, await provider.stream(CompletionRequest((user("Hello"),))) as stream:
+    async with (
+        wire.opened() as provider,
+        await provider.stream(CompletionRequest((user("Hello"),))) as stream,
+    ):
         events = []
         with pytest.raises(ProviderTimeout):
             async for batch in stream:

@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
 from axonflow_bedrock.emulator.refusals import refuse_what_breaks_a_rule
-from axonflow_bedrock.endpoint import Fault
 from axonflow_bedrock.families.anthropic import CODEC
 from axonflow_bedrock.models.rules import CONVERSE, INVOKE, facts_of
 from axonflow_bedrock.models.table import load_models
 from axonflow_bedrock.provider import BedrockProvider
+from axonflow_bedrock.wire.endpoint import ServiceException
 from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import EncodeError
 from axonflow_core.fitting import Unsupported, fit
+from axonflow_core.http.local_server import Server
 from axonflow_core.messages import (
     CachePoint,
     CompletionRequest,
@@ -46,7 +47,6 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.serving import Server
 from axonflow_core.stream import assemble
 
 OpenProvider: TypeAlias = Callable[..., AbstractAsyncContextManager[BedrockProvider]]
@@ -55,7 +55,9 @@ SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
 DOTTED = Tool("fs.read", "reads a file", SCHEMA)
 ANY = ToolChoice(ToolChoiceMode.ANY)
-HOT = CompletionRequest((user("Hi"),), inference=Inference(max_tokens=200, temperature=0.5, top_p=0.9))
+HOT = CompletionRequest(
+    (user("Hi"),), inference=Inference(max_tokens=200, temperature=0.5, top_p=0.9)
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +78,17 @@ CACHED = conversation(
 )
 
 CASES = [
-    pytest.param(OPUS, HOT, "`temperature` is deprecated", ["temperature", "top_p"], id="no sampling"),
+    pytest.param(
+        OPUS, HOT, "`temperature` is deprecated", ["temperature", "top_p"], id="no sampling"
+    ),
     pytest.param(SONNET, HOT, "cannot both be specified", ["top_p"], id="one of two"),
     pytest.param(SONNET, CACHED, "A maximum of 4 blocks", ["cache points"], id="cache points"),
     pytest.param(
-        SONNET, conversation(user("Hi"), tools=(DOTTED,), tool_choice=ANY), "should match pattern", [], id="tool names"
+        SONNET,
+        conversation(user("Hi"), tools=(DOTTED,), tool_choice=ANY),
+        "should match pattern",
+        [],
+        id="tool names",
     ),
     pytest.param(
         SONNET,
@@ -94,13 +102,20 @@ CASES = [
 
 @pytest.mark.parametrize(("model", "request_", "words", "told"), CASES)
 async def test_what_the_model_refuses_as_it_is_it_answers_when_it_fits(
-    open_provider: OpenProvider, base_url: str, model: str, request_: CompletionRequest, words: str, told: list[str]
+    open_provider: OpenProvider,
+    base_url: str,
+    model: str,
+    request_: CompletionRequest,
+    words: str,
+    told: list[str],
 ) -> None:
     assert words in refusal_of(base_url, request_, model)
     async with open_provider(base_url) as provider:
         answer = await provider.complete(request_, model=model)
         async with await provider.stream(request_, model=model) as stream:
-            streamed = assemble([event for batch in [batch async for batch in stream] for event in batch])
+            streamed = assemble(
+                [event for batch in [batch async for batch in stream] for event in batch]
+            )
             adjustments = stream.adjustments
     assert answer.text and streamed.text == answer.text
     assert [adjustment.feature for adjustment in answer.adjustments] == told
@@ -108,23 +123,30 @@ async def test_what_the_model_refuses_as_it_is_it_answers_when_it_fits(
 
 
 def refusal_of(base_url: str, request: CompletionRequest, model: str) -> str:
-    """What the emulator says to a client that knows nothing of the model: the control of every fitted call."""
+    """What the emulator says to a client that knows nothing of the model: the control of every
+    fitted call."""
     client = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name="us-east-1").client(
         "bedrock-runtime",
         endpoint_url=base_url,
         config=Config(signature_version="v4", retries={"total_max_attempts": 1}),
     )
     with pytest.raises(client.exceptions.ValidationException) as caught:
-        client.invoke_model(modelId=model, body=orjson.dumps(CODEC.encode_request(request, ModelFacts())))
+        client.invoke_model(
+            modelId=model, body=orjson.dumps(CODEC.encode_request(request, ModelFacts()))
+        )
     return str(caught.value)
 
 
-async def test_the_name_of_a_tool_comes_back_as_the_caller_knows_it(open_provider: OpenProvider, base_url: str) -> None:
+async def test_the_name_of_a_tool_comes_back_as_the_caller_knows_it(
+    open_provider: OpenProvider, base_url: str
+) -> None:
     request = conversation(user("Hi"), tools=(DOTTED,), tool_choice=ANY)
     async with open_provider(base_url) as provider:
         answer = await provider.complete(request, model=SONNET)
         async with await provider.stream(request, model=SONNET) as stream:
-            streamed = assemble([event for batch in [batch async for batch in stream] for event in batch])
+            streamed = assemble(
+                [event for batch in [batch async for batch in stream] for event in batch]
+            )
     for said in (answer, streamed):
         assert said.stop_reason is StopReason.TOOL_USE
         assert [block.name for block in said.content if isinstance(block, ToolUse)] == ["fs.read"]
@@ -134,13 +156,22 @@ async def test_two_calls_at_once_with_names_that_collide_never_cross(
     open_provider: OpenProvider, base_url: str
 ) -> None:
     names = [f"fs{sign}read" for sign in ".:/ "]
-    requests = [conversation(user("Hi"), tools=(Tool(name, None, SCHEMA),), tool_choice=ANY) for name in names]
+    requests = [
+        conversation(user("Hi"), tools=(Tool(name, None, SCHEMA),), tool_choice=ANY)
+        for name in names
+    ]
     async with open_provider(base_url) as provider:
-        answers = await asyncio.gather(*(provider.complete(request, model=SONNET) for request in requests))
-    assert [block.name for answer in answers for block in answer.content if isinstance(block, ToolUse)] == names
+        answers = await asyncio.gather(
+            *(provider.complete(request, model=SONNET) for request in requests)
+        )
+    assert [
+        block.name for answer in answers for block in answer.content if isinstance(block, ToolUse)
+    ] == names
 
 
-async def test_under_error_the_call_is_refused_and_nothing_is_sent(open_provider: OpenProvider, base_url: str) -> None:
+async def test_under_error_the_call_is_refused_and_nothing_is_sent(
+    open_provider: OpenProvider, base_url: str
+) -> None:
     async with open_provider(base_url, unsupported=Unsupported.ERROR) as provider:
         with pytest.raises(EncodeError, match="temperature") as caught:
             await provider.complete(HOT, model=OPUS)
@@ -153,7 +184,10 @@ async def test_an_assistant_message_at_the_end_is_refused_by_name_where_the_mode
 ) -> None:
     request = conversation(user("Hi"), assistant("Well,"))
     async with open_provider(base_url) as provider:
-        with pytest.raises(EncodeError, match=r"anthropic.claude-opus-4-7 does not take: assistant message at the end"):
+        with pytest.raises(
+            EncodeError,
+            match=r"anthropic.claude-opus-4-7 does not take: assistant message at the end",
+        ):
             await provider.complete(request, model=OPUS)
         assert (await provider.complete(request, model=SONNET)).text, "the control"
 
@@ -164,28 +198,43 @@ async def test_one_line_of_the_log_names_what_was_not_sent_and_no_content(
     with caplog.at_level(logging.INFO, logger="axonflow_bedrock"):
         async with open_provider(base_url) as provider:
             await provider.complete(HOT, model=OPUS)
-    (line,) = [record.getMessage() for record in caplog.records if "temperature" in record.getMessage()]
+    (line,) = [
+        record.getMessage() for record in caplog.records if "temperature" in record.getMessage()
+    ]
     assert line == f"{OPUS} does not take all as asked: temperature, top_p"
 
 
-# ── every model of the table ────────────────────────────────────────────────────────────────────────────────────────
+# ── every model of the table ──────────────────────────────────────────────────────────────────────
 
 TEXTS = st.text("xy", min_size=1, max_size=2).map(Text)
 BLOCKS = st.one_of(
     TEXTS,
-    st.builds(ToolUse, st.sampled_from(["a.1", "a:2"]), st.sampled_from(["fs.read", "fs_read"]), st.just({})),
+    st.builds(
+        ToolUse,
+        st.sampled_from(["a.1", "a:2"]),
+        st.sampled_from(["fs.read", "fs_read"]),
+        st.just({}),
+    ),
     st.builds(ToolResult, st.sampled_from(["a.1", "a:2"]), TEXTS.map(lambda text: (text,))),
-    st.builds(Document, st.just(Media(MediaKind.TEXT, "x")), name=st.sampled_from(["a.pdf", "a  b", "é"])),
+    st.builds(
+        Document, st.just(Media(MediaKind.TEXT, "x")), name=st.sampled_from(["a.pdf", "a  b", "é"])
+    ),
     st.just(CachePoint()),
 )
 REQUESTS = st.builds(
     CompletionRequest,
     st.lists(
-        st.builds(Message, st.sampled_from([Role.USER, Role.ASSISTANT]), st.lists(BLOCKS, min_size=1).map(tuple)),
+        st.builds(
+            Message,
+            st.sampled_from([Role.USER, Role.ASSISTANT]),
+            st.lists(BLOCKS, min_size=1).map(tuple),
+        ),
         min_size=1,
         max_size=4,
     ).map(tuple),
-    inference=st.builds(Inference, temperature=st.sampled_from([None, 0.5]), top_p=st.sampled_from([None, 0.5])),
+    inference=st.builds(
+        Inference, temperature=st.sampled_from([None, 0.5]), top_p=st.sampled_from([None, 0.5])
+    ),
     tools=st.sampled_from([(), (DOTTED,), (DOTTED, Tool("fs_read", None, SCHEMA))]),
     tool_choice=st.sampled_from([None, *(ToolChoice(mode, "fs.read") for mode in ToolChoiceMode)]),
 )
@@ -214,19 +263,36 @@ def test_a_request_that_was_made_to_fit_breaks_no_rule_of_any_model(
 @pytest.mark.parametrize(
     ("base_id", "surface", "request_", "words"),
     [
-        ("meta.llama3-3-70b-instruct-v1:0", CONVERSE, conversation(user("Hi"), tools=(DOTTED,)), "in streaming mode."),
+        (
+            "meta.llama3-3-70b-instruct-v1:0",
+            CONVERSE,
+            conversation(user("Hi"), tools=(DOTTED,)),
+            "in streaming mode.",
+        ),
         (
             "mistral.mistral-7b-instruct-v0:2",
             CONVERSE,
             conversation(user("Hi"), system=(Text("x"),)),
             "system messages",
         ),
-        ("deepseek.r1-v1:0", CONVERSE, conversation(user("Hi"), tools=(DOTTED,)), "doesn't support tool use."),
-        ("cohere.command-r-v1:0", CONVERSE, conversation(assistant("Hi")), "must start with a user message"),
+        (
+            "deepseek.r1-v1:0",
+            CONVERSE,
+            conversation(user("Hi"), tools=(DOTTED,)),
+            "doesn't support tool use.",
+        ),
+        (
+            "cohere.command-r-v1:0",
+            CONVERSE,
+            conversation(assistant("Hi")),
+            "must start with a user message",
+        ),
         (
             "meta.llama4-scout-17b-instruct-v1:0",
             CONVERSE,
-            conversation(user("Hi"), CALLED, evolve(ANSWERED, content=(*ANSWERED.content, Text("so?")))),
+            conversation(
+                user("Hi"), CALLED, evolve(ANSWERED, content=(*ANSWERED.content, Text("so?")))
+            ),
             "tool result blocks cannot be provided in the same turn",
         ),
         (
@@ -256,20 +322,39 @@ def test_a_request_that_was_made_to_fit_breaks_no_rule_of_any_model(
         (
             "openai.gpt-oss-20b-1:0",
             CONVERSE,
-            conversation(Message(Role.USER, (Image(Media(MediaKind.BASE64, "AAAA", "image/png")),))),
+            conversation(
+                Message(Role.USER, (Image(Media(MediaKind.BASE64, "AAAA", "image/png")),))
+            ),
             "the image content block",
         ),
-        ("anthropic.claude-opus-5", CONVERSE, HOT, "The model returned the following errors: `temperature`"),
-        ("anthropic.claude-opus-5", INVOKE, conversation(user("Hi"), assistant("x")), "message prefill"),
-        ("amazon.nova-pro-v1:0", INVOKE, conversation(CALLED, ANSWERED, tools=(DOTTED,)), "start with a user message"),
+        (
+            "anthropic.claude-opus-5",
+            CONVERSE,
+            HOT,
+            "The model returned the following errors: `temperature`",
+        ),
+        (
+            "anthropic.claude-opus-5",
+            INVOKE,
+            conversation(user("Hi"), assistant("x")),
+            "message prefill",
+        ),
+        (
+            "amazon.nova-pro-v1:0",
+            INVOKE,
+            conversation(CALLED, ANSWERED, tools=(DOTTED,)),
+            "start with a user message",
+        ),
     ],
 )
 def test_a_request_that_breaks_a_rule_is_refused_in_the_words_of_whoever_refuses_it(
     base_id: str, surface: str, request_: CompletionRequest, words: str
 ) -> None:
     facts = known_of(base_id, surface)
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ServiceException) as caught:
         refuse_what_breaks_a_rule(request_, facts, surface, is_streamed=True)
     assert (caught.value.status, caught.value.code) == (400, "ValidationException")
     assert words in caught.value.message
-    refuse_what_breaks_a_rule(request_, ModelFacts(), surface, is_streamed=True)  # the control: nobody minds
+    refuse_what_breaks_a_rule(
+        request_, ModelFacts(), surface, is_streamed=True
+    )  # the control: nobody minds

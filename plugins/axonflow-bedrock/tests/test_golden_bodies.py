@@ -1,4 +1,5 @@
-"""Bodies as AWS documents them, written out: a round trip cannot see a misreading that both its halves share.
+"""Bodies as AWS documents them, written out: a round trip cannot see a misreading that both its
+halves share.
 
 Every body names its source and the day it was read. The ids are all those of the product's page.
 """
@@ -12,6 +13,7 @@ from attrs import frozen
 
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import (
     CachePoint,
@@ -37,7 +39,6 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 
 FACTS = ModelFacts()
 REGISTRY = CodecRegistry(
@@ -97,7 +98,11 @@ REQUESTS = [
                             "type": "image",
                             "source": {"type": "base64", "media_type": "image/png", "data": PIXEL},
                         },
-                        {"type": "text", "text": "Here?", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+                        {
+                            "type": "text",
+                            "text": "Here?",
+                            "cache_control": {"type": "ephemeral", "ttl": "1h"},
+                        },
                     ],
                 },
                 {
@@ -105,13 +110,23 @@ REQUESTS = [
                     "content": [
                         {"type": "thinking", "thinking": "Ask the tool.", "signature": "c2ln"},
                         {"type": "redacted_thinking", "data": "ZGF0YQ=="},
-                        {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}},
+                        {
+                            "type": "tool_use",
+                            "id": "toolu_1",
+                            "name": "weather",
+                            "input": {"city": "Oslo"},
+                        },
                     ],
                 },
                 {
                     "role": "user",
                     "content": [
-                        {"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain", "is_error": False},
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "toolu_1",
+                            "content": "rain",
+                            "is_error": False,
+                        },
                         {
                             "type": "document",
                             "title": "map",
@@ -159,7 +174,12 @@ REQUESTS = [
         "amazon.titan-text-express-v1",
         {
             "inputText": "User: Hi\nBot: Hello.\nUser: Who are you?\nBot:",
-            "textGenerationConfig": {"maxTokenCount": 512, "temperature": 0.7, "topP": 0.9, "stopSequences": ["|"]},
+            "textGenerationConfig": {
+                "maxTokenCount": 512,
+                "temperature": 0.7,
+                "topP": 0.9,
+                "stopSequences": ["|"],
+            },
         },
         CompletionRequest(
             messages=THREE_TURNS,
@@ -170,7 +190,8 @@ REQUESTS = [
         "Meta, Llama 2 prompt format; AWS user guide, Meta Llama models; read 2026-11-22",
         "meta.llama2-13b-chat-v1",
         {
-            "prompt": "<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST] Hello. </s><s>[INST] Who are you? [/INST]",
+            "prompt": "<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST] Hello. </s><s>[INST] "
+            "Who are you? [/INST]",
             "max_gen_len": 128,
         },
         CompletionRequest(THREE_TURNS, (Text("Be kind."),), Inference(max_tokens=128)),
@@ -179,7 +200,8 @@ REQUESTS = [
         "Meta, Llama 3 prompt format; read 2026-11-22",
         "meta.llama3-8b-instruct-v1:0",
         {
-            "prompt": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
+            "prompt": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe "
+            "kind.<|eot_id|>"
             "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\nHello.<|eot_id|>"
             "<|start_header_id|>user<|end_header_id|>\n\nWho are you?<|eot_id|>"
@@ -191,7 +213,8 @@ REQUESTS = [
         "Meta, Llama 3.1 prompt format; AWS user guide, Meta Llama models; read 2026-11-22",
         "meta.llama3-1-70b-instruct-v1:0",
         {
-            "prompt": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
+            "prompt": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe "
+            "kind.<|eot_id|>"
             "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\nHello.<|eot_id|>"
             "<|start_header_id|>user<|end_header_id|>\n\nWho are you?<|eot_id|>"
@@ -200,18 +223,26 @@ REQUESTS = [
             "temperature": 0.5,
             "top_p": 0.9,
         },
-        CompletionRequest(THREE_TURNS, (Text("Be kind."),), Inference(max_tokens=512, temperature=0.5, top_p=0.9)),
+        CompletionRequest(
+            THREE_TURNS, (Text("Be kind."),), Inference(max_tokens=512, temperature=0.5, top_p=0.9)
+        ),
     ),
     Golden(
         "Meta, Llama 3.2 vision prompt format; AWS user guide, Meta Llama models; read 2026-11-22",
         "meta.llama3-2-11b-instruct-v1:0",
         {
-            "prompt": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<|image|>What is it?<|eot_id|>"
+            "prompt": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<|image|>What "
+            "is it?<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\n",
             "images": [PIXEL],
         },
         CompletionRequest(
-            (Message(Role.USER, (Image(Media(MediaKind.BASE64, PIXEL, "image/png")), Text("What is it?"))),)
+            (
+                Message(
+                    Role.USER,
+                    (Image(Media(MediaKind.BASE64, PIXEL, "image/png")), Text("What is it?")),
+                ),
+            )
         ),
     ),
     Golden(
@@ -249,7 +280,11 @@ REQUESTS = [
             "tools": [
                 {
                     "type": "function",
-                    "function": {"name": "weather", "description": "The weather.", "parameters": SCHEMA},
+                    "function": {
+                        "name": "weather",
+                        "description": "The weather.",
+                        "parameters": SCHEMA,
+                    },
                 }
             ],
             "tool_choice": "any",
@@ -261,7 +296,11 @@ REQUESTS = [
                 user("Weather in Oslo?"),
                 Message(
                     Role.ASSISTANT,
-                    (ToolUse("v6RMMiRlT", "weather", {"city": "Oslo"}, input_json='{"city": "Oslo"}'),),
+                    (
+                        ToolUse(
+                            "v6RMMiRlT", "weather", {"city": "Oslo"}, input_json='{"city": "Oslo"}'
+                        ),
+                    ),
                 ),
                 Message(Role.USER, (ToolResult("v6RMMiRlT", "rain"),)),
             ),
@@ -310,13 +349,22 @@ ANSWERS = [
             "inputTextTokenCount": 5,
             "results": [{"tokenCount": 3, "outputText": "\nHello", "completionReason": "FINISHED"}],
         },
-        Completion((Text("\nHello"),), StopReason.END_TURN, Usage(5, 3), native_stop_reason="FINISHED"),
+        Completion(
+            (Text("\nHello"),), StopReason.END_TURN, Usage(5, 3), native_stop_reason="FINISHED"
+        ),
     ),
     Golden(
         "AWS user guide, Meta Llama models: response; read 2026-11-22",
         "meta.llama3-1-70b-instruct-v1:0",
-        {"generation": "Hello", "prompt_token_count": 5, "generation_token_count": 1, "stop_reason": "length"},
-        Completion((Text("Hello"),), StopReason.MAX_TOKENS, Usage(5, 1), native_stop_reason="length"),
+        {
+            "generation": "Hello",
+            "prompt_token_count": 5,
+            "generation_token_count": 1,
+            "stop_reason": "length",
+        },
+        Completion(
+            (Text("Hello"),), StopReason.MAX_TOKENS, Usage(5, 1), native_stop_reason="length"
+        ),
     ),
     Golden(
         "AWS user guide, Mistral AI text completion: response; read 2026-11-22",
@@ -339,7 +387,11 @@ ANSWERS = [
                         "role": "assistant",
                         "content": "I ask.",
                         "tool_calls": [
-                            {"id": "a1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+                            {
+                                "id": "a1",
+                                "type": "function",
+                                "function": {"name": "weather", "arguments": "{}"},
+                            }
                         ],
                     },
                     "stop_reason": "tool_calls",
@@ -383,9 +435,12 @@ def test_a_bare_system_string_is_one_text_block() -> None:
 
 
 def test_a_mistral_prompt_opens_its_first_instruction_with_the_system_text() -> None:
-    # Source: AWS user guide, Mistral AI text completion; no system role exists there. Read 2026-11-22.
+    # Source: AWS user guide, Mistral AI text completion; no system role exists there. Read
+    # 2026-11-22.
     body = mistral.PROMPT.encode_request(CompletionRequest(THREE_TURNS, (Text("Be kind."),)), FACTS)
-    assert body == {"prompt": "<s>[INST] Be kind.\n\nHi [/INST] Hello.</s>[INST] Who are you? [/INST]"}
+    assert body == {
+        "prompt": "<s>[INST] Be kind.\n\nHi [/INST] Hello.</s>[INST] Who are you? [/INST]"
+    }
 
 
 @pytest.mark.parametrize(
@@ -407,7 +462,8 @@ def test_the_longest_prefix_names_the_family(base_id: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "base_id", ["anthropic.claude-v2:1", "anthropic.claude-instant-v1", "amazon.titan-embed-text-v1"]
+    "base_id",
+    ["anthropic.claude-v2:1", "anthropic.claude-instant-v1", "amazon.titan-embed-text-v1"],
 )
 def test_a_model_whose_form_is_not_spoken_has_no_codec(base_id: str) -> None:
     with pytest.raises(UndetectedFamily, match=base_id):
@@ -425,7 +481,9 @@ def test_a_model_whose_form_is_not_spoken_has_no_codec(base_id: str) -> None:
     ],
 )
 @pytest.mark.parametrize("codec", [*llama.CODECS, mistral.PROMPT], ids=lambda codec: codec.name)
-def test_a_prompt_that_does_not_follow_the_template_comes_back_as_it_was(codec: Any, prompt: str) -> None:
+def test_a_prompt_that_does_not_follow_the_template_comes_back_as_it_was(
+    codec: Any, prompt: str
+) -> None:
     request = codec.decode_request({"prompt": prompt}, FACTS)
     assert codec.encode_request(request, FACTS) == {"prompt": prompt}
     assert request.is_raw_prompt or codec.decode_request({"prompt": prompt}, FACTS) == request

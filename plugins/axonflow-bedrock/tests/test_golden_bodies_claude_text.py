@@ -1,4 +1,5 @@
-"""The text completions of the first Claudes as documented, written out, and which form a body is in.
+"""The text completions of the first Claudes as documented, written out, and which form a body is
+in.
 
 Every body names its source and the day it was read.
 """
@@ -12,6 +13,7 @@ from attrs import evolve
 
 from axonflow_bedrock.families import anthropic, claude_text
 from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     Completion,
@@ -23,12 +25,18 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import Ended, Stopped, TextDelta
 
 CODEC, FACTS = claude_text.CODEC, ModelFacts()
-REGISTRY = CodecRegistry(RegisteredCodec(codec, "axonflow-bedrock", "0") for codec in (anthropic.CODEC, CODEC))
-OLD_MODELS = ("anthropic.claude-v1", "anthropic.claude-v2", "anthropic.claude-v2:1", "anthropic.claude-instant-v1")
+REGISTRY = CodecRegistry(
+    RegisteredCodec(codec, "axonflow-bedrock", "0") for codec in (anthropic.CODEC, CODEC)
+)
+OLD_MODELS = (
+    "anthropic.claude-v1",
+    "anthropic.claude-v2",
+    "anthropic.claude-v2:1",
+    "anthropic.claude-instant-v1",
+)
 THREE_TURNS = (user("Hi"), assistant("Hello."), user("Who are you?"))
 
 
@@ -46,7 +54,8 @@ VALUE = CompletionRequest(
     inference=Inference(max_tokens=200, temperature=0.5, top_p=1, top_k=250, stop_sequences=("|",)),
 )
 
-# The same page, and recorded traffic of Claude 2.1 (with `type`) and Claude Instant (without), 2025.
+# The same page, and recorded traffic of Claude 2.1 (with `type`) and Claude Instant (without),
+# 2025.
 ANSWERS: dict[str, tuple[Json, Completion]] = {
     "its turn is over": (
         {"completion": " I am Claude.", "stop_reason": "stop_sequence", "stop": "\n\nHuman:"},
@@ -54,11 +63,21 @@ ANSWERS: dict[str, tuple[Json, Completion]] = {
     ),
     "a stop sequence of the caller's": (
         {"completion": " I am", "stop_reason": "stop_sequence", "stop": "|"},
-        Completion((Text(" I am"),), StopReason.STOP_SEQUENCE, stop_sequence="|", native_stop_reason="stop_sequence"),
+        Completion(
+            (Text(" I am"),),
+            StopReason.STOP_SEQUENCE,
+            stop_sequence="|",
+            native_stop_reason="stop_sequence",
+        ),
     ),
     "the limit": (
         {"type": "completion", "completion": " I", "stop_reason": "max_tokens", "stop": None},
-        Completion((Text(" I"),), StopReason.MAX_TOKENS, native_stop_reason="max_tokens", extra={"type": "completion"}),
+        Completion(
+            (Text(" I"),),
+            StopReason.MAX_TOKENS,
+            native_stop_reason="max_tokens",
+            extra={"type": "completion"},
+        ),
     ),
 }
 
@@ -120,19 +139,28 @@ def test_a_stream_says_at_its_end_which_sequence_stopped_it() -> None:
         {"completion": " I", "stop_reason": None, "stop": None},
         {"completion": "", "stop_reason": "stop_sequence", "stop": "|"},
     ]
-    decoder, encoder = CODEC.stream_decoder(FACTS), CODEC.stream_encoder(StreamContext("a", "m", 0), FACTS)
+    decoder, encoder = (
+        CODEC.stream_decoder(FACTS),
+        CODEC.stream_encoder(StreamContext("a", "m", 0), FACTS),
+    )
 
     batches = [decoder.feed(chunk) for chunk in chunks]
 
-    assert batches[1] == (TextDelta(""), Stopped(StopReason.STOP_SEQUENCE, "stop_sequence", "|"), Ended())
+    assert batches[1] == (
+        TextDelta(""),
+        Stopped(StopReason.STOP_SEQUENCE, "stop_sequence", "|"),
+        Ended(),
+    )
     assert [chunk for batch in batches for chunk in encoder.encode(batch)] == chunks
 
 
-# ── which form ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── which form ────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("base_id", OLD_MODELS)
-def test_a_client_speaks_text_to_an_old_claude_and_a_server_reads_messages_too(base_id: str) -> None:
+def test_a_client_speaks_text_to_an_old_claude_and_a_server_reads_messages_too(
+    base_id: str,
+) -> None:
     assert REGISTRY.for_base_id(base_id) is CODEC
     assert REGISTRY.forms_of(base_id) == (CODEC, anthropic.CODEC)
 
@@ -150,4 +178,6 @@ def test_a_form_whose_codec_is_not_installed_is_left_out() -> None:
 def test_the_name_of_the_family_means_messages_and_the_variant_has_a_name_of_its_own() -> None:
     assert REGISTRY.for_name("anthropic") is anthropic.CODEC
     assert REGISTRY.for_name("anthropic/text") is CODEC
-    assert evolve(CODEC, variant=None).name == "anthropic"  # the control: without its variant the two would collide
+    assert (
+        evolve(CODEC, variant=None).name == "anthropic"
+    )  # the control: without its variant the two would collide

@@ -1,4 +1,5 @@
-"""Cohere's bodies as documents have them, written out, and what they are read as. Each names its source and its day."""
+"""Cohere's bodies as documents have them, written out, and what they are read as. Each names its
+source and its day."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
+from axonflow_core.recordings.meaning import leftovers
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -38,7 +40,6 @@ from axonflow_core.stream import (
     ToolInputDelta,
     assemble,
 )
-from axonflow_core.testing.meaning import leftovers
 
 FACTS = ModelFacts()
 COMMAND, COMMAND_R = cohere.CODECS
@@ -77,7 +78,7 @@ def sum_of(batches: list[Batch]) -> Completion:
     return assemble(event for batch in batches for event in batch)
 
 
-# ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────
 
 REQUESTS: list[tuple[str, FamilyCodec, Any, CompletionRequest]] = [
     (
@@ -113,7 +114,10 @@ REQUESTS: list[tuple[str, FamilyCodec, Any, CompletionRequest]] = [
         COMMAND_R,
         {
             "message": "And how tall?",
-            "chat_history": [{"role": "USER", "message": "Which tower?"}, {"role": "CHATBOT", "message": "Eiffel's."}],
+            "chat_history": [
+                {"role": "USER", "message": "Which tower?"},
+                {"role": "CHATBOT", "message": "Eiffel's."},
+            ],
             "preamble": "Answer in one word.",
             "documents": [{"title": "Towers", "snippet": "330 m"}],
             "max_tokens": 400,
@@ -136,7 +140,8 @@ REQUESTS: list[tuple[str, FamilyCodec, Any, CompletionRequest]] = [
         ),
     ),
     (
-        "AWS user guide, Cohere Command R and Command R+ models: tools and tool_results; read 2026-11-22",
+        "AWS user guide, Cohere Command R and Command R+ models: tools and tool_results; read "
+        "2026-11-22",
         COMMAND_R,
         {
             "message": "How were sales?",
@@ -146,7 +151,9 @@ REQUESTS: list[tuple[str, FamilyCodec, Any, CompletionRequest]] = [
         CompletionRequest(
             (
                 user("How were sales?"),
-                Message(Role.ASSISTANT, (ToolUse("call_1", "sales_of_day", {"day": "2023-09-29"}),)),
+                Message(
+                    Role.ASSISTANT, (ToolUse("call_1", "sales_of_day", {"day": "2023-09-29"}),)
+                ),
                 Message(Role.USER, (ToolResult("call_1", '{"date":"2023-09-29","total":10000}'),)),
             ),
             tools=(Tool("sales_of_day", "The sales of one day.", SALES_SCHEMA),),
@@ -186,7 +193,9 @@ REQUESTS: list[tuple[str, FamilyCodec, Any, CompletionRequest]] = [
 ]
 
 
-@pytest.mark.parametrize(("source", "codec", "native", "value"), REQUESTS, ids=lambda given: str(given)[:60])
+@pytest.mark.parametrize(
+    ("source", "codec", "native", "value"), REQUESTS, ids=lambda given: str(given)[:60]
+)
 def test_a_documented_request_is_read_and_written(
     source: str, codec: FamilyCodec, native: Any, value: CompletionRequest
 ) -> None:
@@ -198,22 +207,30 @@ def test_only_a_streamed_call_of_command_asks_for_pieces() -> None:
     request = CompletionRequest((user("Hi"),))
 
     assert COMMAND.encode_request(request, FACTS) == {"prompt": "Hi"}
-    assert COMMAND.encode_request(request, FACTS, is_streamed=True) == {"prompt": "Hi", "stream": True}
+    assert COMMAND.encode_request(request, FACTS, is_streamed=True) == {
+        "prompt": "Hi",
+        "stream": True,
+    }
     assert COMMAND_R.encode_request(request, FACTS, is_streamed=True) == {"message": "Hi"}
 
 
 def test_a_conversation_is_no_prompt_of_command_and_the_refusal_says_so() -> None:
     conversation = CompletionRequest((user("Hi"), assistant("Hello."), user("Who are you?")))
 
-    with pytest.raises(EncodeError, match="one prompt, not a conversation of 3 messages") as refused:
+    with pytest.raises(
+        EncodeError, match="one prompt, not a conversation of 3 messages"
+    ) as refused:
         COMMAND.encode_request(conversation, FACTS)
     assert refused.value.feature == "conversation"
     assert COMMAND_R.encode_request(conversation, FACTS)["message"] == "Who are you?"
 
 
-# ── tool turns ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tool turns ────────────────────────────────────────────────────────────────────────────────────
 
-OSLO, BERGEN = ToolUse("a", "weather", {"city": "Oslo"}), ToolUse("b", "weather", {"city": "Bergen"})
+OSLO, BERGEN = (
+    ToolUse("a", "weather", {"city": "Oslo"}),
+    ToolUse("b", "weather", {"city": "Bergen"}),
+)
 
 
 def asked(*messages: Message) -> Json:
@@ -226,7 +243,9 @@ def test_results_find_their_calls_by_id_in_whatever_order_they_come() -> None:
     native = asked(Message(Role.ASSISTANT, (OSLO, BERGEN)), results)
 
     assert native["message"] == "Weather?"
-    assert [(each["call"]["parameters"]["city"], each["outputs"]) for each in native["tool_results"]] == [
+    assert [
+        (each["call"]["parameters"]["city"], each["outputs"]) for each in native["tool_results"]
+    ] == [
         ("Bergen", [{"text": "rain"}]),
         ("Oslo", [{"text": "sun"}]),
     ]
@@ -242,7 +261,10 @@ def test_words_beside_a_result_are_the_question() -> None:
 
 
 def test_a_failed_tool_says_that_it_failed() -> None:
-    native = asked(Message(Role.ASSISTANT, (OSLO,)), Message(Role.USER, (ToolResult("a", "no sky", is_error=True),)))
+    native = asked(
+        Message(Role.ASSISTANT, (OSLO,)),
+        Message(Role.USER, (ToolResult("a", "no sky", is_error=True),)),
+    )
 
     assert native["tool_results"][0]["outputs"] == [{"error": "no sky"}]
 
@@ -252,17 +274,25 @@ def test_a_failed_tool_says_that_it_failed() -> None:
     [
         ([Message(Role.USER, (ToolResult("a", "sun"),))], "without the call"),
         (
-            [Message(Role.ASSISTANT, (OSLO, BERGEN)), Message(Role.USER, (ToolResult("a", "sun"),))],
+            [
+                Message(Role.ASSISTANT, (OSLO, BERGEN)),
+                Message(Role.USER, (ToolResult("a", "sun"),)),
+            ],
             "a tool call without its result",
         ),
         (
-            [Message(Role.ASSISTANT, (Text("Let me see."), OSLO)), Message(Role.USER, (ToolResult("a", "sun"),))],
+            [
+                Message(Role.ASSISTANT, (Text("Let me see."), OSLO)),
+                Message(Role.USER, (ToolResult("a", "sun"),)),
+            ],
             "text beside the tool calls",
         ),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
-def test_a_tool_turn_that_command_r_cannot_be_told_is_refused_by_name(messages: list[Message], what: str) -> None:
+def test_a_tool_turn_that_command_r_cannot_be_told_is_refused_by_name(
+    messages: list[Message], what: str
+) -> None:
     with pytest.raises(EncodeError, match=what) as refused:
         asked(*messages)
     assert refused.value.feature == "tools"
@@ -275,7 +305,7 @@ def test_a_result_in_the_history_that_answers_no_call_is_a_strange_body() -> Non
         COMMAND_R.decode_request({"message": "Hi", "chat_history": history}, FACTS)
 
 
-# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 CITATION = {"start": 0, "end": 5, "text": "330 m", "document_ids": ["doc_0"]}
 
@@ -284,7 +314,9 @@ ANSWERS: list[tuple[str, FamilyCodec, Any, Completion]] = [
         "AWS user guide, Cohere Command models: response; read 2026-11-22",
         COMMAND,
         {
-            "generations": [{"finish_reason": "ERROR_TOXIC", "id": "g-1", "text": " Rain", "likelihood": -2.5}],
+            "generations": [
+                {"finish_reason": "ERROR_TOXIC", "id": "g-1", "text": " Rain", "likelihood": -2.5}
+            ],
             "id": "r-1",
             "prompt": "Write a haiku.",
         },
@@ -293,7 +325,7 @@ ANSWERS: list[tuple[str, FamilyCodec, Any, Completion]] = [
             StopReason.CONTENT_FILTERED,
             native_stop_reason="ERROR_TOXIC",
             id="r-1",
-            echo="Write a haiku.",
+            request_echo="Write a haiku.",
         ),
     ),
     (
@@ -322,7 +354,10 @@ ANSWERS: list[tuple[str, FamilyCodec, Any, Completion]] = [
             "generation_id": "g-1",
             "text": "330 m",
             "citations": [CITATION],
-            "chat_history": [{"role": "USER", "message": "How tall?"}, {"role": "CHATBOT", "message": "330 m"}],
+            "chat_history": [
+                {"role": "USER", "message": "How tall?"},
+                {"role": "CHATBOT", "message": "330 m"},
+            ],
             "finish_reason": "max_tokens",
             "meta": {
                 "api_version": {"version": "1"},
@@ -336,14 +371,24 @@ ANSWERS: list[tuple[str, FamilyCodec, Any, Completion]] = [
             Usage(2, 4, extra={"tokens.input_tokens": 68, "tokens.output_tokens": 4}),
             native_stop_reason="max_tokens",
             id="g-1",
-            echo={"chat_history": [{"role": "USER", "message": "How tall?"}, {"role": "CHATBOT", "message": "330 m"}]},
+            request_echo={
+                "chat_history": [
+                    {"role": "USER", "message": "How tall?"},
+                    {"role": "CHATBOT", "message": "330 m"},
+                ]
+            },
             extra={"response_id": "1f/2e", "meta.api_version": {"version": "1"}},
         ),
     ),
     (
         "AWS user guide, Cohere Command R and Command R+ models: tool_calls; read 2026-11-22",
         COMMAND_R,
-        {"text": "I will look.", "generation_id": "g-1", "tool_calls": [CALL], "finish_reason": "COMPLETE"},
+        {
+            "text": "I will look.",
+            "generation_id": "g-1",
+            "tool_calls": [CALL],
+            "finish_reason": "COMPLETE",
+        },
         Completion(
             (Text("I will look."), ToolUse("call_1", "sales_of_day", {"day": "2023-09-29"})),
             StopReason.TOOL_USE,
@@ -354,7 +399,9 @@ ANSWERS: list[tuple[str, FamilyCodec, Any, Completion]] = [
 ]
 
 
-@pytest.mark.parametrize(("source", "codec", "native", "value"), ANSWERS, ids=lambda given: str(given)[:60])
+@pytest.mark.parametrize(
+    ("source", "codec", "native", "value"), ANSWERS, ids=lambda given: str(given)[:60]
+)
 def test_a_documented_answer_is_read_and_written(
     source: str, codec: FamilyCodec, native: Any, value: Completion
 ) -> None:
@@ -364,7 +411,11 @@ def test_a_documented_answer_is_read_and_written(
 
 @pytest.mark.parametrize("codec", cohere.CODECS, ids=lambda codec: codec.name)
 def test_an_error_of_the_model_keeps_its_name(codec: FamilyCodec) -> None:
-    body = {"generations": [{"text": "", "finish_reason": "ERROR"}], "text": "", "finish_reason": "ERROR"}
+    body = {
+        "generations": [{"text": "", "finish_reason": "ERROR"}],
+        "text": "",
+        "finish_reason": "ERROR",
+    }
 
     answer = codec.decode_response(body, FACTS)
 
@@ -385,7 +436,7 @@ def test_reasoning_has_no_place_in_an_answer(codec: FamilyCodec) -> None:
         codec.encode_response(Completion((Reasoning("hm"), Text("hi")), None), FACTS)
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 RESPONSE = {
     "response_id": "1f/2e",
@@ -403,7 +454,12 @@ CHAT_STREAM = [
     {"is_finished": False, "event_type": "text-generation", "text": " m"},
     {"is_finished": False, "event_type": "citation-generation", "citations": [CITATION]},
     {"is_finished": False, "event_type": "tool-calls-generation", "tool_calls": [CALL]},
-    {"is_finished": True, "event_type": "stream-end", "finish_reason": "COMPLETE", "response": RESPONSE},
+    {
+        "is_finished": True,
+        "event_type": "stream-end",
+        "finish_reason": "COMPLETE",
+        "response": RESPONSE,
+    },
 ]
 """AWS user guide and Cohere API reference, Chat: streaming; read 2026-11-22."""
 
@@ -416,7 +472,9 @@ def test_a_documented_stream_of_command_r_adds_up_to_the_answer_that_its_end_rep
     assert not any(leftovers(batches, COMMAND_R.documented))
 
 
-@pytest.mark.parametrize("missing", ["text-generation", "citation-generation", "tool-calls-generation"])
+@pytest.mark.parametrize(
+    "missing", ["text-generation", "citation-generation", "tool-calls-generation"]
+)
 def test_what_only_the_end_of_a_stream_tells_is_not_lost(missing: str) -> None:
     chunks = [chunk for chunk in CHAT_STREAM if chunk["event_type"] != missing]
 
@@ -433,12 +491,15 @@ def test_an_end_that_tells_another_text_keeps_it_in_the_echo() -> None:
     batches = batches_of(COMMAND_R, chunks)
 
     assert sum_of(batches).text == "330 m"
-    assert sum_of(batches).echo["text"] == "330 metres"
+    assert sum_of(batches).request_echo["text"] == "330 metres"
     assert chunks_of(COMMAND_R, batches) == chunks
 
 
 def test_an_end_without_its_response_is_an_end() -> None:
-    chunks = [CHAT_STREAM[1], {"is_finished": True, "event_type": "stream-end", "finish_reason": "MAX_TOKENS"}]
+    chunks = [
+        CHAT_STREAM[1],
+        {"is_finished": True, "event_type": "stream-end", "finish_reason": "MAX_TOKENS"},
+    ]
 
     batches = batches_of(COMMAND_R, chunks)
 
@@ -459,9 +520,16 @@ def test_a_stream_of_another_family_becomes_the_events_of_command_r() -> None:
 
     chunks = chunks_of(COMMAND_R, batches)
 
-    assert [chunk["event_type"] for chunk in chunks] == ["text-generation", "tool-calls-generation", "stream-end"]
+    assert [chunk["event_type"] for chunk in chunks] == [
+        "text-generation",
+        "tool-calls-generation",
+        "stream-end",
+    ]
     assert chunks[1]["tool_calls"] == [{"name": "weather", "parameters": {"city": "Oslo"}}]
-    assert (chunks[2]["finish_reason"], chunks[2]["response"]["generation_id"]) == ("COMPLETE", "m-1")
+    assert (chunks[2]["finish_reason"], chunks[2]["response"]["generation_id"]) == (
+        "COMPLETE",
+        "m-1",
+    )
 
 
 PIECES = [
@@ -475,13 +543,19 @@ PIECES = [
 def test_a_documented_stream_of_command_comes_in_pieces() -> None:
     batches = batches_of(COMMAND, PIECES)
 
-    assert (sum_of(batches).text, sum_of(batches).stop_reason) == (" Rain falls", StopReason.END_TURN)
+    assert (sum_of(batches).text, sum_of(batches).stop_reason) == (
+        " Rain falls",
+        StopReason.END_TURN,
+    )
     assert chunks_of(COMMAND, batches) == PIECES
 
 
 def test_pieces_of_several_generations_are_several_texts() -> None:
     texts = [("Ra", 0), ("Su", 1), ("in", 0), ("n", 1)]
-    chunks = [*({"is_finished": False, "index": index, "text": text} for text, index in texts), PIECES[-1]]
+    chunks = [
+        *({"is_finished": False, "index": index, "text": text} for text, index in texts),
+        PIECES[-1],
+    ]
 
     batches = batches_of(COMMAND, chunks)
 

@@ -1,4 +1,5 @@
-"""DeepSeek R1's bodies as documents have them, and its tag cut anywhere. Each body names its source and its day."""
+"""DeepSeek R1's bodies as documents have them, and its tag cut anywhere. Each body names its source
+and its day."""
 
 from __future__ import annotations
 
@@ -23,7 +24,15 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.stream import Batch, BlockStart, Ended, ReasoningDelta, Stopped, TextDelta, assemble
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    Ended,
+    ReasoningDelta,
+    Stopped,
+    TextDelta,
+    assemble,
+)
 
 FACTS = ModelFacts()
 R1 = deepseek_r1.CODEC
@@ -54,17 +63,19 @@ def content_of(batches: list[Batch]) -> object:
     return assemble(event for batch in batches for event in batch).content
 
 
-# ── bodies ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── bodies ────────────────────────────────────────────────────────────────────────────────────────
 
 NATIVE = {
-    "prompt": "<\uff5cbegin\u2581of\u2581sentence\uff5c>Be brief.<\uff5cUser\uff5c>Hi<\uff5cAssistant\uff5c>Hello."
+    "prompt": "<\uff5cbegin\u2581of\u2581sentence\uff5c>Be "
+    "brief.<\uff5cUser\uff5c>Hi<\uff5cAssistant\uff5c>Hello."
     "<\uff5cend\u2581of\u2581sentence\uff5c><\uff5cUser\uff5c>Who?<\uff5cAssistant\uff5c><think>\n",
     "max_tokens": 512,
     "temperature": 0.5,
     "top_p": 0.9,
     "stop": ["END"],
 }
-"""AWS user guide, DeepSeek models: request, with the turns of DeepSeek's chat template; read 2026-11-22."""
+"""AWS user guide, DeepSeek models: request, with the turns of DeepSeek's chat template; read
+2026-11-22."""
 VALUE = CompletionRequest(
     (user("Hi"), assistant("Hello."), user("Who?")),
     system=(Text("Be brief."),),
@@ -87,7 +98,9 @@ def test_the_reasoning_of_earlier_turns_is_left_out_of_the_prompt() -> None:
 
 def test_how_much_it_thinks_cannot_be_asked() -> None:
     with pytest.raises(EncodeError, match="how much to think") as refused:
-        R1.encode_request(CompletionRequest((user("Hi"),), reasoning=ReasoningRequest(effort="low")), FACTS)
+        R1.encode_request(
+            CompletionRequest((user("Hi"),), reasoning=ReasoningRequest(effort="low")), FACTS
+        )
     assert refused.value.feature == "reasoning"
 
 
@@ -102,7 +115,9 @@ def test_how_much_it_thinks_cannot_be_asked() -> None:
         ("", (Reasoning(""),)),
     ],
 )
-def test_a_documented_answer_is_reasoning_and_text(text: str, content: tuple[Reasoning | Text, ...]) -> None:
+def test_a_documented_answer_is_reasoning_and_text(
+    text: str, content: tuple[Reasoning | Text, ...]
+) -> None:
     """AWS user guide, DeepSeek models: response; read 2026-11-22."""
     native = {"choices": [{"text": text, "stop_reason": "length"}]}
     value = Completion(content, StopReason.MAX_TOKENS, native_stop_reason="length")
@@ -113,26 +128,42 @@ def test_a_documented_answer_is_reasoning_and_text(text: str, content: tuple[Rea
 
 @pytest.mark.parametrize(
     "content",
-    [(Reasoning("hm", "c2ln"),), (Reasoning(redacted="ZGF0YQ=="),), (Reasoning("a</think>b"), Text("c"))],
+    [
+        (Reasoning("hm", "c2ln"),),
+        (Reasoning(redacted="ZGF0YQ=="),),
+        (Reasoning("a</think>b"), Text("c")),
+    ],
 )
-def test_reasoning_that_it_could_not_have_thought_is_refused(content: tuple[Reasoning | Text, ...]) -> None:
+def test_reasoning_that_it_could_not_have_thought_is_refused(
+    content: tuple[Reasoning | Text, ...],
+) -> None:
     with pytest.raises(EncodeError) as refused:
         R1.encode_response(Completion(content, None), FACTS)
     assert refused.value.feature == "reasoning"
 
 
-# ── the tag, cut anywhere ───────────────────────────────────────────────────────────────────────────────────────────
+# ── the tag, cut anywhere ─────────────────────────────────────────────────────────────────────────
 
 
 @st.composite
 def cut_streams(draw: st.DrawFn) -> tuple[str, list[Json]]:
-    whole = "".join(draw(st.lists(st.sampled_from(["<", "</", "</th", "</think", "</think>", "a", "\n"]), max_size=8)))
+    whole = "".join(
+        draw(
+            st.lists(
+                st.sampled_from(["<", "</", "</th", "</think", "</think>", "a", "\n"]), max_size=8
+            )
+        )
+    )
     cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=10)))
-    return whole, stream_of(*(whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)))
+    return whole, stream_of(
+        *(whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True))
+    )
 
 
 @given(cut_streams())
-def test_a_stream_tells_reasoning_from_text_as_the_whole_answer_does(drawn: tuple[str, list[Json]]) -> None:
+def test_a_stream_tells_reasoning_from_text_as_the_whole_answer_does(
+    drawn: tuple[str, list[Json]],
+) -> None:
     whole, chunks = drawn
     answer = R1.decode_response({"choices": [{"text": whole, "stop_reason": "stop"}]}, FACTS)
 
@@ -156,8 +187,12 @@ def test_nothing_that_may_be_the_tag_is_told_as_reasoning() -> None:
 
     first, second = (decoder.feed(chunk) for chunk in stream_of("a < b</th", "e end", "")[:2])
 
-    assert [event for event in first if isinstance(event, ReasoningDelta)] == [ReasoningDelta("a < b")]
-    assert [event for event in second if isinstance(event, ReasoningDelta)] == [ReasoningDelta("</the end")]
+    assert [event for event in first if isinstance(event, ReasoningDelta)] == [
+        ReasoningDelta("a < b")
+    ]
+    assert [event for event in second if isinstance(event, ReasoningDelta)] == [
+        ReasoningDelta("</the end")
+    ]
 
 
 def test_a_stream_that_ends_in_half_a_tag_has_thought_it() -> None:
@@ -177,7 +212,11 @@ def test_a_stream_without_its_reason_to_stop_is_truncated() -> None:
 
 def test_a_stream_of_another_family_gets_the_tag_before_its_text() -> None:
     ended: Batch = (Stopped(StopReason.END_TURN), Ended())
-    batches: list[Batch] = [(BlockStart(0, Reasoning()), ReasoningDelta("hm")), (TextDelta("so", 1),), ended]
+    batches: list[Batch] = [
+        (BlockStart(0, Reasoning()), ReasoningDelta("hm")),
+        (TextDelta("so", 1),),
+        ended,
+    ]
 
     texts = [chunk["choices"][0]["text"] for chunk in chunks_of(batches)]
 

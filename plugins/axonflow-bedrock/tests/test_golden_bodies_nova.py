@@ -1,4 +1,5 @@
-"""Nova's bodies as Amazon documents them, written out, and the numbers of its streams, as they were recorded.
+"""Nova's bodies as Amazon documents them, written out, and the numbers of its streams, as they were
+recorded.
 
 Every body names its source and the day it was read.
 """
@@ -13,6 +14,7 @@ from attrs import evolve
 
 from axonflow_bedrock.families import anthropic, nova, titan
 from axonflow_core.codec import Feature, ModelFacts, StreamContext
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import DecodeError, EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
     BuiltinTool,
@@ -41,7 +43,6 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -57,7 +58,8 @@ from axonflow_core.stream import (
 
 CODEC, FACTS = nova.CODEC, ModelFacts()
 REGISTRY = CodecRegistry(
-    RegisteredCodec(codec, "axonflow-bedrock", "0") for codec in (anthropic.CODEC, nova.CODEC, titan.CODEC)
+    RegisteredCodec(codec, "axonflow-bedrock", "0")
+    for codec in (anthropic.CODEC, nova.CODEC, titan.CODEC)
 )
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -73,12 +75,20 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
                 {"role": "user", "content": [{"text": "Hi"}]},
                 {"role": "assistant", "content": [{"text": "Hel"}]},
             ],
-            "inferenceConfig": {"maxTokens": 512, "temperature": 0.7, "topP": 0.9, "topK": 50, "stopSequences": ["|"]},
+            "inferenceConfig": {
+                "maxTokens": 512,
+                "temperature": 0.7,
+                "topP": 0.9,
+                "topK": 50,
+                "stopSequences": ["|"],
+            },
         },
         CompletionRequest(
             messages=(user("Hi"), assistant("Hel")),
             system=(Text("Be kind."), CachePoint()),
-            inference=Inference(max_tokens=512, temperature=0.7, top_p=0.9, top_k=50, stop_sequences=("|",)),
+            inference=Inference(
+                max_tokens=512, temperature=0.7, top_p=0.9, top_k=50, stop_sequences=("|",)
+            ),
         ),
     ),
     # Amazon Nova user guide, "Complete request schema" and "Image understanding"; read 2026-11-25.
@@ -93,10 +103,20 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
                         {
                             "image": {
                                 "format": "jpeg",
-                                "source": {"s3Location": {"uri": "s3://bucket/key", "bucketOwner": "123456789012"}},
+                                "source": {
+                                    "s3Location": {
+                                        "uri": "s3://bucket/key",
+                                        "bucketOwner": "123456789012",
+                                    }
+                                },
                             }
                         },
-                        {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://bucket/film"}}}},
+                        {
+                            "video": {
+                                "format": "mp4",
+                                "source": {"s3Location": {"uri": "s3://bucket/film"}},
+                            }
+                        },
                         {"text": "What is it?"},
                     ],
                 }
@@ -109,10 +129,21 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
                     (
                         Image(Media(MediaKind.BASE64, PIXEL, "image/png")),
                         Image(
-                            Media(MediaKind.S3, "s3://bucket/key", "image/jpeg", extra={"bucketOwner": "123456789012"})
+                            Media(
+                                MediaKind.S3,
+                                "s3://bucket/key",
+                                "image/jpeg",
+                                extra={"bucketOwner": "123456789012"},
+                            )
                         ),
                         Opaque(
-                            "nova", {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://bucket/film"}}}}
+                            "nova",
+                            {
+                                "video": {
+                                    "format": "mp4",
+                                    "source": {"s3Location": {"uri": "s3://bucket/film"}},
+                                }
+                            },
                         ),
                         Text("What is it?"),
                     ),
@@ -128,7 +159,15 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
                 {"role": "user", "content": [{"text": "Oslo?"}]},
                 {
                     "role": "assistant",
-                    "content": [{"toolUse": {"toolUseId": "t1", "name": "weather", "input": {"city": "Oslo"}}}],
+                    "content": [
+                        {
+                            "toolUse": {
+                                "toolUseId": "t1",
+                                "name": "weather",
+                                "input": {"city": "Oslo"},
+                            }
+                        }
+                    ],
                 },
                 {
                     "role": "user",
@@ -140,7 +179,13 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
                                 "status": "success",
                             }
                         },
-                        {"toolResult": {"toolUseId": "t2", "content": [{"text": "no"}], "status": "error"}},
+                        {
+                            "toolResult": {
+                                "toolUseId": "t2",
+                                "content": [{"text": "no"}],
+                                "status": "error",
+                            }
+                        },
                     ],
                 },
             ],
@@ -174,12 +219,18 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
             tool_choice=ToolChoice(ToolChoiceMode.TOOL, "weather"),
         ),
     ),
-    # Amazon Nova 2 user guide, "Request and response schema", "Extended thinking", "Built-in tools"; read 2026-11-25.
+    # Amazon Nova 2 user guide, "Request and response schema", "Extended thinking", "Built-in
+    # tools"; read 2026-11-25.
     "the second generation, which thinks and has tools of its own": (
         {
             "messages": [{"role": "user", "content": [{"text": "Prove it."}]}],
-            "inferenceConfig": {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}},
-            "toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}], "toolChoice": {"auto": {}}},
+            "inferenceConfig": {
+                "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}
+            },
+            "toolConfig": {
+                "tools": [{"systemTool": {"name": "nova_grounding"}}],
+                "toolChoice": {"auto": {}},
+            },
         },
         CompletionRequest(
             messages=(user("Prove it."),),
@@ -192,7 +243,8 @@ REQUESTS: dict[str, tuple[Json, CompletionRequest]] = {
 }
 
 ANSWERS: dict[str, tuple[Json, Completion]] = {
-    # Amazon Nova user guide, "Response structure"; the names of the cache counts as recorded; read 2026-11-25.
+    # Amazon Nova user guide, "Response structure"; the names of the cache counts as recorded; read
+    # 2026-11-25.
     "a call of a tool, thought over": (
         {
             "output": {
@@ -201,7 +253,13 @@ ANSWERS: dict[str, tuple[Json, Completion]] = {
                     "content": [
                         {"reasoningContent": {"reasoningText": {"text": "[REDACTED]"}}},
                         {"text": "I ask."},
-                        {"toolUse": {"toolUseId": "t1", "name": "weather", "input": {"city": "Oslo"}}},
+                        {
+                            "toolUse": {
+                                "toolUseId": "t1",
+                                "name": "weather",
+                                "input": {"city": "Oslo"},
+                            }
+                        },
                     ],
                 }
             },
@@ -215,13 +273,18 @@ ANSWERS: dict[str, tuple[Json, Completion]] = {
             },
         },
         Completion(
-            content=(Reasoning("[REDACTED]"), Text("I ask."), ToolUse("t1", "weather", {"city": "Oslo"})),
+            content=(
+                Reasoning("[REDACTED]"),
+                Text("I ask."),
+                ToolUse("t1", "weather", {"city": "Oslo"}),
+            ),
             stop_reason=StopReason.TOOL_USE,
             usage=Usage(9, 4, 7, 0),
             native_stop_reason="tool_use",
         ),
     ),
-    # Amazon Nova user guide, "Error handling": what the content filters block comes with HTTP 200; read 2026-11-25.
+    # Amazon Nova user guide, "Error handling": what the content filters block comes with HTTP 200;
+    # read 2026-11-25.
     "an answer that was blocked": (
         {"error": "The generated text has been blocked by our content filters."},
         Completion(
@@ -260,7 +323,7 @@ def test_a_documented_answer_is_read_and_written_as_documented(name: str) -> Non
     assert CODEC.encode_response(value, FACTS) == native
 
 
-# ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 
 def asked(**config: Json) -> Json:
@@ -272,7 +335,8 @@ def asked(**config: Json) -> Json:
 
 
 def test_a_parameter_is_read_under_either_name_and_goes_back_under_the_one_it_came_by() -> None:
-    # Recorded traffic of Nova Micro, 2025, says max_new_tokens beside topP; the user guide of 2024 says top_k too.
+    # Recorded traffic of Nova Micro, 2025, says max_new_tokens beside topP; the user guide of 2024
+    # says top_k too.
     body = asked(max_new_tokens=10, topP=1, top_k=20)
 
     request = CODEC.decode_request(body, FACTS)
@@ -300,9 +364,13 @@ def test_an_effort_alone_turns_reasoning_on() -> None:
 
 
 def test_a_tool_s_bare_string_becomes_the_one_text_that_it_is() -> None:
-    body: Any = CODEC.encode_request(CompletionRequest((Message(Role.USER, (ToolResult("t1", "rain"),)),)), FACTS)
+    body: Any = CODEC.encode_request(
+        CompletionRequest((Message(Role.USER, (ToolResult("t1", "rain"),)),)), FACTS
+    )
 
-    assert body["messages"][0]["content"] == [{"toolResult": {"toolUseId": "t1", "content": [{"text": "rain"}]}}]
+    assert body["messages"][0]["content"] == [
+        {"toolResult": {"toolUseId": "t1", "content": [{"text": "rain"}]}}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -310,9 +378,14 @@ def test_a_tool_s_bare_string_becomes_the_one_text_that_it_is() -> None:
     [
         (evolve(QUESTION, reasoning=ReasoningRequest("enabled", 1024)), "reasoning budget"),
         (evolve(QUESTION, tool_choice=ToolChoice(ToolChoiceMode.NONE)), "tool_choice"),
-        (evolve(QUESTION, tool_choice=ToolChoice(ToolChoiceMode.AUTO, allows_parallel=False)), "tool_choice"),
         (
-            CompletionRequest((Message(Role.USER, (Image(Media(MediaKind.URL, "https://a.example/b")),)),)),
+            evolve(QUESTION, tool_choice=ToolChoice(ToolChoiceMode.AUTO, allows_parallel=False)),
+            "tool_choice",
+        ),
+        (
+            CompletionRequest(
+                (Message(Role.USER, (Image(Media(MediaKind.URL, "https://a.example/b")),)),)
+            ),
             "url source",
         ),
     ],
@@ -330,10 +403,10 @@ def test_a_bare_string_where_blocks_are_due_is_no_body_of_nova() -> None:
 
 
 def test_documents_are_refused_for_they_travel_by_converse_alone() -> None:
-    assert Feature.DOCUMENTS not in CODEC.features | CODEC.folds
+    assert Feature.DOCUMENTS not in CODEC.features | CODEC.joins
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def piece(index: int, **delta: Json) -> Json:
@@ -352,7 +425,12 @@ def stop(index: int) -> Json:
 BEGINNING: Json = {"messageStart": {"role": "assistant"}}
 COUNTED: Json = {
     "metadata": {
-        "usage": {"inputTokens": 9, "outputTokens": 4, "cacheReadInputTokenCount": 0, "cacheWriteInputTokenCount": 0},
+        "usage": {
+            "inputTokens": 9,
+            "outputTokens": 4,
+            "cacheReadInputTokenCount": 0,
+            "cacheWriteInputTokenCount": 0,
+        },
         "metrics": {},
         "trace": {},
     }
@@ -362,7 +440,12 @@ CHUNKS: list[Json] = [
     BEGINNING,
     *(piece(0, text="I"), stop(0), piece(1, text=" ask."), stop(1)),
     *(start(2, "t1"), piece(2, toolUse={"input": '{"city":"Oslo"}'}), stop(2)),
-    *(start(3, "t2"), piece(3, toolUse={"input": '{"city":'}), piece(3, toolUse={"input": '"Bergen"}'}), stop(3)),
+    *(
+        start(3, "t2"),
+        piece(3, toolUse={"input": '{"city":'}),
+        piece(3, toolUse={"input": '"Bergen"}'}),
+        stop(3),
+    ),
     {"messageStop": {"stopReason": "tool_use"}},
     COUNTED,
 ]
@@ -414,16 +497,26 @@ OTHER_NUMBERS = {
         {"contentBlockStart": {"start": {"image": {"format": "png"}}, "contentBlockIndex": 1}},
         stop(1),
     ],
-    "a delta of a kind to come": [piece(0, text="ab"), stop(0), piece(1, poem={"rhyme": "abba"}), stop(1)],
+    "a delta of a kind to come": [
+        piece(0, text="ab"),
+        stop(0),
+        piece(1, poem={"rhyme": "abba"}),
+        stop(1),
+    ],
     "what nobody documents": [
-        {"contentBlockDelta": {"delta": {"text": "ab", "x": 1}, "contentBlockIndex": 0, "y": 2}, "z": 3},
+        {
+            "contentBlockDelta": {"delta": {"text": "ab", "x": 1}, "contentBlockIndex": 0, "y": 2},
+            "z": 3,
+        },
         {"contentBlockStop": {"contentBlockIndex": 0, "y": 2}},
         {"weather": "rain"},
     ],
 }
 
 
-@pytest.mark.parametrize("chunks", [CHUNKS[1:-2], *OTHER_NUMBERS.values()], ids=["as recorded", *OTHER_NUMBERS])
+@pytest.mark.parametrize(
+    "chunks", [CHUNKS[1:-2], *OTHER_NUMBERS.values()], ids=["as recorded", *OTHER_NUMBERS]
+)
 def test_a_stream_goes_back_as_it_came_however_it_is_numbered(chunks: list[Json]) -> None:
     said = [BEGINNING, *chunks, {"messageStop": {"stopReason": "end_turn"}}, COUNTED]
 
@@ -458,7 +551,10 @@ def test_another_family_s_stream_gets_the_numbers_and_stops_that_nova_has() -> N
 
 
 def test_two_texts_side_by_side_stay_two() -> None:
-    foreign: list[Batch] = [(TextDelta("a", 0), TextDelta("b", 1)), (Stopped(StopReason.END_TURN), Ended())]
+    foreign: list[Batch] = [
+        (TextDelta("a", 0), TextDelta("b", 1)),
+        (Stopped(StopReason.END_TURN), Ended()),
+    ]
 
     chunks = chunks_of(foreign)
 
@@ -467,8 +563,15 @@ def test_two_texts_side_by_side_stay_two() -> None:
 
 
 def test_reasoning_is_a_block_before_the_text() -> None:
-    # Amazon Nova 2 user guide, "Extended thinking"; the delta is Converse's, API reference; read 2026-11-25.
-    chunks = [BEGINNING, piece(0, reasoningContent={"text": "[REDACTED]"}), stop(0), piece(1, text="Yes."), stop(1)]
+    # Amazon Nova 2 user guide, "Extended thinking"; the delta is Converse's, API reference; read
+    # 2026-11-25.
+    chunks = [
+        BEGINNING,
+        piece(0, reasoningContent={"text": "[REDACTED]"}),
+        stop(0),
+        piece(1, text="Yes."),
+        stop(1),
+    ]
     said = [*chunks, {"messageStop": {"stopReason": "end_turn"}}, COUNTED]
 
     batches = batches_of(said)
@@ -496,11 +599,17 @@ def test_the_counts_are_the_last_word(count: int) -> None:
         batches_of(CHUNKS[:count])
 
 
-# ── which models ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── which models ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    "base_id", ["amazon.nova-micro-v1:0", "amazon.nova-pro-v1:0", "amazon.nova-2-lite-v1:0", "amazon.nova-3-pro-v1:0"]
+    "base_id",
+    [
+        "amazon.nova-micro-v1:0",
+        "amazon.nova-pro-v1:0",
+        "amazon.nova-2-lite-v1:0",
+        "amazon.nova-3-pro-v1:0",
+    ],
 )
 def test_a_model_of_the_name_speaks_this_form(base_id: str) -> None:
     assert REGISTRY.for_base_id(base_id) is CODEC
@@ -509,7 +618,12 @@ def test_a_model_of_the_name_speaks_this_form(base_id: str) -> None:
 @pytest.mark.parametrize(
     "base_id",
     [
-        *("amazon.nova-sonic-v1:0", "amazon.nova-2-sonic-v1:0", "amazon.nova-canvas-v1:0", "amazon.nova-reel-v1:1"),
+        *(
+            "amazon.nova-sonic-v1:0",
+            "amazon.nova-2-sonic-v1:0",
+            "amazon.nova-canvas-v1:0",
+            "amazon.nova-reel-v1:1",
+        ),
         "amazon.nova-2-multimodal-embeddings-v1:0",
     ],
 )

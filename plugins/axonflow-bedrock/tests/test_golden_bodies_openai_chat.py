@@ -1,7 +1,8 @@
-"""Bodies of the families that speak OpenAI's chat JSON, written out as documents and captures have them.
+"""Bodies of the families that speak OpenAI's chat JSON, written out as documents and captures have
+them.
 
-No InvokeModel answer of these families has been recorded but one of Jamba. Every body names its source and the day it
-was read; texts and ids are our own.
+No InvokeModel answer of these families has been recorded but one of Jamba. Every body names its
+source and the day it was read; texts and ids are our own.
 """
 
 from __future__ import annotations
@@ -11,9 +12,23 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from axonflow_bedrock.envelope import METRICS, EnvelopeDecoder, EnvelopeEncoder
-from axonflow_bedrock.families import deepseek_chat, gpt_oss, imported, jamba, mistral, openai_shaped, writer
+from axonflow_bedrock.families import (
+    deepseek_chat,
+    gemma,
+    glm,
+    gpt_oss,
+    imported,
+    jamba,
+    kimi,
+    minimax,
+    mistral,
+    nemotron,
+    qwen,
+    writer,
+)
+from axonflow_bedrock.wire.envelope import METRICS, EnvelopeDecoder, EnvelopeEncoder
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import EncodeError, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
     Completion,
@@ -37,7 +52,6 @@ from axonflow_core.messages import (
     Usage,
     user,
 )
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.stream import assemble
 
 FACTS = ModelFacts()
@@ -45,14 +59,16 @@ REGISTRY = CodecRegistry(
     RegisteredCodec(codec, "axonflow-bedrock", "0")
     for codec in (
         *(module.CODEC for module in (gpt_oss, deepseek_chat, writer, jamba)),
-        *openai_shaped.CODECS,
+        *(family.CODEC for family in (qwen, gemma, minimax, kimi, nemotron, glm)),
         *mistral.CODECS,
         imported.CHAT,
     )
 )
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-SAMPLE = "AWS model card of {}: InvokeModel sample, and programs that call the model; read 2026-11-22"
+SAMPLE = (
+    "AWS model card of {}: InvokeModel sample, and programs that call the model; read 2026-11-22"
+)
 
 
 @frozen
@@ -67,13 +83,15 @@ def asked(text: str, **parts: Any) -> CompletionRequest:
     return CompletionRequest((user(text),), **parts)
 
 
-# ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def card(base_id: str) -> Golden:
     """The sample that every one of these model cards shows."""
     native = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1024}
-    return Golden(SAMPLE.format(base_id), base_id, native, asked("Hi", inference=Inference(max_tokens=1024)))
+    return Golden(
+        SAMPLE.format(base_id), base_id, native, asked("Hi", inference=Inference(max_tokens=1024))
+    )
 
 
 CARDS = (
@@ -118,13 +136,16 @@ REQUESTS = [
                 user("Who are you?"),
             ),
             system=(Text("Be kind."),),
-            inference=Inference(max_tokens=150, temperature=0.7, top_p=0.9, stop_sequences=("END",)),
+            inference=Inference(
+                max_tokens=150, temperature=0.7, top_p=0.9, stop_sequences=("END",)
+            ),
             reasoning=ReasoningRequest(effort="low"),
             options={"model": "openai.gpt-oss-20b-1:0", "stream": False},
         ),
     ),
     Golden(
-        "OpenAI API reference, Chat completions: tools; AWS user guide, OpenAI models; read 2026-11-22",
+        "OpenAI API reference, Chat completions: tools; AWS user guide, OpenAI models; read "
+        "2026-11-22",
         "openai.gpt-oss-120b-1:0",
         {
             "messages": [
@@ -145,7 +166,11 @@ REQUESTS = [
             "tools": [
                 {
                     "type": "function",
-                    "function": {"name": "weather", "description": "The weather.", "parameters": SCHEMA},
+                    "function": {
+                        "name": "weather",
+                        "description": "The weather.",
+                        "parameters": SCHEMA,
+                    },
                 }
             ],
             "tool_choice": {"type": "function", "function": {"name": "weather"}},
@@ -165,23 +190,32 @@ REQUESTS = [
         ),
     ),
     Golden(
-        "recorded Converse traffic of Qwen 3, where the parameter passes through to the model; read 2026-11-22",
+        "recorded Converse traffic of Qwen 3, where the parameter passes through to the model; "
+        "read 2026-11-22",
         "qwen.qwen3-32b-v1:0",
         {"messages": [{"role": "user", "content": "Hi"}], "reasoning_config": "high"},
         asked("Hi", reasoning=ReasoningRequest(effort="high")),
     ),
     Golden(
-        "OpenAI API reference, Chat completions: images; AWS model card of Gemma 3; read 2026-11-22",
+        "OpenAI API reference, Chat completions: images; AWS model card of Gemma 3; read "
+        "2026-11-22",
         "google.gemma-3-4b-it",
         {
             "messages": [
                 {
                     "role": "user",
-                    "content": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}],
+                    "content": [
+                        {
+                            "type": "image_url",
+                            "image_url": {"url": f"data:image/png;base64,{PIXEL}"},
+                        }
+                    ],
                 }
             ]
         },
-        CompletionRequest((Message(Role.USER, (Image(Media(MediaKind.BASE64, PIXEL, "image/png")),)),)),
+        CompletionRequest(
+            (Message(Role.USER, (Image(Media(MediaKind.BASE64, PIXEL, "image/png")),)),)
+        ),
     ),
     Golden(
         "AWS user guide, Writer Palmyra models: request; read 2026-11-22",
@@ -200,14 +234,22 @@ REQUESTS = [
         asked(
             "Hi",
             inference=Inference(max_tokens=512, temperature=1, top_p=1, stop_sequences=("END",)),
-            options={"min_tokens": 5, "seed": 7, "presence_penalty": 0.5, "frequency_penalty": -0.5},
+            options={
+                "min_tokens": 5,
+                "seed": 7,
+                "presence_penalty": 0.5,
+                "frequency_penalty": -0.5,
+            },
         ),
     ),
     Golden(
         "AWS user guide, AI21 Labs Jamba models: request; read 2026-11-22",
         "ai21.jamba-1-5-mini-v1:0",
         {
-            "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}],
+            "messages": [
+                {"role": "system", "content": "Be kind."},
+                {"role": "user", "content": "Hi"},
+            ],
             "max_tokens": 4096,
             "temperature": 1.0,
             "stop": ["END"],
@@ -241,7 +283,7 @@ def test_a_documented_request_is_read_and_comes_back_as_documented(golden: Golde
     assert codec.encode_request(read, FACTS) == golden.native  # type: ignore[arg-type]
 
 
-# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def answer(choice: Json, model: str, **more: Json) -> Json:
@@ -270,7 +312,10 @@ ANSWERS = [
         "openai.gpt-oss-120b-1:0",
         answer(
             {
-                "message": {"role": "assistant", "content": "<reasoning>They greet.</reasoning>Hello!"},
+                "message": {
+                    "role": "assistant",
+                    "content": "<reasoning>They greet.</reasoning>Hello!",
+                },
                 "finish_reason": "stop",
             },
             "openai.gpt-oss-120b-1:0",
@@ -278,11 +323,15 @@ ANSWERS = [
             usage=counts(70, 12),
         ),
         said(
-            (Reasoning("They greet."), Text("Hello!")), "openai.gpt-oss-120b-1:0", Usage(70, 12), service_tier="default"
+            (Reasoning("They greet."), Text("Hello!")),
+            "openai.gpt-oss-120b-1:0",
+            Usage(70, 12),
+            service_tier="default",
         ),
     ),
     Golden(
-        "litellm 1.109.1, Kimi on InvokeModel: reasoning tags; ids as in recorded Converse traffic; read 2026-11-22",
+        "litellm 1.109.1, Kimi on InvokeModel: reasoning tags; ids as in recorded Converse "
+        "traffic; read 2026-11-22",
         "moonshot.kimi-k2-thinking",
         answer(
             {
@@ -334,12 +383,17 @@ ANSWERS = [
         ),
     ),
     Golden(
-        "AWS user guide, AI21 Labs Jamba models: response; its members as in recorded traffic; read 2026-11-22",
+        "AWS user guide, AI21 Labs Jamba models: response; its members as in recorded traffic; "
+        "read 2026-11-22",
         "ai21.jamba-1-5-mini-v1:0",
         {
             "id": "chatcmpl-1",
             "choices": [
-                {"index": 0, "message": {"role": "assistant", "content": " Hello!"}, "finish_reason": "stop"},
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": " Hello!"},
+                    "finish_reason": "stop",
+                },
             ],
             "usage": counts(16, 3),
             "meta": {"requestDurationMillis": 307},
@@ -378,7 +432,12 @@ def test_a_documented_answer_is_read_and_written_as_documented(golden: Golden) -
 
 def test_the_nulls_of_palmyra_say_nothing() -> None:
     # Source: AWS user guide, Writer Palmyra models: response; read 2026-11-22.
-    message = {"role": "assistant", "reasoning_content": None, "content": "Hello!", "tool_calls": []}
+    message = {
+        "role": "assistant",
+        "reasoning_content": None,
+        "content": "Hello!",
+        "tool_calls": [],
+    }
     native = answer(
         {"message": message, "finish_reason": "stop", "stop_reason": None},
         "writer.palmyra-x5",
@@ -391,13 +450,23 @@ def test_the_nulls_of_palmyra_say_nothing() -> None:
     assert (read.content, read.usage) == ((Text("Hello!"),), Usage(5, 2))
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
-BILLED = {"inputTokenCount": 70, "outputTokenCount": 12, "invocationLatency": 400, "firstByteLatency": 90}
+BILLED = {
+    "inputTokenCount": 70,
+    "outputTokenCount": 12,
+    "invocationLatency": 400,
+    "firstByteLatency": 90,
+}
 
 
 def chunk(delta: Json, stop: str | None = None, **more: Json) -> Json:
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1764000000, "model": "made-up"}
+    head = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1764000000,
+        "model": "made-up",
+    }
     return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": stop}], **more}
 
 
@@ -408,7 +477,8 @@ def jamba_chunk(delta: Json, completion: int, **choice: Json) -> Json:
 
 STREAMS = [
     Golden(
-        "the shape of a published capture of gpt-oss (test fixture of langchain-aws), with tags; read 2026-11-22",
+        "the shape of a published capture of gpt-oss (test fixture of langchain-aws), with tags; "
+        "read 2026-11-22",
         "openai.gpt-oss-120b-1:0",
         [
             chunk({"role": "assistant", "content": ""}, service_tier="auto"),
@@ -420,7 +490,8 @@ STREAMS = [
         (Reasoning("They greet."), Text("Hello!")),
     ),
     Golden(
-        "the shape of a published capture of Qwen 3 (test fixture of langchain-aws); read 2026-11-22",
+        "the shape of a published capture of Qwen 3 (test fixture of langchain-aws); read "
+        "2026-11-22",
         "qwen.qwen3-32b-v1:0",
         [
             chunk({"role": "assistant", "content": ""}, service_tier="auto"),
@@ -430,7 +501,8 @@ STREAMS = [
         (Text("Hello!"),),
     ),
     Golden(
-        "AWS user guide, Writer; the end as in a published capture of its prompt form (langchain-aws); read 2026-11-22",
+        "AWS user guide, Writer; the end as in a published capture of its prompt form "
+        "(langchain-aws); read 2026-11-22",
         "writer.palmyra-x5-v1:0",
         [
             chunk({"role": "assistant", "content": ""}),
@@ -455,7 +527,8 @@ STREAMS = [
         (Text(" Hello!"),),
     ),
     Golden(
-        "OpenAI API reference, Chat completions: chunks with tool calls; none seen on InvokeModel; read 2026-11-22",
+        "OpenAI API reference, Chat completions: chunks with tool calls; none seen on InvokeModel; "
+        "read 2026-11-22",
         "zai.glm-4.7",
         [
             chunk({"role": "assistant", "reasoning_content": "Ask"}),
@@ -520,11 +593,13 @@ def test_a_palmyra_stream_that_is_billed_is_whole_without_its_last_chunk() -> No
         played(writer.CODEC, [*chunks[:2], chunk({}, "stop")])
 
 
-# ── what a family refuses ───────────────────────────────────────────────────────────────────────────────────────────
+# ── what a family refuses ─────────────────────────────────────────────────────────────────────────
 
 
 def test_palmyra_is_always_given_a_limit_for_its_own_is_16_tokens() -> None:
-    assert writer.CODEC.encode_request(asked("Hi"), FACTS)["max_tokens"] == writer.DEFAULT_MAX_TOKENS
+    assert (
+        writer.CODEC.encode_request(asked("Hi"), FACTS)["max_tokens"] == writer.DEFAULT_MAX_TOKENS
+    )
 
 
 REFUSED = {
@@ -538,7 +613,9 @@ REFUSED = {
     ),
     "gpt-oss sees no pictures": (
         "openai.gpt-oss-20b-1:0",
-        CompletionRequest((Message(Role.USER, (Image(Media(MediaKind.BASE64, PIXEL, "image/png")),)),)),
+        CompletionRequest(
+            (Message(Role.USER, (Image(Media(MediaKind.BASE64, PIXEL, "image/png")),)),)
+        ),
     ),
     "gpt-oss has no budget for thinking": (
         "openai.gpt-oss-20b-1:0",
@@ -548,7 +625,10 @@ REFUSED = {
         "ai21.jamba-1-5-mini-v1:0",
         asked("Hi", tools=(Tool("t"),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)),
     ),
-    "gemma does not think": ("google.gemma-3-4b-it", asked("Hi", reasoning=ReasoningRequest(effort="low"))),
+    "gemma does not think": (
+        "google.gemma-3-4b-it",
+        asked("Hi", reasoning=ReasoningRequest(effort="low")),
+    ),
 }
 
 
@@ -560,7 +640,7 @@ def test_what_a_family_cannot_say_is_refused(name: str) -> None:
         REGISTRY.for_base_id(base_id).encode_request(request, FACTS)
 
 
-# ── which id is whose ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── which id is whose ─────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -585,7 +665,9 @@ def test_the_longest_prefix_names_the_family(base_id: str, name: str) -> None:
     assert REGISTRY.for_base_id(base_id).name == name
 
 
-@pytest.mark.parametrize("base_id", ["openai.gpt-6-sol", "google.gemma-4-31b", "ai21.j2-mid-v1", "deepseek.r1-v1:0"])
+@pytest.mark.parametrize(
+    "base_id", ["openai.gpt-6-sol", "google.gemma-4-31b", "ai21.j2-mid-v1", "deepseek.r1-v1:0"]
+)
 def test_a_model_that_speaks_something_else_has_no_codec_here(base_id: str) -> None:
     with pytest.raises(UndetectedFamily):
         REGISTRY.for_base_id(base_id)

@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from axonflow_bedrock.config import GuardrailConfig, Trace
 from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, Script
-from axonflow_bedrock.envelope import ACTION, METRICS, TRACE
-from axonflow_bedrock.iam import statements_for
-from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.models.iam import statements_for
+from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
+from axonflow_bedrock.wire.envelope import ACTION, METRICS, TRACE
 from axonflow_core import Config, ProviderConfig, Runtime
 from axonflow_core.messages import Completion, CompletionRequest, Json, StopReason, user
 from axonflow_core.stream import assemble
@@ -27,7 +27,11 @@ LLAMA = "meta.llama3-8b-instruct-v1:0"
 MISTRAL = "mistral.mistral-large-2407-v1:0"
 NOVA = "amazon.nova-micro-v1:0"
 FAMILIES = (CLAUDE, TITAN, LLAMA, MISTRAL, NOVA)
-MISTRAL_PROMPT, CLAUDE_2, JURASSIC = "mistral.mistral-7b-instruct-v0:2", "anthropic.claude-v2", "ai21.j2-mid-v1"
+MISTRAL_PROMPT, CLAUDE_2, JURASSIC = (
+    "mistral.mistral-7b-instruct-v0:2",
+    "anthropic.claude-v2",
+    "ai21.j2-mid-v1",
+)
 CONVERSING = (("converse", NOVA), ("converse", CLAUDE))
 MESSAGE = "I do not talk about that."
 SCRIPT = Script(
@@ -70,20 +74,30 @@ def body_of(model: str, text: str, **more: Json) -> bytes:
         case "meta.llama3-8b-instruct-v1:0":
             return orjson.dumps({"prompt": text, **more})
         case "amazon.nova-micro-v1:0":
-            return orjson.dumps({"messages": [{"role": "user", "content": [{"text": text}]}], **more})
+            return orjson.dumps(
+                {"messages": [{"role": "user", "content": [{"text": text}]}], **more}
+            )
     messages = [{"role": "user", "content": text}]
     if model == MISTRAL:
         return orjson.dumps({"messages": messages, **more})
-    return orjson.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 99, "messages": messages, **more})
+    return orjson.dumps(
+        {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 99, "messages": messages, **more}
+    )
 
 
-def whole(client: Any, model: str, text: str, guarded: Mapping[str, str] = GUARDED, **more: Json) -> Any:
+def whole(
+    client: Any, model: str, text: str, guarded: Mapping[str, str] = GUARDED, **more: Json
+) -> Any:
     response = client.invoke_model(modelId=model, body=body_of(model, text, **more), **guarded)
     return orjson.loads(response["body"].read()), response["ResponseMetadata"]["HTTPHeaders"]
 
 
-def chunks(client: Any, model: str, text: str, guarded: Mapping[str, str] = GUARDED, **more: Json) -> list[Any]:
-    response = client.invoke_model_with_response_stream(modelId=model, body=body_of(model, text, **more), **guarded)
+def chunks(
+    client: Any, model: str, text: str, guarded: Mapping[str, str] = GUARDED, **more: Json
+) -> list[Any]:
+    response = client.invoke_model_with_response_stream(
+        modelId=model, body=body_of(model, text, **more), **guarded
+    )
     return [orjson.loads(event["chunk"]["bytes"]) for event in response["body"]]
 
 
@@ -96,7 +110,7 @@ def refusal_of(client: Any, guarded: Mapping[str, str], **more: Json) -> str:
     return message
 
 
-# ── which guardrail ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── which guardrail ───────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -121,7 +135,11 @@ def test_a_guardrail_is_named_by_id_or_arn(client: Any, identifier: str) -> None
         ({"guardrailIdentifier": "secrets"}, {}, "no guardrail version"),
         ({}, {"amazon-bedrock-guardrailConfig": {"tagSuffix": "x"}}, "no guardrail identifier"),
         ({**GUARDED, "contentType": "text/plain"}, {}, "must be application/json"),
-        ({**GUARDED, "guardrailIdentifier": "NOT-AN-ID"}, {}, "The provided guardrail identifier is invalid."),
+        (
+            {**GUARDED, "guardrailIdentifier": "NOT-AN-ID"},
+            {},
+            "The provided guardrail identifier is invalid.",
+        ),
         ({**GUARDED, "guardrailIdentifier": "other"}, {}, "does not exist"),
         ({**GUARDED, "guardrailVersion": "2"}, {}, "does not exist"),
     ],
@@ -142,7 +160,7 @@ def test_only_tagged_text_is_looked_at_where_there_is_any(client: Any) -> None:
     assert (outside[ACTION], inside[ACTION]) == ("NONE", "INTERVENED")
 
 
-# ── blocked ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── blocked ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_claude_s_blocked_answer_has_an_id_of_bedrock_and_no_tokens(client: Any) -> None:
@@ -159,7 +177,10 @@ def test_claude_s_blocked_stream_says_so_in_its_last_chunk_and_counts_nothing(cl
     *others, delta, last = chunks(client, CLAUDE, "the password")
 
     assert last == {"type": "message_stop", ACTION: "INTERVENED"}
-    assert delta == {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}}
+    assert delta == {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+    }
     assert others[0]["message"]["id"].startswith("bedrock-guardrails-")
     assert not any(ACTION in chunk or METRICS in chunk for chunk in others)
 
@@ -195,7 +216,7 @@ def test_a_stream_that_does_not_wait_has_said_what_is_blocked(client: Any) -> No
     assert said[-1][ACTION] == "INTERVENED"
 
 
-# ── masked and passed ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── masked and passed ─────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -217,7 +238,9 @@ def test_every_chunk_of_a_guarded_titan_tells_the_action(client: Any) -> None:
     assert {chunk[ACTION] for chunk in chunks(client, TITAN, "a cow")} == {"NONE"}
 
 
-@pytest.mark.parametrize("say", [lambda *call: [whole(*call)[0]], chunks], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    "say", [lambda *call: [whole(*call)[0]], chunks], ids=["whole", "streamed"]
+)
 @pytest.mark.parametrize("model", FAMILIES)
 def test_the_report_comes_when_it_is_asked_for(client: Any, model: str, say: Say) -> None:
     last = say(client, model, "the password", {**GUARDED, "trace": "ENABLED"})[-1]
@@ -228,7 +251,7 @@ def test_the_report_comes_when_it_is_asked_for(client: Any, model: str, say: Say
     assert TRACE not in without
 
 
-# ── Converse ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Converse ──────────────────────────────────────────────────────────────────────────────────────
 
 ASKED = [{"role": "user", "content": [{"text": "the password"}]}]
 MEMBER = {**GUARDED, "trace": "enabled"}
@@ -255,10 +278,12 @@ def test_a_converse_stream_reports_in_its_metadata(client: Any) -> None:
 
 def test_a_guardrail_that_is_not_there_is_refused_by_converse_too(client: Any) -> None:
     with pytest.raises(client.exceptions.ValidationException, match="does not exist"):
-        client.converse(modelId=CLAUDE, messages=ASKED, guardrailConfig={**GUARDED, "guardrailVersion": "7"})
+        client.converse(
+            modelId=CLAUDE, messages=ASKED, guardrailConfig={**GUARDED, "guardrailVersion": "7"}
+        )
 
 
-# ── through our own provider ────────────────────────────────────────────────────────────────────────────────────────
+# ── through our own provider ──────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -267,8 +292,14 @@ def settings(bedrock: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Calla
         monkeypatch.setenv(name, value)
 
     def build(surface: str = "invoke", **guardrail: str) -> Config:
-        config = {"region": "us-east-1", "surface": surface, **({"guardrail": guardrail} if guardrail else {})}
-        return Config(providers={"bedrock": ProviderConfig("bedrock", is_enabled=True, config=config)})
+        config = {
+            "region": "us-east-1",
+            "surface": surface,
+            **({"guardrail": guardrail} if guardrail else {}),
+        }
+        return Config(
+            providers={"bedrock": ProviderConfig("bedrock", is_enabled=True, config=config)}
+        )
 
     return build
 
@@ -285,7 +316,10 @@ async def ask(config: Config, model: str, text: str) -> tuple[Completion, Comple
 
 @pytest.mark.parametrize(
     ("surface", "model"),
-    [*(("invoke", model) for model in (*FAMILIES, MISTRAL_PROMPT, CLAUDE_2, JURASSIC)), *CONVERSING],
+    [
+        *(("invoke", model) for model in (*FAMILIES, MISTRAL_PROMPT, CLAUDE_2, JURASSIC)),
+        *CONVERSING,
+    ],
 )
 async def test_a_blocked_call_is_a_completion_that_says_so(
     settings: Callable[..., Config], surface: str, model: str
@@ -307,7 +341,9 @@ async def test_a_masked_answer_ends_as_it_ends(settings: Callable[..., Config], 
         assert completion.guardrail.has_intervened
 
 
-async def test_without_a_guardrail_in_the_configuration_nothing_is_guarded(settings: Callable[..., Config]) -> None:
+async def test_without_a_guardrail_in_the_configuration_nothing_is_guarded(
+    settings: Callable[..., Config],
+) -> None:
     for completion in await ask(settings(), CLAUDE, "the password"):
         assert (completion.stop_reason, completion.guardrail) == (StopReason.END_TURN, None)
 
@@ -323,7 +359,8 @@ def test_the_headers_of_a_guardrail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("guardrail", "resource"), [("secrets", "arn:aws:bedrock:us-east-1:*:guardrail/secrets"), (ARN, ARN)]
+    ("guardrail", "resource"),
+    [("secrets", "arn:aws:bedrock:us-east-1:*:guardrail/secrets"), (ARN, ARN)],
 )
 def test_a_guardrail_needs_a_permission_of_its_own(guardrail: str, resource: str) -> None:
     model = parse_model_id(TITAN)

@@ -8,7 +8,9 @@ import pytest
 
 from axonflow_bedrock.pytest_plugin import RunningEmulator
 
-langchain_aws = pytest.importorskip("langchain_aws", reason="LangChain's client is not installed: langchain-aws")
+langchain_aws = pytest.importorskip(
+    "langchain_aws", reason="LangChain's client is not installed: langchain-aws"
+)
 
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 
@@ -18,7 +20,9 @@ def chat(emulator: RunningEmulator, model: str) -> Any:
     return langchain_aws.ChatBedrock(model_id=model, client=client, region_name="us-east-1")
 
 
-@pytest.mark.parametrize("model", [CLAUDE, "meta.llama3-1-70b-instruct-v1:0", "mistral.mistral-7b-instruct-v0:2"])
+@pytest.mark.parametrize(
+    "model", [CLAUDE, "meta.llama3-1-70b-instruct-v1:0", "mistral.mistral-7b-instruct-v0:2"]
+)
 def test_it_gets_an_answer(bedrock_emulator: RunningEmulator, model: str) -> None:
     assert "Are you there?" in chat(bedrock_emulator, model).invoke("Are you there?").content
 
@@ -33,7 +37,11 @@ def test_it_gets_a_tool_call(bedrock_emulator: RunningEmulator) -> None:
     weather = {
         "name": "weather",
         "description": "The weather of a city.",
-        "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+        "input_schema": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
     }
     model = chat(bedrock_emulator, CLAUDE).bind_tools([weather], tool_choice="any")
     (call,) = model.invoke("How is the weather?").tool_calls

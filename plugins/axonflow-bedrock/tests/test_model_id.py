@@ -1,4 +1,5 @@
-"""Model identifiers: every form of the reference, invented geographies, and what is no id at all."""
+"""Model identifiers: every form of the reference, invented geographies, and what is no id at
+all."""
 
 from __future__ import annotations
 
@@ -8,13 +9,23 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from axonflow_bedrock.families import titan
-from axonflow_bedrock.model_id import VENDORS, Kind, parse_model_id, profile_candidates, vendors_of
+from axonflow_bedrock.models.model_id import (
+    VENDORS,
+    Kind,
+    parse_model_id,
+    profile_candidates,
+    vendors_of,
+)
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import RequestError
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 
 PLAIN = [
     # id, base id, vendor
-    ("anthropic.claude-3-haiku-20240307-v1:0", "anthropic.claude-3-haiku-20240307-v1:0", "anthropic"),
+    (
+        "anthropic.claude-3-haiku-20240307-v1:0",
+        "anthropic.claude-3-haiku-20240307-v1:0",
+        "anthropic",
+    ),
     ("anthropic.claude-sonnet-4-6", "anthropic.claude-sonnet-4-6", "anthropic"),
     ("amazon.titan-text-express-v1", "amazon.titan-text-express-v1", "amazon"),
     ("openai.gpt-oss-120b-1:0", "openai.gpt-oss-120b-1:0", "openai"),
@@ -56,7 +67,11 @@ ARNS = [
         Kind.FOUNDATION_MODEL,
         "anthropic.claude-v2:1",
     ),
-    ("arn:aws:bedrock:::foundation-model/amazon.nova-pro-v1:0", Kind.FOUNDATION_MODEL, "amazon.nova-pro-v1:0"),
+    (
+        "arn:aws:bedrock:::foundation-model/amazon.nova-pro-v1:0",
+        Kind.FOUNDATION_MODEL,
+        "amazon.nova-pro-v1:0",
+    ),
     (
         "arn:aws:bedrock:us-east-1:012345678901:inference-profile/us.anthropic.claude-3-7-sonnet-20250219-v1:0",
         Kind.INFERENCE_PROFILE,
@@ -77,21 +92,37 @@ ARNS = [
         Kind.APPLICATION_INFERENCE_PROFILE,
         None,
     ),
-    ("arn:aws-cn:bedrock:cn-north-1:012345678901:provisioned-model/abcdefghijkl", Kind.PROVISIONED_MODEL, None),
-    ("arn:aws:bedrock:us-east-1:012345678901:imported-model/abcdefghijkl", Kind.IMPORTED_MODEL, None),
+    (
+        "arn:aws-cn:bedrock:cn-north-1:012345678901:provisioned-model/abcdefghijkl",
+        Kind.PROVISIONED_MODEL,
+        None,
+    ),
+    (
+        "arn:aws:bedrock:us-east-1:012345678901:imported-model/abcdefghijkl",
+        Kind.IMPORTED_MODEL,
+        None,
+    ),
     (
         "arn:aws-iso-b:bedrock:us-isob-east-1:012345678901:custom-model-deployment/abcdefghijkl",
         Kind.CUSTOM_MODEL_DEPLOYMENT,
         None,
     ),
     ("arn:aws:bedrock:us-east-1:012345678901:prompt/ABCDEFGHIJ:3", Kind.PROMPT, None),
-    ("arn:aws:bedrock:us-east-1:012345678901:prompt-router/anthropic.claude:1", Kind.PROMPT_ROUTER, None),
+    (
+        "arn:aws:bedrock:us-east-1:012345678901:prompt-router/anthropic.claude:1",
+        Kind.PROMPT_ROUTER,
+        None,
+    ),
     (
         "arn:aws-eusc:bedrock:eusc-de-east-1:012345678901:default-prompt-router/meta.llama:1",
         Kind.DEFAULT_PROMPT_ROUTER,
         None,
     ),
-    ("arn:aws:sagemaker:us-east-1:767398002385:endpoint/endpoint-quick-start-idr7y", Kind.SAGEMAKER_ENDPOINT, None),
+    (
+        "arn:aws:sagemaker:us-east-1:767398002385:endpoint/endpoint-quick-start-idr7y",
+        Kind.SAGEMAKER_ENDPOINT,
+        None,
+    ),
     ("arn:aws:bedrock:us-east-1:012345678901:kind-of-2027/anthropic.claude-9", Kind.OTHER, None),
 ]
 
@@ -100,18 +131,27 @@ ARNS = [
 def test_a_plain_id_is_read_up_to_its_context_suffix(text: str, base_id: str, vendor: str) -> None:
     model = parse_model_id(text)
 
-    assert (model.base_id, model.vendor, model.geo, model.kind) == (base_id, vendor, None, Kind.FOUNDATION_MODEL)
+    assert (model.base_id, model.vendor, model.geo, model.kind) == (
+        base_id,
+        vendor,
+        None,
+        Kind.FOUNDATION_MODEL,
+    )
 
 
 @pytest.mark.parametrize(("text", "geo", "base_id"), PROFILES)
-def test_a_geography_before_a_vendor_makes_an_inference_profile(text: str, geo: str, base_id: str) -> None:
+def test_a_geography_before_a_vendor_makes_an_inference_profile(
+    text: str, geo: str, base_id: str
+) -> None:
     model = parse_model_id(text)
 
     assert (model.base_id, model.geo, model.kind) == (base_id, geo, Kind.INFERENCE_PROFILE)
 
 
 @pytest.mark.parametrize(("text", "kind", "base_id"), ARNS)
-def test_an_arn_says_by_its_kind_whether_it_names_its_model(text: str, kind: Kind, base_id: str | None) -> None:
+def test_an_arn_says_by_its_kind_whether_it_names_its_model(
+    text: str, kind: Kind, base_id: str | None
+) -> None:
     model = parse_model_id(text)
 
     assert (model.kind, model.base_id, model.is_opaque) == (kind, base_id, base_id is None)
@@ -120,7 +160,9 @@ def test_an_arn_says_by_its_kind_whether_it_names_its_model(text: str, kind: Kin
     assert model.account == (text.split(":")[4] or None)
 
 
-@pytest.mark.parametrize("text", ["my-provisioned-model", "innovation_2", "claude-sonnet-4-5-20250929-v1:0"])
+@pytest.mark.parametrize(
+    "text", ["my-provisioned-model", "innovation_2", "claude-sonnet-4-5-20250929-v1:0"]
+)
 def test_a_name_without_a_dot_is_opaque_whatever_it_resembles(text: str) -> None:
     model = parse_model_id(text)
 
@@ -148,7 +190,10 @@ def test_an_encoded_id_is_decoded_once_and_not_encoded_twice() -> None:
     ("text", "fix"),
     [
         ("bedrock/anthropic.claude-v2:1", "model: anthropic.claude-v2:1"),
-        ("bedrock/us-east-1/anthropic.claude-v2:1", "model: anthropic.claude-v2:1, region: us-east-1"),
+        (
+            "bedrock/us-east-1/anthropic.claude-v2:1",
+            "model: anthropic.claude-v2:1, region: us-east-1",
+        ),
         ("converse/us.amazon.nova-pro-v1:0", "model: us.amazon.nova-pro-v1:0"),
         (
             "bedrock/llama/arn:aws:bedrock:us-east-1:012345678901:imported-model/abcdefghijkl",
@@ -167,7 +212,20 @@ def test_another_programs_prefix_is_an_error_that_says_what_to_write(text: str, 
 @pytest.mark.parametrize(
     "text",
     [
-        *("", " ", "..", ".", "a b", "a\nb", "anthropic.claude\x00", "modèle.x", "?x=1", "a#b", "%25253A", "-x.y"),
+        *(
+            "",
+            " ",
+            "..",
+            ".",
+            "a b",
+            "a\nb",
+            "anthropic.claude\x00",
+            "modèle.x",
+            "?x=1",
+            "a#b",
+            "%25253A",
+            "-x.y",
+        ),
         *("anthropic.claude-v2 ", "model/../invoke", "x" * 2049, "anthropic.claude-sonnet-4-6[1m]"),
         *(
             "arn:aws:bedrock",
@@ -194,11 +252,15 @@ def test_an_id_of_2048_characters_is_the_longest() -> None:
 
 
 NAMES = st.from_regex(r"[a-z0-9]{1,8}([.-][a-z0-9]{1,8}){0,4}(:[0-9])?", fullmatch=True)
-GEOS = st.one_of(st.sampled_from(["mx", "af", "moon-gov"]), st.from_regex(r"[a-z]{2,6}(-gov)?", fullmatch=True))
+GEOS = st.one_of(
+    st.sampled_from(["mx", "af", "moon-gov"]), st.from_regex(r"[a-z]{2,6}(-gov)?", fullmatch=True)
+)
 
 
 @given(geo=GEOS, vendor=st.sampled_from(sorted(VENDORS)), name=NAMES)
-def test_a_geography_nobody_has_heard_of_leaves_the_base_id_as_it_is(geo: str, vendor: str, name: str) -> None:
+def test_a_geography_nobody_has_heard_of_leaves_the_base_id_as_it_is(
+    geo: str, vendor: str, name: str
+) -> None:
     assume(geo not in VENDORS)
 
     bare, profile = parse_model_id(f"{vendor}.{name}"), parse_model_id(f"{geo}.{vendor}.{name}")
@@ -217,7 +279,9 @@ def test_before_a_vendor_nobody_knows_nothing_is_cut_off(first: str, name: str) 
 
 def registry_of(*models: str) -> CodecRegistry:
     """The registry of an account where somebody else's codec serves `models`."""
-    return CodecRegistry([RegisteredCodec(evolve(titan.CODEC, models=models), "axonflow-bedrock-parrot", "1")])
+    return CodecRegistry(
+        [RegisteredCodec(evolve(titan.CODEC, models=models), "axonflow-bedrock-parrot", "1")]
+    )
 
 
 @given(geo=GEOS, vendor=st.from_regex(r"[a-z][a-z0-9]{1,9}", fullmatch=True), name=NAMES)
@@ -227,7 +291,10 @@ def test_a_geography_stands_before_a_vendor_that_only_an_installed_codec_claims(
     assume(geo not in VENDORS | {vendor})
     vendors = vendors_of(registry_of(f"{vendor}.{name[:1]}"))
 
-    bare, profile = parse_model_id(f"{vendor}.{name}", vendors), parse_model_id(f"{geo}.{vendor}.{name}", vendors)
+    bare, profile = (
+        parse_model_id(f"{vendor}.{name}", vendors),
+        parse_model_id(f"{geo}.{vendor}.{name}", vendors),
+    )
 
     assert (profile.base_id, profile.vendor, profile.geo) == (bare.base_id, vendor, geo)
     assert (profile.kind, bare.geo) == (Kind.INFERENCE_PROFILE, None)
@@ -235,7 +302,10 @@ def test_a_geography_stands_before_a_vendor_that_only_an_installed_codec_claims(
 
 def test_without_that_codec_the_same_id_is_a_model_of_its_first_word() -> None:
     assert parse_model_id("us.acme.parrot-1").base_id == "us.acme.parrot-1"
-    assert parse_model_id("us.acme.parrot-1", vendors_of(registry_of("acme.parrot"))).base_id == "acme.parrot-1"
+    assert (
+        parse_model_id("us.acme.parrot-1", vendors_of(registry_of("acme.parrot"))).base_id
+        == "acme.parrot-1"
+    )
 
 
 @given(st.text(max_size=60))
@@ -268,9 +338,13 @@ def test_profiles_are_suggested_within_the_geography_of_the_region(
 ) -> None:
     model = parse_model_id("anthropic.claude-sonnet-4-6")
 
-    assert profile_candidates(model, region) == tuple(f"{geo}anthropic.claude-sonnet-4-6" for geo in expected)
+    assert profile_candidates(model, region) == tuple(
+        f"{geo}anthropic.claude-sonnet-4-6" for geo in expected
+    )
 
 
-@pytest.mark.parametrize("text", ["us.anthropic.claude-sonnet-4-6", "my-provisioned-model", ARNS[5][0]])
+@pytest.mark.parametrize(
+    "text", ["us.anthropic.claude-sonnet-4-6", "my-provisioned-model", ARNS[5][0]]
+)
 def test_no_profile_is_suggested_for_a_profile_or_an_opaque_id(text: str) -> None:
     assert profile_candidates(parse_model_id(text), "us-east-1") == ()

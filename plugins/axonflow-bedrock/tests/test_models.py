@@ -10,12 +10,20 @@ from typing import Any
 import orjson
 import pytest
 
-from axonflow_bedrock.model_id import VENDORS, parse_model_id
 from axonflow_bedrock.models import update
 from axonflow_bedrock.models.corrections import FACTS, NO_PROFILES, PROFILES
-from axonflow_bedrock.models.rules import CONVERSE, INVOKE, PROFILE_RULES, RULES, facts_of, needs_profile, rules_of
+from axonflow_bedrock.models.model_id import VENDORS, parse_model_id
+from axonflow_bedrock.models.profiles import callable_id
+from axonflow_bedrock.models.rules import (
+    CONVERSE,
+    INVOKE,
+    PROFILE_RULES,
+    RULES,
+    facts_of,
+    needs_profile,
+    rules_of,
+)
 from axonflow_bedrock.models.table import PATH, ModelEntry, ModelTable, Price, Status, load_models
-from axonflow_bedrock.profiles import callable_id
 from axonflow_core.codec import Feature, ModelFacts
 from axonflow_core.messages import ToolChoiceMode
 
@@ -31,7 +39,7 @@ def known(base_id: str) -> ModelEntry:
     return entry
 
 
-# ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the file ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_file_says_where_it_comes_from_and_of_which_day_it_is() -> None:
@@ -64,7 +72,12 @@ SOURCE: dict[str, Any] = {
             "mode": "chat",
             "price_per_1m": {"input": 1.0, "batch": {"input": 0.5}},
         },
-        "eu.meta.llama9-v1:0": {"family": "llama", "mode": "chat", "price_per_1m": {"input": 2.0}, "note": "x"},
+        "eu.meta.llama9-v1:0": {
+            "family": "llama",
+            "mode": "chat",
+            "price_per_1m": {"input": 2.0},
+            "note": "x",
+        },
         "us.meta.llama8-v1:0": {"family": "llama", "mode": "chat", "price_per_1m": {"input": 3.0}},
         "anthropic.claude-haiku@20251001": {"family": "of another cloud"},
         "claude-haiku": {"family": "of another cloud"},
@@ -98,12 +111,16 @@ def test_the_table_is_read_in_a_few_milliseconds() -> None:
     assert min(milliseconds() for _ in range(5)) < 5
 
 
-# ── entries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── entries ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_entry_has_limits_prices_and_a_lifecycle() -> None:
     entry = known(SONNET_4)
-    assert (entry.context_tokens, entry.output_tokens, entry.cache_minimum_tokens) == (200_000, 64_000, 1024)
+    assert (entry.context_tokens, entry.output_tokens, entry.cache_minimum_tokens) == (
+        200_000,
+        64_000,
+        1024,
+    )
     assert entry.price("us") == Price(input=3.0, output=15.0, cache_read=0.3, cache_write_5m=3.75)
     assert entry.geographies == ("apac", "eu", "global", "us")
     assert (entry.status, entry.end_of_life) == (Status.END_OF_LIFE, date(2026, 10, 14))
@@ -117,13 +134,18 @@ def test_the_price_of_a_profile_is_its_own() -> None:
 
 def test_the_price_of_a_region_counts_for_the_plain_id() -> None:
     entry = known("amazon.nova-pro-v1:0")
-    assert (entry.price(None, "us-gov-west-1").input, entry.price(None, "us-east-1").input) == (0.96, 0.8)
+    assert (entry.price(None, "us-gov-west-1").input, entry.price(None, "us-east-1").input) == (
+        0.96,
+        0.8,
+    )
     assert entry.price("us", "us-gov-west-1").input == 0.8
 
 
 def test_an_unknown_price_is_none_and_never_zero() -> None:
     assert known("amazon.titan-tg1-large").price() == Price()
-    assert known("cohere.rerank-v3-5:0").price() == Price(), "paid by the query, which a source writes as 0 a token"
+    assert known("cohere.rerank-v3-5:0").price() == Price(), (
+        "paid by the query, which a source writes as 0 a token"
+    )
     assert known(SONNET_4).price("mars") == Price()
     assert known(SONNET_4).price("us").cache_write_1h is None
     assert known("anthropic.claude-opus-4-7").price("us").cache_write_1h is not None, "the control"
@@ -144,7 +166,7 @@ def test_every_id_of_the_table_is_read_as_a_model_or_as_its_profile() -> None:
             assert parse_model_id(f"{geo}.{entry.base_id}").base_id == entry.base_id
 
 
-# ── lifecycles ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── lifecycles ────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -174,7 +196,9 @@ def test_the_status_of_a_model_depends_on_the_day(base_id: str, day: date, statu
         ("writer.palmyra-x5-v1:0", None),
     ],
 )
-def test_the_successor_is_the_newest_living_model_of_the_same_line(base_id: str, successor: str | None) -> None:
+def test_the_successor_is_the_newest_living_model_of_the_same_line(
+    base_id: str, successor: str | None
+) -> None:
     found = MODELS.successor(known(base_id), TODAY)
     assert (found and found.base_id) == successor
 
@@ -183,7 +207,9 @@ def test_no_successor_is_at_its_end_whatever_the_day() -> None:
     for months in range(0, 24, 3):
         day = TODAY + timedelta(days=30 * months)
         found = [MODELS.successor(entry, day) for entry in MODELS]
-        assert [heir.base_id for heir in found if heir and heir.status_on(day) is Status.END_OF_LIFE] == []
+        assert [
+            heir.base_id for heir in found if heir and heir.status_on(day) is Status.END_OF_LIFE
+        ] == []
 
 
 def test_a_preview_comes_after_a_finished_model() -> None:
@@ -206,11 +232,14 @@ def test_a_preview_comes_after_a_finished_model() -> None:
 
 
 def test_a_successor_is_named_by_an_id_that_can_be_called() -> None:
-    assert callable_id(known("anthropic.claude-sonnet-5-5"), "eu-west-1") == "eu.anthropic.claude-sonnet-5-5"
+    assert (
+        callable_id(known("anthropic.claude-sonnet-5-5"), "eu-west-1")
+        == "eu.anthropic.claude-sonnet-5-5"
+    )
     assert callable_id(known("deepseek.v3.2"), "us-east-1") == "deepseek.v3.2"
 
 
-# ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── rules ─────────────────────────────────────────────────────────────────────────────────────────
 
 SAMPLING = {Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K}
 
@@ -240,7 +269,7 @@ def test_temperature_and_top_p_exclude_each_other_where_it_is_documented() -> No
 
 def test_a_rule_may_hold_on_one_surface_alone() -> None:
     llama = "meta.llama3-3-70b-instruct-v1:0"
-    assert facts(llama, CONVERSE).wants_results_alone
+    assert facts(llama, CONVERSE).tool_results_alone
     assert facts(llama, INVOKE) == NO_FACTS
 
 
@@ -277,15 +306,27 @@ def test_every_rule_names_its_source_and_fits_a_model_of_the_table() -> None:
         assert rule.source
         for surface in (INVOKE, CONVERSE):
             if rule.surface in (None, surface):
-                assert any(rule in rules_of(entry.base_id, surface) for entry in MODELS), rule.models
+                assert any(rule in rules_of(entry.base_id, surface) for entry in MODELS), (
+                    rule.models
+                )
 
 
 def test_every_prefix_of_every_table_of_exceptions_fits_a_model() -> None:
     ids = [entry.base_id for entry in MODELS]
-    prefixes = [prefix for rule in (*RULES, *PROFILE_RULES) for prefix in (*rule.models, *rule.except_models)]
+    prefixes = [
+        prefix
+        for rule in (*RULES, *PROFILE_RULES)
+        for prefix in (*rule.models, *rule.except_models)
+    ]
     prefixes += [prefix for correction in FACTS for prefix in correction.models] + list(PROFILES)
-    assert [prefix for prefix in prefixes if not any(base_id.startswith(prefix) for base_id in ids)] == []
-    assert not any(f"{geo}.{entry.base_id}".startswith(NO_PROFILES) for entry in MODELS for geo in entry.geographies)
+    assert [
+        prefix for prefix in prefixes if not any(base_id.startswith(prefix) for base_id in ids)
+    ] == []
+    assert not any(
+        f"{geo}.{entry.base_id}".startswith(NO_PROFILES)
+        for entry in MODELS
+        for geo in entry.geographies
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""The way to Bedrock, side by side with an unmodified boto3: a CONNECT proxy, a private authority, NO_PROXY, and a
-server that wants a certificate of its client.
+"""The way to Bedrock, side by side with an unmodified boto3: a CONNECT proxy, a private authority,
+NO_PROXY, and a server that wants a certificate of its client.
 
-Both clients run in a process of their own with the same environment, against the same emulator behind TLS and behind
-the same proxy, and must get there or fail alike.
+Both clients run in a process of their own with the same environment, against the same emulator
+behind TLS and behind the same proxy, and must get there or fail alike.
 """
 
 from __future__ import annotations
@@ -46,15 +46,20 @@ ready = boto3.Session(botocore_session=session)
 """
 CERTIFIED = {
     "boto3": WITH_CERTIFICATE + CLIENTS["boto3"].replace("boto3.client", "ready.client"),
-    "ours": WITH_CERTIFICATE + CLIENTS["ours"].replace("open()", 'open(extras={"boto3_session": ready})'),
+    "ours": WITH_CERTIFICATE
+    + CLIENTS["ours"].replace("open()", 'open(extras={"boto3_session": ready})'),
 }
-"""The same clients with `client_cert` in the client config of their session: one PEM file, or certificate and key."""
+"""The same clients with `client_cert` in the client config of their session: one PEM file, or
+certificate and key."""
 
 
 class Relay:
-    """A TCP server in a thread of its own: with a certificate it takes TLS off, without one it is a CONNECT proxy."""
+    """A TCP server in a thread of its own: with a certificate it takes TLS off, without one it is a
+    CONNECT proxy."""
 
-    def __init__(self, target: tuple[str, int] | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, target: tuple[str, int] | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._target = target
         self._tls = tls
         self.asked: list[str] = []
@@ -66,7 +71,9 @@ class Relay:
             up_reader, up_writer = await asyncio.open_connection(host, port)
             await asyncio.gather(self._pipe(reader, up_writer), self._pipe(up_reader, writer))
 
-    async def _connect_target(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, int]:
+    async def _connect_target(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[str, int]:
         line = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0]
         self.asked.append(line)
         host, _, port = line.split()[1].rpartition(":")
@@ -119,9 +126,14 @@ def made_certificate(folder: Path) -> Path:
         pytest.skip("makes its certificate with the openssl command")
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
     subprocess.run(
-        [*command.split(), "-addext", "subjectAltName=DNS:localhost"], cwd=folder, check=True, capture_output=True
+        [*command.split(), "-addext", "subjectAltName=DNS:localhost"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
     )
-    (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
+    (folder / "both.pem").write_text(
+        (folder / "cert.pem").read_text() + (folder / "key.pem").read_text()
+    )
     return folder
 
 
@@ -141,8 +153,11 @@ def proxy() -> Iterator[Relay]:
 
 
 @pytest.fixture
-def environment(bedrock_emulator: RunningEmulator, https_port: int, authority: Path) -> dict[str, str]:
-    """Nothing but what a test says: the emulator behind TLS, and the authority that signed for it."""
+def environment(
+    bedrock_emulator: RunningEmulator, https_port: int, authority: Path
+) -> dict[str, str]:
+    """Nothing but what a test says: the emulator behind TLS, and the authority that signed for
+    it."""
     ours = dict(bedrock_emulator.environment)
     ours["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = f"https://localhost:{https_port}"
     return {
@@ -155,12 +170,16 @@ def environment(bedrock_emulator: RunningEmulator, https_port: int, authority: P
 
 
 def run(program: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-    ran = subprocess.run([sys.executable, "-c", program], env=dict(environment), capture_output=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=dict(environment), capture_output=True
+    )
     sys.stdout.write((ran.stdout + ran.stderr).decode())  # where planted secrets are looked for
     return ran
 
 
-def outcomes(environment: Mapping[str, str], clients: Mapping[str, str] = CLIENTS) -> dict[str, bool]:
+def outcomes(
+    environment: Mapping[str, str], clients: Mapping[str, str] = CLIENTS
+) -> dict[str, bool]:
     return {name: run(program, environment).returncode == 0 for name, program in clients.items()}
 
 
@@ -175,30 +194,44 @@ def test_without_the_authority_neither_gets_there(environment: dict[str, str]) -
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
-def test_both_go_through_the_proxy(environment: dict[str, str], proxy: Relay, https_port: int, name: str) -> None:
+def test_both_go_through_the_proxy(
+    environment: dict[str, str], proxy: Relay, https_port: int, name: str
+) -> None:
     proxied = {**environment, name: f"http://user:word@127.0.0.1:{proxy.port}"}
     assert outcomes(proxied) == {"boto3": True, "ours": True}
-    assert [line.split()[:2] for line in proxy.asked] == [["CONNECT", f"localhost:{https_port}"]] * 2
+    assert [line.split()[:2] for line in proxy.asked] == [
+        ["CONNECT", f"localhost:{https_port}"]
+    ] * 2
 
 
-def test_both_leave_the_proxy_aside_where_no_proxy_says_so(environment: dict[str, str], proxy: Relay) -> None:
-    proxied = {**environment, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "NO_PROXY": "localhost"}
+def test_both_leave_the_proxy_aside_where_no_proxy_says_so(
+    environment: dict[str, str], proxy: Relay
+) -> None:
+    proxied = {
+        **environment,
+        "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",
+        "NO_PROXY": "localhost",
+    }
     assert outcomes(proxied) == {"boto3": True, "ours": True}
     assert proxy.asked == []
 
 
-def test_a_proxy_that_is_not_there_is_named_without_its_password(environment: dict[str, str]) -> None:
+def test_a_proxy_that_is_not_there_is_named_without_its_password(
+    environment: dict[str, str],
+) -> None:
     ran = run(CLIENTS["ours"], {**environment, "HTTPS_PROXY": "http://user:word@127.0.0.1:1"})
     assert b"no connection to the proxy 127.0.0.1:1" in ran.stderr
     assert b"user:word" not in ran.stderr
 
 
-def test_an_authority_that_is_no_file_is_a_fault_of_the_configuration(environment: dict[str, str]) -> None:
+def test_an_authority_that_is_no_file_is_a_fault_of_the_configuration(
+    environment: dict[str, str],
+) -> None:
     ran = run(CLIENTS["ours"], {**environment, "AWS_CA_BUNDLE": "/nowhere.pem"})
     assert b"ConfigError" in ran.stderr and b"/nowhere.pem" in ran.stderr
 
 
-# ── a server that wants a certificate of its client ─────────────────────────────────────────────────────────────────
+# ── a server that wants a certificate of its client ───────────────────────────────────────────────
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +244,8 @@ def wallet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mutual(
     environment: dict[str, str], bedrock_emulator: RunningEmulator, authority: Path, wallet: Path
 ) -> Iterator[dict[str, str]]:
-    """The environment, with the emulator behind a TLS server that lets nobody in without that certificate."""
+    """The environment, with the emulator behind a TLS server that lets nobody in without that
+    certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
     context.load_verify_locations(wallet / "cert.pem")
@@ -221,12 +255,17 @@ def mutual(
         yield {**environment, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"https://localhost:{relay.port}"}
 
 
-@pytest.mark.parametrize("files", [["both.pem"], ["cert.pem", "key.pem"]], ids=["one file", "two files"])
+@pytest.mark.parametrize(
+    "files", [["both.pem"], ["cert.pem", "key.pem"]], ids=["one file", "two files"]
+)
 def test_both_show_the_certificate_of_the_sessions_client_config(
     mutual: dict[str, str], wallet: Path, files: list[str]
 ) -> None:
     certificate = ":".join(str(wallet / file) for file in files)
-    assert outcomes({**mutual, "CERTIFICATE": certificate}, CERTIFIED) == {"boto3": True, "ours": True}
+    assert outcomes({**mutual, "CERTIFICATE": certificate}, CERTIFIED) == {
+        "boto3": True,
+        "ours": True,
+    }
 
 
 def test_without_a_certificate_neither_is_let_in(mutual: dict[str, str]) -> None:
@@ -234,11 +273,18 @@ def test_without_a_certificate_neither_is_let_in(mutual: dict[str, str]) -> None
     assert b"axonflow_core.errors.Unavailable: " in run(CLIENTS["ours"], mutual).stderr
 
 
-def test_with_a_certificate_of_somebody_else_neither_is_let_in(mutual: dict[str, str], authority: Path) -> None:
+def test_with_a_certificate_of_somebody_else_neither_is_let_in(
+    mutual: dict[str, str], authority: Path
+) -> None:
     somebodys = {**mutual, "CERTIFICATE": str(authority / "both.pem")}
     assert outcomes(somebodys, CERTIFIED) == {"boto3": False, "ours": False}
 
 
-def test_a_certificate_that_is_no_file_is_a_fault_of_the_configuration(mutual: dict[str, str]) -> None:
+def test_a_certificate_that_is_no_file_is_a_fault_of_the_configuration(
+    mutual: dict[str, str],
+) -> None:
     ran = run(CERTIFIED["ours"], {**mutual, "CERTIFICATE": "/nowhere.pem"})
-    assert b"ConfigError: the client certificate in /nowhere.pem cannot be used: No such file" in ran.stderr
+    assert (
+        b"ConfigError: the client certificate in /nowhere.pem cannot be used: No such file"
+        in ran.stderr
+    )

@@ -1,4 +1,5 @@
-"""Cohere, Jurassic-2, DeepSeek R1 and imported models over the real wire: boto3 and our provider call the emulator."""
+"""Cohere, Jurassic-2, DeepSeek R1 and imported models over the real wire: boto3 and our provider
+call the emulator."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ from axonflow_bedrock.emulator import ACCESS_KEY, REGION, SECRET_KEY, emulator, 
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
 from axonflow_core.codec import ModelFacts
+from axonflow_core.http.client import Transport
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, StopReason, user
-from axonflow_core.provider import Services
+from axonflow_core.plugin_spec import Services
 from axonflow_core.stream import assemble
-from axonflow_core.transport import Transport
 
 CODECS = installed_codecs()
 COMMAND, COMMAND_R = "cohere.command-text-v14", "cohere.command-r-plus-v1:0"
@@ -59,14 +60,18 @@ def chunks_of(client: Any, model: str, body: Json) -> list[Json]:
     return [orjson.loads(event["chunk"]["bytes"]) for event in response["body"]]
 
 
-# ── boto3 ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── boto3 ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(("model", "family"), FAMILIES.items(), ids=FAMILIES.values())
-def test_invoke_model_answers_in_the_json_of_the_family(client: Any, model: str, family: str) -> None:
+def test_invoke_model_answers_in_the_json_of_the_family(
+    client: Any, model: str, family: str
+) -> None:
     codec, facts = CODECS.for_name(family), ModelFacts()
 
-    answer = codec.decode_response(invoke(client, model, codec.encode_request(QUESTION, facts)), facts)
+    answer = codec.decode_response(
+        invoke(client, model, codec.encode_request(QUESTION, facts)), facts
+    )
 
     assert f"the {codec.family} family" in answer.text
     assert answer.text.endswith("You said: Why is the sky blue?")
@@ -89,7 +94,11 @@ def test_command_r_ends_its_stream_with_the_whole_answer(client: Any) -> None:
     *events, end = chunks_of(client, COMMAND_R, {"message": "Why is the sky blue?"})
 
     assert {event["event_type"] for event in events} == {"text-generation"}
-    assert (end["event_type"], end["is_finished"], end["finish_reason"]) == ("stream-end", True, "COMPLETE")
+    assert (end["event_type"], end["is_finished"], end["finish_reason"]) == (
+        "stream-end",
+        True,
+        "COMPLETE",
+    )
     assert end["response"]["text"] == "".join(event["text"] for event in events)
     assert end["response"]["meta"]["billed_units"]["input_tokens"] == 5
 
@@ -102,7 +111,10 @@ def test_jurassic_2_does_not_stream_and_says_so_as_aws_does(client: Any) -> None
         "ValidationException",
         "The model is unsupported for streaming",
     )
-    assert invoke(client, J2, {"prompt": "Hi"})["completions"][0]["finishReason"]["reason"] == "endoftext"
+    assert (
+        invoke(client, J2, {"prompt": "Hi"})["completions"][0]["finishReason"]["reason"]
+        == "endoftext"
+    )
 
 
 def test_deepseek_r1_closes_its_thought_before_it_speaks(client: Any) -> None:
@@ -121,12 +133,16 @@ def test_deepseek_r1_closes_its_thought_before_it_speaks(client: Any) -> None:
         ({"messages": [{"role": "user", "content": "Hi"}]}, "choices"),
     ],
 )
-def test_an_imported_model_answers_in_the_form_it_is_asked_in(client: Any, body: Json, key: str) -> None:
+def test_an_imported_model_answers_in_the_form_it_is_asked_in(
+    client: Any, body: Json, key: str
+) -> None:
     assert key in invoke(client, IMPORTED, body)
     assert key in chunks_of(client, IMPORTED, body)[0]
 
 
-@pytest.mark.parametrize(("model", "body"), [("deepseek.r1-v1:0", {"prompt": "Hi"}), (ENDPOINT, {"inputs": "Hi"})])
+@pytest.mark.parametrize(
+    ("model", "body"), [("deepseek.r1-v1:0", {"prompt": "Hi"}), (ENDPOINT, {"inputs": "Hi"})]
+)
 def test_a_model_that_cannot_be_called_so_is_refused(client: Any, model: str, body: Json) -> None:
     with pytest.raises(ClientError) as raised:
         invoke(client, model, body)
@@ -134,7 +150,7 @@ def test_a_model_that_cannot_be_called_so_is_refused(client: Any, model: str, bo
     assert error["Error"]["Code"] == "ValidationException"
 
 
-# ── our provider ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── our provider ──────────────────────────────────────────────────────────────────────────────────
 
 
 class AwsSession(Session):
@@ -151,7 +167,9 @@ class AwsSession(Session):
 
 
 @asynccontextmanager
-async def opened(bedrock: RunningEmulator, model: str, family: str | None = None) -> AsyncIterator[BedrockProvider]:
+async def opened(
+    bedrock: RunningEmulator, model: str, family: str | None = None
+) -> AsyncIterator[BedrockProvider]:
     transport = Transport()
     extras = {"boto3_session": AwsSession(bedrock.base_url)}
     services = Services(name="bedrock", transport=transport, codecs=CODECS, extras=extras)
@@ -169,7 +187,8 @@ async def streamed(provider: BedrockProvider) -> tuple[Completion, int]:
 
 
 @pytest.mark.parametrize(
-    ("model", "family"), [*((model, None) for model in FAMILIES if model != ENDPOINT), (ENDPOINT, "marketplace/tgi")]
+    ("model", "family"),
+    [*((model, None) for model in FAMILIES if model != ENDPOINT), (ENDPOINT, "marketplace/tgi")],
 )
 async def test_a_stream_of_ours_says_what_the_whole_answer_says(
     bedrock: RunningEmulator, model: str, family: str | None
@@ -183,7 +202,9 @@ async def test_a_stream_of_ours_says_what_the_whole_answer_says(
     assert count > 3 or model == J2
 
 
-async def test_a_family_that_does_not_stream_gives_its_whole_answer_as_one_batch(bedrock: RunningEmulator) -> None:
+async def test_a_family_that_does_not_stream_gives_its_whole_answer_as_one_batch(
+    bedrock: RunningEmulator,
+) -> None:
     async with opened(bedrock, J2) as provider:
         whole = await provider.complete(QUESTION)
         summed, count = await streamed(provider)

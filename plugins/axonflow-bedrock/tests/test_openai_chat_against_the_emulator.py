@@ -1,4 +1,5 @@
-"""Unmodified boto3 calls the emulated models that speak OpenAI's chat JSON, and reads it as programs read it."""
+"""Unmodified boto3 calls the emulated models that speak OpenAI's chat JSON, and reads it as
+programs read it."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ import orjson
 import pytest
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.emulator.scripted import THOUGHT
-from axonflow_bedrock.envelope import METRICS
+from axonflow_bedrock.emulator.fake_model import THOUGHT
 from axonflow_bedrock.pytest_plugin import serving
+from axonflow_bedrock.wire.envelope import METRICS
 from axonflow_core.messages import Json
 
 PLAIN = {
@@ -37,7 +38,11 @@ TOOL = {
     "type": "function",
     "function": {
         "name": "weather",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
     },
 }
 USE_IT = {
@@ -63,7 +68,12 @@ def stream(client: Any, model: str, body: Json = QUESTION) -> list[Json]:
 
 
 def deltas(chunks: list[Json]) -> list[Json]:
-    return [choice["delta"] for chunk in chunks if isinstance(chunk, dict) for choice in chunk.get("choices", ())]
+    return [
+        choice["delta"]
+        for chunk in chunks
+        if isinstance(chunk, dict)
+        for choice in chunk.get("choices", ())
+    ]
 
 
 def content_of(chunks: list[Json]) -> str:
@@ -110,7 +120,9 @@ def test_the_arguments_of_a_call_are_streamed_in_pieces(bedrock: Any, family: st
     calls = [call for delta in deltas(chunks) for call in delta.get("tool_calls", ())]
     assert len(calls) > 2
     assert {call["index"] for call in calls} == {0}
-    assert orjson.loads("".join(call["function"]["arguments"] for call in calls)) == {"city": "example"}
+    assert orjson.loads("".join(call["function"]["arguments"] for call in calls)) == {
+        "city": "example"
+    }
 
 
 def test_a_conversation_with_a_tool_goes_on(bedrock: Any) -> None:
@@ -122,7 +134,9 @@ def test_a_conversation_with_a_tool_goes_on(bedrock: Any) -> None:
     ]
 
     for family in PLAIN:
-        answer = invoke(bedrock, PLAIN[family], {"messages": messages, "tools": [TOOL], "max_tokens": 100})
+        answer = invoke(
+            bedrock, PLAIN[family], {"messages": messages, "tools": [TOOL], "max_tokens": 100}
+        )
         assert "The tool answered: rain" in answer["choices"][0]["message"]["content"], family
 
 
@@ -131,7 +145,9 @@ def test_a_model_that_is_asked_to_think_does_so_between_tags(bedrock: Any, famil
     asked = {**QUESTION, THINKERS[family]: "low"}
     tagged = f"<reasoning>{THOUGHT}</reasoning>Here speaks"
 
-    assert invoke(bedrock, PLAIN[family], asked)["choices"][0]["message"]["content"].startswith(tagged)
+    assert invoke(bedrock, PLAIN[family], asked)["choices"][0]["message"]["content"].startswith(
+        tagged
+    )
     assert content_of(stream(bedrock, PLAIN[family], asked)).startswith(tagged)
     assert "<reasoning>" not in content_of(stream(bedrock, PLAIN[family])), "nobody asked"
 
@@ -160,13 +176,18 @@ def test_the_newer_name_of_the_limit_limits(bedrock: Any) -> None:
 
 
 def test_a_limit_that_is_no_number_is_refused(bedrock: Any) -> None:
-    with pytest.raises(bedrock.exceptions.ValidationException, match="#/max_tokens: expected type: Integer"):
+    with pytest.raises(
+        bedrock.exceptions.ValidationException, match="#/max_tokens: expected type: Integer"
+    ):
         invoke(bedrock, PLAIN["gpt-oss"], {**QUESTION, "max_tokens": "many"})
 
 
 def test_pictures_are_seen(bedrock: Any) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-    body = {"messages": [{"role": "user", "content": [{"type": "text", "text": "Look!"}, image]}], "max_tokens": 100}
+    body = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Look!"}, image]}],
+        "max_tokens": 100,
+    }
 
     content = invoke(bedrock, PLAIN["gemma"], body)["choices"][0]["message"]["content"]
 

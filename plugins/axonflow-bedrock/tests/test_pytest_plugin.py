@@ -1,4 +1,5 @@
-"""The fixture for other people's tests: there when the distribution is installed, and free until it is asked for."""
+"""The fixture for other people's tests: there when the distribution is installed, and free until it
+is asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ def test_the_same_server(bedrock_emulator):
 def test_importing_the_plugin_imports_nothing_heavy() -> None:
     program = f"import axonflow_bedrock.pytest_plugin, sys; print([name for name in {HEAVY} if name in sys.modules])"
 
-    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout == b"[]\n"
+    assert (
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout
+        == b"[]\n"
+    )
 
 
 @pytest.mark.skipif(
@@ -39,6 +43,8 @@ def test_a_test_of_somebody_else_gets_the_fixture_by_name_alone(tmp_path: Path) 
     (tmp_path / "test_of_somebody_else.py").write_text(TEST)
 
     arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::ResourceWarning"]
-    run = subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=False, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, *arguments], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
 
     assert "2 passed" in run.stdout, run.stdout

@@ -1,6 +1,7 @@
 """The families against what Bedrock really sent.
 
-The recordings are third-party data and no part of the project: AXONFLOW_RECORDINGS names the folder they are in.
+The recordings are third-party data and no part of the project: AXONFLOW_RECORDINGS names the folder
+they are in.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ import pytest
 from attrs import evolve
 
 from axonflow_bedrock.families import (
-    ai21_j2,
     anthropic,
     claude_text,
     cohere,
     imported,
+    j2,
     jamba,
     llama,
     mistral,
     nova,
     titan,
 )
-from axonflow_bedrock.recorded import BedrockOpener
+from axonflow_bedrock.recorded import BedrockRecordingFormat
 from axonflow_core.codec import FamilyCodec
+from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.messages import Completion, CompletionRequest
-from axonflow_core.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.testing import Recording, Tally, check_recording, read_recordings
 
 CODECS = (
     *(anthropic.CODEC, claude_text.CODEC, nova.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS),
-    *(*cohere.CODECS, ai21_j2.CODEC, jamba.CODEC, *imported.CODECS),
+    *(*cohere.CODECS, j2.CODEC, jamba.CODEC, *imported.CODECS),
 )
 FILES = {
     "anthropic-messages": 58,
@@ -50,12 +51,18 @@ FILES = {
 """File -> how many of its exchanges are InvokeModel and InvokeModelWithResponseStream."""
 
 
-def opener(*codecs: FamilyCodec) -> BedrockOpener:
-    return BedrockOpener(CodecRegistry(RegisteredCodec(codec, "axonflow-bedrock", "0") for codec in codecs))
+def opener(*codecs: FamilyCodec) -> BedrockRecordingFormat:
+    return BedrockRecordingFormat(
+        CodecRegistry(RegisteredCodec(codec, "axonflow-bedrock", "0") for codec in codecs)
+    )
 
 
 def invocations(folder: Path, name: str) -> list[Recording]:
-    return [each for each in read_recordings(folder / f"{name}.jsonl") if each.operation.startswith("InvokeModel")]
+    return [
+        each
+        for each in read_recordings(folder / f"{name}.jsonl")
+        if each.operation.startswith("InvokeModel")
+    ]
 
 
 def checked(recordings: list[Recording], *codecs: FamilyCodec) -> Tally:
@@ -77,7 +84,9 @@ def test_an_exchange_with_an_old_claude_is_read_in_the_form_that_it_is_in(record
     exchanges = invocations(recordings, "anthropic-text")
 
     tally = checked(exchanges, *CODECS)
-    chosen = Counter(found[0].name for each in exchanges if (found := opener(*CODECS).codec_for(each)))
+    chosen = Counter(
+        found[0].name for each in exchanges if (found := opener(*CODECS).codec_for(each))
+    )
 
     assert tally.as_json()["failures"] == []
     assert chosen == {"anthropic": 11, "anthropic/text": 5}
@@ -101,14 +110,20 @@ def test_a_codec_that_passes_everything_through_fails_meaning(recordings: Path) 
 
 
 def test_a_surface_without_a_codec_is_unsupported(recordings: Path) -> None:
-    others = [each for each in read_recordings(recordings / "meta-llama3.jsonl") if "Converse" in each.operation]
+    others = [
+        each
+        for each in read_recordings(recordings / "meta-llama3.jsonl")
+        if "Converse" in each.operation
+    ]
 
     tally = checked(others, *CODECS)
 
     assert len(tally.unsupported) == len(others) == 4
 
 
-def test_a_model_that_bedrock_does_not_have_is_unsupported_and_its_refusal_has_a_class(recordings: Path) -> None:
+def test_a_model_that_bedrock_does_not_have_is_unsupported_and_its_refusal_has_a_class(
+    recordings: Path,
+) -> None:
     tally = checked(invocations(recordings, "unknown-model"), *CODECS)
 
     assert tally.laws()["unsupported"] == {"fail": 4}

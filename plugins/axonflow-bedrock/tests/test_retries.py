@@ -9,7 +9,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from axonflow_bedrock.retries import MAX_PAUSE_S, Retrier, Retries
-from axonflow_core.errors import AccessDenied, ProviderError, ProviderTimeout, Throttled, Unavailable
+from axonflow_core.errors import (
+    AccessDenied,
+    ProviderError,
+    ProviderTimeout,
+    Throttled,
+    Unavailable,
+)
 
 
 def failing(*errors: ProviderError) -> Callable[[], Awaitable[str]]:
@@ -29,7 +35,9 @@ class Pauses(list[float]):
 
 
 def retrier(attempts: int, pauses: Pauses, total_s: float = 60.0, drawn: float = 1.0) -> Retrier:
-    return Retrier(retries=Retries(max_attempts=attempts), total_s=total_s, pause=pauses, draw=lambda: drawn)
+    return Retrier(
+        retries=Retries(max_attempts=attempts), total_s=total_s, pause=pauses, draw=lambda: drawn
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,7 +49,9 @@ def retrier(attempts: int, pauses: Pauses, total_s: float = 60.0, drawn: float =
         ({"mode": "adaptive", "total_max_attempts": 2}, Retries(mode="adaptive", max_attempts=2)),
     ],
 )
-def test_the_settings_are_those_of_a_botocore_client(settled: dict[str, object] | None, expected: Retries) -> None:
+def test_the_settings_are_those_of_a_botocore_client(
+    settled: dict[str, object] | None, expected: Retries
+) -> None:
     assert Retries.of_client(settled) == expected
 
 
@@ -55,7 +65,9 @@ async def test_a_fault_that_passes_is_tried_again(passing: ProviderError) -> Non
 async def test_the_last_attempt_tells_why_it_failed() -> None:
     pauses = Pauses()
     with pytest.raises(Throttled, match="third"):
-        await retrier(3, pauses).call(failing(Throttled("first"), Throttled("second"), Throttled("third")))
+        await retrier(3, pauses).call(
+            failing(Throttled("first"), Throttled("second"), Throttled("third"))
+        )
     assert len(pauses) == 2
 
 

@@ -1,4 +1,5 @@
-"""The gate before each family's models: what it refuses in whose words, and that it lets pass what AWS let pass."""
+"""The gate before each family's models: what it refuses in whose words, and that it lets pass what
+AWS let pass."""
 
 from __future__ import annotations
 
@@ -12,17 +13,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from axonflow_bedrock.emulator.schema import GATES, Gate, Rule, Violation, pass_gate, violations
-from axonflow_bedrock.endpoint import Fault
-from axonflow_bedrock.errors import diagnose
-from axonflow_bedrock.model_id import parse_model_id, vendors_of
-from axonflow_bedrock.opaque import codec_of_call
-from axonflow_bedrock.surfaces import INVOKE_CODECS
+from axonflow_bedrock.errors.diagnose import diagnose
+from axonflow_bedrock.models.model_id import parse_model_id, vendors_of
+from axonflow_bedrock.wire.body_form import codec_of_call
+from axonflow_bedrock.wire.endpoint import ServiceException
+from axonflow_bedrock.wire.surfaces import INVOKE_CODECS
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import RequestError
 from axonflow_core.plugins import load_codecs
 from axonflow_core.testing import Recording, read_recordings
 from axonflow_core.testing.claims import claimed
-from axonflow_core.testing.strategies import folded_requests, requests
+from axonflow_core.testing.strategies import joined_requests, requests
 
 CODECS = load_codecs("bedrock").registry
 CLAUDE = "anthropic.claude-3-haiku-20240307-v1:0"
@@ -45,7 +46,7 @@ SAID = {
 def refusal_of(model: str, body: Any) -> str | None:
     try:
         pass_gate(CODECS.for_base_id(model), model, body)
-    except Fault as fault:
+    except ServiceException as fault:
         assert (fault.status, fault.code) == (400, "ValidationException")
         return fault.message
     return None
@@ -54,10 +55,18 @@ def refusal_of(model: str, body: Any) -> str | None:
 MALFORMED = [
     (LLAMA, {"prompt": "Hi", "max_tokens": 5}, "#: extraneous key [max_tokens] is not permitted"),
     (LLAMA, {}, "#: required key [prompt] not found"),
-    (LLAMA, {"inputText": "Hi"}, "#: required key [prompt] not found#: extraneous key [inputText] is not permitted"),
+    (
+        LLAMA,
+        {"inputText": "Hi"},
+        "#: required key [prompt] not found#: extraneous key [inputText] is not permitted",
+    ),
     (LLAMA, {"prompt": ["Hi"]}, "#/prompt: expected type: String, found: JSONArray"),
     (LLAMA, {"prompt": "Hi", "max_gen_len": 0}, "#/max_gen_len: 0 is not greater or equal to 1"),
-    (LLAMA, {"prompt": "Hi", "max_gen_len": True}, "#/max_gen_len: expected type: Integer, found: Boolean"),
+    (
+        LLAMA,
+        {"prompt": "Hi", "max_gen_len": True},
+        "#/max_gen_len: expected type: Integer, found: Boolean",
+    ),
     (LLAMA, {"prompt": "Hi", "top_p": 1.5}, "#/top_p: 1.5 is not less or equal to 1"),
     (LLAMA, {"prompt": None}, "#/prompt: expected type: String, found: Null"),
     (LLAMA, [], "#: expected type: JSONObject, found: JSONArray"),
@@ -71,7 +80,11 @@ MALFORMED = [
         {"inputText": "Hi", "textGenerationConfig": {"topP": 0}},
         "#/textGenerationConfig/topP: 0 is not greater than 0",
     ),
-    (MISTRAL, {"prompt": "Hi", "stop": ["a"] * 11}, "#/stop: expected maximum item count: 10, found: 11"),
+    (
+        MISTRAL,
+        {"prompt": "Hi", "stop": ["a"] * 11},
+        "#/stop: expected maximum item count: 10, found: 11",
+    ),
     (MISTRAL, {"prompt": "Hi", "stop": [5]}, "#/stop/0: expected type: String, found: Integer"),
     (
         NOVA,
@@ -84,17 +97,37 @@ MALFORMED = [
         "#/messages/0/content: expected type: JSONArray, found: String",
     ),
     (NOVA, {"messages": [], "max_tokens": 5}, "#: extraneous key [max_tokens] is not permitted"),
-    (CLAUDE_2, {"prompt": "\n\nHuman: Hi\n\nAssistant:"}, "#: required key [max_tokens_to_sample] not found"),
+    (
+        CLAUDE_2,
+        {"prompt": "\n\nHuman: Hi\n\nAssistant:"},
+        "#: required key [max_tokens_to_sample] not found",
+    ),
     (
         CLAUDE_2,
         {"prompt": "Hi", "max_tokens_to_sample": 5000},
         "#/max_tokens_to_sample: 5000 is not less or equal to 4096",
     ),
-    (MISTRAL, {"prompt": "Hi", "max_tokens": 5.5}, "#/max_tokens: expected type: Integer, found: Number"),
+    (
+        MISTRAL,
+        {"prompt": "Hi", "max_tokens": 5.5},
+        "#/max_tokens: expected type: Integer, found: Number",
+    ),
     (COMMAND, {"prompt": "Hi", "message": "Hi"}, "#: extraneous key [message] is not permitted"),
-    (COMMAND, {"prompt": "Hi", "stream": "true"}, "#/stream: expected type: Boolean, found: String"),
-    (COMMAND, {"prompt": "Hi", "num_generations": 6}, "#/num_generations: 6 is not less or equal to 5"),
-    (COMMAND, {"prompt": "Hi", "truncate": "MIDDLE"}, "#/truncate: the value is not a valid enum value"),
+    (
+        COMMAND,
+        {"prompt": "Hi", "stream": "true"},
+        "#/stream: expected type: Boolean, found: String",
+    ),
+    (
+        COMMAND,
+        {"prompt": "Hi", "num_generations": 6},
+        "#/num_generations: 6 is not less or equal to 5",
+    ),
+    (
+        COMMAND,
+        {"prompt": "Hi", "truncate": "MIDDLE"},
+        "#/truncate: the value is not a valid enum value",
+    ),
     (
         COMMAND_R,
         {"prompt": "Hi"},
@@ -106,31 +139,60 @@ MALFORMED = [
         {"message": "Hi", "tool_results": [{"call": {"name": "weather"}}]},
         "#/tool_results/0: required key [outputs] not found",
     ),
-    (JURASSIC, {"prompt": "Hi", "max_tokens": 5}, "#: extraneous key [max_tokens] is not permitted"),
+    (
+        JURASSIC,
+        {"prompt": "Hi", "max_tokens": 5},
+        "#: extraneous key [max_tokens] is not permitted",
+    ),
     (
         JURASSIC,
         {"prompt": "Hi", "countPenalty": {"scale": "much"}},
         "#/countPenalty/scale: expected type: Number, found: String",
     ),
-    (R1, CHATTED, "#: required key [prompt] not found#: extraneous key [messages] is not permitted"),
-    (R1, {"prompt": "Hi", "max_tokens": 32769}, "#/max_tokens: 32769 is not less or equal to 32768"),
+    (
+        R1,
+        CHATTED,
+        "#: required key [prompt] not found#: extraneous key [messages] is not permitted",
+    ),
+    (
+        R1,
+        {"prompt": "Hi", "max_tokens": 32769},
+        "#/max_tokens: 32769 is not less or equal to 32768",
+    ),
     (JAMBA, {"prompt": "Hi"}, "#: required key [messages] not found"),
     (JAMBA, {**CHATTED, "temperature": 2.5}, "#/temperature: 2.5 is not less or equal to 2"),
     (JAMBA, {**CHATTED, "n": 17}, "#/n: 17 is not less or equal to 16"),
     (WRITER, {**CHATTED, "stop": ["a"] * 5}, "#/stop: expected maximum item count: 4, found: 5"),
-    (WRITER, {**CHATTED, "presence_penalty": -3}, "#/presence_penalty: -3 is not greater or equal to -2"),
+    (
+        WRITER,
+        {**CHATTED, "presence_penalty": -3},
+        "#/presence_penalty: -3 is not greater or equal to -2",
+    ),
     (GPT_OSS, {"prompt": "Hi"}, "#: required key [messages] not found"),
-    (GPT_OSS, {**CHATTED, "reasoning_effort": "utmost"}, "#/reasoning_effort: the value is not a valid enum value"),
+    (
+        GPT_OSS,
+        {**CHATTED, "reasoning_effort": "utmost"},
+        "#/reasoning_effort: the value is not a valid enum value",
+    ),
     (GPT_OSS, {"messages": [{"content": "Hi"}]}, "#/messages/0: required key [role] not found"),
     (GPT_OSS, {"messages": None}, "#/messages: expected type: JSONArray, found: Null"),
-    (GPT_OSS, {**CHATTED, "max_tokens": "many"}, "#/max_tokens: expected type: Integer, found: String"),
+    (
+        GPT_OSS,
+        {**CHATTED, "max_tokens": "many"},
+        "#/max_tokens: expected type: Integer, found: String",
+    ),
     (KIMI, {**CHATTED, "temperature": 1.5}, "#/temperature: 1.5 is not less or equal to 1"),
 ]
 
 
 @pytest.mark.parametrize(("model", "body", "words"), MALFORMED)
-def test_a_json_schema_tells_every_violation_by_its_pointer(model: str, body: Any, words: str) -> None:
-    assert refusal_of(model, body) == f"Malformed input request: {words}, please reformat your input and try again."
+def test_a_json_schema_tells_every_violation_by_its_pointer(
+    model: str, body: Any, words: str
+) -> None:
+    assert (
+        refusal_of(model, body)
+        == f"Malformed input request: {words}, please reformat your input and try again."
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +211,10 @@ def test_a_json_schema_tells_every_violation_by_its_pointer(model: str, body: An
             {"messages": [{"role": "tool", "content": "Hi"}]},
             "messages.0.role: Input should be 'user' or 'assistant' or 'system'",
         ),
-        ({"thinking": {"type": "enabled", "budget_tokens": 5}}, "thinking.budget_tokens: Input should be greater than"),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 5}},
+            "thinking.budget_tokens: Input should be greater than",
+        ),
     ],
 )
 def test_claude_tells_the_first_by_its_path(changed: dict[str, Any], words: str) -> None:
@@ -165,12 +230,21 @@ def test_claude_tells_the_first_by_its_path(changed: dict[str, Any], words: str)
     ("model", "body"),
     [
         (CLAUDE, SAID),
-        (CLAUDE, {**SAID, "anthropic_beta": ["context-management-2025-06-27"], "context_management": {}}),
+        (
+            CLAUDE,
+            {**SAID, "anthropic_beta": ["context-management-2025-06-27"], "context_management": {}},
+        ),
         (LLAMA, {"prompt": "Hi", "temperature": 0, "top_p": 1, "max_gen_len": 2048}),
         (TITAN, {"inputText": "Hi", "textGenerationConfig": {"stopSequences": []}}),
         ("mistral.mistral-large-2407-v1:0", {**CHATTED, "safe_prompt": True}),
-        (COMMAND_R, {"message": "Hi", "p": 0.99, "documents": [{"title": "Rain", "snippet": "It rains."}]}),
-        (GPT_OSS, {**CHATTED, "stop": "END", "reasoning_effort": "low", "chat_template_kwargs": {}}),
+        (
+            COMMAND_R,
+            {"message": "Hi", "p": 0.99, "documents": [{"title": "Rain", "snippet": "It rains."}]},
+        ),
+        (
+            GPT_OSS,
+            {**CHATTED, "stop": "END", "reasoning_effort": "low", "chat_template_kwargs": {}},
+        ),
         (GPT_OSS, {**CHATTED, "temperature": None, "response_format": None}),
         (WRITER, {"prompt": "Hi"}),
     ],
@@ -211,7 +285,9 @@ def test_our_own_diagnosis_knows_the_words(model: str, body: Any, words: str) ->
         ("marketplace/tgi", {"inputs": "Hi"}, False),
     ],
 )
-def test_a_container_of_somebody_s_own_is_held_to_what_is_documented(form: str, body: Any, passes: bool) -> None:
+def test_a_container_of_somebody_s_own_is_held_to_what_is_documented(
+    form: str, body: Any, passes: bool
+) -> None:
     assert passes is not any(violations(body, GATES[form].shape))
 
 
@@ -225,7 +301,7 @@ def test_every_form_of_invoke_model_that_we_ship_has_a_gate_and_no_other_has() -
     }
 
 
-# ── what our own codecs write ───────────────────────────────────────────────────────────────────────────────────────
+# ── what our own codecs write ─────────────────────────────────────────────────────────────────────
 
 OF_THE_CALLER = {Rule.LEAST, Rule.MOST, Rule.ABOVE, Rule.ITEMS}
 """Breaches that lie in the values of a request, and not in how the codec says it."""
@@ -234,18 +310,24 @@ OF_THE_CALLER = {Rule.LEAST, Rule.MOST, Rule.ABOVE, Rule.ITEMS}
 @pytest.mark.parametrize("name", sorted(GATES))
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_whatever_our_own_codec_writes_is_of_the_shape_that_the_gate_lets_pass(name: str, data: st.DataObject) -> None:
+def test_whatever_our_own_codec_writes_is_of_the_shape_that_the_gate_lets_pass(
+    name: str, data: st.DataObject
+) -> None:
     claims = claimed(CODECS.for_name(name), ModelFacts(), None)
     # What an option means is not the codec's to know, so the drawn ones are no values of theirs.
-    request = evolve(data.draw(requests(claims) | folded_requests(claims)), options={})
-    assume(request.tools or request.tool_choice is None)  # a choice among no tools is a breach of the caller's
+    request = evolve(data.draw(requests(claims) | joined_requests(claims)), options={})
+    assume(
+        request.tools or request.tool_choice is None
+    )  # a choice among no tools is a breach of the caller's
 
     body = orjson.loads(orjson.dumps(claims.codec.encode_request(request, ModelFacts())))
 
-    assert [found for found in violations(body, GATES[name].shape) if found.rule not in OF_THE_CALLER] == []
+    assert [
+        found for found in violations(body, GATES[name].shape) if found.rule not in OF_THE_CALLER
+    ] == []
 
 
-# ── what AWS took and refused ───────────────────────────────────────────────────────────────────────────────────────
+# ── what AWS took and refused ─────────────────────────────────────────────────────────────────────
 
 
 def judged(folder: Path) -> list[tuple[Recording, list[Violation]]]:

@@ -1,4 +1,5 @@
-"""Scripts for the emulator: how they are read, which rule decides, and what the account of the emulator may do."""
+"""Scripts for the emulator: how they are read, which rule decides, and what the account of the
+emulator may do."""
 
 from __future__ import annotations
 
@@ -24,12 +25,20 @@ from axonflow_bedrock.emulator.catalogue import LISTINGS
 from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.emulator.limits import END_OF_LIFE, limits_of, too_long
 from axonflow_bedrock.emulator.quotas import DAY_S, MINUTE_S, Quotas
-from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Rules, Script, load_script
-from axonflow_bedrock.endpoint import Fault
-from axonflow_bedrock.surfaces import exchange_codec_for
+from axonflow_bedrock.emulator.script import (
+    Account,
+    AccountGuardrail,
+    AwsError,
+    Rule,
+    Rules,
+    Script,
+    load_script,
+)
+from axonflow_bedrock.wire.endpoint import ServiceException
+from axonflow_bedrock.wire.surfaces import unary_codec_for
 from axonflow_core.config import FaultyConfig
+from axonflow_core.http.local_server import Server
 from axonflow_core.plugins import load_codecs
-from axonflow_core.serving import Server
 
 CODECS = load_codecs("bedrock").registry
 TITAN = "amazon.titan-text-express-v1"
@@ -55,8 +64,11 @@ def served(script: Any = None) -> Iterator[str]:
         yield server.base_url
 
 
-def post(base_url: str, model: str, body: Mapping[str, Any], key: str = API_KEY) -> tuple[int, str, str]:
-    """Status, name of the error and body of a call with an API key, by a client that knows nothing of AWS."""
+def post(
+    base_url: str, model: str, body: Mapping[str, Any], key: str = API_KEY
+) -> tuple[int, str, str]:
+    """Status, name of the error and body of a call with an API key, by a client that knows nothing
+    of AWS."""
     url = f"{base_url}/model/{quote(model, safe='')}/invoke"
     request = Request(url, json.dumps(body).encode(), {"Authorization": f"Bearer {key}"})
     try:
@@ -80,7 +92,7 @@ def claude(text: str, limit: int = 100) -> dict[str, Any]:
     }
 
 
-# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
@@ -113,7 +125,11 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ("rules:\n  - at_byte: 5\n", "2:5", "the rule has none"),
         ("rules:\n  - error: {code: NoSuchException}\n", "2:12", "needs a `status`"),
         ("rules:\n  - error: {message: x}\n", "2:12", "`code` is missing"),
-        ("rules:\n  - answer: a\n    error: {code: ThrottlingException}\n", "2:5", "has no `answer`"),
+        (
+            "rules:\n  - answer: a\n    error: {code: ThrottlingException}\n",
+            "2:5",
+            "has no `answer`",
+        ),
         ("rules: 5\n", "1:8", "`rules` wants a list"),
         ("account:\n  today: tomorrow\n", "2:10", "`today` is not acceptable"),
         ("account:\n  guardrails: [{id: A-B}]\n", "2:21", "the id of a guardrail"),
@@ -150,7 +166,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_script(tmp_path / "nowhere.yaml")
 
 
-# ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── rules ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_first_rule_that_fits_decides_until_it_is_spent() -> None:
@@ -177,13 +193,23 @@ def test_the_last_text_of_the_user_is_what_a_rule_looks_at() -> None:
         {"role": "user", "content": "weather"}, {"role": "assistant", "content": "Yes?"},
         {"role": "user", "content": "time"},
     ]}  # fmt: skip
-    with served([{"when": "weather", "answer": "no"}, {"when": "time", "answer": "Noon."}]) as base_url:
+    with served(
+        [{"when": "weather", "answer": "no"}, {"when": "time", "answer": "Noon."}]
+    ) as base_url:
         assert "Noon." in post(base_url, CLAUDE, said)[2]
 
 
 def test_a_script_reaches_the_command(tmp_path: Path) -> None:
     (tmp_path / "script.yaml").write_text(YAML)
-    command = [sys.executable, "-m", "axonflow_core.cli", "emulate", "bedrock", "--script", "script.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "axonflow_core.cli",
+        "emulate",
+        "bedrock",
+        "--script",
+        "script.yaml",
+    ]
     path = os.pathsep.join([*filter(None, sys.path)])
     own = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path}
     with subprocess.Popen(
@@ -191,19 +217,23 @@ def test_a_script_reaches_the_command(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         exports = (shlex.split(line)[1].partition("=") for line in process.stdout)
-        base_url = next(value for name, _, value in exports if name == "AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
+        base_url = next(
+            value for name, _, value in exports if name == "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+        )
         try:
             assert "It rains." in post(base_url, LLAMA, {"prompt": "weather"})[2]
         finally:
             process.kill()
 
     (tmp_path / "script.yaml").write_text("rules: 5\n")
-    refused = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, check=False, timeout=30)
+    refused = subprocess.run(
+        command, cwd=tmp_path, env=own, capture_output=True, text=True, check=False, timeout=30
+    )
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "script.yaml:1:8" in refused.stderr
 
 
-# ── API keys ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── API keys ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_one_api_key_is_known_and_every_other_refused_in_the_words_of_aws() -> None:
@@ -216,7 +246,7 @@ def test_one_api_key_is_known_and_every_other_refused_in_the_words_of_aws() -> N
         )
 
 
-# ── the account ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the account ───────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(("today", "status"), [("2026-10-13", 200), ("2026-10-14", 404)])
@@ -247,16 +277,30 @@ def test_a_model_without_access_is_denied_in_a_script_too() -> None:
         ("eu-west-1", f"arn:aws:bedrock:us-east-1::foundation-model/{TITAN}", 400),
     ],
 )
-def test_a_profile_or_arn_of_elsewhere_is_unknown_here(region: str, model: str, status: int) -> None:
+def test_a_profile_or_arn_of_elsewhere_is_unknown_here(
+    region: str, model: str, status: int
+) -> None:
     body = titan("Hi") if TITAN in model else claude("Hi")
     with served(Script(account=Account(region=region))) as base_url:
         assert post(base_url, model, body)[0] == status
 
 
 TOO_MUCH = [
-    (CLAUDE, claude("Hi", 64_001), "max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens"),
-    (LLAMA, {"prompt": "Hi", "max_gen_len": 2049}, "#/max_gen_len: 2049 is not less or equal to 2048"),
-    (TITAN, titan("Hi", 8193), "#/textGenerationConfig/maxTokenCount: 8193 is not less or equal to 8192"),
+    (
+        CLAUDE,
+        claude("Hi", 64_001),
+        "max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens",
+    ),
+    (
+        LLAMA,
+        {"prompt": "Hi", "max_gen_len": 2049},
+        "#/max_gen_len: 2049 is not less or equal to 2048",
+    ),
+    (
+        TITAN,
+        titan("Hi", 8193),
+        "#/textGenerationConfig/maxTokenCount: 8193 is not less or equal to 8192",
+    ),
     (CLAUDE, claude("a " * 200_000 + "a"), "prompt is too long: 200001 tokens > 200000 maximum"),
     (LLAMA, {"prompt": "a " * 8200}, "This model's maximum context length is 8192 tokens."),
     (TITAN, titan("a " * 8193), "Input is too long for requested model."),
@@ -265,7 +309,9 @@ TOO_MUCH = [
 
 
 @pytest.mark.parametrize(("model", "body", "words"), TOO_MUCH)
-def test_what_is_too_much_is_refused_in_the_words_of_the_family(model: str, body: Any, words: str) -> None:
+def test_what_is_too_much_is_refused_in_the_words_of_the_family(
+    model: str, body: Any, words: str
+) -> None:
     with served() as base_url:
         status, code, message = post(base_url, model, body)
     assert (status, code) == (400, "ValidationException")
@@ -283,7 +329,9 @@ def test_what_just_fits_is_answered() -> None:
 
 def test_every_listed_model_that_is_known_has_its_limits() -> None:
     listed = {base_id for one in LISTINGS.values() for base_id in (*one.on_demand, *one.profiles)}
-    talking = {base_id for base_id in listed if exchange_codec_for(installed_codecs(), base_id) is None}
+    talking = {
+        base_id for base_id in listed if unary_codec_for(installed_codecs(), base_id) is None
+    }
     assert {base_id for base_id in talking if limits_of(base_id) is None} == {
         "amazon.titan-tg1-large",
         "anthropic.claude-v2",
@@ -298,7 +346,7 @@ def test_a_model_ends_on_its_day_or_has_ended_by_the_day_of_the_table() -> None:
     assert "anthropic.claude-opus-5" not in END_OF_LIFE
 
 
-# ── quotas ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── quotas ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Clock:
@@ -312,7 +360,7 @@ class Clock:
 def is_admitted(quotas: Quotas, asked: int = 10, used: int = 10, model: str = TITAN) -> bool:
     try:
         quotas.spend(model, asked=asked, used=used)
-    except Fault as fault:
+    except ServiceException as fault:
         assert (fault.status, fault.code) == (429, "ThrottlingException")
         return False
     return True
@@ -332,7 +380,8 @@ def test_calls_are_throttled_for_each_model_until_the_minute_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "window_s"), [(Account(tokens_per_minute=25), MINUTE_S), (Account(tokens_per_day=25), DAY_S)]
+    ("account", "window_s"),
+    [(Account(tokens_per_minute=25), MINUTE_S), (Account(tokens_per_day=25), DAY_S)],
 )
 def test_tokens_are_throttled_until_the_window_is_over(account: Account, window_s: float) -> None:
     clock = Clock()
@@ -361,13 +410,15 @@ def test_a_quota_reaches_the_client_in_the_words_of_aws() -> None:
         )
 
 
-# ── the documentation ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── the documentation ─────────────────────────────────────────────────────────────────────────────
 
 PAGE = Path(__file__).parents[3] / "docs" / "emulator.md"
 
 
 def test_the_script_of_the_documentation_is_one(tmp_path: Path) -> None:
-    (text,) = [block.partition("```")[0] for block in PAGE.read_text("utf-8").split("```text\n")[1:]]
+    (text,) = [
+        block.partition("```")[0] for block in PAGE.read_text("utf-8").split("```text\n")[1:]
+    ]
     (tmp_path / "script.yaml").write_text(text)
 
     script = load_script(tmp_path / "script.yaml")
@@ -377,7 +428,11 @@ def test_the_script_of_the_documentation_is_one(tmp_path: Path) -> None:
 
 
 def test_the_documentation_names_every_key_and_every_fault() -> None:
-    keys = {field.name for record in (Rule, Account, AwsError, AccountGuardrail) for field in fields(record)}
+    keys = {
+        field.name
+        for record in (Rule, Account, AwsError, AccountGuardrail)
+        for field in fields(record)
+    }
     page = PAGE.read_text("utf-8")
     assert {name for name in (*keys, *FaultKind) if f"`{name}`" not in page} == set()
     assert f"`{API_KEY}`" in page

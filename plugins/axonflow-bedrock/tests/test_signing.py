@@ -13,8 +13,8 @@ from botocore.credentials import Credentials
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.model_id import parse_model_id
-from axonflow_bedrock.signing import UNSIGNED_HEADERS, BearerToken, Refusal, Signer, verify
+from axonflow_bedrock.aws.signing import UNSIGNED_HEADERS, BearerToken, Refusal, Signer, verify
+from axonflow_bedrock.models.model_id import parse_model_id
 
 NOW = datetime(2026, 11, 24, 10, 15, 30, tzinfo=UTC)
 HOST = "https://bedrock-runtime.us-east-1.amazonaws.com"
@@ -30,22 +30,29 @@ def signed_by_botocore(
     request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
     credentials = Credentials(signer.access_key, signer.secret_key, signer.session_token)
     SigV4Auth(credentials, signer.service, signer.region).add_auth(request)
-    return dict(request.headers.items()), datetime.strptime(request.context["timestamp"] + "+0000", "%Y%m%dT%H%M%SZ%z")
+    return dict(request.headers.items()), datetime.strptime(
+        request.context["timestamp"] + "+0000", "%Y%m%dT%H%M%SZ%z"
+    )
 
 
 def lowered(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def assert_same_signature(signer: Signer, method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+def assert_same_signature(
+    signer: Signer, method: str, url: str, headers: Mapping[str, str], body: bytes
+) -> None:
     theirs, now = signed_by_botocore(signer, method, url, headers, body)
 
     ours = lowered(signer.sign(method, url, headers, body, now))
 
-    assert ours == {"host": ours["host"], **lowered(theirs)}  # botocore leaves the host to the HTTP client
+    assert ours == {
+        "host": ours["host"],
+        **lowered(theirs),
+    }  # botocore leaves the host to the HTTP client
 
 
-# ── the client role ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the client role ───────────────────────────────────────────────────────────────────────────────
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=10)
 PLAIN_IDS = st.builds("{}.{}-v{}:{}".format, WORDS, WORDS, st.integers(1, 9), st.integers(0, 9))
@@ -53,14 +60,22 @@ ARNS = st.builds(
     "arn:{}:{}:us-east-1:012345678901:{}/{}".format,
     st.sampled_from(["aws", "aws-us-gov", "aws-cn"]),
     st.just("bedrock"),
-    st.sampled_from(["inference-profile", "application-inference-profile", "imported-model", "prompt-router"]),
+    st.sampled_from(
+        ["inference-profile", "application-inference-profile", "imported-model", "prompt-router"]
+    ),
     st.one_of(WORDS, PLAIN_IDS),
 )
 OPERATIONS = st.sampled_from(["invoke", "invoke-with-response-stream", "converse", ""])
-HOSTS = st.sampled_from([HOST, "http://127.0.0.1:8080", "http://localhost:80", "https://[::1]:8443", "https://vpce.x"])
-QUERIES = st.sampled_from(["", "?a=1", "?b=2&a=1", "?a=2&a=1", "?flag", "?a=%2F&A=b", "?", "?x=a=b"])
+HOSTS = st.sampled_from(
+    [HOST, "http://127.0.0.1:8080", "http://localhost:80", "https://[::1]:8443", "https://vpce.x"]
+)
+QUERIES = st.sampled_from(
+    ["", "?a=1", "?b=2&a=1", "?a=2&a=1", "?flag", "?a=%2F&A=b", "?", "?x=a=b"]
+)
 URLS = st.builds(
-    lambda host, model, operation, query: f"{host}/model/{parse_model_id(model).path_segment}/{operation}{query}",
+    lambda host, model, operation, query: (
+        f"{host}/model/{parse_model_id(model).path_segment}/{operation}{query}"
+    ),
     HOSTS,
     PLAIN_IDS | ARNS,
     OPERATIONS,
@@ -68,7 +83,15 @@ URLS = st.builds(
 )
 HEADER_NAMES = st.one_of(
     st.sampled_from(
-        ["Content-Type", "accept", "X-Amzn-Bedrock-Trace", "X-Forwarded-For", "Date", "Host", "Authorization"]
+        [
+            "Content-Type",
+            "accept",
+            "X-Amzn-Bedrock-Trace",
+            "X-Forwarded-For",
+            "Date",
+            "Host",
+            "Authorization",
+        ]
     ),
     st.sampled_from(["X-Amz-Date", "X-Amz-Security-Token"]),
     st.sampled_from(SIGNED_HEADERS_BLACKLIST).map(str.title),
@@ -77,14 +100,18 @@ HEADER_NAMES = st.one_of(
 )
 HEADER_VALUES = st.text("ab c\t,;=\"'é中%/", max_size=20)
 HASHES = st.fixed_dictionaries({}, optional={"X-Amz-Content-SHA256": WORDS})
-SIGNERS = st.builds(Signer, WORDS, WORDS, st.none() | WORDS, st.sampled_from(["us-east-1", "eusc-de-east-1"]))
+SIGNERS = st.builds(
+    Signer, WORDS, WORDS, st.none() | WORDS, st.sampled_from(["us-east-1", "eusc-de-east-1"])
+)
 
 
 @given(
     signer=SIGNERS,
     method=st.sampled_from(["POST", "get"]),
     url=URLS,
-    headers=st.builds(dict.__or__, st.dictionaries(HEADER_NAMES, HEADER_VALUES, max_size=6), HASHES),
+    headers=st.builds(
+        dict.__or__, st.dictionaries(HEADER_NAMES, HEADER_VALUES, max_size=6), HASHES
+    ),
     body=st.binary(max_size=200),
 )
 @example(SIGNER, "POST", HOST, {}, b"")
@@ -101,11 +128,22 @@ def random_call(random: random.Random) -> tuple[Signer, str, dict[str, str], byt
         return "".join(random.choices("abcdefghijklmnop0123456789-", k=random.randint(1, 12)))
 
     plain = f"a{word()}.{word()}-v1:{random.randint(0, 9)}"
-    model = random.choice([plain, f"us.{plain}", f"arn:aws:bedrock:us-east-1:012345678901:imported-model/{word()}"])
+    model = random.choice(
+        [plain, f"us.{plain}", f"arn:aws:bedrock:us-east-1:012345678901:imported-model/{word()}"]
+    )
     url = f"{HOST}/model/{parse_model_id(model).path_segment}/invoke"
-    names = ["Content-Type", "User-Agent", "Connection", "x-amzn-bedrock-trace", "X-Amzn-Trace-Id", f"x{word()}"]
+    names = [
+        "Content-Type",
+        "User-Agent",
+        "Connection",
+        "x-amzn-bedrock-trace",
+        "X-Amzn-Trace-Id",
+        f"x{word()}",
+    ]
     headers = {name: f"{word()}  {word()}" for name in random.sample(names, random.randint(0, 6))}
-    signer = Signer(word(), word(), random.choice([None, word()]), random.choice(["us-east-1", "eu-west-3"]))
+    signer = Signer(
+        word(), word(), random.choice([None, word()]), random.choice(["us-east-1", "eu-west-3"])
+    )
     return signer, url, headers, random.randbytes(random.randint(0, 2000))
 
 
@@ -136,13 +174,17 @@ def test_a_signer_that_was_used_on_one_day_signs_rightly_on_the_next(days: int) 
     now = NOW + timedelta(days=days)
     unused = Signer("AKIDEXAMPLE", "a-secret", "a-session-token", "us-east-1")
 
-    assert SIGNER.sign("POST", URL, HEADERS, b"{}", now) == unused.sign("POST", URL, HEADERS, b"{}", now)
+    assert SIGNER.sign("POST", URL, HEADERS, b"{}", now) == unused.sign(
+        "POST", URL, HEADERS, b"{}", now
+    )
 
 
 def test_a_time_of_another_zone_is_the_same_moment() -> None:
     tokyo = NOW.astimezone(datetime.strptime("+0900", "%z").tzinfo)
 
-    assert SIGNER.sign("POST", URL, HEADERS, b"", tokyo) == SIGNER.sign("POST", URL, HEADERS, b"", NOW)
+    assert SIGNER.sign("POST", URL, HEADERS, b"", tokyo) == SIGNER.sign(
+        "POST", URL, HEADERS, b"", NOW
+    )
 
 
 def test_secrets_are_in_no_repr() -> None:
@@ -159,20 +201,30 @@ def test_an_api_key_is_sent_in_place_of_a_signature() -> None:
     assert headers == {**HEADERS, "Authorization": "Bearer a-key"}
 
 
-# ── the server role ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the server role ───────────────────────────────────────────────────────────────────────────────
 
 KNOWN = (SIGNER, BearerToken("a-key"))
 PATH = URL.removeprefix(HOST)
 
 
-def judged(headers: Mapping[str, str], *, body: bytes = b"{}", path: str = PATH, now: datetime = NOW) -> object:
-    return verify(KNOWN, "POST", path, {"Host": HOST.removeprefix("https://"), **headers}, body, now)
+def judged(
+    headers: Mapping[str, str], *, body: bytes = b"{}", path: str = PATH, now: datetime = NOW
+) -> object:
+    return verify(
+        KNOWN, "POST", path, {"Host": HOST.removeprefix("https://"), **headers}, body, now
+    )
 
 
-@given(url=URLS, headers=st.dictionaries(WORDS, HEADER_VALUES, max_size=4), body=st.binary(max_size=100))
+@given(
+    url=URLS,
+    headers=st.dictionaries(WORDS, HEADER_VALUES, max_size=4),
+    body=st.binary(max_size=100),
+)
 @example(URL, {"host": " and  its namesake"}, b"")
 def test_what_botocore_signed_is_accepted(url: str, headers: dict[str, str], body: bytes) -> None:
-    sent, now = signed_by_botocore(SIGNER, "POST", url, {"Host": "whatever.example", **headers}, body)
+    sent, now = signed_by_botocore(
+        SIGNER, "POST", url, {"Host": "whatever.example", **headers}, body
+    )
 
     assert verify(KNOWN, "POST", url, sent, body, now) is SIGNER
 
@@ -187,10 +239,18 @@ def test_an_old_client_that_sends_a_date_header_is_accepted() -> None:
 
 
 def test_what_a_proxy_adds_drops_or_rewrites_on_the_way_does_not_count() -> None:
-    sent = SIGNER.sign("POST", URL, {**HEADERS, "Connection": "keep-alive", "User-Agent": "x"}, b"{}", NOW)
+    sent = SIGNER.sign(
+        "POST", URL, {**HEADERS, "Connection": "keep-alive", "User-Agent": "x"}, b"{}", NOW
+    )
 
     del sent["Connection"]
-    arrived = {**sent, "User-Agent": "proxy", "X-Forwarded-For": "10.0.0.1", "Via": "1.1 proxy", "TE": "trailers"}
+    arrived = {
+        **sent,
+        "User-Agent": "proxy",
+        "X-Forwarded-For": "10.0.0.1",
+        "Via": "1.1 proxy",
+        "TE": "trailers",
+    }
 
     assert judged(arrived) is SIGNER
 
@@ -207,7 +267,8 @@ def with_changed(part: str, by: str) -> dict[str, str]:
 
 def signed_otherwise(**other: str | None) -> dict[str, str]:
     fields = {
-        name: getattr(SIGNER, name) for name in ("access_key", "secret_key", "session_token", "region", "service")
+        name: getattr(SIGNER, name)
+        for name in ("access_key", "secret_key", "session_token", "region", "service")
     }
     return Signer(**{**fields, **other}).sign("POST", URL, HEADERS, b"{}", NOW)
 
@@ -217,20 +278,75 @@ HASH = "x-amz-content-sha256"
 FAULTS = [
     # what is wrong, the headers that arrive, AWS's name for it, words of the message
     ("nothing", {}, "MissingAuthenticationTokenException", "Missing Authentication Token"),
-    ("another key", signed_otherwise(access_key="AKIDOTHER"), "UnrecognizedClientException", "token"),
-    ("another secret", signed_otherwise(secret_key="other"), "InvalidSignatureException", "does not match"),
-    ("another session", signed_otherwise(session_token="other"), "UnrecognizedClientException", "token"),
+    (
+        "another key",
+        signed_otherwise(access_key="AKIDOTHER"),
+        "UnrecognizedClientException",
+        "token",
+    ),
+    (
+        "another secret",
+        signed_otherwise(secret_key="other"),
+        "InvalidSignatureException",
+        "does not match",
+    ),
+    (
+        "another session",
+        signed_otherwise(session_token="other"),
+        "UnrecognizedClientException",
+        "token",
+    ),
     ("no session", signed_otherwise(session_token=None), "UnrecognizedClientException", "token"),
-    ("another region", signed_otherwise(region="us-east-2"), "InvalidSignatureException", "not 'us-east-2'"),
-    ("another service", signed_otherwise(service="s3"), "InvalidSignatureException", "correct service: 'bedrock'"),
-    ("another day", with_changed("/20261124/", "/20261123/"), "InvalidSignatureException", "Date in Credential scope"),
-    ("host unsigned", with_changed(";host;", ";"), "InvalidSignatureException", "must be a 'SignedHeader'"),
-    ("no signature", with_changed("Signature=", "S="), "IncompleteSignatureException", "'Signature' parameter"),
-    ("half a scope", with_changed("/aws4_request", ""), "IncompleteSignatureException", "slash-delimited"),
+    (
+        "another region",
+        signed_otherwise(region="us-east-2"),
+        "InvalidSignatureException",
+        "not 'us-east-2'",
+    ),
+    (
+        "another service",
+        signed_otherwise(service="s3"),
+        "InvalidSignatureException",
+        "correct service: 'bedrock'",
+    ),
+    (
+        "another day",
+        with_changed("/20261124/", "/20261123/"),
+        "InvalidSignatureException",
+        "Date in Credential scope",
+    ),
+    (
+        "host unsigned",
+        with_changed(";host;", ";"),
+        "InvalidSignatureException",
+        "must be a 'SignedHeader'",
+    ),
+    (
+        "no signature",
+        with_changed("Signature=", "S="),
+        "IncompleteSignatureException",
+        "'Signature' parameter",
+    ),
+    (
+        "half a scope",
+        with_changed("/aws4_request", ""),
+        "IncompleteSignatureException",
+        "slash-delimited",
+    ),
     ("no scheme", {"Authorization": "Basic eA=="}, "IncompleteSignatureException", "'Basic'"),
-    ("no date", {**with_changed("a", "a"), "X-Amz-Date": "soon"}, "IncompleteSignatureException", "'Date' header"),
+    (
+        "no date",
+        {**with_changed("a", "a"), "X-Amz-Date": "soon"},
+        "IncompleteSignatureException",
+        "'Date' header",
+    ),
     ("another api key", {"Authorization": "Bearer no"}, "AccessDeniedException", "API Key"),
-    ("another header", {**with_changed("a", "a"), "accept": "text/html"}, "InvalidSignatureException", "match"),
+    (
+        "another header",
+        {**with_changed("a", "a"), "accept": "text/html"},
+        "InvalidSignatureException",
+        "match",
+    ),
     (
         "a hash of another body",
         SIGNER.sign("POST", URL, {**HEADERS, HASH: "0" * 64}, b"{}", NOW),
@@ -240,8 +356,12 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "code", "words"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
-def test_a_refusal_says_what_is_wrong_in_awss_words(headers: dict[str, str], code: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("headers", "code", "words"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS]
+)
+def test_a_refusal_says_what_is_wrong_in_awss_words(
+    headers: dict[str, str], code: str, words: str
+) -> None:
     refusal = judged(headers)
 
     assert isinstance(refusal, Refusal)
@@ -250,9 +370,13 @@ def test_a_refusal_says_what_is_wrong_in_awss_words(headers: dict[str, str], cod
     assert refusal.status == (400 if code.startswith("Incomplete") else 403)
 
 
-@pytest.mark.parametrize(("minutes", "words"), [(6, "Signature expired: 20261124T101530Z"), (-6, "not yet current")])
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(6, "Signature expired: 20261124T101530Z"), (-6, "not yet current")]
+)
 def test_a_clock_that_is_wrong_by_more_than_five_minutes_is_named(minutes: int, words: str) -> None:
-    refusal = judged(SIGNER.sign("POST", URL, HEADERS, b"{}", NOW), now=NOW + timedelta(minutes=minutes))
+    refusal = judged(
+        SIGNER.sign("POST", URL, HEADERS, b"{}", NOW), now=NOW + timedelta(minutes=minutes)
+    )
 
     assert isinstance(refusal, Refusal)
     assert words in refusal.message
@@ -265,7 +389,9 @@ def test_a_clock_within_five_minutes_is_right(minutes: int) -> None:
     assert judged(sent, now=NOW + timedelta(minutes=minutes)) is SIGNER
 
 
-@pytest.mark.parametrize(("body", "path"), [(b"{ }", PATH), (b"{}", PATH + "/"), (b"{}", PATH.replace("%3A", ":"))])
+@pytest.mark.parametrize(
+    ("body", "path"), [(b"{ }", PATH), (b"{}", PATH + "/"), (b"{}", PATH.replace("%3A", ":"))]
+)
 def test_a_changed_body_or_path_is_no_longer_what_was_signed(body: bytes, path: str) -> None:
     refusal = judged(SIGNER.sign("POST", URL, HEADERS, b"{}", NOW), body=body, path=path)
 

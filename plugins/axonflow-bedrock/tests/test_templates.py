@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_bedrock.families import claude_text, deepseek_r1, llama, mistral, titan
-from axonflow_bedrock.families.templates import Conversation, Template, turns_in
-from axonflow_core.control_tokens import held_token
+from axonflow_bedrock.shapes.templates import Conversation, Template, turns_in
+from axonflow_core.codec.control_tokens import find_control_token
 from axonflow_core.messages import Role
 
 TEMPLATES = {
@@ -42,7 +42,8 @@ texts = st.text(max_size=5) | st.sampled_from(PIECES)
 
 
 def prompts(template: Template) -> st.SearchStrategy[str]:
-    """Tokens and texts in any order, and prompts that are nearly well formed: a written one with a piece put in."""
+    """Tokens and texts in any order, and prompts that are nearly well formed: a written one with a
+    piece put in."""
     tokens = st.sampled_from([*template.tokens, *(f"{token} " for token in template.tokens)])
     heap = st.lists(tokens | texts, max_size=12).map("".join)
     written = conversations(texts).map(template.arrange).map(template.render)
@@ -59,14 +60,21 @@ def conversations(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Conversati
     def conversation(turns: list[tuple[Role, str]]) -> Conversation:
         return Conversation(None, [role for role, _ in turns], [text for _, text in turns])
 
-    return st.lists(st.tuples(st.sampled_from([Role.USER, Role.ASSISTANT]), texts), max_size=5).map(conversation)
+    return st.lists(st.tuples(st.sampled_from([Role.USER, Role.ASSISTANT]), texts), max_size=5).map(
+        conversation
+    )
 
 
 def assert_exact(template: Template, prompt: str) -> None:
     conversation = template.parse(prompt)
     if conversation is not None:
         assert template.render(conversation) == prompt
-        assert held_token(tuple({*template.tokens} - {*template.overlooked}), conversation.slots) is None
+        assert (
+            find_control_token(
+                tuple({*template.tokens} - {*template.overlooked}), conversation.slots
+            )
+            is None
+        )
 
 
 @templates
@@ -78,7 +86,9 @@ def test_what_is_read_would_be_written_so(template: Template, data: st.DataObjec
 @templates
 @given(data=st.data())
 def test_what_is_written_is_read(template: Template, data: st.DataObject) -> None:
-    conversation = template.arrange(data.draw(conversations(st.text("ab:\n [|", min_size=1, max_size=5))))
+    conversation = template.arrange(
+        data.draw(conversations(st.text("ab:\n [|", min_size=1, max_size=5)))
+    )
     read = turns_in(template.render(conversation), template)
     assert read is not None
     assert [message.role for message in read[1]] == conversation.roles
@@ -86,7 +96,8 @@ def test_what_is_written_is_read(template: Template, data: st.DataObject) -> Non
 
 
 def test_a_template_that_reads_more_than_it_writes_is_seen() -> None:
-    """The control: a template that takes a prompt without its blanks, as a careless parser would."""
+    """The control: a template that takes a prompt without its blanks, as a careless parser
+    would."""
 
     def careless(prompt: str) -> Conversation | None:
         return titan.TEMPLATE.parse(prompt.replace("User:", "User: "))

@@ -8,21 +8,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from axonflow_bedrock.envelope import EnvelopeDecoder
-from axonflow_bedrock.eventstream import FrameDecoder, chunk_of
-from axonflow_bedrock.model_id import parse_model_id
+from axonflow_bedrock.models.model_id import parse_model_id
+from axonflow_bedrock.wire.envelope import EnvelopeDecoder
+from axonflow_bedrock.wire.eventstream import FrameDecoder, chunk_of
 from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import AnswerError
 from axonflow_core.plugins import load_codecs
 
-FAMILIES = ("anthropic-messages", "amazon-titan-text", "meta-llama2", "meta-llama3", "mistral-prompt")
+FAMILIES = (
+    "anthropic-messages",
+    "amazon-titan-text",
+    "meta-llama2",
+    "meta-llama3",
+    "mistral-prompt",
+)
 
 
 def recorded_streams(folder: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
     for family in FAMILIES:
         for line in (folder / f"{family}.jsonl").read_text("utf-8").splitlines():
             case = json.loads(line)
-            if case["operation"] == "InvokeModelWithResponseStream" and case.get("raw_eventstream_base64"):
+            if case["operation"] == "InvokeModelWithResponseStream" and case.get(
+                "raw_eventstream_base64"
+            ):
                 yield case, base64.b64decode(case["raw_eventstream_base64"])
 
 
@@ -58,4 +66,6 @@ def test_no_cut_of_a_recorded_stream_passes_for_the_whole(recordings: Path) -> N
             cuts += 1
         whole += listener.is_content()
     assert silent == []
-    assert (cuts > 200_000, whole) == (True, 28), "the control: every stream that is not cut is whole"
+    assert (cuts > 200_000, whole) == (True, 28), (
+        "the control: every stream that is not cut is whole"
+    )

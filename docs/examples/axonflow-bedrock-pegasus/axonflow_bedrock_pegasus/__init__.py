@@ -1,32 +1,34 @@
 """TwelveLabs Pegasus 1.2 on Bedrock InvokeModel: a video and a prompt in, text out.
 
-    {"inputPrompt": …, "mediaSource": {…}, "temperature": 0.2, "maxOutputTokens": 4096, "responseFormat": {…}}
-    {"message": …, "finishReason": "stop" | "length"}        and so each chunk of a stream
+    {"inputPrompt": …, "mediaSource": {…}, "temperature": 0.2, "maxOutputTokens": 4096,
+    "responseFormat": {…}} {"message": …, "finishReason": "stop" | "length"}        and so each
+    chunk of a stream
 
-Source: AWS user guide, "TwelveLabs Pegasus 1.2", November 2026. The neutral model has no word for a video, so
-`mediaSource` stands in `options`, as the service spells it; the service requires it, and nothing is made up here.
+Source: AWS user guide, "TwelveLabs Pegasus 1.2", November 2026. The neutral model has no word for a
+video, so `mediaSource` stands in `options`, as the service spells it; the service requires it, and
+nothing is made up here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames
+from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, StopReason, Text, user
-from axonflow_core.native import rest_of, said, string
 from axonflow_core.stream import Batch, Ended, Extra, Stopped, TextDelta
 
 PARAMETERS: Mapping[str, str] = {"maxOutputTokens": "max_tokens", "temperature": "temperature"}
 OPTIONS = frozenset({"mediaSource", "responseFormat"})
 REQUEST_KEYS = frozenset({"inputPrompt", *PARAMETERS, *OPTIONS})
 ANSWER_KEYS = frozenset({"message", "finishReason"})
-STOP_REASONS = StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
+STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
     parameters = {key: getattr(request.inference, name) for key, name in PARAMETERS.items()}
-    return {"inputPrompt": request.messages[0].text, **said(parameters), **request.options, **request.extra}
+    return {"inputPrompt": request.messages[0].text, **without_none(parameters), **request.options, **request.extra}
 
 
 def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
@@ -34,14 +36,14 @@ def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
         messages=(user(string(body["inputPrompt"])),),
         inference=Inference(**{name: body.get(key) for key, name in PARAMETERS.items()}),
         options={key: body[key] for key in OPTIONS & body.keys()},
-        extra=rest_of(body, REQUEST_KEYS),
+        extra=unknown_members(body, REQUEST_KEYS),
     )
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> Json:
     reason, native = completion.stop_reason, completion.native_stop_reason
     stop = None if reason is None else STOP_REASONS.encode(reason, native)
-    return {"message": completion.text, **said({"finishReason": stop}), **completion.extra}
+    return {"message": completion.text, **without_none({"finishReason": stop}), **completion.extra}
 
 
 def decode_response(body: Json, facts: ModelFacts) -> Completion:
@@ -50,13 +52,13 @@ def decode_response(body: Json, facts: ModelFacts) -> Completion:
         content=(Text(string(body["message"])),),
         stop_reason=None if stop is None else STOP_REASONS.decode(stop),
         native_stop_reason=stop,
-        extra=rest_of(body, ANSWER_KEYS),
+        extra=unknown_members(body, ANSWER_KEYS),
     )
 
 
 class ChunkDecoder:
     def feed(self, chunk: Json) -> Batch:
-        batch = (TextDelta(string(chunk["message"])), Extra(rest_of(chunk, ANSWER_KEYS)))
+        batch = (TextDelta(string(chunk["message"])), Extra(unknown_members(chunk, ANSWER_KEYS)))
         stop = chunk.get("finishReason")
         return batch if stop is None else (*batch, Stopped(STOP_REASONS.decode(stop), stop), Ended())
 

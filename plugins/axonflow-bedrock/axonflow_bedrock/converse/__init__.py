@@ -1,11 +1,12 @@
 """Bedrock's Converse and ConverseStream: one JSON for every chat model, both roles.
 
-The neutral model has Converse's vocabulary, so most of this is a change of shape. What is not: parameters that Converse
-does not know travel in `additionalModelRequestFields` in each vendor's own words (`model_fields`), a block is an object
-with one key that says its kind (`blocks`), and a stream announces tool calls only (`streams`).
+The neutral model has Converse's vocabulary, so most of this is a change of shape. What is not:
+parameters that Converse does not know travel in `additionalModelRequestFields` in each vendor's own
+words (`model_fields`), a block is an object with one key that says its kind (`blocks`), and a
+stream announces tool calls only (`streams`).
 
-Source: the bedrock-runtime service model, API 2023-09-30 (botocore 1.44), the AWS user guide, and recorded traffic of
-28 models (581 exchanges), November 2026.
+Source: the bedrock-runtime service model, API 2023-09-30 (botocore 1.44), the AWS user guide, and
+recorded traffic of 28 models (581 exchanges), November 2026.
 """
 
 from __future__ import annotations
@@ -21,22 +22,27 @@ from .streams import stream_decoder, stream_encoder
 SURFACE = "converse"
 
 DOCUMENTED = (OPTIONS - {"performanceConfig"}) | frozenset(
-    "messages role content system text image document toolUse toolResult toolUseId name input status cachePoint "
-    "reasoningContent reasoningText signature redactedContent citationsContent citations format source bytes uri "
-    "context inferenceConfig maxTokens temperature topP stopSequences toolConfig tools toolSpec description "
-    "inputSchema strict toolChoice requestMetadata output stopReason usage inputTokens outputTokens "
-    "cacheReadInputTokens cacheWriteInputTokens cacheDetails metrics latencyMs serviceTier guardrail delta start "
+    "messages role content system text image document toolUse toolResult toolUseId name input "
+    "status cachePoint "
+    "reasoningContent reasoningText signature redactedContent citationsContent citations format "
+    "source bytes uri "
+    "context inferenceConfig maxTokens temperature topP stopSequences toolConfig tools toolSpec "
+    "description "
+    "inputSchema strict toolChoice requestMetadata output stopReason usage inputTokens "
+    "outputTokens "
+    "cacheReadInputTokens cacheWriteInputTokens cacheDetails metrics latencyMs serviceTier "
+    "guardrail delta start "
     "contentBlockIndex".split()
 )
-"""Every key that the service model names and this codec reads. `performanceConfig` and `additionalModelResponseFields`
-of an answer are in the model's own words and stay in `extra`."""
+"""Every key that the service model names and this codec reads. `performanceConfig` and
+`additionalModelResponseFields` of an answer are in the model's own words and stay in `extra`."""
 
 CODEC = FamilyCodec(
     family="converse",
     surface=SURFACE,
     models=("",),  # every model: which of them Bedrock lets through is Bedrock's to say
     features=frozenset(Feature) - {Feature.RAW_PROMPT, Feature.BARE_RESULTS},
-    folds=frozenset({Feature.BARE_RESULTS}),
+    joins=frozenset({Feature.BARE_RESULTS}),
     stop_reasons=STOP_REASONS,
     documented=DOCUMENTED,
     options=OPTIONS,

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from axonflow_core.codec import ModelFacts, StopReasons
-from axonflow_core.messages import NOTHING_MORE, Completion, Guardrail, Json, StopReason, Usage
-from axonflow_core.native import apart, rest_of, said, under
+from axonflow_core.codec import ModelFacts, NativeNames
+from axonflow_core.codec.json_members import prefixed, split_prefixed, unknown_members, without_none
+from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content
 
-STOP_REASONS = StopReasons(
+STOP_REASONS = NativeNames(
     {
         "end_turn": StopReason.END_TURN,
         "tool_use": StopReason.TOOL_USE,
@@ -37,9 +37,9 @@ _TRACE_KEYS = frozenset({"guardrail"})
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     output, stop = body["output"], body.get("stopReason")
-    message, metrics = output["message"], body.get("metrics") or NOTHING_MORE
-    tier, trace = body.get("serviceTier") or NOTHING_MORE, body.get("trace") or NOTHING_MORE
-    extra = rest_of(body, _ANSWER_KEYS)
+    message, metrics = output["message"], body.get("metrics") or EMPTY
+    tier, trace = body.get("serviceTier") or EMPTY, body.get("trace") or EMPTY
+    extra = unknown_members(body, _ANSWER_KEYS)
     for level, native, known in (
         ("output", output, _OUTPUT_KEYS),
         ("message", message, _MESSAGE_KEYS),
@@ -48,11 +48,11 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
         ("trace", trace, _TRACE_KEYS),
     ):
         if not native.keys() <= known:
-            extra = {**extra, **under(level, rest_of(native, known))}
+            extra = {**extra, **prefixed(level, unknown_members(native, known))}
     return Completion(
         content=decode_content(message["content"]),
         stop_reason=None if stop is None else STOP_REASONS.decode(stop),
-        usage=decode_usage(body.get("usage") or NOTHING_MORE),
+        usage=decode_usage(body.get("usage") or EMPTY),
         native_stop_reason=stop,
         service_tier=tier.get("type"),
         guardrail=guardrail_of(trace.get("guardrail"), stop),
@@ -62,29 +62,39 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> Json:
-    extra, in_output, in_message, in_metrics, in_tier, in_trace = apart(
+    extra, in_output, in_message, in_metrics, in_tier, in_trace = split_prefixed(
         completion.extra, "output", "message", "metrics", "serviceTier", "trace"
     )
     message = {"role": "assistant", "content": encode_content(completion.content), **in_message}
     reason, guardrail = completion.stop_reason, completion.guardrail
     beside = {
-        "stopReason": None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason),
-        "metrics": {**said({"latencyMs": completion.latency_ms}), **in_metrics} or None,
-        "serviceTier": {**said({"type": completion.service_tier}), **in_tier} or None,
-        "trace": {**said({"guardrail": guardrail and guardrail.trace}), **in_trace} or None,
+        "stopReason": None
+        if reason is None
+        else STOP_REASONS.encode(reason, completion.native_stop_reason),
+        "metrics": {**without_none({"latencyMs": completion.latency_ms}), **in_metrics} or None,
+        "serviceTier": {**without_none({"type": completion.service_tier}), **in_tier} or None,
+        "trace": {**without_none({"guardrail": guardrail and guardrail.trace}), **in_trace} or None,
     }
     usage = encode_usage(completion.usage)
-    return {"output": {"message": message, **in_output}, "usage": usage, **said(beside), **extra}
+    return {
+        "output": {"message": message, **in_output},
+        "usage": usage,
+        **without_none(beside),
+        **extra,
+    }
 
 
 def guardrail_of(trace: Json, stop: str | None) -> Guardrail | None:
-    """What the trace reports. That the guardrail stepped in, Converse says by the reason to stop."""
+    """What the trace reports. That the guardrail stepped in, Converse says by the reason to
+    stop."""
     if trace is None:
         return None
     return Guardrail(_INTERVENED if stop == "guardrail_intervened" else None, trace)
 
 
-_USAGE_KEYS = frozenset({"inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "totalTokens"})
+_USAGE_KEYS = frozenset(
+    {"inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "totalTokens"}
+)
 _CACHED = {"1h": "cache_write_1h_tokens", "5m": "cache_write_5m_tokens"}
 """`cacheDetails`: lifetime of what was written to a cache -> the count of it, the longest first."""
 
@@ -103,14 +113,18 @@ def decode_usage(native: Mapping[str, Json]) -> Usage:
         native.get("cacheWriteInputTokens"),
         **written,
     )
-    known = _USAGE_KEYS if native.get("totalTokens") in (usage.total_tokens, None) else _USAGE_KEYS - {"totalTokens"}
+    known = (
+        _USAGE_KEYS
+        if native.get("totalTokens") in (usage.total_tokens, None)
+        else _USAGE_KEYS - {"totalTokens"}
+    )
     known = known | {"cacheDetails"} if len(written) == len(details) else known
-    extra = rest_of(native, known)
+    extra = unknown_members(native, known)
     return evolve(usage, extra=extra) if extra else usage
 
 
 def encode_usage(usage: Usage) -> dict[str, Json]:
-    counts = said(
+    counts = without_none(
         {
             "inputTokens": usage.input_tokens,
             "outputTokens": usage.output_tokens,

@@ -1,7 +1,8 @@
-"""Content blocks: an object with one key, which says what it is. A table of kinds, a function a kind and direction.
+"""Content blocks: an object with one key, which says what it is. A table of kinds, a function a
+kind and direction.
 
-A block of a kind that the neutral model has no word for (video, audio, guarded content, a search result) is kept whole,
-as `Opaque`; so is one that says two things at once.
+A block of a kind that the neutral model has no word for (video, audio, guarded content, a search
+result) is kept whole, as `Opaque`; so is one that says two things at once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from axonflow_core.codec.json_members import array, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CachePoint,
@@ -26,9 +28,8 @@ from axonflow_core.messages import (
     ToolResult,
     ToolUse,
 )
-from axonflow_core.native import array, rest_of, said, string
 
-from ..families.converse_shapes import (
+from ..shapes.converse_shapes import (
     decode_cache_point,
     decode_data,
     decode_reasoning,
@@ -61,14 +62,14 @@ def decode_block(native: Mapping[str, Json]) -> ContentBlock:
     return Opaque(DIALECT, dict(native))
 
 
-# ── text ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── text ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _decode_cited(native: Mapping[str, Json]) -> ContentBlock:
     pieces, citations = native.get("content") or [], tuple(native.get("citations") or ())
     if len(pieces) != 1 or pieces[0].keys() != {"text"} or not citations:
         return Opaque(DIALECT, {"citationsContent": native})
-    return Text(string(pieces[0]["text"]), citations, extra=rest_of(native, _CITED_KEYS))
+    return Text(string(pieces[0]["text"]), citations, extra=unknown_members(native, _CITED_KEYS))
 
 
 _CITED_KEYS = frozenset({"content", "citations"})
@@ -81,12 +82,19 @@ def _encode_text(block: Text) -> Json:
         raise EncodeError(
             "Converse cannot say a citation in another dialect's words",
             feature="citations",
-            hint="leave the citations of an earlier answer out when the conversation goes on with another model",
+            hint="leave the citations of an earlier answer out when the conversation goes on with "
+            "another model",
         )
-    return {"citationsContent": {"content": [{"text": block.text}], "citations": list(block.citations), **block.extra}}
+    return {
+        "citationsContent": {
+            "content": [{"text": block.text}],
+            "citations": list(block.citations),
+            **block.extra,
+        }
+    }
 
 
-# ── media ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── media ─────────────────────────────────────────────────────────────────────────────────────────
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _DOCUMENT_TYPES: Mapping[str, str] = {
@@ -114,7 +122,12 @@ def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media 
     if key in _SOURCES:
         return Media(_SOURCES[key], string(value), media_type)
     if key == "s3Location":
-        return Media(MediaKind.S3, string(value["uri"]), media_type, extra=rest_of(value, frozenset({"uri"})))
+        return Media(
+            MediaKind.S3,
+            string(value["uri"]),
+            media_type,
+            extra=unknown_members(value, frozenset({"uri"})),
+        )
     return None
 
 
@@ -140,7 +153,7 @@ def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
     source = _decode_source(native["source"], _IMAGE_TYPES.get(native["format"]))
     if source is None or source.media_type is None or source.kind is MediaKind.TEXT:
         return Opaque(DIALECT, {"image": native})
-    return Image(source, extra=rest_of(native, _IMAGE_KEYS))
+    return Image(source, extra=unknown_members(native, _IMAGE_KEYS))
 
 
 def _encode_image(block: Image) -> Json:
@@ -171,7 +184,9 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
         content = decode_content(source["content"])
     else:
         media = _decode_source(source, media_type)
-    if (media is None and (content is None or name is not None)) or (name is not None and media_type is None):
+    if (media is None and (content is None or name is not None)) or (
+        name is not None and media_type is None
+    ):
         return Opaque(DIALECT, {"document": native})
     return Document(
         source=media,
@@ -179,7 +194,7 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
         name=native.get("name"),
         context=native.get("context"),
         citations=native.get("citations"),
-        extra=rest_of(native, _DOCUMENT_KEYS),
+        extra=unknown_members(native, _DOCUMENT_KEYS),
     )
 
 
@@ -191,8 +206,16 @@ def _encode_document(block: Document) -> Json:
         native["source"] = _encode_source(block.source)
     else:
         content = block.content or ()
-        native["source"] = {"content": [{"text": content}] if isinstance(content, str) else encode_content(content)}
-    return {"document": {**native, **said({"context": block.context, "citations": block.citations}), **block.extra}}
+        native["source"] = {
+            "content": [{"text": content}] if isinstance(content, str) else encode_content(content)
+        }
+    return {
+        "document": {
+            **native,
+            **without_none({"context": block.context, "citations": block.citations}),
+            **block.extra,
+        }
+    }
 
 
 def _document_format(media_type: str) -> str:
@@ -206,7 +229,7 @@ def _document_format(media_type: str) -> str:
     return name
 
 
-# ── tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────────
 
 _RESULT_KEYS = frozenset({"toolUseId", "content", "status"})
 _STATUSES: Mapping[Json, bool | None] = {None: None, "success": False, "error": True}
@@ -216,7 +239,8 @@ _STATUS_OF = {is_error: status for status, is_error in _STATUSES.items()}
 def _encode_tool_use(block: ToolUse) -> Json:
     if isinstance(block.input, str):
         raise EncodeError(
-            f"the arguments of the tool call {block.id} are no JSON object, and Converse takes nothing else",
+            f"the arguments of the tool call {block.id} are no JSON object, and Converse takes "
+            "nothing else",
             feature="broken tool arguments",
             hint="leave the call out of the conversation, or mend its arguments",
         )
@@ -228,7 +252,7 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
         string(native["toolUseId"]),
         decode_content(native.get("content") or []),
         _STATUSES[native.get("status")],
-        extra=rest_of(native, _RESULT_KEYS),
+        extra=unknown_members(native, _RESULT_KEYS),
     )
 
 

@@ -3,10 +3,10 @@
     top_k       at a path that differs:          {"top_k": 5}, {"k": 5}, {"inferenceConfig": {"topK": 5}}
     reasoning   in a form that differs:          {"thinking": {…}}, {"reasoning_effort": "low"}, …
 
-The fields are free, and Bedrock hands them on unread. So what has not the documented form is not taken: it stays.
-Which vendor's words they are follows from the base id; behind an id that does not say its model stands Claude more
-often than anything else, so its words are the default. Source: AWS user guide, the parameter pages of each vendor, and
-recorded traffic, November 2026.
+The fields are free, and Bedrock hands them on unread. So what has not the documented form is not
+taken: it stays. Which vendor's words they are follows from the base id; behind an id that does not
+say its model stands Claude more often than anything else, so its words are the default. Source: AWS
+user guide, the parameter pages of each vendor, and recorded traffic, November 2026.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TypeAlias, TypeVar
 
 from attrs import frozen
 
+from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import Json, ReasoningRequest
-from axonflow_core.native import rest_of, said
 
 T = TypeVar("T")
 Fields: TypeAlias = dict[str, Json]
@@ -29,7 +29,7 @@ def of_vendor(table: Mapping[str, T], base_id: str) -> T:
     return table[max((prefix for prefix in table if base_id.startswith(prefix)), key=len)]
 
 
-# ── top_k ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── top_k ─────────────────────────────────────────────────────────────────────────────────────────
 
 _TOP_K: Mapping[str, tuple[str, ...]] = {
     "": ("top_k",),
@@ -46,7 +46,7 @@ def take_top_k(fields: Fields, base_id: str) -> int | None:
         return None
     top_k: int = holder[key]
     if outer:
-        _put(fields, outer[0], rest_of(holder, frozenset({key})))
+        _put(fields, outer[0], unknown_members(holder, frozenset({key})))
     else:
         del fields[key]
     return top_k
@@ -68,7 +68,7 @@ def _put(fields: Fields, key: str, value: Mapping[str, Json]) -> None:
         fields.pop(key, None)
 
 
-# ── reasoning ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── reasoning ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -85,18 +85,22 @@ def _take_thinking(fields: Fields) -> ReasoningRequest | None:
     effort = None
     if isinstance(output, dict) and isinstance(output.get("effort"), str):
         effort = output["effort"]
-        _put(fields, "output_config", rest_of(output, frozenset({"effort"})))
+        _put(fields, "output_config", unknown_members(output, frozenset({"effort"})))
     if not (isinstance(thinking, dict) and isinstance(thinking.get("type"), str)):
         return None if effort is None else ReasoningRequest(effort=effort)
     del fields["thinking"]
-    extra = rest_of(thinking, _THINKING_KEYS)
+    extra = unknown_members(thinking, _THINKING_KEYS)
     return ReasoningRequest(thinking["type"], thinking.get("budget_tokens"), effort, extra=extra)
 
 
 def _put_thinking(fields: Fields, asked: ReasoningRequest) -> None:
     mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
     if mode:
-        fields["thinking"] = {"type": mode, **said({"budget_tokens": asked.budget_tokens}), **asked.extra}
+        fields["thinking"] = {
+            "type": mode,
+            **without_none({"budget_tokens": asked.budget_tokens}),
+            **asked.extra,
+        }
     if asked.effort is not None:
         fields["output_config"] = {**(fields.get("output_config") or {}), "effort": asked.effort}
 
@@ -109,21 +113,27 @@ def _take_nova(fields: Fields) -> ReasoningRequest | None:
     if not (isinstance(native, dict) and isinstance(native.get("type"), str)):
         return None
     del fields["reasoningConfig"]
-    extra = rest_of(native, _NOVA_KEYS)
+    extra = unknown_members(native, _NOVA_KEYS)
     return ReasoningRequest(native["type"], effort=native.get("maxReasoningEffort"), extra=extra)
 
 
 def _put_nova(fields: Fields, asked: ReasoningRequest) -> None:
     _refuse_budget(asked)
     mode = asked.mode or "enabled"
-    fields["reasoningConfig"] = {"type": mode, **said({"maxReasoningEffort": asked.effort}), **asked.extra}
+    fields["reasoningConfig"] = {
+        "type": mode,
+        **without_none({"maxReasoningEffort": asked.effort}),
+        **asked.extra,
+    }
 
 
 def _effort_under(key: str) -> _Form:
     """A vendor whose one word about reasoning is how hard to try."""
 
     def take(fields: Fields) -> ReasoningRequest | None:
-        return ReasoningRequest(effort=fields.pop(key)) if isinstance(fields.get(key), str) else None
+        return (
+            ReasoningRequest(effort=fields.pop(key)) if isinstance(fields.get(key), str) else None
+        )
 
     def put(fields: Fields, asked: ReasoningRequest) -> None:
         _refuse_budget(asked)

@@ -5,28 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from axonflow_core.codec import ModelFacts
-from axonflow_core.messages import (
-    NOTHING_MORE,
-    CompletionRequest,
-    Inference,
-    Json,
-    Role,
+from axonflow_core.codec.json_members import (
+    array,
+    prefixed,
+    split_prefixed,
+    unknown_members,
+    without_none,
 )
-from axonflow_core.native import apart, array, rest_of, said, under
+from axonflow_core.messages import EMPTY, CompletionRequest, Inference, Json, Role
 
-from ..families.converse_shapes import decode_message, decode_tool_config, encode_message, encode_tool_config
+from ..shapes.converse_shapes import (
+    decode_message,
+    decode_tool_config,
+    encode_message,
+    encode_tool_config,
+)
 from .blocks import DIALECT, decode_content, encode_content
 from .model_fields import put_reasoning, put_top_k, take_reasoning, take_top_k
 
 _FIELDS = "additionalModelRequestFields"
 OPTIONS = frozenset(
     {
-        *(_FIELDS, "additionalModelResponseFieldPaths", "guardrailConfig", "outputConfig", "performanceConfig"),
+        *(
+            _FIELDS,
+            "additionalModelResponseFieldPaths",
+            "guardrailConfig",
+            "outputConfig",
+            "performanceConfig",
+        ),
         *("projectIdentifier", "promptVariables", "serviceTier"),
     }
 )
-"""Documented parameters with no neutral name. What `additionalModelRequestFields` says about `top_k` and reasoning has
-one and stands apart."""
+"""Documented parameters with no neutral name. What `additionalModelRequestFields` says about
+`top_k` and reasoning has one and stands apart."""
 
 _REQUEST_KEYS = OPTIONS | {"messages", "system", "inferenceConfig", "toolConfig", "requestMetadata"}
 _ROLES = {role.value: role for role in Role}
@@ -38,18 +49,18 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
     top_k, reasoning = take_top_k(fields, facts.base_id), take_reasoning(fields, facts.base_id)
     if fields:
         options[_FIELDS] = fields
-    tools, choice, beside_tools = decode_tool_config(body.get("toolConfig") or NOTHING_MORE, DIALECT)
-    extra, messages = rest_of(body, _REQUEST_KEYS), array(body.get("messages") or [])
+    tools, choice, beside_tools = decode_tool_config(body.get("toolConfig") or EMPTY, DIALECT)
+    extra, messages = unknown_members(body, _REQUEST_KEYS), array(body.get("messages") or [])
     return CompletionRequest(
         messages=tuple([decode_message(native, _ROLES, decode_content) for native in messages]),
         system=decode_content(body.get("system") or []),
-        inference=_decode_inference(body.get("inferenceConfig") or NOTHING_MORE, top_k),
+        inference=_decode_inference(body.get("inferenceConfig") or EMPTY, top_k),
         tools=tools,
         tool_choice=choice,
         reasoning=reasoning,
         metadata=body.get("requestMetadata"),
         options=options,
-        extra={**extra, **under("toolConfig", beside_tools)} if beside_tools else extra,
+        extra={**extra, **prefixed("toolConfig", beside_tools)} if beside_tools else extra,
     )
 
 
@@ -57,7 +68,9 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     body: dict[str, Json] = {}
     if request.messages:  # behind the ARN of a prompt there may be none
         body["messages"] = [encode_message(message, encode_content) for message in request.messages]
-    extra, beside_tools = apart(request.extra, "toolConfig") if request.extra else (request.extra, NOTHING_MORE)
+    extra, beside_tools = (
+        split_prefixed(request.extra, "toolConfig") if request.extra else (request.extra, EMPTY)
+    )
     if request.system:
         body["system"] = encode_content(request.system)
     if inference := _encode_inference(request.inference):
@@ -82,7 +95,7 @@ def _encode_fields(request: CompletionRequest, base_id: str) -> dict[str, Json]:
     return fields
 
 
-# ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 _INFERENCE_KEYS = frozenset({"maxTokens", "temperature", "topP", "stopSequences"})
 
@@ -94,12 +107,18 @@ def _decode_inference(native: Mapping[str, Json], top_k: int | None) -> Inferenc
         native.get("topP"),
         top_k,
         tuple(native.get("stopSequences") or ()),
-        extra=rest_of(native, _INFERENCE_KEYS),
+        extra=unknown_members(native, _INFERENCE_KEYS),
     )
 
 
 def _encode_inference(inference: Inference) -> dict[str, Json]:
-    native = said({"maxTokens": inference.max_tokens, "temperature": inference.temperature, "topP": inference.top_p})
+    native = without_none(
+        {
+            "maxTokens": inference.max_tokens,
+            "temperature": inference.temperature,
+            "topP": inference.top_p,
+        }
+    )
     if inference.stop_sequences:
         native["stopSequences"] = list(inference.stop_sequences)
     return {**native, **inference.extra} if inference.extra else native

@@ -2,11 +2,13 @@
 
     messageStart  (contentBlockStart?  contentBlockDelta*  contentBlockStop)*  messageStop  metadata
 
-`contentBlockStart` comes for tool calls and their results alone; a text or a reasoning begins with its first delta. The
-counts come last, in `metadata`: a stream without it is not whole, for nobody knows what it cost.
+`contentBlockStart` comes for tool calls and their results alone; a text or a reasoning begins with
+its first delta. The counts come last, in `metadata`: a stream without it is not whole, for nobody
+knows what it cost.
 
-The encoder is told of blocks by events that need not say as much as Converse does. It closes a block that another one
-follows, and says an empty delta where a block was announced and nothing came.
+The encoder is told of blocks by events that need not say as much as Converse does. It closes a
+block that another one follows, and says an empty delta where a block was announced and nothing
+came.
 """
 
 from __future__ import annotations
@@ -17,9 +19,18 @@ from typing import Any
 from attrs import evolve
 
 from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
-from axonflow_core.messages import ContentBlock, Json, Opaque, Reasoning, Text, ToolResult, ToolUse, Usage
-from axonflow_core.native import rest_of, said, string
+from axonflow_core.messages import (
+    ContentBlock,
+    Json,
+    Opaque,
+    Reasoning,
+    Text,
+    ToolResult,
+    ToolUse,
+    Usage,
+)
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -56,11 +67,12 @@ def stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
     return ChunkEncoder()
 
 
-# ── decoding ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── decoding ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class ChunkDecoder:
-    """One chunk, one batch. It remembers only whether a guardrail ended the message, which the metadata report on."""
+    """One chunk, one batch. It remembers only whether a guardrail ended the message, which the
+    metadata report on."""
 
     def __init__(self) -> None:
         self._stop: str | None = None
@@ -79,7 +91,10 @@ class ChunkDecoder:
                 decode = self._decode.get(name)
                 return (Extra(dict(chunk), _CHUNK),) if decode is None else decode(event)
         for known in chunk.keys() & self._decode.keys():
-            return (*self._decode[known](chunk[known]), Extra(rest_of(chunk, frozenset({known})), _CHUNK))
+            return (
+                *self._decode[known](chunk[known]),
+                Extra(unknown_members(chunk, frozenset({known})), _CHUNK),
+            )
         return (Extra(dict(chunk), _CHUNK),)
 
     def _decode_message_stop(self, event: Mapping[str, Json]) -> Batch:
@@ -90,16 +105,18 @@ class ChunkDecoder:
     def _decode_metadata(self, event: Mapping[str, Json]) -> Batch:
         metrics, trace = event.get("metrics") or {}, event.get("trace") or {}
         tier = event.get("serviceTier") or {}
-        events: list[StreamEvent] = [UsageUpdate(decode_usage(event.get("usage") or {}), tier.get("type"))]
+        events: list[StreamEvent] = [
+            UsageUpdate(decode_usage(event.get("usage") or {}), tier.get("type"))
+        ]
         if metrics:
-            beside = rest_of(metrics, frozenset({"latencyMs"}))
+            beside = unknown_members(metrics, frozenset({"latencyMs"}))
             events.append(MetricsUpdate(Usage(), metrics.get("latencyMs"), extra=beside))
         guardrail = guardrail_of(trace.get("guardrail"), self._stop)
         if guardrail is not None:
             events.append(GuardrailUpdate(guardrail))
-        if in_tier := rest_of(tier, frozenset({"type"})):
+        if in_tier := unknown_members(tier, frozenset({"type"})):
             events.append(Extra(in_tier, "serviceTier"))
-        if in_trace := rest_of(trace, frozenset({"guardrail"})):
+        if in_trace := unknown_members(trace, frozenset({"guardrail"})):
             events.append(Extra(in_trace, "trace"))
         return _with_rest((*events, Ended()), event, _METADATA_KEYS)
 
@@ -112,7 +129,7 @@ _START_KEYS = frozenset({"toolUseId", "name", "status"})
 
 
 def _with_rest(batch: Batch, event: Mapping[str, Json], known: frozenset[str]) -> Batch:
-    rest = rest_of(event, known)
+    rest = unknown_members(event, known)
     return (*batch, Extra(rest, _EVENT)) if rest else batch
 
 
@@ -125,7 +142,7 @@ def _decode_block_start(event: Mapping[str, Json]) -> Batch:
     block: ContentBlock
     match start:
         case {"toolUse": dict(call)} if len(start) == 1:
-            extra = rest_of(call, _START_KEYS)
+            extra = unknown_members(call, _START_KEYS)
             block = ToolUse(string(call["toolUseId"]), string(call["name"]), {}, extra=extra)
         case {"toolResult": dict(result)} if len(start) == 1:
             block = decode_block({"toolResult": {**result, "content": []}})
@@ -139,7 +156,11 @@ def _decode_delta(event: Mapping[str, Json]) -> Batch:
     if type(index) is not int:
         raise TypeError("a whole number was expected")
     text = delta.get("text")
-    batch = (text_delta(text, index) if type(text) is str and len(delta) == 1 else _delta_event(delta, index),)
+    batch = (
+        text_delta(text, index)
+        if type(text) is str and len(delta) == 1
+        else _delta_event(delta, index),
+    )
     return batch if len(event) == 2 else _with_rest(batch, event, _BLOCK_KEYS)
 
 
@@ -166,7 +187,7 @@ def _decode_block_stop(event: Mapping[str, Json]) -> Batch:
     return _with_rest((BlockStop(int(event["contentBlockIndex"])),), event, _INDEX_KEYS)
 
 
-# ── encoding ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── encoding ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class ChunkEncoder:
@@ -212,20 +233,27 @@ class ChunkEncoder:
         match block:
             case ToolUse():
                 call = {"toolUseId": block.id, "name": block.name, **block.extra}
-                chunks.append({"contentBlockStart": {"start": {"toolUse": call}, "contentBlockIndex": index}})
+                chunks.append(
+                    {"contentBlockStart": {"start": {"toolUse": call}, "contentBlockIndex": index}}
+                )
             case ToolResult():
                 (native,) = encode_content((evolve(block, content=()),))
-                start = {"toolResult": rest_of(native["toolResult"], frozenset({"content"}))}
+                start = {
+                    "toolResult": unknown_members(native["toolResult"], frozenset({"content"}))
+                }
                 chunks.append({"contentBlockStart": {"start": start, "contentBlockIndex": index}})
                 if block.content:
                     self._tool_result(ToolResultDelta(_as_blocks(block.content), index), chunks)
             case Opaque():
-                chunks.append({"contentBlockStart": {"start": block.data, "contentBlockIndex": index}})
+                chunks.append(
+                    {"contentBlockStart": {"start": block.data, "contentBlockIndex": index}}
+                )
             case Text() | Reasoning():
                 self._unsaid = block
             case _:
                 raise EncodeError(
-                    f"a stream of Converse has no place for a block of the kind {type(block).__name__}",
+                    "a stream of Converse has no place for a block of the kind "
+                    f"{type(block).__name__}",
                     feature=type(block).__name__.lower(),
                 )
 
@@ -276,7 +304,9 @@ class ChunkEncoder:
         if event.signature is not None:
             self._add(event.index, {"reasoningContent": {"signature": event.signature}}, chunks)
         if event.redacted is not None:
-            self._add(event.index, {"reasoningContent": {"redactedContent": event.redacted}}, chunks)
+            self._add(
+                event.index, {"reasoningContent": {"redactedContent": event.redacted}}, chunks
+            )
 
     def _tool_input(self, event: ToolInputDelta, chunks: list[Json]) -> None:
         self._add(event.index, {"toolUse": {"input": event.json}}, chunks)
@@ -291,7 +321,9 @@ class ChunkEncoder:
 
     def _stopped(self, event: Stopped, chunks: list[Json]) -> None:
         self._close(chunks)
-        chunks.append({"messageStop": {"stopReason": STOP_REASONS.encode(event.reason, event.native)}})
+        chunks.append(
+            {"messageStop": {"stopReason": STOP_REASONS.encode(event.reason, event.native)}}
+        )
 
     def _add_usage(self, event: UsageUpdate, chunks: list[Json]) -> None:
         self._usage = merge_usage(self._usage, event.usage)
@@ -300,7 +332,7 @@ class ChunkEncoder:
 
     def _add_metrics(self, event: MetricsUpdate, chunks: list[Json]) -> None:
         self._usage = merge_usage(self._usage, event.usage)
-        self._metadata["metrics"] = {**said({"latencyMs": event.latency_ms}), **event.extra}
+        self._metadata["metrics"] = {**without_none({"latencyMs": event.latency_ms}), **event.extra}
 
     def _add_guardrail(self, event: GuardrailUpdate, chunks: list[Json]) -> None:
         if event.guardrail.trace is not None:

@@ -19,8 +19,8 @@
 
     control_plane, sts    which models and profiles there are, and who is asking: services of their own, chosen by path
 
-The models know no family: the server role of a family's codec speaks for them. So a codec that somebody else registers
-has its emulator at once.
+The models know no family: the server role of a family's codec speaks for them. So a codec that
+somebody else registers has its emulator at once.
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ from typing import Any
 
 from attrs import evolve
 
+from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import ConfigError
-from axonflow_core.provider import AsgiApp, Emulator
-from axonflow_core.registry import CodecRegistry
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.plugin_spec import Emulator
 
-from ..endpoint import bedrock_app, signature_verifier
-from ..signing import BearerToken, Signer
+from ..aws.signing import BearerToken, Signer
+from ..wire.endpoint import bedrock_app, signature_verifier
 from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
 from .control_plane import ControlPlane
-from .faults import faulty
+from .faults import with_faults
+from .record_replay import Replay, recorded
 from .replies import replying
 from .script import Account, ScriptSource, load_script
 from .service import EmulatedBedrock
 from .sts import SecurityTokenService, xml_refusal
-from .taping import Replay, recorded
 from .upstream import Upstream, region_of
 
 REGION = "us-east-1"
@@ -77,11 +78,13 @@ def emulator(
     replay: Path | None = None,
     upstream: str | None = None,
 ) -> Emulator:
-    """The emulator of `codecs`, or of every installed codec. A model thinks `chunk_pause_s` about each word.
+    """The emulator of `codecs`, or of every installed codec. A model thinks `chunk_pause_s` about
+    each word.
 
-    `script` is a file, or rules as values: `[{"when": "weather", "answer": "It rains."}]`. `FaultyConfig` when wrong.
-    `record` is a file that every exchange is added to, `replay` one that answers in place of the models, and `upstream`
-    the URL of a real Bedrock that answers in place of the models.
+    `script` is a file, or rules as values: `[{"when": "weather", "answer": "It rains."}]`.
+    `FaultyConfig` when wrong. `record` is a file that every exchange is added to, `replay` one that
+    answers in place of the models, and `upstream` the URL of a real Bedrock that answers in place
+    of the models.
     """
     _refuse_two_answers(script=script, replay=replay, upstream=upstream)
     loaded = load_script(script)
@@ -89,7 +92,9 @@ def emulator(
     catalogue = _catalogue_of(loaded.account, catalogue)
     service = EmulatedBedrock(codecs, catalogue, chunk_pause_s=chunk_pause_s, script=loaded)
     region = (upstream and region_of(upstream)) or loaded.account.region
-    verifier = signature_verifier([Signer(ACCESS_KEY, SECRET_KEY, None, region), BearerToken(API_KEY)])
+    verifier = signature_verifier(
+        [Signer(ACCESS_KEY, SECRET_KEY, None, region), BearerToken(API_KEY)]
+    )
     control_plane = ControlPlane(catalogue, codecs, verifier)
     of_sts = signature_verifier([Signer(ACCESS_KEY, SECRET_KEY, None, region, "sts")])
     if replay is not None:
@@ -97,13 +102,15 @@ def emulator(
     elif upstream is not None:
         runtime = replying(Upstream(upstream, verifier))
     else:
-        runtime = faulty(bedrock_app(service, verifier))
+        runtime = with_faults(bedrock_app(service, verifier))
     return Emulator(
         app=by_path(
             runtime if record is None else recorded(runtime, Cassette(record), region),
             {
                 "": replying(SecurityTokenService(of_sts, region), xml_refusal),
-                **dict.fromkeys(("foundation-models", "inference-profiles"), replying(control_plane)),
+                **dict.fromkeys(
+                    ("foundation-models", "inference-profiles"), replying(control_plane)
+                ),
             },
         ),
         environment=partial(environment, region=region),
@@ -116,7 +123,8 @@ def _refuse_two_answers(**sources: object) -> None:
     named = [name for name, source in sources.items() if source is not None]
     if len(named) > 1:
         raise ConfigError(
-            f"{' and '.join(named)} exclude each other: each says what is answered", hint=f"leave out {named[0]}"
+            f"{' and '.join(named)} exclude each other: each says what is answered",
+            hint=f"leave out {named[0]}",
         )
 
 
@@ -147,7 +155,8 @@ def installed_codecs() -> CodecRegistry:
 def environment(base_url: str, region: str = REGION) -> Mapping[str, str]:
     """What points boto3, the AWS CLI and AxonFlow at an emulator.
 
-    An `AWS_BEARER_TOKEN_BEDROCK` must be unset besides: botocore prefers it to these keys, even when it is empty.
+    An `AWS_BEARER_TOKEN_BEDROCK` must be unset besides: botocore prefers it to these keys, even
+    when it is empty.
     """
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,

@@ -1,17 +1,20 @@
-"""A cassette: exchanges with Bedrock in a file of JSON lines, one a line, in the shape of recorded traffic.
+"""A cassette: exchanges with Bedrock in a file of JSON lines, one a line, in the shape of recorded
+traffic.
 
     name operation model_id region status         which call it was
     request_headers request_body                  what was asked
     response_headers response_body                what was answered, or
     raw_eventstream_base64                        the bytes of the event stream
 
-`axonflow codecs check FILE` reads such a file. Where a JSON answer would not come back as the same bytes from its
-value, `raw_response_base64` has the bytes too, so that a replay is the answer byte for byte.
+`axonflow codecs check FILE` reads such a file. Where a JSON answer would not come back as the same
+bytes from its value, `raw_response_base64` has the bytes too, so that a replay is the answer byte
+for byte.
 
-What is secret is never looked for; what is written is listed. Headers are written by name (`REQUEST_HEADERS`,
-`RESPONSE_HEADERS`), of the URL the operation and the model alone. Account ids in ARNs become zeros wherever they stand,
-and the members of a body that say who the caller is (`PRIVATE_MEMBERS`) are left out. Prompts and answers are what a
-cassette is for, and are written as they are.
+What is secret is never looked for; what is written is listed. Headers are written by name
+(`REQUEST_HEADERS`, `RESPONSE_HEADERS`), of the URL the operation and the model alone. Account ids
+in ARNs become zeros wherever they stand, and the members of a body that say who the caller is
+(`PRIVATE_MEMBERS`) are left out. Prompts and answers are what a cassette is for, and are written as
+they are.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from attrs import evolve, field, frozen
 from axonflow_core.errors import AxonFlowError, ConfigError
 from axonflow_core.messages import Json, hidden
 
-from ..eventstream import Frame, FrameDecoder, encode_frame
+from ..wire.eventstream import Frame, FrameDecoder, encode_frame
 
 _JSON = "application/json"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
@@ -48,16 +51,24 @@ OPERATIONS: Mapping[str, str] = {
 REQUEST_HEADERS = frozenset(
     {
         *("content-type", "accept", "x-amzn-bedrock-accept"),
-        *("x-amzn-bedrock-guardrailidentifier", "x-amzn-bedrock-guardrailversion", "x-amzn-bedrock-trace"),
+        *(
+            "x-amzn-bedrock-guardrailidentifier",
+            "x-amzn-bedrock-guardrailversion",
+            "x-amzn-bedrock-trace",
+        ),
         *("x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"),
     }
 )
-"""`x-amzn-bedrock-request-metadata` is not among them: what stands in it is the caller's own and may name people."""
+"""`x-amzn-bedrock-request-metadata` is not among them: what stands in it is the caller's own and
+may name people."""
 RESPONSE_HEADERS = frozenset(
     {
         *("content-type", "x-amzn-requestid", "x-amzn-errortype", "x-amzn-bedrock-content-type"),
         *("x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count"),
-        *("x-amzn-bedrock-cache-read-input-token-count", "x-amzn-bedrock-cache-write-input-token-count"),
+        *(
+            "x-amzn-bedrock-cache-read-input-token-count",
+            "x-amzn-bedrock-cache-write-input-token-count",
+        ),
         *("x-amzn-bedrock-invocation-latency", "x-amzn-bedrock-performanceconfig-latency"),
         "x-amzn-bedrock-service-tier",
     }
@@ -68,7 +79,7 @@ PRIVATE_MEMBERS = frozenset({"requestMetadata", "metadata"})
 _ACCOUNT = re.compile(rb"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)[0-9]{12}(?![0-9])")
 
 
-# ── one exchange ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── one exchange ──────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen(kw_only=True)
@@ -92,7 +103,8 @@ class Exchange:
 
 
 def address_of(method: str, target: str) -> tuple[str, str] | None:
-    """Operation and model id of a request's method and path; None for what a cassette does not hold."""
+    """Operation and model id of a request's method and path; None for what a cassette does not
+    hold."""
     match (method, *urlsplit(f"//any{target}").path.split("/")):
         case ("POST", "", "model", segment, action) if action in OPERATIONS:
             return OPERATIONS[action], unquote(segment)
@@ -118,7 +130,9 @@ def without_secrets(exchange: Exchange) -> Exchange:
         model_id=_text_without_accounts(exchange.model_id),
         request_headers=_listed(exchange.request_headers, REQUEST_HEADERS),
         response_headers=_listed(exchange.response_headers, RESPONSE_HEADERS),
-        response=_stream_without_accounts(exchange.response) if is_stream else without_accounts(exchange.response),
+        response=_stream_without_accounts(exchange.response)
+        if is_stream
+        else without_accounts(exchange.response),
     )
 
 
@@ -130,7 +144,7 @@ def _is_stream(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").startswith(_EVENT_STREAM)
 
 
-# ── account ids ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── account ids ───────────────────────────────────────────────────────────────────────────────────
 
 
 def without_accounts(data: bytes) -> bytes:
@@ -143,7 +157,8 @@ def _text_without_accounts(text: str) -> str:
 
 
 def _stream_without_accounts(data: bytes) -> bytes:
-    """The same frames, but for those that name an account. A stream whose frames are broken is left as it is."""
+    """The same frames, but for those that name an account. A stream whose frames are broken is left
+    as it is."""
     decoder = FrameDecoder()
     try:
         frames = decoder.feed(data)
@@ -169,11 +184,12 @@ def _payload_without_accounts(payload: bytes) -> bytes:
     return payload.replace(encoded, b64encode(without_accounts(b64decode(encoded))))
 
 
-# ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the file ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class Cassette:
-    """A file that exchanges are added to. What it holds already stays; it is made for its owner alone to read."""
+    """A file that exchanges are added to. What it holds already stays; it is made for its owner
+    alone to read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -181,11 +197,16 @@ class Cassette:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
             self._count = path.read_bytes().count(b"\n")
         except OSError as error:
-            raise ConfigError(f"{path} cannot be written: {error.strerror}", hint="name another file") from error
+            raise ConfigError(
+                f"{path} cannot be written: {error.strerror}", hint="name another file"
+            ) from error
 
     def add(self, exchange: Exchange) -> None:
         self._count += 1
-        line = {"name": f"{exchange.operation}-{self._count:04}", **_native(without_secrets(exchange))}
+        line = {
+            "name": f"{exchange.operation}-{self._count:04}",
+            **_native(without_secrets(exchange)),
+        }
         with self._path.open("ab") as file:
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
@@ -211,19 +232,30 @@ def _native_response(response: bytes) -> dict[str, Json]:
         body = orjson.loads(response)
     except orjson.JSONDecodeError:
         return raw
-    return {"response_body": body} if orjson.dumps(body) == response else {"response_body": body, **raw}
+    return (
+        {"response_body": body}
+        if orjson.dumps(body) == response
+        else {"response_body": body, **raw}
+    )
 
 
 def read_cassette(path: Path) -> list[Exchange]:
-    """The exchanges of a file. Lines that lack a request or an answer cannot be replayed and are passed over.
+    """The exchanges of a file. Lines that lack a request or an answer cannot be replayed and are
+    passed over.
 
     `ConfigError` says in which line what is wrong.
     """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="record one with `--record`") from error
-    return [exchange for number, line in enumerate(lines, 1) for exchange in _exchanges(path, number, line)]
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", hint="record one with `--record`"
+        ) from error
+    return [
+        exchange
+        for number, line in enumerate(lines, 1)
+        for exchange in _exchanges(path, number, line)
+    ]
 
 
 def _exchanges(path: Path, number: int, line: bytes) -> Iterator[Exchange]:
@@ -237,7 +269,8 @@ def _exchanges(path: Path, number: int, line: bytes) -> Iterator[Exchange]:
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise ConfigError(
             f"{path}:{number}: a line that is no exchange",
-            hint="a line is one JSON object with operation, model_id, status, request_body and what was answered",
+            hint="a line is one JSON object with operation, model_id, status, request_body and "
+            "what was answered",
         ) from fault
 
 
@@ -250,7 +283,9 @@ def _response_of(native: Mapping[str, Any]) -> bytes | None:
 
 
 def _exchange(native: Mapping[str, Any], response: bytes) -> Exchange:
-    headers = {name.lower(): value for name, value in (native.get("response_headers") or {}).items()}
+    headers = {
+        name.lower(): value for name, value in (native.get("response_headers") or {}).items()
+    }
     kind = _EVENT_STREAM if native.get("raw_eventstream_base64") is not None else _JSON
     return without_secrets(
         Exchange(

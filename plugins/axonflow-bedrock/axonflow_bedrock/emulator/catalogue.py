@@ -1,7 +1,9 @@
-"""The models that there are, and how each may be called: the model table, read as the account of the emulator sees it.
+"""The models that there are, and how each may be called: the model table, read as the account of
+the emulator sees it.
 
-Whether a model can be called on demand is said as it is in us-east-1. Models past their end of life are still here, so
-that a program which calls one can be tested; a catalogue that knows which day it is refuses them.
+Whether a model can be called on demand is said as it is in us-east-1. Models past their end of life
+are still here, so that a program which calls one can be tested; a catalogue that knows which day it
+is refuses them.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ from datetime import date
 
 from attrs import field, frozen
 
-from ..endpoint import Fault, invalid_call
-from ..model_id import Kind, ModelId, parse_model_id, profile_candidates
+from ..models.model_id import Kind, ModelId, parse_model_id, profile_candidates
 from ..models.rules import needs_profile
 from ..models.table import ModelEntry, ModelTable
+from ..wire.endpoint import ServiceException, invalid_call
 from .limits import END_OF_LIFE, MODELS, gone
 
 
@@ -61,7 +63,8 @@ _FAMILIES: Mapping[str, str] = {
     "cohere-rerank": "cohere-rerank",
     "amazon-rerank": "amazon-rerank",
 }
-"""Family of the table -> codec family; where Converse alone serves the models, their vendor. Others are not here."""
+"""Family of the table -> codec family; where Converse alone serves the models, their vendor. Others
+are not here."""
 
 
 def listings_of(models: ModelTable) -> Mapping[str, Listing]:
@@ -75,16 +78,19 @@ def listings_of(models: ModelTable) -> Mapping[str, Listing]:
 def _listing_of(entries: Iterable[ModelEntry]) -> Listing:
     return Listing(
         on_demand=frozenset(entry.base_id for entry in entries if not needs_profile(entry)),
-        profiles={entry.base_id: " ".join(entry.geographies) for entry in entries if entry.geographies},
+        profiles={
+            entry.base_id: " ".join(entry.geographies) for entry in entries if entry.geographies
+        },
     )
 
 
 LISTINGS: Mapping[str, Listing] = listings_of(MODELS)
-"""Codec family -> its models. A family that is not here, because somebody else wrote its codec, has every model."""
+"""Codec family -> its models. A family that is not here, because somebody else wrote its codec, has
+every model."""
 
 WITHOUT_CONVERSE = frozenset(entry.base_id for entry in MODELS if entry.mode != "chat")
-"""Base ids of models that embed, rank, paint or speak. Of chat models that are not listed nobody knows whether Converse
-serves them, and they are answered."""
+"""Base ids of models that embed, rank, paint or speak. Of chat models that are not listed nobody
+knows whether Converse serves them, and they are answered."""
 
 _PAINTERS = frozenset({"stability", "luma"})
 """Vendors of nothing but pictures and films, of which the table has no models."""
@@ -111,7 +117,8 @@ class Catalogue:
         self._admit_age(model_id)
 
     def admit_count(self, model_id: ModelId, family: str) -> None:
-        """Returns when the model's tokens are counted under that id, which is its base id and no other."""
+        """Returns when the model's tokens are counted under that id, which is its base id and no
+        other."""
         base_id = model_id.base_id or ""
         if base_id in self.without_access:
             raise no_access()
@@ -152,36 +159,43 @@ def _admit(model_id: ModelId, listing: Listing) -> None:
     raise unknown_model()
 
 
-def unknown_model() -> Fault:
+def unknown_model() -> ServiceException:
     return invalid_call("The provided model identifier is invalid.")
 
 
-def no_access() -> Fault:
-    return Fault("AccessDeniedException", "You don't have access to the model with the specified model ID.")
+def no_access() -> ServiceException:
+    return ServiceException(
+        "AccessDeniedException", "You don't have access to the model with the specified model ID."
+    )
 
 
 _COUNTED = "anthropic.claude-"
-_UNCOUNTED = tuple(f"anthropic.claude-{name}" for name in ("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-opus"))
-"""Claude is counted from 3.5 on. Source: AWS user guide, "Monitor your token usage by counting tokens before running
-inference", November 2026."""
+_UNCOUNTED = tuple(
+    f"anthropic.claude-{name}" for name in ("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-opus")
+)
+"""Claude is counted from 3.5 on. Source: AWS user guide, "Monitor your token usage by counting
+tokens before running inference", November 2026."""
 
 
-def uncountable() -> Fault:
+def uncountable() -> ServiceException:
     return invalid_call("The provided model doesn't support counting tokens.")
 
 
 def admit_to_converse(model_id: ModelId) -> None:
-    """Returns when a model whose own JSON nobody speaks may hold a conversation. `Fault` in AWS's words when not.
+    """Returns when a model whose own JSON nobody speaks may hold a conversation. `Fault` in AWS's
+    words when not.
 
-    Source of the words: public reports of Converse with models for embeddings and speech, 2024 to 2026.
+    Source of the words: public reports of Converse with models for embeddings and speech, 2024 to
+    2026.
     """
     if model_id.base_id in WITHOUT_CONVERSE or model_id.vendor in _PAINTERS:
         raise invalid_call(
-            "This action doesn't support the model that you provided. Try again with a supported text or chat model."
+            "This action doesn't support the model that you provided. Try again with a supported "
+            "text or chat model."
         )
 
 
-def profile_required(model_id: ModelId) -> Fault:
+def profile_required(model_id: ModelId) -> ServiceException:
     return invalid_call(
         f"Invocation of model ID {model_id.given} with on-demand throughput isn’t supported. "
         "Retry your request with the ID or ARN of an inference profile that contains this model."

@@ -1,12 +1,13 @@
-"""The part of Bedrock's control plane that programs ask before they call: which models and profiles there are.
+"""The part of Bedrock's control plane that programs ask before they call: which models and profiles
+there are.
 
     GET /foundation-models                  GET /foundation-models/{id or ARN}
     GET /inference-profiles                 GET /inference-profiles/{id or ARN}
 
-Everything is told from the catalogue, as it is in the emulator's region. Where a profile may send a call depends on the
-region it is called in, and AWS alone knows the full table; `DESTINATIONS` has the regions that every source region of a
-geography shares. Source: service model of `bedrock`, API 2023-04-20; AWS user guide, "Supported Regions and models for
-inference profiles", November 2026.
+Everything is told from the catalogue, as it is in the emulator's region. Where a profile may send a
+call depends on the region it is called in, and AWS alone knows the full table; `DESTINATIONS` has
+the regions that every source region of a geography shares. Source: service model of `bedrock`, API
+2023-04-20; AWS user guide, "Supported Regions and models for inference profiles", November 2026.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from attrs import frozen
 
 from axonflow_core.codec import FamilyCodec, Feature
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.codec.unary import EmbeddingCodec
 from axonflow_core.errors import UndetectedFamily
-from axonflow_core.exchanges import EmbeddingCodec
 from axonflow_core.messages import Image, Json
-from axonflow_core.registry import CodecRegistry
-from axonflow_core.retrieval import Mixed
+from axonflow_core.retrieval import MixedInput
 
-from ..endpoint import Fault, ReceivedRequest, Verifier, invalid_call, unknown_operation
-from ..iam import partition_of
-from ..model_id import parse_model_id, profile_candidates
-from ..surfaces import CONVERSE_CODECS, exchange_codec_for
+from ..models.iam import partition_of
+from ..models.model_id import parse_model_id, profile_candidates
+from ..wire.endpoint import (
+    ReceivedRequest,
+    ServiceException,
+    Verifier,
+    invalid_call,
+    unknown_operation,
+)
+from ..wire.surfaces import CONVERSE_CODECS, unary_codec_for
 from .catalogue import Catalogue
 from .limits import END_OF_LIFE
 from .replies import Reply, json_reply
@@ -61,7 +68,13 @@ _CREATED = "2025-11-24T00:00:00Z"
 _LEGACY = timedelta(days=182)
 """How long before its end of life a model is a legacy one at least."""
 
-_MAKERS = {"anthropic": "Anthropic", "amazon": "Amazon", "meta": "Meta", "mistral": "Mistral AI", "cohere": "Cohere"}
+_MAKERS = {
+    "anthropic": "Anthropic",
+    "amazon": "Amazon",
+    "meta": "Meta",
+    "mistral": "Mistral AI",
+    "cohere": "Cohere",
+}
 
 
 @frozen
@@ -81,12 +94,16 @@ class ControlPlane:
             raise unknown_operation()
         return json_reply(operation(self, unquote(identifier), dict(parse_qsl(parts.query))))
 
-    # ── models ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── models ────────────────────────────────────────────────────────────────────────────────────
 
     def list_models(self, identifier: str, asked: Mapping[str, str]) -> Json:
         filters = [(key, asked[name]) for name, key in _MODEL_FILTERS.items() if name in asked]
         models = map(self._model, self._base_ids())
-        return {"modelSummaries": [model for model in models if all(_has(model[key], wish) for key, wish in filters)]}
+        return {
+            "modelSummaries": [
+                model for model in models if all(_has(model[key], wish) for key, wish in filters)
+            ]
+        }
 
     def get_model(self, identifier: str, asked: Mapping[str, str]) -> Json:
         base_id = _name_of(identifier)
@@ -106,13 +123,13 @@ class ControlPlane:
 
     def _modalities(self, base_id: str) -> tuple[bool, str]:
         """Whether it sees pictures, and what it answers with."""
-        exchange = exchange_codec_for(self.codecs, base_id)
+        exchange = unary_codec_for(self.codecs, base_id)
         if isinstance(exchange, EmbeddingCodec):
-            return Image in exchange.takes or Mixed in exchange.takes, "EMBEDDING"
+            return Image in exchange.takes or MixedInput in exchange.takes, "EMBEDDING"
         if exchange is not None:
             return False, "TEXT"
         codec = self._codec_of(base_id)
-        return Feature.IMAGES in codec.features | codec.folds, "TEXT"
+        return Feature.IMAGES in codec.features | codec.joins, "TEXT"
 
     def _model(self, base_id: str) -> dict[str, Json]:
         has_images, output = self._modalities(base_id)
@@ -153,7 +170,7 @@ class ControlPlane:
     def _arn(self, base_id: str, region: str) -> str:
         return f"arn:{partition_of(self.catalogue.region)}:bedrock:{region}::foundation-model/{base_id}"
 
-    # ── inference profiles ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── inference profiles ────────────────────────────────────────────────────────────────────────
 
     def list_profiles(self, identifier: str, asked: Mapping[str, str]) -> Json:
         kind = asked.get("type", "SYSTEM_DEFINED")
@@ -173,12 +190,18 @@ class ControlPlane:
     def _profiles(self) -> list[dict[str, Json]]:
         """The profiles that may be called in the region."""
         listings = self.catalogue.listings.values()
-        offered = {base_id: geos.split() for listing in listings for base_id, geos in listing.profiles.items()}
+        offered = {
+            base_id: geos.split()
+            for listing in listings
+            for base_id, geos in listing.profiles.items()
+        }
         return [
             self._profile(geo, base_id)
             for base_id in self._base_ids()
             for geo in offered.get(base_id, ())
-            if geo == GLOBAL or f"{geo}.{base_id}" in profile_candidates(parse_model_id(base_id), self.catalogue.region)
+            if geo == GLOBAL
+            or f"{geo}.{base_id}"
+            in profile_candidates(parse_model_id(base_id), self.catalogue.region)
         ]
 
     def _profile(self, geo: str, base_id: str) -> dict[str, Json]:
@@ -198,7 +221,9 @@ class ControlPlane:
         }
 
 
-_OPERATIONS: Mapping[tuple[str, str, bool], Callable[[ControlPlane, str, Mapping[str, str]], Json]] = {
+_OPERATIONS: Mapping[
+    tuple[str, str, bool], Callable[[ControlPlane, str, Mapping[str, str]], Json]
+] = {
     ("GET", "foundation-models", False): ControlPlane.list_models,
     ("GET", "foundation-models", True): ControlPlane.get_model,
     ("GET", "inference-profiles", False): ControlPlane.list_profiles,
@@ -223,8 +248,8 @@ def _name_of(identifier: str) -> str:
     return identifier.rpartition("/")[2] if identifier.startswith("arn:") else identifier
 
 
-def _not_found(message: str) -> Fault:
-    return Fault("ResourceNotFoundException", message)
+def _not_found(message: str) -> ServiceException:
+    return ServiceException("ResourceNotFoundException", message)
 
 
 _VERSION = re.compile(r"-(?:20\d{6}|v\d+)(?:[-:].*)?$")
@@ -236,7 +261,7 @@ def name_of_model(base_id: str) -> str:
     return " ".join(word.capitalize() for word in words)
 
 
-# ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _page(items: Sequence[Json], asked: Mapping[str, str]) -> tuple[Sequence[Json], str | None]:

@@ -3,8 +3,9 @@
     handler      hears what the call is, and says with `spoil` how its answer is to be spoiled
     app          answers as ever; `faulty` holds what it sends back until it is whole, spoils and delivers it
 
-A fault is a function from a whole answer to a `_Delivery`, in the table at the end. The client leaving ends a delivery:
-it runs inside the app, which cancels what it does when nobody listens any more.
+A fault is a function from a whole answer to a `_Delivery`, in the table at the end. The client
+leaving ends a delivery: it runs inside the app, which cancels what it does when nobody listens any
+more.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Any
 import orjson
 from attrs import evolve, frozen
 
-from axonflow_core.provider import AsgiApp
+from axonflow_core.http.asgi import AsgiApp
 
-from ..eventstream import frame_of_chunk
+from ..wire.eventstream import frame_of_chunk
 
 
 class FaultKind(StrEnum):
@@ -33,7 +34,8 @@ class FaultKind(StrEnum):
     CORRUPT = "corrupt"
     """One bit of the body is wrong: the checksum of a frame fails."""
     JSON = "json"
-    """A JSON error under status 200 and the headers of the answer, which for a stream are those of an event stream."""
+    """A JSON error under status 200 and the headers of the answer, which for a stream are those of
+    an event stream."""
     DRIP = "drip"
     """One byte at a time."""
     CONTENT_TYPE = "content-type"
@@ -55,12 +57,12 @@ class WireFault:
 _CHOSEN: ContextVar[list[WireFault]] = ContextVar("chosen")
 
 
-def spoil(fault: WireFault) -> None:
+def inject_fault(fault: WireFault) -> None:
     """The answer to the call that is being handled will be spoiled. Only under a `faulty` app."""
     _CHOSEN.get().append(fault)
 
 
-def faulty(app: AsgiApp) -> AsgiApp:
+def with_faults(app: AsgiApp) -> AsgiApp:
     """`app`, whose handler may spoil its answers."""
 
     async def spoiling(scope: Any, receive: Any, send: Any) -> None:
@@ -71,7 +73,7 @@ def faulty(app: AsgiApp) -> AsgiApp:
     return spoiling
 
 
-# ── an answer, and how it is delivered ──────────────────────────────────────────────────────────────────────────────
+# ── an answer, and how it is delivered ────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -114,9 +116,14 @@ class _Spoiler:
                 await self._deliver(self._chosen[0])
 
     async def _deliver(self, fault: WireFault) -> None:
-        delivery = _SPOILED[fault.kind](_Delivery(dict(self._start["headers"]), bytes(self._body)), fault)
-        # Without a declared length the body comes in chunks, and what is cut off is cut off for HTTP too.
-        headers = [(name, value) for name, value in delivery.headers.items() if name != b"content-length"]
+        delivery = _SPOILED[fault.kind](
+            _Delivery(dict(self._start["headers"]), bytes(self._body)), fault
+        )
+        # Without a declared length the body comes in chunks, and what is cut off is cut off for
+        # HTTP too.
+        headers = [
+            (name, value) for name, value in delivery.headers.items() if name != b"content-length"
+        ]
         await self._send({**self._start, "headers": headers})
         for piece in delivery.pieces:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -127,7 +134,7 @@ class _Spoiler:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-# ── the faults ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the faults ────────────────────────────────────────────────────────────────────────────────────
 
 _FRAME_TOO_LARGE = 16 * 2**20 + 1
 _BODY_TOO_LARGE = 32 * 2**20 + 1
@@ -166,7 +173,11 @@ def _drip(answer: _Delivery, fault: WireFault) -> _Delivery:
 
 
 def _content_type(answer: _Delivery, fault: WireFault) -> _Delivery:
-    return evolve(answer, headers={**answer.headers, b"content-type": b"text/html; charset=utf-8"}, body=_PORTAL)
+    return evolve(
+        answer,
+        headers={**answer.headers, b"content-type": b"text/html; charset=utf-8"},
+        body=_PORTAL,
+    )
 
 
 def _huge(answer: _Delivery, fault: WireFault) -> _Delivery:

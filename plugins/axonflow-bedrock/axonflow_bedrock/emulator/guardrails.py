@@ -1,12 +1,13 @@
-"""The guardrails of the emulated account: which text they stop or mask, and how Bedrock says so in each family's JSON.
+"""The guardrails of the emulated account: which text they stop or mask, and how Bedrock says so in
+each family's JSON.
 
     request    names one by headers (Converse: by `guardrailConfig`), with a version    else nothing is guarded
     input      a hit is answered with the guardrail's own message; no model is asked
     answer     a hit replaces it by that message, or masks what was hit
     body       `amazon-bedrock-guardrailAction`, and `amazon-bedrock-trace` when it is asked for
 
-Source: AWS user guide, "Use guardrails with InvokeModel"; recorded traffic of Titan, Llama, Nova and Claude behind
-guardrails; API reference of InvokeModel, November 2026.
+Source: AWS user guide, "Use guardrails with InvokeModel"; recorded traffic of Titan, Llama, Nova
+and Claude behind guardrails; API reference of InvokeModel, November 2026.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from attrs import evolve, frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     Completion,
     CompletionRequest,
     Guardrail,
@@ -31,14 +32,22 @@ from axonflow_core.messages import (
     Usage,
     joined_text,
 )
-from axonflow_core.stream import Batch, Ended, GuardrailUpdate, Started, Stopped, TextDelta, UsageUpdate
+from axonflow_core.stream import (
+    Batch,
+    Ended,
+    GuardrailUpdate,
+    Started,
+    Stopped,
+    TextDelta,
+    UsageUpdate,
+)
 
-from ..endpoint import Answer, Call, Fault, invalid_call
-from ..envelope import GUARDRAIL_ID
-from ..surfaces import CONVERSE_CODECS, surface_of
-from .caching import as_told
+from ..wire.endpoint import Call, NativeAnswer, ServiceException, invalid_call
+from ..wire.envelope import GUARDRAIL_ID
+from ..wire.surfaces import CONVERSE_CODECS, surface_of
+from .cache_counts import as_told
+from .fake_model import tokens
 from .script import AccountGuardrail
-from .scripted import tokens
 from .streaming import batches_of
 
 Guarding: TypeAlias = Callable[[CompletionRequest, Callable[[], Completion]], Completion]
@@ -51,10 +60,12 @@ VERSION = "x-amzn-bedrock-guardrailversion"
 TRACE = "x-amzn-bedrock-trace"
 CONFIG = "amazon-bedrock-guardrailConfig"
 
-_IDENTIFIERS = re.compile(r"[a-z0-9]+|arn:aws(?:-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+")
+_IDENTIFIERS = re.compile(
+    r"[a-z0-9]+|arn:aws(?:-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+"
+)
 
 
-# ── what a request asks for ─────────────────────────────────────────────────────────────────────────────────────────
+# ── what a request asks for ───────────────────────────────────────────────────────────────────────
 
 
 @frozen(kw_only=True)
@@ -74,7 +85,11 @@ class Asked:
 
 def asked_of(call: Call) -> Asked | None:
     """What a call asks for, None for no guardrail. `Fault` for half a guardrail."""
-    return _asked_by_body(call) if call.operation.surface == CONVERSE_CODECS else _asked_by_headers(call)
+    return (
+        _asked_by_body(call)
+        if call.operation.surface == CONVERSE_CODECS
+        else _asked_by_headers(call)
+    )
 
 
 def _asked_by_body(call: Call) -> Asked | None:
@@ -96,7 +111,9 @@ def _asked_by_headers(call: Call) -> Asked | None:
     config = call.body.get(CONFIG) if isinstance(call.body, dict) else None
     if not identifier:
         if config is not None:
-            raise invalid_call(f"{CONFIG} is in the request body, and the request has no guardrail identifier.")
+            raise invalid_call(
+                f"{CONFIG} is in the request body, and the request has no guardrail identifier."
+            )
         return None
     if not call.headers.get("content-type", "application/json").startswith("application/json"):
         raise invalid_call("The content type must be application/json when a guardrail is used.")
@@ -126,7 +143,7 @@ def without_config(call: Call) -> Call:
     return evolve(call, body={key: value for key, value in call.body.items() if key != CONFIG})
 
 
-# ── what it does ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what it does ──────────────────────────────────────────────────────────────────────────────────
 
 
 def unguarded(request: CompletionRequest, say: Callable[[], Completion]) -> Completion:
@@ -137,7 +154,9 @@ class Guardrails:
     """The guardrails of an account."""
 
     def __init__(self, guardrails: Iterable[AccountGuardrail]) -> None:
-        self._guardrails = {(guardrail.id, guardrail.version): guardrail for guardrail in guardrails}
+        self._guardrails = {
+            (guardrail.id, guardrail.version): guardrail for guardrail in guardrails
+        }
 
     def for_request(self, asked: Asked | None) -> Guarding:
         """How the request that asked is guarded. `Fault` when the account has no such guardrail."""
@@ -149,12 +168,17 @@ class Guardrails:
         return partial(_guarded, guardrail, asked)
 
 
-def _no_such_guardrail() -> Fault:
-    return invalid_call("The guardrail identifier or version provided in the request does not exist.")
+def _no_such_guardrail() -> ServiceException:
+    return invalid_call(
+        "The guardrail identifier or version provided in the request does not exist."
+    )
 
 
 def _guarded(
-    guardrail: AccountGuardrail, asked: Asked, request: CompletionRequest, say: Callable[[], Completion]
+    guardrail: AccountGuardrail,
+    asked: Asked,
+    request: CompletionRequest,
+    say: Callable[[], Completion],
 ) -> Completion:
     text = _looked_at(request, asked.tag_suffix)
     judgement = _Judgement(guardrail, asked, len(text))
@@ -168,7 +192,9 @@ def _guarded(
         return judgement.blocked(request, {"outputs": _blocking(hit)})
     if hit := _found(guardrail.masks, answer):
         content = tuple(
-            Text(re.sub(guardrail.masks or "", guardrail.mask, block.text)) if isinstance(block, Text) else block
+            Text(re.sub(guardrail.masks or "", guardrail.mask, block.text))
+            if isinstance(block, Text)
+            else block
             for block in completion.content
         )
         masked = evolve(completion, content=content)
@@ -196,7 +222,9 @@ def _blocking(hit: str) -> Json:
 
 def _masking(guardrail: AccountGuardrail, hit: str) -> Json:
     named = {"name": guardrail.mask.strip("{}"), "regex": guardrail.masks}
-    return {"sensitiveInformationPolicy": {"regexes": [{**named, "match": hit, "action": "ANONYMIZED"}]}}
+    return {
+        "sensitiveInformationPolicy": {"regexes": [{**named, "match": hit, "action": "ANONYMIZED"}]}
+    }
 
 
 @frozen
@@ -209,7 +237,9 @@ class _Judgement:
     def blocked(self, request: CompletionRequest, found: Mapping[str, Json]) -> Completion:
         message = self.guardrail.message
         counted = len(tokens("\n".join(one.text for one in request.messages)))
-        canned = Completion((Text(message),), StopReason.GUARDRAIL, Usage(counted, len(tokens(message))))
+        canned = Completion(
+            (Text(message),), StopReason.GUARDRAIL, Usage(counted, len(tokens(message)))
+        )
         return self.told(canned, "INTERVENED", found)
 
     def told(self, completion: Completion, action: str, found: Mapping[str, Json]) -> Completion:
@@ -218,8 +248,12 @@ class _Judgement:
 
     def _trace(self, action: str, found: Mapping[str, Json]) -> Json:
         covered = {"textCharacters": {"guarded": self.characters, "total": self.characters}}
-        metrics = {"invocationMetrics": {"guardrailProcessingLatency": 200, "guardrailCoverage": covered}}
-        assessed = {side: {**policies, **metrics} for side, policies in {"input": {}, **found}.items()}
+        metrics = {
+            "invocationMetrics": {"guardrailProcessingLatency": 200, "guardrailCoverage": covered}
+        }
+        assessed = {
+            side: {**policies, **metrics} for side, policies in {"input": {}, **found}.items()
+        }
         reason = {"NONE": "No action.", "INTERVENED": "Guardrail blocked."}[action]
         return self.asked.report(self.guardrail.id, assessed, reason)
 
@@ -234,13 +268,12 @@ def _converse_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json
     return {"inputAssessment": {id: assessed["input"]}, **outputs, "actionReason": reason}
 
 
-# ── how it is said ──────────────────────────────────────────────────────────────────────────────────────────────────
-# A guardrail's own message is in the family's JSON, and each family's has its peculiarities (recorded):
-#   all      an id of Bedrock's own, where there is one; no counts in headers or metrics
-#   Claude   `end_turn` and no tokens
-#   Titan    counts and no reason, in one chunk; whole numbers become floats and nulls vanish, in guarded answers too
-#   Llama    the text alone, in one chunk
-#   Nova     the message alone
+# ── how it is said ────────────────────────────────────────────────────────────────────────────────
+# A guardrail's own message is in the family's JSON, and each family's has its peculiarities
+# (recorded):   all      an id of Bedrock's own, where there is one; no counts in headers or metrics
+# Claude   `end_turn` and no tokens   Titan    counts and no reason, in one chunk; whole numbers
+# become floats and nulls vanish, in guarded answers too   Llama    the text alone, in one chunk
+# Nova     the message alone
 
 _WITHOUT_REASON = frozenset({"titan", "llama", "nova"})
 _USAGE: Mapping[str, Usage | None] = {"anthropic": Usage(0, 0), "titan": None}
@@ -251,22 +284,30 @@ _ACTION_EVERYWHERE = frozenset({"titan", "nova"})
 _REWRITTEN = frozenset({"titan"})
 
 
-def answer_of(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Answer:
+def answer_of(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> NativeAnswer:
     """The whole answer, guarded or not."""
     surface = surface_of(codec)
     if completion.guardrail is None:
         headers = as_told(surface.headers_of(completion), facts.base_id)
-        return Answer(surface.close_answer(codec, completion, facts), headers)
+        return NativeAnswer(surface.close_answer(codec, completion, facts), headers)
     is_blocked = completion.stop_reason is StopReason.GUARDRAIL
     said = _canned(codec, completion) if is_blocked else completion
-    headers = NOTHING_MORE if is_blocked else as_told(surface.headers_of(completion), facts.base_id)
-    return Answer(_as_rewritten(codec.family, surface.close_answer(codec, said, facts)), headers)
+    headers = EMPTY if is_blocked else as_told(surface.headers_of(completion), facts.base_id)
+    return NativeAnswer(
+        _as_rewritten(codec.family, surface.close_answer(codec, said, facts)), headers
+    )
 
 
 def chunks_of(
-    codec: FamilyCodec, context: StreamContext, facts: ModelFacts, completion: Completion, *, is_whole: bool = False
+    codec: FamilyCodec,
+    context: StreamContext,
+    facts: ModelFacts,
+    completion: Completion,
+    *,
+    is_whole: bool = False,
 ) -> Iterator[Mapping[str, Json]]:
-    """The chunks of a streamed answer, guarded or not. `is_whole`: one chunk, for a body that asked for no pieces."""
+    """The chunks of a streamed answer, guarded or not. `is_whole`: one chunk, for a body that asked
+    for no pieces."""
     encoder = surface_of(codec).stream_encoder(codec, context, facts)
     batches = _batches_of(codec, completion)
     for batch in [tuple(chain.from_iterable(batches))] if is_whole else batches:
@@ -303,7 +344,10 @@ def _canned_batches(family: str, completion: Completion, guardrail: Guardrail) -
     if family in _ONE_CHUNK:
         yield (text, UsageUpdate(completion.usage), *last)
         return
-    yield (Started(completion.id, completion.model, completion.created), UsageUpdate(completion.usage))
+    yield (
+        Started(completion.id, completion.model, completion.created),
+        UsageUpdate(completion.usage),
+    )
     yield (text,)
     yield last if completion.stop_reason is None else (Stopped(completion.stop_reason), *last)
 

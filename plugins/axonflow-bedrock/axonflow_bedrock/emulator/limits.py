@@ -1,7 +1,8 @@
-"""How much each model takes and writes, how it says that something is too much, and when its life ends.
+"""How much each model takes and writes, how it says that something is too much, and when its life
+ends.
 
-Tokens here are the emulator's: words. The numbers and days are the model table's; the words are from recorded traffic
-and public reports.
+Tokens here are the emulator's: words. The numbers and days are the model table's; the words are
+from recorded traffic and public reports.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from datetime import date
 
 from attrs import frozen
 
-from ..endpoint import Fault, invalid_call
 from ..models.table import ModelTable, Status, load_models
+from ..wire.endpoint import ServiceException, invalid_call
 
 
 @frozen
@@ -34,7 +35,8 @@ def limits_in(models: ModelTable) -> Mapping[str, Limits]:
 
 
 def ends_in(models: ModelTable) -> Mapping[str, date]:
-    """Base id -> the first day on which it is gone; where nobody knows the day, that of the table."""
+    """Base id -> the first day on which it is gone; where nobody knows the day, that of the
+    table."""
     return {
         entry.base_id: entry.end_of_life or models.as_of
         for entry in models
@@ -51,7 +53,9 @@ def limits_of(base_id: str) -> Limits | None:
     return LIMITS.get(base_id)
 
 
-def check_limits(family: str, base_id: str, *, input_tokens: int, max_tokens: int | None, text_bytes: int = 0) -> None:
+def check_limits(
+    family: str, base_id: str, *, input_tokens: int, max_tokens: int | None, text_bytes: int = 0
+) -> None:
     """`Fault`, in the words of the family, when prompt or answer would be too long."""
     if family == "anthropic" and text_bytes > MAX_TEXT_BYTES:
         raise invalid_call(f"too many total text bytes: {text_bytes} > {MAX_TEXT_BYTES}")
@@ -59,15 +63,18 @@ def check_limits(family: str, base_id: str, *, input_tokens: int, max_tokens: in
     if limits is None:
         return
     if max_tokens is not None and max_tokens > limits.output:
-        raise invalid_call(_TOO_MUCH_OUTPUT.get(family, _too_much)(max_tokens, limits.output, base_id))
+        raise invalid_call(
+            _TOO_MUCH_OUTPUT.get(family, _too_much)(max_tokens, limits.output, base_id)
+        )
     if input_tokens > limits.context:
         raise too_long(family, input_tokens, limits.context)
 
 
-def gone() -> Fault:
-    return Fault(
+def gone() -> ServiceException:
+    return ServiceException(
         "ResourceNotFoundException",
-        "This model version has reached the end of its life. Please refer to the AWS documentation for more details.",
+        "This model version has reached the end of its life. Please refer to the AWS documentation "
+        "for more details.",
     )
 
 
@@ -120,6 +127,6 @@ _TOO_LONG: Mapping[str, Callable[[int, int], str]] = {
 }
 
 
-def too_long(family: str, tokens: int, limit: int) -> Fault:
+def too_long(family: str, tokens: int, limit: int) -> ServiceException:
     """A prompt of `tokens` where the model takes `limit`."""
     return invalid_call(_TOO_LONG.get(family, _too_long)(tokens, limit))

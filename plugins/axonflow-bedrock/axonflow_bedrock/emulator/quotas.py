@@ -1,7 +1,8 @@
-"""The quotas of an account, for each model: calls and tokens in the last minute, tokens in the last day.
+"""The quotas of an account, for each model: calls and tokens in the last minute, tokens in the last
+day.
 
-As on AWS a call is weighed by its input and the whole of its `max_tokens` before it begins, and by what it really wrote
-afterwards. Source: the Bedrock user guide, "Token burndown", November 2026.
+As on AWS a call is weighed by its input and the whole of its `max_tokens` before it begins, and by
+what it really wrote afterwards. Source: the Bedrock user guide, "Token burndown", November 2026.
 """
 
 from __future__ import annotations
@@ -11,30 +12,47 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from ..endpoint import Fault
+from ..wire.endpoint import ServiceException
 from .script import Account
 
 MINUTE_S = 60.0
 DAY_S = 86_400.0
 
 _Spent: TypeAlias = deque[tuple[float, int]]
-"""When a call was made, in seconds of the clock, and what it weighed in tokens; the oldest first."""
+"""When a call was made, in seconds of the clock, and what it weighed in tokens; the oldest
+first."""
 
 
 class Quotas:
     def __init__(self, account: Account, now: Callable[[], float] = time.monotonic) -> None:
         self._limits = (
             # of which seconds, counted how, the limit, AWS's words
-            (MINUTE_S, _calls, account.requests_per_minute, "Too many requests, please wait before trying again."),
-            (MINUTE_S, _tokens, account.tokens_per_minute, "Too many tokens, please wait before trying again."),
-            (DAY_S, _tokens, account.tokens_per_day, "Too many tokens per day, please wait before trying again."),
+            (
+                MINUTE_S,
+                _calls,
+                account.requests_per_minute,
+                "Too many requests, please wait before trying again.",
+            ),
+            (
+                MINUTE_S,
+                _tokens,
+                account.tokens_per_minute,
+                "Too many tokens, please wait before trying again.",
+            ),
+            (
+                DAY_S,
+                _tokens,
+                account.tokens_per_day,
+                "Too many tokens per day, please wait before trying again.",
+            ),
         )
         self._has_limits = any(limit is not None for _, _, limit, _ in self._limits)
         self._now = now
         self._spent: dict[str, _Spent] = {}
 
     def spend(self, base_id: str, *, asked: int, used: int) -> None:
-        """Count a call that asks for `asked` tokens at most and will use `used`. `Fault` when it is too much."""
+        """Count a call that asks for `asked` tokens at most and will use `used`. `Fault` when it is
+        too much."""
         if not self._has_limits:
             return
         now, spent = self._now(), self._spent.setdefault(base_id, deque())
@@ -43,7 +61,7 @@ class Quotas:
         for window_s, count, limit, words in self._limits:
             weights = (weight for made_at, weight in spent if made_at > now - window_s)
             if limit is not None and count(weights, asked) > limit:
-                raise Fault("ThrottlingException", words)
+                raise ServiceException("ThrottlingException", words)
         spent.append((now, used))
 
 

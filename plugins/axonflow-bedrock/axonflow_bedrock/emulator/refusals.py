@@ -1,7 +1,8 @@
 """What a model refuses though its family can say it, in the words of AWS or of the model's maker.
 
-The rules are those of `models.rules`, looked at from the other side: a request that nobody made to fit is refused here
-as Bedrock refuses it. Source of the words: public reports of each, 2024 to November 2026.
+The rules are those of `models.rules`, looked at from the other side: a request that nobody made to
+fit is refused here as Bedrock refuses it. Source of the words: public reports of each, 2024 to
+November 2026.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from axonflow_core.messages import (
     ToolUse,
 )
 
-from ..endpoint import Fault, invalid_call
 from ..models.rules import CONVERSE
+from ..wire.endpoint import ServiceException, invalid_call
 
 Check: TypeAlias = Callable[[CompletionRequest, ModelFacts], Iterator[str]]
 """Yields what is said about each breach."""
@@ -45,42 +46,57 @@ def refuse_what_breaks_a_rule(
             raise _by_maker(words, surface)
 
 
-def refuse_what_says_nothing(request: CompletionRequest, facts: ModelFacts, codec: FamilyCodec) -> None:
+def refuse_what_says_nothing(
+    request: CompletionRequest, facts: ModelFacts, codec: FamilyCodec
+) -> None:
     """`Fault` where a message is empty or blank, or asks for more thinking than there is room for.
 
-    No rule of a model's, and nothing that a caller's request is made to fit: it says what cannot be meant.
+    No rule of a model's, and nothing that a caller's request is made to fit: it says what cannot be
+    meant.
     """
     for check in (_blank_text, _documents_alone) if codec.surface == CONVERSE else ():
         for words in check(request, facts):
             raise invalid_call(words)
-    if facts.base_id.startswith("anthropic.") and not codec.control_tokens:  # a transcript may have an empty turn
+    if (
+        facts.base_id.startswith("anthropic.") and not codec.control_tokens
+    ):  # a transcript may have an empty turn
         for check in (_blank_text_to_claude, _budget):
             for words in check(request, facts):
                 raise _by_maker(words, codec.surface)
 
 
-def _by_maker(words: str, surface: str) -> Fault:
-    return invalid_call(f"The model returned the following errors: {words}" if surface == CONVERSE else words)
+def _by_maker(words: str, surface: str) -> ServiceException:
+    return invalid_call(
+        f"The model returned the following errors: {words}" if surface == CONVERSE else words
+    )
 
 
-# ── what Bedrock itself says ────────────────────────────────────────────────────────────────────────────────────────
+# ── what Bedrock itself says ──────────────────────────────────────────────────────────────────────
 
 
 def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     if request.system and Feature.SYSTEM in facts.without:
         yield (
-            "This model doesn't support system messages. Try again without a system message or use a model that "
+            "This model doesn't support system messages. Try again without a system message or use "
+            "a model that "
             "supports system messages."
         )
     if request.tools and Feature.TOOLS in facts.without:
         yield "This model doesn't support tool use."
-    if Feature.IMAGES in facts.without and any(isinstance(block, Image) for block in blocks_of(request)):
+    if Feature.IMAGES in facts.without and any(
+        isinstance(block, Image) for block in blocks_of(request)
+    ):
         yield (
-            "This model doesn't support the image content block that you provided. Update the content block and try "
+            "This model doesn't support the image content block that you provided. Update the "
+            "content block and try "
             "again."
         )
     choice = request.tool_choice
-    if choice is not None and facts.tool_choices is not None and choice.mode not in facts.tool_choices:
+    if (
+        choice is not None
+        and facts.tool_choices is not None
+        and choice.mode not in facts.tool_choices
+    ):
         field = f"toolConfig.toolChoice.{choice.mode}"
         yield f"This model doesn't support the {field} field. Remove {field} and try again."
 
@@ -89,12 +105,14 @@ def _order(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     roles = [message.role for message in request.messages]
     if facts.starts_with_user and roles[:1] == [Role.ASSISTANT]:
         yield (
-            "A conversation must start with a user message. Try again with a conversation that starts with a user "
+            "A conversation must start with a user message. Try again with a conversation that "
+            "starts with a user "
             "message."
         )
     if facts.alternates and any(one is next_one for one, next_one in pairwise(roles)):
         yield (
-            "A conversation must alternate between user and assistant roles. Make sure the conversation alternates "
+            "A conversation must alternate between user and assistant roles. Make sure the "
+            "conversation alternates "
             "between user and assistant roles and try again."
         )
 
@@ -110,20 +128,28 @@ def _results(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 
 def _results_of_turn(first: int, turn: list[Message], facts: ModelFacts) -> Iterator[str]:
     kinds = {isinstance(block, ToolResult) for message in turn for block in message.content}
-    late = [block.tool_use_id for m in turn[1:] for block in m.content if isinstance(block, ToolResult)]
-    if facts.wants_results_alone and kinds == {True, False}:
+    late = [
+        block.tool_use_id for m in turn[1:] for block in m.content if isinstance(block, ToolResult)
+    ]
+    if facts.tool_results_alone and kinds == {True, False}:
         words = "Conversation blocks and tool result blocks cannot be provided in the same turn."
         yield f"messages.{first}.content: {words}"
-    if facts.wants_results_together and late:
+    if facts.tool_results_together and late:
         yield f"Expected toolResult blocks at messages.{first}.content for the following Ids: {', '.join(late)}"
 
 
 def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
-    names = [block.name for block in blocks_of(request) if isinstance(block, Document) and block.name is not None]
+    names = [
+        block.name
+        for block in blocks_of(request)
+        if isinstance(block, Document) and block.name is not None
+    ]
     if facts.document_names is not None and not all(map(facts.document_names.accepts, names)):
         yield (
-            "The document file name can only contain alphanumeric characters, whitespace characters, hyphens, "
-            "parentheses, and square brackets. The name can't contain more than one consecutive whitespace character."
+            "The document file name can only contain alphanumeric characters, whitespace "
+            "characters, hyphens, "
+            "parentheses, and square brackets. The name can't contain more than one consecutive "
+            "whitespace character."
         )
 
 
@@ -136,13 +162,15 @@ def _blank_text(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     for number, message in enumerate(request.messages):
         if not message.content:
             yield (
-                f"The content field in the Message object at messages.{number} is empty. Add a ContentBlock object to "
+                f"The content field in the Message object at messages.{number} is empty. Add a "
+                "ContentBlock object to "
                 "the content field and try again."
             )
         for place, block in enumerate(message.content):
             if isinstance(block, Text) and not block.text.strip():
                 yield (
-                    f"The text field in the ContentBlock object at messages.{number}.content.{place} is blank. Add "
+                    "The text field in the ContentBlock object at "
+                    f"messages.{number}.content.{place} is blank. Add "
                     "text to the text field, and try again."
                 )
 
@@ -154,13 +182,17 @@ def _documents_alone(request: CompletionRequest, facts: ModelFacts) -> Iterator[
             yield "A text block must be included when using documents. Add a text block and retry your request."
 
 
-# ── what the model's maker says ─────────────────────────────────────────────────────────────────────────────────────
+# ── what the model's maker says ───────────────────────────────────────────────────────────────────
 
 
 def _blank_text_to_claude(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     if not request.messages:
         yield "messages: at least one message is required"
-    if any(isinstance(block, Text) and not block.text for message in request.messages for block in message.content):
+    if any(
+        isinstance(block, Text) and not block.text
+        for message in request.messages
+        for block in message.content
+    ):
         yield "messages: text content blocks must be non-empty"
 
 
@@ -187,8 +219,15 @@ def _sampling(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 
 
 def _prefill(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
-    if Feature.PREFILL in facts.without and request.messages and request.messages[-1].role is Role.ASSISTANT:
-        yield ("This model does not support assistant message prefill. The conversation must end with a user message.")
+    if (
+        Feature.PREFILL in facts.without
+        and request.messages
+        and request.messages[-1].role is Role.ASSISTANT
+    ):
+        yield (
+            "This model does not support assistant message prefill. The conversation must end with "
+            "a user message."
+        )
 
 
 def _cache_points(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -204,17 +243,29 @@ def _tools_of_history(request: CompletionRequest, facts: ModelFacts) -> Iterator
 
 def _lacks_tools(request: CompletionRequest, facts: ModelFacts) -> bool:
     holds_calls = any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
-    return facts.wants_tools_with_history and holds_calls and not request.tools
+    return facts.tools_with_history and holds_calls and not request.tools
 
 
 def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     for number, tool in enumerate(request.tools):
-        if facts.tool_names is not None and isinstance(tool, Tool) and not facts.tool_names.accepts(tool.name):
+        if (
+            facts.tool_names is not None
+            and isinstance(tool, Tool)
+            and not facts.tool_names.accepts(tool.name)
+        ):
             yield f"tools.{number}.custom.name: String should match pattern '{facts.tool_names.pattern}'"
     for block in blocks_of(request):
-        if isinstance(block, ToolUse) and facts.tool_names is not None and not facts.tool_names.accepts(block.name):
+        if (
+            isinstance(block, ToolUse)
+            and facts.tool_names is not None
+            and not facts.tool_names.accepts(block.name)
+        ):
             yield f"tool_use.name: String should match pattern '{facts.tool_names.pattern}'"
-        if isinstance(block, ToolUse) and facts.tool_use_ids is not None and not facts.tool_use_ids.accepts(block.id):
+        if (
+            isinstance(block, ToolUse)
+            and facts.tool_use_ids is not None
+            and not facts.tool_use_ids.accepts(block.id)
+        ):
             yield f"tool_use.id: String should match pattern '{facts.tool_use_ids.pattern}'"
 
 

@@ -11,10 +11,16 @@ from uuid import uuid4
 import orjson
 from attrs import field, frozen
 
+from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import Json
-from axonflow_core.provider import AsgiApp
 
-from ..endpoint import ClientLeft, Fault, ReceivedRequest, cancelled_on_disconnect, received
+from ..wire.endpoint import (
+    ClientLeft,
+    ReceivedRequest,
+    ServiceException,
+    cancelled_on_disconnect,
+    read_request,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,11 +30,12 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes | AsyncGenerator[bytes, None] = field(repr=False)
-    """The whole, or its pieces as they come. Pieces that stop with an error leave the client with half an answer."""
+    """The whole, or its pieces as they come. Pieces that stop with an error leave the client with
+    half an answer."""
 
 
 Answering: TypeAlias = Callable[[ReceivedRequest], Awaitable[Reply]]
-Refusing: TypeAlias = Callable[[Fault, str], Reply]
+Refusing: TypeAlias = Callable[[ServiceException, str], Reply]
 """A fault and the id of the request -> how the service says it."""
 
 
@@ -36,36 +43,41 @@ def json_reply(body: Json) -> Reply:
     return Reply(200, {"content-type": "application/json"}, orjson.dumps(body))
 
 
-def json_refusal(fault: Fault, request_id: str) -> Reply:
+def json_refusal(fault: ServiceException, request_id: str) -> Reply:
     headers = {"content-type": "application/json", "x-amzn-errortype": fault.type_header}
     return Reply(fault.status, headers, orjson.dumps({"message": fault.message}))
 
 
 def replying(answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:
-    """An app that answers each request with a reply. Like every emulated service it gives each an id."""
+    """An app that answers each request with a reply. Like every emulated service it gives each an
+    id."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         request_id = str(uuid4())
         try:
-            request = await received(scope, receive)
+            request = await read_request(scope, receive)
             async with cancelled_on_disconnect(receive):
                 await _send(await _answered(answer, refuse, request, request_id), request_id, send)
         except ClientLeft:
             pass
-        except Fault as fault:
+        except ServiceException as fault:
             await _send(refuse(fault, request_id), request_id, send)
 
     return app
 
 
-async def _answered(answer: Answering, refuse: Refusing, request: ReceivedRequest, request_id: str) -> Reply:
+async def _answered(
+    answer: Answering, refuse: Refusing, request: ReceivedRequest, request_id: str
+) -> Reply:
     try:
         return await answer(request)
-    except Fault as fault:
+    except ServiceException as fault:
         return refuse(fault, request_id)
     except Exception:  # a fault of ours: the log hears what it was, the client that there was one
         _LOG.exception("request %s failed", request_id)
-        return refuse(Fault("InternalServerException", "An internal error occurred."), request_id)
+        return refuse(
+            ServiceException("InternalServerException", "An internal error occurred."), request_id
+        )
 
 
 async def _send(reply: Reply, request_id: str, send: Any) -> None:

@@ -1,16 +1,18 @@
 """What a body may hold: the gate that Bedrock keeps before each family's models, as data.
 
-A gate is a `Shape` of the body and a voice that says what is wrong with it. Most families stand behind a JSON schema,
-which tells every violation by its pointer, one after the other; Claude has a gate of its own, which tells the first.
-No schema is documented for the families that speak OpenAI's chat JSON, for imported models and for endpoints: there a
-key that is not known passes, and what is known is held to its documented type and range.
+A gate is a `Shape` of the body and a voice that says what is wrong with it. Most families stand
+behind a JSON schema, which tells every violation by its pointer, one after the other; Claude has a
+gate of its own, which tells the first. No schema is documented for the families that speak OpenAI's
+chat JSON, for imported models and for endpoints: there a key that is not known passes, and what is
+known is held to its documented type and range.
 
-    Malformed input request: #/max_gen_len: -1 is not greater or equal to 1, please reformat your input and try again.
-    max_tokens: Field required
+    Malformed input request: #/max_gen_len: -1 is not greater or equal to 1, please reformat your
+    input and try again. max_tokens: Field required
 
-To give a family its gate, add a line to `GATES` under the name of its codec (`nova`, `llama/llama3`), and say where its
-keys and ranges come from. A codec with no line there, because somebody else wrote it, has no gate. How much a model
-writes at most is not here: it is the model's and not the family's, see `limits`.
+To give a family its gate, add a line to `GATES` under the name of its codec (`nova`,
+`llama/llama3`), and say where its keys and ranges come from. A codec with no line there, because
+somebody else wrote it, has no gate. How much a model writes at most is not here: it is the model's
+and not the family's, see `limits`.
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ from attrs import evolve, field, frozen
 from axonflow_core.codec import FamilyCodec
 from axonflow_core.messages import Json
 
-from ..endpoint import Fault, invalid_call
+from ..wire.endpoint import ServiceException, invalid_call
 
 Path: TypeAlias = tuple[str | int, ...]
 
 
-# ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── shapes ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen(kw_only=True)
@@ -67,7 +69,9 @@ def whole(least: int | None = None, most: int | None = None) -> Shape:
     return Shape(kind="integer", least=least, most=most)
 
 
-def number(least: float | None = None, most: float | None = None, *, above: float | None = None) -> Shape:
+def number(
+    least: float | None = None, most: float | None = None, *, above: float | None = None
+) -> Shape:
     return Shape(kind="number", least=least, most=most, above=above)
 
 
@@ -76,13 +80,23 @@ def listing(items: Shape = ANYTHING, *, most_items: int | None = None) -> Shape:
 
 
 def record(
-    members: Mapping[str, Shape], *, required: str = "", is_open: bool = False, opened_by: str | None = None
+    members: Mapping[str, Shape],
+    *,
+    required: str = "",
+    is_open: bool = False,
+    opened_by: str | None = None,
 ) -> Shape:
     """An object; `required` are keys with blanks between."""
-    return Shape(kind="object", members=members, required=tuple(required.split()), is_open=is_open, opened_by=opened_by)
+    return Shape(
+        kind="object",
+        members=members,
+        required=tuple(required.split()),
+        is_open=is_open,
+        opened_by=opened_by,
+    )
 
 
-# ── violations ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── violations ────────────────────────────────────────────────────────────────────────────────────
 
 
 class Rule(Enum):
@@ -167,7 +181,7 @@ _IS_KIND: Mapping[str, Callable[[Json], bool]] = {
 }
 
 
-# ── voices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── voices ────────────────────────────────────────────────────────────────────────────────────────
 
 Voice: TypeAlias = Callable[[Sequence[Violation]], str]
 
@@ -192,7 +206,8 @@ _SCHEMA_TYPES = {
 
 
 def all_by_pointer(found: Sequence[Violation]) -> str:
-    """As a JSON schema says it, one after the other with nothing between. Source: recorded traffic, public reports."""
+    """As a JSON schema says it, one after the other with nothing between. Source: recorded traffic,
+    public reports."""
     return f"Malformed input request: {''.join(map(_said_of, found))}, please reformat your input and try again."
 
 
@@ -224,7 +239,8 @@ _CLAUDE_TYPES = {"array": "list", "object": "dictionary"}
 
 
 def first_by_path(found: Sequence[Violation]) -> str:
-    """As Anthropic's own gate says it: the first, by its path. Source: recorded traffic, public reports."""
+    """As Anthropic's own gate says it: the first, by its path. Source: recorded traffic, public
+    reports."""
     first, wanted = found[0], found[0].wanted
     path = first.path
     match first.rule:
@@ -237,7 +253,7 @@ def first_by_path(found: Sequence[Violation]) -> str:
     return f"{'.'.join(map(str, path))}: {_CLAUDE_WORDS[first.rule].format(wanted=wanted, found=first.found)}"
 
 
-# ── the gates ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the gates ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen(kw_only=True)
@@ -251,7 +267,8 @@ _SHARE_ABOVE_0 = number(above=0, most=1)
 _STOPS = listing(TEXT)
 _OBJECT = record({}, is_open=True)
 
-# AWS user guide, "Anthropic Claude Messages API", November 2026. A beta may bring parameters of its own.
+# AWS user guide, "Anthropic Claude Messages API", November 2026. A beta may bring parameters of its
+# own.
 _CLAUDE = record(
     {
         "anthropic_version": TEXT,
@@ -269,9 +286,15 @@ _CLAUDE = record(
         "top_p": _SHARE,
         "top_k": whole(0, 500),
         "stop_sequences": listing(TEXT, most_items=8191),
-        "tools": listing(record({"name": TEXT, "description": TEXT}, required="name", is_open=True)),
-        "tool_choice": record({"type": one_of("auto", "any", "tool", "none")}, required="type", is_open=True),
-        "thinking": record({"type": TEXT, "budget_tokens": whole(1024)}, required="type", is_open=True),
+        "tools": listing(
+            record({"name": TEXT, "description": TEXT}, required="name", is_open=True)
+        ),
+        "tool_choice": record(
+            {"type": one_of("auto", "any", "tool", "none")}, required="type", is_open=True
+        ),
+        "thinking": record(
+            {"type": TEXT, "budget_tokens": whole(1024)}, required="type", is_open=True
+        ),
         "output_config": _OBJECT,
         "output_format": ANYTHING,
         "metadata": _OBJECT,
@@ -298,11 +321,18 @@ _TITAN = record(
 
 # AWS user guide, "Meta Llama models", November 2026.
 _LLAMA = record(
-    {"prompt": TEXT, "max_gen_len": whole(1), "temperature": _SHARE, "top_p": _SHARE, "images": listing(TEXT)},
+    {
+        "prompt": TEXT,
+        "max_gen_len": whole(1),
+        "temperature": _SHARE,
+        "top_p": _SHARE,
+        "images": listing(TEXT),
+    },
     required="prompt",
 )
 
-# AWS user guide, "Mistral AI text completion", November 2026; the range of top_k from public clients.
+# AWS user guide, "Mistral AI text completion", November 2026; the range of top_k from public
+# clients.
 _MISTRAL_PROMPT = record(
     {
         "prompt": TEXT,
@@ -315,12 +345,16 @@ _MISTRAL_PROMPT = record(
     required="prompt",
 )
 
-# AWS user guide, "Mistral AI chat completion", November 2026. Open: the newer models of this form take more parameters,
-# and no document names them all.
+# AWS user guide, "Mistral AI chat completion", November 2026. Open: the newer models of this form
+# take more parameters, and no document names them all.
 _MISTRAL_CHAT = record(
     {
         "messages": listing(
-            record({"role": one_of("system", "user", "assistant", "tool")}, required="role", is_open=True)
+            record(
+                {"role": one_of("system", "user", "assistant", "tool")},
+                required="role",
+                is_open=True,
+            )
         ),
         "tools": listing(_OBJECT),
         "max_tokens": whole(1),
@@ -345,12 +379,14 @@ _CLAUDE_TEXT = record(
     required="prompt max_tokens_to_sample",
 )
 
-# AWS user guide for Amazon Nova, "Complete request schema", November 2026; the names with underscores from recorded
-# traffic. Documents reach Nova through Converse alone.
+# AWS user guide for Amazon Nova, "Complete request schema", November 2026; the names with
+# underscores from recorded traffic. Documents reach Nova through Converse alone.
 _NOVA_BLOCK = record(
     {
         "text": TEXT,
-        **dict.fromkeys(("image", "video", "audio", "toolUse", "toolResult", "cachePoint"), _OBJECT),
+        **dict.fromkeys(
+            ("image", "video", "audio", "toolUse", "toolResult", "cachePoint"), _OBJECT
+        ),
         "reasoningContent": _OBJECT,
     }
 )
@@ -359,7 +395,10 @@ _NOVA = record(
         "schemaVersion": one_of("messages-v1"),
         "system": listing(_NOVA_BLOCK),
         "messages": listing(
-            record({"role": one_of("user", "assistant"), "content": listing(_NOVA_BLOCK)}, required="role content")
+            record(
+                {"role": one_of("user", "assistant"), "content": listing(_NOVA_BLOCK)},
+                required="role content",
+            )
         ),
         "inferenceConfig": record(
             {
@@ -393,20 +432,29 @@ _COMMAND = record(
     required="prompt",
 )
 
-# AWS user guide, "Cohere Command R and Command R+ models", November 2026; the turns of tools in the history from
-# Cohere's API reference.
+# AWS user guide, "Cohere Command R and Command R+ models", November 2026; the turns of tools in the
+# history from Cohere's API reference.
 _COMMAND_R = record(
     {
         "message": TEXT,
         "chat_history": listing(
-            record({"role": one_of("USER", "CHATBOT", "TOOL"), "message": TEXT}, required="role", is_open=True)
+            record(
+                {"role": one_of("USER", "CHATBOT", "TOOL"), "message": TEXT},
+                required="role",
+                is_open=True,
+            )
         ),
         "preamble": TEXT,
         "documents": listing(_OBJECT),
         "tools": listing(
-            record({"name": TEXT, "description": TEXT, "parameter_definitions": _OBJECT}, required="name")
+            record(
+                {"name": TEXT, "description": TEXT, "parameter_definitions": _OBJECT},
+                required="name",
+            )
         ),
-        "tool_results": listing(record({"call": _OBJECT, "outputs": listing(_OBJECT)}, required="call outputs")),
+        "tool_results": listing(
+            record({"call": _OBJECT, "outputs": listing(_OBJECT)}, required="call outputs")
+        ),
         "max_tokens": whole(1, 4000),
         "temperature": _SHARE,
         "p": number(0.01, 0.99),
@@ -450,15 +498,19 @@ _R1 = record(
 def _chat(required: str = "messages", **members: Shape) -> Shape:
     """OpenAI's chat JSON, open; `members` are what a family says otherwise or besides.
 
-    Source: OpenAI's API reference, "Chat completions", which the AWS user guide and the model cards refer to, November
-    2026. A parameter may be null there. `stop` and `tool_choice` have several types and are let through.
+    Source: OpenAI's API reference, "Chat completions", which the AWS user guide and the model cards
+    refer to, November
+    2026. A parameter may be null there. `stop` and `tool_choice` have several types and are let
+          through.
     """
     role = one_of("system", "developer", "user", "assistant", "tool")
     parameters = {
         **dict.fromkeys(("max_tokens", "max_completion_tokens"), whole(1)),
         "temperature": number(0, 2),
         "top_p": _SHARE,
-        "tools": listing(record({"type": TEXT, "function": _OBJECT}, required="type", is_open=True)),
+        "tools": listing(
+            record({"type": TEXT, "function": _OBJECT}, required="type", is_open=True)
+        ),
         "response_format": _OBJECT,
         **dict.fromkeys(("frequency_penalty", "presence_penalty"), number(-2, 2)),
         "seed": whole(),
@@ -485,8 +537,11 @@ _JAMBA = _chat(
     presence_penalty=number(),
 )
 
-# AWS user guide, "Writer Palmyra models", November 2026. Messages are not required: a published capture has a `prompt`.
-_WRITER = _chat(required="", top_p=_SHARE_ABOVE_0, stop=listing(TEXT, most_items=4), min_tokens=whole(0))
+# AWS user guide, "Writer Palmyra models", November 2026. Messages are not required: a published
+# capture has a `prompt`.
+_WRITER = _chat(
+    required="", top_p=_SHARE_ABOVE_0, stop=listing(TEXT, most_items=4), min_tokens=whole(0)
+)
 
 # AWS user guide, "OpenAI models", November 2026.
 _GPT_OSS = _chat(reasoning_effort=one_of("low", "medium", "high"))
@@ -496,15 +551,20 @@ _KIMI = _chat(temperature=_SHARE)
 
 
 def _prompt(limit: str) -> Shape:
-    """A prompt and its parameters before a container of somebody's own: of no parameter is a range documented."""
+    """A prompt and its parameters before a container of somebody's own: of no parameter is a range
+    documented."""
     members = {"prompt": TEXT, limit: whole(), **dict.fromkeys(("temperature", "top_p"), number())}
     return record(members, required="prompt", is_open=True)
 
 
-# AWS user guide, "Invoke your imported model", and recorded traffic of a SageMaker endpoint, November 2026.
+# AWS user guide, "Invoke your imported model", and recorded traffic of a SageMaker endpoint,
+# November 2026.
 _IMPORTED = {
     "imported/llama": Gate(shape=_prompt("max_gen_len")),
-    **dict.fromkeys(("imported/completion", "marketplace/tgi", "writer/prompt"), Gate(shape=_prompt("max_tokens"))),
+    **dict.fromkeys(
+        ("imported/completion", "marketplace/tgi", "writer/prompt"),
+        Gate(shape=_prompt("max_tokens")),
+    ),
     "imported/chat": Gate(shape=_chat(temperature=number(), top_p=number())),
 }
 
@@ -513,7 +573,10 @@ GATES: Mapping[str, Gate] = {
     "anthropic/text": Gate(shape=_CLAUDE_TEXT),
     "titan": Gate(shape=_TITAN),
     "nova": Gate(shape=_NOVA),
-    **dict.fromkeys((f"llama/{form}" for form in ("llama2", "llama3", "llama3-vision", "llama4")), Gate(shape=_LLAMA)),
+    **dict.fromkeys(
+        (f"llama/{form}" for form in ("llama2", "llama3", "llama3-vision", "llama4")),
+        Gate(shape=_LLAMA),
+    ),
     "mistral/prompt": Gate(shape=_MISTRAL_PROMPT),
     "mistral/chat": Gate(shape=_MISTRAL_CHAT),
     "cohere/command": Gate(shape=_COMMAND),
@@ -525,7 +588,8 @@ GATES: Mapping[str, Gate] = {
     "gpt-oss": Gate(shape=_GPT_OSS),
     "kimi": Gate(shape=_KIMI),
     **dict.fromkeys(
-        ("deepseek/chat", "gemma", "glm", "minimax", "mistral/openai", "nemotron", "qwen"), Gate(shape=_chat())
+        ("deepseek/chat", "gemma", "glm", "minimax", "mistral/openai", "nemotron", "qwen"),
+        Gate(shape=_chat()),
     ),
     **_IMPORTED,
 }
@@ -535,11 +599,13 @@ _EITHER_OR: Mapping[str, tuple[str, str]] = {
     "anthropic.claude-sonnet-4-5": ("temperature", "top_p"),
     "anthropic.claude-haiku-4-5": ("temperature", "top_p"),
 }
-"""Base id by prefix -> two parameters of which it takes one. Source: AWS user guide, November 2026."""
+"""Base id by prefix -> two parameters of which it takes one. Source: AWS user guide, November
+2026."""
 
 
 def pass_gate(codec: FamilyCodec, base_id: str, body: Json) -> None:
-    """Returns when the family's gate lets `body` through, or there is none. `Fault` in the words of the gate."""
+    """Returns when the family's gate lets `body` through, or there is none. `Fault` in the words of
+    the gate."""
     gate = GATES.get(codec.name)
     if gate is None:
         return
@@ -550,5 +616,7 @@ def pass_gate(codec: FamilyCodec, base_id: str, body: Json) -> None:
             raise _not_both(*pair)
 
 
-def _not_both(one: str, other: str) -> Fault:
-    return invalid_call(f"`{one}` and `{other}` cannot both be specified for this model. Please use only one.")
+def _not_both(one: str, other: str) -> ServiceException:
+    return invalid_call(
+        f"`{one}` and `{other}` cannot both be specified for this model. Please use only one."
+    )

@@ -1,10 +1,12 @@
-"""What a test wants the emulator to do: rules for calls, and what the account may do. Read from YAML or JSON.
+"""What a test wants the emulator to do: rules for calls, and what the account may do. Read from
+YAML or JSON.
 
     rules:
       - when: weather                   a pattern to find in the last text of the user; without it, any call
         answer: It rains.               what the model says
       - when: too much
-        error: {code: ThrottlingException, message: "Too many requests, please wait before trying again."}
+        error: {code: ThrottlingException, message: "Too many requests, please wait before trying
+        again."}
       - when: cut
         fault: truncate                 what the wire does to a good answer; see `faults`
         at_byte: 100
@@ -30,9 +32,9 @@ from axonflow_core.config.nodes import Node, section_of
 from axonflow_core.config.structuring import structure
 from axonflow_core.messages import Json
 
-from ..endpoint import Fault
-from ..error_table import MODELLED_STATUSES
-from .faults import FaultKind, WireFault, spoil
+from ..errors.table import MODELLED_STATUSES
+from ..wire.endpoint import ServiceException
+from .faults import FaultKind, WireFault, inject_fault
 
 
 def _is_pattern(_: object, __: Attribute[Any], value: str) -> None:
@@ -57,17 +59,23 @@ class AwsError:
 
     code: str
     message: str = ""
-    status: int | None = field(default=None, validator=validators.optional([validators.ge(201), validators.le(599)]))
-    """HTTP status. An exception of Bedrock's service model has one of its own; every other must say it."""
+    status: int | None = field(
+        default=None, validator=validators.optional([validators.ge(201), validators.le(599)])
+    )
+    """HTTP status. An exception of Bedrock's service model has one of its own; every other must say
+    it."""
     after_chunks: int | None = field(default=None, validator=_NOT_NEGATIVE)
-    """In a stream: an exception frame behind so many chunks. Otherwise the error stands for the whole answer."""
+    """In a stream: an exception frame behind so many chunks. Otherwise the error stands for the
+    whole answer."""
 
     def __attrs_post_init__(self) -> None:
         if self.status is None and self.code not in MODELLED_STATUSES:
-            raise ValueError(f"{self.code} is not in Bedrock's service model, so the error needs a `status`")
+            raise ValueError(
+                f"{self.code} is not in Bedrock's service model, so the error needs a `status`"
+            )
 
-    def fault(self) -> Fault:
-        return Fault(self.code, self.message, status=self.status)
+    def fault(self) -> ServiceException:
+        return ServiceException(self.code, self.message, status=self.status)
 
 
 @frozen(kw_only=True)
@@ -130,7 +138,8 @@ class Account:
     without_access: tuple[str, ...] = ()
     """Base ids of models that the account has no access to."""
     today: str | None = field(default=None, validator=_is_date)
-    """A day, `2026-11-24`: models whose end of life is past by then are gone. Without it no model ever is."""
+    """A day, `2026-11-24`: models whose end of life is past by then are gone. Without it no model
+    ever is."""
     guardrails: tuple[AccountGuardrail, ...] = ()
     requests_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
     tokens_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
@@ -181,10 +190,10 @@ class Rules:
 _NO_RULE = Rule()
 
 
-async def obey(rule: Rule) -> None:
+async def apply_rule(rule: Rule) -> None:
     """Wait, fail or spoil the answer, as `rule` has it for an answer that comes whole."""
     await asyncio.sleep(rule.delay_s)
     if rule.error is not None:
         raise rule.error.fault()
     if rule.wire_fault is not None:
-        spoil(rule.wire_fault)
+        inject_fault(rule.wire_fault)

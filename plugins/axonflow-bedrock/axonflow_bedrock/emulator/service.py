@@ -1,4 +1,5 @@
-"""The handler behind the wire: a call in, the answer of a scripted model out, in the family's own JSON."""
+"""The handler behind the wire: a call in, the answer of a scripted model out, in the family's own
+JSON."""
 
 from __future__ import annotations
 
@@ -10,28 +11,28 @@ import orjson
 from attrs import evolve, frozen
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.codec.unary import TokenCounter
 from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
-from axonflow_core.exchanges import TokenCounter
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
-from axonflow_core.registry import CodecRegistry
 
-from ..counting import unwrapped
-from ..endpoint import Answer, Call, Chunks, Operation, invalid_call, malformed
-from ..model_id import Kind, ModelId, parse_model_id, vendors_of
+from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
 from ..models.rules import facts_of
-from ..opaque import codec_of_call
-from ..surfaces import INVOKE_CODECS
-from .caching import with_cache_counts
+from ..wire.body_form import codec_of_call
+from ..wire.counting import unwrapped
+from ..wire.endpoint import Call, Chunks, NativeAnswer, Operation, invalid_call, malformed
+from ..wire.surfaces import INVOKE_CODECS
+from .cache_counts import with_cache_counts
 from .catalogue import Catalogue, admit_to_converse, uncountable, unknown_model
-from .exchanges import EmulatedExchanges
-from .faults import spoil
+from .fake_model import answer, input_tokens, text_bytes
+from .faults import inject_fault
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import MODELS, check_limits
 from .quotas import Quotas
 from .refusals import refuse_what_breaks_a_rule, refuse_what_says_nothing
 from .schema import pass_gate
-from .script import Rule, Rules, Script, obey
-from .scripted import answer, input_tokens, text_bytes
+from .script import Rule, Rules, Script, apply_rule
+from .unary import EmulatedUnary
 
 CREATED = 1_764_000_000
 """Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
@@ -47,14 +48,19 @@ class _Target:
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
-    digest = sha256(f"{call.model}\n".encode() + orjson.dumps(call.body, option=orjson.OPT_SORT_KEYS))
+    digest = sha256(
+        f"{call.model}\n".encode() + orjson.dumps(call.body, option=orjson.OPT_SORT_KEYS)
+    )
     return StreamContext(
-        id=f"emulated-{digest.hexdigest()[:24]}", model=facts.base_id or facts.model_id, created=CREATED
+        id=f"emulated-{digest.hexdigest()[:24]}",
+        model=facts.base_id or facts.model_id,
+        created=CREATED,
     )
 
 
 class EmulatedBedrock:
-    """A handler for `bedrock_app`. Without a script it keeps nothing: calls do not know of each other.
+    """A handler for `bedrock_app`. Without a script it keeps nothing: calls do not know of each
+    other.
 
     A script that spoils answers on the wire needs the app to be `faulty`.
     """
@@ -76,16 +82,16 @@ class EmulatedBedrock:
         self._rules = Rules(script.rules)
         self._quotas = Quotas(script.account)
         self._guardrails = Guardrails(script.account.guardrails)
-        self._exchanges = EmulatedExchanges(codecs, catalogue, self._rules, self._quotas, context_of)
+        self._unary = EmulatedUnary(codecs, catalogue, self._rules, self._quotas, context_of)
 
-    async def __call__(self, call: Call) -> Answer | Chunks:
+    async def __call__(self, call: Call) -> NativeAnswer | Chunks:
         model_id = self._model_id(call.model)
         if call.operation is Operation.COUNT_TOKENS:
             return await self._counted(call, model_id)
-        exchanged = await self._exchanges.answer(call, model_id)
-        return await self._completed(call, model_id) if exchanged is None else exchanged
+        unary = await self._unary.answer(call, model_id)
+        return await self._completed(call, model_id) if unary is None else unary
 
-    async def _counted(self, call: Call, model_id: ModelId) -> Answer:
+    async def _counted(self, call: Call, model_id: ModelId) -> NativeAnswer:
         self._catalogue.admit_count(model_id, self._family_of(model_id))
         facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
         try:
@@ -96,10 +102,10 @@ class EmulatedBedrock:
             raise uncountable() from None
         except DecodeError as error:
             raise malformed(error.message) from None
-        await obey(self._rules.take(_last_text(request)))
-        return Answer(counter.encode_response(TokenCount(input_tokens(request)), facts))
+        await apply_rule(self._rules.take(_last_text(request)))
+        return NativeAnswer(counter.encode_response(TokenCount(input_tokens(request)), facts))
 
-    async def _completed(self, call: Call, model_id: ModelId) -> Answer | Chunks:
+    async def _completed(self, call: Call, model_id: ModelId) -> NativeAnswer | Chunks:
         target = self._target(call, model_id)
         guarding = self._guardrails.for_request(asked_of(call))
         call = without_config(call)
@@ -107,7 +113,9 @@ class EmulatedBedrock:
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
         is_streamed = call.operation.is_streamed
-        refuse_what_breaks_a_rule(request, target.facts, target.codec.surface, is_streamed=is_streamed)
+        refuse_what_breaks_a_rule(
+            request, target.facts, target.codec.surface, is_streamed=is_streamed
+        )
         refuse_what_says_nothing(request, target.facts, target.codec)
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.fault()
@@ -119,28 +127,44 @@ class EmulatedBedrock:
             created=context.created,
         )
         if rule.wire_fault is not None:
-            spoil(rule.wire_fault)
+            inject_fault(rule.wire_fault)
         if is_streamed:
-            return self._chunks(target, context, completion, rule, is_whole=not target.codec.asks_for_pieces(call.body))
+            return self._chunks(
+                target,
+                context,
+                completion,
+                rule,
+                is_whole=not target.codec.asks_for_pieces(call.body),
+            )
         return answer_of(target.codec, completion, target.facts)
 
     def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
         """What the model says, within its limits and the account's."""
         family, base_id, asked = target.family, target.facts.base_id, request.inference.max_tokens
         length = input_tokens(request)
-        check_limits(family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request))
-        completion = with_cache_counts(answer(request, family, rule.answer, rule.calls), request, base_id)
+        check_limits(
+            family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request)
+        )
+        completion = with_cache_counts(
+            answer(request, family, rule.answer, rule.calls), request, base_id
+        )
         written = completion.usage.output_tokens or 0
-        self._quotas.spend(base_id, asked=length + (written if asked is None else asked), used=length + written)
+        self._quotas.spend(
+            base_id, asked=length + (written if asked is None else asked), used=length + written
+        )
         return completion
 
     def _model_id(self, given: str) -> ModelId:
-        """The id of a model that this Bedrock can have: of a vendor it knows, or one that an account brought along."""
+        """The id of a model that this Bedrock can have: of a vendor it knows, or one that an
+        account brought along."""
         try:
             model_id = parse_model_id(given, self._vendors)
         except RequestError:
             raise unknown_model() from None
-        if model_id.vendor not in self._vendors and model_id.kind not in (Kind.IMPORTED_MODEL, Kind.SAGEMAKER_ENDPOINT):
+        if model_id.vendor not in self._vendors and model_id.kind not in (
+            Kind.IMPORTED_MODEL,
+            Kind.SAGEMAKER_ENDPOINT,
+        ):
             raise unknown_model()
         return model_id
 
@@ -155,10 +179,13 @@ class EmulatedBedrock:
         if call.operation.is_streamed and not codec.streams:
             raise invalid_call("The model is unsupported for streaming")
         facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
-        return _Target(family, codec, facts_of(facts.base_id, surface, facts, MODELS.entry(facts.base_id)))
+        return _Target(
+            family, codec, facts_of(facts.base_id, surface, facts, MODELS.entry(facts.base_id))
+        )
 
     def _family_of(self, model_id: ModelId) -> str:
-        """The family whose own JSON the model speaks; a model that has none is its vendor's, and speaks Converse."""
+        """The family whose own JSON the model speaks; a model that has none is its vendor's, and
+        speaks Converse."""
         try:
             return self._codecs.for_base_id(model_id.base_id or "").family
         except UndetectedFamily:
@@ -166,9 +193,17 @@ class EmulatedBedrock:
             return model_id.vendor or ""
 
     async def _chunks(
-        self, target: _Target, context: StreamContext, completion: Completion, rule: Rule, *, is_whole: bool
+        self,
+        target: _Target,
+        context: StreamContext,
+        completion: Completion,
+        rule: Rule,
+        *,
+        is_whole: bool,
     ) -> Chunks:
-        for number, chunk in enumerate(chunks_of(target.codec, context, target.facts, completion, is_whole=is_whole)):
+        for number, chunk in enumerate(
+            chunks_of(target.codec, context, target.facts, completion, is_whole=is_whole)
+        ):
             if rule.error is not None and number == rule.error.after_chunks:
                 break
             yield chunk

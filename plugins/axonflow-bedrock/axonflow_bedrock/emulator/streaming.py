@@ -1,6 +1,8 @@
-"""An answer as the events of a stream: word by word, the arguments of a tool in pieces, the metrics last.
+"""An answer as the events of a stream: word by word, the arguments of a tool in pieces, the metrics
+last.
 
-What is announced and counted is what every family can take: a codec leaves out what its chunks have no place for.
+What is announced and counted is what every family can take: a codec leaves out what its chunks have
+no place for.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from axonflow_core.stream import (
     UsageUpdate,
 )
 
-from .scripted import tokens
+from .fake_model import tokens
 
 PIECE_CHARACTERS = 8
 """How much of a tool's arguments comes in one piece."""

@@ -1,4 +1,5 @@
-"""Of AWS's Security Token Service, the one call that programs make to see whether their credentials work.
+"""Of AWS's Security Token Service, the one call that programs make to see whether their credentials
+work.
 
     POST /    Action=GetCallerIdentity    ->    account, user id and ARN, in XML
 
@@ -13,8 +14,8 @@ from xml.sax.saxutils import escape
 
 from attrs import frozen
 
-from ..endpoint import Fault, ReceivedRequest, Verifier
-from ..iam import partition_of
+from ..models.iam import partition_of
+from ..wire.endpoint import ReceivedRequest, ServiceException, Verifier
 from .control_plane import ACCOUNT
 from .replies import Reply
 
@@ -39,17 +40,20 @@ class SecurityTokenService:
         self.verifier(request)
         action = parse_qs(request.body.decode("latin-1")).get("Action", [""])[0]
         if request.method != "POST" or action != "GetCallerIdentity":
-            raise Fault("InvalidAction", "The action or operation requested is invalid.", status=400)
+            raise ServiceException(
+                "InvalidAction", "The action or operation requested is invalid.", status=400
+            )
         arn = f"arn:{partition_of(self.region)}:iam::{ACCOUNT}:user/emulator"
         told = f"<Arn>{arn}</Arn><UserId>{USER_ID}</UserId><Account>{ACCOUNT}</Account>"
         return _xml(
             200,
-            f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}"><GetCallerIdentityResult>{told}</GetCallerIdentityResult>'
+            "<GetCallerIdentityResponse "
+            f'xmlns="{_NAMESPACE}"><GetCallerIdentityResult>{told}</GetCallerIdentityResult>'
             f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
         )
 
 
-def xml_refusal(fault: Fault, request_id: str) -> Reply:
+def xml_refusal(fault: ServiceException, request_id: str) -> Reply:
     code, message = _CODES.get(fault.code, fault.code), escape(fault.message)
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
     told = f"{error}<RequestId>{request_id}</RequestId>"

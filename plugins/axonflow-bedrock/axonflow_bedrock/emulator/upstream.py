@@ -1,7 +1,8 @@
-"""Forwarding to a real Bedrock: a client signs for the emulator, and the call goes on signed as AWS's settings have it.
+"""Forwarding to a real Bedrock: a client signs for the emulator, and the call goes on signed as
+AWS's settings have it.
 
-The client needs no credentials of the account. Only headers that a cassette may hold, and the request's metadata, go
-on; only headers that a cassette may hold come back.
+The client needs no credentials of the account. Only headers that a cassette may hold, and the
+request's metadata, go on; only headers that a cassette may hold come back.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from axonflow_core.errors import AxonFlowError
-from axonflow_core.transport import HttpRequest, HttpStream, Transport
+from axonflow_core.http.client import HttpRequest, HttpStream, Transport
 
-from ..credentials import AwsSettings, refuse_open_air
-from ..endpoint import Fault, ReceivedRequest, Verifier
-from ..signing import BearerToken
+from ..aws.credentials import AwsSettings, refuse_plaintext_api_key
+from ..aws.signing import BearerToken
+from ..wire.endpoint import ReceivedRequest, ServiceException, Verifier
 from .cassette import REQUEST_HEADERS, RESPONSE_HEADERS
 from .replies import Reply
 
@@ -39,19 +40,25 @@ class Upstream:
 
     async def __call__(self, request: ReceivedRequest) -> Reply:
         self._verifier(request)
-        transport = Transport()  # one a call: an emulator is stopped without a word, and leaves nothing open
+        transport = (
+            Transport()
+        )  # one a call: an emulator is stopped without a word, and leaves nothing open
         try:
             stream = await transport.open_stream(await self._signed(request))
         except AxonFlowError as error:
             await transport.aclose()
-            raise Fault("ServiceUnavailableException", f"Upstream: {error.message}") from error
-        headers = {name: value for name, value in stream.headers.items() if name in RESPONSE_HEADERS}
+            raise ServiceException(
+                "ServiceUnavailableException", f"Upstream: {error.message}"
+            ) from error
+        headers = {
+            name: value for name, value in stream.headers.items() if name in RESPONSE_HEADERS
+        }
         return Reply(stream.status, headers, _pieces(stream, transport))
 
     async def _signed(self, request: ReceivedRequest) -> HttpRequest:
         signer, place = await self._settings.signer(), await self._settings.place()
         if isinstance(signer, BearerToken):
-            refuse_open_air(place.endpoint_url)
+            refuse_plaintext_api_key(place.endpoint_url)
         url = f"{place.endpoint_url}{request.target}"
         headers = {name: value for name, value in request.headers.items() if name in _FORWARDED}
         signed = signer.sign(request.method, url, headers, request.body, datetime.now(UTC))

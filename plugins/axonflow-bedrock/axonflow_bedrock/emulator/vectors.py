@@ -1,8 +1,8 @@
 """What an emulated model that does not talk answers: vectors, and an order of documents.
 
-A vector is the sum of one pseudo-random vector for each word, so the same input has the same vector tomorrow, and
-texts that share words are near each other: enough to test a search with. A document is the more relevant the more of
-its words, and the query's, they have in common.
+A vector is the sum of one pseudo-random vector for each word, so the same input has the same vector
+tomorrow, and texts that share words are near each other: enough to test a search with. A document
+is the more relevant the more of its words, and the query's, they have in common.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from attrs import frozen
 
 from axonflow_core.messages import Document, Image, Media, Text, Usage
 from axonflow_core.retrieval import (
-    Clip,
+    AudioVideo,
     EmbeddingInput,
     EmbeddingRequest,
     Embeddings,
     Encoding,
-    Mixed,
-    Ranked,
+    MixedInput,
+    RankedDocument,
     Ranking,
     RerankRequest,
     Vector,
 )
 
-from ..endpoint import invalid_call
-from .scripted import MEDIA_TOKENS, tokens
+from ..wire.endpoint import invalid_call
+from .fake_model import MEDIA_TOKENS, tokens
 
 LATENCY_MS = 20
 
@@ -51,23 +51,35 @@ MODELS: Mapping[str, EmbeddingModel] = {
     "cohere.embed": EmbeddingModel((1024,), packs_bits=True),
     "amazon.nova": EmbeddingModel((3072, 1024, 384, 256)),
 }
-"""Base ids by prefix; the first that fits decides. Source: AWS user guide, pages of the models, November 2026."""
+"""Base ids by prefix; the first that fits decides. Source: AWS user guide, pages of the models,
+November 2026."""
 _UNKNOWN = EmbeddingModel((1024, 512, 256))
 """A model whose codec somebody else wrote."""
 
 
 def embeddings_of(request: EmbeddingRequest, base_id: str) -> Embeddings:
     """A vector for each input and encoding. `Fault` where the model has none of that length."""
-    model = next((model for prefix, model in MODELS.items() if base_id.startswith(prefix)), _UNKNOWN)
+    model = next(
+        (model for prefix, model in MODELS.items() if base_id.startswith(prefix)), _UNKNOWN
+    )
     length = request.dimensions or model.dimensions[0]
     if length not in model.dimensions:
         raise invalid_call(
-            f"Malformed input request: {length} is not a valid enum value, please reformat your input and try again."
+            f"Malformed input request: {length} is not a valid enum value, please reformat your "
+            "input and try again."
         )
-    floats = [_vector(_words_of(given), length, is_unit=request.is_normalized is not False) for given in request.inputs]
+    floats = [
+        _vector(_words_of(given), length, is_unit=request.is_normalized is not False)
+        for given in request.inputs
+    ]
     return Embeddings(
         vectors=tuple(
-            Vector(_encoded(values, encoding, model), index, encoding, content=_content_of(request.inputs[index]))
+            Vector(
+                _encoded(values, encoding, model),
+                index,
+                encoding,
+                content=_content_of(request.inputs[index]),
+            )
             for encoding in request.encodings or (Encoding.FLOAT,)
             for index, values in enumerate(floats)
         ),
@@ -79,10 +91,13 @@ def embeddings_of(request: EmbeddingRequest, base_id: str) -> Embeddings:
 def ranking_of(request: RerankRequest) -> Ranking:
     scores = [_relevance(request.query, document) for document in request.documents]
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
-    return Ranking(tuple(Ranked(index, scores[index]) for index in order[: request.top_n]), latency_ms=LATENCY_MS)
+    return Ranking(
+        tuple(RankedDocument(index, scores[index]) for index in order[: request.top_n]),
+        latency_ms=LATENCY_MS,
+    )
 
 
-# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── words ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _words_of(given: EmbeddingInput) -> list[str]:
@@ -90,9 +105,9 @@ def _words_of(given: EmbeddingInput) -> list[str]:
     match given:
         case Text(text):
             return _words(text)
-        case Mixed(parts):
+        case MixedInput(parts):
             return [word for part in parts for word in _words_of(part)]
-        case Image(Media() as source) | Clip(Media() as source) | Document(Media() as source):
+        case Image(Media() as source) | AudioVideo(Media() as source) | Document(Media() as source):
             return [source.data]
     return [""]
 
@@ -105,7 +120,7 @@ def _tokens_of(given: EmbeddingInput) -> int:
     match given:
         case Text(text):
             return len(tokens(text))
-        case Mixed(parts):
+        case MixedInput(parts):
             return sum(map(_tokens_of, parts))
     return MEDIA_TOKENS
 
@@ -115,7 +130,7 @@ def _content_of(given: EmbeddingInput) -> str:
     match given:
         case Image():
             return "IMAGE"
-        case Clip(Media(media_type=str(media_type))):
+        case AudioVideo(Media(media_type=str(media_type))):
             return "AUDIO" if media_type.startswith("audio/") else "AUDIO_VIDEO_COMBINED"
     return "TEXT"
 
@@ -125,7 +140,7 @@ def _relevance(query: str, document: str) -> float:
     return round(len(asked & found) / len(asked | found), 6)
 
 
-# ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── numbers ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _vector(words: Iterable[str], length: int, *, is_unit: bool) -> list[float]:
@@ -135,7 +150,9 @@ def _vector(words: Iterable[str], length: int, *, is_unit: bool) -> list[float]:
     return [value / size for value in sums]
 
 
-def _encoded(values: list[float], encoding: Encoding, model: EmbeddingModel) -> tuple[float, ...] | str:
+def _encoded(
+    values: list[float], encoding: Encoding, model: EmbeddingModel
+) -> tuple[float, ...] | str:
     largest = max(map(abs, values))
     match encoding:
         case Encoding.FLOAT:
@@ -146,11 +163,15 @@ def _encoded(values: list[float], encoding: Encoding, model: EmbeddingModel) -> 
             return tuple(round(value / largest * 127) + 128 for value in values)
         case Encoding.BINARY | Encoding.UBINARY:
             bits = tuple(int(value > 0) for value in values)
-            return _packed(bits, is_signed=encoding is Encoding.BINARY) if model.packs_bits else bits
+            return (
+                _packed(bits, is_signed=encoding is Encoding.BINARY) if model.packs_bits else bits
+            )
     return b64encode(pack(f"<{len(values)}f", *values)).decode()
 
 
 def _packed(bits: tuple[int, ...], *, is_signed: bool) -> tuple[int, ...]:
     """Eight bits a number, the first one the highest."""
-    numbers = (int("".join(map(str, bits[start : start + 8])), 2) for start in range(0, len(bits), 8))
+    numbers = (
+        int("".join(map(str, bits[start : start + 8])), 2) for start in range(0, len(bits), 8)
+    )
     return tuple(number - 128 if is_signed else number for number in numbers)

@@ -1,6 +1,8 @@
-"""Anthropic Claude on InvokeModel: the Messages dialect, with `anthropic_version` in the body and no `model`.
+"""Anthropic Claude on InvokeModel: the Messages dialect, with `anthropic_version` in the body and
+no `model`.
 
-Source: AWS user guide, "Anthropic Claude Messages API", and recorded traffic (58 exchanges), November 2026.
+Source: AWS user guide, "Anthropic Claude Messages API", and recorded traffic (58 exchanges),
+November 2026.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ from axonflow_core.messages import CompletionRequest, Json
 
 VERSION = "bedrock-2023-05-31"
 DEFAULT_MAX_TOKENS = 4096
-"""Claude requires a limit. 4096 is what Bedrock's Converse applies when nobody says one; every Claude takes it."""
+"""Claude requires a limit. 4096 is what Bedrock's Converse applies when nobody says one; every
+Claude takes it."""
 
 
 def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
     version = body.get("anthropic_version")
-    request = messages.decode_request({key: body[key] for key in body if key != "anthropic_version"}, facts)
+    request = messages.decode_request(
+        {key: body[key] for key in body if key != "anthropic_version"}, facts
+    )
     if version == VERSION:
         return request
     return evolve(request, options={**request.options, "anthropic_version": version})

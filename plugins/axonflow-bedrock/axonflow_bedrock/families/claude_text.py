@@ -1,26 +1,28 @@
-"""Anthropic Claude's text completions: the native JSON of Claude 1, 2 and Instant. The prompt is a transcript.
+"""Anthropic Claude's text completions: the native JSON of Claude 1, 2 and Instant. The prompt is a
+transcript.
 
     {system}\\n\\nHuman: {user}\\n\\nAssistant: {assistant}\\n\\nHuman: {user}\\n\\nAssistant:
 
-A system text stands before the first turn, where nothing tells an empty one from none. The model ends its turn by
-beginning yours: that it hit the built-in stop sequence `\\n\\nHuman:` is what it says for `end_turn`. Answers carry no
-token counts; Bedrock sends them in headers and in the metrics of a stream.
+A system text stands before the first turn, where nothing tells an empty one from none. The model
+ends its turn by beginning yours: that it hit the built-in stop sequence `\\n\\nHuman:` is what it
+says for `end_turn`. Answers carry no token counts; Bedrock sends them in headers and in the metrics
+of a stream.
 
-These models take Messages as well, whose codec is `anthropic`: a client speaks the form that they were made for, a
-server reads either. Source: AWS user guide, "Anthropic Claude Text Completions API", and recorded traffic (16
-exchanges, 11 of them Messages), November 2026.
+These models take Messages as well, whose codec is `anthropic`: a client speaks the form that they
+were made for, a server reads either. Source: AWS user guide, "Anthropic Claude Text Completions
+API", and recorded traffic (16 exchanges, 11 of them Messages), November 2026.
 """
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons
+from axonflow_core.codec import FamilyCodec, Feature, NativeNames
+from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
-from axonflow_core.native import rest_of
 from axonflow_core.stream import Batch
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
-from .templates import Transcript, alternating
+from ..shapes.completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
+from ..shapes.templates import Transcript, alternating
 
 HUMAN, ASSISTANT = "\n\nHuman:", "\n\nAssistant:"
 MAX_TOKENS = 4096
@@ -39,12 +41,14 @@ def _read(native: Json) -> Piece:
         native["completion"],
         HUMAN if is_end_of_turn else reason,
         stop_sequence=None if is_end_of_turn else sequence,
-        extra=rest_of(native, _ANSWER_KEYS),
+        extra=unknown_members(native, _ANSWER_KEYS),
     )
 
 
 def _read_bare(chunk: Json) -> Batch | None:
-    is_bare = len(chunk) == 3 and chunk.get("stop_reason", "") is None and chunk.get("stop", "") is None
+    is_bare = (
+        len(chunk) == 3 and chunk.get("stop_reason", "") is None and chunk.get("stop", "") is None
+    )
     return bare(chunk.get("completion")) if is_bare else None
 
 
@@ -77,15 +81,16 @@ CODEC = completions_codec(
     models=("anthropic.claude-v1", "anthropic.claude-v2", "anthropic.claude-instant"),
     other_forms=("anthropic",),
     features=TEMPLATE_FEATURES | {Feature.TOP_K, Feature.STOP_SEQUENCES},
-    folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
-    stop_reasons=StopReasons(
+    joins=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
+    stop_reasons=NativeNames(
         {
             HUMAN: StopReason.END_TURN,
             "stop_sequence": StopReason.STOP_SEQUENCE,
             "max_tokens": StopReason.MAX_TOKENS,
         }
     ),
-    documented=_ANSWER_KEYS | {"prompt", "max_tokens_to_sample", "temperature", "top_p", "top_k", "stop_sequences"},
+    documented=_ANSWER_KEYS
+    | {"prompt", "max_tokens_to_sample", "temperature", "top_p", "top_k", "stop_sequences"},
     default_max_tokens=MAX_TOKENS,
     evidence="recorded traffic",
 )

@@ -1,20 +1,23 @@
-"""DeepSeek R1 on InvokeModel: a prompt that has begun to think, and an answer that thinks on and then speaks.
+"""DeepSeek R1 on InvokeModel: a prompt that has begun to think, and an answer that thinks on and
+then speaks.
 
     <｜begin▁of▁sentence｜>{system}<｜User｜>{user}<｜Assistant｜>{assistant}<｜end▁of▁sentence｜> …
     <｜User｜>{user}<｜Assistant｜><think>\\n
 
-The bars are U+FF5C and the low blanks U+2581, not ASCII. The prompt opened the thought, so an answer begins in it: all
-before `</think>` is reasoning, all behind it text; an answer that was cut off before that is reasoning alone.
+The bars are U+FF5C and the low blanks U+2581, not ASCII. The prompt opened the thought, so an
+answer begins in it: all before `</think>` is reasoning, all behind it text; an answer that was cut
+off before that is reasoning alone.
 
     {"choices": [{"text": "{reasoning}</think>{text}", "stop_reason"}]}
 
 The reasoning of earlier turns is left out of a prompt, as AWS and DeepSeek ask.
 
-A stream may cut the tag at any character. What may be the beginning of the tag is held back until it is known to be;
-that this chunk had it stands in an `Extra` of level `tag`, so that the batch can be written back as the chunk it was.
+A stream may cut the tag at any character. What may be the beginning of the tag is held back until
+it is known to be; that this chunk had it stands in an `Extra` of level `tag`, so that the batch can
+be written back as the chunk it was.
 
-Source: AWS user guide, "DeepSeek models", and DeepSeek's tokenizer for the tokens, November 2026. No exchange on
-InvokeModel was recorded.
+Source: AWS user guide, "DeepSeek models", and DeepSeek's tokenizer for the tokens, November 2026.
+No exchange on InvokeModel was recorded.
 """
 
 from __future__ import annotations
@@ -23,15 +26,40 @@ from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StopReasons, StreamContext
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
+from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Completion, CompletionRequest, ContentBlock, Json, Reasoning, Role, StopReason, Text
-from axonflow_core.native import rest_of, said, string
-from axonflow_core.stream import Batch, BlockStart, Extra, ReasoningDelta, Stopped, StreamEvent, TextDelta, text_delta
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    ContentBlock,
+    Json,
+    Reasoning,
+    Role,
+    StopReason,
+    Text,
+)
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    Extra,
+    ReasoningDelta,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    text_delta,
+)
 
-from .completions import ChunkDecoder, ChunkEncoder, Form, Piece, completions_codec, write_request
-from .templates import Conversation, Template, as_given
+from ..shapes.completions import (
+    ChunkDecoder,
+    ChunkEncoder,
+    Form,
+    Piece,
+    completions_codec,
+    write_request,
+)
+from ..shapes.templates import Conversation, Template, as_given
 
 BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT = "<｜User｜>", "<｜Assistant｜>"
@@ -41,7 +69,7 @@ OPENING = "<｜"
 _USER, _ASSISTANT = Role.USER, Role.ASSISTANT
 
 
-# ── the template ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the template ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _render(conversation: Conversation) -> str:
@@ -65,14 +93,16 @@ def _parse(prompt: str) -> Conversation | None:
                 return None
             roles.append(_ASSISTANT)
             texts.append(answer.removesuffix(END))
-    return Conversation(texts[0] or None, roles[1:], texts[1:])  # what stands before the first user is the system's
+    return Conversation(
+        texts[0] or None, roles[1:], texts[1:]
+    )  # what stands before the first user is the system's
 
 
 _TOKENS = (BEGIN, END, USER, ASSISTANT, OPENING)
 TEMPLATE = Template(as_given, _render, _parse, _TOKENS, overlooked=_TOKENS)
 
 
-# ── native answers ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── native answers ────────────────────────────────────────────────────────────────────────────────
 
 _CHOICE_KEYS = frozenset({"text", "stop_reason"})
 _CHOICES = frozenset({"choices"})
@@ -83,17 +113,25 @@ def _read(native: Json) -> Piece:
     return Piece(
         choice["text"],
         choice.get("stop_reason"),
-        extra=rest_of(native, _CHOICES),
-        text_extra=rest_of(choice, _CHOICE_KEYS),
+        extra=unknown_members(native, _CHOICES),
+        text_extra=unknown_members(choice, _CHOICE_KEYS),
     )
 
 
 def _write_answer(piece: Piece) -> Json:
-    return {"choices": [{"text": piece.text, **said({"stop_reason": piece.stop}), **piece.text_extra}], **piece.extra}
+    return {
+        "choices": [
+            {"text": piece.text, **without_none({"stop_reason": piece.stop}), **piece.text_extra}
+        ],
+        **piece.extra,
+    }
 
 
 def _write_chunk(piece: Piece) -> Json:
-    return {"choices": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}], **piece.extra}
+    return {
+        "choices": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}],
+        **piece.extra,
+    }
 
 
 def _bare_text(chunk: Json) -> Json:
@@ -105,7 +143,7 @@ def _bare_text(chunk: Json) -> Json:
     return None
 
 
-# ── reasoning and text in one ───────────────────────────────────────────────────────────────────────────────────────
+# ── reasoning and text in one ─────────────────────────────────────────────────────────────────────
 
 
 def _apart(block: Text) -> tuple[ContentBlock, ...]:
@@ -136,7 +174,8 @@ def _joined(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
 def _written(thought: str, signature: str | None, redacted: str | None) -> str:
     if signature is not None or redacted is not None:
         raise EncodeError(
-            "DeepSeek R1 thinks in the open: reasoning that is signed or redacted has no place", feature="reasoning"
+            "DeepSeek R1 thinks in the open: reasoning that is signed or redacted has no place",
+            feature="reasoning",
         )
     return thought
 
@@ -159,7 +198,11 @@ class _SplittingDecoder:
         return tuple(
             event
             for whole in batch
-            for event in (self._split(whole.text, is_last=is_last) if isinstance(whole, TextDelta) else (whole,))
+            for event in (
+                self._split(whole.text, is_last=is_last)
+                if isinstance(whole, TextDelta)
+                else (whole,)
+            )
         )
 
     def _bare(self, text: str) -> Batch:
@@ -215,7 +258,9 @@ class _JoiningEncoder:
         """What was written of the tag, or of what looked like it."""
 
     def encode(self, batch: Batch) -> Sequence[Json]:
-        return self._chunks.encode(tuple(event for said in batch for event in self._joined(said)))
+        return self._chunks.encode(
+            tuple(event for without_none in batch for event in self._joined(without_none))
+        )
 
     def _joined(self, event: StreamEvent) -> Iterator[StreamEvent]:
         match event:
@@ -233,10 +278,17 @@ class _JoiningEncoder:
             case _:
                 yield event
 
-    def _thought(self, said: ReasoningDelta | Reasoning) -> str:
+    def _thought(self, without_none: ReasoningDelta | Reasoning) -> str:
         if not self._is_thinking:
-            raise EncodeError("DeepSeek R1 thinks before it speaks, not behind", feature="reasoning")
-        thought, self._tag = _written(said.text, said.signature, said.redacted).removeprefix(self._tag), ""
+            raise EncodeError(
+                "DeepSeek R1 thinks before it speaks, not behind", feature="reasoning"
+            )
+        thought, self._tag = (
+            _written(without_none.text, without_none.signature, without_none.redacted).removeprefix(
+                self._tag
+            ),
+            "",
+        )
         return thought
 
     def _border(self) -> str:
@@ -246,11 +298,11 @@ class _JoiningEncoder:
         return border
 
 
-# ── the record ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the record ────────────────────────────────────────────────────────────────────────────────────
 
 _PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
 
-_STOP_REASONS = StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
+_STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
 _FORM = Form(
     template=TEMPLATE,
     prompt_key="prompt",
@@ -272,7 +324,9 @@ _AS_ONE_TEXT = completions_codec(
             *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
         }
     ),
-    folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.REASONING, Feature.SIGNED_REASONING}),
+    joins=frozenset(
+        {Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.REASONING, Feature.SIGNED_REASONING}
+    ),
     reasoning_tags=(CLOSE,),
     stop_reasons=_STOP_REASONS,
     documented=_CHOICE_KEYS | _CHOICES | {"prompt", "stop", *_PARAMETERS},
@@ -282,7 +336,9 @@ _AS_ONE_TEXT = completions_codec(
 
 def _encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
     if request.reasoning is not None:
-        raise EncodeError("DeepSeek R1 cannot be told how much to think; it always does", feature="reasoning")
+        raise EncodeError(
+            "DeepSeek R1 cannot be told how much to think; it always does", feature="reasoning"
+        )
     return write_request(_FORM, _AS_ONE_TEXT.name, request)
 
 
@@ -294,7 +350,9 @@ def _decode_response(body: Json, facts: ModelFacts) -> Completion:
 
 
 def _encode_response(completion: Completion, facts: ModelFacts) -> Json:
-    return _AS_ONE_TEXT.encode_response(evolve(completion, content=_joined(completion.content)), facts)
+    return _AS_ONE_TEXT.encode_response(
+        evolve(completion, content=_joined(completion.content)), facts
+    )
 
 
 def _stream_decoder(facts: ModelFacts) -> _SplittingDecoder:

@@ -1,10 +1,13 @@
-"""OpenAI's open-weight models (gpt-oss) on InvokeModel: OpenAI's chat JSON, with the reasoning in the content.
+"""OpenAI's open-weight models (gpt-oss) on InvokeModel: OpenAI's chat JSON, with the reasoning in
+the content.
 
-    {"message": {"role": "assistant", "content": "<reasoning>The user greets.</reasoning>Hello!"}, …}
+    {"message": {"role": "assistant", "content": "<reasoning>The user greets.</reasoning>Hello!"},
+    …}
 
 `reasoning_effort` (low, medium, high) says how much they think. Text only.
 
-Source: AWS user guide, "OpenAI models", and a published capture of the stream, November 2026; no recorded answer.
+Source: AWS user guide, "OpenAI models", and a published capture of the stream, November 2026; no
+recorded answer.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from axonflow_core.codec import FamilyCodec
 from axonflow_core.dialects.openai_chat import ChatForm, Thinking
 from axonflow_core.hookspecs import hookimpl
 
-from .openai_shaped import openai_shaped
+from ..shapes.openai_chat import chat_family
 
-CODEC = openai_shaped(
+CODEC = chat_family(
     ChatForm(thinking=Thinking.TAGGED, effort_parameter="reasoning_effort"),
     family="gpt-oss",
     models=("openai.gpt-oss-",),

@@ -1,38 +1,36 @@
-"""Models that an account brought along: imported ones, and endpoints of the SageMaker marketplace.
+"""Models that an account imported.
 
-Their ids say nothing of the model, so no codec claims one; the operator names the form with `family:`. An imported
-model answers in the form it is asked in, and the fields of the body decide (`form_of`):
+Their ids say nothing of the model, so no codec claims one; the operator names the form with
+`family:`. An imported model answers in the form it is asked in, and the fields of the body decide
+(`form_of`):
 
     imported/llama        prompt, max_gen_len     {"generation", …}
     imported/completion   prompt, max_tokens      {"object": "text_completion", …}
     imported/chat         messages                {"object": "chat.completion", …}
 
-An endpoint takes what its container takes. The one form that was recorded is that of Hugging Face's server (TGI):
+Nobody here can know the template of such a model, so the prompt forms take one user message as the
+prompt, and refuse a conversation: written down in the wrong template it would still be answered,
+and badly.
 
-    marketplace/tgi       prompt, max_tokens      {"object": "text_completion", …}
-
-Nobody here can know the template of such a model, so the prompt forms take one user message as the prompt, and refuse a
-conversation: written down in the wrong template it would still be answered, and badly.
-
-Source: AWS user guide, "Invoke your imported model"; recorded traffic of a SageMaker endpoint, November 2026.
+Source: AWS user guide, "Invoke your imported model", November 2026.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons
+from axonflow_core.codec import FamilyCodec, Feature, NativeNames
 from axonflow_core.dialects.openai_chat import OPTIONS, ChatForm, Thinking
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Json, StopReason
+from axonflow_core.messages import Json
 
-from . import generation, text_completion
-from .completions import Form, completions_codec
-from .openai_shaped import IMAGES, THINKING, openai_shaped
-from .templates import NO_TEMPLATE
+from ..shapes import generation, text_completion
+from ..shapes.completions import Form, completions_codec
+from ..shapes.openai_chat import IMAGES, THINKING, chat_family
+from ..shapes.templates import NO_TEMPLATE
 
 _PROMPT_FEATURES = frozenset({Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P})
-_FOLDS = frozenset({Feature.MANY_BLOCKS})
+_JOINS = frozenset({Feature.MANY_BLOCKS})
 _DOCUMENTS = "documents: AWS user guide, November 2026"
 
 
@@ -58,7 +56,7 @@ LLAMA = completions_codec(
     variant="llama",
     models=(),
     features=_PROMPT_FEATURES,
-    folds=_FOLDS,
+    joins=_JOINS,
     stop_reasons=generation.STOP_REASONS,
     documented=generation.KEYS | {"prompt", *generation.PARAMETERS},
     is_single_turn=True,
@@ -71,21 +69,11 @@ COMPLETION = text_completion.codec(
     variant="completion",
     options=frozenset({"response_format", "structured_outputs"}),
     models=(),
-    stop_reasons=StopReasons(text_completion.STOPS),
+    stop_reasons=NativeNames(text_completion.STOPS),
     evidence=_DOCUMENTS,
 )
 
-TGI = text_completion.codec(
-    family="marketplace",
-    variant="tgi",
-    models=(),
-    stop_reasons=StopReasons(
-        {**text_completion.STOPS, "eos_token": StopReason.END_TURN, "stop_sequence": StopReason.STOP_SEQUENCE},
-    ),
-    evidence="recorded traffic",
-)
-
-CHAT = openai_shaped(
+CHAT = chat_family(
     ChatForm(thinking=Thinking.TAGGED, options=OPTIONS | {"structured_outputs"}),
     family="imported",
     variant="chat",
@@ -94,7 +82,7 @@ CHAT = openai_shaped(
     evidence=_DOCUMENTS,
 )
 
-CODECS = (LLAMA, COMPLETION, CHAT, TGI)
+CODECS = (LLAMA, COMPLETION, CHAT)
 
 
 @hookimpl

@@ -1,10 +1,12 @@
 """AI21 Jamba on InvokeModel: nearly OpenAI's chat JSON.
 
-Answers do not say with `object` what they are, chunks say of the answer only its id, and every chunk counts: its
-`usage` is what was used so far. Beside `finish_reason` stands, as `stop_reason`, the number of the token that ended the
-answer. The metrics come in a chunk of their own behind the last word. The content begins with a blank, which is kept.
+Answers do not say with `object` what they are, chunks say of the answer only its id, and every
+chunk counts: its `usage` is what was used so far. Beside `finish_reason` stands, as `stop_reason`,
+the number of the token that ended the answer. The metrics come in a chunk of their own behind the
+last word. The content begins with a blank, which is kept.
 
-Source: AWS user guide, "AI21 Labs Jamba models"; one recorded answer, and a report of a recorded stream, November 2026.
+Source: AWS user guide, "AI21 Labs Jamba models"; one recorded answer, and a report of a recorded
+stream, November 2026.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.dialects.openai_chat import ChatForm
 from axonflow_core.hookspecs import hookimpl
 
-from .openai_shaped import CONVERSATION, openai_shaped
+from ..shapes.openai_chat import CONVERSATION, chat_family
 
-CODEC = openai_shaped(
+CODEC = chat_family(
     ChatForm(
         has_object=False,
         chunk_facts=("id",),
-        options=frozenset({"n", "response_format", "documents", "frequency_penalty", "presence_penalty"}),
+        options=frozenset(
+            {"n", "response_format", "documents", "frequency_penalty", "presence_penalty"}
+        ),
     ),
     family="jamba",
     models=("ai21.jamba-",),

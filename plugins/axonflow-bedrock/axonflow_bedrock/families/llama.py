@@ -5,11 +5,13 @@
                 <|start_header_id|>user<|end_header_id|>\\n\\n{user}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\\n\\n
     Llama 4     <|begin_of_text|><|header_start|>system<|header_end|>\\n\\n{system}<|eot|> …
 
-Bedrock adds nothing to a prompt, not even the first token. InvokeModel has no tools and no stop sequences for Llama.
-Pictures (3.2 vision, 4) stand in `images`, each with an `<|image|>` at the head of its user turn.
+Bedrock adds nothing to a prompt, not even the first token. InvokeModel has no tools and no stop
+sequences for Llama. Pictures (3.2 vision, 4) stand in `images`, each with an `<|image|>` at the
+head of its user turn.
 
-Source: AWS user guide, "Meta Llama models"; Meta's model cards for the templates; recorded traffic of Llama 2, 3 and
-3.1 (13 exchanges), November 2026. Llama 3.2 vision and Llama 4 rest on documents alone.
+Source: AWS user guide, "Meta Llama models"; Meta's model cards for the templates; recorded traffic
+of Llama 2, 3 and 3.1 (13 exchanges), November 2026. Llama 3.2 vision and Llama 4 rest on documents
+alone.
 """
 
 from __future__ import annotations
@@ -19,26 +21,55 @@ from typing import Any
 from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.hookspecs import hookimpl
 
-from . import generation
-from .completions import TEMPLATE_FEATURES, Form, completions_codec
-from .templates import Headers, Instructions, Template, alternating
+from ..shapes import generation
+from ..shapes.completions import TEMPLATE_FEATURES, Form, completions_codec
+from ..shapes.templates import Headers, Instructions, Template, alternating
 
 TOKENS_2 = ("<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
 TOKENS_3 = (
-    *("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+    *(
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eot_id|>",
+    ),
     *("<|eom_id|>", "<|python_tag|>", "<|image|>", "<|finetune_right_pad_id|>"),
 )
 TOKENS_4 = (
-    *("<|begin_of_text|>", "<|end_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>", "<|eom|>", "<|step|>"),
-    *("<|python_start|>", "<|python_end|>", "<|image_start|>", "<|image_end|>", "<|image|>", "<|patch|>"),
+    *(
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|header_start|>",
+        "<|header_end|>",
+        "<|eot|>",
+        "<|eom|>",
+        "<|step|>",
+    ),
+    *(
+        "<|python_start|>",
+        "<|python_end|>",
+        "<|image_start|>",
+        "<|image_end|>",
+        "<|image|>",
+        "<|patch|>",
+    ),
 )
 
-LLAMA_2 = Instructions("<s>", " </s><s>", system=("<<SYS>>\n", "\n<</SYS>>\n\n")).template(alternating, TOKENS_2)
-LLAMA_3 = Headers("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>").template(TOKENS_3)
-LLAMA_4 = Headers("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>").template(TOKENS_4)
+LLAMA_2 = Instructions("<s>", " </s><s>", system=("<<SYS>>\n", "\n<</SYS>>\n\n")).template(
+    alternating, TOKENS_2
+)
+LLAMA_3 = Headers(
+    "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"
+).template(TOKENS_3)
+LLAMA_4 = Headers("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>").template(
+    TOKENS_4
+)
 
 
-def _llama(variant: str, template: Template, has_images: bool = False, **record: Any) -> FamilyCodec:
+def _llama(
+    variant: str, template: Template, has_images: bool = False, **record: Any
+) -> FamilyCodec:
     form = Form(
         template=template,
         prompt_key="prompt",
@@ -71,7 +102,7 @@ CODECS = (
         LLAMA_2,
         models=("meta.llama2",),
         features=TEMPLATE_FEATURES | {Feature.SYSTEM},
-        folds=frozenset({Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
+        joins=frozenset({Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
         evidence="recorded traffic",
     ),
     _llama(
@@ -79,7 +110,7 @@ CODECS = (
         LLAMA_3,
         models=("meta.llama3",),
         features=_HEADER_FEATURES,
-        folds=_HEADER_FOLDS,
+        joins=_HEADER_FOLDS,
         evidence="recorded traffic",
     ),
     _llama(
@@ -88,7 +119,7 @@ CODECS = (
         has_images=True,
         models=("meta.llama3-2-11b", "meta.llama3-2-90b"),
         features=_HEADER_FEATURES,
-        folds=_HEADER_FOLDS | {Feature.IMAGES},
+        joins=_HEADER_FOLDS | {Feature.IMAGES},
         evidence="documents: AWS user guide, November 2026",
     ),
     _llama(
@@ -97,7 +128,7 @@ CODECS = (
         has_images=True,
         models=("meta.llama4",),
         features=_HEADER_FEATURES,
-        folds=_HEADER_FOLDS | {Feature.IMAGES},
+        joins=_HEADER_FOLDS | {Feature.IMAGES},
         evidence="documents: Meta's model card and the AWS user guide, November 2026",
     ),
 )

@@ -1,30 +1,35 @@
-"""Mistral on InvokeModel: the older models take a prompt, newer ones a chat, the newest OpenAI's chat.
+"""Mistral on InvokeModel: the older models take a prompt, newer ones a chat, the newest OpenAI's
+chat.
 
     prompt      <s>[INST] {user} [/INST] {assistant}</s>[INST] {user} [/INST]
 
-The prompt form has no system role: a system text opens the first instruction. Its answers carry no token counts;
-Bedrock sends them in headers and in the metrics of a stream. The chat form is OpenAI's JSON with words of its own: it
-says `any` where OpenAI says `required`, `stop_reason` for `finish_reason`, and takes no stop sequences.
+The prompt form has no system role: a system text opens the first instruction. Its answers carry no
+token counts; Bedrock sends them in headers and in the metrics of a stream. The chat form is
+OpenAI's JSON with words of its own: it says `any` where OpenAI says `required`, `stop_reason` for
+`finish_reason`, and takes no stop sequences.
 
-Source: AWS user guide, "Mistral AI text completion" and "Mistral AI chat completion"; recorded traffic of the prompt
-form (4 exchanges), November 2026. The chat forms rest on documents alone, and nobody has published their streams. The
-newest are the open-weight models (Ministral, Magistral, Devstral, Voxtral, Large 3): their cards show OpenAI's body.
+Source: AWS user guide, "Mistral AI text completion" and "Mistral AI chat completion"; recorded
+traffic of the prompt form (4 exchanges), November 2026. The chat forms rest on documents alone, and
+nobody has published their streams. The newest are the open-weight models (Ministral, Magistral,
+Devstral, Voxtral, Large 3): their cards show OpenAI's body.
 """
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons
+from axonflow_core.codec import FamilyCodec, Feature, NativeNames
+from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
-from axonflow_core.native import rest_of, said
 from axonflow_core.stream import Batch
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
-from .openai_shaped import IMAGES, TAGGED, THINKING, openai_shaped
-from .templates import Instructions, system_in_first_turn
+from ..shapes.completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
+from ..shapes.openai_chat import IMAGES, TAGGED, THINKING, chat_family
+from ..shapes.templates import Instructions, system_in_first_turn
 
-TEMPLATE = Instructions("<s>", "</s>").template(system_in_first_turn, ("<s>", "</s>", "[INST]", "[/INST]"))
+TEMPLATE = Instructions("<s>", "</s>").template(
+    system_in_first_turn, ("<s>", "</s>", "[INST]", "[/INST]")
+)
 
 _OUTPUT_KEYS = frozenset({"text", "stop_reason"})
 
@@ -34,8 +39,8 @@ def _read(native: Json) -> Piece:
     return Piece(
         output["text"],
         output.get("stop_reason"),
-        extra=rest_of(native, frozenset({"outputs"})),
-        text_extra=rest_of(output, _OUTPUT_KEYS),
+        extra=unknown_members(native, frozenset({"outputs"})),
+        text_extra=unknown_members(output, _OUTPUT_KEYS),
     )
 
 
@@ -48,16 +53,20 @@ def _read_bare(chunk: Json) -> Batch | None:
 
 
 def _write_answer(piece: Piece) -> Json:
-    output = {"text": piece.text, **said({"stop_reason": piece.stop}), **piece.text_extra}
+    output = {"text": piece.text, **without_none({"stop_reason": piece.stop}), **piece.text_extra}
     return {"outputs": [output], **piece.extra}
 
 
 def _write_chunk(piece: Piece) -> Json:
-    return {"outputs": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}], **piece.extra}
+    return {
+        "outputs": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}],
+        **piece.extra,
+    }
 
 
 def _is_blocked(native: Json) -> bool:
-    """A guardrail's own message is taken for text alone, as Llama's is (recorded). A model's has a reason, or null."""
+    """A guardrail's own message is taken for text alone, as Llama's is (recorded). A model's has a
+    reason, or null."""
     return all("stop_reason" not in output for output in native["outputs"])
 
 
@@ -65,7 +74,12 @@ PROMPT = completions_codec(
     Form(
         template=TEMPLATE,
         prompt_key="prompt",
-        parameters={"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p", "top_k": "top_k"},
+        parameters={
+            "max_tokens": "max_tokens",
+            "temperature": "temperature",
+            "top_p": "top_p",
+            "top_k": "top_k",
+        },
         stop_key="stop",
         read_answer=_read,
         write_answer=_write_answer,
@@ -82,9 +96,10 @@ PROMPT = completions_codec(
         "mistral.mistral-small-2402",
     ),
     features=TEMPLATE_FEATURES | {Feature.TOP_K, Feature.STOP_SEQUENCES},
-    folds=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
-    stop_reasons=StopReasons({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}),
-    documented=_OUTPUT_KEYS | {"prompt", "max_tokens", "temperature", "top_p", "top_k", "stop", "outputs"},
+    joins=frozenset({Feature.SYSTEM, Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
+    stop_reasons=NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}),
+    documented=_OUTPUT_KEYS
+    | {"prompt", "max_tokens", "temperature", "top_p", "top_k", "stop", "outputs"},
     is_blocked=_is_blocked,
     evidence="recorded traffic",
 )
@@ -107,11 +122,11 @@ CHAT = chat_codec(
             *(Feature.TEMPERATURE, Feature.TOP_P),
         }
     ),
-    folds=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    joins=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
     evidence="documents: AWS user guide and model cards, November 2026",
 )
 
-OPENAI = openai_shaped(
+OPENAI = chat_family(
     TAGGED,
     family="mistral",
     variant="openai",

@@ -5,27 +5,29 @@
     User: {user}
     Bot:
 
-Source: AWS user guide, "Amazon Titan Text models", and recorded traffic (20 exchanges), November 2026. Recorded answers
-say `FINISH` and `LENGTH` where the guide says `FINISHED` and `LENGTH`; both are read, the recorded ones written. Titan
-knows no system text, no tools and no images.
+Source: AWS user guide, "Amazon Titan Text models", and recorded traffic (20 exchanges), November
+2026. Recorded answers say `FINISH` and `LENGTH` where the guide says `FINISHED` and `LENGTH`; both
+are read, the recorded ones written. Titan knows no system text, no tools and no images.
 """
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, Feature, StopReasons
+from axonflow_core.codec import FamilyCodec, Feature, NativeNames
+from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
-from axonflow_core.native import rest_of, said
 from axonflow_core.stream import Batch
 
-from .completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec, usage_of
-from .templates import Transcript, alternating
+from ..shapes.completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec, usage_of
+from ..shapes.templates import Transcript, alternating
 
 TEMPLATE = Transcript("\nUser:", "\nBot:", is_at_start=True).template(alternating)
 
 _ANSWER_KEYS = frozenset({"inputTextTokenCount", "results"})
 _RESULT_KEYS = frozenset({"tokenCount", "outputText", "completionReason"})
-_CHUNK_KEYS = frozenset({"outputText", "index", "totalOutputTextTokenCount", "completionReason", "inputTextTokenCount"})
+_CHUNK_KEYS = frozenset(
+    {"outputText", "index", "totalOutputTextTokenCount", "completionReason", "inputTextTokenCount"}
+)
 
 
 def _read_answer(body: Json) -> Piece:
@@ -34,15 +36,19 @@ def _read_answer(body: Json) -> Piece:
         result["outputText"],
         result.get("completionReason"),
         usage_of(body.get("inputTextTokenCount"), result.get("tokenCount")),
-        extra=rest_of(body, _ANSWER_KEYS),
-        text_extra=rest_of(result, _RESULT_KEYS),
+        extra=unknown_members(body, _ANSWER_KEYS),
+        text_extra=unknown_members(result, _RESULT_KEYS),
     )
 
 
 def _write_answer(piece: Piece) -> Json:
-    known = said({"tokenCount": piece.usage.output_tokens, "completionReason": piece.stop})
+    known = without_none({"tokenCount": piece.usage.output_tokens, "completionReason": piece.stop})
     result = {"outputText": piece.text, **known, **piece.text_extra}
-    return {**said({"inputTextTokenCount": piece.usage.input_tokens}), "results": [result], **piece.extra}
+    return {
+        **without_none({"inputTextTokenCount": piece.usage.input_tokens}),
+        "results": [result],
+        **piece.extra,
+    }
 
 
 def _read_chunk(chunk: Json) -> Piece:
@@ -51,7 +57,7 @@ def _read_chunk(chunk: Json) -> Piece:
         chunk.get("completionReason"),
         usage_of(chunk.get("inputTextTokenCount"), chunk.get("totalOutputTextTokenCount")),
         index=int(chunk.get("index") or 0),
-        extra=rest_of(chunk, _CHUNK_KEYS),
+        extra=unknown_members(chunk, _CHUNK_KEYS),
     )
 
 
@@ -76,8 +82,12 @@ def _write_chunk(piece: Piece) -> Json:
 
 
 def _is_blocked(native: Json) -> bool:
-    """A blocked input is answered in one chunk that counts its text and gives no reason (recorded 2025-08-19)."""
-    return native.get("completionReason") is None and native.get("totalOutputTextTokenCount") is not None
+    """A blocked input is answered in one chunk that counts its text and gives no reason (recorded
+    2025-08-19)."""
+    return (
+        native.get("completionReason") is None
+        and native.get("totalOutputTextTokenCount") is not None
+    )
 
 
 CODEC = completions_codec(
@@ -96,8 +106,8 @@ CODEC = completions_codec(
     family="titan",
     models=("amazon.titan-text", "amazon.titan-tg1"),
     features=TEMPLATE_FEATURES | {Feature.STOP_SEQUENCES},
-    folds=frozenset({Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
-    stop_reasons=StopReasons(
+    joins=frozenset({Feature.MANY_BLOCKS, Feature.ANY_ROLE_ORDER}),
+    stop_reasons=NativeNames(
         {
             "FINISH": StopReason.END_TURN,
             "FINISHED": StopReason.END_TURN,
@@ -110,7 +120,14 @@ CODEC = completions_codec(
     documented=_ANSWER_KEYS
     | _RESULT_KEYS
     | _CHUNK_KEYS
-    | {"inputText", "textGenerationConfig", "maxTokenCount", "temperature", "topP", "stopSequences"},
+    | {
+        "inputText",
+        "textGenerationConfig",
+        "maxTokenCount",
+        "temperature",
+        "topP",
+        "stopSequences",
+    },
     is_blocked=_is_blocked,
     evidence="recorded traffic",
 )

@@ -1,29 +1,31 @@
-"""Writer Palmyra on InvokeModel: OpenAI's chat JSON, and a stream whose last chunk is the JSON string `"[DONE]"`.
+"""Writer Palmyra on InvokeModel: OpenAI's chat JSON, and a stream whose last chunk is the JSON
+string `"[DONE]"`.
 
-Reasoning, where there is any, has a member of its own. Without a limit Palmyra stops after 16 tokens, so one is always
-sent. The models take a bare `prompt` too, and then answer in OpenAI's older JSON: a client speaks the chat, a server
-reads either.
+Reasoning, where there is any, has a member of its own. Without a limit Palmyra stops after 16
+tokens, so one is always sent. The models take a bare `prompt` too, and then answer in OpenAI's
+older JSON: a client speaks the chat, a server reads either.
 
-Source: AWS user guide, "Writer Palmyra models"; the last chunk from a published capture of the prompt form's stream,
-November 2026; no recorded answer.
+Source: AWS user guide, "Writer Palmyra models"; the last chunk from a published capture of the
+prompt form's stream, November 2026; no recorded answer.
 """
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, StopReasons
+from axonflow_core.codec import FamilyCodec, NativeNames
 from axonflow_core.dialects.openai_chat import OPTIONS, ChatForm, Thinking
 from axonflow_core.hookspecs import hookimpl
 
-from . import text_completion
-from .openai_shaped import IMAGES, THINKING, openai_shaped
+from ..shapes import text_completion
+from ..shapes.openai_chat import IMAGES, THINKING, chat_family
 
 DEFAULT_MAX_TOKENS = 4096
-"""What the model cards' example asks for is 1024, what X4 and X5 can write is 8192; the vision model ends at 4096."""
+"""What the model cards' example asks for is 1024, what X4 and X5 can write is 8192; the vision
+model ends at 4096."""
 
 LAST_CHUNK = "[DONE]"
 _EVIDENCE = "documents: AWS user guide and a published capture of its stream, November 2026"
 
-CODEC = openai_shaped(
+CODEC = chat_family(
     ChatForm(thinking=Thinking.BESIDE, last_chunk=LAST_CHUNK, options=OPTIONS | {"min_tokens"}),
     family="writer",
     models=("writer.palmyra-",),
@@ -38,7 +40,7 @@ PROMPT = text_completion.codec(
     variant="prompt",
     models=(),
     options=frozenset({"min_tokens", "seed", "presence_penalty", "frequency_penalty"}),
-    stop_reasons=StopReasons(text_completion.STOPS),
+    stop_reasons=NativeNames(text_completion.STOPS),
     last_chunk=LAST_CHUNK,
     default_max_tokens=DEFAULT_MAX_TOKENS,
     evidence=_EVIDENCE,

@@ -1,4 +1,5 @@
-"""What the sources of the model table leave out or contradict each other in, and which source settles it."""
+"""What the sources of the model table leave out or contradict each other in, and which source
+settles it."""
 
 from __future__ import annotations
 
@@ -28,18 +29,28 @@ _TITAN_ENDS = {"status": "EOL", "eol": "2025-10-27", "eol_source": "AWS"}
 
 FACTS: tuple[Correction, ...] = (
     Correction(
-        ("amazon.titan-tg1", "anthropic.claude-v2", "cohere.command-r"), {"mode": "chat"}, "recorded traffic of each"
+        ("amazon.titan-tg1", "anthropic.claude-v2", "cohere.command-r"),
+        {"mode": "chat"},
+        "recorded traffic of each",
     ),
     Correction(("amazon.titan-text-express",), _limits(8192, 8192), _TITAN),
     Correction(("amazon.titan-text-lite",), _limits(4096, 4096), _TITAN),
     Correction(("amazon.titan-text-premier",), _limits(32_000, 3072), _TITAN),
-    Correction(("amazon.titan-t",), {"lifecycle": _TITAN_ENDS}, "AWS user guide, Model lifecycle, 2025"),
+    Correction(
+        ("amazon.titan-t",), {"lifecycle": _TITAN_ENDS}, "AWS user guide, Model lifecycle, 2025"
+    ),
     Correction(("meta.llama2-",), _limits(4096, 2048), _LLAMA),
     Correction(("meta.llama3-8b", "meta.llama3-70b"), _limits(8192, 2048), _LLAMA),
     Correction(("meta.llama3-1-8b", "meta.llama3-1-70b"), _limits(128_000, 2048), _LLAMA),
-    Correction(("mistral.mistral-7b", "mistral.mistral-large-2402"), _limits(32_000, 8192), _MISTRAL),
+    Correction(
+        ("mistral.mistral-7b", "mistral.mistral-large-2402"), _limits(32_000, 8192), _MISTRAL
+    ),
     Correction(("mistral.mistral-small-2402",), _limits(32_000, 8192), _MISTRAL),
-    Correction(("mistral.mistral-large-2407",), _limits(128_000, 8192), "AWS user guide, Mistral AI chat completion"),
+    Correction(
+        ("mistral.mistral-large-2407",),
+        _limits(128_000, 8192),
+        "AWS user guide, Mistral AI chat completion",
+    ),
     Correction(
         ("anthropic.claude-3-haiku", "anthropic.claude-3-sonnet"),
         {"mode": "chat", **_limits(200_000, 4096)},
@@ -48,7 +59,10 @@ FACTS: tuple[Correction, ...] = (
     Correction(
         ("anthropic.claude-3-7-sonnet",),
         # In AWS GovCloud it lived until 2026-07-30, which is the day that the table gives.
-        {**_limits(200_000, 64_000), "lifecycle": {"status": "EOL", "eol": "2026-04-28", "eol_source": "AWS"}},
+        {
+            **_limits(200_000, 64_000),
+            "lifecycle": {"status": "EOL", "eol": "2026-04-28", "eol_source": "AWS"},
+        },
         "AWS user guide, Anthropic Claude 3.7 Sonnet and Model lifecycle, 2026",
     ),
 )
@@ -66,15 +80,27 @@ PROFILES: Mapping[str, str] = {
     "anthropic.claude-sonnet-5": "in",
     "anthropic.claude-opus-5": "in",
 }
-"""Base id -> geographies of profiles that litellm's table lacks, with a blank between. Source: AWS user guide,
-"Supported Regions and models for inference profiles", 2025, and programs that call them, November 2026."""
+"""Base id -> geographies of profiles that litellm's table lacks, with a blank between. Source: AWS
+user guide, "Supported Regions and models for inference profiles", 2025, and programs that call
+them, November 2026."""
 
 NO_PROFILES: tuple[str, ...] = tuple(
     f"apac.anthropic.claude-{line}"
-    for line in ("haiku-4-5", "haiku-5", "sonnet-4-5", "sonnet-4-6", "sonnet-5", "opus-4-", "opus-5", "fable", "mythos")
+    for line in (
+        "haiku-4-5",
+        "haiku-5",
+        "sonnet-4-5",
+        "sonnet-4-6",
+        "sonnet-5",
+        "opus-4-",
+        "opus-5",
+        "fable",
+        "mythos",
+    )
 )
-"""Profiles of litellm's table that Bedrock knows nothing of: from Claude 4.5 on, Asia has `jp`, `au` and `in` instead.
-Source: public reports of "The provided model identifier is invalid.", November 2026."""
+"""Profiles of litellm's table that Bedrock knows nothing of: from Claude 4.5 on, Asia has `jp`,
+`au` and `in` instead. Source: public reports of "The provided model identifier is invalid.",
+November 2026."""
 
 NO_MODELS: tuple[str, ...] = ("anthropic.claude-3-7-sonnet-20240620-v1:0",)
 """Ids of litellm's table that there never were: Claude 3.7 is of 2025."""

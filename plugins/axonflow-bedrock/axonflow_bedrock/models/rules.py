@@ -1,7 +1,9 @@
-"""What single models and whole families refuse, written by hand: a pattern of base ids, the rule, its source and date.
+"""What single models and whole families refuse, written by hand: a pattern of base ids, the rule,
+its source and date.
 
-The rules of all rows that fit a model are put together into its `ModelFacts`; the core makes requests fit them, and the
-emulator refuses what breaks them. What a family as a whole cannot say stands in its codec, not here.
+The rules of all rows that fit a model are put together into its `ModelFacts`; the core makes
+requests fit them, and the emulator refuses what breaks them. What a family as a whole cannot say
+stands in its codec, not here.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from typing import Any
 from attrs import evolve, fields, frozen
 
 from axonflow_core.codec import Feature, ModelFacts
+from axonflow_core.codec.name_rules import NameRule
 from axonflow_core.messages import ToolChoiceMode
-from axonflow_core.spelling import Spelling
 
 from .table import ModelEntry
 
@@ -34,24 +36,43 @@ class Rule:
 
     def fits(self, base_id: str, surface: str) -> bool:
         is_here = self.surface in (None, surface)
-        return is_here and base_id.startswith(self.models) and not base_id.startswith(self.except_models)
+        return (
+            is_here
+            and base_id.startswith(self.models)
+            and not base_id.startswith(self.except_models)
+        )
 
 
 _EVERY = ("",)
 _CLAUDE = ("anthropic.claude-",)
 _LLAMA = ("meta.llama",)
 _SAMPLING = frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K})
-_NO_PREFILL = ("sonnet-4-6", "opus-4-6", "opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable-", "mythos-5")
+_NO_PREFILL = (
+    "sonnet-4-6",
+    "opus-4-6",
+    "opus-4-7",
+    "opus-4-8",
+    "sonnet-5",
+    "opus-5",
+    "haiku-5",
+    "fable-",
+    "mythos-5",
+)
 _NO_SAMPLING = ("opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable-", "mythos-5")
 _ONE_OF_TWO = ("sonnet-4-5", "haiku-4-5", "opus-4-1", "opus-4-5", "sonnet-4-6")
 _NO_FORCED_TOOL = ("fable-5-1", "opus-5-5", "sonnet-5-5")
 
-AUTO, ANY, TOOL, NONE = ToolChoiceMode.AUTO, ToolChoiceMode.ANY, ToolChoiceMode.TOOL, ToolChoiceMode.NONE
+AUTO, ANY, TOOL, NONE = (
+    ToolChoiceMode.AUTO,
+    ToolChoiceMode.ANY,
+    ToolChoiceMode.TOOL,
+    ToolChoiceMode.NONE,
+)
 
-TOOL_NAMES = Spelling("a-zA-Z0-9_-", 64)
-TOOL_USE_IDS = Spelling("a-zA-Z0-9_.:-", 64)
-CLAUDE_TOOL_USE_IDS = Spelling("a-zA-Z0-9_-", 64)
-DOCUMENT_NAMES = Spelling(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
+TOOL_NAMES = NameRule("a-zA-Z0-9_-", 64)
+TOOL_USE_IDS = NameRule("a-zA-Z0-9_.:-", 64)
+CLAUDE_TOOL_USE_IDS = NameRule("a-zA-Z0-9_-", 64)
+DOCUMENT_NAMES = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
 
 
 def _claude(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -59,20 +80,22 @@ def _claude(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 RULES: tuple[Rule, ...] = (
-    # ── what a surface wants of every model ─────────────────────────────────────────────────────────────────────────
+    # ── what a surface wants of every model ───────────────────────────────────────────────────────
     Rule(
         _EVERY,
         ModelFacts(
             tool_names=TOOL_NAMES,
             tool_use_ids=TOOL_USE_IDS,
             document_names=DOCUMENT_NAMES,
-            wants_tools_with_history=True,
-            wants_results_together=True,
+            tools_with_history=True,
+            tool_results_together=True,
             tool_choices=frozenset({AUTO, ANY, TOOL}),
             max_cache_points=4,
         ),
-        "bedrock-runtime service model, API 2023-09-30; AWS user guide, Prompt caching; public reports of "
-        '"The toolConfig field must be defined when using toolUse and toolResult content blocks." and of '
+        "bedrock-runtime service model, API 2023-09-30; AWS user guide, Prompt caching; public "
+        "reports of "
+        '"The toolConfig field must be defined when using toolUse and toolResult content blocks." '
+        "and of "
         '"Expected toolResult blocks at messages.2.content for the following Ids", 2025 and 2026',
         CONVERSE,
     ),
@@ -83,58 +106,65 @@ RULES: tuple[Rule, ...] = (
         CONVERSE,
         except_models=(*_CLAUDE, "amazon.nova"),
     ),
-    # ── Anthropic ───────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Anthropic ─────────────────────────────────────────────────────────────────────────────────
     Rule(
         _CLAUDE,
         ModelFacts(
             tool_names=TOOL_NAMES,
             tool_use_ids=CLAUDE_TOOL_USE_IDS,
-            wants_tools_with_history=True,
+            tools_with_history=True,
             max_cache_points=4,
         ),
-        "AWS user guide, Anthropic Claude Messages API and Prompt caching, November 2026; Anthropic's API reference",
+        "AWS user guide, Anthropic Claude Messages API and Prompt caching, November 2026; "
+        "Anthropic's API reference",
         INVOKE,
     ),
     Rule(
         _claude(_NO_SAMPLING),
         ModelFacts(without=_SAMPLING),
-        "litellm 1.109.1 (supports_sampling_params); AWS model card of Claude Opus 4.7; public reports of "
+        "litellm 1.109.1 (supports_sampling_params); AWS model card of Claude Opus 4.7; public "
+        "reports of "
         '"`temperature` is deprecated for this model.", May to August 2026',
     ),
     Rule(
         _claude(_ONE_OF_TWO),
         ModelFacts(one_of=((Feature.TEMPERATURE, Feature.TOP_P),)),
-        "AWS user guide, Anthropic Claude Messages API (Sonnet 4.5, Haiku 4.5), November 2026; public reports for "
+        "AWS user guide, Anthropic Claude Messages API (Sonnet 4.5, Haiku 4.5), November 2026; "
+        "public reports for "
         "Opus 4.1, Opus 4.5 and Sonnet 4.6, April 2026",
     ),
     Rule(
         _claude(_NO_PREFILL),
         ModelFacts(without=frozenset({Feature.PREFILL})),
-        "litellm 1.109.1 (supports_assistant_prefill); Anthropic, What's new in Claude 4.6, February 2026",
+        "litellm 1.109.1 (supports_assistant_prefill); Anthropic, What's new in Claude 4.6, "
+        "February 2026",
     ),
     Rule(
         _claude(_NO_FORCED_TOOL),
         ModelFacts(tool_choices=frozenset({AUTO, NONE})),
         "litellm 1.109.1 (supports_forced_tool_use), November 2026",
     ),
-    # ── Meta ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Meta ──────────────────────────────────────────────────────────────────────────────────────
     Rule(
         _LLAMA,
         ModelFacts(
             without=frozenset({Feature.TOOL_CHOICE}),
-            wants_results_alone=True,
+            tool_results_alone=True,
             has_streamed_tools=False,
             starts_with_user=True,
         ),
-        'public reports of "This model doesn\'t support tool use in streaming mode." and of "Conversation blocks and '
-        'tool result blocks cannot be provided in the same turn."; litellm 1.109.1 (supports_tool_choice), 2026',
+        'public reports of "This model doesn\'t support tool use in streaming mode." and of '
+        '"Conversation blocks and '
+        'tool result blocks cannot be provided in the same turn."; litellm 1.109.1 '
+        "(supports_tool_choice), 2026",
         CONVERSE,
     ),
-    # ── Mistral ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Mistral ───────────────────────────────────────────────────────────────────────────────────
     Rule(
         ("mistral.",),
-        ModelFacts(wants_results_alone=True, starts_with_user=True),
-        'reports of "Conversation blocks and tool result blocks cannot be provided in the same turn.", 2024 to 2026',
+        ModelFacts(tool_results_alone=True, starts_with_user=True),
+        'reports of "Conversation blocks and tool result blocks cannot be provided in the same '
+        'turn.", 2024 to 2026',
         CONVERSE,
     ),
     Rule(
@@ -149,7 +179,7 @@ RULES: tuple[Rule, ...] = (
         "AWS user guide, Mistral AI chat completion, November 2026",
         INVOKE,
     ),
-    # ── others ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── others ────────────────────────────────────────────────────────────────────────────────────
     Rule(
         ("amazon.titan-text", "amazon.titan-tg1"),
         ModelFacts(without=frozenset({Feature.SYSTEM}), starts_with_user=True),
@@ -158,19 +188,27 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("amazon.nova",),
-        ModelFacts(starts_with_user=True, tool_names=TOOL_NAMES, tool_use_ids=TOOL_USE_IDS, max_cache_points=4),
+        ModelFacts(
+            starts_with_user=True,
+            tool_names=TOOL_NAMES,
+            tool_use_ids=TOOL_USE_IDS,
+            max_cache_points=4,
+        ),
         "AWS user guide, Amazon Nova, Complete request schema and Prompt caching, November 2026",
     ),
     Rule(
         ("writer.palmyra",),
-        ModelFacts(without=frozenset({Feature.TOOL_ERRORS}), wants_results_alone=True, starts_with_user=True),
+        ModelFacts(
+            without=frozenset({Feature.TOOL_ERRORS}), tool_results_alone=True, starts_with_user=True
+        ),
         "recorded traffic (toolResult.status is rejected); public reports, November 2026",
         CONVERSE,
     ),
     Rule(
         ("cohere.", "ai21.", "deepseek.", "google.gemma", "minimax.", "nvidia.", "openai.gpt-oss"),
         ModelFacts(starts_with_user=True),
-        "public reports: a leading assistant message is taken of Anthropic, Qwen, Z.AI and Moonshot only, 2026",
+        "public reports: a leading assistant message is taken of Anthropic, Qwen, Z.AI and "
+        "Moonshot only, 2026",
         CONVERSE,
     ),
     Rule(
@@ -186,8 +224,11 @@ def rules_of(base_id: str, surface: str) -> Iterator[Rule]:
     return (rule for rule in RULES if rule.fits(base_id, surface))
 
 
-def facts_of(base_id: str | None, surface: str, facts: ModelFacts, entry: ModelEntry | None = None) -> ModelFacts:
-    """`facts` with everything that the rules and the table know of the model. Of an unread id nothing is known."""
+def facts_of(
+    base_id: str | None, surface: str, facts: ModelFacts, entry: ModelEntry | None = None
+) -> ModelFacts:
+    """`facts` with everything that the rules and the table know of the model. Of an unread id
+    nothing is known."""
     for rule in rules_of(base_id, surface) if base_id is not None else ():
         facts = _both(facts, rule.facts)
     if entry is None:
@@ -201,19 +242,23 @@ _FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOL
 
 
 def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
-    """Refusals add up; of everything else the later row, which is the more particular, wins where it says something."""
+    """Refusals add up; of everything else the later row, which is the more particular, wins where
+    it says something."""
     said = {
         field.name: getattr(more, field.name)
         for field in fields(ModelFacts)
         if getattr(more, field.name) != field.default
     }
-    together: dict[str, Any] = {"without": facts.without | more.without, "one_of": facts.one_of + more.one_of}
+    together: dict[str, Any] = {
+        "without": facts.without | more.without,
+        "one_of": facts.one_of + more.one_of,
+    }
     if facts.tool_choices is not None and more.tool_choices is not None:
         together["tool_choices"] = facts.tool_choices & more.tool_choices
     return evolve(facts, **{**said, **together})
 
 
-# ── models that want an inference profile ───────────────────────────────────────────────────────────────────────────
+# ── models that want an inference profile ─────────────────────────────────────────────────────────
 
 
 @frozen
@@ -236,7 +281,13 @@ PROFILE_RULES: tuple[ProfileRule, ...] = (
         "AWS user guide, Supported Regions and models for inference profiles, November 2026",
     ),
     ProfileRule(
-        ("deepseek.r1", "mistral.pixtral", "writer.palmyra-x", "amazon.nova-premier", "amazon.nova-2-lite"),
+        (
+            "deepseek.r1",
+            "mistral.pixtral",
+            "writer.palmyra-x",
+            "amazon.nova-premier",
+            "amazon.nova-2-lite",
+        ),
         (),
         "AWS user guide, Supported Regions and models for inference profiles, November 2026",
     ),

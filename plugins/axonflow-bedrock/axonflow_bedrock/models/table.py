@@ -1,8 +1,9 @@
 """The model table: `models.json`, read once for each provider and opened model by model.
 
-A line of the file is a model id as Bedrock Runtime takes it. An id with a geography is an inference profile; its line
-says its price, and everything else is said by its model's line. Where the facts come from, and of which day they are,
-stands at the head of the file. A price that nobody gave is unknown, never 0.
+A line of the file is a model id as Bedrock Runtime takes it. An id with a geography is an inference
+profile; its line says its price, and everything else is said by its model's line. Where the facts
+come from, and of which day they are, stands at the head of the file. A price that nobody gave is
+unknown, never 0.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class ModelEntry:
     supports: Mapping[str, bool]
     """What is known to be there or not; a name that is missing is unknown."""
     is_sold_plain: bool
-    """Whether the table has the id without a geography. It may still want a profile: see `rules.needs_profile`."""
+    """Whether the table has the id without a geography. It may still want a profile: see
+    `rules.needs_profile`."""
     geographies: tuple[str, ...]
     """Those of its inference profiles, in the order of the alphabet."""
     status: Status
@@ -66,7 +68,8 @@ class ModelEntry:
     _regional: Mapping[str, Mapping[str, Any]] = field(repr=False)
 
     def price(self, geography: str | None = None, region: str | None = None) -> Price:
-        """On demand, through the profile of `geography` or under the plain id; `region` counts for the plain id.
+        """On demand, through the profile of `geography` or under the plain id; `region` counts for
+        the plain id.
 
         The standard tier's. Some models ask more for long prompts, which is not told here.
         """
@@ -76,9 +79,13 @@ class ModelEntry:
         return Price(**{name: told.get(name) for name in _PRICES})
 
     def status_on(self, today: date) -> Status:
-        if self.status is Status.END_OF_LIFE or (self.end_of_life is not None and self.end_of_life <= today):
+        if self.status is Status.END_OF_LIFE or (
+            self.end_of_life is not None and self.end_of_life <= today
+        ):
             return Status.END_OF_LIFE
-        if self.status is Status.LEGACY or (self.legacy_from is not None and self.legacy_from <= today):
+        if self.status is Status.LEGACY or (
+            self.legacy_from is not None and self.legacy_from <= today
+        ):
             return Status.LEGACY
         return Status.ACTIVE
 
@@ -91,7 +98,8 @@ _PRICES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
 class ModelTable:
-    """The models by base id. Entries are made when they are asked for: the file is read in a millisecond or two."""
+    """The models by base id. Entries are made when they are asked for: the file is read in a
+    millisecond or two."""
 
     def __init__(self, told: Mapping[str, Any]) -> None:
         self.as_of = date.fromisoformat(told["as_of"])
@@ -112,14 +120,19 @@ class ModelTable:
     def entry(self, base_id: str | None) -> ModelEntry | None:
         """What is known of a model; None when nothing is."""
         line = self._lines.get(base_id or "")
-        return None if base_id is None or line is None or "profile_of" in line else self._entry(base_id, line)
+        return (
+            None
+            if base_id is None or line is None or "profile_of" in line
+            else self._entry(base_id, line)
+        )
 
     def successor(self, entry: ModelEntry, today: date) -> ModelEntry | None:
         """The model to call instead of one whose life has ended or ends.
 
-        The table names no successors, so this is a rule. Of the models of the same vendor and mode that outlive this
-        one and are no older by the version in their name: an active one before a legacy one, a finished one before a
-        preview, then the one that shares the most words of its name (`claude`, `sonnet`), then the newest.
+        The table names no successors, so this is a rule. Of the models of the same vendor and mode
+        that outlive this one and are no older by the version in their name: an active one before a
+        legacy one, a finished one before a preview, then the one that shares the most words of its
+        name (`claude`, `sonnet`), then the newest.
         """
         own = _Name.of(entry.base_id)
         heirs = [
@@ -139,7 +152,10 @@ class ModelTable:
         return entry
 
     def _read(self, base_id: str, line: Mapping[str, Any]) -> ModelEntry:
-        geographies = {profile.removesuffix(f".{base_id}"): profile for profile in self._profiles.get(base_id, ())}
+        geographies = {
+            profile.removesuffix(f".{base_id}"): profile
+            for profile in self._profiles.get(base_id, ())
+        }
         lifecycle = line.get("lifecycle", {})
         return ModelEntry(
             base_id=base_id,
@@ -157,9 +173,15 @@ class ModelTable:
             end_of_life=_day(lifecycle.get("eol")),
             prices={
                 None: line.get("price_per_1m", {}),
-                **{geo: self._lines[profile].get("price_per_1m", {}) for geo, profile in geographies.items()},
+                **{
+                    geo: self._lines[profile].get("price_per_1m", {})
+                    for geo, profile in geographies.items()
+                },
             },
-            regional={region: told["on_demand"] for region, told in line.get("regional_price_per_1m", {}).items()},
+            regional={
+                region: told["on_demand"]
+                for region, told in line.get("regional_price_per_1m", {}).items()
+            },
         )
 
 
@@ -180,12 +202,13 @@ def _day(told: str | None) -> date | None:
 
 
 def _ends(entry: ModelEntry) -> date:
-    """The day of its end; of a model that is gone since nobody knows when, the first day there is."""
+    """The day of its end; of a model that is gone since nobody knows when, the first day there
+    is."""
     unknown = date.min if entry.status is Status.END_OF_LIFE else date.max
     return entry.end_of_life or unknown
 
 
-# ── the order of succession ─────────────────────────────────────────────────────────────────────────────────────────
+# ── the order of succession ───────────────────────────────────────────────────────────────────────
 
 _REVISION = re.compile(r"-(?:v\d+(?::\d+)?|\d+:\d+)$")
 _SIZE = re.compile(r"[ae]?\d+(?:x\d+)?b")
@@ -219,4 +242,11 @@ def _succession(own: _Name, other: ModelEntry, today: date) -> tuple[Any, ...]:
     name = _Name.of(other.base_id)
     is_finished = "preview" not in name.words
     is_active = other.status_on(today) is Status.ACTIVE
-    return is_active, is_finished, len(own.words & name.words), name.version, name.day, other.base_id
+    return (
+        is_active,
+        is_finished,
+        len(own.words & name.words),
+        name.version,
+        name.day,
+        other.base_id,
+    )

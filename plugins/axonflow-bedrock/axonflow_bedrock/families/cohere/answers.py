@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from axonflow_core.codec import ModelFacts, StopReasons
+from axonflow_core.codec import ModelFacts, NativeNames
+from axonflow_core.codec.json_members import (
+    prefixed,
+    split_prefixed,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
-    NOTHING_MORE,
+    EMPTY,
     Completion,
     ContentBlock,
     Json,
@@ -17,11 +24,10 @@ from axonflow_core.messages import (
     ToolUse,
     Usage,
 )
-from axonflow_core.native import apart, rest_of, said, string, under
 
 from .requests import decode_call, encode_call
 
-STOP_REASONS = StopReasons(
+STOP_REASONS = NativeNames(
     {
         name: reason
         for word, reason in {
@@ -34,33 +40,47 @@ STOP_REASONS = StopReasons(
         for name in (word, word.lower())
     }
 )
-"""`ERROR` and `USER_CANCEL` are documented as well, and mean nothing that the neutral model has a word for."""
+"""`ERROR` and `USER_CANCEL` are documented as well, and mean nothing that the neutral model has a
+word for."""
 
 _ECHO_KEYS = frozenset({"chat_history", "documents", "search_results", "prompt"})
-_ANSWER_KEYS = _ECHO_KEYS | {"text", "tool_calls", "citations", "generation_id", "finish_reason", "meta"}
+_ANSWER_KEYS = _ECHO_KEYS | {
+    "text",
+    "tool_calls",
+    "citations",
+    "generation_id",
+    "finish_reason",
+    "meta",
+}
 _BILLED_KEYS = frozenset({"input_tokens", "output_tokens"})
 _META_KEYS = frozenset({"billed_units", "tokens"})
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
-    called = tuple(decode_call(native, place) for place, native in enumerate(body.get("tool_calls") or ()))
-    spoken = (Text(string(body["text"]), tuple(body.get("citations") or ())),) if "text" in body or not called else ()
-    stop, meta = body.get("finish_reason"), body.get("meta") or NOTHING_MORE
-    beyond = rest_of(meta, _META_KEYS)
-    extra = rest_of(body, _ANSWER_KEYS)
+    called = tuple(
+        decode_call(native, place) for place, native in enumerate(body.get("tool_calls") or ())
+    )
+    spoken = (
+        (Text(string(body["text"]), tuple(body.get("citations") or ())),)
+        if "text" in body or not called
+        else ()
+    )
+    stop, meta = body.get("finish_reason"), body.get("meta") or EMPTY
+    beyond = unknown_members(meta, _META_KEYS)
+    extra = unknown_members(body, _ANSWER_KEYS)
     return Completion(
         content=(*spoken, *called),
         stop_reason=None if stop is None else stop_reason_of(stop, has_calls=bool(called)),
         native_stop_reason=stop,
         usage=_decode_usage(meta),
         id=body.get("generation_id"),
-        echo={key: body[key] for key in _ECHO_KEYS if key in body} or None,
-        extra={**extra, **under("meta", beyond)} if beyond else extra,
+        request_echo={key: body[key] for key in _ECHO_KEYS if key in body} or None,
+        extra={**extra, **prefixed("meta", beyond)} if beyond else extra,
     )
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> Json:
-    extra, in_meta = apart(completion.extra, "meta")
+    extra, in_meta = split_prefixed(completion.extra, "meta")
     meta = {**_encode_usage(completion.usage), **in_meta}
     optional = {
         "generation_id": completion.id,
@@ -68,7 +88,7 @@ def encode_response(completion: Completion, facts: ModelFacts) -> Json:
         "finish_reason": encode_stop(completion.stop_reason, completion.native_stop_reason),
         "meta": meta or None,
     }
-    return {**said(optional), **(completion.echo or {}), **extra}
+    return {**without_none(optional), **(completion.request_echo or {}), **extra}
 
 
 def _encode_content(content: Sequence[ContentBlock]) -> dict[str, Json]:
@@ -92,16 +112,24 @@ def stop_reason_of(native: str, *, has_calls: bool) -> StopReason:
 def encode_stop(reason: StopReason | None, native: str | None) -> str | None:
     if reason is None:
         return None
-    return STOP_REASONS.encode(StopReason.END_TURN if reason is StopReason.TOOL_USE else reason, native)
+    return STOP_REASONS.encode(
+        StopReason.END_TURN if reason is StopReason.TOOL_USE else reason, native
+    )
 
 
 def _decode_usage(meta: Mapping[str, Json]) -> Usage:
-    billed = meta.get("billed_units") or NOTHING_MORE
-    extra = {**rest_of(billed, _BILLED_KEYS), **under("tokens", meta.get("tokens") or NOTHING_MORE)}
-    return Usage(billed.get("input_tokens"), billed.get("output_tokens"), extra=extra or NOTHING_MORE)
+    billed = meta.get("billed_units") or EMPTY
+    extra = {
+        **unknown_members(billed, _BILLED_KEYS),
+        **prefixed("tokens", meta.get("tokens") or EMPTY),
+    }
+    return Usage(billed.get("input_tokens"), billed.get("output_tokens"), extra=extra or EMPTY)
 
 
 def _encode_usage(usage: Usage) -> dict[str, Json]:
-    beyond, tokens = apart(usage.extra, "tokens")
-    billed = {**said({"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}), **beyond}
-    return said({"billed_units": billed or None, "tokens": tokens or None})
+    beyond, tokens = split_prefixed(usage.extra, "tokens")
+    billed = {
+        **without_none({"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}),
+        **beyond,
+    }
+    return without_none({"billed_units": billed or None, "tokens": tokens or None})

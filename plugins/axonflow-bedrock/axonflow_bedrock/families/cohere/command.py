@@ -1,31 +1,41 @@
-"""Cohere Command on InvokeModel: a prompt in, generations out. Command R, which takes a chat, is in `command_r`.
+"""Cohere Command on InvokeModel: a prompt in, generations out. Command R, which takes a chat, is in
+`command_r`.
 
-    {"prompt", "max_tokens", "temperature", "p", "k", "stop_sequences", "num_generations", "stream", …}
-    {"id", "prompt", "generations": [{"id", "text", "finish_reason"}, …]}
+    {"prompt", "max_tokens", "temperature", "p", "k", "stop_sequences", "num_generations", "stream",
+    …} {"id", "prompt", "generations": [{"id", "text", "finish_reason"}, …]}
 
-An answer comes in pieces only if the body says `"stream": true`; otherwise a stream is the whole answer in one chunk:
+An answer comes in pieces only if the body says `"stream": true`; otherwise a stream is the whole
+answer in one chunk:
 
     {"is_finished": false, "text"} … {"is_finished": true, "finish_reason"}
 
-Several generations are several text blocks. A piece then says with `index` to which it belongs. There is no template:
-AWS says of the family that it has no chat. What stands beside the text of a generation (its `id`, its likelihoods) has
-no neutral name and stays there.
+Several generations are several text blocks. A piece then says with `index` to which it belongs.
+There is no template: AWS says of the family that it has no chat. What stands beside the text of a
+generation (its `id`, its likelihoods) has no neutral name and stays there.
 
-Source: AWS user guide, "Cohere Command models", and recorded traffic (7 exchanges), November 2026. Pieces are not in
-that traffic.
+Source: AWS user guide, "Cohere Command models", and recorded traffic (7 exchanges), November 2026.
+Pieces are not in that traffic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from axonflow_core.codec import Feature, ModelFacts, StopReasons, StreamContext
+from axonflow_core.codec import Feature, ModelFacts, NativeNames, StreamContext
+from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.messages import Completion, Json, StopReason, Text
-from axonflow_core.native import rest_of, said, string
 from axonflow_core.stream import Batch, BlockStart, Ended, Started, assemble, batch_of
 
-from ..completions import ChunkDecoder, ChunkEncoder, Form, Piece, bare, completions_codec, refuse_unsayable
-from ..templates import NO_TEMPLATE
+from ...shapes.completions import (
+    ChunkDecoder,
+    ChunkEncoder,
+    Form,
+    Piece,
+    bare,
+    completions_codec,
+    refuse_unsayable,
+)
+from ...shapes.templates import NO_TEMPLATE
 
 _ANSWER_KEYS = frozenset({"id", "prompt", "generations"})
 _GENERATION_KEYS = frozenset({"text", "finish_reason"})
@@ -34,7 +44,7 @@ _PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "p": "t
 _OPTIONS = frozenset({"return_likelihoods", "stream", "num_generations", "logit_bias", "truncate"})
 
 
-# ── whole answers ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── whole answers ─────────────────────────────────────────────────────────────────────────────────
 
 
 def _decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
@@ -42,14 +52,15 @@ def _decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     reasons = [generation.get("finish_reason") for generation in generations]
     return Completion(
         content=tuple(
-            Text(string(generation["text"]), extra=rest_of(generation, _GENERATION_KEYS)) for generation in generations
+            Text(string(generation["text"]), extra=unknown_members(generation, _GENERATION_KEYS))
+            for generation in generations
         ),
         stop_reason=None if reasons[0] is None else STOP_REASONS.decode(reasons[0]),
         native_stop_reason=reasons[0],
         stop_details=reasons if len(set(reasons)) > 1 else None,
         id=body.get("id"),
-        echo=body.get("prompt"),
-        extra=rest_of(body, _ANSWER_KEYS),
+        request_echo=body.get("prompt"),
+        extra=unknown_members(body, _ANSWER_KEYS),
     )
 
 
@@ -58,24 +69,32 @@ def _encode_response(completion: Completion, facts: ModelFacts) -> Json:
     reason = completion.stop_reason
     stop = None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason)
     texts = _generations_of(completion)
-    stops = completion.stop_details if _has_reasons_of_each(completion, texts) else [stop] * len(texts)
+    stops = (
+        completion.stop_details if _has_reasons_of_each(completion, texts) else [stop] * len(texts)
+    )
     generations = [
-        {"text": text.text, **said({"finish_reason": stop}), **text.extra}
+        {"text": text.text, **without_none({"finish_reason": stop}), **text.extra}
         for text, stop in zip(texts, stops, strict=True)
     ]
     return {
-        **said({"id": completion.id, "prompt": completion.echo}),
+        **without_none({"id": completion.id, "prompt": completion.request_echo}),
         "generations": generations,
         **completion.extra,
     }
 
 
 def _generations_of(completion: Completion) -> Sequence[Text]:
-    """The texts that are generations of their own, which have an id each; otherwise all of them as one."""
+    """The texts that are generations of their own, which have an id each; otherwise all of them as
+    one."""
     texts = [block for block in completion.content if isinstance(block, Text)]
     if texts and all("id" in text.extra for text in texts):
         return texts
-    return [Text(completion.text, extra={key: value for text in texts for key, value in text.extra.items()})]
+    return [
+        Text(
+            completion.text,
+            extra={key: value for text in texts for key, value in text.extra.items()},
+        )
+    ]
 
 
 def _has_reasons_of_each(completion: Completion, texts: Sequence[Text]) -> bool:
@@ -83,7 +102,7 @@ def _has_reasons_of_each(completion: Completion, texts: Sequence[Text]) -> bool:
     return isinstance(details, list) and len(details) == len(texts)
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _read_chunk(chunk: Json) -> Piece:
@@ -92,22 +111,25 @@ def _read_chunk(chunk: Json) -> Piece:
         chunk.get("text"),
         chunk.get("finish_reason") if chunk["is_finished"] else None,
         index=int(index or 0),
-        extra=rest_of(chunk, _CHUNK_KEYS),
-        text_extra=said({"index": index}),
+        extra=unknown_members(chunk, _CHUNK_KEYS),
+        text_extra=without_none({"index": index}),
     )
 
 
 def _write_chunk(piece: Piece) -> Json:
-    known = said({"text": piece.text, "finish_reason": piece.stop})
+    known = without_none({"text": piece.text, "finish_reason": piece.stop})
     return {"is_finished": piece.stop is not None, **known, **piece.text_extra, **piece.extra}
 
 
 def _read_bare(chunk: Json) -> Batch | None:
-    return bare(chunk.get("text")) if len(chunk) == 2 and chunk.get("is_finished") is False else None
+    return (
+        bare(chunk.get("text")) if len(chunk) == 2 and chunk.get("is_finished") is False else None
+    )
 
 
 class _Decoder:
-    """Pieces, or the whole answer in one chunk; and generations are announced where there are several."""
+    """Pieces, or the whole answer in one chunk; and generations are announced where there are
+    several."""
 
     def __init__(self, facts: ModelFacts) -> None:
         self._facts = facts
@@ -154,9 +176,9 @@ def _stream_encoder(context: StreamContext, facts: ModelFacts) -> _Encoder:
     return _Encoder(facts)
 
 
-# ── the record ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the record ────────────────────────────────────────────────────────────────────────────────────
 
-STOP_REASONS = StopReasons(
+STOP_REASONS = NativeNames(
     {
         "COMPLETE": StopReason.END_TURN,
         "MAX_TOKENS": StopReason.MAX_TOKENS,
@@ -165,7 +187,8 @@ STOP_REASONS = StopReasons(
         "ERROR_LIMIT": StopReason.CONTEXT_EXCEEDED,
     }
 )
-"""`ERROR` and `USER_CANCEL` are documented as well, and mean nothing that the neutral model has a word for."""
+"""`ERROR` and `USER_CANCEL` are documented as well, and mean nothing that the neutral model has a
+word for."""
 
 _FORM = Form(
     template=NO_TEMPLATE,
@@ -183,10 +206,20 @@ COMMAND = completions_codec(
     family="cohere",
     variant="command",
     models=("cohere.command-text", "cohere.command-light"),
-    features=frozenset({Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K, Feature.STOP_SEQUENCES}),
-    folds=frozenset({Feature.MANY_BLOCKS}),
+    features=frozenset(
+        {
+            Feature.RAW_PROMPT,
+            Feature.TEMPERATURE,
+            Feature.TOP_P,
+            Feature.TOP_K,
+            Feature.STOP_SEQUENCES,
+        }
+    ),
+    joins=frozenset({Feature.MANY_BLOCKS}),
     stop_reasons=STOP_REASONS,
-    documented=_OPTIONS | _GENERATION_KEYS | {"prompt", "generations", "is_finished", "stop_sequences", *_PARAMETERS},
+    documented=_OPTIONS
+    | _GENERATION_KEYS
+    | {"prompt", "generations", "is_finished", "stop_sequences", *_PARAMETERS},
     is_single_turn=True,
     stream_members={"stream": True},
     evidence="recorded traffic; streams in pieces: AWS user guide, November 2026",

@@ -1,4 +1,5 @@
-"""A request of Command R: the history, the question, and the results of the tools that it is about."""
+"""A request of Command R: the history, the question, and the results of the tools that it is
+about."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from axonflow_core.codec import ModelFacts, call_id
+from axonflow_core.codec.json_members import array, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CompletionRequest,
@@ -21,7 +23,6 @@ from axonflow_core.messages import (
     text_message,
     user,
 )
-from axonflow_core.native import array, rest_of, said, string
 
 from .tools import content_of, decode_tool, encode_tool, outputs_of
 
@@ -31,11 +32,20 @@ _NAMES = {role: name for name, role in _ROLES.items()}
 _PARAMETERS = frozenset({"max_tokens", "temperature", "p", "k", "stop_sequences"})
 OPTIONS = frozenset(
     {
-        *("documents", "search_queries_only", "prompt_truncation", "frequency_penalty", "presence_penalty", "seed"),
+        *(
+            "documents",
+            "search_queries_only",
+            "prompt_truncation",
+            "frequency_penalty",
+            "presence_penalty",
+            "seed",
+        ),
         *("return_prompt", "raw_prompting"),
     }
 )
-REQUEST_KEYS = _PARAMETERS | OPTIONS | {"message", "chat_history", "preamble", "tools", "tool_results"}
+REQUEST_KEYS = (
+    _PARAMETERS | OPTIONS | {"message", "chat_history", "preamble", "tools", "tool_results"}
+)
 MESSAGE_KEYS = frozenset({"role", "message", "tool_calls", "tool_results"})
 _CALL_KEYS = frozenset({"name", "parameters"})
 RESULT_KEYS = frozenset({"call", "outputs"})
@@ -60,7 +70,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
         ),
         tools=tuple(decode_tool(native) for native in body.get("tools") or ()),
         options={key: body[key] for key in OPTIONS if key in body},
-        extra=rest_of(body, REQUEST_KEYS),
+        extra=unknown_members(body, REQUEST_KEYS),
     )
 
 
@@ -79,7 +89,7 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
         "k": inference.top_k,
         "stop_sequences": list(inference.stop_sequences) or None,
     }
-    return {**said(optional), **request.options, **request.extra}
+    return {**without_none(optional), **request.options, **request.extra}
 
 
 class _Calls:
@@ -120,7 +130,10 @@ class _Calls:
 
 def decode_call(native: Mapping[str, Json], place: int) -> ToolUse:
     return ToolUse(
-        call_id(place), string(native["name"]), native.get("parameters", {}), extra=rest_of(native, _CALL_KEYS)
+        call_id(place),
+        string(native["name"]),
+        native.get("parameters", {}),
+        extra=unknown_members(native, _CALL_KEYS),
     )
 
 
@@ -130,7 +143,7 @@ def encode_call(block: ToolUse) -> dict[str, Json]:
 
 def _decode_result(native: Mapping[str, Json], call: ToolUse) -> ToolResult:
     content = content_of(array(native["outputs"]))
-    return ToolResult(call.id, content, extra=rest_of(native, RESULT_KEYS))
+    return ToolResult(call.id, content, extra=unknown_members(native, RESULT_KEYS))
 
 
 def _encode_result(block: ToolResult, call: ToolUse) -> Json:
@@ -142,7 +155,7 @@ def _encode_result(block: ToolResult, call: ToolUse) -> Json:
 def _decode_message(native: Mapping[str, Json], calls: _Calls) -> Message:
     if len(native) == 2 and "message" in native:  # nearly every message there is
         return text_message(_ROLES[native["role"]], string(native["message"]))
-    extra = rest_of(native, MESSAGE_KEYS)
+    extra = unknown_members(native, MESSAGE_KEYS)
     if native["role"] == "TOOL":
         results = array(native["tool_results"])
         return Message(
@@ -155,10 +168,14 @@ def _decode_message(native: Mapping[str, Json], calls: _Calls) -> Message:
     return Message(_ROLES[native["role"]], (*spoken, *said_calls), extra=extra)
 
 
-def _decode_exchange(natives: Sequence[Mapping[str, Json]], calls: _Calls) -> tuple[Message, Message]:
+def _decode_exchange(
+    natives: Sequence[Mapping[str, Json]], calls: _Calls
+) -> tuple[Message, Message]:
     """The calls that the results repeat, and the results."""
     called = [calls.decode(native["call"]) for native in natives]
-    results = tuple(_decode_result(native, call) for native, call in zip(natives, called, strict=True))
+    results = tuple(
+        _decode_result(native, call) for native, call in zip(natives, called, strict=True)
+    )
     return Message(Role.ASSISTANT, tuple(called)), Message(Role.USER, results)
 
 
@@ -166,7 +183,9 @@ def _parted(messages: Sequence[Message]) -> tuple[list[Json], str, list[Json]]:
     """The history, the question, and the results of the exchange that the answer is to be about."""
     start = _start_of_exchange(messages)
     before, exchange = messages[:start], messages[start:]
-    spoken = [block for message in exchange[1:] for block in message.content if isinstance(block, Text)]
+    spoken = [
+        block for message in exchange[1:] for block in message.content if isinstance(block, Text)
+    ]
     question: Message | None = None
     if not spoken and before and _is_spoken(before[-1]):
         *before, question = before
@@ -186,7 +205,9 @@ def _start_of_exchange(messages: Sequence[Message]) -> int:
 
 
 def _is_spoken(message: Message) -> bool:
-    return message.role is Role.USER and not any(isinstance(block, ToolResult) for block in message.content)
+    return message.role is Role.USER and not any(
+        isinstance(block, ToolResult) for block in message.content
+    )
 
 
 def _encode_exchange(exchange: Sequence[Message], calls: _Calls) -> list[Json]:
@@ -198,7 +219,9 @@ def _encode_exchange(exchange: Sequence[Message], calls: _Calls) -> list[Json]:
     pending = [block for block in called.content if isinstance(block, ToolUse)]
     for block in pending:
         calls.add(block)
-    results = [block for message in answers for block in message.content if isinstance(block, ToolResult)]
+    results = [
+        block for message in answers for block in message.content if isinstance(block, ToolResult)
+    ]
     if {block.id for block in pending} - {block.tool_use_id for block in results}:
         _refuse("a tool call without its result")
     return [_encode_result(block, calls.of(block)) for block in results]
@@ -218,7 +241,9 @@ def _encode_message(message: Message, calls: _Calls) -> list[Json]:
             called.append(encode_call(block))
         elif isinstance(block, Text):
             spoken.append(block.text)
-    natives: list[Json] = [{"role": "TOOL", "tool_results": results, **message.extra}] if results else []
+    natives: list[Json] = (
+        [{"role": "TOOL", "tool_results": results, **message.extra}] if results else []
+    )
     if spoken or called or not results:
         said_calls = {"tool_calls": called} if called else {}
         words = {"message": "".join(spoken)} if spoken or not called else {}

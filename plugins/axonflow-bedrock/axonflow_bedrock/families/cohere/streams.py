@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
-from axonflow_core.messages import (
-    NOTHING_MORE,
-    Json,
-    Reasoning,
-    ToolUse,
-    Usage,
-)
-from axonflow_core.native import rest_of, said, string
+from axonflow_core.messages import EMPTY, Json, Reasoning, ToolUse, Usage
 from axonflow_core.stream import (
     Assembler,
     Batch,
     BlockStart,
     BlockStop,
     CitationDelta,
-    Echoed,
     Ended,
     Extra,
     ReasoningDelta,
+    RequestEcho,
     Started,
     Stopped,
     StreamEvent,
@@ -37,7 +31,12 @@ from axonflow_core.stream import (
 from .answers import decode_response, encode_response, encode_stop, stop_reason_of
 from .requests import decode_call, encode_call
 
-TEXT, CALLS, CITATIONS, END = "text-generation", "tool-calls-generation", "citation-generation", "stream-end"
+TEXT, CALLS, CITATIONS, END = (
+    "text-generation",
+    "tool-calls-generation",
+    "citation-generation",
+    "stream-end",
+)
 _EVENT_KEYS: Mapping[str, frozenset[str]] = {
     TEXT: frozenset({"is_finished", "event_type", "text"}),
     CALLS: frozenset({"is_finished", "event_type", "tool_calls"}),
@@ -95,11 +94,15 @@ class ChunkDecoder:
         if not self._calls:
             events += self._called(response.get("tool_calls") or ())
         stop = chunk.get("finish_reason")
-        echo = {**(told.echo or {}), **self._told_otherwise(response, stop)}
+        echo = {**(told.request_echo or {}), **self._told_otherwise(response, stop)}
         events += [UsageUpdate(told.usage)] if told.usage != Usage() else []
-        events += [Echoed(echo)] if echo else []
+        events += [RequestEcho(echo)] if echo else []
         events += [Extra(told.extra)] if told.extra else []
-        events += [Stopped(stop_reason_of(stop, has_calls=bool(self._calls)), stop)] if stop is not None else []
+        events += (
+            [Stopped(stop_reason_of(stop, has_calls=bool(self._calls)), stop)]
+            if stop is not None
+            else []
+        )
         return events
 
     def _told_otherwise(self, response: Mapping[str, Json], stop: Json) -> dict[str, Json]:
@@ -110,11 +113,13 @@ class ChunkDecoder:
             "tool_calls": self._calls or None,
             "finish_reason": stop,
         }
-        return {key: response.get(key) for key, value in heard.items() if response.get(key) != value}
+        return {
+            key: response.get(key) for key, value in heard.items() if response.get(key) != value
+        }
 
     def _unknown(self, chunk: Mapping[str, Json]) -> Batch:
         """Of an event that tells nothing of the answer what it does tell is carried along."""
-        events: list[StreamEvent] = [Extra(rest_of(chunk, _UNKNOWN_EVENT_KEYS), _EVENT)]
+        events: list[StreamEvent] = [Extra(unknown_members(chunk, _UNKNOWN_EVENT_KEYS), _EVENT)]
         if chunk.get("generation_id") is not None:
             events.append(Started(chunk["generation_id"]))
         if chunk.get("is_finished") is True:
@@ -124,12 +129,13 @@ class ChunkDecoder:
 
 
 def _beside(chunk: Mapping[str, Json]) -> Iterable[Extra]:
-    members = rest_of(chunk, _EVENT_KEYS[chunk["event_type"]])
+    members = unknown_members(chunk, _EVENT_KEYS[chunk["event_type"]])
     return (Extra(members, _BESIDE),) if members else ()
 
 
 class ChunkEncoder:
-    """Every kind of event in a batch becomes one chunk. What only the last event tells is told there."""
+    """Every kind of event in a batch becomes one chunk. What only the last event tells is told
+    there."""
 
     def __init__(self, facts: ModelFacts) -> None:
         self._facts = facts
@@ -174,7 +180,9 @@ class ChunkEncoder:
             case Extra(members, level) if level == _BESIDE:
                 said_now.beside = members
             case ReasoningDelta() | BlockStart(_, Reasoning()):
-                raise EncodeError("an answer of Command R has no place for reasoning", feature="reasoning")
+                raise EncodeError(
+                    "an answer of Command R has no place for reasoning", feature="reasoning"
+                )
             case Started(id):
                 said_now.id = id
             case Stopped(reason, native):
@@ -187,7 +195,8 @@ class ChunkEncoder:
         return {**encode_call(block), **({"parameters": tool_input(written)} if written else {})}
 
     def _pieces(self, said_now: _Said) -> list[Json]:
-        """The events for what is said now. Where the last event is the first to say it, it says it alone."""
+        """The events for what is said now. Where the last event is the first to say it, it says it
+        alone."""
         texts, citations, calls = said_now.texts, said_now.citations, said_now.calls
         natives: list[Json] = []
         if texts and (self._has_spoken or not said_now.is_last):
@@ -213,7 +222,7 @@ def _event(kind: str, **members: Json) -> Json:
 
 
 def _unknown_event(said_now: _Said) -> Json:
-    known = said({"generation_id": said_now.id, "finish_reason": said_now.stop})
+    known = without_none({"generation_id": said_now.id, "finish_reason": said_now.stop})
     return {"is_finished": said_now.is_last, **said_now.unknown, **known}
 
 
@@ -224,8 +233,8 @@ class _Said:
         self.texts: list[str] = []
         self.citations: list[Json] = []
         self.calls: list[Json] = []
-        self.unknown: Mapping[str, Json] = NOTHING_MORE
-        self.beside: Mapping[str, Json] = NOTHING_MORE
+        self.unknown: Mapping[str, Json] = EMPTY
+        self.beside: Mapping[str, Json] = EMPTY
         self.id: str | None = None
         self.stop: str | None = None
         self.is_last = False

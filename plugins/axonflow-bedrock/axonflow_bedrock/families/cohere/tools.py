@@ -1,17 +1,21 @@
 """The tools of Command R: what it may call, and what came of it, in Cohere's own words.
 
-    {"name", "description", "parameter_definitions": {"city": {"description", "type": "str", "required": true}}}
+    {"name", "description", "parameter_definitions": {"city": {"description", "type": "str",
+    "required": true}}}
 
-A definition is one flat parameter whose type is a Python type; a JSON schema says far more. What both can say goes over
-and comes back; a schema that says more is refused with the name of what it says. A definition that we would not write
-so ourselves (another spelling of a type, a member nobody documents) is kept beside the schema and written back.
+A definition is one flat parameter whose type is a Python type; a JSON schema says far more. What
+both can say goes over and comes back; a schema that says more is refused with the name of what it
+says. A definition that we would not write so ourselves (another spelling of a type, a member nobody
+documents) is kept beside the schema and written back.
 
     {"call": {"name", "parameters"}, "outputs": [{"text": "…"}]}
 
-An output is an object. A tool's answer that is the JSON text of objects goes over as those objects, any other text as
-`{"text": …}`; both ways lose nothing (`outputs_of` and `content_of` are each other's inverse).
+An output is an object. A tool's answer that is the JSON text of objects goes over as those objects,
+any other text as `{"text": …}`; both ways lose nothing (`outputs_of` and `content_of` are each
+other's inverse).
 
-Source: AWS user guide, "Cohere Command R and Command R+ models", and Cohere's API reference, "Chat", November 2026.
+Source: AWS user guide, "Cohere Command R and Command R+ models", and Cohere's API reference,
+"Chat", November 2026.
 """
 
 from __future__ import annotations
@@ -21,11 +25,17 @@ from typing import NoReturn
 
 import orjson
 
+from axonflow_core.codec.json_members import (
+    prefixed,
+    split_prefixed,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import Json, Tool
-from axonflow_core.native import apart, rest_of, said, string, under
 
-# ── what it may call ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what it may call ──────────────────────────────────────────────────────────────────────────────
 
 _TYPES = {
     "string": "str",
@@ -53,12 +63,16 @@ _DEFINITIONS = "parameter_definitions"
 
 
 def decode_tool(native: Mapping[str, Json]) -> Tool:
-    definitions, extra = native.get(_DEFINITIONS), rest_of(native, _TOOL_KEYS)
+    definitions, extra = native.get(_DEFINITIONS), unknown_members(native, _TOOL_KEYS)
     schema = None
     if definitions is not None:
         schema = _schema_of(definitions)
-        unlike = {name: rest for name, given in definitions.items() if (rest := _beyond(name, given, schema))}
-        extra = {**extra, **under(_DEFINITIONS, unlike)} if unlike else extra
+        unlike = {
+            name: rest
+            for name, given in definitions.items()
+            if (rest := _beyond(name, given, schema))
+        }
+        extra = {**extra, **prefixed(_DEFINITIONS, unlike)} if unlike else extra
     return Tool(string(native["name"]), native.get("description"), schema, extra=extra)
 
 
@@ -66,29 +80,40 @@ def encode_tool(tool: Tool) -> Json:
     """The native tool. `EncodeError` names what its schema says beyond flat parameters."""
     if tool.is_strict:
         _refuse(tool.name, "strict")
-    extra, unlike = apart(tool.extra, _DEFINITIONS)
-    native = {"name": tool.name, **said({"description": tool.description}), **extra}
+    extra, unlike = split_prefixed(tool.extra, _DEFINITIONS)
+    native = {"name": tool.name, **without_none({"description": tool.description}), **extra}
     if tool.input_schema is None:
         return native
     definitions = _definitions_of(tool.name, tool.input_schema)
-    return {**native, _DEFINITIONS: {name: {**given, **unlike.get(name, {})} for name, given in definitions.items()}}
+    return {
+        **native,
+        _DEFINITIONS: {
+            name: {**given, **unlike.get(name, {})} for name, given in definitions.items()
+        },
+    }
 
 
 def _schema_of(definitions: Mapping[str, Mapping[str, Json]]) -> Json:
     properties = {name: _property_of(given) for name, given in definitions.items()}
     required = [name for name, given in definitions.items() if given.get("required") is True]
-    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+    return {
+        "type": "object",
+        "properties": properties,
+        **({"required": required} if required else {}),
+    }
 
 
 def _property_of(definition: Mapping[str, Json]) -> Json:
     kind = definition.get("type")
     schema = _SCHEMAS.get(kind, {}) if isinstance(kind, str) else {}
-    return {**schema, **said({"description": definition.get("description")})}
+    return {**schema, **without_none({"description": definition.get("description")})}
 
 
 def _beyond(name: str, given: Mapping[str, Json], schema: Mapping[str, Json]) -> Mapping[str, Json]:
     """The members of a definition that we would not write from the schema."""
-    ours = _definition_of("", name, schema["properties"][name], is_required=name in schema.get("required", ()))
+    ours = _definition_of(
+        "", name, schema["properties"][name], is_required=name in schema.get("required", ())
+    )
     return {key: value for key, value in given.items() if key not in ours or ours[key] != value}
 
 
@@ -102,7 +127,10 @@ def _definitions_of(tool: str, schema: Json) -> dict[str, dict[str, Json]]:
     for name in required:
         if name not in properties:
             _refuse(tool, f"{name}, which is required and not described")
-    return {name: _definition_of(tool, name, given, is_required=name in required) for name, given in properties.items()}
+    return {
+        name: _definition_of(tool, name, given, is_required=name in required)
+        for name, given in properties.items()
+    }
 
 
 def _definition_of(tool: str, name: str, schema: Json, *, is_required: bool) -> dict[str, Json]:
@@ -116,7 +144,9 @@ def _definition_of(tool: str, name: str, schema: Json, *, is_required: bool) -> 
         kind = _PYTHON_TYPES.get(orjson.dumps(typed))
         if kind is None:
             _refuse(tool, f"{name}.items" if "items" in schema else f"{name}.type")
-    return said({"description": schema.get("description"), "type": kind, "required": is_required or None})
+    return without_none(
+        {"description": schema.get("description"), "type": kind, "required": is_required or None}
+    )
 
 
 def _refuse(tool: str, what: str) -> NoReturn:
@@ -128,7 +158,7 @@ def _refuse(tool: str, what: str) -> NoReturn:
     )
 
 
-# ── what came of it ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what came of it ───────────────────────────────────────────────────────────────────────────────
 
 
 def outputs_of(content: str | None) -> list[Json]:
@@ -150,7 +180,8 @@ def content_of(outputs: list[Json]) -> str | None:
 
 
 def _objects_in(text: str) -> list[Json] | None:
-    """The objects that `text` is the JSON of, in the one spelling that comes back: no blanks, a single one unlisted."""
+    """The objects that `text` is the JSON of, in the one spelling that comes back: no blanks, a
+    single one unlisted."""
     if text[:1] not in ("{", "["):
         return None
     try:
@@ -158,7 +189,11 @@ def _objects_in(text: str) -> list[Json] | None:
     except orjson.JSONDecodeError:
         return None
     objects = [value] if isinstance(value, dict) else value
-    if not objects or not all(isinstance(each, dict) for each in objects) or orjson.dumps(value).decode() != text:
+    if (
+        not objects
+        or not all(isinstance(each, dict) for each in objects)
+        or orjson.dumps(value).decode() != text
+    ):
         return None
     if len(objects) == 1 and value is objects:
         return None

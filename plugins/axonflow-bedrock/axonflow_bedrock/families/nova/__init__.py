@@ -1,12 +1,14 @@
 """Amazon Nova on InvokeModel, first and second generation: the JSON of schema `messages-v1`.
 
-It resembles Converse, with differences of its own: `topK` and `reasoningConfig` stand inside `inferenceConfig`, cache
-counts end in `Count`, a stream numbers every piece of text as a block, and documents have no place in it. The first
-generation thinks aloud before it calls a tool, `<thinking>` and all inside its text: that is text, and stays text.
+It resembles Converse, with differences of its own: `topK` and `reasoningConfig` stand inside
+`inferenceConfig`, cache counts end in `Count`, a stream numbers every piece of text as a block, and
+documents have no place in it. The first generation thinks aloud before it calls a tool,
+`<thinking>` and all inside its text: that is text, and stays text.
 
-Source: Amazon Nova user guides (first and second generation), "Complete request schema", "Response structure", "Using
-the Invoke API"; recorded traffic of Nova Micro and Lite (26 exchanges); November 2026. Reasoning, images, cache points
-and the tools of the second generation rest on documents alone.
+Source: Amazon Nova user guides (first and second generation), "Complete request schema", "Response
+structure", "Using the Invoke API"; recorded traffic of Nova Micro and Lite (26 exchanges); November
+2026. Reasoning, images, cache points and the tools of the second generation rest on documents
+alone.
 """
 
 from __future__ import annotations
@@ -20,12 +22,18 @@ from .requests import OPTIONS, decode_request, encode_request
 from .streams import ChunkDecoder, ChunkEncoder
 
 DOCUMENTED = frozenset(
-    "schemaVersion system messages role content text image format source bytes s3Location uri toolUse toolUseId name "
-    "input toolResult status cachePoint inferenceConfig maxTokens max_new_tokens temperature topP top_p topK top_k "
-    "stopSequences reasoningConfig maxReasoningEffort toolConfig tools toolSpec description inputSchema systemTool "
-    "toolChoice output message stopReason error usage inputTokens outputTokens cacheReadInputTokenCount "
-    "cacheWriteInputTokenCount reasoningContent reasoningText signature redactedContent messageStart "
-    "contentBlockStart start contentBlockDelta delta contentBlockIndex contentBlockStop messageStop metadata".split()
+    "schemaVersion system messages role content text image format source bytes s3Location uri "
+    "toolUse toolUseId name "
+    "input toolResult status cachePoint inferenceConfig maxTokens max_new_tokens temperature topP "
+    "top_p topK top_k "
+    "stopSequences reasoningConfig maxReasoningEffort toolConfig tools toolSpec description "
+    "inputSchema systemTool "
+    "toolChoice output message stopReason error usage inputTokens outputTokens "
+    "cacheReadInputTokenCount "
+    "cacheWriteInputTokenCount reasoningContent reasoningText signature redactedContent "
+    "messageStart "
+    "contentBlockStart start contentBlockDelta delta contentBlockIndex contentBlockStop "
+    "messageStop metadata".split()
 )
 
 
@@ -46,13 +54,20 @@ CODEC = FamilyCodec(
         "amazon.nova-2-multimodal-embeddings",
     ),
     features=frozenset(Feature)
-    - {Feature.RAW_PROMPT, Feature.MID_SYSTEM, Feature.DOCUMENTS, Feature.METADATA, Feature.BARE_RESULTS},
-    folds=frozenset({Feature.BARE_RESULTS}),
+    - {
+        Feature.RAW_PROMPT,
+        Feature.MID_SYSTEM,
+        Feature.DOCUMENTS,
+        Feature.METADATA,
+        Feature.BARE_RESULTS,
+    },
+    joins=frozenset({Feature.BARE_RESULTS}),
     stop_reasons=STOP_REASONS,
     documented=DOCUMENTED,
     options=OPTIONS,
     dialect=DIALECT,
-    evidence="recorded traffic of Nova 1; Nova 2 on documents: Amazon Nova user guide, November 2026",
+    evidence="recorded traffic of Nova 1; Nova 2 on documents: Amazon Nova user guide, November "
+    "2026",
     encode_request=encode_request,
     decode_response=decode_response,
     stream_decoder=_stream_decoder,

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from axonflow_core.codec import ModelFacts, StopReasons
-from axonflow_core.messages import NOTHING_MORE, Completion, Json, StopReason, Usage
-from axonflow_core.native import apart, rest_of, said, string, under
+from axonflow_core.codec import ModelFacts, NativeNames
+from axonflow_core.codec.json_members import (
+    prefixed,
+    split_prefixed,
+    string,
+    unknown_members,
+    without_none,
+)
+from axonflow_core.messages import EMPTY, Completion, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content
 
-STOP_REASONS = StopReasons(
+STOP_REASONS = NativeNames(
     {
         "end_turn": StopReason.END_TURN,
         "max_tokens": StopReason.MAX_TOKENS,
@@ -32,7 +38,8 @@ _MESSAGE_KEYS = frozenset({"role", "content"})
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
-    """What was blocked by Amazon's content filters is an answer (HTTP 200) with an `error`, with or without output."""
+    """What was blocked by Amazon's content filters is an answer (HTTP 200) with an `error`, with or
+    without output."""
     error, native = body.get("error"), body.get("stopReason")
     output = body["output"] if error is None else body.get("output") or {"message": {"content": []}}
     message = output["message"]
@@ -43,7 +50,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     return Completion(
         content=decode_content(message["content"]),
         stop_reason=reason,
-        usage=_decode_summed_usage(body.get("usage") or NOTHING_MORE),
+        usage=_decode_summed_usage(body.get("usage") or EMPTY),
         stop_details=None if error is None else string(error),
         native_stop_reason=native,
         extra=_extra_of(body, output, message),
@@ -51,7 +58,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json]:
-    extra, in_output, in_message = apart(completion.extra, "output", "message")
+    extra, in_output, in_message = split_prefixed(completion.extra, "output", "message")
     stop = _encode_stop(completion)
     body: dict[str, Json] = {}
     if completion.content or "error" not in stop:
@@ -61,25 +68,36 @@ def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json
     return {**body, **stop, **({"usage": usage} if usage else {}), **extra}
 
 
-def _extra_of(body: Mapping[str, Json], output: Mapping[str, Json], message: Mapping[str, Json]) -> Mapping[str, Json]:
-    extra = rest_of(body, _ANSWER_KEYS)
-    in_output, in_message = rest_of(output, _OUTPUT_KEYS), rest_of(message, _MESSAGE_KEYS)
+def _extra_of(
+    body: Mapping[str, Json], output: Mapping[str, Json], message: Mapping[str, Json]
+) -> Mapping[str, Json]:
+    extra = unknown_members(body, _ANSWER_KEYS)
+    in_output, in_message = (
+        unknown_members(output, _OUTPUT_KEYS),
+        unknown_members(message, _MESSAGE_KEYS),
+    )
     if in_output or in_message:
-        return {**extra, **under("output", in_output), **under("message", in_message)}
+        return {**extra, **prefixed("output", in_output), **prefixed("message", in_message)}
     return extra
 
 
 def _encode_stop(completion: Completion) -> dict[str, Json]:
     reason, native = completion.stop_reason, completion.native_stop_reason
     if reason is StopReason.CONTENT_FILTERED and isinstance(completion.stop_details, str):
-        return said({"error": completion.stop_details, "stopReason": native})
+        return without_none({"error": completion.stop_details, "stopReason": native})
     return {} if reason is None else {"stopReason": STOP_REASONS.encode(reason, native)}
 
 
-# ── counts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── counts ────────────────────────────────────────────────────────────────────────────────────────
 
 _USAGE_KEYS = frozenset(
-    {"inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"}
+    {
+        "inputTokens",
+        "outputTokens",
+        "totalTokens",
+        "cacheReadInputTokenCount",
+        "cacheWriteInputTokenCount",
+    }
 )
 
 
@@ -89,7 +107,7 @@ def decode_usage(native: Mapping[str, Json]) -> Usage:
         native.get("outputTokens"),
         native.get("cacheReadInputTokenCount"),
         native.get("cacheWriteInputTokenCount"),
-        extra=rest_of(native, _USAGE_KEYS),
+        extra=unknown_members(native, _USAGE_KEYS),
     )
 
 
@@ -100,7 +118,7 @@ def encode_usage(usage: Usage) -> dict[str, Json]:
         "cacheReadInputTokenCount": usage.cache_read_tokens,
         "cacheWriteInputTokenCount": usage.cache_write_tokens,
     }
-    return {**said(counts), **usage.extra}
+    return {**without_none(counts), **usage.extra}
 
 
 def _decode_summed_usage(native: Mapping[str, Json]) -> Usage:

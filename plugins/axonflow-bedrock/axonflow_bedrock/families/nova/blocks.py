@@ -1,4 +1,5 @@
-"""Content blocks. Each is an object whose one key says what it is: `{"text": …}`, `{"toolUse": {…}}`.
+"""Content blocks. Each is an object whose one key says what it is: `{"text": …}`, `{"toolUse":
+{…}}`.
 
 A block of a kind unknown here (a video) is kept whole, as `Opaque`.
 """
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from axonflow_core.codec.json_members import array, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CachePoint,
@@ -24,9 +26,8 @@ from axonflow_core.messages import (
     ToolResult,
     ToolUse,
 )
-from axonflow_core.native import array, rest_of, said, string
 
-from ..converse_shapes import (
+from ...shapes.converse_shapes import (
     decode_cache_point,
     decode_data,
     decode_reasoning,
@@ -41,7 +42,9 @@ DIALECT = "nova"
 
 
 def decode_content(native: Json) -> tuple[ContentBlock, ...]:
-    return tuple([decode_block(block) for block in array(native)])  # a list is built faster than drawn from
+    return tuple(
+        [decode_block(block) for block in array(native)]
+    )  # a list is built faster than drawn from
 
 
 def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
@@ -51,7 +54,11 @@ def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
     if "text" in native:
         text = string(native["text"])
-        return Text(text) if len(native) == 1 else Text(text, extra=rest_of(native, _TEXT_KEYS))
+        return (
+            Text(text)
+            if len(native) == 1
+            else Text(text, extra=unknown_members(native, _TEXT_KEYS))
+        )
     kind = next(iter(native), "")
     decode = _DECODE_BLOCK.get(kind) if len(native) == 1 else None
     return Opaque(DIALECT, {**native}) if decode is None else decode(native[kind])
@@ -80,7 +87,7 @@ def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
     media = _decode_source(native["source"], native.get("format"))
     if media is None:
         return Opaque(DIALECT, {"image": native})
-    return Image(media, extra=rest_of(native, _IMAGE_KEYS))
+    return Image(media, extra=unknown_members(native, _IMAGE_KEYS))
 
 
 def _encode_image(block: Image) -> dict[str, Json]:
@@ -93,9 +100,13 @@ def _decode_source(native: Mapping[str, Json], form: Json) -> Media | None:
     media_type = None if form is None else f"image/{string(form)}"
     match native:
         case {"bytes": str(data)}:
-            return Media(MediaKind.BASE64, data, media_type, extra=rest_of(native, _BYTES_KEYS))
+            return Media(
+                MediaKind.BASE64, data, media_type, extra=unknown_members(native, _BYTES_KEYS)
+            )
         case {"s3Location": {"uri": str(uri)} as location} if len(native) == 1:
-            return Media(MediaKind.S3, uri, media_type, extra=rest_of(location, _LOCATION_KEYS))
+            return Media(
+                MediaKind.S3, uri, media_type, extra=unknown_members(location, _LOCATION_KEYS)
+            )
     return None
 
 
@@ -123,13 +134,13 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
         string(native["toolUseId"]),
         None if content is None else decode_content(content),
         _FAILED[status],
-        extra=rest_of(native, _TOOL_RESULT_KEYS),
+        extra=unknown_members(native, _TOOL_RESULT_KEYS),
     )
 
 
 def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
     status = None if block.is_error is None else "error" if block.is_error else "success"
-    named = said({"content": _encode_result(block.content), "status": status})
+    named = without_none({"content": _encode_result(block.content), "status": status})
     return {"toolResult": {"toolUseId": block.tool_use_id, **named, **block.extra}}
 
 

@@ -1,6 +1,7 @@
 """A request: messages, tools, and the parameters beside them.
 
-Nova takes some parameters under two names. What came as `max_new_tokens` goes back so, though it is read as any limit.
+Nova takes some parameters under two names. What came as `max_new_tokens` goes back so, though it is
+read as any limit.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from axonflow_core.codec import ModelFacts
-from axonflow_core.errors import EncodeError
-from axonflow_core.messages import (
-    NOTHING_MORE,
-    CompletionRequest,
-    Inference,
-    Json,
-    ReasoningRequest,
-    Role,
+from axonflow_core.codec.json_members import (
+    array,
+    prefixed,
+    split_prefixed,
+    unknown_members,
+    without_none,
 )
-from axonflow_core.native import apart, array, rest_of, said, under
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import EMPTY, CompletionRequest, Inference, Json, ReasoningRequest, Role
 
-from ..converse_shapes import decode_message, decode_tool_config, encode_message, encode_tool_config
+from ...shapes.converse_shapes import (
+    decode_message,
+    decode_tool_config,
+    encode_message,
+    encode_tool_config,
+)
 from .blocks import DIALECT, decode_content, encode_content
 
 SCHEMA = "messages-v1"
@@ -33,26 +38,30 @@ _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
     system, config, tools = body.get("system"), body.get("inferenceConfig"), body.get("toolConfig")
-    version, extra = body.get("schemaVersion"), rest_of(body, _REQUEST_KEYS)
-    offered, choice, beside_tools = decode_tool_config(tools or NOTHING_MORE, DIALECT)
+    version, extra = body.get("schemaVersion"), unknown_members(body, _REQUEST_KEYS)
+    offered, choice, beside_tools = decode_tool_config(tools or EMPTY, DIALECT)
     return CompletionRequest(
-        messages=tuple([decode_message(message, _ROLES, decode_content) for message in array(body["messages"])]),
+        messages=tuple(
+            [decode_message(message, _ROLES, decode_content) for message in array(body["messages"])]
+        ),
         system=decode_content(system) if system else (),
         inference=_decode_inference(config) if config else _NOTHING_SAID,
         tools=offered,
         tool_choice=choice,
         reasoning=_decode_reasoning_request(config.get("reasoningConfig")) if config else None,
-        options=NOTHING_MORE if version == SCHEMA else {"schemaVersion": version},
-        extra={**extra, **under("toolConfig", beside_tools)} if beside_tools else extra,
+        options=EMPTY if version == SCHEMA else {"schemaVersion": version},
+        extra={**extra, **prefixed("toolConfig", beside_tools)} if beside_tools else extra,
     )
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
-    body: dict[str, Json] = said({"schemaVersion": SCHEMA, **request.options})
+    body: dict[str, Json] = without_none({"schemaVersion": SCHEMA, **request.options})
     if request.system:
         body["system"] = encode_content(request.system)
     body["messages"] = [encode_message(message, encode_content) for message in request.messages]
-    extra, beside_tools = apart(request.extra, "toolConfig") if request.extra else (NOTHING_MORE, NOTHING_MORE)
+    extra, beside_tools = (
+        split_prefixed(request.extra, "toolConfig") if request.extra else (EMPTY, EMPTY)
+    )
     if config := _encode_inference(request.inference, request.reasoning):
         body["inferenceConfig"] = config
     if tools := {**encode_tool_config(request, "Nova"), **beside_tools}:
@@ -60,10 +69,15 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     return {**body, **extra} if extra else body
 
 
-# ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 _NOTHING_SAID = Inference()
-_NUMBERS = {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP", "top_k": "topK"}
+_NUMBERS = {
+    "max_tokens": "maxTokens",
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+}
 """Attribute of `Inference` -> the native name that is written."""
 _OTHER_NAMES = {"max_new_tokens": "max_tokens", "top_p": "top_p", "top_k": "top_k"}
 _CONFIG_KEYS = frozenset({*_NUMBERS.values(), "stopSequences", "reasoningConfig"})
@@ -71,21 +85,27 @@ _CONFIG_KEYS = frozenset({*_NUMBERS.values(), "stopSequences", "reasoningConfig"
 
 def _decode_inference(native: Mapping[str, Json]) -> Inference:
     names = _other_names_in(native)
-    numbers: dict[str, Any] = {name: native.get(names.get(name, key)) for name, key in _NUMBERS.items()}
+    numbers: dict[str, Any] = {
+        name: native.get(names.get(name, key)) for name, key in _NUMBERS.items()
+    }
     return Inference(
         **numbers,
         stop_sequences=tuple(array(native.get("stopSequences") or [])),
         native_names=names,
-        extra=rest_of(native, _CONFIG_KEYS.union(names.values()) if names else _CONFIG_KEYS),
+        extra=unknown_members(
+            native, _CONFIG_KEYS.union(names.values()) if names else _CONFIG_KEYS
+        ),
     )
 
 
 def _other_names_in(native: Mapping[str, Json]) -> Mapping[str, str]:
     """Attribute -> its other name, where that alone was used."""
     if native.keys().isdisjoint(_OTHER_NAMES):
-        return NOTHING_MORE
+        return EMPTY
     used = {attribute: name for name, attribute in _OTHER_NAMES.items() if name in native}
-    return {attribute: name for attribute, name in used.items() if _NUMBERS[attribute] not in native}
+    return {
+        attribute: name for attribute, name in used.items() if _NUMBERS[attribute] not in native
+    }
 
 
 def _encode_inference(inference: Inference, reasoning: ReasoningRequest | None) -> dict[str, Json]:
@@ -108,7 +128,11 @@ def _decode_reasoning_request(native: Json) -> ReasoningRequest | None:
     if native is None:
         return None
     mode = native.get("type", "disabled")  # what Nova takes an unsaid type for
-    return ReasoningRequest(mode, effort=native.get("maxReasoningEffort"), extra=rest_of(native, _REASONING_KEYS))
+    return ReasoningRequest(
+        mode,
+        effort=native.get("maxReasoningEffort"),
+        extra=unknown_members(native, _REASONING_KEYS),
+    )
 
 
 def _encode_reasoning_request(asked: ReasoningRequest) -> dict[str, Json]:
@@ -119,4 +143,4 @@ def _encode_reasoning_request(asked: ReasoningRequest) -> dict[str, Json]:
             hint="say how hard it may think instead: effort low, medium or high",
         )
     mode = asked.mode or "enabled"
-    return {"type": mode, **said({"maxReasoningEffort": asked.effort}), **asked.extra}
+    return {"type": mode, **without_none({"maxReasoningEffort": asked.effort}), **asked.extra}

@@ -1,13 +1,16 @@
-"""A streamed answer: chunks of one key each, in this order, and the numbers that Nova gives its blocks.
+"""A streamed answer: chunks of one key each, in this order, and the numbers that Nova gives its
+blocks.
 
     messageStart  (contentBlockStart?  contentBlockDelta*  contentBlockStop)*  messageStop  metadata
 
-Only a tool call is announced by a start. Of text every delta is a block of its own, with a number and a stop of its
-own, though a whole answer has one text there: so native numbers are no blocks of ours. Decoder and encoder each count
-both. Where the two counts agree, as they do in recorded traffic, nothing need be carried along but the mark of a stop;
-where a stream numbers otherwise, an `Extra` of the level `nova number` says which number it gave.
+Only a tool call is announced by a start. Of text every delta is a block of its own, with a number
+and a stop of its own, though a whole answer has one text there: so native numbers are no blocks of
+ours. Decoder and encoder each count both. Where the two counts agree, as they do in recorded
+traffic, nothing need be carried along but the mark of a stop; where a stream numbers otherwise, an
+`Extra` of the level `nova number` says which number it gave.
 
-Two texts side by side, which no Nova sends, are kept apart by a start that announces nothing: `{"start": {}}`.
+Two texts side by side, which no Nova sends, are kept apart by a start that announces nothing:
+`{"start": {}}`.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ from typing import Any, ClassVar
 
 import orjson
 
+from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.messages import Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
-from axonflow_core.native import rest_of, said, string
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -35,7 +38,7 @@ from axonflow_core.stream import (
     text_delta,
 )
 
-from ..converse_shapes import decode_tool_use
+from ...shapes.converse_shapes import decode_tool_use
 from .answers import STOP_REASONS, decode_usage, encode_usage
 from .blocks import DIALECT, encode_block
 
@@ -61,7 +64,11 @@ class ChunkDecoder:
             decode = self._DECODE.get(kind)
             if decode is not None:
                 batch = decode(self, told)
-                return batch if len(chunk) == 1 else (*batch, Extra(rest_of(chunk, frozenset({kind})), "nova beside"))
+                return (
+                    batch
+                    if len(chunk) == 1
+                    else (*batch, Extra(unknown_members(chunk, frozenset({kind})), "nova beside"))
+                )
         return (Extra(chunk, "nova chunk"),)
 
     def _delta(self, told: Mapping[str, Json]) -> Batch:
@@ -69,7 +76,9 @@ class ChunkDecoder:
         is_next = native == self._native and not self._is_open
         text = delta.get("text")
         if text is not None:
-            block = self._block if self._kind is _TEXT else self._going_on(_TEXT)  # no call for most chunks there are
+            block = (
+                self._block if self._kind is _TEXT else self._going_on(_TEXT)
+            )  # no call for most chunks there are
             event: Any = text_delta(string(text), block)
         elif "toolUse" in delta:
             event = ToolInputDelta(string(delta["toolUse"]["input"]), self._block)
@@ -107,7 +116,11 @@ class ChunkDecoder:
         is_whole = is_next and self._is_open and self._kind is _ANNOUNCED
         batch: Batch = (BlockStop(self._block),) if is_whole else _PIECE_STOP
         self._native, self._is_open = native + 1, False
-        return batch if is_next and len(told) == 1 else (*_jump(native, is_next=is_next), *batch, *_event_extras(told))
+        return (
+            batch
+            if is_next and len(told) == 1
+            else (*_jump(native, is_next=is_next), *batch, *_event_extras(told))
+        )
 
     def _message_start(self, told: Mapping[str, Json]) -> Batch:
         return _STARTED if told == _ASSISTANT else (*_STARTED, Extra({**told}, "nova event"))
@@ -115,12 +128,20 @@ class ChunkDecoder:
     def _message_stop(self, told: Mapping[str, Json]) -> Batch:
         native = string(told["stopReason"])
         stopped = Stopped(STOP_REASONS.decode(native), native)
-        return (stopped,) if len(told) == 1 else (stopped, Extra(rest_of(told, _MESSAGE_STOP_KEYS), "nova event"))
+        return (
+            (stopped,)
+            if len(told) == 1
+            else (stopped, Extra(unknown_members(told, _MESSAGE_STOP_KEYS), "nova event"))
+        )
 
     def _metadata(self, told: Mapping[str, Json]) -> Batch:
-        usage, beside = decode_usage(told.get("usage") or {}), rest_of(told, _METADATA_KEYS)
+        usage, beside = decode_usage(told.get("usage") or {}), unknown_members(told, _METADATA_KEYS)
         update = UsageUpdate(usage)
-        return (update, Ended()) if beside == _NO_METADATA else (update, Extra(beside, "nova metadata"), Ended())
+        return (
+            (update, Ended())
+            if beside == _NO_METADATA
+            else (update, Extra(beside, "nova metadata"), Ended())
+        )
 
     def _error(self, told: Json) -> Batch:
         """Amazon's content filters blocked what followed; nothing more is said."""
@@ -164,17 +185,18 @@ def _jump(native: int, *, is_next: bool) -> Batch:
 
 
 def _event_extras(told: Mapping[str, Json]) -> Batch:
-    beside = rest_of(told, _PLACE_KEYS)
+    beside = unknown_members(told, _PLACE_KEYS)
     return (Extra(beside, "nova event"),) if beside else ()
 
 
 def _delta_extras(told: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
-    in_delta = rest_of(delta, _DELTA_KEYS)
+    in_delta = unknown_members(delta, _DELTA_KEYS)
     return (*((Extra(in_delta, "nova delta"),) if in_delta else ()), *_event_extras(told))
 
 
 class ChunkEncoder:
-    """Batches of any family in, Nova's chunks out: what a family leaves unsaid (starts, stops) is supplied."""
+    """Batches of any family in, Nova's chunks out: what a family leaves unsaid (starts, stops) is
+    supplied."""
 
     def __init__(self) -> None:
         self._chunks: list[dict[str, Json]] = []
@@ -215,7 +237,7 @@ class ChunkEncoder:
                     self._end()
         return self._chunks
 
-    # ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── blocks ────────────────────────────────────────────────────────────────────────────────────
 
     def _piece(self, kind: str, index: int, delta: dict[str, Json]) -> None:
         self._start()
@@ -226,7 +248,7 @@ class ChunkEncoder:
         self._put_delta(delta)
 
     def _reasoning(self, event: ReasoningDelta) -> None:
-        told = said({"signature": event.signature, "redactedContent": event.redacted})
+        told = without_none({"signature": event.signature, "redactedContent": event.redacted})
         if event.text or not told:
             told = {"text": event.text, **told}
         for key, value in told.items():
@@ -258,16 +280,20 @@ class ChunkEncoder:
             self._put_stop()
 
     def _put_start(self, start: dict[str, Json]) -> None:
-        self._chunks.append({"contentBlockStart": {"start": start, "contentBlockIndex": self._native}})
+        self._chunks.append(
+            {"contentBlockStart": {"start": start, "contentBlockIndex": self._native}}
+        )
 
     def _put_delta(self, delta: dict[str, Json]) -> None:
-        self._chunks.append({"contentBlockDelta": {"delta": delta, "contentBlockIndex": self._native}})
+        self._chunks.append(
+            {"contentBlockDelta": {"delta": delta, "contentBlockIndex": self._native}}
+        )
 
     def _put_stop(self) -> None:
         self._chunks.append({"contentBlockStop": {"contentBlockIndex": self._native}})
         self._native, self._is_open = self._native + 1, False
 
-    # ── beginning and end ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── beginning and end ─────────────────────────────────────────────────────────────────────────
 
     def _start(self) -> None:
         if not self._has_started:
@@ -278,22 +304,29 @@ class ChunkEncoder:
         self._start()
         self._close()
         self._has_stopped = True
-        self._is_blocked = event.reason is StopReason.CONTENT_FILTERED and isinstance(event.stop_details, str)
+        self._is_blocked = event.reason is StopReason.CONTENT_FILTERED and isinstance(
+            event.stop_details, str
+        )
         if self._is_blocked:
             self._chunks.append({"error": event.stop_details})
         else:
-            self._chunks.append({"messageStop": {"stopReason": STOP_REASONS.encode(event.reason, event.native)}})
+            self._chunks.append(
+                {"messageStop": {"stopReason": STOP_REASONS.encode(event.reason, event.native)}}
+            )
 
     def _end(self) -> None:
         if not self._has_stopped:
             self._stop(Stopped(StopReason.END_TURN))
         if not self._is_blocked:
-            self._chunks.append({"metadata": {"usage": encode_usage(self._usage), **self._metadata}})
+            self._chunks.append(
+                {"metadata": {"usage": encode_usage(self._usage), **self._metadata}}
+            )
 
-    # ── what has no word of its own ─────────────────────────────────────────────────────────────────────────────────
+    # ── what has no word of its own ───────────────────────────────────────────────────────────────
 
     def _place(self, members: Mapping[str, Json], level: str) -> None:
-        """Put it back where it stood. What another family said beyond its words has no level here and is left out."""
+        """Put it back where it stood. What another family said beyond its words has no level here
+        and is left out."""
         last = self._chunks[-1] if self._chunks else None
         match level:
             case "nova stop":

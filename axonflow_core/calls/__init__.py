@@ -1,0 +1,1 @@
+"""Making calls: what every provider needs and no plugin should write again."""

@@ -1,0 +1,65 @@
+"""Native JSON, taken apart and put together: the few words that every codec needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from axonflow_core.messages import EMPTY, Json
+
+
+def unknown_members(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
+    """What `native` says beyond the `known` keys: the `extra` of that level."""
+    if native.keys() <= known:
+        return EMPTY
+    return {key: value for key, value in native.items() if key not in known}
+
+
+def prefixed(level: str, members: Mapping[str, Json]) -> dict[str, Json]:
+    """`members` of an inner object, named so that they can stand in the `extra` of the outer one:
+    `level.key`."""
+    return {f"{level}.{key}": value for key, value in members.items()}
+
+
+def split_prefixed(extra: Mapping[str, Json], *levels: str) -> tuple[dict[str, Json], ...]:
+    """`extra` taken apart again: what is its own, then what stood under each of `levels`."""
+    own: dict[str, Json] = {}
+    inner: dict[str, dict[str, Json]] = {level: {} for level in levels}
+    for key, value in extra.items():
+        level, dot, name = key.partition(".")
+        (inner[level] if dot and level in inner else own)[
+            name if dot and level in inner else key
+        ] = value
+    return own, *inner.values()
+
+
+def without_none(members: Mapping[str, Json]) -> dict[str, Json]:
+    """The members that somebody said something in."""
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def string(value: Json) -> str:
+    """`value`, which the family says is a string; TypeError where it is none."""
+    if not isinstance(value, str):
+        raise TypeError("a string was expected")
+    return value
+
+
+def array(value: Json) -> list[Json]:
+    """`value`, which the family says is a list; TypeError where it is none."""
+    if not isinstance(value, list):
+        raise TypeError("a list was expected")
+    return value
+
+
+def integer(value: Json) -> int:
+    """`value`, which the family says is a whole number; TypeError where it is none."""
+    if type(value) is not int:
+        raise TypeError("a whole number was expected")
+    return value
+
+
+def numbers(value: Json) -> tuple[float, ...]:
+    """`value`, which the family says is a list of numbers; TypeError where it is none."""
+    if not {*map(type, array(value))} <= {int, float}:
+        raise TypeError("a list of numbers was expected")
+    return tuple(value)

@@ -1,0 +1,76 @@
+"""Names that a model takes, made from any others: total, without collisions, and the same for the
+same names.
+
+A name that is right stays as it is. Of one that is not, a stand-in takes the place of each wrong
+character; where that makes another name of the request, the name's own digest tells the two apart.
+So a conversation that goes on is spelled as before, and what a provider has cached of it stays
+cached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
+from itertools import count
+
+from attrs import field, frozen
+
+_DIGEST_CHARACTERS = 8
+
+
+@frozen
+class NameRule:
+    """`characters` are those of a name, as a regular expression's class has them between
+    brackets."""
+
+    characters: str
+    max_length: int
+    stand_in: str = "_"
+    """What a wrong character becomes."""
+    single: str = ""
+    """A character of which two in a row are wrong."""
+    _right: re.Pattern[str] = field(init=False, repr=False, eq=False)
+    _wrong: re.Pattern[str] = field(init=False, repr=False, eq=False)
+
+    @_right.default
+    def _pattern_of_right(self) -> re.Pattern[str]:
+        no_pair = f"(?!.*[{self.single}]{{2}})" if self.single else ""
+        return re.compile(rf"{no_pair}[{self.characters}]{{1,{self.max_length}}}")
+
+    @_wrong.default
+    def _pattern_of_wrong(self) -> re.Pattern[str]:
+        return re.compile(
+            rf"[^{self.characters}]"
+            + (rf"|(?<=[{self.single}])[{self.single}]" if self.single else "")
+        )
+
+    @property
+    def pattern(self) -> str:
+        """As a regular expression, to be shown."""
+        return f"^[{self.characters}]{{1,{self.max_length}}}$"
+
+    def accepts(self, name: str) -> bool:
+        return self._right.fullmatch(name) is not None
+
+    def of(self, names: Iterable[str]) -> Mapping[str, str]:
+        """The names that must be spelled otherwise, and how. The results differ from each other and
+        from every name."""
+        names = dict.fromkeys(names)
+        wrong = [name for name in names if not self.accepts(name)]
+        taken = names.keys() - wrong if wrong else set()
+        spelled = {}
+        for name in wrong:
+            spelled[name] = next(other for other in self._attempts(name) if other not in taken)
+            taken.add(spelled[name])
+        return spelled
+
+    def _attempts(self, name: str) -> Iterator[str]:
+        plain = self._wrong.sub(self.stand_in, name)[: self.max_length]
+        if self.accepts(plain):
+            yield plain
+        for number in count():
+            digest = sha256(f"{number} {name}".encode("utf-8", "surrogatepass")).hexdigest()[
+                :_DIGEST_CHARACTERS
+            ]
+            yield f"{plain[: self.max_length - _DIGEST_CHARACTERS]}{digest}"

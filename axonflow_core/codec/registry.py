@@ -1,0 +1,133 @@
+"""The codecs that are installed for one provider, of every kind, and which of them a model is
+spoken to with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, Protocol, TypeVar
+
+from attrs import frozen
+
+from axonflow_core.codec import FamilyCodec
+from axonflow_core.errors import ConfigError, UndetectedFamily
+
+
+class AnyCodec(Protocol):
+    """What every codec says of itself, of whatever kind it is: completions, embeddings, rankings,
+    token counts."""
+
+    kind: ClassVar[str]
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def variant(self) -> str | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def surface(self) -> str: ...
+    @property
+    def models(self) -> tuple[str, ...]: ...
+    @property
+    def except_models(self) -> tuple[str, ...]: ...
+    @property
+    def evidence(self) -> str: ...
+
+
+C = TypeVar("C", bound=AnyCodec)
+
+
+@frozen
+class RegisteredCodec:
+    codec: AnyCodec
+    distribution: str
+    version: str
+
+
+class CodecRegistry:
+    """The codecs of one provider. A second claim to one kind, name and surface is an error that
+    names both."""
+
+    def __init__(self, registered: Iterable[RegisteredCodec] = ()) -> None:
+        self._by_key: dict[tuple[str, str, str], RegisteredCodec] = {}
+        for entry in registered:
+            self.register(entry)
+
+    def register(self, entry: RegisteredCodec) -> None:
+        codec = entry.codec
+        other = self._by_key.setdefault((codec.kind, codec.name, codec.surface), entry)
+        if other is not entry:
+            raise ConfigError(
+                f"two distributions offer a codec for the {codec.name} family on {codec.surface}: "
+                f"{other.distribution} {other.version} and {entry.distribution} {entry.version}",
+                hint=f"uninstall one of them, or block it: AXONFLOW_BLOCK_PLUGINS={codec.family}",
+            )
+
+    def __iter__(self) -> Iterator[RegisteredCodec]:
+        return iter(self._by_key.values())
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The families that talk."""
+        return self.names_of(FamilyCodec)
+
+    def names_of(self, kind: type[AnyCodec]) -> tuple[str, ...]:
+        return tuple(sorted({codec.name for codec in self.of_kind(kind)}))
+
+    def for_base_id(self, base_id: str, surface: str = "invoke") -> FamilyCodec:
+        return self.find(FamilyCodec, base_id, surface)
+
+    def for_name(self, name: str, surface: str = "invoke") -> FamilyCodec:
+        return self.find_by_name(FamilyCodec, name, surface)
+
+    def find(self, kind: type[C], base_id: str, surface: str = "invoke") -> C:
+        """The codec whose prefix fits `base_id` best; `UndetectedFamily` names the families there
+        are."""
+        fits = [
+            (len(prefix), codec)
+            for codec in self.of_kind(kind)
+            if codec.surface == surface
+            for prefix in codec.models
+            if base_id.startswith(prefix) and not base_id.startswith(codec.except_models)
+        ]
+        if not fits:
+            raise UndetectedFamily(
+                f"no {kind.kind} family is known for {base_id!r}",
+                hint="check the spelling, choose another model, or name its family in the "
+                "provider's config: family: "
+                f"one of {', '.join(self.names_of(kind)) or 'none installed'}",
+            )
+        return max(fits, key=lambda fit: fit[0])[1]
+
+    def forms_of(self, base_id: str, surface: str = "invoke") -> tuple[FamilyCodec, ...]:
+        """The codec of `for_base_id`, and behind it those whose form the model takes too."""
+        first = self.for_base_id(base_id, surface)
+        offered = {
+            codec.name: codec for codec in self.of_kind(FamilyCodec) if codec.surface == surface
+        }
+        return (first, *(offered[name] for name in first.other_forms if name in offered))
+
+    def find_by_name(self, kind: type[C], name: str, surface: str = "invoke") -> C:
+        """The codec called `llama/llama3`, or `llama` where a family has one form only."""
+        offered = [codec for codec in self.of_kind(kind) if codec.surface == surface]
+        exact = [codec for codec in offered if codec.name == name]
+        variants = exact or [codec for codec in offered if codec.family == name]
+        if len(variants) == 1:
+            return variants[0]
+        if variants:
+            names = ", ".join(sorted(codec.name for codec in variants))
+            raise UndetectedFamily(
+                f"the {name} family has several forms: {names}",
+                hint=f"say which: family: {variants[0].name}, or name the model itself with "
+                "base_model:",
+            )
+        raise UndetectedFamily(
+            f"no codec for a family {name!r} is installed",
+            hint=f"there are: {', '.join(self.names_of(kind)) or 'none'}",
+        )
+
+    def of_kind(self, kind: type[C]) -> Iterator[C]:
+        return (entry.codec for entry in self if isinstance(entry.codec, kind))

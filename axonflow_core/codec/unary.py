@@ -1,0 +1,261 @@
+"""Codecs for what is one request and one answer: vectors, rankings, token counts.
+
+They are records of functions like `FamilyCodec`, with both roles and the same net around them: what
+a codec does not declare is refused with an `EncodeError` that names it, a strange body is a
+`DecodeError`, what nobody documented is kept. There are no streams and no turns, so they are small.
+
+    EmbeddingCodec    the functions of one family of embedding models
+    RerankCodec       the functions of one family of rerank models
+    TokenCounter      a `FamilyCodec`, whose requests are counted in place of answered
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from itertools import groupby
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from attrs import evolve, frozen
+
+from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import CompletionRequest, Document, Image, Json, Text, TokenCount
+from axonflow_core.retrieval import (
+    AudioVideo,
+    EmbeddingInput,
+    EmbeddingRequest,
+    Embeddings,
+    Encoding,
+    MixedInput,
+    Purpose,
+    Ranking,
+    RerankRequest,
+)
+
+from .json_members import integer, unknown_members
+from .record import Decode, Encode, decoded
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
+
+
+class Unary(Protocol[Q, A]):
+    """What all of them can do: one request there, one answer back, in either role."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def documented(self) -> frozenset[str]: ...
+    def encode_request(self, request: Q, facts: ModelFacts, /) -> Json: ...
+    def decode_response(self, body: Json, facts: ModelFacts, /) -> A: ...
+    def decode_request(self, body: Json, facts: ModelFacts, /) -> Q: ...
+    def encode_response(self, answer: A, facts: ModelFacts, /) -> Json: ...
+
+
+@frozen(kw_only=True)
+class UnaryCodec(Generic[Q, A]):
+    """What the records of functions have in common. Fields are those of `FamilyCodec`."""
+
+    family: str
+    surface: str = "invoke"
+    variant: str | None = None
+    models: tuple[str, ...]
+    except_models: tuple[str, ...] = ()
+    documented: frozenset[str]
+    options: frozenset[str] = frozenset()
+    evidence: str
+
+    _encode_request: Encode[Q]
+    _decode_response: Decode[A]
+    _decode_request: Decode[Q]
+    _encode_response: Encode[A]
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}/{self.variant}" if self.variant else self.family
+
+    def decode_response(self, body: Json, facts: ModelFacts) -> A:
+        return self._decode("answer", self._decode_response, body, facts)
+
+    def decode_request(self, body: Json, facts: ModelFacts) -> Q:
+        return self._decode("request", self._decode_request, body, facts)
+
+    def encode_response(self, answer: A, facts: ModelFacts) -> Json:
+        return self._encode_response(answer, facts)
+
+    def _decode(self, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
+        return decoded(self.name, what, function, body, facts)
+
+    def _refuse_options(self, options: Mapping[str, Json]) -> None:
+        for option in options:
+            if option not in self.options:
+                raise self._cannot(
+                    option, "its own parameters are: " + (", ".join(sorted(self.options)) or "none")
+                )
+
+    def _cannot(self, feature: str, hint: str) -> EncodeError:
+        return EncodeError(
+            f"the {self.name} family cannot say: {feature}", feature=feature, hint=hint
+        )
+
+
+# ── embeddings ────────────────────────────────────────────────────────────────────────────────────
+
+
+class EmbeddingFeature(StrEnum):
+    """What a request may ask beside its inputs. The value is how errors and documents call it."""
+
+    PURPOSE = "purpose"
+    DIMENSIONS = "dimensions"
+    NORMALIZATION = "normalization"
+    TRUNCATION = "truncation"
+
+
+INPUT_NAMES: Mapping[type[EmbeddingInput], str] = {
+    Text: "texts",
+    Image: "images",
+    Document: "documents",
+    AudioVideo: "clips",
+    MixedInput: "mixed inputs",
+}
+
+
+@frozen(kw_only=True)
+class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
+    kind: ClassVar[str] = "embedding"
+    takes: Mapping[type[EmbeddingInput], int]
+    """Kind of input -> how many of it one call takes. Kinds do not share a call."""
+    features: frozenset[EmbeddingFeature] = frozenset()
+    encodings: frozenset[Encoding] = frozenset({Encoding.FLOAT})
+    """The encodings that its answers have. Where there is one, it cannot be asked for either:
+    nothing says it."""
+    default_purposes: Mapping[type[EmbeddingInput], Purpose] = {}
+    """Not empty: the family requires a purpose, and this is sent when nobody said one."""
+
+    def split(self, request: EmbeddingRequest) -> tuple[EmbeddingRequest, ...]:
+        """The calls that `request` takes, inputs in their order; a request that is one call is
+        itself."""
+        parts = [
+            inputs[start : start + self.takes.get(kind, 1)]
+            for kind, run in groupby(request.inputs, key=type)
+            for inputs in [tuple(run)]
+            for start in range(0, len(inputs), self.takes.get(kind, 1))
+        ]
+        return (
+            tuple(evolve(request, inputs=part) for part in parts) if len(parts) > 1 else (request,)
+        )
+
+    def encode_request(self, request: EmbeddingRequest, facts: ModelFacts) -> Json:
+        """The native body of one call. `EncodeError` names what this family cannot say, or not in
+        one call."""
+        self._refuse_inputs(request.inputs)
+        for feature in _asked(request):
+            if feature not in self.features:
+                raise self._cannot(
+                    feature,
+                    f"{self.name} knows {', '.join(sorted(self.features)) or 'no parameters'}",
+                )
+        for encoding in request.encodings:
+            if encoding not in self.encodings or len(self.encodings) == 1:
+                raise self._cannot(encoding, f"its vectors are {', '.join(sorted(self.encodings))}")
+        self._refuse_options(request.options)
+        return self._encode_request(self._with_purpose(request), facts)
+
+    def _refuse_inputs(self, inputs: tuple[EmbeddingInput, ...]) -> None:
+        kinds = {type(one) for one in inputs}
+        for kind in kinds - self.takes.keys():
+            raise self._cannot(
+                INPUT_NAMES[kind], f"it takes {', '.join(INPUT_NAMES[each] for each in self.takes)}"
+            )
+        if len(kinds) != 1 or len(inputs) > self.takes[type(inputs[0])]:
+            raise EncodeError(
+                f"the {self.name} family does not take these {len(inputs)} inputs in one call",
+                feature="inputs",
+                hint="give it one input at least, and `EmbeddingCodec.split` the request",
+            )
+
+    def _with_purpose(self, request: EmbeddingRequest) -> EmbeddingRequest:
+        if request.purpose is not None:
+            return request
+        return evolve(request, purpose=self.default_purposes.get(type(request.inputs[0])))
+
+
+def _asked(request: EmbeddingRequest) -> Iterator[EmbeddingFeature]:
+    asked = (
+        (EmbeddingFeature.PURPOSE, request.purpose),
+        (EmbeddingFeature.DIMENSIONS, request.dimensions),
+        (EmbeddingFeature.NORMALIZATION, request.is_normalized),
+        (EmbeddingFeature.TRUNCATION, request.truncation),
+    )
+    return (feature for feature, value in asked if value is not None)
+
+
+# ── rankings ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class RerankCodec(UnaryCodec[RerankRequest, Ranking]):
+    kind: ClassVar[str] = "rerank"
+
+    def encode_request(self, request: RerankRequest, facts: ModelFacts) -> Json:
+        self._refuse_options(request.options)
+        return self._encode_request(request, facts)
+
+
+# ── token counts ──────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class TokenCounter:
+    """Counts the requests of a family, in the family's own JSON."""
+
+    kind: ClassVar[str] = "count"
+    codec: FamilyCodec
+    models: tuple[str, ...]
+    except_models: tuple[str, ...] = ()
+    uncounted: frozenset[str] = frozenset()
+    """Documented top-level keys of a request that hold no token, and that the count does not
+    take."""
+    count_key: str
+    """Where in the answer the count stands."""
+    evidence: str
+
+    @property
+    def family(self) -> str:
+        return self.codec.family
+
+    @property
+    def variant(self) -> str | None:
+        return self.codec.variant
+
+    @property
+    def name(self) -> str:
+        return self.codec.name
+
+    @property
+    def surface(self) -> str:
+        return self.codec.surface
+
+    @property
+    def documented(self) -> frozenset[str]:
+        return self.codec.documented | {self.count_key}
+
+    def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
+        return unknown_members(self.codec.encode_request(request, facts), self.uncounted)
+
+    def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
+        return self.codec.decode_request(body, facts)
+
+    def decode_response(self, body: Json, facts: ModelFacts) -> TokenCount:
+        return decoded(self.name, "count", self._read, body, facts)
+
+    def encode_response(self, answer: TokenCount, facts: ModelFacts) -> Json:
+        return {self.count_key: answer.input_tokens, **answer.extra}
+
+    def _read(self, body: Json, facts: ModelFacts) -> TokenCount:
+        return TokenCount(
+            integer(body[self.count_key]), extra=unknown_members(body, frozenset({self.count_key}))
+        )

@@ -1,0 +1,488 @@
+"""The one HTTP client: requests go out exactly as they were signed, and every wait has an end.
+
+Four clocks run over a call, and each names itself when it runs out:
+
+    connect ──┐
+    first byte ──────────────┐
+    total ───────────────────┼──────────────────────────────┐
+              connected      head of the answer   idle idle │ end of the answer
+                                                  between reads
+
+aiohttp is the carrier (69 µs of CPU a call where httpx takes above 1,000, measured 2026-11). It is
+imported when the first call is made: whoever only reads a configuration does not pay for it.
+Nothing of it shows outside this module, and its exceptions become ours here. Redirects are not
+followed, cookies not kept, bodies not decompressed, headers not added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+from weakref import WeakSet, ref
+
+from attrs import field, frozen, validators
+
+from axonflow_core.errors import (
+    AnswerError,
+    AxonFlowError,
+    ProviderError,
+    ProviderTimeout,
+    RequestError,
+    TruncatedStream,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    import aiohttp
+
+MAX_CONNECTIONS = 512
+"""Below the 1,024 file descriptors that a process commonly may open."""
+MAX_BODY_BYTES = 32 * 2**20
+"""Bedrock itself takes and gives 25 MB at most (its service model, 2026-11)."""
+KEEP_ALIVE_S = 30.0
+"""How long an idle connection is kept for the next call."""
+TCP_KEEP_ALIVE_S = 60
+"""NAT gateways and AWS endpoints drop a silent connection after 350 s; a model may think for
+longer."""
+_LARGE_BODY_BYTES = 2**20
+_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""What aiohttp adds on its own. A header that was not signed is not sent."""
+
+
+def _seconds(default: float) -> Any:
+    return field(default=default, validator=validators.gt(0))
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long a call may take, in seconds."""
+
+    connect_s: float = _seconds(10.0)
+    """Until there is a connection: a free place in the pool, the address, TCP and TLS."""
+    first_byte_s: float = _seconds(600.0)
+    """From the start of the call to the head of the answer. Without streaming that is the whole
+    generation."""
+    idle_s: float = _seconds(300.0)
+    """Between two reads of an answer."""
+    total_s: float = _seconds(3600.0)
+    """From the start of the call to the end of the answer."""
+
+
+@frozen
+class Network:
+    """The way to a host, where it is not the straight one."""
+
+    proxy_url: str | None = field(default=None, repr=False)
+    """An HTTP proxy; https goes through it with CONNECT. May hold the proxy's user and password."""
+    tls: ssl.SSLContext | None = None
+    """Which authorities are trusted and which certificate is shown; None: the system's, and
+    none."""
+
+
+@frozen
+class HttpRequest:
+    method: str
+    url: str
+    """Sent exactly as given, so percent-encoded already."""
+    headers: Mapping[str, str] = field(repr=False)
+    """Sent exactly as given; `Host` and `Content-Length` are added where they are missing."""
+    body: bytes = field(default=b"", repr=False)
+    timeouts: Timeouts = Timeouts()
+    network: Network = Network()
+
+
+@frozen
+class HttpResponse:
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+    elapsed_ms: float
+
+
+class Transport:
+    """One pool of connections, opened by the first call and bound to its event loop."""
+
+    def __init__(
+        self, *, max_connections: int = MAX_CONNECTIONS, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
+        self._max_connections = max_connections
+        self._max_body_bytes = max_body_bytes
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._streams: WeakSet[HttpStream] = WeakSet()
+        self._is_closed = False
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """One call and its whole answer, whatever its status. `Unavailable`, `ProviderTimeout` or
+        `AnswerError`."""
+        started = perf_counter()
+        async with await self._open(request) as stream:
+            body = await stream.read_all()
+        return HttpResponse(stream.status, stream.headers, body, (perf_counter() - started) * 1000)
+
+    async def open_stream(self, request: HttpRequest) -> HttpStream:
+        """Returns with the head of the answer, whatever its status. Whoever opens a stream closes
+        it."""
+        stream = await self._open(request)
+        self._streams.add(stream)
+        return stream
+
+    async def aclose(self) -> None:
+        """Breaks open streams off and closes every connection. May be called twice."""
+        self._is_closed = True
+        for stream in tuple(self._streams):
+            await stream.aclose()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _open(self, request: HttpRequest) -> HttpStream:
+        loop, timeouts = asyncio.get_running_loop(), request.timeouts
+        session = self._session_of(loop)
+        ends_at = loop.time() + timeouts.total_s
+        try:
+            async with asyncio.timeout(min(timeouts.first_byte_s, timeouts.total_s)) as waiting:
+                response = await _head_of_answer(session, request)
+        except TimeoutError as error:
+            if not waiting.expired():
+                raise _timeout("connect_s", request) from error
+            phase = "total_s" if timeouts.total_s < timeouts.first_byte_s else "first_byte_s"
+            raise _timeout(phase, request) from error
+        except Exception as error:
+            raise _refusal(error, request) from error
+        stream = HttpStream(response, request, ends_at, self._max_body_bytes)
+        if 300 <= stream.status < 400:
+            await stream.aclose()
+            raise _redirect(stream, request)
+        return stream
+
+    def _session_of(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = self._open_session(loop)
+        if self._loop is not loop:
+            raise RequestError(
+                "this runtime was opened on another event loop",
+                hint="open one runtime for each event loop, or use BlockingRuntime from several "
+                "threads",
+            )
+        return self._session
+
+    def _open_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        import aiohttp
+
+        if self._is_closed:
+            raise RequestError(
+                "this runtime is closed", hint="make the call inside the runtime's `with` block"
+            )
+        self._loop = loop
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._max_connections,
+                keepalive_timeout=KEEP_ALIVE_S,
+                socket_factory=_kept_alive_socket,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_AUTO_HEADERS,
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+
+async def _head_of_answer(
+    session: aiohttp.ClientSession, request: HttpRequest
+) -> aiohttp.ClientResponse:
+    import yarl
+
+    body = request.body
+    return await session.request(
+        request.method,
+        yarl.URL(request.url, encoded=True),
+        headers=request.headers,
+        data=body if len(body) < _LARGE_BODY_BYTES else io.BytesIO(body),
+        allow_redirects=False,
+        proxy=request.network.proxy_url,
+        ssl=request.network.tls or True,
+        timeout=_connect_timeout(request.timeouts.connect_s),
+    )
+
+
+@lru_cache(maxsize=64)
+def _connect_timeout(connect_s: float) -> aiohttp.ClientTimeout:
+    import aiohttp
+
+    # aiohttp rounds a timeout above the threshold up to a whole second of the loop's clock.
+    return aiohttp.ClientTimeout(connect=connect_s, ceil_threshold=float("inf"))
+
+
+def _kept_alive_socket(address: Any) -> socket.socket:
+    family, kind, protocol, *_ = address
+    made = socket.socket(family=family, type=kind, proto=protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), TCP_KEEP_ALIVE_S)
+    return made
+
+
+class HttpStream:
+    """An answer whose body is still coming: `read` it, or iterate. One consumer at a time.
+
+    One timer watches the body, set anew when it rings and not with every read. It holds the stream
+    weakly: a stream that nobody holds any more gives its connection up.
+    """
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        request: HttpRequest,
+        ends_at: float,
+        max_body_bytes: int,
+    ) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = {
+            name.lower(): value for name, value in response.headers.items()
+        }
+        self._response = response
+        self._request = request
+        self._ends_at = ends_at
+        self._max_body_bytes = max_body_bytes
+        self._size = 0
+        self._fault: AxonFlowError | None = None
+        self._loop = asyncio.get_running_loop()
+        self._reading_since: float | None = None
+        self._timer = self._watch()
+
+    async def read(self) -> bytes:
+        """All bytes that have arrived since the last read, at least one; `b""` at the end and ever
+        after.
+
+        `TruncatedStream` when the connection is cut, which a chunked or counted body shows;
+        `ProviderTimeout`.
+        """
+        if self._fault is not None:
+            raise self._fault
+        self._reading_since = self._loop.time()
+        try:
+            data = await self._response.content.readany()
+        except Exception as error:
+            data = self._rescue(_cut(error, self._request))
+        finally:
+            self._reading_since = None
+        self._size += len(data)
+        if not data:
+            self._timer.cancel()
+        return data
+
+    async def read_all(self) -> bytes:
+        """The rest of the body. `AnswerError` when it is larger than the transport takes,
+        `Unavailable` when cut."""
+        parts = []
+        try:
+            while data := await self.read():
+                parts.append(data)
+                self._check_size()
+        except TruncatedStream as cut:
+            raise Unavailable(cut.message, status=self.status) from cut
+        return b"".join(parts)
+
+    async def aclose(self) -> None:
+        """Closes the connection, and with it the upstream call, unless the body was read to its
+        end."""
+        if self._response.content.at_eof():
+            self._timer.cancel()
+        else:
+            self._break_off(
+                TruncatedStream(f"the stream from {_host(self._request)} was closed before its end")
+            )
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await self.read()
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # The response and the connection hold each other, so dropping the response alone would
+        # close nothing. The collector may run in any thread.
+        if not self._response.closed and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._response.close)
+
+    def _break_off(self, fault: AxonFlowError) -> None:
+        self._timer.cancel()
+        self._fault = self._fault or fault
+        self._response.close()
+
+    def _rescue(self, cut: TruncatedStream) -> bytes:
+        """What arrived before the connection was cut: aiohttp keeps it, but raises first. The next
+        read raises."""
+        if self._fault is not None:
+            raise self._fault
+        self._break_off(cut)
+        data: bytes = self._response.content._read_nowait(-1)
+        if not data:
+            raise cut
+        return data
+
+    def _check_size(self) -> None:
+        if self._size > self._max_body_bytes:
+            fault = AnswerError(
+                f"the answer of {_host(self._request)} is larger than {self._max_body_bytes} bytes"
+            )
+            self._break_off(fault)
+            raise fault
+
+    def _watch(self) -> asyncio.TimerHandle:
+        since = self._loop.time() if self._reading_since is None else self._reading_since
+        rings_at = min(since + self._request.timeouts.idle_s, self._ends_at)
+        return self._loop.call_at(rings_at, _ring, ref(self))
+
+    def _check_clocks(self) -> None:
+        if self._response.content.is_eof():  # all of it is here; what waits is the consumer
+            return
+        now, idle_s = self._loop.time(), self._request.timeouts.idle_s
+        if now >= self._ends_at:
+            self._break_off(_timeout("total_s", self._request))
+        elif self._reading_since is not None and now >= self._reading_since + idle_s:
+            self._break_off(_timeout("idle_s", self._request))
+        else:
+            self._timer = self._watch()
+
+
+def _ring(stream: ref[HttpStream]) -> None:
+    alive = stream()
+    if alive is not None:
+        alive._check_clocks()
+
+
+# ── faults: aiohttp's into ours ───────────────────────────────────────────────────────────────────
+
+_OVERDUE = {
+    "connect_s": ("could not be connected to", "connect"),
+    "first_byte_s": ("did not begin its answer", "first byte"),
+    "idle_s": ("sent nothing more of its answer", "idle"),
+    "total_s": ("did not finish its answer", "total"),
+}
+
+
+def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:
+    what, phase = _OVERDUE[limit]
+    seconds = getattr(request.timeouts, limit)
+    return ProviderTimeout(
+        f"{_host(request)} {what} within {seconds:g} s ({phase} timeout)",
+        hint=f"where that is too short, raise `timeouts: {{{limit}: …}}` in the provider's config",
+    )
+
+
+def _redirect(stream: HttpStream, request: HttpRequest) -> Unavailable:
+    target = urlsplit(stream.headers.get("location", "")).hostname or "nowhere"
+    error = Unavailable(
+        f"{_host(request)} answered {stream.status}, a redirect to {target}; redirects are not "
+        "followed",
+        hint="a signed request is for one host only: point the provider's endpoint at the service "
+        "itself",
+        status=stream.status,
+    )
+    error.is_retryable = False
+    return error
+
+
+def _cut(error: Exception, request: HttpRequest) -> TruncatedStream:
+    reason = getattr(error, "strerror", None) or "its body is incomplete"
+    return TruncatedStream(f"the connection to {_host(request)} was cut in mid-answer: {reason}")
+
+
+def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
+    """Why there is no answer. Quotes the operating system and OpenSSL, never the request."""
+    import aiohttp
+
+    host = _host(request)
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            reason = (
+                getattr(error.certificate_error, "verify_message", None)
+                or type(error.certificate_error).__name__
+            )
+            return ProviderError(
+                f"the TLS certificate of {host} is not trusted: {reason}",
+                hint="if a proxy or a private authority signed it, name that authority's file in "
+                "SSL_CERT_FILE",
+            )
+        case aiohttp.ClientSSLError():
+            return Unavailable(f"the TLS handshake with {host} failed: {_reason(error.os_error)}")
+        case aiohttp.ClientHttpProxyError():
+            return Unavailable(
+                f"the proxy {_proxy(request)} refused the way to {host}: {error.status}",
+                hint="check HTTPS_PROXY, the proxy's user and password, and that it lets this host "
+                "through; NO_PROXY "
+                "names the hosts that need none",
+            )
+        case aiohttp.ClientProxyConnectionError():
+            hint = "check HTTPS_PROXY; NO_PROXY names the hosts that need none"
+            return Unavailable(
+                f"no connection to the proxy {_proxy(request)}: {_reason(error.os_error)}",
+                hint=hint,
+            )
+        case aiohttp.ClientConnectorDNSError():
+            hint = (
+                "check the region and the endpoint in the provider's config, and this machine's DNS"
+            )
+            return Unavailable(f"{host} has no address: {_reason(error.os_error)}", hint=hint)
+        case aiohttp.ClientConnectorError():
+            hint = "check the endpoint, and that a firewall lets this machine through"
+            return Unavailable(f"no connection to {host}: {_reason(error.os_error)}", hint=hint)
+        case aiohttp.ServerDisconnectedError():
+            return Unavailable(f"{host} closed the connection without an answer")
+        case aiohttp.ClientOSError():
+            return Unavailable(
+                f"the connection to {host} broke before the answer: {_reason(error)}"
+            )
+        case aiohttp.ClientResponseError():
+            return AnswerError(
+                f"{host} did not answer in HTTP", hint="check the endpoint's scheme and port"
+            )
+        case aiohttp.ClientError() | OSError():
+            return Unavailable(f"the call to {host} failed: {type(error).__name__}")
+        case ValueError():
+            return RequestError(
+                f"the call to {host} cannot be written in HTTP: its URL or a header holds what may "
+                "not stand there",
+                hint="check the endpoint, and keys and tokens for a line break at their end",
+            )
+        case _:
+            raise error
+
+
+def _reason(error: OSError) -> str:
+    """OpenSSL's word, else the system's own: asyncio's text for a refused connection repeats the
+    address instead."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or type(error).__name__
+    named = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return named or type(error).__name__
+
+
+def _host(request: HttpRequest) -> str:
+    """Host and port of a URL without whatever else may stand in it."""
+    return urlsplit(request.url).netloc.rpartition("@")[2]
+
+
+def _proxy(request: HttpRequest) -> str:
+    return urlsplit(request.network.proxy_url or "").netloc.rpartition("@")[2]

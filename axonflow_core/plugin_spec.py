@@ -1,0 +1,115 @@
+"""What a provider plugin says of itself, and what the core lends it.
+
+A plugin describes itself with a `ProviderSpec`; the core reads the YAML into the spec's
+`config_type`, calls `create` and owns what comes back, so that a plugin cannot half-start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import field, frozen
+
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.messages import EMPTY, Json
+from axonflow_core.provider import Provider
+
+if TYPE_CHECKING:
+    from axonflow_core.codec.registry import CodecRegistry
+    from axonflow_core.http.client import Transport
+    from axonflow_core.recordings.recording import RecordingFormat
+
+
+@frozen(kw_only=True)
+class Services:
+    """What the core lends a provider."""
+
+    name: str
+    """The provider's key in the YAML, which errors call it by."""
+    transport: Transport
+    codecs: CodecRegistry
+    extras: Mapping[str, Any] = field(default=EMPTY, repr=False)
+    """Ready objects handed to `Runtime`, e.g. `{"boto3_session": boto3.Session(…)}`. Never read
+    from YAML."""
+
+
+@frozen(kw_only=True)
+class Emulator:
+    """A stand-in for the provider's service that needs no account and no network."""
+
+    app: AsgiApp
+    environment: Callable[[str], Mapping[str, str]]
+    """Base URL of the served app -> the environment that points the provider's own clients, and us,
+    at it."""
+    models: tuple[str, ...]
+    """One model id for each family it answers for."""
+    refused_model: str
+    """A model id that it refuses as the real service would, to show how an error reads."""
+
+
+class BuildEmulator(Protocol):
+    """How a plugin builds its emulator."""
+
+    def __call__(
+        self,
+        script: Path | None = None,
+        *,
+        record: Path | None = None,
+        replay: Path | None = None,
+        upstream: str | None = None,
+    ) -> Emulator:
+        """`script` is a file that says how the emulator is to behave, in the plugin's own terms.
+
+        `record` is a file that exchanges are added to, in the shape that `recordings` opens;
+        `replay` is one that answers; `upstream` is the URL of the real service, that answers.
+        `ConfigError`.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class ErrorEntry:
+    """One way in which calls fail, as a page of documentation tells it."""
+
+    code: str
+    """The `code` of the error that is raised; empty where the call succeeds and disappoints."""
+    cause: str
+    fix: str
+    """As in the error itself; a word in capitals stands for a value of the call."""
+    native_codes: tuple[str, ...] = ()
+    """The provider's own names for it."""
+    statuses: str = ""
+    """HTTP statuses, where they tell this entry from others."""
+    example: str = ""
+    """The provider's own words."""
+    is_retryable: bool = False
+    issue: str = ""
+    """Set for the few that most people meet, in the words of who meets them; such entries come
+    first."""
+
+
+@frozen(kw_only=True)
+class ProviderSpec:
+    """A plugin's description of its provider."""
+
+    name: str
+    display_name: str
+    config_type: type[Any]
+    """An attrs class; its attributes are the keys of `config:`, its types convert, its docstrings
+    explain."""
+    create: Callable[[Any, Services], Provider]
+    """Builds the provider from a `config_type` instance. Does no I/O; opens nothing before the
+    first call."""
+    config_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json] | None] = (
+        lambda environment: None
+    )
+    """The `config:` that the environment alone asks for (`BEDROCK_REGION`), or None: this provider
+    is not wanted."""
+    emulator: BuildEmulator | None = None
+    recordings: Callable[[CodecRegistry], RecordingFormat] | None = None
+    """How recorded traffic of this provider is opened, for `axonflow codecs check`."""
+    error_catalogue: Callable[[], Sequence[ErrorEntry]] | None = None
+    """Every failure that the provider tells apart, for `axonflow explain error` and the page made
+    from it."""

@@ -1,0 +1,207 @@
+"""When two native bodies say the same.
+
+JSON equality: numbers by value (28.0 is 28, but true is not 1), the order of keys free, `""` a
+value like any other. Beyond that a protocol lets its speakers write one thing in several ways, and
+two of those are tolerated, in the protocol's own objects only:
+
+    a bare string     where one text block is allowed: the `content` of a message, Anthropic's `system`
+    an absent key     and its null, `[]`, `{}`, or an object of nothing but nulls and `[]`
+
+Nothing is tolerated where the JSON is somebody's data and not the protocol's: tool arguments,
+schemas, tool results, metadata. Nor is the one key of a union member, an object whose key says what
+it is (`{"auto": {}}`): without that it says nothing. And data inside such a member is not absent
+because it is empty: `{"toolUse": {"input": {}, …}}`. So `_compare` walks with two flags, and
+`is_free` says where the protocol ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import orjson
+from attrs import frozen
+
+from axonflow_core.messages import Json
+
+ABSENT = "(absent)"
+
+FREE_KEYS = frozenset(
+    {
+        *("input", "arguments", "tool_results", "toolResult"),
+        *(
+            "input_schema",
+            "inputSchema",
+            "parameters",
+            "parameter_definitions",
+            "schema",
+            "json",
+            "json_schema",
+        ),
+        *(
+            "metadata",
+            "requestMetadata",
+            "additionalModelRequestFields",
+            "additionalModelResponseFields",
+        ),
+    }
+)
+"""What stands under these keys is data that the protocol carries and does not define."""
+
+
+@frozen
+class Difference:
+    path: str
+    """Where, as `$.messages[0].content`."""
+    expected: Json
+    got: Json
+
+    def __str__(self) -> str:
+        return f"at {self.path}: expected {shown(self.expected)}, got {shown(self.got)}"
+
+
+def shown(value: Json, limit: int = 200) -> str:
+    """`value` as JSON of at most `limit` characters."""
+    text = ABSENT if value == ABSENT else orjson.dumps(value, default=repr).decode()
+    return text if len(text) <= limit else f"{text[: limit - 30]}… ({len(text)} characters)"
+
+
+def bounded(value: Json, limit: int = 200) -> Json:
+    """`value` itself, or what is shown of it where it is long."""
+    return value if len(orjson.dumps(value, default=repr)) <= limit else shown(value, limit)
+
+
+def difference(expected: Json, got: Json) -> Difference | None:
+    """The first difference that means something, or None."""
+    return next(_compare(expected, got, "$", is_strict=False, is_root=True), None)
+
+
+def strict_difference(expected: Json, got: Json) -> Difference | None:
+    """The first difference, with no tolerance anywhere: for data, and for values of our own."""
+    return next(_compare(expected, got, "$", is_strict=True), None)
+
+
+def protocol_objects(native: Json, *, is_root: bool = True) -> Iterator[dict[str, Json]]:
+    """Every object that is the protocol's own: where an unknown key may turn up and a tolerance
+    holds."""
+    if isinstance(native, list):
+        for item in native:
+            yield from protocol_objects(item, is_root=False)
+    elif isinstance(native, dict) and (is_root or not is_union_member(native)):
+        yield native
+        for key, value in native.items():
+            if not is_free(key, native):
+                yield from protocol_objects(value, is_root=False)
+
+
+def is_free(key: str, owner: Mapping[str, Json]) -> bool:
+    """Whether the member `key` of `owner` is data that the protocol only carries."""
+    if key in FREE_KEYS:
+        return key != "metadata" or not is_union_member(
+            owner
+        )  # alone it is the name of Converse's last event
+    return key == "content" and (owner.get("type") == "tool_result" or owner.get("role") == "tool")
+
+
+def is_union_member(native: Mapping[str, Json]) -> bool:
+    """Whether one key says what `native` is; an object with a `type` says so itself."""
+    return len(native) == 1 and "type" not in native
+
+
+def _compare(
+    expected: Json,
+    got: Json,
+    path: str,
+    *,
+    is_strict: bool,
+    is_root: bool = False,
+    is_member: bool = False,
+) -> Iterator[Difference]:
+    """`is_member`: these are what a union member holds."""
+    if isinstance(expected, dict) and isinstance(got, dict):
+        is_union = not is_root and (
+            is_union_member(expected) or (not expected and is_union_member(got))
+        )
+        yield from _compare_objects(
+            expected, got, path, is_strict=is_strict, is_union=is_union, is_member=is_member
+        )
+    elif isinstance(expected, list) and isinstance(got, list):
+        for index, (mine, theirs) in enumerate(zip(expected, got, strict=False)):
+            yield from _compare(mine, theirs, f"{path}[{index}]", is_strict=is_strict)
+        if len(expected) != len(got):
+            index = min(len(expected), len(got))
+            yield Difference(f"{path}[{index}]", _item(expected, index), _item(got, index))
+    elif not _is_same_scalar(expected, got) and (
+        is_strict or not (_is_empty(expected) and _is_empty(got))
+    ):
+        yield Difference(path, expected, got)
+
+
+def _compare_objects(
+    expected: Mapping[str, Json],
+    got: Mapping[str, Json],
+    path: str,
+    *,
+    is_strict: bool,
+    is_union: bool,
+    is_member: bool,
+) -> Iterator[Difference]:
+    for key in {**expected, **got}:
+        mine, theirs = expected.get(key, ABSENT), got.get(key, ABSENT)
+        if mine is ABSENT or theirs is ABSENT:
+            only = theirs if mine is ABSENT else mine
+            if (
+                is_strict
+                or is_union
+                or (is_member and is_free(key, expected))
+                or not _is_empty(only)
+            ):
+                yield Difference(_member(path, key), mine, theirs)
+            continue
+        if not is_strict and _takes_bare_string(key, expected):
+            mine, theirs = _as_blocks(mine, theirs), _as_blocks(theirs, mine)
+        yield from _compare(
+            mine,
+            theirs,
+            _member(path, key),
+            is_strict=is_strict or is_free(key, expected),
+            is_member=is_union,
+        )
+
+
+def _takes_bare_string(key: str, owner: Mapping[str, Json]) -> bool:
+    if key == "content":
+        return "role" in owner and not is_free(key, owner)
+    return key == "system" and "messages" in owner
+
+
+def _as_blocks(value: Json, other: Json) -> Json:
+    """A bare string as the one text block it stands for, if the other side wrote blocks."""
+    return (
+        [{"type": "text", "text": value}]
+        if isinstance(value, str) and isinstance(other, list)
+        else value
+    )
+
+
+def _is_empty(value: Json) -> bool:
+    if isinstance(value, dict):
+        return all(member is None or member == [] for member in value.values())
+    return value is None or value == []
+
+
+def _is_same_scalar(one: Json, other: Json) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(one == other)
+
+
+def _item(items: list[Json], index: int) -> Json:
+    return items[index] if index < len(items) else ABSENT
+
+
+def _member(path: str, key: str) -> str:
+    return (
+        f"{path}.{key}"
+        if key.replace("_", "").isalnum()
+        else f"{path}[{orjson.dumps(key).decode()}]"
+    )

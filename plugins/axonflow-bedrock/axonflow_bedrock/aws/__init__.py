@@ -1,0 +1,1 @@
+"""AWS: credentials, signatures, networking, and the clock that signatures depend on."""

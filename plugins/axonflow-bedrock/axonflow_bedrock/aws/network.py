@@ -1,0 +1,90 @@
+"""The way to the endpoint as AWS's own settings have it: proxy, trusted authorities, client
+certificate.
+
+    proxy           `proxies` of the session's client config, else HTTP_PROXY, HTTPS_PROXY and NO_PROXY
+    authorities     AWS_CA_BUNDLE or `ca_bundle` of the profile, else REQUESTS_CA_BUNDLE, else those that botocore ships
+    certificate     `client_cert` of the session's client config
+
+These are the rules of botocore 1.44 (`botocore.httpsession`, `EndpointCreator`), so that what boto3
+reaches is reached.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from axonflow_core.errors import ConfigError
+from axonflow_core.http.client import Network
+
+if TYPE_CHECKING:
+    import ssl
+
+    from botocore.session import Session
+
+
+def network_of(session: Session, client: Any) -> Network:
+    """The way that a request of `client` takes. `ConfigError` when a file that the settings name
+    cannot be used."""
+    endpoint_url: str = client.meta.endpoint_url
+    is_https = urlsplit(endpoint_url).scheme == "https"
+    return Network(_proxy_url(client, endpoint_url), _tls(session, client) if is_https else None)
+
+
+def _proxy_url(client: Any, endpoint_url: str) -> str | None:
+    from botocore.utils import get_environ_proxies
+
+    proxies = client.meta.config.proxies or get_environ_proxies(endpoint_url)
+    proxy: str | None = proxies.get(urlsplit(endpoint_url).scheme)
+    if proxy and "://" not in proxy:
+        return f"http://{proxy}"
+    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+        raise ConfigError(
+            f"the proxy is reached by {urlsplit(proxy).scheme}://, and only http:// and https:// "
+            "are spoken",
+            hint="check HTTPS_PROXY, HTTP_PROXY and the proxies of the client config",
+        )
+    return proxy
+
+
+def _tls(session: Session, client: Any) -> ssl.SSLContext:
+    import ssl
+
+    from botocore.httpsession import get_cert_path
+
+    named = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    path = Path(str(named or get_cert_path(verify=True)))
+    is_folder = path.is_dir()
+    with _usable(
+        f"the certificates in {path}", "check AWS_CA_BUNDLE and `ca_bundle` of the profile"
+    ):
+        context = ssl.create_default_context(
+            cafile=None if is_folder else str(path), capath=str(path) if is_folder else None
+        )
+    _show_certificate(context, client.meta.config.client_cert)
+    return context
+
+
+def _show_certificate(context: ssl.SSLContext, client_cert: str | tuple[str, str] | None) -> None:
+    if client_cert is not None:
+        files = (client_cert,) if isinstance(client_cert, str) else client_cert
+        with _usable(
+            f"the client certificate in {' and '.join(files)}",
+            "check `client_cert` of the client config",
+        ):
+            context.load_cert_chain(*files)
+
+
+@contextmanager
+def _usable(what: str, hint: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"{what} cannot be used: {error.strerror or type(error).__name__}",
+            hint=f"{hint}: PEM files that this process may read",
+        ) from error

@@ -1,0 +1,398 @@
+"""Who is calling: AWS Signature Version 4 in both roles, and Bedrock's API keys.
+
+    canonical request   method, path, query, headers, names of the headers, SHA-256 of the body
+    string to sign      algorithm, time, scope, SHA-256 of the canonical request
+    signing key         HMAC chain over secret, day, region, service: the same all day, so it is kept
+    signature           HMAC(signing key, string to sign)
+
+The result is botocore's, byte for byte, at a tenth of the cost: botocore builds a request object
+and derives the key anew for each call. Two rules are easily missed. The path arrives
+percent-encoded once and is encoded once more in the canonical request, so the `%3A` of an id is
+signed as `%253A`. And what a proxy may change on the way is not signed.
+
+Source: AWS General Reference, "Signature Version 4 signing process", and botocore 1.44, November
+2026.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import NamedTuple, TypeAlias
+from urllib.parse import quote, urlsplit
+
+from attrs import field, frozen
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+UNSIGNED_HEADERS = frozenset(
+    {
+        *(
+            "connection",
+            "expect",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "te",
+            "trailer",
+        ),
+        *("transfer-encoding", "upgrade", "user-agent"),
+        *("baggage", "traceparent", "tracestate", "x-amzn-trace-id"),
+    }
+)
+"""Lower case. What belongs to the hop or to tracing, not to the request; the list is botocore's."""
+
+Headers: TypeAlias = Mapping[str, str]
+
+
+# ── the canonical request, which both roles build ─────────────────────────────────────────────────
+
+
+class _Target(NamedTuple):
+    """What of a URL is signed."""
+
+    host: str
+    path: str
+    query: str
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@lru_cache(maxsize=256)
+def _target(url: str) -> _Target:
+    """Kept, for a program calls few models: parsing and encoding an id costs as much as the
+    signature."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port is not None and parts.port != _DEFAULT_PORTS.get(parts.scheme):
+        host = f"{host}:{parts.port}"
+    return _Target(host, quote(_without_dots(parts.path), safe="/~"), _sorted_query(parts.query))
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986 §5.2.4, and empty segments go too."""
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    if not kept:
+        return "/"
+    return (
+        ("/" if path.startswith("/") else "") + "/".join(kept) + ("/" if path.endswith("/") else "")
+    )
+
+
+def _sorted_query(query: str) -> str:
+    """Sorted by name, then by value; a name without a value gets an empty one."""
+    if not query:
+        return ""
+    pairs = sorted(pair.partition("=")[::2] for pair in query.split("&"))
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _canonical_headers(
+    headers: Headers, *, without: frozenset[str] = frozenset()
+) -> dict[str, str]:
+    """Names in lower case, blanks collapsed, namesakes joined by commas."""
+    canonical: dict[str, str] = {}
+    for name, value in headers.items():
+        name = name.lower()
+        if name not in without:
+            value = " ".join(value.split())
+            canonical[name] = f"{canonical[name]},{value}" if name in canonical else value
+    return canonical
+
+
+def _canonical_request(
+    method: str, target: _Target, signable: Mapping[str, str], names: list[str], digest: str
+) -> str:
+    lines = "".join([f"{name}:{signable.get(name, '')}\n" for name in names])
+    return f"{method.upper()}\n{target.path}\n{target.query}\n{lines}\n{';'.join(names)}\n{digest}"
+
+
+def _digest(headers: Mapping[str, str], body: bytes) -> str:
+    declared = headers.get("x-amz-content-sha256")
+    return sha256(body).hexdigest() if declared is None else declared
+
+
+@lru_cache(maxsize=4)
+def _stamp(second: int) -> str:
+    """Seconds since 1970 as `20261124T101500Z`. Many calls share a second, and formatting one costs
+    2 µs."""
+    return time.strftime(_STAMP, time.gmtime(second))
+
+
+# ── identities ────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class Signer:
+    """One set of AWS credentials for one region. Build it once and keep it: it holds the signing
+    key of the day."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    region: str
+    service: str = "bedrock"
+    _key_of_day: dict[str, bytes] = field(factory=dict, init=False, repr=False, eq=False)
+
+    def sign(
+        self, method: str, url: str, headers: Headers, body: bytes, now: datetime
+    ) -> dict[str, str]:
+        """All headers to send. `url` is what is sent, percent-encoded once; `now` is aware.
+
+        `Host` is among them, so that the host that is signed is the host that is sent.
+        """
+        target = _target(url)
+        second = int(now.timestamp())
+        stamp = _stamp(second)
+        sent = self._dated(headers, second)
+        signable = _canonical_headers(sent, without=UNSIGNED_HEADERS)
+        if "host" not in signable:
+            signable["host"] = sent["Host"] = target.host
+        names = sorted(signable)
+        canonical = _canonical_request(method, target, signable, names, _digest(signable, body))
+        scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
+        sent["Authorization"] = (
+            f"{ALGORITHM} Credential={self.access_key}/{scope}, SignedHeaders={';'.join(names)}, "
+            f"Signature={self._signature(stamp, scope, canonical)}"
+        )
+        return sent
+
+    def _dated(self, headers: Headers, second: int) -> dict[str, str]:
+        """`headers` with the time and the session token of this signature in place of those of an
+        earlier one."""
+        replaced = _REPLACED_WITH_TOKEN if self.session_token else _REPLACED
+        sent = {name: value for name, value in headers.items() if name.lower() not in replaced}
+        if len(sent) < len(headers) and any(name.lower() == "date" for name in headers):
+            sent["Date"] = formatdate(second)
+        else:
+            sent["X-Amz-Date"] = _stamp(second)
+        if self.session_token:
+            sent["X-Amz-Security-Token"] = self.session_token
+        return sent
+
+    def _signature(self, stamp: str, scope: str, canonical: str) -> str:
+        text = f"{ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+        return hmac.digest(self._signing_key(stamp[:8]), text.encode(), "sha256").hex()
+
+    def _signing_key(self, day: str) -> bytes:
+        key = self._key_of_day.get(day)
+        if key is None:
+            key = f"AWS4{self.secret_key}".encode()
+            for step in (day, self.region, self.service, "aws4_request"):
+                key = hmac.digest(key, step.encode(), "sha256")
+            self._key_of_day.clear()
+            self._key_of_day[day] = key
+        return key
+
+
+_REPLACED = frozenset({"authorization", "x-amz-date", "date"})
+_REPLACED_WITH_TOKEN = _REPLACED | {"x-amz-security-token"}
+
+
+@frozen
+class BearerToken:
+    """A Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`). Nothing is signed; the key itself is sent."""
+
+    token: str = field(repr=False)
+
+    def sign(
+        self, method: str, url: str, headers: Headers, body: bytes, now: datetime
+    ) -> dict[str, str]:
+        """All headers to send. Takes what `Signer.sign` takes."""
+        sent = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        sent["Authorization"] = f"Bearer {self.token}"
+        return sent
+
+
+Identity: TypeAlias = Signer | BearerToken
+
+
+# ── the server role ───────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class Refusal:
+    """Why a request is nobody's, in AWS's own words: HTTP status, exception name, message."""
+
+    status: int
+    code: str
+    message: str
+
+
+@frozen
+class _Claim:
+    """What an `Authorization` header says."""
+
+    access_key: str
+    day: str
+    region: str
+    service: str
+    names: list[str]
+    signature: str
+
+
+MAX_SKEW_S = 300
+"""How far the clocks of caller and server may be apart; AWS allows five minutes."""
+
+
+def verify(
+    known: Iterable[Identity], method: str, url: str, headers: Headers, body: bytes, now: datetime
+) -> Identity | Refusal:
+    """The one of `known` who made the request, or why it is none of them.
+
+    `url` is what arrived, not decoded; its scheme and host do not count, for the host is in the
+    headers.
+    """
+    lowered = _canonical_headers(headers)
+    authorization = lowered.get("authorization", "")
+    if not authorization:
+        return _MISSING_TOKEN
+    if authorization.startswith("Bearer "):
+        return _verify_bearer(known, authorization.removeprefix("Bearer "))
+    claim = _read_claim(authorization)
+    if isinstance(claim, Refusal):
+        return claim
+    signer = next(
+        (one for one in known if isinstance(one, Signer) and one.access_key == claim.access_key),
+        None,
+    )
+    if signer is None or not _same(
+        signer.session_token or "", lowered.get("x-amz-security-token", "")
+    ):
+        return _UNKNOWN_TOKEN
+    return (
+        _scope_fault(signer, claim, lowered, now)
+        or _signature_fault(signer, claim, method, url, lowered, body)
+        or signer
+    )
+
+
+def _verify_bearer(known: Iterable[Identity], token: str) -> Identity | Refusal:
+    matching = [one for one in known if isinstance(one, BearerToken) and _same(one.token, token)]
+    return matching[0] if matching else _UNKNOWN_API_KEY
+
+
+def _read_claim(authorization: str) -> _Claim | Refusal:
+    algorithm, _, rest = authorization.partition(" ")
+    if algorithm != ALGORITHM:
+        return _incomplete(f"Unsupported AWS 'algorithm': '{algorithm[:40]}'.")
+    said = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    absent = [name for name in ("Credential", "Signature", "SignedHeaders") if not said.get(name)]
+    if absent:
+        return _incomplete(
+            " ".join(f"Authorization header requires '{name}' parameter." for name in absent)
+        )
+    scope = said["Credential"].rsplit("/", 4)
+    if len(scope) != 5 or scope[4] != "aws4_request":
+        return _incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            "keyid/date/region/service/term."
+        )
+    access_key, day, region, service, _ = scope
+    return _Claim(
+        access_key, day, region, service, said["SignedHeaders"].split(";"), said["Signature"]
+    )
+
+
+def _scope_fault(
+    signer: Signer, claim: _Claim, headers: Mapping[str, str], now: datetime
+) -> Refusal | None:
+    sent_at = _sent_at(headers)
+    if sent_at is None:
+        return _incomplete(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+    if claim.region != signer.region:
+        return _invalid(f"Credential should be scoped to a valid region, not '{claim.region}'.")
+    if claim.service != signer.service:
+        return _invalid(f"Credential should be scoped to correct service: '{signer.service}'.")
+    if claim.day != f"{sent_at:%Y%m%d}":
+        return _invalid(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            "HTTP: "
+            f"'{claim.day}' != '{sent_at:%Y%m%d}', from '{sent_at:{_STAMP}}'."
+        )
+    return _clock_fault(sent_at, now.astimezone(UTC))
+
+
+def _sent_at(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        if "x-amz-date" in headers:
+            return _moment(headers["x-amz-date"])
+        return parsedate_to_datetime(headers["date"]).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def _clock_fault(sent_at: datetime, now: datetime) -> Refusal | None:
+    skew = timedelta(seconds=MAX_SKEW_S)
+    if sent_at < now - skew:
+        bound, relation, sign = now - skew, "Signature expired: {} is now earlier than", "-"
+    elif sent_at > now + skew:
+        bound, relation, sign = now + skew, "Signature not yet current: {} is still later than", "+"
+    else:
+        return None
+    said = relation.format(f"{sent_at:{_STAMP}}")
+    return _invalid(f"{said} {bound:{_STAMP}} ({now:{_STAMP}} {sign} {MAX_SKEW_S // 60} min.)")
+
+
+def _signature_fault(
+    signer: Signer, claim: _Claim, method: str, url: str, headers: Mapping[str, str], body: bytes
+) -> Refusal | None:
+    if "host" not in claim.names:
+        return _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    if _digest(headers, body) != sha256(body).hexdigest():
+        return _invalid(
+            "The value of the x-amz-content-sha256 header is not the SHA-256 of the body."
+        )
+    # A path alone may begin with `//`, which would read as a host.
+    target = _target(f"http://any{url}" if url.startswith("/") else url)
+    canonical = _canonical_request(method, target, headers, claim.names, sha256(body).hexdigest())
+    stamp = f"{_sent_at(headers):{_STAMP}}"
+    scope = f"{claim.day}/{claim.region}/{claim.service}/aws4_request"
+    return None if _same(signer._signature(stamp, scope, canonical), claim.signature) else _MISMATCH
+
+
+def _moment(stamp: str) -> datetime:
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+
+
+def _same(one: str, other: str) -> bool:
+    """In constant time: how long it takes tells nothing about how much fits."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(403, "InvalidSignatureException", message)
+
+
+def _incomplete(message: str) -> Refusal:
+    return Refusal(400, "IncompleteSignatureException", message)
+
+
+_MISSING_TOKEN = Refusal(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+_UNKNOWN_TOKEN = Refusal(
+    403, "UnrecognizedClientException", "The security token included in the request is invalid."
+)
+_UNKNOWN_API_KEY = Refusal(
+    403, "AccessDeniedException", "Authentication failed: Please make sure your API Key is valid."
+)
+_MISMATCH = _invalid(
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)

@@ -1,0 +1,164 @@
+"""Recording and replaying: a cassette beside an app, or in place of one.
+
+recorded    the app answers as ever; each whole exchange is on the cassette before the client hears its end
+Replay      the cassette answers, to calls that are signed as ever
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.recordings.json_equality import strict_difference
+
+from ..wire.endpoint import (
+    ReceivedRequest,
+    ServiceException,
+    Verifier,
+    invalid_call,
+    unknown_operation,
+)
+from .cassette import Cassette, Exchange, address_of, asked_body, read_cassette, without_secrets
+from .replies import Reply
+
+_ABOUT_THE_CALLER = (
+    *(
+        "InvalidSignatureException",
+        "UnrecognizedClientException",
+        "MissingAuthenticationTokenException",
+    ),
+    *("IncompleteSignatureException", "ExpiredTokenException"),
+)
+"""Refusals that say who asked and not what: in a replay the same call would be signed well."""
+
+
+# ── recording ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def recorded(app: AsgiApp, cassette: Cassette, region: str) -> AsgiApp:
+    """`app`, whose exchanges go onto `cassette`. What broke off, on either side, does not."""
+
+    async def recording(scope: Any, receive: Any, send: Any) -> None:
+        tape = _Tape()
+
+        async def hear() -> Any:
+            message = await receive()
+            tape.request += message.get("body", b"")
+            return message
+
+        async def recording_send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                tape.start = message
+            else:
+                tape.response += message.get("body", b"")
+                if not message.get("more_body", False):
+                    for exchange in tape.exchanges(scope, region):
+                        cassette.add(exchange)
+            await send(message)
+
+        await app(scope, hear, recording_send)
+
+    return recording
+
+
+class _Tape:
+    """What was said on both sides of one call."""
+
+    def __init__(self) -> None:
+        self.request = bytearray()
+        self.start: dict[str, Any] = {}
+        self.response = bytearray()
+
+    def exchanges(self, scope: Any, region: str) -> list[Exchange]:
+        """The exchange, if it is one for a cassette."""
+        address = address_of(scope["method"], scope["raw_path"].decode("latin-1"))
+        headers = _decoded(self.start["headers"])
+        if address is None or headers.get("x-amzn-errortype", "").startswith(_ABOUT_THE_CALLER):
+            return []
+        operation, model_id = address
+        return [
+            Exchange(
+                operation=operation,
+                model_id=model_id,
+                status=self.start["status"],
+                region=region,
+                request_headers=_decoded(scope["headers"]),
+                request_body=asked_body(bytes(self.request)),
+                response_headers=headers,
+                response=bytes(self.response),
+            )
+        ]
+
+
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+
+
+# ── replaying ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Replay:
+    """Answers from a cassette. Of several answers to one call each is given once, in order, and the
+    last for ever."""
+
+    def __init__(self, path: Path, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._exchanges = read_cassette(path)
+        self._left: dict[tuple[str, str, str], deque[Exchange]] = {}
+        for exchange in self._exchanges:
+            self._left.setdefault(exchange.key, deque()).append(exchange)
+
+    async def __call__(self, request: ReceivedRequest) -> Reply:
+        self._verifier(request)
+        asked = _asked(request)
+        answers = self._left.get(asked.key)
+        if answers is None:
+            raise self._unknown(asked)
+        answer = answers.popleft() if len(answers) > 1 else answers[0]
+        return Reply(answer.status, answer.response_headers, answer.response)
+
+    def _unknown(self, asked: Exchange) -> ServiceException:
+        """What did not match: operation, model, or where the body of the nearest call differs.
+        Never what is there."""
+        same_operation = [one for one in self._exchanges if one.operation == asked.operation]
+        if not same_operation:
+            held = _names(one.operation for one in self._exchanges)
+            return invalid_call(
+                f"The cassette holds no call of {asked.operation}; it holds {held}."
+            )
+        same_model = [one for one in same_operation if one.model_id == asked.model_id]
+        if not same_model:
+            held = _names(one.model_id for one in same_operation)
+            return invalid_call(
+                f"The cassette holds no {asked.operation} of {asked.model_id}; it holds {held}."
+            )
+        return invalid_call(
+            f"The cassette holds {len(same_model)} {asked.operation} of {asked.model_id}, and none "
+            "with this body; "
+            "the nearest differs at "
+            f"{max((_place_of_difference(one, asked) for one in same_model), key=len)}."
+        )
+
+
+def _asked(request: ReceivedRequest) -> Exchange:
+    """The call as an exchange that waits for its answer."""
+    address = address_of(request.method, request.target)
+    if address is None:
+        raise unknown_operation()
+    operation, model_id = address
+    body = asked_body(request.body)
+    return without_secrets(
+        Exchange(operation=operation, model_id=model_id, status=0, request_body=body, response=b"")
+    )
+
+
+def _place_of_difference(held: Exchange, asked: Exchange) -> str:
+    difference = strict_difference(held.request_body, asked.request_body)
+    return difference.path if difference else "$"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted({*names})) or "none"

@@ -1,0 +1,129 @@
+"""A value for a JSON schema, as an emulated model gives it for the arguments of a tool: small, and
+valid.
+
+Of an object it is what is required, of alternatives the first that says something, of a range its
+lower end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from axonflow_core.messages import Json
+
+_DEEPEST = 16
+"""How far a schema that refers to itself is followed."""
+
+_STRINGS = {
+    "date": "2026-11-24",
+    "date-time": "2026-11-24T12:00:00Z",
+    "time": "12:00:00Z",
+    "email": "somebody@example.com",
+    "uri": "https://example.com",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "ipv4": "192.0.2.1",
+}
+"""Format -> a string that has it."""
+
+
+def example_of(schema: Json) -> Json:
+    return _Examples(schema).of(schema, 0)
+
+
+@frozen
+class _Examples:
+    root: Json
+    """What a `$ref` is looked up in."""
+
+    def of(self, schema: Json, depth: int) -> Json:
+        if not isinstance(schema, dict) or depth > _DEEPEST:
+            return {}
+        for said in ("const", "default"):
+            if said in schema:
+                return schema[said]
+        if schema.get("enum"):
+            return schema["enum"][0]
+        if "$ref" in schema:
+            return self.of(self._referred(schema["$ref"]), depth + 1)
+        for key in ("anyOf", "oneOf", "allOf"):
+            if schema.get(key):
+                return self.of(_telling(schema[key], is_sum=key == "allOf"), depth + 1)
+        return _OF_KIND.get(_kind(schema), _nothing)(self, schema, depth)
+
+    def _referred(self, reference: str) -> Json:
+        """Only what stands in the schema itself: `#/$defs/City`."""
+        found = self.root
+        for step in reference.removeprefix("#/").split("/"):
+            found = found.get(step) if isinstance(found, dict) else None
+        return found
+
+    def an_object(self, schema: Mapping[str, Any], depth: int) -> Json:
+        properties = schema.get("properties") or {}
+        return {
+            name: self.of(properties.get(name), depth + 1) for name in schema.get("required") or ()
+        }
+
+    def an_array(self, schema: Mapping[str, Any], depth: int) -> Json:
+        return [self.of(schema.get("items"), depth + 1)] * schema.get("minItems", 0)
+
+    def a_string(self, schema: Mapping[str, Any], depth: int) -> Json:
+        text = _STRINGS.get(schema.get("format", ""), "example")
+        return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+
+    def an_integer(self, schema: Mapping[str, Any], depth: int) -> Json:
+        return math.ceil(_in_range(schema, usual=1, step=1))
+
+    def a_number(self, schema: Mapping[str, Any], depth: int) -> Json:
+        return _in_range(schema, usual=1.5, step=0.5)
+
+    def a_boolean(self, schema: Mapping[str, Any], depth: int) -> Json:
+        return True
+
+
+def _nothing(examples: _Examples, schema: Mapping[str, Any], depth: int) -> Json:
+    return None
+
+
+_OF_KIND: Mapping[str, Callable[[_Examples, Mapping[str, Any], int], Json]] = {
+    "object": _Examples.an_object,
+    "array": _Examples.an_array,
+    "string": _Examples.a_string,
+    "integer": _Examples.an_integer,
+    "number": _Examples.a_number,
+    "boolean": _Examples.a_boolean,
+}
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """Without a type it is an object; of several the first that is not null."""
+    kind = schema.get("type", "object")
+    kinds = kind if isinstance(kind, list) else [kind]
+    return next((one for one in kinds if one != "null"), "null")
+
+
+def _telling(schemas: list[Json], *, is_sum: bool) -> Json:
+    """Of alternatives the first that is not null; of parts all together."""
+    if not is_sum:
+        return next((one for one in schemas if one != {"type": "null"}), {"type": "null"})
+    parts = [one for one in schemas if isinstance(one, dict)]
+    whole = {key: value for part in parts for key, value in part.items()}
+    properties = {
+        name: value for part in parts for name, value in (part.get("properties") or {}).items()
+    }
+    required = [name for part in parts for name in part.get("required") or ()]
+    return {**whole, "properties": properties, "required": required} if properties else whole
+
+
+def _in_range(schema: Mapping[str, Any], *, usual: float, step: float) -> float:
+    lows = (schema.get("minimum"), _beyond(schema.get("exclusiveMinimum"), step))
+    highs = (schema.get("maximum"), _beyond(schema.get("exclusiveMaximum"), -step))
+    low = max((one for one in lows if one is not None), default=usual)
+    return min([max(low, usual), *(one for one in highs if one is not None)])
+
+
+def _beyond(bound: float | None, step: float) -> float | None:
+    return None if bound is None else bound + step

@@ -1,0 +1,100 @@
+"""The calls to models that do not talk: read, answered by `vectors`, written again.
+
+AWS holds these bodies to a schema: a key that a model does not know is refused, where a chat model
+would pass it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from attrs import evolve, frozen
+
+from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, Unary
+from axonflow_core.errors import DecodeError, EncodeError
+from axonflow_core.messages import Text
+from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
+
+from ..models.model_id import ModelId
+from ..wire.endpoint import Call, NativeAnswer, Operation, ServiceException, invalid_call, malformed
+from ..wire.envelope import headers_of
+from ..wire.surfaces import unary_codec_for
+from .catalogue import Catalogue
+from .quotas import Quotas
+from .script import Rules, apply_rule
+from .vectors import embeddings_of, ranking_of
+
+
+@frozen
+class EmulatedUnary:
+    codecs: CodecRegistry
+    catalogue: Catalogue
+    rules: Rules
+    quotas: Quotas
+    context_of: Callable[[Call, ModelFacts], StreamContext]
+
+    async def answer(self, call: Call, model_id: ModelId) -> NativeAnswer | None:
+        """The answer to `call`, or None where the model is one that talks."""
+        base_id = model_id.base_id or ""
+        codec = unary_codec_for(self.codecs, base_id)
+        if codec is None:
+            return None
+        self.catalogue.admit(model_id, codec.family)
+        if call.operation is not Operation.INVOKE:
+            raise _only_whole(call.operation)
+        facts = ModelFacts(model_id=call.model, base_id=base_id)
+        if isinstance(codec, EmbeddingCodec):
+            return await self._embedded(call, codec, facts)
+        return await self._ranked(call, codec, facts)
+
+    async def _embedded(self, call: Call, codec: EmbeddingCodec, facts: ModelFacts) -> NativeAnswer:
+        request = _read(codec, call, facts)
+        texts = tuple(given.text for given in request.inputs if isinstance(given, Text))
+        await apply_rule(self.rules.take(texts[0] if texts else ""))
+        embeddings = embeddings_of(request, facts.base_id)
+        self._spend(facts, embeddings.usage.input_tokens or 0)
+        told = evolve(embeddings, id=self.context_of(call, facts).id, texts=texts or None)
+        return NativeAnswer(codec.encode_response(told, facts), headers_of(told))
+
+    async def _ranked(self, call: Call, codec: RerankCodec, facts: ModelFacts) -> NativeAnswer:
+        request = _read(codec, call, facts)
+        await apply_rule(self.rules.take(request.query))
+        self._spend(facts, 0)
+        ranking = ranking_of(request)
+        return NativeAnswer(codec.encode_response(ranking, facts), headers_of(ranking))
+
+    def _spend(self, facts: ModelFacts, tokens: int) -> None:
+        self.quotas.spend(facts.base_id, asked=tokens, used=tokens)
+
+
+Q = TypeVar("Q", EmbeddingRequest, RerankRequest)
+
+
+def _read(codec: Unary[Q, Any], call: Call, facts: ModelFacts) -> Q:
+    try:
+        request = codec.decode_request(call.body, facts)
+        for key in request.extra:
+            raise _extraneous(key)
+        codec.encode_request(request, facts)
+    except DecodeError as error:
+        raise malformed(error.message) from None
+    except EncodeError as error:
+        raise _extraneous(error.feature) from None
+    return request
+
+
+def _extraneous(key: str) -> ServiceException:
+    level, dot, name = key.rpartition(".")
+    return malformed(f"#{'/' if dot else ''}{level}: extraneous key [{name}] is not permitted")
+
+
+def _only_whole(operation: Operation) -> ServiceException:
+    if operation is Operation.INVOKE_STREAM:
+        return invalid_call("The model is unsupported for streaming.")
+    return invalid_call(
+        "This action doesn't support the model that you provided. Try again with a supported text "
+        "or chat model."
+    )

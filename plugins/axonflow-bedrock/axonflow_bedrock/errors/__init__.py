@@ -1,0 +1,1 @@
+"""Errors of Bedrock: the table, its reader, and the page made from it."""

@@ -1,0 +1,181 @@
+"""What went wrong at Bedrock: an answer that refuses, read and looked up in `error_table`.
+
+    read      status, `x-amzn-ErrorType`, body          -> Report      (four layers of AWS write four shapes of body)
+    find      Report                                    -> Row         (the first row that fits)
+    build     Row and the values of this very call      -> ProviderError
+
+Reading never fails: whatever stands before Bedrock may have written the body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+import orjson
+
+from axonflow_core.errors import ProviderError
+from axonflow_core.messages import Json
+
+from ..models.model_id import ModelId
+from ..models.profiles import callable_id, candidates
+from ..models.table import ModelTable
+from .table import MODELLED_STATUSES, TABLE, Report, Row
+
+
+def diagnose(
+    status: int,
+    error_type_header: str | None,
+    body: bytes,
+    *,
+    model: ModelId | None = None,
+    region: str | None = None,
+    models: ModelTable | None = None,
+    request_id: str | None = None,
+) -> ProviderError:
+    """The error that an answer other than 200 stands for. Returned, for the caller to raise; never
+    fails itself."""
+    said = _json_object(body)
+    code = _bare(error_type_header) or next(_codes_in(said), None)
+    message = next(_messages_in(said), None)
+    report = Report(status, code, (message or "")[:_MAX_MESSAGE].replace("’", "'"))
+    return _build(report, _shown(message, body), model, region, models).enrich(
+        request_id=request_id
+    )
+
+
+def diagnose_exception_frame(
+    name: str,
+    payload: bytes,
+    *,
+    model: ModelId | None = None,
+    region: str | None = None,
+    request_id: str | None = None,
+) -> ProviderError:
+    """The same for an exception frame, whose `name` is in lower camel case:
+    `throttlingException`."""
+    code = name[:1].upper() + name[1:]
+    status = MODELLED_STATUSES.get(code, 500)
+    return diagnose(status, code, payload, model=model, region=region, request_id=request_id)
+
+
+def find_row(report: Report) -> tuple[Row, Mapping[str, str]]:
+    """The first row that fits, with what it read from the message."""
+    for row in TABLE:
+        values = row.match(report)
+        if values is not None:
+            return row, values
+    raise AssertionError("the last row fits everything")
+
+
+def _build(
+    report: Report, said: str, model: ModelId | None, region: str | None, models: ModelTable | None
+) -> ProviderError:
+    row, found = find_row(report)
+    values = {
+        **{name: value or "" for name, value in found.items()},
+        "model": model.given if model else "the model",
+        "region": region or "this region",
+        "profile": _profile_line(model, region, models),
+        "successor": _successor_line(model, region, models),
+        "status": report.status,
+        "said": said,
+    }
+    error = row.error(
+        row.cause.format_map(values),
+        hint=row.fix.format_map(values),
+        status=report.status,
+        native_code=report.code,
+    )
+    if row.is_retryable is not None:
+        error.is_retryable = row.is_retryable
+    return error.enrich(model=model.given if model else None)
+
+
+def _profile_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:
+    """The line of YAML to write, as a suggestion: which profiles there are only AWS knows."""
+    command = "`aws bedrock list-inference-profiles" + (f" --region {region}`" if region else "`")
+    entry = models.entry(model.base_id) if model and models else None
+    named = candidates(model, region, entry) if model else ()
+    if not named:
+        return f"model: the id of an inference profile; {command} lists them"
+    others = f"or {', '.join(named[1:])}; " if named[1:] else ""
+    return f"model: {named[0]} ({others}{command} lists what there is)"
+
+
+NO_SUCCESSOR = "name its successor in `model:`"
+
+
+def _successor_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:
+    entry = models.entry(model.base_id) if model and models else None
+    successor = models.successor(entry, date.today()) if models and entry else None
+    return (
+        NO_SUCCESSOR
+        if successor is None
+        else f"model: {callable_id(successor, region)}, its successor"
+    )
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────
+
+_MAX_MESSAGE = 4096
+_MAX_SHOWN = 300
+_MAX_SHOWN_BODY = 80
+_QUOTED_VALUE = re.compile(r"string \[[^\]]*\]?")
+
+
+def _json_object(body: bytes) -> Mapping[str, Json]:
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _levels(said: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """The body, and what it may be wrapped in: `Output` (Coral), `error` (the model's maker, a
+    gateway)."""
+    yield said
+    for wrapper in ("Output", "error"):
+        if isinstance(said.get(wrapper), dict):
+            yield said[wrapper]
+
+
+def _codes_in(said: Mapping[str, Json]) -> Iterator[str]:
+    for level in _levels(said):
+        for key in ("__type", "code", "type"):
+            # {"type": "error", "error": {"type": "overloaded_error"}}: the outer word says nothing.
+            if isinstance(level.get(key), str) and (code := _bare(level[key])) not in (
+                None,
+                "error",
+            ):
+                yield code
+
+
+def _messages_in(said: Mapping[str, Json]) -> Iterator[str]:
+    """IAM writes `Message`, Bedrock `message`; a stream error may hold the model's own words
+    instead."""
+    for level in _levels(said):
+        for key in ("message", "Message", "originalMessage"):
+            if isinstance(level.get(key), str) and level[key]:
+                yield level[key]
+
+
+def _bare(code: str | None) -> str | None:
+    """`ns#ValidationException:http://…` -> `ValidationException`."""
+    return code.partition(":")[0].rpartition("#")[2].strip() or None if code else None
+
+
+def _shown(message: str | None, body: bytes) -> str:
+    """AWS's words, as far as they may be repeated: on one line, bounded, without the values that a
+    validator quotes."""
+    if message is None:
+        begins = body[:_MAX_SHOWN_BODY].decode("utf-8", "replace")
+        return (
+            f"{len(body)} bytes without a message, beginning {begins!r}"
+            if body
+            else "without a word"
+        )
+    line = _QUOTED_VALUE.sub("string […]", " ".join(message.split()))
+    return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}…"

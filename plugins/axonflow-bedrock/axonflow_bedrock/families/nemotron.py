@@ -1,0 +1,18 @@
+"""NVIDIA Nemotron on InvokeModel: OpenAI's chat JSON.
+
+Source: AWS model cards and programs that call these models, November 2026.
+"""
+
+from __future__ import annotations
+
+from axonflow_core.codec import FamilyCodec
+from axonflow_core.hookspecs import hookimpl
+
+from ..shapes.openai_chat import IMAGES, TAGGED, THINKING, chat_family
+
+CODEC = chat_family(TAGGED, family="nemotron", models=("nvidia.",), features=THINKING | IMAGES)
+
+
+@hookimpl
+def axonflow_register_codec() -> FamilyCodec:
+    return CODEC

@@ -1,0 +1,205 @@
+"""Whom a call is to: model id -> codec, facts and surface, with what the configuration says of the
+model.
+
+What depends on the id of a chat model alone is worked out once for each id.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import Generic, Protocol, TypeVar
+
+from attrs import evolve, frozen
+
+from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.codec.registry import AnyCodec, CodecRegistry
+from axonflow_core.codec.unary import TokenCounter
+from axonflow_core.errors import RequestError, UndetectedFamily
+
+from .config import BedrockConfig, SurfaceChoice
+from .models.model_id import ModelId, parse_model_id, vendors_of
+from .models.profiles import Profiles
+from .models.rules import facts_of
+from .models.table import ModelTable
+from .wire.surfaces import CONVERSE_CODECS, INVOKE_CODECS, Surface, surface_of
+
+C = TypeVar("C", bound=AnyCodec)
+C_co = TypeVar("C_co", covariant=True)
+
+_LOG = logging.getLogger(__name__)
+_MAX_TARGETS = 1024
+"""Model ids come from callers, so what is kept for each is bounded."""
+
+
+@frozen
+class ResolvedModel:
+    """Everything about a call that depends on the model id alone."""
+
+    model_id: ModelId
+    codec: FamilyCodec
+    facts: ModelFacts
+    surface: Surface
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Addressed(Protocol):
+    """Whom a call is to, and whose JSON it speaks."""
+
+    @property
+    def model_id(self) -> ModelId: ...
+    @property
+    def codec(self) -> Named: ...
+
+
+@frozen
+class ResolvedUnary(Generic[C_co]):
+    """As `Target`, for what is one request and one answer."""
+
+    model_id: ModelId
+    codec: C_co
+    facts: ModelFacts
+
+
+def through_profile(target: ResolvedModel, profile: str) -> ResolvedModel:
+    """The same model, called through an inference profile."""
+    return evolve(
+        target, model_id=parse_model_id(profile), facts=evolve(target.facts, model_id=profile)
+    )
+
+
+class ModelResolver:
+    def __init__(
+        self,
+        provider: str,
+        config: BedrockConfig,
+        codecs: CodecRegistry,
+        models: ModelTable,
+        profiles: Profiles,
+    ) -> None:
+        self._provider = provider
+        self._config = config
+        self._codecs = codecs
+        self._models = models
+        self._profiles = profiles
+        self._known: dict[str, ResolvedModel] = {}
+
+    def chat(self, model: str | None = None) -> ResolvedModel:
+        """The codec for a model id. `UndetectedFamily` when nothing says which; never a guess."""
+        given = model or self._config.model
+        target = self._known.get(given)
+        if target is None:
+            target = self._find(given)
+            if len(self._known) < _MAX_TARGETS:
+                self._known[given] = target
+        return target
+
+    def _find(self, given: str) -> ResolvedModel:
+        model_id, base_id, family = self._described(given)
+        codec = self._find_codec(model_id, base_id, family)
+        self._refuse_other_families(given, self._family_of(base_id, codec))
+        self._warn_of_other_region(model_id)
+        facts = facts_of(
+            base_id, codec.surface, self._facts(given, base_id), self._models.entry(base_id)
+        )
+        return ResolvedModel(model_id, codec, facts, surface_of(codec))
+
+    def _facts(self, given: str, base_id: str | None) -> ModelFacts:
+        return ModelFacts(
+            model_id=given, base_id=base_id or "", default_max_tokens=self._config.max_tokens
+        )
+
+    def unary(self, kind: type[C], model: str | None) -> ResolvedUnary[C]:
+        given = model or self._config.model
+        model_id, base_id, family = self._described(given)
+        if family is not None:
+            codec = self._codecs.find_by_name(kind, family)
+        elif base_id is not None:
+            codec = self._codecs.find(kind, base_id)
+        else:
+            raise self._undescribed(model_id, self._codecs.names_of(kind))
+        self._refuse_other_families(given, codec)
+        self._warn_of_other_region(model_id)
+        return ResolvedUnary(model_id, codec, self._facts(given, base_id))
+
+    def counter(self, chat: ResolvedModel) -> TokenCounter:
+        """What counts for a model: its family's own JSON, or Converse's where no counter takes
+        that."""
+        base_id = chat.facts.base_id
+        try:
+            return self._codecs.find(TokenCounter, base_id, chat.codec.surface)
+        except UndetectedFamily:
+            return self._codecs.find(TokenCounter, base_id, CONVERSE_CODECS)
+
+    def _described(self, given: str) -> tuple[ModelId, str | None, str | None]:
+        """The id, the base id and the family, as far as id and configuration say them."""
+        vendors = vendors_of(self._codecs)
+        model_id = parse_model_id(given, vendors)
+        self._profiles.refuse_other_geographies(model_id)
+        base_id, family = model_id.base_id, None
+        if (
+            given == self._config.model
+        ):  # `base_model` and `family` describe the configured model and no other
+            family = self._config.family
+            if self._config.base_model is not None:
+                base_id = parse_model_id(self._config.base_model, vendors).base_id
+        return model_id, base_id, family
+
+    def _find_codec(
+        self, model_id: ModelId, base_id: str | None, family: str | None
+    ) -> FamilyCodec:
+        if self._config.surface is SurfaceChoice.CONVERSE:
+            return self._codecs.for_base_id(base_id or "", CONVERSE_CODECS)
+        try:
+            return self._find_own_codec(model_id, base_id, family)
+        except UndetectedFamily:
+            if self._config.surface is SurfaceChoice.INVOKE or family is not None:
+                raise
+            return self._codecs.for_base_id(base_id or "", CONVERSE_CODECS)
+
+    def _find_own_codec(
+        self, model_id: ModelId, base_id: str | None, family: str | None
+    ) -> FamilyCodec:
+        """The codec of the family's own JSON."""
+        if family is not None:
+            return self._codecs.for_name(family)
+        if base_id is not None:
+            return self._codecs.for_base_id(base_id)
+        raise self._undescribed(model_id, self._codecs.names)
+
+    def _undescribed(self, model_id: ModelId, families: tuple[str, ...]) -> UndetectedFamily:
+        return UndetectedFamily(
+            f"{model_id.given} does not say which model is behind it",
+            hint="add one line to the provider's config: `base_model:` with that model's id, or "
+            "`family:` with one of " + ", ".join(families),
+        )
+
+    def _family_of(self, base_id: str | None, codec: FamilyCodec) -> FamilyCodec:
+        """The codec that says which family a model is of: its own, whatever surface carries the
+        call."""
+        if codec.surface != INVOKE_CODECS and base_id is not None:
+            with suppress(UndetectedFamily):
+                return self._codecs.for_base_id(base_id)
+        return codec
+
+    def _refuse_other_families(self, given: str, codec: AnyCodec) -> None:
+        allowed = self._config.families
+        if allowed is not None and codec.family not in allowed and codec.name not in allowed:
+            raise RequestError(
+                f"{given} is a model of the {codec.family} family, which this provider may not "
+                "call",
+                hint=f"`families:` of the provider {self._provider} allows "
+                f"{', '.join(allowed) or 'none'}",
+            )
+
+    def _warn_of_other_region(self, model_id: ModelId) -> None:
+        if model_id.region and self._config.region and model_id.region != self._config.region:
+            _LOG.warning(
+                "the ARN of the model names region %s, and the call goes to %s",
+                model_id.region,
+                self._config.region,
+            )

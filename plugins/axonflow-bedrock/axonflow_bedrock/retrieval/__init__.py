@@ -1,0 +1,1 @@
+"""Codecs of models that embed or rerank: one module a family."""

@@ -1,0 +1,109 @@
+"""Rerank models on InvokeModel: `{"query", "documents", "top_n"}` there, `{"results": [{"index",
+"relevance_score"}]}` back, the best first. Cohere's wants `"api_version": 2` besides; Amazon's
+knows no version.
+
+Source: AWS user guide, "Improve the relevance of query responses with a reranker model", and AWS's
+code examples for both models, November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.json_members import (
+    array,
+    integer,
+    numbers,
+    string,
+    unknown_members,
+    without_none,
+)
+from axonflow_core.codec.unary import RerankCodec
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.messages import Json
+from axonflow_core.retrieval import RankedDocument, Ranking, RerankRequest
+
+_VERSION = {"api_version": 2}
+_COHERE_OPTIONS = frozenset({"api_version", "max_tokens_per_doc"})
+_REQUEST_KEYS = frozenset({"query", "documents", "top_n"})
+_RESULT_KEYS = frozenset({"index", "relevance_score"})
+_ANSWER_KEYS = frozenset({"results", "id"})
+
+
+def _decode_request(
+    body: Json, facts: ModelFacts, *, options: frozenset[str] = frozenset()
+) -> RerankRequest:
+    asked = {key: body[key] for key in options if body.get(key) is not None}
+    return RerankRequest(
+        string(body["query"]),
+        tuple(map(string, array(body["documents"]))),
+        body.get("top_n"),
+        {key: value for key, value in asked.items() if _VERSION.get(key) != value},
+        extra=unknown_members(body, _REQUEST_KEYS | options),
+    )
+
+
+def _encode_request(request: RerankRequest, facts: ModelFacts) -> Json:
+    asked = {
+        "query": request.query,
+        "documents": list(request.documents),
+        **without_none({"top_n": request.top_n}),
+    }
+    return {**asked, **request.options, **request.extra}
+
+
+def _encode_cohere_request(request: RerankRequest, facts: ModelFacts) -> Json:
+    return {**_VERSION, **_encode_request(request, facts)}
+
+
+def _decode_response(body: Json, facts: ModelFacts) -> Ranking:
+    results = tuple([_decode_result(native) for native in array(body["results"])])
+    return Ranking(results, body.get("id"), extra=unknown_members(body, _ANSWER_KEYS))
+
+
+def _encode_response(ranking: Ranking, facts: ModelFacts) -> Json:
+    results = [
+        {"index": ranked.index, "relevance_score": ranked.score, **ranked.extra}
+        for ranked in ranking.results
+    ]
+    return {"results": results, **without_none({"id": ranking.id}), **ranking.extra}
+
+
+def _decode_result(native: Mapping[str, Json]) -> RankedDocument:
+    (score,) = numbers([native["relevance_score"]])
+    return RankedDocument(
+        integer(native["index"]), score, extra=unknown_members(native, _RESULT_KEYS)
+    )
+
+
+_DOCUMENTED = _REQUEST_KEYS | _RESULT_KEYS | _ANSWER_KEYS
+
+COHERE = RerankCodec(
+    family="cohere-rerank",
+    models=("cohere.rerank",),
+    options=_COHERE_OPTIONS,
+    documented=_DOCUMENTED | _COHERE_OPTIONS,
+    evidence="documents: AWS user guide, November 2026",
+    encode_request=_encode_cohere_request,
+    decode_response=_decode_response,
+    decode_request=partial(_decode_request, options=_COHERE_OPTIONS),
+    encode_response=_encode_response,
+)
+AMAZON = RerankCodec(
+    family="amazon-rerank",
+    models=("amazon.rerank",),
+    documented=_DOCUMENTED,
+    evidence="documents: AWS user guide, November 2026",
+    encode_request=_encode_request,
+    decode_response=_decode_response,
+    decode_request=_decode_request,
+    encode_response=_encode_response,
+)
+CODECS = (COHERE, AMAZON)
+
+
+@hookimpl
+def axonflow_register_codec() -> Sequence[RerankCodec]:
+    return CODECS

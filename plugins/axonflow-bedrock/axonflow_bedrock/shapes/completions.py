@@ -1,0 +1,456 @@
+"""Text-completion families: one prompt string in, one text out. What Titan, Llama and Mistral's
+prompt form share.
+
+Such a family differs from the next in its template, in the names of its parameters and in the
+members of its answer. An answer and a chunk of a stream are alike: both are a `Piece`, some text
+with counts and perhaps the reason to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
+from axonflow_core.codec.json_members import string, unknown_members
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    EMPTY,
+    Completion,
+    CompletionRequest,
+    Image,
+    Inference,
+    Json,
+    Media,
+    MediaKind,
+    Message,
+    Reasoning,
+    Role,
+    StopReason,
+    Text,
+    ToolUse,
+    Usage,
+)
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    Ended,
+    Extra,
+    ReasoningDelta,
+    Started,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    UsageUpdate,
+    merge_usage,
+    text_delta,
+)
+
+from .templates import Template, prompt_of, turns_in
+
+NO_USAGE = Usage()
+
+TEMPLATE_FEATURES = frozenset(
+    {Feature.PREFILL, Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P},
+)
+"""What every text-completion family can say."""
+
+
+@define
+class Piece:
+    """A part of an answer, or all of it. Not frozen, for one is made for every chunk and that would
+    double its cost."""
+
+    text: str | None = field(repr=False)
+    stop: str | None = None
+    usage: Usage = NO_USAGE
+    index: int = 0
+    id: str | None = None
+    model: str | None = None
+    created: int | None = None
+    stop_sequence: str | None = field(default=None, repr=False)
+    """The stop sequence that was hit, where the family says so."""
+    request_echo: Json = field(default=None, repr=False)
+    extra: Mapping[str, Json] = field(default=EMPTY, repr=False)
+    text_extra: Mapping[str, Json] = field(default=EMPTY, repr=False)
+    """What stands beside the text, where the text has a level of its own."""
+
+
+@frozen(kw_only=True)
+class Form:
+    """What makes one text-completion family different from the others."""
+
+    template: Template
+    prompt_key: str
+    parameters: Mapping[str, str]
+    """Native name -> the attribute of `Inference`."""
+    stop_key: str | None = None
+    parameters_key: str | None = None
+    """The member that holds the parameters; None: they stand beside the prompt."""
+    images_key: str | None = None
+    image_token: str = ""
+    options: frozenset[str] = frozenset()
+    """The documented parameters that have no neutral name."""
+    read_answer: Callable[[Json], Piece] | None = None
+    """None, as `write_answer`: the codec reads and writes whole answers itself."""
+    write_answer: Callable[[Piece], Json] | None = None
+    read_chunk: Callable[[Json], Piece] | None = None
+    """None, as `write_chunk`: the family does not stream."""
+    write_chunk: Callable[[Piece], Json] | None = None
+    read_bare: Callable[[Json], Batch | None] = lambda chunk: None
+    """The batch of a chunk that, once the stream has begun, has no news beside its text, as most
+    have none; None: read the whole, which takes twice as long."""
+    ends_without_text: bool = False
+    """The last chunk has a reason to stop and no text, not an empty one."""
+    last_chunk: str | None = None
+    """A chunk of its own behind all others, and only with it a stream is whole."""
+
+    own_keys: frozenset[str] = field(init=False)
+    parameter_keys: frozenset[str] = field(init=False)
+    beside_keys: frozenset[str] = field(init=False)
+    """Every key of a body that has its parameters beside the prompt."""
+
+    @own_keys.default
+    def _own_keys(self) -> frozenset[str]:
+        return frozenset(
+            key for key in (self.prompt_key, self.parameters_key, self.images_key) if key
+        )
+
+    @parameter_keys.default
+    def _parameter_keys(self) -> frozenset[str]:
+        return frozenset({*self.parameters, *((self.stop_key,) if self.stop_key else ())})
+
+    @beside_keys.default
+    def _beside_keys(self) -> frozenset[str]:
+        return self.own_keys | self.parameter_keys | self.options
+
+
+def completions_codec(
+    form: Form, *, stop_reasons: NativeNames[StopReason], **record: Any
+) -> FamilyCodec:
+    """The codec of a text-completion family: its `Form` as functions, with the rest of the record
+    as given.
+
+    A function that stands in `record` replaces the form's own.
+    """
+
+    def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
+        return write_request(form, codec.name, request)
+
+    def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
+        return _read_request(form, body)
+
+    def decode_response(body: Json, facts: ModelFacts) -> Completion:
+        assert form.read_answer is not None  # noqa: S101 - otherwise the record has functions of its own
+        piece = form.read_answer(body)
+        return Completion(
+            content=(Text(string(piece.text), extra=piece.text_extra),),
+            stop_reason=None if piece.stop is None else stop_reasons.decode(piece.stop),
+            usage=piece.usage,
+            stop_sequence=piece.stop_sequence,
+            native_stop_reason=piece.stop,
+            id=piece.id,
+            model=piece.model,
+            created=piece.created,
+            request_echo=piece.request_echo,
+            extra=piece.extra,
+        )
+
+    def encode_response(completion: Completion, facts: ModelFacts) -> Json:
+        assert form.write_answer is not None  # noqa: S101 - otherwise the record has functions of its own
+        refuse_unsayable(codec, completion)
+        reason = completion.stop_reason
+        stop = (
+            None if reason is None else stop_reasons.encode(reason, completion.native_stop_reason)
+        )
+        texts = [block for block in completion.content if isinstance(block, Text)]
+        text_extra = {key: value for block in texts for key, value in block.extra.items()}
+        piece = Piece(
+            completion.text,
+            stop,
+            completion.usage,
+            id=completion.id,
+            model=completion.model,
+            created=completion.created,
+            stop_sequence=completion.stop_sequence,
+            request_echo=completion.request_echo,
+            extra=completion.extra,
+            text_extra=text_extra,
+        )
+        return form.write_answer(piece)
+
+    def stream_decoder(facts: ModelFacts) -> ChunkDecoder:
+        return ChunkDecoder(form, stop_reasons)
+
+    def stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+        return ChunkEncoder(form, codec)
+
+    functions = {
+        "encode_request": encode_request,
+        "decode_request": decode_request,
+        "decode_response": decode_response,
+        "encode_response": encode_response,
+    }
+    if form.read_chunk is not None:
+        functions |= {"stream_decoder": stream_decoder, "stream_encoder": stream_encoder}
+    codec = FamilyCodec(
+        **{
+            "stop_reasons": stop_reasons,
+            "control_tokens": form.template.tokens,
+            "options": form.options,
+            **functions,
+            **record,
+        }
+    )
+    return codec
+
+
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
+    images = _read_images(body.get(form.images_key) or []) if form.images_key else ()
+    if form.parameters_key:
+        native = body.get(form.parameters_key) or EMPTY
+        inference = _read_inference(form, native, unknown_members(native, form.parameter_keys))
+        options, extra = EMPTY, unknown_members(body, form.own_keys)
+    else:
+        inference = _read_inference(form, body, EMPTY)
+        options = {key: body[key] for key in form.options if key in body} if form.options else EMPTY
+        extra = unknown_members(body, form.beside_keys)
+    prompt = string(body[form.prompt_key])
+    said = turns_in(prompt, form.template, images, form.image_token)
+    if said is None:
+        raw = Message(Role.USER, (Text(prompt), *images))
+        return CompletionRequest(
+            (raw,), (), inference, is_raw_prompt=True, options=options, extra=extra
+        )
+    system, messages = said
+    return CompletionRequest(messages, system, inference, options=options, extra=extra)
+
+
+def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
+    """The native body; `EncodeError` in the name of `family`."""
+    images = _images_in(request) if form.image_token else []
+    spoken = _with_image_tokens(request, form.image_token) if images else request
+    body: dict[str, Json] = {form.prompt_key: prompt_of(spoken, form.template, family)}
+    if form.parameters_key is None:
+        _write_inference(form, request.inference, body)
+    else:
+        parameters: dict[str, Json] = {}
+        _write_inference(form, request.inference, parameters)
+        if parameters:
+            body[form.parameters_key] = parameters
+    if form.images_key and images:
+        body[form.images_key] = images
+    return {**body, **request.options, **request.extra}
+
+
+def _images_in(request: CompletionRequest) -> list[str]:
+    return [
+        block.source.data
+        for message in request.messages
+        for block in message.content
+        if type(block) is Image
+    ]
+
+
+def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, Json]) -> Inference:
+    known: dict[str, Any] = {
+        name: native[key] for key, name in form.parameters.items() if key in native
+    }
+    if form.stop_key and form.stop_key in native:
+        known["stop_sequences"] = tuple(native[form.stop_key] or ())
+    return Inference(**known, extra=extra)
+
+
+def _write_inference(form: Form, inference: Inference, native: dict[str, Json]) -> None:
+    """The parameters, written into `native`."""
+    for key, name in form.parameters.items():
+        value = getattr(inference, name)
+        if value is not None:
+            native[key] = value
+    if form.stop_key and inference.stop_sequences:
+        native[form.stop_key] = list(inference.stop_sequences)
+    native.update(inference.extra)
+
+
+# ── images: the picture in a list, a token for it at the head of its turn ─────────────────────────
+
+_MAGIC = {
+    "iVBORw0KGgo": "image/png",
+    "/9j/": "image/jpeg",
+    "R0lGOD": "image/gif",
+    "UklGR": "image/webp",
+}
+"""The first bytes of a picture, in base64 -> its media type, which the native body does not say."""
+
+
+def _read_images(natives: list[str]) -> tuple[Image, ...]:
+    return tuple(
+        Image(Media(MediaKind.BASE64, string(data), _media_type(data))) for data in natives
+    )
+
+
+def _media_type(data: str) -> str | None:
+    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+
+
+def _with_image_tokens(request: CompletionRequest, token: str) -> CompletionRequest:
+    """Every picture as its token, before the text of its message."""
+    if not token or request.is_raw_prompt:
+        return request
+    messages = []
+    for message in request.messages:
+        count = sum(isinstance(block, Image) for block in message.content)
+        messages.append(
+            evolve(message, content=(Text(token * count + message.text),)) if count else message
+        )
+    return evolve(request, messages=tuple(messages))
+
+
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def refuse_unsayable(codec: FamilyCodec, completion: Completion) -> None:
+    """`EncodeError` where an answer holds more than text."""
+    for block in completion.content:
+        if not isinstance(block, Text):
+            _refuse(codec, block)
+
+
+def _refuse(codec: FamilyCodec, said: object) -> None:
+    what = {ToolUse: "a tool call", ToolInputDelta: "a tool call"}.get(type(said), "reasoning")
+    raise EncodeError(
+        f"an answer of the {codec.name} family is text alone; {what} has no place in it",
+        feature="tools" if what == "a tool call" else "reasoning",
+    )
+
+
+class ChunkDecoder:
+    """One chunk, one batch."""
+
+    def __init__(self, form: Form, stop_reasons: NativeNames[StopReason]) -> None:
+        assert form.read_chunk is not None  # noqa: S101 - otherwise the codec has no streams
+        self._read = form.read_chunk
+        self._read_bare = form.read_bare
+        self._last_chunk = form.last_chunk
+        self._stop_reasons = stop_reasons
+        self._is_underway = False
+
+    def feed(self, chunk: Json) -> Batch:
+        if self._last_chunk is not None and chunk == self._last_chunk:
+            return (Ended(),)
+        bare = self._read_bare(chunk) if self._is_underway else None
+        if bare is not None:
+            return bare
+        piece = self._read(chunk)
+        events: list[StreamEvent] = []
+        if not self._is_underway and (piece.id, piece.model, piece.created) != (None, None, None):
+            events.append(Started(piece.id, piece.model, piece.created))
+        self._is_underway = True
+        if piece.text is not None:
+            events.append(TextDelta(string(piece.text), piece.index))
+        if piece.usage is not NO_USAGE:
+            events.append(UsageUpdate(piece.usage))
+        if piece.extra:
+            events.append(Extra(piece.extra))
+        if piece.text_extra:
+            events.append(Extra(piece.text_extra, "text"))
+        if piece.stop is not None:
+            reason = self._stop_reasons.decode(piece.stop)
+            events.append(Stopped(reason, piece.stop, piece.stop_sequence))
+            if self._last_chunk is None:
+                events.append(Ended())
+        return tuple(events)
+
+
+class ChunkEncoder:
+    """One batch, one chunk; a batch that says nothing this family could say is none."""
+
+    def __init__(self, form: Form, codec: FamilyCodec) -> None:
+        assert form.write_chunk is not None  # noqa: S101 - otherwise the codec has no streams
+        self._write = form.write_chunk
+        self._ends_without_text = form.ends_without_text
+        self._last_chunk = form.last_chunk
+        self._codec = codec
+        self._started = Started()
+        self._pending = NO_USAGE
+
+    def encode(self, batch: Batch) -> list[Json]:
+        texts: list[str] = []
+        stop, usage, index = None, self._pending, 0
+        stop_sequence: str | None = None
+        extra: Mapping[str, Json] = EMPTY
+        text_extra: Mapping[str, Json] = EMPTY
+        for event in batch:
+            match event:
+                case TextDelta():
+                    texts.append(event.text)
+                    index = event.index
+                case Started():
+                    self._started = event
+                case UsageUpdate(counts):
+                    usage = merge_usage(usage, counts)
+                case Stopped(reason, native, stop_sequence):
+                    stop = self._codec.stop_reasons.encode(reason, native)
+                case Extra(members, "answer"):
+                    extra = {**extra, **members}
+                case Extra(members, "text"):
+                    text_extra = members
+                case BlockStart(_, block) if isinstance(block, ToolUse | Reasoning):
+                    _refuse(self._codec, block)
+                case ReasoningDelta() | ToolInputDelta():
+                    _refuse(self._codec, event)
+        last = (
+            [self._last_chunk]
+            if self._last_chunk is not None and any(map(_is_ended, batch))
+            else []
+        )
+        if not texts and stop is None and not extra and not text_extra:
+            self._pending = usage  # counts that came alone wait for a chunk to stand in
+            return last
+        self._pending = NO_USAGE
+        text = None if self._ends_without_text and not texts else "".join(texts)
+        id, model, created = self._started.id, self._started.model, self._started.created
+        return [
+            self._write(
+                Piece(
+                    text,
+                    stop,
+                    usage,
+                    index,
+                    id,
+                    model,
+                    created,
+                    stop_sequence,
+                    extra=extra,
+                    text_extra=text_extra,
+                )
+            ),
+            *last,
+        ]
+
+
+def _is_ended(event: StreamEvent) -> bool:
+    return type(event) is Ended
+
+
+def bare(text: Json) -> Batch | None:
+    """The batch of a chunk of which only the text is news."""
+    return (text_delta(text),) if type(text) is str else None
+
+
+def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:
+    """Counts as a native body has them: whole numbers, or floats where a guardrail rewrote the
+    body, or null."""
+    if input_tokens is None and output_tokens is None:
+        return NO_USAGE
+    return Usage(_count(input_tokens), _count(output_tokens))
+
+
+def _count(native: Json) -> int | None:
+    return None if native is None else int(native)

@@ -1,0 +1,238 @@
+"""The shapes that Converse and Nova's own JSON have in common: messages, tools, and the blocks that
+both write alike.
+
+    {"role", "content": [{"text"}, {"toolUse": {…}}, …]}
+    {"tools": [{"toolSpec": {"name", "inputSchema": {"json"}, …}}, {"cachePoint": {…}}],
+    "toolChoice": {"auto": {}}}
+
+Pictures, documents, citations and the results of tools differ and stand in each one's own `blocks`.
+Source: the bedrock-runtime service model, API 2023-09-30, and the Amazon Nova user guides, November
+2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from axonflow_core.codec.json_members import (
+    array,
+    prefixed,
+    split_prefixed,
+    string,
+    unknown_members,
+    without_none,
+)
+from axonflow_core.errors import EncodeError
+from axonflow_core.messages import (
+    BuiltinTool,
+    CachePoint,
+    CompletionRequest,
+    ContentBlock,
+    Data,
+    Json,
+    Message,
+    Opaque,
+    Reasoning,
+    Role,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolUse,
+    text_message,
+)
+
+# ── messages ──────────────────────────────────────────────────────────────────────────────────────
+
+_MESSAGE_KEYS = frozenset({"role", "content"})
+
+
+def decode_message(
+    native: Mapping[str, Json],
+    roles: Mapping[str, Role],
+    decode_content: Callable[[Json], tuple[ContentBlock, ...]],
+) -> Message:
+    role, blocks = roles.get(native["role"]), native["content"]
+    if role is None:
+        raise ValueError("a role that nobody knows here")
+    if len(native) == 2:
+        if len(blocks) == 1 and _is_plain_text(blocks[0]):  # nearly every message there is
+            return text_message(role, blocks[0]["text"])
+        return Message(role, decode_content(blocks))
+    return Message(role, decode_content(blocks), extra=unknown_members(native, _MESSAGE_KEYS))
+
+
+def _is_plain_text(native: Json) -> bool:
+    return type(native) is dict and len(native) == 1 and type(native.get("text")) is str
+
+
+def encode_message(
+    message: Message, encode_content: Callable[[Iterable[ContentBlock]], list[Json]]
+) -> dict[str, Json]:
+    native = {"role": str(message.role), "content": encode_content(message.content)}
+    return {**native, **message.extra} if message.extra else native
+
+
+# ── blocks ────────────────────────────────────────────────────────────────────────────────────────
+
+_USE_KEYS = frozenset({"toolUseId", "name", "input"})
+_THOUGHT_KEYS = frozenset({"text", "signature"})
+_CACHE_KEYS = frozenset({"type", "ttl"})
+
+
+def decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
+    return ToolUse(
+        string(native["toolUseId"]),
+        string(native["name"]),
+        native["input"],
+        extra=unknown_members(native, _USE_KEYS),
+    )
+
+
+def encode_tool_use(block: ToolUse) -> dict[str, Json]:
+    return {
+        "toolUse": {"toolUseId": block.id, "name": block.name, "input": block.input, **block.extra}
+    }
+
+
+def decode_data(value: Json) -> ContentBlock:
+    return Data(value)
+
+
+def encode_data(block: Data) -> dict[str, Json]:
+    return {"json": block.value, **block.extra}
+
+
+class _Unsaid(str):
+    """The text of a thought of which only the signature is told."""
+
+    __slots__ = ()
+
+
+def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
+    match native:
+        case {"reasoningText": dict(thought)} if len(native) == 1:
+            text = string(thought["text"]) if "text" in thought else _Unsaid()
+            return Reasoning(
+                text, thought.get("signature"), extra=unknown_members(thought, _THOUGHT_KEYS)
+            )
+        case {"redactedContent": str(data)} if len(native) == 1:
+            return Reasoning(redacted=data)
+    return Opaque(dialect, {"reasoningContent": native})
+
+
+def encode_reasoning(block: Reasoning) -> dict[str, Json]:
+    if block.redacted is not None:
+        return {"reasoningContent": {"redactedContent": block.redacted}}
+    told = {} if type(block.text) is _Unsaid else {"text": block.text}
+    return {
+        "reasoningContent": {
+            "reasoningText": {**told, **without_none({"signature": block.signature}), **block.extra}
+        }
+    }
+
+
+def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
+    kind = string(native["type"])
+    return CachePoint(
+        native.get("ttl"),
+        None if kind == "default" else kind,
+        extra=unknown_members(native, _CACHE_KEYS),
+    )
+
+
+def encode_cache_point(point: CachePoint) -> dict[str, Json]:
+    return {
+        "cachePoint": {
+            "type": point.kind or "default",
+            **without_none({"ttl": point.ttl}),
+            **point.extra,
+        }
+    }
+
+
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────────
+
+AnyTool: TypeAlias = Tool | BuiltinTool | CachePoint
+
+_CONFIG_KEYS = frozenset({"tools", "toolChoice"})
+_SPEC_KEYS = frozenset({"name", "description", "inputSchema", "strict"})
+_SCHEMA_KEYS = frozenset({"json"})
+_NAME_KEYS = frozenset({"name"})
+
+
+def decode_tool_config(
+    native: Mapping[str, Json], dialect: str
+) -> tuple[tuple[AnyTool, ...], ToolChoice | None, Mapping[str, Json]]:
+    """The tools, the choice among them, and what else `toolConfig` says."""
+    tools = tuple([_decode_tool(tool, dialect) for tool in array(native.get("tools") or [])])
+    return tools, _decode_choice(native.get("toolChoice")), unknown_members(native, _CONFIG_KEYS)
+
+
+def encode_tool_config(request: CompletionRequest, family: str) -> dict[str, Json]:
+    """`EncodeError` in the name of `family`."""
+    config: dict[str, Json] = {}
+    if request.tools:
+        config["tools"] = [_encode_tool(tool) for tool in request.tools]
+    if request.tool_choice is not None:
+        config["toolChoice"] = _encode_choice(request.tool_choice, family)
+    return config
+
+
+def _decode_tool(native: Mapping[str, Json], dialect: str) -> AnyTool:
+    ((kind, value),) = native.items()
+    if kind == "toolSpec":
+        return _decode_spec(value)
+    if kind == "cachePoint":
+        return decode_cache_point(value)
+    return BuiltinTool(dialect, kind, string(value["name"]), unknown_members(value, _NAME_KEYS))
+
+
+def _decode_spec(native: Mapping[str, Json]) -> Tool:
+    schema, extra = native["inputSchema"], unknown_members(native, _SPEC_KEYS)
+    beside = unknown_members(schema, _SCHEMA_KEYS)
+    return Tool(
+        string(native["name"]),
+        native.get("description"),
+        schema["json"],
+        is_strict=native.get("strict"),
+        extra={**extra, **prefixed("inputSchema", beside)} if beside else extra,
+    )
+
+
+def _encode_tool(tool: AnyTool) -> Json:
+    match tool:
+        case CachePoint():
+            return encode_cache_point(tool)
+        case BuiltinTool(_, kind, name, settings):
+            return {kind: {"name": name, **settings}}
+    schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
+    named = without_none({"description": tool.description, "strict": tool.is_strict})
+    extra, beside = split_prefixed(tool.extra, "inputSchema")
+    return {
+        "toolSpec": {"name": tool.name, **named, "inputSchema": {"json": schema, **beside}, **extra}
+    }
+
+
+def _decode_choice(native: Json) -> ToolChoice | None:
+    if not native:
+        return None
+    ((mode, chosen),) = native.items()
+    return ToolChoice(
+        ToolChoiceMode(mode), chosen.get("name"), extra=unknown_members(chosen, _NAME_KEYS)
+    )
+
+
+def _encode_choice(choice: ToolChoice, family: str) -> Json:
+    if choice.mode is ToolChoiceMode.NONE or choice.allows_parallel is not None:
+        what = (
+            "that no tool may be used"
+            if choice.mode is ToolChoiceMode.NONE
+            else "how many tools at once"
+        )
+        raise EncodeError(
+            f"{family} cannot be told {what}",
+            feature="tool_choice",
+            hint="offer no tools, or let the model choose: auto, any, or one tool by its name",
+        )
+    return {choice.mode.value: {**without_none({"name": choice.name}), **choice.extra}}

@@ -1,0 +1,136 @@
+"""OpenAI's older JSON, `text_completion`, as servers of open models speak it: one choice with its
+text.
+
+    {"id", "object": "text_completion", "created", "model", "choices": [{"index", "text",
+    "finish_reason"}], "usage"}
+
+A chunk of a stream is the same, with null for what is not known yet.
+Source: AWS user guide, "Invoke your imported model", and recorded traffic of a SageMaker endpoint,
+November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from axonflow_core.codec import FamilyCodec, Feature
+from axonflow_core.codec.json_members import unknown_members, without_none
+from axonflow_core.messages import Json, StopReason, Usage
+from axonflow_core.stream import Batch
+
+from .completions import NO_USAGE, Form, Piece, bare, completions_codec, usage_of
+from .templates import NO_TEMPLATE
+
+_OBJECT = "text_completion"
+_KEYS = frozenset({"id", "created", "model", "choices", "usage"})
+_KNOWN_KEYS = _KEYS | {"object"}
+_CHOICE_KEYS = frozenset({"text", "finish_reason"})
+_FIRST_CHOICE_KEYS = _CHOICE_KEYS | {"index"}
+_BARE_KEYS = _FIRST_CHOICE_KEYS | {"logprobs"}
+_COUNTS = frozenset({"prompt_tokens", "completion_tokens"})
+_COUNTS_AND_SUM = _COUNTS | {"total_tokens"}
+KEYS = _KEYS | _CHOICE_KEYS | _COUNTS
+
+
+def read(native: Json) -> Piece:
+    (choice,) = native["choices"]
+    return Piece(
+        choice["text"],
+        choice.get("finish_reason"),
+        _read_usage(native.get("usage")),
+        id=native.get("id"),
+        model=native.get("model"),
+        created=native.get("created"),
+        extra=unknown_members(native, _KNOWN_KEYS if native.get("object") == _OBJECT else _KEYS),
+        text_extra=unknown_members(
+            choice, _FIRST_CHOICE_KEYS if choice.get("index") == 0 else _CHOICE_KEYS
+        ),
+    )
+
+
+def read_bare(chunk: Json) -> Batch | None:
+    """No news are the names that the first chunk told, and nulls."""
+    if (
+        chunk.keys() <= _KNOWN_KEYS
+        and chunk.get("usage") is None
+        and chunk.get("object") == _OBJECT
+    ):
+        (choice,) = chunk["choices"]
+        if (
+            choice.keys() <= _BARE_KEYS
+            and choice.get("finish_reason") is None
+            and choice.get("logprobs") is None
+        ):
+            return bare(choice["text"]) if choice.get("index") == 0 else None
+    return None
+
+
+def write(piece: Piece) -> Json:
+    named = {"id": piece.id, "created": piece.created, "model": piece.model}
+    choice = {"index": 0, "text": piece.text, "finish_reason": piece.stop, **piece.text_extra}
+    return {
+        **without_none(named),
+        "object": _OBJECT,
+        "choices": [choice],
+        **_write_usage(piece.usage),
+        **piece.extra,
+    }
+
+
+def _read_usage(native: Mapping[str, Json] | None) -> Usage:
+    if not native:
+        return NO_USAGE
+    usage = usage_of(native.get("prompt_tokens"), native.get("completion_tokens"))
+    is_sum = native.get("total_tokens") == usage.total_tokens
+    extra = unknown_members(native, _COUNTS_AND_SUM if is_sum else _COUNTS)
+    return Usage(usage.input_tokens, usage.output_tokens, extra=extra) if extra else usage
+
+
+def _write_usage(usage: Usage) -> dict[str, Json]:
+    if usage.input_tokens is None and usage.output_tokens is None and not usage.extra:
+        return {}
+    counts = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+    return {"usage": {**counts, **usage.extra}}
+
+
+STOPS = {
+    "stop": StopReason.END_TURN,
+    "length": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.CONTENT_FILTERED,
+}
+_PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
+
+
+def codec(
+    *, options: frozenset[str] = frozenset(), last_chunk: str | None = None, **record: Any
+) -> FamilyCodec:
+    """The codec of a family that takes a bare prompt and answers in this JSON; the rest of the
+    record as given."""
+    form = Form(
+        template=NO_TEMPLATE,
+        prompt_key="prompt",
+        parameters=_PARAMETERS,
+        stop_key="stop",
+        options=options,
+        read_answer=read,
+        write_answer=write,
+        read_chunk=read,
+        write_chunk=write,
+        read_bare=read_bare,
+        last_chunk=last_chunk,
+    )
+    return completions_codec(
+        form,
+        features=frozenset(
+            {Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES},
+        ),
+        joins=frozenset({Feature.MANY_BLOCKS}),
+        documented=KEYS | options | {"prompt", "stop", *_PARAMETERS},
+        is_single_turn=True,
+        **record,
+    )

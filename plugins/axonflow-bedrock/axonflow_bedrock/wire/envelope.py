@@ -1,0 +1,274 @@
+"""What Bedrock adds to every family's JSON, taken off before a codec sees it and put back behind
+it.
+
+Any InvokeModel answer or chunk may carry three members that are Bedrock's and not the family's:
+
+    amazon-bedrock-invocationMetrics    counts and times, in the last chunk of a stream; these counts are billed
+    amazon-bedrock-guardrailAction      INTERVENED or NONE, in every chunk when a guardrail is on
+    amazon-bedrock-trace                the guardrail's report, in the last
+
+and a whole answer has its counts in headers. Where a guardrail stepped in and nothing is billed,
+the answer is the guardrail's own (recorded of Claude and Titan), whatever reason to stop the family
+gives. So codecs know nothing of Bedrock, and a family that someone else adds has metrics and
+guardrails for free. Source: recorded traffic and the AWS user guide, "Use guardrails with
+InvokeModel", November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from attrs import evolve
+
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec.json_members import unknown_members, without_none
+from axonflow_core.errors import DecodeError
+from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
+from axonflow_core.retrieval import Embeddings, Ranking
+from axonflow_core.stream import (
+    Batch,
+    Ended,
+    GuardrailUpdate,
+    MetricsUpdate,
+    Started,
+    Stopped,
+    StreamEvent,
+    merge_usage,
+)
+
+A = TypeVar("A", bound=Embeddings | Ranking)
+
+METRICS = "amazon-bedrock-invocationMetrics"
+ACTION = "amazon-bedrock-guardrailAction"
+TRACE = "amazon-bedrock-trace"
+MEMBERS = frozenset({METRICS, ACTION, TRACE})
+GUARDRAIL_ID = "bedrock-guardrails-"
+"""How the id of an answer begins that a guardrail gave in the model's place. Claude's says
+`end_turn` besides."""
+
+_COUNT_HEADERS = {
+    "x-amzn-bedrock-input-token-count": "input_tokens",
+    "x-amzn-bedrock-output-token-count": "output_tokens",
+    "x-amzn-bedrock-cache-read-input-token-count": "cache_read_tokens",
+    "x-amzn-bedrock-cache-write-input-token-count": "cache_write_tokens",
+}
+_LATENCY_HEADER = "x-amzn-bedrock-invocation-latency"
+_METRIC_COUNTS = {
+    "inputTokenCount": "input_tokens",
+    "outputTokenCount": "output_tokens",
+    "cacheReadInputTokenCount": "cache_read_tokens",
+    "cacheWriteInputTokenCount": "cache_write_tokens",
+}
+_METRIC_TIMES = {"invocationLatency": "latency_ms", "firstByteLatency": "first_byte_latency_ms"}
+_METRIC_KEYS = frozenset({*_METRIC_COUNTS, *_METRIC_TIMES})
+
+
+# ── whole answers ─────────────────────────────────────────────────────────────────────────────────
+
+
+def open_answer(
+    codec: FamilyCodec, body: Json, facts: ModelFacts, headers: Mapping[str, str] = EMPTY
+) -> Completion:
+    """The completion in an InvokeModel answer. Counts in `headers` (names in lower case) are
+    billed, so they win."""
+    native, guardrail = _without_members(codec, body)
+    completion = codec.decode_response(native, facts)
+    latency = headers.get(_LATENCY_HEADER)
+    billed = usage_from_headers(headers)
+    stop_reason = completion.stop_reason
+    if guardrail is not None and guardrail.has_intervened:
+        is_unbilled = bool(headers) and billed == Usage()
+        if stop_reason is None or is_unbilled or _is_canned(completion.id):
+            stop_reason = StopReason.GUARDRAIL
+    return evolve(
+        completion,
+        stop_reason=stop_reason,
+        usage=merge_usage(completion.usage, billed),
+        guardrail=guardrail,
+        latency_ms=round(float(latency)) if latency else None,
+    )
+
+
+def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Json:
+    """The InvokeModel body that says `completion`; its headers are `headers_of(completion)`."""
+    body = codec.encode_response(_without_guardrail_stop(codec, completion), facts)
+    return {**body, **_guardrail_members(completion.guardrail)} if completion.guardrail else body
+
+
+def measured(answer: A, headers: Mapping[str, str]) -> A:
+    """`answer` with what `headers` bill and measure."""
+    usage, latency = (
+        merge_usage(answer.usage, usage_from_headers(headers)),
+        headers.get(_LATENCY_HEADER),
+    )
+    return evolve(answer, usage=usage, latency_ms=round(float(latency)) if latency else None)
+
+
+def usage_from_headers(headers: Mapping[str, str]) -> Usage:
+    counts: dict[str, Any] = {
+        name: int(headers[key]) for key, name in _COUNT_HEADERS.items() if key in headers
+    }
+    return Usage(**counts)
+
+
+def headers_of(completion: Completion | Embeddings | Ranking) -> dict[str, str]:
+    """The `x-amzn-bedrock-*` headers that AWS sends with such an answer."""
+    counts = {key: getattr(completion.usage, name) for key, name in _COUNT_HEADERS.items()}
+    numbers = {**counts, _LATENCY_HEADER: completion.latency_ms}
+    return {key: str(number) for key, number in numbers.items() if number is not None}
+
+
+def _without_members(codec: FamilyCodec, body: Json) -> tuple[Json, Guardrail | None]:
+    if not isinstance(body, dict):
+        raise DecodeError(
+            f"the answer is not one of the {codec.name} family ({type(body).__name__} for an "
+            "object)"
+        )
+    return unknown_members(body, MEMBERS), _guardrail_of(body)
+
+
+def _guardrail_of(native: Mapping[str, Json]) -> Guardrail | None:
+    if ACTION not in native and TRACE not in native:
+        return None
+    return Guardrail(native.get(ACTION), native.get(TRACE))
+
+
+def _guardrail_members(guardrail: Guardrail) -> dict[str, Json]:
+    return without_none({ACTION: guardrail.action, TRACE: guardrail.trace})
+
+
+def _is_canned(id: str | None) -> bool:
+    return id is not None and id.startswith(GUARDRAIL_ID)
+
+
+def _without_guardrail_stop(codec: FamilyCodec, completion: Completion) -> Completion:
+    """InvokeModel has no native word for this stop: the action says it, beside the word that the
+    family says anyway."""
+    if completion.stop_reason is not StopReason.GUARDRAIL:
+        return completion
+    native = completion.native_stop_reason
+    return evolve(
+        completion, stop_reason=None if native is None else codec.stop_reasons.decode(native)
+    )
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class EnvelopeDecoder:
+    """A family's stream decoder that reads Bedrock's members too. Same contract: `feed` chunks,
+    then `finish`."""
+
+    def __init__(self, codec: FamilyCodec, facts: ModelFacts) -> None:
+        self._codec = codec
+        self._inner = codec.stream_decoder(facts)
+        self._is_whole = False
+        self._is_canned: bool | None = None
+        """Whether the answer is a guardrail's own by its id; None before the first chunk."""
+        self._has_intervened = False
+        self._is_billed = False
+
+    @property
+    def has_ended(self) -> bool:
+        return self._inner.has_ended or self._is_whole
+
+    @property
+    def partial_text(self) -> str:
+        return self._inner.partial_text
+
+    def feed(self, chunk: Json) -> Batch:
+        if not isinstance(chunk, dict) or chunk.keys().isdisjoint(MEMBERS):
+            batch = self._fed(chunk)
+            return _before_the_end(batch, self._judged()) if self._has_intervened else batch
+        native = unknown_members(chunk, MEMBERS)
+        batch = self._fed(native) if native else ()
+        added: list[StreamEvent] = []
+        if METRICS in chunk:
+            self._is_billed = True
+            added.append(_decode_metrics(chunk[METRICS]))
+            if not self.has_ended and any(isinstance(event, Stopped) for event in batch):
+                # The model has stopped and is billed: whatever last word its family has beside,
+                # nothing is missing.
+                self._is_whole = True
+                added.append(Ended())
+        guardrail = _guardrail_of(chunk)
+        if guardrail is not None:
+            added.append(GuardrailUpdate(guardrail))
+            self._has_intervened |= guardrail.has_intervened
+            if guardrail.has_intervened and not self.has_ended and self._codec.is_blocked(native):
+                self._is_whole = True
+                return (*batch, *added, Stopped(StopReason.GUARDRAIL), Ended())
+        return _before_the_end(batch, (*added, *self._judged()))
+
+    def _judged(self) -> Batch:
+        """The guardrail's stop, behind a model's own: what nobody is billed for no model has
+        said."""
+        if self._has_intervened and self.has_ended and (self._is_canned or not self._is_billed):
+            return (Stopped(StopReason.GUARDRAIL),)
+        return ()
+
+    def _fed(self, native: Json) -> Batch:
+        batch = self._inner.feed(native)
+        if self._is_canned is None:
+            self._is_canned = any(
+                isinstance(event, Started) and _is_canned(event.id) for event in batch
+            )
+        return batch
+
+    def finish(self) -> None:
+        if not self._is_whole:
+            self._inner.finish()
+
+
+def _before_the_end(batch: Batch, added: Batch) -> Batch:
+    """The last word stays last, so that whoever waits for it has heard the rest."""
+    return (*batch[:-1], *added, batch[-1]) if batch[-1:] == (Ended(),) else (*batch, *added)
+
+
+class EnvelopeEncoder:
+    """The other direction: a family's chunks, with Bedrock's members in the last chunk of each
+    batch."""
+
+    def __init__(self, codec: FamilyCodec, context: StreamContext, facts: ModelFacts) -> None:
+        self._inner = codec.stream_encoder(context, facts)
+
+    def encode(self, batch: Batch) -> list[Json]:
+        members: dict[str, Json] = {}
+        rest: list[StreamEvent] = []
+        for event in batch:
+            match event:
+                case MetricsUpdate():
+                    members[METRICS] = _encode_metrics(event)
+                case GuardrailUpdate(guardrail):
+                    members |= _guardrail_members(guardrail)
+                case Stopped(StopReason.GUARDRAIL, None):
+                    pass
+                case _:
+                    rest.append(event)
+        chunks = list(self._inner.encode(tuple(rest)))
+        return _with_members(chunks, members) if members else chunks
+
+
+def _with_members(chunks: list[Json], members: Mapping[str, Json]) -> list[Json]:
+    """`chunks` with the members in the last one that is an object; a family's very last may be a
+    bare string."""
+    for place in reversed(range(len(chunks))):
+        if isinstance(chunks[place], dict):
+            chunks[place] = {**chunks[place], **members}
+            return chunks
+    return [dict(members), *chunks]
+
+
+def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
+    counts = {
+        name: native[key] for key, name in _METRIC_COUNTS.items() if native.get(key) is not None
+    }
+    times = {name: native.get(key) for key, name in _METRIC_TIMES.items()}
+    return MetricsUpdate(Usage(**counts), **times, extra=unknown_members(native, _METRIC_KEYS))
+
+
+def _encode_metrics(metrics: MetricsUpdate) -> Json:
+    counts = {key: getattr(metrics.usage, name) for key, name in _METRIC_COUNTS.items()}
+    times = {key: getattr(metrics, name) for key, name in _METRIC_TIMES.items()}
+    return {**without_none({**counts, **times}), **metrics.extra}

@@ -1,0 +1,317 @@
+"""Frames of `application/vnd.amazon.eventstream`, in both directions.
+
+    u32 length of the frame | u32 length of the headers | u32 CRC-32 of these eight bytes     the prelude
+    headers: u8 length | name | u8 type | value …
+    payload
+    u32 CRC-32 of all before it                                                               big-endian throughout
+
+A network read ends anywhere, so the decoder keeps what is left over and looks at it again only when
+there is enough: a frame that arrives byte by byte is copied once. Lengths are believed only after
+their CRC fits and they are within bounds, so nobody makes us wait for, or keep, more than one frame
+of 16 MiB.
+
+InvokeModel wraps each chunk of a family once more, as base64 in the JSON of an event frame;
+`chunk_of` and `frame_of_chunk` take that off and put it on. Converse names its events in the header
+of the frame; `event_of` and `frame_of_event` read and write those. A fault after the 200 is an
+exception frame, which both raise.
+
+Source: recorded streams and botocore's decoder, November 2026.
+"""
+
+from __future__ import annotations
+
+import struct
+from base64 import b64encode
+from binascii import a2b_base64, crc32
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+import orjson
+from attrs import frozen
+
+from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
+from axonflow_core.messages import Json, hidden
+
+from ..errors.diagnose import diagnose_exception_frame
+from ..models.model_id import ModelId
+
+MAX_FRAME_BYTES = 16 * 1024 * 1024
+MAX_HEADERS_BYTES = 128 * 1024
+
+HeaderValue: TypeAlias = str | bool | int | bytes
+"""Bedrock sends strings. The format also knows booleans, integers, byte arrays, times in ms since
+1970 and UUIDs."""
+
+_PRELUDE = struct.Struct(">III")
+_CRC = struct.Struct(">I")
+_SMALLEST = _PRELUDE.size + _CRC.size
+_STRING = 7
+_SHOWN_BYTES = 60
+
+
+@frozen
+class Frame:
+    headers: Mapping[str, HeaderValue]
+    payload: bytes = hidden()
+
+
+# ── decoding ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class FrameDecoder:
+    """Bytes as they were read in, whole frames out; the same frames for every way of cutting the
+    bytes.
+
+    A fault is raised as soon as every frame before it has been handed out: at once, or by the next
+    `feed` or `finish`.
+    """
+
+    def __init__(self) -> None:
+        self._left = bytearray()
+        self._wanted = _PRELUDE.size
+        """How many bytes must be there before a look at them is worth it."""
+        self._offset = 0
+        """Where in the stream the next frame begins."""
+        self._fault: DecodeError | None = None
+        self._headers_bytes = b""
+        self._headers: Mapping[str, HeaderValue] = MappingProxyType({})
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Every frame that `data` completes. `DecodeError` says at which byte of the stream the
+        fault is."""
+        if self._fault is not None:
+            raise self._fault
+        if self._left or len(data) < self._wanted:
+            self._left += data
+            if len(self._left) < self._wanted:
+                return []
+            data = bytes(self._left)
+            self._left.clear()
+        return self._decode(data)
+
+    def finish(self) -> None:
+        """The transport has nothing more. `TruncatedStream` when it stopped in the middle of a
+        frame."""
+        if self._fault is not None:
+            raise self._fault
+        if self._left:
+            arrived = len(self._left)
+            raise TruncatedStream(
+                f"the event stream ended at byte {self._offset + arrived}, {arrived} bytes into a "
+                "frame",
+                hint="the answer is incomplete: a proxy, load balancer or time limit on the way "
+                "may have cut it",
+            )
+
+    def _decode(self, data: bytes) -> list[Frame]:
+        frames: list[Frame] = []
+        start, end = 0, len(data)
+        self._wanted = _PRELUDE.size
+        try:
+            while end - start >= _PRELUDE.size:
+                length, headers_length = self._prelude(data, start)
+                if end - start < length:
+                    self._wanted = length
+                    break
+                frames.append(self._frame(data, start, length, headers_length))
+                start += length
+                self._offset += length
+        except DecodeError as fault:
+            self._fault = fault
+            if not frames:
+                raise
+            return frames
+        self._left += memoryview(data)[start:]
+        return frames
+
+    def _prelude(self, data: bytes, start: int) -> tuple[int, int]:
+        length, headers_length, expected = _PRELUDE.unpack_from(data, start)
+        if crc32(data[start : start + 8]) != expected:
+            raise self._no_prelude(data[start : start + _SHOWN_BYTES])
+        if (
+            not _SMALLEST + headers_length <= length <= MAX_FRAME_BYTES
+            or headers_length > MAX_HEADERS_BYTES
+        ):
+            raise self._undecodable(f"says it has {length} bytes, {headers_length} of them headers")
+        return length, headers_length
+
+    def _frame(self, data: bytes, start: int, length: int, headers_length: int) -> Frame:
+        end = start + length - _CRC.size
+        (expected,) = _CRC.unpack_from(data, end)
+        if crc32(data[start:end]) != expected:
+            raise self._undecodable("fails its checksum")
+        payload_start = start + _PRELUDE.size + headers_length
+        headers = self._headers_of(data[start + _PRELUDE.size : payload_start])
+        return Frame(headers, data[payload_start:end])
+
+    def _headers_of(self, encoded: bytes) -> Mapping[str, HeaderValue]:
+        """The frames of a stream have the same headers, mostly; they are decoded when they
+        change."""
+        if encoded != self._headers_bytes:
+            try:
+                self._headers = MappingProxyType(_decode_headers(encoded))
+            except (KeyError, ValueError, struct.error) as stumble:
+                raise self._undecodable("has undecodable headers") from stumble
+            self._headers_bytes = encoded
+        return self._headers
+
+    def _no_prelude(self, data: bytes) -> DecodeError:
+        if self._offset == 0 and data.lstrip()[:1] in (b"{", b"[", b"<"):
+            # Read as a frame, `{"message":"…` has a length of 2 GB; older clients report "checksum
+            # 0x223a7b22".
+            return DecodeError(
+                "the answer is a plain body and not an event stream; it begins "
+                f"{data.decode('utf-8', 'replace')!r}",
+                hint="the endpoint, or a proxy before it, answered something else than a stream "
+                "under status 200",
+            )
+        return self._undecodable("has no valid prelude")
+
+    def _undecodable(self, what: str) -> DecodeError:
+        return DecodeError(
+            f"the frame at byte {self._offset} of the event stream {what}",
+            hint="the bytes were changed on the way, or the endpoint does not speak Bedrock's "
+            "event stream",
+        )
+
+
+_NUMBERS = {
+    2: struct.Struct(">b"),
+    3: struct.Struct(">h"),
+    4: struct.Struct(">i"),
+    5: struct.Struct(">q"),
+}
+_TIME_MS = 8
+_UUID = 9
+
+
+def _decode_headers(data: bytes) -> dict[str, HeaderValue]:
+    headers: dict[str, HeaderValue] = {}
+    at = 0
+    while at < len(data):
+        name_end = at + 1 + data[at]
+        name = data[at + 1 : name_end].decode()
+        if name in headers or name_end >= len(data):
+            raise ValueError
+        headers[name], at = _decode_value(data, data[name_end], name_end + 1)
+    if at != len(data):
+        raise ValueError
+    return headers
+
+
+def _decode_value(data: bytes, kind: int, at: int) -> tuple[HeaderValue, int]:
+    """The value of type `kind` that begins at `at`, and where it ends. Types: 0 and 1 booleans, 6
+    bytes, 7 text."""
+    if kind in (0, 1):
+        return kind == 0, at
+    if kind in (6, _STRING):
+        (length,) = struct.unpack_from(">H", data, at)
+        end = at + 2 + length
+        value = data[at + 2 : end]
+        return (value.decode() if kind == _STRING else value), end
+    if kind == _UUID:
+        return data[at : at + 16], at + 16
+    number = _NUMBERS[5 if kind == _TIME_MS else kind]
+    return number.unpack_from(data, at)[0], at + number.size
+
+
+# ── encoding ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
+    """One frame. A name has up to 255 bytes and a value up to 65535, as the format has it."""
+    encoded = b"".join(
+        [_encode_header(name.encode(), value.encode()) for name, value in headers.items()]
+    )
+    lengths = struct.pack(">II", _SMALLEST + len(encoded) + len(payload), len(encoded))
+    message = b"".join((lengths, _CRC.pack(crc32(lengths)), encoded, payload))
+    return message + _CRC.pack(crc32(message))
+
+
+def _encode_header(name: bytes, value: bytes) -> bytes:
+    return struct.pack(f">B{len(name)}sBH", len(name), name, _STRING, len(value)) + value
+
+
+# ── what Bedrock puts into frames ─────────────────────────────────────────────────────────────────
+
+_JSON_TYPE = "application/json"
+_CHUNK_HEADERS = {":event-type": "chunk", ":content-type": _JSON_TYPE, ":message-type": "event"}
+
+
+def chunk_of(
+    frame: Frame,
+    *,
+    model: ModelId | None = None,
+    region: str | None = None,
+    request_id: str | None = None,
+) -> Json:
+    """The family's JSON inside an event frame. An exception frame is raised as what it stands
+    for."""
+    headers = frame.headers
+    if headers.get(":message-type") != "event":
+        raise _exception_in(frame, model, region, request_id)
+    if headers.get(":event-type") != "chunk":
+        raise DecodeError(
+            f"the event stream holds an event {headers.get(':event-type')!r} in place of a chunk"
+        )
+    try:
+        return orjson.loads(a2b_base64(orjson.loads(frame.payload)["bytes"]))
+    except (KeyError, TypeError, ValueError) as stumble:
+        raise DecodeError(
+            f"a chunk of {len(frame.payload)} bytes is not base64 of JSON"
+        ) from stumble
+
+
+def event_of(
+    frame: Frame,
+    *,
+    model: ModelId | None = None,
+    region: str | None = None,
+    request_id: str | None = None,
+) -> Json:
+    """A Converse event as `{name: what it says}`, without AWS's padding. An exception frame is
+    raised."""
+    headers = frame.headers
+    if headers.get(":message-type") != "event":
+        raise _exception_in(frame, model, region, request_id)
+    try:
+        event = orjson.loads(frame.payload)
+        event.pop("p", None)
+    except (AttributeError, ValueError) as stumble:
+        raise DecodeError(f"an event of {len(frame.payload)} bytes is no JSON object") from stumble
+    return {str(headers.get(":event-type")): event}
+
+
+def _exception_in(
+    frame: Frame, model: ModelId | None, region: str | None, request_id: str | None
+) -> ProviderError:
+    headers = frame.headers
+    name = str(headers.get(":exception-type") or headers.get(":error-code") or "")
+    payload = frame.payload or str(headers.get(":error-message", "")).encode()
+    return diagnose_exception_frame(
+        name, payload, model=model, region=region, request_id=request_id
+    )
+
+
+def frame_of_event(event: Json, *, padding: str = "") -> bytes:
+    """The frame of a Converse event `{name: what it says}`."""
+    ((name, payload),) = event.items()
+    headers = {":event-type": name, ":content-type": _JSON_TYPE, ":message-type": "event"}
+    return encode_frame(headers, orjson.dumps({**payload, "p": padding} if padding else payload))
+
+
+def frame_of_chunk(chunk: Json, *, padding: str = "") -> bytes:
+    """The other direction. `padding` fills the member `p`, with which AWS hides how long a chunk
+    is."""
+    payload = {"bytes": b64encode(orjson.dumps(chunk)).decode()}
+    return encode_frame(
+        _CHUNK_HEADERS, orjson.dumps({**payload, "p": padding} if padding else payload)
+    )
+
+
+def frame_of_exception(name: str, message: str) -> bytes:
+    """A fault after the 200. `name` as the frame has it, lower camel:
+    `modelStreamErrorException`."""
+    headers = {":exception-type": name, ":content-type": _JSON_TYPE, ":message-type": "exception"}
+    return encode_frame(headers, orjson.dumps({"message": message}))
