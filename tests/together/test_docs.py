@@ -18,7 +18,7 @@ import yaml
 from axonflow_bedrock.pytest_plugin import RunningEmulator
 from axonflow_core import load_config
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [ROOT / "README.md", *(ROOT / "plugins").glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
 )

@@ -91,7 +91,7 @@ def test_the_files_are_part_of_the_installed_core() -> None:
     pytest.importorskip("hatchling")
     from hatchling.builders.wheel import WheelBuilder
 
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     included = {file.distribution_path for file in WheelBuilder(str(root)).recurse_included_files()}
 
     templates = {str(path.relative_to(root)) for path in (root / "axonflow_core").rglob("*.tmpl")}

@@ -412,7 +412,7 @@ def test_a_quota_reaches_the_client_in_the_words_of_aws() -> None:
 
 # ── the documentation ─────────────────────────────────────────────────────────────────────────────
 
-PAGE = Path(__file__).parents[3] / "docs" / "emulator.md"
+PAGE = Path(__file__).parents[4] / "docs" / "emulator.md"
 
 
 def test_the_script_of_the_documentation_is_one(tmp_path: Path) -> None:

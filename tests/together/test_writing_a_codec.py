@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Environment
 
-PAGE = (Path(__file__).parents[1] / "docs" / "writing-a-codec.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "writing-a-codec.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(?P<language>\w+)(?: file=(?P<file>\S+))?\n(?P<text>.*?)^```", re.M | re.S)
 CODEC = "axonflow_bedrock_parrot/__init__.py"
 

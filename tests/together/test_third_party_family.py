@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conftest import Environment
 
 Ask: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "docs" / "examples" / "axonflow-bedrock-pegasus"
 PEGASUS = "us.twelvelabs.pegasus-1-2-v1:0"
 QUESTION = "Who is in the video?"

@@ -17,7 +17,7 @@ from axonflow_core.cli.explain import installed_catalogues
 from axonflow_core.cli.troubleshooting import OWN_CODES, Catalogue, page
 from axonflow_core.plugin_spec import ErrorEntry
 
-PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
+PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 ISSUES = [
     "AccessDeniedException",
     "ValidationException on the model id",
