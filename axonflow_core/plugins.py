@@ -1,7 +1,7 @@
 """Plugins: `importlib.metadata` finds them, pluggy registers and validates them, this module says
 what went wrong.
 
-    axonflow.providers             one entry point a provider; its name is the key (or the `type:`) in YAML
+    axonflow.providers             one entry point a provider, named as its key (or `type:`) in YAML
     axonflow.codecs.<provider>     one entry point a model family
 
 Finding reads metadata and imports nothing. Each entry point that is wanted gets a pluggy manager of

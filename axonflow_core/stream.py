@@ -4,7 +4,9 @@ A native chunk decodes to a *batch*: a tuple of events, in order. A batch encode
 it came from, so that a stream survives decode and encode chunk by chunk; batches of another family
 encode to whatever says the same.
 
-    Started  (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | …Delta  BlockStop)*  Stopped  Ended
+    Started
+    (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | …Delta  BlockStop)*
+    Stopped  Ended
 
 with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate`, `Echoed` and `Extra` anywhere. A family that
 does not announce its blocks sends no `BlockStart`: the first delta of an index opens a block, the

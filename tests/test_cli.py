@@ -160,7 +160,9 @@ def test_the_environment_alone_will_do(run: Run, tmp_path: Path) -> None:
 FAULTY_PROVIDER = """
     import asyncio
     from attrs import frozen
-    from axonflow_core import CompletionStream, ProviderSpec, TextDelta, Throttled, TruncatedStream, hookimpl
+    from axonflow_core import (
+        CompletionStream, ProviderSpec, TextDelta, Throttled, TruncatedStream, hookimpl
+    )
 
     @frozen
     class Settings:
@@ -176,7 +178,9 @@ FAULTY_PROVIDER = """
                 return ((TextDelta("partial "), TextDelta("text")),)
             if self.model == "stalling":
                 await asyncio.sleep(20)
-            raise TruncatedStream("the stream ended early", partial_text="partial text", hint="ask again")
+            raise TruncatedStream(
+                "the stream ended early", partial_text="partial text", hint="ask again"
+            )
 
         async def aclose(self):
             pass
@@ -190,7 +194,8 @@ FAULTY_PROVIDER = """
         async def complete(self, request, *, model=None):
             if model == "unforeseen":
                 raise ZeroDivisionError("a secret")
-            raise Throttled("too much", hint="wait").enrich(provider="zoo", model=model, request_id="r-1")
+            error = Throttled("too much", hint="wait")
+            raise error.enrich(provider="zoo", model=model, request_id="r-1")
 
         async def stream(self, request, *, model=None):
             return Stream(model)

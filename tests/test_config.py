@@ -429,12 +429,18 @@ def test_a_wrong_entry_is_located_and_mended(
 
 
 def test_faults_of_every_level_are_told_at_once(tmp_path: Path) -> None:
-    text = "version: 3\nllm_providers:\n  echo:\n    enabled: yes\n    wieght: 1\n    config: {mode: x}\n    wieght: 2\n"
+    text = (
+        "version: 3\nllm_providers:\n  echo:\n    enabled: yes\n    wieght: 1\n"
+        "    config: {mode: x}\n    wieght: 2\n"
+    )
     assert [fault.line for fault in faults_of_file(tmp_path, text)] == [1, 5, 6, 7]
 
 
 def test_what_is_not_enabled_may_refer_to_unset_variables(tmp_path: Path) -> None:
-    entry = '  echo:\n    enabled: {}\n    credentials: {{api_key: "$KEY"}}\n    config: {{model: "$M"}}\n'
+    entry = (
+        '  echo:\n    enabled: {}\n    credentials: {{api_key: "$KEY"}}\n'
+        '    config: {{model: "$M"}}\n'
+    )
     head = 'version: "1.0"\nllm_providers:\n'
     assert not load(tmp_path, head + entry.format("false")).enabled
     assert len(faults_of_file(tmp_path, head + entry.format("true"))) == 2

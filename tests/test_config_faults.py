@@ -39,187 +39,161 @@ class Faulty:
 
 FILES: Mapping[str, Faulty] = {
     # ── unknown keys ──────────────────────────────────────────────────────────────────────────────
-    "unknown key of the "
-    "file": Faulty(ECHO + "conectors: "
-                                             "{}\n", 5, 1, "unknown key "
-                                                                      "`conectors`", "`connectors`"),
-    "unknown key like no "
-    "other": Faulty(ECHO + "zzz: 1\n", 5, 1, "unknown key "
-                                                                 "`zzz`", "known keys: connectors"),
-    "unknown key of a "
-    "provider": Faulty(ECHO + "    wieght: "
-                                               "1\n", 5, 5, "unknown key "
-                                                                        "`wieght`", "`weight`"),
-    "unknown key of the "
-    "settings": Faulty(BEDROCK + "      modle: "
-                                                    "x\n", 7, 7, "unknown key "
-                                                                              "`modle`", "`model`"),
+    "unknown key of the file": Faulty(
+        ECHO + "conectors: {}\n", 5, 1, "unknown key `conectors`", "`connectors`"
+    ),
+    "unknown key like no other": Faulty(
+        ECHO + "zzz: 1\n", 5, 1, "unknown key `zzz`", "known keys: connectors"
+    ),
+    "unknown key of a provider": Faulty(
+        ECHO + "    wieght: 1\n", 5, 5, "unknown key `wieght`", "`weight`"
+    ),
+    "unknown key of the settings": Faulty(
+        BEDROCK + "      modle: x\n", 7, 7, "unknown key `modle`", "`model`"
+    ),
     "unknown key of a section of the settings": Faulty(
-        BEDROCK + "      timeouts:\n        conect_s: "
-                  "1\n", 8, 9, "unknown key "
-                                                                  "`conect_s`", "`connect_s`"),
-    "key in camel "
-    "case": Faulty(BEDROCK + "      maxTokens: "
-                                          "1\n", 7, 7, "unknown key "
-                                                                        "`maxTokens`", "`max_tokens`"),
-    "key in "
-    "capitals": Faulty(ECHO + "    Priority: "
-                                     "1\n", 5, 5, "unknown key "
-                                                                "`Priority`", "`priority`"),
-    "settings beside "
-    "config": Faulty(ECHO + "    model: "
-                                            "x\n", 5, 5, "unknown key "
-                                                                    "`model`", "known keys: config"),
-    "unknown key in "
-    "braces": Faulty(HEAD + "  echo: {enable: "
-                                           "true}\n", 3, 10, "unknown key "
-                                                                              "`enable`", "`enabled`"),
+        BEDROCK + "      timeouts:\n        conect_s: 1\n",
+        8,
+        9,
+        "unknown key `conect_s`",
+        "`connect_s`",
+    ),
+    "key in camel case": Faulty(
+        BEDROCK + "      maxTokens: 1\n", 7, 7, "unknown key `maxTokens`", "`max_tokens`"
+    ),
+    "key in capitals": Faulty(
+        ECHO + "    Priority: 1\n", 5, 5, "unknown key `Priority`", "`priority`"
+    ),
+    "settings beside config": Faulty(
+        ECHO + "    model: x\n", 5, 5, "unknown key `model`", "known keys: config"
+    ),
+    "unknown key in braces": Faulty(
+        HEAD + "  echo: {enable: true}\n", 3, 10, "unknown key `enable`", "`enabled`"
+    ),
     "endpoint in the file": Faulty(
-        BEDROCK + "      endpoint_url: "
-                  "http://x\n", 7, 7, "unknown key "
-                                                          "`endpoint_url`", "known keys"),
+        BEDROCK + "      endpoint_url: http://x\n", 7, 7, "unknown key `endpoint_url`", "known keys"
+    ),
     # ── wrong types ───────────────────────────────────────────────────────────────────────────────
-    "word for a whole "
-    "number": Faulty(ECHO + "    priority: "
-                                             "high\n", 5, 15, "a whole number, found "
-                                                                            "'high'", ""),
-    "fraction for a whole "
-    "number": Faulty(ECHO + "    priority: "
-                                                 "1.5\n", 5, 15, "a whole number", ""),
-    "negative "
-    "priority": Faulty(ECHO + "    priority: "
-                                       "-1\n", 5, 15, "`priority` is not "
-                                                                    "acceptable", ""),
+    "word for a whole number": Faulty(
+        ECHO + "    priority: high\n", 5, 15, "a whole number, found 'high'", ""
+    ),
+    "fraction for a whole number": Faulty(
+        ECHO + "    priority: 1.5\n", 5, 15, "a whole number", ""
+    ),
+    "negative priority": Faulty(
+        ECHO + "    priority: -1\n", 5, 15, "`priority` is not acceptable", ""
+    ),
     "word for a number": Faulty(ECHO + "    weight: half\n", 5, 13, "a number, found 'half'", ""),
-    "number out of "
-    "range": Faulty(ECHO + "    weight: "
-                                         "2\n", 5, 13, "`weight` is not "
-                                                                   "acceptable", ""),
-    "word for a "
-    "truth": Faulty(HEAD + "  echo:\n    enabled: "
-                                      "maybe\n", 4, 14, "true or false, "
-                                                                              "found 'maybe'", ""),
-    "list for a "
-    "text": Faulty(BEDROCK + "      model: "
-                                        "[a]\n", 7, 14, "wants text, found a "
-                                                                     "list", ""),
-    "section for a "
-    "text": Faulty(BEDROCK + "      model: {a: "
-                                           "b}\n", 7, 14, "wants text, found a "
-                                                                           "section", ""),
-    "text for a "
-    "list": Faulty(BEDROCK + "      families: "
-                                        "anthropic\n", 7, 17, "wants a "
-                                                                              "list", "after `- `"),
-    "section in a "
-    "list": Faulty(BEDROCK + "      families: [titan, "
-                                          "{}]\n", 7, 25, "`item 2` wants text", ""),
+    "number out of range": Faulty(
+        ECHO + "    weight: 2\n", 5, 13, "`weight` is not acceptable", ""
+    ),
+    "word for a truth": Faulty(
+        HEAD + "  echo:\n    enabled: maybe\n", 4, 14, "true or false, found 'maybe'", ""
+    ),
+    "list for a text": Faulty(
+        BEDROCK + "      model: [a]\n", 7, 14, "wants text, found a list", ""
+    ),
+    "section for a text": Faulty(
+        BEDROCK + "      model: {a: b}\n", 7, 14, "wants text, found a section", ""
+    ),
+    "text for a list": Faulty(
+        BEDROCK + "      families: anthropic\n", 7, 17, "wants a list", "after `- `"
+    ),
+    "section in a list": Faulty(
+        BEDROCK + "      families: [titan, {}]\n", 7, 25, "`item 2` wants text", ""
+    ),
     "text for a section": Faulty(BEDROCK + "      timeouts: 5\n", 7, 17, "a section", ""),
     "unknown choice": Faulty(
-        BEDROCK + "      control_tokens: refuze\n", 7, 23, "one of refuse, neutralise", "`refuse`"),
-    "provider that is no "
-    "section": Faulty(HEAD + "  echo: "
-                                                 "yes\n", 3, 9, "`echo` wants a "
-                                                                        "section", ""),
-    "providers as a "
-    "list": Faulty('version: "1.0"\nllm_providers:\n- '
-                                  'echo\n', 3, 1, "found a list", ""),
+        BEDROCK + "      control_tokens: refuze\n", 7, 23, "one of refuse, neutralise", "`refuse`"
+    ),
+    "provider that is no section": Faulty(
+        HEAD + "  echo: yes\n", 3, 9, "`echo` wants a section", ""
+    ),
+    "providers as a list": Faulty(
+        'version: "1.0"\nllm_providers:\n- echo\n', 3, 1, "found a list", ""
+    ),
     "config as a list": Faulty(ECHO + "    config: [a]\n", 5, 13, "found a list", ""),
     "nothing for a type": Faulty(BEDROCK + "      max_tokens: many\n", 7, 19, "a whole number", ""),
-    "limit of "
-    "nothing": Faulty(ECHO + "    config: {max_tokens: "
-                                      "0}\n", 5, 26, "`max_tokens` is not "
-                                                                              "acceptable", ""),
+    "limit of nothing": Faulty(
+        ECHO + "    config: {max_tokens: 0}\n", 5, 26, "`max_tokens` is not acceptable", ""
+    ),
     # ── duplicates ────────────────────────────────────────────────────────────────────────────────
-    "twice in the "
-    "file": Faulty(ECHO + 'version: '
-                                       '"1.0"\n', 5, 1, "stands twice; the first is on "
-                                                                 "line 1", "keep one"),
-    "provider "
-    "twice": Faulty(ECHO + "  echo: "
-                                    "{}\n", 5, 3, "`echo` stands twice; the first is on "
-                                                          "line 3", "keep one"),
-    "twice in a "
-    "provider": Faulty(ECHO + "    enabled: "
-                                         "no\n", 5, 5, "`enabled` stands "
-                                                                    "twice", "keep one"),
-    "twice in the "
-    "settings": Faulty(BEDROCK + "      region: "
-                                              "x\n", 7, 7, "`region` stands "
-                                                                         "twice", "keep one"),
-    "twice in "
-    "braces": Faulty(ECHO + "    config: {model: a, model: "
-                                     "b}\n", 5, 24, "`model` stands twice", "keep one"),
-    "twice, once "
-    "quoted": Faulty(ECHO + '    "enabled": '
-                                        'no\n', 5, 5, "`enabled` stands "
-                                                                     "twice", "keep one"),
+    "twice in the file": Faulty(
+        ECHO + 'version: "1.0"\n', 5, 1, "stands twice; the first is on line 1", "keep one"
+    ),
+    "provider twice": Faulty(
+        ECHO + "  echo: {}\n", 5, 3, "`echo` stands twice; the first is on line 3", "keep one"
+    ),
+    "twice in a provider": Faulty(
+        ECHO + "    enabled: no\n", 5, 5, "`enabled` stands twice", "keep one"
+    ),
+    "twice in the settings": Faulty(
+        BEDROCK + "      region: x\n", 7, 7, "`region` stands twice", "keep one"
+    ),
+    "twice in braces": Faulty(
+        ECHO + "    config: {model: a, model: b}\n", 5, 24, "`model` stands twice", "keep one"
+    ),
+    "twice, once quoted": Faulty(
+        ECHO + '    "enabled": no\n', 5, 5, "`enabled` stands twice", "keep one"
+    ),
     # ── variables ─────────────────────────────────────────────────────────────────────────────────
-    "unset "
-    "variable": Faulty(BEDROCK + "      model: "
-                                       "${NOPE}\n", 7, 14, "NOPE is not set, and "
-                                                                        "`model`", "${NOPE:-"),
+    "unset variable": Faulty(
+        BEDROCK + "      model: ${NOPE}\n", 7, 14, "NOPE is not set, and `model`", "${NOPE:-"
+    ),
     "missing region": Faulty(
         ECHO.replace("echo", "bedrock") + "    config:\n      region: ${BEDROCK_REGION}\n",
-        6, 15, "BEDROCK_REGION is not set, and `region`", "${BEDROCK_REGION:-default}"),
-    "unset variable without "
-    "braces": Faulty(BEDROCK + "      model: "
-                                                      "a.$NOPE\n", 7, 14, "NOPE is not "
-                                                                          "set", "`$$`"),
-    "empty "
-    "variable": Faulty(BEDROCK + "      model: "
-                                       "${EMPTY}\n", 7, 14, "EMPTY is "
-                                                                         "empty", "default"),
-    "variable of another "
-    "type": Faulty(ECHO + "    priority: "
-                                              "${WORD}\n", 5, 15, "a whole number, found "
-                                                                  "'word'", ""),
+        6,
+        15,
+        "BEDROCK_REGION is not set, and `region`",
+        "${BEDROCK_REGION:-default}",
+    ),
+    "unset variable without braces": Faulty(
+        BEDROCK + "      model: a.$NOPE\n", 7, 14, "NOPE is not set", "`$$`"
+    ),
+    "empty variable": Faulty(
+        BEDROCK + "      model: ${EMPTY}\n", 7, 14, "EMPTY is empty", "default"
+    ),
+    "variable of another type": Faulty(
+        ECHO + "    priority: ${WORD}\n", 5, 15, "a whole number, found 'word'", ""
+    ),
     "open brace": Faulty(BEDROCK + "      model: ${NOPE\n", 7, 14, "no closing `}`", "$$"),
-    "name that is "
-    "none": Faulty(BEDROCK + "      model: "
-                                          "${no-name}\n", 7, 14, "names no "
-                                                                              "environment", "${NAME}"),
-    "nested "
-    "default": Faulty(BEDROCK + "      model: "
-                                       "${NOPE:-${WORD}}\n", 7, 14, "another "
-                                                                    "reference", "do not nest"),
-    "unset variable in a "
-    "list": Faulty(BEDROCK + '      families: '
-                                                 '["$NOPE"]\n', 7, 18, "NOPE is not set", "set it"),
-    "unset "
-    "switch": Faulty(HEAD + "  echo:\n    enabled: "
-                                  "${NOPE}\n", 4, 14, "NOPE is not "
-                                                                            "set", "set it"),
-    "unset "
-    "secret": Faulty(ECHO + "    credentials: {api_key: "
-                                  "$NOPE}\n", 5, 28, "NOPE is not set", "set it"),
+    "name that is none": Faulty(
+        BEDROCK + "      model: ${no-name}\n", 7, 14, "names no environment", "${NAME}"
+    ),
+    "nested default": Faulty(
+        BEDROCK + "      model: ${NOPE:-${WORD}}\n", 7, 14, "another reference", "do not nest"
+    ),
+    "unset variable in a list": Faulty(
+        BEDROCK + '      families: ["$NOPE"]\n', 7, 18, "NOPE is not set", "set it"
+    ),
+    "unset switch": Faulty(
+        HEAD + "  echo:\n    enabled: ${NOPE}\n", 4, 14, "NOPE is not set", "set it"
+    ),
+    "unset secret": Faulty(
+        ECHO + "    credentials: {api_key: $NOPE}\n", 5, 28, "NOPE is not set", "set it"
+    ),
     # ── version ───────────────────────────────────────────────────────────────────────────────────
     "no version": Faulty("llm_providers: {}\n", 1, 1, "`version` is missing", 'version: "1.0"'),
     "later version": Faulty('version: "2.0"\n', 1, 10, '`version` wants "1.0"', 'version: "1.0"'),
-    "version without its "
-    "fraction": Faulty("version: "
-                                           "1\n", 1, 10, '`version` wants '
-                                                                  '"1.0"', 'version: "1.0"'),
+    "version without its fraction": Faulty(
+        "version: 1\n", 1, 10, '`version` wants "1.0"', 'version: "1.0"'
+    ),
     "version of nothing": Faulty("version:\n", 1, 9, "`version` wants text, found nothing", ""),
     # ── providers ─────────────────────────────────────────────────────────────────────────────────
-    "unknown "
-    "provider": Faulty(HEAD + "  ecko: {enabled: "
-                                      "on}\n", 3, 3, "offers the provider "
-                                                                       "ecko", "`echo`"),
-    "unknown "
-    "type": Faulty(ECHO + "    type: "
-                                  "bedrok\n", 5, 11, "offers the provider "
-                                                               "bedrok", "`bedrock`"),
-    "provider to "
-    "install": Faulty(HEAD + "  nova: {enabled: "
-                                         "1}\n", 3, 3, "nova", "install the package that offers "
-                                                               "it"),
+    "unknown provider": Faulty(
+        HEAD + "  ecko: {enabled: on}\n", 3, 3, "offers the provider ecko", "`echo`"
+    ),
+    "unknown type": Faulty(
+        ECHO + "    type: bedrok\n", 5, 11, "offers the provider bedrok", "`bedrock`"
+    ),
+    "provider to install": Faulty(
+        HEAD + "  nova: {enabled: 1}\n", 3, 3, "nova", "install the package that offers it"
+    ),
     # ── indentation, tabs, syntax ─────────────────────────────────────────────────────────────────
     "tab": Faulty("a:\n\tb: 1\n", 2, 1, "a tab indents this line", "spaces"),
-    "tab behind "
-    "blanks": Faulty(HEAD + "  echo:\n  \tenabled: "
-                                       "on\n", 4, 3, "a tab indents this "
-                                                                           "line", "spaces"),
+    "tab behind blanks": Faulty(
+        HEAD + "  echo:\n  \tenabled: on\n", 4, 3, "a tab indents this line", "spaces"
+    ),
     "key too deep": Faulty("a: 1\n b: 2\n", 2, 3, "wrong indentation", "alike"),
     "key between two levels": Faulty(ECHO + "   weight: 1\n", 5, 4, "fits no section", "alike"),
     "list that ends": Faulty("- a\nb: 1\n", 2, 1, "a list ends here", "alike"),
@@ -229,16 +203,17 @@ FILES: Mapping[str, Faulty] = {
     "unknown escape": Faulty('a: "\\q"\n', 1, 5, "escape", "single quotes"),
     "reference in a flow list": Faulty("a: [${X}]\n", 1, 6, "`{` begins a section", '"${NAME}"'),
     "unknown alias": Faulty("a: *nope\n", 1, 4, "no anchor `&nope`", "define it above"),
-    "tag": Faulty(ECHO + "    display_name: !!python/object:os.system "
-                         "x\n", 5, 19, "the tag", "without it"),
+    "tag": Faulty(
+        ECHO + "    display_name: !!python/object:os.system x\n", 5, 19, "the tag", "without it"
+    ),
     "second document": Faulty(ECHO + "---\na: 1\n", 5, 1, "a second document", "one document"),
     "nothing in it": Faulty("", 0, 0, "the file is empty", 'version: "1.0"'),
     "only a list": Faulty("[1]\n", 1, 1, "no keys", "key: value"),
     "colon without a blank": Faulty("version:1.0\n", 1, 1, "no keys", "key: value"),
     # ── bytes ─────────────────────────────────────────────────────────────────────────────────────
-    "Latin-1": Faulty("version: '1.0'\n# "
-                      "caf\xe9\n".encode("latin-1"), 2, 6, "0xe9 is not "
-                                                                             "UTF-8", "UTF-8"),
+    "Latin-1": Faulty(
+        "version: '1.0'\n# caf\xe9\n".encode("latin-1"), 2, 6, "0xe9 is not UTF-8", "UTF-8"
+    ),
     "UTF-16": Faulty(ECHO.encode("utf-16"), 1, 1, "0xff is not UTF-8", "UTF-8"),
     "control character": Faulty("a: 1\n\x07: 2", 2, 1, "U+0007", "remove it"),
     # ── hostile files ─────────────────────────────────────────────────────────────────────────────
@@ -247,21 +222,20 @@ FILES: Mapping[str, Faulty] = {
     "one word of a megabyte": Faulty("x" * 999_999, 1, 1, "no keys", "key: value"),
     "deep nesting": Faulty("[" * 60, 1, 51, "deeper than 50", "nest less"),
     # ── YAML 1.1 ──────────────────────────────────────────────────────────────────────────────────
-    "time of day for a "
-    "number": Faulty(ECHO + "    priority: "
-                                              "12:30:45\n", 5, 15, "found '12:30:45'", ""),
+    "time of day for a number": Faulty(
+        ECHO + "    priority: 12:30:45\n", 5, 15, "found '12:30:45'", ""
+    ),
     "octal": Faulty(ECHO + "    priority: 010\n", 5, 15, "a whole number, found '010'", "octal"),
-    "octal of YAML "
-    "1.2": Faulty(ECHO + "    priority: "
-                                       "0o17\n", 5, 15, "a whole number, found "
-                                                                      "'0o17'", ""),
+    "octal of YAML 1.2": Faulty(
+        ECHO + "    priority: 0o17\n", 5, 15, "a whole number, found '0o17'", ""
+    ),
     "hexadecimal": Faulty(ECHO + "    priority: 0x10\n", 5, 15, "a whole number, found '0x10'", ""),
-    "underscores": Faulty(ECHO + "    priority: "
-                                 "1_000\n", 5, 15, "a whole number, found "
-                                                                 "'1_000'", ""),
+    "underscores": Faulty(
+        ECHO + "    priority: 1_000\n", 5, 15, "a whole number, found '1_000'", ""
+    ),
     "no for a number": Faulty(ECHO + "    weight: no\n", 5, 13, "a number, found 'no'", ""),
     "not a number": Faulty(ECHO + "    weight: .nan\n", 5, 13, "a number, found '.nan'", ""),
-}  # fmt: skip
+}
 
 
 def load(folder: Path, text: str | bytes, environment: Mapping[str, str] = ENVIRONMENT) -> Config:

@@ -36,7 +36,8 @@ A_CODEC = """
 
     def codec(family):
         return FamilyCodec(
-            family=family, models=(family,), features=frozenset(), documented=frozenset(), evidence="made up",
+            family=family, models=(family,), features=frozenset(), documented=frozenset(),
+            evidence="made up",
             stop_reasons=NativeNames({"end": StopReason.END_TURN}),
             encode_request=unused, decode_response=unused, stream_decoder=unused,
             decode_request=unused, encode_response=unused, stream_encoder=unused,
@@ -101,7 +102,10 @@ def codecs(run: Run) -> Callable[..., dict[str, Any]]:
             from axonflow_core.plugins import load_codecs
             try:
                 loaded = load_codecs("zoo")
-                states = {f"{s.plugin.name} of {s.plugin.distribution}": [s.state, s.reason] for s in loaded.plugins}
+                states = {
+                    f"{s.plugin.name} of {s.plugin.distribution}": [s.state, s.reason]
+                    for s in loaded.plugins
+                }
                 answer = {"families": loaded.registry.names, "states": states}
             except PluginError as error:
                 answer = {"raised": error.message}
@@ -391,6 +395,7 @@ def test_the_environment_alone_imports_only_what_it_speaks_to(
         from pathlib import Path
         from axonflow_core import load_config
         config = load_config(folder=Path({str(tmp_path)!r}))
-        answer = list(config.enabled), [name for name in sys.modules if name in ("axonflow_zoo", "decoy")]
+        imported = [name for name in sys.modules if name in ("axonflow_zoo", "decoy")]
+        answer = list(config.enabled), imported
     """
     assert run(code, {"ZOO_MODEL": "lion"}) == [["zoo"], ["axonflow_zoo"]]

@@ -558,7 +558,10 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_runner_needs_no_hypothesis() -> None:
-    code = "import sys, axonflow_core.testing as t; t.check_recording, t.difference; print('hypothesis' in sys.modules)"
+    code = (
+        "import sys, axonflow_core.testing as t; t.check_recording, t.difference; "
+        "print('hypothesis' in sys.modules)"
+    )
 
     finished = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -579,7 +582,8 @@ PROVIDER = """
     @hookimpl
     def axonflow_register_provider():
         return ProviderSpec(
-            name="zoo", display_name="Zoo", config_type=BedrockConfig, create=None, recordings=BedrockOpener
+            name="zoo", display_name="Zoo", config_type=BedrockConfig, create=None,
+            recordings=BedrockOpener,
         )
 """
 CODECS = """

@@ -451,7 +451,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     folder = tmp_path_factory.mktemp("tls")
     if shutil.which("openssl") is None:
         pytest.skip("makes its certificate with the openssl command")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+        "-keyout key.pem -out cert.pem"
+    )
     subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
@@ -597,7 +600,10 @@ def test_another_event_loop_is_refused_with_a_hint() -> None:
 
 
 def test_the_http_library_is_not_imported_before_the_first_call() -> None:
-    program = "import sys; from axonflow_core import transport; transport.Transport(); print('aiohttp' in sys.modules)"
+    program = (
+        "import sys; from axonflow_core.http import client; client.Transport(); "
+        "print('aiohttp' in sys.modules)"
+    )
     root = Path(__file__).parents[1]
     printed = subprocess.run(
         [sys.executable, "-c", program], cwd=root, capture_output=True, check=True

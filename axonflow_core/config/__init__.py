@@ -20,8 +20,18 @@ from axonflow_core.config.faults import Fault, FaultyConfig, Place, render
 from axonflow_core.config.nodes import Section
 from axonflow_core.config.values import Config, ProviderConfig
 
-__all__ = ["Config", "Fault", "FaultyConfig", "Place", "ProviderConfig", "Section", "enabled_plugins", "load_config",
-           "render", "structure_provider_config"]  # fmt: skip
+__all__ = [
+    "Config",
+    "Fault",
+    "FaultyConfig",
+    "Place",
+    "ProviderConfig",
+    "Section",
+    "enabled_plugins",
+    "load_config",
+    "render",
+    "structure_provider_config",
+]
 
 T = TypeVar("T")
 

@@ -253,25 +253,38 @@ class _Reader:
 # ── syntax ────────────────────────────────────────────────────────────────────────────────────────
 
 _SYNTAX: tuple[tuple[str, str, str], ...] = (
-    ("mapping values are not allowed", "a second `:` on this line, or a wrong indentation",
-     "indent the keys of one section alike; put a value that holds `: ` in quotes"),
-    ("exceeded maximum nesting "
-     "depth", f"the file nests deeper than {MAX_DEPTH} "
-                                       "levels", "nest less"),
-    ("did not find expected "
-     "key", "this line fits no section above "
-                                  "it", "indent the keys of one "
-                                                                        "section alike"),
-    ("did not find expected "
-     "'-'", "a list ends here and something else "
-                                  "begins", "indent the items of one list alike"),
+    (
+        "mapping values are not allowed",
+        "a second `:` on this line, or a wrong indentation",
+        "indent the keys of one section alike; put a value that holds `: ` in quotes",
+    ),
+    (
+        "exceeded maximum nesting depth",
+        f"the file nests deeper than {MAX_DEPTH} levels",
+        "nest less",
+    ),
+    (
+        "did not find expected key",
+        "this line fits no section above it",
+        "indent the keys of one section alike",
+    ),
+    (
+        "did not find expected '-'",
+        "a list ends here and something else begins",
+        "indent the items of one list alike",
+    ),
     ("found a tab character", "a tab indents this line", "indent with spaces"),
-    ("found unexpected end of "
-     "stream", "the quotation that begins here does not "
-                                       "end", "close the quotation mark"),
-    ("found unknown escape character", "an unknown escape stands in this quotation",
-     "write a backslash as `\\\\`, or use single quotes"),
-)  # fmt: skip
+    (
+        "found unexpected end of stream",
+        "the quotation that begins here does not end",
+        "close the quotation mark",
+    ),
+    (
+        "found unknown escape character",
+        "an unknown escape stands in this quotation",
+        "write a backslash as `\\\\`, or use single quotes",
+    ),
+)
 """libyaml's words (0.2.5) -> what, fix."""
 
 

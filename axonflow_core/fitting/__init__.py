@@ -8,8 +8,8 @@ cannot take:
 * names that the model cannot spell are spelled otherwise for this one request, and come back as
   they were.
 
-    fit(request, codec, facts)  ->  Fitted(request, adjustments, ...)   then encode_request(fitted.request)
-    fitted.answer(completion), fitted.events(batch)                     after decoding
+    fit(request, codec, facts) -> Fitted(request, adjustments, …)    then encode_request(request)
+    fitted.answer(completion), fitted.events(batch)                   after decoding
 
 Every step is a function (request, model) -> request in the table at the end, which says what it is
 for. A request that uses nothing of it is returned as it is.

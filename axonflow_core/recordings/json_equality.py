@@ -4,8 +4,8 @@ JSON equality: numbers by value (28.0 is 28, but true is not 1), the order of ke
 value like any other. Beyond that a protocol lets its speakers write one thing in several ways, and
 two of those are tolerated, in the protocol's own objects only:
 
-    a bare string     where one text block is allowed: the `content` of a message, Anthropic's `system`
-    an absent key     and its null, `[]`, `{}`, or an object of nothing but nulls and `[]`
+    a bare string   where one text block is allowed: a message's `content`, Anthropic's `system`
+    an absent key   and its null, `[]`, `{}`, or an object of nothing but nulls and `[]`
 
 Nothing is tolerated where the JSON is somebody's data and not the protocol's: tool arguments,
 schemas, tool results, metadata. Nor is the one key of a union member, an object whose key says what

@@ -7,7 +7,7 @@ recording lacks that side, and nothing else.
     request    decode, encode: the body comes back
     response   likewise
     stream     the chunks decode, add up and come back; the bytes may be cut anywhere
-    meaning    what was said stands in typed places, the counts are those that were billed, every stop is known
+    meaning    texts stand in typed places, counts are those that were billed, every stop is known
     error      a refusal has a class of its own
 
 A body that the codec's two halves misread alike survives the first three, so `meaning` asks others:

@@ -1,8 +1,11 @@
 """Ways to break a codec: each takes a good one and gives one that makes a mistake people make.
 
-    sends      changes a request before it is encoded          hears      changes an answer that was decoded
-    writes     changes the native request                      streams_in    changes the events that were decoded
-    reads      changes a request that was decoded              streams_out   changes the events that are to be encoded
+    sends         changes a request before it is encoded
+    writes        changes the native request
+    reads         changes a request that was decoded
+    hears         changes an answer that was decoded
+    streams_in    changes the events that were decoded
+    streams_out   changes the events that are to be encoded
 
 What is changed, and how, is a function of its own: `blocks(drop(Image))`, `inference(top_k=None)`.
 """

@@ -6,7 +6,8 @@ counted. One line for each figure:
 
     complete        one call, sequential, against boto3 `invoke_model`
     complete x32    32 calls in flight on one loop, against boto3 `invoke_model` one after the other
-    stream          a streamed answer, read to its end, against boto3 `invoke_model_with_response_stream`
+    stream          a streamed answer, read to its end, against boto3
+                    `invoke_model_with_response_stream`
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """What a codec costs, as a ratio to what orjson costs for the same JSON, in the same run.
 
-    body      decode and encode of a request of ten messages, against `orjson.loads` and `orjson.dumps` of it
-    chunks    decode of a stream's text, a hundred words in a chunk each, against `orjson.loads` of every chunk
+    body      decode and encode of a request of ten messages, against `orjson.loads` and
+              `orjson.dumps` of it
+    chunks    decode of a stream's text, a hundred words in a chunk each, against `orjson.loads` of
+              every chunk
 
 The ten messages are a made-up conversation of a real one's shape and length: six questions of one
 or two sentences, four answers of 360 words in Markdown with lists, quotation marks and code, two
@@ -58,14 +60,19 @@ LAST_QUESTIONS = (
     "Short, please: it goes into a ticket for Zoë.",
 )
 ANSWER = """\
-There are three usual suspects, and it pays to look at them **in this order**, because each one is cheaper to rule out \
+There are three usual suspects, and it pays to look at them **in this order**, because each one \
+is cheaper to rule out \
 than the next.
 
-1. **The query plan.** A plan that was right for a million rows may be wrong for forty. Run `EXPLAIN (ANALYZE)` \
-on the statement that the ORM sends, not on the one you would have written by hand; the two are seldom the same.
-2. **The paging.** "OFFSET" reads and throws away everything before the page, so the last page costs as much as the \
+1. **The query plan.** A plan that was right for a million rows may be wrong for forty. Run \
+`EXPLAIN (ANALYZE)` \
+on the statement that the ORM sends, not on the one you would have written by hand; the two are \
+seldom the same.
+2. **The paging.** "OFFSET" reads and throws away everything before the page, so the last page \
+costs as much as the \
 whole table. Paging by the key costs the same for every page.
-3. **The objects.** An ORM that builds one object for each row spends most of its time in doing so. A naïve loop shows \
+3. **The objects.** An ORM that builds one object for each row spends most of its time in doing \
+so. A naïve loop shows \
 this as time in "fetch", though the database has long since answered.
 
 A loop that does without all three looks like this:
@@ -86,14 +93,19 @@ def rows(connection, page=2000):
 Some remarks on it:
 
 - It keeps one page in memory and no more, so the worker's limit is a matter of `page` alone.
-- It can be *resumed*: write `last` down after each page, and a run that was cut off goes on where it stopped.
+- It can be *resumed*: write `last` down after each page, and a run that was cut off goes on \
+where it stopped.
 - It wants an index on `id`, which as the primary key it has anyway.
 - As long as `len(batch) < page` you have come to the end, and may spare the last query.
 
-Before you change anything, measure: log the time of each page for one night, and put the numbers beside those of \
-the plan. If the first page is as slow as the last, paging is not your problem; if each is slower than the one before, \
-you have found it. Whatever comes out, change **one** thing at a time, and keep the old export beside the new one for \
-a week: the café rule, "never renovate the kitchen and the menu on the same day", holds for exports too.
+Before you change anything, measure: log the time of each page for one night, and put the numbers \
+beside those of \
+the plan. If the first page is as slow as the last, paging is not your problem; if each is slower \
+than the one before, \
+you have found it. Whatever comes out, change **one** thing at a time, and keep the old export \
+beside the new one for \
+a week: the café rule, "never renovate the kitchen and the menu on the same day", holds for \
+exports too.
 """
 IN_ASCII = str.maketrans("éëï", "eei")
 

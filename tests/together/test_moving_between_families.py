@@ -1,8 +1,9 @@
 """A conversation moves from any family to any other that can say it, and passes its gate; or is
 refused by name.
 
-    draw what the first family says  ->  its own JSON and back  ->  made to fit the second's model  ->  its JSON
-        ->  the emulated Bedrock, as strict as the real one  ->  an answer, and every text of the conversation was heard
+    draw a request of the first family  ->  its own JSON and back  ->  fitted to the second's model
+        ->  the second's JSON  ->  the emulated Bedrock, as strict as the real one
+        ->  an answer, and every text of the conversation arrived
 
 What no family can carry over is left behind before: parameters and options are each family's own.
 """

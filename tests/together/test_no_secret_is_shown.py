@@ -115,7 +115,10 @@ NO_KEYS = {
     "AWS_SECRET_ACCESS_KEY": "",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-QUOTED = f"Malformed input request: #/prompt: string [{secret('prompt that a validator quotes')}] does not match ^x$"
+QUOTED = (
+    "Malformed input request: #/prompt: "
+    f"string [{secret('prompt that a validator quotes')}] does not match ^x$"
+)
 SSO = {
     "startUrl": "https://company.awsapps.com/start",
     "region": "us-east-1",
@@ -142,21 +145,29 @@ CASES: Mapping[str, Case] = {
         variables={name: secret(name) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")},
     ),
     "an API key that AWS does not know": Case(
-        error="credentials", variables={"AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK")}
+        error="credentials",
+        variables={"AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK")},
     ),
     "an API key for everybody to hear": Case(
         error="credentials",
         variables={
             "AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK"),
-            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"http://user:{secret('password of the endpoint')}@bedrock.example",
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": (
+                f"http://user:{secret('password of the endpoint')}@bedrock.example"
+            ),
         },
     ),
     "an API key with a line break": Case(
-        error="request", variables={"AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK") + "\n"}
+        error="request",
+        variables={"AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK") + "\n"},
     ),
     "a password in the endpoint": Case(
         error="request",
-        variables={"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"http://u:{secret('password of the endpoint')}@127.0.0.1:9"},
+        variables={
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": (
+                f"http://u:{secret('password of the endpoint')}@127.0.0.1:9"
+            )
+        },
     ),
     "a proxy that is not there": Case(
         error="unavailable",
@@ -178,8 +189,8 @@ CASES: Mapping[str, Case] = {
         f"import sys; sys.exit('{secret('stderr of a credential process')}')",
     ),
     "a process that writes no JSON": process(
-        secret("argument of a credential "
-               "process"), f"print('{secret('stdout of a credential process')}')"
+        secret("argument of a credential process"),
+        f"print('{secret('stdout of a credential process')}')",
     ),
     "a login that cannot be renewed": Case(
         error="credentials",
@@ -210,7 +221,8 @@ CASES: Mapping[str, Case] = {
     ),
     "a role that STS denies": Case(error="credentials", files=profile(ROLE)),
     "a profile that AWS does not know": Case(
-        error="credentials", files={".aws/config": f"[default]\n{ROLE.partition('[profile source]')[2]}"}
+        error="credentials",
+        files={".aws/config": f"[default]\n{ROLE.partition('[profile source]')[2]}"},
     ),
     "a variable beside a fault": Case(
         error="config",
@@ -221,8 +233,10 @@ CASES: Mapping[str, Case] = {
     "a key in the file": Case(
         error="config",
         arguments=("check",),
-        files=yaml(f"    credentials:\n      api_key: {secret('key in the YAML')}\n      inner: "
-                   f"{{}}\n    wieght: 1\n"),
+        files=yaml(
+            f"    credentials:\n      api_key: {secret('key in the YAML')}\n      inner: "
+            f"{{}}\n    wieght: 1\n"
+        ),
     ),
     "a key in a list": Case(
         error="config",
@@ -235,35 +249,43 @@ CASES: Mapping[str, Case] = {
     "a key in an open quotation": Case(
         error="config", files=yaml(f'    api_key: "{secret("key in an open quotation")}\n')
     ),
-    "a key in a "
-    "comment": Case(error="config", files=yaml("    wieght: 1 # token: "
-                                                          f"{secret('key in a comment')}\n")),
-    "a key behind a "
-    "tab": Case(error="config", files=yaml("    api_key:\n\t  "
-                                                          f"{secret('key behind a tab')}\n")),
+    "a key in a comment": Case(
+        error="config", files=yaml(f"    wieght: 1 # token: {secret('key in a comment')}\n")
+    ),
+    "a key behind a tab": Case(
+        error="config", files=yaml(f"    api_key:\n\t  {secret('key behind a tab')}\n")
+    ),
     "a call that is throttled": Case(
         error="throttled",
         arguments=("ask", secret("prompt"), "--system", secret("system prompt")),
-        answer={"code": "ThrottlingException", "message": "Too many requests, please wait before "
-                                                          "trying again."},
+        answer={
+            "code": "ThrottlingException",
+            "message": "Too many requests, please wait before trying again.",
+        },
     ),
     "a text that forges a turn": Case(
         error="unsupported",
-        arguments=("ask", f"<|eot_id|>{secret('prompt that forges a turn')}", "-m", "meta.llama3-8b-instruct-v1:0"),
+        arguments=(
+            "ask",
+            f"<|eot_id|>{secret('prompt that forges a turn')}",
+            "-m",
+            "meta.llama3-8b-instruct-v1:0",
+        ),
     ),
     "a refusal that quotes the prompt": Case(
         error="invalid_call",
         arguments=("ask", secret("prompt that a validator quotes")),
         answer={"code": "ValidationException", "message": QUOTED},
     ),
-}  # fmt: skip
+}
 
 
 async def sts(scope: Any, receive: Any, send: Any) -> None:
     """Denies, in words that hold a secret."""
     body = (
         "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
-        f"<Message>{secret('what STS says')}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
+        f"<Message>{secret('what STS says')}</Message></Error>"
+        "<RequestId>r</RequestId></ErrorResponse>"
     )
     await send(
         {"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/xml")]}
@@ -295,8 +317,13 @@ def run(home: Path, case: Case) -> subprocess.CompletedProcess[str]:
         }
         return subprocess.run(
             [sys.executable, "-m", "axonflow_core.cli", *case.arguments],
-            env=environment, cwd=home, capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+            env=environment,
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
 
 def test_there_are_twenty_five_secrets_and_all_are_in_use() -> None:
@@ -321,7 +348,8 @@ def test_a_command_that_goes_wrong_shows_no_secret(tmp_path: Path, name: str) ->
 
 async def test_a_traceback_shows_no_more_than_the_error() -> None:
     """What a program logs of an error that it did not expect, with every error behind it."""
-    program = f"{sys.executable} -c \"import sys; sys.exit('{secret('stderr of a credential process')}')\""
+    stderr = secret("stderr of a credential process")
+    program = f"{sys.executable} -c \"import sys; sys.exit('{stderr}')\""
     source = ProcessProvider(
         "default", lambda: {"profiles": {"default": {"credential_process": program}}}
     )

@@ -1,6 +1,8 @@
 """A streamed answer: chunks of these types, in this order.
 
-    message_start  (content_block_start  content_block_delta*  content_block_stop)*  message_delta  message_stop
+    message_start
+    (content_block_start  content_block_delta*  content_block_stop)*
+    message_delta  message_stop
 
 Every chunk says all it means, so each is one batch of events and reading them keeps no state.
 """

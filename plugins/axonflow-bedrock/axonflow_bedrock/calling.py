@@ -2,7 +2,8 @@
 understood.
 
 sign -> send -> 200?  read
-                else  diagnose -> again, with fresh credentials, a corrected clock, or after a pause -> raise
+                else  diagnose -> again, with fresh credentials or a corrected clock, or after a
+                      pause -> raise
 """
 
 from __future__ import annotations

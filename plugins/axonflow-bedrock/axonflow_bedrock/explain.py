@@ -124,9 +124,15 @@ def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
     named = candidates(model, place.region, known.entry)
     if named and model.kind is Kind.FOUNDATION_MODEL:
         if known.entry is not None and needs_profile(known.entry):
-            yield f"this id is not offered on demand; call it through an inference profile: {named[0]}"
+            yield (
+                "this id is not offered on demand; call it through an inference profile: "
+                f"{named[0]}"
+            )
         elif known.entry is None or known.entry.geographies:
-            yield f"if AWS refuses this id on demand, call it through an inference profile: {named[0]}"
+            yield (
+                "if AWS refuses this id on demand, call it through an inference profile: "
+                f"{named[0]}"
+            )
     if place.retries.mode == "adaptive":
         yield "AWS_RETRY_MODE=adaptive counts as `standard`: its rate limiter is boto3's own"
     for setting in place.unheeded:
@@ -147,7 +153,8 @@ def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator
     if status is Status.END_OF_LIFE:
         yield f"the life of {entry.base_id} has ended{f' on {day}' if day else ''}{instead}"
     else:
-        yield f"{entry.base_id} is {status}, and its life ends {f'on {day}' if day else 'soon'}{instead}"
+        when = f"on {day}" if day else "soon"
+        yield f"{entry.base_id} is {status}, and its life ends {when}{instead}"
 
 
 def _masked(name: str, value: str) -> str:

@@ -121,7 +121,7 @@ class BedrockRecordingFormat:
             return "Bedrock refused to count, and the request holds nothing that can be read"
         if base_id and load_models().entry(base_id) is not None:
             return None
-        return f"Bedrock refused the id {recording.model_id}, which it does not know, and nobody said anything"
+        return f"Bedrock refused the unknown id {recording.model_id}: there is no request or answer"
 
     def _count(self, recording: Recording) -> RecordedUnary | None:
         facts = self._facts_of(recording)

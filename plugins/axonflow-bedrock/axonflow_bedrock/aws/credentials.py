@@ -1,9 +1,12 @@
 """Who we are and where we call, as AWS's own settings have it: botocore decides, and never on the
 event loop.
 
-    region        the provider's config, else the ready session's own, else AWS_REGION, AWS_DEFAULT_REGION, the profile
-    endpoint      what a botocore client of that region calls: variables, shared config, FIPS, dual stack, partition
-    identity      AWS_BEARER_TOKEN_BEDROCK, else the credentials of botocore's chain, which refresh themselves
+    region      the provider's config, else the session that was passed in, else AWS_REGION,
+                AWS_DEFAULT_REGION, the profile
+    endpoint    what a botocore client of that region calls: environment variables, shared config,
+                FIPS, dual stack, partition
+    identity    AWS_BEARER_TOKEN_BEDROCK, else the credentials of botocore's chain, which refresh
+                themselves
 
 botocore blocks: on files, on STS, for seconds on an instance metadata service that is not there. So
 it is asked in a worker thread, at most once a second, and one answer serves all who wait. While the
@@ -223,7 +226,8 @@ class _Botocore:
         """Where the identity that was handed out came from, in botocore's words."""
         if self._credentials is None:
             return "AWS_BEARER_TOKEN_BEDROCK"
-        return f"{getattr(self._credentials, 'method', 'given')}, key … {self._credentials.access_key[-4:]}"
+        method = getattr(self._credentials, "method", "given")
+        return f"{method}, key … {self._credentials.access_key[-4:]}"
 
     def is_live(self) -> bool:
         """Whether the present credentials have not expired, as far as botocore knows."""

@@ -1,9 +1,10 @@
 """The way to the endpoint as AWS's own settings have it: proxy, trusted authorities, client
 certificate.
 
-    proxy           `proxies` of the session's client config, else HTTP_PROXY, HTTPS_PROXY and NO_PROXY
-    authorities     AWS_CA_BUNDLE or `ca_bundle` of the profile, else REQUESTS_CA_BUNDLE, else those that botocore ships
-    certificate     `client_cert` of the session's client config
+    proxy          `proxies` of the session's client config, else HTTP_PROXY, HTTPS_PROXY, NO_PROXY
+    authorities    AWS_CA_BUNDLE or `ca_bundle` of the profile, else REQUESTS_CA_BUNDLE, else those
+                   that botocore ships
+    certificate    `client_cert` of the session's client config
 
 These are the rules of botocore 1.44 (`botocore.httpsession`, `EndpointCreator`), so that what boto3
 reaches is reached.

@@ -2,7 +2,7 @@
 
     canonical request   method, path, query, headers, names of the headers, SHA-256 of the body
     string to sign      algorithm, time, scope, SHA-256 of the canonical request
-    signing key         HMAC chain over secret, day, region, service: the same all day, so it is kept
+    signing key         HMAC chain over secret, day, region, service: kept, it is the same all day
     signature           HMAC(signing key, string to sign)
 
 The result is botocore's, byte for byte, at a tenth of the cost: botocore builds a request object

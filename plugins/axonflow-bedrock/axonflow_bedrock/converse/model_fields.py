@@ -1,7 +1,7 @@
 """`additionalModelRequestFields`: what Converse has no word for, in each vendor's own.
 
-    top_k       at a path that differs:          {"top_k": 5}, {"k": 5}, {"inferenceConfig": {"topK": 5}}
-    reasoning   in a form that differs:          {"thinking": {…}}, {"reasoning_effort": "low"}, …
+    top_k       at a path that differs:   {"top_k": 5}, {"k": 5}, {"inferenceConfig": {"topK": 5}}
+    reasoning   in a form that differs:   {"thinking": {…}}, {"reasoning_effort": "low"}, …
 
 The fields are free, and Bedrock hands them on unread. So what has not the documented form is not
 taken: it stays. Which vendor's words they are follows from the base id; behind an id that does not

@@ -1,26 +1,28 @@
-"""Bedrock without AWS: scripted models behind the real wire, one for every installed family.
+"""Bedrock without AWS: scripted models on the real wire, one for every installed family.
 
-    endpoint    the wire, signatures and AWS's errors          (one level up: nothing in it is emulated)
-    catalogue   which model ids there are, and what they need
-    service     id -> codec -> neutral request -> scripted answer -> native JSON or chunks
-    scripted    what a model answers, the same for all families
-    examples    arguments for a tool, from its schema
-    caching     what is counted of a prompt that is kept
-    streaming   an answer as the events of a stream
-    exchanges   the calls to models that do not talk; vectors: what those answer
-    script      what a test wants: rules for calls, limits of the account
-    limits      how much each model takes and writes, and when its life ends
-    quotas      calls and tokens in a minute, tokens in a day
-    faults      what goes wrong on the wire
-    schema      what a family's body may hold
-    guardrails  what is stopped on the way in and out
+    endpoint             the wire, signatures, errors (in `wire`: nothing of it is emulated)
+    catalogue            which model ids there are, and what they need
+    service              id -> codec -> neutral request -> scripted answer -> native JSON or chunks
+    fake_model           what a model answers, the same for all families
+    schema_examples      arguments for a tool, from its schema
+    cache_counts         tokens read from and written to the prompt cache
+    streaming            an answer as the events of a stream
+    unary, vectors       embedding, rerank and counting calls, and the numbers that answer them
+    script               the test's rules: answers for calls, limits of the account
+    limits               how many tokens each model takes and writes, and when its life ends
+    quotas               calls and tokens a minute, tokens a day
+    faults               what goes wrong on the wire
+    schema               what a family's body may hold
+    refusals             what Bedrock and the vendors refuse although the schema allows it
+    guardrails           what is stopped on the way in and out
 
-    cassette    exchanges in a file; `taping` records and replays them, `upstream` lets a real Bedrock answer
+    cassette             exchanges in a file; `record_replay` writes and replays them, `upstream`
+                         forwards to a real Bedrock
+    control_plane, sts   which models and profiles there are, and who the caller is: services of
+                         their own, chosen by path
 
-    control_plane, sts    which models and profiles there are, and who is asking: services of their own, chosen by path
-
-The models know no family: the server role of a family's codec speaks for them. So a codec that
-somebody else registers has its emulator at once.
+The models know no family: the server role of a family's codec decodes the call and encodes the
+answer. So a codec of a third party has its emulator at once.
 """
 
 from __future__ import annotations

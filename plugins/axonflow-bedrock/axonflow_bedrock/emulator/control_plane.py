@@ -168,7 +168,8 @@ class ControlPlane:
         return {"status": "LEGACY" if is_legacy else "ACTIVE", "endOfLifeTime": f"{ends}T00:00:00Z"}
 
     def _arn(self, base_id: str, region: str) -> str:
-        return f"arn:{partition_of(self.catalogue.region)}:bedrock:{region}::foundation-model/{base_id}"
+        partition = partition_of(self.catalogue.region)
+        return f"arn:{partition}:bedrock:{region}::foundation-model/{base_id}"
 
     # ── inference profiles ────────────────────────────────────────────────────────────────────────
 
@@ -213,7 +214,9 @@ class ControlPlane:
             "description": f"Routes requests to {name_of_model(base_id)} in {geo} regions.",
             "createdAt": _CREATED,
             "updatedAt": _CREATED,
-            "inferenceProfileArn": f"arn:{partition_of(region)}:bedrock:{region}:{ACCOUNT}:inference-profile/{id}",
+            "inferenceProfileArn": (
+                f"arn:{partition_of(region)}:bedrock:{region}:{ACCOUNT}:inference-profile/{id}"
+            ),
             "models": [{"modelArn": self._arn(base_id, region)} for region in regions],
             "inferenceProfileId": id,
             "status": "ACTIVE",

@@ -1,11 +1,11 @@
-"""What goes wrong on the wire: a good answer, spoiled on its way to the client.
+"""Wire faults: a good answer that is damaged on its way to the client.
 
-    handler      hears what the call is, and says with `spoil` how its answer is to be spoiled
-    app          answers as ever; `faulty` holds what it sends back until it is whole, spoils and delivers it
+    handler    decides by the call, and requests a fault for its answer with `inject_fault`
+    app        answers as without faults; `with_faults` buffers the whole answer, damages it and
+               delivers it
 
-A fault is a function from a whole answer to a `_Delivery`, in the table at the end. The client
-leaving ends a delivery: it runs inside the app, which cancels what it does when nobody listens any
-more.
+A fault is a function from a whole answer to a `_Delivery`, in the table at the end. A delivery runs
+inside the app, which cancels it when the client disconnects.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The guardrails of the emulated account: which text they stop or mask, and how Bedrock says so in
 each family's JSON.
 
-    request    names one by headers (Converse: by `guardrailConfig`), with a version    else nothing is guarded
-    input      a hit is answered with the guardrail's own message; no model is asked
-    answer     a hit replaces it by that message, or masks what was hit
+    request    names a guardrail and a version by headers (Converse: by `guardrailConfig`);
+               without them nothing is checked
+    input      a match is answered with the guardrail's own message, without calling the model
+    answer     a match replaces it by that message, or masks the matched text
     body       `amazon-bedrock-guardrailAction`, and `amazon-bedrock-trace` when it is asked for
 
 Source: AWS user guide, "Use guardrails with InvokeModel"; recorded traffic of Titan, Llama, Nova

@@ -87,7 +87,10 @@ def _too_much(asked: int, limit: int, base_id: str) -> str:
 
 def _too_much_for_claude(asked: int, limit: int, base_id: str) -> str:
     name = base_id.removeprefix("anthropic.").partition("-v")[0]
-    return f"max_tokens: {asked} > {limit}, which is the maximum allowed number of output tokens for {name}"
+    return (
+        f"max_tokens: {asked} > {limit}, which is the maximum allowed number of output tokens "
+        f"for {name}"
+    )
 
 
 def _too_much_for_schema(pointer: str) -> Callable[[int, int, str], str]:
@@ -113,11 +116,17 @@ def _too_long_for_claude(tokens: int, limit: int) -> str:
 
 
 def _too_long_for_llama(tokens: int, limit: int) -> str:
-    return f"This model's maximum context length is {limit} tokens. Please reduce the length of the prompt"
+    return (
+        f"This model's maximum context length is {limit} tokens. "
+        "Please reduce the length of the prompt"
+    )
 
 
 def _too_long_for_nova(tokens: int, limit: int) -> str:
-    return "Input Tokens Exceeded: Number of input tokens exceeds maximum length. Please update the input to try again."
+    return (
+        "Input Tokens Exceeded: Number of input tokens exceeds maximum length. "
+        "Please update the input to try again."
+    )
 
 
 _TOO_LONG: Mapping[str, Callable[[int, int], str]] = {

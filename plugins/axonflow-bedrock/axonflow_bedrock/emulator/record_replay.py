@@ -1,7 +1,7 @@
-"""Recording and replaying: a cassette beside an app, or in place of one.
+"""Recording and replaying: a cassette that copies an app's traffic, or answers in place of an app.
 
-recorded    the app answers as ever; each whole exchange is on the cassette before the client hears its end
-Replay      the cassette answers, to calls that are signed as ever
+recorded    the app answers; each exchange is on the cassette before the client receives its end
+Replay      the cassette answers; signatures are verified as the emulator verifies them
 """
 
 from __future__ import annotations

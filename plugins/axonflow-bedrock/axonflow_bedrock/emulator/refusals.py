@@ -135,7 +135,10 @@ def _results_of_turn(first: int, turn: list[Message], facts: ModelFacts) -> Iter
         words = "Conversation blocks and tool result blocks cannot be provided in the same turn."
         yield f"messages.{first}.content: {words}"
     if facts.tool_results_together and late:
-        yield f"Expected toolResult blocks at messages.{first}.content for the following Ids: {', '.join(late)}"
+        yield (
+            f"Expected toolResult blocks at messages.{first}.content for the following Ids: "
+            f"{', '.join(late)}"
+        )
 
 
 def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -155,7 +158,9 @@ def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[s
 
 def _tool_config(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     if _lacks_tools(request, facts):
-        yield "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+        yield (
+            "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+        )
 
 
 def _blank_text(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -179,7 +184,10 @@ def _documents_alone(request: CompletionRequest, facts: ModelFacts) -> Iterator[
     for message in request.messages:
         kinds = {type(block) for block in message.content}
         if Document in kinds and Text not in kinds:
-            yield "A text block must be included when using documents. Add a text block and retry your request."
+            yield (
+                "A text block must be included when using documents. "
+                "Add a text block and retry your request."
+            )
 
 
 # ── what the model's maker says ───────────────────────────────────────────────────────────────────
@@ -215,7 +223,10 @@ def _sampling(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     for group in facts.one_of:
         both = [f"`{name}`" for name in group if name in asked]
         if len(both) > 1:
-            yield f"{' and '.join(both)} cannot both be specified for this model. Please use only one."
+            yield (
+                f"{' and '.join(both)} cannot both be specified for this model. "
+                "Please use only one."
+            )
 
 
 def _prefill(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -233,7 +244,10 @@ def _prefill(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 def _cache_points(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     found = sum(isinstance(block, CachePoint) for block in (*request.tools, *blocks_of(request)))
     if facts.max_cache_points is not None and found > facts.max_cache_points:
-        yield f"A maximum of {facts.max_cache_points} blocks with cache_control may be provided. Found {found}."
+        yield (
+            f"A maximum of {facts.max_cache_points} blocks with cache_control may be provided. "
+            f"Found {found}."
+        )
 
 
 def _tools_of_history(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -253,7 +267,8 @@ def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
             and isinstance(tool, Tool)
             and not facts.tool_names.accepts(tool.name)
         ):
-            yield f"tools.{number}.custom.name: String should match pattern '{facts.tool_names.pattern}'"
+            pattern = facts.tool_names.pattern
+            yield f"tools.{number}.custom.name: String should match pattern '{pattern}'"
     for block in blocks_of(request):
         if (
             isinstance(block, ToolUse)

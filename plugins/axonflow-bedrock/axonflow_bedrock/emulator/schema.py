@@ -208,7 +208,8 @@ _SCHEMA_TYPES = {
 def all_by_pointer(found: Sequence[Violation]) -> str:
     """As a JSON schema says it, one after the other with nothing between. Source: recorded traffic,
     public reports."""
-    return f"Malformed input request: {''.join(map(_said_of, found))}, please reformat your input and try again."
+    words = "".join(map(_said_of, found))
+    return f"Malformed input request: {words}, please reformat your input and try again."
 
 
 def _said_of(violation: Violation) -> str:
@@ -250,7 +251,8 @@ def first_by_path(found: Sequence[Violation]) -> str:
             wanted = _CLAUDE_TYPES.get(wanted, wanted)
         case Rule.CHOICE:
             wanted = " or ".join(map(repr, wanted))
-    return f"{'.'.join(map(str, path))}: {_CLAUDE_WORDS[first.rule].format(wanted=wanted, found=first.found)}"
+    words = _CLAUDE_WORDS[first.rule].format(wanted=wanted, found=first.found)
+    return f"{'.'.join(map(str, path))}: {words}"
 
 
 # ── the gates ─────────────────────────────────────────────────────────────────────────────────────

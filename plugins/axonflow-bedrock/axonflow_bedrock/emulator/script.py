@@ -1,18 +1,17 @@
-"""What a test wants the emulator to do: rules for calls, and what the account may do. Read from
-YAML or JSON.
+"""The emulator's script: rules for calls, and limits of the account. Read from YAML or JSON.
 
     rules:
-      - when: weather                   a pattern to find in the last text of the user; without it, any call
-        answer: It rains.               what the model says
+      - when: weather              a regular expression, searched in the user's last text;
+                                   without it the rule matches every call
+        answer: It rains.          the model's answer
       - when: too much
-        error: {code: ThrottlingException, message: "Too many requests, please wait before trying
-        again."}
+        error: {code: ThrottlingException, message: "Too many requests, please wait."}
       - when: cut
-        fault: truncate                 what the wire does to a good answer; see `faults`
+        fault: truncate            damage to a good answer on the wire; see `faults`
         at_byte: 100
-        times: 1                        the rule is spent after so many calls
+        times: 1                   the rule matches so many calls, then no more
 
-The first rule that fits decides. A call that none fits is answered as without a script.
+The first rule that matches decides. A call that no rule matches is answered as without a script.
 """
 
 from __future__ import annotations

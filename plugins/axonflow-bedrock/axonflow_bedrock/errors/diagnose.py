@@ -1,8 +1,8 @@
 """What went wrong at Bedrock: an answer that refuses, read and looked up in `error_table`.
 
-    read      status, `x-amzn-ErrorType`, body          -> Report      (four layers of AWS write four shapes of body)
-    find      Report                                    -> Row         (the first row that fits)
-    build     Row and the values of this very call      -> ProviderError
+    read      status, `x-amzn-ErrorType`, body        -> Report    (AWS has four shapes of body)
+    find      Report                                  -> Row       (the first row that fits)
+    build     Row and the values of this very call    -> ProviderError
 
 Reading never fails: whatever stands before Bedrock may have written the body.
 """

@@ -1,8 +1,10 @@
 """Meta Llama on InvokeModel: one JSON for all generations, one template for each.
 
-    Llama 2     <s>[INST] <<SYS>>\\n{system}\\n<</SYS>>\\n\\n{user} [/INST] {assistant} </s><s>[INST] {user} [/INST]
+    Llama 2     <s>[INST] <<SYS>>\\n{system}\\n<</SYS>>\\n\\n{user} [/INST] {assistant} </s>
+                <s>[INST] {user} [/INST]
     Llama 3.x   <|begin_of_text|><|start_header_id|>system<|end_header_id|>\\n\\n{system}<|eot_id|>
-                <|start_header_id|>user<|end_header_id|>\\n\\n{user}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\\n\\n
+                <|start_header_id|>user<|end_header_id|>\\n\\n{user}<|eot_id|>
+                <|start_header_id|>assistant<|end_header_id|>\\n\\n
     Llama 4     <|begin_of_text|><|header_start|>system<|header_end|>\\n\\n{system}<|eot|> …
 
 Bedrock adds nothing to a prompt, not even the first token. InvokeModel has no tools and no stop

@@ -23,7 +23,10 @@ def _limits(context_tokens: int, output_tokens: int) -> Mapping[str, int]:
 
 
 _TITAN = "AWS user guide, Amazon Titan Text models, 2025"
-_LLAMA = "AWS user guide, Meta Llama models, and the schema that Bedrock quotes in its refusals, November 2026"
+_LLAMA = (
+    "AWS user guide, Meta Llama models, and the schema that Bedrock quotes in its refusals, "
+    "November 2026"
+)
 _MISTRAL = "AWS user guide, Mistral AI text completion, November 2026"
 _TITAN_ENDS = {"status": "EOL", "eol": "2025-10-27", "eol_source": "AWS"}
 

@@ -1,6 +1,6 @@
 """Model identifiers: everything Bedrock accepts where it says `modelId`, read into one `ModelId`.
 
-    plain     vendor "." model                          anthropic.claude-3-haiku-20240307-v1:0, deepseek.v3.2
+    plain     vendor "." model                          anthropic.claude-3-haiku-20240307-v1:0
     profile   geo "." plain                             us.meta.llama3-1-70b-instruct-v1:0
     ARN       "arn:" partition ":bedrock:" region ":" account ":" kind "/" id
     name      anything without a dot                    a provisioned throughput by its bare name

@@ -1,10 +1,10 @@
 """The model table, made anew: `python -m axonflow_bedrock.models.update SOURCE.json`.
 
-SOURCE     facts by model id, derived from litellm's model table and the lifecycle page of the Bedrock user guide;
-           or `models.json` itself, which comes out as it went in
-keep       the ids that Bedrock Runtime can address, and of their facts those that this package uses
-correct    what the sources leave out or contradict each other in, each with the source that settles it
-fold       the line of a profile says its price; everything else is its model's
+SOURCE     facts by model id, derived from litellm's model table and the lifecycle page of the
+           Bedrock user guide; or `models.json` itself, which comes out as it went in
+keep       the ids that Bedrock Runtime can address, and the facts that this package uses
+correct    what the sources leave out or disagree on, each with the source that settles it
+fold       a profile's line holds its price only; everything else is its model's
 write      sorted, one id a line, so that a change of the table reads as a change of models
 """
 

@@ -1,8 +1,9 @@
 """Amazon Titan Embeddings on InvokeModel: one input a call, a vector back.
 
-    v1, G1    {"inputText"}                                              embedding
-    v2        {"inputText", "dimensions", "normalize", "embeddingTypes"} embedding and embeddingsByType
-    image     {"inputText", "inputImage", "embeddingConfig"}             embedding; text and picture get one together
+    v1, G1    {"inputText"}                                                embedding
+    v2        {"inputText", "dimensions", "normalize", "embeddingTypes"}   and embeddingsByType
+    image     {"inputText", "inputImage", "embeddingConfig"}               embedding, one for text
+                                                                           and image together
 
 Version 2 tells a vector of floats twice, as `embedding` and by type; only where no floats were
 asked for the first is missing. Source: AWS user guide, "Amazon Titan Embeddings Text" and "Amazon

@@ -1,7 +1,7 @@
 """An ASGI app that speaks Bedrock Runtime: the wire, and nothing behind it.
 
     POST /model/{modelId}/invoke                        the family's JSON back, counts in headers
-    POST /model/{modelId}/invoke-with-response-stream   the family's chunks back, each in an event-stream frame
+    POST /model/{modelId}/invoke-with-response-stream   the family's chunks back, each in a frame
     POST /model/{modelId}/converse                      Converse's JSON back
     POST /model/{modelId}/converse-stream               Converse's events back, each in a frame
     POST /model/{modelId}/count-tokens                  how many tokens a prompt has

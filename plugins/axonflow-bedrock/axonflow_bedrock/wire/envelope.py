@@ -3,9 +3,10 @@ it.
 
 Any InvokeModel answer or chunk may carry three members that are Bedrock's and not the family's:
 
-    amazon-bedrock-invocationMetrics    counts and times, in the last chunk of a stream; these counts are billed
-    amazon-bedrock-guardrailAction      INTERVENED or NONE, in every chunk when a guardrail is on
-    amazon-bedrock-trace                the guardrail's report, in the last
+    amazon-bedrock-invocationMetrics   counts and times, in the last chunk of a stream; the counts
+                                       are those that are billed
+    amazon-bedrock-guardrailAction     INTERVENED or NONE, in every chunk when a guardrail is on
+    amazon-bedrock-trace               the guardrail's report, in the last
 
 and a whole answer has its counts in headers. Where a guardrail stepped in and nothing is billed,
 the answer is the guardrail's own (recorded of Claude and Titan), whatever reason to stop the family

@@ -1,9 +1,11 @@
 """Frames of `application/vnd.amazon.eventstream`, in both directions.
 
-    u32 length of the frame | u32 length of the headers | u32 CRC-32 of these eight bytes     the prelude
+    u32 length of the frame | u32 length of the headers | u32 CRC-32 of these eight bytes
     headers: u8 length | name | u8 type | value …
     payload
-    u32 CRC-32 of all before it                                                               big-endian throughout
+    u32 CRC-32 of all before it
+
+The first line is the prelude; all integers are big-endian.
 
 A network read ends anywhere, so the decoder keeps what is left over and looks at it again only when
 there is enough: a frame that arrives byte by byte is copied once. Lengths are believed only after

@@ -1,6 +1,7 @@
 """The surfaces of Bedrock Runtime: which paths a body travels on, and what is wrapped around it.
 
-    invoke      the family's own JSON; Bedrock's members beside it, counts in headers, chunks in base64   (`envelope`)
+    invoke      the family's own JSON; Bedrock adds members to it, counts in headers, chunks in
+                base64 (`envelope`)
     converse    Converse's JSON, which has a place for all of that itself
 
 A codec says by its `surface` which one it is for.

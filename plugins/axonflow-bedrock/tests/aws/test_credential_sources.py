@@ -129,8 +129,13 @@ def surroundings(home: Path, bedrock_url: str, more: Mapping[str, str]) -> dict[
 def run(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     ran = subprocess.run(
         [sys.executable, "-W", "error", *arguments],
-        env=dict(environment), cwd=environment["HOME"], capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+        env=dict(environment),
+        cwd=environment["HOME"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     sys.stdout.write(ran.stdout + ran.stderr)  # where planted secrets are looked for
     return ran
 
@@ -373,7 +378,9 @@ async def main(is_blocking):
             before = time.monotonic()
             await ready.complete("Hi")
             longest_s, calls = max(longest_s, time.monotonic() - before), calls + 1
-        return {"hung_s": time.monotonic() - started, "longest_s": longest_s, "calls": calls, "said": await hanging}
+        hung_s = time.monotonic() - started
+        said = await hanging
+        return {"hung_s": hung_s, "longest_s": longest_s, "calls": calls, "said": said}
 
 print(json.dumps(asyncio.run(main(sys.argv[1] == "blocking"))))
 """

@@ -258,9 +258,13 @@ def aws_home(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 
 def run(program: str, environment: Mapping[str, str], given: object = None) -> Any:
     finished = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], env=environment, input=json.dumps(given),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-W", "error", "-c", program],
+        env=environment,
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout)
 

@@ -41,7 +41,8 @@ import boto3, os, botocore.session
 from botocore.config import Config
 certificate = tuple(os.environ["CERTIFICATE"].split(":"))
 session = botocore.session.Session()
-session.set_default_client_config(Config(client_cert=certificate[0] if len(certificate) == 1 else certificate))
+client_cert = certificate[0] if len(certificate) == 1 else certificate
+session.set_default_client_config(Config(client_cert=client_cert))
 ready = boto3.Session(botocore_session=session)
 """
 CERTIFIED = {
@@ -124,7 +125,10 @@ def made_certificate(folder: Path) -> Path:
     """`folder`, with a certificate and its key in it, and both in one file."""
     if shutil.which("openssl") is None:
         pytest.skip("makes its certificate with the openssl command")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+        "-keyout key.pem -out cert.pem"
+    )
     subprocess.run(
         [*command.split(), "-addext", "subjectAltName=DNS:localhost"],
         cwd=folder,

@@ -45,10 +45,8 @@ def explained(*arguments: str, **variables: str) -> Any:
 
 def test_nothing_is_sent_and_everything_is_told() -> None:
     told = explained("-m", f"us.{SONNET}", "Why?")
-    assert (
-        told["url"]
-        == f"{NOWHERE}/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/invoke-with-response-stream"
-    )
+    model = "us.anthropic.claude-sonnet-4-20250514-v1%3A0"
+    assert told["url"] == f"{NOWHERE}/model/{model}/invoke-with-response-stream"
     assert told["body"]["messages"] == [
         {"role": "user", "content": [{"type": "text", "text": "Why?"}]}
     ]

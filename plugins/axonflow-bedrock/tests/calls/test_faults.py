@@ -213,9 +213,12 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 IN_STREAM = {"code": "ModelStreamErrorException", "message": "The model broke.", "after_chunks": 4}
 WIRE_FAULTS: list[tuple[str, dict[str, Any], bool, type[AxonFlowError]]] = [
     ("a frame of an exception in mid-stream", {"error": IN_STREAM}, True, Unavailable),
-    ("an unknown exception in "
-     "mid-stream", {"error": {**IN_STREAM, "code": "NewException", "status": 500}}, True,
-     ProviderError),
+    (
+        "an unknown exception in mid-stream",
+        {"error": {**IN_STREAM, "code": "NewException", "status": 500}},
+        True,
+        ProviderError,
+    ),
     ("a stream cut inside a frame", {"fault": "truncate", "at_byte": 700}, True, TruncatedStream),
     ("a stream cut after one byte", {"fault": "truncate", "at_byte": 1}, True, TruncatedStream),
     ("an answer cut", {"fault": "truncate"}, False, AnswerError),
@@ -237,10 +240,13 @@ WIRE_FAULTS: list[tuple[str, dict[str, Any], bool, type[AxonFlowError]]] = [
     ("a chunk that is too large", {"fault": "huge"}, True, AnswerError),
     ("an empty stream", {"fault": "empty"}, True, TruncatedStream),
     ("an empty answer", {"fault": "empty"}, False, DecodeError),
-    ("an error of "
-     "AWS", {"error": {"code": "ThrottlingException", "message": "Too many "
-                                                                             "requests"}}, True, Throttled),
-]  # fmt: skip
+    (
+        "an error of AWS",
+        {"error": {"code": "ThrottlingException", "message": "Too many requests"}},
+        True,
+        Throttled,
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -420,35 +426,79 @@ RAW: list[tuple[str, Iterable[Piece], bool, bool, type[AxonFlowError]]] = [
     ("silence", [], True, False, ProviderTimeout),
     ("silence, streamed", [], True, True, ProviderTimeout),
     ("not HTTP", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n"], False, False, AnswerError),
-    ("a head that never "
-     "ends", [b"HTTP/1.1 200 OK\r\nX: ", *[b"x", 0.05] * 40], True, False, ProviderTimeout),
+    (
+        "a head that never ends",
+        [b"HTTP/1.1 200 OK\r\nX: ", *[b"x", 0.05] * 40],
+        True,
+        False,
+        ProviderTimeout,
+    ),
     ("a thousand headers", [whole(BODY, more=b"X-Header: x\r\n" * 1000)], True, False, AnswerError),
-    ("a header of a "
-     "megabyte", [whole(BODY, more=b"X: " + b"x" * 2**20 + b"\r\n")], True, False, AnswerError),
+    (
+        "a header of a megabyte",
+        [whole(BODY, more=b"X: " + b"x" * 2**20 + b"\r\n")],
+        True,
+        False,
+        AnswerError,
+    ),
     ("a body shorter than it says", [whole(BODY, length=len(BODY) + 1)], False, False, Unavailable),
     ("a body that is held back", [whole(BODY, length=len(BODY) + 1)], True, False, ProviderTimeout),
     ("half of the JSON as if it were all", [whole(BODY[:-40])], False, False, DecodeError),
     ("a body of nothing", [whole(b"")], False, False, DecodeError),
     ("a body of another kind", [whole(b"[]")], False, False, DecodeError),
     ("a prelude with a wrong checksum", [UNTIL_CLOSED, BEGIN, b"\0" * 12], True, True, DecodeError),
-    ("a frame of 8 bytes, rightly "
-     "summed", [UNTIL_CLOSED, BEGIN, prelude(8)], True, True, DecodeError),
-    ("a frame of 2 GiB, rightly "
-     "summed", [UNTIL_CLOSED, BEGIN, prelude(2**31)], True, True, DecodeError),
-    ("headers longer than their "
-     "frame", [UNTIL_CLOSED, BEGIN, prelude(100, 99)], True, True, DecodeError),
-    ("a chunk that is no "
-     "JSON", [UNTIL_CLOSED, BEGIN, encode_frame(EVENT, b"{")], True, True, DecodeError),
-    ("a chunk that is no "
-     "base64", [UNTIL_CLOSED, encode_frame(EVENT, b'{"bytes":"!"}')], True, True, DecodeError),
+    (
+        "a frame of 8 bytes, rightly summed",
+        [UNTIL_CLOSED, BEGIN, prelude(8)],
+        True,
+        True,
+        DecodeError,
+    ),
+    (
+        "a frame of 2 GiB, rightly summed",
+        [UNTIL_CLOSED, BEGIN, prelude(2**31)],
+        True,
+        True,
+        DecodeError,
+    ),
+    (
+        "headers longer than their frame",
+        [UNTIL_CLOSED, BEGIN, prelude(100, 99)],
+        True,
+        True,
+        DecodeError,
+    ),
+    (
+        "a chunk that is no JSON",
+        [UNTIL_CLOSED, BEGIN, encode_frame(EVENT, b"{")],
+        True,
+        True,
+        DecodeError,
+    ),
+    (
+        "a chunk that is no base64",
+        [UNTIL_CLOSED, encode_frame(EVENT, b'{"bytes":"!"}')],
+        True,
+        True,
+        DecodeError,
+    ),
     ("a frame of an error", [UNTIL_CLOSED, BEGIN, WORD, ERROR_FRAME], True, True, ProviderError),
     ("an end between two frames", [UNTIL_CLOSED, BEGIN, WORD], False, True, TruncatedStream),
-    ("an end without that of "
-     "HTTP", [STREAM + b"Transfer-Encoding: "
-                                              b"chunked\r\n\r\n"], False, True, TruncatedStream),
-    ("a stream that does not "
-     "end", chain([UNTIL_CLOSED, BEGIN], cycle([WORD, 0.01])), True, True, ProviderTimeout),
-]  # fmt: skip
+    (
+        "an end without that of HTTP",
+        [STREAM + b"Transfer-Encoding: chunked\r\n\r\n"],
+        False,
+        True,
+        TruncatedStream,
+    ),
+    (
+        "a stream that does not end",
+        chain([UNTIL_CLOSED, BEGIN], cycle([WORD, 0.01])),
+        True,
+        True,
+        ProviderTimeout,
+    ),
+]
 
 
 @pytest.mark.parametrize(

@@ -351,7 +351,7 @@ async def test_claude_is_counted_in_its_own_json(service: Service, base_url: str
 @pytest.mark.parametrize(
     "config", [{"surface": SurfaceChoice.CONVERSE}, {"model": "amazon.titan-text-express-v1"}]
 )
-async def test_whatever_has_no_counter_of_its_own_is_counted_as_converse_without_what_holds_no_token(
+async def test_what_has_no_counter_of_its_own_is_counted_as_converse_without_what_holds_no_token(
     service: Service, base_url: str, config: dict[str, Any]
 ) -> None:
     service.answer = lambda model, body: (200, {"inputTokens": 7})

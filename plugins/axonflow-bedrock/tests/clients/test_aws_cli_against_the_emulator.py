@@ -29,7 +29,10 @@ def invoke(emulator: RunningEmulator, model: str, folder: Path) -> subprocess.Co
         "messages": [{"role": "user", "content": "Are you there?"}],
     }
     (folder / "body.json").write_text(json.dumps(question))
-    command = f"{AWS} bedrock-runtime invoke-model --model-id {model} --body fileb://body.json answer.json"
+    command = (
+        f"{AWS} bedrock-runtime invoke-model --model-id {model} "
+        "--body fileb://body.json answer.json"
+    )
     environment = {**os.environ, **emulator.environment, "HOME": str(folder)}
     return subprocess.run(
         command.split(), cwd=folder, env=environment, capture_output=True, text=True

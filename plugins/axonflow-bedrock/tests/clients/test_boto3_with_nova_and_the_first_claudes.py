@@ -23,7 +23,10 @@ from axonflow_core.stream import assemble
 CODECS = (nova.CODEC, anthropic.CODEC, claude_text.CODEC)
 NOVA, NOVA_2 = "amazon.nova-lite-v1:0", "us.amazon.nova-2-lite-v1:0"
 CLAUDE_2 = "anthropic.claude-v2"
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJg"
+    "gg=="
+)
 TOOL = {
     "toolSpec": {
         "name": "weather",

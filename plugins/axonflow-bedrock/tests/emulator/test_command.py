@@ -90,9 +90,8 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 def test_the_demo_shows_every_family_and_an_error_explained(tmp_path: Path) -> None:
     finished = run(tmp_path, "demo")
     assert finished.returncode == 0, finished.stderr
-    assert [word for word in ("anthropic", "titan", "llama", "mistral") if word in finished.stdout] == [
-        "anthropic", "titan", "llama", "mistral",
-    ]  # fmt: skip
+    families = ["anthropic", "titan", "llama", "mistral"]
+    assert [family for family in families if family in finished.stdout] == families
     assert "error[profile_required]" in finished.stderr
     assert f"fix: model: {PROFILE}" in finished.stderr
 

@@ -22,12 +22,16 @@ def test_titan(bedrock_emulator):
     client.close()
 
 def test_the_same_server(bedrock_emulator):
-    assert bedrock_emulator.environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == bedrock_emulator.base_url
+    url = bedrock_emulator.environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]
+    assert url == bedrock_emulator.base_url
 """
 
 
 def test_importing_the_plugin_imports_nothing_heavy() -> None:
-    program = f"import axonflow_bedrock.pytest_plugin, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    program = (
+        "import axonflow_bedrock.pytest_plugin, sys; "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
 
     assert (
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout

@@ -189,10 +189,14 @@ def test_what_a_script_answers_keeps_to_the_limits_of_the_call() -> None:
 
 
 def test_the_last_text_of_the_user_is_what_a_rule_looks_at() -> None:
-    said = {**claude("weather"), "messages": [
-        {"role": "user", "content": "weather"}, {"role": "assistant", "content": "Yes?"},
-        {"role": "user", "content": "time"},
-    ]}  # fmt: skip
+    said = {
+        **claude("weather"),
+        "messages": [
+            {"role": "user", "content": "weather"},
+            {"role": "assistant", "content": "Yes?"},
+            {"role": "user", "content": "time"},
+        ],
+    }
     with served(
         [{"when": "weather", "answer": "no"}, {"when": "time", "answer": "Noon."}]
     ) as base_url:

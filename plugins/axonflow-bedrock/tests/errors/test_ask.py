@@ -169,9 +169,11 @@ def test_there_are_eighty_refusals_and_their_fixes_differ() -> None:
 DENIED = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-4-5-20250929-v1:0"
 DENIAL = {
     "code": "AccessDeniedException",
-    "message": "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: "
-    "bedrock:InvokeModel "
-    f"on resource: {DENIED} because no identity-based policy allows the bedrock:InvokeModel action",
+    "message": (
+        "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: "
+        f"bedrock:InvokeModel on resource: {DENIED} because no identity-based policy allows the "
+        "bedrock:InvokeModel action"
+    ),
 }
 NOT_ENABLED = {
     "code": "ValidationException",
@@ -179,21 +181,45 @@ NOT_ENABLED = {
 }
 
 PAGE: list[tuple[str, list[dict[str, Any]], list[str], int, str, str]] = [
-    ("AccessDeniedException -> IAM role missing Bedrock permissions -> Add bedrock:InvokeModel to "
-     "the task role",
-     [{"error": DENIAL}], [], PROVIDER, "access_denied",
-     f'"Action": "bedrock:InvokeModel", "Resource": "{DENIED}"'),
-    ("ValidationException on model ID -> Model not enabled in your account",
-     [{"error": NOT_ENABLED}], [], PROVIDER, "model_not_found",
-     "enable the model in the Bedrock console for us-east-1"),
-    ("ValidationException on newer Anthropic models -> Use inference profile ID with regional "
-     "prefix",
-     [], ["-m", REFUSED_MODEL], PROVIDER, "profile_required",
-     f"fix: model: us.{REFUSED_MODEL}"),
-    ("Empty response -> Model family not detected",
-     [], ["-m", "acme.rocket-v1:0", "--config", "invoke.yaml"], USAGE, "family_not_detected",
-     "name its family in the provider's config: family: one of "),
-]  # fmt: skip
+    (
+        (
+            "AccessDeniedException -> IAM role missing Bedrock permissions -> Add "
+            "bedrock:InvokeModel to the task role"
+        ),
+        [{"error": DENIAL}],
+        [],
+        PROVIDER,
+        "access_denied",
+        f'"Action": "bedrock:InvokeModel", "Resource": "{DENIED}"',
+    ),
+    (
+        "ValidationException on model ID -> Model not enabled in your account",
+        [{"error": NOT_ENABLED}],
+        [],
+        PROVIDER,
+        "model_not_found",
+        "enable the model in the Bedrock console for us-east-1",
+    ),
+    (
+        (
+            "ValidationException on newer Anthropic models -> Use inference profile ID with "
+            "regional prefix"
+        ),
+        [],
+        ["-m", REFUSED_MODEL],
+        PROVIDER,
+        "profile_required",
+        f"fix: model: us.{REFUSED_MODEL}",
+    ),
+    (
+        "Empty response -> Model family not detected",
+        [],
+        ["-m", "acme.rocket-v1:0", "--config", "invoke.yaml"],
+        USAGE,
+        "family_not_detected",
+        "name its family in the provider's config: family: one of ",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +257,10 @@ def test_the_row_of_the_product_page_on_latency(
     with serving({"delay_s": delay_s}) as (_, to_it):
         said = ask(tmp_path, {**to_it, "AWS_REGION": here, "AWS_DEFAULT_REGION": here})
     assert (said.code, "Hello" in said.stdout) == (OK, True)
-    words = f"this machine is in {here} and the provider bedrock calls Bedrock in us-east-1; set BEDROCK_REGION to"
+    words = (
+        f"this machine is in {here} and the provider bedrock calls Bedrock in us-east-1; "
+        "set BEDROCK_REGION to"
+    )
     assert (words in said.stderr) is is_told
     assert (said.stderr == "") is not is_told
 

@@ -106,8 +106,7 @@ def test_the_table_has_a_row_for_every_exception_of_the_service_model() -> None:
     "words",
     [
         f"Invocation of model ID {MODEL} with on-demand throughput isn{{0}}t supported. Retry your "
-        "request with the ID "
-        "or ARN of an inference profile that contains this model.",
+        "request with the ID or ARN of an inference profile that contains this model.",
         "The provided model doesn{0}t support on-demand throughput.",
     ],
 )
@@ -128,8 +127,10 @@ def test_a_model_that_wants_a_profile_is_given_a_line_of_yaml(words: str, apostr
         ("ap-northeast-1", f"model: jp.{MODEL} (or apac.{MODEL}; "),
         (
             "sa-east-1",
-            "model: the id of an inference profile; `aws bedrock list-inference-profiles --region "
-            "sa-east-1`",
+            (
+                "model: the id of an inference profile; `aws bedrock list-inference-profiles "
+                "--region sa-east-1`"
+            ),
         ),
         (None, "model: the id of an inference profile; `aws bedrock list-inference-profiles`"),
     ],
@@ -176,7 +177,10 @@ def test_a_model_at_its_end_is_told_with_its_successor_where_there_is_one(
 
 def test_an_iam_denial_names_action_and_resource_and_the_statement_to_add() -> None:
     resource = "arn:aws:bedrock:us-west-2::foundation-model/amazon.titan-text-express-v1"
-    words = "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: bedrock:InvokeModel on "
+    words = (
+        "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: "
+        "bedrock:InvokeModel on "
+    )
     error = refused(403, "AccessDeniedException", f"{words}resource: {resource}", key="Message")
 
     assert isinstance(error, AccessDenied)
@@ -201,40 +205,95 @@ def test_an_unknown_model_is_sent_to_the_console_and_to_a_profile() -> None:
 
 KNOWN = [
     # status, code, message, error, worth a retry
-    (403, "ExpiredTokenException", "The security token included in the request is "
-                                   "expired", CredentialsExpired, False),
-    (403, "UnrecognizedClientException", "The security token in the request is "
-                                         "invalid.", CredentialsError, False),
+    (
+        403,
+        "ExpiredTokenException",
+        "The security token included in the request is expired",
+        CredentialsExpired,
+        False,
+    ),
+    (
+        403,
+        "UnrecognizedClientException",
+        "The security token in the request is invalid.",
+        CredentialsError,
+        False,
+    ),
     (403, None, "The security token included in the request is invalid.", CredentialsError, False),
     (403, None, "Bearer Token has expired", CredentialsExpired, False),
-    (403, None, "Authentication failed: Please make sure your API Key is "
-                "valid.", CredentialsError, False),
-    (403, "MissingAuthenticationTokenException", "Missing Authentication "
-                                                 "Token", CredentialsMissing, False),
-    (429, "ThrottlingException", "Too many requests, please wait before trying "
-                                 "again.", Throttled, True),
-    (429, "ThrottlingException", "Too many tokens, please wait before trying "
-                                 "again.", Throttled, True),
-    (429, "ThrottlingException", "Too many tokens per day, please wait before trying "
-                                 "again.", Throttled, False),
+    (
+        403,
+        None,
+        "Authentication failed: Please make sure your API Key is valid.",
+        CredentialsError,
+        False,
+    ),
+    (
+        403,
+        "MissingAuthenticationTokenException",
+        "Missing Authentication Token",
+        CredentialsMissing,
+        False,
+    ),
+    (
+        429,
+        "ThrottlingException",
+        "Too many requests, please wait before trying again.",
+        Throttled,
+        True,
+    ),
+    (
+        429,
+        "ThrottlingException",
+        "Too many tokens, please wait before trying again.",
+        Throttled,
+        True,
+    ),
+    (
+        429,
+        "ThrottlingException",
+        "Too many tokens per day, please wait before trying again.",
+        Throttled,
+        False,
+    ),
     (400, "ServiceQuotaExceededException", "Your request exceeds a quota.", Throttled, False),
     (429, "ModelNotReadyException", "Model is not ready for inference.", Unavailable, True),
-    (503, "ServiceUnavailableException", "Service capacity limit has been "
-                                         "reached.", Unavailable, True),
+    (
+        503,
+        "ServiceUnavailableException",
+        "Service capacity limit has been reached.",
+        Unavailable,
+        True,
+    ),
     (500, None, "The system encountered an unexpected error during processing.", Unavailable, True),
     (424, "ModelErrorException", "The model failed.", Unavailable, False),
     (408, "ModelTimeoutException", "The model timed out.", ProviderTimeout, False),
     (400, "ValidationException", "Input is too long for requested model.", ContextExceeded, False),
-    (400, None, "Input Tokens Exceeded: Number of input tokens exceeds maximum "
-                "length.", ContextExceeded, False),
+    (
+        400,
+        None,
+        "Input Tokens Exceeded: Number of input tokens exceeds maximum length.",
+        ContextExceeded,
+        False,
+    ),
     (400, None, "too many total text bytes: 10000002 > 9000000", ContextExceeded, False),
-    (400, None, "The model returned the following errors: prompt is too long: 9 tokens > "
-                "8", ContextExceeded, False),
+    (
+        400,
+        None,
+        "The model returned the following errors: prompt is too long: 9 tokens > 8",
+        ContextExceeded,
+        False,
+    ),
     (400, None, "This request has been blocked by our content filters.", InvalidCall, False),
-    (404, None, "Model use case details have not been submitted for this "
-                "account.", AccessDenied, False),
+    (
+        404,
+        None,
+        "Model use case details have not been submitted for this account.",
+        AccessDenied,
+        False,
+    ),
     (404, None, "This model version has reached the end of its life.", ModelNotFound, False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "code", "message", "error", "is_retryable"), KNOWN)
@@ -259,7 +318,10 @@ def test_a_prompt_that_is_too_long_says_by_how_much() -> None:
 
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
 def test_what_a_model_does_not_support_is_named(apostrophe: str) -> None:
-    words = f"This model doesn{apostrophe}t support the video content block that you provided. Update it and try again."
+    words = (
+        f"This model doesn{apostrophe}t support the video content block that you provided. "
+        "Update it and try again."
+    )
 
     error = refused(400, "ValidationException", words)
 
@@ -320,7 +382,10 @@ def test_code_and_message_are_found_in_each_layers_shape(body: bytes, header: st
 
 
 def test_an_operation_that_the_endpoint_does_not_know_points_to_the_endpoint() -> None:
-    body = b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}'
+    body = (
+        b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},'
+        b'"Version":"1.0"}'
+    )
 
     error = diagnose(200, None, body)
 
@@ -376,7 +441,10 @@ def test_a_huge_message_is_neither_slow_nor_repeated(filler: str) -> None:
 
 
 def test_a_value_that_a_validator_quotes_is_not_repeated() -> None:
-    words = "Malformed input request: #/stopSequences/0: string [what the user said] does not match pattern ^x$"
+    words = (
+        "Malformed input request: #/stopSequences/0: string [what the user said] does not match "
+        "pattern ^x$"
+    )
 
     error = refused(400, "ValidationException", words)
 

@@ -45,7 +45,10 @@ REGISTRY = CodecRegistry(
     RegisteredCodec(codec, "axonflow-bedrock", "0")
     for codec in (anthropic.CODEC, titan.CODEC, *llama.CODECS, *mistral.CODECS)
 )
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJg"
+    "gg=="
+)
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 THREE_TURNS = (user("Hi"), assistant("Hello."), user("Who are you?"))
 
