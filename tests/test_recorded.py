@@ -575,15 +575,15 @@ def test_the_runner_needs_no_hypothesis() -> None:
 PROVIDER = """
     from axonflow_bedrock.config import BedrockConfig
     from axonflow_bedrock.families.titan import CODEC
-    from axonflow_bedrock.recorded import BedrockOpener
+    from axonflow_bedrock.recorded import BedrockRecordingFormat
     from axonflow_core.hookspecs import hookimpl
-    from axonflow_core.provider import ProviderSpec
+    from axonflow_core.plugin_spec import ProviderSpec
 
     @hookimpl
     def axonflow_register_provider():
         return ProviderSpec(
             name="zoo", display_name="Zoo", config_type=BedrockConfig, create=None,
-            recordings=BedrockOpener,
+            recordings=BedrockRecordingFormat,
         )
 """
 CODECS = """

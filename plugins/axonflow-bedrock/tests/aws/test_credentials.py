@@ -208,7 +208,7 @@ PROBE = """
 import asyncio, json, os, sys
 import boto3
 from botocore.session import Session
-from axonflow_bedrock.credentials import AwsSettings
+from axonflow_bedrock.aws.credentials import AwsSettings
 
 async def ours():
     settings = AwsSettings()
@@ -297,7 +297,7 @@ def test_the_environments_tell_endpoints_and_identities_apart(
 
 OURS = """
 import asyncio, json, os, sys
-from axonflow_bedrock.credentials import AwsSettings
+from axonflow_bedrock.aws.credentials import AwsSettings
 
 async def ours(region):
     settings = AwsSettings(region=region)
@@ -336,7 +336,7 @@ async def test_a_ready_session_brings_its_region_and_its_credentials() -> None:
 READY = """
 import asyncio, json
 import boto3
-from axonflow_bedrock.credentials import AwsSettings
+from axonflow_bedrock.aws.credentials import AwsSettings
 print(json.dumps(asyncio.run(AwsSettings(session=boto3.Session(region_name="eu-central-1")).place()).region))
 """
 
@@ -376,7 +376,7 @@ SIGNED_IN_CODE = """
 import asyncio, json
 from botocore.config import Config
 from botocore.session import Session
-from axonflow_bedrock.credentials import AwsSettings
+from axonflow_bedrock.aws.credentials import AwsSettings
 
 def signer(**options):
     session = Session()
@@ -639,7 +639,7 @@ async def test_a_fault_is_not_kept_once_it_is_mended() -> None:
 def test_botocore_is_not_imported_before_it_is_asked(aws_home: Mapping[str, str]) -> None:
     program = """
 import json, sys
-from axonflow_bedrock.credentials import AwsSettings
+from axonflow_bedrock.aws.credentials import AwsSettings
 AwsSettings(region="eu-west-1")
 print(json.dumps([name in sys.modules for name in ("boto3", "botocore")]))
 """

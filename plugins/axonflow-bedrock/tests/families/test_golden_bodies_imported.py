@@ -28,7 +28,7 @@ from axonflow_core.stream import assemble
 FACTS = ModelFacts()
 LLAMA, COMPLETION, CHAT = imported.CODECS
 TGI = marketplace.TGI
-REGISTRY = CodecRegistry(RegisteredCodec(codec, "tests", "1") for codec in imported.CODECS)
+REGISTRY = CodecRegistry(RegisteredCodec(codec, "tests", "1") for codec in (*imported.CODECS, TGI))
 IMPORTED = "arn:aws:bedrock:us-east-1:111122223333:imported-model/a1b2c3d4e5f6"
 ENDPOINT = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/endpoint-1"
 PROFILE = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3d4"
@@ -177,8 +177,11 @@ def test_where_neither_id_nor_body_says_it_nothing_is_guessed(arn: str, body: An
 
 
 def test_no_base_id_belongs_to_them_and_each_has_a_name() -> None:
-    assert all(codec.models == () for codec in imported.CODECS)
-    assert [REGISTRY.for_name(codec.name) for codec in imported.CODECS] == list(imported.CODECS)
+    assert all(codec.models == () for codec in (*imported.CODECS, TGI))
+    assert [REGISTRY.for_name(codec.name) for codec in (*imported.CODECS, TGI)] == [
+        *imported.CODECS,
+        TGI,
+    ]
 
 
 # ── Writer's bare prompt: a published capture of its stream (langchain-aws), November 2026 ────────
