@@ -14,19 +14,20 @@ stream go, cancels the call upstream.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, Self, TypeVar
 from weakref import finalize
 
 from axonflow_core.config import Config
 from axonflow_core.errors import BlockingCallError, RequestError
-from axonflow_core.messages import EMPTY, Completion, CompletionRequest, TokenCount
-from axonflow_core.provider import CompletionStream, Provider
+from axonflow_core.http.client import HttpClient
+from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Receipt, TokenCount
+from axonflow_core.provider import CompletionStream, Provider, texts_of_batch
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.runtime import Runtime
 from axonflow_core.stream import Batch
@@ -50,16 +51,29 @@ class BlockingRuntime:
     @classmethod
     def open(
         cls,
-        config: Config | None = None,
+        config: Config | str | Path | None = None,
         *,
-        environment: Mapping[str, str] = os.environ,
-        extras: Mapping[str, Any] = EMPTY,
+        provider: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        extras: Mapping[str, Mapping[str, Any]] = EMPTY,
+        client: HttpClient | None = None,
+        **settings: Any,
     ) -> Self:
         """As `Runtime.open`: `with BlockingRuntime.open() as runtime`."""
-        return cls(Runtime.open(config, environment=environment, extras=extras))
+        return cls(
+            Runtime.open(
+                config,
+                provider=provider,
+                environment=environment,
+                extras=extras,
+                client=client,
+                **settings,
+            )
+        )
 
     @property
     def providers(self) -> Mapping[str, Provider]:
+        """As `Runtime.providers`."""
         return self._runtime.providers
 
     def complete(
@@ -68,10 +82,13 @@ class BlockingRuntime:
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
     ) -> Completion:
-        """The whole answer. `BlockingCallError` on a thread that runs an event loop."""
+        """As `Runtime.complete`. `BlockingCallError` on a thread that runs an event loop."""
         return self._thread.call(
-            partial(self._runtime.complete, request, model=model, provider=provider)
+            partial(
+                self._runtime.complete, request, model=model, provider=provider, timeout=timeout
+            )
         )
 
     def stream(
@@ -80,12 +97,12 @@ class BlockingRuntime:
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
     ) -> BlockingStream:
-        """Returns once the provider has accepted the call: `for batch in runtime.stream(…)`."""
-        opened = self._thread.call(
-            partial(self._runtime.stream, request, model=model, provider=provider)
-        )
-        return BlockingStream(opened, self, self._thread)
+        """The answer as it comes: `with runtime.stream(…) as stream`. Returns once the provider
+        has accepted the call; an error before the first event is raised here."""
+        opening = self._runtime.stream(request, model=model, provider=provider, timeout=timeout)
+        return BlockingStream(self._thread.call(opening.__aenter__), self, self._thread)
 
     def embed(
         self,
@@ -131,18 +148,42 @@ class BlockingRuntime:
 
 
 class BlockingStream:
-    """Batches of events. To leave it before its end, by `break` or by an exception, cancels the
-    call upstream."""
+    """An open streamed answer, as `CompletionStream` without `async`.
+
+    To leave it before its end, by `break` or by an exception, cancels the call upstream.
+    """
 
     def __init__(
         self, stream: CompletionStream, owner: BlockingRuntime, thread: _LoopThread
     ) -> None:
-        self.request_id = stream.request_id
         self.adjustments = stream.adjustments
+        """What of the request was not sent as it was asked."""
+        self._answer = stream
         self._stream: CompletionStream | None = stream
         self._owner = owner  # for a runtime that nobody holds is closed
         self._thread = thread
         self._ready: Iterator[Batch] = iter(())
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """How the call was made; its latency is known once the answer was read to its end."""
+        return self._answer.receipt
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's own id of the call."""
+        return self._answer.request_id
+
+    def text(self) -> Iterator[str]:
+        """The pieces of the answer's text, as they arrive."""
+        for batch in self:
+            yield from texts_of_batch(batch)
+
+    def completion(self) -> Completion:
+        """The whole answer, with its receipt: reads what is left of the stream."""
+        for _ in self:
+            pass
+        return self._answer.assembled()
 
     def __iter__(self) -> Self:
         return self
@@ -150,7 +191,9 @@ class BlockingStream:
     def __next__(self) -> Batch:
         for batch in self._ready:
             return batch
-        self._ready = iter(self._read())
+        batches = self._read()
+        self._answer.keep(batches)
+        self._ready = iter(batches)
         return next(self._ready)
 
     def close(self) -> None:

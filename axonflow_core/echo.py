@@ -10,10 +10,18 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, StopReason, Usage
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    Inference,
+    Receipt,
+    Role,
+    StopReason,
+    Usage,
+)
 from axonflow_core.plugin_spec import ProviderSpec, Services
 from axonflow_core.provider import CompletionStream, Health, Provider
 from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate, assemble
@@ -30,37 +38,66 @@ class EchoConfig:
 
 
 class EchoStream(CompletionStream):
-    def __init__(self, batches: Sequence[Batch]) -> None:
-        self._batches = iter(batches)
+    """One word a read."""
+
+    def __init__(self, batches: Sequence[Batch], receipt: Receipt) -> None:
+        super().__init__(receipt)
+        self._words = iter(batches)
 
     async def read(self) -> tuple[Batch, ...]:
-        return tuple(islice(self._batches, 1))
+        return tuple(islice(self._words, 1))
 
     async def aclose(self) -> None:
-        self._batches = iter(())
+        self._words = iter(())
 
 
 class EchoProvider:
-    def __init__(self, config: EchoConfig) -> None:
+    """Answers with the last thing that the user said."""
+
+    def __init__(self, config: EchoConfig, name: str) -> None:
         self._config = config
+        self._name = name
 
     @property
     def default_model(self) -> str:
         return self._config.model
 
-    async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
-        return assemble(event for batch in self._answer(request, model) for event in batch)
+    async def complete(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Completion:
+        answer = assemble(event for batch in self._answer(request, model) for event in batch)
+        return evolve(answer, receipt=self._receipt(model))
 
     async def stream(
-        self, request: CompletionRequest, *, model: str | None = None
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
     ) -> CompletionStream:
-        return EchoStream(self._answer(request, model))
+        return EchoStream(self._answer(request, model), self._receipt(model))
 
     async def health(self) -> Health:
         return Health(is_ready=True)
 
     async def aclose(self) -> None:
         """There is nothing to close."""
+
+    def _receipt(self, model: str | None) -> Receipt:
+        name = model or self.default_model
+        return Receipt(
+            provider=self._name,
+            family="echo",
+            surface="echo",
+            model=name,
+            called=name,
+            latency_ms=0,
+            first_byte_ms=0,
+        )
 
     def _answer(self, request: CompletionRequest, model: str | None) -> list[Batch]:
         heard = next(
@@ -98,7 +135,7 @@ def _config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str
 
 
 def _create(config: EchoConfig, services: Services) -> Provider:
-    return EchoProvider(config)
+    return EchoProvider(config, services.name)
 
 
 @hookimpl

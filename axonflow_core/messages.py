@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NoReturn, TypeAlias
 
+import attrs
 from attrs import field
 
 from axonflow_core.frozen import frozen, open_class
@@ -400,6 +401,49 @@ class Adjustment:
 
 
 @frozen
+class FailedAttempt:
+    """One attempt of a call that was followed by another."""
+
+    code: str
+    """The `code` of the error: `throttled`, `unavailable`."""
+    native_code: str | None = None
+    """The provider's own name for it."""
+    status: int | None = None
+    request_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """How a call was made. It is no part of what was answered, and not compared with it."""
+
+    provider: str
+    """The provider's key in the YAML."""
+    family: str
+    """Whose native JSON was sent: the codec's name."""
+    surface: str
+    """The operation that carried it: `invoke`, `converse`, `chat`."""
+    model: str
+    """The model as the caller or the configuration names it."""
+    called: str
+    """The id that was sent: an inference profile where one stands in for the model."""
+    region: str | None = None
+    request_id: str | None = None
+    """The provider's own id of the attempt that was answered."""
+    failed_attempts: tuple[FailedAttempt, ...] = ()
+    """What went wrong before the attempt that was answered."""
+    latency_ms: int | None = None
+    """From the start of the call to the last byte of its answer, pauses included; this program's
+    clock. None while the answer is still arriving."""
+    first_byte_ms: int | None = None
+    """From the start of the call to the first byte of its answer."""
+
+    @property
+    def attempts(self) -> int:
+        """How often the call was made."""
+        return len(self.failed_attempts) + 1
+
+
+@frozen
 class Completion:
     content: tuple[ContentBlock, ...]
     stop_reason: StopReason | None
@@ -423,7 +467,27 @@ class Completion:
     adjustments: tuple[Adjustment, ...] = ()
     """What of the request was not sent as it was asked."""
     extra: Mapping[str, Json] = _extra()
+    receipt: Receipt | None = field(default=None, eq=False, kw_only=True)
+    """How the call was made; None where no provider made one."""
+    parsed: Any = field(default=None, eq=False, repr=False, kw_only=True)
+    """The answer as the type or JSON that `output_schema=` asked for."""
 
     @property
     def text(self) -> str:
+        """The text blocks, one after the other."""
         return joined_text(self.content)
+
+    @property
+    def tool_uses(self) -> tuple[ToolUse, ...]:
+        """The tool calls that the model asks for, in order."""
+        return tuple(block for block in self.content if isinstance(block, ToolUse))
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought, as far as it shows it."""
+        return "".join(block.text for block in self.content if isinstance(block, Reasoning))
+
+    @property
+    def message(self) -> Message:
+        """The answer as a message of the conversation, ready to be appended to the next call's."""
+        return Message(Role.ASSISTANT, self.content)

@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
+from axonflow_core.errors import ConfigError
 from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import EMPTY, Json
 from axonflow_core.provider import Provider
 
 if TYPE_CHECKING:
     from axonflow_core.codec.registry import CodecRegistry
-    from axonflow_core.http.client import Transport
+    from axonflow_core.http.client import HttpClient
     from axonflow_core.recordings.recording import RecordingFormat
+
+
+def _names_only(values: Mapping[str, Any]) -> str:
+    return str(sorted(values))
 
 
 @frozen(kw_only=True)
@@ -28,11 +33,25 @@ class Services:
 
     name: str
     """The provider's key in the YAML, which errors call it by."""
-    transport: Transport
+    client: HttpClient
+    """The HTTP client, which is not the provider's to close."""
     codecs: CodecRegistry
-    extras: Mapping[str, Any] = field(default=EMPTY, repr=False)
-    """Ready objects handed to `Runtime`, e.g. `{"boto3_session": boto3.Session(…)}`. Never read
-    from YAML."""
+    """The codecs that are installed for this kind of provider."""
+    credentials: Mapping[str, str] = field(default=EMPTY, repr=_names_only)
+    """The `credentials:` of the YAML, references to the environment resolved."""
+    extras: Mapping[str, Any] = field(default=EMPTY, repr=_names_only)
+    """Ready objects handed to `Runtime.open` for this provider, e.g. `{"boto3_session": …}`. Never
+    read from YAML."""
+
+    def credential(self, name: str) -> str:
+        """One of `credentials`. `ConfigError` names it where it is missing or empty."""
+        value = self.credentials.get(name)
+        if not value:
+            raise ConfigError(
+                f"the provider {self.name} needs the credential {name!r}",
+                hint=f"write `credentials: {{{name}: ${{…}}}}` next to the provider's `config:`",
+            )
+        return value
 
 
 @frozen(kw_only=True)

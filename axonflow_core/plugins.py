@@ -233,9 +233,10 @@ def _invalid_hook(plugin: FoundPlugin, error: pluggy.PluginValidationError) -> P
 # ── providers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def load_provider(name: str, environment: Mapping[str, str] = os.environ) -> ProviderSpec:
+def load_provider(name: str, environment: Mapping[str, str] | None = None) -> ProviderSpec:
     """The provider of that name, its plugin imported and asked. `PluginError` where that cannot
     be."""
+    environment = os.environ if environment is None else environment
     installed = find_plugins(PROVIDERS)
     offers = [plugin for plugin in installed if plugin.name == name]
     if not offers:
@@ -291,8 +292,9 @@ def _wrong_return(plugin: FoundPlugin, hook: str, results: object, wanted: str) 
 # ── codecs ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def load_codecs(provider: str, environment: Mapping[str, str] = os.environ) -> LoadedCodecs:
+def load_codecs(provider: str, environment: Mapping[str, str] | None = None) -> LoadedCodecs:
     """The codecs of one provider, and what became of every plugin that offers some."""
+    environment = os.environ if environment is None else environment
     gathering = _Gathering(is_strict=environment.get("AXONFLOW_STRICT_PLUGINS") == "1")
     offers = find_plugins(CODECS + provider)
     blocked = [plugin for plugin in offers if is_blocked(plugin, environment)]
@@ -383,9 +385,10 @@ def _failed(plugin: FoundPlugin, error: PluginError) -> PluginState:
 
 
 def plugin_states(
-    enabled: Iterable[str], environment: Mapping[str, str] = os.environ
+    enabled: Iterable[str], environment: Mapping[str, str] | None = None
 ) -> tuple[PluginState, ...]:
     """Every installed plugin. Only the `enabled` providers and their codecs are imported."""
+    environment = os.environ if environment is None else environment
     wanted = frozenset(enabled)
     lenient = {
         name: value for name, value in environment.items() if name != "AXONFLOW_STRICT_PLUGINS"

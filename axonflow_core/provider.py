@@ -1,23 +1,31 @@
 """A provider: something that answers a `CompletionRequest`.
 
-A plugin describes itself with a `ProviderSpec`; the core reads the YAML into the spec's
-`config_type`, calls `create` and owns what comes back, so that a plugin cannot half-start.
+What a provider can do besides is said by a protocol for each: `SupportsEmbedding`,
+`SupportsReranking`, `SupportsTokenCounting`, `SupportsForwarding`, `SupportsExplanation`. A provider
+that lacks the method lacks the ability; there is nothing to declare.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, Protocol, Self, runtime_checkable
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from axonflow_core.messages import Adjustment, Completion, CompletionRequest, Json, TokenCount
+from axonflow_core.messages import (
+    EMPTY,
+    Adjustment,
+    Completion,
+    CompletionRequest,
+    Json,
+    Receipt,
+    Text,
+    TokenCount,
+    hidden,
+)
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
-from axonflow_core.stream import Batch
-
-if TYPE_CHECKING:
-    pass
+from axonflow_core.stream import Batch, BlockStart, TextDelta, assemble
 
 
 @frozen
@@ -29,30 +37,74 @@ class Health:
 
 
 class CompletionStream(ABC):
-    """An open streamed answer. A provider implements `read` and `aclose`; iteration and `async
-    with` follow from them.
+    """An open streamed answer: its text, its events, and what it all comes to.
 
-    Whoever opens a stream closes it: `async with await provider.stream(…) as stream`.
+        async with runtime.stream("Why is the sky blue?") as stream:
+            async for text in stream.text():
+                print(text, end="")
+            print((await stream.completion()).usage)
+
+    Iterating gives batches of events (`stream.StreamEvent`): what one chunk of the provider says.
+    A provider implements `read` and `aclose`; the rest follows from them. To leave the `async with`
+    block early cancels the call upstream.
     """
 
-    request_id: str | None = None
-    adjustments: tuple[Adjustment, ...] = ()
-    """What of the request was not sent as it was asked."""
-    _ready: Iterator[Batch] = iter(())
+    def __init__(
+        self, receipt: Receipt | None = None, adjustments: tuple[Adjustment, ...] = ()
+    ) -> None:
+        self.receipt = receipt
+        """How the call was made; its latency is known once the answer was read to its end."""
+        self.adjustments = adjustments
+        """What of the request was not sent as it was asked."""
+        self.parse: Callable[[Completion], Any] | None = None
+        """Makes `Completion.parsed` where an output schema was given."""
+        self._ready: Iterator[Batch] = iter(())
+        self._batches: list[Batch] = []
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's own id of the call."""
+        return None if self.receipt is None else self.receipt.request_id
 
     @abstractmethod
     async def read(self) -> tuple[Batch, ...]:
-        """Every batch that one network read produced, in order; `()` at the end, and again ever
-        after.
+        """Every batch that one network read produced, in order; `()` at the end and ever after.
 
-        Waits until there is at least one batch. What precedes a fault in the same network read is
-        returned first; the next call raises the fault: `TruncatedStream` when the provider stops
-        early.
+        Waits until there is at least one batch. What precedes an error in the same network read is
+        returned first; the next call raises the error: `TruncatedStream` when the provider stops
+        early. What is taken with `read` is not part of `completion`.
         """
 
     @abstractmethod
     async def aclose(self) -> None:
         """Cancels the upstream call at once, without reading it to its end. May be called twice."""
+
+    async def text(self) -> AsyncIterator[str]:
+        """The pieces of the answer's text, as they arrive."""
+        async for batch in self:
+            for text in texts_of_batch(batch):
+                yield text
+
+    async def completion(self) -> Completion:
+        """The whole answer, with its receipt: reads what is left of the stream.
+
+        Errors as `read`: `TruncatedStream` when the answer is incomplete.
+        """
+        async for _ in self:
+            pass
+        return self.assembled()
+
+    def keep(self, batches: tuple[Batch, ...]) -> None:
+        """Remember what was read, for `assembled`."""
+        self._batches += batches
+
+    def assembled(self) -> Completion:
+        """What was read so far, as a whole answer. `TruncatedStream` where it is none."""
+        answer = assemble(event for batch in self._batches for event in batch)
+        completion = evolve(answer, adjustments=self.adjustments, receipt=self.receipt)
+        if self.parse is None:
+            return completion
+        return evolve(completion, parsed=self.parse(completion))
 
     def __aiter__(self) -> Self:
         return self
@@ -63,6 +115,7 @@ class CompletionStream(ABC):
         batches = await self.read()
         if not batches:
             raise StopAsyncIteration
+        self.keep(batches)
         self._ready = iter(batches)
         return next(self._ready)
 
@@ -73,27 +126,92 @@ class CompletionStream(ABC):
         await self.aclose()
 
 
+def texts_of_batch(batch: Batch) -> Iterator[str]:
+    """The text of the answer in one batch: deltas, and what a block begins with."""
+    for event in batch:
+        if type(event) is TextDelta:
+            yield event.text
+        elif type(event) is BlockStart and isinstance(event.block, Text) and event.block.text:
+            yield event.block.text
+
+
 class Provider(Protocol):
-    """One configured provider. `model` is an id as the provider itself spells it; None is the
-    configured one."""
+    """One configured provider. `model` is an id as the provider spells it; None is the configured
+    one. `timeout_s` bounds the whole call; None leaves it to the configuration."""
 
     @property
-    def default_model(self) -> str: ...
+    def default_model(self) -> str:
+        """The configured model."""
+        ...
 
     async def complete(
-        self, request: CompletionRequest, *, model: str | None = None
-    ) -> Completion: ...
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Completion:
+        """The whole answer, with its receipt. Any `AxonFlowError`."""
+        ...
 
     async def stream(
-        self, request: CompletionRequest, *, model: str | None = None
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
     ) -> CompletionStream:
-        """Returns once the provider has accepted the call; an error before the first byte is raised
+        """Returns once the first event of the answer is there; an error before it is raised
         here."""
         ...
 
-    async def health(self) -> Health: ...
+    async def health(self) -> Health:
+        """Costs nothing: no model is called."""
+        ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Gives up what the provider itself holds. May be called twice."""
+        ...
+
+
+@frozen(kw_only=True)
+class NativeCall:
+    """A call as a client of ours sent it: in the native JSON of some family, or of a dialect."""
+
+    family: str
+    """Whose JSON it is: the name of the codec that read it."""
+    surface: str
+    """The operation it came in on: `invoke`, `converse`, `chat`."""
+    request: CompletionRequest
+    """What the body says."""
+    body: bytes | None = hidden(default=None)
+    """The body as it came, byte for byte; None where `request` was changed since."""
+
+
+@frozen
+class ForwardedAnswer:
+    """A whole answer, read and as it came."""
+
+    completion: Completion
+    body: bytes | None = hidden(default=None)
+    """The provider's bytes; None where its form is not the client's."""
+    headers: Mapping[str, str] = field(default=EMPTY, repr=False)
+    """The provider's headers, names in lower case."""
+
+
+@runtime_checkable
+class SupportsForwarding(Protocol):
+    """A provider that sends a client's own body where its form is the model's."""
+
+    async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
+        """The whole answer to `call`."""
+        ...
+
+    async def forward_stream(
+        self, call: NativeCall, *, model: str | None = None
+    ) -> CompletionStream:
+        """The streamed answer to `call`."""
+        ...
 
 
 @frozen(kw_only=True)

@@ -1,67 +1,97 @@
-"""The composition root: a configuration becomes providers that share one transport, and is taken
-down again."""
+"""The composition root: a configuration becomes providers that share one HTTP client.
+
+    async with Runtime.open() as runtime:
+        completion = await runtime.complete("Why is the sky blue?")
+
+Nothing is opened before the first call, and whatever is open is closed with the `async with` block:
+streams, then providers, then the client where it is the runtime's own.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self, TypeVar
+from pathlib import Path
+from typing import Any, Self
 from weakref import WeakSet
 
-from axonflow_core.config import Config, ProviderConfig, load_config, structure_provider_config
+from axonflow_core.config import (
+    Config,
+    ProviderConfig,
+    credentials_of,
+    load_config,
+    structure_provider_config,
+)
+from axonflow_core.config.keywords import config_of_keywords
 from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
-from axonflow_core.http.client import Transport
+from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Text, TokenCount, user
 from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs, load_provider
 from axonflow_core.provider import (
     CompletionStream,
+    ForwardedAnswer,
+    NativeCall,
     Provider,
     SupportsEmbedding,
+    SupportsForwarding,
     SupportsReranking,
     SupportsTokenCounting,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
-
-T = TypeVar("T")
 
 
 class Runtime:
     """Providers that are ready to be called. `providers` is in order of preference; the first
     answers by default."""
 
-    def __init__(self, providers: Mapping[str, Provider], transport: Transport) -> None:
+    def __init__(
+        self, providers: Mapping[str, Provider], client: HttpClient, *, owns_client: bool = True
+    ) -> None:
         self.providers = providers
-        self._transport = transport
+        self._client = client
+        self._owns_client = owns_client
         self._streams: WeakSet[CompletionStream] = WeakSet()
 
     @classmethod
     def open(
         cls,
-        config: Config | None = None,
+        config: Config | str | Path | None = None,
         *,
-        environment: Mapping[str, str] = os.environ,
-        extras: Mapping[str, Any] = EMPTY,
+        provider: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        extras: Mapping[str, Mapping[str, Any]] = EMPTY,
+        client: HttpClient | None = None,
+        **settings: Any,
     ) -> Self:
-        """Build every enabled provider of `config`, else of the configuration that `load_config`
-        finds. No I/O besides.
+        """Build every enabled provider. No I/O besides reading the configuration.
 
-        `extras` holds ready objects that a provider takes, e.g. `{"boto3_session":
-        boto3.Session(…)}`. Use it as `async with Runtime.open() as runtime`. Raises `ConfigError`
-        or `PluginError`.
+            Runtime.open()                              the first axonflow.yaml of the search path, else the environment
+            Runtime.open("axonflow.yaml")               this file
+            Runtime.open(region="us-east-1")            no file: these are one provider's `config:`
+
+        `provider` names the provider that keywords are for; without it they go to the only
+        installed one that has such settings. `environment` stands for `os.environ`. `extras` holds
+        ready objects by provider name: `{"bedrock": {"boto3_session": boto3.Session(…)}}`. A
+        `client` that is given may be shared by several runtimes, and its owner closes it.
+
+        Raises `ConfigError` or `PluginError`.
         """
-        config = load_config(environment=environment) if config is None else config
-        entries = sorted(config.enabled.values(), key=lambda entry: -entry.priority)
+        environment = os.environ if environment is None else environment
+        loaded = _config_of(config, provider, settings, environment)
+        entries = sorted(loaded.enabled.values(), key=lambda entry: -entry.priority)
         if not entries:
             raise ConfigError(
                 "no provider is enabled", hint="set `enabled: true` under one of `llm_providers`"
             )
-        transport = Transport()
-        return cls(
-            {entry.name: _provider(entry, transport, environment, extras) for entry in entries},
-            transport,
-        )
+        _refuse_unknown_extras(extras, [entry.name for entry in entries])
+        shared = Transport() if client is None else client
+        providers = {
+            entry.name: _provider(entry, shared, environment, extras.get(entry.name, EMPTY))
+            for entry in entries
+        }
+        return cls(providers, shared, owns_client=client is None)
 
     async def complete(
         self,
@@ -69,23 +99,56 @@ class Runtime:
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
     ) -> Completion:
         """The whole answer. `model` and `provider` are the configured ones where they are not
-        named."""
-        return await self.chosen(provider).complete(_as_request(request), model=model)
+        named; `timeout` bounds the whole call, in seconds."""
+        return await self.chosen(provider).complete(
+            _as_request(request), model=model, timeout_s=timeout
+        )
 
-    async def stream(
+    def stream(
         self,
         request: CompletionRequest | str,
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
+    ) -> OpeningStream:
+        """The answer as it comes: `async with runtime.stream(…) as stream`."""
+        return OpeningStream(self, _as_request(request), provider, model, timeout)
+
+    async def open_stream(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
     ) -> CompletionStream:
-        """Returns once the provider has accepted the call: `async with await runtime.stream(…) as
-        stream`."""
-        stream = await self.chosen(provider).stream(_as_request(request), model=model)
-        self._streams.add(stream)
-        return stream
+        """As `stream`, for who cannot use an `async with` block. Whoever opens it closes it; the
+        runtime does when it is closed."""
+        chosen = self.chosen(provider)
+        return self._kept(await chosen.stream(request, model=model, timeout_s=timeout))
+
+    async def forward(
+        self, call: NativeCall, *, model: str | None = None, provider: str | None = None
+    ) -> ForwardedAnswer:
+        """The whole answer to a client's own call: its body goes upstream byte for byte where its
+        form is the model's, else it is encoded anew."""
+        chosen = self.chosen(provider)
+        if isinstance(chosen, SupportsForwarding):
+            return await chosen.forward(call, model=model)
+        return ForwardedAnswer(await chosen.complete(call.request, model=model))
+
+    async def forward_stream(
+        self, call: NativeCall, *, model: str | None = None, provider: str | None = None
+    ) -> CompletionStream:
+        """As `forward`, streamed."""
+        chosen = self.chosen(provider)
+        if isinstance(chosen, SupportsForwarding):
+            return self._kept(await chosen.forward_stream(call, model=model))
+        return self._kept(await chosen.stream(call.request, model=model))
 
     async def embed(
         self,
@@ -98,7 +161,7 @@ class Runtime:
         one seldom is."""
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsEmbedding):
-            raise _incapable("makes no vectors")
+            raise self._unsupported(provider, "embeddings")
         return await chosen.embed(_as_embedding_request(request), model=model)
 
     async def rerank(
@@ -107,7 +170,7 @@ class Runtime:
         """The documents in order of relevance, the best first."""
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsReranking):
-            raise _incapable("puts no documents in order")
+            raise self._unsupported(provider, "reranking")
         return await chosen.rerank(request, model=model)
 
     async def count_tokens(
@@ -117,17 +180,18 @@ class Runtime:
         model: str | None = None,
         provider: str | None = None,
     ) -> TokenCount:
-        """How many tokens `request` would be billed for as input. Nothing is answered."""
+        """How many tokens `request` would be billed for as input. Nothing is generated."""
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsTokenCounting):
-            raise _incapable("counts no tokens")
+            raise self._unsupported(provider, "token counting")
         return await chosen.count(_as_request(request), model=model)
 
     async def aclose(self) -> None:
-        """Cancels open streams, then closes the providers, then the transport; each even where
-        another fails."""
+        """Cancels open streams, then closes the providers, then the client where it is the
+        runtime's own; each even where another fails."""
         async with AsyncExitStack() as closing:
-            closing.push_async_callback(self._transport.aclose)
+            if self._owns_client:
+                closing.push_async_callback(self._client.aclose)
             for provider in self.providers.values():
                 closing.push_async_callback(provider.aclose)
             for stream in self._streams:
@@ -150,20 +214,91 @@ class Runtime:
             )
         return self.providers[name]
 
+    def _kept(self, stream: CompletionStream) -> CompletionStream:
+        self._streams.add(stream)
+        return stream
+
+    def _unsupported(self, name: str | None, ability: str) -> RequestError:
+        name = next(iter(self.providers)) if name is None else name
+        return RequestError(
+            f"provider {name!r} does not support {ability}",
+            hint="name another one with `provider=`",
+        )
+
+
+class OpeningStream:
+    """A stream that is opened by `async with`, and closed at the end of the block."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        request: CompletionRequest,
+        provider: str | None,
+        model: str | None,
+        timeout_s: float | None,
+    ) -> None:
+        self._runtime = runtime
+        self._request = request
+        self._provider = provider
+        self._model = model
+        self._timeout_s = timeout_s
+        self._stream: CompletionStream | None = None
+
+    async def __aenter__(self) -> CompletionStream:
+        self._stream = await self._runtime.open_stream(
+            self._request, provider=self._provider, model=self._model, timeout=self._timeout_s
+        )
+        return self._stream
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()
+
+
+def _config_of(
+    config: Config | str | Path | None,
+    provider: str | None,
+    settings: Mapping[str, Any],
+    environment: Mapping[str, str],
+) -> Config:
+    if settings or provider is not None:
+        if config is not None:
+            raise ConfigError(
+                "settings were given twice: as a configuration and as keywords",
+                hint="write the keywords into the configuration, or leave it out",
+            )
+        return config_of_keywords(provider, settings, environment)
+    if isinstance(config, Config):
+        return config
+    return load_config(None if config is None else Path(config), environment)
+
+
+def _refuse_unknown_extras(extras: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in extras:
+        if name not in names:
+            raise ConfigError(
+                f"`extras` holds objects for a provider {name!r}, which is not enabled",
+                hint=f"its keys are names of providers: {', '.join(names)}",
+            )
+
 
 def _provider(
     entry: ProviderConfig,
-    transport: Transport,
+    client: HttpClient,
     environment: Mapping[str, str],
     extras: Mapping[str, Any],
 ) -> Provider:
     spec = load_provider(entry.type, environment)
     settings = structure_provider_config(entry, spec.config_type)
-    codecs = load_codecs(entry.type, environment).registry
+    services = Services(
+        name=entry.name,
+        client=client,
+        codecs=load_codecs(entry.type, environment).registry,
+        credentials=credentials_of(entry),
+        extras=extras,
+    )
     try:
-        return spec.create(
-            settings, Services(name=entry.name, transport=transport, codecs=codecs, extras=extras)
-        )
+        return spec.create(settings, services)
     except AxonFlowError as error:
         raise error.enrich(provider=entry.name) from None
     except Exception as error:
@@ -182,10 +317,3 @@ def _as_embedding_request(request: EmbeddingRequest | Sequence[str] | str) -> Em
         return request
     texts = (request,) if isinstance(request, str) else request
     return EmbeddingRequest(tuple(map(Text, texts)))
-
-
-def _incapable(what: str) -> RequestError:
-    return RequestError(f"this provider {what}", hint="name another one with `provider`")
-
-
-# ── for callers that block ────────────────────────────────────────────────────────────────────────

@@ -163,7 +163,7 @@ async def test_the_configured_priority_decides_and_the_order_of_the_file_settles
 async def test_an_opened_runtime_answers_through_the_plugin() -> None:
     async with Runtime.open(config_of(echo=ProviderConfig("echo", is_enabled=True))) as runtime:
         assert (await runtime.complete("say this")).text == "say this"
-        async with await runtime.stream("say this") as stream:
+        async with runtime.stream("say this") as stream:
             events = [event async for batch in stream for event in batch]
     assert events[-1] == Ended()
 

@@ -106,7 +106,7 @@ async def stream_answer(
     from axonflow_core.stream import Assembler, TextDelta
 
     assembler = Assembler()
-    async with await runtime.stream(request, model=model, provider=provider) as stream:
+    async with runtime.stream(request, model=model, provider=provider) as stream:
         warn_of(stream.adjustments)
         try:
             async for batch in stream:

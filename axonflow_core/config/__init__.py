@@ -27,6 +27,7 @@ __all__ = [
     "Place",
     "ProviderConfig",
     "Section",
+    "credentials_of",
     "enabled_plugins",
     "load_config",
     "render",
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 def load_config(
     path: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     *,
     folder: Path | None = None,
 ) -> Config:
@@ -50,19 +51,19 @@ def load_config(
     """
     from axonflow_core.config.loading import load
 
-    return load(path, environment, folder)
+    return load(path, os.environ if environment is None else environment, folder)
 
 
 def enabled_plugins(
     path: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     *,
     folder: Path | None = None,
 ) -> tuple[str, ...]:
     """The provider plugins that the configuration asks for, whatever else may be wrong with it."""
     from axonflow_core.config.loading import asked_for
 
-    return asked_for(path, environment, folder)
+    return asked_for(path, os.environ if environment is None else environment, folder)
 
 
 def structure_provider_config(entry: ProviderConfig, config_type: type[T]) -> T:
@@ -70,3 +71,11 @@ def structure_provider_config(entry: ProviderConfig, config_type: type[T]) -> T:
     from axonflow_core.config.structuring import structure
 
     return structure(entry.config, config_type, key="config")
+
+
+def credentials_of(entry: ProviderConfig) -> Mapping[str, str]:
+    """The entry's `credentials:`, references to the environment resolved. `FaultyConfig` lists
+    every fault and quotes no value."""
+    from axonflow_core.config.structuring import structure
+
+    return structure(entry.credentials, dict[str, str], key="credentials")

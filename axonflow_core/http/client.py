@@ -24,7 +24,7 @@ import ssl
 from collections.abc import Mapping
 from functools import lru_cache
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
 from weakref import WeakSet, ref
 
@@ -105,7 +105,50 @@ class HttpResponse:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     body: bytes = field(repr=False)
-    elapsed_ms: float
+    first_byte_s: float
+    """From the start of the call to the head of the answer."""
+
+
+class ByteStream(Protocol):
+    """An answer whose body is still coming."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        ...
+
+    async def read(self) -> bytes:
+        """What arrived since the last read; `b""` at the end. `TruncatedStream`,
+        `ProviderTimeout`."""
+        ...
+
+    async def read_all(self) -> bytes:
+        """The rest of the body. `Unavailable` when it is cut, `AnswerError` when it is too long."""
+        ...
+
+    async def aclose(self) -> None:
+        """Breaks off what was not read."""
+        ...
+
+
+class HttpClient(Protocol):
+    """What makes HTTP calls. `Transport` is the one that uses a network."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """One call and its whole answer, whatever its status. `Unavailable`, `ProviderTimeout`,
+        `AnswerError`."""
+        ...
+
+    async def open_stream(self, request: HttpRequest) -> ByteStream:
+        """Returns with the head of the answer, whatever its status. Whoever opens it closes it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Breaks open streams off and closes every connection. May be called twice."""
+        ...
 
 
 class Transport:
@@ -126,8 +169,9 @@ class Transport:
         `AnswerError`."""
         started = perf_counter()
         async with await self._open(request) as stream:
+            first_byte_s = perf_counter() - started
             body = await stream.read_all()
-        return HttpResponse(stream.status, stream.headers, body, (perf_counter() - started) * 1000)
+        return HttpResponse(stream.status, stream.headers, body, first_byte_s)
 
     async def open_stream(self, request: HttpRequest) -> HttpStream:
         """Returns with the head of the answer, whatever its status. Whoever opens a stream closes

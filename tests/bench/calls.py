@@ -83,7 +83,7 @@ def _measure(environment: dict[str, str]) -> None:
 
         async def stream() -> None:
             for _ in range(CALLS):
-                async with await runtime.stream(REQUEST, model=MODEL) as answer:
+                async with runtime.stream(REQUEST, model=MODEL) as answer:
                     async for _ in answer:
                         pass
 

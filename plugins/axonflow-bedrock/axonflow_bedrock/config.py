@@ -12,9 +12,8 @@ from enum import StrEnum
 
 from attrs import Attribute, field, frozen, validators
 
+from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.errors import RequestError
-from axonflow_core.fitting import Unsupported
-from axonflow_core.http.client import Timeouts
 
 from .models.model_id import parse_model_id
 
@@ -26,11 +25,6 @@ class SurfaceChoice(StrEnum):
     """The family's own JSON where a codec for it is installed, Converse where not."""
     INVOKE = "invoke"
     CONVERSE = "converse"
-
-
-class ControlTokens(StrEnum):
-    REFUSE = "refuse"
-    NEUTRALISE = "neutralise"
 
 
 class Trace(StrEnum):
@@ -81,7 +75,7 @@ def _is_model_id(_: object, __: Attribute[str], value: str) -> None:
 
 
 @frozen(kw_only=True)
-class BedrockConfig:
+class BedrockConfig(CommonSettings):
     region: str | None = field(default=None, validator=validators.optional(_is_region))
     """The AWS region of the calls. Without it the AWS settings decide (`AWS_REGION`, the
     profile)."""
@@ -95,22 +89,12 @@ class BedrockConfig:
     surface: SurfaceChoice = SurfaceChoice.AUTO
     """Which of Bedrock's operations carry the calls: `invoke` (InvokeModel), `converse`, or
     `auto`."""
-    families: tuple[str, ...] | None = None
-    """The only families that may be called. Without it, every installed one."""
-    max_tokens: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
-    """Sent when the caller gives no limit."""
-    control_tokens: ControlTokens = ControlTokens.REFUSE
-    """What happens to text that would forge a turn in a family's prompt template."""
     guardrail: GuardrailConfig | None = None
-    unsupported: Unsupported = Unsupported.REPORT
-    """What happens to a sampling parameter, or a cache point too many, that a model does not
-    take."""
     profile_fallback: bool = False
     """Whether a model that is not offered on demand is called again, once, through an inference
     profile."""
     residency: str | None = None
     """The only geography whose inference profiles may be called: `eu`, `us`, `global`."""
-    timeouts: Timeouts = field(factory=Timeouts)
 
 
 def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:

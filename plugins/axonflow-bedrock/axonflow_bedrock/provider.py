@@ -1,17 +1,13 @@
-"""The Bedrock provider: model id -> codec, body -> signature, bytes -> answer.
+"""The Bedrock provider: what it offers, and which calls of Bedrock that makes.
 
-    complete    encode_request -> sign -> send         -> open_answer
-    stream      encode_request -> sign -> open_stream  -> frames -> chunks -> events
-    embed       as `complete`, in as many calls as it takes, some at once
-    rerank      as `complete`
-    count       as `complete`, under the base id first
+    complete, stream     a chat model, through its family's own JSON or through Converse
+    forward              the same for a client's own body, which goes upstream as it came
+    embed, rerank        one request and one answer; embeddings in as many calls as they take
+    count                CountTokens, under the base id first
+    explain              what a completion would send, with nothing sent
 
-A model is called through its family's own JSON or through Converse: the target says which
-(`surfaces`). A family that does not stream is asked for its whole answer, which then is the
-stream's one batch.
-
-Everything slow or clever is elsewhere: whom a call is to in `targets`, how it is made in `calling`,
-how a stream is read in `streaming`, families in codecs.
+`resolver` says which codec, facts and surface a model id stands for; `upstream` where a call goes and
+what a refusal means; the core's `Caller` makes the calls.
 """
 
 from __future__ import annotations
@@ -22,36 +18,38 @@ from contextlib import suppress
 from functools import cached_property, partial
 from typing import TypeVar
 
-import orjson
 from attrs import evolve
 
-from axonflow_core.calls.concurrency import in_order
+from axonflow_core.calls.call import Caller, CompletionCall, Route
+from axonflow_core.calls.streams import WholeAnswer
 from axonflow_core.codec import ModelFacts
-from axonflow_core.codec.control_tokens import neutralise_control_tokens
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
-from axonflow_core.errors import CredentialsError, ModelNotFound, ProfileRequired, Uncountable
-from axonflow_core.fitting import Fitted, fit
-from axonflow_core.http.client import HttpRequest, HttpResponse, HttpStream
-from axonflow_core.messages import Completion, CompletionRequest, Json, TokenCount
-from axonflow_core.plugin_spec import Services
-from axonflow_core.provider import CompletionStream, Explanation, Health
-from axonflow_core.retrieval import (
-    EmbeddingRequest,
-    Embeddings,
-    Ranking,
-    RerankRequest,
-    merge_embeddings,
+from axonflow_core.errors import (
+    AxonFlowError,
+    CredentialsError,
+    ModelNotFound,
+    ProfileRequired,
+    Uncountable,
 )
+from axonflow_core.messages import Completion, CompletionRequest, TokenCount
+from axonflow_core.plugin_spec import Services
+from axonflow_core.provider import (
+    CompletionStream,
+    Explanation,
+    ForwardedAnswer,
+    Health,
+    NativeCall,
+)
+from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 
 from .aws.credentials import AwsSettings
-from .calling import SignedClient
-from .config import BedrockConfig, ControlTokens
+from .config import BedrockConfig
 from .explain import Known, explanation_of
 from .models.model_id import ModelId
 from .models.profiles import Profiles
 from .models.table import ModelTable, load_models
-from .resolver import ModelResolver, ResolvedModel, ResolvedUnary, through_profile
-from .streaming import BedrockStream, WholeAnswer
+from .resolver import ModelResolver, through_profile, unary_route
+from .upstream import BedrockUpstream
 from .wire.counting import ids_to_try, wrapped
 from .wire.envelope import measured
 from .wire.surfaces import CONVERSE, INVOKE
@@ -59,19 +57,16 @@ from .wire.surfaces import CONVERSE, INVOKE
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_CALLS_AT_ONCE = 8
-"""How many calls one request may have under way, where a model takes one input a call."""
 
 
 class BedrockProvider:
+    """Amazon Bedrock in one region, with one identity."""
+
     def __init__(self, config: BedrockConfig, services: Services) -> None:
         self._config = config
-        self._codecs = services.codecs
-        self._name = services.name
-        self._transport = services.transport
-        self._settings = AwsSettings(
-            region=config.region, session=services.extras.get("boto3_session")
-        )
+        self._services = services
+        session = services.extras.get("boto3_session")
+        self._settings = AwsSettings(region=config.region, session=session)
 
     @property
     def default_model(self) -> str:
@@ -79,130 +74,195 @@ class BedrockProvider:
 
     @cached_property
     def models(self) -> ModelTable:
+        """Limits, prices, profiles and lifecycles."""
         return load_models()
 
     @cached_property
     def profiles(self) -> Profiles:
-        return Profiles(
-            self.models, is_on=self._config.profile_fallback, residency=self._config.residency
-        )
+        """Which inference profile stands for a model."""
+        is_on, residency = self._config.profile_fallback, self._config.residency
+        return Profiles(self.models, is_on=is_on, residency=residency)
 
     @cached_property
     def resolver(self) -> ModelResolver:
-        return ModelResolver(self._name, self._config, self._codecs, self.models, self.profiles)
+        """Model ids to routes."""
+        services = self._services
+        return ModelResolver(
+            services.name, self._config, services.codecs, self.models, self.profiles
+        )
 
     @cached_property
-    def _caller(self) -> SignedClient:
-        return SignedClient(
-            self._name, self._settings, self._transport, self._config.timeouts, self.models
-        )
+    def _upstream(self) -> BedrockUpstream:
+        return BedrockUpstream(self._services.name, self._settings, self.models)
 
-    async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
-        return await self._through_profile(
-            self.resolver.chat(model), partial(self._complete, request)
-        )
+    @cached_property
+    def _caller(self) -> Caller:
+        services = self._services
+        return Caller(services.name, services.client, self._config, self._upstream)
 
-    async def _complete(self, request: CompletionRequest, target: ResolvedModel) -> Completion:
-        with self._caller.error_context(target):
-            fitted, body = self._body(request, target, is_streamed=False)
+    # ── chat models ───────────────────────────────────────────────────────────────────────────────
 
-            async def attempt() -> Completion:
-                response = await self._transport.send(
-                    await self._signed_call(target, body, is_streamed=False)
-                )
-                with self._caller.error_context(target, response.headers):
-                    return await self._read_answer(target, response)
-
-            return fitted.answer(await self._caller.with_retries(target, attempt))
+    async def complete(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Completion:
+        route = self.resolver.chat(model)
+        call = self._prepare(request, route, is_streamed=False, timeout_s=timeout_s)
+        return await self._through_profile(call, self._caller.complete)
 
     async def stream(
-        self, request: CompletionRequest, *, model: str | None = None
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
     ) -> CompletionStream:
-        target = self.resolver.chat(model)
-        if not target.codec.streams:
-            return WholeAnswer(await self.complete(request, model=model))
-        return await self._through_profile(target, partial(self._stream, request))
+        route = self.resolver.chat(model)
+        if not route.codec.streams:
+            return WholeAnswer(await self.complete(request, model=model, timeout_s=timeout_s))
+        call = self._prepare(request, route, is_streamed=True, timeout_s=timeout_s)
+        return await self._through_profile(call, self._caller.stream)
 
-    async def _stream(self, request: CompletionRequest, target: ResolvedModel) -> CompletionStream:
-        with self._caller.error_context(target):
-            fitted, body = self._body(request, target, is_streamed=True)
+    async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
+        prepared = self._prepare_native(call, self.resolver.chat(model), is_streamed=False)
+        return await self._through_profile(prepared, self._caller.forward)
 
-            async def attempt() -> CompletionStream:
-                http = await self._transport.open_stream(
-                    await self._signed_call(target, body, is_streamed=True)
-                )
-                with self._caller.error_context(target, http.headers):
-                    return await self._accept_stream(target, fitted, http)
+    async def forward_stream(
+        self, call: NativeCall, *, model: str | None = None
+    ) -> CompletionStream:
+        route = self.resolver.chat(model)
+        if not route.codec.streams:
+            return WholeAnswer((await self.forward(call, model=model)).completion)
+        prepared = self._prepare_native(call, route, is_streamed=True)
+        return await self._through_profile(prepared, self._caller.stream)
 
-            return await self._caller.with_retries(target, attempt)
+    def _prepare(
+        self,
+        request: CompletionRequest,
+        route: Route,
+        *,
+        is_streamed: bool,
+        timeout_s: float | None = None,
+    ) -> CompletionCall:
+        if self._config.guardrail is None:
+            return self._caller.prepare(
+                request, route, is_streamed=is_streamed, timeout_s=timeout_s
+            )
+        request = self._guarded(request, route)
+        call = self._caller.prepare(request, route, is_streamed=is_streamed, timeout_s=timeout_s)
+        return self._with_guardrail_headers(call)
+
+    def _prepare_native(
+        self, native: NativeCall, route: Route, *, is_streamed: bool
+    ) -> CompletionCall:
+        if self._config.guardrail is not None:
+            guarded = self._guarded(native.request, route)
+            if guarded is not native.request:
+                native = evolve(native, request=guarded, body=None)
+        call = self._caller.prepare_native(native, route, is_streamed=is_streamed)
+        return self._with_guardrail_headers(call)
+
+    def _guarded(self, request: CompletionRequest, route: Route) -> CompletionRequest:
+        """The operator's guardrail in Converse's body, whatever the caller names there."""
+        guardrail = self._config.guardrail
+        if guardrail is None or route.surface is not CONVERSE:
+            return request
+        options = {**request.options, "guardrailConfig": guardrail.member}
+        return evolve(request, options=options)
+
+    def _with_guardrail_headers(self, call: CompletionCall) -> CompletionCall:
+        """The operator's guardrail as InvokeModel has it: in headers."""
+        guardrail = self._config.guardrail
+        if guardrail is None or call.route.surface is not INVOKE:
+            return call
+        return evolve(call, headers={**call.headers, **guardrail.headers})
+
+    async def _through_profile(
+        self, call: CompletionCall, send: Callable[[CompletionCall], Awaitable[T]]
+    ) -> T:
+        """The call; where the configuration has it so, once more through an inference profile,
+        which is then remembered."""
+        if not self._config.profile_fallback:
+            return await send(call)
+        route, model_id = call.route, call.route.address
+        region = await self._region(route)
+        learned = self.profiles.learned(model_id, region)
+        if learned is not None:
+            return await send(evolve(call, route=through_profile(route, learned)))
+        try:
+            return await send(call)
+        except ProfileRequired as refusal:
+            profile = self.profiles.instead_of(model_id, region, refusal)
+        answer = await send(evolve(call, route=through_profile(route, profile)))
+        self.profiles.learn(model_id, region, profile)
+        _LOG.warning("%s is called through %s from now on", route.model, profile)
+        return answer
+
+    async def _region(self, route: Route) -> str:
+        try:
+            return (await self._settings.place()).region
+        except AxonFlowError as error:
+            error.enrich(provider=self._services.name, model=route.model)
+            raise
+
+    # ── embeddings, rankings, token counts ────────────────────────────────────────────────────────
 
     async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Embeddings:
-        target = self.resolver.unary(EmbeddingCodec, model)
-        with self._caller.error_context(target):
-            parts = target.codec.split(request)
-            bodies = [
-                target.codec.encode_request(part, target.facts) for part in parts
-            ]  # all, before one is sent
-            answers = await in_order(
-                [partial(self._vectors, target, body) for body in bodies], _CALLS_AT_ONCE
-            )
-            return merge_embeddings(
-                [(len(part.inputs), answer) for part, answer in zip(parts, answers, strict=True)]
-            )
-
-    async def _vectors(self, target: ResolvedUnary[EmbeddingCodec], body: Json) -> Embeddings:
-        answer, headers = await self._caller.unary(target, "invoke", body)
-        return measured(answer, headers)
+        route = self.resolver.unary(EmbeddingCodec, model)
+        return await self._caller.embed(route, request, measured)
 
     async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking:
-        target = self.resolver.unary(RerankCodec, model)
-        with self._caller.error_context(target):
-            body = target.codec.encode_request(request, target.facts)
-            answer, headers = await self._caller.unary(target, "invoke", body)
-            return measured(answer, headers)
+        route = self.resolver.unary(RerankCodec, model)
+        return await self._caller.ask(route, request, measure=measured)
 
     async def count(self, request: CompletionRequest, *, model: str | None = None) -> TokenCount:
         chat = self.resolver.chat(model)
         counter = self.resolver.counter(chat)
-        with self._caller.error_context(chat):
-            body = wrapped(counter.surface, counter.encode_request(request, chat.facts))
-            first, *others = ids_to_try(chat.model_id, chat.facts.base_id or None)
-            try:
-                return await self._counted(first, counter, chat.facts, body)
-            except (Uncountable, ModelNotFound):
-                for other in others:
-                    with suppress(
-                        Uncountable, ModelNotFound
-                    ):  # the refusal of the first is the one to be told
-                        return await self._counted(other, counter, chat.facts, body)
-                raise
+        count = partial(self._count, request, counter, chat.facts)
+        first, *others = ids_to_try(chat.address, chat.facts.base_id or None)
+        try:
+            return await count(first)
+        except (Uncountable, ModelNotFound):
+            for other in others:
+                with suppress(Uncountable, ModelNotFound):  # the first id's refusal is raised
+                    return await count(other)
+            raise
 
-    async def _counted(
-        self, model_id: ModelId, counter: TokenCounter, facts: ModelFacts, body: Json
+    async def _count(
+        self,
+        request: CompletionRequest,
+        counter: TokenCounter,
+        facts: ModelFacts,
+        model_id: ModelId,
     ) -> TokenCount:
-        answer, _ = await self._caller.unary(
-            ResolvedUnary(model_id, counter, facts), "count-tokens", body
-        )
-        return answer
+        route = unary_route(model_id, counter, facts, "count-tokens")
+        return await self._caller.ask(route, request, wrap=partial(wrapped, counter.surface))
+
+    # ── without a call of a model ─────────────────────────────────────────────────────────────────
 
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
     ) -> Explanation:
-        """What the call would be, down to the signed headers. Asks AWS's settings, and sends
-        nothing."""
-        target = self.resolver.chat(model)
-        is_streamed = is_streamed and target.codec.streams
-        with self._caller.error_context(target):
-            fitted, body = self._body(request, target, is_streamed=is_streamed)
-            signed = await self._signed_call(target, body, is_streamed=is_streamed)
-            place, source = await self._settings.place(), await self._settings.identity_source()
-            guardrail = self._config.guardrail.id if self._config.guardrail else None
-            known = Known(
-                self.models, self.models.entry(target.facts.base_id), fitted.adjustments, guardrail
-            )
-            return explanation_of(
-                target.model_id, target.codec, signed, place, source, known, is_streamed=is_streamed
-            )
+        """What the call would be, down to the signed headers. Asks AWS's settings, sends nothing."""
+        route = self.resolver.chat(model)
+        is_streamed = is_streamed and route.codec.streams
+        call = self._prepare(request, route, is_streamed=is_streamed, timeout_s=None)
+        try:
+            signed = await self._upstream.request(call)
+            place = await self._settings.place()
+            source = await self._settings.identity_source()
+        except AxonFlowError as error:
+            error.enrich(provider=self._services.name, model=route.model)
+            raise
+        guardrail = self._config.guardrail.id if self._config.guardrail else None
+        entry = self.models.entry(route.facts.base_id)
+        known = Known(self.models, entry, call.fitted.adjustments, guardrail)
+        return explanation_of(
+            route.address, route.codec, signed, place, source, known, is_streamed=is_streamed
+        )
 
     async def health(self) -> Health:
         try:
@@ -212,72 +272,4 @@ class BedrockProvider:
         return Health(is_ready=True)
 
     async def aclose(self) -> None:
-        """Nothing to close: the transport is the runtime's."""
-
-    # ── one call ──────────────────────────────────────────────────────────────────────────────────
-
-    def _body(
-        self, request: CompletionRequest, target: ResolvedModel, *, is_streamed: bool
-    ) -> tuple[Fitted, bytes]:
-        """The request as the model takes it, and its JSON."""
-        if self._config.control_tokens is ControlTokens.NEUTRALISE:
-            request = neutralise_control_tokens(request, target.codec.control_tokens)
-        guardrail = self._config.guardrail
-        if guardrail is not None and target.surface is CONVERSE:  # InvokeModel has it in headers
-            # The operator's guardrail, whatever the caller names.
-            request = evolve(
-                request, options={**request.options, "guardrailConfig": guardrail.member}
-            )
-        fitted = fit(
-            request, target.codec, target.facts, self._config.unsupported, is_streamed=is_streamed
-        )
-        if fitted.adjustments:
-            names = ", ".join(adjustment.feature for adjustment in fitted.adjustments)
-            _LOG.info("%s does not take all as asked: %s", target.model_id.given, names)
-        body = target.codec.encode_request(fitted.request, target.facts, is_streamed=is_streamed)
-        return fitted, orjson.dumps(body)
-
-    async def _through_profile(
-        self, target: ResolvedModel, call: Callable[[ResolvedModel], Awaitable[T]]
-    ) -> T:
-        """`call`, and where the config has it so once more through an inference profile, which is
-        then remembered."""
-        if not self._config.profile_fallback:
-            return await call(target)
-        with self._caller.error_context(target):
-            region = (await self._settings.place()).region
-        learned = self.profiles.learned(target.model_id, region)
-        if learned is not None:
-            return await call(through_profile(target, learned))
-        try:
-            return await call(target)
-        except ProfileRequired as refusal:
-            profile = self.profiles.instead_of(target.model_id, region, refusal)
-        answer = await call(through_profile(target, profile))
-        self.profiles.learn(target.model_id, region, profile)
-        _LOG.warning("%s is called through %s from now on", target.model_id.given, profile)
-        return answer
-
-    async def _signed_call(
-        self, target: ResolvedModel, body: bytes, *, is_streamed: bool
-    ) -> HttpRequest:
-        surface, guardrail = target.surface, self._config.guardrail
-        operation = surface.stream_operation if is_streamed else surface.operation
-        headers = surface.stream_headers if is_streamed else surface.headers
-        if guardrail is not None and surface is INVOKE:
-            headers = {**headers, **guardrail.headers}
-        return await self._caller.sign(target, operation, headers, body)
-
-    def _read_answer(self, target: ResolvedModel, response: HttpResponse) -> Awaitable[Completion]:
-        def read(body: Json) -> Completion:
-            return target.surface.open_answer(target.codec, body, target.facts, response.headers)
-
-        return self._caller.read_response(target, response, read)
-
-    async def _accept_stream(
-        self, target: ResolvedModel, fitted: Fitted, http: HttpStream
-    ) -> CompletionStream:
-        await self._caller.expect_event_stream(target, http)
-        stream = BedrockStream(http, target, fitted, self._name)
-        await stream.begin()
-        return stream
+        """Nothing to close: the HTTP client is the runtime's."""

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from attrs import frozen
 
+from axonflow_core.calls.surface import ChunkReader
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.codec.registry import CodecRegistry
@@ -39,7 +40,6 @@ from .wire.eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .wire.surfaces import (
     CONVERSE_CODECS,
     INVOKE_CODECS,
-    Decoder,
     Encoder,
     surface_of,
     unary_codec_for,
@@ -216,7 +216,7 @@ class BedrockRecordingFormat:
     def open_answer(
         self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]
     ) -> Completion:
-        return surface_of(codec).open_answer(codec, body, facts, headers)
+        return surface_of(codec).read_answer(codec, body, facts, headers)
 
     def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json:
         return surface_of(codec).close_answer(codec, completion, facts)
@@ -239,8 +239,8 @@ class BedrockRecordingFormat:
     def chunk_of(self, frame: Frame) -> Json:
         return (chunk_of if frame.headers.get(":event-type") == "chunk" else event_of)(frame)
 
-    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Decoder:
-        return surface_of(codec).stream_decoder(codec, facts)
+    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> ChunkReader:
+        return surface_of(codec).chunk_reader(codec, facts)
 
     def stream_encoder(
         self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext

@@ -1,5 +1,5 @@
-"""Whom a call is to: model id -> codec, facts and surface, with what the configuration says of the
-model.
+"""Which codec, which facts and which surface a model id stands for, with what the configuration says
+of the model.
 
 What depends on the id of a chat model alone is worked out once for each id.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from axonflow_core.calls.call import Route, UnaryRoute
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import AnyCodec, CodecRegistry
 from axonflow_core.codec.unary import TokenCounter
@@ -22,57 +23,37 @@ from .models.model_id import ModelId, parse_model_id, vendors_of
 from .models.profiles import Profiles
 from .models.rules import facts_of
 from .models.table import ModelTable
-from .wire.surfaces import CONVERSE_CODECS, INVOKE_CODECS, Surface, surface_of
+from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, surface_of
 
 C = TypeVar("C", bound=AnyCodec)
-C_co = TypeVar("C_co", covariant=True)
 
 _LOG = logging.getLogger(__name__)
-_MAX_TARGETS = 1024
+_MAX_ROUTES = 1024
 """Model ids come from callers, so what is kept for each is bounded."""
 
 
-@frozen
-class ResolvedModel:
-    """Everything about a call that depends on the model id alone."""
-
-    model_id: ModelId
-    codec: FamilyCodec
-    facts: ModelFacts
-    surface: Surface
-
-
-class Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-class Addressed(Protocol):
-    """Whom a call is to, and whose JSON it speaks."""
-
-    @property
-    def model_id(self) -> ModelId: ...
-    @property
-    def codec(self) -> Named: ...
-
-
-@frozen
-class ResolvedUnary(Generic[C_co]):
-    """As `Target`, for what is one request and one answer."""
-
-    model_id: ModelId
-    codec: C_co
-    facts: ModelFacts
-
-
-def through_profile(target: ResolvedModel, profile: str) -> ResolvedModel:
+def through_profile(route: Route, profile: str) -> Route:
     """The same model, called through an inference profile."""
-    return evolve(
-        target, model_id=parse_model_id(profile), facts=evolve(target.facts, model_id=profile)
+    facts = evolve(route.facts, model_id=profile)
+    return evolve(route, called=profile, address=parse_model_id(profile), facts=facts)
+
+
+def unary_route(model_id: ModelId, codec: C, facts: ModelFacts, operation: str) -> UnaryRoute[C]:
+    """The route of a call that is one request and one answer."""
+    return UnaryRoute(
+        model=model_id.given,
+        called=model_id.given,
+        codec=codec,
+        facts=facts,
+        operation=operation,
+        headers=INVOKE.headers,
+        address=model_id,
     )
 
 
 class ModelResolver:
+    """The routes of one provider's models."""
+
     def __init__(
         self,
         provider: str,
@@ -86,19 +67,19 @@ class ModelResolver:
         self._codecs = codecs
         self._models = models
         self._profiles = profiles
-        self._known: dict[str, ResolvedModel] = {}
+        self._known: dict[str, Route] = {}
 
-    def chat(self, model: str | None = None) -> ResolvedModel:
+    def chat(self, model: str | None = None) -> Route:
         """The codec for a model id. `UndetectedFamily` when nothing says which; never a guess."""
         given = model or self._config.model
-        target = self._known.get(given)
-        if target is None:
-            target = self._find(given)
-            if len(self._known) < _MAX_TARGETS:
-                self._known[given] = target
-        return target
+        route = self._known.get(given)
+        if route is None:
+            route = self._find(given)
+            if len(self._known) < _MAX_ROUTES:
+                self._known[given] = route
+        return route
 
-    def _find(self, given: str) -> ResolvedModel:
+    def _find(self, given: str) -> Route:
         model_id, base_id, family = self._described(given)
         codec = self._find_codec(model_id, base_id, family)
         self._refuse_other_families(given, self._family_of(base_id, codec))
@@ -106,14 +87,22 @@ class ModelResolver:
         facts = facts_of(
             base_id, codec.surface, self._facts(given, base_id), self._models.entry(base_id)
         )
-        return ResolvedModel(model_id, codec, facts, surface_of(codec))
+        return Route(
+            model=given,
+            called=model_id.given,
+            codec=codec,
+            facts=facts,
+            surface=surface_of(codec),
+            address=model_id,
+        )
 
     def _facts(self, given: str, base_id: str | None) -> ModelFacts:
         return ModelFacts(
             model_id=given, base_id=base_id or "", default_max_tokens=self._config.max_tokens
         )
 
-    def unary(self, kind: type[C], model: str | None) -> ResolvedUnary[C]:
+    def unary(self, kind: type[C], model: str | None) -> UnaryRoute[C]:
+        """The codec for a model that embeds or reranks. `UndetectedFamily`."""
         given = model or self._config.model
         model_id, base_id, family = self._described(given)
         if family is not None:
@@ -124,9 +113,9 @@ class ModelResolver:
             raise self._undescribed(model_id, self._codecs.names_of(kind))
         self._refuse_other_families(given, codec)
         self._warn_of_other_region(model_id)
-        return ResolvedUnary(model_id, codec, self._facts(given, base_id))
+        return unary_route(model_id, codec, self._facts(given, base_id), INVOKE.operation)
 
-    def counter(self, chat: ResolvedModel) -> TokenCounter:
+    def counter(self, chat: Route) -> TokenCounter:
         """What counts for a model: its family's own JSON, or Converse's where no counter takes
         that."""
         base_id = chat.facts.base_id

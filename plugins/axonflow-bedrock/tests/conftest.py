@@ -48,7 +48,7 @@ def open_provider() -> OpenProvider:
             name="bedrock",
             transport=transport,
             codecs=load_codecs("bedrock").registry,
-            extras={"boto3_session": _AwsSession(base_url)},
+            extras={"bedrock": {"boto3_session": _AwsSession(base_url)}},
         )
         try:
             settings = BedrockConfig(**{"region": "us-east-1", **config})

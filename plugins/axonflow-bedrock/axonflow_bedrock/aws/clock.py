@@ -30,6 +30,14 @@ class Clock:
     def now(self) -> datetime:
         return self._now() + self.offset
 
+    def differs_from(self, signed_at: str | None) -> bool:
+        """Whether a signature of `signed_at` (`X-Amz-Date`) was made by a clock that has been
+        corrected since."""
+        if signed_at is None:
+            return False
+        moment = datetime.strptime(signed_at, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return abs(self.now() - moment) > TOLERATED_SKEW
+
     def learn(self, date_header: str | None) -> None:
         """Take AWS's time from the `Date` of a refusal, if ours is too far from it."""
         try:

@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from axonflow_core.calls.retries import Retries
 from axonflow_core.errors import (
     AxonFlowError,
     ConfigError,
@@ -38,8 +39,8 @@ from axonflow_core.errors import (
 )
 from axonflow_core.http.client import Network
 
-from ..retries import Retries
 from .network import network_of
+from .retries import retries_of_client
 from .signing import BearerToken, Identity, Signer
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
         client.meta.endpoint_url.rstrip("/"),
         "the provider's config" if asked_region else "AWS's settings",
         network_of(session, client),
-        Retries.of_client(getattr(client.meta.config, "retries", None)),
+        retries_of_client(getattr(client.meta.config, "retries", None)),
         tuple(
             name
             for name, usual in _UNHEEDED.items()

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from axonflow_core.calls.surface import Surface
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec
@@ -22,36 +23,18 @@ from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import EMPTY, Completion, Json
 from axonflow_core.stream import Batch
 
-from ..models.model_id import ModelId
 from . import envelope
-from .eventstream import Frame, chunk_of, event_of, frame_of_chunk, frame_of_event
+from .eventstream import FrameDecoder, chunk_of, event_of, frame_of_chunk, frame_of_event
 
 INVOKE_CODECS, CONVERSE_CODECS = "invoke", "converse"
 """What `FamilyCodec.surface` says."""
 
 _JSON = "application/json"
-
-
-class Decoder(Protocol):
-    @property
-    def partial_text(self) -> str: ...
-    def feed(self, chunk: Json, /) -> Batch: ...
-    def finish(self) -> None: ...
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
 class Encoder(Protocol):
     def encode(self, batch: Batch, /) -> Sequence[Json]: ...
-
-
-class ReadFrame(Protocol):
-    def __call__(
-        self,
-        frame: Frame,
-        *,
-        model: ModelId | None = None,
-        region: str | None = None,
-        request_id: str | None = None,
-    ) -> Json: ...
 
 
 class WriteFrame(Protocol):
@@ -59,26 +42,15 @@ class WriteFrame(Protocol):
 
 
 @frozen(kw_only=True)
-class Surface:
-    operation: str
-    """The last segment of the path of a whole answer."""
-    headers: Mapping[str, str]
-    stream_operation: str
-    stream_headers: Mapping[str, str]
-    open_answer: Callable[[FamilyCodec, Json, ModelFacts, Mapping[str, str]], Completion]
+class BedrockSurface(Surface):
+    """An operation of Bedrock Runtime in both roles. `operation` is the last segment of a path."""
+
     close_answer: Callable[[FamilyCodec, Completion, ModelFacts], Json]
+    """The JSON of a whole answer."""
     headers_of: Callable[[Completion], Mapping[str, str]]
     """The `x-amzn-bedrock-*` headers of an answer."""
-    stream_decoder: Callable[[FamilyCodec, ModelFacts], Decoder]
     stream_encoder: Callable[[FamilyCodec, StreamContext, ModelFacts], Encoder]
-    read_frame: ReadFrame
     write_frame: WriteFrame
-
-
-def _open_converse(
-    codec: FamilyCodec, body: Json, facts: ModelFacts, headers: Mapping[str, str]
-) -> Completion:
-    return codec.decode_response(body, facts)
 
 
 def _close_converse(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Json:
@@ -89,44 +61,44 @@ def _no_headers(completion: Completion) -> Mapping[str, str]:
     return EMPTY
 
 
-def _converse_decoder(codec: FamilyCodec, facts: ModelFacts) -> Decoder:
-    return codec.stream_decoder(facts)
-
-
 def _converse_encoder(codec: FamilyCodec, context: StreamContext, facts: ModelFacts) -> Encoder:
     return codec.stream_encoder(context, facts)
 
 
-INVOKE = Surface(
+INVOKE = BedrockSurface(
+    name=INVOKE_CODECS,
+    stream_type=_EVENT_STREAM,
+    frame_reader=FrameDecoder,
     operation="invoke",
     headers={"content-type": _JSON, "accept": _JSON},
     stream_operation="invoke-with-response-stream",
     stream_headers={"content-type": _JSON, "x-amzn-bedrock-accept": _JSON},
-    open_answer=envelope.open_answer,
+    read_answer=envelope.open_answer,
     close_answer=envelope.close_answer,
     headers_of=envelope.headers_of,
-    stream_decoder=envelope.EnvelopeDecoder,
+    chunk_reader=envelope.EnvelopeDecoder,
     stream_encoder=envelope.EnvelopeEncoder,
     read_frame=chunk_of,
     write_frame=frame_of_chunk,
 )
-CONVERSE = Surface(
+CONVERSE = BedrockSurface(
+    name=CONVERSE_CODECS,
+    stream_type=_EVENT_STREAM,
+    frame_reader=FrameDecoder,
     operation="converse",
     headers={"content-type": _JSON, "accept": _JSON},
     stream_operation="converse-stream",
     stream_headers={"content-type": _JSON},
-    open_answer=_open_converse,
     close_answer=_close_converse,
     headers_of=_no_headers,
-    stream_decoder=_converse_decoder,
     stream_encoder=_converse_encoder,
     read_frame=event_of,
     write_frame=frame_of_event,
 )
-SURFACES: Mapping[str, Surface] = {INVOKE_CODECS: INVOKE, CONVERSE_CODECS: CONVERSE}
+SURFACES: Mapping[str, BedrockSurface] = {INVOKE_CODECS: INVOKE, CONVERSE_CODECS: CONVERSE}
 
 
-def surface_of(codec: FamilyCodec) -> Surface:
+def surface_of(codec: FamilyCodec) -> BedrockSurface:
     return SURFACES[codec.surface]
 
 

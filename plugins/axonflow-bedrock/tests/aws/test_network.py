@@ -48,7 +48,7 @@ ready = boto3.Session(botocore_session=session)
 CERTIFIED = {
     "boto3": WITH_CERTIFICATE + CLIENTS["boto3"].replace("boto3.client", "ready.client"),
     "ours": WITH_CERTIFICATE
-    + CLIENTS["ours"].replace("open()", 'open(extras={"boto3_session": ready})'),
+    + CLIENTS["ours"].replace("open()", 'open(extras={"bedrock": {"boto3_session": ready}})'),
 }
 """The same clients with `client_cert` in the client config of their session: one PEM file, or
 certificate and key."""

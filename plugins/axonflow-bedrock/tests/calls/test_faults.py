@@ -140,7 +140,7 @@ def serving(*rules: dict[str, Any]) -> Iterator[tuple[Counted, str]]:
 async def opened(base_url: str, timeouts: Timeouts = LONG) -> AsyncIterator[BedrockProvider]:
     transport = Transport()
     extras = {"boto3_session": SessionOf(base_url)}
-    services = Services(name="bedrock", transport=transport, codecs=CODECS, extras=extras)
+    services = Services(name="bedrock", client=transport, codecs=CODECS, extras=extras)
     try:
         yield BedrockProvider(
             BedrockConfig(region="us-east-1", model=CLAUDE, timeouts=timeouts), services

@@ -144,7 +144,7 @@ async def opened(
         name="bedrock",
         transport=transport,
         codecs=load_codecs("bedrock").registry,
-        extras={"boto3_session": session},
+        extras={"bedrock": {"boto3_session": session}},
     )
     spec = axonflow_register_provider()
     try:

@@ -122,7 +122,7 @@ async def opened(base_url: str, **config: Any) -> AsyncIterator[BedrockProvider]
         name="bedrock",
         transport=transport,
         codecs=load_codecs("bedrock").registry,
-        extras={"boto3_session": AwsSession(base_url)},
+        extras={"bedrock": {"boto3_session": AwsSession(base_url)}},
     )
     settings = BedrockConfig(**{"region": "us-east-1", **config})
     try:

@@ -172,7 +172,7 @@ async def opened(
 ) -> AsyncIterator[BedrockProvider]:
     transport = Transport()
     extras = {"boto3_session": AwsSession(bedrock.base_url)}
-    services = Services(name="bedrock", transport=transport, codecs=CODECS, extras=extras)
+    services = Services(name="bedrock", client=transport, codecs=CODECS, extras=extras)
     try:
         yield BedrockProvider(BedrockConfig(region=REGION, model=model, family=family), services)
     finally:

@@ -309,7 +309,7 @@ async def ask(config: Config, model: str, text: str) -> tuple[Completion, Comple
     request = CompletionRequest((user(text),))
     async with Runtime.open(config) as runtime:
         completion = await runtime.complete(request, model=model)
-        async with await runtime.stream(request, model=model) as stream:
+        async with runtime.stream(request, model=model) as stream:
             streamed = assemble([event async for batch in stream for event in batch])
     return completion, streamed
 

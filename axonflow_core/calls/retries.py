@@ -1,0 +1,44 @@
+"""When a call is made again: never when it may have been billed, and never beyond its deadline.
+
+A call is made again only while nothing of its answer was handed out, and only after an error that
+says of itself that it passes (`is_retryable`): a throttle, no capacity, no connection. A model that
+took too long is not asked again: it did the work, and the provider bills both. A daily quota does
+not come back within a second.
+
+    attempt 1 ── error ── pause ── attempt 2 ── error ── pause ── attempt 3 ── error ── raised
+    │                                                                                        │
+    └────────────────────────────── one deadline: Timeouts.total_s ──────────────────────────┘
+
+The pauses are botocore's, with full jitter: below 1 s, 2 s, 4 s … and never above 20 s. Where the
+deadline leaves no time for the pause, or runs out during a later attempt, the error that made the
+attempt necessary is raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from attrs import frozen
+
+MAX_PAUSE_S = 20.0
+
+
+@frozen(kw_only=True)
+class Retries:
+    """How often a call is made, and how long the pauses are. Tests replace `pause` and `draw`."""
+
+    max_attempts: int = 3
+    """Attempts in all, the first one included."""
+    mode: str = "standard"
+    """The provider's own name for this behaviour, shown to people."""
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+    """Waits so many seconds."""
+    draw: Callable[[], float] = random.random
+    """A number from 0 to 1: the jitter."""
+
+    def pause_s(self, failed_attempts: int) -> float:
+        """How long to wait after so many failed attempts, in seconds."""
+        longest: float = min(2.0 ** (failed_attempts - 1), MAX_PAUSE_S)
+        return self.draw() * longest

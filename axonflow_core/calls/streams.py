@@ -1,0 +1,119 @@
+"""A streamed answer as it comes: bytes, frames, chunks, events.
+
+    http.read      what one network read brought
+    frame_reader   the frames that it completed
+    read_frame     the chunk in a frame, or the error that the frame carries
+    chunk_reader   the events that the chunk stands for: one batch
+    fitted.events  the same with the caller's own names
+
+The order of faults is the order of the stream: whatever precedes an error in a network read is
+handed out first, and the next read raises the error. So nothing that arrived is lost, and nothing
+is handed out that came after the error.
+
+`begin` reads ahead to the first event. Until then an error is the call's own, and the call may be
+made again; afterwards it is the stream's, for something of the answer was handed out.
+
+An answer is complete only when its family's terminal event was read. Bytes that end before it are a
+`TruncatedStream` with the text so far, however cleanly the connection was closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from axonflow_core.errors import AxonFlowError, TruncatedStream
+from axonflow_core.http.client import ByteStream
+from axonflow_core.messages import Completion, Receipt
+from axonflow_core.provider import CompletionStream
+from axonflow_core.stream import Batch, batch_of
+
+if TYPE_CHECKING:
+    from .call import CompletionCall
+
+
+class DecodedStream(CompletionStream):
+    """One network read gives the batches of every frame that it completes."""
+
+    def __init__(self, http: ByteStream, call: CompletionCall, receipt: Receipt) -> None:
+        super().__init__(receipt, call.fitted.adjustments)
+        surface, route = call.route.surface, call.route
+        self._http = http
+        self._fitted = call.fitted
+        self._started = call.started
+        self._address = route.address
+        self._frames = surface.frame_reader()
+        self._chunks = surface.chunk_reader(route.codec, route.facts)
+        self._read_frame = surface.read_frame
+        self._fault: AxonFlowError | None = None
+        self._ahead: tuple[Batch, ...] | None = None
+
+    async def begin(self) -> None:
+        """Read up to the first event. Whoever gets an error here closes the connection."""
+        self._ahead = await self.read()
+
+    async def read(self) -> tuple[Batch, ...]:
+        if self._ahead is not None:
+            batches, self._ahead = self._ahead, None
+            return batches
+        try:
+            while self._fault is None and (data := await self._http.read()):
+                batches = self._decode(data)
+                if batches:
+                    return batches
+            self._finish()
+        except AxonFlowError as error:
+            raise self._explained(error) from error.__cause__
+        return ()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    def _decode(self, data: bytes) -> tuple[Batch, ...]:
+        """What the frames in `data` say. A fault waits until the caller has what came before it."""
+        batches: list[Batch] = []
+        read_frame, feed, address = self._read_frame, self._chunks.feed, self._address
+        try:
+            for frame in self._frames.feed(data):
+                chunk = read_frame(frame, model=address, request_id=self.request_id)
+                batches.append(self._fitted.events(feed(chunk)))
+            self._frames.feed(b"")  # raises what is wrong after these frames
+        except AxonFlowError as fault:
+            self._fault = fault
+        return tuple(batches)
+
+    def _finish(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self._frames.finish()
+        self._chunks.finish()
+        if self.receipt is not None and self.receipt.latency_ms is None:
+            elapsed_s = asyncio.get_running_loop().time() - self._started
+            self.receipt = evolve(self.receipt, latency_ms=round(elapsed_s * 1000))
+
+    def _explained(self, error: AxonFlowError) -> AxonFlowError:
+        if isinstance(error, TruncatedStream):
+            error.partial_text = self._chunks.partial_text
+        receipt = self.receipt
+        if receipt is None:
+            return error
+        return error.enrich(
+            provider=receipt.provider, model=receipt.model, request_id=receipt.request_id
+        )
+
+
+class WholeAnswer(CompletionStream):
+    """The stream of a family that has none: the whole answer in one batch."""
+
+    def __init__(self, completion: Completion) -> None:
+        super().__init__(completion.receipt, completion.adjustments)
+        self._left: tuple[Batch, ...] = (batch_of(completion),)
+
+    async def read(self) -> tuple[Batch, ...]:
+        batches, self._left = self._left, ()
+        return batches
+
+    async def aclose(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,87 @@
+"""A surface: one API operation that a body travels on, as the client reads its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import field, frozen
+
+from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.framing.sse import SseDecoder, SseEvent
+from axonflow_core.messages import EMPTY, Completion, Json
+from axonflow_core.stream import Batch
+
+
+class ChunkReader(Protocol):
+    """What reads the chunks of a stream: a `StreamDecoder`, or something around one."""
+
+    @property
+    def partial_text(self) -> str:
+        """The text so far, for a stream that breaks off."""
+        ...
+
+    def feed(self, chunk: Json, /) -> Batch:
+        """The events that `chunk` stands for."""
+        ...
+
+    def finish(self) -> None:
+        """`TruncatedStream` unless the terminal event was read."""
+        ...
+
+
+class FrameReader(Protocol):
+    """What cuts the bytes of a stream into frames, for every way in which they arrive."""
+
+    def feed(self, data: bytes, /) -> Sequence[Any]:
+        """The frames that `data` completes. What is wrong after a frame is raised by the next
+        call, once the caller has the frames before it."""
+        ...
+
+    def finish(self) -> None:
+        """There are no more bytes. `TruncatedStream` in the middle of a frame."""
+        ...
+
+
+class ReadFrame(Protocol):
+    """The chunk in a frame. Raises the error that the frame carries instead."""
+
+    def __call__(self, frame: Any, /, *, model: Any, request_id: str | None) -> Json: ...
+
+
+def _decode_answer(
+    codec: FamilyCodec, body: Json, facts: ModelFacts, headers: Mapping[str, str]
+) -> Completion:
+    return codec.decode_response(body, facts)
+
+
+def _stream_decoder(codec: FamilyCodec, facts: ModelFacts) -> ChunkReader:
+    return codec.stream_decoder(facts)
+
+
+def _chunk_in_event(frame: SseEvent, /, *, model: Any, request_id: str | None) -> Json:
+    return frame.json()
+
+
+@frozen(kw_only=True)
+class Surface:
+    """How the answers of one operation are read. The defaults are JSON, and SSE for streams."""
+
+    name: str
+    """What receipts call it: `invoke`, `converse`, `chat`."""
+    operation: str = ""
+    """What a whole answer is asked with; the plugin makes a URL of it."""
+    stream_operation: str = ""
+    """What a streamed answer is asked with."""
+    headers: Mapping[str, str] = field(default=EMPTY)
+    """Sent with a call whose answer is whole."""
+    stream_headers: Mapping[str, str] = field(default=EMPTY)
+    stream_type: str = "text/event-stream"
+    """How the content type of a streamed answer begins."""
+    read_answer: Callable[[FamilyCodec, Json, ModelFacts, Mapping[str, str]], Completion] = (
+        _decode_answer
+    )
+    """The completion in the JSON of a whole answer and its headers (names in lower case)."""
+    chunk_reader: Callable[[FamilyCodec, ModelFacts], ChunkReader] = _stream_decoder
+    frame_reader: Callable[[], FrameReader] = SseDecoder
+    read_frame: ReadFrame = _chunk_in_event

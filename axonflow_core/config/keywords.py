@@ -1,0 +1,45 @@
+"""A configuration without a file: one provider, whose `config:` is the keywords of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from axonflow_core.config.nodes import YAML_KEY
+from axonflow_core.config.values import Config, ProviderConfig
+from axonflow_core.errors import ConfigError
+from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
+
+
+def config_of_keywords(
+    provider: str | None, settings: Mapping[str, Any], environment: Mapping[str, str]
+) -> Config:
+    """The configuration with `provider` alone enabled; without a name, the only installed provider
+    that has every one of `settings`. `ConfigError` where none or several have."""
+    name = provider or _only_provider_with(settings, environment)
+    return Config(providers={name: ProviderConfig(name, is_enabled=True, config=settings)})
+
+
+def _only_provider_with(settings: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    names = sorted(
+        {found.name for found in find_plugins(PROVIDERS) if not is_blocked(found, environment)}
+    )
+    keys = {name: _keys_of(name, environment) for name in names}
+    fits = [name for name in names if settings.keys() <= keys[name]]
+    if len(fits) == 1:
+        return fits[0]
+    asked = ", ".join(settings)
+    if fits:
+        raise ConfigError(
+            f"several providers have the settings {asked}: {', '.join(fits)}",
+            hint=f"say which: provider={fits[0]!r}",
+        )
+    known = "; ".join(f"{name} has {', '.join(sorted(keys[name]))}" for name in names)
+    raise ConfigError(f"no installed provider has the settings {asked}", hint=known)
+
+
+def _keys_of(name: str, environment: Mapping[str, str]) -> set[str]:
+    fields = attrs.fields(load_provider(name, environment).config_type)
+    return {field.metadata.get(YAML_KEY, field.name) for field in fields}

@@ -1,0 +1,75 @@
+"""JSON lines (NDJSON), in both directions: one JSON value a line, as Ollama streams.
+
+Source: https://github.com/ndjson/ndjson-spec, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from axonflow_core.errors import DecodeError, TruncatedStream
+from axonflow_core.messages import Json
+
+MAX_LINE_BYTES = 16 * 2**20
+
+
+class NdjsonDecoder:
+    """Bytes as they were read in, values out; the same values for every way of cutting."""
+
+    def __init__(self) -> None:
+        self._left: list[bytes] = []  # an unended line, as it arrived
+        self._left_bytes = 0
+        self._fault: DecodeError | None = None
+
+    def feed(self, data: bytes) -> list[Json]:
+        """Every value whose line `data` ends. `DecodeError` for a line that is no JSON or too
+        long, raised by the next call where values precede it."""
+        if self._fault is not None:
+            raise self._fault
+        values: list[Json] = []
+        try:
+            for line in self._lines(data):
+                values.append(_value(line))
+        except DecodeError as fault:
+            self._fault = fault
+            if not values:
+                raise
+        return values
+
+    def _lines(self, data: bytes) -> Iterator[bytes]:
+        """The lines that `data` ends, blank ones left out."""
+        if b"\n" in data:
+            *lines, data = b"".join((*self._left, data)).split(b"\n")
+            self._left, self._left_bytes = [], 0
+            yield from (line for line in lines if line.strip())
+        self._left.append(data)
+        self._left_bytes += len(data)
+        if self._left_bytes > MAX_LINE_BYTES:
+            raise DecodeError(f"a line of the stream is longer than {MAX_LINE_BYTES} bytes")
+
+    def finish(self) -> None:
+        """There are no more bytes. `TruncatedStream` when they ended in the middle of a line."""
+        if self._fault is not None:
+            raise self._fault
+        left = b"".join(self._left)
+        if left.strip():
+            raise TruncatedStream(
+                f"the stream ended {len(left)} bytes into a line",
+                hint="the answer is incomplete: a proxy or time limit on the way may have cut it",
+            )
+
+
+def _value(line: bytes) -> Json:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(
+            f"a line of the stream holds {len(line)} bytes that are no JSON"
+        ) from error
+
+
+def encode_line(value: Json) -> bytes:
+    """One value as a line."""
+    return orjson.dumps(value) + b"\n"

@@ -1,0 +1,154 @@
+"""Server-sent events, in both directions.
+
+    event: message_start
+    data: {"type": "message_start", …}
+                                            an empty line ends an event
+    : a comment, which keeps a connection open
+    data: [DONE]
+
+A network read ends anywhere, so bytes are kept until a line is whole. Lines end with LF, CR or
+CRLF; `data` lines of one event are joined by LF; an event without `data` is none. An event that is
+not ended when the bytes end is incomplete and is dropped, as the standard has it: the family's
+terminal event then is missing, which its decoder reports.
+
+Source: WHATWG HTML, "Server-sent events", 9.2.5 and 9.2.6, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+from attrs import frozen
+
+from axonflow_core.errors import DecodeError
+from axonflow_core.messages import Json, hidden
+
+MAX_EVENT_BYTES = 16 * 2**20
+"""An event that grows beyond this is refused: what an endless line holds is never handed out."""
+DONE = "[DONE]"
+"""The data with which OpenAI's streams end."""
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+@frozen
+class SseEvent:
+    """One event: its `data` as text, and the name that `event:` gave it."""
+
+    data: str = hidden(default="")
+    event: str = "message"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether this is OpenAI's `[DONE]`."""
+        return self.data == DONE
+
+    def json(self) -> Json:
+        """The data as JSON; `[DONE]` stays a string. `DecodeError` for anything else."""
+        if self.data == DONE:
+            return DONE
+        try:
+            return orjson.loads(self.data)
+        except orjson.JSONDecodeError as error:
+            raise DecodeError(
+                f"an event of the stream holds {len(self.data)} characters that are no JSON"
+            ) from error
+
+
+class SseDecoder:
+    """Bytes as they were read in, events out; the same events for every way of cutting."""
+
+    def __init__(self) -> None:
+        self._left: list[bytes] = []  # an unended line, as it arrived
+        self._left_bytes = 0
+        self._data: list[str] = []
+        self._event = ""
+        self._size = 0
+        self._is_first = True
+        self._fault: DecodeError | None = None
+
+    def feed(self, data: bytes) -> list[SseEvent]:
+        """Every event that `data` completes. `DecodeError` for what is no UTF-8 or too long,
+        raised by the next call where events precede it."""
+        if self._fault is not None:
+            raise self._fault
+        events: list[SseEvent] = []
+        try:
+            self._read_lines(data, events)
+        except DecodeError as fault:
+            self._fault = fault
+            if not events:
+                raise
+        return events
+
+    def finish(self) -> None:
+        """There are no more bytes. An event that was not ended is dropped."""
+        if self._fault is not None:
+            raise self._fault
+
+    def _read_lines(self, data: bytes, events: list[SseEvent]) -> None:
+        if self._is_within_line(data):
+            self._keep(data)
+            return
+        data = b"".join((*self._left, data))
+        self._left, self._left_bytes = [], 0
+        start = 0
+        for end in _LINE_END.finditer(data):
+            if end.end() == len(data) and end[0] == b"\r":
+                break  # an LF may follow in the next read
+            self._read_line(data[start : end.start()], events)
+            start = end.end()
+        self._keep(data[start:])
+
+    def _is_within_line(self, data: bytes) -> bool:
+        """Whether `data` ends no line; then what arrived before it is not looked at again."""
+        awaits_lf = bool(self._left) and self._left[-1].endswith(b"\r")
+        return not awaits_lf and b"\n" not in data and b"\r" not in data
+
+    def _keep(self, data: bytes) -> None:
+        if data:
+            self._left.append(data)
+            self._left_bytes += len(data)
+            self._bound(self._left_bytes)
+
+    def _read_line(self, line: bytes, events: list[SseEvent]) -> None:
+        if self._is_first:
+            self._is_first = False
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if not line:
+            self._end_event(events)
+            return
+        name, _, value = line.partition(b":")
+        if name in (b"data", b"event"):
+            self._set(name, self._decoded(value.removeprefix(b" ")))
+
+    def _set(self, name: bytes, value: str) -> None:
+        if name == b"event":
+            self._event = value
+            return
+        self._data.append(value)
+        self._size += len(value)
+        self._bound(0)
+
+    def _end_event(self, events: list[SseEvent]) -> None:
+        if self._data:
+            events.append(SseEvent("\n".join(self._data), self._event or "message"))
+        self._data, self._event, self._size = [], "", 0
+
+    def _decoded(self, value: bytes) -> str:
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise DecodeError("an event of the stream is not UTF-8") from error
+
+    def _bound(self, pending: int) -> None:
+        if self._size + pending > MAX_EVENT_BYTES:
+            raise DecodeError(f"an event of the stream is longer than {MAX_EVENT_BYTES} bytes")
+
+
+def encode_event(data: str, event: str | None = None) -> bytes:
+    """One event, ended: `data` may have several lines."""
+    lines = [f"event: {event}"] if event else []
+    lines += [f"data: {line}" for line in re.split(r"\r\n|\n|\r", data)]
+    return "\n".join((*lines, "", "")).encode()
