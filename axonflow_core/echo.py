@@ -41,7 +41,7 @@ class EchoStream(CompletionStream):
     """One word a read."""
 
     def __init__(self, batches: Sequence[Batch], receipt: Receipt) -> None:
-        super().__init__(receipt)
+        self.receipt = receipt
         self._words = iter(batches)
 
     async def read(self) -> tuple[Batch, ...]:

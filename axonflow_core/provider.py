@@ -1,8 +1,8 @@
 """A provider: something that answers a `CompletionRequest`.
 
-What a provider can do besides is said by a protocol for each: `SupportsEmbedding`,
-`SupportsReranking`, `SupportsTokenCounting`, `SupportsForwarding`, `SupportsExplanation`. A provider
-that lacks the method lacks the ability; there is nothing to declare.
+Whatever else it can do has a protocol of its own: `SupportsEmbedding`, `SupportsReranking`,
+`SupportsTokenCounting`, `SupportsForwarding`, `SupportsExplanation`. A provider that lacks the
+method lacks the ability; there is nothing to declare.
 """
 
 from __future__ import annotations
@@ -49,17 +49,14 @@ class CompletionStream(ABC):
     block early cancels the call upstream.
     """
 
-    def __init__(
-        self, receipt: Receipt | None = None, adjustments: tuple[Adjustment, ...] = ()
-    ) -> None:
-        self.receipt = receipt
-        """How the call was made; its latency is known once the answer was read to its end."""
-        self.adjustments = adjustments
-        """What of the request was not sent as it was asked."""
-        self.parse: Callable[[Completion], Any] | None = None
-        """Makes `Completion.parsed` where an output schema was given."""
-        self._ready: Iterator[Batch] = iter(())
-        self._batches: list[Batch] = []
+    receipt: Receipt | None = None
+    """How the call was made; its latency is known once the answer was read to its end."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What of the request was not sent as it was asked."""
+    parse: Callable[[Completion], Any] | None = None
+    """Makes `Completion.parsed` where an output schema was given."""
+    _ready: Iterator[Batch] = iter(())
+    _kept: list[Batch] | None = None
 
     @property
     def request_id(self) -> str | None:
@@ -96,11 +93,13 @@ class CompletionStream(ABC):
 
     def keep(self, batches: tuple[Batch, ...]) -> None:
         """Remember what was read, for `assembled`."""
-        self._batches += batches
+        if self._kept is None:
+            self._kept = []
+        self._kept += batches
 
     def assembled(self) -> Completion:
         """What was read so far, as a whole answer. `TruncatedStream` where it is none."""
-        answer = assemble(event for batch in self._batches for event in batch)
+        answer = assemble(event for batch in self._kept or () for event in batch)
         completion = evolve(answer, adjustments=self.adjustments, receipt=self.receipt)
         if self.parse is None:
             return completion

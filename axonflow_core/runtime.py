@@ -67,9 +67,9 @@ class Runtime:
     ) -> Self:
         """Build every enabled provider. No I/O besides reading the configuration.
 
-            Runtime.open()                              the first axonflow.yaml of the search path, else the environment
-            Runtime.open("axonflow.yaml")               this file
-            Runtime.open(region="us-east-1")            no file: these are one provider's `config:`
+            Runtime.open()                      axonflow.yaml where found, else the environment
+            Runtime.open("axonflow.yaml")       this file
+            Runtime.open(region="us-east-1")    no file: these are one provider's `config:`
 
         `provider` names the provider that keywords are for; without it they go to the only
         installed one that has such settings. `environment` stands for `os.environ`. `extras` holds

@@ -191,13 +191,13 @@ FAULTY_PROVIDER = """
         def __init__(self, config, services):
             pass
 
-        async def complete(self, request, *, model=None):
+        async def complete(self, request, *, model=None, timeout_s=None):
             if model == "unforeseen":
                 raise ZeroDivisionError("a secret")
             error = Throttled("too much", hint="wait")
             raise error.enrich(provider="zoo", model=model, request_id="r-1")
 
-        async def stream(self, request, *, model=None):
+        async def stream(self, request, *, model=None, timeout_s=None):
             return Stream(model)
 
         async def aclose(self):

@@ -20,6 +20,7 @@ ROWS: Mapping[str, int] = {
     "retrieval": 3,
     "stream": 3,
     "codec": 4,
+    "framing": 4,
     "http": 4,
     "provider": 4,
     "dialects": 5,

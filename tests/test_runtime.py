@@ -21,11 +21,19 @@ from axonflow_core.blocking import BlockingRuntime
 from axonflow_core.config import Config, ProviderConfig
 from axonflow_core.errors import BlockingCallError, ConfigError, RequestError, TruncatedStream
 from axonflow_core.http.client import Transport
-from axonflow_core.messages import Completion, CompletionRequest, StopReason, Text, user
+from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason, Text, user
 from axonflow_core.provider import CompletionStream, Health
 from axonflow_core.runtime import Runtime
 from axonflow_core.stream import Batch, Ended, TextDelta
 
+RECEIPT = Receipt(
+    provider="first",
+    family="echo",
+    surface="echo",
+    model="m",
+    called="m",
+    request_id="r-1",
+)
 HI = CompletionRequest(messages=(user("hi"),))
 
 
@@ -40,7 +48,7 @@ class Reads(CompletionStream):
         self._batches = batches
         self._then = then
         self._stalls = stalls
-        self.request_id = "r-1"
+        self.receipt = RECEIPT
         self.closed = threading.Event()
         self.stalled = threading.Event()
         self.was_cancelled = False
@@ -79,12 +87,22 @@ class Scripted:
         self.is_closed = False
         self._stream = stream or Reads(1)
 
-    async def complete(self, request: CompletionRequest, *, model: str | None = None) -> Completion:
+    async def complete(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Completion:
         self.asked.append((request, model))
         return Completion(content=(Text(self.name),), stop_reason=StopReason.END_TURN)
 
     async def stream(
-        self, request: CompletionRequest, *, model: str | None = None
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
     ) -> CompletionStream:
         asyncio.get_running_loop().set_task_factory(self._count)
         return self._stream
@@ -142,7 +160,7 @@ async def test_the_first_provider_answers_unless_another_is_named() -> None:
 async def test_an_unknown_provider_names_those_there_are() -> None:
     async with runtime_of(Scripted("first"), Scripted("second")) as runtime:
         with pytest.raises(RequestError, match="no provider 'third'") as caught:
-            await runtime.stream("hi", provider="third")
+            await runtime.open_stream(HI, provider="third")
     assert caught.value.hint == "the enabled providers are first, second"
 
 
@@ -180,7 +198,7 @@ async def test_closing_closes_streams_and_providers() -> None:
     stream = Reads(9)
     providers = [Scripted("first", stream), Scripted("second")]
     async with runtime_of(*providers) as runtime:
-        held = await runtime.stream("hi")
+        held = await runtime.open_stream(HI)
         await held.read()
     assert stream.closed.is_set()
     assert [provider.is_closed for provider in providers] == [True, True]
@@ -233,7 +251,11 @@ def test_many_threads_use_one_runtime_at_once(blocking: Callable[..., BlockingRu
 
     class Meeting(Scripted):
         async def complete(
-            self, request: CompletionRequest, *, model: str | None = None
+            self,
+            request: CompletionRequest,
+            *,
+            model: str | None = None,
+            timeout_s: float | None = None,
         ) -> Completion:
             await together.wait()
             return await super().complete(request, model=model)

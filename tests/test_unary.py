@@ -160,7 +160,7 @@ CONFIG = load_config(environment={"BEDROCK_REGION": "us-east-1", "BEDROCK_MODEL"
 
 @pytest.fixture
 def extras(bedrock_emulator: RunningEmulator) -> Mapping[str, Any]:
-    return {"boto3_session": EmulatorSession(bedrock_emulator)}
+    return {"bedrock": {"boto3_session": EmulatorSession(bedrock_emulator)}}
 
 
 async def test_texts_are_embedded_and_tokens_counted(extras: Mapping[str, Any]) -> None:
@@ -190,11 +190,11 @@ def test_a_blocking_caller_can_do_the_same(extras: Mapping[str, Any]) -> None:
 
 async def test_a_provider_that_cannot_says_so() -> None:
     async with Runtime.open(load_config(environment={"ECHO_MODEL": "echo"})) as runtime:
-        with pytest.raises(RequestError, match="makes no vectors"):
+        with pytest.raises(RequestError, match="does not support embeddings"):
             await runtime.embed("hello")
-        with pytest.raises(RequestError, match="puts no documents in order"):
+        with pytest.raises(RequestError, match="does not support reranking"):
             await runtime.rerank(RerankRequest("q", ("a",)))
-        with pytest.raises(RequestError, match="counts no tokens"):
+        with pytest.raises(RequestError, match="does not support token counting"):
             await runtime.count_tokens("hello")
 
 

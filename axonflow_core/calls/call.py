@@ -1,8 +1,8 @@
 """One call, from a request to its answer. Plugins describe their service; this module calls it.
 
-    Route       what the model alone decides: codec, facts, surface, ids       (the plugin resolves it, once an id)
+    Route       what the model alone decides: codec, facts, surface, ids; resolved once an id
     Call        a route and one request: fitted, encoded, with its deadline    `prepare`
-    Upstream    the service: where an attempt goes, how it is signed, what its refusals mean
+    Upstream    the service: where an attempt goes, how it is signed, what a refusal means
     Caller      makes the attempts of a call, and reads the one that is answered
 
 The way of a completion, top to bottom:
@@ -13,7 +13,7 @@ The way of a completion, top to bottom:
                      │                        upstream.error
                      └── again ◄──────────────────┘
                          at once, where `upstream.recover` mended what was refused (once a call)
-                         after a pause, where the error passes and the deadline leaves time (`retries`)
+                         after a pause, where the error passes and time is left (`retries`)
     answer      the caller's names back ─ adjustments ─ receipt
 
 A streamed call is the same up to the first event of its answer, so that an error before it can
@@ -62,6 +62,7 @@ from .retries import Retries
 from .settings import CommonSettings, ControlTokens
 from .streams import DecodedStream
 from .surface import Surface
+from .unreadable import unreadable
 
 T = TypeVar("T")
 Q = TypeVar("Q")
@@ -179,8 +180,9 @@ class Upstream(ABC):
         corrected clock. Asked at most once a call; then the call is made again at once."""
         return False
 
-    def answered(self, call: Call, elapsed_s: float) -> None:
-        """A call was answered after so many seconds. For warnings; does nothing by default."""
+    def answered(self, call: Call, elapsed_s: float) -> None:  # noqa: B027 - a hook, not a duty
+        """A call was answered, or its first event has come, after so many seconds. For warnings;
+        does nothing by default."""
 
 
 _NO_TERMS = Terms()
@@ -361,8 +363,7 @@ class Caller:
     ) -> Receipt:
         route, terms = call.route, await self._upstream.terms()
         elapsed_s = asyncio.get_running_loop().time() - call.started
-        if is_whole:
-            self._upstream.answered(call, elapsed_s)
+        self._upstream.answered(call, elapsed_s)
         return Receipt(
             provider=self._provider,
             family=route.codec.name,
@@ -432,13 +433,7 @@ class Caller:
         return error.enrich(provider=self._provider, model=model, request_id=attempts.request_id)
 
     def _unreadable(self, family: str, body: bytes, cause: Exception | None) -> DecodeError:
-        """A 200 that the codec cannot read: an error that says its size, never an empty answer."""
-        what = (
-            cause.message
-            if isinstance(cause, DecodeError)
-            else f"the answer is not one of the {family} family (no JSON)"
-        )
-        return DecodeError(f"{what}; it has {len(body)} bytes", hint=self._upstream.unreadable_hint)
+        return unreadable(family, body, cause, self._upstream.unreadable_hint)
 
     # embeddings, rankings, token counts
 

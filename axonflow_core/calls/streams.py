@@ -38,7 +38,8 @@ class DecodedStream(CompletionStream):
     """One network read gives the batches of every frame that it completes."""
 
     def __init__(self, http: ByteStream, call: CompletionCall, receipt: Receipt) -> None:
-        super().__init__(receipt, call.fitted.adjustments)
+        self.receipt = receipt
+        self.adjustments = call.fitted.adjustments
         surface, route = call.route.surface, call.route
         self._http = http
         self._fitted = call.fitted
@@ -108,7 +109,8 @@ class WholeAnswer(CompletionStream):
     """The stream of a family that has none: the whole answer in one batch."""
 
     def __init__(self, completion: Completion) -> None:
-        super().__init__(completion.receipt, completion.adjustments)
+        self.receipt = completion.receipt
+        self.adjustments = completion.adjustments
         self._left: tuple[Batch, ...] = (batch_of(completion),)
 
     async def read(self) -> tuple[Batch, ...]:

@@ -6,8 +6,8 @@
     count                CountTokens, under the base id first
     explain              what a completion would send, with nothing sent
 
-`resolver` says which codec, facts and surface a model id stands for; `upstream` where a call goes and
-what a refusal means; the core's `Caller` makes the calls.
+`resolver` says which codec, facts and surface a model id stands for; `upstream` where a call goes
+and what a refusal means; the core's `Caller` makes the calls.
 """
 
 from __future__ import annotations
@@ -246,7 +246,8 @@ class BedrockProvider:
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
     ) -> Explanation:
-        """What the call would be, down to the signed headers. Asks AWS's settings, sends nothing."""
+        """What the call would be, down to the signed headers. Asks AWS's settings and sends
+        nothing."""
         route = self.resolver.chat(model)
         is_streamed = is_streamed and route.codec.streams
         call = self._prepare(request, route, is_streamed=is_streamed, timeout_s=None)

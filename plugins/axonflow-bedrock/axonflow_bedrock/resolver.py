@@ -1,4 +1,4 @@
-"""Which codec, which facts and which surface a model id stands for, with what the configuration says
+"""Which codec, facts and surface a model id stands for, with what the configuration says
 of the model.
 
 What depends on the id of a chat model alone is worked out once for each id.

@@ -1,4 +1,4 @@
-"""Bedrock as the core's caller sees it: where an attempt goes, who signs it, what a refusal means."""
+"""Bedrock as the core calls it: where an attempt goes, who signs it, what a refusal means."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class BedrockUpstream(Upstream):
         from the refusal's `Date`. Nothing was generated yet."""
         if not isinstance(error, CredentialsError) or error.status is None:
             return False  # no answer of AWS's: the credentials could not be found
-        was_corrected = self._clock.differs_from(request.headers.get("x-amz-date"))
+        was_corrected = self._clock.differs_from(request.headers.get("X-Amz-Date"))
         return was_corrected or await self._settings.refresh()
 
     def answered(self, call: Call, elapsed_s: float) -> None:

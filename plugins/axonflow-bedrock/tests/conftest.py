@@ -46,9 +46,9 @@ def open_provider() -> OpenProvider:
         transport = Transport()
         services = Services(
             name="bedrock",
-            transport=transport,
+            client=transport,
             codecs=load_codecs("bedrock").registry,
-            extras={"bedrock": {"boto3_session": _AwsSession(base_url)}},
+            extras={"boto3_session": _AwsSession(base_url)},
         )
         try:
             settings = BedrockConfig(**{"region": "us-east-1", **config})

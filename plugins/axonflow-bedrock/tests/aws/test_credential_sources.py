@@ -370,7 +370,8 @@ async def asked(runtime):
 
 async def main(is_blocking):
     key = boto3.Session("AKIA1", "secret-1", "token-1", region_name="us-east-1")
-    async with Runtime.open(extras={"bedrock": {"boto3_session": key}}) as ready, Runtime.open() as without:
+    extras = {"bedrock": {"boto3_session": key}}
+    async with Runtime.open(extras=extras) as ready, Runtime.open() as without:
         await ready.complete("Hi")
         started, longest_s, calls = time.monotonic(), 0.0, 0
         hanging = asyncio.create_task(on_the_loop() if is_blocking else asked(without))

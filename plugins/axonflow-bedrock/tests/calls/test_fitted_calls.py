@@ -195,7 +195,7 @@ async def test_an_assistant_message_at_the_end_is_refused_by_name_where_the_mode
 async def test_one_line_of_the_log_names_what_was_not_sent_and_no_content(
     open_provider: OpenProvider, base_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="axonflow_bedrock"):
+    with caplog.at_level(logging.INFO, logger="axonflow_core"):
         async with open_provider(base_url) as provider:
             await provider.complete(HOT, model=OPUS)
     (line,) = [

@@ -15,10 +15,11 @@ from botocore.config import Config
 from botocore.credentials import CredentialResolver, Credentials, RefreshableCredentials
 from botocore.session import Session
 
-from axonflow_bedrock.config import BedrockConfig, ControlTokens, SurfaceChoice
+from axonflow_bedrock.config import BedrockConfig, SurfaceChoice
 from axonflow_bedrock.plugin import axonflow_register_provider
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_bedrock.wire.eventstream import frame_of_chunk, frame_of_exception
+from axonflow_core.calls.settings import ControlTokens
 from axonflow_core.errors import (
     CredentialsError,
     CredentialsExpired,
@@ -142,9 +143,9 @@ async def opened(
     )
     services = Services(
         name="bedrock",
-        transport=transport,
+        client=transport,
         codecs=load_codecs("bedrock").registry,
-        extras={"bedrock": {"boto3_session": session}},
+        extras={"boto3_session": session},
     )
     spec = axonflow_register_provider()
     try:

@@ -120,9 +120,9 @@ async def opened(base_url: str, **config: Any) -> AsyncIterator[BedrockProvider]
     transport = Transport()
     services = Services(
         name="bedrock",
-        transport=transport,
+        client=transport,
         codecs=load_codecs("bedrock").registry,
-        extras={"bedrock": {"boto3_session": AwsSession(base_url)}},
+        extras={"boto3_session": AwsSession(base_url)},
     )
     settings = BedrockConfig(**{"region": "us-east-1", **config})
     try:
