@@ -9,8 +9,9 @@ from importlib import import_module
 
 _NAMES = {
     "codec": (
-        "ChunkDecoder ChunkEncoder FamilyCodec Feature ModelFacts NativeNames StreamContext "
-        "StreamDecoder"
+        "ChunkDecoder ChunkEncoder Codec ErrorCodec FamilyCodec Feature ModelFacts NativeError NativeNames "
+        "StreamContext "
+        "StreamDecoder StreamEncoder"
     ),
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
     "blocking": "BlockingRuntime BlockingStream",
@@ -18,10 +19,10 @@ _NAMES = {
     "errors": (
         "AccessDenied AnswerError AxonFlowError BlockingCallError ConfigError ContextExceeded "
         "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError "
-        "InvalidCall "
+        "InvalidCall MalformedRequest "
         "ModelNotFound PluginError ProfileRequired ProviderError ProviderTimeout RequestError "
         "Throttled "
-        "TruncatedStream Unavailable Uncountable UndetectedFamily"
+        "TruncatedStream Unavailable UnencodableAnswer Uncountable UndetectedFamily"
     ),
     "hookspecs": "HOOK_API hookimpl",
     "messages": (

@@ -2,12 +2,16 @@ from axonflow_core.blocking import BlockingRuntime as BlockingRuntime
 from axonflow_core.blocking import BlockingStream as BlockingStream
 from axonflow_core.codec import ChunkDecoder as ChunkDecoder
 from axonflow_core.codec import ChunkEncoder as ChunkEncoder
+from axonflow_core.codec import Codec as Codec
+from axonflow_core.codec import ErrorCodec as ErrorCodec
 from axonflow_core.codec import FamilyCodec as FamilyCodec
 from axonflow_core.codec import Feature as Feature
 from axonflow_core.codec import ModelFacts as ModelFacts
+from axonflow_core.codec import NativeError as NativeError
 from axonflow_core.codec import NativeNames as NativeNames
 from axonflow_core.codec import StreamContext as StreamContext
 from axonflow_core.codec import StreamDecoder as StreamDecoder
+from axonflow_core.codec import StreamEncoder as StreamEncoder
 from axonflow_core.codec.registry import CodecRegistry as CodecRegistry
 from axonflow_core.codec.registry import RegisteredCodec as RegisteredCodec
 from axonflow_core.codec.unary import EmbeddingCodec as EmbeddingCodec
@@ -31,6 +35,7 @@ from axonflow_core.errors import CredentialsMissing as CredentialsMissing
 from axonflow_core.errors import DecodeError as DecodeError
 from axonflow_core.errors import EncodeError as EncodeError
 from axonflow_core.errors import InvalidCall as InvalidCall
+from axonflow_core.errors import MalformedRequest as MalformedRequest
 from axonflow_core.errors import ModelNotFound as ModelNotFound
 from axonflow_core.errors import PluginError as PluginError
 from axonflow_core.errors import ProfileRequired as ProfileRequired
@@ -42,6 +47,7 @@ from axonflow_core.errors import TruncatedStream as TruncatedStream
 from axonflow_core.errors import Unavailable as Unavailable
 from axonflow_core.errors import Uncountable as Uncountable
 from axonflow_core.errors import UndetectedFamily as UndetectedFamily
+from axonflow_core.errors import UnencodableAnswer as UnencodableAnswer
 from axonflow_core.hookspecs import HOOK_API as HOOK_API
 from axonflow_core.hookspecs import hookimpl as hookimpl
 from axonflow_core.messages import Adjustment as Adjustment

@@ -1,32 +1,40 @@
-"""Every error AxonFlow raises, in one tree. The branch says whose fault it is.
+"""Every error AxonFlow raises, in one tree. The branch names who is at fault.
 
     AxonFlowError
     ├── ConfigError               the operator: the YAML or the environment
-    │   └── PluginError               … or an installed plugin
-    ├── RequestError              the caller of this program
-    │   ├── EncodeError               the chosen family cannot say this
+    │   └── PluginError               an installed plugin
+    ├── RequestError              the caller
+    │   ├── MalformedRequest          a body that a client of ours sent is not in its own format
+    │   ├── EncodeError               the chosen model family does not support the request
     │   ├── UndetectedFamily          no codec for that model id
     │   └── BlockingCallError         the blocking façade called on a running event loop
-    ├── AnswerError               the provider said something else than it documents
-    │   ├── DecodeError               a body that is not the family's
-    │   └── TruncatedStream           a stream that ended before its last word
-    └── ProviderError             the provider refused or failed
-        ├── AccessDenied              … permission
-        ├── ModelNotFound             … no such model, not enabled, or end of life
-        ├── ProfileRequired           … the model wants an inference profile
-        ├── InvalidCall               … the request breaks a rule of the provider
-        │   ├── ContextExceeded           … the prompt is too long
-    │   └── Uncountable               … the model's tokens cannot be counted
-        ├── CredentialsError          … who we are
-        │   ├── CredentialsMissing
-        │   └── CredentialsExpired
-        ├── Throttled                 … too much
-        ├── ProviderTimeout           … too slow
-        └── Unavailable               … not there
+    ├── AnswerError               the answer
+    │   ├── DecodeError               a body of the provider is not in its documented format
+    │   ├── UnencodableAnswer         the client's format cannot hold the answer
+    │   └── TruncatedStream           a stream that ended before its terminal event
+    └── ProviderError             the provider refused the call or failed
+        ├── AccessDenied              permission is missing
+        ├── ModelNotFound             no such model, not enabled, or at the end of its life
+        ├── ProfileRequired           the model requires an inference profile
+        ├── InvalidCall               the request breaks a rule of the provider
+        │   ├── ContextExceeded           the prompt is too long
+        │   └── Uncountable               tokens of this model cannot be counted
+        ├── CredentialsError          the credentials are not accepted
+        │   ├── CredentialsMissing        there are none
+        │   └── CredentialsExpired        they have expired
+        ├── Throttled                 too many calls or tokens
+        ├── ProviderTimeout           the provider took too long
+        └── Unavailable               the provider, or the way to it, does not work
 
-An error carries what happened (`message`), how to mend it (`hint`) and a stable `code`. Whoever
-knows more adds it once with `enrich`. The exit code is chosen in `cli` and nowhere else. Messages
-name ids and sizes, never prompt text or credentials.
+Blame follows the role of the codec that fails. Decoding: a request that a client sent is a
+`MalformedRequest`, an answer that a provider sent is a `DecodeError`. Encoding: a request that a
+family does not support is an `EncodeError`, an answer that the client's format cannot hold is an
+`UnencodableAnswer`.
+
+An error has a message (what happened), a `hint` (how to fix it) and a stable `code`. Whoever knows
+more adds it once with `enrich`. The exit code is chosen in `cli`, the HTTP status in the server
+role of an `ErrorCodec`, and nowhere else. Messages name ids and sizes, never prompt text or
+credentials.
 """
 
 from __future__ import annotations
@@ -35,7 +43,7 @@ from typing import ClassVar, Self
 
 
 class AxonFlowError(Exception):
-    """The root. `str(error)` is the message alone; `hint` is shown beside it."""
+    """The root. `str(error)` is the message alone; a command line shows `hint` after it."""
 
     code: ClassVar[str] = "error"
 
@@ -55,7 +63,7 @@ class AxonFlowError(Exception):
         request_id: str | None = None,
         hint: str | None = None,
     ) -> Self:
-        """Add what only the caller of the failing function knows; what is already known stays."""
+        """Set what only the caller of the failing function knows; what is set already stays."""
         self.provider = self.provider or provider
         self.model = self.model or model
         self.request_id = self.request_id or request_id
@@ -64,19 +72,31 @@ class AxonFlowError(Exception):
 
 
 class ConfigError(AxonFlowError):
+    """The YAML file, the environment or an argument of `Runtime.open` is wrong."""
+
     code = "config"
 
 
 class PluginError(ConfigError):
+    """An enabled plugin is missing, broken or incompatible."""
+
     code = "plugin"
 
 
 class RequestError(AxonFlowError):
+    """The caller asked for something that cannot be done. Nothing was sent."""
+
     code = "request"
 
 
+class MalformedRequest(RequestError):
+    """The body of a request, read in the server role, is not in the format that its client uses."""
+
+    code = "malformed_request"
+
+
 class EncodeError(RequestError):
-    """The family has no way to say `feature`. Nothing was sent and nothing was dropped."""
+    """The family does not support `feature`. Nothing was sent and nothing was dropped."""
 
     code = "unsupported"
 
@@ -86,23 +106,46 @@ class EncodeError(RequestError):
 
 
 class UndetectedFamily(RequestError):
+    """No installed codec claims the model id, or the family that the configuration names."""
+
     code = "family_not_detected"
 
 
 class BlockingCallError(RequestError):
+    """A blocking call was made on the thread of a running event loop, which it would stop."""
+
     code = "blocking_call"
 
 
 class AnswerError(AxonFlowError):
+    """There was an answer, and it cannot be read or passed on."""
+
     code = "answer"
 
 
 class DecodeError(AnswerError):
+    """A body or chunk of the provider is not in the format that its documents describe."""
+
     code = "undecodable"
 
 
+class UnencodableAnswer(AnswerError):
+    """An answer holds something that the format of its client has no place for: `feature`.
+
+    Raised in the server role, for a whole answer and in a stream.
+    """
+
+    code = "unencodable_answer"
+
+    def __init__(
+        self, message: str, *, feature: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.feature = feature
+
+
 class TruncatedStream(AnswerError):
-    """The stream ended before the family's last word. `partial_text` is what had arrived."""
+    """The stream ended before its terminal event. `partial_text` is the text that had arrived."""
 
     code = "truncated_stream"
 
@@ -112,12 +155,14 @@ class TruncatedStream(AnswerError):
 
 
 class ProviderError(AxonFlowError):
-    """The provider refused or failed. `status` is its HTTP status, `native_code` its own name for
-    the fault.
+    """The provider refused the call or failed.
 
-    Whether the same call may succeed later is a matter of the class, and sometimes of the case: a
-    daily quota is `Throttled`, and not worth a retry. So an instance may say otherwise than its
-    class.
+    `status` is its HTTP status, `native_code` its own name for the error, `retry_after_s` how many
+    seconds it asks to wait before the next attempt. Each is None where the provider did not send
+    it.
+
+    `is_retryable` tells whether the same call may succeed later. The class has a default and an
+    instance may differ: a daily quota is `Throttled`, and not worth a retry.
     """
 
     code = "provider"
@@ -130,59 +175,83 @@ class ProviderError(AxonFlowError):
         hint: str | None = None,
         status: int | None = None,
         native_code: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.native_code = native_code
+        self.retry_after_s = retry_after_s
 
 
 class AccessDenied(ProviderError):
+    """The caller is known to the provider and lacks a permission."""
+
     code = "access_denied"
 
 
 class ModelNotFound(ProviderError):
+    """The model does not exist, is not enabled, or is at the end of its life."""
+
     code = "model_not_found"
 
 
 class ProfileRequired(ProviderError):
+    """The model is called through an inference profile only."""
+
     code = "profile_required"
 
 
 class InvalidCall(ProviderError):
+    """The request breaks a rule of the provider or of the model."""
+
     code = "invalid_call"
 
 
 class ContextExceeded(InvalidCall):
+    """The prompt does not fit into the model's context window."""
+
     code = "context_exceeded"
 
 
 class Uncountable(InvalidCall):
-    """The provider counts no tokens for this model, or not under this id."""
+    """The provider does not count tokens for this model, or not under this id."""
 
     code = "uncountable"
 
 
 class CredentialsError(ProviderError):
+    """The provider does not accept the credentials."""
+
     code = "credentials"
 
 
 class CredentialsMissing(CredentialsError):
+    """No credentials were found; nothing was sent."""
+
     code = "credentials_missing"
 
 
 class CredentialsExpired(CredentialsError):
+    """The credentials were valid once and have expired."""
+
     code = "credentials_expired"
 
 
 class Throttled(ProviderError):
+    """A limit of calls or tokens was reached."""
+
     code = "throttled"
     is_retryable = True
 
 
 class ProviderTimeout(ProviderError):
+    """No answer within the time limit of the provider or of the caller."""
+
     code = "timeout"
 
 
 class Unavailable(ProviderError):
+    """The provider failed, is overloaded, or cannot be reached."""
+
     code = "unavailable"
     is_retryable = True

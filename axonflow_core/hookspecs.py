@@ -12,7 +12,7 @@ from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.plugin_spec import ProviderSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
-Codec: TypeAlias = FamilyCodec | EmbeddingCodec | RerankCodec | TokenCounter
+PluginCodec: TypeAlias = FamilyCodec | EmbeddingCodec | RerankCodec | TokenCounter
 
 HOOK_API = (1, 0)
 """The version of this module: a minor step adds, a major one breaks. It is no product version.
@@ -36,7 +36,7 @@ def axonflow_register_provider() -> ProviderSpec:  # type: ignore[empty-body]
 
 
 @hookspec
-def axonflow_register_codec() -> Codec | Sequence[Codec]:  # type: ignore[empty-body]
+def axonflow_register_codec() -> PluginCodec | Sequence[PluginCodec]:  # type: ignore[empty-body]
     """Hand over the codecs of an entry point in the group `axonflow.codecs.<provider>`.
 
     Called once, when a provider of that name is built. Returns one codec or several (surfaces,

@@ -31,7 +31,7 @@ from attrs import field, frozen
 from axonflow_core import hookspecs
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import PluginError
-from axonflow_core.hookspecs import HOOK_API, Codec
+from axonflow_core.hookspecs import HOOK_API, PluginCodec
 from axonflow_core.plugin_spec import ProviderSpec
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ class _Gathering:
     def __init__(self, *, is_strict: bool) -> None:
         self.failed: dict[FoundPlugin, PluginState] = {}
         self._is_strict = is_strict
-        self._codecs: dict[FoundPlugin, Sequence[Codec]] = {}
+        self._codecs: dict[FoundPlugin, Sequence[PluginCodec]] = {}
 
     def add(self, what: str, rivals: Sequence[FoundPlugin]) -> None:
         try:
@@ -346,7 +346,7 @@ class _Gathering:
             if plugin not in self.failed:
                 yield RegisteredCodec(codec, plugin.distribution, plugin.version)
 
-    def _pairs(self) -> Iterator[tuple[FoundPlugin, Codec]]:
+    def _pairs(self) -> Iterator[tuple[FoundPlugin, PluginCodec]]:
         return ((plugin, codec) for plugin, codecs in self._codecs.items() for codec in codecs)
 
     def _fail(self, plugins: Sequence[FoundPlugin], error: PluginError) -> None:
@@ -357,10 +357,10 @@ class _Gathering:
             self.failed[plugin] = _failed(plugin, error)
 
 
-def _codecs_of(plugin: FoundPlugin) -> Sequence[Codec]:
+def _codecs_of(plugin: FoundPlugin) -> Sequence[PluginCodec]:
     hook = "axonflow_register_codec"
     codecs = [codec for result in _call(plugin, hook) for codec in _flat(result)]
-    if all(isinstance(codec, Codec) for codec in codecs):
+    if all(isinstance(codec, PluginCodec) for codec in codecs):
         return codecs
     raise _wrong_return(plugin, hook, codecs, "a codec or a sequence of codecs")
 

@@ -11,7 +11,13 @@ import pytest
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.dialects.openai_chat import ChatForm, Thinking, chat_codec
-from axonflow_core.errors import DecodeError, EncodeError, TruncatedStream
+from axonflow_core.errors import (
+    DecodeError,
+    EncodeError,
+    MalformedRequest,
+    TruncatedStream,
+    UnencodableAnswer,
+)
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -273,7 +279,7 @@ def test_a_form_without_reasoning_leaves_tags_in_the_text_and_members_beside_it(
 
     assert answer.content == (Text(CONTENTS[0]),)
     assert answer.extra == {"message.reasoning_content": "Hm."}
-    with pytest.raises(EncodeError, match="Reasoning"):
+    with pytest.raises(UnencodableAnswer, match="Reasoning"):
         plain.encode_response(Completion((Reasoning("Hm."),), StopReason.END_TURN), FACTS)
 
 
@@ -378,8 +384,8 @@ def test_a_developer_is_the_system() -> None:
     assert request.system == (Text("Be kind."),)
 
 
-def test_a_role_that_nobody_knows_is_a_decode_error_that_does_not_quote_it() -> None:
-    with pytest.raises(DecodeError) as refused:
+def test_an_unknown_role_is_a_malformed_request_that_does_not_quote_it() -> None:
+    with pytest.raises(MalformedRequest) as refused:
         TAGGED.decode_request({"messages": [{"role": "a secret", "content": ""}]}, FACTS)
 
     assert "secret" not in refused.value.message

@@ -45,8 +45,13 @@ _OWN = (
         "change what the message names",
     ),
     _own(
+        errors.MalformedRequest,
+        "a client sent a body that is not in the format it uses; nothing was sent to a model",
+        "compare the body with the documents of that format",
+    ),
+    _own(
         errors.EncodeError,
-        "the model's family has no way to say this; nothing was sent and nothing was dropped",
+        "the model family does not support this; nothing was sent and nothing was dropped",
         "leave it out, or choose a model of another family",
     ),
     _own(
@@ -72,8 +77,13 @@ _OWN = (
         "name the family with `family:` or `base_model:`",
     ),
     _own(
+        errors.UnencodableAnswer,
+        "the answer holds something that the client's format has no place for",
+        "ask without what the message names, or use an endpoint that has a place for it",
+    ),
+    _own(
         errors.TruncatedStream,
-        "the stream ended before the model's last word",
+        "the stream ended before its terminal event",
         "the partial text is attached; look at the time limits of proxies on the way, and ask "
         "again",
     ),

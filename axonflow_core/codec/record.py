@@ -1,28 +1,50 @@
-"""A family codec: pure functions between the neutral model and one native JSON, in both directions.
+"""A codec: pure functions between the neutral model and one native JSON, in both directions.
 
-Client role: `encode_request`, `decode_response`, `stream_decoder` call the provider. Server role:
-`decode_request`, `encode_response`, `stream_encoder` are the emulator, the drop-in endpoint and the
-other half of every round-trip law. A codec does no I/O, reads no clock and knows no transport: JSON
-values in, values out.
+Client role: `encode_request`, `decode_response` and `stream_decoder` serve a provider that calls a
+model. Server role: `decode_request`, `encode_response` and `stream_encoder` serve an endpoint, an
+emulator, and the other half of every round-trip law. A codec does no I/O, reads no clock and knows
+no transport: JSON values in, values out.
 
-The author writes a record of functions; `FamilyCodec` puts around them what no author should have
-to remember:
+The author writes a record of functions, and `Codec` guards each of them with what no author should
+have to remember:
 
-* what the codec does not declare is refused with an `EncodeError` that names it, never dropped;
-* text that holds one of the family's control tokens is refused, for it would forge a turn;
-* a strange body is a `DecodeError`, whatever the function stumbled over;
-* a stream that stops before `Ended` is a `TruncatedStream` with the partial text.
+* What the codec does not declare is refused with an `EncodeError` that names it, never dropped.
+* Text that holds a control token of the family is refused, because it would forge a turn.
+* A strange body is an error of the role that reads it, whatever exception the function raises.
+* A stream that stops before `Ended` is a `TruncatedStream` with the partial text.
+
+Who is to blame follows from the role (`errors`):
+
+    decode_request                     MalformedRequest    the client sent the body
+    encode_request                     EncodeError         the caller chose the model
+    decode_response, stream_decoder    DecodeError         the provider sent the body
+    encode_response, stream_encoder    UnencodableAnswer   the provider gave the answer
+
+So a `RequestError` that a value raises about its own arguments becomes the error of the function
+that was building it.
+
+A `Codec` alone is a dialect: a form that clients use, without any claim about models. `FamilyCodec`
+(`family`) adds those claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import orjson
 from attrs import evolve, field, frozen
 
-from axonflow_core.errors import AxonFlowError, DecodeError, EncodeError, TruncatedStream
+from axonflow_core.errors import (
+    AnswerError,
+    DecodeError,
+    EncodeError,
+    MalformedRequest,
+    ProviderError,
+    RequestError,
+    TruncatedStream,
+    UnencodableAnswer,
+)
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -30,7 +52,6 @@ from axonflow_core.messages import (
     ContentBlock,
     Data,
     Json,
-    Role,
     StopReason,
     Text,
     ToolResult,
@@ -43,16 +64,19 @@ from .features import BLOCK_FEATURES, Asked, Feature, asked_by
 from .native_names import NativeNames
 
 T = TypeVar("T")
+A = TypeVar("A")
 
-_ASSISTANT, _SYSTEM = Role.ASSISTANT, Role.SYSTEM
-"""For what every call asks: in Python 3.11 a member costs 0.1 us whenever it is taken from its
+_DATA = Feature.DATA
+"""Every call asks for it: in Python 3.11 a member costs 0.1 us whenever it is taken from its
 class."""
+
+Encode: TypeAlias = Callable[[T, ModelFacts], Json]
+Decode: TypeAlias = Callable[[Json, ModelFacts], T]
 
 
 @frozen
 class StreamContext:
-    """What the answer to a stream is told from outside, for a codec has no clock and draws no
-    ids."""
+    """What a stream encoder cannot know, because a codec has no clock and draws no ids."""
 
     id: str
     model: str
@@ -61,23 +85,95 @@ class StreamContext:
 
 
 class ChunkDecoder(Protocol):
-    """What the author of a family writes: one native chunk in, the events it stands for out."""
+    """What the author of a codec writes: the events of one native chunk."""
 
     def feed(self, chunk: Json, /) -> Batch: ...
 
 
 class ChunkEncoder(Protocol):
-    """The other direction: one batch of events in, the native chunks that say it out."""
+    """The other direction: the native chunks of one batch of events."""
 
     def encode(self, batch: Batch, /) -> Sequence[Json]: ...
 
 
-class StreamDecoder:
-    """A family's chunk decoder, held to the last word. `feed` and `finish` may raise `AnswerError`
-    only."""
+# ── the nets ──────────────────────────────────────────────────────────────────────────────────────
 
-    def __init__(self, family: str, chunks: ChunkDecoder) -> None:
-        self._family = family
+_BODY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+"""What a function raises about a body that is not as it expects. Anything else is a fault of ours
+and stays visible."""
+
+
+def decoded_request(
+    name: str, function: Decode[T], body: Json, facts: ModelFacts, what: str = "request"
+) -> T:
+    """`function(body, facts)`; `MalformedRequest` whatever it raises about the body."""
+    try:
+        return function(body, facts)
+    except MalformedRequest:
+        raise
+    except (RequestError, AnswerError) as error:
+        raise MalformedRequest(error.message, hint=error.hint) from error
+    except _BODY_ERRORS as error:
+        raise MalformedRequest(
+            f"the {what} is not in the format {name} ({_kind_of(error)})",
+            hint="compare it with the documents of that format",
+        ) from error
+
+
+def decoded_answer(
+    name: str, function: Decode[T], body: Json, facts: ModelFacts, what: str = "answer"
+) -> T:
+    """`function(body, facts)`; `DecodeError` whatever it raises about the body."""
+    try:
+        return function(body, facts)
+    except (AnswerError, ProviderError):
+        raise
+    except RequestError as error:
+        raise DecodeError(error.message, hint=_HINT_OF_ANSWERS) from error
+    except _BODY_ERRORS as error:
+        raise _undecodable(name, what, error) from error
+
+
+def encoded_answer(name: str, function: Encode[T], answer: T, facts: ModelFacts) -> Json:
+    """`function(answer, facts)`; `UnencodableAnswer` where the format has no place for it."""
+    try:
+        return function(answer, facts)
+    except (AnswerError, ProviderError):
+        raise
+    except (RequestError, *_BODY_ERRORS) as error:
+        raise _unencodable(name, error) from error
+
+
+_HINT_OF_ANSWERS = (
+    "the model may belong to another family than its id says, or its provider changed the format"
+)
+
+
+def _undecodable(name: str, what: str, error: Exception) -> DecodeError:
+    return DecodeError(
+        f"the {what} is not one of the {name} family ({_kind_of(error)})", hint=_HINT_OF_ANSWERS
+    )
+
+
+def _unencodable(name: str, error: Exception) -> UnencodableAnswer:
+    if isinstance(error, RequestError):
+        feature = error.feature if isinstance(error, EncodeError) else None
+        return UnencodableAnswer(error.message, feature=feature, hint=error.hint)
+    return UnencodableAnswer(f"the answer cannot be encoded as {name} ({_kind_of(error)})")
+
+
+def _kind_of(error: Exception) -> str:
+    """The kind of an exception, and a missing key. Its text may quote the body and is left out."""
+    is_key = isinstance(error, KeyError) and error.args and isinstance(error.args[0], str)
+    return f"no {error.args[0]!r}" if is_key else type(error).__name__
+
+
+class StreamDecoder:
+    """A chunk decoder with its net. `feed` and `finish` raise `AnswerError`, or the
+    `ProviderError` that a chunk reports; nothing else."""
+
+    def __init__(self, name: str, chunks: ChunkDecoder) -> None:
+        self._name = name
         self._chunks = chunks
         self._texts: list[str] = []
         self.has_ended = False
@@ -87,12 +183,15 @@ class StreamDecoder:
         return "".join(self._texts)
 
     def feed(self, chunk: Json) -> Batch:
+        """The events of one native chunk, in order."""
         try:
             batch = self._chunks.feed(chunk)
-        except AxonFlowError:
+        except (AnswerError, ProviderError):
             raise
-        except _BODY_ERRORS as stumble:
-            raise _undecodable(self._family, "stream chunk", stumble) from stumble
+        except RequestError as error:
+            raise DecodeError(error.message, hint=_HINT_OF_ANSWERS) from error
+        except _BODY_ERRORS as error:
+            raise _undecodable(self._name, "stream chunk", error) from error
         for event in batch:
             if type(event) is TextDelta:
                 self._texts.append(event.text)
@@ -101,11 +200,11 @@ class StreamDecoder:
         return batch
 
     def finish(self) -> None:
-        """The transport has nothing more."""
+        """The transport has nothing more. `TruncatedStream` unless `Ended` was decoded."""
         if not self.has_ended:
             text = self.partial_text
             raise TruncatedStream(
-                f"the stream of the {self._family} family ended before its last word, after "
+                f"the {self._name} stream ended before its terminal event, after "
                 f"{len(text)} characters",
                 partial_text=text,
                 hint="the answer is incomplete: a proxy, load balancer or time limit on the way "
@@ -113,71 +212,62 @@ class StreamDecoder:
             )
 
 
-_DATA = Feature.DATA
+class StreamEncoder:
+    """A chunk encoder with its net. `encode` raises `AnswerError` and nothing else."""
 
-Encode: TypeAlias = Callable[[T, ModelFacts], Json]
-Decode: TypeAlias = Callable[[Json, ModelFacts], T]
+    def __init__(self, name: str, chunks: ChunkEncoder) -> None:
+        self._name = name
+        self._chunks = chunks
+
+    def encode(self, batch: Batch) -> Sequence[Json]:
+        """The native chunks of one batch of events: none, one or several."""
+        try:
+            return self._chunks.encode(batch)
+        except AnswerError:
+            raise
+        except (RequestError, *_BODY_ERRORS) as error:
+            raise _unencodable(self._name, error) from error
+
+
+# ── the record ────────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen(kw_only=True)
-class FamilyCodec:
-    """The codec of one family on one surface, a record of functions.
+class Codec:
+    """The codec of one native form, a record of functions."""
 
-    Where a family changed its native form between models (Llama's templates, Mistral's prompt and
-    chat) each form is a record of its own with its own `variant`.
-    """
-
-    kind: ClassVar[str] = "model"
-    family: str
-    surface: str = "invoke"
-    variant: str | None = None
-    models: tuple[str, ...]
-    """Prefixes of base ids. The longest one of all registered codecs wins."""
-    except_models: tuple[str, ...] = ()
-    """Prefixes below those that this codec does not serve, though no other codec may be there to
-    claim them."""
-    other_forms: tuple[str, ...] = ()
-    """Names of codecs whose form these models take too. A client speaks this one; a server reads
-    what it gets."""
+    name: str
+    """How errors and documents call the form: `anthropic`, `llama/llama3`, `openai_chat`."""
     features: frozenset[Feature]
-    """Said, and it comes back as itself."""
+    """What the form expresses so that it comes back as itself."""
     joins: frozenset[Feature] = frozenset()
-    """Said, but joined into the text beside it, so that it does not come back as itself."""
+    """What the form takes but joins into the text next to it, so that it does not come back."""
     stop_reasons: NativeNames[StopReason]
     documented: frozenset[str]
-    """The keys that the family's documents name, on any level. None of them may be left over in an
-    `extra`."""
+    """The keys that the documents of the form name, on any level. None of them may be left over in
+    an `extra`."""
     options: frozenset[str] = frozenset()
     """The documented parameters that have no neutral name; they stand in
     `CompletionRequest.options`."""
     dialect: str | None = None
-    """Whose `Opaque` blocks and `BuiltinTool`s this codec writes; everybody else's it refuses."""
+    """Whose `Opaque` blocks and `BuiltinTool`s this codec writes; all others it refuses."""
     control_tokens: tuple[str, ...] = ()
-    """Text that would forge a turn. Only a template family has any."""
+    """Text that would forge a turn. Only a template has any."""
     reasoning_tags: tuple[str, ...] = ()
-    """What parts reasoning from text inside one string, where a family has both in one. It is no
-    text of either."""
+    """What separates reasoning from text inside one string, where a form has both in one. It
+    belongs to the text of neither."""
     is_single_turn: bool = False
-    """The family takes a prompt and no conversation: all but one user message is refused."""
+    """The form takes a prompt and no conversation: all but one user message is refused."""
     has_call_ids: bool = True
     """False: tool calls have no ids on the wire and are known by their places, `call_1` first
     (`call_id`)."""
     stream_members: Mapping[str, Json] = EMPTY
-    """What a body must say besides if its answer is to come piece by piece."""
-    is_blocked: Callable[[Json], bool] = lambda native: False
-    """Whether an answer or chunk is a guardrail's own message, after which the family says no more.
-    Asked only of natives whose provider says that its guardrail intervened."""
+    """What a body must contain in addition if its answer is to come piece by piece."""
     default_max_tokens: int | None = None
-    """Not None: the family requires a limit, and this is sent when neither caller nor operator gave
-    one."""
+    """Not None: the form requires a limit of output tokens, and this one is sent when neither
+    caller nor operator set one."""
     evidence: str
     """What the codec rests on: recorded traffic, or documents alone."""
-
-    name: str = field(init=False)
-
-    @name.default
-    def _name(self) -> str:
-        return f"{self.family}/{self.variant}" if self.variant else self.family
 
     _can: frozenset[Feature] = field(init=False, repr=False)
 
@@ -191,10 +281,11 @@ class FamilyCodec:
     _decode_request: Decode[CompletionRequest]
     _encode_response: Encode[Completion]
     _stream_encoder: Callable[[StreamContext, ModelFacts], ChunkEncoder] | None = None
-    """None, as the stream decoder: the family answers in one piece and no other way."""
+    """None, as the stream decoder: the form answers in one piece and no other way."""
 
     @property
     def streams(self) -> bool:
+        """Whether an answer can come piece by piece."""
         return self._stream_decoder is not None and self._stream_encoder is not None
 
     # client role
@@ -202,8 +293,8 @@ class FamilyCodec:
     def encode_request(
         self, request: CompletionRequest, facts: ModelFacts, *, is_streamed: bool = False
     ) -> Json:
-        """The native body. `EncodeError` names what this family cannot say; JSON it has no block
-        for becomes text.
+        """The native body. `EncodeError` names what this form does not support; JSON that it has no
+        block for becomes text.
 
         `is_streamed` asks for an answer in pieces, where the body has a say in that.
         """
@@ -218,43 +309,42 @@ class FamilyCodec:
         return {**body, **self.stream_members} if is_streamed and self.stream_members else body
 
     def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
-        return self._decode("answer", self._decode_response, body, facts)
+        """The completion in a whole answer. `DecodeError`."""
+        return decoded_answer(self.name, self._decode_response, body, facts)
 
     def stream_decoder(self, facts: ModelFacts) -> StreamDecoder:
+        """A decoder for one stream. `EncodeError` where the form does not stream."""
         if self._stream_decoder is None:
-            raise self._no_stream()
+            raise EncodeError(f"{self.name} does not stream", feature="streams")
         return StreamDecoder(self.name, self._stream_decoder(facts))
 
     # server role
 
     def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
-        return self._decode("request", self._decode_request, body, facts)
+        """The request in a native body. `MalformedRequest`."""
+        return decoded_request(self.name, self._decode_request, body, facts)
 
     def encode_response(self, completion: Completion, facts: ModelFacts) -> Json:
+        """The native body of a whole answer. `UnencodableAnswer` names what has no place in it."""
         for block in completion.content:
             feature = BLOCK_FEATURES.get(type(block))
             if feature is not None and feature not in self._can:
-                raise EncodeError(
-                    f"an answer of the {self.name} family has no place for: {feature}",
+                raise UnencodableAnswer(
+                    f"an answer in the form {self.name} has no place for {feature}",
                     feature=feature.name.lower(),
                 )
-        return self._encode_response(completion, facts)
+        return encoded_answer(self.name, self._encode_response, completion, facts)
 
-    def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+    def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> StreamEncoder:
+        """An encoder for one stream. `UnencodableAnswer` where the form does not stream."""
         if self._stream_encoder is None:
-            raise self._no_stream()
-        return self._stream_encoder(context, facts)
+            raise UnencodableAnswer(f"{self.name} does not stream", feature="streams")
+        return StreamEncoder(self.name, self._stream_encoder(context, facts))
 
     def asks_for_pieces(self, body: Json) -> bool:
         """Whether the answer to this body, when it is streamed, comes piece by piece and not whole
         in one chunk."""
         return all(body.get(key) == value for key, value in self.stream_members.items())
-
-    def _no_stream(self) -> EncodeError:
-        return EncodeError(f"the {self.name} family does not stream", feature="streams")
-
-    def _decode(self, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
-        return decoded(self.name, what, function, body, facts)
 
     def _with_limit(self, request: CompletionRequest, facts: ModelFacts) -> CompletionRequest:
         limit = facts.default_max_tokens or self.default_max_tokens
@@ -268,67 +358,40 @@ class FamilyCodec:
         can = self._can - facts.without if facts.without else self._can
         if not asked.features <= can:
             feature = min(asked.features - can, key=list(Feature).index)
-            who = (
-                f"{facts.base_id} does not take"
-                if feature in facts.without
-                else f"the {self.name} family cannot say"
-            )
-            raise EncodeError(
-                f"{who}: {feature}",
-                feature=feature.name.lower(),
-                hint=f"leave it out or choose a model of another family; {self.name} knows "
-                f"{', '.join(sorted(can))}",
-            )
+            raise self._unsupported(feature, can, facts)
         if self.is_single_turn and len(request.messages) != 1:
             raise EncodeError(
-                f"the {self.name} family takes one prompt, not a conversation of "
+                f"{self.name} takes one prompt, not a conversation of "
                 f"{len(request.messages)} messages",
                 feature="conversation",
-                hint="write the turns into one prompt, as the model wants them, and send it as one "
-                "user message",
+                hint="write the turns into one prompt, in the template of the model, and send it "
+                "as one user message",
             )
         for dialect in asked.dialects:
             if dialect != self.dialect:
                 raise EncodeError(
-                    f"the {self.name} family cannot say a block or tool that only {dialect} knows",
+                    f"{self.name} does not support a block or tool of {dialect} alone",
                     feature="opaque",
+                    hint=f"leave it out, or choose a model that speaks {dialect}",
                 )
         for option in request.options:
             if option not in self.options:
                 raise EncodeError(
-                    f"the {self.name} family has no parameter {option!r}",
+                    f"{self.name} has no parameter {option!r}",
                     feature=option,
                     hint="its own parameters are: " + (", ".join(sorted(self.options)) or "none"),
                 )
 
-
-_BODY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
-"""What a decoder raises when a body is not what it expects. Anything else is a fault of ours and
-stays visible."""
-
-
-def decoded(family: str, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
-    """What `function` reads in `body`; `DecodeError` whatever it stumbles over."""
-    try:
-        return function(body, facts)
-    except AxonFlowError:
-        raise
-    except _BODY_ERRORS as stumble:
-        raise _undecodable(family, what, stumble) from stumble
-
-
-def _undecodable(family: str, what: str, stumble: Exception) -> DecodeError:
-    # The stumble may quote the body, so only its kind and a missing key are named.
-    detail = (
-        f"no {stumble.args[0]!r}"
-        if isinstance(stumble, KeyError) and stumble.args
-        else type(stumble).__name__
-    )
-    return DecodeError(
-        f"the {what} is not one of the {family} family ({detail})",
-        hint="if the model belongs to another family, name it with `family:` or `base_model:` in "
-        "the provider's config",
-    )
+    def _unsupported(
+        self, feature: Feature, can: frozenset[Feature], facts: ModelFacts
+    ) -> EncodeError:
+        who = facts.base_id if feature in facts.without else self.name
+        return EncodeError(
+            f"{who} does not support: {feature}",
+            feature=feature.name.lower(),
+            hint="leave it out or choose a model of another family; supported are "
+            f"{', '.join(sorted(can))}",
+        )
 
 
 # ── what a request asks for ───────────────────────────────────────────────────────────────────────
@@ -337,16 +400,17 @@ def _undecodable(family: str, what: str, stumble: Exception) -> DecodeError:
 def data_as_text(request: CompletionRequest) -> CompletionRequest:
     """`request` with every `Data` block as the text of its JSON."""
 
-    def told(block: ContentBlock) -> ContentBlock:
+    def as_text(block: ContentBlock) -> ContentBlock:
         match block:
             case Data(value):
                 return Text(orjson.dumps(value).decode())
             case ToolResult(content=tuple(inner)):
-                return evolve(block, content=tuple(map(told, inner)))
+                return evolve(block, content=tuple(map(as_text, inner)))
         return block
 
     messages = tuple(
-        evolve(message, content=tuple(map(told, message.content))) for message in request.messages
+        evolve(message, content=tuple(map(as_text, message.content)))
+        for message in request.messages
     )
     return evolve(request, messages=messages)
 

@@ -1,5 +1,5 @@
-"""The codecs that are installed for one provider, of every kind, and which of them a model is
-spoken to with."""
+"""The codecs that are installed for one provider, of every kind, and which of them serves a
+model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from axonflow_core.errors import ConfigError, UndetectedFamily
 
 
 class AnyCodec(Protocol):
-    """What every codec says of itself, of whatever kind it is: completions, embeddings, rankings,
-    token counts."""
+    """What codecs of every kind have: completions, embeddings, rankings, token counts."""
 
     kind: ClassVar[str]
 
@@ -71,7 +70,7 @@ class CodecRegistry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The families that talk."""
+        """The families of chat and text models."""
         return self.names_of(FamilyCodec)
 
     def names_of(self, kind: type[AnyCodec]) -> tuple[str, ...]:
@@ -84,8 +83,8 @@ class CodecRegistry:
         return self.find_by_name(FamilyCodec, name, surface)
 
     def find(self, kind: type[C], base_id: str, surface: str = "invoke") -> C:
-        """The codec whose prefix fits `base_id` best; `UndetectedFamily` names the families there
-        are."""
+        """The codec with the longest prefix of `base_id`; `UndetectedFamily` lists the installed
+        families."""
         fits = [
             (len(prefix), codec)
             for codec in self.of_kind(kind)
@@ -97,13 +96,13 @@ class CodecRegistry:
             raise UndetectedFamily(
                 f"no {kind.kind} family is known for {base_id!r}",
                 hint="check the spelling, choose another model, or name its family in the "
-                "provider's config: family: "
-                f"one of {', '.join(self.names_of(kind)) or 'none installed'}",
+                "provider's configuration; installed are: "
+                f"{', '.join(self.names_of(kind)) or 'none'}",
             )
         return max(fits, key=lambda fit: fit[0])[1]
 
     def forms_of(self, base_id: str, surface: str = "invoke") -> tuple[FamilyCodec, ...]:
-        """The codec of `for_base_id`, and behind it those whose form the model takes too."""
+        """The codec of `for_base_id`, then those whose form the model takes too."""
         first = self.for_base_id(base_id, surface)
         offered = {
             codec.name: codec for codec in self.of_kind(FamilyCodec) if codec.surface == surface
@@ -121,8 +120,7 @@ class CodecRegistry:
             names = ", ".join(sorted(codec.name for codec in variants))
             raise UndetectedFamily(
                 f"the {name} family has several forms: {names}",
-                hint=f"say which: family: {variants[0].name}, or name the model itself with "
-                "base_model:",
+                hint=f"name one of them, {variants[0].name} for example, or the model itself",
             )
         raise UndetectedFamily(
             f"no codec for a family {name!r} is installed",

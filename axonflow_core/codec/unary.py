@@ -34,12 +34,11 @@ from axonflow_core.retrieval import (
 )
 
 from .json_members import integer, unknown_members
-from .record import Decode, Encode, decoded
+from .record import Decode, Encode, decoded_answer, decoded_request, encoded_answer
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 E = TypeVar("E", bound=StrEnum)
-T = TypeVar("T")
 
 
 class Unary(Protocol[Q, A]):
@@ -78,16 +77,13 @@ class UnaryCodec(Generic[Q, A]):
         return f"{self.family}/{self.variant}" if self.variant else self.family
 
     def decode_response(self, body: Json, facts: ModelFacts) -> A:
-        return self._decode("answer", self._decode_response, body, facts)
+        return decoded_answer(self.name, self._decode_response, body, facts)
 
     def decode_request(self, body: Json, facts: ModelFacts) -> Q:
-        return self._decode("request", self._decode_request, body, facts)
+        return decoded_request(self.name, self._decode_request, body, facts)
 
     def encode_response(self, answer: A, facts: ModelFacts) -> Json:
-        return self._encode_response(answer, facts)
-
-    def _decode(self, what: str, function: Decode[T], body: Json, facts: ModelFacts) -> T:
-        return decoded(self.name, what, function, body, facts)
+        return encoded_answer(self.name, self._encode_response, answer, facts)
 
     def _refuse_options(self, options: Mapping[str, Json]) -> None:
         for option in options:
@@ -97,9 +93,7 @@ class UnaryCodec(Generic[Q, A]):
                 )
 
     def _cannot(self, feature: str, hint: str) -> EncodeError:
-        return EncodeError(
-            f"the {self.name} family cannot say: {feature}", feature=feature, hint=hint
-        )
+        return EncodeError(f"{self.name} does not support: {feature}", feature=feature, hint=hint)
 
 
 # ── embeddings ────────────────────────────────────────────────────────────────────────────────────
@@ -250,7 +244,7 @@ class TokenCounter:
         return self.codec.decode_request(body, facts)
 
     def decode_response(self, body: Json, facts: ModelFacts) -> TokenCount:
-        return decoded(self.name, "count", self._read, body, facts)
+        return decoded_answer(self.name, self._read, body, facts, "count")
 
     def encode_response(self, answer: TokenCount, facts: ModelFacts) -> Json:
         return {self.count_key: answer.input_tokens, **answer.extra}

@@ -33,9 +33,9 @@ from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import (
     AnswerError,
     AxonFlowError,
-    DecodeError,
     EncodeError,
     InvalidCall,
+    MalformedRequest,
     ProviderError,
     RequestError,
     TruncatedStream,
@@ -410,7 +410,7 @@ class _Replay:
         try:
             request = self.codec.decode_request(body, self.facts)
             written = self.codec.encode_request(request, self.facts)
-        except (DecodeError, EncodeError):
+        except (MalformedRequest, EncodeError):
             if self.recording.status >= 400:  # nobody answered it
                 return
             raise
@@ -505,7 +505,7 @@ class _Replay:
     def _understood_request(self, body: Json) -> _Found:
         try:
             request = self.codec.decode_request(body, self.facts)
-        except DecodeError:
+        except MalformedRequest:
             return  # the law of requests says so
         if not self._is_body_at_fault:
             yield from leftovers(request, self.codec.documented, "request")

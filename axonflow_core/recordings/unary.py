@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.unary import Unary
-from axonflow_core.errors import DecodeError, EncodeError
+from axonflow_core.errors import EncodeError, MalformedRequest
 from axonflow_core.messages import Json, Usage
 
 from .billing import miscounted
@@ -50,7 +50,7 @@ class RecordedUnary:
         try:
             request = self.codec.decode_request(self.request_body, self.facts)
             written = self.codec.encode_request(request, self.facts)
-        except (DecodeError, EncodeError):
+        except (MalformedRequest, EncodeError):
             if self.is_refused:
                 return
             raise
@@ -79,7 +79,7 @@ class RecordedUnary:
     def _understood_request(self) -> Iterator[Difference]:
         try:
             request = self.codec.decode_request(self.request_body, self.facts)
-        except DecodeError:
+        except MalformedRequest:
             return  # the law of requests says so
         if self.is_body_at_fault:
             return

@@ -18,12 +18,12 @@ from typing import Any, TypeAlias
 import attrs
 from attrs import evolve
 
-from axonflow_core.codec import FamilyCodec, ModelFacts
-from axonflow_core.errors import DecodeError, EncodeError
+from axonflow_core.codec import Codec, ModelFacts
+from axonflow_core.errors import EncodeError, MalformedRequest
 from axonflow_core.messages import Completion, CompletionRequest, Json, Message, Text
 from axonflow_core.stream import Batch, Ended, Extra, StreamEvent
 
-Break: TypeAlias = Callable[[FamilyCodec], FamilyCodec]
+Break: TypeAlias = Callable[[Codec], Codec]
 Change: TypeAlias = Callable[[Any], Any]
 Replace: TypeAlias = Callable[[Any], Sequence[Any]]
 """What stands in the place of one block or event: nothing, itself, others."""
@@ -57,7 +57,7 @@ def hears(change: Change) -> Break:
 
 
 def streams_in(change: Replace) -> Break:
-    def broken(codec: FamilyCodec) -> FamilyCodec:
+    def broken(codec: Codec) -> Codec:
         class Changed:
             def __init__(self, facts: ModelFacts) -> None:
                 self._chunks = codec.stream_decoder(facts)
@@ -71,7 +71,7 @@ def streams_in(change: Replace) -> Break:
 
 
 def streams_out(change: Replace) -> Break:
-    def broken(codec: FamilyCodec) -> FamilyCodec:
+    def broken(codec: Codec) -> Codec:
         class Changed:
             def __init__(self, *context: Any) -> None:
                 self._chunks = codec.stream_encoder(*context)
@@ -87,7 +87,7 @@ def streams_out(change: Replace) -> Break:
 def record(**changes: Any) -> Break:
     """Changes what the record declares. A callable gets the codec, anything else is the value."""
 
-    def broken(codec: FamilyCodec) -> FamilyCodec:
+    def broken(codec: Codec) -> Codec:
         return evolve(
             codec, **{name: new(codec) if callable(new) else new for name, new in changes.items()}
         )
@@ -176,7 +176,7 @@ def refusing(holds: Callable[[str], bool], feature: str = "text") -> Change:
 # ── the whole codec ───────────────────────────────────────────────────────────────────────────────
 
 
-def pass_through(codec: FamilyCodec) -> FamilyCodec:
+def pass_through(codec: Codec) -> Codec:
     """Keeps a whole body in `extra` and gives it back: no round trip of a body can tell."""
     return evolve(
         codec,
@@ -191,46 +191,47 @@ class _PassThroughChunks:
         return (Extra(chunk), Ended())
 
 
-class _Netless(FamilyCodec):
-    def _decode(
-        self, what: str, function: Callable[..., Any], body: Json, facts: ModelFacts
-    ) -> Any:
-        return function(body, facts)
+class _Netless(Codec):
+    def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
+        return self._decode_request(body, facts)
+
+    def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
+        return self._decode_response(body, facts)
 
 
-class _Obliging(FamilyCodec):
+class _Obliging(Codec):
     def _refuse_undeclared(self, *_: Any) -> None:
         return
 
 
-def netless(codec: FamilyCodec) -> FamilyCodec:
-    """Without the net that `FamilyCodec` puts under a decoder."""
+def netless(codec: Codec) -> Codec:
+    """Without the net that `Codec` puts under a decoder."""
     return _rebuilt(_Netless, codec)
 
 
-def obliging(codec: FamilyCodec) -> FamilyCodec:
+def obliging(codec: Codec) -> Codec:
     """Takes what it does not declare."""
     return _rebuilt(_Obliging, codec)
 
 
-def _rebuilt(kind: type[FamilyCodec], codec: FamilyCodec) -> FamilyCodec:
-    members = (member for member in attrs.fields(FamilyCodec) if member.init)
+def _rebuilt(kind: type[Codec], codec: Codec) -> Codec:
+    members = (member for member in attrs.fields(Codec) if member.init)
     return kind(**{str(member.alias): getattr(codec, member.name) for member in members})
 
 
-def credulous(codec: FamilyCodec) -> FamilyCodec:
+def credulous(codec: Codec) -> Codec:
     """Takes every body and then cannot write what it took."""
 
     def decode(body: Json, facts: ModelFacts) -> CompletionRequest:
         try:
             return codec.decode_request(body, facts)
-        except DecodeError:
+        except MalformedRequest:
             return CompletionRequest(body)
 
     return evolve(codec, decode_request=decode)
 
 
-def forgeable(codec: FamilyCodec) -> FamilyCodec:
+def forgeable(codec: Codec) -> Codec:
     """Declares no control tokens and lets them past the template too."""
     stand_ins = {token: f"\ue000{number}" for number, token in enumerate(codec.control_tokens)}
     tokens = {stand_in: token for token, stand_in in stand_ins.items()}

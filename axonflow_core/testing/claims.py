@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.codec import Codec, Feature, ModelFacts
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     BuiltinTool,
@@ -141,7 +141,7 @@ text."""
 
 @frozen(kw_only=True)
 class Claims:
-    codec: FamilyCodec
+    codec: Codec
     facts: ModelFacts = NO_FACTS
     tells: frozenset[str] = field()
     """The attributes of `Completion` and `Usage` that this family's answers carry."""
@@ -249,7 +249,7 @@ class Claims:
         )
 
 
-def claimed(codec: FamilyCodec, facts: ModelFacts, tells: Iterable[str] | None) -> Claims:
+def claimed(codec: Codec, facts: ModelFacts, tells: Iterable[str] | None) -> Claims:
     if tells is None:
         return Claims(codec=codec, facts=facts)
     return Claims(codec=codec, facts=facts, tells=frozenset(tells))

@@ -33,7 +33,7 @@ import attrs
 import orjson
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import Codec, ModelFacts, StreamContext
 from axonflow_core.errors import RequestError
 from axonflow_core.messages import Completion, Json, ToolUse
 from axonflow_core.stream import assemble
@@ -52,7 +52,7 @@ _SideCheck: TypeAlias = Callable[["GoldenCase"], _Found]
 class GoldenCase:
     """One side of one golden file. Calling it checks it; AssertionError says where the two part."""
 
-    codec: FamilyCodec
+    codec: Codec
     name: str
     """File and side: `hello: stream`."""
     side: str
@@ -70,7 +70,7 @@ class GoldenCase:
             raise AssertionError(f"{self.name}: {found} (source: {self.source})")
 
 
-def golden_cases(codec: FamilyCodec, folder: str | Path) -> list[GoldenCase]:
+def golden_cases(codec: Codec, folder: str | Path) -> list[GoldenCase]:
     """The sides of every `*.json` in `folder`, bound to `codec`. `RequestError` says what a file
     lacks.
 
@@ -92,7 +92,7 @@ def golden_cases(codec: FamilyCodec, folder: str | Path) -> list[GoldenCase]:
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _cases_of(codec: FamilyCodec, path: Path) -> Iterator[GoldenCase]:
+def _cases_of(codec: Codec, path: Path) -> Iterator[GoldenCase]:
     golden = _read(path)
     model = golden.get("model", "")
     for side in SIDES:

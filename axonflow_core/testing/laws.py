@@ -22,14 +22,15 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext, features_of
+from axonflow_core.codec import Codec, Feature, ModelFacts, StreamContext, features_of
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
 from axonflow_core.errors import (
-    AnswerError,
     DecodeError,
     EncodeError,
+    MalformedRequest,
     ProviderError,
     TruncatedStream,
+    UnencodableAnswer,
 )
 from axonflow_core.messages import (
     Completion,
@@ -101,7 +102,7 @@ class Law(Generic[S]):
 
 
 def codec_laws(
-    codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
+    codec: Codec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
 ) -> list[Law[Claims]]:
     """Every law, bound to `codec`.
 
@@ -114,7 +115,7 @@ def codec_laws(
 
 
 def check_codec(
-    codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
+    codec: Codec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
 ) -> None:
     """Hold `codec` to every law. One that it breaks raises AssertionError, which names it."""
     check_laws(codec_laws(codec, facts, tells=tells))
@@ -312,23 +313,25 @@ def _documented_stop_reasons_are_known(claims: Claims) -> None:
 # ── the front door ────────────────────────────────────────────────────────────────────────────────
 
 
-def _a_strange_body_is_a_decode_error(claims: Claims) -> None:
-    """Any JSON, and a good body with one part replaced or gone. What is accepted all the same can
-    be written again."""
+def _a_strange_body_is_the_error_of_its_role(claims: Claims) -> None:
+    """Any JSON, and a good body with one part replaced or gone: a request is the client's fault, an
+    answer the provider's. What is accepted all the same can be written again."""
 
     def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
+        refusal = MalformedRequest if side.name == "request" else DecodeError
         try:
             side.decode(deepcopy(native))
-        except DecodeError:
+        except refusal:
             return
-        except (AnswerError, ProviderError):
-            require(side.name == "chunks", f"a strange {side.name} is no fault of the provider")
+        except ProviderError:
+            require(side.name == "chunks", f"a strange {side.name} is no error of the provider")
             return
         try:
             side.again(deepcopy(native))
-        except EncodeError:
-            return
+        except (EncodeError, UnencodableAnswer) as unsaid:
+            is_request = side.name == "request"
+            require(isinstance(unsaid, EncodeError) is is_request, f"{unsaid!r} of a {side.name}")
 
     for_all(strange(_sides(claims)), check)
 
@@ -547,7 +550,7 @@ _LAWS: Mapping[str, Check] = {
     "unknown fields survive": _unknown_fields_survive,
     "documented keys are understood": _documented_keys_are_understood,
     "documented stop reasons are known": _documented_stop_reasons_are_known,
-    "a strange body is a DecodeError": _a_strange_body_is_a_decode_error,
+    "a strange body is the error of its role": _a_strange_body_is_the_error_of_its_role,
     "a declared feature is taken": _a_declared_feature_is_taken,
     "an undeclared feature is refused by name": _an_undeclared_feature_is_refused_by_name,
     "harmless text is never refused": _harmless_text_is_never_refused,

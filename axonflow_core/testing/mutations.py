@@ -18,7 +18,7 @@ from typing import TypeAlias
 from attrs import evolve, field, frozen
 from hypothesis import Phase, settings
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.codec import Codec, Feature, ModelFacts
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CachePoint,
@@ -128,7 +128,7 @@ def refuses_by_record(claims: Claims) -> bool:
     return not all(_refuses(obliging(claims.codec), request, claims.facts) for request in refused)
 
 
-def _refuses(codec: FamilyCodec, request: CompletionRequest, facts: ModelFacts) -> bool:
+def _refuses(codec: Codec, request: CompletionRequest, facts: ModelFacts) -> bool:
     try:
         codec.encode_request(request, facts)
     except EncodeError:
@@ -203,7 +203,7 @@ def run_together(event: StreamEvent) -> list[StreamEvent]:
 REQUEST, ANSWER = "a request survives", "a completion survives"
 RAW, JOINED = "a raw prompt comes back as it was", "joined text is still there"
 UNKNOWN, UNDERSTOOD = "unknown fields survive", "documented keys are understood"
-STOPS, STRANGE = "documented stop reasons are known", "a strange body is a DecodeError"
+STOPS, STRANGE = "documented stop reasons are known", "a strange body is the error of its role"
 TAKEN, REFUSED = "a declared feature is taken", "an undeclared feature is refused by name"
 HARMLESS, FORGED, DEFUSED = (
     "harmless text is never refused",
@@ -391,8 +391,8 @@ class Mutant:
 
     mistake: str
     law: str
-    good: FamilyCodec
-    bad: FamilyCodec = field(repr=False)
+    good: Codec
+    bad: Codec = field(repr=False)
     facts: ModelFacts = NO_FACTS
     tells: frozenset[str] | None = None
 
@@ -423,7 +423,7 @@ class Mutant:
 
 
 def codec_mutants(
-    codec: FamilyCodec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
+    codec: Codec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
 ) -> list[Mutant]:
     """`codec` with every mistake that can be made in it. `facts` and `tells` as for
     `codec_laws`."""

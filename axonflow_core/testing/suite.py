@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.codec import Codec, ModelFacts
 
 from .claims import NO_FACTS
 from .golden import golden_cases
@@ -18,7 +18,7 @@ from .laws import codec_laws
 
 
 def codec_test(
-    codec: FamilyCodec,
+    codec: Codec,
     golden: str | Path,
     facts: ModelFacts = NO_FACTS,
     *,

@@ -26,7 +26,13 @@ from axonflow_core.codec.unary import (
     TokenCounter,
     Unary,
 )
-from axonflow_core.errors import DecodeError, EncodeError
+from axonflow_core.errors import (
+    DecodeError,
+    EncodeError,
+    MalformedRequest,
+    RequestError,
+    UnencodableAnswer,
+)
 from axonflow_core.messages import CompletionRequest, Json, Text, TokenCount
 from axonflow_core.retrieval import EmbeddingRequest, Encoding, Purpose, RerankRequest, Truncation
 
@@ -180,17 +186,18 @@ def _documented_keys_are_understood(claims: UnaryClaims) -> None:
     for_all(any_native(_sides(claims)), check)
 
 
-def _a_strange_body_is_a_decode_error(claims: UnaryClaims) -> None:
-    """Any JSON, and a good body with one part replaced or gone. What is accepted all the same can
-    be written again."""
+def _a_strange_body_is_the_error_of_its_role(claims: UnaryClaims) -> None:
+    """Any JSON, and a good body with one part replaced or gone: a request is the client's fault, an
+    answer the provider's. What is accepted all the same can be written again."""
 
     def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
         try:
             side.decode(deepcopy(native))
             side.again(deepcopy(native))
-        except (DecodeError, EncodeError):
-            return
+        except (MalformedRequest, EncodeError, DecodeError, UnencodableAnswer) as error:
+            is_callers = isinstance(error, RequestError)
+            require(is_callers is (side.name == "request"), f"{error!r} of a {side.name}")
 
     for_all(strange(_sides(claims)), check)
 
@@ -252,6 +259,6 @@ _LAWS: Mapping[str, Check] = {
     "an answer survives": _an_answer_survives,
     "unknown fields survive": _unknown_fields_survive,
     "documented keys are understood": _documented_keys_are_understood,
-    "a strange body is a DecodeError": _a_strange_body_is_a_decode_error,
+    "a strange body is the error of its role": _a_strange_body_is_the_error_of_its_role,
     "what is not declared is refused by name": _what_is_not_declared_is_refused_by_name,
 }

@@ -168,7 +168,7 @@ def test_what_it_cannot_say_is_refused_by_name(ask: Ask, with_it: Environment) -
     asked = ask(with_it, "--system", "Be brief.")
 
     assert asked.returncode == 2
-    assert "error[unsupported]: the pegasus family cannot say: system" in asked.stderr
+    assert "error[unsupported]: pegasus does not support: system" in asked.stderr
 
 
 def test_without_the_package_nobody_knows_the_family(

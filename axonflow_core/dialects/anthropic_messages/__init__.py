@@ -1,4 +1,7 @@
-"""Anthropic's Messages JSON, both roles: blocks, requests, answers, streams.
+"""Anthropic's Messages JSON, both roles: blocks, requests, answers, streams, errors.
+
+`CODEC` is the form of Anthropic's own clients. A cloud that adds keys of its own (Bedrock's
+`anthropic_version` in the body) makes a codec from the same functions.
 
 Source: Anthropic's Messages API reference and recorded Bedrock traffic, November 2026. What stands
 outside the messages (`model`, `stream`, `anthropic_version`) belongs to whoever uses this package.
@@ -6,8 +9,17 @@ outside the messages (`model`, `stream`, `anthropic_version`) belongs to whoever
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from axonflow_core.codec import Codec, Feature, ModelFacts, StreamContext
+from axonflow_core.codec.json_members import unknown_members
+from axonflow_core.messages import CompletionRequest, Json
+
 from .answers import STOP_REASONS, decode_response, encode_response
 from .blocks import DIALECT
+from .errors import ERRORS
 from .requests import OPTIONS, decode_request, encode_request
 from .streams import ChunkDecoder, ChunkEncoder
 
@@ -26,9 +38,54 @@ DOCUMENTED = frozenset(
 )
 """Every key that the documents name, on any level."""
 
+DEFAULT_MAX_TOKENS = 4096
+"""Anthropic requires a limit. Every Claude takes this one."""
+
+_VENDOR_OPTIONS = frozenset({"container", "context_management", "inference_geo", "mcp_servers"})
+"""Parameters of Anthropic's own API that no cloud's has. `anthropic_beta` is a header there."""
+
+
+def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    request = decode_request(body, facts)
+    options = {key: request.extra[key] for key in request.extra if key in _VENDOR_OPTIONS}
+    if not options:
+        return request
+    extra = unknown_members(request.extra, _VENDOR_OPTIONS)
+    return evolve(request, options={**request.options, **options}, extra=extra)
+
+
+def _stream_decoder(facts: ModelFacts) -> ChunkDecoder:
+    return ChunkDecoder()
+
+
+def _stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+    return ChunkEncoder(context)
+
+
+CODEC = Codec(
+    name="anthropic_messages",
+    features=frozenset(Feature) - {Feature.RAW_PROMPT, Feature.DATA},
+    stop_reasons=STOP_REASONS,
+    documented=(DOCUMENTED | _VENDOR_OPTIONS) - {"anthropic_beta", "anthropic_version"},
+    options=(OPTIONS | _VENDOR_OPTIONS) - {"anthropic_beta"},
+    dialect=DIALECT,
+    default_max_tokens=DEFAULT_MAX_TOKENS,
+    evidence="documents: Anthropic's API reference, and traffic recorded on Bedrock",
+    encode_request=encode_request,
+    decode_response=decode_response,
+    stream_decoder=_stream_decoder,
+    decode_request=_decode_request,
+    encode_response=encode_response,
+    stream_encoder=_stream_encoder,
+)
+"""What Anthropic's own clients send and expect, without a claim of models."""
+
 __all__ = [
+    "CODEC",
+    "DEFAULT_MAX_TOKENS",
     "DIALECT",
     "DOCUMENTED",
+    "ERRORS",
     "OPTIONS",
     "STOP_REASONS",
     "ChunkDecoder",

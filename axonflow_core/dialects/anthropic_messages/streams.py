@@ -14,7 +14,6 @@ from typing import Any
 
 from axonflow_core.codec import StreamContext
 from axonflow_core.codec.json_members import string, unknown_members, without_none
-from axonflow_core.errors import Unavailable
 from axonflow_core.messages import Json, StopReason, Usage
 from axonflow_core.stream import (
     Batch,
@@ -36,6 +35,7 @@ from axonflow_core.stream import (
 
 from .answers import ANSWER_KEYS, STOP_REASONS, decode_usage, encode_usage
 from .blocks import decode_block, encode_block
+from .errors import ERRORS
 
 _DELTA_KEYS = frozenset({"stop_reason", "stop_sequence", "stop_details"})
 
@@ -124,8 +124,7 @@ def _decode_message_stop(chunk: Mapping[str, Json]) -> Batch:
 
 
 def _decode_error(chunk: Mapping[str, Json]) -> Batch:
-    kind = chunk["error"]["type"]
-    raise Unavailable(f"the model stopped in mid-stream: {kind}", native_code=kind)
+    raise ERRORS.decode_event(chunk) or KeyError("error")
 
 
 _DECODE_CHUNK: Mapping[str, Callable[[Mapping[str, Json]], Batch]] = {

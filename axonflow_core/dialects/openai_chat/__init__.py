@@ -7,7 +7,9 @@
     requests    a request around its messages
     answers     a whole answer and its counts
     streams     chunks
+    errors      errors, whole and in a stream
 
+`CODEC` is the form of OpenAI's own clients; families of this form are made with `chat_codec`.
 Source: OpenAI's API reference, "Chat completions", and the AWS user guide for the families that
 speak it, November
 2026. Three things differ in shape from the neutral model:
@@ -24,17 +26,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import Codec, FamilyCodec, Feature, ModelFacts, StreamContext
 from axonflow_core.messages import Completion, CompletionRequest, Json
 
 from . import answers, requests
+from .errors import ERRORS
 from .form import DIALECT, OPTIONS, STOP_REASONS, ChatForm, Thinking
 from .reasoning import CLOSING, OPENING
 from .streams import ChunkDecoder, ChunkEncoder
 
 __all__ = [
+    "CODEC",
     "DIALECT",
     "DOCUMENTED",
+    "ERRORS",
     "OPTIONS",
     "STOP_REASONS",
     "ChatForm",
@@ -42,6 +47,7 @@ __all__ = [
     "ChunkEncoder",
     "Thinking",
     "chat_codec",
+    "chat_members",
 ]
 
 DOCUMENTED = frozenset(
@@ -56,8 +62,8 @@ DOCUMENTED = frozenset(
 """Every key that the documents of all speakers name, on any level."""
 
 
-def chat_codec(form: ChatForm, **record: Any) -> FamilyCodec:
-    """The codec of a family that speaks this dialect in the given form."""
+def chat_members(form: ChatForm) -> dict[str, Any]:
+    """The members of a `Codec` that follow from the form: functions, names, documented keys."""
 
     def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
         return requests.decode_request(form, body)
@@ -77,17 +83,60 @@ def chat_codec(form: ChatForm, **record: Any) -> FamilyCodec:
     def stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
         return ChunkEncoder(form, context)
 
-    return FamilyCodec(
-        stop_reasons=form.stop_reasons,
-        documented=DOCUMENTED | form.parameters | form.options | {form.stop_key},
-        options=form.options,
-        dialect=DIALECT,
-        reasoning_tags=(OPENING, CLOSING) if form.is_tagged else (),
-        decode_request=decode_request,
-        encode_request=encode_request,
-        decode_response=decode_response,
-        encode_response=encode_response,
-        stream_decoder=stream_decoder,
-        stream_encoder=stream_encoder,
-        **record,
-    )
+    return {
+        "stop_reasons": form.stop_reasons,
+        "documented": DOCUMENTED | form.parameters | form.options | {form.stop_key},
+        "options": form.options,
+        "dialect": DIALECT,
+        "reasoning_tags": (OPENING, CLOSING) if form.is_tagged else (),
+        "decode_request": decode_request,
+        "encode_request": encode_request,
+        "decode_response": decode_response,
+        "encode_response": encode_response,
+        "stream_decoder": stream_decoder,
+        "stream_encoder": stream_encoder,
+    }
+
+
+def chat_codec(form: ChatForm, **record: Any) -> FamilyCodec:
+    """The codec of a family that speaks this dialect in the given form."""
+    return FamilyCodec(**chat_members(form), **record)
+
+
+_TRANSPORT = frozenset({"model", "stream", "stream_options"})
+"""Keys of a call of OpenAI's that say where it goes and how its answer comes. A codec never sees
+them."""
+VENDOR_OPTIONS = (OPTIONS - _TRANSPORT) | frozenset(
+    "audio metadata modalities prediction prompt_cache_key prompt_cache_retention "
+    "safety_identifier store verbosity web_search_options".split()
+)
+"""The parameters of OpenAI's own API that have no neutral name."""
+
+CODEC = Codec(
+    name="openai_chat",
+    features=frozenset(
+        {
+            *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
+            *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
+            *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE),
+            *(Feature.IMAGES, Feature.REASONING),
+        }
+    ),
+    joins=frozenset(
+        {
+            *(Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS),
+            Feature.SIGNED_REASONING,
+        }
+    ),
+    evidence="documents: OpenAI's API reference, November 2026",
+    **chat_members(
+        ChatForm(
+            effort_parameter="reasoning_effort", thinking=Thinking.BESIDE, options=VENDOR_OPTIONS
+        )
+    ),
+)
+"""What OpenAI's own clients send and expect, without a claim of models.
+
+OpenAI has no member for the text of reasoning. It stands in `reasoning_content`, where DeepSeek,
+vLLM and others have it: OpenAI's clients keep members that they do not know.
+"""

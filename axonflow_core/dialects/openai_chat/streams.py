@@ -30,6 +30,7 @@ from axonflow_core.stream import (
 
 from .answers import ANSWER_KEYS, decode_usage, encode_usage, native_stop, read_stop
 from .content import call_arguments, call_extra
+from .errors import ERRORS
 from .form import ChatForm
 from .reasoning import OPENING, Beside, Part, Parts, TagReader, TagWriter
 
@@ -64,6 +65,8 @@ class ChunkDecoder:
         if is_first:
             self._has_started = True
             events.append(Started(chunk.get("id"), chunk.get("model"), chunk.get("created")))
+        if "error" in chunk:
+            _raise_error(chunk)
         for choice in chunk["choices"]:
             self._read_choice(choice, events, is_first=is_first)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
@@ -181,6 +184,13 @@ class ChunkDecoder:
         self._read_parts(self._tags.flush(), events)
         events.append(Stopped(self._form.stop_reasons.decode(stop), stop))
         self._is_over = self._form.last_chunk is None
+
+
+def _raise_error(chunk: Json) -> None:
+    """Raise what the chunk reports. Some servers write `"error": null` into each."""
+    error = ERRORS.decode_event(chunk)
+    if error is not None:
+        raise error
 
 
 _CALL_KEYS = frozenset({"index", "id", "type", "function"})

@@ -20,6 +20,7 @@ from axonflow_core.errors import (
     DecodeError,
     EncodeError,
     InvalidCall,
+    MalformedRequest,
     ProviderError,
     RequestError,
     UndetectedFamily,
@@ -103,7 +104,7 @@ class BedrockRecordingFormat:
         if facts.base_id or body is None or answer is None:
             return None
         for codec in self.codecs.of_kind(EmbeddingCodec):
-            with suppress(DecodeError, EncodeError):
+            with suppress(DecodeError, EncodeError, MalformedRequest):
                 request, embeddings = (
                     codec.decode_request(body, facts),
                     codec.decode_response(answer, facts),
@@ -128,7 +129,7 @@ class BedrockRecordingFormat:
         try:
             surface, request = unwrapped(recording.request_body)
             counter = self._counter_of(recording, facts, surface, request)
-        except (DecodeError, UndetectedFamily):
+        except (MalformedRequest, UndetectedFamily):
             return None
         return self._recording(
             recording, counter, request, partial(counter.decode_response, facts=facts)
@@ -281,7 +282,7 @@ def _reads(codec: FamilyCodec, recording: Recording) -> bool:
     try:
         if recording.request_body is not None:
             codec.decode_request(recording.request_body, ModelFacts(model_id=recording.model_id))
-    except DecodeError:
+    except MalformedRequest:
         return False
     return True
 

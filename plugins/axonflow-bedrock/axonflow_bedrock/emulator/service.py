@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import TokenCounter
-from axonflow_core.errors import DecodeError, RequestError, UndetectedFamily
+from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
@@ -100,7 +100,7 @@ class EmulatedBedrock:
             request = counter.decode_request(native, facts)
         except UndetectedFamily:
             raise uncountable() from None
-        except DecodeError as error:
+        except MalformedRequest as error:
             raise malformed(error.message) from None
         await apply_rule(self._rules.take(_last_text(request)))
         return NativeAnswer(counter.encode_response(TokenCount(input_tokens(request)), facts))
@@ -232,7 +232,7 @@ def _read(target: _Target, call: Call) -> CompletionRequest:
     pass_gate(target.codec, target.facts.base_id, call.body)
     try:
         request = target.codec.decode_request(call.body, target.facts)
-    except DecodeError as error:
+    except MalformedRequest as error:
         raise malformed(error.message) from None
     _check(request.inference)
     return request

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, Unary
-from axonflow_core.errors import DecodeError, EncodeError
+from axonflow_core.errors import EncodeError, MalformedRequest
 from axonflow_core.messages import Text
 from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
 
@@ -79,7 +79,7 @@ def _read(codec: Unary[Q, Any], call: Call, facts: ModelFacts) -> Q:
         for key in request.extra:
             raise _extraneous(key)
         codec.encode_request(request, facts)
-    except DecodeError as error:
+    except MalformedRequest as error:
         raise malformed(error.message) from None
     except EncodeError as error:
         raise _extraneous(error.feature) from None

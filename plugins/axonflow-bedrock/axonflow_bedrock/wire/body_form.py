@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import CodecRegistry
-from axonflow_core.errors import DecodeError, UndetectedFamily
+from axonflow_core.errors import MalformedRequest, UndetectedFamily
 from axonflow_core.messages import Json
 
 from ..families import imported, marketplace
@@ -72,6 +72,6 @@ def codec_of_call(
 def _reads(codec: FamilyCodec, body: Json) -> bool:
     try:
         codec.decode_request(body, ModelFacts())
-    except DecodeError:
+    except MalformedRequest:
         return False
     return True

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import orjson
 
 from axonflow_core.codec.unary import TokenCounter
-from axonflow_core.errors import DecodeError
+from axonflow_core.errors import MalformedRequest
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json
 
@@ -57,7 +57,7 @@ def wrapped(surface: str, native: Json) -> Json:
 
 
 def unwrapped(body: Json) -> tuple[str, Json]:
-    """The surface and the request in `body`; `DecodeError` when there is none in it."""
+    """The surface and the request in `body`; `MalformedRequest` when there is none in it."""
     try:
         ((form, native),) = body["input"].items()
         if form == "converse":
@@ -65,8 +65,8 @@ def unwrapped(body: Json) -> tuple[str, Json]:
         if form == "invokeModel":
             return INVOKE_CODECS, orjson.loads(b64decode(native["body"]))
     except (AttributeError, KeyError, TypeError, ValueError) as stumble:
-        raise DecodeError("the request holds nothing to count") from stumble
-    raise DecodeError("the request holds nothing to count")
+        raise MalformedRequest("the request holds nothing to count") from stumble
+    raise MalformedRequest("the request holds nothing to count")
 
 
 def ids_to_try(model: ModelId, base_id: str | None) -> tuple[ModelId, ...]:

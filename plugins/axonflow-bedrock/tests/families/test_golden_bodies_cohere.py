@@ -10,7 +10,7 @@ from attrs import evolve
 
 from axonflow_bedrock.families import cohere
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
-from axonflow_core.errors import DecodeError, EncodeError, TruncatedStream
+from axonflow_core.errors import EncodeError, MalformedRequest, TruncatedStream, UnencodableAnswer
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -301,7 +301,7 @@ def test_a_tool_turn_that_command_r_cannot_be_told_is_refused_by_name(
 def test_a_result_in_the_history_that_answers_no_call_is_a_strange_body() -> None:
     history = [{"role": "TOOL", "tool_results": [{"call": CALL, "outputs": []}]}]
 
-    with pytest.raises(DecodeError):
+    with pytest.raises(MalformedRequest):
         COMMAND_R.decode_request({"message": "Hi", "chat_history": history}, FACTS)
 
 
@@ -432,7 +432,7 @@ def test_texts_of_another_family_are_one_generation() -> None:
 
 @pytest.mark.parametrize("codec", cohere.CODECS, ids=lambda codec: codec.name)
 def test_reasoning_has_no_place_in_an_answer(codec: FamilyCodec) -> None:
-    with pytest.raises(EncodeError, match="reasoning"):
+    with pytest.raises(UnencodableAnswer, match="reasoning"):
         codec.encode_response(Completion((Reasoning("hm"), Text("hi")), None), FACTS)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from axonflow_bedrock.families import deepseek_r1
 from axonflow_core.codec import ModelFacts, StreamContext
-from axonflow_core.errors import EncodeError, TruncatedStream
+from axonflow_core.errors import EncodeError, TruncatedStream, UnencodableAnswer
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -137,7 +137,7 @@ def test_a_documented_answer_is_reasoning_and_text(
 def test_reasoning_that_it_could_not_have_thought_is_refused(
     content: tuple[Reasoning | Text, ...],
 ) -> None:
-    with pytest.raises(EncodeError) as refused:
+    with pytest.raises(UnencodableAnswer) as refused:
         R1.encode_response(Completion(content, None), FACTS)
     assert refused.value.feature == "reasoning"
 
@@ -224,5 +224,5 @@ def test_a_stream_of_another_family_gets_the_tag_before_its_text() -> None:
 
 
 def test_reasoning_behind_the_text_is_refused() -> None:
-    with pytest.raises(EncodeError, match="thinks before it speaks"):
+    with pytest.raises(UnencodableAnswer, match="thinks before it speaks"):
         chunks_of([(TextDelta("so", 0),), (ReasoningDelta("hm", index=1),)])

@@ -15,7 +15,7 @@ from attrs import evolve
 from axonflow_bedrock.families import anthropic, nova, titan
 from axonflow_core.codec import Feature, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
-from axonflow_core.errors import DecodeError, EncodeError, TruncatedStream, UndetectedFamily
+from axonflow_core.errors import EncodeError, MalformedRequest, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
@@ -401,7 +401,7 @@ def test_what_nova_cannot_say_is_refused_by_name(request_: CompletionRequest, fe
 
 
 def test_a_bare_string_where_blocks_are_due_is_no_body_of_nova() -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(MalformedRequest):
         CODEC.decode_request({"messages": [{"role": "user", "content": "Hi"}]}, FACTS)
 
 

@@ -15,7 +15,7 @@ from axonflow_bedrock.wire.counting import CLAUDE, CONVERSE, unwrapped, wrapped
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter, UnaryCodec
-from axonflow_core.errors import DecodeError, UndetectedFamily
+from axonflow_core.errors import MalformedRequest, UndetectedFamily
 from axonflow_core.messages import Document, Image, Media, MediaKind, Text, Usage
 from axonflow_core.retrieval import (
     AudioVideo,
@@ -320,8 +320,8 @@ def test_what_is_wrapped_for_a_count_comes_out_again(surface: str) -> None:
 @pytest.mark.parametrize(
     "body", [None, {}, {"input": {}}, {"input": {"invokeModel": {"body": "%"}}}, {"input": []}]
 )
-def test_a_strange_wrapping_is_a_decode_error(body: Any) -> None:
-    with pytest.raises(DecodeError):
+def test_a_strange_wrapping_is_a_malformed_request(body: Any) -> None:
+    with pytest.raises(MalformedRequest):
         unwrapped(body)
 
 

@@ -1,0 +1,382 @@
+"""Errors of one native form, in both roles: a vendor's error read, and ours written for a client.
+
+    decode_error    status, headers and bytes of a refusal  ->  ProviderError     client role
+    decode_event    a chunk of a stream                     ->  ProviderError, or None: no error
+    encode_error    any error of ours                       ->  NativeError       server role
+    error_event     any error of ours                       ->  a chunk of a stream
+
+A form names its errors in a table of `ErrorRow`s, which both roles read: a vendor's error is that of
+the row with most of its code, status and type; an error of ours is written as the most particular
+row of its class. An `ErrorCodec` adds what every form needs:
+
+* Reading never fails: a gateway before the vendor may have written the body.
+* An error that is not the provider's gets the blame that its client sees (`as_provider_error`): a
+  malformed request is the client's, an undecodable answer or a faulty configuration is the
+  server's. The hint stays here, because it is for the operator.
+* An upstream 401 or 403 is never the client's own. The client is authenticated; who is not, is this
+  server at its provider. It is written with `UPSTREAM_STATUS`.
+* Whatever the native form loses (a class that its vendor does not have, retryability, the vendor's
+  own code, the wait in a stream) is added in one member, `axonflow`, next to the native ones.
+  Clients of the vendor ignore it; another AxonFlow reads it. So an error survives encode -> decode
+  with class, message, retryability, wait and native code, whole and in a stream.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias
+
+import orjson
+from attrs import evolve, field, frozen
+
+from axonflow_core.errors import (
+    AccessDenied,
+    AnswerError,
+    AxonFlowError,
+    CredentialsError,
+    InvalidCall,
+    ModelNotFound,
+    ProviderError,
+    RequestError,
+    Unavailable,
+    UndetectedFamily,
+)
+from axonflow_core.messages import EMPTY, Json, hidden
+
+UPSTREAM_STATUS = 502
+"""The status of an upstream 401 or 403 as clients see it: Bad Gateway."""
+MEMBER = "axonflow"
+"""The member that carries what the native form has no place for."""
+
+_MAX_SHOWN_CHARACTERS = 80
+_OURS_ALONE = "the server is not configured correctly; its log has the reason"
+
+
+@frozen
+class NativeError:
+    """An error as HTTP carries it. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Json = hidden()
+
+
+@frozen
+class ReadError:
+    """What an author's reader finds in a native error: its names and the vendor's message."""
+
+    type: str | None = None
+    code: str | None = None
+    message: str | None = hidden(default=None)
+    status: int | None = None
+
+
+@frozen(kw_only=True)
+class ErrorRow:
+    """One error of a form: its native names, and the error of ours that it means."""
+
+    error: type[ProviderError]
+    status: int
+    """The HTTP status: written, and read where no name tells more."""
+    type: str | None = None
+    code: str | None = None
+    says: str | None = None
+    """A pattern to find in the message, whatever the case; such a row is not for writing."""
+    is_retryable: bool | None = None
+    """None: as the class has it."""
+
+    @property
+    def retries(self) -> bool:
+        return self.error.is_retryable if self.is_retryable is None else self.is_retryable
+
+
+Write: TypeAlias = Callable[[ErrorRow, ProviderError], Json]
+"""The native body of an error, by its row."""
+
+
+@frozen(kw_only=True)
+class ErrorCodec:
+    """The errors of one form: what its author writes, and the net around it."""
+
+    name: str
+    rows: tuple[ErrorRow, ...]
+    """The particular before the general."""
+    upstream: ErrorRow
+    """How permission and credentials that this server lacks at its provider are written."""
+    evidence: str
+    """What the table rests on, with its date."""
+    has_retry_header: bool = False
+    """Whether clients of the form obey `x-should-retry`."""
+    path: tuple[str, ...] = ()
+    """Where in the body the members of the error stand."""
+
+    _read: Callable[[Json], ReadError | None]
+    """The names in a body or chunk. None: it is no error. May raise on a strange body."""
+    _write: Write
+    _write_event: Write
+    _build: Callable[[ReadError, bytes], ProviderError] | None = field(default=None)
+    """Overrides the table, for a form that has a reader of its own."""
+
+    # client role
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """The error in an answer whose status is no success. Returned, not raised; never fails."""
+        native = _json(body)
+        read = evolve(self._read_safely(native) or ReadError(), status=status)
+        error = self._built(read, body)
+        error.status = status
+        error.retry_after_s = retry_after_of(headers)
+        if self.has_retry_header and (word := headers.get("x-should-retry")) in ("true", "false"):
+            error.is_retryable = word == "true"
+        return _with_member(error, self._member(native))
+
+    def decode_event(self, chunk: Json) -> ProviderError | None:
+        """The error in a chunk of a stream, or None where the chunk is none."""
+        read = self._read_safely(chunk)
+        if read is None:
+            return None
+        return _with_member(self._built(read, b""), self._member(chunk))
+
+    # server role
+
+    def encode_error(self, error: AxonFlowError) -> NativeError:
+        """Status, headers and body that report `error` to a client of this form."""
+        known = as_provider_error(error)
+        row = self.row_of(known)
+        headers = {**_retry_headers(known), **self._retry_word(row, known)}
+        plain = NativeError(row.status, headers, self._write(row, known))
+        read = self.decode_error(plain.status, plain.headers, orjson.dumps(plain.body))
+        return evolve(plain, body=self._completed(plain.body, known, read))
+
+    def error_event(self, error: AxonFlowError) -> Json:
+        """The chunk that reports `error` in a stream, as its last."""
+        known = as_provider_error(error)
+        chunk = self._write_event(self.row_of(known), known)
+        return self._completed(chunk, known, self.decode_event(chunk))
+
+    def row_of(self, error: ProviderError) -> ErrorRow:
+        """The row that an error of ours is written as."""
+        if isinstance(error, AccessDenied | CredentialsError):
+            return self.upstream
+        fits = [row for row in self.rows if isinstance(error, row.error) and row.says is None]
+        return max(fits, key=lambda row: _fitness(row, error)) if fits else self.rows[-1]
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────
+
+    def _read_safely(self, native: Json) -> ReadError | None:
+        try:
+            return self._read(native)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            return None
+
+    def _built(self, read: ReadError, body: bytes) -> ProviderError:
+        if self._build is not None:
+            return self._build(read, body)
+        kind, retries = self._meaning(read)
+        error = kind(
+            read.message or _without_message(body, read),
+            status=read.status,
+            native_code=read.code or read.type,
+        )
+        error.is_retryable = retries
+        return error
+
+    def _meaning(self, read: ReadError) -> tuple[type[ProviderError], bool]:
+        scores = [(_score(row, read), row) for row in self.rows]
+        best, row = max(scores, key=lambda scored: scored[0])
+        if best < _BY_CODE and (kind := CLASSES.get(read.code or "")) is not None:
+            return kind, kind.is_retryable
+        if best:
+            return row.error, row.retries
+        is_callers = read.status is not None and 400 <= read.status < 500
+        return (InvalidCall, False) if is_callers else (Unavailable, True)
+
+    # ── what the form has no place for ────────────────────────────────────────────────────────────
+
+    def _member(self, native: Json) -> Mapping[str, Json]:
+        try:
+            for key in (*self.path, MEMBER):
+                native = native[key]
+        except (KeyError, TypeError, IndexError):
+            return EMPTY
+        return native if isinstance(native, dict) else EMPTY
+
+    def _completed(self, native: Json, error: ProviderError, read: ProviderError | None) -> Json:
+        """`native` with what its reader would not find in it."""
+        facts = _facts(error)
+        found = {} if read is None else _facts(read)
+        lost = {name: fact for name, fact in facts.items() if found.get(name) != fact}
+        return _placed(native, self.path, lost) if lost else native
+
+    def _retry_word(self, row: ErrorRow, error: ProviderError) -> Mapping[str, str]:
+        """Vendors' clients repeat a 429 or 5xx of their own accord; `x-should-retry` stops them."""
+        repeats = row.status in (408, 409, 429) or row.status >= 500
+        if not self.has_retry_header or repeats is error.is_retryable:
+            return EMPTY
+        return {"x-should-retry": "true" if error.is_retryable else "false"}
+
+
+# ── blame ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_provider_error(error: AxonFlowError) -> ProviderError:
+    """`error` as a client of this server sees it, whose provider this server is.
+
+    A `RequestError` is an `InvalidCall`, an unknown family a `ModelNotFound`; everything else that
+    is not the provider's is `Unavailable`, and not worth a retry. What is wrong with the
+    configuration is for the operator and is left out.
+    """
+    match error:
+        case ProviderError():
+            return error
+        case UndetectedFamily():
+            return ModelNotFound(error.message, native_code=error.code)
+        case RequestError():
+            return InvalidCall(error.message, native_code=error.code)
+    message = error.message if isinstance(error, AnswerError) else _OURS_ALONE
+    unavailable = Unavailable(message, native_code=error.code)
+    unavailable.is_retryable = False
+    return unavailable
+
+
+def _subclasses(kind: type[ProviderError]) -> Iterator[type[ProviderError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _subclasses(below)
+
+
+CLASSES: Mapping[str, type[ProviderError]] = {
+    kind.code: kind for kind in _subclasses(ProviderError)
+}
+"""`code` of an error of ours -> its class."""
+
+
+# ── rows ──────────────────────────────────────────────────────────────────────────────────────────
+
+_BY_WORDS, _BY_CODE, _BY_STATUS, _BY_TYPE = 8, 4, 2, 1
+
+
+def _score(row: ErrorRow, read: ReadError) -> int:
+    """How much of `row` an error has: its words or code before its status, that before its type."""
+    if row.says is not None:
+        said = re.search(row.says, read.message or "", re.IGNORECASE)
+        return _BY_WORDS if said and row.type in (None, read.type) else 0
+    if row.code is not None and read.code != row.code:
+        return 0
+    has_code = _BY_CODE if row.code is not None else 0
+    has_status = _BY_STATUS if read.status == row.status else 0
+    return has_code + has_status + (_BY_TYPE if read.type and read.type == row.type else 0)
+
+
+def _fitness(row: ErrorRow, error: ProviderError) -> tuple[int, bool, bool]:
+    """The most particular class, then the name that the error came with, then its retryability."""
+    is_named = error.native_code is not None and error.native_code in (row.code, row.type)
+    return len(row.error.__mro__), is_named, row.retries is error.is_retryable
+
+
+def _facts(error: ProviderError) -> dict[str, Json]:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "is_retryable": error.is_retryable,
+        "retry_after_s": error.retry_after_s,
+        "native_code": error.native_code,
+    }
+
+
+def _placed(native: Json, path: Sequence[str], lost: Mapping[str, Json]) -> Json:
+    if not path:
+        return {**native, MEMBER: dict(lost)}
+    return {**native, path[0]: _placed(native[path[0]], path[1:], lost)}
+
+
+def _with_member(error: ProviderError, member: Mapping[str, Json]) -> ProviderError:
+    """`error` with what the member says; a value of another type than it must have is ignored."""
+    if not member:
+        return error
+    kind = CLASSES.get(_typed(member, "code", str) or "", type(error))
+    facts: dict[str, Any] = _facts(error)
+    for name, types in _MEMBER_TYPES.items():
+        if name in member and isinstance(member[name], types):
+            facts[name] = member[name]
+    built = kind(
+        facts["message"],
+        hint=error.hint,
+        status=error.status,
+        native_code=facts["native_code"],
+        retry_after_s=facts["retry_after_s"],
+    )
+    built.is_retryable = facts["is_retryable"]
+    return built.enrich(provider=error.provider, model=error.model, request_id=error.request_id)
+
+
+_MEMBER_TYPES: Mapping[str, Any] = {
+    "message": str,
+    "is_retryable": bool,
+    "retry_after_s": int | float | None,
+    "native_code": str | None,
+}
+
+
+def _typed(member: Mapping[str, Json], name: str, kind: type[str]) -> str | None:
+    value = member.get(name)
+    return value if isinstance(value, kind) else None
+
+
+# ── headers and bytes ─────────────────────────────────────────────────────────────────────────────
+
+
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
+    """The seconds that an answer asks to wait, from headers whose names are in lower case.
+
+    `retry-after-ms` (both vendors' clients read it first), else `retry-after` in seconds, else a
+    date there, measured against the answer's own `date`: a codec has no clock.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    word = headers.get("retry-after")
+    seconds = _number(word)
+    return seconds if seconds is not None else _seconds_until(word, headers.get("date"))
+
+
+def _retry_headers(error: ProviderError) -> dict[str, str]:
+    wait_s = error.retry_after_s
+    if wait_s is None:
+        return {}
+    headers = {"retry-after": str(math.ceil(wait_s))}
+    return headers if wait_s == int(wait_s) else {**headers, "retry-after-ms": repr(wait_s * 1000)}
+
+
+def _number(word: str | None) -> float | None:
+    try:
+        number = float(word or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _seconds_until(then: str | None, now: str | None) -> float | None:
+    try:
+        wait = parsedate_to_datetime(then or "") - parsedate_to_datetime(now or "")
+    except (TypeError, ValueError):
+        return None
+    return max(wait.total_seconds(), 0.0)
+
+
+def _json(body: bytes) -> Json:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _without_message(body: bytes, read: ReadError) -> str:
+    where = f"HTTP {read.status}" if read.status is not None else "in the stream"
+    if not body:
+        return f"the provider reported an error without a message ({where})"
+    begins = body[:_MAX_SHOWN_CHARACTERS].decode("utf-8", "replace")
+    return f"{len(body)} bytes without a message ({where}), beginning {begins!r}"
