@@ -9,9 +9,8 @@ from importlib import import_module
 
 _NAMES = {
     "codec": (
-        "ChunkDecoder ChunkEncoder Codec ErrorCodec FamilyCodec Feature ModelFacts NativeError NativeNames "
-        "StreamContext "
-        "StreamDecoder StreamEncoder"
+        "ChunkDecoder ChunkEncoder Codec ErrorCodec FamilyCodec Feature ModelFacts NativeError "
+        "NativeNames StreamContext StreamDecoder StreamEncoder"
     ),
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
     "blocking": "BlockingRuntime BlockingStream",

@@ -5,9 +5,9 @@
     encode_error    any error of ours                       ->  NativeError       server role
     error_event     any error of ours                       ->  a chunk of a stream
 
-A form names its errors in a table of `ErrorRow`s, which both roles read: a vendor's error is that of
-the row with most of its code, status and type; an error of ours is written as the most particular
-row of its class. An `ErrorCodec` adds what every form needs:
+A form names its errors in a table of `ErrorRow`s, which both roles read: a vendor's error is that
+of the row with most of its code, status and type; an error of ours is written as the most
+particular row of its class. An `ErrorCodec` adds what every form needs:
 
 * Reading never fails: a gateway before the vendor may have written the body.
 * An error that is not the provider's gets the blame that its client sees (`as_provider_error`): a

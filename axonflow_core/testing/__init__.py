@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         read_recordings,
     )
     from axonflow_core.testing.claims import Claims
+    from axonflow_core.testing.error_laws import error_laws
     from axonflow_core.testing.golden import GoldenCase, golden_cases
     from axonflow_core.testing.laws import Law, check_codec, check_laws, codec_laws
     from axonflow_core.testing.mutations import Mutant, codec_mutants
@@ -60,6 +61,7 @@ __all__ = [
     "embedding_laws",
     "embedding_requests",
     "embeddings",
+    "error_laws",
     "golden_cases",
     "joined_requests",
     "rankings",
@@ -74,6 +76,7 @@ _NAMES = {
     "recordings.json_equality": "Difference difference",
     "recordings.recording": "Recording RecordingFormat Tally check_recording read_recordings",
     "testing.claims": "Claims",
+    "testing.error_laws": "error_laws",
     "testing.golden": "GoldenCase golden_cases",
     "testing.laws": "Law check_codec check_laws codec_laws",
     "testing.mutations": "Mutant codec_mutants",

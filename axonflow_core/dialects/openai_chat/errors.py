@@ -1,7 +1,8 @@
 """Errors of OpenAI's chat completions, both roles.
 
-    HTTP 429   {"error": {"message": "…", "type": "tokens", "param": null, "code": "rate_limit_exceeded"}}
-    stream     data: {"error": {…}}          the last chunk; no [DONE] follows
+    HTTP 429   {"error": {"message": "…", "type": "tokens", "param": null,
+                          "code": "rate_limit_exceeded"}}
+    stream     data: {"error": {…}}      the last chunk; no [DONE] follows
 
 `code` is null or a word; where OpenAI has no word, ours is written. Some servers send a number
 there, which is the status. Source: OpenAI's API reference, "Error codes", and openai-python 2
@@ -33,8 +34,8 @@ ROWS = (
     ErrorRow(error=AccessDenied, status=403, type="permission_error"),
     ErrorRow(error=ContextExceeded, status=400, type=_INVALID, code="context_length_exceeded"),
     ErrorRow(error=ModelNotFound, status=404, type=_INVALID, code="model_not_found"),
-    ErrorRow(error=ModelNotFound, status=404, type=_INVALID),
     ErrorRow(error=InvalidCall, status=400, type=_INVALID),
+    ErrorRow(error=ModelNotFound, status=404, type=_INVALID),
     ErrorRow(error=InvalidCall, status=413, type=_INVALID),
     ErrorRow(error=InvalidCall, status=422, type=_INVALID),
     ErrorRow(error=Throttled, status=429, type="requests", code="rate_limit_exceeded"),

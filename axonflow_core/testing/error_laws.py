@@ -1,0 +1,232 @@
+"""The laws of errors: what every `ErrorCodec` keeps, in both roles.
+
+    @pytest.mark.parametrize("law", error_laws(ERRORS))
+    def test_my_errors(law): law()
+
+A round trip alone would not see a form that says nothing natively, because the member `axonflow`
+makes up for what is lost. So some laws take that member away: they hold the codec to what a client
+of the vendor reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import orjson
+from attrs import frozen
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from axonflow_core.codec.errors import CLASSES, MEMBER, ErrorCodec, NativeError, as_provider_error
+from axonflow_core.errors import (
+    AccessDenied,
+    AnswerError,
+    AxonFlowError,
+    ConfigError,
+    CredentialsError,
+    DecodeError,
+    EncodeError,
+    InvalidCall,
+    MalformedRequest,
+    ModelNotFound,
+    ProviderError,
+    ProviderTimeout,
+    Throttled,
+    Unavailable,
+    UnencodableAnswer,
+)
+from axonflow_core.messages import Json
+
+from .checking import for_all, require
+from .laws import Law
+from .strategies import json_values
+
+_SAID_BY_ALL = (InvalidCall, ModelNotFound, ProviderTimeout, Throttled, Unavailable)
+"""The classes that every vendor has a word for."""
+_SERVERS = (408, 424, *range(500, 600))
+_STATUSES: Mapping[type[ProviderError], Collection[int]] = {
+    InvalidCall: range(400, 429),
+    ModelNotFound: range(400, 429),
+    Throttled: (429,),
+}
+"""The statuses that tell a client what to do: mend its request, wait, or try again."""
+_CLIENTS_OWN = (401, 403, 407)
+"""Statuses that tell a client that its own credentials are at fault."""
+
+
+@frozen
+class _Claims:
+    codec: ErrorCodec
+
+
+def error_laws(codec: ErrorCodec) -> list[Law[Any]]:
+    """Every law of errors, bound to `codec`."""
+    return [Law(name, _Claims(codec), check) for name, check in _LAWS.items()]
+
+
+# ── what is drawn ─────────────────────────────────────────────────────────────────────────────────
+
+_MESSAGES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40).map(
+    lambda text: f"kiwi {text}".strip()
+)
+_WAITS = st.none() | st.integers(0, 3600).map(float) | st.sampled_from([0.25, 1.5, 59.9])
+
+
+@st.composite
+def provider_errors(draw: DrawFn, kinds: SearchStrategy[type[ProviderError]]) -> ProviderError:
+    error = draw(kinds)(
+        draw(_MESSAGES),
+        hint="for the operator alone",
+        status=draw(st.none() | st.integers(400, 599)),
+        native_code=draw(st.none() | st.sampled_from(["ThrottlingException", "tokens", "x"])),
+        retry_after_s=draw(_WAITS),
+    )
+    if draw(st.booleans()):
+        error.is_retryable = draw(st.booleans())
+    return error
+
+
+def _of_any_class() -> SearchStrategy[ProviderError]:
+    return provider_errors(st.sampled_from(sorted(CLASSES.values(), key=lambda kind: kind.code)))
+
+
+def _facts(error: ProviderError) -> Mapping[str, Any]:
+    return {
+        "class": type(error).__name__,
+        "message": error.message,
+        "retryable": error.is_retryable,
+        "retry after": error.retry_after_s,
+        "native code": error.native_code,
+    }
+
+
+def _same(expected: ProviderError, got: ProviderError | None) -> None:
+    require(got is not None, "an error was read as none")
+    assert got is not None  # noqa: S101 - for the type checker
+    for fact, value in _facts(expected).items():
+        require(_facts(got)[fact] == value, f"{fact}: {value!r} came back as {_facts(got)[fact]!r}")
+
+
+def _decoded(codec: ErrorCodec, native: NativeError) -> ProviderError:
+    return codec.decode_error(native.status, native.headers, orjson.dumps(native.body))
+
+
+def _plain(native: Json) -> Json:
+    """`native` as a client of the vendor reads it: without the member that is ours."""
+    if isinstance(native, dict):
+        return {key: _plain(value) for key, value in native.items() if key != MEMBER}
+    return native
+
+
+# ── the laws ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _an_error_survives(claims: _Claims) -> None:
+    codec = claims.codec
+    for_all(_of_any_class(), lambda error: _same(error, _decoded(codec, codec.encode_error(error))))
+
+
+def _an_error_survives_in_a_stream(claims: _Claims) -> None:
+    codec = claims.codec
+    for_all(_of_any_class(), lambda error: _same(error, _read_event(codec, error)))
+
+
+def _read_event(codec: ErrorCodec, error: ProviderError) -> ProviderError | None:
+    return codec.decode_event(orjson.loads(orjson.dumps(codec.error_event(error))))
+
+
+def _a_client_of_the_vendor_reads_it(claims: _Claims) -> None:
+    """Class and message, whole and in a stream; status and wait in the whole error."""
+    codec = claims.codec
+
+    def check(error: ProviderError) -> None:
+        native = codec.encode_error(error)
+        statuses = _STATUSES.get(type(error), _SERVERS)
+        require(native.status in statuses, f"{error!r} was sent as {native.status}")
+        whole = codec.decode_error(native.status, native.headers, orjson.dumps(_plain(native.body)))
+        event = codec.decode_event(_plain(codec.error_event(error)))
+        for read in (whole, event):
+            require(type(read) is type(error), f"{error!r} reads as {read!r}")
+            require(error.message in getattr(read, "message", ""), "the message is lost")
+        require(whole.retry_after_s == error.retry_after_s, "the wait is lost")
+
+    for_all(provider_errors(st.sampled_from(_SAID_BY_ALL)), check)
+
+
+def _an_upstream_denial_is_not_the_clients_own(claims: _Claims) -> None:
+    for kind in CLASSES.values():
+        if issubclass(kind, AccessDenied | CredentialsError):
+            status = claims.codec.encode_error(kind("the provider denies it", status=403)).status
+            require(status not in _CLIENTS_OWN, f"{kind.__name__} was sent as {status}")
+            require(status >= 500, f"{kind.__name__} is not the client's fault: {status}")
+
+
+def _blame_follows_the_role(claims: _Claims) -> None:
+    """The client is told of its own mistakes as such, and of nothing that is for the operator."""
+    for error, is_clients in _ERRORS_OF_OURS:
+        native = claims.codec.encode_error(error)
+        require((native.status < 500) is is_clients, f"{error!r} was sent as {native.status}")
+        _same(as_provider_error(error), _decoded(claims.codec, native))
+        is_told = error.message in orjson.dumps(native.body).decode()
+        require(is_told is not isinstance(error, ConfigError), f"the message of {error!r}")
+        require("secret hint" not in orjson.dumps(native.body).decode(), "a hint was sent")
+
+
+_ERRORS_OF_OURS: tuple[tuple[AxonFlowError, bool], ...] = (
+    (MalformedRequest("the request lacks messages", hint="secret hint"), True),
+    (EncodeError("no images here", feature="images", hint="secret hint"), True),
+    (DecodeError("the answer is strange", hint="secret hint"), False),
+    (UnencodableAnswer("no place for reasoning", hint="secret hint"), False),
+    (AnswerError("the answer stopped", hint="secret hint"), False),
+    (ConfigError("/etc/axonflow.yaml is wrong", hint="secret hint"), False),
+)
+
+
+def _reading_never_fails(claims: _Claims) -> None:
+    """Whatever stands before the vendor may have written status, headers and body."""
+    codec = claims.codec
+
+    def check(drawn: tuple[int, bytes, str]) -> None:
+        status, body, word = drawn
+        error = codec.decode_error(status, {"retry-after": word, "x-should-retry": word}, body)
+        require(isinstance(error, ProviderError), "no error of the provider")
+        require(bool(error.message), "an error without a message")
+
+    bodies = st.binary(max_size=20) | _strange_errors(codec).map(orjson.dumps)
+    words = st.sampled_from(["", "soon", "-1", "1e999", "nan", "7", "true", "Wed, 99 Foo"])
+    for_all(st.tuples(st.integers(400, 599), bodies, words), check)
+
+
+def _strange_errors(codec: ErrorCodec) -> SearchStrategy[Json]:
+    """Any JSON, alone and where the native error or its parts would stand."""
+    inner: SearchStrategy[Json] = json_values()
+    words = st.dictionaries(
+        st.sampled_from(["type", "code", "message", "__type", MEMBER]), json_values(), max_size=4
+    )
+    for key in reversed(codec.path):
+        words = words.map(lambda value, key=key: {key: value, "type": "error"})  # type: ignore[misc]
+        inner = inner | inner.map(lambda value, key=key: {key: value, "type": "error"})  # type: ignore[misc]
+    return inner | words
+
+
+def _what_is_no_error_is_none(claims: _Claims) -> None:
+    for chunk in _NO_ERRORS:
+        read = claims.codec.decode_event(chunk)
+        require(read is None, f"the chunk {chunk!r} was read as an error")
+
+
+_NO_ERRORS: tuple[Json, ...] = (
+    *({}, [], "x", None, 7),
+    *({"choices": []}, {"type": "ping"}, {"error": None}),
+)
+
+_LAWS: Mapping[str, Callable[[_Claims], None]] = {
+    "an error survives": _an_error_survives,
+    "an error survives in a stream": _an_error_survives_in_a_stream,
+    "a client of the vendor reads it": _a_client_of_the_vendor_reads_it,
+    "an upstream denial is not the client's own": _an_upstream_denial_is_not_the_clients_own,
+    "blame follows the role": _blame_follows_the_role,
+    "reading never fails": _reading_never_fails,
+    "what is no error is none": _what_is_no_error_is_none,
+}
