@@ -97,7 +97,7 @@ def of_class(kind: type[ErrorCodec]) -> Callable[[ErrorCodec], ErrorCodec]:
 
 
 def evolve_members(codec: ErrorCodec) -> dict[str, Any]:
-    names = "name rows upstream evidence has_retry_header path _read _write _write_event _build"
+    names = "name rows upstream evidence has_retry_header _read _write _write_event _error_in"
     return {name.lstrip("_"): getattr(codec, name) for name in names.split()}
 
 

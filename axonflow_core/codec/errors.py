@@ -25,12 +25,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 import orjson
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from axonflow_core.errors import (
     AccessDenied,
@@ -40,7 +40,9 @@ from axonflow_core.errors import (
     InvalidCall,
     ModelNotFound,
     ProviderError,
+    ProviderTimeout,
     RequestError,
+    Throttled,
     Unavailable,
     UndetectedFamily,
 )
@@ -94,7 +96,14 @@ class ErrorRow:
 
 
 Write: TypeAlias = Callable[[ErrorRow, ProviderError], Json]
-"""The native body of an error, by its row."""
+"""The native body or chunk of an error, by its row: fresh objects at each call."""
+DecodeWhole: TypeAlias = Callable[[int, Mapping[str, str], bytes], ProviderError]
+
+NAMED_BY_ALL: frozenset[type[ProviderError]] = frozenset(
+    {InvalidCall, ModelNotFound, ProviderTimeout, Throttled, Unavailable}
+)
+"""The errors that every vendor has a name for."""
+_STRANGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 @frozen(kw_only=True)
@@ -110,35 +119,46 @@ class ErrorCodec:
     """What the table rests on, with its date."""
     has_retry_header: bool = False
     """Whether clients of the form obey `x-should-retry`."""
-    path: tuple[str, ...] = ()
-    """Where in the body the members of the error stand."""
+    in_stream: frozenset[type[ProviderError]] = NAMED_BY_ALL
+    """Of the errors that every form names whole, those that it names in a stream too."""
 
     _read: Callable[[Json], ReadError | None]
     """The names in a body or chunk. None: it is no error. May raise on a strange body."""
     _write: Write
     _write_event: Write
-    _build: Callable[[ReadError, bytes], ProviderError] | None = field(default=None)
-    """Overrides the table, for a form that has a reader of its own."""
+    _error_in: Callable[[Json], dict[str, Json]]
+    """The object of a body or chunk where the members of the error stand. May raise likewise."""
+    _headers: Callable[[ErrorRow], Mapping[str, str]] = lambda row: EMPTY
+    """The headers of the form that name the error."""
+    _decode: DecodeWhole | None = None
+    """Reads a whole error in place of the table, for a form that has a reader of its own."""
+    _decode_in_stream: Callable[[Json], ProviderError | None] | None = None
+    """Likewise a chunk of a stream."""
 
     # client role
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """The error in an answer whose status is no success. Returned, not raised; never fails."""
         native = _json(body)
-        read = evolve(self._read_safely(native) or ReadError(), status=status)
-        error = self._built(read, body)
+        if self._decode is not None:
+            error = self._decode(status, headers, body)
+        else:
+            read = evolve(self._read_safely(native) or ReadError(), status=status)
+            error = self._built(read, body)
         error.status = status
         error.retry_after_s = retry_after_of(headers)
         if self.has_retry_header and (word := headers.get("x-should-retry")) in ("true", "false"):
             error.is_retryable = word == "true"
-        return _with_member(error, self._member(native))
+        return with_member(error, self._member(native))
 
     def decode_event(self, chunk: Json) -> ProviderError | None:
         """The error in a chunk of a stream, or None where the chunk is none."""
-        read = self._read_safely(chunk)
-        if read is None:
-            return None
-        return _with_member(self._built(read, b""), self._member(chunk))
+        if self._decode_in_stream is not None:
+            error = self._decode_in_stream(chunk)
+        else:
+            read = self._read_safely(chunk)
+            error = None if read is None else self._built(read, b"")
+        return None if error is None else with_member(error, self._member(chunk))
 
     # server role
 
@@ -146,7 +166,7 @@ class ErrorCodec:
         """Status, headers and body that report `error` to a client of this form."""
         known = as_provider_error(error)
         row = self.row_of(known)
-        headers = {**_retry_headers(known), **self._retry_word(row, known)}
+        headers = {**self._headers(row), **_retry_headers(known), **self._retry_word(row, known)}
         plain = NativeError(row.status, headers, self._write(row, known))
         read = self.decode_error(plain.status, plain.headers, orjson.dumps(plain.body))
         return evolve(plain, body=self._completed(plain.body, known, read))
@@ -169,12 +189,10 @@ class ErrorCodec:
     def _read_safely(self, native: Json) -> ReadError | None:
         try:
             return self._read(native)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        except _STRANGE:
             return None
 
     def _built(self, read: ReadError, body: bytes) -> ProviderError:
-        if self._build is not None:
-            return self._build(read, body)
         kind, retries = self._meaning(read)
         error = kind(
             read.message or _without_message(body, read),
@@ -198,18 +216,18 @@ class ErrorCodec:
 
     def _member(self, native: Json) -> Mapping[str, Json]:
         try:
-            for key in (*self.path, MEMBER):
-                native = native[key]
-        except (KeyError, TypeError, IndexError):
+            member = self._error_in(native)[MEMBER]
+        except _STRANGE:
             return EMPTY
-        return native if isinstance(native, dict) else EMPTY
+        return member if isinstance(member, dict) else EMPTY
 
     def _completed(self, native: Json, error: ProviderError, read: ProviderError | None) -> Json:
         """`native` with what its reader would not find in it."""
-        facts = _facts(error)
-        found = {} if read is None else _facts(read)
-        lost = {name: fact for name, fact in facts.items() if found.get(name) != fact}
-        return _placed(native, self.path, lost) if lost else native
+        found = EMPTY if read is None else _facts(read)
+        lost = {name: fact for name, fact in _facts(error).items() if found.get(name) != fact}
+        if lost:
+            self._error_in(native)[MEMBER] = lost
+        return native
 
     def _retry_word(self, row: ErrorRow, error: ProviderError) -> Mapping[str, str]:
         """Vendors' clients repeat a 429 or 5xx of their own accord; `x-should-retry` stops them."""
@@ -287,14 +305,8 @@ def _facts(error: ProviderError) -> dict[str, Json]:
     }
 
 
-def _placed(native: Json, path: Sequence[str], lost: Mapping[str, Json]) -> Json:
-    if not path:
-        return {**native, MEMBER: dict(lost)}
-    return {**native, path[0]: _placed(native[path[0]], path[1:], lost)}
-
-
-def _with_member(error: ProviderError, member: Mapping[str, Json]) -> ProviderError:
-    """`error` with what the member says; a value of another type than it must have is ignored."""
+def with_member(error: ProviderError, member: Mapping[str, Json]) -> ProviderError:
+    """`error` with what the member `axonflow` says; a value of a wrong type is ignored."""
     if not member:
         return error
     kind = CLASSES.get(_typed(member, "code", str) or "", type(error))

@@ -18,7 +18,14 @@ from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from axonflow_core.codec.errors import CLASSES, MEMBER, ErrorCodec, NativeError, as_provider_error
+from axonflow_core.codec.errors import (
+    CLASSES,
+    MEMBER,
+    NAMED_BY_ALL,
+    ErrorCodec,
+    NativeError,
+    as_provider_error,
+)
 from axonflow_core.errors import (
     AccessDenied,
     AnswerError,
@@ -30,10 +37,9 @@ from axonflow_core.errors import (
     InvalidCall,
     MalformedRequest,
     ModelNotFound,
+    ProfileRequired,
     ProviderError,
-    ProviderTimeout,
     Throttled,
-    Unavailable,
     UnencodableAnswer,
 )
 from axonflow_core.messages import Json
@@ -42,12 +48,11 @@ from .checking import for_all, require
 from .laws import Law
 from .strategies import json_values
 
-_SAID_BY_ALL = (InvalidCall, ModelNotFound, ProviderTimeout, Throttled, Unavailable)
-"""The classes that every vendor has a word for."""
 _SERVERS = (408, 424, *range(500, 600))
+_CALLERS = (*range(400, 424), 429)
 _STATUSES: Mapping[type[ProviderError], Collection[int]] = {
-    InvalidCall: range(400, 429),
-    ModelNotFound: range(400, 429),
+    InvalidCall: _CALLERS,
+    ModelNotFound: _CALLERS,
     Throttled: (429,),
 }
 """The statuses that tell a client what to do: mend its request, wait, or try again."""
@@ -67,9 +72,9 @@ def error_laws(codec: ErrorCodec) -> list[Law[Any]]:
 
 # ── what is drawn ─────────────────────────────────────────────────────────────────────────────────
 
-_MESSAGES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40).map(
-    lambda text: f"kiwi {text}".strip()
-)
+_MESSAGES = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=40
+).map(lambda text: f"kiwi {text}".strip())
 _WAITS = st.none() | st.integers(0, 3600).map(float) | st.sampled_from([0.25, 1.5, 59.9])
 
 
@@ -142,16 +147,19 @@ def _a_client_of_the_vendor_reads_it(claims: _Claims) -> None:
 
     def check(error: ProviderError) -> None:
         native = codec.encode_error(error)
-        statuses = _STATUSES.get(type(error), _SERVERS)
+        is_quota = type(error) is Throttled and not error.is_retryable
+        statuses = _CALLERS if is_quota else _STATUSES.get(type(error), _SERVERS)
         require(native.status in statuses, f"{error!r} was sent as {native.status}")
         whole = codec.decode_error(native.status, native.headers, orjson.dumps(_plain(native.body)))
         event = codec.decode_event(_plain(codec.error_event(error)))
-        for read in (whole, event):
+        for read in (whole, event) if type(error) in codec.in_stream else (whole,):
             require(type(read) is type(error), f"{error!r} reads as {read!r}")
             require(error.message in getattr(read, "message", ""), "the message is lost")
         require(whole.retry_after_s == error.retry_after_s, "the wait is lost")
 
-    for_all(provider_errors(st.sampled_from(_SAID_BY_ALL)), check)
+    for_all(
+        provider_errors(st.sampled_from(sorted(NAMED_BY_ALL, key=lambda kind: kind.code))), check
+    )
 
 
 def _an_upstream_denial_is_not_the_clients_own(claims: _Claims) -> None:
@@ -166,7 +174,8 @@ def _blame_follows_the_role(claims: _Claims) -> None:
     """The client is told of its own mistakes as such, and of nothing that is for the operator."""
     for error, is_clients in _ERRORS_OF_OURS:
         native = claims.codec.encode_error(error)
-        require((native.status < 500) is is_clients, f"{error!r} was sent as {native.status}")
+        is_servers = native.status in _SERVERS
+        require(is_servers is not is_clients, f"{error!r} was sent as {native.status}")
         _same(as_provider_error(error), _decoded(claims.codec, native))
         is_told = error.message in orjson.dumps(native.body).decode()
         require(is_told is not isinstance(error, ConfigError), f"the message of {error!r}")
@@ -176,6 +185,7 @@ def _blame_follows_the_role(claims: _Claims) -> None:
 _ERRORS_OF_OURS: tuple[tuple[AxonFlowError, bool], ...] = (
     (MalformedRequest("the request lacks messages", hint="secret hint"), True),
     (EncodeError("no images here", feature="images", hint="secret hint"), True),
+    (ProfileRequired("a profile is required", hint="secret hint"), True),
     (DecodeError("the answer is strange", hint="secret hint"), False),
     (UnencodableAnswer("no place for reasoning", hint="secret hint"), False),
     (AnswerError("the answer stopped", hint="secret hint"), False),
@@ -193,21 +203,18 @@ def _reading_never_fails(claims: _Claims) -> None:
         require(isinstance(error, ProviderError), "no error of the provider")
         require(bool(error.message), "an error without a message")
 
-    bodies = st.binary(max_size=20) | _strange_errors(codec).map(orjson.dumps)
+    bodies = st.binary(max_size=20) | _strange_errors().map(orjson.dumps)
     words = st.sampled_from(["", "soon", "-1", "1e999", "nan", "7", "true", "Wed, 99 Foo"])
     for_all(st.tuples(st.integers(400, 599), bodies, words), check)
 
 
-def _strange_errors(codec: ErrorCodec) -> SearchStrategy[Json]:
+def _strange_errors() -> SearchStrategy[Json]:
     """Any JSON, alone and where the native error or its parts would stand."""
-    inner: SearchStrategy[Json] = json_values()
     words = st.dictionaries(
         st.sampled_from(["type", "code", "message", "__type", MEMBER]), json_values(), max_size=4
     )
-    for key in reversed(codec.path):
-        words = words.map(lambda value, key=key: {key: value, "type": "error"})  # type: ignore[misc]
-        inner = inner | inner.map(lambda value, key=key: {key: value, "type": "error"})  # type: ignore[misc]
-    return inner | words
+    errors = json_values() | words
+    return errors | errors.map(lambda error: {"type": "error", "error": error})
 
 
 def _what_is_no_error_is_none(claims: _Claims) -> None:

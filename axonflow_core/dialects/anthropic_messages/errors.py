@@ -16,6 +16,7 @@ from axonflow_core.errors import (
     CredentialsError,
     InvalidCall,
     ModelNotFound,
+    ProfileRequired,
     ProviderError,
     ProviderTimeout,
     Throttled,
@@ -33,6 +34,7 @@ ROWS = (
         says="prompt is too long|exceeds? (?:the )?context (?:limit|window)",
     ),
     ErrorRow(error=InvalidCall, status=400, type=_INVALID),
+    ErrorRow(error=ProfileRequired, status=400, type=_INVALID),
     ErrorRow(error=CredentialsError, status=401, type="authentication_error"),
     ErrorRow(error=AccessDenied, status=402, type="billing_error"),
     ErrorRow(error=AccessDenied, status=403, type="permission_error"),
@@ -56,6 +58,11 @@ def _word(value: Json) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _error_in(native: Json) -> dict[str, Json]:
+    error: dict[str, Json] = native["error"]
+    return error
+
+
 def _write(row: ErrorRow, error: ProviderError) -> Json:
     return {"type": "error", "error": {"type": row.type, "message": error.message}}
 
@@ -66,8 +73,8 @@ ERRORS = ErrorCodec(
     upstream=ErrorRow(error=ProviderError, status=UPSTREAM_STATUS, type="api_error"),
     evidence="documents: Anthropic's API reference and SDK, November 2026",
     has_retry_header=True,
-    path=("error",),
     read=_read,
     write=_write,
     write_event=_write,
+    error_in=_error_in,
 )

@@ -18,6 +18,7 @@ from axonflow_core.errors import (
     CredentialsError,
     InvalidCall,
     ModelNotFound,
+    ProfileRequired,
     ProviderError,
     ProviderTimeout,
     Throttled,
@@ -35,6 +36,7 @@ ROWS = (
     ErrorRow(error=ContextExceeded, status=400, type=_INVALID, code="context_length_exceeded"),
     ErrorRow(error=ModelNotFound, status=404, type=_INVALID, code="model_not_found"),
     ErrorRow(error=InvalidCall, status=400, type=_INVALID),
+    ErrorRow(error=ProfileRequired, status=400, type=_INVALID, code="profile_required"),
     ErrorRow(error=ModelNotFound, status=404, type=_INVALID),
     ErrorRow(error=InvalidCall, status=413, type=_INVALID),
     ErrorRow(error=InvalidCall, status=422, type=_INVALID),
@@ -75,6 +77,11 @@ def _word(value: Json) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _error_in(native: Json) -> dict[str, Json]:
+    error: dict[str, Json] = native["error"]
+    return error
+
+
 def _write(row: ErrorRow, error: ProviderError) -> Json:
     members = {
         "message": error.message,
@@ -91,8 +98,8 @@ ERRORS = ErrorCodec(
     upstream=ErrorRow(error=ProviderError, status=UPSTREAM_STATUS, type=_FAILED),
     evidence="documents: OpenAI's API reference and openai-python 2, November 2026",
     has_retry_header=True,
-    path=("error",),
     read=_read,
     write=_write,
     write_event=_write,
+    error_in=_error_in,
 )

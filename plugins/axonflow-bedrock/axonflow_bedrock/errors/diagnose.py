@@ -1,4 +1,4 @@
-"""What went wrong at Bedrock: an answer that refuses, read and looked up in `error_table`.
+"""What went wrong at Bedrock: an error of its, read and looked up in `table`.
 
     read      status, `x-amzn-ErrorType`, body        -> Report    (AWS has four shapes of body)
     find      Report                                  -> Row       (the first row that fits)
@@ -15,8 +15,9 @@ from datetime import date
 
 import orjson
 
+from axonflow_core.codec.errors import MEMBER, with_member
 from axonflow_core.errors import ProviderError
-from axonflow_core.messages import Json
+from axonflow_core.messages import EMPTY, Json
 
 from ..models.model_id import ModelId
 from ..models.profiles import callable_id, candidates
@@ -40,9 +41,8 @@ def diagnose(
     code = _bare(error_type_header) or next(_codes_in(said), None)
     message = next(_messages_in(said), None)
     report = Report(status, code, (message or "")[:_MAX_MESSAGE].replace("’", "'"))
-    return _build(report, _shown(message, body), model, region, models).enrich(
-        request_id=request_id
-    )
+    error = _build(report, _shown(message, body), model, region, models)
+    return with_member(error, _member(said)).enrich(request_id=request_id)
 
 
 def diagnose_exception_frame(
@@ -160,6 +160,12 @@ def _messages_in(said: Mapping[str, Json]) -> Iterator[str]:
         for key in ("message", "Message", "originalMessage"):
             if isinstance(level.get(key), str) and level[key]:
                 yield level[key]
+
+
+def _member(said: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What another AxonFlow, which speaks Bedrock's wire, adds to an error."""
+    member = said.get(MEMBER)
+    return member if isinstance(member, dict) else EMPTY
 
 
 def _bare(code: str | None) -> str | None:

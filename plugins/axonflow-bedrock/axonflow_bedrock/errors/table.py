@@ -1,5 +1,5 @@
-"""What Bedrock's refusals mean, as a table: (status, AWS code, words) -> an error of ours, its
-cause and its fix.
+"""What Bedrock's errors mean, as a table: (status, AWS code, words) -> an error of ours, its cause
+and its fix. `diagnose` reads it forwards, `encode` backwards.
 
 It goes from the particular to the general: first rows that know the words, then rows that know the
 code alone, last rows that know the status alone. So every answer finds a row, a proxy's HTML page
@@ -663,7 +663,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         error=ProviderTimeout,
         codes=("ModelTimeoutException",),
-        cause="{model} took longer than Bedrock allows",
+        cause="{model} took longer than Bedrock allows: {said}",
         fix="ask for less at a time, or stream; AxonFlow does not repeat such a call, for each one "
         "is billed",
         example="The model has timed out in processing the request. Try your request again.",

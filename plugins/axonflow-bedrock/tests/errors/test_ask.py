@@ -217,7 +217,7 @@ PAGE: list[tuple[str, list[dict[str, Any]], list[str], int, str, str]] = [
         ["-m", "acme.rocket-v1:0", "--config", "invoke.yaml"],
         USAGE,
         "family_not_detected",
-        "name its family in the provider's config: family: one of ",
+        "name its family in the provider's configuration; installed are: ",
     ),
 ]
 
