@@ -66,6 +66,7 @@ from axonflow_core.messages import Media as Media
 from axonflow_core.messages import MediaKind as MediaKind
 from axonflow_core.messages import Message as Message
 from axonflow_core.messages import Opaque as Opaque
+from axonflow_core.messages import OutputSchema as OutputSchema
 from axonflow_core.messages import Reasoning as Reasoning
 from axonflow_core.messages import ReasoningRequest as ReasoningRequest
 from axonflow_core.messages import Role as Role

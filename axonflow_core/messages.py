@@ -262,6 +262,9 @@ class Inference:
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: tuple[str, ...] = hidden(default=())
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     native_names: Mapping[str, str] = field(default=EMPTY, kw_only=True)
     """Attribute -> the name it came under, where a family takes it under several: `max_tokens`,
     `max_new_tokens`."""
@@ -280,6 +283,24 @@ class ReasoningRequest:
 
 
 @frozen
+class OutputSchema:
+    """The JSON that the whole text of the answer must be.
+
+    `schema` is a JSON schema, a dict. None asks for any JSON object, which the vendors call JSON
+    mode. `name` and `description` are for the model to read; `is_strict` asks the provider to
+    enforce the schema, where it leaves the choice.
+    """
+
+    schema: Json = hidden(default=None)
+    name: str | None = None
+    description: str | None = hidden(default=None)
+    is_strict: bool | None = None
+    spelling: Mapping[str, Json] = field(default=EMPTY, kw_only=True)
+    """How the native body wrote it, where a family has several ways: an older key, JSON text."""
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen
 class CompletionRequest:
     """One call. The model id is an address, not content: it is not in here."""
 
@@ -289,11 +310,16 @@ class CompletionRequest:
     tools: tuple[Tool | BuiltinTool | CachePoint, ...] = ()
     tool_choice: ToolChoice | None = None
     reasoning: ReasoningRequest | None = None
+    output_schema: OutputSchema | None = None
+    service_tier: str | None = None
+    """The vendor's name of a tier of capacity or price: `default`, `priority`, `flex`."""
     metadata: Mapping[str, Json] | None = hidden(default=None)
     is_raw_prompt: bool = False
     """The one user message already is the whole prompt in the family's own form: no template is put
     around it."""
     options: Mapping[str, Json] = hidden(default=EMPTY)
+    spelling: Mapping[str, Json] = field(default=EMPTY, kw_only=True)
+    """What the native body wrote that asks for nothing: `{"response_format": {"type": "text"}}`."""
     extra: Mapping[str, Json] = _extra()
 
 

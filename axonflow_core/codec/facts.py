@@ -11,6 +11,23 @@ from .name_rules import NameRule
 
 
 @frozen(kw_only=True)
+class ReasoningControls:
+    """How a family, or one model of it, is told to reason, and which reasoning a history may hold.
+
+    `has_budget`: whether it takes a number of tokens. `efforts`: the names of effort that it takes,
+    from the least to the most; empty: it takes none. `modes`: the names of mode that it takes.
+    `signer`: whose signatures stand on its reasoning; None: nobody's, or anybody's.
+    `is_signed`: whether reasoning in a history is refused without a signature.
+    """
+
+    has_budget: bool = False
+    efforts: tuple[str, ...] = ()
+    modes: frozenset[str] = frozenset()
+    signer: str | None = None
+    is_signed: bool = False
+
+
+@frozen(kw_only=True)
 class ModelFacts:
     """What a codec must know about the model and cannot read from the value. The provider fills
     it."""
@@ -40,6 +57,8 @@ class ModelFacts:
     alternates: bool = False
     """Whether two messages of one role in a row are refused."""
     max_cache_points: int | None = None
+    reasoning: ReasoningControls | None = None
+    """How this model is told to reason; None: as its family is."""
     tool_names: NameRule | None = None
     tool_use_ids: NameRule | None = None
     document_names: NameRule | None = None

@@ -53,6 +53,12 @@ class Feature(StrEnum):
     TOP_P = "top_p"
     TOP_K = "top_k"
     STOP_SEQUENCES = "stop_sequences"
+    SEED = "seed"
+    PRESENCE_PENALTY = "presence_penalty"
+    FREQUENCY_PENALTY = "frequency_penalty"
+    OUTPUT_SCHEMA = "output schema"
+    JSON_OUTPUT = "JSON output without a schema"
+    SERVICE_TIER = "service tier"
     METADATA = "metadata"
 
 
@@ -122,6 +128,17 @@ class Asked:
             self.features.add(Feature.TOP_K)
         if inference.stop_sequences:
             self.features.add(Feature.STOP_SEQUENCES)
+        if inference.seed is not None:
+            self.features.add(Feature.SEED)
+        if inference.presence_penalty is not None:
+            self.features.add(Feature.PRESENCE_PENALTY)
+        if inference.frequency_penalty is not None:
+            self.features.add(Feature.FREQUENCY_PENALTY)
+        if request.output_schema is not None:
+            is_any = request.output_schema.schema is None
+            self.features.add(Feature.JSON_OUTPUT if is_any else Feature.OUTPUT_SCHEMA)
+        if request.service_tier is not None:
+            self.features.add(Feature.SERVICE_TIER)
         if request.tool_choice is not None:
             self.features.add(Feature.TOOL_CHOICE)
         if request.reasoning is not None:

@@ -59,7 +59,7 @@ from axonflow_core.messages import (
 from axonflow_core.stream import Batch, Ended, TextDelta
 
 from .control_tokens import refuse_forged_turns, template_texts
-from .facts import ModelFacts
+from .facts import ModelFacts, ReasoningControls
 from .features import BLOCK_FEATURES, Asked, Feature, asked_by
 from .native_names import NativeNames
 
@@ -251,6 +251,17 @@ class Codec:
     `CompletionRequest.options`."""
     dialect: str | None = None
     """Whose `Opaque` blocks and `BuiltinTool`s this codec writes; all others it refuses."""
+    droppable_options: frozenset[str] = frozenset()
+    """Those of `options` that change no meaning: another family that lacks them goes without, and
+    reports it. Every other option that a family lacks is refused."""
+    schema_members: frozenset[str] = frozenset()
+    """Those of `name`, `description` and `is_strict` that an output schema has a place for here."""
+    metadata_keys: frozenset[str] | None = None
+    """The keys that `metadata` may have; None: any."""
+    service_tiers: frozenset[str] | None = None
+    """The names of service tiers that the family takes; None: any."""
+    reasoning: ReasoningControls | None = None
+    """How the family is told to reason; None: nothing is known, so nothing is fitted."""
     control_tokens: tuple[str, ...] = ()
     """Text that would forge a turn. Only a template has any."""
     reasoning_tags: tuple[str, ...] = ()
