@@ -27,8 +27,8 @@ _NAMES = {
     "messages": (
         "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document "
         "Guardrail Image "
-        "Inference Json Media MediaKind Message Opaque OutputSchema Reasoning ReasoningRequest Role "
-        "StopReason "
+        "Inference Json Media MediaKind Message Opaque OutputSchema Reasoning ReasoningRequest "
+        "Role StopReason "
         "Text Tool ToolChoice "
         "ToolChoiceMode ToolResult ToolUse TokenCount Usage assistant user"
     ),

@@ -52,6 +52,7 @@ from axonflow_core.messages import (
     ContentBlock,
     Data,
     Json,
+    OutputSchema,
     StopReason,
     Text,
     ToolResult,
@@ -378,6 +379,8 @@ class Codec:
                 hint="write the turns into one prompt, in the template of the model, and send it "
                 "as one user message",
             )
+        if request.output_schema is not None:
+            self._refuse_schema_members(request.output_schema)
         for dialect in asked.dialects:
             if dialect != self.dialect:
                 raise EncodeError(
@@ -403,6 +406,15 @@ class Codec:
             hint="leave it out or choose a model of another family; supported are "
             f"{', '.join(sorted(can))}",
         )
+
+    def _refuse_schema_members(self, schema: OutputSchema) -> None:
+        for name in ("name", "description", "is_strict"):
+            if getattr(schema, name) is not None and name not in self.schema_members:
+                raise EncodeError(
+                    f"an output schema of {self.name} has no {name}",
+                    feature="output_schema",
+                    hint="leave it out",
+                )
 
 
 # ── what a request asks for ───────────────────────────────────────────────────────────────────────

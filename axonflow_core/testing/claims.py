@@ -27,6 +27,7 @@ from axonflow_core.messages import (
     Media,
     MediaKind,
     Message,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
     Role,
@@ -132,6 +133,12 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.TOP_P: _asked(inference=Inference(top_p=0.5)),
     Feature.TOP_K: _asked(inference=Inference(top_k=5)),
     Feature.STOP_SEQUENCES: _asked(inference=Inference(stop_sequences=("END",))),
+    Feature.SEED: _asked(inference=Inference(seed=7)),
+    Feature.PRESENCE_PENALTY: _asked(inference=Inference(presence_penalty=0.5)),
+    Feature.FREQUENCY_PENALTY: _asked(inference=Inference(frequency_penalty=0.5)),
+    Feature.OUTPUT_SCHEMA: _asked(output_schema=OutputSchema(SCHEMA)),
+    Feature.JSON_OUTPUT: _asked(output_schema=OutputSchema()),
+    Feature.SERVICE_TIER: _asked(service_tier="default"),
     Feature.METADATA: _asked(metadata={"user_id": "u1"}),
 }
 """The smallest request that makes use of each feature. Not here are `BUILTIN_TOOLS`, which are
@@ -215,6 +222,22 @@ class Claims:
         native = self.codec.encode_request(_asked(reasoning=asked), self.facts)
         read = self.codec.decode_request(native, self.facts).reasoning or asked
         return evolve(asked, mode=asked.mode or read.mode)
+
+    @cached_property
+    def output_schemas(self) -> list[OutputSchema]:
+        """Where a family requires a name, the one that it writes is claimed in its place."""
+        asked = (OutputSchema(), OutputSchema(SCHEMA), OutputSchema(SCHEMA, **self._members))
+        return [self._named(schema) for schema in asked if self.takes(_asked(output_schema=schema))]
+
+    @property
+    def _members(self) -> dict[str, Any]:
+        values = {"name": "city", "description": "a city", "is_strict": True}
+        return {name: values[name] for name in self.codec.schema_members}
+
+    def _named(self, asked: OutputSchema) -> OutputSchema:
+        native = self.codec.encode_request(_asked(output_schema=asked), self.facts)
+        read = self.codec.decode_request(native, self.facts).output_schema or asked
+        return evolve(asked, name=asked.name or read.name)
 
     @cached_property
     def takes_any_schema(self) -> bool:

@@ -38,6 +38,7 @@ from axonflow_core.messages import (
     Media,
     MediaKind,
     Message,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
     Role,
@@ -372,6 +373,9 @@ class _Parts:
             top_p=self.perhaps(Feature.TOP_P, _SHARES),
             top_k=self.perhaps(Feature.TOP_K, st.integers(0, 500)),
             stop_sequences=stops if self.has(Feature.STOP_SEQUENCES) else st.just(()),
+            seed=self.perhaps(Feature.SEED, st.integers(0, 2**31)),
+            presence_penalty=self.perhaps(Feature.PRESENCE_PENALTY, _SHARES),
+            frequency_penalty=self.perhaps(Feature.FREQUENCY_PENALTY, _SHARES),
         )
 
     @cached_property
@@ -379,6 +383,11 @@ class _Parts:
         return st.sampled_from(
             [None, *(self.claims.tool_choices if self.has(Feature.TOOL_CHOICE) else [])]
         )
+
+    @cached_property
+    def output_schemas(self) -> SearchStrategy[OutputSchema | None]:
+        schemas = st.sampled_from([None, *self.claims.output_schemas])
+        return st.builds(_with_schema, schemas, json_objects())
 
     @cached_property
     def reasoning_requests(self) -> SearchStrategy[ReasoningRequest | None]:
@@ -432,6 +441,12 @@ class _Parts:
         )
 
 
+def _with_schema(asked: OutputSchema | None, properties: Json) -> OutputSchema | None:
+    if asked is None or asked.schema is None:
+        return asked
+    return evolve(asked, schema={"type": "object", "properties": properties})
+
+
 def _result_alone(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
     """For a family whose tool results stand in messages of their own."""
     results = tuple(block for block in blocks if isinstance(block, ToolResult))
@@ -473,6 +488,8 @@ def requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
         tools=parts.tools,
         tool_choice=parts.tool_choices,
         reasoning=parts.reasoning_requests,
+        output_schema=parts.output_schemas,
+        service_tier=parts.perhaps(Feature.SERVICE_TIER, _WORDS),
         metadata=parts.perhaps(Feature.METADATA, st.dictionaries(_WORDS, _WORDS, max_size=2)),
         options=parts.options,
     )

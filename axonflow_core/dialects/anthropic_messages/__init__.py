@@ -13,14 +13,14 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from axonflow_core.codec import Codec, Feature, ModelFacts, StreamContext
+from axonflow_core.codec import Codec, Feature, ModelFacts, ReasoningControls, StreamContext
 from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.messages import CompletionRequest, Json
 
 from .answers import STOP_REASONS, decode_response, encode_response
 from .blocks import DIALECT
 from .errors import ERRORS
-from .requests import OPTIONS, decode_request, encode_request
+from .requests import DROPPABLE_OPTIONS, OPTIONS, decode_request, encode_request
 from .streams import ChunkDecoder, ChunkEncoder
 
 DOCUMENTED = frozenset(
@@ -44,6 +44,26 @@ DEFAULT_MAX_TOKENS = 4096
 _VENDOR_OPTIONS = frozenset({"container", "context_management", "inference_geo", "mcp_servers"})
 """Parameters of Anthropic's own API that no cloud's has. `anthropic_beta` is a header there."""
 
+FEATURES = frozenset(Feature) - {
+    *(Feature.RAW_PROMPT, Feature.DATA, Feature.JSON_OUTPUT),
+    *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
+}
+
+METADATA_KEYS = frozenset({"user_id"})
+"""Any other key is refused: "metadata.x: Extra inputs are not permitted"."""
+
+SERVICE_TIERS = frozenset({"auto", "standard_only"})
+
+REASONING = ReasoningControls(
+    has_budget=True,
+    efforts=("low", "medium", "high", "xhigh", "max"),
+    modes=frozenset({"enabled", "adaptive", "disabled"}),
+    signer=DIALECT,
+    is_signed=True,
+)
+"""Which of it a model takes is the model's own; a thought without a signature is refused by all."""
+
+
 
 def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
     request = decode_request(body, facts)
@@ -64,10 +84,14 @@ def _stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
 
 CODEC = Codec(
     name="anthropic_messages",
-    features=frozenset(Feature) - {Feature.RAW_PROMPT, Feature.DATA},
+    features=FEATURES,
     stop_reasons=STOP_REASONS,
     documented=(DOCUMENTED | _VENDOR_OPTIONS) - {"anthropic_beta", "anthropic_version"},
     options=(OPTIONS | _VENDOR_OPTIONS) - {"anthropic_beta"},
+    droppable_options=DROPPABLE_OPTIONS | {"inference_geo"},
+    metadata_keys=METADATA_KEYS,
+    service_tiers=SERVICE_TIERS,
+    reasoning=REASONING,
     dialect=DIALECT,
     default_max_tokens=DEFAULT_MAX_TOKENS,
     evidence="documents: Anthropic's API reference, and traffic recorded on Bedrock",
@@ -86,7 +110,12 @@ __all__ = [
     "DIALECT",
     "DOCUMENTED",
     "ERRORS",
+    "DROPPABLE_OPTIONS",
+    "FEATURES",
+    "METADATA_KEYS",
     "OPTIONS",
+    "REASONING",
+    "SERVICE_TIERS",
     "STOP_REASONS",
     "ChunkDecoder",
     "ChunkEncoder",

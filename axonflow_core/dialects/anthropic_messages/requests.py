@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeGuard
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.json_members import array, string, unknown_members, without_none
 from axonflow_core.messages import (
+    EMPTY,
     BuiltinTool,
     CachePoint,
     CompletionRequest,
     Inference,
     Json,
     Message,
+    OutputSchema,
     ReasoningRequest,
     Role,
     Tool,
@@ -30,21 +33,24 @@ from .blocks import (
     is_plain_text,
 )
 
-OPTIONS = frozenset(
-    {"anthropic_beta", "cache_control", "output_config", "output_format", "service_tier"}
-)
-"""Documented parameters with no neutral name. `effort` inside `output_config` has one and stands
-apart."""
+OPTIONS = frozenset({"anthropic_beta", "cache_control", "output_config", "output_format"})
+"""Documented parameters with no neutral name. Of `output_config` the members `effort` and `format`
+have one and stand in `reasoning` and `output_schema`; so does `output_format`, the older name of
+`output_config.format`."""
 
+DROPPABLE_OPTIONS = frozenset({"anthropic_beta", "cache_control"})
+"""Options that change no meaning: a beta of Anthropic's steers what Anthropic's server does, and
+`cache_control` of the whole request what it keeps."""
 
 _REQUEST_KEYS = OPTIONS | frozenset(
     "max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking "
-    "metadata".split()
+    "metadata service_tier".split()
 )
 
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
     system = body.get("system")
+    output_schema, options = _take_output_schema(_decode_options(body))
     return CompletionRequest(
         messages=tuple([_decode_message(native) for native in array(body["messages"])]),
         system=() if system is None else decode_content(system),
@@ -58,8 +64,10 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
         tools=_decode_tools(body.get("tools") or []),
         tool_choice=_decode_tool_choice(body.get("tool_choice")),
         reasoning=_decode_reasoning_request(body.get("thinking"), body.get("output_config") or {}),
+        output_schema=output_schema,
+        service_tier=body.get("service_tier"),
         metadata=body.get("metadata"),
-        options=_decode_options(body),
+        options=options,
         extra=unknown_members(body, _REQUEST_KEYS),
     )
 
@@ -70,6 +78,8 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     options = dict(request.options)
     if effort:
         options["output_config"] = {**(options.get("output_config") or {}), **effort}
+    if request.output_schema is not None:
+        _put_output_schema(options, request.output_schema)
     optional = {
         "max_tokens": inference.max_tokens,
         "system": encode_content(request.system) or None,
@@ -80,6 +90,7 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
         "tools": _encode_tools(request.tools) or None,
         "tool_choice": _encode_tool_choice(request.tool_choice),
         "thinking": thinking,
+        "service_tier": request.service_tier,
         "metadata": request.metadata,
     }
     return {
@@ -113,13 +124,65 @@ def _encode_message(message: Message) -> dict[str, Json]:
     return {**native, **message.extra} if message.extra else native
 
 
-def _decode_options(body: Mapping[str, Json]) -> Mapping[str, Json]:
+def _decode_options(body: Mapping[str, Json]) -> dict[str, Json]:
     options = {key: body[key] for key in OPTIONS if body.get(key) is not None}
     if "output_config" in options:
         options["output_config"] = unknown_members(options["output_config"], frozenset({"effort"}))
         if not options["output_config"]:
             del options["output_config"]
     return options
+
+
+# ── output schema ─────────────────────────────────────────────────────────────────────────────────
+
+_OLDER_KEY = "output_format"
+_FORMAT_KEYS = frozenset({"type", "schema"})
+
+
+def _take_output_schema(
+    options: dict[str, Json],
+) -> tuple[OutputSchema | None, Mapping[str, Json]]:
+    """The schema in `options`, and the options without it. A format that is no `json_schema` stays
+    an option."""
+    config, older = options.get("output_config"), options.get(_OLDER_KEY)
+    if isinstance(config, dict) and _is_schema(native := config.get("format")):
+        _set_or_delete(options, "output_config", unknown_members(config, frozenset({"format"})))
+        return _decode_schema(native, EMPTY), options
+    if _is_schema(older):
+        del options[_OLDER_KEY]
+        return _decode_schema(older, {"key": _OLDER_KEY}), options
+    return None, options
+
+
+def _is_schema(native: Json) -> TypeGuard[Mapping[str, Json]]:
+    return (
+        isinstance(native, dict)
+        and native.get("type") == "json_schema"
+        and native.get("schema") is not None
+    )
+
+
+def _decode_schema(native: Mapping[str, Json], spelling: Mapping[str, Json]) -> OutputSchema:
+    extra = unknown_members(native, _FORMAT_KEYS)
+    return OutputSchema(native["schema"], spelling=spelling, extra=extra)
+
+
+def _set_or_delete(options: dict[str, Json], key: str, members: Mapping[str, Json]) -> None:
+    if members:
+        options[key] = members
+    else:
+        del options[key]
+
+
+def _put_output_schema(options: dict[str, Json], asked: OutputSchema) -> None:
+    native = {"type": "json_schema", "schema": asked.schema, **asked.extra}
+    if asked.spelling.get("key") == _OLDER_KEY:
+        options[_OLDER_KEY] = native
+    else:
+        options["output_config"] = {**(options.get("output_config") or {}), "format": native}
+
+
+# ── reasoning ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def _decode_reasoning_request(

@@ -5,6 +5,7 @@
     content     messages: parts, tool calls, tool results
     reasoning   reasoning in the content, between tags
     requests    a request around its messages
+    output_format   `response_format`
     answers     a whole answer and its counts
     streams     chunks
     errors      errors, whole and in a stream
@@ -26,17 +27,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from axonflow_core.codec import Codec, FamilyCodec, Feature, ModelFacts, StreamContext
+from axonflow_core.codec import Codec, FamilyCodec, Feature, ModelFacts, ReasoningControls, StreamContext
 from axonflow_core.messages import Completion, CompletionRequest, Json
 
 from . import answers, requests
 from .errors import ERRORS
-from .form import DIALECT, OPTIONS, STOP_REASONS, ChatForm, Thinking
+from .form import (
+    COMMON_PARAMETERS,
+    DIALECT,
+    DROPPABLE_OPTIONS,
+    OPTIONS,
+    STOP_REASONS,
+    ChatForm,
+    Thinking,
+)
+from .output_format import SCHEMA_MEMBERS
 from .reasoning import CLOSING, OPENING
 from .streams import ChunkDecoder, ChunkEncoder
 
 __all__ = [
     "CODEC",
+    "COMMON_PARAMETERS",
     "DIALECT",
     "DOCUMENTED",
     "ERRORS",
@@ -87,6 +98,9 @@ def chat_members(form: ChatForm) -> dict[str, Any]:
         "stop_reasons": form.stop_reasons,
         "documented": DOCUMENTED | form.parameters | form.options | {form.stop_key},
         "options": form.options,
+        "droppable_options": DROPPABLE_OPTIONS & form.options,
+        "schema_members": SCHEMA_MEMBERS,
+        "has_text_arguments": True,
         "dialect": DIALECT,
         "reasoning_tags": (OPENING, CLOSING) if form.is_tagged else (),
         "decode_request": decode_request,
@@ -100,40 +114,45 @@ def chat_members(form: ChatForm) -> dict[str, Any]:
 
 def chat_codec(form: ChatForm, **record: Any) -> FamilyCodec:
     """The codec of a family that speaks this dialect in the given form."""
-    return FamilyCodec(**chat_members(form), **record)
+    features = record.pop("features") | form.features
+    return FamilyCodec(features=features, **chat_members(form), **record)
 
 
 _TRANSPORT = frozenset({"model", "stream", "stream_options"})
 """Keys of a call of OpenAI's that say where it goes and how its answer comes. A codec never sees
 them."""
 VENDOR_OPTIONS = (OPTIONS - _TRANSPORT) | frozenset(
-    "audio metadata modalities prediction prompt_cache_key prompt_cache_retention "
+    "audio modalities prediction prompt_cache_key prompt_cache_retention "
     "safety_identifier store verbosity web_search_options".split()
 )
 """The parameters of OpenAI's own API that have no neutral name."""
 
+FORM = ChatForm(
+    effort_parameter="reasoning_effort",
+    thinking=Thinking.BESIDE,
+    options=VENDOR_OPTIONS,
+    takes=COMMON_PARAMETERS | {"metadata"},
+)
+
 CODEC = Codec(
     name="openai_chat",
-    features=frozenset(
-        {
-            *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
-            *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
-            *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE),
-            *(Feature.IMAGES, Feature.REASONING),
-        }
-    ),
+    features=FORM.features
+    | {
+        *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
+        *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
+        *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE),
+        *(Feature.IMAGES, Feature.REASONING),
+    },
     joins=frozenset(
         {
             *(Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS),
             Feature.SIGNED_REASONING,
         }
     ),
+    service_tiers=frozenset({"auto", "default", "flex", "priority", "scale"}),
+    reasoning=ReasoningControls(efforts=("none", "minimal", "low", "medium", "high", "xhigh")),
     evidence="documents: OpenAI's API reference, November 2026",
-    **chat_members(
-        ChatForm(
-            effort_parameter="reasoning_effort", thinking=Thinking.BESIDE, options=VENDOR_OPTIONS
-        )
-    ),
+    **chat_members(FORM),
 )
 """What OpenAI's own clients send and expect, without a claim of models.
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from axonflow_core.codec import NativeNames
+from axonflow_core.codec import Feature, NativeNames
 from axonflow_core.messages import StopReason, ToolChoiceMode
 
 DIALECT = "openai"
@@ -22,12 +22,34 @@ STOP_REASONS = NativeNames(
 )
 
 OPTIONS = frozenset(
-    "model stream stream_options max_completion_tokens response_format seed n logit_bias logprobs "
-    "top_logprobs "
-    "presence_penalty frequency_penalty user service_tier".split()
+    "model stream stream_options max_completion_tokens n logit_bias logprobs top_logprobs "
+    "user".split()
 )
 """OpenAI's parameters that have no neutral name. `n` may not ask for more than the one answer there
 is room for."""
+
+
+OUTPUT_FORMATS = frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT})
+"""What `response_format` asks for: `json_schema`, `json_object`."""
+
+PARAMETER_FEATURES: Mapping[str, frozenset[Feature]] = {
+    "seed": frozenset({Feature.SEED}),
+    "presence_penalty": frozenset({Feature.PRESENCE_PENALTY}),
+    "frequency_penalty": frozenset({Feature.FREQUENCY_PENALTY}),
+    "service_tier": frozenset({Feature.SERVICE_TIER}),
+    "metadata": frozenset({Feature.METADATA}),
+    "response_format": OUTPUT_FORMATS,
+}
+"""A parameter that not every speaker takes -> the features that it gives its family."""
+
+COMMON_PARAMETERS = frozenset(PARAMETER_FEATURES) - {"metadata"}
+
+DROPPABLE_OPTIONS = frozenset(
+    "user logit_bias prediction prompt_cache_key prompt_cache_retention safety_identifier store "
+    "verbosity".split()
+)
+"""Options that change no meaning. `logit_bias` steers the sampling of single tokens, which have
+other numbers in every family."""
 
 
 class Thinking(Enum):
@@ -52,6 +74,10 @@ class ChatForm:
     """The parameter that says how much the model may think."""
     thinking: Thinking | None = None
     options: frozenset[str] = OPTIONS
+    takes: frozenset[str] = COMMON_PARAMETERS
+    """Those of `PARAMETER_FEATURES` that the speaker takes."""
+    output_formats: frozenset[Feature] = OUTPUT_FORMATS
+    """What of `response_format` the speaker takes."""
     has_object: bool = True
     """Whether answers and chunks say with `object` what they are."""
     chunk_facts: tuple[str, ...] = ("id", "created", "model")
@@ -60,6 +86,10 @@ class ChatForm:
     """A chunk of its own behind all others, and only with it a stream is whole."""
 
     parameters: frozenset[str] = field(init=False)
+    numbers: tuple[str, ...] = field(init=False)
+    """Parameters whose name is that of the attribute of `Inference`."""
+    features: frozenset[Feature] = field(init=False)
+    """What a family has because its form takes these parameters."""
     request_keys: frozenset[str] = field(init=False)
     tool_choices: Mapping[str, ToolChoiceMode] = field(init=False)
     choice_keys: frozenset[str] = field(init=False)
@@ -68,7 +98,17 @@ class ChatForm:
     @parameters.default
     def _parameters(self) -> frozenset[str]:
         named = filter(None, (self.stop_parameter, self.effort_parameter))
-        return frozenset({"max_tokens", "temperature", "top_p", *named})
+        return frozenset({"max_tokens", "temperature", "top_p", *named, *self.takes})
+
+    @numbers.default
+    def _numbers(self) -> tuple[str, ...]:
+        names = ("seed", "presence_penalty", "frequency_penalty")
+        return tuple(name for name in names if name in self.takes)
+
+    @features.default
+    def _features(self) -> frozenset[Feature]:
+        features = frozenset[Feature]().union(*(PARAMETER_FEATURES[name] for name in self.takes))
+        return features - (OUTPUT_FORMATS - self.output_formats)
 
     @request_keys.default
     def _request_keys(self) -> frozenset[str]:

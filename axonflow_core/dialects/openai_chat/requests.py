@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from axonflow_core.codec.json_members import (
     prefixed,
@@ -30,6 +31,8 @@ from axonflow_core.messages import (
 
 from .content import decode_message, encode_content, encode_message, plain_message
 from .form import DIALECT, ChatForm
+from .output_format import KEY as OUTPUT_FORMAT
+from .output_format import decode_output_format, encode_output_format
 
 _NEWER_LIMIT = "max_completion_tokens"
 
@@ -48,8 +51,9 @@ class OneStop(tuple[str, ...]):
 
 def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionRequest:
     system, messages = _decode_messages(form, body["messages"])
-    limit = _decode_limit(body)
+    limit, output = _decode_limit(body), decode_output_format(form, body)
     options, extra = _beside(form, body, limit)
+    numbers: dict[str, Any] = {name: body.get(name) for name in form.numbers}
     stop = body.get(form.stop_parameter) or () if form.stop_parameter else ()
     return CompletionRequest(
         messages=messages,
@@ -59,14 +63,19 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
             temperature=body.get("temperature"),
             top_p=body.get("top_p"),
             stop_sequences=OneStop((stop,)) if isinstance(stop, str) else tuple(stop),
+            **numbers,
         ),
         tools=tuple(map(_decode_tool, body.get("tools") or ())),
         tool_choice=_decode_tool_choice(
             form, body.get("tool_choice"), body.get("parallel_tool_calls")
         ),
         reasoning=_decode_effort(form, body),
+        output_schema=output.schema,
+        service_tier=body.get("service_tier") if "service_tier" in form.takes else None,
+        metadata=body.get("metadata") if "metadata" in form.takes else None,
         options=options,
-        extra=extra,
+        spelling=output.spelling,
+        extra={**extra, **output.extra} if output.extra else extra,
     )
 
 
@@ -84,6 +93,18 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     if inference.stop_sequences and form.stop_parameter:
         stops = inference.stop_sequences
         body[form.stop_parameter] = stops[0] if type(stops) is OneStop else list(stops)
+    for name in form.numbers:
+        number = getattr(inference, name)
+        if number is not None:
+            body[name] = number
+    if request.service_tier is not None:
+        body["service_tier"] = request.service_tier
+    if request.metadata is not None:
+        body["metadata"] = request.metadata
+    if request.output_schema is not None:
+        body[OUTPUT_FORMAT] = encode_output_format(request.output_schema)
+    elif OUTPUT_FORMAT in request.spelling:
+        body[OUTPUT_FORMAT] = request.spelling[OUTPUT_FORMAT]
     if request.tools:
         body["tools"] = list(map(_encode_tool, request.tools))
     if request.tool_choice is not None:

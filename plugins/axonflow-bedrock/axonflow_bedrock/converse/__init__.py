@@ -16,7 +16,8 @@ from axonflow_core.hookspecs import hookimpl
 
 from .answers import STOP_REASONS, decode_response, encode_response
 from .blocks import DIALECT
-from .requests import OPTIONS, decode_request, encode_request
+from .output_config import SCHEMA_MEMBERS
+from .requests import DROPPABLE_OPTIONS, OPTIONS, decode_request, encode_request
 from .streams import stream_decoder, stream_encoder
 
 SURFACE = "converse"
@@ -41,11 +42,18 @@ CODEC = FamilyCodec(
     family="converse",
     surface=SURFACE,
     models=("",),  # every model: which of them Bedrock lets through is Bedrock's to say
-    features=frozenset(Feature) - {Feature.RAW_PROMPT, Feature.BARE_RESULTS},
+    features=frozenset(Feature)
+    - {
+        *(Feature.RAW_PROMPT, Feature.BARE_RESULTS, Feature.JSON_OUTPUT),
+        *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
+    },
     joins=frozenset({Feature.BARE_RESULTS}),
     stop_reasons=STOP_REASONS,
     documented=DOCUMENTED,
     options=OPTIONS,
+    droppable_options=DROPPABLE_OPTIONS,
+    schema_members=SCHEMA_MEMBERS,
+    service_tiers=frozenset({"default", "priority", "flex", "reserved"}),
     dialect=DIALECT,
     evidence="recorded traffic",
     encode_request=encode_request,

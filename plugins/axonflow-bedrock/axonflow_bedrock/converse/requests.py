@@ -22,6 +22,7 @@ from ..shapes.converse_shapes import (
 )
 from .blocks import DIALECT, decode_content, encode_content
 from .model_fields import put_reasoning, put_top_k, take_reasoning, take_top_k
+from .output_config import put_output_schema, take_output_schema
 
 _FIELDS = "additionalModelRequestFields"
 OPTIONS = frozenset(
@@ -33,13 +34,23 @@ OPTIONS = frozenset(
             "outputConfig",
             "performanceConfig",
         ),
-        *("projectIdentifier", "promptVariables", "serviceTier"),
+        *("projectIdentifier", "promptVariables"),
     }
 )
 """Documented parameters with no neutral name. What `additionalModelRequestFields` says about
 `top_k` and reasoning has one and stands apart."""
 
-_REQUEST_KEYS = OPTIONS | {"messages", "system", "inferenceConfig", "toolConfig", "requestMetadata"}
+DROPPABLE_OPTIONS = frozenset(
+    {"additionalModelResponseFieldPaths", "performanceConfig", "projectIdentifier"}
+)
+"""Options that change no meaning. `additionalModelRequestFields` may change any, a guardrail is not
+to be lost, and `promptVariables` belong to a prompt that is kept at Bedrock."""
+
+_TIER = "serviceTier"
+_TIER_KEYS = frozenset({"type"})
+_REQUEST_KEYS = OPTIONS | {
+    *("messages", "system", "inferenceConfig", "toolConfig", "requestMetadata", _TIER),
+}
 _ROLES = {role.value: role for role in Role}
 
 
@@ -49,8 +60,12 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
     top_k, reasoning = take_top_k(fields, facts.base_id), take_reasoning(fields, facts.base_id)
     if fields:
         options[_FIELDS] = fields
+    output_schema = take_output_schema(options)
     tools, choice, beside_tools = decode_tool_config(body.get("toolConfig") or EMPTY, DIALECT)
     extra, messages = unknown_members(body, _REQUEST_KEYS), array(body.get("messages") or [])
+    tier, beside_tier = _decode_tier(body.get(_TIER))
+    if beside_tier:
+        extra = {**extra, **prefixed(_TIER, beside_tier)}
     return CompletionRequest(
         messages=tuple([decode_message(native, _ROLES, decode_content) for native in messages]),
         system=decode_content(body.get("system") or []),
@@ -58,6 +73,8 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
         tools=tools,
         tool_choice=choice,
         reasoning=reasoning,
+        output_schema=output_schema,
+        service_tier=tier,
         metadata=body.get("requestMetadata"),
         options=options,
         extra={**extra, **prefixed("toolConfig", beside_tools)} if beside_tools else extra,
@@ -68,8 +85,10 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     body: dict[str, Json] = {}
     if request.messages:  # behind the ARN of a prompt there may be none
         body["messages"] = [encode_message(message, encode_content) for message in request.messages]
-    extra, beside_tools = (
-        split_prefixed(request.extra, "toolConfig") if request.extra else (request.extra, EMPTY)
+    extra, beside_tools, beside_tier = (
+        split_prefixed(request.extra, "toolConfig", _TIER)
+        if request.extra
+        else (request.extra, EMPTY, EMPTY)
     )
     if request.system:
         body["system"] = encode_content(request.system)
@@ -79,11 +98,21 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
         body["toolConfig"] = tools
     if request.metadata is not None:
         body["requestMetadata"] = request.metadata
+    if request.service_tier is not None:
+        body[_TIER] = {"type": request.service_tier, **beside_tier}
     body.update(request.options)
+    if request.output_schema is not None:
+        put_output_schema(body, request.output_schema)
     if request.inference.top_k is not None or request.reasoning is not None:
         body[_FIELDS] = _encode_fields(request, facts.base_id)
     body.update(extra)
     return body
+
+
+def _decode_tier(native: Json) -> tuple[str | None, Mapping[str, Json]]:
+    if native is None:
+        return None, EMPTY
+    return native["type"], unknown_members(native, _TIER_KEYS)
 
 
 def _encode_fields(request: CompletionRequest, base_id: str) -> dict[str, Json]:

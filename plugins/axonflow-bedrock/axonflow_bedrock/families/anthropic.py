@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.dialects import anthropic_messages as messages
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import CompletionRequest, Json
@@ -52,10 +52,14 @@ CODEC = FamilyCodec(
     models=("anthropic.claude-",),
     # The first generation has a native JSON of its own, text completions; AWS retired it in 2025.
     except_models=("anthropic.claude-v1", "anthropic.claude-v2", "anthropic.claude-instant"),
-    features=frozenset(Feature) - {Feature.RAW_PROMPT, Feature.DATA},
+    features=messages.FEATURES,
     stop_reasons=messages.STOP_REASONS,
     documented=messages.DOCUMENTED,
     options=messages.OPTIONS | {"anthropic_version"},
+    droppable_options=messages.DROPPABLE_OPTIONS | {"anthropic_version"},
+    metadata_keys=messages.METADATA_KEYS,
+    service_tiers=messages.SERVICE_TIERS,
+    reasoning=messages.REASONING,
     dialect=messages.DIALECT,
     default_max_tokens=DEFAULT_MAX_TOKENS,
     evidence="recorded traffic",

@@ -12,7 +12,7 @@ recorded answer.
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec
+from axonflow_core.codec import FamilyCodec, ReasoningControls
 from axonflow_core.dialects.openai_chat import ChatForm, Thinking
 from axonflow_core.hookspecs import hookimpl
 
@@ -21,6 +21,7 @@ from ..shapes.openai_chat import chat_family
 CODEC = chat_family(
     ChatForm(thinking=Thinking.TAGGED, effort_parameter="reasoning_effort"),
     family="gpt-oss",
+    reasoning=ReasoningControls(efforts=("low", "medium", "high")),
     models=("openai.gpt-oss-",),
     evidence="documents: AWS user guide and a published capture of its stream, November 2026",
 )

@@ -21,9 +21,9 @@ CODEC = chat_family(
     ChatForm(
         has_object=False,
         chunk_facts=("id",),
-        options=frozenset(
-            {"n", "response_format", "documents", "frequency_penalty", "presence_penalty"}
-        ),
+        options=frozenset({"n", "documents"}),
+        takes=frozenset({"response_format", "frequency_penalty", "presence_penalty"}),
+        output_formats=frozenset({Feature.JSON_OUTPUT}),
     ),
     family="jamba",
     models=("ai21.jamba-",),

@@ -111,6 +111,7 @@ CHAT = chat_codec(
         stop_key="stop_reason",
         stop_parameter=None,
         options=frozenset(),
+        takes=frozenset(),
     ),
     family="mistral",
     variant="chat",

@@ -106,15 +106,27 @@ STOPS = {
 _PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
 
 
+_OTHER_PARAMETERS: Mapping[str, Feature] = {
+    "seed": Feature.SEED,
+    "presence_penalty": Feature.PRESENCE_PENALTY,
+    "frequency_penalty": Feature.FREQUENCY_PENALTY,
+}
+
+
 def codec(
-    *, options: frozenset[str] = frozenset(), last_chunk: str | None = None, **record: Any
+    *,
+    takes: frozenset[str] = frozenset(),
+    options: frozenset[str] = frozenset(),
+    last_chunk: str | None = None,
+    **record: Any,
 ) -> FamilyCodec:
     """The codec of a family that takes a bare prompt and answers in this JSON; the rest of the
-    record as given."""
+    record as given. `takes` names the parameters that not every such family has."""
+    parameters = {**_PARAMETERS, **{name: name for name in takes}}
     form = Form(
         template=NO_TEMPLATE,
         prompt_key="prompt",
-        parameters=_PARAMETERS,
+        parameters=parameters,
         stop_key="stop",
         options=options,
         read_answer=read,
@@ -128,9 +140,9 @@ def codec(
         form,
         features=frozenset(
             {Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES},
-        ),
+        ).union(_OTHER_PARAMETERS[name] for name in takes),
         joins=frozenset({Feature.MANY_BLOCKS}),
-        documented=KEYS | options | {"prompt", "stop", *_PARAMETERS},
+        documented=KEYS | options | {"prompt", "stop", *parameters},
         is_single_turn=True,
         **record,
     )

@@ -33,6 +33,7 @@ from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
 
 from .answers import STOP_REASONS, decode_response, encode_response
 from .requests import (
+    DROPPABLE_OPTIONS,
     MESSAGE_KEYS,
     OPTIONS,
     REQUEST_KEYS,
@@ -55,6 +56,7 @@ COMMAND_R = FamilyCodec(
         {
             *(Feature.SYSTEM, Feature.ANY_ROLE_ORDER, Feature.TOOLS, Feature.BARE_RESULTS),
             *(Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K, Feature.STOP_SEQUENCES),
+            *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
         }
     ),
     joins=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
@@ -69,6 +71,7 @@ COMMAND_R = FamilyCodec(
         }
     ),
     options=OPTIONS,
+    droppable_options=DROPPABLE_OPTIONS,
     has_call_ids=False,
     evidence="recorded traffic; tools and streams: AWS user guide and Cohere's API reference, "
     "November 2026",

@@ -4,7 +4,7 @@ about."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from axonflow_core.codec import ModelFacts, call_id
 from axonflow_core.codec.json_members import array, string, unknown_members, without_none
@@ -29,20 +29,17 @@ from .tools import content_of, decode_tool, encode_tool, outputs_of
 _ROLES = {"USER": Role.USER, "CHATBOT": Role.ASSISTANT}
 _NAMES = {role: name for name, role in _ROLES.items()}
 
-_PARAMETERS = frozenset({"max_tokens", "temperature", "p", "k", "stop_sequences"})
+_SAMPLING = ("seed", "presence_penalty", "frequency_penalty")
+"""Parameters whose native name is the attribute of `Inference`."""
+_PARAMETERS = frozenset({"max_tokens", "temperature", "p", "k", "stop_sequences", *_SAMPLING})
 OPTIONS = frozenset(
     {
-        *(
-            "documents",
-            "search_queries_only",
-            "prompt_truncation",
-            "frequency_penalty",
-            "presence_penalty",
-            "seed",
-        ),
+        *("documents", "search_queries_only", "prompt_truncation"),
         *("return_prompt", "raw_prompting"),
     }
 )
+DROPPABLE_OPTIONS = frozenset({"prompt_truncation", "return_prompt"})
+"""Options that change no meaning."""
 REQUEST_KEYS = (
     _PARAMETERS | OPTIONS | {"message", "chat_history", "preamble", "tools", "tool_results"}
 )
@@ -52,6 +49,7 @@ RESULT_KEYS = frozenset({"call", "outputs"})
 
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    sampling: dict[str, Any] = {name: body.get(name) for name in _SAMPLING}
     calls = _Calls()
     preamble = body.get("preamble")
     messages = [_decode_message(native, calls) for native in body.get("chat_history") or ()]
@@ -67,6 +65,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
             top_p=body.get("p"),
             top_k=body.get("k"),
             stop_sequences=tuple(body.get("stop_sequences") or ()),
+            **sampling,
         ),
         tools=tuple(decode_tool(native) for native in body.get("tools") or ()),
         options={key: body[key] for key in OPTIONS if key in body},
@@ -88,6 +87,7 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
         "p": inference.top_p,
         "k": inference.top_k,
         "stop_sequences": list(inference.stop_sequences) or None,
+        **{name: getattr(inference, name) for name in _SAMPLING},
     }
     return {**without_none(optional), **request.options, **request.extra}
 

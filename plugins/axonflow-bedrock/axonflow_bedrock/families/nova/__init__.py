@@ -13,7 +13,7 @@ alone.
 
 from __future__ import annotations
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, ReasoningControls, StreamContext
 from axonflow_core.hookspecs import hookimpl
 
 from .answers import STOP_REASONS, decode_response, encode_response
@@ -60,11 +60,19 @@ CODEC = FamilyCodec(
         Feature.DOCUMENTS,
         Feature.METADATA,
         Feature.BARE_RESULTS,
+        *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
+        *(Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT, Feature.SERVICE_TIER),
     },
     joins=frozenset({Feature.BARE_RESULTS}),
     stop_reasons=STOP_REASONS,
     documented=DOCUMENTED,
     options=OPTIONS,
+    droppable_options=OPTIONS,
+    reasoning=ReasoningControls(
+        efforts=("low", "medium", "high"),
+        modes=frozenset({"enabled", "disabled"}),
+        signer=DIALECT,
+    ),
     dialect=DIALECT,
     evidence="recorded traffic of Nova 1; Nova 2 on documents: Amazon Nova user guide, November "
     "2026",
