@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from attrs import evolve, field, frozen
 
+from axonflow_core.codec import FamilyCodec
 from axonflow_core.messages import (
     EMPTY,
     Adjustment,
@@ -177,8 +178,8 @@ class Provider(Protocol):
 class NativeCall:
     """A call as a client of ours sent it: in the native JSON of some family, or of a dialect."""
 
-    family: str
-    """Whose JSON it is: the name of the codec that read it."""
+    codec: FamilyCodec
+    """Whose JSON it is: what read the request, and will write the answer."""
     surface: str
     """The operation it came in on: `invoke`, `converse`, `chat`."""
     request: CompletionRequest

@@ -259,7 +259,7 @@ class Caller:
     ) -> CompletionCall:
         """The call that sends a client's own body, byte for byte where its form is the model's and
         nobody changed it; else as `prepare`."""
-        is_same_form = (native.family, native.surface) == (route.codec.name, route.surface.name)
+        is_same_form = native.codec.name == route.codec.name and native.surface == route.surface.name
         if native.body is None or not is_same_form:
             return self.prepare(native.request, route, is_streamed=is_streamed, timeout_s=timeout_s)
         return self._call(route, Fitted(native.request), native.body, is_streamed, timeout_s)

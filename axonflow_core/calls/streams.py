@@ -4,7 +4,7 @@
     frame_reader   the frames that it completed
     read_frame     the chunk in a frame, or the error that the frame carries
     chunk_reader   the events that the chunk stands for: one batch
-    fitted.events  the same with the caller's own names
+    fitted.fit     the same with the caller's own names
 
 The order of faults is the order of the stream: whatever precedes an error in a network read is
 handed out first, and the next read raises the error. So nothing that arrived is lost, and nothing
@@ -26,7 +26,7 @@ from attrs import evolve
 
 from axonflow_core.errors import AxonFlowError, TruncatedStream
 from axonflow_core.http.client import ByteStream
-from axonflow_core.messages import Completion, Receipt
+from axonflow_core.messages import Adjustment, Completion, Receipt
 from axonflow_core.provider import CompletionStream
 from axonflow_core.stream import Batch, batch_of
 
@@ -39,10 +39,9 @@ class DecodedStream(CompletionStream):
 
     def __init__(self, http: ByteStream, call: CompletionCall, receipt: Receipt) -> None:
         self.receipt = receipt
-        self.adjustments = call.fitted.adjustments
         surface, route = call.route.surface, call.route
         self._http = http
-        self._fitted = call.fitted
+        self._fitted = call.fitted.stream()
         self._started = call.started
         self._address = route.address
         self._frames = surface.frame_reader()
@@ -50,6 +49,11 @@ class DecodedStream(CompletionStream):
         self._read_frame = surface.read_frame
         self._fault: AxonFlowError | None = None
         self._ahead: tuple[Batch, ...] | None = None
+
+    @property
+    def adjustments(self) -> tuple[Adjustment, ...]:  # type: ignore[override]
+        """Those of the request, and those of the answer so far."""
+        return self._fitted.adjustments
 
     async def begin(self) -> None:
         """Read up to the first event. Whoever gets an error here closes the connection."""
@@ -75,11 +79,11 @@ class DecodedStream(CompletionStream):
     def _decode(self, data: bytes) -> tuple[Batch, ...]:
         """What the frames in `data` say. A fault waits until the caller has what came before it."""
         batches: list[Batch] = []
-        read_frame, feed, address = self._read_frame, self._chunks.feed, self._address
+        read_frame, feed, fit = self._read_frame, self._chunks.feed, self._fitted.fit
         try:
             for frame in self._frames.feed(data):
-                chunk = read_frame(frame, model=address, request_id=self.request_id)
-                batches.append(self._fitted.events(feed(chunk)))
+                chunk = read_frame(frame, model=self._address, request_id=self.request_id)
+                batches.append(fit(feed(chunk)))
             self._frames.feed(b"")  # raises what is wrong after these frames
         except AxonFlowError as fault:
             self._fault = fault

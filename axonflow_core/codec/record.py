@@ -273,6 +273,8 @@ class Codec:
     has_call_ids: bool = True
     """False: tool calls have no ids on the wire and are known by their places, `call_1` first
     (`call_id`)."""
+    has_text_arguments: bool = False
+    """True: the arguments of a tool call are JSON text, so that broken JSON has a place too."""
     stream_members: Mapping[str, Json] = EMPTY
     """What a body must contain in addition if its answer is to come piece by piece."""
     default_max_tokens: int | None = None

@@ -1,111 +1,115 @@
-"""A request made to fit the model it is for, or refused by name. One policy for everything a model
-cannot take:
+"""A request made to fit the model it is for, and the answer made to fit who asked.
 
-* content is never dropped. What only has the wrong form is said in the right one, and what cannot
-  be said is an `EncodeError` that names it;
-* parameters that steer how a model samples, and cache points beyond its limit, change no content:
-  they are dropped and told (`Adjustment`), or refused where the operator says so;
-* names that the model cannot spell are spelled otherwise for this one request, and come back as
-  they were.
+Theory of operation. Three parties differ: the **request**, from a program or in a client's JSON;
+the **model**, whose family's codec can encode much and which itself takes less (`ModelFacts`); and
+the **client**, whose dialect has places for some of what the model answers. `fit` settles all three
+before anything is sent:
 
-    fit(request, codec, facts) -> Fitted(request, adjustments, …)    then encode_request(request)
-    fitted.answer(completion), fitted.events(batch)                   after decoding
+    fit(request, codec, facts, client=dialect)   ->  Fitted(request, adjustments, …)
+    codec.encode_request(fitted.request, facts)      what is sent
+    fitted.answer(completion)                        a whole answer, or
+    events = fitted.stream(); events.fit(batch)      a streamed one, batch by batch
 
-Every step is a function (request, model) -> request in the table at the end, which says what it is
-for. A request that uses nothing of it is returned as it is.
+One policy decides what happens to what the model cannot take:
+
+    form             content in another form is converted: names, ids, order of messages, an output
+                     schema as a forced tool, an effort as a budget. What the caller should know of
+                     it is reported (`Adjustment`).
+    no meaning       parameters that steer sampling or label a call, cache points, and what only
+                     another vendor can read (signatures, reasoning of earlier turns, citations,
+                     unknown members) are left out and reported; parameters are refused instead
+                     where the operator says so (`Unsupported.ERROR`).
+    meaning          anything else is an `EncodeError` that names it, and nothing is sent.
+
+An answer has been billed. So it is never refused: what the client's dialect has no place for is
+left out and reported, and where the request shows that it will be asked for, the report precedes
+the call.
+
+    requests     the steps, as tables
+    options      parameters outside the neutral model, metadata, tiers
+    members      what only the client's dialect can read
+    reasoning    effort and budget; reasoning of earlier turns
+    output       an output schema as a forced tool
+    parameters tools names turns    one kind of step each
+    answers      the answer, whole and in a stream
+    model        what a step knows of the model, and where it reports
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, features_of
-from axonflow_core.messages import (
-    EMPTY,
-    Adjustment,
-    Completion,
-    CompletionRequest,
-    ContentBlock,
-    Json,
-    Text,
-    ToolUse,
-)
-from axonflow_core.stream import Batch, BlockStart, CitationDelta, StreamEvent
+from axonflow_core.codec import FamilyCodec, ModelFacts, features_of
+from axonflow_core.messages import EMPTY, Adjustment, Completion, CompletionRequest
+from axonflow_core.stream import Batch
 
-from .model import Model
+from .answers import ClientEvents, OutputEvents, fit_answer, output_of
+from .model import Model, is_crossing
 from .model import Unsupported as Unsupported
-from .names import spell_document_names, spell_tool_names, spell_tool_use_ids
-from .parameters import (
-    SAMPLING,
-    choose_one_of_each_group,
-    drop_refused_sampling,
-    keep_cache_points_within_limit,
-)
-from .tools import (
-    choose_tool,
-    drop_choice_of_nothing,
-    offer_tools_of_history,
-    refuse_tools_in_stream,
-    tell_tool_errors,
-)
-from .turns import arrange_results, put_roles_in_order
+from .names import CallerNames
+from .requests import fit_request, fit_served, needs_steps
 
 
 @frozen
 class Fitted:
+    """A request as its model takes it, and how its answer becomes one to the request as made."""
+
     request: CompletionRequest
     adjustments: tuple[Adjustment, ...] = ()
+    """What was changed or left out, and what the answer will lack."""
     tool_names: Mapping[str, str] = field(default=EMPTY, repr=False)
     document_names: Mapping[str, str] = field(default=EMPTY, repr=False)
     """Names as they are sent -> as the caller knows them."""
+    output_tool: str | None = None
+    """The caller's name of the tool that stands in for an output schema."""
+    client: FamilyCodec | None = None
+    """The codec of the dialect that the answer is for, where it is another than the model's."""
 
     def answer(self, completion: Completion) -> Completion:
         """The answer to the request that was sent, as one to the request that was made."""
-        if self._has_spelled:
-            completion = evolve(completion, content=tuple(map(self._known, completion.content)))
-        return evolve(completion, adjustments=self.adjustments) if self.adjustments else completion
+        if names := self._names:
+            completion = evolve(completion, content=tuple(map(names.block, completion.content)))
+        if self.output_tool is not None:
+            completion = output_of(completion, self.output_tool)
+        if self.adjustments:
+            completion = evolve(completion, adjustments=self.adjustments)
+        return completion if self.client is None else fit_answer(completion, self.client)
 
-    def events(self, batch: Batch) -> Batch:
-        """The same for a batch of a stream."""
-        return tuple(map(self._known_event, batch)) if self._has_spelled else batch
+    def stream(self) -> FittedStream:
+        """As `answer`, for one stream."""
+        return FittedStream(self)
 
     @property
-    def _has_spelled(self) -> bool:
-        return bool(self.tool_names or self.document_names)
+    def _names(self) -> CallerNames | None:
+        has_names = self.tool_names or self.document_names
+        return CallerNames(self.tool_names, self.document_names) if has_names else None
 
-    def _known_event(self, event: StreamEvent) -> StreamEvent:
-        match event:
-            case BlockStart(_, block):
-                return evolve(event, block=self._known(block))
-            case CitationDelta(citation):
-                return evolve(event, citation=self._known_citation(citation))
-        return event
 
-    def _known(self, block: ContentBlock) -> ContentBlock:
-        match block:
-            case ToolUse(_, name) if name in self.tool_names:
-                return evolve(block, name=self.tool_names[name])
-            case Text(_, citations) if citations:
-                return evolve(block, citations=tuple(map(self._known_citation, citations)))
-        return block
+class FittedStream:
+    """The batches of one streamed answer, made to fit as they come."""
 
-    def _known_citation(self, citation: Json) -> Json:
-        """A citation names its document by title (`title`, `document_title`), whatever the
-        family."""
-        if not isinstance(citation, dict):
-            return citation
-        titles = {
-            key: name
-            for key, name in citation.items()
-            if key.endswith("title") and isinstance(name, str)
-        }
-        return {
-            **citation,
-            **{key: self.document_names.get(name, name) for key, name in titles.items()},
-        }
+    def __init__(self, fitted: Fitted) -> None:
+        self._before = fitted.adjustments
+        self._names = fitted._names
+        self._output = None if fitted.output_tool is None else OutputEvents(fitted.output_tool)
+        self._client = None if fitted.client is None else ClientEvents(fitted.client)
+        self._is_as_it_was = not (self._names or self._output or self._client)
+
+    @property
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """Those of the request, and those of the answer so far."""
+        return self._before if self._client is None else self._client.merged(self._before)
+
+    def fit(self, batch: Batch) -> Batch:
+        if self._is_as_it_was:
+            return batch
+        if self._names is not None:
+            batch = tuple(map(self._names.event, batch))
+        if self._output is not None:
+            batch = self._output.fit(batch)
+        return batch if self._client is None else self._client.fit(batch)
 
 
 def fit(
@@ -115,39 +119,27 @@ def fit(
     unsupported: Unsupported = Unsupported.REPORT,
     *,
     is_streamed: bool = False,
+    client: FamilyCodec | None = None,
 ) -> Fitted:
-    """`request` as the model takes it. `EncodeError` names what it cannot take in any form."""
+    """`request` as the model takes it. `EncodeError` names what it cannot take in any form.
+
+    `client` is the codec that decoded the request and will encode the answer. None: a program made
+    the request and reads the answer as values.
+    """
+    is_served = client is not None and client is not codec
     used = features_of(request)
-    if used.isdisjoint(_ADJUSTABLE):
+    if not is_served and not needs_steps(used):
         return Fitted(request)
-    model = Model(codec, facts, unsupported, is_streamed)
-    for features, step in _STEPS:
-        if not used.isdisjoint(features):
-            request = step(request, model)
-    return Fitted(request, tuple(model.adjustments), model.tool_names, model.document_names)
-
-
-Step: TypeAlias = Callable[[CompletionRequest, Model], CompletionRequest]
-
-_TOOLS = frozenset({Feature.TOOLS})
-
-_STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
-    (frozenset(SAMPLING), drop_refused_sampling),
-    (frozenset(SAMPLING), choose_one_of_each_group),
-    (frozenset({Feature.CACHE_POINTS}), keep_cache_points_within_limit),
-    (_TOOLS, refuse_tools_in_stream),
-    (frozenset({Feature.TOOL_CHOICE}), choose_tool),
-    (_TOOLS, offer_tools_of_history),
-    (frozenset({Feature.TOOL_CHOICE}), drop_choice_of_nothing),
-    (frozenset({Feature.TOOL_ERRORS}), tell_tool_errors),
-    (_TOOLS, spell_tool_names),
-    (_TOOLS, spell_tool_use_ids),
-    (frozenset({Feature.DOCUMENTS}), spell_document_names),
-    (_TOOLS, arrange_results),
-    # A message of nothing but cache points may be gone by now.
-    (frozenset({Feature.CACHE_POINTS, Feature.ANY_ROLE_ORDER}), put_roles_in_order),
-)
-"""What a request must make use of for a step to have work, and the step. Later steps see what
-earlier ones did."""
-
-_ADJUSTABLE = frozenset[Feature]().union(*(features for features, _ in _STEPS))
+    model = Model(codec, facts, unsupported, is_streamed, client if is_served else None)
+    if is_served:
+        request = fit_served(request, model)
+        used = features_of(request)
+    fitted = fit_request(request, used, model)
+    return Fitted(
+        fitted,
+        tuple(model.adjustments),
+        model.tool_names,
+        model.document_names,
+        model.output_tools[0] if model.output_tools else None,
+        client if is_crossing(client, codec) else None,
+    )

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, ReasoningControls
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import Adjustment, ToolChoiceMode
 
@@ -26,6 +26,10 @@ class Model:
     facts: ModelFacts
     unsupported: Unsupported
     is_streamed: bool
+    client: FamilyCodec | None = None
+    """The codec of the dialect that the request came in; None where a program made it."""
+    output_tools: list[str] = field(factory=list)
+    """The tool, if any, that stands in for an output schema."""
     adjustments: list[Adjustment] = field(factory=list)
     tool_names: dict[str, str] = field(factory=dict)
     document_names: dict[str, str] = field(factory=dict)
@@ -34,6 +38,28 @@ class Model:
     def takes(self, feature: Feature) -> bool:
         in_family = feature in self.codec.features or feature in self.codec.joins
         return in_family and feature not in self.facts.without
+
+    @property
+    def is_crossing(self) -> bool:
+        """Whether the request comes from a dialect that the model's family does not speak."""
+        return is_crossing(self.client, self.codec)
+
+    @property
+    def reasoning_controls(self) -> ReasoningControls | None:
+        return self.facts.reasoning or self.codec.reasoning
+
+    @property
+    def has_other_signer(self) -> bool:
+        """Whether signatures of the client's dialect are another vendor's than the model's."""
+        theirs = self.client.reasoning if self.client is not None else None
+        ours = self.reasoning_controls
+        if theirs is None or ours is None or None in (theirs.signer, ours.signer):
+            return False
+        return theirs.signer != ours.signer
+
+    @property
+    def default_max_tokens(self) -> int | None:
+        return self.facts.default_max_tokens or self.codec.default_max_tokens
 
     @property
     def name(self) -> str:
@@ -66,3 +92,10 @@ class Model:
 
     def refuses(self, feature: str, why: str, hint: str) -> EncodeError:
         return EncodeError(f"{self.name} cannot take {feature}: {why}", feature=feature, hint=hint)
+
+
+def is_crossing(client: FamilyCodec | None, codec: FamilyCodec) -> bool:
+    """Whether `client` speaks another dialect than `codec`."""
+    if client is None or client.name == codec.name:
+        return False
+    return client.dialect is None or client.dialect != codec.dialect

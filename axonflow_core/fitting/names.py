@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from axonflow_core.codec import blocks_of
 from axonflow_core.codec.name_rules import NameRule
@@ -15,13 +15,51 @@ from axonflow_core.messages import (
     CompletionRequest,
     ContentBlock,
     Document,
+    Json,
+    Text,
     Tool,
     ToolResult,
     ToolUse,
 )
+from axonflow_core.stream import BlockStart, CitationDelta, StreamEvent
 
 from .blocks import rewritten
 from .model import Model
+
+
+@frozen
+class CallerNames:
+    """Names as they are sent -> as the caller knows them, put back into an answer."""
+
+    tools: Mapping[str, str]
+    documents: Mapping[str, str]
+
+    def block(self, block: ContentBlock) -> ContentBlock:
+        match block:
+            case ToolUse(_, name) if name in self.tools:
+                return evolve(block, name=self.tools[name])
+            case Text(_, citations) if citations:
+                return evolve(block, citations=tuple(map(self._citation, citations)))
+        return block
+
+    def event(self, event: StreamEvent) -> StreamEvent:
+        match event:
+            case BlockStart(_, block):
+                return evolve(event, block=self.block(block))
+            case CitationDelta(citation):
+                return evolve(event, citation=self._citation(citation))
+        return event
+
+    def _citation(self, citation: Json) -> Json:
+        """A citation names its document by title (`title`, `document_title`), in every family."""
+        if not isinstance(citation, dict):
+            return citation
+        titles = {
+            key: self.documents.get(name, name)
+            for key, name in citation.items()
+            if key.endswith("title") and isinstance(name, str)
+        }
+        return {**citation, **titles}
 
 
 def spell_tool_names(request: CompletionRequest, model: Model) -> CompletionRequest:

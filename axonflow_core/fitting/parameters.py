@@ -13,7 +13,10 @@ from axonflow_core.messages import CachePoint, CompletionRequest
 from .blocks import rewritten
 from .model import Model
 
-SAMPLING = (Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K)
+SAMPLING = (
+    *(Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K),
+    *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
+)
 """What may be dropped. The value of each is the attribute of `Inference`."""
 
 

@@ -13,6 +13,19 @@ from axonflow_core.messages import CompletionRequest, ContentBlock, Message, Rol
 from .model import Model
 
 
+def lead_with_system(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """System messages before all others, where the family has them nowhere else: they precede the
+    conversation, so they are its system text."""
+    if model.takes(Feature.MID_SYSTEM) or not model.takes(Feature.SYSTEM):
+        return request
+    count = next(
+        (place for place, each in enumerate(request.messages) if each.role is not Role.SYSTEM),
+        len(request.messages),
+    )
+    leading = (block for message in request.messages[:count] for block in message.content)
+    return evolve(request, system=(*request.system, *leading), messages=request.messages[count:])
+
+
 def arrange_results(request: CompletionRequest, model: Model) -> CompletionRequest:
     """The results of tools where the model looks for them: together, or alone, in every turn of the
     user's."""

@@ -1,0 +1,327 @@
+"""An answer made to fit: as the caller asked for it, and as the client's dialect has a place for it.
+
+Three things happen to an answer, in this order, whole and in a stream:
+
+    names      tools and documents get back the names that the caller knows          `names`
+    output     the call of the tool that stood in for an output schema becomes text  `output`
+    client     what the client's dialect has no place for is left out and reported
+
+The last one only where the client speaks another dialect than the model. An answer has been billed,
+so nothing of it may become an error:
+
+    text, tool calls     kept; citations of a text are left out and reported
+    reasoning            kept where the client's codec has it, else left out and reported
+    any other block      left out and reported: it is private to the model's vendor
+    tool arguments       that are no JSON object are wrapped in one, where the dialect takes no other
+    stop reasons         the nearest one that the dialect has, by the table `NEAREST`
+    facts                unknown members, the echo of the request and details of the stop are the
+                         model's own, and are left out without a report
+
+In a stream the blocks that stay are numbered without gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from axonflow_core.codec import FamilyCodec, Feature
+from axonflow_core.messages import (
+    EMPTY,
+    Adjustment,
+    Completion,
+    ContentBlock,
+    Json,
+    Opaque,
+    Reasoning,
+    StopReason,
+    Text,
+    ToolUse,
+    Usage,
+)
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    BlockStop,
+    CitationDelta,
+    Extra,
+    MetricsUpdate,
+    ReasoningDelta,
+    RequestEcho,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    ToolResultDelta,
+    UsageUpdate,
+)
+
+from .output import is_output, output_of, output_text, unforced
+
+_END, _LIMIT, _REFUSED = StopReason.END_TURN, StopReason.MAX_TOKENS, StopReason.REFUSAL
+_FILTERED = StopReason.CONTENT_FILTERED
+
+NEAREST: Mapping[StopReason, tuple[StopReason, ...]] = {
+    StopReason.STOP_SEQUENCE: (_END,),
+    StopReason.TOOL_USE: (_END,),
+    StopReason.PAUSE_TURN: (_LIMIT, _END),
+    StopReason.CONTENT_FILTERED: (StopReason.GUARDRAIL, _REFUSED, _END),
+    StopReason.GUARDRAIL: (_FILTERED, _REFUSED, _END),
+    StopReason.REFUSAL: (_FILTERED, StopReason.GUARDRAIL, _END),
+    StopReason.CONTEXT_EXCEEDED: (_LIMIT, _END),
+    StopReason.MALFORMED: (_END,),
+    StopReason.MAX_TOKENS: (_END,),
+    StopReason.OTHER: (_END,),
+}
+"""Stop reason -> what says the most of it, where a dialect has no name for it."""
+
+_UNREPORTED = frozenset({StopReason.STOP_SEQUENCE, StopReason.TOOL_USE, StopReason.OTHER})
+"""Reasons of which nothing is lost: `end_turn` covers them in the dialects that lack them."""
+
+ARGUMENTS = "arguments"
+"""The key under which arguments stand that are no JSON object."""
+
+
+@frozen
+class Client:
+    """The dialect that an answer is for, and what it has a place for."""
+
+    codec: FamilyCodec
+
+    def place(self, block: ContentBlock) -> ContentBlock | None:
+        """`block` as the dialect has a place for it; None where it has none."""
+        match block:
+            case Text():
+                is_bare = not (block.citations or block.extra)
+                return block if is_bare else Text(block.text)
+            case ToolUse() if self.has(Feature.TOOLS):
+                return ToolUse(
+                    block.id, block.name, self._arguments(block.input), input_json=block.input_json
+                )
+            case Reasoning() if self.has(Feature.REASONING):
+                return self._thought(block)
+            case Opaque(dialect) if dialect == self.codec.dialect:
+                return block
+        return None
+
+    def has(self, feature: Feature) -> bool:
+        return feature in self.codec.features or feature in self.codec.joins
+
+    def _arguments(self, written: Json) -> Json:
+        if isinstance(written, Mapping) or self.codec.has_text_arguments:
+            return written
+        return {ARGUMENTS: written}
+
+    def _thought(self, block: Reasoning) -> Reasoning | None:
+        if self.has(Feature.SIGNED_REASONING) or block.redacted is None:
+            return evolve(block, extra=EMPTY)
+        return None
+
+    def lost(self, block: ContentBlock, placed: ContentBlock | None) -> str | None:
+        """The name of what `placed` lacks of `block`, to be reported."""
+        if placed is None:
+            return _NAMES.get(type(block)) or type(block).__name__.lower()
+        return "citations" if isinstance(block, Text) and block.citations else None
+
+    def stop(self, reason: StopReason) -> StopReason:
+        known = self.codec.stop_reasons.table.values()
+        if reason in known:
+            return reason
+        return next((other for other in NEAREST.get(reason, ()) if other in known), reason)
+
+    def adjustment(self, what: str, done: str = "left out of the answer") -> Adjustment:
+        return Adjustment(what, done, f"{self.codec.name} has no place for it")
+
+
+_NAMES: Mapping[type, str] = {Reasoning: str(Feature.REASONING), ToolUse: str(Feature.TOOLS)}
+
+
+def fit_answer(completion: Completion, codec: FamilyCodec) -> Completion:
+    """`completion`, an answer of another dialect, as one that `codec` can encode for its client."""
+    client = Client(codec)
+    lost: dict[str, Adjustment] = {}
+    content = []
+    for block in completion.content:
+        placed = client.place(block)
+        if (name := client.lost(block, placed)) is not None:
+            lost[name] = client.adjustment(name)
+        if placed is not None:
+            content.append(placed)
+    reason = completion.stop_reason
+    stop = None if reason is None else _nearest(client, reason, lost)
+    return evolve(
+        completion,
+        content=tuple(content),
+        stop_reason=stop,
+        native_stop_reason=None,
+        stop_details=None,
+        request_echo=None,
+        service_tier=None,
+        usage=_own_counts(completion.usage),
+        extra=EMPTY,
+        adjustments=merged(completion.adjustments, lost),
+    )
+
+
+def _nearest(client: Client, reason: StopReason, lost: dict[str, Adjustment]) -> StopReason:
+    nearest = client.stop(reason)
+    if nearest is not reason and reason not in _UNREPORTED:
+        lost["stop reason"] = client.adjustment("stop reason", f"`{reason}` given as `{nearest}`")
+    return nearest
+
+
+def _own_counts(usage: Usage) -> Usage:
+    return evolve(usage, extra=EMPTY) if usage.extra else usage
+
+
+def merged(
+    adjustments: tuple[Adjustment, ...], lost: Mapping[str, Adjustment]
+) -> tuple[Adjustment, ...]:
+    """Both; what was reported before the call is not reported again."""
+    return (*adjustments, *(each for each in lost.values() if each not in adjustments))
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class ClientEvents:
+    """As `fit_answer`, batch by batch: for one stream."""
+
+    def __init__(self, codec: FamilyCodec) -> None:
+        self._client = Client(codec)
+        self._left_out: set[int] = set()
+        self.lost: dict[str, Adjustment] = {}
+
+    def merged(self, before: tuple[Adjustment, ...]) -> tuple[Adjustment, ...]:
+        return merged(before, self.lost)
+
+    def fit(self, batch: Batch) -> Batch:
+        fitted: list[StreamEvent] = []
+        for event in batch:
+            change = _CLIENT_EVENTS.get(type(event))
+            if change is None:
+                fitted.append(event)
+            else:
+                fitted += change(self, event)
+        return tuple(fitted)
+
+    def _start(self, event: BlockStart) -> Batch:
+        placed = self._client.place(event.block)
+        self._note(self._client.lost(event.block, placed))
+        if placed is None:
+            self._left_out.add(event.index)
+            return ()
+        self._left_out.discard(event.index)
+        return (BlockStart(self._number(event.index), placed),)
+
+    def _delta(self, event: Any) -> Batch:
+        """A piece of text, of arguments, or the end of a block."""
+        if event.index in self._left_out:
+            return ()
+        number = self._number(event.index)
+        return (event if number == event.index else evolve(event, index=number),)
+
+    def _thought(self, event: ReasoningDelta) -> Batch:
+        has_place = self._client.has(Feature.REASONING)
+        if not has_place or (
+            event.redacted is not None and not self._client.has(Feature.SIGNED_REASONING)
+        ):
+            self._note(str(Feature.REASONING))
+            self._left_out.add(event.index)
+            return ()
+        return self._delta(event)
+
+    def _leave_out(self, event: StreamEvent) -> Batch:
+        return ()
+
+    def _cite(self, event: CitationDelta) -> Batch:
+        self._note("citations")
+        return ()
+
+    def _stop(self, event: Stopped) -> Batch:
+        reason = _nearest(self._client, event.reason, self.lost)
+        return (Stopped(reason, stop_sequence=event.stop_sequence),)
+
+    def _count(self, event: UsageUpdate) -> Batch:
+        return (UsageUpdate(_own_counts(event.usage)),)
+
+    def _measure(self, event: MetricsUpdate) -> Batch:
+        """The counts that are billed, for dialects that have no metrics too."""
+        measured = MetricsUpdate(event.usage, event.latency_ms, event.first_byte_latency_ms)
+        return (UsageUpdate(_own_counts(event.usage)), measured)
+
+    def _number(self, index: int) -> int:
+        """The place of a block among those that stay."""
+        if not self._left_out:
+            return index
+        return index - sum(other < index for other in self._left_out)
+
+    def _note(self, name: str | None) -> None:
+        if name is not None:
+            self.lost.setdefault(name, self._client.adjustment(name))
+
+
+_CLIENT_EVENTS: Mapping[type, Callable[[ClientEvents, Any], Batch]] = {
+    BlockStart: ClientEvents._start,
+    BlockStop: ClientEvents._delta,
+    TextDelta: ClientEvents._delta,
+    ToolInputDelta: ClientEvents._delta,
+    ReasoningDelta: ClientEvents._thought,
+    ToolResultDelta: ClientEvents._leave_out,
+    CitationDelta: ClientEvents._cite,
+    RequestEcho: ClientEvents._leave_out,
+    Extra: ClientEvents._leave_out,
+    Stopped: ClientEvents._stop,
+    UsageUpdate: ClientEvents._count,
+    MetricsUpdate: ClientEvents._measure,
+}
+
+
+class OutputEvents:
+    """The call of the tool that stood in for an output schema as text, for one stream.
+
+    Text that precedes the call is held. It is left out once the call comes, and is the answer where
+    none comes.
+    """
+
+    def __init__(self, tool: str) -> None:
+        self._tool = tool
+        self._calls: set[int] = set()
+        self._held: list[StreamEvent] = []
+
+    def fit(self, batch: Batch) -> Batch:
+        return tuple(fitted for event in batch for fitted in self._fit(event))
+
+    def _fit(self, event: StreamEvent) -> Batch:
+        match event:
+            case BlockStart(index, ToolUse() as call) if is_output(call, self._tool):
+                return self._begin(index, call)
+            case ToolInputDelta(json, index) if index in self._calls:
+                return (TextDelta(json, index),)
+            case TextDelta() | BlockStart(_, Text()):
+                self._held.append(event)
+                return ()
+            case Stopped() if self._calls:
+                return (evolve(event, **_of_event(unforced(event.reason))),)
+            case Stopped():
+                held, self._held = self._held, []
+                return (*held, event)
+        return (event,)
+
+    def _begin(self, index: int, call: ToolUse) -> Batch:
+        self._calls.add(index)
+        self._held = []
+        written = output_text(call) if call.input or call.input_json else ""
+        start = BlockStart(index, Text(""))
+        return (start, TextDelta(written, index)) if written else (start,)
+
+
+def _of_event(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes of a completion's stop as those of the event."""
+    names = {"stop_reason": "reason", "native_stop_reason": "native"}
+    return {names[name]: value for name, value in changes.items()}
+
+
+__all__ = ["NEAREST", "Client", "ClientEvents", "OutputEvents", "fit_answer", "output_of"]

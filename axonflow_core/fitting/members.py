@@ -1,0 +1,125 @@
+"""What a request from another dialect holds that only that dialect can read.
+
+One rule for all of it. What carries meaning that the model must see is refused by name: a block or
+a built-in tool of another vendor. What only annotates, or only its vendor can read, is left out and
+reported: members that nobody documented, citations of earlier answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+from attrs import evolve
+
+from axonflow_core.codec import blocks_of
+from axonflow_core.messages import (
+    EMPTY,
+    BuiltinTool,
+    CachePoint,
+    CompletionRequest,
+    ContentBlock,
+    Document,
+    Image,
+    Json,
+    Opaque,
+    Text,
+    Tool,
+)
+
+from .blocks import rewritten
+from .model import Model
+
+T = TypeVar("T")
+
+UNKNOWN_MEMBERS = "unknown members"
+CITATIONS = "citations"
+
+_MOST_NAMES = 5
+"""How many names a report lists."""
+
+
+def refuse_foreign_blocks(request: CompletionRequest, model: Model) -> CompletionRequest:
+    for block in blocks_of(request):
+        if isinstance(block, Opaque) and block.dialect != model.codec.dialect:
+            raise model.refuses(
+                f"the {_kind_of(block.data)} block of {block.dialect}",
+                "no other family has such a block",
+                "leave it out of the conversation",
+            )
+    for tool in request.tools:
+        if isinstance(tool, BuiltinTool) and tool.dialect != model.codec.dialect:
+            raise model.refuses(
+                f"the built-in tool {tool.type} of {tool.dialect}",
+                "another vendor's server runs it",
+                "leave it out, or offer a tool of your own",
+            )
+    return request
+
+
+def _kind_of(native: Json) -> str:
+    """What the native block calls itself: its `type`, or its one key."""
+    if not isinstance(native, Mapping):
+        return "unnamed"
+    kind = native.get("type") or next(iter(native), "unnamed")
+    return kind[:40] if isinstance(kind, str) else "unnamed"
+
+
+def leave_out_citations(request: CompletionRequest, model: Model) -> CompletionRequest:
+    if not any(isinstance(block, Text) and block.citations for block in blocks_of(request)):
+        return request
+    model.changes(CITATIONS, "those of earlier answers not sent", "they are in another form")
+    return rewritten(request, _uncited)
+
+
+def _uncited(block: ContentBlock) -> ContentBlock:
+    return evolve(block, citations=()) if isinstance(block, Text) and block.citations else block
+
+
+def leave_out_unknown_members(request: CompletionRequest, model: Model) -> CompletionRequest:
+    names: dict[str, None] = {}
+    stripped = _stripped(request, names)
+    if names:
+        first = ", ".join(name[:40] for name in list(names)[:_MOST_NAMES])
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        model.changes(
+            UNKNOWN_MEMBERS, f"not sent: {first}{more}", f"{model.name} does not document them"
+        )
+    return stripped
+
+
+def _stripped(request: CompletionRequest, names: dict[str, None]) -> CompletionRequest:
+    def bare(value: T) -> T:
+        return _bare(value, names)
+
+    kept = rewritten(request, lambda block: bare_block(block, names))
+    return evolve(
+        bare(kept),
+        messages=tuple(map(bare, kept.messages)),
+        inference=bare(kept.inference),
+        tools=tuple(bare(tool) if isinstance(tool, Tool) else tool for tool in kept.tools),
+        tool_choice=bare(kept.tool_choice),
+        reasoning=bare(kept.reasoning),
+        output_schema=bare(kept.output_schema),
+    )
+
+
+def _bare(value: T, names: dict[str, None]) -> T:
+    """`value` without unknown members of its own level, whose names are noted."""
+    extra: Mapping[str, Json] = getattr(value, "extra", EMPTY)
+    if not extra:
+        return value
+    names.update(dict.fromkeys(extra))
+    bare: Any = evolve(cast(Any, value), extra=EMPTY)
+    return bare  # type: ignore[no-any-return]
+
+
+def bare_block(block: ContentBlock, names: dict[str, None]) -> ContentBlock:
+    """As `_bare`, of a block and of the source inside it."""
+    if isinstance(block, Image | Document) and block.source is not None and block.source.extra:
+        block = evolve(block, source=_bare(block.source, names))
+    return _bare(block, names)
+
+
+def without_cache_points(tools: Iterable[Any]) -> list[Any]:
+    return [tool for tool in tools if not isinstance(tool, CachePoint)]

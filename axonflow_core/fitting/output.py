@@ -1,0 +1,134 @@
+"""Structured output where the family has no place for a schema: a tool that must be called.
+
+    output_schema  ->  one tool whose arguments are the schema, and a choice that forces it
+    the call of that tool  ->  the text of the answer, its arguments as JSON
+
+That keeps the meaning only if the tool is the one thing the model may do. So it is refused by name
+where tools are offered as well, where the model reasons, and where it cannot be forced to call one.
+Text that the model writes before the call is left out: the whole text is to be the JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from attrs import evolve
+
+from axonflow_core.codec import Feature
+from axonflow_core.messages import (
+    CachePoint,
+    Completion,
+    CompletionRequest,
+    Json,
+    OutputSchema,
+    StopReason,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolUse,
+)
+
+from .model import Model
+
+DEFAULT_NAME = "json_answer"
+_INSTRUCTION = "Give the answer as the arguments of this tool."
+_ANY_OBJECT: Mapping[str, Json] = {"type": "object"}
+
+
+def fit_output_schema(request: CompletionRequest, model: Model) -> CompletionRequest:
+    asked = request.output_schema
+    if asked is None:
+        return request
+    feature = Feature.JSON_OUTPUT if asked.schema is None else Feature.OUTPUT_SCHEMA
+    if model.takes(feature):
+        return evolve(request, output_schema=_with_known_members(asked, model))
+    _refuse_what_no_tool_can_do(request, asked, feature, model)
+    name = asked.name or DEFAULT_NAME
+    model.output_tools.append(name)
+    model.changes(feature, "asked for as a tool that must be called", f"{model.name} has no other")
+    schema = _ANY_OBJECT if asked.schema is None else asked.schema
+    return evolve(
+        request,
+        output_schema=None,
+        tools=(Tool(name, asked.description or _INSTRUCTION, schema), *request.tools),
+        tool_choice=_forcing(name, model),
+    )
+
+
+def _with_known_members(asked: OutputSchema, model: Model) -> OutputSchema:
+    """A name is a label, and a schema that is always enforced needs not be `strict`."""
+    known, missing = model.codec.schema_members, dict[str, Any]()
+    for member in ("name", "description", "is_strict"):
+        value = getattr(asked, member)
+        if value is not None and member not in known:
+            missing[member] = None
+            if member == "description":
+                what = "its description not sent"
+                model.drops(Feature.OUTPUT_SCHEMA, what, f"{model.name} has no place for it")
+    return evolve(asked, **missing) if missing else asked
+
+
+def _forcing(name: str, model: Model) -> ToolChoice:
+    if ToolChoiceMode.TOOL in model.tool_choices:
+        return ToolChoice(ToolChoiceMode.TOOL, name)
+    return ToolChoice(ToolChoiceMode.ANY)
+
+
+def _refuse_what_no_tool_can_do(
+    request: CompletionRequest, asked: OutputSchema, feature: Feature, model: Model
+) -> None:
+    is_reasoning = request.reasoning is not None and request.reasoning.mode != "disabled"
+    is_offering = any(not isinstance(tool, CachePoint) for tool in request.tools)
+    forced = {ToolChoiceMode.TOOL, ToolChoiceMode.ANY} & model.tool_choices
+    obstacles = {
+        "it has no tools either": not model.takes(Feature.TOOLS),
+        "it cannot be forced to call a tool": not forced,
+        "a tool would stand in for it, and tools are offered as well": is_offering,
+        "a tool would stand in for it, which reasoning excludes": is_reasoning,
+        "a tool would stand in for it, and it has none in a stream": model.is_streamed
+        and not model.facts.has_streamed_tools,
+        "a tool would stand in for it, and its schema is of no object": not _is_of_object(asked),
+    }
+    for why, is_there in obstacles.items():
+        if is_there:
+            raise model.refuses(feature, why, "ask for the JSON in the prompt")
+
+
+def _is_of_object(asked: OutputSchema) -> bool:
+    schema = asked.schema
+    return schema is None or (
+        isinstance(schema, Mapping) and schema.get("type", "object") == "object"
+    )
+
+
+# ── the answer ────────────────────────────────────────────────────────────────────────────────────
+
+
+def output_of(completion: Completion, tool: str) -> Completion:
+    """The answer with the call of `tool` as its text. Without such a call it is as it was."""
+    calls = [block for block in completion.content if is_output(block, tool)]
+    if not calls:
+        return completion
+    others = (block for block in completion.content if not isinstance(block, Text | ToolUse))
+    text = "".join(output_text(call) for call in calls if isinstance(call, ToolUse))
+    return evolve(completion, content=(*others, Text(text)), **unforced(completion.stop_reason))
+
+
+def is_output(block: object, tool: str) -> bool:
+    return isinstance(block, ToolUse) and block.name == tool
+
+
+def output_text(call: ToolUse) -> str:
+    if call.input_json is not None:
+        return call.input_json
+    return call.input if isinstance(call.input, str) else orjson.dumps(call.input).decode()
+
+
+def unforced(reason: StopReason | None) -> dict[str, Any]:
+    """The stop reason of an answer whose call was its text."""
+    if reason is not StopReason.TOOL_USE:
+        return {}
+    return {"stop_reason": StopReason.END_TURN, "native_stop_reason": None}

@@ -1,0 +1,126 @@
+"""The steps that make a request fit: each a function (request, model) -> request, in two tables.
+
+`CROSSING` is for requests that came in another codec's JSON, `STEPS` for every request. A row says
+what a request must make use of for its step to have work, so that a request that fits costs one
+look at its features. Later steps see what earlier ones did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.messages import CompletionRequest, Document
+
+from .answers import Client
+from .members import leave_out_citations, leave_out_unknown_members, refuse_foreign_blocks
+from .model import Model
+from .names import spell_document_names, spell_tool_names, spell_tool_use_ids
+from .options import fit_metadata, fit_service_tier, leave_out_transport_keys, settle_options
+from .output import fit_output_schema
+from .parameters import (
+    SAMPLING,
+    choose_one_of_each_group,
+    drop_refused_sampling,
+    keep_cache_points_within_limit,
+)
+from .reasoning import fit_reasoning, fit_reasoning_of_history
+from .tools import (
+    choose_tool,
+    drop_choice_of_nothing,
+    offer_tools_of_history,
+    refuse_tools_in_stream,
+    tell_tool_errors,
+)
+from .turns import arrange_results, lead_with_system, put_roles_in_order
+
+Step: TypeAlias = Callable[[CompletionRequest, Model], CompletionRequest]
+
+
+def refuse_unstreamable_answer(request: CompletionRequest, model: Model) -> CompletionRequest:
+    if model.client is not None and model.is_streamed and not model.client.streams:
+        raise model.refuses(
+            "a streamed call",
+            f"{model.client.name} has no streamed answers",
+            "make the call without streaming",
+        )
+    return request
+
+
+def foresee_answer(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Report, before anything is billed, what was asked for and the answer will have no place
+    for."""
+    if model.client is None:
+        return request
+    client, asked = Client(model.client), request.reasoning
+    if asked is not None and asked.mode != "disabled" and not client.has(Feature.REASONING):
+        model.adjustments.append(client.adjustment(str(Feature.REASONING)))
+    if any(isinstance(block, Document) and block.citations for block in blocks_of(request)):
+        model.adjustments.append(client.adjustment("citations"))
+    return request
+
+
+SERVED: tuple[Step, ...] = (
+    refuse_unstreamable_answer,
+    leave_out_transport_keys,
+    settle_options,
+)
+"""For every request that came in another codec's JSON, of the same dialect too."""
+
+CROSSING: tuple[Step, ...] = (
+    refuse_foreign_blocks,
+    leave_out_citations,
+    leave_out_unknown_members,
+    foresee_answer,
+)
+"""For those that came in another dialect."""
+
+_TOOLS = frozenset({Feature.TOOLS})
+_REASONING = frozenset({Feature.REASONING})
+
+STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
+    (frozenset({Feature.MID_SYSTEM}), lead_with_system),
+    (frozenset({Feature.METADATA}), fit_metadata),
+    (frozenset({Feature.SERVICE_TIER}), fit_service_tier),
+    (frozenset(SAMPLING), drop_refused_sampling),
+    (frozenset(SAMPLING), choose_one_of_each_group),
+    (_REASONING, fit_reasoning),
+    (_REASONING, fit_reasoning_of_history),
+    (frozenset({Feature.CACHE_POINTS}), keep_cache_points_within_limit),
+    (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
+    (_TOOLS, refuse_tools_in_stream),
+    (frozenset({Feature.TOOL_CHOICE}), choose_tool),
+    (_TOOLS, offer_tools_of_history),
+    (frozenset({Feature.TOOL_CHOICE}), drop_choice_of_nothing),
+    (frozenset({Feature.TOOL_ERRORS}), tell_tool_errors),
+    (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),
+    (_TOOLS, spell_tool_use_ids),
+    (frozenset({Feature.DOCUMENTS}), spell_document_names),
+    (_TOOLS, arrange_results),
+    # A message of nothing but cache points or reasoning may be gone by now.
+    (frozenset({Feature.CACHE_POINTS, Feature.ANY_ROLE_ORDER}) | _REASONING, put_roles_in_order),
+)
+
+_ADJUSTABLE = frozenset[Feature]().union(*(features for features, _ in STEPS))
+
+
+def needs_steps(used: set[Feature]) -> bool:
+    return not used.isdisjoint(_ADJUSTABLE)
+
+
+def fit_served(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """`request`, which came in another codec's JSON, without what only that codec knows."""
+    for step in SERVED:
+        request = step(request, model)
+    if model.is_crossing:
+        for step in CROSSING:
+            request = step(request, model)
+    return request
+
+
+def fit_request(request: CompletionRequest, used: set[Feature], model: Model) -> CompletionRequest:
+    for features, step in STEPS:
+        if not used.isdisjoint(features):
+            request = step(request, model)
+    return request
