@@ -358,7 +358,7 @@ def test_names_are_right_in_every_place_and_known_again_in_the_answer(names: lis
     assert [
         block.name for block in made.answer(answer).content if isinstance(block, ToolUse)
     ] == names
-    starts = made.events(tuple(BlockStart(0, ToolUse("x", name, {})) for name in sent))
+    starts = made.stream().fit(tuple(BlockStart(0, ToolUse("x", name, {})) for name in sent))
     assert [event.block.name for event in starts if isinstance(event, BlockStart)] == names  # type: ignore[union-attr]
 
 
@@ -375,11 +375,11 @@ def test_two_requests_with_names_that_collide_never_cross() -> None:
 def test_what_was_never_spelled_otherwise_comes_back_as_it_is() -> None:
     made = fitted(with_tools("a.b", "c"), tool_names=NAMES)
     batch = (BlockStart(0, ToolUse("x", "c", {})), TextDelta("a_b"), BlockStart(1, Text("")))
-    assert made.events(batch) == batch
+    assert made.stream().fit(batch) == batch
     plain = fitted(with_tools("c"), tool_names=NAMES)
     answer = Completion((ToolUse("x", "a_b", {}),), StopReason.TOOL_USE)
     assert plain.answer(answer) is answer
-    assert plain.events(batch) is batch
+    assert plain.stream().fit(batch) is batch
 
 
 DOCUMENT_NAMES = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
@@ -413,7 +413,7 @@ def test_a_citation_names_its_document_as_the_caller_knows_it() -> None:
     known = {**cited, "title": "a_b.pdf"}
     answer = Completion((Text("so", (cited, "odd")),), StopReason.END_TURN)
     assert made.answer(answer).content == (Text("so", (known, "odd")),)
-    assert made.events((CitationDelta(cited, 0),)) == (CitationDelta(known, 0),)
+    assert made.stream().fit((CitationDelta(cited, 0),)) == (CitationDelta(known, 0),)
 
 
 def test_documents_with_right_names_stay_as_they_are() -> None:

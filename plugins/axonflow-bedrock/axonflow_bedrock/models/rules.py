@@ -13,8 +13,9 @@ from typing import Any
 
 from attrs import evolve, fields, frozen
 
-from axonflow_core.codec import Feature, ModelFacts
+from axonflow_core.codec import Feature, ModelFacts, ReasoningControls
 from axonflow_core.codec.name_rules import NameRule
+from axonflow_core.dialects.anthropic_messages import REASONING
 from axonflow_core.messages import ToolChoiceMode
 
 from .table import ModelEntry
@@ -75,6 +76,9 @@ CLAUDE_TOOL_USE_IDS = NameRule("a-zA-Z0-9_-", 64)
 DOCUMENT_NAMES = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
 
 
+_EFFORTS = ("low", "medium", "high")
+
+
 def _claude(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"anthropic.claude-{name}" for name in names)
 
@@ -106,6 +110,13 @@ RULES: tuple[Rule, ...] = (
         CONVERSE,
         except_models=(*_CLAUDE, "amazon.nova"),
     ),
+    Rule(
+        _EVERY,
+        ModelFacts(without=frozenset({Feature.SERVICE_TIER})),
+        "bedrock-runtime service model, API 2023-09-30: a header of InvokeModel, no member of a "
+        "body",
+        INVOKE,
+    ),
     # ── Anthropic ─────────────────────────────────────────────────────────────────────────────────
     Rule(
         _CLAUDE,
@@ -118,6 +129,12 @@ RULES: tuple[Rule, ...] = (
         "AWS user guide, Anthropic Claude Messages API and Prompt caching, November 2026; "
         "Anthropic's API reference",
         INVOKE,
+    ),
+    Rule(
+        _CLAUDE,
+        ModelFacts(reasoning=REASONING),
+        "Anthropic's API reference, Extended thinking and Effort, November 2026",
+        CONVERSE,
     ),
     Rule(
         _claude(_NO_SAMPLING),
@@ -143,6 +160,23 @@ RULES: tuple[Rule, ...] = (
         _claude(_NO_FORCED_TOOL),
         ModelFacts(tool_choices=frozenset({AUTO, NONE})),
         "litellm 1.109.1 (supports_forced_tool_use), November 2026",
+    ),
+    # ── reasoning in additionalModelRequestFields ─────────────────────────────────────────────────
+    Rule(
+        ("amazon.nova",),
+        ModelFacts(
+            reasoning=ReasoningControls(
+                efforts=_EFFORTS, modes=frozenset({"enabled", "disabled"}), signer="nova"
+            )
+        ),
+        "Amazon Nova 2 user guide, November 2026",
+        CONVERSE,
+    ),
+    Rule(
+        ("openai.", "qwen."),
+        ModelFacts(reasoning=ReasoningControls(efforts=_EFFORTS)),
+        "AWS user guide, OpenAI models; recorded traffic, November 2026",
+        CONVERSE,
     ),
     # ── Meta ──────────────────────────────────────────────────────────────────────────────────────
     Rule(
@@ -229,12 +263,28 @@ def facts_of(
 ) -> ModelFacts:
     """`facts` with everything that the rules and the table know of the model. Of an unread id
     nothing is known."""
-    for rule in rules_of(base_id, surface) if base_id is not None else ():
+    if base_id is None:
+        return facts
+    for rule in rules_of(base_id, surface):
         facts = _both(facts, rule.facts)
     if entry is None:
         return facts
     lacking = {feature for flag, feature in _FLAGS.items() if entry.supports.get(flag) is False}
+    if base_id.startswith(_CLAUDE):
+        facts, lacking = _of_claude(facts, lacking, entry.supports)
     return evolve(facts, without=facts.without | lacking)
+
+
+def _of_claude(
+    facts: ModelFacts, lacking: set[Feature], supports: Mapping[str, bool]
+) -> tuple[ModelFacts, set[Feature]]:
+    """What one Claude takes and the next does not: an effort, a schema of the answer. A flag that
+    is missing means that the model is older than the flag."""
+    if not supports.get("output_config"):
+        facts = evolve(facts, reasoning=evolve(REASONING, efforts=()))
+    if not supports.get("native_structured_output"):
+        lacking = {*lacking, Feature.OUTPUT_SCHEMA}
+    return facts, lacking
 
 
 _FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOLS}
