@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec
 from axonflow_core.messages import (
     EMPTY,
     Adjustment,
@@ -27,6 +26,9 @@ from axonflow_core.messages import (
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.stream import Batch, BlockStart, TextDelta, assemble
+
+if TYPE_CHECKING:
+    from axonflow_core.codec import FamilyCodec
 
 
 @frozen

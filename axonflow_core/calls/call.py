@@ -240,13 +240,22 @@ class Caller:
         *,
         is_streamed: bool = False,
         timeout_s: float | None = None,
+        client: FamilyCodec | None = None,
     ) -> CompletionCall:
-        """The call that says `request` to the model of `route`. `RequestError` where it cannot."""
+        """The call that sends `request` to the model of `route`. `RequestError` where the model
+        cannot take it. `client` is the codec of the dialect that the answer is for."""
         try:
             if self._settings.control_tokens is ControlTokens.NEUTRALISE:
                 request = neutralise_control_tokens(request, route.codec.control_tokens)
             unsupported = self._settings.unsupported
-            fitted = fit(request, route.codec, route.facts, unsupported, is_streamed=is_streamed)
+            fitted = fit(
+                request,
+                route.codec,
+                route.facts,
+                unsupported,
+                is_streamed=is_streamed,
+                client=client,
+            )
             if fitted.adjustments:
                 _log_adjustments(route, fitted)
             body = route.codec.encode_request(fitted.request, route.facts, is_streamed=is_streamed)
@@ -259,9 +268,17 @@ class Caller:
     ) -> CompletionCall:
         """The call that sends a client's own body, byte for byte where its form is the model's and
         nobody changed it; else as `prepare`."""
-        is_same_form = native.codec.name == route.codec.name and native.surface == route.surface.name
+        is_same_form = (
+            native.codec.name == route.codec.name and native.surface == route.surface.name
+        )
         if native.body is None or not is_same_form:
-            return self.prepare(native.request, route, is_streamed=is_streamed, timeout_s=timeout_s)
+            return self.prepare(
+                native.request,
+                route,
+                is_streamed=is_streamed,
+                timeout_s=timeout_s,
+                client=native.codec,
+            )
         return self._call(route, Fitted(native.request), native.body, is_streamed, timeout_s)
 
     def _call(

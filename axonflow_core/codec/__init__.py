@@ -16,8 +16,8 @@ json_members      native objects, taken apart and put together
 from .errors import ErrorCodec as ErrorCodec
 from .errors import NativeError as NativeError
 from .facts import ModelFacts as ModelFacts
-from .family import FamilyCodec as FamilyCodec
 from .facts import ReasoningControls as ReasoningControls
+from .family import FamilyCodec as FamilyCodec
 from .features import Feature as Feature
 from .features import blocks_of as blocks_of
 from .features import features_of as features_of

@@ -64,7 +64,6 @@ REASONING = ReasoningControls(
 """Which of it a model takes is the model's own; a thought without a signature is refused by all."""
 
 
-
 def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
     request = decode_request(body, facts)
     options = {key: request.extra[key] for key in request.extra if key in _VENDOR_OPTIONS}
@@ -109,8 +108,8 @@ __all__ = [
     "DEFAULT_MAX_TOKENS",
     "DIALECT",
     "DOCUMENTED",
-    "ERRORS",
     "DROPPABLE_OPTIONS",
+    "ERRORS",
     "FEATURES",
     "METADATA_KEYS",
     "OPTIONS",

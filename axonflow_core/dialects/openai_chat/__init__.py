@@ -27,7 +27,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from axonflow_core.codec import Codec, FamilyCodec, Feature, ModelFacts, ReasoningControls, StreamContext
+from axonflow_core.codec import (
+    Codec,
+    FamilyCodec,
+    Feature,
+    ModelFacts,
+    ReasoningControls,
+    StreamContext,
+)
 from axonflow_core.messages import Completion, CompletionRequest, Json
 
 from . import answers, requests
