@@ -186,7 +186,7 @@ async def test_an_assistant_message_at_the_end_is_refused_by_name_where_the_mode
     async with open_provider(base_url) as provider:
         with pytest.raises(
             EncodeError,
-            match=r"anthropic.claude-opus-4-7 does not take: assistant message at the end",
+            match=r"anthropic.claude-opus-4-7 does not support: assistant message at the end",
         ):
             await provider.complete(request, model=OPUS)
         assert (await provider.complete(request, model=SONNET)).text, "the control"
