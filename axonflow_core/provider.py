@@ -28,7 +28,7 @@ from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, Reran
 from axonflow_core.stream import Batch, BlockStart, TextDelta, assemble
 
 if TYPE_CHECKING:
-    from axonflow_core.codec import FamilyCodec
+    from axonflow_core.codec import Codec
 
 
 @frozen
@@ -180,7 +180,7 @@ class Provider(Protocol):
 class NativeCall:
     """A call as a client of ours sent it: in the native JSON of some family, or of a dialect."""
 
-    codec: FamilyCodec
+    codec: Codec
     """Whose JSON it is: what read the request, and will write the answer."""
     surface: str
     """The operation it came in on: `invoke`, `converse`, `chat`."""

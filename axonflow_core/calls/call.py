@@ -33,7 +33,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
 from axonflow_core.codec.unary import EmbeddingCodec, Unary
 from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError
@@ -85,7 +85,7 @@ class Route:
     """As the caller or the configuration names it."""
     called: str
     """The id that is sent."""
-    codec: FamilyCodec
+    codec: Codec
     facts: ModelFacts
     surface: Surface
     address: Any = None
@@ -240,7 +240,7 @@ class Caller:
         *,
         is_streamed: bool = False,
         timeout_s: float | None = None,
-        client: FamilyCodec | None = None,
+        client: Codec | None = None,
     ) -> CompletionCall:
         """The call that sends `request` to the model of `route`. `RequestError` where the model
         cannot take it. `client` is the codec of the dialect that the answer is for."""
@@ -259,6 +259,8 @@ class Caller:
             if fitted.adjustments:
                 _log_adjustments(route, fitted)
             body = route.codec.encode_request(fitted.request, route.facts, is_streamed=is_streamed)
+            if (add_members := route.surface.add_members) is not None:
+                body = add_members(body, route.called, is_streamed)
             return self._call(route, fitted, orjson.dumps(body), is_streamed, timeout_s)
         except AxonFlowError as error:
             raise error.enrich(provider=self._provider, model=route.model) from error.__cause__
@@ -268,10 +270,8 @@ class Caller:
     ) -> CompletionCall:
         """The call that sends a client's own body, byte for byte where its form is the model's and
         nobody changed it; else as `prepare`."""
-        is_same_form = (
-            native.codec.name == route.codec.name and native.surface == route.surface.name
-        )
-        if native.body is None or not is_same_form:
+        form, own = (native.codec.name, native.surface), (route.codec.name, route.surface.name)
+        if native.body is None or form != own:
             return self.prepare(
                 native.request,
                 route,
@@ -434,7 +434,7 @@ class Caller:
             return False
         retries = (await self._upstream.terms()).retries
         failed = len(attempts.failed) + 1 - attempts.was_mended
-        pause_s = retries.pause_s(failed)
+        pause_s = max(retries.pause_s(failed), error.retry_after_s or 0.0)
         is_in_time = asyncio.get_running_loop().time() + pause_s < attempts.call.ends_at
         if failed >= retries.max_attempts or not is_in_time:
             return False

@@ -9,7 +9,8 @@ not come back within a second.
     │                                                                                        │
     └────────────────────────────── one deadline: Timeouts.total_s ──────────────────────────┘
 
-The pauses are botocore's, with full jitter: below 1 s, 2 s, 4 s … and never above 20 s. Where the
+Where the provider says how long to wait (`retry_after_s`), the pause is no shorter. Otherwise the
+pauses are botocore's, with full jitter: below 1 s, 2 s, 4 s … and never above 20 s. Where the
 deadline leaves no time for the pause, or runs out during a later attempt, the error that made the
 attempt necessary is raised.
 """

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.framing.sse import SseDecoder, SseEvent
 from axonflow_core.messages import EMPTY, Completion, Json
 from axonflow_core.stream import Batch
@@ -50,12 +50,12 @@ class ReadFrame(Protocol):
 
 
 def _decode_answer(
-    codec: FamilyCodec, body: Json, facts: ModelFacts, headers: Mapping[str, str]
+    codec: Codec, body: Json, facts: ModelFacts, headers: Mapping[str, str]
 ) -> Completion:
     return codec.decode_response(body, facts)
 
 
-def _stream_decoder(codec: FamilyCodec, facts: ModelFacts) -> ChunkReader:
+def _stream_decoder(codec: Codec, facts: ModelFacts) -> ChunkReader:
     return codec.stream_decoder(facts)
 
 
@@ -78,10 +78,12 @@ class Surface:
     stream_headers: Mapping[str, str] = field(default=EMPTY)
     stream_type: str = "text/event-stream"
     """How the content type of a streamed answer begins."""
-    read_answer: Callable[[FamilyCodec, Json, ModelFacts, Mapping[str, str]], Completion] = (
-        _decode_answer
-    )
-    """The completion in the JSON of a whole answer and its headers (names in lower case)."""
-    chunk_reader: Callable[[FamilyCodec, ModelFacts], ChunkReader] = _stream_decoder
+    add_members: Callable[[Json, str, bool], Json] | None = None
+    """Adds to the body the members that say where the call goes and how its answer comes, given
+    the model's id and whether the answer is streamed: `{"model": …, "stream": true}`."""
+    read_answer: Callable[[Any, Json, ModelFacts, Mapping[str, str]], Completion] = _decode_answer
+    """The completion in the JSON of a whole answer, given the route's codec and facts, and the
+    headers (names in lower case)."""
+    chunk_reader: Callable[[Any, ModelFacts], ChunkReader] = _stream_decoder
     frame_reader: Callable[[], FrameReader] = SseDecoder
     read_frame: ReadFrame = _chunk_in_event

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 from attrs import frozen
 
-from axonflow_core.codec import FamilyCodec
+from axonflow_core.calls.call import Route
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.messages import Adjustment
 from axonflow_core.provider import Explanation
@@ -38,8 +38,7 @@ class Known:
 
 
 def explanation_of(
-    model: ModelId,
-    codec: FamilyCodec,
+    route: Route,
     request: HttpRequest,
     place: Place,
     identity_source: str,
@@ -47,8 +46,9 @@ def explanation_of(
     *,
     is_streamed: bool,
 ) -> Explanation:
+    model: ModelId = route.address
     facts = {
-        **dict(_facts(model, codec, request, place, identity_source)),
+        **dict(_facts(route, request, place, identity_source)),
         "guardrail": known.guardrail or "none",
     }
     return Explanation(
@@ -64,16 +64,17 @@ def explanation_of(
 
 
 def _facts(
-    model: ModelId, codec: FamilyCodec, request: HttpRequest, place: Place, identity_source: str
+    route: Route, request: HttpRequest, place: Place, identity_source: str
 ) -> Iterator[tuple[str, str]]:
+    model: ModelId = route.address
     yield "model", model.given
     yield "kind", model.kind
     yield "base model", model.base_id or "not said by the id"
     if model.geo:
         yield "geography", model.geo
-    yield "family", codec.name
-    yield "surface", codec.surface
-    yield "rests on", codec.evidence
+    yield "family", route.codec.name
+    yield "surface", route.surface.name
+    yield "rests on", route.codec.evidence
     yield "region", f"{place.region} ({place.region_source})"
     yield "endpoint", place.endpoint_url
     yield "proxy", _host(request.network.proxy_url) if request.network.proxy_url else "none"

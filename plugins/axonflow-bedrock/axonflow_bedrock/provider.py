@@ -261,9 +261,7 @@ class BedrockProvider:
         guardrail = self._config.guardrail.id if self._config.guardrail else None
         entry = self.models.entry(route.facts.base_id)
         known = Known(self.models, entry, call.fitted.adjustments, guardrail)
-        return explanation_of(
-            route.address, route.codec, signed, place, source, known, is_streamed=is_streamed
-        )
+        return explanation_of(route, signed, place, source, known, is_streamed=is_streamed)
 
     async def health(self) -> Health:
         try:

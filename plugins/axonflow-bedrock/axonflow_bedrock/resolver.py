@@ -120,7 +120,7 @@ class ModelResolver:
         that."""
         base_id = chat.facts.base_id
         try:
-            return self._codecs.find(TokenCounter, base_id, chat.codec.surface)
+            return self._codecs.find(TokenCounter, base_id, chat.surface.name)
         except UndetectedFamily:
             return self._codecs.find(TokenCounter, base_id, CONVERSE_CODECS)
 

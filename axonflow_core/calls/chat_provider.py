@@ -1,0 +1,153 @@
+"""A whole provider for a vendor with one JSON API for chat: what is left to say is data.
+
+    ChatApi(url=…, headers=…, codec=…, errors=…)      the vendor
+    ChatProvider(name, client, settings, api)         the provider
+
+Answers are JSON; streams are server-sent events unless the surface has another framing. A vendor
+with several operations, or with signatures, writes its own provider on `Caller` and `Upstream`, as
+Bedrock's does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import field, frozen
+
+from axonflow_core.codec import Codec, ModelFacts
+from axonflow_core.codec.errors import ErrorCodec
+from axonflow_core.errors import AxonFlowError
+from axonflow_core.http.client import HttpClient, HttpRequest
+from axonflow_core.messages import Completion, CompletionRequest, Json
+from axonflow_core.provider import CompletionStream, ForwardedAnswer, Health, NativeCall
+
+from .call import Call, Caller, Route, Terms, Upstream
+from .retries import Retries
+from .settings import CommonSettings
+from .streams import WholeAnswer
+from .surface import Surface
+
+_JSON = {"content-type": "application/json", "accept": "application/json"}
+_MAX_ROUTES = 1024
+"""Model ids come from callers, so what is kept for each is bounded."""
+
+
+def openai_members(body: Json, model: str, is_streamed: bool) -> Json:
+    """`model` and `stream` as OpenAI's chat completions have them. Streams ask for usage."""
+    if not is_streamed:
+        return {"model": model, **body}
+    return {"model": model, **body, "stream": True, "stream_options": {"include_usage": True}}
+
+
+CHAT = Surface(name="chat", headers=_JSON, stream_headers=_JSON, add_members=openai_members)
+"""Chat completions as OpenAI has them."""
+
+
+@frozen(kw_only=True)
+class ChatApi:
+    """A vendor's API for chat."""
+
+    url: str
+    """Where a completion is posted, whole or streamed."""
+    headers: Mapping[str, str] = field(repr=False)
+    """What proves the caller's identity: `{"authorization": "Bearer …"}`."""
+    codec: Codec
+    errors: ErrorCodec
+    surface: Surface = CHAT
+    retries: Retries = Retries()
+    request_id_header: str = "x-request-id"
+    """The header of an answer with the vendor's id of the call; lower case."""
+    hint: Callable[[AxonFlowError], str | None] = lambda error: None
+    """How the operator mends an error, in the vendor's terms; None for no advice."""
+
+
+class ChatProvider:
+    """A provider of the chat models behind one `ChatApi`."""
+
+    def __init__(
+        self, name: str, client: HttpClient, settings: CommonSettings, api: ChatApi
+    ) -> None:
+        self._settings = settings
+        self._api = api
+        self._caller = Caller(name, client, settings, _ChatUpstream(api))
+        self._routes: dict[str, Route] = {}
+
+    @property
+    def default_model(self) -> str:
+        return self._settings.model
+
+    async def complete(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Completion:
+        call = self._caller.prepare(request, self._route(model), timeout_s=timeout_s)
+        return await self._caller.complete(call)
+
+    async def stream(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CompletionStream:
+        route = self._route(model)
+        if not route.codec.streams:
+            return WholeAnswer(await self.complete(request, model=model, timeout_s=timeout_s))
+        call = self._caller.prepare(request, route, is_streamed=True, timeout_s=timeout_s)
+        return await self._caller.stream(call)
+
+    async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
+        route = self._route(model)
+        return await self._caller.forward(
+            self._caller.prepare_native(call, route, is_streamed=False)
+        )
+
+    async def forward_stream(
+        self, call: NativeCall, *, model: str | None = None
+    ) -> CompletionStream:
+        route = self._route(model)
+        return await self._caller.stream(self._caller.prepare_native(call, route, is_streamed=True))
+
+    async def health(self) -> Health:
+        return Health(is_ready=True)
+
+    async def aclose(self) -> None:
+        """Nothing to close: the HTTP client is the runtime's."""
+
+    def _route(self, model: str | None) -> Route:
+        name = model or self._settings.model
+        route = self._routes.get(name)
+        if route is None:
+            api, limit = self._api, self._settings.max_tokens
+            facts = ModelFacts(model_id=name, base_id=name, default_max_tokens=limit)
+            route = Route(
+                model=name, called=name, codec=api.codec, facts=facts, surface=api.surface
+            )
+            if len(self._routes) < _MAX_ROUTES:
+                self._routes[name] = route
+        return route
+
+
+class _ChatUpstream(Upstream):
+    def __init__(self, api: ChatApi) -> None:
+        self._api = api
+        self._terms = Terms(retries=api.retries)
+        self.request_id_header = api.request_id_header
+
+    async def terms(self) -> Terms:
+        return self._terms
+
+    async def request(self, call: Call) -> HttpRequest:
+        headers = {**call.headers, **self._api.headers}
+        return HttpRequest("POST", self._api.url, headers, call.body, call.timeouts)
+
+    async def error(
+        self, call: Call, status: int, headers: Mapping[str, str], body: bytes
+    ) -> AxonFlowError:
+        error = self._api.errors.decode_error(status, headers, body)
+        return error.enrich(
+            hint=self._api.hint(error), request_id=headers.get(self.request_id_header)
+        )

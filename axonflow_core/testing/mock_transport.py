@@ -1,0 +1,99 @@
+"""An HTTP client without a network: a function answers, and what was asked is kept.
+
+    client = MockTransport(lambda request: json_answer({"text": "Hello."}))
+    provider = spec.create(settings, Services(name="acme", client=client, codecs=CodecRegistry()))
+
+An answer that is an exception is raised. A function that returns different answers for the first
+and second request scripts a retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import orjson
+from attrs import field, frozen
+
+from axonflow_core.errors import Unavailable
+from axonflow_core.http.client import HttpRequest, HttpResponse
+from axonflow_core.messages import EMPTY, Json
+
+
+@frozen(kw_only=True)
+class MockAnswer:
+    """What the service answers. `reads` is the body, as it arrives from the network."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default=EMPTY)
+    """Names in lower case."""
+    reads: Sequence[bytes] = ()
+    breaks_off: bool = False
+    """Whether the connection is cut after the last read."""
+
+
+def json_answer(value: Json, status: int = 200, headers: Mapping[str, str] = EMPTY) -> MockAnswer:
+    """A JSON body in one read."""
+    named = {"content-type": "application/json", **headers}
+    return MockAnswer(status=status, headers=named, reads=(orjson.dumps(value),))
+
+
+class MockTransport:
+    """An `HttpClient` that `answer` answers. `requests` are those that were sent, in order."""
+
+    def __init__(self, answer: Callable[[HttpRequest], MockAnswer | Exception]) -> None:
+        self._answer = answer
+        self.requests: list[HttpRequest] = []
+        self.streams: list[MockStream] = []
+        self.is_closed = False
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """As `HttpClient.send`. `Unavailable` where the answer breaks off."""
+        answer = self._answered(request)
+        body = await MockStream(answer).read_all()
+        return HttpResponse(answer.status, answer.headers, body, 0.0)
+
+    async def open_stream(self, request: HttpRequest) -> MockStream:
+        """As `HttpClient.open_stream`."""
+        stream = MockStream(self._answered(request))
+        self.streams.append(stream)
+        return stream
+
+    async def aclose(self) -> None:
+        """Notes that it was closed."""
+        self.is_closed = True
+
+    def _answered(self, request: HttpRequest) -> MockAnswer:
+        self.requests.append(request)
+        answer = self._answer(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class MockStream:
+    """A `ByteStream` of scripted reads."""
+
+    def __init__(self, answer: MockAnswer) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self.is_closed = False
+        self._reads = iter(answer.reads)
+        self._breaks_off = answer.breaks_off
+
+    async def read(self) -> bytes:
+        """The next read; `b""` at the end."""
+        data = next(self._reads, b"")
+        if not data and self._breaks_off:
+            raise Unavailable("the connection was cut in mid-answer")
+        return data
+
+    async def read_all(self) -> bytes:
+        """The rest of the body."""
+        parts = []
+        while data := await self.read():
+            parts.append(data)
+        return b"".join(parts)
+
+    async def aclose(self) -> None:
+        """Notes that it was closed."""
+        self.is_closed = True
