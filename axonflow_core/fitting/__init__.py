@@ -41,12 +41,18 @@ from collections.abc import Mapping
 
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, features_of
+from axonflow_core.codec import Codec, ModelFacts, features_of
 from axonflow_core.messages import EMPTY, Adjustment, Completion, CompletionRequest
 from axonflow_core.stream import Batch
 
-from .answers import ClientEvents, OutputEvents, fit_answer, output_of
-from .model import Model, is_crossing
+from .answers import (
+    ClientEvents,
+    OutputEvents,
+    fit_answer,
+    output_of,
+    takes_answers_as_they_are,
+)
+from .model import Model
 from .model import Unsupported as Unsupported
 from .names import CallerNames
 from .requests import fit_request, fit_served, needs_steps
@@ -64,8 +70,8 @@ class Fitted:
     """Names as they are sent -> as the caller knows them."""
     output_tool: str | None = None
     """The caller's name of the tool that stands in for an output schema."""
-    client: FamilyCodec | None = None
-    """The codec of the dialect that the answer is for, where it is another than the model's."""
+    client: Codec | None = None
+    """The codec of the dialect that the answer is for, where it has no place for every answer."""
 
     def answer(self, completion: Completion) -> Completion:
         """The answer to the request that was sent, as one to the request that was made."""
@@ -114,26 +120,27 @@ class FittedStream:
 
 def fit(
     request: CompletionRequest,
-    codec: FamilyCodec,
+    codec: Codec,
     facts: ModelFacts,
     unsupported: Unsupported = Unsupported.REPORT,
     *,
     is_streamed: bool = False,
-    client: FamilyCodec | None = None,
+    client: Codec | None = None,
 ) -> Fitted:
     """`request` as the model takes it. `EncodeError` names what it cannot take in any form.
 
     `client` is the codec that decoded the request and will encode the answer. None: a program made
     the request and reads the answer as values.
     """
-    is_served = client is not None and client is not codec
+    client = None if client is codec else client
     used = features_of(request)
-    if not is_served and not needs_steps(used):
+    if client is None and not needs_steps(used):
         return Fitted(request)
-    model = Model(codec, facts, unsupported, is_streamed, client if is_served else None)
-    if is_served:
+    model = Model(codec, facts, unsupported, is_streamed, client)
+    if client is not None:
         request = fit_served(request, model)
         used = features_of(request)
+        client = None if takes_answers_as_they_are(client, codec) else client
     fitted = fit_request(request, used, model)
     return Fitted(
         fitted,
@@ -141,5 +148,5 @@ def fit(
         model.tool_names,
         model.document_names,
         model.output_tools[0] if model.output_tools else None,
-        client if is_crossing(client, codec) else None,
+        client,
     )

@@ -1,4 +1,4 @@
-"""An answer made to fit: as the caller asked for it, and as the client's dialect has a place for it.
+"""An answer made to fit: as the caller asked for it, and as the client's dialect can hold it.
 
 Three things happen to an answer, in this order, whole and in a stream:
 
@@ -12,7 +12,7 @@ so nothing of it may become an error:
     text, tool calls     kept; citations of a text are left out and reported
     reasoning            kept where the client's codec has it, else left out and reported
     any other block      left out and reported: it is private to the model's vendor
-    tool arguments       that are no JSON object are wrapped in one, where the dialect takes no other
+    tool arguments       that are no JSON object are wrapped in one, where one is required
     stop reasons         the nearest one that the dialect has, by the table `NEAREST`
     facts                unknown members, the echo of the request and details of the stop are the
                          model's own, and are left out without a report
@@ -27,7 +27,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from axonflow_core.codec import FamilyCodec, Feature
+from axonflow_core.codec import Codec, Feature
 from axonflow_core.messages import (
     EMPTY,
     Adjustment,
@@ -88,7 +88,7 @@ ARGUMENTS = "arguments"
 class Client:
     """The dialect that an answer is for, and what it has a place for."""
 
-    codec: FamilyCodec
+    codec: Codec
 
     def place(self, block: ContentBlock) -> ContentBlock | None:
         """`block` as the dialect has a place for it; None where it has none."""
@@ -115,9 +115,20 @@ class Client:
         return {ARGUMENTS: written}
 
     def _thought(self, block: Reasoning) -> Reasoning | None:
-        if self.has(Feature.SIGNED_REASONING) or block.redacted is None:
-            return evolve(block, extra=EMPTY)
-        return None
+        text = self.untagged(block.text)
+        if self.keeps_signatures:
+            return evolve(block, text=text, extra=EMPTY)
+        return None if block.redacted is not None else Reasoning(text)
+
+    @property
+    def keeps_signatures(self) -> bool:
+        return Feature.SIGNED_REASONING in self.codec.features
+
+    def untagged(self, thought: str) -> str:
+        """`thought` without the tags that would end it in this dialect."""
+        for tag in self.codec.reasoning_tags:
+            thought = thought.replace(tag, "")
+        return thought
 
     def lost(self, block: ContentBlock, placed: ContentBlock | None) -> str | None:
         """The name of what `placed` lacks of `block`, to be reported."""
@@ -138,7 +149,22 @@ class Client:
 _NAMES: Mapping[type, str] = {Reasoning: str(Feature.REASONING), ToolUse: str(Feature.TOOLS)}
 
 
-def fit_answer(completion: Completion, codec: FamilyCodec) -> Completion:
+_PLACES = frozenset({Feature.TOOLS, Feature.REASONING, Feature.SIGNED_REASONING})
+
+
+def takes_answers_as_they_are(client: Codec, codec: Codec) -> bool:
+    """Whether every answer of `codec` has its place in `client`: it is the same dialect, with all
+    kinds of block and the same form of reasoning."""
+    theirs, ours = client.features | client.joins, codec.features | codec.joins
+    return (
+        client.dialect is not None
+        and client.dialect == codec.dialect
+        and client.reasoning_tags == codec.reasoning_tags
+        and _PLACES & ours <= theirs
+    )
+
+
+def fit_answer(completion: Completion, codec: Codec) -> Completion:
     """`completion`, an answer of another dialect, as one that `codec` can encode for its client."""
     client = Client(codec)
     lost: dict[str, Adjustment] = {}
@@ -189,9 +215,10 @@ def merged(
 class ClientEvents:
     """As `fit_answer`, batch by batch: for one stream."""
 
-    def __init__(self, codec: FamilyCodec) -> None:
+    def __init__(self, codec: Codec) -> None:
         self._client = Client(codec)
         self._left_out: set[int] = set()
+        self._has_text = False
         self.lost: dict[str, Adjustment] = {}
 
     def merged(self, before: tuple[Adjustment, ...]) -> tuple[Adjustment, ...]:
@@ -208,13 +235,23 @@ class ClientEvents:
         return tuple(fitted)
 
     def _start(self, event: BlockStart) -> Batch:
-        placed = self._client.place(event.block)
+        is_late = isinstance(event.block, Reasoning) and self._is_too_late_for_reasoning
+        placed = None if is_late else self._client.place(event.block)
         self._note(self._client.lost(event.block, placed))
         if placed is None:
             self._left_out.add(event.index)
             return ()
         self._left_out.discard(event.index)
         return (BlockStart(self._number(event.index), placed),)
+
+    def _text(self, event: TextDelta) -> Batch:
+        self._has_text = True
+        return self._delta(event)
+
+    @property
+    def _is_too_late_for_reasoning(self) -> bool:
+        """Between tags in the text, reasoning has a place before the text alone."""
+        return self._has_text and bool(self._client.codec.reasoning_tags)
 
     def _delta(self, event: Any) -> Batch:
         """A piece of text, of arguments, or the end of a block."""
@@ -224,14 +261,17 @@ class ClientEvents:
         return (event if number == event.index else evolve(event, index=number),)
 
     def _thought(self, event: ReasoningDelta) -> Batch:
-        has_place = self._client.has(Feature.REASONING)
-        if not has_place or (
-            event.redacted is not None and not self._client.has(Feature.SIGNED_REASONING)
-        ):
+        is_plain = event.signature is None and event.redacted is None
+        if not self._client.has(Feature.REASONING) or self._is_too_late_for_reasoning:
             self._note(str(Feature.REASONING))
             self._left_out.add(event.index)
             return ()
-        return self._delta(event)
+        text = self._client.untagged(event.text)
+        if is_plain or self._client.keeps_signatures:
+            return self._delta(event if text == event.text else evolve(event, text=text))
+        if event.redacted is not None:
+            self._note(str(Feature.REASONING))
+        return self._delta(ReasoningDelta(text, index=event.index)) if text else ()
 
     def _leave_out(self, event: StreamEvent) -> Batch:
         return ()
@@ -266,7 +306,7 @@ class ClientEvents:
 _CLIENT_EVENTS: Mapping[type, Callable[[ClientEvents, Any], Batch]] = {
     BlockStart: ClientEvents._start,
     BlockStop: ClientEvents._delta,
-    TextDelta: ClientEvents._delta,
+    TextDelta: ClientEvents._text,
     ToolInputDelta: ClientEvents._delta,
     ReasoningDelta: ClientEvents._thought,
     ToolResultDelta: ClientEvents._leave_out,

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, ReasoningControls
+from axonflow_core.codec import Codec, Feature, ModelFacts, ReasoningControls
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import Adjustment, ToolChoiceMode
 
@@ -22,11 +22,11 @@ class Unsupported(StrEnum):
 class Model:
     """What a step knows of the model, and where it tells what it did."""
 
-    codec: FamilyCodec
+    codec: Codec
     facts: ModelFacts
     unsupported: Unsupported
     is_streamed: bool
-    client: FamilyCodec | None = None
+    client: Codec | None = None
     """The codec of the dialect that the request came in; None where a program made it."""
     output_tools: list[str] = field(factory=list)
     """The tool, if any, that stands in for an output schema."""
@@ -94,7 +94,7 @@ class Model:
         return EncodeError(f"{self.name} cannot take {feature}: {why}", feature=feature, hint=hint)
 
 
-def is_crossing(client: FamilyCodec | None, codec: FamilyCodec) -> bool:
+def is_crossing(client: Codec | None, codec: Codec) -> bool:
     """Whether `client` speaks another dialect than `codec`."""
     if client is None or client.name == codec.name:
         return False

@@ -39,6 +39,8 @@ ASKS_FOR_NOTHING: Mapping[str, tuple[Json, ...]] = {
     "return_prompt": (False,),
     "raw_prompting": (False,),
     "documents": ([],),
+    "modalities": (["text"],),
+    "store": (False,),
 }
 """Option -> the values that are its default."""
 

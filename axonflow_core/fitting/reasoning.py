@@ -113,7 +113,8 @@ def _effort_of(asked: ReasoningRequest, controls: ReasoningControls, model: Mode
     if wanted in controls.efforts:
         return wanted
     place = _ORDER.index(_known_effort(wanted, model))
-    return min(controls.efforts, key=lambda effort: abs(_ORDER.index(effort) - place))
+    known = (effort for effort in controls.efforts if effort in BUDGETS)
+    return min(known, key=lambda effort: abs(_ORDER.index(effort) - place))
 
 
 def effort_for(budget_tokens: int | None) -> str:
