@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from axonflow_core.testing.error_laws import error_laws
     from axonflow_core.testing.golden import GoldenCase, golden_cases
     from axonflow_core.testing.laws import Law, check_codec, check_laws, codec_laws
+    from axonflow_core.testing.mock_transport import MockAnswer, MockTransport, json_answer
     from axonflow_core.testing.mutations import Mutant, codec_mutants
+    from axonflow_core.testing.provider_laws import FakeService, ProviderCase, provider_test
     from axonflow_core.testing.strategies import completions, joined_requests, requests, streams
     from axonflow_core.testing.suite import codec_test
     from axonflow_core.testing.unary_laws import counting_laws, embedding_laws, rerank_laws
@@ -43,9 +45,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Claims",
     "Difference",
+    "FakeService",
     "GoldenCase",
     "Law",
+    "MockAnswer",
+    "MockTransport",
     "Mutant",
+    "ProviderCase",
     "Recording",
     "RecordingFormat",
     "Tally",
@@ -64,6 +70,8 @@ __all__ = [
     "error_laws",
     "golden_cases",
     "joined_requests",
+    "json_answer",
+    "provider_test",
     "rankings",
     "read_recordings",
     "requests",
@@ -79,7 +87,9 @@ _NAMES = {
     "testing.error_laws": "error_laws",
     "testing.golden": "GoldenCase golden_cases",
     "testing.laws": "Law check_codec check_laws codec_laws",
+    "testing.mock_transport": "MockAnswer MockTransport json_answer",
     "testing.mutations": "Mutant codec_mutants",
+    "testing.provider_laws": "FakeService ProviderCase provider_test",
     "testing.strategies": "completions joined_requests requests streams",
     "testing.suite": "codec_test",
     "testing.unary_laws": "counting_laws embedding_laws rerank_laws",

@@ -1,0 +1,405 @@
+"""A provider's whole test as one name: calls, streams, tools, errors, secrets; no network.
+
+    test_my_provider = provider_test(
+        axonflow_register_provider(),
+        service=FakeService(codec=CODEC, errors=ERRORS),
+        config={"model": "acme-1"},
+        credentials={"api_key": "planted-secret"},
+    )
+
+The service that the provider calls is the other role of its own codecs: `FakeService` reads the
+request with `decode_request` and answers with `encode_response` or `stream_encoder`, over a
+`MockTransport`. So the provider is held to what it sends as well as to what it makes of an answer.
+Codecs have laws of their own (`codec_test`); these are the provider's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import orjson
+import pytest
+from attrs import evolve, field, frozen
+
+from axonflow_core.codec import Codec, ModelFacts, StreamContext
+from axonflow_core.codec.errors import ErrorCodec
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.config import ProviderConfig, structure_provider_config
+from axonflow_core.errors import (
+    AnswerError,
+    AxonFlowError,
+    InvalidCall,
+    ProviderError,
+    Throttled,
+    TruncatedStream,
+    Unavailable,
+)
+from axonflow_core.framing.sse import encode_event
+from axonflow_core.http.client import HttpRequest
+from axonflow_core.messages import (
+    EMPTY,
+    Completion,
+    CompletionRequest,
+    Json,
+    Receipt,
+    StopReason,
+    Text,
+    Tool,
+    ToolUse,
+    Usage,
+    user,
+)
+from axonflow_core.plugin_spec import ProviderSpec, Services
+from axonflow_core.provider import CompletionStream, Provider
+from axonflow_core.stream import batch_of
+
+from .checking import require, same_value
+from .mock_transport import MockAnswer, MockTransport, json_answer
+
+T = TypeVar("T")
+
+ANSWER = Completion(
+    (Text("The sky is blue."),),
+    StopReason.END_TURN,
+    Usage(input_tokens=7, output_tokens=5),
+)
+CALLS = Completion(
+    (
+        ToolUse("call_1", "look_up", {"city": "Oslo"}),
+        ToolUse("call_2", "look_up", {"city": "Bergen"}),
+    ),
+    StopReason.TOOL_USE,
+    Usage(input_tokens=7, output_tokens=5),
+)
+LOOK_UP = Tool(
+    "look_up", "Looks a city up.", {"type": "object", "properties": {"city": {"type": "string"}}}
+)
+QUESTION = CompletionRequest((user("Why is the sky blue?"),))
+
+
+def sse(chunk: Json) -> bytes:
+    """One chunk as a server-sent event; a string is sent as it is."""
+    return encode_event(chunk if isinstance(chunk, str) else orjson.dumps(chunk).decode())
+
+
+@frozen(kw_only=True)
+class FakeService:
+    """The service that a provider calls, made of the server role of its codec."""
+
+    codec: Codec
+    errors: ErrorCodec
+    facts: ModelFacts = ModelFacts()
+    transport_members: frozenset[str] = frozenset({"model", "stream", "stream_options"})
+    """Members of a body that say where the call goes; they are taken off before it is decoded."""
+    write_chunk: Callable[[Json], bytes] = sse
+    stream_type: str = "text/event-stream"
+    request_id_header: str = "x-request-id"
+    is_streamed: Callable[[HttpRequest], bool] = lambda request: bool(
+        orjson.loads(request.body).get("stream")
+    )
+
+    def request(self, sent: HttpRequest) -> CompletionRequest:
+        """What was asked."""
+        body = orjson.loads(sent.body)
+        native = {key: value for key, value in body.items() if key not in self.transport_members}
+        return self.codec.decode_request(native, self.facts)
+
+    def answer(self, sent: HttpRequest, completion: Completion) -> MockAnswer:
+        """`completion`, whole or streamed as it was asked for."""
+        self.request(sent)
+        headers = {self.request_id_header: "request-1"}
+        if not self.is_streamed(sent):
+            return json_answer(self.codec.encode_response(completion, self.facts), headers=headers)
+        typed = {"content-type": self.stream_type, **headers}
+        return MockAnswer(headers=typed, reads=tuple(self.chunks(completion)))
+
+    def chunks(self, completion: Completion) -> Iterator[bytes]:
+        """The bytes of each chunk of a streamed answer."""
+        context = StreamContext(id="answer-1", model="model-1", created=1_700_000_000)
+        encoder = self.codec.stream_encoder(context, self.facts)
+        for event in batch_of(completion):
+            yield from map(self.write_chunk, encoder.encode((event,)))
+
+    def refusal(self, error: AxonFlowError) -> MockAnswer:
+        """`error` in the service's own form."""
+        native = self.errors.encode_error(error)
+        headers = {self.request_id_header: "request-1", **native.headers}
+        return json_answer(native.body, native.status, headers)
+
+
+@frozen(kw_only=True)
+class ProviderCase:
+    """A provider to be tested, and the service that it calls."""
+
+    spec: ProviderSpec
+    service: FakeService
+    config: Mapping[str, Any] = EMPTY
+    credentials: Mapping[str, str] = field(default=EMPTY, repr=False)
+    extras: Mapping[str, Any] = EMPTY
+    codecs: CodecRegistry = field(factory=CodecRegistry)
+
+    def open(self, answer: Callable[[HttpRequest], MockAnswer | Exception]) -> _Opened:
+        """The provider, whose calls `answer` answers."""
+        client = MockTransport(answer)
+        entry = ProviderConfig(self.spec.name, is_enabled=True, config=self.config)
+        services = Services(
+            name=self.spec.name,
+            client=client,
+            codecs=self.codecs,
+            credentials=self.credentials,
+            extras=self.extras,
+        )
+        settings = structure_provider_config(entry, self.spec.config_type)
+        return _Opened(self.spec.create(settings, services), client)
+
+    def answering(self, completion: Completion) -> _Opened:
+        """The provider, whose service answers everything with `completion`."""
+        return self.open(lambda sent: self.service.answer(sent, completion))
+
+
+@frozen
+class _Opened:
+    provider: Provider
+    client: MockTransport
+
+
+async def _whole(provider: Provider, request: CompletionRequest) -> Completion:
+    return await provider.complete(request)
+
+
+def _receipt_of(completion: Completion) -> Receipt:
+    require(completion.receipt is not None, "the answer has no receipt")
+    assert completion.receipt is not None  # noqa: S101 - for the type checker
+    return completion.receipt
+
+
+async def _streamed(provider: Provider, request: CompletionRequest) -> Completion:
+    async with await provider.stream(request) as stream:
+        return await stream.completion()
+
+
+# ── the laws ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def a_request_arrives_as_it_was_asked(case: ProviderCase) -> None:
+    """The service reads what the caller asked, the system prompt and the tools included."""
+    opened = case.answering(ANSWER)
+    asked = CompletionRequest(QUESTION.messages, system=(Text("Be brief."),), tools=(LOOK_UP,))
+    await opened.provider.complete(asked)
+    heard = case.service.request(opened.client.requests[0])
+    same_value("Why is the sky blue?", heard.messages[-1].text)
+    told = any("Be brief." in block.text for block in _texts(heard))
+    require(told, "the system prompt did not arrive")
+    same_value(["look_up"], [tool.name for tool in heard.tools if isinstance(tool, Tool)])
+
+
+def _texts(request: CompletionRequest) -> list[Text]:
+    blocks = [
+        *request.system,
+        *(block for message in request.messages for block in message.content),
+    ]
+    return [block for block in blocks if isinstance(block, Text)]
+
+
+async def an_answer_has_text_usage_and_a_receipt(case: ProviderCase) -> None:
+    """Text, stop reason and counts are the service's; the receipt says how the call was made."""
+    opened = case.answering(ANSWER)
+    completion = await opened.provider.complete(QUESTION)
+    same_value((ANSWER.text, ANSWER.stop_reason), (completion.text, completion.stop_reason))
+    same_value((7, 5), (completion.usage.input_tokens, completion.usage.output_tokens))
+    receipt = _receipt_of(completion)
+    same_value((case.spec.name, 1), (receipt.provider, receipt.attempts))
+    same_value((opened.provider.default_model, "request-1"), (receipt.model, receipt.request_id))
+    named = receipt.family and receipt.surface and receipt.called
+    require(bool(named) and receipt.latency_ms is not None, "the receipt lacks how it was called")
+
+
+async def a_stream_adds_up_to_the_whole(case: ProviderCase) -> None:
+    """A streamed answer comes to the same completion as a whole one, receipt included."""
+    whole = await case.answering(ANSWER).provider.complete(QUESTION)
+    streamed = await _streamed(case.answering(ANSWER).provider, QUESTION)
+    same_value((whole.text, whole.stop_reason), (streamed.text, streamed.stop_reason))
+    same_value(whole.usage.output_tokens, streamed.usage.output_tokens)
+    require(_receipt_of(streamed).latency_ms is not None, "the receipt lacks the latency")
+
+
+async def every_cutting_of_a_stream_is_the_same_stream(case: ProviderCase) -> None:
+    """The network cuts anywhere: byte by byte the stream says the same."""
+
+    def byte_by_byte(sent: HttpRequest) -> MockAnswer:
+        answer = case.service.answer(sent, ANSWER)
+        return evolve(answer, reads=[bytes([byte]) for read in answer.reads for byte in read])
+
+    same_value(ANSWER.text, (await _streamed(case.open(byte_by_byte).provider, QUESTION)).text)
+
+
+async def a_cut_stream_is_an_error_with_its_text(case: ProviderCase) -> None:
+    """A stream without its terminal event is never a short answer."""
+
+    def cut(sent: HttpRequest) -> MockAnswer:
+        answer = case.service.answer(sent, ANSWER)
+        text = next(at for at, read in enumerate(answer.reads) if b"sky" in read)
+        return evolve(answer, reads=answer.reads[: text + 1])
+
+    stream = await case.open(cut).provider.stream(QUESTION)
+    with pytest.raises(TruncatedStream) as caught:
+        await stream.completion()
+    require("sky" in caught.value.partial_text, "the error lacks the text that had arrived")
+    same_value(case.spec.name, caught.value.provider)
+
+
+async def tools_are_offered_and_called_in_parallel(case: ProviderCase) -> None:
+    """Two calls of one tool come back with their ids and arguments, whole and streamed."""
+    asked = evolve(QUESTION, tools=(LOOK_UP,))
+    for ask in (_whole, _streamed):
+        completion = await ask(case.answering(CALLS).provider, asked)
+        inputs = [use.input for use in completion.tool_uses]
+        same_value([{"city": "Oslo"}, {"city": "Bergen"}], inputs)
+        same_value(2, len({use.id for use in completion.tool_uses}))
+        same_value(StopReason.TOOL_USE, completion.stop_reason)
+
+
+async def an_error_is_typed_and_says_whose_call_it_was(case: ProviderCase) -> None:
+    """The service's refusals become errors of their class, with provider, model and request id."""
+    for error in (InvalidCall("the call is wrong"), Throttled("slow down"), Unavailable("no")):
+        error.is_retryable = False
+        for ask in ("complete", "stream"):
+            opened = case.open(lambda sent, error=error: case.service.refusal(error))  # type: ignore[misc]
+            with pytest.raises(type(error)) as caught:
+                await getattr(opened.provider, ask)(QUESTION)
+            raised = caught.value
+            expected = (case.spec.name, opened.provider.default_model, "request-1")
+            same_value(expected, (raised.provider, raised.model, raised.request_id))
+
+
+async def a_passing_error_is_followed_by_another_attempt(case: ProviderCase) -> None:
+    """A throttle is tried again, and the receipt tells it."""
+    throttled = Throttled("slow down", retry_after_s=0.01)
+    answers = iter([case.service.refusal(throttled)])
+    opened = case.open(lambda sent: next(answers, None) or case.service.answer(sent, ANSWER))
+    receipt = _receipt_of(await opened.provider.complete(QUESTION))
+    same_value(["throttled"], [attempt.code for attempt in receipt.failed_attempts])
+
+
+async def an_unreadable_answer_is_an_error_that_quotes_nothing(case: ProviderCase) -> None:
+    """A proxy's page with status 200 is neither an empty answer nor shown."""
+    page = MockAnswer(headers={"content-type": "text/html"}, reads=(b"<html>private</html>",))
+    for ask in ("complete", "stream"):
+        with pytest.raises(AnswerError) as caught:
+            await getattr(case.open(lambda sent: page).provider, ask)(QUESTION)
+        shown = f"{caught.value}{caught.value.hint}"
+        require("private" not in shown, "the error quotes the body")
+
+
+async def a_strange_refusal_is_an_error_of_the_provider(case: ProviderCase) -> None:
+    """Whatever stands before the service may have written the body."""
+    for body in (b"", b"<html>", b"[]", b'{"error": 5}', b"\xff"):
+        refusal = MockAnswer(status=400, reads=(body,))
+        with pytest.raises(ProviderError):
+            await case.open(lambda sent, refusal=refusal: refusal).provider.complete(QUESTION)  # type: ignore[misc]
+
+
+async def a_secret_is_sent_and_shown_nowhere(case: ProviderCase) -> None:
+    """Credentials stand in headers alone: in no URL, body, repr or error."""
+    opened = case.open(lambda sent: case.service.refusal(InvalidCall("the call is wrong")))
+    with pytest.raises(ProviderError) as caught:
+        await opened.provider.complete(QUESTION)
+    (sent,) = opened.client.requests
+    shown = f"{sent!r}{sent.url}{sent.body!r}{caught.value!r}{caught.value.hint}{opened.provider!r}"
+    for secret in case.credentials.values():
+        require(secret not in shown, "a credential is shown")
+        is_sent = any(secret in value for value in sent.headers.values())
+        require(is_sent, "a credential of the configuration is not sent")
+
+
+async def a_time_limit_reaches_the_client(case: ProviderCase) -> None:
+    """`timeout_s` bounds the call on the wire."""
+    opened = case.answering(ANSWER)
+    await opened.provider.complete(QUESTION, timeout_s=1.5)
+    same_value(1.5, opened.client.requests[0].timeouts.total_s)
+
+
+async def many_calls_at_once_never_cross(case: ProviderCase) -> None:
+    """Every caller gets the answer to its own question."""
+
+    def echo(sent: HttpRequest) -> MockAnswer:
+        heard = case.service.request(sent).messages[-1].text
+        return case.service.answer(sent, evolve(ANSWER, content=(Text(heard),)))
+
+    provider = case.open(echo).provider
+    questions = [f"question {number}" for number in range(20)]
+    asked = [provider.complete(CompletionRequest((user(question),))) for question in questions]
+    same_value(questions, [answer.text for answer in await asyncio.gather(*asked)])
+
+
+async def nothing_is_sent_before_the_first_call(case: ProviderCase) -> None:
+    """Building, asking for health and closing cost no call; closing twice is allowed."""
+    opened = case.answering(ANSWER)
+    await opened.provider.health()
+    await opened.provider.aclose()
+    await opened.provider.aclose()
+    same_value([], opened.client.requests)
+    require(not opened.client.is_closed, "the HTTP client is the runtime's to close")
+
+
+async def a_stream_that_is_left_is_closed(case: ProviderCase) -> None:
+    """Leaving the block cancels the call upstream."""
+    opened = case.answering(ANSWER)
+    stream: CompletionStream
+    async with await opened.provider.stream(QUESTION) as stream:
+        await stream.read()
+    same_value([True], [answer.is_closed for answer in opened.client.streams])
+
+
+LAWS: tuple[Callable[[ProviderCase], Awaitable[None]], ...] = (
+    a_request_arrives_as_it_was_asked,
+    an_answer_has_text_usage_and_a_receipt,
+    a_stream_adds_up_to_the_whole,
+    every_cutting_of_a_stream_is_the_same_stream,
+    a_cut_stream_is_an_error_with_its_text,
+    tools_are_offered_and_called_in_parallel,
+    an_error_is_typed_and_says_whose_call_it_was,
+    a_passing_error_is_followed_by_another_attempt,
+    an_unreadable_answer_is_an_error_that_quotes_nothing,
+    a_strange_refusal_is_an_error_of_the_provider,
+    a_secret_is_sent_and_shown_nowhere,
+    a_time_limit_reaches_the_client,
+    many_calls_at_once_never_cross,
+    nothing_is_sent_before_the_first_call,
+    a_stream_that_is_left_is_closed,
+)
+
+
+def provider_test(
+    spec: ProviderSpec,
+    *,
+    service: FakeService,
+    config: Mapping[str, Any] = EMPTY,
+    credentials: Mapping[str, str] = EMPTY,
+    extras: Mapping[str, Any] = EMPTY,
+    codecs: CodecRegistry | None = None,
+) -> Callable[..., None]:
+    """A pytest test that holds the provider of `spec` to every law of `LAWS`.
+
+    `config` and `credentials` are what its YAML says; plant secrets that no text contains by
+    chance. `service` is what it calls.
+    """
+    case = ProviderCase(
+        spec=spec,
+        service=service,
+        config=config,
+        credentials=credentials,
+        extras=extras,
+        codecs=codecs or CodecRegistry(),
+    )
+
+    @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+    def test(law: Callable[[ProviderCase], Awaitable[None]]) -> None:
+        async def run() -> None:
+            await law(case)
+
+        asyncio.run(run())
+
+    return test

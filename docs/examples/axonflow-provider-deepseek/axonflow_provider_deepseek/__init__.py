@@ -1,0 +1,119 @@
+"""DeepSeek's API: OpenAI's chat completions, with reasoning in `reasoning_content`.
+
+Source: https://api-docs.deepseek.com, "Create Chat Completion" and "Error Codes", November 2026.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, field, frozen, validators
+from axonflow_core.calls.chat_provider import ChatApi, ChatProvider
+from axonflow_core.calls.settings import CommonSettings
+from axonflow_core.codec import Feature
+from axonflow_core.codec.errors import ErrorRow
+from axonflow_core.dialects import openai_chat
+from axonflow_core.errors import (
+    AccessDenied,
+    AxonFlowError,
+    CredentialsError,
+    InvalidCall,
+    Throttled,
+    Unavailable,
+)
+from axonflow_core.framing.sse import DONE
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.plugin_spec import ErrorEntry, ProviderSpec, Services
+from axonflow_core.provider import Provider
+
+
+@frozen(kw_only=True)
+class DeepSeekConfig(CommonSettings):
+    """The keys under `config:`."""
+
+    model: str = "deepseek-chat"
+    endpoint: str = field(
+        default="https://api.deepseek.com", validator=validators.matches_re("https?://.+")
+    )
+    """Where the API is, without a slash at its end."""
+
+
+CODEC = openai_chat.chat_codec(
+    openai_chat.ChatForm(thinking=openai_chat.Thinking.BESIDE, last_chunk=DONE),
+    family="deepseek",
+    surface="chat",
+    models=("deepseek-",),
+    features=frozenset(
+        {
+            *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER),
+            *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
+            *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE, Feature.REASONING),
+        }
+    ),
+    joins=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    evidence="documents: DeepSeek's API reference, November 2026",
+)
+ERRORS = evolve(
+    openai_chat.ERRORS,
+    name="deepseek",
+    rows=(
+        ErrorRow(error=Throttled, status=402, is_retryable=False),
+        *openai_chat.ERRORS.rows,
+    ),
+)
+
+_FIXES = {
+    401: "check the API key: credentials: {api_key: ${DEEPSEEK_API_KEY}}",
+    402: "add funds to the account, or name another provider",
+    422: "a parameter is not one that the model supports: the message names it",
+}
+"""Status -> how the operator mends it."""
+
+
+def _fix(error: AxonFlowError) -> str | None:
+    return _FIXES.get(getattr(error, "status", None) or 0)
+
+
+def _catalogue() -> tuple[ErrorEntry, ...]:
+    return (
+        ErrorEntry(
+            code=CredentialsError.code,
+            cause="the API key is wrong",
+            fix=_FIXES[401],
+            statuses="401",
+        ),
+        ErrorEntry(
+            code=Throttled.code, cause="the balance is used up", fix=_FIXES[402], statuses="402"
+        ),
+        ErrorEntry(
+            code=InvalidCall.code, cause="the request is malformed", fix=_FIXES[422], statuses="422"
+        ),
+        ErrorEntry(
+            code=Unavailable.code,
+            cause="the service is overloaded",
+            fix="the call is made again by itself; later, if that does not help",
+            statuses="500, 503",
+            is_retryable=True,
+        ),
+        ErrorEntry(code=AccessDenied.code, cause="the account may not call", fix=_FIXES[401]),
+    )
+
+
+def _create(config: DeepSeekConfig, services: Services) -> Provider:
+    api = ChatApi(
+        url=f"{config.endpoint}/chat/completions",
+        headers={"authorization": f"Bearer {services.credential('api_key')}"},
+        codec=CODEC,
+        errors=ERRORS,
+        hint=_fix,
+    )
+    return ChatProvider(services.name, services.client, config, api)
+
+
+@hookimpl
+def axonflow_register_provider() -> ProviderSpec:
+    return ProviderSpec(
+        name="deepseek",
+        display_name="DeepSeek",
+        config_type=DeepSeekConfig,
+        create=_create,
+        error_catalogue=_catalogue,
+    )
