@@ -31,6 +31,7 @@ class RunningEmulator:
         self.models = emulator.models
         """One model id for each documented family."""
         self.refused_model = emulator.refused_model
+        self._session: Any = None  # one for all clients: it has read botocore's service model
 
     def boto3_client(self, service: str = "bedrock-runtime", **options: Any) -> Any:
         """A plain boto3 client of this emulator, which is `bedrock` and `sts` too.
@@ -49,8 +50,9 @@ class RunningEmulator:
             # given here.
             "config": Config(signature_version="v4", retries={"total_max_attempts": 1}),
         }
-        session: Any = boto3.Session()
-        return session.client(service, **(settings | options))
+        if self._session is None:
+            self._session = boto3.Session()
+        return self._session.client(service, **(settings | options))
 
 
 @contextmanager

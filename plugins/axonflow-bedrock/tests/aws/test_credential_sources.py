@@ -209,6 +209,7 @@ def credentials_file(path: Path, key: Signer) -> Path:
     return path
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("farewell", [EXPIRED, DELETED], ids=["expired", "deleted"])
 @pytest.mark.parametrize("is_rotated", [True, False])
 def test_rotated_keys_are_picked_up_without_a_restart(
@@ -310,6 +311,7 @@ def login_of(profile: str) -> str:
     return "company" if profile is SSO_SESSION else START_URL
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("profile", "person"),
     [(SSO_PROFILE, "work"), (SSO_SESSION, "work"), (OF_A_ROLE, "person")],
@@ -333,6 +335,7 @@ def test_the_control_a_login_that_holds_answers(tmp_path: Path, profile: str) ->
     assert (said.returncode, said.stderr, account.served) == (0, "", {"AKIA1": 1})
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("profile", [SSO_PROFILE, SSO_SESSION], ids=["profile", "session"])
 @pytest.mark.parametrize(
     "logins", [0, 1, 2], ids=["at once", "at the refresh", "for what was refreshed"]
@@ -419,6 +422,7 @@ def beside_a_silent_imds(tmp_path: Path, how: str) -> Mapping[str, Any]:
     return measured
 
 
+@pytest.mark.thorough
 def test_a_silent_metadata_service_holds_up_nobody_but_who_asked_it(tmp_path: Path) -> None:
     measured = beside_a_silent_imds(tmp_path, "as it is")
     assert measured["hung_s"] >= HANG_S
@@ -427,5 +431,6 @@ def test_a_silent_metadata_service_holds_up_nobody_but_who_asked_it(tmp_path: Pa
     assert measured["calls"] > 20
 
 
+@pytest.mark.thorough
 def test_the_control_asked_on_the_loop_it_holds_up_everybody(tmp_path: Path) -> None:
     assert beside_a_silent_imds(tmp_path, "blocking")["longest_s"] >= HANG_S

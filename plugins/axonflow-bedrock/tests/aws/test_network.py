@@ -191,12 +191,14 @@ def test_a_private_authority_is_trusted_as_boto3_trusts_it(environment: dict[str
     assert outcomes(environment) == {"boto3": True, "ours": True}
 
 
+@pytest.mark.thorough
 def test_without_the_authority_neither_gets_there(environment: dict[str, str]) -> None:
     del environment["AWS_CA_BUNDLE"]
     assert outcomes(environment) == {"boto3": False, "ours": False}
     assert b"not trusted" in run(CLIENTS["ours"], environment).stderr
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
 def test_both_go_through_the_proxy(
     environment: dict[str, str], proxy: Relay, https_port: int, name: str
@@ -208,6 +210,7 @@ def test_both_go_through_the_proxy(
     ] * 2
 
 
+@pytest.mark.thorough
 def test_both_leave_the_proxy_aside_where_no_proxy_says_so(
     environment: dict[str, str], proxy: Relay
 ) -> None:
@@ -220,6 +223,7 @@ def test_both_leave_the_proxy_aside_where_no_proxy_says_so(
     assert proxy.asked == []
 
 
+@pytest.mark.thorough
 def test_a_proxy_that_is_not_there_is_named_without_its_password(
     environment: dict[str, str],
 ) -> None:
@@ -228,6 +232,7 @@ def test_a_proxy_that_is_not_there_is_named_without_its_password(
     assert b"user:word" not in ran.stderr
 
 
+@pytest.mark.thorough
 def test_an_authority_that_is_no_file_is_a_fault_of_the_configuration(
     environment: dict[str, str],
 ) -> None:
@@ -259,6 +264,7 @@ def mutual(
         yield {**environment, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"https://localhost:{relay.port}"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "files", [["both.pem"], ["cert.pem", "key.pem"]], ids=["one file", "two files"]
 )
@@ -272,11 +278,13 @@ def test_both_show_the_certificate_of_the_sessions_client_config(
     }
 
 
+@pytest.mark.thorough
 def test_without_a_certificate_neither_is_let_in(mutual: dict[str, str]) -> None:
     assert outcomes(mutual) == {"boto3": False, "ours": False}
     assert b"axonflow_core.errors.Unavailable: " in run(CLIENTS["ours"], mutual).stderr
 
 
+@pytest.mark.thorough
 def test_with_a_certificate_of_somebody_else_neither_is_let_in(
     mutual: dict[str, str], authority: Path
 ) -> None:
@@ -284,6 +292,7 @@ def test_with_a_certificate_of_somebody_else_neither_is_let_in(
     assert outcomes(somebodys, CERTIFIED) == {"boto3": False, "ours": False}
 
 
+@pytest.mark.thorough
 def test_a_certificate_that_is_no_file_is_a_fault_of_the_configuration(
     mutual: dict[str, str],
 ) -> None:

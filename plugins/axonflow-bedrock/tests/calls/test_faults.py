@@ -16,18 +16,16 @@ import struct
 import time
 from binascii import crc32
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from itertools import chain, cycle
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
 import pytest
-from botocore.credentials import Credentials
-from botocore.session import Session
+from aws_account import CODECS, AccountSession, opened_provider
 
-from axonflow_bedrock.config import BedrockConfig
-from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
+from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_bedrock.wire.eventstream import encode_frame, frame_of_chunk
 from axonflow_core.errors import (
@@ -41,15 +39,12 @@ from axonflow_core.errors import (
     Unavailable,
 )
 from axonflow_core.http.asgi import AsgiApp
-from axonflow_core.http.client import Timeouts, Transport
+from axonflow_core.http.client import Timeouts
 from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, user
-from axonflow_core.plugin_spec import Services
-from axonflow_core.plugins import load_codecs
 from axonflow_core.stream import TextDelta, assemble
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-CODECS = load_codecs("bedrock").registry
 TOTAL_S, GRACE_S = 1.0, 0.25
 LIMITS = Timeouts(connect_s=0.5, first_byte_s=0.9, idle_s=0.3, total_s=TOTAL_S)
 LONG = Timeouts(connect_s=5, first_byte_s=5, idle_s=5, total_s=10)
@@ -70,19 +65,6 @@ class Counted:
             await self._app(scope, receive, send)
         finally:
             self.open_calls -= 1
-
-
-class SessionOf(Session):
-    """A botocore session for the emulator, with no variable or file in between: it retries as
-    botocore does unasked."""
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__()
-        self._base_url = base_url
-        self._credentials = Credentials(ACCESS_KEY, SECRET_KEY)
-
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_client(*args, **{**kwargs, "endpoint_url": self._base_url})
 
 
 Piece: TypeAlias = bytes | float
@@ -136,17 +118,12 @@ def serving(*rules: dict[str, Any]) -> Iterator[tuple[Counted, str]]:
         yield app, server.base_url
 
 
-@asynccontextmanager
-async def opened(base_url: str, timeouts: Timeouts = LONG) -> AsyncIterator[BedrockProvider]:
-    transport = Transport()
-    extras = {"boto3_session": SessionOf(base_url)}
-    services = Services(name="bedrock", client=transport, codecs=CODECS, extras=extras)
-    try:
-        yield BedrockProvider(
-            BedrockConfig(region="us-east-1", model=CLAUDE, timeouts=timeouts), services
-        )
-    finally:
-        await transport.aclose()
+def opened(
+    base_url: str, timeouts: Timeouts = LONG
+) -> AbstractAsyncContextManager[BedrockProvider]:
+    """A provider that retries as botocore does unasked."""
+    session = AccountSession(base_url, attempts=None)
+    return opened_provider(base_url, session=session, model=CLAUDE, timeouts=timeouts)
 
 
 async def say(provider: BedrockProvider, text: str, *, is_streamed: bool) -> str:

@@ -5,20 +5,15 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 import pytest
-from botocore.config import Config
-from botocore.credentials import Credentials
-from botocore.session import Session
+from aws_account import opened_provider
 
-from axonflow_bedrock.config import BedrockConfig, SurfaceChoice
-from axonflow_bedrock.plugin import axonflow_register_provider
-from axonflow_bedrock.provider import BedrockProvider
+from axonflow_bedrock.config import SurfaceChoice
 from axonflow_core.errors import (
     DecodeError,
     EncodeError,
@@ -28,11 +23,8 @@ from axonflow_core.errors import (
     Uncountable,
     UndetectedFamily,
 )
-from axonflow_core.http.client import Transport
 from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, Image, Inference, Media, MediaKind, Text, user
-from axonflow_core.plugin_spec import Services
-from axonflow_core.plugins import load_codecs
 from axonflow_core.provider import SupportsEmbedding, SupportsReranking, SupportsTokenCounting
 from axonflow_core.retrieval import EmbeddingRequest, RankedDocument, RerankRequest
 
@@ -93,17 +85,6 @@ class Service:
         await send({"type": "http.response.body", "body": orjson.dumps(answer)})
 
 
-class AwsSession(Session):
-    def __init__(self, endpoint_url: str) -> None:
-        super().__init__()
-        self._endpoint_url = endpoint_url
-        self._credentials = Credentials("AKIDEXAMPLE", "secret")
-        self.set_default_client_config(Config(retries={"total_max_attempts": 1}))
-
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
-
-
 @pytest.fixture
 def service() -> Service:
     return Service()
@@ -115,22 +96,6 @@ def base_url(service: Service) -> Iterator[str]:
         yield server.base_url
 
 
-@asynccontextmanager
-async def opened(base_url: str, **config: Any) -> AsyncIterator[BedrockProvider]:
-    transport = Transport()
-    services = Services(
-        name="bedrock",
-        client=transport,
-        codecs=load_codecs("bedrock").registry,
-        extras={"boto3_session": AwsSession(base_url)},
-    )
-    settings = BedrockConfig(**{"region": "us-east-1", **config})
-    try:
-        yield axonflow_register_provider().create(settings, services)  # type: ignore[misc]
-    finally:
-        await transport.aclose()
-
-
 # ── embeddings ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -139,7 +104,7 @@ async def test_several_texts_are_several_calls_and_one_answer_in_order(
 ) -> None:
     service.pause_s = 0.02
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         answer = await provider.embed(
             texts(*("x" * length for length in range(1, 21))), model=TITAN
         )
@@ -157,7 +122,7 @@ async def test_the_counts_of_headers_are_added_up(service: Service, base_url: st
         "x-amzn-bedrock-invocation-latency": "7",
     }
 
-    async with opened(base_url, model=TITAN) as provider:
+    async with opened_provider(base_url, model=TITAN) as provider:
         one, two = await provider.embed(texts("a")), await provider.embed(texts("a", "bb"))
 
     assert (one.usage.input_tokens, one.latency_ms) == (10, 7)
@@ -170,7 +135,7 @@ async def test_cohere_gets_96_texts_a_call(service: Service, base_url: str) -> N
         {"embeddings": [[float(len(text))] for text in body["texts"]]},
     )
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         answer = await provider.embed(
             texts(*("x" * length for length in range(1, 201))), model=COHERE
         )
@@ -191,7 +156,7 @@ async def test_one_call_that_fails_fails_the_request_and_ends_the_others(
 
     service.answer, service.pause_s = answer, 0.05
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         with pytest.raises(InvalidCall) as raised:
             await provider.embed(texts("bad", *["good"] * 40), model=TITAN)
 
@@ -204,7 +169,7 @@ async def test_nothing_is_sent_when_one_input_cannot_be_said(
 ) -> None:
     picture = Image(Media(MediaKind.BASE64, "AAAA", "image/png"))
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         with pytest.raises(EncodeError) as raised:
             await provider.embed(EmbeddingRequest((Text("a"), picture)), model=TITAN)
 
@@ -213,7 +178,7 @@ async def test_nothing_is_sent_when_one_input_cannot_be_said(
 
 
 async def test_a_model_that_talks_makes_no_vectors(base_url: str) -> None:
-    async with opened(base_url, model=CLAUDE) as provider:
+    async with opened_provider(base_url, model=CLAUDE) as provider:
         with pytest.raises(UndetectedFamily, match="no embedding family is known") as raised:
             await provider.embed(texts("a"))
 
@@ -221,12 +186,12 @@ async def test_a_model_that_talks_makes_no_vectors(base_url: str) -> None:
 
 
 async def test_an_opaque_arn_needs_a_base_model(service: Service, base_url: str) -> None:
-    async with opened(base_url, model=OPAQUE) as provider:
+    async with opened_provider(base_url, model=OPAQUE) as provider:
         with pytest.raises(UndetectedFamily, match="does not say which model"):
             await provider.embed(texts("a"))
-    async with opened(base_url, model=OPAQUE, base_model=TITAN) as provider:
+    async with opened_provider(base_url, model=OPAQUE, base_model=TITAN) as provider:
         await provider.embed(texts("a"))
-    async with opened(base_url, model=OPAQUE, family="titan-embed/v2") as provider:
+    async with opened_provider(base_url, model=OPAQUE, family="titan-embed/v2") as provider:
         await provider.embed(texts("a"))
 
     assert [model for model, _, _ in service.asked] == [OPAQUE, OPAQUE]
@@ -235,7 +200,7 @@ async def test_an_opaque_arn_needs_a_base_model(service: Service, base_url: str)
 async def test_families_of_the_config_hold_for_embeddings_too(
     service: Service, base_url: str
 ) -> None:
-    async with opened(base_url, families=("titan-embed",)) as provider:
+    async with opened_provider(base_url, families=("titan-embed",)) as provider:
         await provider.embed(texts("a"), model=TITAN)
         with pytest.raises(RequestError, match="may not call"):
             await provider.embed(texts("a"), model=COHERE)
@@ -244,7 +209,7 @@ async def test_families_of_the_config_hold_for_embeddings_too(
 async def test_a_strange_answer_is_shown(service: Service, base_url: str) -> None:
     service.answer = lambda model, body: (200, {"outputText": "Hi"})
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         with pytest.raises(DecodeError, match="titan-embed/v2") as raised:
             await provider.embed(texts("a"), model=TITAN)
 
@@ -257,7 +222,7 @@ async def test_a_strange_answer_is_shown(service: Service, base_url: str) -> Non
 async def test_documents_are_put_in_order(service: Service, base_url: str) -> None:
     service.answer = lambda model, body: (200, {"results": [{"index": 1, "relevance_score": 0.9}]})
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         ranking = await provider.rerank(
             RerankRequest("q", ("a", "b"), top_n=1), model="cohere.rerank-v3-5:0"
         )
@@ -287,7 +252,7 @@ def counting_only(
 async def test_a_count_goes_to_the_base_id(service: Service, base_url: str, model: str) -> None:
     service.answer = counting_only(CLAUDE)
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         count = await provider.count(HELLO, model=model)
 
     assert count.input_tokens == 7
@@ -302,7 +267,7 @@ async def test_a_refused_base_id_is_tried_once_as_it_was_given(
 ) -> None:
     service.answer = counting_only(PROFILE, refusal=refusal)
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         count = await provider.count(HELLO, model=PROFILE)
 
     assert count.input_tokens == 7
@@ -315,7 +280,7 @@ async def test_a_model_that_is_not_counted_under_any_id_is_a_typed_error(
 ) -> None:
     service.answer = counting_only(refusal=refusal)
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         with pytest.raises(error):
             await provider.count(HELLO, model=PROFILE)
         with pytest.raises(error):
@@ -330,7 +295,7 @@ async def test_another_refusal_is_not_tried_again(service: Service, base_url: st
         {"message": "Malformed input request, please reformat your input"},
     )
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         with pytest.raises(InvalidCall):
             await provider.count(HELLO, model=PROFILE)
 
@@ -340,7 +305,7 @@ async def test_another_refusal_is_not_tried_again(service: Service, base_url: st
 async def test_claude_is_counted_in_its_own_json(service: Service, base_url: str) -> None:
     service.answer = counting_only(CLAUDE)
 
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         await provider.count(HELLO, model=CLAUDE)
 
     body = orjson.loads(b64decode(service.asked[0][2]["input"]["invokeModel"]["body"]))
@@ -356,7 +321,7 @@ async def test_what_has_no_counter_of_its_own_is_counted_as_converse_without_wha
 ) -> None:
     service.answer = lambda model, body: (200, {"inputTokens": 7})
 
-    async with opened(base_url, **config) as provider:
+    async with opened_provider(base_url, **config) as provider:
         await provider.count(HELLO)
 
     body = {"messages": [{"role": "user", "content": [{"text": "Hello"}]}]}
@@ -364,7 +329,7 @@ async def test_what_has_no_counter_of_its_own_is_counted_as_converse_without_wha
 
 
 async def test_the_provider_says_what_it_can(base_url: str) -> None:
-    async with opened(base_url) as provider:
+    async with opened_provider(base_url) as provider:
         assert isinstance(provider, SupportsEmbedding)
         assert isinstance(provider, SupportsReranking)
         assert isinstance(provider, SupportsTokenCounting)

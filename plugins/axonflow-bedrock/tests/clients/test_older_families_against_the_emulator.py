@@ -3,25 +3,20 @@ call the emulator."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, closing
 from typing import Any
 
 import orjson
 import pytest
-from botocore.config import Config
-from botocore.credentials import Credentials
+from aws_account import opened_provider
 from botocore.exceptions import ClientError
-from botocore.session import Session
 
-from axonflow_bedrock.config import BedrockConfig
-from axonflow_bedrock.emulator import ACCESS_KEY, REGION, SECRET_KEY, emulator, installed_codecs
+from axonflow_bedrock.emulator import REGION, emulator, installed_codecs
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
 from axonflow_core.codec import ModelFacts
-from axonflow_core.http.client import Transport
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, StopReason, user
-from axonflow_core.plugin_spec import Services
 from axonflow_core.stream import assemble
 
 CODECS = installed_codecs()
@@ -153,30 +148,10 @@ def test_a_model_that_cannot_be_called_so_is_refused(client: Any, model: str, bo
 # ── our provider ──────────────────────────────────────────────────────────────────────────────────
 
 
-class AwsSession(Session):
-    """A botocore session whose clients call the emulator with its key."""
-
-    def __init__(self, endpoint_url: str) -> None:
-        super().__init__()
-        self._endpoint_url = endpoint_url
-        self._credentials = Credentials(ACCESS_KEY, SECRET_KEY)
-        self.set_default_client_config(Config(retries={"total_max_attempts": 1}))
-
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
-
-
-@asynccontextmanager
-async def opened(
+def opened(
     bedrock: RunningEmulator, model: str, family: str | None = None
-) -> AsyncIterator[BedrockProvider]:
-    transport = Transport()
-    extras = {"boto3_session": AwsSession(bedrock.base_url)}
-    services = Services(name="bedrock", client=transport, codecs=CODECS, extras=extras)
-    try:
-        yield BedrockProvider(BedrockConfig(region=REGION, model=model, family=family), services)
-    finally:
-        await transport.aclose()
+) -> AbstractAsyncContextManager[BedrockProvider]:
+    return opened_provider(bedrock.base_url, region=REGION, model=model, family=family)
 
 
 async def streamed(provider: BedrockProvider) -> tuple[Completion, int]:

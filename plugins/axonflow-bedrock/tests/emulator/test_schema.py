@@ -307,6 +307,7 @@ OF_THE_CALLER = {Rule.LEAST, Rule.MOST, Rule.ABOVE, Rule.ITEMS}
 """Breaches that lie in the values of a request, and not in how the codec says it."""
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", sorted(GATES))
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())

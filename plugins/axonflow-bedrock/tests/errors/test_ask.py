@@ -139,6 +139,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Said]:
     return said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("number", "row"),
     list(enumerate(TABLE)),
@@ -242,6 +243,7 @@ def test_a_row_of_the_product_page(
     assert fix in said.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("here", "delay_s", "is_told"),
     [("eu-west-1", 2.1, True), ("us-east-1", 2.1, False), ("eu-west-1", 0.0, False)],
@@ -297,6 +299,7 @@ llm_providers:
 """.replace("MODEL", CLAUDE)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("rule", "options", "error", "calls"),
     [

@@ -72,6 +72,7 @@ def checked(recordings: list[Recording], *codecs: FamilyCodec) -> Tally:
     return tally
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FILES)
 def test_every_recorded_invocation_keeps_every_law(name: str, recordings: Path) -> None:
     tally = checked(invocations(recordings, name), *CODECS)
@@ -80,6 +81,7 @@ def test_every_recorded_invocation_keeps_every_law(name: str, recordings: Path) 
     assert (tally.cases, tally.unsupported, tally.truncated) == (FILES[name], {}, [])
 
 
+@pytest.mark.thorough
 def test_an_exchange_with_an_old_claude_is_read_in_the_form_that_it_is_in(recordings: Path) -> None:
     exchanges = invocations(recordings, "anthropic-text")
 
