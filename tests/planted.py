@@ -1,9 +1,13 @@
-"""A plugin of pytest: secrets that tests plant are looked for in everything that any test prints,
-logs or reports.
+"""A pytest plugin that searches for planted secrets in all that tests print, log or report.
 
-A test module that plants some names them: `PLANTED_SECRETS = {"the key in the file": "…"}`. A test
-of whatever module in whose output one of them turns up fails; it is told where and which, and the
-value is masked there too.
+A test module that plants secrets names them: `PLANTED_SECRETS = {"the key in the file": "…"}`. A
+test of any module whose output holds one of them fails; the failure names the secret and the place,
+and the value is masked there.
+
+The search runs where the tests run: in the one process of pytest, or in each worker of
+pytest-xdist. There a report is searched and masked before it leaves. What was searched and found
+travels with the report (`report.planted`), so that the process which writes the summary only adds
+up reports, whatever process they come from.
 """
 
 from __future__ import annotations
@@ -14,16 +18,18 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if (
-        config.getoption("capture") != "no"
-    ):  # what goes straight to the terminal has been shown before it is searched
+    # Without capturing, output reaches the terminal before it can be searched.
+    if config.getoption("capture") != "no":
         config.pluginmanager.register(Search())
 
 
 class Search:
+    """The search of one process, and the sum of what all processes report."""
+
     def __init__(self) -> None:
         self._secrets: dict[str, str] = {}
         self._tests: set[str] = set()
+        self._searched = 0
         self._findings = 0
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -33,25 +39,29 @@ class Search:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        self._tests.add(report.nodeid)
         found = list(self._found_in(report))
         report.sections = [(place, self._masked(text)) for place, text in report.sections]
+        report.planted = (len(self._secrets), len(found))
         if found:
-            self._findings += len(found)
             self._fail(report, found)
         return report
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Called in every process; only the one that writes the summary uses the sums."""
+        secrets, findings = getattr(report, "planted", (0, 0))
+        self._tests.add(report.nodeid)
+        self._searched = max(self._searched, secrets)
+        self._findings += findings
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._secrets:
+        if self._searched:
             terminalreporter.write_line(
-                f"planted secrets: {len(self._secrets)} searched in the output of "
-                f"{len(self._tests)} tests, "
-                f"{self._findings} found"
+                f"planted secrets: {self._searched} searched in the output of "
+                f"{len(self._tests)} tests, {self._findings} found"
             )
 
     def _found_in(self, report: pytest.TestReport) -> Iterator[str]:
-        """The name of each secret with where it is. The sections of earlier phases stand in the
-        report too."""
+        """Name and place of each secret. The sections of earlier phases stand in the report too."""
         new = [(place, text) for place, text in report.sections if place.endswith(report.when)]
         for place, text in [("its id", report.nodeid), ("its report", report.longreprtext), *new]:
             yield from (

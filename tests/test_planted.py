@@ -32,23 +32,16 @@ LEAKS = {
 }
 
 
-def run(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
+OPTIONS = "-p planted -p no:cacheprovider -rA --rootdir ."
+SPREAD = "-p xdist -n 2"
+
+
+def run(folder: Path, body: str, options: str = "") -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(
         f"{HEAD}\ndef test_of_something():\n{indent(body, '    ')}\n"
     )
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "planted",
-            "-p",
-            "no:cacheprovider",
-            "-rA",
-            "--rootdir",
-            ".",
-        ],
+        [sys.executable, "-m", "pytest", *f"{OPTIONS} {options}".split()],
         cwd=folder,
         env={
             "PYTHONPATH": str(TESTS),
@@ -74,6 +67,16 @@ def test_a_secret_that_a_test_shows_fails_it_and_is_named_and_masked(
         in ran.stdout
     )
     assert "planted secrets: 2 searched in the output of 1 tests, 1 found" in ran.stdout
+    assert SECRET not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(("body", "findings"), [("sys.stdout.write(SECRET)", 1), ("pass", 0)])
+def test_what_the_workers_of_xdist_search_and_find_is_added_up(
+    tmp_path: Path, body: str, findings: int
+) -> None:
+    ran = run(tmp_path, body, SPREAD)
+    assert ran.returncode == (pytest.ExitCode.TESTS_FAILED if findings else pytest.ExitCode.OK)
+    assert f"2 searched in the output of 1 tests, {findings} found" in ran.stdout
     assert SECRET not in ran.stdout + ran.stderr
 
 

@@ -76,6 +76,7 @@ def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
     return values
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("law", [law for codec in FAMILIES for law in codec_laws(codec)])
 def test_every_family_keeps_every_law(law: Law) -> None:
     law()
@@ -85,6 +86,7 @@ def test_a_law_is_called_after_its_family_and_what_it_says() -> None:
     assert codec_laws(TITAN)[0].__name__ == "titan: a request survives"
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("codec", FAMILIES, ids=lambda codec: codec.name)
 def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) -> None:
     used = set().union(*map(features_of, drawn(requests(Claims(codec=codec)), 240)))
@@ -92,6 +94,7 @@ def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) ->
     assert used == codec.features - {Feature.RAW_PROMPT}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "codec", [codec for codec in FAMILIES if codec.joins], ids=lambda codec: codec.name
 )

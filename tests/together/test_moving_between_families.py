@@ -187,22 +187,25 @@ def answered(party: Party, body: Json) -> NativeAnswer:
     return answer
 
 
-OUTCOMES: Counter[str] = Counter()
+def outcomes_of(second: Party, max_examples: int | None = None) -> Counter[str]:
+    """Moves conversations of every party to `second`, as many as the profile says: how many were
+    moved, and how many refused by name."""
+    outcomes = Counter[str]()
 
-
-@pytest.mark.parametrize("second", PARTIES, ids=str)
-def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: Party) -> None:
-    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        settings() if max_examples is None else settings(max_examples=max_examples),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     @given(SPEECH)
     def check(drawn: tuple[Party, CompletionRequest]) -> None:
         first, request = drawn
         try:
             body = moved(request, first, second)
         except EncodeError as refusal:
-            OUTCOMES["refused"] += 1
+            outcomes["refused"] += 1
             assert refusal.feature and refusal.message
             return
-        OUTCOMES["moved"] += 1
+        outcomes["moved"] += 1
         assert answered(second, body).body
         said = "\n".join(strings_of(body))
         spoken = (block for message in request.messages for block in message.content)
@@ -211,13 +214,21 @@ def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: 
         ] == []
 
     check()
+    return outcomes
+
+
+@pytest.mark.parametrize("second", PARTIES, ids=str)
+def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: Party) -> None:
+    assert outcomes_of(second).total()
 
 
 def test_many_conversations_are_moved_and_some_are_refused() -> None:
     """The control: a law that only ever saw refusals would have seen nothing. Forms that take a
     prompt alone refuse every conversation, so that about as many are refused as are moved."""
-    assert OUTCOMES["moved"] > sum(OUTCOMES.values()) / 4
-    assert OUTCOMES["refused"] > 0
+    outcomes = sum((outcomes_of(second, max_examples=4) for second in PARTIES[::3]), Counter[str]())
+
+    assert outcomes["moved"] > outcomes.total() / 4
+    assert outcomes["refused"] > 0
 
 
 def test_what_was_not_made_to_fit_is_stopped_at_the_gate() -> None:

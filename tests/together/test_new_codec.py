@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Environment
 
+pytestmark = pytest.mark.thorough  # environments of their own, pip and processes
+
 Run = Callable[..., "CompletedProcess[str]"]
 
 

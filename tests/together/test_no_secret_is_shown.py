@@ -334,6 +334,7 @@ def test_there_are_twenty_five_secrets_and_all_are_in_use() -> None:
     ] == []
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", CASES)
 def test_a_command_that_goes_wrong_shows_no_secret(tmp_path: Path, name: str) -> None:
     case = CASES[name]

@@ -24,6 +24,8 @@ from axonflow_core.testing import codec_laws
 if TYPE_CHECKING:
     from conftest import Environment
 
+pytestmark = pytest.mark.thorough  # environments of their own, pip and processes
+
 Ask: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "docs" / "examples" / "axonflow-bedrock-pegasus"

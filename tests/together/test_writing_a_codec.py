@@ -19,6 +19,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Environment
 
+pytestmark = pytest.mark.thorough  # environments of their own, pip and processes
+
 PAGE = (Path(__file__).parents[2] / "docs" / "writing-a-codec.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(?P<language>\w+)(?: file=(?P<file>\S+))?\n(?P<text>.*?)^```", re.M | re.S)
 CODEC = "axonflow_bedrock_parrot/__init__.py"
@@ -49,7 +51,7 @@ def awaited(command: str) -> str:
     if not command.endswith(" &"):
         return command
     output = command.removesuffix(" &").partition("> ")[2]
-    return f"{command}\nuntil grep -q ENDPOINT {output}; do sleep 0.1; done; sleep 0.3"
+    return f"{command}\nuntil grep -qs ENDPOINT {output}; do sleep 0.1; done; sleep 0.3"
 
 
 @pytest.fixture(scope="module")
