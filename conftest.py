@@ -12,12 +12,21 @@ import gc
 import os
 import signal
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 pytest_plugins = ["planted"]
+
+HAS_BEDROCK = find_spec("axonflow_bedrock") is not None
+collect_ignore = [] if HAS_BEDROCK else ["plugins/axonflow-bedrock", "tests/together"]
+
+
+def pytest_report_header() -> list[str]:
+    missing = "axonflow-bedrock is not installed: its tests and tests/together are left out"
+    return [] if HAS_BEDROCK else [missing]
 
 
 def pytest_configure() -> None:

@@ -40,6 +40,14 @@ def install(tmp_path: Path) -> Install:
 
 
 @pytest.fixture
+def toy_provider(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider of `toy_provider.py` is installed, for the process of this test."""
+    code = "from toy_provider import axonflow_register_provider\n"
+    install("axonflow-toy", "axonflow.providers", code, point="toy")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.fixture
 def environment_of(tmp_path: Path) -> EnvironmentOf:
     """The environment of a process that sees the distributions in `tmp_path`, and no setting of the
     tester's own."""

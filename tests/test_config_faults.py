@@ -18,7 +18,7 @@ from axonflow_core.config.snippets import with_snippets
 
 HEAD = 'version: "1.0"\nllm_providers:\n'
 ECHO = HEAD + "  echo:\n    enabled: true\n"
-BEDROCK = HEAD + "  bedrock:\n    enabled: true\n    config:\n      region: us-east-1\n"
+TOY = HEAD + "  toy:\n    enabled: true\n    config:\n      region: us-east-1\n"
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + level)}: &{chr(98 + level)} [{','.join([f'*{chr(97 + level)}'] * 9)}]\n"
     for level in range(8)
@@ -49,17 +49,17 @@ FILES: Mapping[str, Faulty] = {
         ECHO + "    wieght: 1\n", 5, 5, "unknown key `wieght`", "`weight`"
     ),
     "unknown key of the settings": Faulty(
-        BEDROCK + "      modle: x\n", 7, 7, "unknown key `modle`", "`model`"
+        TOY + "      modle: x\n", 7, 7, "unknown key `modle`", "`model`"
     ),
     "unknown key of a section of the settings": Faulty(
-        BEDROCK + "      timeouts:\n        conect_s: 1\n",
+        TOY + "      timeouts:\n        conect_s: 1\n",
         8,
         9,
         "unknown key `conect_s`",
         "`connect_s`",
     ),
     "key in camel case": Faulty(
-        BEDROCK + "      maxTokens: 1\n", 7, 7, "unknown key `maxTokens`", "`max_tokens`"
+        TOY + "      maxTokens: 1\n", 7, 7, "unknown key `maxTokens`", "`max_tokens`"
     ),
     "key in capitals": Faulty(
         ECHO + "    Priority: 1\n", 5, 5, "unknown key `Priority`", "`priority`"
@@ -71,7 +71,7 @@ FILES: Mapping[str, Faulty] = {
         HEAD + "  echo: {enable: true}\n", 3, 10, "unknown key `enable`", "`enabled`"
     ),
     "endpoint in the file": Faulty(
-        BEDROCK + "      endpoint_url: http://x\n", 7, 7, "unknown key `endpoint_url`", "known keys"
+        TOY + "      endpoint_url: http://x\n", 7, 7, "unknown key `endpoint_url`", "known keys"
     ),
     # ── wrong types ───────────────────────────────────────────────────────────────────────────────
     "word for a whole number": Faulty(
@@ -90,22 +90,18 @@ FILES: Mapping[str, Faulty] = {
     "word for a truth": Faulty(
         HEAD + "  echo:\n    enabled: maybe\n", 4, 14, "true or false, found 'maybe'", ""
     ),
-    "list for a text": Faulty(
-        BEDROCK + "      model: [a]\n", 7, 14, "wants text, found a list", ""
-    ),
+    "list for a text": Faulty(TOY + "      model: [a]\n", 7, 14, "wants text, found a list", ""),
     "section for a text": Faulty(
-        BEDROCK + "      model: {a: b}\n", 7, 14, "wants text, found a section", ""
+        TOY + "      model: {a: b}\n", 7, 14, "wants text, found a section", ""
     ),
     "text for a list": Faulty(
-        BEDROCK + "      families: anthropic\n", 7, 17, "wants a list", "after `- `"
+        TOY + "      families: anthropic\n", 7, 17, "wants a list", "after `- `"
     ),
     "section in a list": Faulty(
-        BEDROCK + "      families: [titan, {}]\n", 7, 25, "`item 2` wants text", ""
+        TOY + "      families: [titan, {}]\n", 7, 25, "`item 2` wants text", ""
     ),
-    "text for a section": Faulty(BEDROCK + "      timeouts: 5\n", 7, 17, "a section", ""),
-    "unknown choice": Faulty(
-        BEDROCK + "      control_tokens: refuze\n", 7, 23, "one of refuse, neutralise", "`refuse`"
-    ),
+    "text for a section": Faulty(TOY + "      timeouts: 5\n", 7, 17, "a section", ""),
+    "unknown choice": Faulty(TOY + "      colour: grean\n", 7, 15, "one of red, green", "`green`"),
     "provider that is no section": Faulty(
         HEAD + "  echo: yes\n", 3, 9, "`echo` wants a section", ""
     ),
@@ -113,7 +109,7 @@ FILES: Mapping[str, Faulty] = {
         'version: "1.0"\nllm_providers:\n- echo\n', 3, 1, "found a list", ""
     ),
     "config as a list": Faulty(ECHO + "    config: [a]\n", 5, 13, "found a list", ""),
-    "nothing for a type": Faulty(BEDROCK + "      max_tokens: many\n", 7, 19, "a whole number", ""),
+    "nothing for a type": Faulty(TOY + "      max_tokens: many\n", 7, 19, "a whole number", ""),
     "limit of nothing": Faulty(
         ECHO + "    config: {max_tokens: 0}\n", 5, 26, "`max_tokens` is not acceptable", ""
     ),
@@ -128,7 +124,7 @@ FILES: Mapping[str, Faulty] = {
         ECHO + "    enabled: no\n", 5, 5, "`enabled` stands twice", "keep one"
     ),
     "twice in the settings": Faulty(
-        BEDROCK + "      region: x\n", 7, 7, "`region` stands twice", "keep one"
+        TOY + "      region: x\n", 7, 7, "`region` stands twice", "keep one"
     ),
     "twice in braces": Faulty(
         ECHO + "    config: {model: a, model: b}\n", 5, 24, "`model` stands twice", "keep one"
@@ -138,33 +134,31 @@ FILES: Mapping[str, Faulty] = {
     ),
     # ── variables ─────────────────────────────────────────────────────────────────────────────────
     "unset variable": Faulty(
-        BEDROCK + "      model: ${NOPE}\n", 7, 14, "NOPE is not set, and `model`", "${NOPE:-"
+        TOY + "      model: ${NOPE}\n", 7, 14, "NOPE is not set, and `model`", "${NOPE:-"
     ),
     "missing region": Faulty(
-        ECHO.replace("echo", "bedrock") + "    config:\n      region: ${BEDROCK_REGION}\n",
+        ECHO.replace("echo", "toy") + "    config:\n      region: ${TOY_REGION}\n",
         6,
         15,
-        "BEDROCK_REGION is not set, and `region`",
-        "${BEDROCK_REGION:-default}",
+        "TOY_REGION is not set, and `region`",
+        "${TOY_REGION:-default}",
     ),
     "unset variable without braces": Faulty(
-        BEDROCK + "      model: a.$NOPE\n", 7, 14, "NOPE is not set", "`$$`"
+        TOY + "      model: a.$NOPE\n", 7, 14, "NOPE is not set", "`$$`"
     ),
-    "empty variable": Faulty(
-        BEDROCK + "      model: ${EMPTY}\n", 7, 14, "EMPTY is empty", "default"
-    ),
+    "empty variable": Faulty(TOY + "      model: ${EMPTY}\n", 7, 14, "EMPTY is empty", "default"),
     "variable of another type": Faulty(
         ECHO + "    priority: ${WORD}\n", 5, 15, "a whole number, found 'word'", ""
     ),
-    "open brace": Faulty(BEDROCK + "      model: ${NOPE\n", 7, 14, "no closing `}`", "$$"),
+    "open brace": Faulty(TOY + "      model: ${NOPE\n", 7, 14, "no closing `}`", "$$"),
     "name that is none": Faulty(
-        BEDROCK + "      model: ${no-name}\n", 7, 14, "names no environment", "${NAME}"
+        TOY + "      model: ${no-name}\n", 7, 14, "names no environment", "${NAME}"
     ),
     "nested default": Faulty(
-        BEDROCK + "      model: ${NOPE:-${WORD}}\n", 7, 14, "another reference", "do not nest"
+        TOY + "      model: ${NOPE:-${WORD}}\n", 7, 14, "another reference", "do not nest"
     ),
     "unset variable in a list": Faulty(
-        BEDROCK + '      families: ["$NOPE"]\n', 7, 18, "NOPE is not set", "set it"
+        TOY + '      families: ["$NOPE"]\n', 7, 18, "NOPE is not set", "set it"
     ),
     "unset switch": Faulty(
         HEAD + "  echo:\n    enabled: ${NOPE}\n", 4, 14, "NOPE is not set", "set it"
@@ -183,9 +177,7 @@ FILES: Mapping[str, Faulty] = {
     "unknown provider": Faulty(
         HEAD + "  ecko: {enabled: on}\n", 3, 3, "offers the provider ecko", "`echo`"
     ),
-    "unknown type": Faulty(
-        ECHO + "    type: bedrok\n", 5, 11, "offers the provider bedrok", "`bedrock`"
-    ),
+    "unknown type": Faulty(ECHO + "    type: ecko\n", 5, 11, "offers the provider ecko", "`echo`"),
     "provider to install": Faulty(
         HEAD + "  nova: {enabled: 1}\n", 3, 3, "nova", "install the package that offers it"
     ),
@@ -236,6 +228,11 @@ FILES: Mapping[str, Faulty] = {
     "no for a number": Faulty(ECHO + "    weight: no\n", 5, 13, "a number, found 'no'", ""),
     "not a number": Faulty(ECHO + "    weight: .nan\n", 5, 13, "a number, found '.nan'", ""),
 }
+
+
+@pytest.fixture(autouse=True)
+def toy(toy_provider: None) -> None:
+    """Every file may enable it."""
 
 
 def load(folder: Path, text: str | bytes, environment: Mapping[str, str] = ENVIRONMENT) -> Config:

@@ -6,16 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonflow_core.codec import FamilyCodec
 from axonflow_core.codec.control_tokens import find_control_token
-from axonflow_core.plugins import load_codecs
 
 SETS = {
-    **{
-        codec.name: codec.control_tokens
-        for codec in load_codecs("bedrock").registry.of_kind(FamilyCodec)
-        if codec.control_tokens
-    },
+    "Llama 3's": (
+        "<|begin_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eot_id|>",
+        "<|image|>",
+    ),
+    "Mistral's": ("<s>", "</s>", "[INST]", "[/INST]"),
+    "turns of a transcript": ("\nUser:", "\nBot:"),
+    "signs that no keyboard has": ("<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>"),
     "one character": ("|",),
     "blanks": ("\n\n", "\t"),
     "one the beginning of another": ("<|", "<|eot|>", "<"),

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 from attrs import evolve
+from toy import CHAT, PROMPT
 
-from axonflow_bedrock.families import anthropic, titan
 from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.errors import DecodeError, EncodeError, RequestError, TruncatedStream
 from axonflow_core.messages import CompletionRequest, assistant, user
@@ -19,29 +19,14 @@ from axonflow_core.testing import GoldenCase, codec_test, golden_cases
 from axonflow_core.testing.breaking import hears, reads, setting
 from axonflow_core.testing.claims import NO_FACTS
 
-CLAUDE, TITAN = anthropic.CODEC, titan.CODEC
-WHERE = {"source": "AWS user guide, Amazon Titan Text models", "date": "2026-11-22"}
+WHERE = {"source": "Toy's guide, Prompts", "date": "2026-11-22"}
 ANSWER = "It is the light of short waves that is scattered most."
 HELLO = {
     **WHERE,
-    "model": "amazon.titan-text-express-v1",
-    "request": {
-        "inputText": "User: Why is the sky blue?\nBot:",
-        "textGenerationConfig": {"maxTokenCount": 64},
-    },
-    "response": {
-        "inputTextTokenCount": 7,
-        "results": [{"tokenCount": 13, "outputText": ANSWER, "completionReason": "FINISH"}],
-    },
-    "stream": [
-        {
-            "outputText": ANSWER,
-            "index": 0,
-            "totalOutputTextTokenCount": 13,
-            "completionReason": "FINISH",
-            "inputTextTokenCount": 7,
-        },
-    ],
+    "model": "toy.prompt-1",
+    "request": {"turns": [{"by": "user", "text": "Why is the sky blue?"}], "limit": 64},
+    "response": {"text": ANSWER, "stop_reason": "stop", "input_tokens": 7, "output_tokens": 13},
+    "stream": [{"text": ANSWER, "stop_reason": "stop", "input_tokens": 7, "output_tokens": 13}],
     "expected": {
         "text": ANSWER,
         "stop_reason": "end_turn",
@@ -50,7 +35,7 @@ HELLO = {
 }
 
 
-def cases_of(folder: Path, golden: object, codec: FamilyCodec = TITAN) -> dict[str, GoldenCase]:
+def cases_of(folder: Path, golden: object, codec: FamilyCodec = PROMPT) -> dict[str, GoldenCase]:
     (folder / "hello.json").write_bytes(orjson.dumps(golden))
     return {case.side: case for case in golden_cases(codec, folder)}
 
@@ -59,12 +44,10 @@ def test_every_side_of_a_file_is_a_case_that_says_where_it_is_from(tmp_path: Pat
     cases = cases_of(tmp_path, HELLO)
 
     assert [case.__name__ for case in cases.values()] == [
-        *("titan: hello: request", "titan: hello: response", "titan: hello: stream"),
+        *("toy: hello: request", "toy: hello: response", "toy: hello: stream"),
     ]
-    assert {case.source for case in cases.values()} == {
-        "AWS user guide, Amazon Titan Text models, 2026-11-22"
-    }
-    assert {case.facts.base_id for case in cases.values()} == {"amazon.titan-text-express-v1"}
+    assert {case.source for case in cases.values()} == {"Toy's guide, Prompts, 2026-11-22"}
+    assert {case.facts.base_id for case in cases.values()} == {"toy.prompt-1"}
     for case in cases.values():
         case()
 
@@ -75,13 +58,13 @@ def test_a_call_of_a_tool_may_be_expected(tmp_path: Path) -> None:
     expected = [{"id": "call_1", "name": "weather", "input": {"city": "Ulm"}}]
     golden = {**WHERE, "response": answer, "expected": {"tool_calls": expected}}
 
-    cases_of(tmp_path, golden, CLAUDE)["response"]()
+    cases_of(tmp_path, golden, CHAT)["response"]()
 
     golden["expected"] = {"tool_calls": []}
     with pytest.raises(
         AssertionError, match=r"hello: response: at tool_calls\[0\]: expected .+, got .+weather"
     ):
-        cases_of(tmp_path, golden, CLAUDE)["response"]()
+        cases_of(tmp_path, golden, CHAT)["response"]()
 
 
 @pytest.mark.parametrize("side", ["response", "stream"])
@@ -101,13 +84,13 @@ def test_an_answer_that_means_something_else_is_told(
 
     with pytest.raises(
         AssertionError,
-        match=rf"hello: {side}: at {place}: .+ \(source: AWS user guide, .+ 2026-11-22\)",
+        match=rf"hello: {side}: at {place}: .+ \(source: Toy's guide, .+ 2026-11-22\)",
     ):
         case()
 
 
 def test_a_body_that_does_not_come_back_is_told(tmp_path: Path) -> None:
-    lossy = reads(setting(extra={}))(TITAN)
+    lossy = reads(setting(extra={}))(PROMPT)
     golden = {**WHERE, "request": {**HELLO["request"], "seed": 7}}
 
     cases_of(tmp_path, golden)["request"]()
@@ -118,7 +101,7 @@ def test_a_body_that_does_not_come_back_is_told(tmp_path: Path) -> None:
 
 
 def test_a_documented_key_that_is_only_carried_along_is_told(tmp_path: Path) -> None:
-    ignorant = evolve(TITAN, documented=TITAN.documented | {"seed"})
+    ignorant = evolve(PROMPT, documented=PROMPT.documented | {"seed"})
     golden = {**WHERE, "request": {**HELLO["request"], "seed": 7}}
 
     with pytest.raises(
@@ -129,28 +112,25 @@ def test_a_documented_key_that_is_only_carried_along_is_told(tmp_path: Path) -> 
 
 
 def test_a_long_text_that_nobody_read_is_told(tmp_path: Path) -> None:
-    deaf = hears(setting(content=()))(TITAN)
+    deaf = hears(setting(content=()))(PROMPT)
     quiet = evolve(deaf, encode_response=lambda completion, facts: HELLO["response"])
 
-    with pytest.raises(AssertionError, match=r"outputText: expected .+short waves"):
+    with pytest.raises(AssertionError, match=r"text: expected .+short waves"):
         cases_of(tmp_path, {**WHERE, "response": HELLO["response"]}, quiet)["response"]()
 
 
 def test_a_request_without_a_limit_comes_back_without_one(tmp_path: Path) -> None:
-    body = {
-        "anthropic_version": "bedrock-2023-05-31",
-        "messages": [{"role": "user", "content": "Hi"}],
-    }
-    assert CLAUDE.default_max_tokens is not None
+    body = {"messages": [{"role": "user", "content": "Hi"}]}
+    assert CHAT.default_max_tokens is not None
 
-    cases_of(tmp_path, {**WHERE, "request": body}, CLAUDE)["request"]()
+    cases_of(tmp_path, {**WHERE, "request": body}, CHAT)["request"]()
 
 
 def test_a_body_of_another_family_and_half_a_stream_are_errors_of_their_own(tmp_path: Path) -> None:
     with pytest.raises(DecodeError):
         cases_of(tmp_path, {**WHERE, "response": {"generation": "Hi"}})["response"]()
     with pytest.raises(TruncatedStream):
-        cases_of(tmp_path, {**WHERE, "stream": [{"outputText": "Hi"}]})["stream"]()
+        cases_of(tmp_path, {**WHERE, "stream": [{"text": "Hi"}]})["stream"]()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +138,7 @@ def test_a_body_of_another_family_and_half_a_stream_are_errors_of_their_own(tmp_
     [
         ({"date": "2026-11-22", "request": {}}, "it does not say its `source`"),
         ({"source": " ", "date": "2026-11-22", "request": {}}, "it does not say its `source`"),
-        ({"source": "AWS user guide", "request": {}}, "it does not say its `date`"),
+        ({"source": "Toy's guide", "request": {}}, "it does not say its `date`"),
         (
             {**WHERE, "date": "last week", "request": {}},
             "its `date` 'last week' is not written as 2026-11-25",
@@ -183,12 +163,12 @@ def test_a_file_that_is_not_json_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "hello.json").write_text("{")
 
     with pytest.raises(RequestError, match=r"hello\.json is not JSON"):
-        golden_cases(TITAN, tmp_path)
+        golden_cases(PROMPT, tmp_path)
 
 
 def test_a_folder_without_files_is_an_error_and_not_a_test_that_passes(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="holds no golden files"):
-        golden_cases(TITAN, tmp_path)
+        golden_cases(PROMPT, tmp_path)
 
 
 def test_a_test_file_stands_for_the_folder_beside_it(tmp_path: Path) -> None:
@@ -196,25 +176,25 @@ def test_a_test_file_stands_for_the_folder_beside_it(tmp_path: Path) -> None:
     (tmp_path / "golden" / "hello.json").write_bytes(orjson.dumps(HELLO))
     (tmp_path / "test_it.py").touch()
 
-    assert len(golden_cases(TITAN, str(tmp_path / "test_it.py"))) == 3
+    assert len(golden_cases(PROMPT, str(tmp_path / "test_it.py"))) == 3
 
 
 def test_the_whole_test_of_a_codec_is_its_laws_and_its_files(tmp_path: Path) -> None:
     cases_of(tmp_path, HELLO)
 
-    (mark,) = codec_test(TITAN, tmp_path).pytestmark  # type: ignore[attr-defined]
+    (mark,) = codec_test(PROMPT, tmp_path).pytestmark  # type: ignore[attr-defined]
 
     names = [check.__name__ for check in mark.args[1]]
-    assert names[0] == "titan: a request survives"
-    assert names[-1] == "titan: hello: stream"
+    assert names[0] == "toy: a request survives"
+    assert names[-1] == "toy: hello: stream"
 
 
 # ── a family without conversations ────────────────────────────────────────────────────────────────
 
 
 def single_turn() -> FamilyCodec:
-    kept = TITAN.features - {Feature.PREFILL, Feature.RAW_PROMPT}
-    return evolve(TITAN, features=kept, joins=frozenset(), control_tokens=(), is_single_turn=True)
+    kept = PROMPT.features - {Feature.PREFILL, Feature.ANY_ROLE_ORDER}
+    return evolve(PROMPT, features=kept, joins=frozenset(), control_tokens=(), is_single_turn=True)
 
 
 def test_a_family_of_one_message_refuses_a_conversation_by_name_and_keeps_every_law() -> None:
@@ -227,5 +207,5 @@ def test_a_family_of_one_message_refuses_a_conversation_by_name_and_keeps_every_
 
     assert refusal.value.feature == "conversation"
     assert codec.encode_request(CompletionRequest((user("Hi"),)), NO_FACTS) == {
-        "inputText": "User: Hi\nBot:"
+        "turns": [{"by": "user", "text": "Hi"}]
     }

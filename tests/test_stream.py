@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from hypothesis import given
+from toy import CHAT
 
-from axonflow_bedrock.families import anthropic
 from axonflow_core.messages import Completion, Guardrail, StopReason, Text, ToolUse, Usage
 from axonflow_core.stream import Ended, TextDelta, assemble, batch_of
 from axonflow_core.testing import Claims, completions
 
 
-@given(completions(Claims(codec=anthropic.CODEC)))
+@given(completions(Claims(codec=CHAT)))
 def test_a_whole_answer_as_one_batch_adds_up_to_itself(completion: Completion) -> None:
     assert assemble(batch_of(completion)) == completion
 

@@ -7,9 +7,9 @@
 
 The JSON of PROMPT, whole and in chunks:
 
-    {"turns": [{"by": "user", "say": "Hi"}], "limit": 64, "heat": 0.5, "halt": ["\\n"]}
-    {"say": "Hello.", "stop": "done", "input_tokens": 7, "output_tokens": 13}
-    {"say": "Hel"}, {"say": "lo.", "stop": "done", "input_tokens": 7, "output_tokens": 13}
+    {"turns": [{"by": "user", "text": "Hi"}], "limit": 64, "heat": 0.5, "halt": ["\\n"]}
+    {"text": "Hello.", "stop_reason": "stop", "input_tokens": 7, "output_tokens": 13}
+    {"text": "Hel"}, {"text": "lo.", "stop_reason": "stop", "input_tokens": 7, "output_tokens": 13}
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from axonflow_core.stream import Batch, Ended, Extra, Stopped, TextDelta, UsageU
 
 STOP_REASONS = NativeNames(
     {
-        "done": StopReason.END_TURN,
-        "limit": StopReason.MAX_TOKENS,
+        "stop": StopReason.END_TURN,
+        "length": StopReason.MAX_TOKENS,
         "halt": StopReason.STOP_SEQUENCE,
     }
 )
 _REQUEST_KEYS = frozenset({"turns", "limit", "heat", "halt"})
-_TURN_KEYS = frozenset({"by", "say"})
-_ANSWER_KEYS = frozenset({"say", "stop", "input_tokens", "output_tokens"})
+_TURN_KEYS = frozenset({"by", "text"})
+_ANSWER_KEYS = frozenset({"text", "stop_reason", "input_tokens", "output_tokens"})
 
 
 def _encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
@@ -61,7 +61,7 @@ def _encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
 
 
 def _encode_turn(message: Message) -> Json:
-    return {"by": message.role.value, "say": message.text, **message.extra}
+    return {"by": message.role.value, "text": message.text, **message.extra}
 
 
 def _decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
@@ -78,19 +78,19 @@ def _decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
 
 def _decode_turn(turn: Json) -> Message:
     extra = unknown_members(turn, _TURN_KEYS)
-    return Message(Role(turn["by"]), (Text(string(turn["say"])),), extra=extra)
+    return Message(Role(turn["by"]), (Text(string(turn["text"])),), extra=extra)
 
 
 def _encode_response(completion: Completion, facts: ModelFacts) -> Json:
     reason, native = completion.stop_reason, completion.native_stop_reason
     stop = None if reason is None else STOP_REASONS.encode(reason, native)
-    return {"say": completion.text, **_told(stop, completion.usage), **completion.extra}
+    return {"text": completion.text, **_told(stop, completion.usage), **completion.extra}
 
 
 def _decode_response(body: Json, facts: ModelFacts) -> Completion:
-    stop = body.get("stop")
+    stop = body.get("stop_reason")
     return Completion(
-        (Text(string(body["say"])),),
+        (Text(string(body["text"])),),
         None if stop is None else STOP_REASONS.decode(stop),
         _usage_of(body),
         native_stop_reason=stop,
@@ -100,7 +100,7 @@ def _decode_response(body: Json, facts: ModelFacts) -> Completion:
 
 def _told(stop: str | None, usage: Usage) -> dict[str, Json]:
     counts = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
-    return without_none({"stop": stop, **counts})
+    return without_none({"stop_reason": stop, **counts})
 
 
 def _usage_of(body: Json) -> Usage:
@@ -109,10 +109,10 @@ def _usage_of(body: Json) -> Usage:
 
 class _ChunkDecoder:
     def feed(self, chunk: Json) -> Batch:
-        stop, usage = chunk.get("stop"), _usage_of(chunk)
+        stop, usage = chunk.get("stop_reason"), _usage_of(chunk)
         members = unknown_members(chunk, _ANSWER_KEYS)
         return (
-            TextDelta(string(chunk["say"])),
+            TextDelta(string(chunk["text"])),
             *([Extra(members)] if members else []),
             *([UsageUpdate(usage)] if usage != Usage() else []),
             *([] if stop is None else [Stopped(STOP_REASONS.decode(stop), stop), Ended()]),
@@ -127,14 +127,14 @@ class _ChunkEncoder:
         for event in batch:
             match event:
                 case TextDelta(text):
-                    chunk["say"] = chunk.get("say", "") + text
+                    chunk["text"] = chunk.get("text", "") + text
                 case UsageUpdate(usage):
                     chunk |= _told(None, usage)
                 case Stopped(reason, native):
-                    chunk["stop"] = STOP_REASONS.encode(reason, native)
+                    chunk["stop_reason"] = STOP_REASONS.encode(reason, native)
                 case Extra(members, "answer"):
                     chunk |= members
-        return [{"say": "", **chunk}] if chunk else []
+        return [{"text": "", **chunk}] if chunk else []
 
 
 PROMPT = FamilyCodec(
