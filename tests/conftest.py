@@ -109,6 +109,8 @@ class Environment:
     besides."""
 
     folder: Path
+    settings: Mapping[str, str] = {}
+    """Variables that every command gets."""
 
     def run(
         self, *command: str, cwd: Path, more: Mapping[str, str] | None = None
@@ -131,6 +133,7 @@ class Environment:
             "HOME": str(self.folder),
             "VIRTUAL_ENV": str(self.folder),
             **PIP_SETTINGS,
+            **self.settings,
             **(more or {}),
         }
 

@@ -86,12 +86,11 @@ def parties() -> Iterator[Party]:
         elif codec.family in ("imported", "marketplace"):
             yield party(codec, IMPORTED if codec.family == "imported" else ENDPOINT)
         else:
-            yield party(
-                codec,
-                next(
-                    model for model in listed() if codec is speaks(model) or is_beside(codec, model)
-                ),
+            spoken = (
+                model for model in listed() if codec is speaks(model) or is_beside(codec, model)
             )
+            # A family of somebody else's may be installed, whose models Bedrock does not list.
+            yield party(codec, next(spoken, None) or f"{codec.models[0]}-v1:0")
 
 
 def listed() -> Iterator[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from attrs import evolve
 
 from axonflow_bedrock.families import titan
 from axonflow_core.testing import codec_laws
@@ -64,7 +65,9 @@ def with_it(
 def without_it(
     environment_in: Callable[[Path], Environment], tmp_path_factory: pytest.TempPathFactory
 ) -> Environment:
-    return environment_in(tmp_path_factory.mktemp("without"))
+    """The control. The tester's own environment may have the package: then it is blocked here."""
+    blocked = {"AXONFLOW_BLOCK_PLUGINS": "pegasus"}
+    return evolve(environment_in(tmp_path_factory.mktemp("without")), settings=blocked)
 
 
 @pytest.fixture(scope="module")

@@ -267,8 +267,9 @@ def test_a_model_that_is_asked_to_think_does_so_aloud(client: Any, called: Calle
 
 
 def test_every_codec_of_invoke_model_has_a_model_that_was_called_here() -> None:
-    assert {called.codec.name for called in one_that_takes(None)} == {
-        codec.name for codec in CODECS.of_kind(FamilyCodec) if codec.surface == INVOKE
+    ours = [each.codec for each in CODECS if each.distribution == "axonflow-bedrock"]
+    assert {called.codec.name for called in one_that_takes(None)} >= {
+        codec.name for codec in ours if isinstance(codec, FamilyCodec) and codec.surface == INVOKE
     }
 
 
