@@ -127,6 +127,9 @@ class ProviderSpec:
     """The `config:` that the environment alone asks for (`BEDROCK_REGION`), or None: this provider
     is not wanted."""
     emulator: BuildEmulator | None = None
+    ingress: Callable[[Any, Any], AsgiApp] | None = None
+    """Builds the endpoint that speaks the provider's own wire, from a handler and a verifier of
+    the plugin's types: `ingress(handler, verifier)`. Whoever serves injects both."""
     recordings: Callable[[CodecRegistry], RecordingFormat] | None = None
     """How recorded traffic of this provider is opened, for `axonflow codecs check`."""
     error_catalogue: Callable[[], Sequence[ErrorEntry]] | None = None

@@ -14,12 +14,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+import orjson
 import pytest
 from attrs import evolve, frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from axonflow_bedrock.aws.signing import BearerToken
 from axonflow_bedrock.emulator.catalogue import CATALOGUE, LISTINGS
 from axonflow_bedrock.emulator.limits import MODELS
 from axonflow_bedrock.emulator.service import EmulatedBedrock
@@ -45,7 +45,7 @@ from axonflow_core.testing import Claims, requests
 
 REGISTRY = load_codecs("bedrock").registry
 SERVICE = EmulatedBedrock(REGISTRY, CATALOGUE)
-CALLER = BearerToken("a test")
+CALLER = "a test"
 
 IMPORTED = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
 ENDPOINT = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-model"
@@ -180,7 +180,13 @@ def strings_of(native: Json) -> Iterator[str]:
 
 def answered(party: Party, body: Json) -> NativeAnswer:
     operation = Operation.CONVERSE if party.codec.surface == "converse" else Operation.INVOKE
-    call = Call(operation=operation, model=party.model, body=body, caller=CALLER, request_id="1")
+    call = Call(
+        operation=operation,
+        model=party.model,
+        body=orjson.dumps(body),
+        caller=CALLER,
+        request_id="1",
+    )
     answer = asyncio.run(SERVICE(call))
     assert isinstance(answer, NativeAnswer)
     return answer

@@ -16,7 +16,10 @@ from .config import BedrockConfig, config_from_environment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from axonflow_core.http.asgi import AsgiApp
     from axonflow_core.recordings.recording import RecordingFormat
+
+    from .wire.endpoint import Handler, Verifier
 
 
 def _create(config: BedrockConfig, services: Services) -> Provider:
@@ -35,6 +38,12 @@ def _emulator(
     from .emulator import emulator
 
     return emulator(script=script, record=record, replay=replay, upstream=upstream)
+
+
+def _ingress(handler: Handler, verifier: Verifier) -> AsgiApp:
+    from .wire.endpoint import bedrock_app
+
+    return bedrock_app(handler, verifier)
 
 
 def _opener(codecs: CodecRegistry) -> RecordingFormat:
@@ -58,6 +67,7 @@ def axonflow_register_provider() -> ProviderSpec:
         create=_create,
         config_from_environment=config_from_environment,
         emulator=_emulator,
+        ingress=_ingress,
         recordings=_opener,
         error_catalogue=_error_catalogue,
     )

@@ -1,4 +1,5 @@
-"""Who is calling: AWS Signature Version 4 in both roles, and Bedrock's API keys.
+"""Who is calling: AWS Signature Version 4 in both roles, and Bedrock's API keys. `Signer` and
+`BearerToken` make a call, a `KeyRing` finds out whose it is.
 
     canonical request   method, path, query, headers, names of the headers, SHA-256 of the body
     string to sign      algorithm, time, scope, SHA-256 of the canonical request
@@ -225,6 +226,29 @@ Identity: TypeAlias = Signer | BearerToken
 
 
 @frozen
+class ClientKey:
+    """A key that a client signs its calls with, in whatever region."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    client: str = field(kw_only=True)
+    """What the client is called from then on; default: its access key, which is no secret."""
+
+    @client.default
+    def _access_key(self) -> str:
+        return self.access_key
+
+
+@frozen
+class ClientToken:
+    """A Bedrock API key that a client sends as a bearer token."""
+
+    token: str = field(repr=False)
+    client: str
+
+
+@frozen
 class Refusal:
     """Why a request is nobody's, in AWS's own words: HTTP status, exception name, message."""
 
@@ -247,43 +271,101 @@ class _Claim:
 
 MAX_SKEW_S = 300
 """How far the clocks of caller and server may be apart; AWS allows five minutes."""
+_MAX_SIGNERS = 1024
+"""How many signing keys are kept: one for each key and region that was used."""
 
 
-def verify(
-    known: Iterable[Identity], method: str, url: str, headers: Headers, body: bytes, now: datetime
-) -> Identity | Refusal:
-    """The one of `known` who made the request, or why it is none of them.
+class KeyRing:
+    """The keys of all clients, each found by its id. It hands on who a client is, and no secret.
 
-    `url` is what arrived, not decoded; its scheme and host do not count, for the host is in the
-    headers.
+    `region` refuses what is signed for another one, as an endpoint of AWS does; None takes every
+    region, for a client signs for the one that its own settings name.
     """
-    lowered = _canonical_headers(headers)
-    authorization = lowered.get("authorization", "")
-    if not authorization:
-        return _MISSING_TOKEN
-    if authorization.startswith("Bearer "):
-        return _verify_bearer(known, authorization.removeprefix("Bearer "))
-    claim = _read_claim(authorization)
-    if isinstance(claim, Refusal):
-        return claim
-    signer = next(
-        (one for one in known if isinstance(one, Signer) and one.access_key == claim.access_key),
-        None,
-    )
-    if signer is None or not _same(
-        signer.session_token or "", lowered.get("x-amz-security-token", "")
-    ):
-        return _UNKNOWN_TOKEN
-    return (
-        _scope_fault(signer, claim, lowered, now)
-        or _signature_fault(signer, claim, method, url, lowered, body)
-        or signer
-    )
+
+    def __init__(
+        self,
+        keys: Iterable[ClientKey | ClientToken],
+        *,
+        region: str | None = None,
+        service: str = "bedrock",
+    ) -> None:
+        self._region = region
+        self._service = service
+        self._keys: dict[str, ClientKey] = {}
+        self._clients_of_tokens: dict[bytes, str] = {}
+        self._signers: dict[tuple[str, str], Signer] = {}
+        for key in keys:
+            if isinstance(key, ClientKey):
+                self._keys[key.access_key] = key
+            else:
+                self._clients_of_tokens[_fingerprint(key.token)] = key.client
+
+    def verify(
+        self, method: str, url: str, headers: Headers, body: bytes, now: datetime
+    ) -> str | Refusal:
+        """The client that made the request, or why it is none that is known.
+
+        `url` is what arrived, not decoded; its scheme and host do not count, for the host is in the
+        headers.
+        """
+        lowered = _canonical_headers(headers)
+        authorization = lowered.get("authorization", "")
+        if not authorization:
+            return _MISSING_TOKEN
+        if authorization.startswith("Bearer "):
+            token = authorization.removeprefix("Bearer ")
+            return self._clients_of_tokens.get(_fingerprint(token), _UNKNOWN_API_KEY)
+        claim = _read_claim(authorization)
+        if isinstance(claim, Refusal):
+            return claim
+        key = self._keys.get(claim.access_key)
+        if key is None or not _same(
+            key.session_token or "", lowered.get("x-amz-security-token", "")
+        ):
+            return _UNKNOWN_TOKEN
+        return (
+            self._scope_fault(claim, lowered, now)
+            or _signature_fault(self._signer(key, claim), claim, method, url, lowered, body)
+            or key.client
+        )
+
+    def _signer(self, key: ClientKey, claim: _Claim) -> Signer:
+        """Of the key, in the region that the client signed for."""
+        known = (key.access_key, claim.region)
+        signer = self._signers.get(known)
+        if signer is None:
+            if len(self._signers) >= _MAX_SIGNERS:
+                self._signers.clear()
+            signer = Signer(
+                key.access_key, key.secret_key, key.session_token, claim.region, self._service
+            )
+            self._signers[known] = signer
+        return signer
+
+    def _scope_fault(
+        self, claim: _Claim, headers: Mapping[str, str], now: datetime
+    ) -> Refusal | None:
+        sent_at = _sent_at(headers)
+        if sent_at is None:
+            return _incomplete(
+                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' "
+                "header."
+            )
+        if self._region is not None and claim.region != self._region:
+            return _invalid(f"Credential should be scoped to a valid region, not '{claim.region}'.")
+        if claim.service != self._service:
+            return _invalid(f"Credential should be scoped to correct service: '{self._service}'.")
+        if claim.day != f"{sent_at:%Y%m%d}":
+            return _invalid(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date "
+                f"from HTTP: '{claim.day}' != '{sent_at:%Y%m%d}', from '{sent_at:{_STAMP}}'."
+            )
+        return _clock_fault(sent_at, now.astimezone(UTC))
 
 
-def _verify_bearer(known: Iterable[Identity], token: str) -> Identity | Refusal:
-    matching = [one for one in known if isinstance(one, BearerToken) and _same(one.token, token)]
-    return matching[0] if matching else _UNKNOWN_API_KEY
+def _fingerprint(token: str) -> bytes:
+    """What a token is found by: the time of a look-up tells nothing about the token itself."""
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _read_claim(authorization: str) -> _Claim | Refusal:
@@ -306,27 +388,6 @@ def _read_claim(authorization: str) -> _Claim | Refusal:
     return _Claim(
         access_key, day, region, service, said["SignedHeaders"].split(";"), said["Signature"]
     )
-
-
-def _scope_fault(
-    signer: Signer, claim: _Claim, headers: Mapping[str, str], now: datetime
-) -> Refusal | None:
-    sent_at = _sent_at(headers)
-    if sent_at is None:
-        return _incomplete(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-        )
-    if claim.region != signer.region:
-        return _invalid(f"Credential should be scoped to a valid region, not '{claim.region}'.")
-    if claim.service != signer.service:
-        return _invalid(f"Credential should be scoped to correct service: '{signer.service}'.")
-    if claim.day != f"{sent_at:%Y%m%d}":
-        return _invalid(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-            "HTTP: "
-            f"'{claim.day}' != '{sent_at:%Y%m%d}', from '{sent_at:{_STAMP}}'."
-        )
-    return _clock_fault(sent_at, now.astimezone(UTC))
 
 
 def _sent_at(headers: Mapping[str, str]) -> datetime | None:

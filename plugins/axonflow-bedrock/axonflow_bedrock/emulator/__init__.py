@@ -40,7 +40,7 @@ from axonflow_core.errors import ConfigError
 from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.plugin_spec import Emulator
 
-from ..aws.signing import BearerToken, Signer
+from ..aws.signing import ClientKey, ClientToken, KeyRing
 from ..wire.endpoint import bedrock_app, signature_verifier
 from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
@@ -94,11 +94,11 @@ def emulator(
     catalogue = _catalogue_of(loaded.account, catalogue)
     service = EmulatedBedrock(codecs, catalogue, chunk_pause_s=chunk_pause_s, script=loaded)
     region = (upstream and region_of(upstream)) or loaded.account.region
-    verifier = signature_verifier(
-        [Signer(ACCESS_KEY, SECRET_KEY, None, region), BearerToken(API_KEY)]
-    )
+    key = ClientKey(ACCESS_KEY, SECRET_KEY)
+    keys = KeyRing([key, ClientToken(API_KEY, "the Bedrock API key")], region=region)
+    verifier = signature_verifier(keys)
     control_plane = ControlPlane(catalogue, codecs, verifier)
-    of_sts = signature_verifier([Signer(ACCESS_KEY, SECRET_KEY, None, region, "sts")])
+    of_sts = signature_verifier(KeyRing([key], region=region, service="sts"))
     if replay is not None:
         runtime = replying(Replay(replay, verifier))
     elif upstream is not None:

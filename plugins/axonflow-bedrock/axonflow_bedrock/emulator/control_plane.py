@@ -24,18 +24,13 @@ from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec
 from axonflow_core.errors import UndetectedFamily
+from axonflow_core.http.asgi import ReceivedRequest
 from axonflow_core.messages import Image, Json
 from axonflow_core.retrieval import MixedInput
 
 from ..models.iam import partition_of
 from ..models.model_id import parse_model_id, profile_candidates
-from ..wire.endpoint import (
-    ReceivedRequest,
-    ServiceException,
-    Verifier,
-    invalid_call,
-    unknown_operation,
-)
+from ..wire.endpoint import ServiceException, Verifier, invalid_call, unknown_operation
 from ..wire.surfaces import CONVERSE_CODECS, unary_codec_for
 from .catalogue import Catalogue
 from .limits import END_OF_LIFE

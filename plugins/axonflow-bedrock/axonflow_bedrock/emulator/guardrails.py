@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, StreamContext
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -43,9 +43,10 @@ from axonflow_core.stream import (
     UsageUpdate,
 )
 
+from ..wire.conversation import Conversation
 from ..wire.endpoint import Call, NativeAnswer, ServiceException, invalid_call
 from ..wire.envelope import GUARDRAIL_ID
-from ..wire.surfaces import CONVERSE_CODECS, surface_of
+from ..wire.surfaces import CONVERSE_CODECS
 from .cache_counts import as_told
 from .fake_model import tokens
 from .script import AccountGuardrail
@@ -95,7 +96,7 @@ def asked_of(call: Call) -> Asked | None:
 
 def _asked_by_body(call: Call) -> Asked | None:
     """Converse has a member for it. Without identifier and version it is no guardrail."""
-    config = call.body.get("guardrailConfig") if isinstance(call.body, dict) else None
+    config = call.json.get("guardrailConfig") if isinstance(call.json, dict) else None
     if not isinstance(config, dict) or not config.get("guardrailIdentifier"):
         return None
     return _asked(
@@ -109,7 +110,7 @@ def _asked_by_body(call: Call) -> Asked | None:
 
 def _asked_by_headers(call: Call) -> Asked | None:
     identifier = call.headers.get(IDENTIFIER)
-    config = call.body.get(CONFIG) if isinstance(call.body, dict) else None
+    config = call.json.get(CONFIG) if isinstance(call.json, dict) else None
     if not identifier:
         if config is not None:
             raise invalid_call(
@@ -139,9 +140,9 @@ def _asked(identifier: str, version: str | None, **more: Any) -> Asked:
 
 def without_config(call: Call) -> Call:
     """The call with the family's own body alone."""
-    if not isinstance(call.body, dict) or CONFIG not in call.body:
+    if not isinstance(call.json, dict) or CONFIG not in call.json:
         return call
-    return evolve(call, body={key: value for key, value in call.body.items() if key != CONFIG})
+    return evolve(call, json={key: value for key, value in call.json.items() if key != CONFIG})
 
 
 # ── what it does ──────────────────────────────────────────────────────────────────────────────────
@@ -285,32 +286,26 @@ _ACTION_EVERYWHERE = frozenset({"titan", "nova"})
 _REWRITTEN = frozenset({"titan"})
 
 
-def answer_of(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> NativeAnswer:
+def answer_of(conversation: Conversation, completion: Completion) -> NativeAnswer:
     """The whole answer, guarded or not."""
-    surface = surface_of(codec)
-    if completion.guardrail is None:
-        headers = as_told(surface.headers_of(completion), facts.base_id)
-        return NativeAnswer(surface.close_answer(codec, completion, facts), headers)
+    codec, base_id = conversation.codec, conversation.facts.base_id
     is_blocked = completion.stop_reason is StopReason.GUARDRAIL
-    said = _canned(codec, completion) if is_blocked else completion
-    headers = EMPTY if is_blocked else as_told(surface.headers_of(completion), facts.base_id)
-    return NativeAnswer(
-        _as_rewritten(codec.family, surface.close_answer(codec, said, facts)), headers
+    is_guarded = completion.guardrail is not None
+    native = conversation.answer(
+        _canned(codec, completion) if is_guarded and is_blocked else completion
     )
+    headers = EMPTY if is_guarded and is_blocked else as_told(native.headers, base_id)
+    body = _as_rewritten(codec.family, native.body) if is_guarded else native.body
+    return NativeAnswer(body, headers)
 
 
 def chunks_of(
-    codec: FamilyCodec,
-    context: StreamContext,
-    facts: ModelFacts,
-    completion: Completion,
-    *,
-    is_whole: bool = False,
+    conversation: Conversation, context: StreamContext, completion: Completion
 ) -> Iterator[Mapping[str, Json]]:
-    """The chunks of a streamed answer, guarded or not. `is_whole`: one chunk, for a body that asked
-    for no pieces."""
-    encoder = surface_of(codec).stream_encoder(codec, context, facts)
+    """The chunks of a streamed answer, guarded or not."""
+    codec, encoder = conversation.codec, conversation.encoder(context)
     batches = _batches_of(codec, completion)
+    is_whole = not conversation.is_in_pieces
     for batch in [tuple(chain.from_iterable(batches))] if is_whole else batches:
         for chunk in encoder.encode(batch):
             yield _as_rewritten(codec.family, chunk) if completion.guardrail else chunk

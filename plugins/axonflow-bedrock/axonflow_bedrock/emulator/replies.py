@@ -11,16 +11,16 @@ from uuid import uuid4
 import orjson
 from attrs import field, frozen
 
-from axonflow_core.http.asgi import AsgiApp
-from axonflow_core.messages import Json
-
-from ..wire.endpoint import (
+from axonflow_core.http.asgi import (
+    AsgiApp,
     ClientLeft,
     ReceivedRequest,
-    ServiceException,
+    ResponseWriter,
     cancelled_on_disconnect,
-    read_request,
 )
+from axonflow_core.messages import Json
+
+from ..wire.endpoint import ServiceException, received
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,8 +44,9 @@ def json_reply(body: Json) -> Reply:
 
 
 def json_refusal(fault: ServiceException, request_id: str) -> Reply:
-    headers = {"content-type": "application/json", "x-amzn-errortype": fault.type_header}
-    return Reply(fault.status, headers, orjson.dumps({"message": fault.message}))
+    native = fault.native
+    headers = {"content-type": "application/json", **native.headers}
+    return Reply(native.status, headers, orjson.dumps(native.body))
 
 
 def replying(answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:
@@ -53,15 +54,16 @@ def replying(answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:
     id."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        request_id = str(uuid4())
+        request_id, writer = str(uuid4()), ResponseWriter(send)
         try:
-            request = await read_request(scope, receive)
+            request = await received(scope, receive)
             async with cancelled_on_disconnect(receive):
-                await _send(await _answered(answer, refuse, request, request_id), request_id, send)
+                reply = await _answered(answer, refuse, request, request_id)
+                await _send(reply, request_id, writer)
         except ClientLeft:
             pass
         except ServiceException as fault:
-            await _send(refuse(fault, request_id), request_id, send)
+            await _send(refuse(fault, request_id), request_id, writer)
 
     return app
 
@@ -73,23 +75,20 @@ async def _answered(
         return await answer(request)
     except ServiceException as fault:
         return refuse(fault, request_id)
-    except Exception:  # a fault of ours: the log hears what it was, the client that there was one
+    except Exception:  # a fault of ours: the log has its traceback
         _LOG.exception("request %s failed", request_id)
         return refuse(
             ServiceException("InternalServerException", "An internal error occurred."), request_id
         )
 
 
-async def _send(reply: Reply, request_id: str, send: Any) -> None:
+async def _send(reply: Reply, request_id: str, writer: ResponseWriter) -> None:
     headers = {"x-amzn-requestid": request_id, **reply.headers}
     if isinstance(reply.body, bytes):
-        headers["content-length"] = str(len(reply.body))
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
-    if isinstance(reply.body, bytes):
-        await send({"type": "http.response.body", "body": reply.body})
+        await writer.whole(reply.status, headers, reply.body)
         return
+    await writer.start(reply.status, headers)
     async with aclosing(reply.body) as pieces:
         async for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await writer.write(piece)
+    await writer.end()

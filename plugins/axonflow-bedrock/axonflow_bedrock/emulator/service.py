@@ -1,5 +1,5 @@
-"""The handler behind the wire: a call in, the answer of a scripted model out, in the family's own
-JSON."""
+"""The emulator's handler: who is admitted, and what a scripted model answers. Reading a call and
+writing its answer is `wire.conversation`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from collections.abc import Callable
 from hashlib import sha256
 
 import orjson
-from attrs import evolve, frozen
+from attrs import evolve
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
-from axonflow_core.codec.unary import TokenCounter
 from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
 from ..models.rules import facts_of
-from ..wire.body_form import codec_of_call
-from ..wire.counting import unwrapped
+from ..wire.conversation import Conversation, codec_for, read_call, read_count
 from ..wire.endpoint import Call, Chunks, NativeAnswer, Operation, invalid_call, malformed
 from ..wire.surfaces import INVOKE_CODECS
 from .cache_counts import with_cache_counts
@@ -38,18 +36,10 @@ CREATED = 1_764_000_000
 """Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
 
 
-@frozen
-class _Target:
-    family: str
-    """Whose model it is, whatever surface carries the call."""
-    codec: FamilyCodec
-    facts: ModelFacts
-
-
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
     digest = sha256(
-        f"{call.model}\n".encode() + orjson.dumps(call.body, option=orjson.OPT_SORT_KEYS)
+        f"{call.model}\n".encode() + orjson.dumps(call.json, option=orjson.OPT_SORT_KEYS)
     )
     return StreamContext(
         id=f"emulated-{digest.hexdigest()[:24]}",
@@ -59,10 +49,9 @@ def context_of(call: Call, facts: ModelFacts) -> StreamContext:
 
 
 class EmulatedBedrock:
-    """A handler for `bedrock_app`. Without a script it keeps nothing: calls do not know of each
-    other.
+    """A handler for `bedrock_app`. Without a script it keeps no state between calls.
 
-    A script that spoils answers on the wire needs the app to be `faulty`.
+    A script that spoils answers on the wire needs the app to be wrapped in `with_faults`.
     """
 
     def __init__(
@@ -95,33 +84,28 @@ class EmulatedBedrock:
         self._catalogue.admit_count(model_id, self._family_of(model_id))
         facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
         try:
-            surface, native = unwrapped(call.body)
-            counter = self._codecs.find(TokenCounter, facts.base_id, surface)
-            request = counter.decode_request(native, facts)
+            counting = read_count(call, self._codecs, facts)
         except UndetectedFamily:
             raise uncountable() from None
         except MalformedRequest as error:
             raise malformed(error.message) from None
-        await apply_rule(self._rules.take(_last_text(request)))
-        return NativeAnswer(counter.encode_response(TokenCount(input_tokens(request)), facts))
+        await apply_rule(self._rules.take(_last_text(counting.request)))
+        return counting.answer(TokenCount(input_tokens(counting.request)))
 
     async def _completed(self, call: Call, model_id: ModelId) -> NativeAnswer | Chunks:
-        target = self._target(call, model_id)
+        family, codec, facts = self._admitted(call, model_id)
         guarding = self._guardrails.for_request(asked_of(call))
-        call = without_config(call)
-        request = _read(target, call)
+        conversation = _read(without_config(call), codec, facts)
+        request = conversation.request
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
-        is_streamed = call.operation.is_streamed
-        refuse_what_breaks_a_rule(
-            request, target.facts, target.codec.surface, is_streamed=is_streamed
-        )
-        refuse_what_says_nothing(request, target.facts, target.codec)
+        _refuse(conversation)
+        is_streamed = conversation.is_streamed
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.fault()
-        context = self._context_of(call, target.facts)
+        context = self._context_of(conversation.call, facts)
         completion = evolve(
-            guarding(request, lambda: self._said(target, request, rule)),
+            guarding(request, lambda: self._answered(family, conversation, rule)),
             id=context.id,
             model=context.model,
             created=context.created,
@@ -129,19 +113,13 @@ class EmulatedBedrock:
         if rule.wire_fault is not None:
             inject_fault(rule.wire_fault)
         if is_streamed:
-            return self._chunks(
-                target,
-                context,
-                completion,
-                rule,
-                is_whole=not target.codec.asks_for_pieces(call.body),
-            )
-        return answer_of(target.codec, completion, target.facts)
+            return self._chunks(conversation, context, completion, rule)
+        return answer_of(conversation, completion)
 
-    def _said(self, target: _Target, request: CompletionRequest, rule: Rule) -> Completion:
-        """What the model says, within its limits and the account's."""
-        family, base_id, asked = target.family, target.facts.base_id, request.inference.max_tokens
-        length = input_tokens(request)
+    def _answered(self, family: str, conversation: Conversation, rule: Rule) -> Completion:
+        """What the model answers, within its limits and the account's."""
+        request, base_id = conversation.request, conversation.facts.base_id
+        asked, length = request.inference.max_tokens, input_tokens(request)
         check_limits(
             family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request)
         )
@@ -168,10 +146,11 @@ class EmulatedBedrock:
             raise unknown_model()
         return model_id
 
-    def _target(self, call: Call, model_id: ModelId) -> _Target:
+    def _admitted(self, call: Call, model_id: ModelId) -> tuple[str, FamilyCodec, ModelFacts]:
+        """Whose model it is whatever surface carries the call, the codec, and what it must know."""
         surface = call.operation.surface
         try:
-            codec = codec_of_call(self._codecs, model_id, call.body, surface)
+            codec = codec_for(call, model_id, self._codecs)
         except RequestError:
             raise unknown_model() from None
         family = codec.family if surface == INVOKE_CODECS else self._family_of(model_id)
@@ -179,9 +158,8 @@ class EmulatedBedrock:
         if call.operation.is_streamed and not codec.streams:
             raise invalid_call("The model is unsupported for streaming")
         facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
-        return _Target(
-            family, codec, facts_of(facts.base_id, surface, facts, MODELS.entry(facts.base_id))
-        )
+        entry = MODELS.entry(facts.base_id)
+        return family, codec, facts_of(facts.base_id, surface, facts, entry)
 
     def _family_of(self, model_id: ModelId) -> str:
         """The family whose own JSON the model speaks; a model that has none is its vendor's, and
@@ -194,33 +172,18 @@ class EmulatedBedrock:
 
     async def _chunks(
         self,
-        target: _Target,
+        conversation: Conversation,
         context: StreamContext,
         completion: Completion,
         rule: Rule,
-        *,
-        is_whole: bool,
     ) -> Chunks:
-        for number, chunk in enumerate(
-            chunks_of(target.codec, context, target.facts, completion, is_whole=is_whole)
-        ):
+        for number, chunk in enumerate(chunks_of(conversation, context, completion)):
             if rule.error is not None and number == rule.error.after_chunks:
                 break
-            yield chunk
+            yield (chunk,)
             await asyncio.sleep(self._chunk_pause_s)
-        if rule.error is not None:  # behind the last chunk where the answer is shorter
+        if rule.error is not None:  # after the last chunk where the answer is shorter
             raise rule.error.fault()
-
-
-def _model_id(given: str) -> ModelId:
-    """Whose base id is known: what is behind any other id, no account is there to say."""
-    try:
-        model_id = parse_model_id(given)
-    except RequestError:
-        raise unknown_model() from None
-    if model_id.base_id is None:
-        raise unknown_model()
-    return model_id
 
 
 def _last_text(request: CompletionRequest) -> str:
@@ -228,14 +191,21 @@ def _last_text(request: CompletionRequest) -> str:
     return next(filter(None, texts), "")
 
 
-def _read(target: _Target, call: Call) -> CompletionRequest:
-    pass_gate(target.codec, target.facts.base_id, call.body)
+def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:
+    pass_gate(codec, facts.base_id, call.json)
     try:
-        request = target.codec.decode_request(call.body, target.facts)
+        conversation = read_call(call, codec, facts)
     except MalformedRequest as error:
         raise malformed(error.message) from None
-    _check(request.inference)
-    return request
+    _check(conversation.request.inference)
+    return conversation
+
+
+def _refuse(conversation: Conversation) -> None:
+    """`ServiceException` for what the model or its maker would refuse."""
+    request, codec, facts = conversation.request, conversation.codec, conversation.facts
+    refuse_what_breaks_a_rule(request, facts, codec.surface, is_streamed=conversation.is_streamed)
+    refuse_what_says_nothing(request, facts, codec)
 
 
 def _check(inference: Inference) -> None:

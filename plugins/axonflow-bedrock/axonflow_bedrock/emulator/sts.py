@@ -14,8 +14,10 @@ from xml.sax.saxutils import escape
 
 from attrs import frozen
 
+from axonflow_core.http.asgi import ReceivedRequest
+
 from ..models.iam import partition_of
-from ..wire.endpoint import ReceivedRequest, ServiceException, Verifier
+from ..wire.endpoint import ServiceException, Verifier
 from .control_plane import ACCOUNT
 from .replies import Reply
 

@@ -75,7 +75,7 @@ Q = TypeVar("Q", EmbeddingRequest, RerankRequest)
 
 def _read(codec: Unary[Q, Any], call: Call, facts: ModelFacts) -> Q:
     try:
-        request = codec.decode_request(call.body, facts)
+        request = codec.decode_request(call.json, facts)
         for key in request.extra:
             raise _extraneous(key)
         codec.encode_request(request, facts)

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from axonflow_core.errors import AxonFlowError
+from axonflow_core.http.asgi import ReceivedRequest
 from axonflow_core.http.client import HttpRequest, HttpStream, Transport
 
 from ..aws.credentials import AwsSettings, refuse_plaintext_api_key
 from ..aws.signing import BearerToken
-from ..wire.endpoint import ReceivedRequest, ServiceException, Verifier
+from ..wire.endpoint import ServiceException, Verifier
 from .cassette import REQUEST_HEADERS, RESPONSE_HEADERS
 from .replies import Reply
 

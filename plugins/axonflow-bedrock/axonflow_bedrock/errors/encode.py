@@ -43,6 +43,15 @@ IN_STREAM = frozenset(
 )
 """What the service model allows as a frame. Source: shape `ResponseStream`."""
 
+_IN_PLACE_OF: Mapping[str, str] = {
+    "ConflictException": "ValidationException",
+    "ModelErrorException": "ModelStreamErrorException",
+    "ModelNotReadyException": "ServiceUnavailableException",
+    "ResourceNotFoundException": "ValidationException",
+    "ServiceQuotaExceededException": "ThrottlingException",
+}
+"""What a stream holds for an exception that it may not hold."""
+
 _BEDROCK = "com.amazon.bedrock"
 _CORAL = "com.amazon.coral.service"
 """A modelled exception is Bedrock's own; every other comes from the layer before it, which has a
@@ -73,11 +82,8 @@ def type_header(code: str) -> str:
 
 def frame_name(code: str) -> str:
     """The name of the frame that reports the exception `code` in a stream: lower camel case."""
-    if code == "ModelErrorException":
-        code = "ModelStreamErrorException"
     if code not in IN_STREAM:
-        is_clients = MODELLED_STATUSES.get(code, 500) < 424
-        code = "ValidationException" if is_clients else "InternalServerException"
+        code = _IN_PLACE_OF.get(code, "InternalServerException")
     return code[0].lower() + code[1:]
 
 

@@ -1,4 +1,4 @@
-"""An ASGI app that speaks Bedrock Runtime: the wire, and nothing behind it.
+"""An ASGI app that speaks Bedrock Runtime: the wire, without a model.
 
     POST /model/{modelId}/invoke                        the family's JSON back, counts in headers
     POST /model/{modelId}/invoke-with-response-stream   the family's chunks back, each in a frame
@@ -6,37 +6,51 @@
     POST /model/{modelId}/converse-stream               Converse's events back, each in a frame
     POST /model/{modelId}/count-tokens                  how many tokens a prompt has
 
-    path -> body -> who is calling (verifier) -> JSON -> what is answered (handler) -> answer,
-    frames or fault
+    path -> body -> who is calling (verifier) -> JSON -> what is answered (handler)
+         -> answer, frames or error
 
-Verifier and handler are handed in: with scripted models behind it this app is an emulator, with a
-governed runtime a drop-in endpoint. Any of them raises `Fault`, and it goes out as AWS says it.
-Before the first chunk that is an HTTP status; after it 200 has been said, and the fault is an
-exception frame in the stream.
+Verifier and handler are handed in: with scripted models this app is an emulator, with a governed
+runtime a drop-in endpoint. What either raises goes out as AWS reports it: a `ServiceException` in
+its own words, an `AxonFlowError` by the error table read backwards (`errors.encode`), anything else
+as an internal error that the log explains. Before the first chunk that is an HTTP status; after it
+200 has been sent, and the error is an exception frame in the stream.
 
-When the client goes away the handler is cancelled and its chunks are closed, wherever they stand.
+Each tuple of chunks that a handler yields leaves in one send, so that a network read upstream is a
+write here. When the client closes its connection the handler is cancelled and its chunks are
+closed, wherever they stand.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 from uuid import uuid4
 from zlib import crc32
 
 import orjson
-from attrs import field, frozen
+from attrs import frozen
 
-from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.codec import NativeError
+from axonflow_core.errors import AnswerError, AxonFlowError, ProviderError, RequestError
+from axonflow_core.http.asgi import (
+    AsgiApp,
+    BodyTooLong,
+    ClientLeft,
+    ReceivedRequest,
+    ResponseWriter,
+    cancelled_on_disconnect,
+    read_request,
+)
 from axonflow_core.messages import EMPTY, Json, hidden
 
-from ..aws.signing import Identity, Refusal, verify
+from ..aws.signing import KeyRing, Refusal
+from ..errors.encode import ERRORS, frame_name, type_header
 from ..errors.table import MODELLED_STATUSES
 from .eventstream import frame_of_chunk, frame_of_exception
 from .surfaces import CONVERSE_CODECS, INVOKE_CODECS, SURFACES, WriteFrame
@@ -46,8 +60,7 @@ _LOG = logging.getLogger(__name__)
 MAX_BODY_BYTES = 25_000_000
 """Source: shape `Body` of the bedrock-runtime service model, API 2023-09-30."""
 MAX_DISCARDED_BYTES = 4 * MAX_BODY_BYTES
-"""How much of a body that is too long is still read, for a client that is sending does not listen
-yet."""
+"""How much of a body that is too long is read before the refusal."""
 MAX_ID_CHARACTERS = 2048
 
 
@@ -74,17 +87,6 @@ class Operation(StrEnum):
         )
 
 
-@frozen
-class ReceivedRequest:
-    """A request as it arrived: what a signature is about. Header names are in lower case."""
-
-    method: str
-    target: str
-    """Path and query, not decoded."""
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = hidden()
-
-
 @frozen(kw_only=True)
 class Call:
     """One call to answer."""
@@ -92,8 +94,17 @@ class Call:
     operation: Operation
     model: str
     """The id or ARN as the client means it: percent-decoded once, otherwise untouched."""
-    body: Json = hidden()
-    caller: Identity
+    body: bytes = hidden()
+    """What arrived, byte for byte: a call whose meaning is not changed can go on as it is."""
+    json: Json = hidden()
+    """The same, parsed."""
+
+    @json.default
+    def _parsed(self) -> Json:
+        return orjson.loads(self.body)
+
+    caller: str
+    """The id of the client, as its verifier names it. Never a secret."""
     headers: Mapping[str, str] = EMPTY
     """`content-type` and the `x-amzn-bedrock-*` headers (guardrail, trace, tier, …), names in lower
     case."""
@@ -102,41 +113,27 @@ class Call:
 
 @frozen
 class NativeAnswer:
-    """A whole answer: the family's JSON, and the `x-amzn-bedrock-*` headers that go with it."""
+    """A whole answer, and the `x-amzn-bedrock-*` headers that go with it."""
 
     body: Json = hidden()
+    """The family's JSON; `bytes` are sent as they are."""
     headers: Mapping[str, str] = EMPTY
 
 
-Chunks: TypeAlias = AsyncGenerator[Json, None]
-"""The family's chunks, in order. The generator is closed as soon as nobody listens any more."""
+Chunks: TypeAlias = AsyncGenerator[tuple[Json | bytes, ...], None]
+"""The family's chunks in order, those of one network read together; a ready frame is bytes. The
+generator is closed as soon as the client has left."""
 Handler: TypeAlias = Callable[[Call], Awaitable[NativeAnswer | Chunks]]
-Verifier: TypeAlias = Callable[[ReceivedRequest], Identity]
+Verifier: TypeAlias = Callable[[ReceivedRequest], str]
+"""Whose request it is, as an id; `ServiceException` where it is nobody's."""
 
 
-# ── faults ────────────────────────────────────────────────────────────────────────────────────────
-
-_BEDROCK = "com.amazon.bedrock"
-_CORAL = "com.amazon.coral.service"
-"""A modelled exception is Bedrock's own; every other comes from the layer before it, which has a
-name of its own."""
-
-_IN_STREAM = frozenset(
-    {
-        "InternalServerException",
-        "ModelStreamErrorException",
-        "ModelTimeoutException",
-        "ServiceUnavailableException",
-        "ThrottlingException",
-        "ValidationException",
-    }
-)
-"""What the service model allows as a frame. Source: shape `ResponseStream`."""
+# ── errors ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class ServiceException(Exception):
-    """A refusal or failure in AWS's words. `code` is the exception's name; a modelled one says the
-    status too."""
+    """A refusal or failure in AWS's own words. `code` is the exception's name; a modelled one has
+    its status from the service model."""
 
     def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -145,13 +142,12 @@ class ServiceException(Exception):
         self.status = status or MODELLED_STATUSES[code]
 
     @property
-    def type_header(self) -> str:
-        service = _BEDROCK if self.code in MODELLED_STATUSES else _CORAL
-        return f"{self.code}:http://internal.amazon.com/coral/{service}/"
+    def native(self) -> NativeError:
+        headers = {"x-amzn-errortype": type_header(self.code)}
+        return NativeError(self.status, headers, {"message": self.message})
 
     def frame(self) -> bytes:
-        code = self.code if self.code in _IN_STREAM else "InternalServerException"
-        return frame_of_exception(code[0].lower() + code[1:], self.message)
+        return frame_of_exception(frame_name(self.code), self.message)
 
 
 def invalid_call(message: str) -> ServiceException:
@@ -183,15 +179,12 @@ def _unexpected() -> ServiceException:
 
 
 def signature_verifier(
-    known: Iterable[Identity], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    keys: KeyRing, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Verifier:
-    """A verifier that knows these identities, and says no as AWS does."""
-    identities = tuple(known)
+    """A verifier that knows the clients of `keys`, and refuses as AWS does."""
 
-    def verified(request: ReceivedRequest) -> Identity:
-        verdict = verify(
-            identities, request.method, request.target, request.headers, request.body, now()
-        )
+    def verified(request: ReceivedRequest) -> str:
+        verdict = keys.verify(request.method, request.target, request.headers, request.body, now())
         if isinstance(verdict, Refusal):
             raise ServiceException(verdict.code, verdict.message, status=verdict.status)
         return verdict
@@ -211,25 +204,32 @@ def bedrock_app(
     """The app over `handler` and `verifier`. It speaks HTTP alone: no lifespan, no websockets."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        reply = _Reply(send, new_request_id())
+        reply = _Reply(ResponseWriter(send), new_request_id())
         try:
             operation, model = _addressed(scope)
             reply.write_frame = SURFACES[operation.surface].write_frame
-            request = await read_request(scope, receive)
+            request = await received(scope, receive)
             async with cancelled_on_disconnect(receive):
                 call = _call(operation, model, request, verifier, reply.request_id)
                 await reply.send(await handler(call))
         except ClientLeft:
             pass
-        except ServiceException as fault:
-            await reply.fault(fault)
-        except (
-            Exception
-        ):  # a fault of ours: the log hears what it was, the client that there was one
+        except ServiceException as error:
+            await reply.fail(error.native, error.frame)
+        except AxonFlowError as error:
+            if not isinstance(error, ProviderError | RequestError | AnswerError):
+                _LOG.error("call %s failed: %s", reply.request_id, error.message)
+            await reply.fail(ERRORS.encode_error(error), partial(_frame_of_error, error))
+        except Exception:  # a fault of ours: the log has its traceback, the client its request id
             _LOG.exception("the handler of call %s failed", reply.request_id)
-            await reply.fault(_unexpected())
+            await reply.fail(_unexpected().native, _unexpected().frame)
 
     return app
+
+
+def _frame_of_error(error: AxonFlowError) -> bytes:
+    ((name, payload),) = ERRORS.error_event(error).items()
+    return frame_of_exception(name, payload)
 
 
 def _call(
@@ -239,7 +239,8 @@ def _call(
         caller=verifier(request),
         operation=operation,
         model=model,
-        body=_json(request.body),
+        body=request.body,
+        json=_json(request.body),
         headers={
             name: value
             for name, value in request.headers.items()
@@ -277,66 +278,22 @@ def _json(body: bytes) -> Json:
         ) from None
 
 
-class ClientLeft(Exception):
-    """The client went before it had sent its whole body."""
-
-
-async def read_request(scope: Mapping[str, Any], receive: Any) -> ReceivedRequest:
-    """The whole request. `ClientLeft` when it does not come; `Fault` when its body is too long."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    target = scope["raw_path"].decode("latin-1")
-    if scope["query_string"]:
-        target += "?" + scope["query_string"].decode("latin-1")
-    return ReceivedRequest(scope["method"], target, headers, await _read_body(receive))
-
-
-async def _read_body(receive: Any) -> bytes:
-    pieces: list[bytes] = []
-    length, is_complete = 0, False
-    while not is_complete and length <= MAX_DISCARDED_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        piece = message.get("body", b"")
-        length += len(piece)
-        if length <= MAX_BODY_BYTES:
-            pieces.append(piece)
-        is_complete = not message.get("more_body", False)
-    if length > MAX_BODY_BYTES:
+async def received(scope: Mapping[str, Any], receive: Any) -> ReceivedRequest:
+    """The whole request, within AWS's bounds. `ServiceException` when its body is too long."""
+    try:
+        return await read_request(
+            scope,
+            receive,
+            max_body_bytes=MAX_BODY_BYTES,
+            max_discarded_bytes=MAX_DISCARDED_BYTES,
+        )
+    except BodyTooLong:
         raise ServiceException(
             "ValidationException",
             "1 validation error detected: Value at 'body' failed to satisfy constraint: "
             f"Member must have length less than or equal to {MAX_BODY_BYTES}",
             status=413,
-        )
-    return b"".join(pieces)
-
-
-@asynccontextmanager
-async def cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
-    """Cancels what runs inside when the client goes away, and leaves quietly."""
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - inside a coroutine there is one
-    has_left = False
-
-    async def watch() -> None:
-        nonlocal has_left
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        has_left = True
-        task.cancel()
-
-    watching = asyncio.create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not has_left or task.uncancel() > 0:  # somebody else wants this task to end
-            raise
-    finally:
-        watching.cancel()
+        ) from None
 
 
 # ── the reply ─────────────────────────────────────────────────────────────────────────────────────
@@ -346,67 +303,60 @@ _EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
 class _Reply:
-    """What goes back, in the order of HTTP: one start, bodies, one end."""
+    """What goes back, as AWS frames it."""
 
-    def __init__(self, send: Any, request_id: str) -> None:
-        self._send = send
-        self._has_started = False
+    def __init__(self, writer: ResponseWriter, request_id: str) -> None:
+        self._writer = writer
         self.request_id = request_id
         self.write_frame: WriteFrame = frame_of_chunk
 
-    async def send(self, said: NativeAnswer | Chunks) -> None:
-        if isinstance(said, NativeAnswer):
-            await self._whole(200, said.body, said.headers)
+    async def send(self, answer: NativeAnswer | Chunks) -> None:
+        if isinstance(answer, NativeAnswer):
+            await self._whole(200, answer.headers, answer.body)
         else:
-            await self._stream(said)
+            await self._stream(answer)
 
-    async def fault(self, fault: ServiceException) -> None:
-        if self._has_started:
-            await self._body(fault.frame(), more=False)
+    async def fail(self, native: NativeError, frame: Callable[[], bytes]) -> None:
+        """Report an error: a status, or in a stream that has begun its last frame."""
+        if self._writer.has_started:
+            await self._writer.end(frame())
         else:
-            await self._whole(
-                fault.status, {"message": fault.message}, {"x-amzn-errortype": fault.type_header}
-            )
+            await self._whole(native.status, native.headers, native.body)
 
-    async def _whole(self, status: int, body: Json, headers: Mapping[str, str]) -> None:
-        data = orjson.dumps(body)
-        await self._start(
-            status, {"content-type": _JSON, "content-length": str(len(data)), **headers}
-        )
-        await self._body(data, more=False)
+    async def _whole(self, status: int, headers: Mapping[str, str], body: Json | bytes) -> None:
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        await self._writer.whole(status, self._headers({"content-type": _JSON, **headers}), data)
 
     async def _stream(self, chunks: Chunks) -> None:
         inner = {"x-amzn-bedrock-content-type": _JSON} if self.write_frame is frame_of_chunk else {}
-        headers = {"content-type": _EVENT_STREAM, **inner}
+        headers = self._headers({"content-type": _EVENT_STREAM, **inner})
         async with aclosing(chunks):
-            async for chunk in chunks:
-                if (
-                    not self._has_started
-                ):  # only now: until the first chunk a fault may still have a status
-                    await self._start(200, headers)
-                await self._body(frame_of(chunk, self.write_frame), more=True)
-        if not self._has_started:
-            await self._start(200, headers)
-        await self._body(b"", more=False)
+            async for together in chunks:
+                if not self._writer.has_started:  # until the first chunk an error has a status
+                    await self._writer.start(200, headers)
+                await self._writer.write(self._frames(together))
+        if not self._writer.has_started:
+            await self._writer.start(200, headers)
+        await self._writer.end()
 
-    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
-        self._has_started = True
-        said = {"x-amzn-requestid": self.request_id, **headers}
-        encoded = [
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in said.items()
-        ]
-        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+    def _frames(self, together: tuple[Json | bytes, ...]) -> bytes:
+        return b"".join(
+            [
+                chunk if isinstance(chunk, bytes) else frame_of(chunk, self.write_frame)
+                for chunk in together
+            ]
+        )
 
-    async def _body(self, data: bytes, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+    def _headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        return {"x-amzn-requestid": self.request_id, **headers}
 
 
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def frame_of(chunk: Json, write_frame: WriteFrame = frame_of_chunk) -> bytes:
-    """The frame of one chunk, with padding as AWS adds it: who sees only sizes does not see how
-    long a word is.
+    """The frame of one chunk, with padding as AWS adds it, which hides the lengths of words from
+    an observer of sizes.
 
     How much follows from the chunk, so that the same answer is the same bytes.
     """

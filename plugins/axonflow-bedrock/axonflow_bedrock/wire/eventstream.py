@@ -312,8 +312,9 @@ def frame_of_chunk(chunk: Json, *, padding: str = "") -> bytes:
     )
 
 
-def frame_of_exception(name: str, message: str) -> bytes:
-    """A fault after the 200. `name` as the frame has it, lower camel:
-    `modelStreamErrorException`."""
+def frame_of_exception(name: str, payload: Json) -> bytes:
+    """An error after the 200. `name` as the frame has it, in lower camel case:
+    `modelStreamErrorException`; `payload` is an object with a `message`, or the message alone."""
     headers = {":exception-type": name, ":content-type": _JSON_TYPE, ":message-type": "exception"}
-    return encode_frame(headers, orjson.dumps({"message": message}))
+    said = {"message": payload} if isinstance(payload, str) else payload
+    return encode_frame(headers, orjson.dumps(said))

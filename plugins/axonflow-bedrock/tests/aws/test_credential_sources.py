@@ -28,7 +28,7 @@ from botocore.credentials import ContainerProvider, CredentialResolver
 from botocore.session import Session
 
 from axonflow_bedrock.aws.credentials import AwsSettings
-from axonflow_bedrock.aws.signing import Identity, Signer
+from axonflow_bedrock.aws.signing import ClientKey, KeyRing
 from axonflow_bedrock.emulator.catalogue import CATALOGUE
 from axonflow_bedrock.emulator.service import EmulatedBedrock
 from axonflow_bedrock.wire.endpoint import (
@@ -43,9 +43,7 @@ from axonflow_core.plugins import load_codecs
 
 REGION = "us-east-1"
 CODECS = load_codecs("bedrock").registry
-KEYS = [
-    Signer(f"AKIA{number}", f"secret-{number}", f"token-{number}", REGION) for number in range(9)
-]
+KEYS = [ClientKey(f"AKIA{number}", f"secret-{number}", f"token-{number}") for number in range(9)]
 EXPIRED = ServiceException(
     "ExpiredTokenException", "The security token included in the request is expired", status=403
 )
@@ -66,18 +64,16 @@ class Account:
         self.refused = 0
         self._farewell = farewell
         self._lives = lives or {}
-        self._verify = signature_verifier(KEYS)
+        self._verify = signature_verifier(KeyRing(KEYS, region=REGION))
         self.app = bedrock_app(EmulatedBedrock(CODECS, CATALOGUE), self._admit)
 
-    def _admit(self, request: ReceivedRequest) -> Identity:
-        identity = self._verify(request)
-        assert isinstance(identity, Signer)
-        key = identity.access_key
+    def _admit(self, request: ReceivedRequest) -> str:
+        key = self._verify(request)
         if self.served[key] >= self._lives.get(key, 10**6):
             self.refused += 1
             raise self._farewell
         self.served[key] += 1
-        return identity
+        return key
 
 
 class Vault:
@@ -199,7 +195,7 @@ with BlockingRuntime.open() as runtime:
 """
 
 
-def credentials_file(path: Path, key: Signer) -> Path:
+def credentials_file(path: Path, key: ClientKey) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         f"[default]\naws_access_key_id = {key.access_key}\naws_secret_access_key = "

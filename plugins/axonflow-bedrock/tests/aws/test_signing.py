@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from axonflow_bedrock.aws.signing import UNSIGNED_HEADERS, BearerToken, Refusal, Signer, verify
+from axonflow_bedrock.aws.signing import (
+    UNSIGNED_HEADERS,
+    BearerToken,
+    ClientKey,
+    ClientToken,
+    KeyRing,
+    Refusal,
+    Signer,
+)
 from axonflow_bedrock.models.model_id import parse_model_id
 
 NOW = datetime(2026, 11, 24, 10, 15, 30, tzinfo=UTC)
@@ -203,16 +212,15 @@ def test_an_api_key_is_sent_in_place_of_a_signature() -> None:
 
 # ── the server role ───────────────────────────────────────────────────────────────────────────────
 
-KNOWN = (SIGNER, BearerToken("a-key"))
+KEY = ClientKey("AKIDEXAMPLE", "a-secret", "a-session-token", client="client-1")
+KEYS = KeyRing([KEY, ClientToken("a-key", "client-2")], region="us-east-1")
 PATH = URL.removeprefix(HOST)
 
 
 def judged(
     headers: Mapping[str, str], *, body: bytes = b"{}", path: str = PATH, now: datetime = NOW
 ) -> object:
-    return verify(
-        KNOWN, "POST", path, {"Host": HOST.removeprefix("https://"), **headers}, body, now
-    )
+    return KEYS.verify("POST", path, {"Host": HOST.removeprefix("https://"), **headers}, body, now)
 
 
 @given(
@@ -226,16 +234,16 @@ def test_what_botocore_signed_is_accepted(url: str, headers: dict[str, str], bod
         SIGNER, "POST", url, {"Host": "whatever.example", **headers}, body
     )
 
-    assert verify(KNOWN, "POST", url, sent, body, now) is SIGNER
+    assert KEYS.verify("POST", url, sent, body, now) == "client-1"
 
 
 @pytest.mark.parametrize("path", [PATH, "//model/a/invoke", "/model/a%2Fb/invoke?x=1"])
 def test_a_request_known_by_its_path_alone_is_accepted(path: str) -> None:
-    assert judged(SIGNER.sign("POST", HOST + path, HEADERS, b"{}", NOW), path=path) is SIGNER
+    assert judged(SIGNER.sign("POST", HOST + path, HEADERS, b"{}", NOW), path=path) == "client-1"
 
 
 def test_an_old_client_that_sends_a_date_header_is_accepted() -> None:
-    assert judged(SIGNER.sign("POST", URL, {"Date": ""}, b"{}", NOW)) is SIGNER
+    assert judged(SIGNER.sign("POST", URL, {"Date": ""}, b"{}", NOW)) == "client-1"
 
 
 def test_what_a_proxy_adds_drops_or_rewrites_on_the_way_does_not_count() -> None:
@@ -252,11 +260,35 @@ def test_what_a_proxy_adds_drops_or_rewrites_on_the_way_does_not_count() -> None
         "TE": "trailers",
     }
 
-    assert judged(arrived) is SIGNER
+    assert judged(arrived) == "client-1"
 
 
 def test_a_known_api_key_is_accepted() -> None:
-    assert judged({"Authorization": "Bearer a-key"}) == BearerToken("a-key")
+    assert judged({"Authorization": "Bearer a-key"}) == "client-2"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-south-2"])
+def test_a_client_is_known_by_its_key_in_any_region(region: str) -> None:
+    anywhere = KeyRing([KEY])
+    signer = evolve(SIGNER, region=region)
+    sent = signer.sign("POST", URL, HEADERS, b"{}", NOW)
+
+    assert anywhere.verify("POST", URL, sent, b"{}", NOW) == "client-1"
+    assert isinstance(judged(sent), Refusal) is (region != "us-east-1")
+
+
+def test_a_client_is_found_among_many_by_its_key_alone() -> None:
+    many = [ClientKey(f"AKID{number}", f"secret-{number}") for number in range(1000)]
+    sent = Signer("AKID777", "secret-777", None, "us-west-2").sign("POST", URL, {}, b"", NOW)
+
+    assert KeyRing(many).verify("POST", URL, sent, b"", NOW) == "AKID777"
+
+
+def test_a_key_ring_shows_no_secret_and_hands_on_none() -> None:
+    client = judged(SIGNER.sign("POST", URL, HEADERS, b"{}", NOW))
+
+    assert "secret" not in repr((client, KEYS, KEY, ClientToken("a-secret", "c")))
+    assert type(client) is str
 
 
 def with_changed(part: str, by: str) -> dict[str, str]:
@@ -386,7 +418,7 @@ def test_a_clock_that_is_wrong_by_more_than_five_minutes_is_named(minutes: int, 
 def test_a_clock_within_five_minutes_is_right(minutes: int) -> None:
     sent = SIGNER.sign("POST", URL, HEADERS, b"{}", NOW)
 
-    assert judged(sent, now=NOW + timedelta(minutes=minutes)) is SIGNER
+    assert judged(sent, now=NOW + timedelta(minutes=minutes)) == "client-1"
 
 
 @pytest.mark.parametrize(

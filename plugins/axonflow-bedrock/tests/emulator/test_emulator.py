@@ -6,16 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 import pytest
 from attrs import evolve
 
-from axonflow_bedrock.aws.signing import Signer
 from axonflow_bedrock.emulator import (
     ACCESS_KEY,
     MODELS,
     REFUSED_MODEL,
     REGION,
-    SECRET_KEY,
     emulator,
     environment,
     installed_codecs,
@@ -62,7 +61,7 @@ from axonflow_core.stream import (
     assemble,
 )
 
-CALLER = Signer(ACCESS_KEY, SECRET_KEY, None, REGION)
+CALLER = "client-1"
 QUESTION = CompletionRequest((user("Why is the sky blue?"),), inference=Inference(max_tokens=100))
 WEATHER = Tool(
     "weather",
@@ -149,7 +148,13 @@ INSTALLED = installed_codecs()
 
 
 def call(model: str, body: Json, operation: Operation = Operation.INVOKE) -> Call:
-    return Call(operation=operation, model=model, body=body, caller=CALLER, request_id="request-1")
+    return Call(
+        operation=operation,
+        model=model,
+        body=orjson.dumps(body),
+        caller=CALLER,
+        request_id="request-1",
+    )
 
 
 def codec_of(model: str) -> tuple[FamilyCodec, ModelFacts]:
@@ -168,7 +173,7 @@ async def ask_for_chunks(model: str, request: CompletionRequest = QUESTION) -> l
     codec, facts = codec_of(model)
     said = await SERVICE(call(model, codec.encode_request(request, facts), Operation.INVOKE_STREAM))
     assert not isinstance(said, NativeAnswer)
-    return [chunk async for chunk in said]
+    return [chunk async for together in said for chunk in together]
 
 
 async def refusal_of(

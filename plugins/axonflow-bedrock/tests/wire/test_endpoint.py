@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,22 +17,30 @@ import pytest
 from attrs import frozen
 from botocore.eventstream import EventStreamBuffer
 
-from axonflow_bedrock.aws.signing import Identity, Signer
+from axonflow_bedrock.aws.signing import ClientKey, KeyRing, Signer
 from axonflow_bedrock.wire.endpoint import (
     MAX_BODY_BYTES,
     Call,
     Chunks,
     NativeAnswer,
     Operation,
-    ReceivedRequest,
     ServiceException,
     bedrock_app,
     frame_of,
     invalid_call,
+    signature_verifier,
 )
+from axonflow_core.errors import (
+    AccessDenied,
+    AxonFlowError,
+    ConfigError,
+    MalformedRequest,
+    Throttled,
+)
+from axonflow_core.http.asgi import ReceivedRequest
 from axonflow_core.http.local_server import Server
 
-CALLER = Signer("AKIACALLER", "secret", None, "us-east-1")
+CALLER = "client-1"
 ARN = "arn:aws:bedrock:us-east-1::foundation-model/acme.rocket-v1:0"
 ARN_PATH = (
     "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Facme.rocket-v1%3A0/invoke"
@@ -69,14 +78,14 @@ class Wire:
     def __init__(self) -> None:
         self.received: ReceivedRequest | None = None
         self.call: Call | None = None
-        self.verify: Callable[[ReceivedRequest], Identity] = lambda request: CALLER
+        self.verify: Callable[[ReceivedRequest], str] = lambda request: CALLER
         self.say: Callable[[Call], NativeAnswer | Chunks] = lambda call: NativeAnswer(
             {"said": "hello"}
         )
         self.app = bedrock_app(self._handle, self._verify, new_request_id=lambda: "request-1")
         self.address = ""
 
-    def _verify(self, request: ReceivedRequest) -> Identity:
+    def _verify(self, request: ReceivedRequest) -> str:
         self.received = request
         return self.verify(request)
 
@@ -125,7 +134,7 @@ def chunks(*said: Any) -> Callable[[Call], Chunks]:
         for chunk in said:
             if isinstance(chunk, Exception):
                 raise chunk
-            yield chunk
+            yield (chunk,)
 
     return generate
 
@@ -139,7 +148,8 @@ def test_a_call_says_operation_model_body_caller_and_the_headers_of_bedrock(wire
     assert wire.call == Call(
         operation=Operation.INVOKE_STREAM,
         model="acme.rocket-v1:0",
-        body={"say": "hi"},
+        body=b'{"say": "hi"}',
+        json={"say": "hi"},
         caller=CALLER,
         headers={"x-amzn-bedrock-trace": "ENABLED"},
         request_id="request-1",
@@ -225,7 +235,7 @@ def test_the_verifier_sees_the_request_as_it_arrived(wire: Wire) -> None:
 
 
 def test_who_is_refused_never_reaches_the_handler(wire: Wire) -> None:
-    def refuse(request: ReceivedRequest) -> Identity:
+    def refuse(request: ReceivedRequest) -> str:
         raise ServiceException("UnrecognizedClientException", "Nobody.", status=403)
 
     wire.verify = refuse
@@ -378,7 +388,7 @@ class Unending:
         try:
             while True:
                 self.produced += 1
-                yield {"text": "x" * 50_000}
+                yield ({"text": "x" * 50_000},)
                 await asyncio.sleep(self._pause_s)
         finally:
             self.has_closed.set()
@@ -441,3 +451,137 @@ async def test_a_client_that_goes_away_in_the_middle_of_its_body_is_forgotten(
     await Wire().app(scope, receive, send)
 
     assert (sent, caplog.records) == ([], [])
+
+
+# ── how it goes out ───────────────────────────────────────────────────────────────────────────────
+
+
+async def sent_by(app: Any, path: str = STREAM, body: bytes = b"{}") -> list[Any]:
+    """What an app sends, message by message, without a server in between."""
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    arriving = [{"type": "http.request", "body": body}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if arriving:
+            return arriving.pop(0)
+        return await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize("reads", [[21], [1] * 21, [20, 1]])
+async def test_the_chunks_of_one_read_leave_in_one_send(reads: list[int]) -> None:
+    wire, numbers = Wire(), iter(range(21))
+
+    async def generate(call: Call) -> Chunks:
+        for count in reads:
+            yield tuple({"n": next(numbers)} for _ in range(count))
+
+    wire.say = generate
+    start, *pieces, end = await sent_by(wire.app)
+
+    assert start["type"] == "http.response.start"
+    assert len(pieces) == len(reads)
+    assert b"".join(piece["body"] for piece in pieces) == b"".join(
+        frame_of({"n": number}) for number in range(21)
+    )
+    assert (end["body"], end["more_body"]) == (b"", False)
+
+
+async def test_a_ready_frame_and_a_ready_body_go_out_byte_for_byte() -> None:
+    wire = Wire()
+    wire.say = chunks(b"a frame", {"n": 1})
+    frames = await sent_by(wire.app)
+    wire.say = lambda call: NativeAnswer(b'{ "as": "it was" }')
+    whole = await sent_by(wire.app, INVOKE)
+
+    assert [frame["body"] for frame in frames[1:3]] == [b"a frame", frame_of({"n": 1})]
+    assert whole[1]["body"] == b'{ "as": "it was" }'
+
+
+def test_the_body_is_kept_as_it_arrived(wire: Wire) -> None:
+    body = b'{ "b": 1,  "a": [1.0, "\\u00e9"] }'
+
+    wire.post(INVOKE, body)
+
+    assert wire.call is not None
+    assert (wire.call.body, wire.call.json) == (body, {"b": 1, "a": [1.0, "é"]})
+
+
+OURS: list[tuple[AxonFlowError, int, str, str]] = [
+    (Throttled("Slow down."), 429, "ThrottlingException", "throttlingException"),
+    (MalformedRequest("No messages."), 400, "ValidationException", "validationException"),
+    (
+        AccessDenied("Upstream denies it.", status=403),
+        500,
+        "InternalServerException",
+        "internalServerException",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "code", "frame"), OURS)
+def test_an_error_of_ours_goes_out_as_aws_reports_it(
+    wire: Wire,
+    caplog: pytest.LogCaptureFixture,
+    error: AxonFlowError,
+    status: int,
+    code: str,
+    frame: str,
+) -> None:
+    wire.say = chunks(error)
+    before_the_first_chunk = wire.post(STREAM).fault
+    wire.say = chunks({"n": 1}, error)
+    last = wire.post(STREAM).frames[-1]
+
+    assert before_the_first_chunk == (status, code, error.message)
+    assert last.headers[":exception-type"] == frame
+    assert orjson.loads(last.payload)["message"] == error.message
+    assert caplog.records == []
+
+
+def test_a_fault_of_the_configuration_is_for_the_log(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.say = chunks(ConfigError("/etc/axonflow.yaml is wrong"))
+
+    status, _, message = wire.post(INVOKE).fault
+
+    assert status >= 424
+    assert "axonflow.yaml" not in message
+    assert "axonflow.yaml" in caplog.text
+
+
+async def test_the_caller_of_a_call_is_an_id_without_a_secret() -> None:
+    calls: list[Call] = []
+
+    async def handle(call: Call) -> NativeAnswer:
+        calls.append(call)
+        return NativeAnswer({})
+
+    now = datetime.now(UTC)
+    verifier = signature_verifier(KeyRing([ClientKey("AKIA1", "s3cret", client="team-a")]))
+    signer = Signer("AKIA1", "s3cret", None, "ap-south-1")
+    headers = signer.sign("POST", f"https://here{INVOKE}", {}, b"{}", now)
+    with Server(bedrock_app(handle, verifier)) as server:
+        await asyncio.to_thread(_posted, urlsplit(server.base_url).netloc, headers)
+
+    assert [call.caller for call in calls] == ["team-a"]
+    assert "s3cret" not in repr(calls)
+
+
+def _posted(address: str, headers: dict[str, str]) -> None:
+    with closing(HTTPConnection(address, timeout=5)) as connection:
+        connection.request("POST", INVOKE, b"{}", headers)
+        connection.getresponse().read()
