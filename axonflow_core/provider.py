@@ -39,23 +39,6 @@ class Health:
     detail: str = ""
 
 
-@frozen(kw_only=True)
-class NativeCall:
-    """A call as a client sent it, in the native form of one codec.
-
-    A provider whose model speaks that form can send `body` on byte for byte, as long as nothing has
-    changed `request`.
-    """
-
-    family: str
-    """The name of the codec that read it: `anthropic`, `llama/llama3`."""
-    surface: str
-    """The surface of that codec."""
-    body: bytes = field(repr=False)
-    request: CompletionRequest | None = field(default=None, repr=False)
-    """What the body says. None where no codec has read it."""
-
-
 class CompletionStream(ABC):
     """An open streamed answer: its text, its events, and what it all comes to.
 

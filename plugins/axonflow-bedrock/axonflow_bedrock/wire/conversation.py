@@ -4,7 +4,8 @@
     call ->  read_count  ->  Counting(counter, facts, request)       count-tokens
 
     conversation.answer(completion)              one NativeAnswer
-    conversation.chunks(context, reads)          Chunks: each read of batches is one tuple
+    conversation.forwarded(answer)               likewise, byte for byte where that is possible
+    conversation.chunks(context, stream)         Chunks: each read of the stream is one tuple
     counting.answer(count)                       one NativeAnswer
 
 An error has no method here: a handler raises it, and the endpoint writes it as AWS does. Nothing in
@@ -15,7 +16,7 @@ endpoint puts policy, a call of a provider and the audit. Errors: `MalformedRequ
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator
 from itertools import chain
 
 from attrs import field, frozen
@@ -24,14 +25,14 @@ from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import TokenCounter
 from axonflow_core.messages import Completion, CompletionRequest, TokenCount
-from axonflow_core.provider import NativeCall
+from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 from axonflow_core.stream import Batch
 
 from ..models.model_id import ModelId
 from .body_form import codec_of_call
 from .counting import unwrapped
 from .endpoint import Call, Chunks, NativeAnswer
-from .surfaces import Encoder, Surface, surface_of
+from .surfaces import BedrockSurface, Encoder, surface_of
 
 
 @frozen(kw_only=True)
@@ -44,7 +45,7 @@ class Conversation:
     request: CompletionRequest = field(repr=False)
 
     @property
-    def surface(self) -> Surface:
+    def surface(self) -> BedrockSurface:
         return surface_of(self.codec)
 
     @property
@@ -60,12 +61,13 @@ class Conversation:
 
     @property
     def native(self) -> NativeCall:
-        """The call as it arrived, for whoever sends it on."""
+        """The call as it arrived, for a provider that can send its body on byte for byte. Whoever
+        changes `request` leaves the body out: `evolve(native, request=…, body=None)`."""
         return NativeCall(
-            family=self.codec.name,
+            codec=self.codec,
             surface=self.codec.surface,
-            body=self.call.body,
             request=self.request,
+            body=self.call.body,
         )
 
     def answer(self, completion: Completion) -> NativeAnswer:
@@ -74,28 +76,41 @@ class Conversation:
         body = surface.close_answer(self.codec, completion, self.facts)
         return NativeAnswer(body, surface.headers_of(completion))
 
+    def forwarded(self, answer: ForwardedAnswer) -> NativeAnswer:
+        """An answer that a provider forwarded: its own bytes and headers where it kept them."""
+        if answer.body is None:
+            return self.answer(answer.completion)
+        headers = {
+            name: value
+            for name, value in answer.headers.items()
+            if name.startswith("x-amzn-bedrock-")
+        }
+        return NativeAnswer(answer.body, headers)
+
     def encoder(self, context: StreamContext) -> Encoder:
         """The encoder of one stream. `context` says what the answer is called and when it began."""
         return self.surface.stream_encoder(self.codec, context, self.facts)
 
-    async def chunks(
-        self, context: StreamContext, reads: AsyncIterable[tuple[Batch, ...]]
-    ) -> Chunks:
-        """A streamed answer. The batches of one read leave together; a read without a chunk of its
-        own is left out."""
+    async def chunks(self, context: StreamContext, stream: CompletionStream) -> Chunks:
+        """A streamed answer, closed at the end or when the client has left. The chunks of one read
+        leave together."""
         encoder = self.encoder(context)
-        if not self.is_in_pieces:
-            reads = _in_one_batch(reads)
-        async for batches in reads:
-            if chunks := tuple(chain.from_iterable(map(encoder.encode, batches))):
-                yield chunks
+        async with stream:
+            reads = reads_of(stream) if self.is_in_pieces else _in_one_batch(stream)
+            async for batches in reads:
+                if chunks := tuple(chain.from_iterable(map(encoder.encode, batches))):
+                    yield chunks
 
 
-async def _in_one_batch(
-    reads: AsyncIterable[tuple[Batch, ...]],
-) -> AsyncGenerator[tuple[Batch, ...], None]:
-    batches = [batch async for together in reads for batch in together]
-    yield (tuple(chain.from_iterable(batches)),)
+async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
+    """The batches of a stream, those of one network read together."""
+    while batches := await stream.read():
+        yield batches
+
+
+async def _in_one_batch(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
+    events = [event async for batch in stream for event in batch]
+    yield (tuple(events),)
 
 
 def read_call(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:
