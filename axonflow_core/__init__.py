@@ -45,7 +45,7 @@ _NAMES = {
         "Batch BlockStart BlockStop CitationDelta Ended Extra GuardrailUpdate MetricsUpdate "
         "ReasoningDelta RequestEcho "
         "Started Stopped StreamEvent TextDelta ToolInputDelta ToolResultDelta UsageUpdate assemble "
-        "batch_of"
+        "batch_of texts_in with_texts"
     ),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
