@@ -24,6 +24,7 @@ from axonflow_core.messages import (
     Inference,
     Json,
     Message,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
     Role,
@@ -346,13 +347,15 @@ def test_documented_parameters_without_a_neutral_name_are_options_and_others_are
     body = {
         "messages": MESSAGES,
         "seed": 7,
+        "n": 1,
         "response_format": {"type": "json_object"},
         "chat_template": "x",
     }
 
     request = TAGGED.decode_request(body, FACTS)
 
-    assert request.options == {"seed": 7, "response_format": {"type": "json_object"}}
+    assert (request.inference.seed, request.output_schema) == (7, OutputSchema())
+    assert request.options == {"n": 1}
     assert request.extra == {"chat_template": "x"}
     assert TAGGED.encode_request(request, FACTS) == body
 

@@ -273,6 +273,8 @@ class Codec:
     has_call_ids: bool = True
     """False: tool calls have no ids on the wire and are known by their places, `call_1` first
     (`call_id`)."""
+    takes_parallel_choice: bool = True
+    """Whether a tool choice may say that one tool is called at a time."""
     has_text_arguments: bool = False
     """True: the arguments of a tool call are JSON text, so that broken JSON has a place too."""
     stream_members: Mapping[str, Json] = EMPTY

@@ -29,6 +29,7 @@ from .reasoning import fit_reasoning, fit_reasoning_of_history
 from .tools import (
     choose_tool,
     drop_choice_of_nothing,
+    drop_parallel_choice,
     offer_tools_of_history,
     refuse_tools_in_stream,
     tell_tool_errors,
@@ -90,6 +91,7 @@ STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (frozenset({Feature.CACHE_POINTS}), keep_cache_points_within_limit),
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
     (_TOOLS, refuse_tools_in_stream),
+    (frozenset({Feature.TOOL_CHOICE}), drop_parallel_choice),
     (frozenset({Feature.TOOL_CHOICE}), choose_tool),
     (_TOOLS, offer_tools_of_history),
     (frozenset({Feature.TOOL_CHOICE}), drop_choice_of_nothing),

@@ -44,6 +44,16 @@ def drop_choice_of_nothing(request: CompletionRequest, model: Model) -> Completi
     return evolve(request, tool_choice=None)
 
 
+def drop_parallel_choice(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Several calls at a time are what every family does unasked."""
+    choice = request.tool_choice
+    if choice is None or choice.allows_parallel is None or model.codec.takes_parallel_choice:
+        return request
+    if not choice.allows_parallel:
+        model.drops("parallel tool calls", "not sent", f"{model.name} cannot be told")
+    return evolve(request, tool_choice=evolve(choice, allows_parallel=None))
+
+
 def choose_tool(request: CompletionRequest, model: Model) -> CompletionRequest:
     """A choice that the model has no word for, said by what it is offered."""
     choice = request.tool_choice

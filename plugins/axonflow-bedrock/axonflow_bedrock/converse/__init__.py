@@ -53,6 +53,7 @@ CODEC = FamilyCodec(
     options=OPTIONS,
     droppable_options=DROPPABLE_OPTIONS,
     schema_members=SCHEMA_MEMBERS,
+    takes_parallel_choice=False,
     service_tiers=frozenset({"default", "priority", "flex", "reserved"}),
     dialect=DIALECT,
     evidence="recorded traffic",

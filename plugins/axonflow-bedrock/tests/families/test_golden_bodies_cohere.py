@@ -131,10 +131,9 @@ REQUESTS: list[tuple[str, FamilyCodec, Any, CompletionRequest]] = [
         CompletionRequest(
             (user("Which tower?"), assistant("Eiffel's."), user("And how tall?")),
             system=(Text("Answer in one word."),),
-            inference=Inference(400, 0.3, 0.75, 0, ("END",)),
+            inference=Inference(400, 0.3, 0.75, 0, ("END",), seed=7),
             options={
                 "documents": [{"title": "Towers", "snippet": "330 m"}],
-                "seed": 7,
                 "prompt_truncation": "AUTO_PRESERVE_ORDER",
             },
         ),

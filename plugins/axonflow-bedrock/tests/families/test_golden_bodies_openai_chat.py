@@ -39,6 +39,7 @@ from axonflow_core.messages import (
     Media,
     MediaKind,
     Message,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
     Role,
@@ -189,7 +190,8 @@ REQUESTS = [
             ),
             tools=(Tool("weather", "The weather.", SCHEMA),),
             tool_choice=ToolChoice(ToolChoiceMode.TOOL, "weather", allows_parallel=False),
-            options={"response_format": {"type": "json_object"}, "seed": 7},
+            inference=Inference(seed=7),
+            output_schema=OutputSchema(),
         ),
     ),
     Golden(
@@ -236,13 +238,16 @@ REQUESTS = [
         },
         asked(
             "Hi",
-            inference=Inference(max_tokens=512, temperature=1, top_p=1, stop_sequences=("END",)),
-            options={
-                "min_tokens": 5,
-                "seed": 7,
-                "presence_penalty": 0.5,
-                "frequency_penalty": -0.5,
-            },
+            inference=Inference(
+                max_tokens=512,
+                temperature=1,
+                top_p=1,
+                stop_sequences=("END",),
+                seed=7,
+                presence_penalty=0.5,
+                frequency_penalty=-0.5,
+            ),
+            options={"min_tokens": 5},
         ),
     ),
     Golden(
@@ -264,9 +269,9 @@ REQUESTS = [
             "Hi",
             system=(Text("Be kind."),),
             inference=Inference(max_tokens=4096, temperature=1.0, stop_sequences=("END",)),
+            output_schema=OutputSchema(),
             options={
                 "n": 1,
-                "response_format": {"type": "json_object"},
                 "documents": [{"content": "Oslo lies in Norway."}],
             },
         ),

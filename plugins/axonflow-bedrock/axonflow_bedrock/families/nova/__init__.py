@@ -68,6 +68,7 @@ CODEC = FamilyCodec(
     documented=DOCUMENTED,
     options=OPTIONS,
     droppable_options=OPTIONS,
+    takes_parallel_choice=False,
     reasoning=ReasoningControls(
         efforts=("low", "medium", "high"),
         modes=frozenset({"enabled", "disabled"}),
