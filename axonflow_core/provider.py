@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from attrs import evolve, field, frozen
 
@@ -26,9 +26,6 @@ from axonflow_core.messages import (
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.stream import Batch, BlockStart, TextDelta, assemble
-
-if TYPE_CHECKING:
-    from axonflow_core.codec import Codec
 
 
 @frozen
@@ -56,6 +53,9 @@ class CompletionStream(ABC):
     """How the call was made; its latency is known once the answer was read to its end."""
     adjustments: tuple[Adjustment, ...] = ()
     """What of the request was not sent as it was asked."""
+    native: bytes | None = None
+    """The provider's own bytes of the last `read`, in whole frames, where the stream was forwarded
+    in the client's form; else None."""
     parse: Callable[[Completion], Any] | None = None
     """Makes `Completion.parsed` where an output schema was given."""
     _ready: Iterator[Batch] = iter(())
@@ -180,12 +180,13 @@ class Provider(Protocol):
 class NativeCall:
     """A call as a client of ours sent it: in the native JSON of some family, or of a dialect."""
 
-    codec: Codec
-    """Whose JSON it is: what read the request, and will write the answer."""
+    codec: Any
+    """Whose JSON it is: the `Codec`, `EmbeddingCodec` or `RerankCodec` that read the request and
+    will write the answer."""
     surface: str
     """The operation it came in on: `invoke`, `converse`, `chat`."""
-    request: CompletionRequest
-    """What the body says."""
+    request: Any
+    """What the body says: a `CompletionRequest`, `EmbeddingRequest` or `RerankRequest`."""
     body: bytes | None = hidden(default=None)
     """The body as it came, byte for byte; None where `request` was changed since."""
 
@@ -194,7 +195,8 @@ class NativeCall:
 class ForwardedAnswer:
     """A whole answer, read and as it came."""
 
-    completion: Completion
+    answer: Any
+    """The `Completion`, `Embeddings` or `Ranking`."""
     body: bytes | None = hidden(default=None)
     """The provider's bytes; None where its form is not the client's."""
     headers: Mapping[str, str] = field(default=EMPTY, repr=False)

@@ -140,6 +140,9 @@ class CompletionCall(Call):
     route: Route
     fitted: Fitted
     is_streamed: bool
+    is_native: bool = False
+    """Whether a client's own body is sent, in the model's form: then the answer's bytes are the
+    client's too."""
 
 
 @frozen(kw_only=True)
@@ -279,7 +282,8 @@ class Caller:
                 timeout_s=timeout_s,
                 client=native.codec,
             )
-        return self._call(route, Fitted(native.request), native.body, is_streamed, timeout_s)
+        call = self._call(route, Fitted(native.request), native.body, is_streamed, timeout_s)
+        return evolve(call, is_native=True)
 
     def _call(
         self,
@@ -326,7 +330,8 @@ class Caller:
     async def _forward_once(self, call: CompletionCall, attempts: _Attempts) -> ForwardedAnswer:
         response = await self._sent(call, attempts)
         completion = await self._read(call, attempts, response)
-        return ForwardedAnswer(completion, response.body, response.headers)
+        body = response.body if call.is_native else None
+        return ForwardedAnswer(completion, body, response.headers)
 
     async def _sent(self, call: Call, attempts: _Attempts) -> HttpResponse:
         """The answer of the service, whose status is 200."""
@@ -468,7 +473,21 @@ class Caller:
             body = wrap(route.codec.encode_request(request, route.facts))
         except AxonFlowError as error:
             raise error.enrich(provider=self._provider, model=route.model) from error.__cause__
-        return await self._asked(route, orjson.dumps(body), measure)
+        answered = await self._asked(route, orjson.dumps(body), measure)
+        answer: A = answered.answer
+        return answer
+
+    async def forward_unary(
+        self,
+        route: UnaryRoute[Any],
+        native: NativeCall,
+        measure: Callable[[A, Mapping[str, str]], A],
+    ) -> ForwardedAnswer:
+        """As `forward`, for a client's call that is one request and one answer."""
+        if native.body is not None and native.codec.name == route.codec.name:
+            return await self._asked(route, native.body, measure)
+        answer = await self.ask(route, native.request, measure=measure)
+        return ForwardedAnswer(answer)
 
     async def embed(
         self,
@@ -486,7 +505,7 @@ class Caller:
         calls = [partial(self._asked, route, body, measure) for body in bodies]
         answers = await in_order(calls, _CALLS_AT_ONCE)
         return merge_embeddings(
-            [(len(part.inputs), answer) for part, answer in zip(parts, answers, strict=True)]
+            [(len(part.inputs), got.answer) for part, got in zip(parts, answers, strict=True)]
         )
 
     async def _asked(
@@ -494,7 +513,7 @@ class Caller:
         route: UnaryRoute[Any],
         body: bytes,
         measure: Callable[[A, Mapping[str, str]], A],
-    ) -> A:
+    ) -> ForwardedAnswer:
         timeouts, started = self._settings.timeouts, asyncio.get_running_loop().time()
         call = Call(
             route=route,
@@ -506,7 +525,7 @@ class Caller:
             ends_at=started + timeouts.total_s,
         )
 
-        async def ask_once(call: Call, attempts: _Attempts) -> A:
+        async def ask_once(call: Call, attempts: _Attempts) -> ForwardedAnswer:
             response = await self._sent(call, attempts)
             try:
                 native = orjson.loads(response.body)
@@ -514,7 +533,8 @@ class Caller:
             except (orjson.JSONDecodeError, DecodeError) as error:
                 raise self._unreadable(route.codec.name, response.body, error) from error
             self._upstream.answered(call, asyncio.get_running_loop().time() - started)
-            return measure(answer, response.headers)
+            measured = measure(answer, response.headers)
+            return ForwardedAnswer(measured, response.body, response.headers)
 
         return await self._answered(call, ask_once)
 

@@ -47,6 +47,10 @@ class DecodedStream(CompletionStream):
         self._frames = surface.frame_reader()
         self._chunks = surface.chunk_reader(route.codec, route.facts)
         self._read_frame = surface.read_frame
+        self._is_native = call.is_native
+        self._pending = bytearray()
+        """Bytes of a native stream whose frames are not handed out yet."""
+        self._handed_out = 0
         self._fault: AxonFlowError | None = None
         self._ahead: tuple[Batch, ...] | None = None
 
@@ -66,6 +70,8 @@ class DecodedStream(CompletionStream):
         try:
             while self._fault is None and (data := await self._http.read()):
                 batches = self._decode(data)
+                if self._is_native:
+                    self._keep_native(data)
                 if batches:
                     return batches
             self._finish()
@@ -88,6 +94,16 @@ class DecodedStream(CompletionStream):
         except AxonFlowError as fault:
             self._fault = fault
         return tuple(batches)
+
+    def _keep_native(self, data: bytes) -> None:
+        """`native` gets the bytes of whole frames alone: what the next one holds was not read yet,
+        so nothing of it may be sent on. A read that ends in an error has none, for the error is
+        written anew."""
+        self._pending += data
+        whole = self._frames.consumed_bytes - self._handed_out
+        self._handed_out += whole
+        self.native = None if self._fault is not None else bytes(self._pending[:whole])
+        del self._pending[:whole]
 
     def _finish(self) -> None:
         if self._fault is not None:

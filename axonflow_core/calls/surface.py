@@ -42,6 +42,11 @@ class FrameReader(Protocol):
         """There are no more bytes. `TruncatedStream` in the middle of a frame."""
         ...
 
+    @property
+    def consumed_bytes(self) -> int:
+        """How many bytes of the stream stand in frames that were handed out."""
+        ...
+
 
 class ReadFrame(Protocol):
     """The chunk in a frame. Raises the error that the frame carries instead."""

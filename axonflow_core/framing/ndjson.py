@@ -21,6 +21,7 @@ class NdjsonDecoder:
     def __init__(self) -> None:
         self._left: list[bytes] = []  # an unended line, as it arrived
         self._left_bytes = 0
+        self._fed_bytes = 0
         self._fault: DecodeError | None = None
 
     def feed(self, data: bytes) -> list[Json]:
@@ -28,6 +29,7 @@ class NdjsonDecoder:
         long, raised by the next call where values precede it."""
         if self._fault is not None:
             raise self._fault
+        self._fed_bytes += len(data)
         values: list[Json] = []
         try:
             for line in self._lines(data):
@@ -48,6 +50,11 @@ class NdjsonDecoder:
         self._left_bytes += len(data)
         if self._left_bytes > MAX_LINE_BYTES:
             raise DecodeError(f"a line of the stream is longer than {MAX_LINE_BYTES} bytes")
+
+    @property
+    def consumed_bytes(self) -> int:
+        """How many bytes of the stream stand in values that were handed out."""
+        return self._fed_bytes - self._left_bytes
 
     def finish(self) -> None:
         """There are no more bytes. `TruncatedStream` when they ended in the middle of a line."""

@@ -66,13 +66,17 @@ class SseDecoder:
         self._event = ""
         self._size = 0
         self._is_first = True
+        self._fed_bytes = 0
         self._fault: DecodeError | None = None
+        self.consumed_bytes = 0
+        """How many bytes of the stream stand in events that were handed out."""
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """Every event that `data` completes. `DecodeError` for what is no UTF-8 or too long,
         raised by the next call where events precede it."""
         if self._fault is not None:
             raise self._fault
+        self._fed_bytes += len(data)
         events: list[SseEvent] = []
         try:
             self._read_lines(data, events)
@@ -99,6 +103,8 @@ class SseDecoder:
                 break  # an LF may follow in the next read
             self._read_line(data[start : end.start()], events)
             start = end.end()
+            if end.start() == 0 or data[end.start() - 1 : end.start()] in (b"\n", b"\r"):
+                self.consumed_bytes = self._fed_bytes - (len(data) - start)
         self._keep(data[start:])
 
     def _is_within_line(self, data: bytes) -> bool:

@@ -127,15 +127,19 @@ class BedrockProvider:
         return await self._through_profile(call, self._caller.stream)
 
     async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
-        prepared = self._prepare_native(call, self.resolver.chat(model), is_streamed=False)
+        if isinstance(call.codec, EmbeddingCodec | RerankCodec):
+            unary = self.resolver.unary(type(call.codec), model)
+            return await self._caller.forward_unary(unary, call, measured)
+        route = self.resolver.in_form_of(call.codec, model)
+        prepared = self._prepare_native(call, route, is_streamed=False)
         return await self._through_profile(prepared, self._caller.forward)
 
     async def forward_stream(
         self, call: NativeCall, *, model: str | None = None
     ) -> CompletionStream:
-        route = self.resolver.chat(model)
+        route = self.resolver.in_form_of(call.codec, model)
         if not route.codec.streams:
-            return WholeAnswer((await self.forward(call, model=model)).completion)
+            return await self.stream(call.request, model=model)
         prepared = self._prepare_native(call, route, is_streamed=True)
         return await self._through_profile(prepared, self._caller.stream)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from attrs import evolve
 
 from axonflow_core.calls.call import Route, UnaryRoute
-from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.codec import Codec, FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import AnyCodec, CodecRegistry
 from axonflow_core.codec.unary import TokenCounter
 from axonflow_core.errors import RequestError, UndetectedFamily
@@ -67,21 +67,52 @@ class ModelResolver:
         self._codecs = codecs
         self._models = models
         self._profiles = profiles
-        self._known: dict[str, Route] = {}
+        self._known: dict[tuple[str, str, str], Route] = {}
 
     def chat(self, model: str | None = None) -> Route:
         """The codec for a model id. `UndetectedFamily` when nothing says which; never a guess."""
         given = model or self._config.model
-        route = self._known.get(given)
+        route = self._known.get((given, "", ""))
         if route is None:
-            route = self._find(given)
-            if len(self._known) < _MAX_ROUTES:
-                self._known[given] = route
+            model_id, base_id, family = self._described(given)
+            codec = self._find_codec(model_id, base_id, family)
+            route = self._route(given, model_id, base_id, codec)
+            self._keep((given, "", ""), route)
         return route
 
-    def _find(self, given: str) -> Route:
-        model_id, base_id, family = self._described(given)
-        codec = self._find_codec(model_id, base_id, family)
+    def in_form_of(self, codec: Codec, model: str | None = None) -> Route:
+        """The route on which a client's own JSON, that of `codec`, can go upstream as it came;
+        as `chat` where the model or the configuration takes another form."""
+        given = model or self._config.model
+        if not isinstance(codec, FamilyCodec) or self._refuses_surface(codec.surface):
+            return self.chat(model)
+        key = (given, codec.name, codec.surface)
+        route = self._known.get(key)
+        if route is None:
+            model_id, base_id, _ = self._described(given)
+            if base_id is not None and not self._takes(base_id, codec):
+                return self.chat(model)
+            route = self._route(given, model_id, base_id, codec)
+            self._keep(key, route)
+        return route
+
+    def _refuses_surface(self, surface: str) -> bool:
+        chosen = self._config.surface
+        return chosen is not SurfaceChoice.AUTO and chosen.value != surface
+
+    def _takes(self, base_id: str, codec: FamilyCodec) -> bool:
+        with suppress(UndetectedFamily):
+            forms = self._codecs.forms_of(base_id, codec.surface)
+            return any(form.name == codec.name for form in forms)
+        return False
+
+    def _keep(self, key: tuple[str, str, str], route: Route) -> None:
+        if len(self._known) < _MAX_ROUTES:
+            self._known[key] = route
+
+    def _route(
+        self, given: str, model_id: ModelId, base_id: str | None, codec: FamilyCodec
+    ) -> Route:
         self._refuse_other_families(given, self._family_of(base_id, codec))
         self._warn_of_other_region(model_id)
         facts = facts_of(

@@ -5,7 +5,8 @@
 
     conversation.answer(completion)              one NativeAnswer
     conversation.forwarded(answer)               likewise, byte for byte where that is possible
-    conversation.chunks(context, stream)         Chunks: each read of the stream is one tuple
+    conversation.chunks(context, stream)         Chunks: each read of the stream is one tuple, and
+                                                 the provider's own frames where it kept them
     counting.answer(count)                       one NativeAnswer
 
 An error has no method here: a handler raises it, and the endpoint writes it as AWS does. Nothing in
@@ -79,7 +80,7 @@ class Conversation:
     def forwarded(self, answer: ForwardedAnswer) -> NativeAnswer:
         """An answer that a provider forwarded: its own bytes and headers where it kept them."""
         if answer.body is None:
-            return self.answer(answer.completion)
+            return self.answer(answer.answer)
         headers = {
             name: value
             for name, value in answer.headers.items()
@@ -98,7 +99,9 @@ class Conversation:
         async with stream:
             reads = reads_of(stream) if self.is_in_pieces else _in_one_batch(stream)
             async for batches in reads:
-                if chunks := tuple(chain.from_iterable(map(encoder.encode, batches))):
+                if stream.native is not None:
+                    yield (stream.native,)
+                elif chunks := tuple(chain.from_iterable(map(encoder.encode, batches))):
                     yield chunks
 
 

@@ -92,6 +92,11 @@ class FrameDecoder:
             self._left.clear()
         return self._decode(data)
 
+    @property
+    def consumed_bytes(self) -> int:
+        """How many bytes of the stream stand in frames that were handed out."""
+        return self._offset
+
     def finish(self) -> None:
         """The transport has nothing more. `TruncatedStream` when it stopped in the middle of a
         frame."""
