@@ -85,11 +85,13 @@ class DecodedStream(CompletionStream):
     def _decode(self, data: bytes) -> tuple[Batch, ...]:
         """What the frames in `data` say. A fault waits until the caller has what came before it."""
         batches: list[Batch] = []
-        read_frame, feed, fit = self._read_frame, self._chunks.feed, self._fitted.fit
+        read_frame, feed, address = self._read_frame, self._chunks.feed, self._address
+        request_id = self.request_id
+        fit = None if self._fitted.is_identity else self._fitted.fit
         try:
             for frame in self._frames.feed(data):
-                chunk = read_frame(frame, model=self._address, request_id=self.request_id)
-                batches.append(fit(feed(chunk)))
+                batch = feed(read_frame(frame, model=address, request_id=request_id))
+                batches.append(batch if fit is None else fit(batch))
             self._frames.feed(b"")  # raises what is wrong after these frames
         except AxonFlowError as fault:
             self._fault = fault

@@ -101,7 +101,8 @@ class FittedStream:
         self._names = fitted._names
         self._output = None if fitted.output_tool is None else OutputEvents(fitted.output_tool)
         self._client = None if fitted.client is None else ClientEvents(fitted.client)
-        self._is_as_it_was = not (self._names or self._output or self._client)
+        self.is_identity = not (self._names or self._output or self._client)
+        """Whether `fit` returns every batch as it is."""
 
     @property
     def adjustments(self) -> tuple[Adjustment, ...]:
@@ -109,7 +110,7 @@ class FittedStream:
         return self._before if self._client is None else self._client.merged(self._before)
 
     def fit(self, batch: Batch) -> Batch:
-        if self._is_as_it_was:
+        if self.is_identity:
             return batch
         if self._names is not None:
             batch = tuple(map(self._names.event, batch))

@@ -180,6 +180,8 @@ class EnvelopeDecoder:
 
     def feed(self, chunk: Json) -> Batch:
         if not isinstance(chunk, dict) or chunk.keys().isdisjoint(MEMBERS):
+            if self._is_canned is not None and not self._has_intervened:
+                return self._inner.feed(chunk)  # nearly every chunk
             batch = self._fed(chunk)
             return _before_the_end(batch, self._judged()) if self._has_intervened else batch
         native = unknown_members(chunk, MEMBERS)

@@ -117,13 +117,13 @@ class FrameDecoder:
         self._wanted = _PRELUDE.size
         try:
             while end - start >= _PRELUDE.size:
-                length, headers_length = self._prelude(data, start)
-                if end - start < length:
-                    self._wanted = length
+                frame = self._frame_at(data, start, end)
+                if frame is None:
                     break
-                frames.append(self._frame(data, start, length, headers_length))
-                start += length
-                self._offset += length
+                frames.append(frame)
+                start += self._wanted
+                self._offset += self._wanted
+                self._wanted = _PRELUDE.size
         except DecodeError as fault:
             self._fault = fault
             if not frames:
@@ -132,35 +132,35 @@ class FrameDecoder:
         self._left += memoryview(data)[start:]
         return frames
 
-    def _prelude(self, data: bytes, start: int) -> tuple[int, int]:
+    def _frame_at(self, data: bytes, start: int, end: int) -> Frame | None:
+        """The frame that begins at `start`, or None where the rest of it has not arrived. Leaves its
+        length in `_wanted`."""
         length, headers_length, expected = _PRELUDE.unpack_from(data, start)
         if crc32(data[start : start + 8]) != expected:
             raise self._no_prelude(data[start : start + _SHOWN_BYTES])
-        if (
-            not _SMALLEST + headers_length <= length <= MAX_FRAME_BYTES
-            or headers_length > MAX_HEADERS_BYTES
-        ):
+        is_sane = headers_length <= MAX_HEADERS_BYTES and length <= MAX_FRAME_BYTES
+        if not is_sane or length < _SMALLEST + headers_length:
             raise self._undecodable(f"says it has {length} bytes, {headers_length} of them headers")
-        return length, headers_length
-
-    def _frame(self, data: bytes, start: int, length: int, headers_length: int) -> Frame:
+        self._wanted = length
+        if end - start < length:
+            return None
         end = start + length - _CRC.size
         (expected,) = _CRC.unpack_from(data, end)
         if crc32(data[start:end]) != expected:
             raise self._undecodable("fails its checksum")
         payload_start = start + _PRELUDE.size + headers_length
-        headers = self._headers_of(data[start + _PRELUDE.size : payload_start])
+        encoded, headers = data[start + _PRELUDE.size : payload_start], self._headers
+        if encoded != self._headers_bytes:
+            headers = self._headers_of(encoded)
         return Frame(headers, data[payload_start:end])
 
     def _headers_of(self, encoded: bytes) -> Mapping[str, HeaderValue]:
-        """The frames of a stream have the same headers, mostly; they are decoded when they
-        change."""
-        if encoded != self._headers_bytes:
-            try:
-                self._headers = MappingProxyType(_decode_headers(encoded))
-            except (KeyError, ValueError, struct.error) as stumble:
-                raise self._undecodable("has undecodable headers") from stumble
-            self._headers_bytes = encoded
+        """Decoded when they change: most frames of a stream have the same headers."""
+        try:
+            self._headers = MappingProxyType(_decode_headers(encoded))
+        except (KeyError, ValueError, struct.error) as error:
+            raise self._undecodable("has undecodable headers") from error
+        self._headers_bytes = encoded
         return self._headers
 
     def _no_prelude(self, data: bytes) -> DecodeError:
