@@ -193,7 +193,7 @@ REQUESTS: list[tuple[str, FamilyCodec, Any, CompletionRequest]] = [
 
 
 @pytest.mark.parametrize(
-    ("source", "codec", "native", "value"), REQUESTS, ids=lambda given: str(given)[:60]
+    ("source", "codec", "native", "value"), REQUESTS, ids=[case[0][:60] for case in REQUESTS]
 )
 def test_a_documented_request_is_read_and_written(
     source: str, codec: FamilyCodec, native: Any, value: CompletionRequest
@@ -399,7 +399,7 @@ ANSWERS: list[tuple[str, FamilyCodec, Any, Completion]] = [
 
 
 @pytest.mark.parametrize(
-    ("source", "codec", "native", "value"), ANSWERS, ids=lambda given: str(given)[:60]
+    ("source", "codec", "native", "value"), ANSWERS, ids=[case[0][:60] for case in ANSWERS]
 )
 def test_a_documented_answer_is_read_and_written(
     source: str, codec: FamilyCodec, native: Any, value: Completion
