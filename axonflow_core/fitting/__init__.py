@@ -55,6 +55,7 @@ from .answers import (
 from .model import Model
 from .model import Unsupported as Unsupported
 from .names import CallerNames
+from .options import leave_out_transport_keys
 from .requests import fit_request, fit_served, needs_steps
 
 
@@ -133,7 +134,9 @@ def fit(
     `client` is the codec that decoded the request and will encode the answer. None: a program made
     the request and reads the answer as values.
     """
-    client = None if client is codec else client
+    if client is not None:
+        request = leave_out_transport_keys(request)
+        client = None if client is codec else client
     used = features_of(request)
     if client is None and not needs_steps(used):
         return Fitted(request)

@@ -49,6 +49,14 @@ class Model:
         return self.facts.reasoning or self.codec.reasoning
 
     @property
+    def keeps_signatures(self) -> bool:
+        """Whether a signature in the history reaches the model, and not only the text under it."""
+        return (
+            Feature.SIGNED_REASONING in self.codec.features
+            and Feature.SIGNED_REASONING not in self.facts.without
+        )
+
+    @property
     def has_other_signer(self) -> bool:
         """Whether signatures of the client's dialect are another vendor's than the model's."""
         theirs = self.client.reasoning if self.client is not None else None

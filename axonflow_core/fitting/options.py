@@ -53,7 +53,7 @@ UNNAMED_TIER = "auto"
 USER, USER_ID = "user", "user_id"
 
 
-def leave_out_transport_keys(request: CompletionRequest, model: Model) -> CompletionRequest:
+def leave_out_transport_keys(request: CompletionRequest) -> CompletionRequest:
     if TRANSPORT_KEYS.isdisjoint(request.options) and TRANSPORT_KEYS.isdisjoint(request.extra):
         return request
     return evolve(

@@ -145,14 +145,17 @@ def _report(model: Model, what: str) -> None:
 
 def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> CompletionRequest:
     thoughts = [block for block in blocks_of(request) if isinstance(block, Reasoning)]
-    if all(_in_history(block, model) is block for block in thoughts):
+    changed = [(old, _in_history(old, model)) for old in thoughts]
+    changed = [(old, new) for old, new in changed if new is not old]
+    if not changed:
         return request
-    left_out = sum(_in_history(block, model) is None for block in thoughts)
+    left_out = sum(new is None for _, new in changed)
     if left_out:
         what = f"{left_out} of {len(thoughts)} blocks of earlier turns not sent"
         model.changes(Feature.REASONING, what, f"{model.name} cannot read them")
-    if left_out < len(thoughts) and not model.takes(Feature.SIGNED_REASONING):
-        model.changes(Feature.SIGNED_REASONING, "not sent", f"{model.name} takes none")
+    if left_out < len(changed):
+        what = "the signatures of earlier turns not sent"
+        model.changes(Feature.SIGNED_REASONING, what, f"{model.name} cannot read them")
 
     def fitted(block: ContentBlock) -> ContentBlock | None:
         return _in_history(block, model) if isinstance(block, Reasoning) else block
@@ -170,7 +173,7 @@ def _in_history(block: Reasoning, model: Model) -> Reasoning | None:
     if not model.takes(Feature.REASONING):
         return None
     is_signed = block.signature is not None or block.redacted is not None
-    if is_signed and (not model.takes(Feature.SIGNED_REASONING) or model.has_other_signer):
+    if is_signed and (not model.keeps_signatures or model.has_other_signer):
         block = evolve(block, signature=None, redacted=None)
         is_signed = False
         if not block.text:

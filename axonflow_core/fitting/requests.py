@@ -17,7 +17,7 @@ from .answers import Client
 from .members import leave_out_citations, leave_out_unknown_members, refuse_foreign_blocks
 from .model import Model
 from .names import spell_document_names, spell_tool_names, spell_tool_use_ids
-from .options import fit_metadata, fit_service_tier, leave_out_transport_keys, settle_options
+from .options import fit_metadata, fit_service_tier, settle_options
 from .output import fit_output_schema
 from .parameters import (
     SAMPLING,
@@ -62,11 +62,7 @@ def foresee_answer(request: CompletionRequest, model: Model) -> CompletionReques
     return request
 
 
-SERVED: tuple[Step, ...] = (
-    refuse_unstreamable_answer,
-    leave_out_transport_keys,
-    settle_options,
-)
+SERVED: tuple[Step, ...] = (refuse_unstreamable_answer, settle_options)
 """For every request that came in another codec's JSON, of the same dialect too."""
 
 CROSSING: tuple[Step, ...] = (

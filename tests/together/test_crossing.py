@@ -2,7 +2,7 @@
 
     request  client's JSON -> values -> fitted -> the family's JSON      moved, or refused by name
     answer   family's JSON -> values -> fitted -> the client's JSON      never an error
-    stream   chunks -> batches -> fitted -> the client's chunks          never an error, and complete
+    stream   chunks -> batches -> fitted -> the client's chunks          never an error, complete
 
 The clients are OpenAI's and Anthropic's own dialects, Converse, and every family of Bedrock in its
 own JSON. Nothing is stripped before: options, unknown members, signatures and all.
@@ -11,7 +11,7 @@ own JSON. Nothing is stripped before: options, unknown members, signatures and a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from attrs import frozen
@@ -19,19 +19,31 @@ from hypothesis import HealthCheck, given, settings
 
 from axonflow_bedrock.emulator.limits import MODELS
 from axonflow_bedrock.models.rules import facts_of
-from axonflow_core.codec import Codec, FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import Codec, FamilyCodec, Feature, ModelFacts, StreamContext
 from axonflow_core.dialects import anthropic_messages, openai_chat
-from axonflow_core.errors import EncodeError
+from axonflow_core.errors import EncodeError, UnencodableAnswer
 from axonflow_core.fitting import Fitted, fit
-from axonflow_core.messages import Completion, CompletionRequest, Json, user
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    Json,
+    Message,
+    Reasoning,
+    ReasoningRequest,
+    StopReason,
+    Text,
+    ToolUse,
+    user,
+)
 from axonflow_core.plugins import load_codecs
-from axonflow_core.stream import Batch, assemble
+from axonflow_core.stream import Batch, TextDelta, assemble, batch_of
 from axonflow_core.testing import Claims, completions, requests, streams
 
 REGISTRY = load_codecs("bedrock").registry
 CONTEXT = StreamContext("id_1", "model_1", 7)
 CONVERSE_MODELS = (
     "anthropic.claude-sonnet-4-20250514-v1:0",
+    "anthropic.claude-sonnet-4-5-20250929-v1:0",
     "amazon.nova-lite-v1:0",
     "meta.llama3-3-70b-instruct-v1:0",
 )
@@ -54,8 +66,12 @@ def parties() -> Iterator[Party]:
     for codec in REGISTRY.of_kind(FamilyCodec):
         models = CONVERSE_MODELS if codec.surface == "converse" else codec.models[:1] or ("",)
         for base_id in models:
-            facts = ModelFacts(model_id=base_id, base_id=base_id)
-            yield Party(codec, facts_of(base_id, codec.surface, facts, MODELS.entry(base_id)))
+            yield of_model(codec, base_id)
+
+
+def of_model(codec: FamilyCodec, base_id: str) -> Party:
+    facts = ModelFacts(model_id=base_id, base_id=base_id)
+    return Party(codec, facts_of(base_id, codec.surface, facts, MODELS.entry(base_id)))
 
 
 PARTIES = tuple(parties())
@@ -154,5 +170,394 @@ def test_a_stream_reaches_any_client_that_streams_and_is_complete(model: Party) 
     check()
 
 
-def test_zz_print() -> None:
-    print(OUTCOMES, REFUSALS.most_common(40))
+# ── controls ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_many_requests_moved_and_some_were_refused() -> None:
+    """The control: a law that saw nothing but refusals would hold of anything."""
+    assert OUTCOMES["moved"] > (OUTCOMES["moved"] + OUTCOMES["refused"]) / 3
+    assert REFUSALS["n"] and REFUSALS["logprobs"]
+    assert min(OUTCOMES["answers"], OUTCOMES["streams"]) > len(PARTIES)
+
+
+def party(name: str, base_id: str = "") -> Party:
+    return next(
+        each for each in PARTIES if each.codec.name == name and base_id in each.facts.base_id
+    )
+
+
+OPENAI, ANTHROPIC = party("openai_chat"), party("anthropic_messages")
+CLAUDE, LLAMA, TITAN = party("anthropic", "claude"), party("llama/llama3"), party("titan")
+NOVA, GPT_OSS = party("nova"), party("gpt-oss")
+SONNET_4, SONNET_45 = (
+    of_model(REGISTRY.for_name("anthropic"), f"anthropic.claude-sonnet-{version}-v1:0")
+    for version in ("4-20250514", "4-5-20250929")
+)
+THOUGHTFUL = Completion((Reasoning("hm", "sig"), Text("ho")), StopReason.END_TURN)
+
+
+def test_without_fitting_an_answer_with_reasoning_is_an_error_after_it_was_billed() -> None:
+    """The control of the answers' zero."""
+    with pytest.raises(UnencodableAnswer):
+        TITAN.codec.encode_response(THOUGHTFUL, TITAN.facts)
+    with pytest.raises(UnencodableAnswer):
+        encoded(TITAN, [batch_of(THOUGHTFUL)])
+
+
+def test_without_fitting_a_request_of_openai_s_is_refused_for_its_address() -> None:
+    """The control of the requests' zero: `model` reaches the codec and is an unknown member."""
+    request = OPENAI.codec.decode_request({"model": "x", "messages": HI}, OPENAI.facts)
+
+    assert "model" in CLAUDE.codec.encode_request(request, CLAUDE.facts)
+
+
+# ── bodies of the vendors' own clients ────────────────────────────────────────────────────────────
+
+HI: Json = [{"role": "user", "content": "hi"}]
+OPENAI_BODIES: Mapping[str, Json] = {
+    "minimal": {"model": "gpt-5", "messages": HI},
+    "streamed": {
+        "model": "gpt-5",
+        "messages": HI,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+    "defaults said": {
+        "model": "gpt-5",
+        "messages": HI,
+        "n": 1,
+        "logprobs": False,
+        "response_format": {"type": "text"},
+        "store": False,
+        "service_tier": "auto",
+    },
+    "labelled": {
+        "model": "gpt-5",
+        "messages": HI,
+        "user": "u1",
+        "metadata": {"team": "a"},
+        "seed": 7,
+        "frequency_penalty": 0.5,
+        "max_completion_tokens": 20,
+    },
+    "a developer's word": {
+        "model": "gpt-5",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "developer", "content": "b"},
+            *HI,
+        ],
+    },
+}
+ANTHROPIC_BODIES: Mapping[str, Json] = {
+    "minimal": {"model": "claude", "max_tokens": 20, "messages": HI},
+    "streamed": {"model": "claude", "max_tokens": 20, "messages": HI, "stream": True},
+    "labelled": {
+        "model": "claude",
+        "max_tokens": 20,
+        "messages": HI,
+        "metadata": {"user_id": "u1"},
+        "service_tier": "standard_only",
+        "top_k": 5,
+    },
+    "a system text": {"model": "claude", "max_tokens": 20, "messages": HI, "system": "Be brief."},
+}
+
+
+def carried(client: Party, model: Party, body: Json) -> tuple[Fitted, Json]:
+    request = client.codec.decode_request(body, client.facts)
+    fitted = fitted_for(client, model, request)
+    return fitted, model.codec.encode_request(fitted.request, model.facts)
+
+
+@pytest.mark.parametrize("model", PARTIES, ids=str)
+@pytest.mark.parametrize("name", ["minimal", "streamed", "defaults said", "labelled"])
+def test_a_body_of_openai_s_client_reaches_every_model(name: str, model: Party) -> None:
+    native = carried(OPENAI, model, OPENAI_BODIES[name])[1]
+
+    assert native.keys().isdisjoint({"model", "stream", "stream_options"})
+
+
+@pytest.mark.parametrize("model", PARTIES, ids=str)
+@pytest.mark.parametrize("name", ["minimal", "streamed", "labelled"])
+def test_a_body_of_anthropic_s_client_reaches_every_model(name: str, model: Party) -> None:
+    native = carried(ANTHROPIC, model, ANTHROPIC_BODIES[name])[1]
+
+    assert native.keys().isdisjoint({"model", "stream"})
+
+
+@pytest.mark.parametrize(
+    "model", [each for each in PARTIES if Feature.SYSTEM in each.codec.features], ids=str
+)
+def test_leading_system_messages_are_the_system_text(model: Party) -> None:
+    if Feature.SYSTEM in model.facts.without:
+        pytest.skip("this model has no system text")
+
+    fitted, _ = carried(OPENAI, model, OPENAI_BODIES["a developer's word"])
+
+    system = [*fitted.request.system, *fitted.request.messages[:-1]]
+    assert [each.text for each in system if isinstance(each, Text | Message)] == ["Be brief.", "b"]
+
+
+# ── single parameters ─────────────────────────────────────────────────────────────────────────────
+
+
+def openai_body(**members: Json) -> Json:
+    return {"model": "gpt-5", "messages": HI, **members}
+
+
+def reported(fitted: Fitted) -> list[str]:
+    return [str(adjustment.feature) for adjustment in fitted.adjustments]
+
+
+@pytest.mark.parametrize(
+    ("members", "feature"),
+    [
+        ({"n": 2}, "n"),
+        ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "the built-in tool custom"),
+    ],
+)
+def test_what_would_change_the_answer_is_refused_by_name(members: Json, feature: str) -> None:
+    with pytest.raises(EncodeError) as caught:
+        carried(OPENAI, CLAUDE, openai_body(**members))
+
+    assert feature in str(caught.value.feature)
+
+
+def test_the_user_becomes_the_metadata_of_anthropic_and_comes_back() -> None:
+    assert carried(OPENAI, CLAUDE, openai_body(user="u1"))[1]["metadata"] == {"user_id": "u1"}
+    body = {"max_tokens": 1, "messages": HI, "metadata": {"user_id": "u1"}}
+    request = ANTHROPIC.codec.decode_request(body, ANTHROPIC.facts)
+
+    assert carried(ANTHROPIC, GPT_OSS, body)[1]["user"] == "u1"
+    assert request.metadata == {"user_id": "u1"}
+
+
+def test_parameters_that_change_no_meaning_are_reported() -> None:
+    body = openai_body(seed=7, metadata={"team": "a"}, service_tier="flex", verbosity="low")
+
+    fitted, native = carried(OPENAI, CLAUDE, body)
+
+    assert reported(fitted) == ["verbosity", "metadata", "service tier", "seed"]
+    assert native.keys() == {"anthropic_version", "messages", "max_tokens"}
+
+
+def test_a_member_that_nobody_documented_is_reported() -> None:
+    fitted, native = carried(OPENAI, CLAUDE, openai_body(x_trace="1"))
+
+    assert [str(each) for each in fitted.adjustments] == [
+        f"unknown members: not sent: x_trace, for {CLAUDE.facts.base_id} does not document them"
+    ]
+    assert "x_trace" not in native
+
+
+def test_calls_one_at_a_time_have_a_counterpart_or_are_reported() -> None:
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {}}}]
+    body = openai_body(tools=tools, parallel_tool_calls=False)
+
+    assert carried(OPENAI, CLAUDE, body)[1]["tool_choice"]["disable_parallel_tool_use"] is True
+    assert reported(carried(OPENAI, NOVA, body)[0]) == ["parallel tool calls"]
+
+
+# ── reasoning ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_effort_becomes_a_budget_that_leaves_room_for_the_answer() -> None:
+    fitted, native = carried(OPENAI, SONNET_4, openai_body(reasoning_effort="medium"))
+    roomy = carried(OPENAI, SONNET_4, openai_body(reasoning_effort="medium", max_tokens=32_000))[1]
+
+    assert native["thinking"] == {"type": "enabled", "budget_tokens": 2048}
+    assert roomy["thinking"] == {"type": "enabled", "budget_tokens": 8192}
+    assert reported(fitted) == ["reasoning"]
+
+
+def test_without_room_for_the_least_budget_reasoning_is_not_asked_for() -> None:
+    body = openai_body(reasoning_effort="low", max_tokens=1000)
+
+    fitted, native = carried(OPENAI, SONNET_4, body)
+
+    assert ("thinking" in native, reported(fitted)) == (False, ["reasoning"])
+
+
+@pytest.mark.parametrize(("budget", "effort"), [(1024, "low"), (5000, "medium"), (20_000, "high")])
+def test_a_budget_becomes_an_effort(budget: int, effort: str) -> None:
+    thinking = {"type": "enabled", "budget_tokens": budget}
+    body = {"max_tokens": 32_000, "messages": HI, "thinking": thinking}
+
+    assert carried(ANTHROPIC, GPT_OSS, body)[1]["reasoning_effort"] == effort
+
+
+def test_reasoning_is_turned_off_where_that_can_be_said() -> None:
+    assert carried(OPENAI, SONNET_4, openai_body(reasoning_effort="none"))[1]["thinking"] == {
+        "type": "disabled"
+    }
+    assert reported(carried(OPENAI, GPT_OSS, openai_body(reasoning_effort="none"))[0]) == [
+        "reasoning"
+    ]
+
+
+def test_an_effort_that_no_vendor_documents_is_refused() -> None:
+    with pytest.raises(EncodeError, match="reasoning effort"):
+        carried(OPENAI, SONNET_4, openai_body(reasoning_effort="herculean"))
+
+
+THOUGHT: Json = {"type": "thinking", "thinking": "hm", "signature": "sig"}
+
+
+def spoken(*blocks: Json) -> Json:
+    said = {"role": "assistant", "content": [*blocks, {"type": "text", "text": "ho"}]}
+    return {"max_tokens": 20, "messages": [*HI, said, *HI]}
+
+
+def test_a_thought_goes_back_to_the_vendor_that_signed_it() -> None:
+    body = spoken(THOUGHT)
+
+    assert carried(ANTHROPIC, CLAUDE, body)[1]["messages"][1]["content"][0] == THOUGHT
+
+
+@pytest.mark.parametrize("model", [NOVA, LLAMA, GPT_OSS], ids=str)
+def test_a_thought_that_another_vendor_signed_loses_its_signature(model: Party) -> None:
+    fitted, native = carried(ANTHROPIC, model, spoken(THOUGHT))
+
+    assert "sig'" not in repr(native)
+    assert any("reasoning" in name for name in reported(fitted))
+
+
+def test_a_thought_without_a_signature_is_not_sent_to_a_vendor_that_wants_one() -> None:
+    said = {"role": "assistant", "content": "ho", "reasoning_content": "hm"}
+    body = {"model": "x", "messages": [*HI, said, *HI]}
+
+    fitted, native = carried(OPENAI, CLAUDE, body)
+
+    assert (reported(fitted), "hm" in repr(native)) == (["reasoning"], False)
+
+
+def test_a_block_of_another_vendor_is_refused_by_its_kind() -> None:
+    with pytest.raises(EncodeError, match="the server_tool_use block of anthropic"):
+        carried(ANTHROPIC, NOVA, spoken({"type": "server_tool_use", "id": "1", "name": "x"}))
+
+
+# ── an output schema ──────────────────────────────────────────────────────────────────────────────
+
+SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}}
+WANTED: Json = {
+    "type": "json_schema",
+    "json_schema": {"name": "place", "schema": SCHEMA, "strict": True},
+}
+
+
+def test_a_schema_stands_where_each_form_has_it() -> None:
+    body, converse = openai_body(response_format=WANTED), party("converse", "sonnet-4-5")
+
+    text = carried(OPENAI, converse, body)[1]["outputConfig"]["textFormat"]["structure"]
+    claude = carried(OPENAI, SONNET_45, body)[1]["output_config"]["format"]
+
+    assert text["jsonSchema"]["name"] == "place"
+    assert claude == {"type": "json_schema", "schema": SCHEMA}
+    assert carried(OPENAI, GPT_OSS, body)[1]["response_format"] == WANTED
+
+
+@pytest.mark.parametrize("format_", [WANTED, {"type": "json_object"}], ids=["schema", "JSON"])
+def test_a_forced_tool_stands_in_for_a_schema(format_: Json) -> None:
+    fitted, native = carried(OPENAI, SONNET_4, openai_body(response_format=format_))
+    name = native["tools"][0]["name"]
+    call = Completion((Text("Well:"), ToolUse("1", name, {"city": "Ulm"})), StopReason.TOOL_USE)
+
+    answer = fitted.answer(call)
+
+    assert native["tool_choice"] == {"type": "tool", "name": name}
+    assert (answer.text, answer.stop_reason) == ('{"city":"Ulm"}', StopReason.END_TURN)
+    assert answer.adjustments == fitted.adjustments != ()
+
+
+def test_a_forced_tool_stands_in_for_a_schema_in_a_stream() -> None:
+    fitted = carried(OPENAI, SONNET_4, openai_body(response_format=WANTED))[0]
+    call = Completion((Text("Well:"), ToolUse("1", "place", {"city": "Ulm"})), StopReason.TOOL_USE)
+
+    answer = assemble(fitted.stream().fit(batch_of(call)))
+
+    assert (answer.text, answer.stop_reason) == ('{"city":"Ulm"}', StopReason.END_TURN)
+
+
+def test_text_is_the_answer_where_the_model_did_not_call_the_tool() -> None:
+    fitted = carried(OPENAI, SONNET_4, openai_body(response_format=WANTED))[0]
+    refusal = Completion((Text("I may not."),), StopReason.REFUSAL)
+
+    assert assemble(fitted.stream().fit(batch_of(refusal))).text == "I may not."
+    assert fitted.answer(refusal).text == "I may not."
+
+
+@pytest.mark.parametrize(
+    ("members", "model"),
+    [
+        ({}, LLAMA),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, SONNET_4),
+        ({"reasoning_effort": "low", "max_tokens": 9000}, SONNET_4),
+    ],
+    ids=["no tools", "tools besides", "reasoning besides"],
+)
+def test_where_no_tool_can_stand_in_a_schema_is_refused(members: Json, model: Party) -> None:
+    with pytest.raises(EncodeError) as caught:
+        carried(OPENAI, model, openai_body(response_format=WANTED, **members))
+
+    assert caught.value.feature == "output schema"
+
+
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_that_an_answer_will_lack_reasoning_is_reported_before_the_call() -> None:
+    request = CompletionRequest((user("hi"),), reasoning=ReasoningRequest("enabled", 1024))
+
+    fitted = fitted_for(TITAN, CLAUDE, request)
+
+    assert [str(each) for each in fitted.adjustments] == [
+        "reasoning: left out of the answer, for titan has no place for it"
+    ]
+    assert fitted.answer(THOUGHTFUL).adjustments == fitted.adjustments
+
+
+def test_a_stream_that_the_client_has_no_form_for_is_refused_before_the_call() -> None:
+    j2 = party("ai21/j2")
+
+    with pytest.raises(EncodeError, match="streamed"):
+        fitted_for(j2, CLAUDE, CompletionRequest((user("hi"),)), is_streamed=True)
+
+
+def test_blocks_that_stay_are_numbered_without_gaps() -> None:
+    events = fitted_for(TITAN, CLAUDE, CompletionRequest((user("hi"),))).stream()
+
+    batch = events.fit(batch_of(THOUGHTFUL))
+
+    assert [event.index for event in batch if isinstance(event, TextDelta)] == [0]
+    assert [adjustment.feature for adjustment in events.adjustments] == ["reasoning"]
+
+
+@pytest.mark.parametrize(
+    ("client", "reason", "nearest"),
+    [
+        (OPENAI, StopReason.GUARDRAIL, StopReason.CONTENT_FILTERED),
+        (OPENAI, StopReason.CONTEXT_EXCEEDED, StopReason.MAX_TOKENS),
+        (ANTHROPIC, StopReason.CONTENT_FILTERED, StopReason.REFUSAL),
+        (TITAN, StopReason.TOOL_USE, StopReason.END_TURN),
+    ],
+)
+def test_a_stop_reason_that_the_client_has_no_name_for_becomes_the_nearest(
+    client: Party, reason: StopReason, nearest: StopReason
+) -> None:
+    fitted = fitted_for(client, party("converse"), CompletionRequest((user("hi"),)))
+
+    assert fitted.answer(Completion((Text("ho"),), reason)).stop_reason is nearest
+
+
+def test_arguments_that_are_no_object_reach_a_client_that_reads_objects() -> None:
+    cut = Completion((ToolUse("1", "f", '{"a": '),), StopReason.MAX_TOKENS)
+    fitted = fitted_for(ANTHROPIC, GPT_OSS, CompletionRequest((user("hi"),)))
+
+    body = ANTHROPIC.codec.encode_response(fitted.answer(cut), ANTHROPIC.facts)
+
+    assert body["content"][0]["input"] == {"arguments": '{"a": '}

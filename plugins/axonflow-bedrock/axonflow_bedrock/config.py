@@ -22,7 +22,8 @@ DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 
 class SurfaceChoice(StrEnum):
     AUTO = "auto"
-    """The family's own JSON where a codec for it is installed, Converse where not."""
+    """The family's own JSON where a codec for it is installed and it can hold the request, else
+    Converse."""
     INVOKE = "invoke"
     CONVERSE = "converse"
 

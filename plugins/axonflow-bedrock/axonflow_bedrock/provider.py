@@ -21,12 +21,14 @@ from typing import TypeVar
 from attrs import evolve
 
 from axonflow_core.calls.call import Caller, CompletionCall, Route
+from axonflow_core.calls.settings import ControlTokens
 from axonflow_core.calls.streams import WholeAnswer
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.errors import (
     AxonFlowError,
     CredentialsError,
+    EncodeError,
     ModelNotFound,
     ProfileRequired,
     Uncountable,
@@ -43,13 +45,14 @@ from axonflow_core.provider import (
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 
 from .aws.credentials import AwsSettings
-from .config import BedrockConfig
+from .config import BedrockConfig, SurfaceChoice
 from .explain import Known, explanation_of
 from .models.model_id import ModelId
 from .models.profiles import Profiles
 from .models.table import ModelTable, load_models
 from .resolver import ModelResolver, through_profile, unary_route
 from .upstream import BedrockUpstream
+from .wire.choice import carry_on_converse
 from .wire.counting import ids_to_try, wrapped
 from .wire.envelope import measured
 from .wire.surfaces import CONVERSE, INVOKE
@@ -151,6 +154,38 @@ class BedrockProvider:
         is_streamed: bool,
         timeout_s: float | None = None,
     ) -> CompletionCall:
+        """The call on the surface of `route`, or on Converse where that alone carries it."""
+        prepare = partial(self._prepare_on, is_streamed=is_streamed, timeout_s=timeout_s)
+        try:
+            return prepare(request, route)
+        except EncodeError as refusal:
+            return self._carry_on_converse(refusal, request, route, prepare)
+
+    def _carry_on_converse(
+        self,
+        refusal: EncodeError,
+        request: CompletionRequest,
+        route: Route,
+        prepare: Callable[[CompletionRequest, Route], CompletionCall],
+    ) -> CompletionCall:
+        return carry_on_converse(
+            refusal,
+            request,
+            route,
+            self.resolver.converse(route),
+            prepare,
+            may_switch=self._config.surface is SurfaceChoice.AUTO,
+            neutralises=self._config.control_tokens is ControlTokens.NEUTRALISE,
+        )
+
+    def _prepare_on(
+        self,
+        request: CompletionRequest,
+        route: Route,
+        *,
+        is_streamed: bool,
+        timeout_s: float | None = None,
+    ) -> CompletionCall:
         if self._config.guardrail is None:
             return self._caller.prepare(
                 request, route, is_streamed=is_streamed, timeout_s=timeout_s
@@ -160,6 +195,19 @@ class BedrockProvider:
         return self._with_guardrail_headers(call)
 
     def _prepare_native(
+        self, native: NativeCall, route: Route, *, is_streamed: bool
+    ) -> CompletionCall:
+        def prepare(request: CompletionRequest, route: Route) -> CompletionCall:
+            return self._prepare_native_on(
+                evolve(native, request=request), route, is_streamed=is_streamed
+            )
+
+        try:
+            return self._prepare_native_on(native, route, is_streamed=is_streamed)
+        except EncodeError as refusal:
+            return self._carry_on_converse(refusal, native.request, route, prepare)
+
+    def _prepare_native_on(
         self, native: NativeCall, route: Route, *, is_streamed: bool
     ) -> CompletionCall:
         if self._config.guardrail is not None:
@@ -255,6 +303,7 @@ class BedrockProvider:
         route = self.resolver.chat(model)
         is_streamed = is_streamed and route.codec.streams
         call = self._prepare(request, route, is_streamed=is_streamed, timeout_s=None)
+        route = call.route
         try:
             signed = await self._upstream.request(call)
             place = await self._settings.place()

@@ -76,7 +76,7 @@ class ModelResolver:
         if route is None:
             model_id, base_id, family = self._described(given)
             codec = self._find_codec(model_id, base_id, family)
-            route = self._route(given, model_id, base_id, codec)
+            route = self._checked_route(given, model_id, base_id, codec)
             self._keep((given, "", ""), route)
         return route
 
@@ -92,7 +92,7 @@ class ModelResolver:
             model_id, base_id, _ = self._described(given)
             if base_id is not None and not self._takes(base_id, codec):
                 return self.chat(model)
-            route = self._route(given, model_id, base_id, codec)
+            route = self._checked_route(given, model_id, base_id, codec)
             self._keep(key, route)
         return route
 
@@ -110,11 +110,30 @@ class ModelResolver:
         if len(self._known) < _MAX_ROUTES:
             self._known[key] = route
 
+    def converse(self, own: Route) -> Route | None:
+        """The same model on Converse, where `own` is another surface and the model is known."""
+        base_id = own.facts.base_id
+        if own.surface is not INVOKE or not base_id:
+            return None
+        key = (own.model, "", CONVERSE_CODECS)
+        route = self._known.get(key)
+        if route is None:
+            codec = self._codecs.for_base_id(base_id, CONVERSE_CODECS)
+            route = self._route(own.model, own.address, base_id, codec)
+            self._keep(key, route)
+        return route
+
+    def _checked_route(
+        self, given: str, model_id: ModelId, base_id: str | None, codec: FamilyCodec
+    ) -> Route:
+        """As `_route`, for a model and codec that the configuration was not asked about yet."""
+        self._refuse_other_families(given, self._family_of(base_id, codec))
+        self._warn_of_other_region(model_id)
+        return self._route(given, model_id, base_id, codec)
+
     def _route(
         self, given: str, model_id: ModelId, base_id: str | None, codec: FamilyCodec
     ) -> Route:
-        self._refuse_other_families(given, self._family_of(base_id, codec))
-        self._warn_of_other_region(model_id)
         facts = facts_of(
             base_id, codec.surface, self._facts(given, base_id), self._models.entry(base_id)
         )
