@@ -75,7 +75,7 @@ NEAREST: Mapping[StopReason, tuple[StopReason, ...]] = {
     StopReason.MAX_TOKENS: (_END,),
     StopReason.OTHER: (_END,),
 }
-"""Stop reason -> what says the most of it, where a dialect has no name for it."""
+"""Stop reason -> the reasons nearest to it, for a dialect that has no name for it."""
 
 _UNREPORTED = frozenset({StopReason.STOP_SEQUENCE, StopReason.TOOL_USE, StopReason.OTHER})
 """Reasons of which nothing is lost: `end_turn` covers them in the dialects that lack them."""

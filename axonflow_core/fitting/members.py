@@ -2,7 +2,7 @@
 
 One rule for all of it. What carries meaning that the model must see is refused by name: a block or
 a built-in tool of another vendor. What only annotates, or only its vendor can read, is left out and
-reported: members that nobody documented, citations of earlier answers.
+reported: undocumented members, citations of earlier answers.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Unsupported(StrEnum):
 
 @frozen
 class Model:
-    """What a step knows of the model, and where it tells what it did."""
+    """What a step knows of the model, and where it reports what it changed."""
 
     codec: Codec
     facts: ModelFacts
@@ -84,18 +84,18 @@ class Model:
         )
 
     def drops(self, feature: str, what: str, why: str) -> None:
-        """Something is not sent that changes no content: told, or refused."""
+        """Report that a parameter is not sent; `EncodeError` where the operator wants refusals."""
         if self.unsupported is Unsupported.ERROR:
             raise EncodeError(
                 f"{self.name} cannot take {feature} as asked: {why}",
                 feature=feature,
                 hint="leave it out, or set `unsupported: report` in the provider's config to have "
-                "it left out and told",
+                "it left out and reported",
             )
         self.changes(feature, what, why)
 
     def changes(self, feature: str, what: str, why: str) -> None:
-        """The same is said in another way, which the caller should know."""
+        """Report that the same is sent in another form."""
         self.adjustments.append(Adjustment(feature, what, why))
 
     def refuses(self, feature: str, why: str, hint: str) -> EncodeError:

@@ -1,7 +1,7 @@
 """Parameters outside the neutral model, and parameters that families name otherwise.
 
 A client's dialect and the model's family each document parameters that the other lacks. For every
-one of them a table says what happens, in this order:
+one of them the first of these rows that fits decides:
 
     transport           `model`, `stream`, `stream_options` address and frame a call. They are for
                         whoever serves it, and are left out without a report.

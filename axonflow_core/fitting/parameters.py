@@ -65,7 +65,7 @@ def _cache_points_by_worth(request: CompletionRequest) -> list[int]:
     """Their numbers, in the order of the request (tools, system, messages), the one to keep longest
     first.
 
-    The last one behind the tools and the last one behind the system text serve every conversation;
+    The last one after the tools and the last one after the system text serve every conversation;
     then the newest, for the next turn finds it.
     """
     tools = sum(isinstance(tool, CachePoint) for tool in request.tools)

@@ -1,8 +1,8 @@
 """The steps that make a request fit: each a function (request, model) -> request, in two tables.
 
-`CROSSING` is for requests that came in another codec's JSON, `STEPS` for every request. A row says
-what a request must make use of for its step to have work, so that a request that fits costs one
-look at its features. Later steps see what earlier ones did.
+`CROSSING` is for requests that came in another codec's JSON, `STEPS` for every request. A row names
+the features that give its step work, so that a request that fits costs one look at its features.
+Later steps see what earlier ones did.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .tools import (
     drop_parallel_choice,
     offer_tools_of_history,
     refuse_tools_in_stream,
-    tell_tool_errors,
+    write_tool_errors_as_text,
 )
 from .turns import arrange_results, lead_with_system, put_roles_in_order
 
@@ -91,7 +91,7 @@ STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (frozenset({Feature.TOOL_CHOICE}), choose_tool),
     (_TOOLS, offer_tools_of_history),
     (frozenset({Feature.TOOL_CHOICE}), drop_choice_of_nothing),
-    (frozenset({Feature.TOOL_ERRORS}), tell_tool_errors),
+    (frozenset({Feature.TOOL_ERRORS}), write_tool_errors_as_text),
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),
     (_TOOLS, spell_tool_use_ids),
     (frozenset({Feature.DOCUMENTS}), spell_document_names),

@@ -35,7 +35,7 @@ def refuse_tools_in_stream(request: CompletionRequest, model: Model) -> Completi
 
 
 def drop_choice_of_nothing(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """A choice among no tools says nothing, and every family refuses it."""
+    """A choice among no tools has no meaning, and every family refuses it."""
     if request.tool_choice is None or any(
         isinstance(tool, Tool | BuiltinTool) for tool in request.tools
     ):
@@ -50,29 +50,29 @@ def drop_parallel_choice(request: CompletionRequest, model: Model) -> Completion
     if choice is None or choice.allows_parallel is None or model.codec.takes_parallel_choice:
         return request
     if not choice.allows_parallel:
-        model.drops("parallel tool calls", "not sent", f"{model.name} cannot be told")
+        model.drops("parallel tool calls", "not sent", f"{model.name} has no parameter for it")
     return evolve(request, tool_choice=evolve(choice, allows_parallel=None))
 
 
 def choose_tool(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """A choice that the model has no word for, said by what it is offered."""
+    """A choice that the model has no name for, expressed by which tools are offered."""
     choice = request.tool_choice
     if choice is None or choice.mode in model.tool_choices:
         return request
-    said = _SAID_OTHERWISE[choice.mode](request, choice, model)
-    if said is None:
+    other = _OTHER_FORMS[choice.mode](request, choice, model)
+    if other is None:
         known = ", ".join(sorted(model.tool_choices)) or "no choice at all"
         raise model.refuses(
             f"tool choice `{choice.mode}`", f"it knows {known}", "choose otherwise, or leave it out"
         )
-    return said
+    return other
 
 
 def _auto_by_silence(
     request: CompletionRequest, choice: ToolChoice, model: Model
 ) -> CompletionRequest | None:
     if choice.allows_parallel is not None:
-        model.drops("parallel tool calls", "not sent", f"{model.name} cannot be told")
+        model.drops("parallel tool calls", "not sent", f"{model.name} has no parameter for it")
     return evolve(request, tool_choice=None)  # what every family does unasked
 
 
@@ -82,7 +82,7 @@ def _none_by_offering_none(
     if model.facts.tools_with_history and _holds_tool_calls(request):
         return None
     model.changes(
-        Feature.TOOL_CHOICE, "`none` said by offering no tools", f"{model.name} has no word for it"
+        Feature.TOOL_CHOICE, "`none` sent as no tools at all", f"{model.name} has no name for it"
     )
     return evolve(request, tools=(), tool_choice=None)
 
@@ -99,8 +99,8 @@ def _named_by_offering_one(
     )
     model.changes(
         Feature.TOOL_CHOICE,
-        "said as `any`, with that tool alone",
-        f"{model.name} cannot be told a name",
+        "sent as `any`, with that tool alone",
+        f"{model.name} takes no name of a tool",
     )
     return evolve(
         request, tools=named, tool_choice=evolve(choice, mode=ToolChoiceMode.ANY, name=None)
@@ -116,7 +116,7 @@ def _any_by_naming_the_only_one(
     return evolve(request, tool_choice=evolve(choice, mode=ToolChoiceMode.TOOL, name=names[0]))
 
 
-_SAID_OTHERWISE: Mapping[
+_OTHER_FORMS: Mapping[
     ToolChoiceMode, Callable[[CompletionRequest, ToolChoice, Model], CompletionRequest | None]
 ] = {
     ToolChoiceMode.AUTO: _auto_by_silence,
@@ -147,12 +147,12 @@ def _holds_tool_calls(request: CompletionRequest) -> bool:
     return any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
 
 
-def tell_tool_errors(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """Without a flag for it, the result says itself that it is one of a tool that failed."""
+def write_tool_errors_as_text(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Without a flag for it, the text of the result begins with `error: `."""
     if model.takes(Feature.TOOL_ERRORS):
         return request
     if any(isinstance(block, ToolResult) and block.is_error for block in blocks_of(request)):
-        model.changes(Feature.TOOL_ERRORS, "said as text", f"{model.name} has no flag for them")
+        model.changes(Feature.TOOL_ERRORS, "sent as text", f"{model.name} has no flag for them")
     return rewritten(request, _without_flag)
 
 

@@ -57,7 +57,7 @@ def _arranged(turn: list[Message], model: Model) -> list[Message]:
 
 
 _HEARD = "I have the results."
-"""What the assistant says between results that must stand alone and what else the user said: two
+"""The assistant's turn between results that must stand alone and the user's other blocks: two
 messages of the user's in a row would be read as one turn."""
 
 

@@ -5,7 +5,7 @@ refused by name.
         ->  the second's JSON  ->  the emulated Bedrock, as strict as the real one
         ->  an answer, and every text of the conversation arrived
 
-What no family can carry over is left behind before: parameters and options are each family's own.
+Nothing is left behind before: parameters, options, signatures and unknown members come along.
 """
 
 from __future__ import annotations
@@ -30,11 +30,9 @@ from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import EncodeError, UndetectedFamily
 from axonflow_core.fitting import fit
 from axonflow_core.messages import (
-    EMPTY,
     CompletionRequest,
     ContentBlock,
     Document,
-    Inference,
     Json,
     Message,
     Text,
@@ -124,17 +122,18 @@ SPEECH = st.sampled_from([(each, requests(Claims(codec=each.codec))) for each in
 """A party, and what it says."""
 
 
-def conversation_of(request: CompletionRequest) -> CompletionRequest:
-    """What is said, without the parameters that are each family's own and the members that nobody
-    knows."""
+def sayable(request: CompletionRequest) -> CompletionRequest:
+    """`request` with numbers that every model takes and no blank message: Bedrock refuses those
+    from every family. Nothing is stripped."""
+    inference, options = evolve(request.inference, max_tokens=2000), dict(request.options)
+    options.pop("max_completion_tokens", None)  # the kit draws objects; this one is a number
+    if inference.top_p == 0:
+        inference = evolve(inference, top_p=0.5)
     return evolve(
         request,
         messages=tuple(map(saying_something, request.messages)),
-        inference=Inference(max_tokens=20),
-        reasoning=None,
-        metadata=None,
-        options=EMPTY,
-        extra=EMPTY,
+        inference=inference,
+        options=options,
     )
 
 
@@ -155,8 +154,8 @@ def moved(request: CompletionRequest, first: Party, second: Party) -> Json:
     """The second family's JSON of what the first one's says. `EncodeError` where it cannot say
     it."""
     native = first.codec.encode_request(request, ModelFacts())
-    heard = conversation_of(first.codec.decode_request(native, ModelFacts()))
-    fitted = fit(heard, second.codec, second.facts)
+    heard = sayable(first.codec.decode_request(native, ModelFacts()))
+    fitted = fit(heard, second.codec, second.facts, client=first.codec)
     return second.codec.encode_request(fitted.request, second.facts)
 
 
@@ -229,10 +228,11 @@ def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: 
 
 def test_many_conversations_are_moved_and_some_are_refused() -> None:
     """The control: a law that only ever saw refusals would have seen nothing. Forms that take a
-    prompt alone refuse every conversation, so that about as many are refused as are moved."""
+    prompt alone refuse every conversation, and the kit's options mean nothing, so that most of them
+    are refused: several times as many as are moved."""
     outcomes = sum((outcomes_of(second, max_examples=4) for second in PARTIES[::3]), Counter[str]())
 
-    assert outcomes["moved"] > outcomes.total() / 4
+    assert outcomes["moved"] > outcomes.total() / 8, outcomes
     assert outcomes["refused"] > 0
 
 

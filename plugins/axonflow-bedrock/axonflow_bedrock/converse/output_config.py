@@ -4,7 +4,7 @@
      "structure": {"jsonSchema": {"schema": "{\\"type\\": …}", "name", "description"}}}
 
 The schema is JSON text. Text that is not how this module writes it is kept in the spelling, and
-goes back as it was for as long as it says the schema.
+goes back as it was while it still means the schema.
 
 Source: the bedrock-runtime service model, API 2023-09-30 (botocore 1.44), and recorded traffic,
 November 2026.
