@@ -7,22 +7,41 @@ documented parameters of one family in `options`, what nobody documented in `ext
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from math import isfinite
 from typing import TypeAlias
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
-from axonflow_core.messages import (
+from axonflow_core.converters import (
     EMPTY,
+    Json,
+    comparable,
+    count,
+    described,
+    json_members,
+    member,
+    number,
+    optional_flag,
+    optional_text,
+    optional_text_values,
+    text_value,
+    text_values,
+    tuple_of,
+    whole,
+)
+from axonflow_core.frozen import Unfit, frozen, passing
+from axonflow_core.messages import (
     Document,
     Image,
-    Json,
     Media,
     Text,
     Usage,
-    hidden,
+    media_value,
+    members_field,
     size_only,
+    usage_value,
 )
 
 # ── vectors ───────────────────────────────────────────────────────────────────────────────────────
@@ -73,72 +92,151 @@ class Truncation(StrEnum):
 @frozen
 class AudioVideo:
     """A piece of sound or film. The `media_type` of its source says which: `audio/mp3`,
-    `video/mp4`."""
+    `video/mp4`. `mode` says, in the family's own word, whether the sound of a film counts:
+    `AUDIO_VIDEO_COMBINED`."""
 
-    source: Media
-    mode: str | None = None
-    """Whether the sound of a film counts, in the family's own word: `AUDIO_VIDEO_COMBINED`."""
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    source: Media = field(converter=media_value)
+    mode: str | None = field(default=None, converter=optional_text)
+    extra: Mapping[str, Json] = members_field()
+
+
+_PARTS = frozenset({Text, Image})
+
+
+def _parts(value: str | Text | Image | Iterable[str | Text | Image]) -> tuple[Text | Image, ...]:
+    given = [value] if isinstance(value, str) else value
+    return tuple_of(_PARTS, given, "texts and Images", _as_text)
+
+
+def _as_text(value: object) -> object:
+    return Text(value) if isinstance(value, str) else value
 
 
 @frozen
 class MixedInput:
     """Texts and pictures that get one vector together."""
 
-    parts: tuple[Text | Image, ...] = field(repr=size_only)
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    parts: tuple[Text | Image, ...] = field(converter=_parts, repr=size_only)
+    extra: Mapping[str, Json] = members_field()
 
 
 EmbeddingInput: TypeAlias = Text | Image | Document | AudioVideo | MixedInput
+_INPUTS = frozenset({Text, Image, Document, AudioVideo, MixedInput})
+
+
+def _inputs(
+    value: str | EmbeddingInput | Iterable[str | EmbeddingInput],
+) -> tuple[EmbeddingInput, ...]:
+    given = [value] if isinstance(value, str) else value
+    takes = "texts, Images, Documents, AudioVideos and MixedInputs"
+    return tuple_of(_INPUTS, given, takes, _as_text)
+
+
+passing(_inputs, "type({0}) is tuple and INPUTS.issuperset(map(type, {0}))", INPUTS=_INPUTS)
+
+
+def _optional_purpose(value: Purpose | str | None) -> Purpose | None:
+    return None if value is None else member(Purpose, value)
+
+
+def _optional_truncation(value: Truncation | str | None) -> Truncation | None:
+    return None if value is None else member(Truncation, value)
+
+
+def _encoding(value: Encoding | str) -> Encoding:
+    return member(Encoding, value)
+
+
+passing(_encoding, "type({0}) is Encoding", Encoding=Encoding)
+
+
+def _encodings(value: Encoding | str | Iterable[Encoding | str] | None) -> tuple[Encoding, ...]:
+    given = [value] if isinstance(value, str) else value
+    return tuple_of((Encoding,), given, "encodings", lambda item: member(Encoding, item))
 
 
 @frozen
 class EmbeddingRequest:
-    inputs: tuple[EmbeddingInput, ...]
-    """Each gets a vector of its own. A `Document` is a text that stands elsewhere, e.g. in S3."""
-    purpose: Purpose | None = None
-    native_purpose: str | None = None
-    """The family's own word, where it has several for one purpose."""
-    dimensions: int | None = None
-    is_normalized: bool | None = None
-    """Whether vectors have the length 1."""
-    truncation: Truncation | None = None
-    native_truncation: str | None = None
-    encodings: tuple[Encoding, ...] = ()
-    """Those that are wanted; none is the family's usual one."""
-    options: Mapping[str, Json] = hidden(default=EMPTY)
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    """Inputs that get a vector each. A `Document` is a text that stands elsewhere, e.g. in S3.
+
+    `native_purpose` is the family's own word, where it has several for one purpose;
+    `native_truncation` likewise. `dimensions` is the length of a vector, and `is_normalized` asks
+    for vectors of length 1 in the geometric sense. No `encodings` asks for the family's usual one.
+    """
+
+    inputs: tuple[EmbeddingInput, ...] = field(converter=_inputs)
+    purpose: Purpose | None = field(default=None, converter=_optional_purpose)
+    native_purpose: str | None = field(default=None, converter=optional_text)
+    dimensions: int | None = field(default=None, converter=count)
+    is_normalized: bool | None = field(default=None, converter=optional_flag)
+    truncation: Truncation | None = field(default=None, converter=_optional_truncation)
+    native_truncation: str | None = field(default=None, converter=optional_text)
+    encodings: tuple[Encoding, ...] = field(default=(), converter=_encodings)
+    options: Mapping[str, Json] = field(
+        default=EMPTY, converter=json_members, repr=size_only, eq=comparable
+    )
+    extra: Mapping[str, Json] = members_field()
+
+
+_NUMBERS = frozenset({float, int})
+
+
+def _vector_values(value: str | Iterable[float]) -> tuple[float, ...] | str:
+    if isinstance(value, str):
+        return text_value(value)
+    try:
+        given = tuple(value)
+    except TypeError:
+        raise Unfit("finite numbers, or a base64 text", described(value)) from None
+    is_right = _NUMBERS.issuperset(map(type, given)) and isfinite(sum(given))
+    return given if is_right else tuple(map(number, given))
 
 
 @frozen
 class Vector:
-    values: tuple[float, ...] | str = field(repr=size_only)
-    """One number for each dimension; packed bits are fewer, base64 is one text."""
-    input_index: int = 0
-    """Which of the request's inputs it stands for."""
-    encoding: Encoding = Encoding.FLOAT
-    content: str | None = None
-    """What of the input it stands for, in the family's own word: `TEXT`, `AUDIO`."""
-    kept_characters: int | None = None
-    """How much of a text was read, where that is not all of it."""
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    """One vector. `values` are one number for each dimension; packed bits are fewer, base64 is one
+    text.
+
+    `input_index` tells which of the request's inputs it is of, from 0. `content` is the part of the
+    input that it is of, in the family's own word: `TEXT`, `AUDIO`. `kept_characters` is how much of
+    a text was read, where that is not all of it.
+    """
+
+    values: tuple[float, ...] | str = field(converter=_vector_values, repr=size_only)
+    input_index: int = field(default=0, converter=whole)
+    encoding: Encoding = field(default=Encoding.FLOAT, converter=_encoding)
+    content: str | None = field(default=None, converter=optional_text)
+    kept_characters: int | None = field(default=None, converter=count)
+    extra: Mapping[str, Json] = members_field()
+
+
+def _vectors(value: Vector | Iterable[Vector]) -> tuple[Vector, ...]:
+    return tuple_of((Vector,), value, "Vectors")
+
+
+passing(_vectors, "type({0}) is tuple and VECTOR.issuperset(map(type, {0}))", VECTOR={Vector})
 
 
 @frozen
 class Embeddings:
-    vectors: tuple[Vector, ...]
-    """In the order of the answer: one for each input and encoding, and for a film perhaps one more
-    for its sound."""
-    usage: Usage = Usage()
-    texts: tuple[str, ...] | None = hidden(default=None)
-    """The texts as the family says it read them."""
-    id: str | None = None
-    form: str | None = None
-    """How the vectors were laid out, in the family's own word, where it was not the usual way."""
-    message: str | None = hidden(default=None)
-    """What the family remarks."""
-    latency_ms: int | None = None
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    """The answer to an `EmbeddingRequest`.
+
+    `vectors` are in the order of the answer: one for each input and encoding, and for a film
+    perhaps one more for its sound. `texts` are the texts as the family says it read them. `form` is
+    how the vectors were laid out, in the family's own word, where it was not the usual way.
+    `message` is what the family remarks.
+    """
+
+    vectors: tuple[Vector, ...] = field(converter=_vectors)
+    usage: Usage = field(default=Usage(), converter=usage_value)
+    texts: tuple[str, ...] | None = field(
+        default=None, converter=optional_text_values, repr=size_only
+    )
+    id: str | None = field(default=None, converter=optional_text)
+    form: str | None = field(default=None, converter=optional_text)
+    message: str | None = field(default=None, converter=optional_text, repr=size_only)
+    latency_ms: int | None = field(default=None, converter=count)
+    extra: Mapping[str, Json] = members_field()
 
     @property
     def floats(self) -> tuple[tuple[float, ...], ...]:
@@ -165,11 +263,11 @@ def merge_embeddings(answers: Sequence[tuple[int, Embeddings]]) -> Embeddings:
         return answers[0][1]
     vectors: list[Vector] = []
     before = 0
-    for count, answer in answers:
+    for size, answer in answers:
         vectors += (
             evolve(vector, input_index=before + vector.input_index) for vector in answer.vectors
         )
-        before += count
+        before += size
     counts = [answer.usage.input_tokens for _, answer in answers]
     told = [count for count in counts if count is not None]
     return Embeddings(tuple(vectors), Usage(input_tokens=sum(told) if told else None))
@@ -180,28 +278,38 @@ def merge_embeddings(answers: Sequence[tuple[int, Embeddings]]) -> Embeddings:
 
 @frozen
 class RerankRequest:
-    query: str = field(repr=size_only)
-    documents: tuple[str, ...] = field(repr=size_only)
-    top_n: int | None = None
-    """How many of the best are wanted; without it, all in order."""
-    options: Mapping[str, Json] = hidden(default=EMPTY)
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    """Documents to be put in order by their relevance to `query`; `top_n` asks for the best so many
+    alone."""
+
+    query: str = field(converter=text_value, repr=size_only)
+    documents: tuple[str, ...] = field(converter=text_values, repr=size_only)
+    top_n: int | None = field(default=None, converter=count)
+    options: Mapping[str, Json] = field(
+        default=EMPTY, converter=json_members, repr=size_only, eq=comparable
+    )
+    extra: Mapping[str, Json] = members_field()
 
 
 @frozen
 class RankedDocument:
-    index: int
-    """Which of the request's documents it is."""
-    score: float
-    """How relevant, from 0 to 1. Scores of two queries do not compare."""
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    """The document number `index` of the request, from 0. `score` is its relevance, from 0 to 1;
+    scores of two queries do not compare."""
+
+    index: int = field(converter=whole)
+    score: float = field(converter=number)
+    extra: Mapping[str, Json] = members_field()
+
+
+def _ranked(value: RankedDocument | Iterable[RankedDocument]) -> tuple[RankedDocument, ...]:
+    return tuple_of((RankedDocument,), value, "RankedDocuments")
 
 
 @frozen
 class Ranking:
-    results: tuple[RankedDocument, ...]
-    """The best first."""
-    id: str | None = None
-    usage: Usage = Usage()
-    latency_ms: int | None = None
-    extra: Mapping[str, Json] = hidden(default=EMPTY, kw_only=True)
+    """The answer to a `RerankRequest`; `results` has the best first."""
+
+    results: tuple[RankedDocument, ...] = field(converter=_ranked)
+    id: str | None = field(default=None, converter=optional_text)
+    usage: Usage = field(default=Usage(), converter=usage_value)
+    latency_ms: int | None = field(default=None, converter=count)
+    extra: Mapping[str, Json] = members_field()

@@ -8,10 +8,13 @@ encode to whatever says the same.
     (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | …Delta  BlockStop)*
     Stopped  Ended
 
-with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate`, `Echoed` and `Extra` anywhere. A family that
-does not announce its blocks sends no `BlockStart`: the first delta of an index opens a block, the
-next index or the end closes it. A tool call is always announced. Only `Ended`, the family's last
-word, makes a stream complete.
+with `UsageUpdate`, `MetricsUpdate`, `GuardrailUpdate`, `RequestEcho` and `Extra` anywhere. A family
+that does not announce its blocks sends no `BlockStart`: the first delta of an index opens a block,
+the next index or the end closes it. A tool call is always announced. Only `Ended`, the family's
+terminal event, makes a stream complete.
+
+Deltas of two kinds may come under one index: Converse streams reasoning and then text as block 0.
+They are two blocks, in the order in which they began.
 """
 
 from __future__ import annotations
@@ -20,18 +23,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeAlias, cast
 
-import orjson
 from attrs import evolve, field, fields_dict, has
 
+from axonflow_core.converters import (
+    Json,
+    comparable,
+    count,
+    json_members,
+    json_value,
+    optional_text,
+    text_value,
+    whole,
+)
 from axonflow_core.errors import TruncatedStream
-from axonflow_core.frozen import frozen, open_class
+from axonflow_core.frozen import frozen
+from axonflow_core.json_text import loads
 from axonflow_core.messages import (
-    EMPTY,
     CachePoint,
     Completion,
     ContentBlock,
     Guardrail,
-    Json,
     Media,
     Opaque,
     Reasoning,
@@ -40,16 +51,23 @@ from axonflow_core.messages import (
     ToolResult,
     ToolUse,
     Usage,
-    hidden,
+    block_value,
+    blocks_value,
+    guardrail_value,
+    members_field,
     size_only,
+    stop_reason,
+    usage_value,
 )
 
 
 @frozen
 class Started:
-    id: str | None = None
-    model: str | None = None
-    created: int | None = None
+    """The answer begins. `created` is in seconds since 1970-01-01T00:00Z."""
+
+    id: str | None = field(default=None, converter=optional_text)
+    model: str | None = field(default=None, converter=optional_text)
+    created: int | None = field(default=None, converter=count)
 
 
 @frozen
@@ -57,38 +75,27 @@ class BlockStart:
     """A block begins. `block` is its first value: an empty `Text`, a `ToolUse` with no input yet, a
     whole `Opaque`."""
 
-    index: int
-    block: ContentBlock
+    index: int = field(converter=whole)
+    block: ContentBlock = field(converter=block_value)
 
 
 @frozen
 class TextDelta:
-    text: str = field(repr=size_only)
-    index: int = 0
+    """More text of a block."""
 
-
-_OpenTextDelta = open_class(TextDelta)
-_new = object.__new__
-
-
-def text_delta(text: str, index: int = 0) -> TextDelta:
-    """`TextDelta(text, index)`, which most chunks are, filled by hand: a third of the cost of
-    decoding one."""
-    event = _new(_OpenTextDelta)
-    event.text = text  # type: ignore[misc]
-    event.index = index  # type: ignore[misc]
-    event.__class__ = TextDelta
-    return event
+    text: str = field(converter=text_value, repr=size_only)
+    index: int = field(default=0, converter=whole)
 
 
 @frozen
 class ReasoningDelta:
     """More reasoning: text, or the signature of the block, or a redacted piece."""
 
-    text: str = hidden(default="")
-    signature: str | None = hidden(default=None)
-    redacted: str | None = hidden(default=None)
-    index: int = 0
+    text: str = field(default="", converter=text_value, repr=size_only)
+    signature: str | None = field(default=None, converter=optional_text, repr=size_only)
+    redacted: str | None = field(default=None, converter=optional_text, repr=size_only)
+    index: int = field(default=0, converter=whole)
+    spelling: Mapping[str, Json] = members_field()
 
 
 @frozen
@@ -96,84 +103,90 @@ class ToolInputDelta:
     """A piece of the JSON text of a tool's arguments. Pieces may split anywhere, even inside an
     escape."""
 
-    json: str = field(repr=size_only)
-    index: int
+    json: str = field(converter=text_value, repr=size_only)
+    index: int = field(converter=whole)
 
 
 @frozen
 class ToolResultDelta:
     """More of the result of a tool that ran at the provider: whole blocks."""
 
-    content: tuple[ContentBlock, ...] = field(repr=size_only)
-    index: int
+    content: tuple[ContentBlock, ...] = field(converter=blocks_value, repr=size_only)
+    index: int = field(converter=whole)
 
 
 @frozen
 class CitationDelta:
-    citation: Json = field(repr=size_only)
-    index: int
+    """A citation of a text, in the family's own form."""
+
+    citation: Json = field(converter=json_value, repr=size_only, eq=comparable)
+    index: int = field(converter=whole)
 
 
 @frozen
 class BlockStop:
-    index: int
+    """A block is complete."""
+
+    index: int = field(converter=whole)
 
 
 @frozen
 class UsageUpdate:
     """Counts so far; a later count replaces an earlier one, an absent one leaves it."""
 
-    usage: Usage
-    service_tier: str | None = None
+    usage: Usage = field(converter=usage_value)
+    service_tier: str | None = field(default=None, converter=optional_text)
 
 
 @frozen
 class MetricsUpdate:
     """The provider's own account of the call, which bills: its counts replace the model's."""
 
-    usage: Usage
-    latency_ms: int | None = None
-    first_byte_latency_ms: int | None = None
-    extra: Mapping[str, Json] = hidden(default=EMPTY)
+    usage: Usage = field(converter=usage_value)
+    latency_ms: int | None = field(default=None, converter=count)
+    first_byte_latency_ms: int | None = field(default=None, converter=count)
+    extra: Mapping[str, Json] = members_field()
 
 
 @frozen
 class GuardrailUpdate:
-    guardrail: Guardrail
+    """What the provider's guardrail has done so far."""
+
+    guardrail: Guardrail = field(converter=guardrail_value)
 
 
 @frozen
 class RequestEcho:
-    """What the answer repeats of the question."""
+    """What the answer repeats of the request, in the family's own form."""
 
-    request_echo: Json = field(repr=size_only)
+    request_echo: Json = field(converter=json_value, repr=size_only, eq=comparable)
 
 
 @frozen
 class Stopped:
     """Why the model stopped. More usage may follow; the stream is complete only at `Ended`."""
 
-    reason: StopReason
-    native: str | None = None
-    stop_sequence: str | None = None
-    stop_details: Json = None
+    reason: StopReason = field(converter=stop_reason)
+    native: str | None = field(default=None, converter=optional_text)
+    stop_sequence: str | None = field(default=None, converter=optional_text, repr=size_only)
+    stop_details: Json = field(default=None, converter=json_value, repr=size_only, eq=comparable)
 
 
 @frozen
 class Ended:
-    """The family's last word."""
+    """The family's terminal event."""
 
 
 @frozen
 class Extra:
-    """What a chunk said beyond this model.
+    """Members of a chunk that the model has no field for.
 
     At the level `answer` the members join `Completion.extra`. Any other level is the codec's own
     word for the place in the chunk where they stood, kept only so that they can go back there.
     """
 
-    members: Mapping[str, Json] = field(repr=size_only)
-    level: str = "answer"
+    members: Mapping[str, Json] = field(converter=json_members, repr=size_only, eq=comparable)
+    level: str = field(default="answer", converter=text_value)
 
 
 StreamEvent: TypeAlias = (
@@ -212,9 +225,13 @@ def tool_input(fragments: str) -> Json:
     if not fragments:
         return {}
     try:
-        return orjson.loads(fragments)
-    except orjson.JSONDecodeError:
+        return loads(fragments)
+    except ValueError:
         return fragments
+
+
+_APART = {Text, Reasoning}
+"""Blocks that are two though their deltas come under one index."""
 
 
 class _OpenBlock:
@@ -245,7 +262,7 @@ class _OpenBlock:
                 )
             case ToolUse():
                 return evolve(first, input=tool_input(text)) if text else first
-            case ToolResult(content=tuple(content)):
+            case ToolResult(content=content):
                 return evolve(first, content=(*content, *self.results))
             case _:
                 return first
@@ -267,7 +284,7 @@ class Assembler:
             case ToolInputDelta(json, index):
                 self._block(index, ToolUse("", "", {})).texts.append(json)
             case ReasoningDelta():
-                block = self._block(event.index, Reasoning())
+                block = self._block(event.index, Reasoning(spelling=event.spelling))
                 block.texts.append(event.text)
                 if event.signature is not None:
                     block.signatures.append(event.signature)
@@ -340,7 +357,7 @@ class Assembler:
     def _block(self, index: int, first: ContentBlock) -> _OpenBlock:
         """The open block of that index; an unannounced one ends all before it."""
         block = self._open.get(index)
-        if block is None:
+        if block is None or {type(block.first), type(first)} == _APART:
             self._open.clear()
             block = self._start(index, first)
         return block

@@ -30,6 +30,7 @@ from axonflow_core.messages import (
     Completion,
     CompletionRequest,
     ContentBlock,
+    Data,
     Document,
     Inference,
     Media,
@@ -308,7 +309,7 @@ def test_tools_in_a_stream_are_refused_where_the_model_has_none() -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("no", "error: no"), (None, "error: "), ((Text("no"),), (Text("error: "), Text("no")))],
+    [("no", "error: no"), ((), "error: "), (Data(1), (Text("error: "), Data(1)))],
 )
 def test_a_failed_tool_says_so_itself_where_there_is_no_flag(content: Any, told: Any) -> None:
     failed = Message(Role.USER, (ToolResult("call-1", content, is_error=True),))

@@ -13,12 +13,15 @@ ROOT = Path(__file__).parent.parent
 CORE = ROOT / "axonflow_core"
 PLUGINS = sorted(ROOT.glob("plugins/*/axonflow_*"))
 
-ROWS: Mapping[str, int] = {
+ROWS: Mapping[str, float] = {
     "errors": 0,
+    "json_text": 0,
     "frozen": 1,
+    "converters": 1.5,
     "messages": 2,
     "retrieval": 3,
     "stream": 3,
+    "json": 3.5,
     "codec": 4,
     "framing": 4,
     "http": 4,

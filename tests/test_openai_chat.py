@@ -8,6 +8,7 @@ from itertools import combinations_with_replacement
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.dialects.openai_chat import ChatForm, Thinking, chat_codec
@@ -122,12 +123,18 @@ def cuttings(content: str) -> Iterator[list[str]]:
         yield [content[:start], content[start:end], content[end:]]
 
 
+def meant(content: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The blocks without the way in which they were spelled."""
+    return tuple(evolve(block, spelling={}) for block in content)
+
+
 @pytest.mark.parametrize("content", CONTENTS)
 def test_reasoning_is_heard_however_its_tags_are_cut(content: str) -> None:
-    said = TAGGED.decode_response(whole({"content": content}), FACTS).content
+    read = meant(TAGGED.decode_response(whole({"content": content}), FACTS).content)
 
     assert all(
-        added_up(batches(TAGGED, stream_of(pieces))).content == said for pieces in cuttings(content)
+        meant(added_up(batches(TAGGED, stream_of(pieces))).content) == read
+        for pieces in cuttings(content)
     )
 
 
@@ -150,7 +157,7 @@ def test_content_with_tags_comes_back_as_it_was(content: str) -> None:
     [
         ("<reasoning>Hm.</reasoning>Hello", (Reasoning("Hm."), Text("Hello"))),
         ("<reasoning>Hm.</reasoning>", (Reasoning("Hm."),)),
-        ("<reasoning>Hm", (Reasoning("Hm"),)),
+        ("<reasoning>Hm", (Reasoning("Hm", spelling={"text": "unclosed"}),)),
         ("Hello", (Text("Hello"),)),
         (" <reasoning>Hm.</reasoning>", (Text(" <reasoning>Hm.</reasoning>"),)),
     ],
@@ -246,7 +253,9 @@ SOME_THOUGHTS: list[Json] = [
 def test_a_member_of_its_own_is_read_in_both_forms_and_goes_back_there(spoken: FamilyCodec) -> None:
     answer, heard = spoken.decode_response(THOUGHTFUL, FACTS), batches(spoken, THOUGHTFUL_CHUNKS)
 
-    assert answer.content == added_up(heard).content == (Reasoning("Hm."), Text("Hello"))
+    spelling = {"text": "reasoning_content"} if spoken is TAGGED else {}
+    thought = Reasoning("Hm.", spelling=spelling)
+    assert answer.content == added_up(heard).content == (thought, Text("Hello"))
     assert spoken.encode_response(answer, FACTS) == THOUGHTFUL
     assert written(spoken, heard) == THOUGHTFUL_CHUNKS
 
@@ -261,7 +270,7 @@ def test_an_empty_text_before_the_reasoning_is_no_block(spoken: FamilyCodec) -> 
 
     heard = batches(spoken, chunks)
 
-    assert added_up(heard).content == (Reasoning("Hm."), Text("Hello"))
+    assert meant(added_up(heard).content) == (Reasoning("Hm."), Text("Hello"))
     assert written(spoken, heard) == chunks
 
 
@@ -324,13 +333,16 @@ def test_what_the_form_has_no_parameter_for_is_refused(reasoning: ReasoningReque
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
-def test_a_limit_goes_back_in_the_spelling_it_came_in(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "spelling"),
+    [("max_tokens", {}), ("max_completion_tokens", {"max_tokens": "max_completion_tokens"})],
+)
+def test_a_limit_goes_back_in_the_spelling_it_came_in(name: str, spelling: Any) -> None:
     body = {"messages": MESSAGES, name: 100}
 
     request = TAGGED.decode_request(body, FACTS)
 
-    assert request.inference == Inference(max_tokens=100)
+    assert request.inference == Inference(max_tokens=100, spelling=spelling)
     assert TAGGED.encode_request(request, FACTS) == body
 
 

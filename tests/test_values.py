@@ -1,31 +1,70 @@
-"""Values are attrs' own in everything but the time that it takes to make one."""
+"""Values are attrs' own in everything but the time that it takes to make one, and what is inside
+one is right."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 import pickle
+from collections import OrderedDict
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import pytest
-from attrs import evolve, field, fields
+from attrs import Converter, Factory, evolve, field, fields
 from attrs.exceptions import FrozenInstanceError
 
-from axonflow_core import messages, stream
-from axonflow_core.frozen import frozen
-from axonflow_core.messages import EMPTY, Message, Role, Text, text_message
-from axonflow_core.stream import TextDelta
-
-KINDS = sorted(
-    {
-        kind
-        for module in (messages, stream)
-        for name, kind in vars(module).items()
-        if hasattr(kind, "__attrs_attrs__") and not name.startswith("_")
-    },
-    key=lambda kind: kind.__name__,
+from axonflow_core.converters import EMPTY
+from axonflow_core.errors import RequestError
+from axonflow_core.frozen import Unfit, frozen
+from axonflow_core.messages import (
+    BuiltinTool,
+    Completion,
+    CompletionRequest,
+    Data,
+    Document,
+    Image,
+    Inference,
+    Media,
+    MediaKind,
+    Message,
+    Opaque,
+    Reasoning,
+    ReasoningRequest,
+    Role,
+    StopReason,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+    ToolUse,
+    Usage,
+    text_message,
+    user,
 )
+from axonflow_core.retrieval import (
+    EmbeddingRequest,
+    Encoding,
+    MixedInput,
+    Purpose,
+    RerankRequest,
+    Vector,
+)
+from axonflow_core.stream import (
+    BlockStart,
+    Extra,
+    ReasoningDelta,
+    Stopped,
+    TextDelta,
+    ToolInputDelta,
+    UsageUpdate,
+    assemble,
+)
+from axonflow_core.stream import Ended as StreamEnded
+
+# ── the decorator ─────────────────────────────────────────────────────────────────────────────────
 
 
 @frozen
@@ -38,25 +77,39 @@ class Point:
 def test_a_value_is_filled_as_its_signature_says() -> None:
     assert (Point(1).x, Point(1).y, Point(1).names) == (1, 2, ())
     assert Point(3, 4, names=("a",)) == Point(x=3, y=4, names=("a",))
-    assert (
-        str(inspect.signature(Point))
-        == "(x: 'int', y: 'int' = 2, *, names: 'tuple[str, ...]' = ()) -> None"
+    assert str(inspect.signature(Point)) == (
+        "(x: 'int', y: 'int' = 2, *, names: 'tuple[str, ...]' = ()) -> None"
     )
     for wrong in (lambda: Point(), lambda: Point(1, 2, ("a",)), lambda: Point(1, z=3)):  # type: ignore[call-arg,misc]
         with pytest.raises(TypeError):
             wrong()
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_value_of_each_kind_is_of_its_class_and_takes_no_assignment(kind: type) -> None:
-    given = {attribute.name: None for attribute in fields(kind) if attribute.default is not EMPTY}
-    value = kind(**given)
-    assert type(value) is kind
-    for name in given:
+VALUES = [
+    Text("a", extra={"b": 1}),
+    Message("user", "hi"),
+    CompletionRequest("hi"),
+    Completion("ho", StopReason.END_TURN),
+    ToolUse("t", "f", {"a": 1}, spelling={"input": '{ "a": 1 }'}),
+    TextDelta("a", 3),
+    Extra({"a": 1}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_is_of_its_class_and_takes_no_assignment(value: Any) -> None:
+    for attribute in fields(type(value)):
         with pytest.raises(FrozenInstanceError):
-            setattr(value, name, 1)
+            setattr(value, attribute.name, 1)
         with pytest.raises(FrozenInstanceError):
-            delattr(value, name)
+            delattr(value, attribute.name)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_comes_back_from_a_pickle_and_a_copy(value: object) -> None:
+    for again in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+        assert again == value
+        assert type(again) is type(value)
 
 
 def test_values_compare_hash_print_match_and_change_as_those_of_attrs() -> None:
@@ -72,25 +125,82 @@ def test_values_compare_hash_print_match_and_change_as_those_of_attrs() -> None:
             pytest.fail("no match")
 
 
-@pytest.mark.parametrize("value", [Text("a", extra={"b": 1}), TextDelta("a", 3)], ids=repr)
-def test_a_value_comes_back_from_a_pickle_and_a_copy(value: object) -> None:
-    for again in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
-        assert again == value
-        assert type(again) is type(value)
+def _even(instance: Any, attribute: Any, value: int) -> None:
+    if value % 2:
+        raise ValueError(f"{attribute.name} is odd")
 
 
-def test_a_message_that_was_filled_by_hand_is_as_any_other() -> None:
-    message, block = text_message(Role.USER, "a"), Text("a")
-    assert message == Message(Role.USER, (block,))
-    assert (type(message), type(message.content[0])) == (Message, Text)
-    for value in (message, message.content[0]):
-        assert all(hasattr(value, attribute.name) for attribute in fields(type(value)))
-        with pytest.raises(FrozenInstanceError):
-            value.extra = {}  # type: ignore[misc]
+def _plus(value: int, other: Any) -> int:
+    return value + other.number
 
 
-def test_nothing_more_can_be_put_into_nothing_more() -> None:
-    """It stands in every value that says nothing more."""
+@frozen
+class Checked:
+    number: int = field(converter=int, validator=_even)
+    sum: int = field(default=1, converter=Converter(_plus, takes_self=True))  # type: ignore[misc]
+    items: list[int] = Factory(list)
+    total: int = field(init=False, default=Factory(lambda self: self.number + 1, takes_self=True))
+    _private: int = 7
+
+    @sum.validator
+    def _small(self, attribute: Any, value: int) -> None:
+        if value > 100:
+            raise ValueError("too big")
+
+
+def test_converters_validators_and_factories_mean_what_they_mean_to_attrs() -> None:
+    value = Checked("4", private=8)  # type: ignore[arg-type]
+
+    assert (value.number, value.sum, value.items, value.total, value._private) == (4, 5, [], 5, 8)
+    assert Checked(2).items is not Checked(2).items
+    for wrong in (lambda: Checked(3), lambda: Checked(200)):
+        with pytest.raises(ValueError, match=r"number is odd|too big"):
+            wrong()
+
+
+def test_a_class_may_finish_what_was_filled() -> None:
+    @frozen
+    class Finished:
+        seen: list[int] = Factory(list)
+
+        def __attrs_post_init__(self) -> None:
+            self.seen.append(type(self) is Finished)
+
+    assert Finished().seen == [True]
+
+
+def test_what_cannot_be_supported_is_refused_where_the_class_is_made() -> None:
+    with pytest.raises(TypeError, match=r"__attrs_pre_init__"):
+
+        @frozen
+        class Early:
+            def __attrs_pre_init__(self) -> None: ...
+
+
+def test_an_unfit_value_is_a_request_error_that_names_the_field() -> None:
+    def refuse(value: object) -> int:
+        raise Unfit("a prime", "9")
+
+    @frozen
+    class Prime:
+        number: int = field(converter=refuse)
+
+    with pytest.raises(RequestError, match=r"^Prime\.number takes a prime, not 9$"):
+        Prime(9)
+
+
+def test_options_of_attrs_are_passed_on() -> None:
+    @frozen(kw_only=True)
+    class Named:
+        x: int
+
+    assert Named(x=1).x == 1
+    with pytest.raises(TypeError):
+        Named(1)  # type: ignore[misc]
+
+
+def test_nothing_can_be_put_into_the_empty_mapping() -> None:
+    """It stands in every value that has no more to say."""
     nothing: Any = EMPTY
     changes: list[Callable[[], object]] = [
         lambda: nothing.update(a=1),
@@ -102,3 +212,238 @@ def test_nothing_more_can_be_put_into_nothing_more() -> None:
         with pytest.raises(TypeError, match="nothing can be put"):
             change()
     assert not EMPTY and {**EMPTY} == {} == EMPTY
+
+
+# ── what is converted ─────────────────────────────────────────────────────────────────────────────
+
+HI = text_message(Role.USER, "hi")
+
+CONVERTED: dict[str, tuple[object, object]] = {
+    "a text as content": (Message(Role.USER, "hi"), HI),
+    "a role by its name": (Message("user", "hi"), HI),
+    "a block as content": (Message("user", Text("hi")), HI),
+    "a list as content": (Message("user", [Text("hi")]), HI),
+    "texts in a list": (Message("user", ["hi"]), HI),
+    "a text as a request": (CompletionRequest("hi"), CompletionRequest((HI,))),
+    "a list of messages": (CompletionRequest([HI]), CompletionRequest((HI,))),
+    "a bare message": (CompletionRequest(HI), CompletionRequest((HI,))),
+    "a message as a mapping": (
+        CompletionRequest([{"role": "user", "content": "hi"}]),
+        CompletionRequest((HI,)),
+    ),
+    "a bare mapping": (
+        CompletionRequest({"role": "user", "content": "hi"}),
+        CompletionRequest((HI,)),
+    ),
+    "a text as system": (CompletionRequest("hi", system="Be brief.").system, (Text("Be brief."),)),
+    "no system": (CompletionRequest("hi", system=None).system, ()),
+    "one stop sequence": (Inference(stop_sequences="END").stop_sequences, ("END",)),
+    "stop sequences in a list": (Inference(stop_sequences=["a", "b"]).stop_sequences, ("a", "b")),
+    "a whole float as a count": (Inference(max_tokens=5.0).max_tokens, 5),  # type: ignore[arg-type]
+    "one tool": (CompletionRequest("hi", tools=Tool("f")).tools, (Tool("f"),)),
+    "tools in a list": (CompletionRequest("hi", tools=[Tool("f")]).tools, (Tool("f"),)),
+    "a choice by its mode": (
+        CompletionRequest("hi", tool_choice="any").tool_choice,
+        ToolChoice(ToolChoiceMode.ANY),
+    ),
+    "a result of text": (ToolResult("t", "rain"), ToolResult("t", (Text("rain"),))),
+    "a result of nothing": (ToolResult("t", None).content, ()),
+    "a document of text": (Document(content="a").content, (Text("a"),)),
+    "bytes": (Media("base64", b"\x89PNG").data, "iVBORw=="),
+    "a kind by its name": (Media("url", "https://a.example").kind, MediaKind.URL),
+    "an answer of text": (Completion("ho", "end_turn").content, (Text("ho"),)),
+    "a stop reason by its name": (Stopped("end_turn").reason, StopReason.END_TURN),
+    "a tuple in JSON": (ToolUse("t", "f", {"a": (1, 2)}).input, {"a": [1, 2]}),
+    "a mapping in JSON": (ToolUse("t", "f", OrderedDict(a=1)).input, {"a": 1}),
+    "no options": (CompletionRequest("hi", options=None).options, EMPTY),
+    "an input to embed": (EmbeddingRequest("a").inputs, (Text("a"),)),
+    "inputs to embed": (EmbeddingRequest(["a", Text("b")]).inputs, (Text("a"), Text("b"))),
+    "a purpose by its name": (EmbeddingRequest("a", "query").purpose, Purpose.QUERY),
+    "an encoding": (EmbeddingRequest("a", encodings="int8").encodings, (Encoding.INT8,)),
+    "parts": (MixedInput(["a"]).parts, (Text("a"),)),
+    "numbers of a vector": (Vector([1, 0.5]).values, (1, 0.5)),
+    "documents in a list": (RerankRequest("q", ["a"]).documents, ("a",)),
+    "a block by its text": (BlockStart(0, "a").block, Text("a")),
+}
+
+
+@pytest.mark.parametrize(("got", "expected"), CONVERTED.values(), ids=list(CONVERTED))
+def test_a_value_is_converted_where_it_is_made(got: object, expected: object) -> None:
+    assert got == expected
+    assert type(got) is type(expected)
+
+
+class Loud(str):
+    """Equal to its text, and another class."""
+
+
+class Kind(StrEnum):
+    A = "a"
+
+
+@pytest.mark.parametrize(
+    ("got", "kind"),
+    [
+        (Text(Loud("a")).text, str),
+        (Text(Kind.A).text, str),
+        (Inference(max_tokens=type("Big", (int,), {})(3)).max_tokens, int),
+        (Inference(stop_sequences=type("Some", (tuple,), {})(("a",))).stop_sequences, tuple),
+        (Inference(temperature=type("Warm", (float,), {})(0.5)).temperature, float),
+        (ToolUse("t", "f", Loud("a")).input, str),
+        (ToolUse("t", "f", [Loud("a")]).input[0], str),
+        (Text("a", extra=OrderedDict(a=1)).extra, dict),
+    ],
+)
+def test_nothing_can_be_hidden_in_a_subclass(got: object, kind: type) -> None:
+    assert type(got) is kind
+
+
+# ── what is refused ───────────────────────────────────────────────────────────────────────────────
+
+HALF = "a\ud83d"
+NAN, INFINITY = float("nan"), float("inf")
+CYCLE: list[Any] = []
+CYCLE.append(CYCLE)
+
+REFUSED: dict[str, tuple[Callable[..., object], tuple[Any, ...], dict[str, Any], str]] = {
+    "a number as content": (Message, (Role.USER, 5), {}, "Message.content takes text or content"),
+    "no content": (Message, (Role.USER, None), {}, "Message.content"),
+    "a mapping as a block": (Message, ("user", [{"type": "text"}]), {}, "a dict among them"),
+    "an unknown role": (Message, ("developer", "hi"), {}, "Message.role takes 'user' or"),
+    "a number as a role": (Message, (1, "hi"), {}, "Message.role"),
+    "no messages": (CompletionRequest, (None,), {}, "CompletionRequest.messages"),
+    "a number as messages": (CompletionRequest, (5,), {}, "CompletionRequest.messages"),
+    "texts as messages": (CompletionRequest, (["hi"],), {}, "CompletionRequest.messages"),
+    "blocks as messages": (CompletionRequest, ([Text("hi")],), {}, "a Text among them"),
+    "a mapping with more": (
+        CompletionRequest,
+        ([{"role": "user", "content": "hi", "name": "x"}],),
+        {},
+        "content, name, role",
+    ),
+    "a message as system": (CompletionRequest, ("hi", HI), {}, "CompletionRequest.system"),
+    "a mapping as inference": (
+        CompletionRequest,
+        ("hi",),
+        {"inference": {"max_tokens": 1}},
+        "CompletionRequest.inference takes an Inference, not a dict",
+    ),
+    "a mapping as a tool": (CompletionRequest, ("hi",), {"tools": [{}]}, "CompletionRequest.tools"),
+    "an unknown choice": (CompletionRequest, ("hi",), {"tool_choice": "x"}, "tool_choice takes"),
+    "a raw prompt of 1": (CompletionRequest, ("hi",), {"is_raw_prompt": 1}, "is_raw_prompt"),
+    "a negative limit": (Inference, (-1,), {}, "Inference.max_tokens takes a whole number .* -1"),
+    "half a token": (Inference, (1.5,), {}, "Inference.max_tokens"),
+    "a limit in words": (Inference, ("100",), {}, "Inference.max_tokens .* not a str"),
+    "a bool as a limit": (Inference, (True,), {}, "Inference.max_tokens .* not True"),
+    "a temperature in words": (Inference, (), {"temperature": "hot"}, "Inference.temperature"),
+    "a bool as a temperature": (Inference, (), {"temperature": False}, "Inference.temperature"),
+    "a negative temperature": (Inference, (), {"temperature": -0.1}, "Inference.temperature"),
+    "NaN": (Inference, (), {"temperature": NAN}, "Inference.temperature .* not nan"),
+    "infinity": (Inference, (), {"top_p": INFINITY}, "Inference.top_p .* not inf"),
+    "a negative top_k": (Inference, (), {"top_k": -5}, "Inference.top_k"),
+    "a number that stops": (Inference, (), {"stop_sequences": 5}, "Inference.stop_sequences"),
+    "numbers that stop": (Inference, (), {"stop_sequences": [5]}, "Inference.stop_sequences"),
+    "a negative budget": (ReasoningRequest, (), {"budget_tokens": -1}, "budget_tokens"),
+    "half a surrogate pair": (user, (HALF,), {}, "Text.text .* lone surrogate at character 1"),
+    "half of one in a name": (ToolUse, ("t", HALF, {}), {}, "ToolUse.name"),
+    "half of one in JSON": (ToolUse, ("t", "f", {"a": [HALF]}), {}, "ToolUse.input"),
+    "half of one as a key": (ToolUse, ("t", "f", {HALF: 1}), {}, "ToolUse.input"),
+    "half of one that stops": (Inference, (), {"stop_sequences": [HALF]}, "stop_sequences"),
+    "half of one in a delta": (TextDelta, (HALF,), {}, "TextDelta.text"),
+    "half of one in a query": (RerankRequest, (HALF, ["a"]), {}, "RerankRequest.query"),
+    "NaN in JSON": (ToolUse, ("t", "f", {"a": [NAN]}), {}, "ToolUse.input .* not nan"),
+    "NaN in a schema": (Tool, ("f", None, {"a": INFINITY}), {}, "Tool.input_schema"),
+    "NaN in an option": (CompletionRequest, ("hi",), {"options": {"seed": NAN}}, "options"),
+    "a number as a key": (ToolUse, ("t", "f", {1: 2}), {}, "ToolUse.input .* 1 as a key"),
+    "a set as JSON": (Data, ({1, 2},), {}, "Data.value takes JSON, not a set"),
+    "JSON that holds itself": (Data, (CYCLE,), {}, "Data.value"),
+    "bytes in JSON": (Opaque, ("x", b"a"), {}, "Opaque.data"),
+    "a list as extra": (Text, ("a",), {"extra": []}, "Text.extra takes a mapping"),
+    "a list as metadata": (CompletionRequest, ("hi",), {"metadata": []}, "metadata"),
+    "bytes as a URL": (Media, ("url", b"a"), {}, "Media.data takes text where `kind` is 'url'"),
+    "a text as a source": (Image, ("https://a.example",), {}, "Image.source takes a Media"),
+    "a number as text": (Text, (5,), {}, "Text.text takes text, not 5"),
+    "a text as citations": (Text, ("a", "b"), {}, "Text.citations"),
+    "a failure of 1": (ToolResult, ("t", "a", 1), {}, "ToolResult.is_error"),
+    "settings of a list": (BuiltinTool, ("a", "b", "c", []), {}, "BuiltinTool.settings"),
+    "a negative count": (Usage, (-1,), {}, "Usage.input_tokens"),
+    "a count in words": (Usage, ("5",), {}, "Usage.input_tokens"),
+    "counts of a mapping": (UsageUpdate, ({},), {}, "UsageUpdate.usage takes a Usage"),
+    "a block of a mapping": (BlockStart, (0, {}), {}, "BlockStart.block"),
+    "a negative index": (ToolInputDelta, ("{}", -1), {}, "ToolInputDelta.index"),
+    "an unknown stop reason": (Stopped, ("bored",), {}, "Stopped.reason"),
+    "NaN in a vector": (Vector, ((NAN,),), {}, "Vector.values"),
+    "a text among numbers": (Vector, (("a",),), {}, "Vector.values"),
+    "a text as documents": (RerankRequest, ("q", 5), {}, "RerankRequest.documents"),
+}
+
+
+@pytest.mark.parametrize(("make", "given", "named", "why"), REFUSED.values(), ids=list(REFUSED))
+def test_what_a_field_does_not_take_is_refused_by_name(
+    make: Callable[..., object], given: tuple[Any, ...], named: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(RequestError, match=why):
+        make(*given, **named)
+
+
+def test_a_refusal_holds_no_text_of_the_value() -> None:
+    for make in (
+        lambda: Message("my secret", "hi"),
+        lambda: user("my secret\ud83d"),
+        lambda: Inference(max_tokens="my secret"),  # type: ignore[arg-type]
+        lambda: CompletionRequest({"role": "user", "my secret": 1}),
+    ):
+        with pytest.raises(RequestError) as refused:
+            make()
+        assert "secret" not in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_change_is_checked_as_the_first_value_was() -> None:
+    with pytest.raises(RequestError, match=r"Text\.text"):
+        evolve(Text("a"), text=5)
+    assert evolve(HI, content="ho") == text_message(Role.USER, "ho")
+
+
+# ── equality ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_true_is_not_1_in_json() -> None:
+    assert ToolUse("t", "f", {"a": True}) != ToolUse("t", "f", {"a": 1})
+    assert Text("a", extra={"b": [False]}) != Text("a", extra={"b": [0]})
+    assert Data(True) != Data(1) and Data(True) == Data(True)
+
+
+def test_how_a_value_is_spelled_is_compared() -> None:
+    developer = evolve(text_message(Role.SYSTEM, "a"), spelling={"role": "developer"})
+    assert developer != text_message(Role.SYSTEM, "a")
+
+
+def test_the_text_of_arguments_is_dropped_once_they_are_others() -> None:
+    call = ToolUse("t", "f", {"city": "Ulm"}, spelling={"input": '{ "city": "Ulm" }'})
+    assert call.spelling == {"input": '{ "city": "Ulm" }'}
+
+    redacted = evolve(call, input={"city": "***"})
+
+    assert redacted == ToolUse("t", "f", {"city": "***"})
+    assert "Ulm" not in str(dict(redacted.spelling))
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_reasoning_and_text_under_one_index_are_two_blocks() -> None:
+    answer = assemble([ReasoningDelta("th", index=0), TextDelta("ans", 0), StreamEnded()])
+
+    assert answer.content == (Reasoning("th"), Text("ans"))
+    assert answer.text == "ans"
+
+
+def test_streamed_arguments_keep_the_digits_of_their_numbers() -> None:
+    written = '{"a": 12345678901234567890123, "b": -9223372036854775809, "c": 1.5}'
+    start = BlockStart(0, ToolUse("t", "f", {}))
+    pieces = [ToolInputDelta(written[:12], 0), ToolInputDelta(written[12:], 0)]
+
+    (call,) = assemble([start, *pieces, StreamEnded()]).content
+
+    assert isinstance(call, ToolUse)
+    assert call.input == {"a": 12345678901234567890123, "b": -9223372036854775809, "c": 1.5}

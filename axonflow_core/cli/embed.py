@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.json import dumps
+
 if TYPE_CHECKING:
     from axonflow_core.messages import Json
     from axonflow_core.retrieval import EmbeddingRequest, Embeddings
@@ -85,10 +87,9 @@ async def _embed(
 
 
 def _write_lines(embeddings: Embeddings) -> None:
-    import orjson
 
     for values in embeddings.floats:
-        click.echo(orjson.dumps(values).decode())
+        click.echo(dumps(values).decode())
 
 
 def _described(embeddings: Embeddings) -> Json:

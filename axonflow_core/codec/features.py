@@ -41,7 +41,6 @@ class Feature(StrEnum):
     TOOLS = "tools"
     BUILTIN_TOOLS = "built-in tools"
     TOOL_ERRORS = "failed tool results"
-    BARE_RESULTS = "tool results that are a bare string or nothing"
     DATA = "JSON as a tool result"
     TOOL_CHOICE = "tool choice"
     IMAGES = "images"
@@ -71,7 +70,7 @@ def blocks_of(request: CompletionRequest) -> list[ContentBlock]:
     for message in request.messages:
         blocks += message.content
     for block in blocks:  # grows while it is walked
-        if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
+        if isinstance(block, ToolResult | Document) and block.content:
             blocks += block.content
     return blocks
 
@@ -109,12 +108,9 @@ class Asked:
             block.signature is not None or block.redacted is not None
         ):
             self.features.add(Feature.SIGNED_REASONING)
-        if isinstance(block, ToolResult):
-            if block.is_error is not None:
-                self.features.add(Feature.TOOL_ERRORS)
-            if not isinstance(block.content, tuple):
-                self.features.add(Feature.BARE_RESULTS)
-        if isinstance(block, ToolResult | Document) and isinstance(block.content, tuple):
+        if isinstance(block, ToolResult) and block.is_error is not None:
+            self.features.add(Feature.TOOL_ERRORS)
+        if isinstance(block, ToolResult | Document) and block.content:
             for inner in block.content:
                 self.add_block(inner)
 

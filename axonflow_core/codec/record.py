@@ -32,7 +32,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
-import orjson
 from attrs import evolve, field, frozen
 
 from axonflow_core.errors import (
@@ -45,6 +44,7 @@ from axonflow_core.errors import (
     TruncatedStream,
     UnencodableAnswer,
 )
+from axonflow_core.json_text import dumps
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -430,8 +430,8 @@ def data_as_text(request: CompletionRequest) -> CompletionRequest:
     def as_text(block: ContentBlock) -> ContentBlock:
         match block:
             case Data(value):
-                return Text(orjson.dumps(value).decode())
-            case ToolResult(content=tuple(inner)):
+                return Text(dumps(value).decode())
+            case ToolResult(content=inner):
                 return evolve(block, content=tuple(map(as_text, inner)))
         return block
 

@@ -98,7 +98,7 @@ class Client:
                 return block if is_bare else Text(block.text)
             case ToolUse() if self.has(Feature.TOOLS):
                 return ToolUse(
-                    block.id, block.name, self._arguments(block.input), input_json=block.input_json
+                    block.id, block.name, self._arguments(block.input), spelling=block.spelling
                 )
             case Reasoning() if self.has(Feature.REASONING):
                 return self._thought(block)
@@ -353,7 +353,7 @@ class OutputEvents:
     def _begin(self, index: int, call: ToolUse) -> Batch:
         self._calls.add(index)
         self._held = []
-        written = output_text(call) if call.input or call.input_json else ""
+        written = output_text(call) if call.input or call.spelling else ""
         start = BlockStart(index, Text(""))
         return (start, TextDelta(written, index)) if written else (start,)
 

@@ -18,7 +18,7 @@ def rewritten(
     def blocks(content: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
         for block in content:
             changed = change(block)
-            if isinstance(changed, ToolResult | Document) and isinstance(changed.content, tuple):
+            if isinstance(changed, ToolResult | Document) and changed.content:
                 changed = evolve(changed, content=tuple(blocks(changed.content)))
             if changed is not None:
                 yield changed

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from attrs import evolve
 
 from axonflow_core.codec import Feature
+from axonflow_core.json import dumps
 from axonflow_core.messages import (
     CachePoint,
     Completion,
@@ -122,9 +122,10 @@ def is_output(block: object, tool: str) -> bool:
 
 
 def output_text(call: ToolUse) -> str:
-    if call.input_json is not None:
-        return call.input_json
-    return call.input if isinstance(call.input, str) else orjson.dumps(call.input).decode()
+    """The arguments of `call` as JSON text: as the model wrote them, where that is known."""
+    if "input" in call.spelling:
+        return str(call.spelling["input"])
+    return call.input if isinstance(call.input, str) else dumps(call.input).decode()
 
 
 def unforced(reason: StopReason | None) -> dict[str, Any]:

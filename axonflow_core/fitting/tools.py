@@ -159,9 +159,11 @@ def write_tool_errors_as_text(request: CompletionRequest, model: Model) -> Compl
 def _without_flag(block: ContentBlock) -> ContentBlock:
     if not isinstance(block, ToolResult) or not block.is_error:
         return evolve(block, is_error=None) if isinstance(block, ToolResult) else block
-    content: tuple[ContentBlock, ...] | str = f"{_FAILED}{block.content or ''}"
-    if isinstance(block.content, tuple):
-        content = (Text(_FAILED), *block.content)
+    first, *rest = block.content or (Text(""),)
+    if isinstance(first, Text):
+        content = (evolve(first, text=f"{_FAILED}{first.text}"), *rest)
+    else:
+        content = (Text(_FAILED), first, *rest)
     return evolve(block, is_error=None, content=content)
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import attrs
 import orjson
 
+from axonflow_core.json import loads
 from axonflow_core.messages import (
     Data,
     Document,
@@ -185,7 +186,7 @@ def _content_texts(
 def _parsed(text: str) -> Json:
     """The arguments in a JSON text, or None where it is a text and no more."""
     try:
-        parsed = orjson.loads(text)
+        parsed = loads(text)
     except orjson.JSONDecodeError:
         return None
     return parsed if isinstance(parsed, dict | list) else None
@@ -226,7 +227,7 @@ def _typed_texts(value: Any) -> Iterator[str]:
         case Reasoning():
             yield from filter(None, (value.text, value.signature, value.redacted))
         case ToolUse():
-            yield from _typed_texts([value.name, value.input, value.input_json or ""])
+            yield from _typed_texts([value.name, value.input])
         case Document():
             yield from _typed_texts(
                 [value.name or "", value.context or "", value.content or "", value.source or ""]

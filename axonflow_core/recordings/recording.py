@@ -40,6 +40,7 @@ from axonflow_core.errors import (
     RequestError,
     TruncatedStream,
 )
+from axonflow_core.json import loads
 from axonflow_core.messages import Completion, Json, StopReason, Usage
 from axonflow_core.stream import (
     Assembler,
@@ -141,7 +142,7 @@ def read_recordings(path: Path) -> list[Recording]:
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():
             try:
-                recordings.append(_recording(orjson.loads(line), path.stem))
+                recordings.append(_recording(loads(line), path.stem))
             except (KeyError, TypeError, ValueError, AttributeError) as fault:
                 raise _faulty(path, number, fault) from fault
     if not recordings:

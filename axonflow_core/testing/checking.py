@@ -90,7 +90,11 @@ class Side:
     name: str
     natives: SearchStrategy[Json] = field(repr=False)
     decode: Callable[[Json], Any] = field(repr=False)
-    again: Callable[[Json], Json] = field(repr=False)
+    encode: Callable[[Any], Json] = field(repr=False)
+
+    def again(self, native: Json) -> Json:
+        """The body, read and written again."""
+        return self.encode(self.decode(native))
 
 
 @st.composite

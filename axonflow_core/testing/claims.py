@@ -118,7 +118,6 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.RAW_PROMPT: _asked(is_raw_prompt=True),
     Feature.TOOLS: _asked(tools=(Tool("weather", "tells it", SCHEMA),)),
     Feature.TOOL_ERRORS: _said(QUESTION, CALL, Message(Role.USER, (evolve(TOLD, is_error=True),))),
-    Feature.BARE_RESULTS: _said(QUESTION, CALL, RESULT),
     Feature.TOOL_CHOICE: _asked(
         tools=(Tool("weather", None, SCHEMA),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)
     ),

@@ -35,6 +35,7 @@ from attrs import evolve, field, frozen
 
 from axonflow_core.codec import Codec, ModelFacts, StreamContext
 from axonflow_core.errors import RequestError
+from axonflow_core.json import loads
 from axonflow_core.messages import Completion, Json, ToolUse
 from axonflow_core.stream import assemble
 
@@ -110,7 +111,7 @@ def _cases_of(codec: Codec, path: Path) -> Iterator[GoldenCase]:
 
 def _read(path: Path) -> Mapping[str, Json]:
     try:
-        golden = orjson.loads(path.read_bytes())
+        golden = loads(path.read_bytes())
     except orjson.JSONDecodeError as fault:
         raise RequestError(
             f"{path} is not JSON: {fault}", hint="a golden file is one JSON object"

@@ -62,6 +62,11 @@ from .checking import (
 )
 from .claims import CONVERSATION, NO_FACTS, Claims, claimed
 from .strategies import completions, joined_requests, plain_texts, requests, streams, texts
+from .value_laws import (
+    equal_values_encode_equally,
+    null_is_absent,
+    text_edits_keep_the_rest,
+)
 
 T = TypeVar("T")
 
@@ -143,13 +148,13 @@ def _sides(claims: Claims) -> tuple[Side, ...]:
             "request",
             asked,
             lambda body: codec.decode_request(body, facts),
-            lambda body: codec.encode_request(codec.decode_request(body, facts), facts),
+            lambda request: codec.encode_request(request, facts),
         ),
         Side(
             "answer",
             answered,
             lambda body: codec.decode_response(body, facts),
-            lambda body: codec.encode_response(codec.decode_response(body, facts), facts),
+            lambda answer: codec.encode_response(answer, facts),
         ),
     )
     return (*whole, _streamed_side(claims)) if codec.streams else whole
@@ -160,7 +165,7 @@ def _streamed_side(claims: Claims) -> Side:
         "chunks",
         streams(claims).map(lambda drawn: _chunks(claims, drawn[1])),
         lambda chunks: _batches(claims, chunks),
-        lambda chunks: _chunks(claims, _batches(claims, chunks)),
+        lambda batches: _chunks(claims, batches),
     )
 
 
@@ -542,7 +547,22 @@ def _finish_whole(claims: Claims, chunks: list[Json]) -> None:
     decoder.finish()
 
 
+def _equal_values_encode_equally(claims: Claims) -> None:
+    equal_values_encode_equally(_sides(claims))
+
+
+def _text_edits_keep_the_rest(claims: Claims) -> None:
+    text_edits_keep_the_rest(_sides(claims))
+
+
+def _null_is_absent(claims: Claims) -> None:
+    null_is_absent(_sides(claims), claims.codec.documented)
+
+
 _LAWS: Mapping[str, Check] = {
+    "equal values encode equally": _equal_values_encode_equally,
+    "text edits keep the rest": _text_edits_keep_the_rest,
+    "null is absent": _null_is_absent,
     "a request survives": _a_request_survives,
     "a completion survives": _a_completion_survives,
     "a raw prompt comes back as it was": _a_raw_prompt_comes_back_as_it_was,

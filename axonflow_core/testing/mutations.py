@@ -185,7 +185,7 @@ def unset_is_half(request: CompletionRequest) -> CompletionRequest:
 
 def lose_arguments(event: StreamEvent) -> list[StreamEvent]:
     if isinstance(event, BlockStart) and isinstance(event.block, ToolUse):
-        return [evolve(event, block=evolve(event.block, input={}, input_json=None))]
+        return [evolve(event, block=evolve(event.block, input={}))]
     return [] if isinstance(event, ToolInputDelta) else [event]
 
 
@@ -260,7 +260,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "tools dropped": Mutation(REQUEST, has(Feature.TOOLS), sends(setting(tools=()))),
     "tool calls emptied": Mutation(
-        REQUEST, has(Feature.TOOLS), reads(blocks(each(ToolUse, input={}, input_json=None)))
+        REQUEST, has(Feature.TOOLS), reads(blocks(each(ToolUse, input={})))
     ),
     "tool results emptied": Mutation(
         REQUEST, has(Feature.TOOLS), reads(blocks(each(ToolResult, content="")))

@@ -232,9 +232,7 @@ class _Parts:
 
     @cached_property
     def tool_results(self) -> SearchStrategy[ToolResult]:
-        forms: list[SearchStrategy[Any]] = (
-            [st.none(), self.texts] if self.has(Feature.BARE_RESULTS) else []
-        )
+        forms: list[SearchStrategy[Any]] = []
         if self.has(Feature.MANY_BLOCKS):
             kinds: list[SearchStrategy[Any]] = [self.text_blocks]
             kinds += [self.images] if self.has(Feature.IMAGES) else []

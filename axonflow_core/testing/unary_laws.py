@@ -125,13 +125,13 @@ def _sides(claims: UnaryClaims) -> tuple[Side, ...]:
             "request",
             claims.requests.map(lambda request: codec.encode_request(request, facts)),
             lambda body: codec.decode_request(body, facts),
-            lambda body: codec.encode_request(codec.decode_request(body, facts), facts),
+            lambda request: codec.encode_request(request, facts),
         ),
         Side(
             "answer",
             claims.answers.map(lambda answer: codec.encode_response(answer, facts)),
             lambda body: codec.decode_response(body, facts),
-            lambda body: codec.encode_response(codec.decode_response(body, facts), facts),
+            lambda answer: codec.encode_response(answer, facts),
         ),
     )
 

@@ -163,7 +163,7 @@ def texts_of(blocks: tuple[ContentBlock, ...]) -> Iterator[str]:
     for block in blocks:
         if isinstance(block, Text):
             yield block.text
-        elif isinstance(block, ToolResult) and isinstance(block.content, tuple):
+        elif isinstance(block, ToolResult):
             yield from texts_of(block.content)
         elif isinstance(block, ToolResult) and isinstance(block.content, str):
             yield block.content

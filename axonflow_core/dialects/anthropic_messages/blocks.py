@@ -12,6 +12,7 @@ from typing import Any
 from axonflow_core.codec.json_members import array, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
+    EMPTY,
     CachePoint,
     ContentBlock,
     Document,
@@ -142,9 +143,10 @@ def _encode_image(block: Image) -> dict[str, Json]:
 
 
 def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
-    source, content, media = native["source"], None, None
+    source, content, media, spelling = native["source"], None, None, EMPTY
     if source["type"] == "content":
-        content = _decode_nested(source["content"])
+        content = decode_content(source["content"])
+        spelling = _nested_spelling(source["content"])
     else:
         media = _decode_media(source)
         if media is None:
@@ -156,6 +158,7 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
         context=native.get("context"),
         citations=native.get("citations"),
         extra=_rest(native, "document"),
+        spelling=spelling,
     )
 
 
@@ -163,18 +166,26 @@ def _encode_document(block: Document) -> dict[str, Json]:
     if block.source is not None:
         source = _encode_media(block.source)
     else:
-        source = {"type": "content", "content": _encode_nested(block.content or ())}
+        source = {"type": "content", "content": _encode_nested(block)}
     named = {"title": block.name, "context": block.context, "citations": block.citations}
     return {"type": "document", "source": source, **without_none(named), **block.extra}
 
 
-def _decode_nested(native: Json) -> tuple[ContentBlock, ...] | str:
-    """The content of a tool result or document, where a bare string stays one."""
-    return native if isinstance(native, str) else decode_content(native)
+_BARE: Mapping[str, Json] = {"content": "string"}
+"""`spelling` of a tool result or document whose one text came as a bare string."""
 
 
-def _encode_nested(content: tuple[ContentBlock, ...] | str) -> Json:
-    return content if isinstance(content, str) else encode_content(content)
+def _nested_spelling(native: Json) -> Mapping[str, Json]:
+    return _BARE if isinstance(native, str) else EMPTY
+
+
+def _encode_nested(block: ToolResult | Document) -> Json:
+    content = block.content or ()
+    if block.spelling.get("content") == "string" and len(content) == 1:
+        only = content[0]
+        if type(only) is Text and not only.extra and not only.citations:
+            return only.text
+    return encode_content(content)
 
 
 def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
@@ -200,14 +211,15 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
     content = native.get("content")
     return ToolResult(
         string(native["tool_use_id"]),
-        None if content is None else _decode_nested(content),
+        () if content is None else decode_content(content),
         native.get("is_error"),
         extra=_rest(native, "tool_result"),
+        spelling=_nested_spelling(content),
     )
 
 
 def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
-    content = None if block.content is None else _encode_nested(block.content)
+    content = _encode_nested(block) if block.content else None
     named = without_none({"content": content, "is_error": block.is_error})
     return {"type": "tool_result", "tool_use_id": block.tool_use_id, **named, **block.extra}
 

@@ -210,6 +210,8 @@ def _encode_reasoning_request(asked: ReasoningRequest | None) -> tuple[Json, Map
     return thinking, without_none({"effort": asked.effort})
 
 
+_CUSTOM: Mapping[str, Json] = {"type": "custom"}
+"""`Tool.spelling` of a tool whose native form names the type that it has without it."""
 _TOOL_KEYS = frozenset({"name", "description", "input_schema", "strict", "type", "cache_control"})
 
 
@@ -233,7 +235,7 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
         native.get("description"),
         native["input_schema"],
         is_strict=native.get("strict"),
-        type=native.get("type"),
+        spelling=EMPTY if native.get("type") is None else _CUSTOM,
         extra=unknown_members(native, _TOOL_KEYS),
     )
 
@@ -248,7 +250,11 @@ def _encode_tools(tools: Iterable[Tool | BuiltinTool | CachePoint]) -> list[Json
                 natives.append({"type": kind, "name": name, **settings})
             case Tool():
                 named = without_none(
-                    {"type": tool.type, "description": tool.description, "strict": tool.is_strict}
+                    {
+                        "type": tool.spelling.get("type"),
+                        "description": tool.description,
+                        "strict": tool.is_strict,
+                    }
                 )
                 schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
                 natives.append({"name": tool.name, "input_schema": schema, **named, **tool.extra})

@@ -30,7 +30,6 @@ from axonflow_core.stream import (
     ToolInputDelta,
     UsageUpdate,
     merge_usage,
-    text_delta,
 )
 
 from .answers import ANSWER_KEYS, STOP_REASONS, decode_usage, encode_usage
@@ -52,7 +51,7 @@ def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
     delta, index = chunk["delta"], chunk["index"]
     kind = delta["type"]
     if kind == "text_delta":
-        event: Any = text_delta(string(delta["text"]), index)
+        event: Any = TextDelta(string(delta["text"]), index)
     elif kind == "input_json_delta":
         event = ToolInputDelta(string(delta["partial_json"]), index)
     elif kind == "thinking_delta":

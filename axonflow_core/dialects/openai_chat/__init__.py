@@ -147,7 +147,7 @@ CODEC = Codec(
     | {
         *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
         *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
-        *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE),
+        *(Feature.TOOLS, Feature.TOOL_CHOICE),
         *(Feature.IMAGES, Feature.REASONING),
     },
     joins=frozenset(

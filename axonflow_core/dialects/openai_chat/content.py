@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import orjson
-
 from axonflow_core.codec.json_members import prefixed, split_prefixed, string, unknown_members
 from axonflow_core.errors import EncodeError
+from axonflow_core.json_text import dumps
 from axonflow_core.messages import (
     EMPTY,
     ContentBlock,
@@ -23,12 +22,11 @@ from axonflow_core.messages import (
     ToolResult,
     ToolUse,
     joined_text,
-    text_message,
 )
 from axonflow_core.stream import tool_input
 
 from .form import DIALECT, ChatForm
-from .reasoning import OPENING, Beside, parted, tagged
+from .reasoning import MEMBER, OPENING, parted, tagged
 
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -65,9 +63,14 @@ def _decode_url(native: Mapping[str, Json]) -> Media:
 
 def encode_content(blocks: Sequence[ContentBlock]) -> Json:
     """One plain text is a bare string, anything else a list of parts."""
-    if len(blocks) == 1 and isinstance(blocks[0], Text) and not blocks[0].extra:
-        return blocks[0].text
+    if _is_plain(blocks):
+        return blocks[0].text  # type: ignore[union-attr]
     return [_encode_part(block) for block in blocks]
+
+
+def _is_plain(blocks: Sequence[ContentBlock]) -> bool:
+    """Whether a bare string says all of it."""
+    return len(blocks) == 1 and isinstance(blocks[0], Text) and not blocks[0].extra
 
 
 def _encode_part(block: ContentBlock) -> Json:
@@ -97,19 +100,10 @@ def _encode_url(media: Media) -> Json:
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class FromDeveloper(str):
-    """A system text that came from a `developer`, which is OpenAI's newer name for the role, and
-    goes back so."""
-
-    __slots__ = ()
-
-
-class Parts(tuple[ContentBlock, ...]):
-    """A tool's answer that came as a list of parts, and goes back so where a bare string could say
-    it."""
-
-    __slots__ = ()
-
+DEVELOPER: Mapping[str, Json] = {"role": "developer"}
+"""`Message.spelling` of a system message under OpenAI's newer name for its role."""
+PARTS: Mapping[str, Json] = {"content": "parts"}
+"""`ToolResult.spelling` of a content that came as a list of one text."""
 
 _ROLES: Mapping[str, Role] = {
     "user": Role.USER,
@@ -131,17 +125,14 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
         raise ValueError("a role that nobody knows")
     if type(content) is str and len(native) == 2:  # nearly every message there is
         if name == "developer":
-            return text_message(role, FromDeveloper(content))
+            return Message(role, (Text(content),), spelling=DEVELOPER)
         is_tagged = form.is_tagged and role is _ASSISTANT and content.startswith(OPENING)
-        return Message(role, parted(content)) if is_tagged else text_message(role, content)
+        return Message(role, parted(content) if is_tagged else (Text(content),))
     if role is _ASSISTANT:
         return _decode_answer(form, native, content)
     extra = _message_extra(native, _MESSAGE_KEYS)
-    return Message(
-        role,
-        decode_content(content),
-        extra={**extra, "role": name} if name == "developer" else extra,
-    )
+    spelling = DEVELOPER if name == "developer" else EMPTY
+    return Message(role, decode_content(content), extra=extra, spelling=spelling)
 
 
 def _message_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
@@ -154,7 +145,7 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
     blocks = parted(content) if is_tagged else decode_content(content)
     if form.thinking and native.get("reasoning_content") is not None:
         thought = string(native["reasoning_content"])
-        blocks = (Reasoning(Beside(thought) if form.is_tagged else thought), *blocks)
+        blocks = (Reasoning(thought, spelling=MEMBER if form.is_tagged else EMPTY), *blocks)
     if calls := native.get("tool_calls"):
         blocks = (*blocks, *map(_decode_call, calls))
     known = _ANSWER_KEYS if form.thinking else _MESSAGE_KEYS
@@ -163,10 +154,12 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
 
 def _decode_result(native: Mapping[str, Json]) -> Message:
     content = native.get("content")
+    blocks = decode_content(content)
     result = ToolResult(
         string(native["tool_call_id"]),
-        content if isinstance(content, str | None) else Parts(decode_content(content)),
+        blocks,
         name=native.get("name"),
+        spelling=PARTS if isinstance(content, list) and _is_plain(blocks) else EMPTY,
     )
     return Message(Role.USER, (result,), extra=unknown_members(native, _MESSAGE_KEYS))
 
@@ -176,7 +169,7 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
     stands beside them."""
     only = message.content[0] if len(message.content) == 1 else None
     if type(only) is Text and not only.extra and not message.extra:  # nearly every message there is
-        return [plain_message(str(message.role), only.text)]
+        return [{"role": _native_role(message), "content": only.text}]
     natives: list[Json] = []
     calls: list[Json] = []
     thoughts: list[Reasoning] = []
@@ -192,7 +185,7 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
             others.append(block)
     if others or thoughts or calls or not natives:
         content = encode_content(others) if others or not (calls or thoughts) else None
-        native: dict[str, Json] = {"role": str(message.role), "content": content}
+        native: dict[str, Json] = {"role": _native_role(message), "content": content}
         if thoughts:
             _put_thoughts(form, native, thoughts)
         if calls:
@@ -201,34 +194,33 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
     return natives
 
 
-def plain_message(role: str, text: str) -> dict[str, Json]:
-    return {"role": "developer" if type(text) is FromDeveloper else role, "content": text}
+def _native_role(message: Message) -> str:
+    if message.spelling and message.role is Role.SYSTEM and message.spelling == DEVELOPER:
+        return "developer"
+    return str(message.role)
 
 
 def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reasoning]) -> None:
     """What was thought goes in front of what was said. A signature stays behind: it is another
     family's."""
-    told = [block.text for block in thoughts if block.redacted is None]
+    told = [block for block in thoughts if block.redacted is None]
     if not told:
         return
-    thought = told[0] if len(told) == 1 else "\n".join(told)
-    if not form.is_tagged or type(thought) is Beside:
+    spelling = told[0].spelling if len(told) == 1 else EMPTY
+    thought = "\n".join(block.text for block in told)
+    if not form.is_tagged or spelling.get("text") == MEMBER["text"]:
         native["reasoning_content"] = thought
     elif isinstance(native["content"], list):
-        native["content"].insert(0, {"type": "text", "text": tagged(thought)})
+        native["content"].insert(0, {"type": "text", "text": tagged(thought, "", EMPTY)})
     else:
-        native["content"] = tagged(thought) + (native["content"] or "")
+        native["content"] = tagged(thought, native["content"] or "", spelling)
 
 
 def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
-    content: Json = block.content
-    if not isinstance(content, str | None):
-        content = (
-            list(map(_encode_part, content)) if type(content) is Parts else encode_content(content)
-        )
-    if block.is_error:
-        told = content if isinstance(content, str) else joined_text(block.content or ())  # type: ignore[arg-type]
-        content = f"error: {told}"  # the dialect has no flag for a failed tool
+    is_list = block.spelling.get("content") == PARTS["content"]
+    content = list(map(_encode_part, block.content)) if is_list else encode_content(block.content)
+    if block.is_error:  # the dialect has no flag for a failed tool
+        content = f"error: {joined_text(block.content)}"
     named = {"name": block.name} if block.name is not None else {}
     return {
         "role": "tool",
@@ -250,7 +242,7 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
     function = native["function"]
     written = function["arguments"]
     arguments = tool_input(written) if isinstance(written, str) else written
-    is_kept = (
+    is_ours = (
         not isinstance(written, str)
         or isinstance(arguments, str)
         or call_arguments(arguments) == written
@@ -259,7 +251,7 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
         string(native["id"]),
         string(function["name"]),
         arguments,
-        input_json=None if is_kept else written,
+        spelling=EMPTY if is_ours else {"input": written},
         extra=call_extra(native, _CALL_KEYS),
     )
 
@@ -271,7 +263,7 @@ def call_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str
 
 
 def _encode_call(block: ToolUse) -> Json:
-    arguments = block.input_json if block.input_json is not None else call_arguments(block.input)
+    arguments = block.spelling.get("input") or call_arguments(block.input)
     if not block.extra:
         return {
             "id": block.id,
@@ -284,4 +276,4 @@ def _encode_call(block: ToolUse) -> Json:
 
 
 def call_arguments(value: Json) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else dumps(value).decode()

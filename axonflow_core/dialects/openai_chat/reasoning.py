@@ -13,25 +13,19 @@ the tags say: the form has no way to say it otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TypeAlias
 
-from axonflow_core.messages import ContentBlock, Reasoning, Text
+from axonflow_core.messages import ContentBlock, Json, Reasoning, Text
 
 OPENING, CLOSING = "<reasoning>", "</reasoning>"
 
 
-class Beside(str):
-    """Reasoning that came in a member of its own though its family tags it; it goes back there."""
-
-    __slots__ = ()
-
-
-class Unclosed(str):
-    """Reasoning that its answer ended in: no closing tag follows."""
-
-    __slots__ = ()
+MEMBER: Mapping[str, Json] = {"text": "reasoning_content"}
+UNCLOSED: Mapping[str, Json] = {"text": "unclosed"}
+"""`Reasoning.spelling` in a family that tags it: it came in a member of its own; its answer ended
+in it, without a closing tag."""
 
 
 def parted(content: str) -> tuple[ContentBlock, ...]:
@@ -40,12 +34,14 @@ def parted(content: str) -> tuple[ContentBlock, ...]:
         return (Text(content),)
     thought, closing, text = content.removeprefix(OPENING).partition(CLOSING)
     if not closing:
-        return (Reasoning(Unclosed(thought)),)
+        return (Reasoning(thought, spelling=UNCLOSED),)
     return (Reasoning(thought), Text(text)) if text else (Reasoning(thought),)
 
 
-def tagged(thought: str) -> str:
-    return f"{OPENING}{thought}" if type(thought) is Unclosed else f"{OPENING}{thought}{CLOSING}"
+def tagged(thought: str, text: str, spelling: Mapping[str, Json]) -> str:
+    """Reasoning and the text after it as one content."""
+    is_closed = text or spelling.get("text") != UNCLOSED["text"]
+    return f"{OPENING}{thought}{CLOSING}{text}" if is_closed else f"{OPENING}{thought}"
 
 
 class Part(Enum):

@@ -29,41 +29,37 @@ from axonflow_core.messages import (
     ToolChoiceMode,
 )
 
-from .content import decode_message, encode_content, encode_message, plain_message
+from .content import decode_message, encode_content, encode_message
 from .form import DIALECT, ChatForm
 from .output_format import KEY as OUTPUT_FORMAT
 from .output_format import decode_output_format, encode_output_format
 
 _NEWER_LIMIT = "max_completion_tokens"
-
-
-class CompletionLimit(int):
-    """A limit that came under OpenAI's newer name, and goes back so."""
-
-    __slots__ = ()
-
-
-class OneStop(tuple[str, ...]):
-    """The one stop sequence that came as a bare string, and goes back so."""
-
-    __slots__ = ()
+_NEWER: Mapping[str, Json] = {"max_tokens": _NEWER_LIMIT}
+_BARE_STOP: Mapping[str, Json] = {"stop_sequences": "string"}
+"""`Inference.spelling`: a limit under OpenAI's newer name, one stop sequence as a bare string."""
+_DEVELOPER: Mapping[str, Json] = {"system": "developer"}
+"""`CompletionRequest.spelling`: the system text came from a `developer`, OpenAI's newer name."""
 
 
 def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionRequest:
-    system, messages = _decode_messages(form, body["messages"])
-    limit, output = _decode_limit(body), decode_output_format(form, body)
-    options, extra = _beside(form, body, limit)
+    system, spelling, messages = _decode_messages(form, body["messages"])
+    limit, output = body.get("max_tokens"), decode_output_format(form, body)
+    is_newer = limit is None and body.get(_NEWER_LIMIT) is not None
+    options, extra = _beside(form, body, is_newer=is_newer)
     numbers: dict[str, Any] = {name: body.get(name) for name in form.numbers}
     stop = body.get(form.stop_parameter) or () if form.stop_parameter else ()
+    is_bare = isinstance(stop, str)
     return CompletionRequest(
         messages=messages,
         system=system,
         inference=Inference(
-            max_tokens=limit,
+            max_tokens=body[_NEWER_LIMIT] if is_newer else limit,
             temperature=body.get("temperature"),
             top_p=body.get("top_p"),
-            stop_sequences=OneStop((stop,)) if isinstance(stop, str) else tuple(stop),
+            stop_sequences=stop,
             **numbers,
+            spelling=_inference_spelling(is_newer=is_newer, is_bare=is_bare),
         ),
         tools=tuple(map(_decode_tool, body.get("tools") or ())),
         tool_choice=_decode_tool_choice(
@@ -74,9 +70,15 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
         service_tier=body.get("service_tier") if "service_tier" in form.takes else None,
         metadata=body.get("metadata") if "metadata" in form.takes else None,
         options=options,
-        spelling=output.spelling,
+        spelling={**spelling, **output.spelling} if output.spelling else spelling,
         extra={**extra, **output.extra} if output.extra else extra,
     )
+
+
+def _inference_spelling(*, is_newer: bool, is_bare: bool) -> Mapping[str, Json]:
+    if not is_bare:
+        return _NEWER if is_newer else EMPTY
+    return {**_NEWER, **_BARE_STOP} if is_newer else _BARE_STOP
 
 
 def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
@@ -84,15 +86,14 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     inference = request.inference
     body: dict[str, Json] = {"messages": _encode_messages(form, request)}
     if inference.max_tokens is not None:
-        is_newer = type(inference.max_tokens) is CompletionLimit
+        is_newer = inference.spelling.get("max_tokens") == _NEWER_LIMIT
         body[_NEWER_LIMIT if is_newer else "max_tokens"] = inference.max_tokens
     if inference.temperature is not None:
         body["temperature"] = inference.temperature
     if inference.top_p is not None:
         body["top_p"] = inference.top_p
     if inference.stop_sequences and form.stop_parameter:
-        stops = inference.stop_sequences
-        body[form.stop_parameter] = stops[0] if type(stops) is OneStop else list(stops)
+        body[form.stop_parameter] = _encode_stops(inference)
     for name in form.numbers:
         number = getattr(inference, name)
         if number is not None:
@@ -114,13 +115,20 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     return {**body, **request.options, **request.extra}
 
 
+def _encode_stops(inference: Inference) -> Json:
+    stops = list(inference.stop_sequences)
+    is_bare = inference.spelling.get("stop_sequences") == "string" and len(stops) == 1
+    return stops[0] if is_bare else stops
+
+
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _decode_messages(
     form: ChatForm, natives: list[Json]
-) -> tuple[tuple[ContentBlock, ...], tuple[Message, ...]]:
-    """The system text that opens the conversation, and the messages behind it."""
+) -> tuple[tuple[ContentBlock, ...], Mapping[str, Json], tuple[Message, ...]]:
+    """The system text that opens the conversation, the request's spelling, and the messages after
+    it."""
     messages = tuple([decode_message(form, native) for native in natives])
     if (
         messages
@@ -128,18 +136,16 @@ def _decode_messages(
         and messages[0].content
         and not messages[0].extra
     ):
-        return messages[0].content, messages[1:]
-    return (), messages
+        return messages[0].content, _DEVELOPER if messages[0].spelling else EMPTY, messages[1:]
+    return (), EMPTY, messages
 
 
 def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
     natives: list[Json] = []
     if request.system:
-        content = encode_content(request.system)
-        is_plain = isinstance(content, str)
-        natives.append(
-            plain_message("system", content) if is_plain else {"role": "system", "content": content}
-        )
+        is_developer = request.spelling.get("system") == "developer"
+        role = "developer" if is_developer else "system"
+        natives.append({"role": role, "content": encode_content(request.system)})
     for message in request.messages:
         natives += encode_message(form, message)
     return natives
@@ -148,25 +154,18 @@ def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _decode_limit(body: Mapping[str, Json]) -> Json:
-    limit, newer = body.get("max_tokens"), body.get(_NEWER_LIMIT)
-    return CompletionLimit(newer) if limit is None and type(newer) is int else limit
-
-
 def _beside(
-    form: ChatForm, body: Mapping[str, Json], limit: Json
+    form: ChatForm, body: Mapping[str, Json], *, is_newer: bool
 ) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
     """What the body says beyond the neutral model: what is documented, and what nobody
     documented."""
-    is_newer = type(limit) is CompletionLimit
     rest = unknown_members(
         body, form.request_keys | {_NEWER_LIMIT} if is_newer else form.request_keys
     )
     if not rest:
         return EMPTY, EMPTY
-    return {key: rest[key] for key in rest if key in form.options}, unknown_members(
-        rest, form.options
-    )
+    options = {key: rest[key] for key in rest if key in form.options and rest[key] is not None}
+    return options, unknown_members(rest, form.options)
 
 
 def _refuse_several_answers(options: Mapping[str, Json]) -> None:

@@ -25,14 +25,13 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
     UsageUpdate,
-    text_delta,
 )
 
 from .answers import ANSWER_KEYS, decode_usage, encode_usage, native_stop, read_stop
 from .content import call_arguments, call_extra
 from .errors import ERRORS
 from .form import ChatForm
-from .reasoning import OPENING, Beside, Part, Parts, TagReader, TagWriter
+from .reasoning import MEMBER, OPENING, Part, Parts, TagReader, TagWriter
 
 _DELTA_KEYS = frozenset({"role", "content", "tool_calls"})
 _THOUGHTFUL_DELTA_KEYS = _DELTA_KEYS | {"reasoning_content"}
@@ -130,7 +129,7 @@ class ChunkDecoder:
 
     def _read_content(self, content: str, events: list[StreamEvent]) -> None:
         if self._tags.is_done:
-            events.append(text_delta(content, self._text_index()))
+            events.append(TextDelta(content, self._text_index()))
         else:
             self._read_parts(self._tags.feed(content), events)
 
@@ -148,8 +147,8 @@ class ChunkDecoder:
                 events.append(BlockStop(self._thought_index()))
 
     def _read_thought(self, thought: str, events: list[StreamEvent]) -> None:
-        told = Beside(thought) if self._form.is_tagged else thought
-        events.append(ReasoningDelta(told, index=self._thought_index()))
+        spelling = MEMBER if self._form.is_tagged else EMPTY
+        events.append(ReasoningDelta(thought, index=self._thought_index(), spelling=spelling))
 
     def _thought_index(self) -> int:
         if self._thought is None:
@@ -260,7 +259,7 @@ class ChunkEncoder:
             delta["content"] = draft.content
         if draft.calls:
             delta["tool_calls"] = list(draft.calls.values())
-        delta.update(draft.in_delta)
+        delta.update(draft.in_delta or EMPTY)
         return {"index": 0, "delta": delta, self._form.stop_key: draft.stop, **draft.in_choice}
 
     # ── text and reasoning ────────────────────────────────────────────────────────────────────────
@@ -275,7 +274,7 @@ class ChunkEncoder:
             raise EncodeError(
                 "a chat answer of this family has no place for reasoning", feature="reasoning"
             )
-        if not self._form.is_tagged or type(event.text) is Beside:
+        if not self._form.is_tagged or event.spelling.get("text") == MEMBER["text"]:
             draft.thought = (draft.thought or "") + event.text
         else:
             self._thought = event.index
@@ -285,12 +284,15 @@ class ChunkEncoder:
         match event.block:
             case ToolUse():
                 self._start_call(draft, event.index, event.block)
-            case Reasoning(text, redacted=None) if self._form.is_tagged:
+            case Reasoning(text, redacted=None, spelling=spelling) if (
+                self._form.is_tagged and spelling.get("text") != MEMBER["text"]
+            ):
                 self._thought = event.index
                 draft.write(self._tags.open())
                 draft.write(text or None)
-            case Reasoning(text) if text:
-                self._add_thought(draft, ReasoningDelta(text, index=event.index))
+            case Reasoning(text, spelling=spelling) if text:
+                delta = ReasoningDelta(text, index=event.index, spelling=spelling)
+                self._add_thought(draft, delta)
             case Text(text) if text:
                 self._add_text(draft, TextDelta(text, event.index))
 
@@ -375,7 +377,7 @@ class _Draft:
         self.service_tier: str | None = None
         self.beside: Mapping[str, Json] = EMPTY
         self.in_choice: Mapping[str, Json] = EMPTY
-        self.in_delta: Mapping[str, Json] = EMPTY
+        self.in_delta: Mapping[str, Json] | None = None
 
     def write(self, text: str | None) -> None:
         if text is not None:
@@ -388,7 +390,7 @@ class _Draft:
             or self.thought is not None
             or self.stop is not None
             or self.has_begun
-            or self.in_delta is not EMPTY
+            or self.in_delta is not None
             or bool(self.calls or self.in_choice)
         )
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import date
 from urllib.parse import urlsplit
 
-import orjson
 from attrs import frozen
 
 from axonflow_core.calls.call import Route
 from axonflow_core.http.client import HttpRequest
+from axonflow_core.json import loads
 from axonflow_core.messages import Adjustment
 from axonflow_core.provider import Explanation
 
@@ -56,7 +56,7 @@ def explanation_of(
         warnings=(*_warnings(model, place, known), *map(str, known.adjustments)),
         url=request.url,
         headers={name: _masked(name, value) for name, value in request.headers.items()},
-        body=orjson.loads(request.body),
+        body=loads(request.body),
         permissions=statements_for(
             model, place.region, is_streamed=is_streamed, guardrail=known.guardrail
         ),

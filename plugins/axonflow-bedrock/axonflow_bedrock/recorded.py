@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import orjson
 from attrs import frozen
 
 from axonflow_core.calls.surface import ChunkReader
@@ -25,6 +24,7 @@ from axonflow_core.errors import (
     RequestError,
     UndetectedFamily,
 )
+from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.recordings.recording import Recording
 from axonflow_core.recordings.unary import RecordedUnary
@@ -256,14 +256,14 @@ class BedrockRecordingFormat:
         return diagnose(
             recording.status,
             headers.get("x-amzn-errortype"),
-            orjson.dumps(recording.response_body),
+            dumps(recording.response_body),
             model=self._model_of(recording),
             region=recording.region,
             request_id=headers.get("x-amzn-requestid"),
         )
 
     def exception_of(self, chunk: Json) -> ProviderError:
-        payload = orjson.dumps(unknown_members(chunk, frozenset({_EXCEPTION})))
+        payload = dumps(unknown_members(chunk, frozenset({_EXCEPTION})))
         return diagnose_exception_frame(str(chunk[_EXCEPTION]), payload)
 
     def _facts_of(self, recording: Recording) -> ModelFacts:

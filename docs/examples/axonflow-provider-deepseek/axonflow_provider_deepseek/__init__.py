@@ -45,7 +45,7 @@ CODEC = openai_chat.chat_codec(
         {
             *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER),
             *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
-            *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE, Feature.REASONING),
+            *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.REASONING),
         }
     ),
     joins=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),

@@ -44,10 +44,9 @@ CODEC = FamilyCodec(
     models=("",),  # every model: which of them Bedrock lets through is Bedrock's to say
     features=frozenset(Feature)
     - {
-        *(Feature.RAW_PROMPT, Feature.BARE_RESULTS, Feature.JSON_OUTPUT),
+        *(Feature.RAW_PROMPT, Feature.JSON_OUTPUT),
         *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
     },
-    joins=frozenset({Feature.BARE_RESULTS}),
     stop_reasons=STOP_REASONS,
     documented=DOCUMENTED,
     options=OPTIONS,

@@ -205,10 +205,7 @@ def _encode_document(block: Document) -> Json:
             native["format"] = _document_format(block.source.media_type)
         native["source"] = _encode_source(block.source)
     else:
-        content = block.content or ()
-        native["source"] = {
-            "content": [{"text": content}] if isinstance(content, str) else encode_content(content)
-        }
+        native["source"] = {"content": encode_content(block.content or ())}
     return {
         "document": {
             **native,
@@ -257,9 +254,7 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _encode_tool_result(block: ToolResult) -> Json:
-    content = block.content
-    told = [{"text": content}] if isinstance(content, str) else encode_content(content or ())
-    native = {"toolUseId": block.tool_use_id, "content": told}
+    native = {"toolUseId": block.tool_use_id, "content": encode_content(block.content)}
     if block.is_error is not None:
         native["status"] = _STATUS_OF[block.is_error]
     return {"toolResult": {**native, **block.extra} if block.extra else native}

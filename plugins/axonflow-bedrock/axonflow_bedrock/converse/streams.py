@@ -49,7 +49,6 @@ from axonflow_core.stream import (
     ToolResultDelta,
     UsageUpdate,
     merge_usage,
-    text_delta,
 )
 
 from .answers import STOP_REASONS, decode_usage, encode_usage, guardrail_of
@@ -157,7 +156,7 @@ def _decode_delta(event: Mapping[str, Json]) -> Batch:
         raise TypeError("a whole number was expected")
     text = delta.get("text")
     batch = (
-        text_delta(text, index)
+        TextDelta(text, index)
         if type(text) is str and len(delta) == 1
         else _delta_event(delta, index),
     )

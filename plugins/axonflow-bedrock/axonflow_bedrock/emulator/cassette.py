@@ -32,6 +32,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from axonflow_core.errors import AxonFlowError, ConfigError
+from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json, hidden
 
 from ..wire.eventstream import Frame, FrameDecoder, encode_frame
@@ -98,7 +99,7 @@ class Exchange:
     @property
     def key(self) -> tuple[str, str, str]:
         """What a call must be to get this answer. The order of a body's keys is no part of it."""
-        canonical = orjson.dumps(self.request_body, option=orjson.OPT_SORT_KEYS)
+        canonical = dumps(self.request_body, is_sorted=True)
         return self.operation, self.model_id, sha256(canonical).hexdigest()
 
 
@@ -114,7 +115,7 @@ def address_of(method: str, target: str) -> tuple[str, str] | None:
 def asked_body(body: bytes) -> Json:
     """A request's body as it is written and compared; None for what is no JSON."""
     try:
-        native = orjson.loads(without_accounts(body))
+        native = loads(without_accounts(body))
     except orjson.JSONDecodeError:
         return None
     if not isinstance(native, dict):
@@ -178,7 +179,7 @@ def _reframed(frame: Frame, payload: bytes) -> bytes:
 def _payload_without_accounts(payload: bytes) -> bytes:
     """Of an InvokeModel chunk the JSON is in base64; everything else is JSON itself."""
     try:
-        encoded = orjson.loads(payload)["bytes"].encode()
+        encoded = loads(payload)["bytes"].encode()
     except (KeyError, TypeError, AttributeError, ValueError):
         return without_accounts(payload)
     return payload.replace(encoded, b64encode(without_accounts(b64decode(encoded))))
@@ -208,7 +209,7 @@ class Cassette:
             **_native(without_secrets(exchange)),
         }
         with self._path.open("ab") as file:
-            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            file.write(dumps(line) + b"\n")
 
 
 def _native(exchange: Exchange) -> dict[str, Json]:
@@ -229,14 +230,10 @@ def _native(exchange: Exchange) -> dict[str, Json]:
 def _native_response(response: bytes) -> dict[str, Json]:
     raw = {"raw_response_base64": b64encode(response).decode()}
     try:
-        body = orjson.loads(response)
+        body = loads(response)
     except orjson.JSONDecodeError:
         return raw
-    return (
-        {"response_body": body}
-        if orjson.dumps(body) == response
-        else {"response_body": body, **raw}
-    )
+    return {"response_body": body} if dumps(body) == response else {"response_body": body, **raw}
 
 
 def read_cassette(path: Path) -> list[Exchange]:
@@ -262,7 +259,7 @@ def _exchanges(path: Path, number: int, line: bytes) -> Iterator[Exchange]:
     if not line.strip():
         return
     try:
-        native = orjson.loads(line)
+        native = loads(line)
         response = _response_of(native)
         if native.get("request_body") is not None and response is not None:
             yield _exchange(native, response)
@@ -279,7 +276,7 @@ def _response_of(native: Mapping[str, Any]) -> bytes | None:
         if native.get(key) is not None:
             return b64decode(native[key], validate=True)
     body = native.get("response_body")
-    return None if body is None else orjson.dumps(body)
+    return None if body is None else dumps(body)
 
 
 def _exchange(native: Mapping[str, Any], response: bytes) -> Exchange:
@@ -293,7 +290,7 @@ def _exchange(native: Mapping[str, Any], response: bytes) -> Exchange:
             model_id=native["model_id"],
             status=int(native["status"]),
             region=native.get("region"),
-            request_body=asked_body(orjson.dumps(native["request_body"])),
+            request_body=asked_body(dumps(native["request_body"])),
             response_headers={"content-type": kind, **headers},
             response=response,
         )

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeAlias
 
-import orjson
 from attrs import frozen
 
+from axonflow_core.json import dumps
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
@@ -225,9 +225,9 @@ def _text_of(part: _Part) -> str:
         case Reasoning(thought):
             return thought
         case ToolUse(_, name, arguments):
-            return f"{name} {orjson.dumps(arguments).decode()}"
+            return f"{name} {dumps(arguments).decode()}"
         case ToolResult(_, content):
-            return content if isinstance(content, str) else joined_text(content or ())
+            return joined_text(content)
         case Tool():
             return part.description or part.name
     return ""

@@ -8,7 +8,6 @@ from contextlib import aclosing
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-import orjson
 from attrs import field, frozen
 
 from axonflow_core.http.asgi import (
@@ -18,6 +17,7 @@ from axonflow_core.http.asgi import (
     ResponseWriter,
     cancelled_on_disconnect,
 )
+from axonflow_core.json import dumps
 from axonflow_core.messages import Json
 
 from ..wire.endpoint import ServiceException, received
@@ -40,13 +40,13 @@ Refusing: TypeAlias = Callable[[ServiceException, str], Reply]
 
 
 def json_reply(body: Json) -> Reply:
-    return Reply(200, {"content-type": "application/json"}, orjson.dumps(body))
+    return Reply(200, {"content-type": "application/json"}, dumps(body))
 
 
 def json_refusal(fault: ServiceException, request_id: str) -> Reply:
     native = fault.native
     headers = {"content-type": "application/json", **native.headers}
-    return Reply(native.status, headers, orjson.dumps(native.body))
+    return Reply(native.status, headers, dumps(native.body))
 
 
 def replying(answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:

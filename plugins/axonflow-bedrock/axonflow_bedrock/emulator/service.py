@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Callable
 from hashlib import sha256
 
-import orjson
 from attrs import evolve
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
+from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
@@ -38,9 +38,7 @@ CREATED = 1_764_000_000
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
-    digest = sha256(
-        f"{call.model}\n".encode() + orjson.dumps(call.json, option=orjson.OPT_SORT_KEYS)
-    )
+    digest = sha256(f"{call.model}\n".encode() + dumps(call.json, is_sorted=True))
     return StreamContext(
         id=f"emulated-{digest.hexdigest()[:24]}",
         model=facts.base_id or facts.model_id,

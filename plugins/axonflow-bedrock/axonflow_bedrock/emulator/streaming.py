@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import orjson
 from attrs import evolve
 
+from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, ContentBlock, Reasoning, StopReason, Text, ToolUse
 from axonflow_core.stream import (
     Batch,
@@ -61,7 +61,7 @@ def _batches_of_block(index: int, block: ContentBlock) -> Iterator[Batch]:
                 yield (ReasoningDelta(signature=signature, index=index),)
             yield (BlockStop(index),)
         case ToolUse(_, _, arguments):
-            text = orjson.dumps(arguments).decode()
+            text = dumps(arguments).decode()
             yield (BlockStart(index, evolve(block, input={})),)
             for start in range(0, len(text), PIECE_CHARACTERS):
                 yield (ToolInputDelta(text[start : start + PIECE_CHARACTERS], index),)

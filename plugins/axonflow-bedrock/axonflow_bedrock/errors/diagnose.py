@@ -17,6 +17,7 @@ import orjson
 
 from axonflow_core.codec.errors import MEMBER, with_member
 from axonflow_core.errors import ProviderError
+from axonflow_core.json import loads
 from axonflow_core.messages import EMPTY, Json
 
 from ..models.model_id import ModelId
@@ -127,7 +128,7 @@ _QUOTED_VALUE = re.compile(r"string \[[^\]]*\]?")
 
 def _json_object(body: bytes) -> Mapping[str, Json]:
     try:
-        said = orjson.loads(body)
+        said = loads(body)
     except orjson.JSONDecodeError:
         return {}
     return said if isinstance(said, dict) else {}

@@ -48,7 +48,6 @@ from axonflow_core.stream import (
     Stopped,
     StreamEvent,
     TextDelta,
-    text_delta,
 )
 
 from ..shapes.completions import (
@@ -208,7 +207,7 @@ class _SplittingDecoder:
     def _bare(self, text: str) -> Batch:
         """What most chunks are: nothing but text, which is on one side of the tag."""
         if not self._is_thinking:
-            return (text_delta(text, 1),)
+            return (TextDelta(text, 1),)
         if text and not self._held and CLOSE[0] not in text:
             return (ReasoningDelta(text),)
         return tuple(self._split(text, is_last=False))

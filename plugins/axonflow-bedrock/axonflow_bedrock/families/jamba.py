@@ -27,7 +27,7 @@ CODEC = chat_family(
     ),
     family="jamba",
     models=("ai21.jamba-",),
-    features=CONVERSATION | {Feature.TOOLS, Feature.BARE_RESULTS},
+    features=CONVERSATION | {Feature.TOOLS},
     evidence="recorded traffic (one answer); its stream and tools rest on documents",
 )
 

@@ -119,7 +119,7 @@ CHAT = chat_codec(
     features=frozenset(
         {
             *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
-            *(Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE, Feature.IMAGES),
+            *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.IMAGES),
             *(Feature.TEMPERATURE, Feature.TOP_P),
         }
     ),

@@ -46,7 +46,6 @@ from axonflow_core.stream import (
     ToolInputDelta,
     UsageUpdate,
     merge_usage,
-    text_delta,
 )
 
 from .templates import Template, prompt_of, turns_in
@@ -441,7 +440,7 @@ def _is_ended(event: StreamEvent) -> bool:
 
 def bare(text: Json) -> Batch | None:
     """The batch of a chunk of which only the text is news."""
-    return (text_delta(text),) if type(text) is str else None
+    return (TextDelta(text),) if type(text) is str else None
 
 
 def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:

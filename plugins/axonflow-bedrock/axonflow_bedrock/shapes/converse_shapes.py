@@ -25,6 +25,7 @@ from axonflow_core.codec.json_members import (
 )
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
+    EMPTY,
     BuiltinTool,
     CachePoint,
     CompletionRequest,
@@ -35,11 +36,11 @@ from axonflow_core.messages import (
     Opaque,
     Reasoning,
     Role,
+    Text,
     Tool,
     ToolChoice,
     ToolChoiceMode,
     ToolUse,
-    text_message,
 )
 
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────
@@ -57,7 +58,7 @@ def decode_message(
         raise ValueError("a role that nobody knows here")
     if len(native) == 2:
         if len(blocks) == 1 and _is_plain_text(blocks[0]):  # nearly every message there is
-            return text_message(role, blocks[0]["text"])
+            return Message(role, (Text(blocks[0]["text"]),))
         return Message(role, decode_content(blocks))
     return Message(role, decode_content(blocks), extra=unknown_members(native, _MESSAGE_KEYS))
 
@@ -103,18 +104,19 @@ def encode_data(block: Data) -> dict[str, Json]:
     return {"json": block.value, **block.extra}
 
 
-class _Unsaid(str):
-    """The text of a thought of which only the signature is told."""
-
-    __slots__ = ()
+_UNSET: Mapping[str, Json] = {"text": "absent"}
+"""`Reasoning.spelling` where only the signature stood, and not even an empty text."""
 
 
 def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
     match native:
         case {"reasoningText": dict(thought)} if len(native) == 1:
-            text = string(thought["text"]) if "text" in thought else _Unsaid()
+            text = thought.get("text")
             return Reasoning(
-                text, thought.get("signature"), extra=unknown_members(thought, _THOUGHT_KEYS)
+                "" if text is None else text,
+                thought.get("signature"),
+                extra=unknown_members(thought, _THOUGHT_KEYS),
+                spelling=_UNSET if text is None else EMPTY,
             )
         case {"redactedContent": str(data)} if len(native) == 1:
             return Reasoning(redacted=data)
@@ -124,7 +126,8 @@ def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
 def encode_reasoning(block: Reasoning) -> dict[str, Json]:
     if block.redacted is not None:
         return {"reasoningContent": {"redactedContent": block.redacted}}
-    told = {} if type(block.text) is _Unsaid else {"text": block.text}
+    is_unset = not block.text and block.spelling.get("text") == _UNSET["text"]
+    told = {} if is_unset else {"text": block.text}
     return {
         "reasoningContent": {
             "reasoningText": {**told, **without_none({"signature": block.signature}), **block.extra}

@@ -31,7 +31,7 @@ CONVERSATION = frozenset(
         *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
     }
 )
-WITH_TOOLS = CONVERSATION | {Feature.TOOLS, Feature.BARE_RESULTS, Feature.TOOL_CHOICE}
+WITH_TOOLS = CONVERSATION | {Feature.TOOLS, Feature.TOOL_CHOICE}
 THINKING = WITH_TOOLS | {Feature.REASONING}
 IMAGES = frozenset({Feature.IMAGES})
 

@@ -19,11 +19,10 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
-import orjson
-
 from axonflow_core.codec.unary import TokenCounter
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.hookspecs import hookimpl
+from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json
 
 from .. import converse
@@ -52,7 +51,7 @@ CONVERSE = TokenCounter(
 
 def wrapped(surface: str, native: Json) -> Json:
     if surface == INVOKE_CODECS:
-        return {"input": {"invokeModel": {"body": b64encode(orjson.dumps(native)).decode()}}}
+        return {"input": {"invokeModel": {"body": b64encode(dumps(native)).decode()}}}
     return {"input": {"converse": native}}
 
 
@@ -63,7 +62,7 @@ def unwrapped(body: Json) -> tuple[str, Json]:
         if form == "converse":
             return CONVERSE_CODECS, native
         if form == "invokeModel":
-            return INVOKE_CODECS, orjson.loads(b64decode(native["body"]))
+            return INVOKE_CODECS, loads(b64decode(native["body"]))
     except (AttributeError, KeyError, TypeError, ValueError) as stumble:
         raise MalformedRequest("the request holds nothing to count") from stumble
     raise MalformedRequest("the request holds nothing to count")

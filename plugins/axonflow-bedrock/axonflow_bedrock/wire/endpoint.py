@@ -47,6 +47,7 @@ from axonflow_core.http.asgi import (
     cancelled_on_disconnect,
     read_request,
 )
+from axonflow_core.json import dumps, loads
 from axonflow_core.messages import EMPTY, Json, hidden
 
 from ..aws.signing import KeyRing, Refusal
@@ -101,7 +102,7 @@ class Call:
 
     @json.default
     def _parsed(self) -> Json:
-        return orjson.loads(self.body)
+        return loads(self.body)
 
     caller: str
     """The id of the client, as its verifier names it. Never a secret."""
@@ -271,7 +272,7 @@ def _model_id(segment: str) -> str:
 
 def _json(body: bytes) -> Json:
     try:
-        return orjson.loads(body)
+        return loads(body)
     except orjson.JSONDecodeError:
         raise invalid_call(
             "Malformed input request, please reformat your input and try again."
@@ -324,7 +325,7 @@ class _Reply:
             await self._whole(native.status, native.headers, native.body)
 
     async def _whole(self, status: int, headers: Mapping[str, str], body: Json | bytes) -> None:
-        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        data = body if isinstance(body, bytes) else dumps(body)
         await self._writer.whole(status, self._headers({"content-type": _JSON, **headers}), data)
 
     async def _stream(self, chunks: Chunks) -> None:
@@ -360,4 +361,4 @@ def frame_of(chunk: Json, write_frame: WriteFrame = frame_of_chunk) -> bytes:
 
     How much follows from the chunk, so that the same answer is the same bytes.
     """
-    return write_frame(chunk, padding=_PADDING[: crc32(orjson.dumps(chunk)) % (len(_PADDING) + 1)])
+    return write_frame(chunk, padding=_PADDING[: crc32(dumps(chunk)) % (len(_PADDING) + 1)])

@@ -29,10 +29,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-import orjson
 from attrs import frozen
 
 from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
+from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json, hidden
 
 from ..errors.diagnose import diagnose_exception_frame
@@ -263,7 +263,7 @@ def chunk_of(
             f"the event stream holds an event {headers.get(':event-type')!r} in place of a chunk"
         )
     try:
-        return orjson.loads(a2b_base64(orjson.loads(frame.payload)["bytes"]))
+        return loads(a2b_base64(loads(frame.payload)["bytes"]))
     except (KeyError, TypeError, ValueError) as stumble:
         raise DecodeError(
             f"a chunk of {len(frame.payload)} bytes is not base64 of JSON"
@@ -283,7 +283,7 @@ def event_of(
     if headers.get(":message-type") != "event":
         raise _exception_in(frame, model, region, request_id)
     try:
-        event = orjson.loads(frame.payload)
+        event = loads(frame.payload)
         event.pop("p", None)
     except (AttributeError, ValueError) as stumble:
         raise DecodeError(f"an event of {len(frame.payload)} bytes is no JSON object") from stumble
@@ -305,16 +305,14 @@ def frame_of_event(event: Json, *, padding: str = "") -> bytes:
     """The frame of a Converse event `{name: what it says}`."""
     ((name, payload),) = event.items()
     headers = {":event-type": name, ":content-type": _JSON_TYPE, ":message-type": "event"}
-    return encode_frame(headers, orjson.dumps({**payload, "p": padding} if padding else payload))
+    return encode_frame(headers, dumps({**payload, "p": padding} if padding else payload))
 
 
 def frame_of_chunk(chunk: Json, *, padding: str = "") -> bytes:
     """The other direction. `padding` fills the member `p`, with which AWS hides how long a chunk
     is."""
-    payload = {"bytes": b64encode(orjson.dumps(chunk)).decode()}
-    return encode_frame(
-        _CHUNK_HEADERS, orjson.dumps({**payload, "p": padding} if padding else payload)
-    )
+    payload = {"bytes": b64encode(dumps(chunk)).decode()}
+    return encode_frame(_CHUNK_HEADERS, dumps({**payload, "p": padding} if padding else payload))
 
 
 def frame_of_exception(name: str, payload: Json) -> bytes:
@@ -322,4 +320,4 @@ def frame_of_exception(name: str, payload: Json) -> bytes:
     `modelStreamErrorException`; `payload` is an object with a `message`, or the message alone."""
     headers = {":exception-type": name, ":content-type": _JSON_TYPE, ":message-type": "exception"}
     said = {"message": payload} if isinstance(payload, str) else payload
-    return encode_frame(headers, orjson.dumps(said))
+    return encode_frame(headers, dumps(said))

@@ -106,7 +106,7 @@ def test_a_request_comes_back(case: str) -> None:
 def test_a_signature_without_a_thought_is_a_signature() -> None:
     _, thought, _ = CONVERSE.decode_request({"messages": [ASKED, SIGNED, ASKED]}, FACTS).messages
 
-    assert thought.content == (Reasoning(signature="c2lnbmVk"),)
+    assert thought.content == (Reasoning(signature="c2lnbmVk", spelling={"text": "absent"}),)
 
 
 def test_a_developer_speaks_as_the_system() -> None:

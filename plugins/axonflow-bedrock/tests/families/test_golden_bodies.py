@@ -160,7 +160,9 @@ REQUESTS = [
                 Message(
                     Role.USER,
                     (
-                        ToolResult("toolu_1", "rain", is_error=False),
+                        ToolResult(
+                            "toolu_1", "rain", is_error=False, spelling={"content": "string"}
+                        ),
                         Document(Media(MediaKind.TEXT, "Oslo", "text/plain"), name="map"),
                     ),
                 ),
@@ -301,7 +303,10 @@ REQUESTS = [
                     Role.ASSISTANT,
                     (
                         ToolUse(
-                            "v6RMMiRlT", "weather", {"city": "Oslo"}, input_json='{"city": "Oslo"}'
+                            "v6RMMiRlT",
+                            "weather",
+                            {"city": "Oslo"},
+                            spelling={"input": '{"city": "Oslo"}'},
                         ),
                     ),
                 ),

@@ -141,7 +141,11 @@ REQUESTS = [
             ),
             system=(Text("Be kind."),),
             inference=Inference(
-                max_tokens=150, temperature=0.7, top_p=0.9, stop_sequences=("END",)
+                max_tokens=150,
+                temperature=0.7,
+                top_p=0.9,
+                stop_sequences=("END",),
+                spelling={"max_tokens": "max_completion_tokens"},
             ),
             reasoning=ReasoningRequest(effort="low"),
             options={"model": "openai.gpt-oss-20b-1:0", "stream": False},
@@ -557,7 +561,10 @@ STREAMS = [
             chunk({"tool_calls": [{"index": 0, "function": {"arguments": '"Oslo"}'}}]}),
             chunk({}, "tool_calls", **{METRICS: BILLED}),
         ],
-        (Reasoning("Ask the tool."), ToolUse("call_1", "weather", {"city": "Oslo"})),
+        (
+            Reasoning("Ask the tool.", spelling={"text": "reasoning_content"}),
+            ToolUse("call_1", "weather", {"city": "Oslo"}),
+        ),
     ),
 ]
 

@@ -62,7 +62,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     )
     spoken = (
         (Text(string(body["text"]), tuple(body.get("citations") or ())),)
-        if "text" in body or not called
+        if body.get("text") is not None or not called
         else ()
     )
     stop, meta = body.get("finish_reason"), body.get("meta") or EMPTY

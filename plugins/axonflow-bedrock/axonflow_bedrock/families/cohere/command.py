@@ -140,7 +140,7 @@ class _Decoder:
         batch = _read_bare(chunk)
         if batch is not None:
             return batch
-        if "generations" in chunk:
+        if chunk.get("generations") is not None:
             return batch_of(_decode_response(chunk, self._facts))
         batch = self._pieces.feed(chunk)
         index = chunk.get("index")

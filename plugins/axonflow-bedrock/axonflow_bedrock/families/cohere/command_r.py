@@ -54,7 +54,7 @@ COMMAND_R = FamilyCodec(
     models=("cohere.command-r",),
     features=frozenset(
         {
-            *(Feature.SYSTEM, Feature.ANY_ROLE_ORDER, Feature.TOOLS, Feature.BARE_RESULTS),
+            *(Feature.SYSTEM, Feature.ANY_ROLE_ORDER, Feature.TOOLS),
             *(Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K, Feature.STOP_SEQUENCES),
             *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
         }

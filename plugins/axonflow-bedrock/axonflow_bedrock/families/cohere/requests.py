@@ -142,12 +142,13 @@ def encode_call(block: ToolUse) -> dict[str, Json]:
 
 
 def _decode_result(native: Mapping[str, Json], call: ToolUse) -> ToolResult:
-    content = content_of(array(native["outputs"]))
+    text = content_of(array(native["outputs"]))
+    content = () if text is None else (Text(text),)
     return ToolResult(call.id, content, extra=unknown_members(native, RESULT_KEYS))
 
 
 def _encode_result(block: ToolResult, call: ToolUse) -> Json:
-    content = block.content if isinstance(block.content, str | None) else joined_text(block.content)
+    content = joined_text(block.content) if block.content else None
     outputs = [{"error": content}] if block.is_error else outputs_of(content)
     return {"call": encode_call(call), "outputs": outputs, **block.extra}
 
@@ -164,7 +165,11 @@ def _decode_message(native: Mapping[str, Json], calls: _Calls) -> Message:
             extra=extra,
         )
     said_calls = tuple(calls.decode(call) for call in native.get("tool_calls") or ())
-    spoken = (Text(string(native["message"])),) if "message" in native or not said_calls else ()
+    spoken = (
+        (Text(string(native["message"])),)
+        if native.get("message") is not None or not said_calls
+        else ()
+    )
     return Message(_ROLES[native["role"]], (*spoken, *said_calls), extra=extra)
 
 

@@ -24,7 +24,6 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
     UsageUpdate,
-    text_delta,
     tool_input,
 )
 
@@ -59,7 +58,7 @@ class ChunkDecoder:
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
         kind = chunk["event_type"]
         if kind == TEXT:
-            event = text_delta(string(chunk["text"]))
+            event = TextDelta(string(chunk["text"]))
             self._texts.append(event.text)
             return (event,) if len(chunk) == 3 else (event, *_beside(chunk))
         if kind == CALLS:

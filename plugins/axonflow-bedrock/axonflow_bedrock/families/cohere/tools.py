@@ -33,6 +33,7 @@ from axonflow_core.codec.json_members import (
     without_none,
 )
 from axonflow_core.errors import EncodeError
+from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json, Tool
 
 # ── what it may call ──────────────────────────────────────────────────────────────────────────────
@@ -55,7 +56,7 @@ _SCHEMAS: Mapping[str, Json] = {
     },
 }
 """Python's type -> the schema that says it."""
-_PYTHON_TYPES = {orjson.dumps(schema): python for python, schema in _SCHEMAS.items()}
+_PYTHON_TYPES = {dumps(schema): python for python, schema in _SCHEMAS.items()}
 _TOOL_KEYS = frozenset({"name", "description", "parameter_definitions"})
 _SCHEMA_KEYS = frozenset({"type", "properties", "required"})
 _PROPERTY_KEYS = frozenset({"description", "type", "items"})
@@ -141,7 +142,7 @@ def _definition_of(tool: str, name: str, schema: Json, *, is_required: bool) -> 
             _refuse(tool, f"{name}.{key}")
     kind = None
     if typed := {key: schema[key] for key in ("type", "items") if key in schema}:
-        kind = _PYTHON_TYPES.get(orjson.dumps(typed))
+        kind = _PYTHON_TYPES.get(dumps(typed))
         if kind is None:
             _refuse(tool, f"{name}.items" if "items" in schema else f"{name}.type")
     return without_none(
@@ -176,7 +177,7 @@ def content_of(outputs: list[Json]) -> str | None:
     text = _plain_text(outputs)
     if text is not None and _objects_in(text) is None:
         return text
-    return orjson.dumps(outputs[0] if len(outputs) == 1 else outputs).decode()
+    return dumps(outputs[0] if len(outputs) == 1 else outputs).decode()
 
 
 def _objects_in(text: str) -> list[Json] | None:
@@ -185,14 +186,14 @@ def _objects_in(text: str) -> list[Json] | None:
     if text[:1] not in ("{", "["):
         return None
     try:
-        value = orjson.loads(text)
+        value = loads(text)
     except orjson.JSONDecodeError:
         return None
     objects = [value] if isinstance(value, dict) else value
     if (
         not objects
         or not all(isinstance(each, dict) for each in objects)
-        or orjson.dumps(value).decode() != text
+        or dumps(value).decode() != text
     ):
         return None
     if len(objects) == 1 and value is objects:

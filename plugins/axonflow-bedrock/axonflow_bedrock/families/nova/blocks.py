@@ -132,7 +132,7 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
         raise ValueError("a tool's result is a success or an error")
     return ToolResult(
         string(native["toolUseId"]),
-        None if content is None else decode_content(content),
+        () if content is None else decode_content(content),
         _FAILED[status],
         extra=unknown_members(native, _TOOL_RESULT_KEYS),
     )
@@ -140,15 +140,8 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
 
 def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
     status = None if block.is_error is None else "error" if block.is_error else "success"
-    named = without_none({"content": _encode_result(block.content), "status": status})
+    named = {"content": encode_content(block.content), **without_none({"status": status})}
     return {"toolResult": {"toolUseId": block.tool_use_id, **named, **block.extra}}
-
-
-def _encode_result(content: tuple[ContentBlock, ...] | str | None) -> list[Json] | None:
-    """Nova knows blocks alone: a bare string becomes the one text that it is."""
-    if isinstance(content, str):
-        return [{"text": content}]
-    return None if content is None else encode_content(content)
 
 
 def _encode_opaque(block: Opaque) -> dict[str, Json]:

@@ -91,7 +91,7 @@ def _decode_inference(native: Mapping[str, Json]) -> Inference:
     return Inference(
         **numbers,
         stop_sequences=tuple(array(native.get("stopSequences") or [])),
-        native_names=names,
+        spelling=names,
         extra=unknown_members(
             native, _CONFIG_KEYS.union(names.values()) if names else _CONFIG_KEYS
         ),
@@ -99,7 +99,7 @@ def _decode_inference(native: Mapping[str, Json]) -> Inference:
 
 
 def _other_names_in(native: Mapping[str, Json]) -> Mapping[str, str]:
-    """Attribute -> its other name, where that alone was used."""
+    """`Inference.spelling`: attribute -> its other name, where that alone was used."""
     if native.keys().isdisjoint(_OTHER_NAMES):
         return EMPTY
     used = {attribute: name for name, attribute in _OTHER_NAMES.items() if name in native}
@@ -113,7 +113,8 @@ def _encode_inference(inference: Inference, reasoning: ReasoningRequest | None) 
     for attribute, key in _NUMBERS.items():
         value = getattr(inference, attribute)
         if value is not None:
-            native[inference.native_names.get(attribute, key)] = value
+            name = inference.spelling.get(attribute)
+            native[name if _OTHER_NAMES.get(name) == attribute else key] = value  # type: ignore[index, arg-type]
     if inference.stop_sequences:
         native["stopSequences"] = list(inference.stop_sequences)
     if reasoning is not None:

@@ -18,9 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import orjson
-
 from axonflow_core.codec.json_members import string, unknown_members, without_none
+from axonflow_core.json import dumps
 from axonflow_core.messages import Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
 from axonflow_core.stream import (
     Batch,
@@ -35,7 +34,6 @@ from axonflow_core.stream import (
     ToolInputDelta,
     UsageUpdate,
     merge_usage,
-    text_delta,
 )
 
 from ...shapes.converse_shapes import decode_tool_use
@@ -79,7 +77,7 @@ class ChunkDecoder:
             block = (
                 self._block if self._kind is _TEXT else self._going_on(_TEXT)
             )  # no call for most chunks there are
-            event: Any = text_delta(string(text), block)
+            event: Any = TextDelta(string(text), block)
         elif "toolUse" in delta:
             event = ToolInputDelta(string(delta["toolUse"]["input"]), self._block)
             is_next = native == self._native
@@ -273,7 +271,7 @@ class ChunkEncoder:
         self._put_start(start)
         self._kind, self._block, self._is_open = _ANNOUNCED, index, True
         if arguments != {}:
-            self._put_delta({"toolUse": {"input": orjson.dumps(arguments).decode()}})
+            self._put_delta({"toolUse": {"input": dumps(arguments).decode()}})
 
     def _close(self) -> None:
         if self._is_open:

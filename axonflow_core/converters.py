@@ -1,0 +1,346 @@
+"""What fields of values take: each function checks one value, converts it once, or raises `Unfit`.
+
+The fields of `messages`, `stream` and `retrieval` name these as their attrs converters; `frozen`
+reports an `Unfit` as a `RequestError` with the name of the field. Rules that hold for all:
+
+* A value of a subclass (of str, int, float, tuple or dict) becomes one of the plain built-in type,
+  so nothing can be hidden in a type that compares equal.
+* Text is what UTF-8 can carry: a lone surrogate is refused.
+* A number is finite, and a bool is none.
+* None is taken only where it means "unset".
+* Messages name types, sizes and numbers, never text.
+"""
+
+from __future__ import annotations
+
+from codecs import utf_16_le_encode
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from math import isfinite
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+from axonflow_core.frozen import Unfit, passing
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict of such. Never changed once it is inside
+a value."""
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+class _Empty(dict[str, Json]):
+    """Empty, and it stays so. A dict is merged in a tenth of the time of a `MappingProxyType`, and
+    encoders merge one for every block: `{**native, **block.extra}`."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("nothing can be put in here")
+
+    __setitem__ = setdefault = update = __ior__ = _refuse
+
+    def __reduce__(self) -> str:
+        return "EMPTY"
+
+    def __copy__(self) -> Mapping[str, Json]:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Mapping[str, Json]:
+        return self
+
+
+EMPTY: Mapping[str, Json] = _Empty()
+"""The default of every mapping."""
+
+
+def described(value: object) -> str:
+    """`value` in an error message: its type, and its size or number, never its text."""
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a huge int"
+    article = "an" if type(value).__name__[0] in "aeioAEIO" else "a"
+    return f"{article} {type(value).__name__}"
+
+
+# ── text ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def text_value(value: str) -> str:
+    """Any text that UTF-8 can carry."""
+    return _plain_text(value, "text")
+
+
+def optional_text(value: str | None) -> str | None:
+    """Text, or None where it is unset."""
+    return None if value is None else _plain_text(value, "text or None")
+
+
+def text_values(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Several texts; one text is a tuple of one, None is none at all."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (_plain_text(value, "texts"),)
+    return tuple([_plain_text(item, "texts") for item in items(value, "texts")])
+
+
+def optional_text_values(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """Several texts, or None where they are unset."""
+    return None if value is None else text_values(value)
+
+
+def _plain_text(value: object, takes: str) -> str:
+    if not isinstance(value, str):
+        raise Unfit(takes, described(value))
+    if not value.isascii():
+        try:
+            utf_16_le_encode(value)
+        except UnicodeEncodeError as fault:
+            raise Unfit(
+                f"{takes} that UTF-8 can carry",
+                f"one with a lone surrogate at character {fault.start}",
+            ) from None
+    return value if type(value) is str else str.__str__(value)
+
+
+_IS_TEXT = "type({0}) is str and ({0}.isascii() or utf_16_le_encode({0}))"
+"""UTF-16 refuses a lone surrogate too, and is written in a fifth of the time of UTF-8."""
+passing(text_value, _IS_TEXT, utf_16_le_encode=utf_16_le_encode)
+passing(optional_text, f"{{0}} is None or {_IS_TEXT}", utf_16_le_encode=utf_16_le_encode)
+passing(text_values, "{0} is NONE", NONE=())
+passing(optional_text_values, "{0} is None")
+
+
+# ── numbers ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def whole(value: int) -> int:
+    """A whole number from 0."""
+    return _plain_count(value, "a whole number from 0")
+
+
+def count(value: int | None) -> int | None:
+    """A whole number from 0, or None where it is unset."""
+    return None if value is None else _plain_count(value, "a whole number from 0, or None")
+
+
+def number(value: float) -> float:
+    """A finite number."""
+    return _plain_number(value, "a finite number")
+
+
+def optional_integer(value: int | None) -> int | None:
+    """A whole number of either sign, or None where it is unset."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise Unfit("a whole number, or None", described(value))
+    return None if value is None else int(value)
+
+
+def optional_number(value: float | None) -> float | None:
+    """A finite number of either sign, or None where it is unset."""
+    return None if value is None else _plain_number(value, "a finite number, or None")
+
+
+def share(value: float | None) -> float | None:
+    """A finite number from 0, or None where it is unset."""
+    takes = "a finite number from 0, or None"
+    if value is None:
+        return None
+    plain = _plain_number(value, takes)
+    if plain < 0:
+        raise Unfit(takes, described(value))
+    return plain
+
+
+def flag(value: bool) -> bool:
+    """True or False."""
+    if value is not True and value is not False:
+        raise Unfit("True or False", described(value))
+    return value
+
+
+def optional_flag(value: bool | None) -> bool | None:
+    """True, False, or None where it is unset."""
+    if value is not None and value is not True and value is not False:
+        raise Unfit("True, False or None", described(value))
+    return value
+
+
+def _plain_count(value: object, takes: str) -> int:
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not is_whole or value < 0:  # type: ignore[operator]
+        raise Unfit(takes, described(value))
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _plain_number(value: object, takes: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        raise Unfit(takes, described(value))
+    return int(value) if isinstance(value, int) else float(value)
+
+
+def _is_finite(value: float) -> bool:
+    return isinstance(value, int) or isfinite(value)
+
+
+passing(whole, "type({0}) is int and {0} >= 0")
+passing(count, "{0} is None or (type({0}) is int and {0} >= 0)")
+passing(share, "{0} is None or (type({0}) is float and 0.0 <= {0} < inf)", inf=float("inf"))
+passing(flag, "{0} is True or {0} is False")
+passing(optional_flag, "{0} is None or {0} is True or {0} is False")
+
+
+# ── JSON ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def json_value(value: Json) -> Json:
+    """Any JSON value; a tuple becomes a list."""
+    try:
+        return value if _is_plain(value) else _plain_json(value)
+    except RecursionError:
+        raise Unfit("JSON", "one that is nested too deeply or holds itself") from None
+
+
+def _is_plain(value: Json) -> bool:
+    """Whether all of `value` is of the plain built-in types, and right."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii()) or _is_utf8(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or not (key.isascii() or _is_utf8(key)):
+                return False
+            if not (item is None or type(item) is bool or _is_plain(item)):
+                return False
+        return True
+    if kind is list:
+        return all(map(_is_plain, value))
+    if kind is float:
+        return isfinite(value)
+    return value is None or kind is int or kind is bool
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        utf_16_le_encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain_json(value: object) -> Json:
+    """`value` in plain built-in types."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, str):
+        return _plain_text(value, "JSON")
+    if isinstance(value, int | float):
+        return _plain_number(value, "JSON, whose numbers are finite")
+    if isinstance(value, Mapping):
+        return {_key(key): _plain_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_json(item) for item in value]
+    raise Unfit("JSON", described(value))
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise Unfit("JSON, whose keys are text", f"an object with {described(key)} as a key")
+    return _plain_text(key, "JSON")
+
+
+def json_members(value: Mapping[str, Json] | None) -> Mapping[str, Json]:
+    """A JSON object; None is an empty one."""
+    if value is None:
+        return EMPTY
+    return _members(value, "a mapping of JSON members")
+
+
+def optional_members(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
+    """A JSON object, or None where it is unset."""
+    return None if value is None else _members(value, "a mapping of JSON members, or None")
+
+
+def json_items(value: Iterable[Json] | None) -> tuple[Json, ...]:
+    """JSON values; None is none at all."""
+    if value is None:
+        return ()
+    return tuple([json_value(item) for item in items(value, "JSON values")])
+
+
+def _members(value: object, takes: str) -> Mapping[str, Json]:
+    if value is EMPTY:
+        return EMPTY
+    if not isinstance(value, Mapping):
+        raise Unfit(takes, described(value))
+    plain: Mapping[str, Json] = json_value(value if type(value) is dict else dict(value))
+    return plain
+
+
+def comparable(value: Json) -> Json:
+    """`value` as equality compares it: true is not 1, though Python says so."""
+    kind = type(value)
+    if kind is bool:
+        return ("true",) if value else ("false",)
+    if kind is dict:
+        return {key: comparable(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [comparable(item) for item in value]
+    return value
+
+
+passing(json_value, "{0} is None or {0} is True or {0} is False")
+passing(json_members, "type({0}) is dict and not {0}")
+passing(optional_members, "{0} is None")
+passing(json_items, "{0} is NONE", NONE=())
+
+
+# ── values, and several of them ───────────────────────────────────────────────────────────────────
+
+
+def member(kind: type[E], value: object) -> E:
+    """A member of an enum, or the one that has `value`."""
+    if isinstance(value, str):
+        for one in kind:
+            if one == value:
+                return one
+        raise Unfit(_one_of(kind), "another text")
+    raise Unfit(_one_of(kind), described(value))
+
+
+def _one_of(kind: type[StrEnum]) -> str:
+    return " or ".join(repr(one.value) for one in kind)
+
+
+def value_of(kind: type[T], value: object, *, takes: str | None = None) -> T:
+    """`value`, which must be of exactly this class: codecs know no subclass of it."""
+    if type(value) is not kind:
+        raise Unfit(takes or f"a {kind.__name__}", described(value))
+    return value
+
+
+def items(value: object, takes: str) -> list[Any]:
+    """What an iterable holds. A text or a mapping is iterable too and surely a mistake."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise Unfit(takes, described(value))
+    return list(value)
+
+
+def tuple_of(
+    kinds: Iterable[type], value: object, takes: str, convert: Callable[[Any], Any] | None = None
+) -> tuple[Any, ...]:
+    """A tuple of values of `kinds`, from one of them or several; `convert` is tried on others."""
+    if value is None:
+        return ()
+    known = frozenset(kinds)
+    given = [value] if type(value) in known else items(value, takes)
+    return tuple([_item(known, item, takes, convert) for item in given])
+
+
+def _item(
+    kinds: frozenset[type], item: Any, takes: str, convert: Callable[[Any], Any] | None
+) -> Any:
+    if type(item) in kinds:
+        return item
+    converted = item if convert is None else convert(item)
+    if type(converted) not in kinds:
+        raise Unfit(takes, f"{described(item)} among them")
+    return converted

@@ -1,0 +1,152 @@
+"""Values to JSON and back, without loss: saved conversations, records of the audit, replay.
+
+    saved = dumps(to_json(request))
+    request == from_json(loads(saved), CompletionRequest)
+
+A value is an object with the name of its class under `$type`, and its fields; one that has its
+default is left out:
+
+    {"$type": "Message", "role": "user", "content": [{"$type": "Text", "text": "hi"}]}
+
+A field that holds JSON (`extra`, `spelling`, `input`, …) holds it unchanged, whatever its keys are.
+Reading makes the values anew, so what is checked where a value is made is checked here too.
+
+`loads` and `dumps` read and write JSON text; every digit of an integer is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, TypeVar, overload
+
+import attrs
+
+from axonflow_core import converters, messages, retrieval, stream
+from axonflow_core.converters import Json, described
+from axonflow_core.errors import RequestError
+from axonflow_core.json_text import dumps, loads
+
+__all__ = ["dumps", "from_json", "loads", "to_json"]
+
+T = TypeVar("T")
+
+_TAG = "$type"
+
+
+def _classes_of(module: ModuleType) -> dict[str, type[Any]]:
+    return {
+        name: kind
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
+    }
+
+
+_KINDS: Mapping[str, type[Any]] = {
+    **_classes_of(messages),
+    **_classes_of(stream),
+    **_classes_of(retrieval),
+}
+_JSON_CONVERTERS = frozenset(
+    {
+        converters.json_value,
+        converters.json_members,
+        converters.optional_members,
+        converters.json_items,
+        messages.spelling_of_input,
+    }
+)
+
+
+def to_json(value: Any) -> dict[str, Json]:
+    """A value of `messages`, `stream` or `retrieval` as a JSON object.
+
+    Raises `RequestError` where `value` is of another class.
+    """
+    kind = type(value)
+    if _KINDS.get(kind.__name__) is not kind:
+        raise RequestError(f"to_json takes a value of the neutral model, not {described(value)}")
+    return {_TAG: kind.__name__, **_members_of(value)}
+
+
+def _members_of(value: Any) -> dict[str, Json]:
+    written = {}
+    for field in attrs.fields(type(value)):
+        member = getattr(value, field.name)
+        if member != field.default:
+            written[field.name] = _written(member, is_json=_holds_json(field))
+    return written
+
+
+def _holds_json(field: attrs.Attribute[Any]) -> bool:
+    converter: Any = field.converter
+    return getattr(converter, "converter", converter) in _JSON_CONVERTERS
+
+
+def _written(member: Any, *, is_json: bool) -> Json:
+    """A member in types of JSON; nothing of it is shared with the value."""
+    if isinstance(member, Mapping):
+        return {key: _written(item, is_json=True) for key, item in member.items()}
+    if isinstance(member, list | tuple):
+        return [_written(item, is_json=is_json) for item in member]
+    if isinstance(member, str):
+        return str.__str__(member)
+    return (
+        member if is_json or member is None or isinstance(member, int | float) else to_json(member)
+    )
+
+
+@overload
+def from_json(data: Json) -> Any: ...
+@overload
+def from_json(data: Json, kind: type[T]) -> T: ...
+def from_json(data: Json, kind: type[Any] | None = None) -> Any:
+    """The value that `to_json` wrote: `data` is its JSON object, or the text of it.
+
+    With `kind`, a value of any other class is refused. Raises `RequestError` where `data` is not
+    what `to_json` writes, and where the value refuses a member.
+    """
+    native = _parsed(data) if isinstance(data, str | bytes) else data
+    if not isinstance(native, Mapping) or _TAG not in native:
+        raise RequestError(f"from_json takes an object with `{_TAG}`, not {described(native)}")
+    value = _read(native)
+    if kind is not None and type(value) is not kind:
+        raise RequestError(f"a {kind.__name__} was expected, and a {type(value).__name__} is saved")
+    return value
+
+
+def _parsed(text: str | bytes) -> Json:
+    try:
+        return loads(text)
+    except ValueError as fault:
+        raise RequestError("from_json takes JSON, and this text is none") from fault
+
+
+def _read(native: Mapping[str, Json]) -> Any:
+    kind = _KINDS.get(str(native[_TAG]))
+    if kind is None:
+        raise RequestError("a saved value is of a class that the neutral model does not have")
+    fields = attrs.fields_dict(kind)
+    if unknown := native.keys() - fields.keys() - {_TAG}:
+        raise RequestError(
+            f"a saved {kind.__name__} has {len(unknown)} members that it cannot have"
+        )
+    members = {
+        name: native[name] if _holds_json(field) else _read_member(native[name])
+        for name, field in fields.items()
+        if name in native
+    }
+    missing = [name for name, field in fields.items() if _is_missing(field, members)]
+    if missing:
+        raise RequestError(f"a saved {kind.__name__} has no {missing[0]}")
+    return kind(**members)
+
+
+def _is_missing(field: attrs.Attribute[Any], members: Mapping[str, Any]) -> bool:
+    return field.default is attrs.NOTHING and field.name not in members
+
+
+def _read_member(native: Json) -> Any:
+    if isinstance(native, list):
+        return [_read_member(item) for item in native]
+    return _read(native) if isinstance(native, Mapping) and _TAG in native else native

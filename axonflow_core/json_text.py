@@ -1,0 +1,106 @@
+"""JSON text to values and back, at orjson's speed and with every digit of every integer.
+
+orjson reads an integer beyond 64 bits as a float and refuses to write one. A tool argument such as
+`12345678901234567890123` has to come back with the same digits, so where such an integer stands the
+standard library does the work, and only there:
+
+* `dumps` learns it from orjson's refusal.
+* `loads` looks for a run of 19 digits, the length of the shortest integer that orjson may not hold.
+  A run of 19 covers two samples in a row if every ninth byte is sampled, and hardly any other text
+  does: this costs 0.1 us for a stream's chunk and 3 us for a body of 10 kB. Only where it finds
+  something the whole text is searched, and then for the digits of a number.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+_DIGITS_AS_ZERO = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
+_LONG_RUN = b"0" * 19
+_LONG_INTEGER = re.compile(rb"(?:^|[\[:,\s])\s*-?[0-9]{19,}\s*(?:[\],}]|$)")
+_TOO_BIG = "Integer exceeds 64-bit range"
+
+
+def loads(data: bytes | str) -> Any:
+    """The value of a JSON text; an integer of up to 4,300 digits keeps them all.
+
+    Raises `orjson.JSONDecodeError`, a ValueError, where `data` is no JSON or an integer is longer.
+    """
+    text = data if type(data) is bytes else _utf8(data)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as fault:  # of an integer beyond the range of floats, too
+        return _loads_exactly(text, fault)
+    if text[::9].translate(_DIGITS_AS_ZERO).find(b"00") >= 0 and _has_long_integer(text):
+        return _loads_exactly(text, None)
+    return value
+
+
+def dumps(value: Any, *, is_sorted: bool = False) -> bytes:
+    """`value` as compact JSON in UTF-8; with `is_sorted` its keys are in order.
+
+    Raises `orjson.JSONEncodeError`, a TypeError, where `value` is no JSON.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if is_sorted else None)
+    except TypeError as refusal:
+        if str(refusal) != _TOO_BIG:
+            raise
+        return _dumps_exactly(value, refusal, is_sorted=is_sorted)
+
+
+def _utf8(data: bytes | bytearray | memoryview | str) -> bytes:
+    if not isinstance(data, str):
+        return bytes(data)
+    try:
+        return data.encode()
+    except UnicodeEncodeError as fault:
+        raise orjson.JSONDecodeError("a lone surrogate", "", fault.start) from None
+
+
+def _has_long_integer(text: bytes) -> bool:
+    is_run = text.translate(_DIGITS_AS_ZERO).find(_LONG_RUN) >= 0
+    return is_run and _LONG_INTEGER.search(text) is not None
+
+
+def _loads_exactly(text: bytes, refusal: orjson.JSONDecodeError | None) -> Any:
+    if refusal is not None and not _has_long_integer(text):
+        raise refusal
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except ValueError as fault:  # Python converts no more than 4,300 digits
+        raise refusal or orjson.JSONDecodeError("an integer is too long", "", 0) from fault
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _dumps_exactly(value: Any, refusal: TypeError, *, is_sorted: bool) -> bytes:
+    """orjson has refused the integer alone, or that first: what else is no JSON is refused too."""
+    try:
+        written = json.dumps(
+            _with_string_keys(value),
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            sort_keys=is_sorted,
+        )
+        return written.encode()
+    except (TypeError, ValueError):
+        raise refusal from None
+
+
+def _with_string_keys(value: Any) -> Any:
+    """`value`, unless a key is no string: the standard library would write it as one."""
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a key is no string")
+        return {key: _with_string_keys(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_string_keys(item) for item in value]
+    return value

@@ -1,0 +1,254 @@
+"""JSON text keeps every digit, and values come back from JSON as they were."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axonflow_core.errors import RequestError
+from axonflow_core.json import _KINDS, dumps, from_json, loads, to_json
+from axonflow_core.messages import (
+    Adjustment,
+    BuiltinTool,
+    CachePoint,
+    Completion,
+    CompletionRequest,
+    Data,
+    Document,
+    Guardrail,
+    Image,
+    Inference,
+    Media,
+    Message,
+    Opaque,
+    Reasoning,
+    ReasoningRequest,
+    Text,
+    TokenCount,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+    Usage,
+)
+from axonflow_core.retrieval import (
+    AudioVideo,
+    EmbeddingRequest,
+    Embeddings,
+    MixedInput,
+    RankedDocument,
+    Ranking,
+    RerankRequest,
+    Vector,
+)
+from axonflow_core.stream import (
+    BlockStart,
+    BlockStop,
+    CitationDelta,
+    Ended,
+    Extra,
+    GuardrailUpdate,
+    MetricsUpdate,
+    ReasoningDelta,
+    RequestEcho,
+    Started,
+    Stopped,
+    TextDelta,
+    ToolInputDelta,
+    ToolResultDelta,
+    UsageUpdate,
+)
+
+# ── text ──────────────────────────────────────────────────────────────────────────────────────────
+
+INTEGERS = [
+    *(2**53 + 1, 2**63 - 1, -(2**63), 2**63, 2**64 - 1, -(2**63) - 1, 2**64),
+    *(12345678901234567890123, -(10**40), 10**4299),
+]
+
+
+@pytest.mark.parametrize("number", INTEGERS, ids=lambda number: f"{len(str(number))} digits")
+@pytest.mark.parametrize("inside", ["%s", "[%s]", "[1, %s ,2]", '{"a":%s}', '{"a": [{"b" : %s }]}'])
+def test_an_integer_keeps_its_digits(number: int, inside: str) -> None:
+    text = inside % number
+
+    value = loads(text.encode())
+
+    assert value == json.loads(text) == loads(text)
+    assert str(number).encode() in dumps(value)
+    assert loads(dumps(value)) == value
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+        | st.integers(10**17, 10**22) | TEXTS,
+        lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+        max_leaves=12,
+    ),
+    st.sampled_from([None, 1]),
+)  # fmt: skip
+def test_any_json_is_read_as_the_standard_library_reads_it(value: Any, indent: int | None) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+
+    assert repr(loads(text)) == repr(json.loads(text))
+    assert repr(loads(dumps(value))) == repr(json.loads(text))
+
+
+def test_orjson_alone_would_lose_digits() -> None:
+    """The control: without the second look the two tests above fail."""
+    assert orjson.loads("12345678901234567890123") != 12345678901234567890123
+    with pytest.raises(TypeError):
+        orjson.dumps(2**64)
+
+
+def test_what_is_no_json_is_refused_though_an_integer_is_long() -> None:
+    long = 2**70
+    for value in ({1: long}, [long, {1, 2}], [long, float("nan")], [long, "\ud83d"], [b"", long]):
+        with pytest.raises(TypeError):
+            dumps(value)
+    for text in (b"{", b"[123456789012345678901234567890,]", b"1" * 5000, b"\xff"):
+        with pytest.raises(orjson.JSONDecodeError):
+            loads(text)
+
+
+# ── values ────────────────────────────────────────────────────────────────────────────────────────
+
+TAGGED = {"$type": "Text", "text": "not a value", "a": [None, True, 2**70, 0.5]}
+MEDIA = Media("base64", b"\x00\xff", "image/png", extra=TAGGED)
+USAGE = Usage(1, 2, 3, 4, 5, 6, 7, extra=TAGGED)
+BLOCKS = [
+    Text("a", (TAGGED,), extra=TAGGED, spelling={"a": "b"}),
+    Data(TAGGED, extra=TAGGED),
+    Image(MEDIA, extra=TAGGED),
+    Document(MEDIA, name="n", context="c", citations=TAGGED, extra=TAGGED),
+    Document(content=["a", MEDIA and Image(MEDIA)], spelling={"content": "string"}),
+    ToolUse("t", "f", TAGGED, extra=TAGGED),
+    ToolUse("t", "f", {"a": 1}, spelling={"input": '{"a" :1}'}),
+    ToolResult("t", [Data(TAGGED), "a"], True, "f", extra=TAGGED, spelling={"content": "parts"}),
+    Reasoning("a", "s", extra=TAGGED, spelling={"text": "unclosed"}),
+    Reasoning(redacted="r"),
+    CachePoint("1h", "k", extra=TAGGED),
+    Opaque("x", TAGGED),
+]
+MESSAGE = Message("assistant", BLOCKS, extra=TAGGED, spelling={"role": "developer"})
+VALUES: list[Any] = [
+    *BLOCKS,
+    *(MEDIA, USAGE, MESSAGE, Message("user", ())),
+    Tool("f", "d", TAGGED, False, extra=TAGGED, spelling={"type": "custom"}),
+    BuiltinTool("x", "t", "n", TAGGED),
+    ToolChoice("tool", "f", False, extra=TAGGED),
+    Inference(1, 0, 0.5, 0, ("a", ""), extra=TAGGED, spelling={"max_tokens": "x"}),
+    ReasoningRequest("m", 1, "e", extra=TAGGED),
+    CompletionRequest("hi"),
+    CompletionRequest(
+        [MESSAGE, {"role": "user", "content": "hi"}],
+        "s",
+        Inference(1),
+        [Tool("f"), BuiltinTool("x", "t", "n"), CachePoint()],
+        "any",
+        ReasoningRequest(effort="high"),
+        TAGGED,
+        True,
+        TAGGED,
+        extra=TAGGED,
+        spelling={"system": "developer"},
+    ),
+    TokenCount(5, extra=TAGGED),
+    Guardrail("INTERVENED", TAGGED),
+    Adjustment("a", "b", "c"),
+    Completion((), None),
+    Completion(
+        BLOCKS, "end_turn", USAGE, "s", TAGGED, "n", "i", "m", 1, "t", Guardrail("NONE"), 2, 3,
+        TAGGED, [Adjustment("a", "b", "c")], extra=TAGGED,
+    ),
+    *(Started("i", "m", 1), BlockStart(1, BLOCKS[3]), TextDelta("", 0), TextDelta("a", 2)),
+    *(ReasoningDelta("a", "s", "r", 2, spelling={"text": "x"}), ToolInputDelta('{"', 1)),
+    *(ToolResultDelta(BLOCKS, 1), CitationDelta(TAGGED, 1), BlockStop(0), UsageUpdate(USAGE, "t")),
+    *(MetricsUpdate(USAGE, 1, 2, extra=TAGGED), GuardrailUpdate(Guardrail("NONE", TAGGED))),
+    *(RequestEcho(TAGGED), Stopped("other", "n", "s", TAGGED), Ended(), Extra(TAGGED, "delta")),
+    *(AudioVideo(MEDIA, "m", extra=TAGGED), MixedInput(["a", Image(MEDIA)], extra=TAGGED)),
+    EmbeddingRequest(
+        ["a", Image(MEDIA), AudioVideo(MEDIA)], "query", "q", 8, False, "end", "e",
+        ["int8", "float"], TAGGED, extra=TAGGED,
+    ),
+    *(Vector((0.1, 2, -1), 1, "int8", "c", 0, extra=TAGGED), Vector("AAAA", encoding="base64")),
+    Embeddings([Vector((1,))], USAGE, ["a"], "i", "f", "m", 1, extra=TAGGED),
+    *(RerankRequest("q", ["a"], 1, TAGGED, extra=TAGGED), RankedDocument(0, 0.5, extra=TAGGED)),
+    Ranking([RankedDocument(1, 1)], "i", USAGE, 1, extra=TAGGED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_comes_back_from_json(value: Any) -> None:
+    again = from_json(loads(dumps(to_json(value))), type(value))
+
+    assert again == value
+    assert to_json(again) == to_json(value)
+    assert from_json(dumps(to_json(value))) == value
+
+
+def test_every_class_and_every_field_is_among_the_values_that_come_back() -> None:
+    """The control: a field that is at its default everywhere would show nothing."""
+    changed = {
+        (type(value).__name__, field.name)
+        for value in VALUES
+        for field in attrs.fields(type(value))
+        if getattr(value, field.name) != field.default
+    }
+    all_fields = {
+        (name, field.name) for name, kind in _KINDS.items() for field in attrs.fields(kind)
+    }
+    assert {type(value) for value in VALUES} == set(_KINDS.values())
+    assert all_fields - changed == set()
+
+
+def test_a_saved_value_shares_nothing_with_the_value() -> None:
+    request = CompletionRequest("hi", options={"a": {"b": [1]}})
+
+    to_json(request)["options"]["a"]["b"].append(2)
+
+    assert request.options == {"a": {"b": [1]}}
+
+
+def test_a_saved_message_reads_as_documented() -> None:
+    assert to_json(Message("user", "hi")) == {
+        "$type": "Message",
+        "role": "user",
+        "content": [{"$type": "Text", "text": "hi"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (5, "takes an object"),
+        ({"role": "user", "content": "hi"}, r"takes an object with `\$type`"),
+        ({"$type": "Secret"}, "of a class that"),
+        ({"$type": ["Text"], "text": "a"}, "of a class that"),
+        ({"$type": "Text"}, "a saved Text has no text"),
+        ({"$type": "Text", "text": "a", "secret": 1}, "a saved Text has 1 members"),
+        ({"$type": "Text", "text": 5}, "Text.text takes text"),
+        ({"$type": "Message", "role": "user", "content": [{"text": "a"}]}, "Message.content takes"),
+        (b"{", "takes JSON"),
+    ],
+)
+def test_what_was_not_saved_is_refused(data: Any, why: str) -> None:
+    with pytest.raises(RequestError, match=why):
+        from_json(data)
+
+
+def test_another_class_than_the_one_that_was_expected_is_refused() -> None:
+    with pytest.raises(RequestError, match="a Message was expected, and a Text is saved"):
+        from_json(to_json(Text("a")), Message)
+    with pytest.raises(RequestError, match="to_json takes a value"):
+        to_json({"role": "user"})
