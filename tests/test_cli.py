@@ -72,7 +72,7 @@ def test_the_prompt_may_come_from_stdin(run: Run) -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("- <&-", "stdin is closed"),
+        ("- <&-", "reads stdin, and stdin is closed"),
         (r"- < <(printf '\xff\xfe')", "is not UTF-8"),
         (r"$'a\xffb'", "is not UTF-8"),
     ],
@@ -120,13 +120,13 @@ def test_a_full_disk_is_no_bug_of_ours(
             check=False,
         )
     assert finished.returncode == 1
-    assert "no space is left" in finished.stderr
+    assert "no space left on the device" in finished.stderr
 
 
 def test_a_folder_without_recordings_is_not_a_check_that_passed(run: Run, tmp_path: Path) -> None:
     finished = run("codecs", "check", str(tmp_path))
     assert finished.returncode == 2
-    assert "holds no files of JSON lines" in finished.stderr
+    assert "contains no JSON Lines files" in finished.stderr
 
 
 def test_a_package_goes_into_no_file(run: Run) -> None:

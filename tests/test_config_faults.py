@@ -115,22 +115,27 @@ FILES: Mapping[str, Faulty] = {
     ),
     # ── duplicates ────────────────────────────────────────────────────────────────────────────────
     "twice in the file": Faulty(
-        ECHO + 'version: "1.0"\n', 5, 1, "stands twice; the first is on line 1", "keep one"
+        ECHO + 'version: "1.0"\n',
+        5,
+        1,
+        "duplicate key `version`; the first is on line 1",
+        "keep one",
     ),
     "provider twice": Faulty(
-        ECHO + "  echo: {}\n", 5, 3, "`echo` stands twice; the first is on line 3", "keep one"
+        ECHO + "  echo: {}\n", 5, 3, "duplicate key `echo`; the first is on line 3", "keep one"
     ),
     "twice in a provider": Faulty(
-        ECHO + "    enabled: no\n", 5, 5, "`enabled` stands twice", "keep one"
+        ECHO + "    enabled: no\n", 5, 5, "duplicate key `enabled`", "keep one"
     ),
     "twice in the settings": Faulty(
-        TOY + "      region: x\n", 7, 7, "`region` stands twice", "keep one"
+        TOY + "      region: x
+", 7, 7, "duplicate key `region`", "keep one"
     ),
     "twice in braces": Faulty(
-        ECHO + "    config: {model: a, model: b}\n", 5, 24, "`model` stands twice", "keep one"
+        ECHO + "    config: {model: a, model: b}\n", 5, 24, "duplicate key `model`", "keep one"
     ),
     "twice, once quoted": Faulty(
-        ECHO + '    "enabled": no\n', 5, 5, "`enabled` stands twice", "keep one"
+        ECHO + '    "enabled": no\n', 5, 5, "duplicate key `enabled`", "keep one"
     ),
     # ── variables ─────────────────────────────────────────────────────────────────────────────────
     "unset variable": Faulty(
@@ -182,16 +187,18 @@ FILES: Mapping[str, Faulty] = {
         HEAD + "  nova: {enabled: 1}\n", 3, 3, "nova", "install the package that offers it"
     ),
     # ── indentation, tabs, syntax ─────────────────────────────────────────────────────────────────
-    "tab": Faulty("a:\n\tb: 1\n", 2, 1, "a tab indents this line", "spaces"),
+    "tab": Faulty("a:\n\tb: 1\n", 2, 1, "this line is indented with a tab", "spaces"),
     "tab behind blanks": Faulty(
-        HEAD + "  echo:\n  \tenabled: on\n", 4, 3, "a tab indents this line", "spaces"
+        HEAD + "  echo:\n  \tenabled: on\n", 4, 3, "this line is indented with a tab", "spaces"
     ),
-    "key too deep": Faulty("a: 1\n b: 2\n", 2, 3, "wrong indentation", "alike"),
-    "key between two levels": Faulty(ECHO + "   weight: 1\n", 5, 4, "fits no section", "alike"),
-    "list that ends": Faulty("- a\nb: 1\n", 2, 1, "a list ends here", "alike"),
+    "key too deep": Faulty("a: 1\n b: 2\n", 2, 3, "wrong indentation", "equally"),
+    "key between two levels": Faulty(
+        ECHO + "   weight: 1\n", 5, 4, "matches no section", "equally"
+    ),
+    "list that ends": Faulty("- a\nb: 1\n", 2, 1, "not an item of the list", "equally"),
     "two colons": Faulty(ECHO + "    display_name: a: b\n", 5, 20, "a second `:`", "quotes"),
-    "open quotation": Faulty("a: 'x\n", 1, 4, "does not end", "close"),
-    "at sign": Faulty("a: @x\n", 1, 4, "no value can begin with `@`", "quotes"),
+    "open quotation": Faulty("a: 'x\n", 1, 4, "is not closed", "close"),
+    "at sign": Faulty("a: @x\n", 1, 4, "a value cannot begin with `@`", "quotes"),
     "unknown escape": Faulty('a: "\\q"\n', 1, 5, "escape", "single quotes"),
     "reference in a flow list": Faulty("a: [${X}]\n", 1, 6, "`{` begins a section", '"${NAME}"'),
     "unknown alias": Faulty("a: *nope\n", 1, 4, "no anchor `&nope`", "define it above"),
@@ -422,8 +429,7 @@ def test_a_secret_in_the_file_is_warned_about_and_not_shown(
     assert (warning.line, warning.column) == (6, 16)
     assert warning.hint == "put it into an environment variable and write `api_key: ${API_KEY}`"
     assert (
-        f"{tmp_path}/axonflow.yaml:6:16: `api_key` holds a secret that stands in the file"
-        in caplog.text
+        f"{tmp_path}/axonflow.yaml:6:16: `api_key` is a secret written in the file" in caplog.text
     )
     assert SECRET not in caplog.text + str(warning)
 

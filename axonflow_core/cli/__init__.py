@@ -26,6 +26,8 @@ _COMMANDS: Mapping[str, str] = {
 
 
 class _Commands(click.Group):
+    """A group that imports a command's module when that command is named or listed in detail."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 
@@ -52,7 +54,9 @@ def axonflow() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; its exit code. Whatever it raises is reported, not raised on."""
+    """Run the command and return its exit code (see `failure`). An exception is reported on stderr
+    and not raised again.
+    """
     from axonflow_core.cli.failure import report
 
     try:

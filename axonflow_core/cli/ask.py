@@ -1,4 +1,4 @@
-"""`axonflow ask`: one question, the answer as it comes."""
+"""`axonflow ask`: one question, one answer, streamed to stdout."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 @click.command(short_help="Ask a model; the answer streams to stdout.")
 @click.argument("prompt")
 @click.option(
-    "-m", "--model", help="The model, as its provider spells it. Default: the configured one."
+    "-m", "--model", help="The model id, as the provider writes it. Default: the configured one."
 )
 @click.option(
     "--provider", help="The provider, by its key in the configuration. Default: the first one."
 )
-@click.option("--system", help="What the model is told before the conversation.")
+@click.option("--system", help="The system prompt.")
 @sampling_options
 @click.option(
     "--stream/--no-stream",
     "is_streamed",
     default=True,
-    help="Show the answer as it comes, or whole.",
+    help="Write the answer as it arrives, or once it is complete.",
 )
 @click.option("--json", "is_json", is_flag=True, help="The whole answer as one JSON object.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
@@ -44,12 +44,14 @@ def ask(
     path: Path | None,
     **sampling: Any,
 ) -> None:
-    """Ask PROMPT, or what stands on stdin where PROMPT is `-`."""
+    """Ask the model PROMPT. With `-` the prompt is read from stdin."""
     request = _request(read_prompt(prompt), system, inference_of(**sampling))
     asyncio.run(_ask(request, model, provider, path, is_streamed=is_streamed, is_json=is_json))
 
 
 def read_prompt(prompt: str) -> str:
+    """The prompt that was given, or the whole of stdin for `-`. `click.UsageError` when it is blank
+    or not UTF-8."""
     from axonflow_core.cli.reading import read_stdin, utf8
 
     text = utf8(read_stdin() if prompt == "-" else prompt)
@@ -100,8 +102,11 @@ async def stream_answer(
     model: str | None = None,
     provider: str | None = None,
 ) -> Completion:
-    """Write the text as it arrives and return the whole answer. What had arrived before a fault
-    stays written."""
+    """Write the text to stdout as it arrives and return the whole completion.
+
+    Raises what the stream raises; the text that arrived before the error stays written, and a line
+    break ends it.
+    """
     from axonflow_core.cli.display import write_text
     from axonflow_core.stream import Assembler, TextDelta
 
@@ -119,6 +124,7 @@ async def stream_answer(
 
 
 def _described(answer: Completion) -> dict[str, object]:
+    """The completion as JSON, for `--json`."""
     import attrs
 
     return {

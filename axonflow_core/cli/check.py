@@ -1,4 +1,4 @@
-"""`axonflow check`: whether the configuration would start."""
+"""`axonflow check`: whether the configuration is valid and its plugins load."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     "--json", "is_json", is_flag=True, help="One JSON object with every fault and warning."
 )
 def check(*, file: Path | None, is_json: bool) -> int:
-    """Read FILE, or the configuration that would be found without it, and build all that it asks
-    for, but call nothing.
+    """Read FILE, or the configuration found by default, and build its providers without calling
+    them.
 
     Exits with 3 when the configuration has faults, and with 1 when a model family could not be
     loaded.
@@ -36,12 +36,12 @@ def _check(file: Path | None) -> int:
     from axonflow_core.cli.failure import CHECK_FAILED, OK
 
     config = _built(file)
-    families_serve = [_show_families(entry) for entry in config.enabled.values()]
+    are_loaded = [_show_families(entry) for entry in config.enabled.values()]
     count = len(config.enabled)
     click.echo(
         f"{config.path or 'the environment'}: {count} provider{'' if count == 1 else 's'} enabled"
     )
-    return OK if all(families_serve) else CHECK_FAILED
+    return OK if all(are_loaded) else CHECK_FAILED
 
 
 def _built(file: Path | None) -> Config:
@@ -60,8 +60,9 @@ async def _build(config: Config) -> None:
 
 
 def _show_families(entry: ProviderConfig) -> bool:
-    """Whether all of the provider's families serve. Why one does not was logged when it was
-    loaded."""
+    """Print the provider's families and return whether all were loaded. The loader logs why one
+    was not.
+    """
     from axonflow_core.plugins import load_codecs
 
     loaded = load_codecs(entry.type)
@@ -80,14 +81,14 @@ def _is_broken(state: PluginState) -> bool:
 
 
 def _check_as_json(file: Path | None) -> int:
-    """Faults of the configuration are results here, and go to stdout."""
+    """Report the configuration's faults as the result, on stdout, and return the exit code."""
     from axonflow_core.cli.failure import CHECK_FAILED, CONFIGURATION, OK
     from axonflow_core.errors import ConfigError
 
     try:
         config = _built(file)
     except ConfigError as error:
-        _write(file or _path_of(error), *_told(error))
+        _write(file or _path_of(error), *_reported(error))
         return CONFIGURATION
     broken = _broken_families(config)
     _write(config.path, broken, _described(config.warnings))
@@ -102,13 +103,13 @@ def _write(path: Path | None, faults: list[Json], warnings: list[Json]) -> None:
 
 
 def _path_of(error: ConfigError) -> Path | None:
-    """The file that was found and is faulty."""
+    """The path of the faulty file, None where the faults are in no file."""
     from axonflow_core.config import FaultyConfig
 
     return Path(error.faults[0].path) if isinstance(error, FaultyConfig) and error.faults else None
 
 
-def _told(error: ConfigError) -> tuple[list[Json], list[Json]]:
+def _reported(error: ConfigError) -> tuple[list[Json], list[Json]]:
     from axonflow_core.config import FaultyConfig
 
     if isinstance(error, FaultyConfig):
@@ -147,7 +148,7 @@ def _broken_families(config: Config) -> list[Json]:
     return [
         _placeless(
             "plugin",
-            f"the family {state.plugin.name} of {entry.name} does not serve: {state.reason}",
+            f"the model family {state.plugin.name} of {entry.name} was not loaded: {state.reason}",
             None,
         )
         for entry in config.enabled.values()

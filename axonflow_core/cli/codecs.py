@@ -1,5 +1,4 @@
-"""`axonflow codecs`: the model families that are installed, and what recorded traffic says about
-them."""
+"""`axonflow codecs`: list the installed model families, and check them against recorded traffic."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ def codecs() -> None:
 @codecs.command("list")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each codec.")
 def list_codecs(*, is_json: bool) -> None:
-    """List every codec: its kind, family and form, the models it is chosen for, and what it rests
-    on."""
+    """List every codec: its kind, family and form, the model ids it claims, and its evidence
+    (recorded traffic or documents)."""
     from axonflow_core.cli.display import write_json, write_table
 
     rows = [_row(provider, entry) for provider, loaded in _installed() for entry in loaded.registry]
@@ -49,7 +48,7 @@ def list_codecs(*, is_json: bool) -> None:
 
 
 def _installed() -> list[tuple[str, LoadedCodecs]]:
-    """Provider -> codecs. What cannot be loaded is logged by the loader."""
+    """(provider, its codecs) for each installed provider. The loader logs what it cannot load."""
     from axonflow_core.plugins import CODECS, find_plugins, load_codecs
 
     groups = sorted({plugin.group for plugin in find_plugins() if plugin.group.startswith(CODECS)})
@@ -72,7 +71,7 @@ def _row(provider: str, entry: RegisteredCodec) -> dict[str, object]:
 
 
 def _features(codec: AnyCodec) -> frozenset[str]:
-    """What may be asked of it, where it says so."""
+    """The features that the codec supports, lossless or joined; empty for kinds without any."""
     features: frozenset[str] = getattr(codec, "features", frozenset())
     joins: frozenset[str] = getattr(codec, "joins", frozenset())
     return features | joins
@@ -94,14 +93,15 @@ def _cell(value: object) -> str:
     type=click.Path(exists=True, path_type=Path),
 )
 @click.option(
-    "--provider", help="Whose traffic it is. Default: the one installed provider that can open any."
+    "--provider",
+    help="The provider whose traffic it is. Default: the only one that can read recordings.",
 )
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
 @click.option(
     "--strict",
     "is_strict",
     is_flag=True,
-    help="A recording that says something and that no codec is for is a failure.",
+    help="Count a readable recording for which no codec is installed as a failure.",
 )
 @click.pass_context
 def check_codecs(
@@ -112,9 +112,9 @@ def check_codecs(
     is_json: bool,
     is_strict: bool,
 ) -> None:
-    """Replay recorded exchanges through the installed codecs and report law by law.
+    """Replay recorded exchanges through the installed codecs and report the result of each law.
 
-    PATH is a file of JSON lines, or a folder of such files. Exits with 1 if a law is broken.
+    PATH is a JSON Lines file, or a folder of such files. Exits with 1 if a law is broken.
     """
     from axonflow_core.cli.display import write_json
     from axonflow_core.recordings.recording import Tally, read_recordings
@@ -138,51 +138,55 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         if path.is_dir():
             found = sorted(path.glob("*.jsonl"))
             if not found:
-                raise click.UsageError(f"{path} holds no files of JSON lines (*.jsonl)")
+                raise click.UsageError(f"{path} contains no JSON Lines files (*.jsonl)")
             yield from found
         else:
             yield path
 
 
 @cache
-def _opener(provider: str | None) -> RecordingFormat:
-    """What opens the recordings of `provider`, or of the only provider that has such a thing."""
+def _recording_format(provider: str | None) -> RecordingFormat:
+    """The recording format of `provider`, or of the only provider that has one, with its codecs.
+    `PluginError` where there is none or no single one.
+    """
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import PROVIDERS, find_plugins, load_codecs, load_provider
 
     names = {plugin.name for plugin in find_plugins(PROVIDERS)} if provider is None else {provider}
     specs = {name: load_provider(name) for name in sorted(names)}
-    openers = {name: spec.recordings for name, spec in specs.items() if spec.recordings is not None}
-    if len(openers) != 1:
+    formats = {name: spec.recordings for name, spec in specs.items() if spec.recordings is not None}
+    if len(formats) != 1:
         raise PluginError(
-            "several providers can open recordings"
-            if openers
-            else "no installed provider can open recordings",
-            hint=f"say which: --provider {' | '.join(openers)}"
-            if openers
-            else "pip install axonflow-bedrock",
+            "several installed providers can read recordings"
+            if formats
+            else "no installed provider can read recordings",
+            hint=f"choose one: --provider {' | '.join(formats)}"
+            if formats
+            else "install a provider plugin that reads recordings",
         )
-    ((name, open_recordings),) = openers.items()
-    return open_recordings(load_codecs(name).registry)
+    ((name, recording_format),) = formats.items()
+    return recording_format(load_codecs(name).registry)
 
 
 _BYTES_OF_ONE_PROCESS = 100_000
-"""Streams are cut at every byte, which is nearly all of the work. Less than this is not worth a
-second process."""
+"""Streams are cut at every byte, which is nearly all of the work. Below this many bytes of stream,
+starting worker processes costs more than it saves."""
 
 
 def _results(recordings: Sequence[Recording], provider: str | None) -> list[CaseResult]:
-    """The results in the order of the recordings, on all processors where there is much to do."""
+    """The results in the order of the recordings; checked in worker processes when there are many
+    bytes to check.
+    """
     from concurrent.futures import ProcessPoolExecutor
 
-    _opener(provider)  # what cannot be opened is an error here, not in a worker
+    _recording_format(provider)  # fails here, in the main process, and not in a worker
     check = partial(_check, provider)
     streamed = sum(len(recording.stream or b"") for recording in recordings)
     with _progress(len(recordings)) as advance:
         if streamed < _BYTES_OF_ONE_PROCESS:
             return [advance(check(recording)) for recording in recordings]
         with ProcessPoolExecutor() as pool:
-            # The long ones first, so that no process is left alone with one at the end.
+            # Longest first: otherwise one worker may start the longest last and run alone.
             longest = sorted(
                 range(len(recordings)), key=lambda index: -len(recordings[index].stream or b"")
             )
@@ -194,12 +198,14 @@ def _results(recordings: Sequence[Recording], provider: str | None) -> list[Case
 def _check(provider: str | None, recording: Recording) -> CaseResult:
     from axonflow_core.recordings.recording import check_recording
 
-    return check_recording(recording, _opener(provider))
+    return check_recording(recording, _recording_format(provider))
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[CaseResult], CaseResult]]:
-    """A bar on stderr where somebody looks. What it yields counts a result and hands it on."""
+    """A progress bar on stderr, on a terminal only. Yields a function that counts a result and
+    returns it.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from axonflow_core.cli.display import stderr
@@ -222,6 +228,8 @@ _SHOWN_FAILURES = 20
 
 
 def write_tally(tally: Tally) -> None:
+    """Write the counts of each law as a table, then up to 20 failures and the unsupported
+    recordings."""
     from axonflow_core.cli.display import visible, write_table
 
     columns = ("law", "pass", "fail", "skip")
@@ -237,7 +245,7 @@ def write_tally(tally: Tally) -> None:
         click.echo(f"… and {len(tally.failures) - _SHOWN_FAILURES} more; --json lists them all")
     for case, reason in tally.unsupported.items():
         click.echo(
-            visible(f"unsupported: {case}: {reason or 'no codec is for that model and operation'}")
+            visible(f"unsupported: {case}: {reason or 'no codec for that model and operation'}")
         )
     if tally.truncated:
-        click.echo(f"cut short when they were recorded: {', '.join(tally.truncated)}")
+        click.echo(f"truncated when recorded: {', '.join(tally.truncated)}")

@@ -1,4 +1,4 @@
-"""`axonflow count`: how many tokens a prompt has."""
+"""`axonflow count`: the number of tokens of a prompt."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from axonflow_core.messages import TokenCount
 
 
-@click.command(short_help="Count the tokens of a prompt; nothing is answered.")
+@click.command(short_help="Count the tokens of a prompt without asking it.")
 @click.argument("prompt")
 @click.option(
-    "-m", "--model", help="The model, as its provider spells it. Default: the configured one."
+    "-m", "--model", help="The model id, as the provider writes it. Default: the configured one."
 )
 @click.option(
     "--provider", help="The provider, by its key in the configuration. Default: the first one."
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def count(
     *, prompt: str, model: str | None, provider: str | None, is_json: bool, path: Path | None
 ) -> None:
-    """Count the tokens of PROMPT, or of what stands on stdin where PROMPT is `-`, as the model
-    would be billed."""
+    """Count the input tokens that PROMPT would be billed as. With `-` the prompt is read from
+    stdin."""
     from axonflow_core.cli.ask import read_prompt
     from axonflow_core.cli.display import write_json
 

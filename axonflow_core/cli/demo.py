@@ -1,9 +1,8 @@
-"""`axonflow demo`: the whole way from the configuration to a streamed answer, on this machine
-alone.
+"""`axonflow demo`: from configuration to streamed answers on this machine, without an account.
 
-Every installed provider that brings an emulator is shown: its service is served on a local port, a
-runtime is pointed at it by the environment, as it would be pointed at the real one, and each model
-family answers. One call is refused, to show how an error reads.
+For every installed provider with an emulator: serve the emulator on a local port, configure a
+runtime for it by environment variables, as for the real service, stream an answer of some model
+families, and make one call that is refused, to show how an error reads.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _PROMPT = "In one sentence: what is a governed runtime for language models?"
 
 
-@click.command(short_help="See it work: no account, no network.")
+@click.command(short_help="See it work, without an account or a network.")
 @click.option(
     "--keep", is_flag=True, help="Keep the emulator running afterwards, for clients of your own."
 )
@@ -39,7 +38,8 @@ def demo(*, keep: bool) -> int:
     specs = _emulated_providers()
     if not specs:
         raise PluginError(
-            "no installed provider brings an emulator", hint="pip install one: axonflow-<provider>"
+            "no installed provider has an emulator",
+            hint="install one that has, such as axonflow-bedrock",
         )
     went_well = [_show_provider(spec, keep=keep) for spec in specs]
     return OK if all(went_well) else CHECK_FAILED
@@ -73,8 +73,9 @@ def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
 
 
 def _enter(environment: Mapping[str, str]) -> None:
-    """Make `environment` this process's own, in place of every setting that the caller has for the
-    real service."""
+    """Put `environment` into `os.environ`, and remove every variable with one of its prefixes
+    (`AWS_`, `BEDROCK_`), so that no setting for the real service remains.
+    """
     families = {name.partition("_")[0] + "_" for name in environment}
     for name in [name for name in os.environ if name.partition("_")[0] + "_" in families]:
         del os.environ[name]
@@ -125,7 +126,7 @@ async def _show_refusal(runtime: Runtime, model: str) -> bool:
     from axonflow_core.cli.failure import show
     from axonflow_core.errors import ProviderError
 
-    _say(f"{model}, which is refused:", bold=True)
+    _say(f"{model}, a call that is refused:", bold=True)
     try:
         await runtime.complete(_PROMPT, model=model)
     except ProviderError as error:
@@ -136,7 +137,7 @@ async def _show_refusal(runtime: Runtime, model: str) -> bool:
 
 
 def _say(text: str, *, bold: bool = False, dim: bool = False) -> None:
-    """The frame around the results; it goes to stderr, so that stdout holds the answers alone."""
+    """Write `text` to stderr: stdout holds the answers only."""
     from axonflow_core.cli.display import stderr
 
     stderr().print(

@@ -1,5 +1,4 @@
-"""How results look: colour on a terminal only, whole lines without one, and no control character of
-a model's."""
+"""Output: colour and line wrapping on a terminal only, and no control characters from a model."""
 
 from __future__ import annotations
 
@@ -22,31 +21,35 @@ _HIDDEN = dict.fromkeys(
 
 
 def stdout() -> Console:
-    """rich honours NO_COLOR, FORCE_COLOR and TERM=dumb. Where nobody looks, lines are as long as
-    they are."""
+    """A rich console on stdout. It honours NO_COLOR, FORCE_COLOR and TERM=dumb, and wraps on a
+    terminal only.
+    """
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else _UNBOUNDED)
 
 
 def stderr() -> Console:
+    """A rich console on stderr, like `stdout`."""
     from rich.console import Console
 
     return Console(stderr=True, width=None if sys.stderr.isatty() else _UNBOUNDED)
 
 
 def show_warnings() -> None:
-    """What the library logs goes to stderr, each thing once however often it is found."""
+    """Write log records of AxonFlow and its plugins to stderr, each distinct message once."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     handler.addFilter(_Once())
     handler.addFilter(
         lambda record: record.name.startswith("axonflow_")
-    )  # the core and its plugins, nobody else
+    )  # the core and its plugins, no other library
     logging.getLogger().addHandler(handler)
 
 
 class _Once(logging.Filter):
+    """Passes the first record of each message."""
+
     def __init__(self) -> None:
         super().__init__()
         self._seen: set[str] = set()
@@ -59,17 +62,21 @@ class _Once(logging.Filter):
 
 
 def visible(text: str) -> str:
-    """`text` without the control characters with which it could drive a terminal."""
+    """`text` with U+FFFD for each control character (C0 but tab and line breaks, DEL, C1), so that
+    it cannot send commands to a terminal.
+    """
     return text.translate(_HIDDEN)
 
 
 def write_text(text: str) -> None:
-    """A piece of a model's answer, at once. A file gets it as it is, a terminal without control
-    characters."""
+    """Write a piece of a model's answer to stdout, without a line break. Control characters are
+    replaced on a terminal; a file or a pipe receives the text unchanged.
+    """
     click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def write_json(value: Json) -> None:
+    """Write `value` to stdout as indented JSON."""
     import orjson
 
     click.echo(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
@@ -84,8 +91,9 @@ def _plain(value: object) -> Json:
 def write_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str] | None = None
 ) -> None:
-    """Columns with nothing between them but blanks. A cell whose text is in `styles` is shown
-    so."""
+    """Write a table to stdout, columns separated by blanks. `styles` maps a cell's text to its rich
+    style.
+    """
     from rich.table import Table
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""`axonflow embed`: the vectors of texts."""
+"""`axonflow embed`: embedding vectors of texts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from axonflow_core.retrieval import EmbeddingRequest, Embeddings
 
 
-@click.command(short_help="Make vectors of texts.")
+@click.command(short_help="Embed texts as vectors.")
 @click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
 @click.option(
     "-m",
     "--model",
-    help="The embedding model, as its provider spells it. Default: the configured one.",
+    help="The embedding model's id, as the provider writes it. Default: the configured one.",
 )
 @click.option(
     "--provider", help="The provider, by its key in the configuration. Default: the first one."
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 @click.option(
     "--dimensions",
     type=click.IntRange(min=1),
-    help="How many numbers a vector has, where one may choose.",
+    help="The length of a vector, for models that let it be chosen.",
 )
 @click.option(
-    "--json", "is_json", is_flag=True, help="One JSON object with the vectors and what they cost."
+    "--json", "is_json", is_flag=True, help="One JSON object with the vectors and the token count."
 )
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
 def embed(
@@ -43,9 +43,9 @@ def embed(
     is_json: bool,
     path: Path | None,
 ) -> None:
-    """Make a vector of each TEXT, or of each line of stdin where the only TEXT is `-`.
+    """Embed each TEXT as a vector. With `-` as the only TEXT, each line of stdin is a text.
 
-    A line of the output is a vector, a JSON array of numbers, in the order of the texts.
+    Each line of the output is one vector, a JSON array of numbers, in the order of the texts.
     """
     from axonflow_core.cli.display import write_json
 

@@ -1,4 +1,4 @@
-"""`axonflow emulate`: a provider's service on this machine, without an account."""
+"""`axonflow emulate`: a provider's emulator on a local port."""
 
 from __future__ import annotations
 
@@ -18,31 +18,34 @@ if TYPE_CHECKING:
 @click.command(short_help="Serve a provider's API on this machine.")
 @click.argument("provider")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="0, the default, takes any free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="The port to listen on; 0, the default, takes a free one.",
 )
 @click.option(
     "--script",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="How it is to behave: answers, delays and faults, as the provider's documentation has "
-    "them.",
+    help="A YAML or JSON file of answers, delays and faults; its keys are in the provider's "
+    "documentation.",
 )
 @click.option(
     "--record",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Add every exchange to a cassette, without secrets.",
+    help="Append every exchange to a cassette file, without credentials.",
 )
 @click.option(
     "--replay",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Answer from a cassette, byte for byte.",
+    help="Answer from a cassette file, byte for byte.",
 )
 @click.option(
     "--upstream",
     metavar="URL",
-    help="Let the real service answer, called with your own credentials.",
+    help="Forward calls to the real service at URL, with your own credentials.",
 )
 def emulate(
     *,
@@ -53,14 +56,14 @@ def emulate(
     replay: Path | None,
     upstream: str | None,
 ) -> None:
-    """Serve the API of PROVIDER until Ctrl-C. Stdout gets the `export` lines that point clients at
-    it."""
+    """Serve the emulated API of PROVIDER until Ctrl-C. The `export` lines on stdout configure
+    clients for it."""
     from axonflow_core.http.local_server import Server
 
     emulator = emulator_of(provider, script, record=record, replay=replay, upstream=upstream)
     with until_interrupted(), Server(emulator.app, port=port) as server:
         write_exports(emulator.environment(server.base_url))
-        click.echo(f"{provider} answers at {server.base_url}; Ctrl-C stops it", err=True)
+        click.echo(f"{provider} is emulated at {server.base_url}; Ctrl-C stops it", err=True)
         server.wait()
 
 
@@ -72,6 +75,9 @@ def emulator_of(
     replay: Path | None = None,
     upstream: str | None = None,
 ) -> Emulator:
+    """The emulator of the installed provider of that name, built with these options. `PluginError`
+    where the provider is not installed or has none; `RequestError` for options that exclude each
+    other."""
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import load_provider
 
@@ -85,13 +91,14 @@ def emulator_of(
 
 
 def write_exports(environment: Mapping[str, str]) -> None:
+    """Write `environment` to stdout as `export NAME=value` lines, quoted for a POSIX shell."""
     for name, value in environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM are the ordinary end of what is in the block, not a failure."""
+    """Let Ctrl-C and SIGTERM end the block normally, without an exception."""
     signal.signal(signal.SIGTERM, _interrupt)
     with suppress(KeyboardInterrupt):
         yield

@@ -1,4 +1,4 @@
-"""`axonflow explain`: what an error code means and what to do about it; what a call would be
+"""`axonflow explain`: the cause and fix of an error code, and the details of a call
 (`explain_call`)."""
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from axonflow_core.plugin_spec import ErrorEntry
 
 
-@click.group(short_help="What an error means; what a call would be.")
+@click.group(short_help="Explain an error code, or a call.")
 def explain() -> None:
-    """Explain what AxonFlow says, and what it would do."""
+    """Explain an error code, or what a call would send."""
 
 
 explain.add_command(explain_call)
@@ -27,30 +27,31 @@ explain.add_command(explain_call)
 @explain.command("error")
 @click.argument("code", required=False)
 @click.option(
-    "--markdown", "is_page", is_flag=True, help="Everything, as the page docs/troubleshooting.md."
+    "--markdown", "is_page", is_flag=True, help="All codes, as the page docs/troubleshooting.md."
 )
 def explain_error(*, code: str | None, is_page: bool) -> None:
-    """Say what CODE stands for: a code of AxonFlow's (`error[CODE]`) or the provider's own name for
-    a fault.
+    """Show cause and fix of CODE: one of AxonFlow's codes (`error[CODE]`) or a provider's name for
+    an error.
 
-    Without CODE the codes are listed.
+    Without CODE all codes are listed.
     """
     from axonflow_core.cli.troubleshooting import page
 
     if is_page and code is not None:
-        raise click.UsageError("--markdown writes the whole page: leave CODE out")
+        raise click.UsageError("--markdown writes all codes; leave CODE out")
     catalogues = installed_catalogues()
     if is_page:
         click.echo(page(catalogues), nl=False)
     elif code is None:
         _list(catalogues)
     else:
-        click.echo("\n\n".join(_told(code, catalogues)))
+        click.echo("\n\n".join(_explained(code, catalogues)))
 
 
 def installed_catalogues() -> tuple[Catalogue, ...]:
-    """What every installed provider tells apart. A broken plugin explains nothing, and `axonflow
-    plugins` says why."""
+    """The error catalogue of every installed provider that has one. A plugin that cannot be loaded
+    is reported on stderr and skipped.
+    """
     from axonflow_core.cli.troubleshooting import Catalogue
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
@@ -82,11 +83,13 @@ def _list(catalogues: Sequence[Catalogue]) -> None:
     }
     write_table(("code", "meaning"), rows)
     if natives:
-        click.echo(f"\nnames of the providers: {', '.join(sorted(natives))}")
+        click.echo(f"\nprovider codes: {', '.join(sorted(natives))}")
 
 
-def _told(code: str, catalogues: Sequence[Catalogue]) -> Iterator[str]:
-    """The entry of that code, then every case that the providers tell apart under it."""
+def _explained(code: str, catalogues: Sequence[Catalogue]) -> Iterator[str]:
+    """The entry of that code, then every case of the providers under it. `click.UsageError` where
+    the code is unknown.
+    """
     from axonflow_core.cli.troubleshooting import OWN_CODES
 
     wanted = code.lower()
@@ -126,8 +129,8 @@ def _case(provider: str, entry: ErrorEntry) -> str:
     names = ", ".join(
         [*entry.native_codes, *([f"HTTP {entry.statuses}"] if entry.statuses else [])]
     )
-    retry = "worth a retry" if entry.is_retryable else "not retried"
+    retry = "retried" if entry.is_retryable else "not retried"
     lines = [f"{provider}{f', {names}' if names else ''} ({entry.code}, {retry})"]
-    lines += [f"  seen as: {entry.issue}"] if entry.issue else []
-    lines += [f"  says: {entry.example}"] if entry.example else []
+    lines += [f"  symptom: {entry.issue}"] if entry.issue else []
+    lines += [f"  message: {entry.example}"] if entry.example else []
     return "\n".join([*lines, f"  cause: {entry.cause}", f"  fix: {entry.fix}"])

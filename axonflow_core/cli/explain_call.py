@@ -1,4 +1,4 @@
-"""`axonflow explain call`: what a call would be, with nothing sent."""
+"""`axonflow explain call`: everything about a call, without sending it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ if TYPE_CHECKING:
     from axonflow_core.provider import Explanation
 
 
-@click.command("call", short_help="What a call would be; nothing is sent.")
+@click.command("call", short_help="Show what a call would send, without sending it.")
 @click.argument("prompt", default="Hello")
 @click.option(
-    "-m", "--model", help="The model, as its provider spells it. Default: the configured one."
+    "-m", "--model", help="The model id, as the provider writes it. Default: the configured one."
 )
 @click.option(
     "--provider", help="The provider, by its key in the configuration. Default: the first one."
 )
 @sampling_options
 @click.option(
-    "--stream/--no-stream", "is_streamed", default=True, help="A streamed call, or a whole one."
+    "--stream/--no-stream",
+    "is_streamed",
+    default=True,
+    help="Explain a streamed call, or a call with one whole answer.",
 )
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
@@ -39,11 +42,11 @@ def explain_call(
     path: Path | None,
     **sampling: Any,
 ) -> None:
-    """Show what a call with PROMPT would be, down to the signed headers. Nothing is sent.
+    """Show what a call with PROMPT would send, down to the signed headers. Nothing is sent.
 
-    The model's family, limits, price and lifecycle, where region, endpoint and credentials come
-    from, what of the call the model does not take, the exact body, and the IAM statements that
-    allow it. What proves who you are is masked.
+    Shows the model's family, limits, price and lifecycle; the source of region, endpoint and
+    credentials; what the model does not support; the exact body; and the IAM statements that
+    allow the call. Credentials and signatures are masked.
     """
     from axonflow_core.cli.display import write_json
     from axonflow_core.messages import CompletionRequest, user
@@ -80,7 +83,8 @@ async def _explain(
         chosen = runtime.chosen(provider)
         if not isinstance(chosen, SupportsExplanation):
             raise RequestError(
-                "this provider cannot explain its calls", hint="name another one with --provider"
+                "this provider does not support `explain call`",
+                hint="choose another provider with --provider",
             )
         return await chosen.explain(request, model=model, is_streamed=is_streamed)
 

@@ -1,5 +1,5 @@
-"""What a command that failed says, and the exit code it ends with. Decided here and nowhere
-else."""
+"""How a failed command ends: its message on stderr and its exit code. No other module decides
+either."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from axonflow_core.errors import AxonFlowError
 
 OK = 0
+"""Exit codes; the README lists them."""
 CHECK_FAILED = 1
 USAGE = 2
 CONFIGURATION = 3
@@ -24,7 +25,9 @@ INTERRUPTED = 130
 
 
 def _exit_codes() -> Mapping[type[BaseException], int]:
-    """The branch of the error tree -> exit code. The nearest branch decides."""
+    """Branch of the error tree -> exit code. The first branch that fits decides, so a subclass
+    stands before its base.
+    """
     from axonflow_core import errors
 
     return {
@@ -38,7 +41,7 @@ def _exit_codes() -> Mapping[type[BaseException], int]:
 
 
 def report(error: BaseException) -> int:
-    """Tell stderr what happened; the exit code."""
+    """Write the error to stderr and return the exit code."""
     match error:
         case click.exceptions.Exit():
             return error.exit_code
@@ -49,8 +52,8 @@ def report(error: BaseException) -> int:
             click.echo("interrupted", err=True)
             return INTERRUPTED
         case OSError(errno=errno.ENOSPC):
-            click.echo("the output cannot be written: no space is left where it goes", err=True)
-            # What is still held back would fail once more when the interpreter ends.
+            click.echo("the output cannot be written: no space left on the device", err=True)
+            # Output that is still buffered would fail again when the interpreter flushes it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return CHECK_FAILED
         case SystemExit():
@@ -67,7 +70,7 @@ def _report_error(error: BaseException) -> int:
 
 
 def _report_bug(error: BaseException) -> int:
-    """Only the type: the message of an unforeseen error may hold what was said to the model."""
+    """Show the error's type only: the message of an unexpected error may contain prompt text."""
     is_debugging = os.environ.get("AXONFLOW_DEBUG") == "1"
     if is_debugging:
         traceback.print_exception(error)
@@ -77,15 +80,13 @@ def _report_bug(error: BaseException) -> int:
         else "run it again with AXONFLOW_DEBUG=1 for the traceback, and report it"
     )
     _print(
-        _rendered(
-            "bug", f"AxonFlow failed in a way that nobody foresaw: {type(error).__name__}", hint
-        )
+        _rendered("bug", f"AxonFlow failed with an unexpected error: {type(error).__name__}", hint)
     )
     return CHECK_FAILED
 
 
 def show(error: AxonFlowError) -> None:
-    """An error as people read it: what, where, how to mend it, whose call it was."""
+    """Write an error to stderr: message, place, fix, and the provider, model and request id."""
     from axonflow_core.config.faults import FaultyConfig
 
     if isinstance(error, FaultyConfig):

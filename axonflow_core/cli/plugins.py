@@ -1,4 +1,4 @@
-"""`axonflow plugins`: what is installed, and what became of it; a package for a new one."""
+"""`axonflow plugins`: the installed plugins and their state; checks and scaffolds for authors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _STYLES = {"loaded": "green", "failed": "bold red", "incompatible": "bold red", 
     "--config",
     "path",
     type=click.Path(path_type=Path),
-    help="The configuration that says what is enabled.",
+    help="The configuration file, which enables plugins.",
 )
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each plugin.")
 @click.pass_context
 def plugins(ctx: click.Context, *, path: Path | None, is_json: bool) -> None:
-    """List every installed plugin with its state. What the configuration does not enable is not
-    imported."""
+    """List every installed plugin with its state. Plugins that the configuration does not enable
+    are not imported."""
     if ctx.invoked_subcommand is None:
         _list_plugins(path, is_json=is_json)
 
@@ -69,23 +69,25 @@ def _row(state: PluginState) -> dict[str, str]:
 # ── new ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@plugins.group(short_help="Write the package of a plugin.")
+@plugins.group(short_help="Create the package of a new plugin.")
 def new() -> None:
-    """Write a small package that works, for its author to go on from."""
+    """Create a small package that works and passes its tests, as a starting point."""
 
 
-@new.command("codec", short_help="Write the package of a model family.")
+@new.command("codec", short_help="Create a codec package for a model family.")
 @click.argument("name")
-@click.option("--provider", default="bedrock", show_default=True, help="Whose models they are.")
+@click.option(
+    "--provider", default="bedrock", show_default=True, help="The provider that serves the models."
+)
 @click.option(
     "--into",
     "parent",
     type=click.Path(path_type=Path),
     default=".",
-    help="The folder it goes into. Default: here.",
+    help="The folder to create the package in. Default: the current one.",
 )
 def new_codec(*, name: str, provider: str, parent: Path) -> None:
-    """Write the package axonflow-PROVIDER-NAME: a codec for the family NAME, with tests that
+    """Create the package axonflow-PROVIDER-NAME: a codec for the model family NAME, with tests that
     pass."""
     from axonflow_core.cli.scaffold import write_codec_package
 
@@ -97,19 +99,21 @@ def new_codec(*, name: str, provider: str, parent: Path) -> None:
 # ── check ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@plugins.command("check", short_help="Hold an installed model family to every law.")
+@plugins.command("check", short_help="Check an installed model family against every law.")
 @click.argument("name")
-@click.option("--provider", default="bedrock", show_default=True, help="Whose models they are.")
+@click.option(
+    "--provider", default="bedrock", show_default=True, help="The provider that serves the models."
+)
 @click.option(
     "--mutants",
     "has_mutants",
     is_flag=True,
-    help="Count too which mistakes in it the laws would see.",
+    help="Also count which seeded mistakes the laws would find.",
 )
 @click.pass_context
 def check_codec(ctx: click.Context, *, name: str, provider: str, has_mutants: bool) -> None:
-    """Hold every codec of the family NAME to every law. Exits with 1 if one is broken or a mistake
-    goes unseen."""
+    """Check every codec of the family NAME against every law. Exits with 1 if a law is broken or a
+    seeded mistake is not found."""
     judges = (_keeps_every_law, _shows_every_mistake) if has_mutants else (_keeps_every_law,)
     with _kit() as kit:
         verdicts = [judge(kit, codec) for codec in _codecs_of(name, provider) for judge in judges]
@@ -127,8 +131,8 @@ def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
     ]
     if not codecs:
         raise UndetectedFamily(
-            f"no codec for a family {name!r} is installed",
-            hint=f"there are: {', '.join(registry.names) or 'none'}",
+            f"no codec for the family {name!r} is installed",
+            hint=f"installed families: {', '.join(registry.names) or 'none'}",
         )
     return codecs
 
@@ -138,7 +142,7 @@ def _keeps_every_law(kit: ModuleType, codec: FamilyCodec) -> bool:
 
     laws = kit.codec_laws(codec)
     broken = [(law.name, fault) for law in laws if (fault := _fault_of(law)) is not None]
-    click.echo(f"{codec.name}: {len(laws) - len(broken)} of {len(laws)} laws kept")
+    click.echo(f"{codec.name}: {len(laws) - len(broken)} of {len(laws)} laws hold")
     for name, fault in broken:
         click.echo(visible(f"  broken: {name}: {type(fault).__name__}: {fault}"))
     return not broken
@@ -148,25 +152,26 @@ def _shows_every_mistake(kit: ModuleType, codec: FamilyCodec) -> bool:
     mutants = kit.codec_mutants(codec)
     unseen = [mutant.mistake for mutant in mutants if not mutant.is_caught]
     click.echo(
-        f"{codec.name}: {len(mutants) - len(unseen)} of {len(mutants)} mistakes would be seen"
+        f"{codec.name}: {len(mutants) - len(unseen)} of {len(mutants)} seeded mistakes are found"
     )
     for mistake in unseen:
-        click.echo(f"  unseen: {mistake}")
+        click.echo(f"  not found: {mistake}")
     return not unseen
 
 
 def _fault_of(law: Law[Any]) -> Exception | None:
     try:
         law()
-    except Exception as fault:  # whatever a codec stumbles over breaks the law
+    except Exception as fault:  # any exception that a codec raises breaks the law
         return fault
     return None
 
 
 @contextmanager
 def _kit() -> Iterator[ModuleType]:
-    """The kit for authors. What Hypothesis writes down goes into a folder that is gone
-    afterwards."""
+    """The kit for codec authors, with Hypothesis's example database in a temporary folder.
+    `PluginError` where Hypothesis is not installed.
+    """
     from axonflow_core import testing
     from axonflow_core.errors import PluginError
 
@@ -174,7 +179,7 @@ def _kit() -> Iterator[ModuleType]:
         from hypothesis.configuration import set_hypothesis_home_dir
     except ImportError:
         raise PluginError(
-            "the laws need Hypothesis", hint='pip install "axonflow-core[testing]"'
+            "checking the laws needs Hypothesis", hint='pip install "axonflow-core[testing]"'
         ) from None
     with TemporaryDirectory() as folder:
         set_hypothesis_home_dir(folder)

@@ -1,4 +1,4 @@
-"""Text that is given on the command line or on stdin."""
+"""Text from the command line or stdin."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import click
 
 
 def read_stdin() -> str:
+    """The whole of stdin. `click.UsageError` where it is closed or not UTF-8."""
     if sys.stdin is None:
-        raise click.UsageError("stdin is closed, and the text was to come from there")
+        raise click.UsageError("`-` reads stdin, and stdin is closed")
     try:
         return sys.stdin.read()
     except UnicodeDecodeError:
@@ -17,8 +18,9 @@ def read_stdin() -> str:
 
 
 def utf8(text: str) -> str:
-    """`text`, which in JSON must be UTF-8: bytes that are none stand in an argument as half a
-    character."""
+    """`text` unchanged, `click.UsageError` where it cannot be encoded as UTF-8. Python decodes an
+    argument's invalid bytes as lone surrogates (PEP 383), which JSON cannot carry.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""How a model is to sample: the options that every command with a prompt has."""
+"""The sampling options that every command with a prompt has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class _Number(click.FloatRange):
-    """A number within a range; `nan` is within every range and no number."""
+    """A finite number within a range. click accepts `nan` for any range; this type does not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -25,20 +25,31 @@ class _Number(click.FloatRange):
 
 
 _OPTIONS = (
-    click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer, in tokens."),
     click.option(
-        "--temperature", type=_Number(min=0), help="How freely the model chooses its words."
+        "--max-tokens",
+        type=click.IntRange(min=1),
+        help="The limit of the answer's length, in tokens.",
     ),
     click.option(
-        "--top-p", type=_Number(min=0, max=1), help="The share of likely words it chooses from."
+        "--temperature",
+        type=_Number(min=0),
+        help="The sampling temperature; 0 is the least random.",
     ),
     click.option(
-        "--top-k", type=click.IntRange(min=0), help="The number of likely words it chooses from."
+        "--top-p",
+        type=_Number(min=0, max=1),
+        help="Sample from the most likely tokens of this total probability.",
+    ),
+    click.option(
+        "--top-k",
+        type=click.IntRange(min=0),
+        help="Sample from this many of the most likely tokens.",
     ),
 )
 
 
 def sampling_options(command: Command) -> Command:
+    """Add the sampling options to a click command; `inference_of` reads their values."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -47,14 +58,16 @@ def sampling_options(command: Command) -> Command:
 def inference_of(
     *, max_tokens: int | None, temperature: float | None, top_p: float | None, top_k: int | None
 ) -> Inference:
-    """What was asked for. What was not is not sent: no default is ever invented."""
+    """The sampling parameters that were given. Others stay None and are not sent: the model's own
+    defaults apply.
+    """
     from axonflow_core.messages import Inference
 
     return Inference(max_tokens=max_tokens, temperature=temperature, top_p=top_p, top_k=top_k)
 
 
 def warn_of(adjustments: Iterable[Adjustment]) -> None:
-    """What the model did not take, each on a line of stderr."""
+    """Write what was changed to suit the model to stderr, one line for each adjustment."""
     from axonflow_core.cli.display import stderr
 
     for adjustment in adjustments:

@@ -1,8 +1,7 @@
-"""A package for one model family, written to disk: small, complete, and green before its author has
-changed a line.
+"""The package that `axonflow plugins new` writes: small, complete, and passing its own tests.
 
-The files are templates beside this module; `$name` and the like stand for what differs from family
-to family.
+The files are in `templates/`, in the syntax of `string.Template`: `$name`, `$provider` and the like
+are replaced.
 """
 
 from __future__ import annotations
@@ -26,14 +25,17 @@ _FILES: Mapping[str, str] = {
     "test.py": "tests/test_$identifier.py",
     "hello.json": "tests/golden/hello.json",
 }
-"""Template -> where it goes in the package."""
+"""Template -> path in the package."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}(-[a-z0-9]{1,19}){0,2}")
 
 
 def write_codec_package(name: str, provider: str, parent: Path) -> Path:
     """Write the package `axonflow-<provider>-<name>` into `parent` and return its folder.
-    Overwrites nothing."""
+
+    Overwrites nothing: `RequestError` where the name is not allowed, or the folder exists or cannot
+    be created; `PluginError` where an installed plugin already has the name.
+    """
     _check_name("family", name)
     _check_name("provider", provider)
     _refuse_taken(name, provider)
@@ -43,12 +45,13 @@ def write_codec_package(name: str, provider: str, parent: Path) -> Path:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise RequestError(
-            f"{folder} is there already, and nothing is overwritten",
+            f"{folder} already exists and is not overwritten",
             hint="choose another name, or --into DIR",
         ) from None
     except OSError as error:
         raise RequestError(
-            f"{folder} cannot be made: {error.strerror}", hint="choose another folder: --into DIR"
+            f"{folder} cannot be created: {error.strerror}",
+            hint="choose another folder: --into DIR",
         ) from None
     for template, place in _FILES.items():
         path = folder / Template(place).substitute(words)
@@ -60,8 +63,8 @@ def write_codec_package(name: str, provider: str, parent: Path) -> Path:
 def _check_name(what: str, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise RequestError(
-            f"{name!r} is no name for a {what}",
-            hint="small letters and digits, a letter first, up to three words with - between: "
+            f"{name!r} is not a valid name for a {what}",
+            hint="use lower-case letters and digits, a letter first, and at most two hyphens: "
             "my-family",
         )
 
@@ -70,9 +73,8 @@ def _refuse_taken(name: str, provider: str) -> None:
     for plugin in find_plugins(CODECS + provider):
         if plugin.name == name:
             raise PluginError(
-                f"a family {name} is installed already, with {plugin.distribution} "
-                f"{plugin.version}",
-                hint="two codecs of one family do not load; choose another name",
+                f"a family {name} is already installed by {plugin.distribution} {plugin.version}",
+                hint="two codecs for one family cannot be loaded together; choose another name",
             )
 
 

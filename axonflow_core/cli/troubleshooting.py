@@ -1,4 +1,4 @@
-"""The page docs/troubleshooting.md, made of what the program itself says."""
+"""The page docs/troubleshooting.md, generated from the error tables of the core and the plugins."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from axonflow_core.plugin_spec import ErrorEntry
 
 @frozen
 class Catalogue:
+    """The error catalogue of one provider."""
+
     provider: str
-    """As people call it."""
+    """The provider's display name, such as "AWS Bedrock"."""
     entries: tuple[ErrorEntry, ...]
 
 
@@ -26,13 +28,13 @@ def _own(error: type[errors.AxonFlowError], cause: str, fix: str) -> ErrorEntry:
 _OWN = (
     _own(
         errors.AxonFlowError,
-        "something failed that has no code of its own",
-        "read the message: it says what",
+        "an error that has no code of its own",
+        "the message says what failed",
     ),
     _own(
         errors.ConfigError,
         "the YAML or the environment has a fault",
-        "mend the place that the error names; `axonflow check` tells every fault at once",
+        "correct the place that the error names; `axonflow check` lists every fault at once",
     ),
     _own(
         errors.PluginError,
@@ -41,7 +43,7 @@ _OWN = (
     ),
     _own(
         errors.RequestError,
-        "the caller asked for what cannot be done",
+        "the caller's request is not valid or not supported",
         "change what the message names",
     ),
     _own(
@@ -51,29 +53,29 @@ _OWN = (
     ),
     _own(
         errors.EncodeError,
-        "the model family does not support this; nothing was sent and nothing was dropped",
+        "the model family does not support part of the request; nothing was sent",
         "leave it out, or choose a model of another family",
     ),
     _own(
         errors.UndetectedFamily,
-        "no installed family claims this model id",
+        "no installed model family claims this model id",
         "name the family with `family:` or "
-        "`base_model:`, or install the package that has it; `axonflow codecs list` shows what "
-        "there is",
+        "`base_model:`, or install the package that has it; `axonflow codecs list` shows the "
+        "installed families",
     ),
     _own(
         errors.BlockingCallError,
-        "the blocking façade was called on a running event loop",
-        "use `Runtime` and `await` there",
+        "`BlockingRuntime` was called inside a running event loop",
+        "use `Runtime` with `await` there",
     ),
     _own(
         errors.AnswerError,
-        "the provider answered something else than it documents",
+        "the provider's answer is not what it documents",
         "report it with the request id",
     ),
     _own(
         errors.DecodeError,
-        "the answer is not one of the detected family",
+        "the answer is not JSON of the detected model family",
         "name the family with `family:` or `base_model:`",
     ),
     _own(
@@ -84,13 +86,13 @@ _OWN = (
     _own(
         errors.TruncatedStream,
         "the stream ended before its terminal event",
-        "the partial text is attached; look at the time limits of proxies on the way, and ask "
+        "the error has the partial text; check the time limits of proxies on the way, and call "
         "again",
     ),
     _own(
         errors.ProviderError,
         "the provider refused or failed",
-        "read the message: it holds the provider's words",
+        "the message quotes the provider",
     ),
     _own(
         errors.AccessDenied,
@@ -99,8 +101,8 @@ _OWN = (
     ),
     _own(
         errors.ModelNotFound,
-        "there is no such model here, it is not enabled, or it has reached its end of life",
-        "check id, region and model access",
+        "the model does not exist here, is not enabled, or has reached its end of life",
+        "check the model id, the region and model access",
     ),
     _own(
         errors.ProfileRequired,
@@ -119,20 +121,26 @@ _OWN = (
     ),
     _own(
         errors.Uncountable,
-        "the provider counts no tokens for this model, or not in this region",
-        "take the usage of an answer, or count with another model",
+        "the provider does not count tokens for this model or in this region",
+        "use the token usage of an answer, or count with another model",
     ),
     _own(
         errors.CredentialsError,
-        "the provider does not accept who we are",
+        "the provider does not accept the credentials",
         "check the credentials that the error names",
     ),
-    _own(errors.CredentialsMissing, "there are no credentials", "the error names what was tried"),
-    _own(errors.CredentialsExpired, "the credentials have expired", "renew them as the error says"),
+    _own(
+        errors.CredentialsMissing, "no credentials were found", "the error names the sources tried"
+    ),
+    _own(
+        errors.CredentialsExpired,
+        "the credentials have expired",
+        "renew them as the error describes",
+    ),
     _own(
         errors.Throttled,
         "a quota or rate limit is used up",
-        "wait, or ask for more; a daily quota is not retried",
+        "wait, or request a higher quota; a daily quota is not retried",
     ),
     _own(
         errors.ProviderTimeout,
@@ -140,15 +148,16 @@ _OWN = (
         "stream long answers, or raise `timeouts:`; a call that may have been billed is not "
         "repeated",
     ),
-    _own(errors.Unavailable, "the provider is not there, or has no capacity", "try again"),
+    _own(errors.Unavailable, "the provider cannot be reached, or has no capacity", "try again"),
     ErrorEntry(
         code="bug",
-        cause="AxonFlow failed in a way that nobody foresaw",
+        cause="AxonFlow failed with an unexpected error",
         fix="run it again with AXONFLOW_DEBUG=1 for the traceback, and report it",
     ),
 )
 OWN_CODES: Mapping[str, ErrorEntry] = {entry.code: entry for entry in _OWN}
-"""Every code that `error[…]` can show. A test compares it with the tree in `errors`."""
+"""Code -> entry, for every code that `error[…]` can show. A test compares it with the tree in
+`errors`."""
 
 _HEAD = """# Troubleshooting
 
@@ -159,18 +168,18 @@ name or by the provider's. A word in capitals is a placeholder; the error itself
 
 
 def page(catalogues: Sequence[Catalogue]) -> str:
+    """The whole page in Markdown: common errors of each provider, AxonFlow's codes, all errors of
+    each provider."""
     return "\n".join([_HEAD, *_sections(catalogues)])
 
 
 def _sections(catalogues: Sequence[Catalogue]) -> Iterator[str]:
     for catalogue in catalogues:
-        met_first = [entry for entry in catalogue.entries if entry.issue]
-        if met_first:
-            rows = [
-                (entry.issue, _coded(entry.code), entry.cause, entry.fix) for entry in met_first
-            ]
+        common = [entry for entry in catalogue.entries if entry.issue]
+        if common:
+            rows = [(entry.issue, _coded(entry.code), entry.cause, entry.fix) for entry in common]
             yield _section(
-                f"{catalogue.provider}: what most people meet",
+                f"{catalogue.provider}: the most common errors",
                 ("issue", "code", "cause", "fix"),
                 rows,
             )
@@ -178,8 +187,8 @@ def _sections(catalogues: Sequence[Catalogue]) -> Iterator[str]:
     yield _section("AxonFlow's own codes", ("code", "cause", "fix"), own)
     for catalogue in catalogues:
         cases = [_row(entry) for entry in catalogue.entries if not entry.issue]
-        columns = ("code", "provider's name", "cause", "fix", "retried", "the provider's words")
-        yield _section(f"{catalogue.provider}: every case", columns, cases)
+        columns = ("code", "provider's code", "cause", "fix", "retried", "provider's message")
+        yield _section(f"{catalogue.provider}: all errors", columns, cases)
 
 
 def _row(entry: ErrorEntry) -> tuple[str, ...]:

@@ -1,12 +1,17 @@
-"""The configuration: a YAML file, or the environment alone, to values that are checked to the last
-key.
+"""The configuration: a YAML file, or environment variables alone, checked and read into values.
 
-    loading        finds the file, reads it to its end, tells every fault at once
-    document       YAML text -> nodes; substitution: what `${NAME:-default}` becomes
-    structuring    nodes -> attrs classes, by the types that their fields declare
-    nodes, values, faults      what these pass to each other
+    loading                    finds the file, reads it, reports every fault at once
+    document                   YAML text -> nodes
+    substitution               resolves `${NAME:-default}` in one scalar
+    structuring                nodes -> attrs classes, by the declared types of their fields
+    snippets                   the line of a fault, without secrets
+    nodes, values, faults      the values that these pass to each other
 
-Importing this package costs little. YAML and cattrs are loaded by whoever loads a configuration.
+A file is read in two steps, so that every value knows its line and column until it has been
+checked: YAML events become nodes (`Scalar`, `Listing`, `Section`) whose scalars are still text,
+then the field that a node is read into decides by its type what the text means.
+
+Importing this package is cheap: YAML and cattrs are imported when a configuration is loaded.
 """
 
 from __future__ import annotations
@@ -43,11 +48,15 @@ def load_config(
     *,
     folder: Path | None = None,
 ) -> Config:
-    """The checked configuration: `path`, else the first file of the search path, else what the
-    environment asks for.
+    """Load and check the configuration.
 
-    `folder` stands for the working folder. `FaultyConfig` lists every fault. Warnings are logged,
-    and in the result.
+    Reads `path`; without it the file that $AXONFLOW_CONFIG_FILE names, else the first of
+    `axonflow.yaml`, `config/axonflow.yaml` (both in `folder`, by default the working directory) and
+    `/etc/axonflow/axonflow.yaml` that exists; without any, the providers whose variables are set.
+    References such as `${NAME}` are resolved from `environment`.
+
+    Raises `FaultyConfig` with every fault of the file, or `ConfigError` where no provider is
+    configured. Warnings are logged and kept in `Config.warnings`.
     """
     from axonflow_core.config.loading import load
 
@@ -60,14 +69,20 @@ def enabled_plugins(
     *,
     folder: Path | None = None,
 ) -> tuple[str, ...]:
-    """The provider plugins that the configuration asks for, whatever else may be wrong with it."""
-    from axonflow_core.config.loading import asked_for
+    """The names of the provider plugins that the configuration enables, even where the rest of it
+    is faulty. The arguments are those of `load_config`.
+    """
+    from axonflow_core.config.loading import enabled_providers
 
-    return asked_for(path, os.environ if environment is None else environment, folder)
+    return enabled_providers(path, os.environ if environment is None else environment, folder)
 
 
 def structure_provider_config(entry: ProviderConfig, config_type: type[T]) -> T:
-    """The provider's own settings. `FaultyConfig` lists every fault of the entry's `config:`."""
+    """Read the entry's `config:` into the plugin's attrs class `config_type`.
+
+    Raises `FaultyConfig` with every fault of the section: unknown and missing keys, wrong types,
+    values that a validator refuses.
+    """
     from axonflow_core.config.structuring import structure
 
     return structure(entry.config, config_type, key="config")

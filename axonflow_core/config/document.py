@@ -1,10 +1,10 @@
 """YAML text to nodes that know their place.
 
-libyaml's events are turned into nodes here rather than by PyYAML's constructor, for three reasons.
-A scalar stays the text that was written, so that the type of the field it ends up in decides what
-it means: `no`, `007` and `12:30:45` are not YAML's to convert. Every key and value keeps its line
-and column. And a hostile file is answered at the first event that goes too far: the size of the
-file, of the tree with all aliases expanded, and its depth are bounded.
+Nodes are built from libyaml's events and not by PyYAML's constructor, for three reasons. A scalar
+stays text, so that the type of its field decides its meaning: YAML 1.1 would read `no`, `007` and
+`12:30:45` as a boolean, an octal number and a base-60 number. Every key and value keeps its line
+and column. And a hostile file is refused at the first event that exceeds a limit: the size of the
+file, the number of nodes with all aliases expanded, and the depth are bounded.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.substitution import Unsubstitutable, substitute
 
 MAX_FILE_BYTES = 1_000_000
+"""Larger files are refused unread."""
 MAX_NODES = 20_000
-"""Keys and values of one file, aliases expanded: 324 bytes of YAML can describe 387 million."""
+"""Keys and values of one file with aliases expanded: 324 bytes of YAML can describe 387 million."""
 MAX_DEPTH = 50
+"""Sections and lists inside one another."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL_CHARACTER = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,7 +38,7 @@ _PLAIN_TAGS = frozenset(
 
 @frozen
 class Document:
-    """A whole file, and the faults that did not keep it from being read."""
+    """A parsed file. `faults` are those that did not stop the parser."""
 
     root: Section
     faults: tuple[Fault, ...] = ()
@@ -44,7 +46,7 @@ class Document:
 
 
 def read_document(path: Path, environment: Mapping[str, str]) -> Document:
-    """The section that the whole file is. `FaultyConfig` where it is none."""
+    """Read and parse the file. `FaultyConfig` where it cannot be read or is not a YAML mapping."""
     return parse_document(_read_text(path), str(path), environment)
 
 
@@ -55,7 +57,7 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise _faulty(Place(str(path)), f"cannot read the file: {error.strerror}", None) from None
     if len(data) > MAX_FILE_BYTES:
-        hint = "a configuration is a few kilobytes: is this the right file?"
+        hint = "a configuration has a few kilobytes: is this the right file?"
         raise _faulty(Place(str(path)), f"the file is larger than {MAX_FILE_BYTES:,} bytes", hint)
     try:
         return data.decode("utf-8-sig")
@@ -67,6 +69,7 @@ def _read_text(path: Path) -> str:
 
 
 def parse_document(text: str, path: str, environment: Mapping[str, str]) -> Document:
+    """Parse `text`; faults name `path`. `FaultyConfig` as from `read_document`."""
     try:
         return evolve(_parse(text, path, environment), text=text)
     except FaultyConfig as faulty:
@@ -101,8 +104,9 @@ def _faulty(place: Place, message: str, hint: str | None) -> FaultyConfig:
 
 
 class _Reader:
-    """Builds the tree by recursion over the events; faults that do not hide others are kept for the
-    end."""
+    """Builds the tree by recursion over the events. Faults after which reading can go on are
+    collected; others are raised at once.
+    """
 
     def __init__(self, path: str, environment: Mapping[str, str]) -> None:
         self._path = path
@@ -130,7 +134,7 @@ class _Reader:
             raise _faulty(Place(self._path), "the file is empty", 'begin with: version: "1.0"')
         raise _faulty(
             root.place,
-            "the file holds no keys",
+            "the file has no keys",
             'write lines of `key: value`; begin with: version: "1.0"',
         )
 
@@ -142,8 +146,8 @@ class _Reader:
         if self._node_count > MAX_NODES:
             raise _faulty(
                 place,
-                f"the file describes more than {MAX_NODES:,} values",
-                "write fewer, or fewer aliases",
+                f"the file has more than {MAX_NODES:,} values, aliases expanded",
+                "use fewer values, or fewer aliases",
             )
 
     def _node(self, event: Any, events: Iterator[Any]) -> Node:
@@ -166,8 +170,8 @@ class _Reader:
         if anchor not in self._anchors:
             raise _faulty(
                 place,
-                f"no anchor `&{anchor}` ends before this alias",
-                "define it above, outside of itself",
+                f"no anchor `&{anchor}` is complete before this alias",
+                "define it above the alias, and not around it",
             )
         node, size = self._anchors[anchor]
         self._count(size, place)
@@ -215,7 +219,7 @@ class _Reader:
             if key == "<<" and not event.style:
                 merged += self._merged(value)
             elif key in places:
-                message = f"the key `{key}` stands twice; the first is on line {places[key].line}"
+                message = f"duplicate key `{key}`; the first is on line {places[key].line}"
                 self._faults.append(Fault(key_place, message, "keep one of them"))
             elif key is not None:
                 values[key], places[key] = value, key_place
@@ -234,9 +238,7 @@ class _Reader:
     def _key(self, event: Any, events: Iterator[Any]) -> str | None:
         key = self._node(event, events)
         if isinstance(event, yaml.ScalarEvent):
-            return str(
-                event.value
-            )  # a key is a name: references to the environment are not resolved in it
+            return str(event.value)  # references to variables are resolved in values only
         self._faults.append(Fault(key.place, "a key must be text", "write `key: value`"))
         return None
 
@@ -256,7 +258,7 @@ _SYNTAX: tuple[tuple[str, str, str], ...] = (
     (
         "mapping values are not allowed",
         "a second `:` on this line, or a wrong indentation",
-        "indent the keys of one section alike; put a value that holds `: ` in quotes",
+        "indent all keys of a section equally; put a value that contains `: ` in quotes",
     ),
     (
         "exceeded maximum nesting depth",
@@ -265,27 +267,27 @@ _SYNTAX: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "did not find expected key",
-        "this line fits no section above it",
-        "indent the keys of one section alike",
+        "the indentation of this line matches no section above it",
+        "indent all keys of a section equally",
     ),
     (
         "did not find expected '-'",
-        "a list ends here and something else begins",
-        "indent the items of one list alike",
+        "this line is not an item of the list above it",
+        "indent all items of a list equally",
     ),
-    ("found a tab character", "a tab indents this line", "indent with spaces"),
+    ("found a tab character", "this line is indented with a tab", "indent with spaces"),
     (
         "found unexpected end of stream",
-        "the quotation that begins here does not end",
-        "close the quotation mark",
+        "the quotation mark here is not closed",
+        "close it",
     ),
     (
         "found unknown escape character",
-        "an unknown escape stands in this quotation",
+        "an unknown escape sequence in this quoted text",
         "write a backslash as `\\\\`, or use single quotes",
     ),
 )
-"""libyaml's words (0.2.5) -> what, fix."""
+"""Part of libyaml's message (0.2.5) -> message, fix."""
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError, text: str, path: str) -> FaultyConfig:
@@ -304,7 +306,7 @@ def _explain_syntax(problem: str, rest: str, context: str | None) -> tuple[str, 
     if "flow" in (context or "") and "{" in rest[:2]:
         return (
             "`{` begins a section here",
-            "inside [ ] and { } put references in quotes: " + '"${NAME}"',
+            "inside [ ] and { } write references in quotes: " + '"${NAME}"',
         )
     if "cannot start any token" in problem:
         return _explain_character(rest[:1])
@@ -316,5 +318,5 @@ def _explain_syntax(problem: str, rest: str, context: str | None) -> tuple[str, 
 
 def _explain_character(character: str) -> tuple[str, str]:
     if character == "\t":
-        return "a tab indents this line", "indent with spaces"
-    return f"no value can begin with `{character}`", "put the value in quotes"
+        return "this line is indented with a tab", "indent with spaces"
+    return f"a value cannot begin with `{character}`", "put the value in quotes"

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, where, and how to mend it."""
+"""Faults of a configuration: what is wrong, where, and how to correct it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from attrs import field, frozen
 from axonflow_core.errors import ConfigError
 
 MAX_SHOWN = 100
-"""Faults that one message tells; `FaultyConfig.faults` holds the others."""
+"""Faults shown in one message; `FaultyConfig.faults` has all of them."""
 
 
 @frozen(order=True)
 class Place:
-    """A place in a file. Lines and columns count from 1; what stands in no file has none."""
+    """A place in a file. `line` and `column` count from 1; both are 0 for values from no file (the
+    environment, Python) and for faults of the file as a whole.
+    """
 
     path: str
     line: int = 0
@@ -27,14 +29,19 @@ class Place:
 
 @frozen
 class Fault:
+    """One fault or warning of a configuration. `str(fault)` renders it with its place, snippet and
+    fix."""
+
     place: Place
     message: str
     hint: str | None = None
+    """How to correct it."""
     code: str = field(default="config", kw_only=True)
+    """The code that `error[…]` shows; `axonflow explain error` explains it."""
     hides: bool = field(default=False, kw_only=True, eq=False)
-    """What stands at the place is a secret: no snippet shows it."""
+    """The value at the place is a secret: no snippet shows it."""
     snippet: str | None = field(default=None, kw_only=True, eq=False, repr=False)
-    """The line of the file with a mark under the place, where there is one to show."""
+    """The line of the file with a mark under the place; None where it may not be shown."""
 
     @property
     def path(self) -> str:
@@ -55,8 +62,11 @@ class Fault:
 
 
 class FaultyConfig(ConfigError):
-    """Every fault of one configuration. The message tells them all, rendered, and so needs no hint
-    beside it."""
+    """Every fault of one configuration, ordered by place.
+
+    `faults` and `warnings` are tuples of `Fault`. The message is all faults rendered, up to 100 of
+    them; each has its own hint, so the error has none.
+    """
 
     def __init__(self, faults: Iterable[Fault], *, warnings: Iterable[Fault] = ()) -> None:
         self.warnings = tuple(warnings)
@@ -78,7 +88,9 @@ def render(
     snippet: str | None = None,
     kind: str = "error",
 ) -> str:
-    """The shape in which every error is shown: what, where, how to mend it."""
+    """Format an error or warning as it is shown everywhere: `kind[code]: message`, then the place,
+    the snippet and the fix on lines of their own.
+    """
     lines = [f"{kind}[{code}]: {message}"]
     if place is not None:
         lines.append(f"  --> {place}")
@@ -90,7 +102,9 @@ def render(
 
 
 def suggest(word: str, known: Iterable[str], *, noun: str) -> str:
-    """A hint for `word`, which is none of the `known`: the nearest of them, else all."""
+    """A hint for a `word` that is not among the `known`: the most similar one, else the list of
+    all, introduced by `noun`.
+    """
     known = sorted(known)
     nearest = get_close_matches(word.lower(), known, n=1)
     if nearest:

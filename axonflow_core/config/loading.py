@@ -1,9 +1,8 @@
-"""Finding the configuration and reading it to its end before complaining.
+"""Finding the configuration file and reading all of it, so that every fault is reported at once.
 
-The core's own keys, references to the environment, and the `config:` of every enabled provider, for
-which the plugin is loaded: all are checked, and their faults told together. What a provider that is
-not enabled says is not looked at beyond its shape, so a variable that only it refers to may be
-unset.
+Checked are the core's own keys, references to environment variables, and the `config:` of every
+enabled provider, for which its plugin is imported. Of a provider that is not enabled only the shape
+of its entry is checked, so a variable that only it refers to may be unset.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _ENVIRONMENT = Place("<environment>")
 
 
 def search_path(environment: Mapping[str, str], folder: Path | None = None) -> tuple[Path, ...]:
-    """Where the file is looked for, in this order. `$AXONFLOW_CONFIG_FILE` settles it."""
+    """The files to look for, in this order; only one where $AXONFLOW_CONFIG_FILE names it."""
     named = environment.get("AXONFLOW_CONFIG_FILE")
     if named:
         return (Path(named),)
@@ -55,6 +54,8 @@ def search_path(environment: Mapping[str, str], folder: Path | None = None) -> t
 
 
 def load(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> Config:
+    """`load_config` without defaults: the configuration of the file that is found, else of the
+    environment. Logs warnings."""
     found = _find_file(path, environment, folder)
     if found is None:
         return _config_of_environment(environment, search_path(environment, folder))
@@ -67,7 +68,10 @@ def load(path: Path | None, environment: Mapping[str, str], folder: Path | None)
 def _find_file(
     path: Path | None, environment: Mapping[str, str], folder: Path | None
 ) -> Path | None:
-    """A file that somebody named need not exist to be found: its absence is then a fault."""
+    """The file to read, None where no candidate exists. A file named by `path` or by the
+    environment is returned unchecked: that it is missing is then a fault and not a reason to look
+    further.
+    """
     if path is not None:
         return path
     candidates = search_path(environment, folder)
@@ -75,12 +79,14 @@ def _find_file(
     return next((candidate for candidate in candidates if is_named or candidate.is_file()), None)
 
 
-def asked_for(
+def enabled_providers(
     path: Path | None, environment: Mapping[str, str], folder: Path | None
 ) -> tuple[str, ...]:
+    """`enabled_plugins` without defaults: the plugins of the enabled entries, in the file's order.
+    Faults are ignored."""
     found = _find_file(path, environment, folder)
     if found is None:
-        return _spoken_to(environment)
+        return _with_variables(environment)
     loader = _Loader(environment)
     with suppress(FaultyConfig):
         loader.load(found)
@@ -92,7 +98,7 @@ def asked_for(
 
 @frozen
 class _File:
-    """The keys of the file's first level."""
+    """The top-level keys of the file."""
 
     version: str = field(metadata={YAML_EXAMPLE: f'"{VERSION}"'})
     llm_providers: Section = field(factory=lambda: section_of({}, _ENVIRONMENT))
@@ -102,18 +108,18 @@ class _File:
     def _is_ours(self, _: object, version: str) -> None:
         if version != VERSION:
             raise Unfit(
-                f'"{VERSION}", the version that this AxonFlow reads', f'version: "{VERSION}"'
+                f'"{VERSION}", the only version that this release reads', f'version: "{VERSION}"'
             )
 
 
 class _Loader:
-    """Reads one file and keeps its faults until the end."""
+    """Reads one file and collects its faults, to raise all of them at the end."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._faults: list[Fault] = []
         self.enabled: list[str] = []
-        """The plugins that enabled entries ask for, so far as it was read."""
+        """The plugins of the enabled entries that have been read so far."""
 
     def load(self, path: Path) -> Config:
         read = read_document(path, self._environment)
@@ -150,9 +156,10 @@ class _Loader:
         return evolve(entry, name=name, type=entry.type or name, config=config)
 
     def _check_settings(self, name: str, section: Section, place: Place) -> None:
-        """Check what an enabled entry says to its provider, even where the entry itself has
-        faults."""
-        enabled, credentials, type_node = map(section.said, ("enabled", "credentials", "type"))
+        """Check an enabled entry's `config:` and `credentials:` against the provider's types, even
+        where the entry itself has faults.
+        """
+        enabled, credentials, type_node = map(section.given, ("enabled", "credentials", "type"))
         if enabled is None or not self._try(enabled, bool, "enabled"):
             return
         if credentials is not None:
@@ -162,7 +169,7 @@ class _Loader:
             self.enabled.append(plugin)
             spec = self._spec(plugin, type_node.place if type_node else place)
             if spec is not None:
-                self._try(section.said("config") or Section({}, place), spec.config_type, "config")
+                self._try(section.given("config") or Section({}, place), spec.config_type, "config")
 
     def _spec(self, plugin: str, place: Place) -> ProviderSpec | None:
         try:
@@ -174,18 +181,19 @@ class _Loader:
 
 def _warnings(document: Section) -> Iterator[Fault]:
     if "connectors" in document:
-        message = "`connectors` is not read: this AxonFlow has no connectors yet"
+        message = "`connectors` is ignored: this release has no connectors"
         yield Fault(
             document.place_of("connectors"),
             message,
-            "remove the section, or keep it for another AxonFlow",
+            "remove the section, or keep it for other AxonFlow products",
         )
     yield from _inline_secrets(document)
 
 
 def _inline_secrets(node: Node, key: str = "") -> Iterator[Fault]:
-    """A warning for each secret that stands in the file itself: files are copied, committed and
-    shown."""
+    """A warning for each secret written in the file itself: files are copied, committed and
+    displayed.
+    """
     match node:
         case Section():
             for name, value in node.items():
@@ -198,16 +206,14 @@ def _inline_secrets(node: Node, key: str = "") -> Iterator[Fault]:
         ):
             variable = re.sub(r"\W", "_", key).upper()
             hint = f"put it into an environment variable and write `{key}: ${{{variable}}}`"
-            yield Fault(
-                node.place, f"`{key}` holds a secret that stands in the file", hint, hides=True
-            )
+            yield Fault(node.place, f"`{key}` is a secret written in the file", hint, hides=True)
 
 
 # ── the environment alone ─────────────────────────────────────────────────────────────────────────
 
 
 def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Path, ...]) -> Config:
-    specs = {name: load_provider(name, environment) for name in _spoken_to(environment)}
+    specs = {name: load_provider(name, environment) for name in _with_variables(environment)}
     providers = {
         name: ProviderConfig(name, is_enabled=True, config=section_of(settings, _ENVIRONMENT))
         for name, spec in specs.items()
@@ -230,14 +236,15 @@ def _installed(environment: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _spoken_to(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The providers with whose name a variable begins. Only their plugins are imported, to be asked
-    what they want."""
-    said = [variable for variable, value in environment.items() if value]
+def _with_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The installed providers that have at least one non-empty variable with their prefix (`ECHO_…`
+    for echo). Only the plugins of these are imported.
+    """
+    variables = [variable for variable, value in environment.items() if value]
     return tuple(
         name
         for name in _installed(environment)
-        if any(word.startswith(_prefix(name)) for word in said)
+        if any(variable.startswith(_prefix(name)) for variable in variables)
     )
 
 
@@ -248,8 +255,8 @@ def _prefix(name: str) -> str:
 def _nothing_configured(looked_for: tuple[Path, ...], installed: tuple[str, ...]) -> ConfigError:
     variables = " or ".join(f"{_prefix(name)}…" for name in installed) or "its variables"
     return ConfigError(
-        f"no provider is configured: there is no {', no '.join(map(str, looked_for))}, "
-        "and no environment variable asks for an installed provider",
+        f"no provider is configured: found no {', no '.join(map(str, looked_for))}, "
+        "and no environment variable of an installed provider is set",
         hint=f"write axonflow.yaml, or set a provider's variables ({variables}); `axonflow demo` "
         "needs neither",
     )

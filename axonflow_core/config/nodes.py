@@ -1,9 +1,8 @@
-"""What a configuration says before anybody has read it: scalars, lists and sections that know their
-place.
+"""Nodes: scalars, lists and sections of a configuration that know their place in the file.
 
-A scalar is the text that was written, references to the environment resolved. What it means is
-decided by the type of the field that it ends up in; an attrs field may say more about itself in its
-metadata, under the names below.
+A scalar holds the text as written, with references to environment variables resolved. The type of
+the attrs field that it is read into decides its meaning; the field's metadata may add a YAML key
+and an example, under the names below.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import Json
 
 YAML_KEY = "axonflow_yaml_key"
-"""Metadata of an attrs field whose key in YAML is not its name; None: the file cannot say it."""
+"""Metadata of an attrs field whose YAML key is not its name; None for a field without a key."""
 YAML_EXAMPLE = "axonflow_yaml_example"
 """Metadata of a required attrs field: a value to show where it is missing."""
 
@@ -29,25 +28,27 @@ _SECRET = re.compile(
     r"([_-]|$)",
     re.IGNORECASE,
 )
-SAID_KEY = re.compile(r"""(?<![\w.-])(?P<key>[\w.-]++)["']?\s*+[:=]""")
-"""A key in text that may be no YAML, with what ends it."""
+ASSIGNED_KEY = re.compile(r"""(?<![\w.-])(?P<key>[\w.-]++)["']?\s*+[:=]""")
+"""A key with its `:` or `=`, in text that is not necessarily YAML."""
 
 
 @frozen(eq=False)
 class Scalar:
-    """One value as it was written, references to the environment already resolved."""
+    """One value as text, with references to environment variables resolved."""
 
     text: str = field(repr=False)
     place: Place
     is_quoted: bool = False
     is_substituted: bool = False
     is_secret: bool = False
-    """The name of a key above it says so; no message quotes it."""
+    """A key above it has a secret's name: no message quotes the text."""
     problem: Unsubstitutable | None = field(default=None, repr=False)
-    """Why `text` could not be resolved. It is a fault only where somebody asks for the value."""
+    """Why `text` could not be resolved. It becomes a fault only when the value is read."""
 
     @property
     def is_null(self) -> bool:
+        """Whether the value is YAML's null: nothing, `~` or `null`, unquoted. A quoted or
+        substituted text never is, unless a reference resolved to nothing."""
         return not self.is_quoted and (
             self.text == "" if self.is_substituted else self.text in _NULLS
         )
@@ -55,13 +56,15 @@ class Scalar:
 
 @frozen(eq=False)
 class Listing:
+    """A YAML sequence."""
+
     items: tuple[Node, ...] = field(repr=False)
     place: Place
 
 
 @frozen(eq=False)
 class Section(Mapping[str, "Node"]):
-    """Keys and values. Its repr holds no value: some are secrets."""
+    """A mapping of keys to nodes. Its repr shows the keys only, since values may be secrets."""
 
     _values: Mapping[str, Node] = field(repr=lambda values: str(list(values)))
     place: Place
@@ -76,13 +79,13 @@ class Section(Mapping[str, "Node"]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def said(self, key: str) -> Node | None:
-        """The value, where there is one: `key:` with nothing behind it says nothing."""
+    def given(self, key: str) -> Node | None:
+        """The value of `key`; None where it is absent or null (`key:` without a value)."""
         node = self.get(key)
         return None if isinstance(node, Scalar) and node.is_null else node
 
     def place_of(self, key: str) -> Place:
-        """Where the key stands; the section itself for a key it does not have."""
+        """The place of the key, or of the section where it does not have that key."""
         return self._key_places.get(key, self.place)
 
 
@@ -90,7 +93,7 @@ Node: TypeAlias = Scalar | Listing | Section
 
 
 def section_of(values: Mapping[str, Json], place: Place) -> Section:
-    """A section for values that stand in no file."""
+    """A section of plain JSON values that come from no file; every node has the same `place`."""
     return _section_of(values, place, is_secret=False)
 
 
@@ -114,18 +117,21 @@ def _node_of(value: Json, place: Place, *, is_secret: bool) -> Node:
 
 
 def looks_secret(key: str) -> bool:
-    """Whether a key of that name holds what must not be shown."""
+    """Whether a key of that name holds a secret: a password, a token, an API key, …"""
     return bool(_SECRET.search(key))
 
 
-def tells_secret(text: str) -> bool:
-    """Whether `text` assigns something to a secret's name: `api_key:…`, which without a blank is no
-    key to YAML."""
-    return any(looks_secret(found["key"]) for found in SAID_KEY.finditer(text))
+def contains_secret(text: str) -> bool:
+    """Whether `text` contains an assignment to a secret's name, such as `api_key:abc`, which YAML
+    reads as text because no blank follows the colon.
+    """
+    return any(looks_secret(found["key"]) for found in ASSIGNED_KEY.finditer(text))
 
 
 class Unfit(Exception):
-    """The value is not what its type wants. `wants` completes the sentence "`key` wants …"."""
+    """A value that does not fit its field. `wants` completes the sentence "`key` wants …"; `hint`
+    says how to correct it.
+    """
 
     def __init__(self, wants: str, hint: str | None = None) -> None:
         super().__init__(wants)

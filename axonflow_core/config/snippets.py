@@ -1,13 +1,12 @@
-"""The line of a fault with a mark under its place, as compilers show it, and never with a secret in
-it.
+"""The line of a fault with a mark under its place, as compilers show it, without secrets.
 
     5 |     wieght: 1
       |     ^^^^^^
 
-A file with a fault may be no YAML at all, so what is secret is read from the lines and not from
-nodes: whatever follows a key with a secret's name, on its line and on those below it, to the next
-key that stands no deeper. Where such a value may go on at any indentation, in brackets or in a
-quotation, nothing below it is shown.
+A faulty file may not be YAML at all, so secrets are recognised in the lines and not in nodes: a
+secret is everything after a key with a secret's name, on its line and the following lines, up to
+the next key that is not indented deeper. Where such a value may continue at any indentation, in
+brackets or in quotes, no line below it is shown.
 """
 
 from __future__ import annotations
@@ -18,24 +17,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from attrs import evolve
 
 from axonflow_core.config.faults import Fault
-from axonflow_core.config.nodes import SAID_KEY, looks_secret
+from axonflow_core.config.nodes import ASSIGNED_KEY, looks_secret
 
 MAX_WIDTH = 100
-"""Characters of a line that are shown."""
+"""The longest part of a line that is shown, in characters."""
 _MASK = "…"
 _WORD = re.compile(r"[\w./-]+")
 _BEGINS_KEY = re.compile(r"""[ -]*["']?[\w.-]++["']?\s*+:(\s|$)""")
-"""What ends a hidden value: a line that is indented with blanks and begins with a key."""
+"""A line that ends a hidden value: indented with blanks, and beginning with a key."""
 _UNSHOWABLE = re.compile("[^ -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TO_THE_END = -1
 
 
 def with_snippets(faults: Iterable[Fault], text: str) -> tuple[Fault, ...]:
-    """The faults, each with its line of `text` where it has one that may be shown."""
+    """The faults, each with the snippet of its line of `text` unless that line may not be shown."""
     faults = tuple(faults)
-    last = max(
-        (fault.line for fault in faults), default=0
-    )  # a hostile file may have many more lines
+    # Lines after the last fault are not split: a hostile file may have a million of them.
+    last = max((fault.line for fault in faults), default=0)
     shown = list(_masked_lines(text.split("\n", last)[:last]))
     for fault in faults:
         if (
@@ -61,7 +59,11 @@ def _snippet(fault: Fault, shown: Sequence[str | None]) -> str | None:
 
 
 def _masked_lines(lines: Iterable[str]) -> Iterator[str | None]:
-    """Each line as it may be shown; None where nothing of it may be."""
+    """Each line as it may be shown, with secrets masked; None for a line that may not be shown.
+
+    `hidden_below` is the indentation of the secret key whose value may continue: lines indented
+    deeper belong to that value. `_TO_THE_END` hides all that follows.
+    """
     hidden_below: int | None = None
     open_brackets = 0
     for raw in lines:
@@ -72,9 +74,8 @@ def _masked_lines(lines: Iterable[str]) -> Iterator[str | None]:
             yield None
             continue
         secret = _end_of_secret_key(line)
-        hidden_below = (
-            _TO_THE_END if line.lstrip(" -").startswith("? ") else None
-        )  # the value comes on another line
+        # `? key` is a complex key (YAML 1.2, 8.2.2): its value follows on a line of its own.
+        hidden_below = _TO_THE_END if line.lstrip(" -").startswith("? ") else None
         if secret is not None:
             is_whole = open_brackets == 0 and not any(line.count(quote) % 2 for quote in "'\"")
             hidden_below = indent if is_whole else _TO_THE_END
@@ -87,7 +88,7 @@ def _opened(line: str) -> int:
 
 
 def _end_of_secret_key(line: str) -> int | None:
-    """Behind the colon of the first key whose value is a secret."""
+    """The index after the colon of the first key with a secret's name, None without one."""
     return next(
-        (found.end() for found in SAID_KEY.finditer(line) if looks_secret(found["key"])), None
+        (found.end() for found in ASSIGNED_KEY.finditer(line) if looks_secret(found["key"])), None
     )

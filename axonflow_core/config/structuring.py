@@ -1,10 +1,10 @@
-"""Nodes to attrs classes, through cattrs; every fault of a section at once.
+"""Nodes to attrs classes, through cattrs, with every fault of a section at once.
 
-The declared type decides what a scalar means. A hook that cannot make its type of a node raises
-`Unfit`, which says what the type wants; the class, list or mapping around it knows the key and the
-place and makes a `Fault` of it, goes on with the next member and raises all of them together as
-`_Misfits`. So no hook needs to know where it is, and whether a value may be quoted is decided in
-one place: not where it is a secret, nor where the field hides its repr.
+The declared type of a field decides what its scalar means. A hook that cannot convert a node raises
+`Unfit`, which says what the type wants. The class, list or mapping around it knows key and place:
+it records a `Fault`, continues with the next member, and at the end raises all faults together as
+`_Misfits`. So no hook needs to know where it is used, and one function decides whether a message
+may quote a value: not if it is a secret, nor if the field is excluded from the class's repr.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from axonflow_core.config.nodes import (
     Scalar,
     Section,
     Unfit,
-    tells_secret,
+    contains_secret,
 )
 from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import Json
@@ -39,7 +39,7 @@ Hook: TypeAlias = Callable[[Node, Any], Any]
 
 
 class _Misfits(Exception):
-    """The faults of everything below one node."""
+    """All faults below one node."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__(len(faults))
@@ -47,8 +47,9 @@ class _Misfits(Exception):
 
 
 def structure(node: Node, as_type: type[T], *, key: str) -> T:
-    """An instance of `as_type`. `FaultyConfig` lists all that is wrong; `key` is what they call the
-    node itself."""
+    """`node` read as an `as_type`: a scalar type, an enum, an attrs class, `T | None`, or a list or
+    mapping of these. Faults name the node itself `key`. Raises `FaultyConfig` with every fault.
+    """
     collector = _Collector()
     with collector.at(key, node):
         value: T = _converter().structure(node, as_type)
@@ -58,7 +59,7 @@ def structure(node: Node, as_type: type[T], *, key: str) -> T:
 
 
 class _Collector:
-    """Turns what goes wrong at one member into faults, so that the next member has its turn."""
+    """Records what a member raises as faults, so that the next member is read as well."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -83,7 +84,9 @@ class _Collector:
     def _add_misfit(
         self, key: str, node: Node, misfit: Unfit | Unsubstitutable, *, hides: bool
     ) -> None:
-        """What could not be resolved comes first: the reference is no value that anybody wrote."""
+        """Record a value that does not fit. An unresolved reference is reported in its place, since
+        the text then is the reference and not the value.
+        """
         problem = node.problem if isinstance(node, Scalar) else None
         if problem is not None:
             self.add(node.place, f"{problem.message}, and `{key}` refers to it", problem.hint)
@@ -112,7 +115,7 @@ def _shown(node: Node, *, hides: bool) -> str:
         return "a list"
     if node.is_null:
         return "nothing"
-    if hides or tells_secret(node.text):
+    if hides or contains_secret(node.text):
         return "something else"
     return repr(node.text) if len(node.text) <= 60 else f"{len(node.text)} characters of text"
 
@@ -158,7 +161,7 @@ def _whole(text: str) -> int:
     is_octal = text.startswith("0") and text.isdecimal()
     raise Unfit(
         "a whole number",
-        "some read a leading 0 as octal: write the number without it" if is_octal else None,
+        "YAML 1.1 reads a leading 0 as octal: write the number without it" if is_octal else None,
     )
 
 
@@ -191,7 +194,7 @@ def _text(scalar: Scalar) -> str:
 
 def _scalar_hook(convert: Callable[[str], Any]) -> Hook:
     def hook(node: Node, as_type: Any) -> Any:
-        if _is_enum(as_type):  # cattrs takes a StrEnum for a str
+        if _is_enum(as_type):  # cattrs treats a StrEnum as a str
             return _enum(node, as_type)
         if not isinstance(node, Scalar) or node.is_null:
             raise Unfit(_WANTS[as_type])
@@ -216,7 +219,7 @@ def _choice(node: Node, choices: Mapping[str, Any]) -> Any:
 
 
 def _plain_hook(converter: BaseConverter, as_type: Any) -> Hook:
-    """What the node says where no type is declared, by the rules of YAML 1.2's core schema."""
+    """The node as plain JSON where no type is declared, by the rules of YAML 1.2's core schema."""
     listing, mapping = _listing_hook(converter, list[Any]), _mapping_hook(converter, dict[str, Any])
 
     def hook(node: Node, _: Any) -> Json:
@@ -333,7 +336,7 @@ def _members(
     values = {}
     for key in section.keys() & fields.keys():
         field, node = fields[key], section[key]
-        if section.said(key) is None and field.default is not attrs.NOTHING:
+        if section.given(key) is None and field.default is not attrs.NOTHING:
             continue
         with collector.at(key, node, hides=field.repr is not True):
             values[key] = converter.structure(node, field.type)
@@ -347,7 +350,7 @@ def _required(fields: Mapping[str, Any]) -> set[str]:
 def _validate(
     section: Section, fields: Mapping[str, Any], values: Mapping[str, Any], collector: _Collector
 ) -> None:
-    """Ask each field's validator before the class does, which would stop at the first."""
+    """Run the validator of each field here: the class itself would stop at the first that fails."""
     instance = SimpleNamespace(**{fields[key].name: value for key, value in values.items()})
     for key, value in values.items():
         field = fields[key]

@@ -1,7 +1,8 @@
-"""`$NAME`, `${NAME}` and `${NAME:-default}` in the text of one scalar; `$$` is a dollar.
+"""`$NAME`, `${NAME}` and `${NAME:-default}` in the text of one scalar; `$$` is a dollar sign.
 
-Substitution works on scalars that are parsed already: what a variable holds can end up in a value
-and nowhere else. A `$` before anything but a name, a brace or another `$` is itself.
+Only parsed scalars are substituted, so the content of a variable can never add keys or change the
+structure of the file. A `$` that is not followed by a name, a brace or another `$` is left as it
+is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Unsubstitutable(Exception):
-    """A reference that cannot be resolved. It names the variable, never a value."""
+    """A reference that cannot be resolved. The message names the variable, never a value."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -29,7 +30,10 @@ class Unsubstitutable(Exception):
 
 
 def substitute(text: str, environment: Mapping[str, str]) -> str:
-    """`text` with every reference resolved. A variable that is unset or empty takes its default."""
+    """`text` with every reference resolved; the default is used where a variable is unset or empty.
+
+    Raises `Unsubstitutable` for a variable without value and default, and for broken syntax.
+    """
     return (
         _REFERENCE.sub(lambda reference: _resolve(reference, environment), text)
         if "$" in text
@@ -49,16 +53,18 @@ def _resolve(reference: re.Match[str], environment: Mapping[str, str]) -> str:
 
 def _check_braces(reference: re.Match[str], name: str, default: str) -> None:
     if not reference["end"]:
-        raise Unsubstitutable("`${` has no closing `}`", "close it, or write `$$` for a dollar")
+        raise Unsubstitutable(
+            "`${` has no closing `}`", "close it, or write `$$` for a dollar sign"
+        )
     if not _NAME.fullmatch(name):
         raise Unsubstitutable(
             f"`${{{name}}}` names no environment variable",
-            "write ${NAME} or ${NAME:-default}; a name holds letters, digits and `_`; `$$` is a "
-            "dollar",
+            "write ${NAME} or ${NAME:-default}, with letters, digits and `_` in the name; "
+            "`$$` is a dollar sign",
         )
     if "${" in default:
         raise Unsubstitutable(
-            f"the default of `${{{name}}}` holds another reference", "defaults do not nest"
+            f"the default of `${{{name}}}` contains another reference", "defaults do not nest"
         )
 
 
@@ -69,6 +75,5 @@ def _value(name: str, default: str | None, environment: Mapping[str, str]) -> st
     state = "empty" if name in environment else "not set"
     raise Unsubstitutable(
         f"the environment variable {name} is {state}",
-        f"set it, or give a default: ${{{name}:-default}} (a dollar that is no reference is "
-        "written `$$`)",
+        f"set it, or give a default: ${{{name}:-default}} (for a literal dollar sign write `$$`)",
     )

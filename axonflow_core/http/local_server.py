@@ -1,12 +1,10 @@
-"""Serving an ASGI app on this machine: in the background of a test or a program, or in the
-foreground of a command.
+"""Serving an ASGI app on 127.0.0.1: in a background thread of a test or program, or in a command.
 
-The socket is bound before uvicorn sees it. So the port is known at once, a port that is taken is an
-error of the caller and not of a thread, and a client that connects too early waits instead of
-failing.
+The socket is bound before uvicorn starts. So the port is known at once, a port in use raises in the
+caller and not in a thread, and a client that connects early waits instead of failing.
 
-Stopping is not graceful: an emulated stream may never end. Every connection is cut, which an ASGI
-app hears as `http.disconnect` and a client as a stream that broke off.
+Stopping is not graceful, because an emulated stream may never end: every connection is aborted. The
+ASGI app receives `http.disconnect`, and a client sees a connection that was reset.
 """
 
 from __future__ import annotations
@@ -21,13 +19,17 @@ from axonflow_core.errors import ConfigError
 from axonflow_core.http.asgi import AsgiApp
 
 HOST = "127.0.0.1"
+"""The only address that is served: nothing outside this machine can connect."""
 _PATIENCE_S = 1
-"""How long a stop waits for an app that does not listen for `http.disconnect` before it is
-cancelled."""
+"""Seconds that a stop waits for an app that ignores `http.disconnect` before cancelling it."""
 
 
 class Server:
-    """Serves `app` while the `with` block runs. Port 0 takes a free one; `base_url` names it."""
+    """Serves `app` on 127.0.0.1 while the `with` block runs, in a daemon thread.
+
+    Port 0 takes a free port; `base_url` is known inside the block. Entering raises `ConfigError`
+    where the port cannot be opened.
+    """
 
     def __init__(self, app: AsgiApp, *, port: int = 0) -> None:
         self._app = app
@@ -36,12 +38,13 @@ class Server:
 
     @property
     def base_url(self) -> str:
+        """`http://127.0.0.1:PORT`."""
         return f"http://{HOST}:{self._port}"
 
     def wait(self) -> None:
-        """Serve on, until interrupted: for a command in the foreground."""
+        """Block until the server ends or the process is interrupted, for commands."""
         while self._thread.is_alive():
-            self._thread.join(timeout=1.0)  # without a timeout Windows would not hear Ctrl-C
+            self._thread.join(timeout=1.0)  # without a timeout Ctrl-C has no effect on Windows
 
     def __enter__(self) -> Self:
         self._socket = self._bound()
@@ -62,15 +65,15 @@ class Server:
     def _bound(self) -> socket.socket:
         try:
             bound = socket.create_server((HOST, self._port))
-            # Connections inherit it. asyncio would set it on sockets that it made itself; on ours
-            # it does not, and each small write after the first waits 40 ms for the other side's
-            # delayed acknowledgement.
+            # Accepted connections inherit the option. asyncio sets it on sockets that it creates
+            # but not on ours; without it each small write after the first waits up to 40 ms for the
+            # client's delayed acknowledgement (Nagle's algorithm).
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return bound
         except OSError as error:
             raise ConfigError(
-                f"port {self._port} of {HOST} cannot be opened: {error.strerror or error}",
-                hint="name another port, or none: then a free one is taken",
+                f"cannot listen on {HOST}:{self._port}: {error.strerror or error}",
+                hint="choose another port, or 0 for a free one",
             ) from error
 
     def _serve(self) -> None:
@@ -81,7 +84,7 @@ class Server:
 
 
 def _uvicorn_server(app: AsgiApp, ready: threading.Event) -> Any:
-    import uvicorn  # 80 ms, wanted only by who serves
+    import uvicorn  # takes 80 ms to import, needed only here
 
     class _Server(uvicorn.Server):
         """uvicorn looks every 0.1 s whether it is to stop, and then waits 0.1 s for connections

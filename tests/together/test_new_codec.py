@@ -121,7 +121,7 @@ def test_what_is_no_name_is_refused_and_nothing_is_written(
 
     told = refused(fresh_environment, tmp_path / "here", "--", name)
 
-    assert f"{name!r} is no name for a family" in told
+    assert f"{name!r} is not a valid name for a family" in told
     assert list((tmp_path / "here").iterdir()) == []
 
 
@@ -134,7 +134,7 @@ def test_a_folder_that_is_there_is_left_as_it_is(
 
     told = refused(fresh_environment, tmp_path, "parrot")
 
-    assert "nothing is overwritten" in told
+    assert "is not overwritten" in told
     assert [path.read_text() for path in mine.iterdir()] == ["mine"]
 
 
@@ -143,7 +143,7 @@ def test_a_family_that_is_installed_is_not_offered_twice(
 ) -> None:
     told = refused(fresh_environment, tmp_path, "titan")
 
-    assert "a family titan is installed already, with axonflow-bedrock" in told
+    assert "a family titan is already installed by axonflow-bedrock" in told
     assert not (tmp_path / "axonflow-bedrock-titan").exists()
 
 
@@ -162,7 +162,7 @@ def test_a_codec_that_breaks_a_law_is_told_and_fails_the_command(
     checked = fresh_environment.run("axonflow", "plugins", "check", "grey-parrot", cwd=package)
 
     assert checked.returncode == 1
-    assert "grey-parrot: 15 of 16 laws kept" in checked.stdout
+    assert "grey-parrot: 15 of 16 laws hold" in checked.stdout
     assert "broken: documented stop reasons are known: AssertionError" in checked.stdout
 
 

@@ -221,7 +221,7 @@ def test_no_ordinary_mistake_in_it_would_go_unseen(with_it: Environment, tmp_pat
     checked = with_it.run("axonflow", "plugins", "check", "pegasus", "--mutants", cwd=tmp_path)
 
     assert checked.returncode == 0, checked.stdout
-    assert "unseen" not in checked.stdout
+    assert "not found" not in checked.stdout
 
 
 def test_the_python_of_its_readme_makes_a_request_that_it_writes_as_documented(
