@@ -1,7 +1,7 @@
-"""A provider without a cloud: it answers with the last thing the user said, word by word.
+"""A provider without a service: it answers with the text of the last user message, word by word.
 
-It comes with the core through the same door as every other provider, an entry point and a hook, and
-so is the shortest complete example of one.
+It is part of the core and is loaded like every other provider, by an entry point and a hook, so it
+is the shortest complete example of one. Tokens are words.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ _WORD = re.compile(r"\s*\S+\s*?(?=\s|\Z)|\s+")
 
 @frozen
 class EchoConfig:
+    """The provider's `config:` section."""
+
     model: str = "echo"
-    """The name it answers to."""
+    """The id of the default model; every other id is accepted too."""
     max_tokens: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
-    """The longest answer, in words, where the caller names no limit."""
+    """The limit of an answer, in words, where the request has no `max_tokens`."""
 
 
 class EchoStream(CompletionStream):
-    """One word a read."""
+    """An answer of the echo provider: one batch of events for each read."""
 
     def __init__(self, batches: Sequence[Batch], receipt: Receipt) -> None:
         self.receipt = receipt
@@ -52,7 +54,8 @@ class EchoStream(CompletionStream):
 
 
 class EchoProvider:
-    """Answers with the last thing that the user said."""
+    """Answers every request with its last user message. Honours `max_tokens` and stop sequences;
+    needs no credentials."""
 
     def __init__(self, config: EchoConfig, name: str) -> None:
         self._config = config
@@ -85,7 +88,7 @@ class EchoProvider:
         return Health(is_ready=True)
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def _receipt(self, model: str | None) -> Receipt:
         name = model or self.default_model
@@ -100,13 +103,13 @@ class EchoProvider:
         )
 
     def _answer(self, request: CompletionRequest, model: str | None) -> list[Batch]:
-        heard = next(
+        prompt = next(
             (message.text for message in reversed(request.messages) if message.role is Role.USER),
             "",
         )
         limit = request.inference.max_tokens or self._config.max_tokens
-        words, stopped = _spoken(heard, request.inference, limit)
-        usage = Usage(input_tokens=len(_WORD.findall(heard)), output_tokens=len(words))
+        words, stopped = _answer_words(prompt, request.inference, limit)
+        usage = Usage(input_tokens=len(_WORD.findall(prompt)), output_tokens=len(words))
         return [
             (Started(model=model or self.default_model),),
             *((TextDelta(word),) for word in words),
@@ -114,8 +117,8 @@ class EchoProvider:
         ]
 
 
-def _spoken(text: str, inference: Inference, limit: int | None) -> tuple[list[str], Stopped]:
-    """The words of the answer and why there are no more."""
+def _answer_words(text: str, inference: Inference, limit: int | None) -> tuple[list[str], Stopped]:
+    """The words of the answer, and the event with the reason why it ends."""
     stop = _first_stop(text, inference.stop_sequences)
     words = _WORD.findall(text if stop is None else text[: text.index(stop)])
     if limit is not None and len(words) > limit:
@@ -130,6 +133,7 @@ def _first_stop(text: str, stops: Sequence[str]) -> str | None:
 
 
 def _config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:
+    """The configuration from ECHO_MODEL, None where it is unset."""
     model = environment.get("ECHO_MODEL")
     return {"model": model} if model else None
 
@@ -140,6 +144,7 @@ def _create(config: EchoConfig, services: Services) -> Provider:
 
 @hookimpl
 def axonflow_register_provider() -> ProviderSpec:
+    """The provider `echo`."""
     return ProviderSpec(
         name="echo",
         display_name="Echo",

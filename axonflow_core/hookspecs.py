@@ -1,4 +1,6 @@
-"""The hooks, on one screen. A plugin is a module with any of these functions marked `@hookimpl`."""
+"""The hooks. A plugin is a module that implements any of these functions, decorated with
+`@hookimpl`.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +15,38 @@ from axonflow_core.plugin_spec import ProviderSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 PluginCodec: TypeAlias = FamilyCodec | EmbeddingCodec | RerankCodec | TokenCounter
+"""Every kind of codec that a plugin may register."""
 
 HOOK_API = (1, 0)
-"""The version of this module: a minor step adds, a major one breaks. It is no product version.
+"""The version of the hooks, (major, minor): additions raise the minor number, incompatible changes
+the major one. It is independent of the version of the package.
 
-A plugin may say which one it is written for: `AXONFLOW_HOOK_API = (1, 0)` in its module. Another
-major, or a newer minor, makes it `incompatible`, and it is not asked.
+A plugin may declare the version it is written for, as `AXONFLOW_HOOK_API = (1, 0)` in its module. A
+plugin for another major or a newer minor version is `incompatible`: its hooks are not called.
 """
 
 hookspec = pluggy.HookspecMarker("axonflow")
 hookimpl: Callable[[F], F] = pluggy.HookimplMarker("axonflow")
+"""Decorator that marks a function as the implementation of the hook of the same name."""
 
 
 @hookspec
 def axonflow_register_provider() -> ProviderSpec:  # type: ignore[empty-body]
     """Describe the provider of an entry point in the group `axonflow.providers`.
 
-    Called once, when the YAML enables the provider, before anything is built. Returns one
-    `ProviderSpec`. An exception stops the start-up with the plugin's name, distribution and
-    version.
+    Called when a configuration enables the provider, before it is built, and by commands that list
+    or check plugins; it must be cheap and do no I/O. Returns one `ProviderSpec`. An exception
+    becomes a `PluginError` with the plugin's name, distribution and version, and stops the
+    start-up.
     """
 
 
 @hookspec
 def axonflow_register_codec() -> PluginCodec | Sequence[PluginCodec]:  # type: ignore[empty-body]
-    """Hand over the codecs of an entry point in the group `axonflow.codecs.<provider>`.
+    """Register the codecs of an entry point in the group `axonflow.codecs.<provider>`.
 
-    Called once, when a provider of that name is built. Returns one codec or several (surfaces,
-    variants, kinds). An exception marks this entry point failed; the other families serve, unless
+    Called when a provider of that name is built, and by commands that list or check codecs; it must
+    be cheap and do no I/O. Returns one codec or a list of them (surfaces, variants, kinds). An
+    exception marks this entry point failed and is logged; the other families are loaded, unless
     `AXONFLOW_STRICT_PLUGINS=1`.
     """

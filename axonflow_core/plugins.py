@@ -1,16 +1,23 @@
-"""Plugins: `importlib.metadata` finds them, pluggy registers and validates them, this module says
-what went wrong.
+"""Plugins: `importlib.metadata` finds them, pluggy validates their hooks, and this module reports
+what failed.
 
     axonflow.providers             one entry point a provider, named as its key (or `type:`) in YAML
     axonflow.codecs.<provider>     one entry point a model family
 
-Finding reads metadata and imports nothing. Each entry point that is wanted gets a pluggy manager of
-its own: one manager for all silently skips a name that stands in two groups, silently loads nothing
-for an unknown name, and stops at the first import that fails. Here a plugin fails alone, whatever
-it raises short of KeyboardInterrupt.
+Finding reads metadata and imports nothing. Each entry point to be loaded gets a pluggy manager of
+its own. One manager for all (`load_setuptools_entrypoints`) silently skips a name that occurs in
+two groups, silently loads nothing for an unknown name, and stops at the first import that fails.
+Here each plugin fails alone, whatever it raises except KeyboardInterrupt.
 
-A provider that cannot be loaded is a `PluginError`. A codec that cannot is marked failed and
-logged, and the other families serve, unless AXONFLOW_STRICT_PLUGINS=1.
+A provider that cannot be loaded raises `PluginError`. A codec plugin that cannot be loaded is
+marked failed and logged, and the other families are loaded, unless AXONFLOW_STRICT_PLUGINS=1.
+
+    state          meaning
+    loaded         imported, and its hook returned what it should
+    available      installed, not enabled, not imported
+    blocked        named in AXONFLOW_BLOCK_PLUGINS, not imported
+    incompatible   written for another version of the hooks
+    failed         broken: `reason` says at which step
 """
 
 from __future__ import annotations
@@ -41,12 +48,16 @@ _log = logging.getLogger(__name__)
 K = TypeVar("K")
 
 PROVIDERS = "axonflow.providers"
+"""The group of provider plugins."""
 CODECS = "axonflow.codecs."
+"""The prefix of the groups of codec plugins; the provider's name follows."""
 PROJECT = "axonflow"
-"""pluggy's name for our hooks."""
+"""The project name of the hook markers in `hookspecs`."""
 
 
 class State(StrEnum):
+    """What became of an installed plugin; the table at the head of this module explains each."""
+
     LOADED = "loaded"
     AVAILABLE = "available"
     """Installed and not enabled, so not imported."""
@@ -58,35 +69,39 @@ class State(StrEnum):
 
 @frozen
 class FoundPlugin:
-    """An entry point of ours and the distribution it came with."""
+    """An installed entry point of one of our groups, and the distribution that it belongs to."""
 
     group: str
     name: str
     value: str
-    """Where it points to: `axonflow_bedrock.plugin`."""
+    """The module that it points to: `axonflow_bedrock.plugin`."""
     distribution: str
     version: str
     folder: str
-    """The folder that the distribution is installed in."""
+    """The directory that the distribution is installed in."""
     _entry_point: EntryPoint = field(repr=False, eq=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
 
     def load(self) -> ModuleType:
+        """Import the module. Raises whatever importing it raises."""
         module: ModuleType = self._entry_point.load()
         return module
 
 
 @frozen
 class PluginState:
+    """One installed plugin and its state. `reason` is empty for a plugin that is loaded or
+    available."""
+
     plugin: FoundPlugin
     state: State
     reason: str = ""
 
     @property
     def origin(self) -> str:
-        """The file of a plugin that was imported, the folder of one that was not."""
+        """The file of an imported plugin's module, else the distribution's directory."""
         module = (
             sys.modules.get(self.plugin.value.partition(":")[0])
             if self.state is State.LOADED
@@ -97,6 +112,8 @@ class PluginState:
 
 @frozen
 class LoadedCodecs:
+    """The usable codecs of one provider, and the state of each plugin in its group."""
+
     registry: CodecRegistry
     plugins: tuple[PluginState, ...]
 
@@ -109,8 +126,8 @@ class _Incompatible(PluginError):
 
 
 def find_plugins(group: str | None = None) -> tuple[FoundPlugin, ...]:
-    """What is installed, in `group` or in any of ours. Imports nothing."""
-    from importlib.metadata import entry_points  # 15 ms, wanted only by who looks for plugins
+    """The installed plugins of `group`, or of all our groups, in order of name. Imports none."""
+    from importlib.metadata import entry_points  # takes 15 ms to import, needed only here
 
     groups = entry_points().groups if group is None else {group}
     ours = (point for name in groups if _is_ours(name) for point in entry_points(group=name))
@@ -135,12 +152,16 @@ def _found(point: EntryPoint) -> FoundPlugin:
 
 
 def blocked_names(environment: Mapping[str, str]) -> frozenset[str]:
-    """AXONFLOW_BLOCK_PLUGINS: names of entry points or of distributions, with commas between."""
+    """The normalised names in AXONFLOW_BLOCK_PLUGINS: entry points or distributions, separated by
+    commas.
+    """
     names = environment.get("AXONFLOW_BLOCK_PLUGINS", "").split(",")
     return frozenset(_normalised(name) for name in names if name.strip())
 
 
 def is_blocked(plugin: FoundPlugin, environment: Mapping[str, str]) -> bool:
+    """Whether AXONFLOW_BLOCK_PLUGINS names the plugin or its distribution; case, `-` and `_` do not
+    matter."""
     return not blocked_names(environment).isdisjoint(
         {_normalised(plugin.name), _normalised(plugin.distribution)}
     )
@@ -154,8 +175,10 @@ def _normalised(name: str) -> str:
 
 
 def _call(plugin: FoundPlugin, hook: str) -> list[Any]:
-    """What the plugin's implementations of `hook` return. `PluginError` says at which step it
-    failed."""
+    """Import the plugin and return the results of its implementations of `hook`, at least one.
+
+    `PluginError` names the step that failed: import, version of the hooks, signature, call.
+    """
     module = _import(plugin)
     _check_api(plugin, module)
     manager = pluggy.PluginManager(PROJECT)
@@ -173,8 +196,8 @@ def _call(plugin: FoundPlugin, hook: str) -> list[Any]:
         raise _failure(plugin, f"{hook}() raised", error) from error
     if not results:
         raise PluginError(
-            f"the plugin {plugin} registers nothing: {plugin.value} has no hook {hook}",
-            hint=f"define {hook}() there and mark it @axonflow_core.hookimpl",
+            f"the plugin {plugin} registers nothing: {plugin.value} does not implement {hook}",
+            hint=f"define {hook}() there, decorated with @axonflow_core.hookimpl",
         )
     return results
 
@@ -197,8 +220,9 @@ def _failure(plugin: FoundPlugin, what: str, error: BaseException) -> PluginErro
 
 
 def _check_api(plugin: FoundPlugin, module: ModuleType) -> None:
-    """A plugin may say which version of the hooks it needs: it is served by the same major and no
-    older a minor one."""
+    """Raise unless this version of the hooks is the one that the plugin declares, or a newer minor
+    version of the same major one. A plugin that declares none is compatible.
+    """
     wanted = getattr(module, "AXONFLOW_HOOK_API", HOOK_API)
     if not _is_version(wanted):
         raise PluginError(
@@ -224,8 +248,8 @@ def _is_version(value: object) -> bool:
 def _invalid_hook(plugin: FoundPlugin, error: pluggy.PluginValidationError) -> PluginError:
     known = [name for name in vars(hookspecs) if name.startswith("axonflow_")]
     return PluginError(
-        f"the plugin {plugin} has a hook that is none of ours: {' '.join(str(error).split())}",
-        hint=f"the hooks are {', '.join(known)}; compare name and arguments with "
+        f"the plugin {plugin} implements an unknown hook: {' '.join(str(error).split())}",
+        hint=f"the hooks are {', '.join(known)}; compare names and arguments with "
         "axonflow_core.hookspecs",
     )
 
@@ -234,8 +258,11 @@ def _invalid_hook(plugin: FoundPlugin, error: pluggy.PluginValidationError) -> P
 
 
 def load_provider(name: str, environment: Mapping[str, str] | None = None) -> ProviderSpec:
-    """The provider of that name, its plugin imported and asked. `PluginError` where that cannot
-    be."""
+    """The `ProviderSpec` of the provider of that name; imports its plugin. `environment` is
+    `os.environ` by default.
+
+    `PluginError` where none or several distributions offer the name, or it is blocked or broken.
+    """
     environment = os.environ if environment is None else environment
     installed = find_plugins(PROVIDERS)
     offers = [plugin for plugin in installed if plugin.name == name]
@@ -243,7 +270,7 @@ def load_provider(name: str, environment: Mapping[str, str] | None = None) -> Pr
         raise _missing_provider(name, [plugin.name for plugin in installed])
     if all(is_blocked(plugin, environment) for plugin in offers):
         raise PluginError(
-            f"the provider {name} is blocked", hint=f"take {name} out of AXONFLOW_BLOCK_PLUGINS"
+            f"the provider {name} is blocked", hint=f"remove {name} from AXONFLOW_BLOCK_PLUGINS"
         )
     allowed = [plugin for plugin in offers if not is_blocked(plugin, environment)]
     if len(allowed) > 1:
@@ -293,7 +320,10 @@ def _wrong_return(plugin: FoundPlugin, hook: str, results: object, wanted: str) 
 
 
 def load_codecs(provider: str, environment: Mapping[str, str] | None = None) -> LoadedCodecs:
-    """The codecs of one provider, and what became of every plugin that offers some."""
+    """Load the codecs of one provider; `plugins` has the state of every plugin of its group.
+
+    A plugin that fails is logged and left out; `PluginError` under AXONFLOW_STRICT_PLUGINS=1.
+    """
     environment = os.environ if environment is None else environment
     gathering = _Gathering(is_strict=environment.get("AXONFLOW_STRICT_PLUGINS") == "1")
     offers = find_plugins(CODECS + provider)
@@ -315,8 +345,9 @@ def load_codecs(provider: str, environment: Mapping[str, str] | None = None) -> 
 
 
 class _Gathering:
-    """Codecs as they come in. Nothing that two plugins claim is given to either: import order
-    decides nothing."""
+    """Collects codecs and failures. What two plugins claim is given to neither, so that the order
+    of import decides nothing.
+    """
 
     def __init__(self, *, is_strict: bool) -> None:
         self.failed: dict[FoundPlugin, PluginState] = {}
@@ -332,8 +363,7 @@ class _Gathering:
             self._fail(rivals, error)
 
     def settle_claims(self) -> None:
-        """Fail the plugins that claim one kind, family, surface and variant under different entry
-        points."""
+        """Fail all plugins that register the same kind, name (family and variant) and surface."""
         claims = _grouped(
             ((codec.kind, codec.name, codec.surface), plugin) for plugin, codec in self._pairs()
         )
@@ -387,7 +417,8 @@ def _failed(plugin: FoundPlugin, error: PluginError) -> PluginState:
 def plugin_states(
     enabled: Iterable[str], environment: Mapping[str, str] | None = None
 ) -> tuple[PluginState, ...]:
-    """Every installed plugin. Only the `enabled` providers and their codecs are imported."""
+    """The state of every installed plugin. Only the `enabled` providers and their codecs are
+    imported; nothing is raised for a broken one."""
     environment = os.environ if environment is None else environment
     wanted = frozenset(enabled)
     lenient = {

@@ -132,7 +132,7 @@ def test_a_folder_without_recordings_is_not_a_check_that_passed(run: Run, tmp_pa
 def test_a_package_goes_into_no_file(run: Run) -> None:
     finished = run("plugins", "new", "codec", "widget", "--into", "/dev/null")
     assert finished.returncode == 2
-    assert "cannot be made" in finished.stderr
+    assert "cannot be created" in finished.stderr
 
 
 def test_the_answer_may_be_limited(run: Run) -> None:

@@ -147,7 +147,7 @@ BROKEN: Mapping[str, tuple[str, str]] = {
     ),
     "by registering nothing": (
         "def <hook>(): pass",
-        "registers nothing: {module} has no hook <hook>",
+        "registers nothing: {module} does not implement <hook>",
     ),
     "by returning something else": (
         "from axonflow_core import hookimpl\n@hookimpl\ndef <hook>():\n    return 5",

@@ -519,11 +519,11 @@ def test_a_file_is_read_line_by_line(tmp_path: Path) -> None:
 
 
 FAULTY = {
-    "a line that is not JSON": "{",
-    "a recording without 'model_id'": json.dumps(
+    "the line is not JSON": "{",
+    "the recording has no 'model_id'": json.dumps(
         {key: LINE[key] for key in LINE if key != "model_id"}
     ),
-    "a line that is no recording": "[]",
+    "the line is not a recording": "[]",
 }
 
 
@@ -542,7 +542,7 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "zoo.jsonl"
     path.write_text("\n")
 
-    with pytest.raises(RequestError, match="holds no recordings"):
+    with pytest.raises(RequestError, match="contains no recordings"):
         read_recordings(path)
 
 

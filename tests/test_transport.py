@@ -236,7 +236,9 @@ async def test_a_full_pool_runs_into_the_connect_timeout() -> None:
     async with peer(writes(CHUNKED, 3)) as server, await transport.open_stream(server.request()):
         with (
             within(0.1),
-            pytest.raises(ProviderTimeout, match=r"connected to within 0.1 s \(connect timeout\)"),
+            pytest.raises(
+                ProviderTimeout, match=r"accept a connection within 0.1 s \(connect timeout\)"
+            ),
         ):
             await transport.send(server.request(connect_s=0.1))
     await transport.aclose()
@@ -255,7 +257,7 @@ async def test_a_full_pool_runs_into_the_connect_timeout() -> None:
         (
             [CHUNKED, chunk(b"a"), 2.0],
             {"idle_s": 0.1},
-            r"sent nothing more .* within 0.1 s \(idle timeout\)",
+            r"sent no more of its answer within 0.1 s \(idle timeout\)",
         ),
         (
             [CHUNKED, *drip(40, 0.02)],
@@ -356,7 +358,7 @@ async def reset(client: asyncio.WriteTransport) -> None:
 REFUSALS: list[tuple[str, Answer, type[AxonFlowError], str]] = [
     ("closed without a word", writes(), Unavailable, "closed the connection without an answer"),
     ("reset", reset, Unavailable, "127.0.0.1:"),
-    ("not HTTP", writes(b"SSH-2.0-OpenSSH_9.2\r\n"), AnswerError, "did not answer in HTTP"),
+    ("not HTTP", writes(b"SSH-2.0-OpenSSH_9.2\r\n"), AnswerError, "did not answer with HTTP"),
     (
         "short body",
         writes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"),
@@ -414,13 +416,13 @@ async def test_a_refused_connection_names_host_and_reason(transport: Transport) 
 
 
 async def test_an_unknown_host_is_named(transport: Transport) -> None:
-    with pytest.raises(Unavailable, match=r"nowhere\.invalid has no address"):
+    with pytest.raises(Unavailable, match=r"cannot resolve nowhere\.invalid"):
         await transport.send(HttpRequest("POST", "http://nowhere.invalid/", {}))
 
 
 async def test_a_line_break_in_a_header_is_refused_without_showing_it(transport: Transport) -> None:
     async with peer(answers(b"")) as server:
-        with pytest.raises(RequestError, match="a header holds") as caught:
+        with pytest.raises(RequestError, match="a header contains") as caught:
             await transport.send(
                 HttpRequest("POST", server.url, {"Authorization": "Bearer hidden\n"})
             )

@@ -1,6 +1,6 @@
-"""The one HTTP client: requests go out exactly as they were signed, and every wait has an end.
+"""The HTTP client: requests are sent exactly as they were signed, and every wait has a limit.
 
-Four clocks run over a call, and each names itself when it runs out:
+Four timers run over a call; the error of a timer that expires names it:
 
     connect ──┐
     first byte ──────────────┐
@@ -8,10 +8,11 @@ Four clocks run over a call, and each names itself when it runs out:
               connected      head of the answer   idle idle │ end of the answer
                                                   between reads
 
-aiohttp is the carrier (69 µs of CPU a call where httpx takes above 1,000, measured 2026-11). It is
-imported when the first call is made: whoever only reads a configuration does not pay for it.
-Nothing of it shows outside this module, and its exceptions become ours here. Redirects are not
-followed, cookies not kept, bodies not decompressed, headers not added.
+aiohttp carries the calls (69 µs of CPU a call where httpx takes above 1,000, measured 2026-11). It
+is imported by the first call, so that reading a configuration does not pay for it. No type of it is
+visible outside this module, and its exceptions are converted here. Redirects are not followed,
+cookies are not kept, bodies are not decompressed, and no header is added but `Host` and
+`Content-Length`.
 """
 
 from __future__ import annotations
@@ -44,17 +45,17 @@ if TYPE_CHECKING:
     import aiohttp
 
 MAX_CONNECTIONS = 512
-"""Below the 1,024 file descriptors that a process commonly may open."""
+"""Less than 1,024, the common limit of a process's file descriptors."""
 MAX_BODY_BYTES = 32 * 2**20
-"""Bedrock itself takes and gives 25 MB at most (its service model, 2026-11)."""
+"""The largest answer that is read. Bedrock's own limit is 25 MB (its service model, 2026-11)."""
 KEEP_ALIVE_S = 30.0
-"""How long an idle connection is kept for the next call."""
+"""Seconds that an idle connection is kept for the next call."""
 TCP_KEEP_ALIVE_S = 60
-"""NAT gateways and AWS endpoints drop a silent connection after 350 s; a model may think for
-longer."""
+"""Seconds between TCP keep-alive probes. NAT gateways and AWS endpoints drop a connection that is
+silent for 350 s, and a model may take longer to begin its answer."""
 _LARGE_BODY_BYTES = 2**20
 _AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-"""What aiohttp adds on its own. A header that was not signed is not sent."""
+"""The headers that aiohttp would add. A header that was not signed is not sent."""
 
 
 def _seconds(default: float) -> Any:
@@ -63,13 +64,13 @@ def _seconds(default: float) -> Any:
 
 @frozen(kw_only=True)
 class Timeouts:
-    """How long a call may take, in seconds."""
+    """The time limits of a call, in seconds, all above 0. Exceeding one is a `ProviderTimeout`."""
 
     connect_s: float = _seconds(10.0)
-    """Until there is a connection: a free place in the pool, the address, TCP and TLS."""
+    """To get a connection: waiting for the pool, DNS, TCP and TLS."""
     first_byte_s: float = _seconds(600.0)
-    """From the start of the call to the head of the answer. Without streaming that is the whole
-    generation."""
+    """From the start of the call to the head of the answer. Without streaming that includes the
+    whole generation."""
     idle_s: float = _seconds(300.0)
     """Between two reads of an answer."""
     total_s: float = _seconds(3600.0)
@@ -78,20 +79,23 @@ class Timeouts:
 
 @frozen
 class Network:
-    """The way to a host, where it is not the straight one."""
+    """How to reach a host: directly with the system's TLS defaults, unless fields are set."""
 
     proxy_url: str | None = field(default=None, repr=False)
-    """An HTTP proxy; https goes through it with CONNECT. May hold the proxy's user and password."""
+    """The URL of an HTTP proxy, used with CONNECT for https. May contain user and password."""
     tls: ssl.SSLContext | None = None
-    """Which authorities are trusted and which certificate is shown; None: the system's, and
-    none."""
+    """The trusted authorities and the client certificate; None: the system's authorities, and no
+    client certificate."""
 
 
 @frozen
 class HttpRequest:
+    """One request. It is sent as it is; nothing is added but missing `Host` and `Content-Length`
+    headers."""
+
     method: str
     url: str
-    """Sent exactly as given, so percent-encoded already."""
+    """Sent exactly as given: already percent-encoded."""
     headers: Mapping[str, str] = field(repr=False)
     """Sent exactly as given; `Host` and `Content-Length` are added where they are missing."""
     body: bytes = field(default=b"", repr=False)
@@ -101,16 +105,18 @@ class HttpRequest:
 
 @frozen
 class HttpResponse:
+    """A whole answer, of any status."""
+
     status: int
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     body: bytes = field(repr=False)
     first_byte_s: float
-    """From the start of the call to the head of the answer."""
+    """Seconds from the start of the call to the head of the answer."""
 
 
 class ByteStream(Protocol):
-    """An answer whose body is still coming."""
+    """An answer whose body is still arriving, as `HttpStream` has it."""
 
     @property
     def status(self) -> int: ...
@@ -121,38 +127,45 @@ class ByteStream(Protocol):
         ...
 
     async def read(self) -> bytes:
-        """What arrived since the last read; `b""` at the end. `TruncatedStream`,
-        `ProviderTimeout`."""
+        """The bytes that have arrived since the last read, at least one; `b""` at the end. Raises
+        `TruncatedStream` or `ProviderTimeout`."""
         ...
 
     async def read_all(self) -> bytes:
-        """The rest of the body. `Unavailable` when it is cut, `AnswerError` when it is too long."""
+        """The rest of the body. Raises `Unavailable` where the connection is cut, `AnswerError`
+        where the body is too large, `ProviderTimeout`."""
         ...
 
     async def aclose(self) -> None:
-        """Breaks off what was not read."""
+        """Close the connection, which cancels the call, unless the body was read to its end."""
         ...
 
 
 class HttpClient(Protocol):
-    """What makes HTTP calls. `Transport` is the one that uses a network."""
+    """Makes HTTP calls. `Transport` is the implementation that uses a network; tests pass their
+    own."""
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """One call and its whole answer, whatever its status. `Unavailable`, `ProviderTimeout`,
-        `AnswerError`."""
+        """Send a request and return the whole answer, whatever its status. Raises as
+        `Transport.send` does."""
         ...
 
     async def open_stream(self, request: HttpRequest) -> ByteStream:
-        """Returns with the head of the answer, whatever its status. Whoever opens it closes it."""
+        """Send a request and return when the head of the answer has arrived, whatever its status.
+        The caller closes the stream."""
         ...
 
     async def aclose(self) -> None:
-        """Breaks open streams off and closes every connection. May be called twice."""
+        """Abort open streams and close every connection. May be called twice."""
         ...
 
 
 class Transport:
-    """One pool of connections, opened by the first call and bound to its event loop."""
+    """A pool of connections, opened by the first call and bound to that call's event loop.
+
+    `max_connections` limits the pool: further calls wait, within `Timeouts.connect_s`.
+    `max_body_bytes` limits `HttpStream.read_all`, and so `send`.
+    """
 
     def __init__(
         self, *, max_connections: int = MAX_CONNECTIONS, max_body_bytes: int = MAX_BODY_BYTES
@@ -165,8 +178,12 @@ class Transport:
         self._is_closed = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """One call and its whole answer, whatever its status. `Unavailable`, `ProviderTimeout` or
-        `AnswerError`."""
+        """Send a request and return the whole answer, whatever its status.
+
+        Raises `Unavailable` (no connection, or cut in mid-answer), `ProviderTimeout`, `AnswerError`
+        (too large, or not HTTP), `ProviderError` (TLS certificate) or `RequestError` (a URL or
+        header that HTTP cannot carry; another event loop; a closed transport).
+        """
         started = perf_counter()
         async with await self._open(request) as stream:
             first_byte_s = perf_counter() - started
@@ -174,14 +191,16 @@ class Transport:
         return HttpResponse(stream.status, stream.headers, body, first_byte_s)
 
     async def open_stream(self, request: HttpRequest) -> HttpStream:
-        """Returns with the head of the answer, whatever its status. Whoever opens a stream closes
-        it."""
+        """Send a request and return when the head of the answer has arrived, whatever its status.
+
+        The caller closes the stream. Raises what `send` raises.
+        """
         stream = await self._open(request)
         self._streams.add(stream)
         return stream
 
     async def aclose(self) -> None:
-        """Breaks open streams off and closes every connection. May be called twice."""
+        """Abort open streams and close every connection. May be called twice."""
         self._is_closed = True
         for stream in tuple(self._streams):
             await stream.aclose()
@@ -278,10 +297,11 @@ def _kept_alive_socket(address: Any) -> socket.socket:
 
 
 class HttpStream:
-    """An answer whose body is still coming: `read` it, or iterate. One consumer at a time.
+    """An answer whose body is still arriving: `read` it, or iterate over it. One consumer at a
+    time.
 
-    One timer watches the body, set anew when it rings and not with every read. It holds the stream
-    weakly: a stream that nobody holds any more gives its connection up.
+    One timer watches the body. It is set again when it fires and not with every read, and it holds
+    a weak reference only, so that a stream that is no longer referenced frees its connection.
     """
 
     def __init__(
@@ -306,11 +326,11 @@ class HttpStream:
         self._timer = self._watch()
 
     async def read(self) -> bytes:
-        """All bytes that have arrived since the last read, at least one; `b""` at the end and ever
-        after.
+        """The bytes that have arrived since the last read, at least one; `b""` at the end and after
+        it.
 
-        `TruncatedStream` when the connection is cut, which a chunked or counted body shows;
-        `ProviderTimeout`.
+        Raises `TruncatedStream` where the connection is cut before the end (known by chunked
+        encoding or Content-Length), and `ProviderTimeout`.
         """
         if self._fault is not None:
             raise self._fault
@@ -327,8 +347,9 @@ class HttpStream:
         return data
 
     async def read_all(self) -> bytes:
-        """The rest of the body. `AnswerError` when it is larger than the transport takes,
-        `Unavailable` when cut."""
+        """The rest of the body. `AnswerError` where it is larger than the transport's limit,
+        `Unavailable` where the connection is cut, `ProviderTimeout`.
+        """
         parts = []
         try:
             while data := await self.read():
@@ -339,8 +360,7 @@ class HttpStream:
         return b"".join(parts)
 
     async def aclose(self) -> None:
-        """Closes the connection, and with it the upstream call, unless the body was read to its
-        end."""
+        """Close the connection, which cancels the call, unless the body was read to its end."""
         if self._response.content.at_eof():
             self._timer.cancel()
         else:
@@ -364,8 +384,8 @@ class HttpStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        # The response and the connection hold each other, so dropping the response alone would
-        # close nothing. The collector may run in any thread.
+        # Response and connection reference each other, so dropping the response alone would close
+        # neither. The garbage collector may run in any thread.
         if not self._response.closed and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._response.close)
 
@@ -375,8 +395,9 @@ class HttpStream:
         self._response.close()
 
     def _rescue(self, cut: TruncatedStream) -> bytes:
-        """What arrived before the connection was cut: aiohttp keeps it, but raises first. The next
-        read raises."""
+        """The bytes that arrived before the connection was cut, which aiohttp keeps although it
+        raises. The next read raises `cut`; this one does where there are none.
+        """
         if self._fault is not None:
             raise self._fault
         self._break_off(cut)
@@ -399,7 +420,7 @@ class HttpStream:
         return self._loop.call_at(rings_at, _ring, ref(self))
 
     def _check_clocks(self) -> None:
-        if self._response.content.is_eof():  # all of it is here; what waits is the consumer
+        if self._response.content.is_eof():  # all has arrived: only the consumer is slow
             return
         now, idle_s = self._loop.time(), self._request.timeouts.idle_s
         if now >= self._ends_at:
@@ -419,9 +440,9 @@ def _ring(stream: ref[HttpStream]) -> None:
 # ── faults: aiohttp's into ours ───────────────────────────────────────────────────────────────────
 
 _OVERDUE = {
-    "connect_s": ("could not be connected to", "connect"),
+    "connect_s": ("did not accept a connection", "connect"),
     "first_byte_s": ("did not begin its answer", "first byte"),
-    "idle_s": ("sent nothing more of its answer", "idle"),
+    "idle_s": ("sent no more of its answer", "idle"),
     "total_s": ("did not finish its answer", "total"),
 }
 
@@ -431,7 +452,7 @@ def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:
     seconds = getattr(request.timeouts, limit)
     return ProviderTimeout(
         f"{_host(request)} {what} within {seconds:g} s ({phase} timeout)",
-        hint=f"where that is too short, raise `timeouts: {{{limit}: …}}` in the provider's config",
+        hint=f"if that is too short, raise `timeouts: {{{limit}: …}}` in the provider's config",
     )
 
 
@@ -440,7 +461,7 @@ def _redirect(stream: HttpStream, request: HttpRequest) -> Unavailable:
     error = Unavailable(
         f"{_host(request)} answered {stream.status}, a redirect to {target}; redirects are not "
         "followed",
-        hint="a signed request is for one host only: point the provider's endpoint at the service "
+        hint="a signed request is valid for one host: set the provider's endpoint to the service "
         "itself",
         status=stream.status,
     )
@@ -454,7 +475,9 @@ def _cut(error: Exception, request: HttpRequest) -> TruncatedStream:
 
 
 def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
-    """Why there is no answer. Quotes the operating system and OpenSSL, never the request."""
+    """The error for an aiohttp exception before the answer. Quotes the operating system and
+    OpenSSL, never the request.
+    """
     import aiohttp
 
     host = _host(request)
@@ -466,20 +489,19 @@ def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
             )
             return ProviderError(
                 f"the TLS certificate of {host} is not trusted: {reason}",
-                hint="if a proxy or a private authority signed it, name that authority's file in "
-                "SSL_CERT_FILE",
+                hint="if a proxy or a private authority signed it, set SSL_CERT_FILE to that "
+                "authority's file",
             )
         case aiohttp.ClientSSLError():
             return Unavailable(f"the TLS handshake with {host} failed: {_reason(error.os_error)}")
         case aiohttp.ClientHttpProxyError():
             return Unavailable(
-                f"the proxy {_proxy(request)} refused the way to {host}: {error.status}",
-                hint="check HTTPS_PROXY, the proxy's user and password, and that it lets this host "
-                "through; NO_PROXY "
-                "names the hosts that need none",
+                f"the proxy {_proxy(request)} refused to connect to {host}: {error.status}",
+                hint="check HTTPS_PROXY, the proxy's user and password, and that it allows this "
+                "host; NO_PROXY lists hosts to reach without a proxy",
             )
         case aiohttp.ClientProxyConnectionError():
-            hint = "check HTTPS_PROXY; NO_PROXY names the hosts that need none"
+            hint = "check HTTPS_PROXY; NO_PROXY lists hosts to reach without a proxy"
             return Unavailable(
                 f"no connection to the proxy {_proxy(request)}: {_reason(error.os_error)}",
                 hint=hint,
@@ -488,9 +510,9 @@ def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
             hint = (
                 "check the region and the endpoint in the provider's config, and this machine's DNS"
             )
-            return Unavailable(f"{host} has no address: {_reason(error.os_error)}", hint=hint)
+            return Unavailable(f"cannot resolve {host}: {_reason(error.os_error)}", hint=hint)
         case aiohttp.ClientConnectorError():
-            hint = "check the endpoint, and that a firewall lets this machine through"
+            hint = "check the endpoint, and that no firewall blocks this machine"
             return Unavailable(f"no connection to {host}: {_reason(error.os_error)}", hint=hint)
         case aiohttp.ServerDisconnectedError():
             return Unavailable(f"{host} closed the connection without an answer")
@@ -500,23 +522,24 @@ def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
             )
         case aiohttp.ClientResponseError():
             return AnswerError(
-                f"{host} did not answer in HTTP", hint="check the endpoint's scheme and port"
+                f"{host} did not answer with HTTP", hint="check the endpoint's scheme and port"
             )
         case aiohttp.ClientError() | OSError():
             return Unavailable(f"the call to {host} failed: {type(error).__name__}")
         case ValueError():
             return RequestError(
-                f"the call to {host} cannot be written in HTTP: its URL or a header holds what may "
-                "not stand there",
-                hint="check the endpoint, and keys and tokens for a line break at their end",
+                f"the call to {host} cannot be written as HTTP: its URL or a header contains a "
+                "character that is not allowed",
+                hint="check the endpoint, and keys and tokens for a trailing line break",
             )
         case _:
             raise error
 
 
 def _reason(error: OSError) -> str:
-    """OpenSSL's word, else the system's own: asyncio's text for a refused connection repeats the
-    address instead."""
+    """OpenSSL's reason, else the operating system's message. (asyncio's own message for a refused
+    connection repeats the address instead of the reason.)
+    """
     if isinstance(error, ssl.SSLError):
         return error.reason or type(error).__name__
     named = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
@@ -524,7 +547,7 @@ def _reason(error: OSError) -> str:
 
 
 def _host(request: HttpRequest) -> str:
-    """Host and port of a URL without whatever else may stand in it."""
+    """Host and port of the URL, without user and password."""
     return urlsplit(request.url).netloc.rpartition("@")[2]
 
 

@@ -1,4 +1,4 @@
-"""Counts of tokens against the bill: what the provider says beside an answer is what it charges."""
+"""Decoded token counts against the billed ones, which the provider sends next to an answer."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from .json_equality import Difference
 
 
 def miscounted(billed: Usage, usage: Usage) -> Iterator[Difference]:
+    """Counts of `usage` that differ from the billed ones. Counts that are not billed are not
+    compared."""
     for name, bill in _counts(billed).items():
         count = getattr(usage, name)
         if count != bill:
             yield Difference(f"$.usage.{name}", bill, count)
 
 
-def misplaced(billed: Usage, told: Usage) -> Iterator[Difference]:
-    """A count that the family itself told and that was read as another.
+def misplaced(billed: Usage, reported: Usage) -> Iterator[Difference]:
+    """Counts in the family's own JSON that were decoded into the wrong field: a count that differs
+    from the bill for its field and equals the bill for another one.
 
-    It need not be the billed one: in streams with tool calls Claude tells more output tokens than
-    Bedrock bills.
+    The family's count may differ from the billed one: in streams with tool calls Claude reports
+    more output tokens than Bedrock bills.
     """
     bills = _counts(billed)
-    for name, count in _counts(told).items():
+    for name, count in _counts(reported).items():
         others = {bill for other, bill in bills.items() if other != name}
         if name in bills and count != bills[name] and count in others:
             yield Difference(f"$.usage.{name}", bills[name], count)

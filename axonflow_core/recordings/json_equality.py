@@ -1,17 +1,17 @@
-"""When two native bodies say the same.
+"""When two native bodies mean the same.
 
-JSON equality: numbers by value (28.0 is 28, but true is not 1), the order of keys free, `""` a
-value like any other. Beyond that a protocol lets its speakers write one thing in several ways, and
-two of those are tolerated, in the protocol's own objects only:
+JSON equality: numbers by value (28.0 equals 28, true does not equal 1), keys in any order, `""` a
+value like any other. Protocols also have several spellings for one thing. Two are treated as equal,
+in objects that the protocol defines only:
 
     a bare string   where one text block is allowed: a message's `content`, Anthropic's `system`
     an absent key   and its null, `[]`, `{}`, or an object of nothing but nulls and `[]`
 
-Nothing is tolerated where the JSON is somebody's data and not the protocol's: tool arguments,
-schemas, tool results, metadata. Nor is the one key of a union member, an object whose key says what
-it is (`{"auto": {}}`): without that it says nothing. And data inside such a member is not absent
-because it is empty: `{"toolUse": {"input": {}, …}}`. So `_compare` walks with two flags, and
-`is_free` says where the protocol ends.
+Neither holds for user data that the protocol only carries: tool arguments, schemas, tool results,
+metadata. Neither holds for the one key of a union member, an object whose key is its type
+(`{"auto": {}}`): without the key the type is lost. And empty data inside such a member is not the
+same as absent data: `{"toolUse": {"input": {}, …}}`. So `_compare` carries two flags, and `is_free`
+decides where user data begins.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from attrs import frozen
 from axonflow_core.messages import Json
 
 ABSENT = "(absent)"
+"""Stands for a key or item that one side lacks."""
 
 FREE_KEYS = frozenset(
     {
@@ -45,13 +46,16 @@ FREE_KEYS = frozenset(
         ),
     }
 )
-"""What stands under these keys is data that the protocol carries and does not define."""
+"""The values of these keys are user data, which the protocol carries and does not define."""
 
 
 @frozen
 class Difference:
+    """The first place at which two bodies differ. `str()` shows at most 200 characters of each
+    side."""
+
     path: str
-    """Where, as `$.messages[0].content`."""
+    """The place, such as `$.messages[0].content`."""
     expected: Json
     got: Json
 
@@ -66,23 +70,24 @@ def shown(value: Json, limit: int = 200) -> str:
 
 
 def bounded(value: Json, limit: int = 200) -> Json:
-    """`value` itself, or what is shown of it where it is long."""
+    """`value`, or `shown(value)` where its JSON is longer than `limit` characters."""
     return value if len(orjson.dumps(value, default=repr)) <= limit else shown(value, limit)
 
 
 def difference(expected: Json, got: Json) -> Difference | None:
-    """The first difference that means something, or None."""
+    """The first difference under the equality of this module, None for equal bodies."""
     return next(_compare(expected, got, "$", is_strict=False, is_root=True), None)
 
 
 def strict_difference(expected: Json, got: Json) -> Difference | None:
-    """The first difference, with no tolerance anywhere: for data, and for values of our own."""
+    """The first difference under JSON equality alone: for user data, and for neutral values."""
     return next(_compare(expected, got, "$", is_strict=True), None)
 
 
 def protocol_objects(native: Json, *, is_root: bool = True) -> Iterator[dict[str, Json]]:
-    """Every object that is the protocol's own: where an unknown key may turn up and a tolerance
-    holds."""
+    """Every object of `native` that the protocol defines, and not user data or a union member: here
+    unknown keys may occur and the two tolerances hold.
+    """
     if isinstance(native, list):
         for item in native:
             yield from protocol_objects(item, is_root=False)
@@ -94,16 +99,16 @@ def protocol_objects(native: Json, *, is_root: bool = True) -> Iterator[dict[str
 
 
 def is_free(key: str, owner: Mapping[str, Json]) -> bool:
-    """Whether the member `key` of `owner` is data that the protocol only carries."""
+    """Whether the member `key` of `owner` is user data that the protocol only carries."""
     if key in FREE_KEYS:
-        return key != "metadata" or not is_union_member(
-            owner
-        )  # alone it is the name of Converse's last event
+        # A lone `metadata` is the last event of a Converse stream, and no user data.
+        return key != "metadata" or not is_union_member(owner)
     return key == "content" and (owner.get("type") == "tool_result" or owner.get("role") == "tool")
 
 
 def is_union_member(native: Mapping[str, Json]) -> bool:
-    """Whether one key says what `native` is; an object with a `type` says so itself."""
+    """Whether `native` is an object with one key that is its type. An object with a `type` is
+    not."""
     return len(native) == 1 and "type" not in native
 
 
@@ -116,7 +121,9 @@ def _compare(
     is_root: bool = False,
     is_member: bool = False,
 ) -> Iterator[Difference]:
-    """`is_member`: these are what a union member holds."""
+    """Differences of two JSON values. `is_strict`: user data, without tolerances; `is_root`: the
+    whole body, which is never a union member; `is_member`: the value of a union member.
+    """
     if isinstance(expected, dict) and isinstance(got, dict):
         is_union = not is_root and (
             is_union_member(expected) or (not expected and is_union_member(got))
@@ -175,7 +182,7 @@ def _takes_bare_string(key: str, owner: Mapping[str, Json]) -> bool:
 
 
 def _as_blocks(value: Json, other: Json) -> Json:
-    """A bare string as the one text block it stands for, if the other side wrote blocks."""
+    """A bare string as its one text block, where the other side is a list of blocks."""
     return (
         [{"type": "text", "text": value}]
         if isinstance(value, str) and isinstance(other, list)

@@ -1,10 +1,9 @@
-"""What was understood of a native body: which of its words stand in typed places, and which were
-only carried along.
+"""Which parts of a native body were decoded into typed fields, and which were only kept.
 
-A codec that keeps every body whole in `extra` survives every round trip and has understood nothing.
-Two questions find it out. `leftovers` asks the codec's own table: a documented key in an `extra` is
-a key it did not read. `unread` asks nobody: a long text under a key that holds content must be
-found again in the typed blocks, whoever wrote the codec.
+A codec that keeps whole bodies in `extra` passes every round trip without decoding anything. Two
+checks find it. `leftovers` uses the codec's own table: a documented key in an `extra` was not
+decoded. `unread` does not depend on the codec: a long text under a key that holds content must
+occur in the typed blocks.
 """
 
 from __future__ import annotations
@@ -37,8 +36,9 @@ from .json_equality import ABSENT, Difference, strict_difference
 
 
 def plain(value: Any) -> Json:
-    """A value of the neutral model as JSON, with the name of each class, for comparing and
-    showing."""
+    """A value of the neutral model as JSON for comparing and showing, each object with the name of
+    its class under the key `""`.
+    """
     if attrs.has(type(value)):
         members = {
             field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))
@@ -60,10 +60,9 @@ def value_difference(expected: Any, got: Any) -> Difference | None:
 
 
 def leftovers(value: Any, documented: frozenset[str], path: str = "$") -> Iterator[Difference]:
-    """Every documented key that stands in an `extra` of `value`, on any level of `value`.
+    """Every documented key in an `extra` of `value`, at any level of `value`.
 
-    What stands inside a member that nobody documented may be called as it likes, and a null says
-    nothing.
+    Keys inside an undocumented member are not checked, and null is the same as absent.
     """
     if isinstance(value, tuple | list):
         for index, item in enumerate(value):
@@ -91,7 +90,7 @@ def _documented_keys(
 # ── what was read ─────────────────────────────────────────────────────────────────────────────────
 
 LONG = 20
-"""Characters. A shorter text is found somewhere by chance."""
+"""Characters. A shorter text is likely to occur somewhere by chance."""
 
 CONTENT_KEYS = frozenset(
     {
@@ -117,9 +116,9 @@ CONTENT_KEYS = frozenset(
         ),
     }
 )
+"""The keys under which families put content, as far as documented."""
 ARGUMENT_KEYS = frozenset({"input", "arguments"})
-"""The names that families give to what was said and to what a tool is called with, as far as
-documents go."""
+"""The keys under which families put tool arguments, as far as documented."""
 
 TYPED_KINDS = frozenset(
     {
@@ -136,8 +135,8 @@ TYPED_KINDS = frozenset(
         *("tool_use", "tool_result", "toolUse", "toolResult", "reasoningContent"),
     }
 )
-"""Native blocks that the neutral model has a word for: an `Opaque` that holds one has not read
-it."""
+"""Types of native blocks that have a neutral type: a codec that decodes one as `Opaque` has not
+decoded it."""
 
 _Found: TypeAlias = tuple[str, str]
 
@@ -145,10 +144,11 @@ _Found: TypeAlias = tuple[str, str]
 def unread(
     native: Json, values: Iterable[Any], borders: tuple[str, ...] = ()
 ) -> Iterator[Difference]:
-    """Every long text of `native` that stands in no typed block of `values`.
+    """Every text of `native` longer than `LONG` characters that occurs in no typed block of
+    `values`.
 
-    `borders` are the family's tokens and tags, which part a text into what several turns or blocks
-    say.
+    `borders` are the family's control tokens and reasoning tags, which separate the texts of
+    several turns or blocks within one native string.
     """
     read = "\n".join(_typed_texts(values))
     for path, text in _content_texts(native, "$"):
@@ -160,7 +160,9 @@ def unread(
 def _content_texts(
     native: Json, path: str, *, is_content: bool = False, is_data: bool = False
 ) -> Iterator[_Found]:
-    """Every text under a key that holds content; inside tool arguments every text there is."""
+    """(path, text) for every text under a key that holds content, and every text inside tool
+    arguments.
+    """
     match native:
         case str() if is_content or is_data:
             yield path, native
@@ -172,11 +174,10 @@ def _content_texts(
         case dict():
             for key, member in native.items():
                 is_called = key in ARGUMENT_KEYS and not is_data
-                told = (
-                    _parsed(member) if is_called and isinstance(member, str) else None
-                )  # arguments as JSON text
+                # Some families write arguments as JSON in a string.
+                parsed = _parsed(member) if is_called and isinstance(member, str) else None
                 yield from _content_texts(
-                    member if told is None else told,
+                    member if parsed is None else parsed,
                     f"{path}.{key}",
                     is_content=key in CONTENT_KEYS,
                     is_data=is_data or is_called,
@@ -184,7 +185,7 @@ def _content_texts(
 
 
 def _parsed(text: str) -> Json:
-    """The arguments in a JSON text, or None where it is a text and no more."""
+    """The object or list in a JSON text, None where it is neither."""
     try:
         parsed = loads(text)
     except orjson.JSONDecodeError:
@@ -193,8 +194,9 @@ def _parsed(text: str) -> Json:
 
 
 def _pieces(text: str, borders: tuple[str, ...]) -> list[str]:
-    """The lines of `text` between the borders. The first border of a transcript stands without its
-    line feed."""
+    """The lines of `text` between the borders. A border may begin with a line feed, which is absent
+    at the start of a transcript: hence the one that is added.
+    """
     whole = f"\n{text}"
     for border in borders:
         whole = whole.replace(border, "\n")
@@ -202,7 +204,7 @@ def _pieces(text: str, borders: tuple[str, ...]) -> list[str]:
 
 
 def _uncut(piece: str, borders: tuple[str, ...]) -> str:
-    """`piece` without what may be half of a border: a stream cuts its texts anywhere."""
+    """`piece` without a part of a border at either end: a stream may cut its texts anywhere."""
     for border in borders:
         for size in range(len(border) - 1, 0, -1):
             piece = piece.removesuffix(border[:size]).removeprefix(border[size:])
@@ -210,11 +212,13 @@ def _uncut(piece: str, borders: tuple[str, ...]) -> str:
 
 
 def _kind(native: Json) -> str:
-    """What a native block calls itself: its type, or the one key of a union member."""
+    """The type of a native block: its `type`, or the one key of a union member."""
     return str(native.get("type") or next(iter(native), "")) if isinstance(native, dict) else ""
 
 
 def _typed_texts(value: Any) -> Iterator[str]:
+    """Every text in the typed fields of `value`. `extra`, `options` and `guardrail` are not typed
+    content; an `Opaque` counts only where the neutral model has no type for its block."""
     match value:
         case str():
             yield value

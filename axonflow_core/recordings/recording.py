@@ -1,20 +1,19 @@
-"""Recorded traffic, replayed through the codecs: what a family really sends, against what we make
-of it.
+"""Recorded traffic, replayed through the codecs.
 
-A recording is one exchange, one JSON object a line. It is held to five laws; `skip` means that the
-recording lacks that side, and nothing else.
+A recording is one call with its answer, one JSON object a line. It is checked against five laws;
+`skip` means that the recording lacks that side, and nothing else.
 
-    request    decode, encode: the body comes back
+    request    decoding and encoding gives the same body
     response   likewise
-    stream     the chunks decode, add up and come back; the bytes may be cut anywhere
-    meaning    texts stand in typed places, counts are those that were billed, every stop is known
-    error      a refusal has a class of its own
+    stream     the chunks decode, assemble and encode to the same; the bytes may be cut anywhere
+    meaning    content is in typed fields, counts are the billed ones, every stop reason is known
+    error      a refusal decodes to a specific error class
 
-A body that the codec's two halves misread alike survives the first three, so `meaning` asks others:
-the codec's table of documented keys, the text of the native body, the counts that the provider sent
-beside it.
+A body that both halves of a codec misread in the same way passes the first three laws. So `meaning`
+compares with other sources: the codec's table of documented keys, the texts of the native body, the
+counts that the provider sent next to it.
 
-What is the provider's own (frames, members it adds to every body, headers, errors) is behind
+What belongs to the provider (frames, members it adds to every body, headers, errors) is the part of
 `RecordingFormat`. This module needs no Hypothesis.
 """
 
@@ -58,9 +57,11 @@ from .meaning import leftovers, unread
 from .unary import RecordedUnary
 
 LAWS = ("request", "response", "stream", "meaning", "error")
+"""The names of the laws, in the order of the report."""
 
 ALL_SPLITS_BYTES = 16 * 1024
-"""A stream up to this long is cut in two at every byte, a longer one at `SEEDED_SPLITS` places."""
+"""A stream of up to this many bytes is cut in two at every byte, a longer one at `SEEDED_SPLITS`
+places."""
 SEEDED_SPLITS = 500
 SEEDED_CHUNKINGS = 50
 
@@ -110,8 +111,7 @@ KNOWN_STOPS = frozenset(
         ),
     ]
 )
-"""Stop reasons that some family's documents name, November 2026. None of them may be read as
-OTHER."""
+"""Stop reasons that are documented for some family, November 2026. None may be decoded as OTHER."""
 
 
 # ── recordings ────────────────────────────────────────────────────────────────────────────────────
@@ -119,10 +119,10 @@ OTHER."""
 
 @frozen(kw_only=True)
 class Recording:
-    """One exchange. A side that the source did not store is None."""
+    """One call with its answer. A side that the source did not store is None."""
 
     case: str
-    """`family/name`."""
+    """The name of the recording, `family/name`."""
     operation: str
     model_id: str
     status: int
@@ -133,11 +133,11 @@ class Recording:
     """Names in lower case."""
     stream: bytes | None = field(default=None, repr=False)
     chunks: Sequence[Json] | None = field(default=None, repr=False)
-    """The stream as somebody else decoded it, an exception as `{"__exception__": …}`."""
+    """The stream as the recorder decoded it, an exception as `{"__exception__": …}`."""
 
 
 def read_recordings(path: Path) -> list[Recording]:
-    """The exchanges in a file of JSON lines. `RequestError` says in which line what is wrong."""
+    """The recordings in a JSON Lines file. `RequestError` names the line that is not one."""
     recordings = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():
@@ -147,7 +147,7 @@ def read_recordings(path: Path) -> list[Recording]:
                 raise _faulty(path, number, fault) from fault
     if not recordings:
         raise RequestError(
-            f"{path} holds no recordings", hint="give a file with one JSON object a line"
+            f"{path} contains no recordings", hint="give a file with one JSON object a line"
         )
     return recordings
 
@@ -169,51 +169,65 @@ def _recording(native: Mapping[str, Json], family: str) -> Recording:
 
 
 def _faulty(path: Path, number: int, fault: Exception) -> RequestError:
-    what = "a line that is no recording"
+    what = "the line is not a recording"
     if isinstance(fault, orjson.JSONDecodeError):
-        what = "a line that is not JSON"
+        what = "the line is not JSON"
     elif isinstance(fault, KeyError):
-        what = f"a recording without {fault.args[0]!r}"
+        what = f"the recording has no {fault.args[0]!r}"
     return RequestError(
         f"{path}:{number}: {what}",
-        hint="a line is one JSON object with name, operation, model_id, status and what was said",
+        hint="a line is one JSON object with name, operation, model_id, status, and bodies or a "
+        "stream",
     )
 
 
-# ── what the provider knows ───────────────────────────────────────────────────────────────────────
+# ── the provider's part ───────────────────────────────────────────────────────────────────────────
 
 
 class FrameDecoder(Protocol):
+    """Reads frames from bytes that arrive in pieces of any size. `finish` raises `TruncatedStream`
+    inside a frame."""
+
     def feed(self, data: bytes, /) -> Sequence[Any]: ...
     def finish(self) -> None: ...
 
 
 class Decoder(Protocol):
+    """Reads chunks as batches of events. `finish` raises `TruncatedStream` without a terminal
+    event."""
+
     def feed(self, chunk: Json, /) -> Batch: ...
     def finish(self) -> None: ...
 
 
 class Encoder(Protocol):
+    """Writes batches of events as chunks."""
+
     def encode(self, batch: Batch, /) -> Sequence[Json]: ...
 
 
 class RecordingFormat(Protocol):
-    """How one provider wraps what its families say. A plugin hands it over in
-    `ProviderSpec.recordings`."""
+    """How one provider wraps the JSON of its families. A plugin offers it as
+    `ProviderSpec.recordings`.
+    """
 
     def unary_for(self, recording: Recording) -> RecordedUnary | None:
-        """None: what was recorded is no embedding, ranking or token count, or nobody reads that
-        model's."""
+        """The recorded embedding, ranking or token count; None for other calls, and where no codec
+        claims the model.
+        """
 
     def codec_for(self, recording: Recording) -> tuple[FamilyCodec, ModelFacts] | None:
-        """None: no codec for that model or that operation."""
+        """The codec of the recorded call and the facts of its model; None where there is no codec
+        for the model or the operation.
+        """
 
     def why_unreadable(self, recording: Recording) -> str | None:
-        """Why an exchange that no codec is for holds nothing that one could read; None: it does,
-        and one is missing."""
+        """Why a recording without a codec contains nothing to decode; None where it does, and a
+        codec is missing.
+        """
 
     def native(self, body: Json) -> Json:
-        """An answer or chunk without what the provider adds to every family's."""
+        """An answer or chunk without the members that the provider adds to every family's JSON."""
 
     def open_answer(
         self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]
@@ -224,13 +238,12 @@ class RecordingFormat(Protocol):
     ) -> Json: ...
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
-        """The counts that the provider itself tells, in the headers of an answer or the chunks of a
-        stream."""
+        """The billed counts, from the headers of an answer or the chunks of a stream."""
 
     def frame_decoder(self) -> FrameDecoder: ...
 
     def chunk_of(self, frame: Any) -> Json:
-        """The chunk in a frame; an exception that came in its place is raised."""
+        """The chunk in a frame. Raises the exception that a frame carries in place of a chunk."""
 
     def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Decoder: ...
 
@@ -239,13 +252,13 @@ class RecordingFormat(Protocol):
     ) -> Encoder: ...
 
     def is_last(self, chunk: Json) -> bool:
-        """Whether the provider says that nothing follows; not every last chunk does."""
+        """Whether the provider marks the chunk as the last one; not every last chunk is marked."""
 
     def error_of(self, recording: Recording) -> ProviderError:
-        """What an answer with a status of 400 or above stands for."""
+        """The error of an answer with a status of 400 or above."""
 
     def exception_of(self, chunk: Json) -> ProviderError:
-        """What a decoded chunk with an `__exception__` stands for."""
+        """The error of a decoded chunk with an `__exception__`."""
 
 
 # ── results ───────────────────────────────────────────────────────────────────────────────────────
@@ -253,13 +266,15 @@ class RecordingFormat(Protocol):
 
 @frozen
 class CaseResult:
+    """What the laws found in one recording."""
+
     case: str
     is_supported: bool
     reason: str | None = None
-    """Why it holds nothing that a codec could read, where none is for it."""
+    """Why the recording contains nothing to decode, where it has no codec."""
     differences: Mapping[str, tuple[Difference, ...] | None] = field(kw_only=True)
-    """Law -> what is wrong; None where the recording lacks that side. A law that does not apply is
-    absent."""
+    """Law -> differences found, none where it holds; None where the recording lacks that side. A
+    law that does not apply is absent."""
     is_truncated: bool = False
 
 
@@ -269,8 +284,7 @@ class Tally:
     def __init__(self) -> None:
         self.cases = 0
         self.unsupported: dict[str, str | None] = {}
-        """Case that no codec is for -> why there is nothing to read in it; None: a codec is
-        missing."""
+        """Case without a codec -> why it contains nothing to decode; None: a codec is missing."""
         self.truncated: list[str] = []
         self.failures: list[tuple[str, str, Difference]] = []
         self._counts = {law: {"pass": 0, "fail": 0, "skip": 0} for law in LAWS}
@@ -287,18 +301,20 @@ class Tally:
             self.failures += [(result.case, law, each) for each in found or ()]
 
     def blame_unsupported(self) -> None:
-        """Count every recording as a failure that says something and that no codec is for."""
-        nobody = Difference("$.model_id", "a codec for that model and operation", ABSENT)
+        """Count a recording with content and without a codec as a failure."""
+        missing = Difference("$.model_id", "a codec for that model and operation", ABSENT)
         self.failures += [
-            (case, "unsupported", nobody)
+            (case, "unsupported", missing)
             for case, reason in self.unsupported.items()
             if reason is None
         ]
 
     def laws(self) -> dict[str, dict[str, int]]:
+        """Law -> outcome (`pass`, `fail`, `skip`) -> number of recordings."""
         return {**self._counts, "unsupported": {"fail": len(self.unsupported)}}
 
     def as_json(self) -> Json:
+        """The tally as JSON, with long values shortened."""
         return {
             "cases": self.cases,
             "laws": self.laws(),
@@ -322,21 +338,26 @@ class Tally:
 _Found: TypeAlias = Iterator[Difference]
 
 
-def check_recording(recording: Recording, opener: RecordingFormat) -> CaseResult:
-    """Hold one exchange to every law that applies to it."""
-    refusal = _Refusal(recording, opener)
-    exchange = opener.unary_for(recording)
+def check_recording(recording: Recording, recording_format: RecordingFormat) -> CaseResult:
+    """Check one recording against every law that applies to it. Raises nothing for what a codec
+    does wrong: an exception counts as a difference.
+    """
+    refusal = _Refusal(recording, recording_format)
+    exchange = recording_format.unary_for(recording)
     if exchange is not None:
         checks = {**exchange.laws(), "error": refusal.law()}
         found = {law: _checked(check) for law, check in checks.items()}
         return CaseResult(recording.case, is_supported=True, differences=found)
-    chosen = opener.codec_for(recording)
+    chosen = recording_format.codec_for(recording)
     if chosen is None:
-        reason, differences = opener.why_unreadable(recording), {"error": _checked(refusal.law())}
+        reason, differences = (
+            recording_format.why_unreadable(recording),
+            {"error": _checked(refusal.law())},
+        )
         return CaseResult(
             recording.case, is_supported=False, reason=reason, differences=differences
         )
-    replay = _Replay(recording, opener, *chosen)
+    replay = _Replay(recording, recording_format, *chosen)
     differences = {
         law: _checked(check) for law, check in {**replay.laws(), "error": refusal.law()}.items()
     }
@@ -346,17 +367,14 @@ def check_recording(recording: Recording, opener: RecordingFormat) -> CaseResult
 
 
 def _checked(check: Callable[[], _Found] | None) -> tuple[Difference, ...] | None:
-    """An exception is a difference too: whatever is raised here would have been raised at a
-    caller."""
+    """Run one law. An exception counts as a difference: in a call the caller would have got it."""
     if check is None:
         return None
     try:
         return tuple(check())
     except AxonFlowError as error:
         return (Difference("$", "no error", f"{type(error).__name__}: {error}"),)
-    except (
-        Exception
-    ) as error:  # a codec may stumble over anything, and the other cases are still to be checked
+    except Exception as error:  # any exception of a codec; the other recordings are still checked
         return (Difference("$", "no error", f"{type(error).__name__}"),)
 
 
@@ -364,13 +382,16 @@ class _Replay:
     """One recording under one codec."""
 
     def __init__(
-        self, recording: Recording, opener: RecordingFormat, codec: FamilyCodec, facts: ModelFacts
+        self,
+        recording: Recording,
+        recording_format: RecordingFormat,
+        codec: FamilyCodec,
+        facts: ModelFacts,
     ) -> None:
         self.recording = recording
-        self.opener = opener
-        self.codec = evolve(
-            codec, default_max_tokens=None
-        )  # what was sent is to come back, with no limit of ours
+        self.format = recording_format
+        # The body that was sent must come back, so no default limit may be added to it.
+        self.codec = evolve(codec, default_max_tokens=None)
         self.facts = facts
         self.is_truncated = False
 
@@ -389,10 +410,9 @@ class _Replay:
 
     @property
     def _is_body_at_fault(self) -> bool:
-        """Whether the provider refused the call for what its body says: then it need not come back
-        as it was."""
+        """Whether the provider refused the body: then it need not be encoded as it was."""
         return self.recording.status >= 400 and isinstance(
-            self.opener.error_of(self.recording), InvalidCall
+            self.format.error_of(self.recording), InvalidCall
         )
 
     @property
@@ -401,10 +421,11 @@ class _Replay:
 
     @property
     def _documented_in_answers(self) -> frozenset[str]:
-        """A parameter's name may be another member's in an answer."""
+        """The documented keys without the names of options, which answers may use for other
+        members."""
         return self.codec.documented - self.codec.options
 
-    # ── there and back ────────────────────────────────────────────────────────────────────────────
+    # ── round trips ───────────────────────────────────────────────────────────────────────────────
 
     def _request(self) -> _Found:
         body = self.recording.request_body
@@ -412,7 +433,7 @@ class _Replay:
             request = self.codec.decode_request(body, self.facts)
             written = self.codec.encode_request(request, self.facts)
         except (MalformedRequest, EncodeError):
-            if self.recording.status >= 400:  # nobody answered it
+            if self.recording.status >= 400:  # the provider refused it as well
                 return
             raise
         if not self._is_body_at_fault:
@@ -420,9 +441,9 @@ class _Replay:
 
     def _response(self) -> _Found:
         body = self.recording.response_body
-        completion = self.opener.open_answer(self.codec, self.facts, body, {})
+        completion = self.format.open_answer(self.codec, self.facts, body, {})
         yield from _one(
-            difference(body, self.opener.close_answer(self.codec, self.facts, completion))
+            difference(body, self.format.close_answer(self.codec, self.facts, completion))
         )
 
     # ── streams ───────────────────────────────────────────────────────────────────────────────────
@@ -434,14 +455,14 @@ class _Replay:
             self.is_truncated or isinstance(played.fault, ProviderError)
         ):
             raise played.fault
-        if self.is_truncated and any(map(self.opener.is_last, played.chunks)):
+        if self.is_truncated and any(map(self.format.is_last, played.chunks)):
             yield Difference("$", "a whole stream", "TruncatedStream")
         if self.recording.chunks is not None:
-            heard = [chunk for chunk in self.recording.chunks if "__exception__" not in chunk]
-            yield from _one(difference(heard, played.chunks))
-        read = played.chunks[: len(played.batches)]  # the last may have told of a fault
+            recorded = [chunk for chunk in self.recording.chunks if "__exception__" not in chunk]
+            yield from _one(difference(recorded, played.chunks))
+        read = played.chunks[: len(played.batches)]  # the last chunk may have raised
         yield from _one(difference(read, self._encoded(played.batches)))
-        yield from _said_after_the_end(played.batches)
+        yield from _content_after_the_end(played.batches)
         if self.recording.stream is not None:
             yield from self._cut_anywhere(self.recording.stream, played)
 
@@ -449,11 +470,11 @@ class _Replay:
         return [] if self.recording.stream is None else [self.recording.stream]
 
     def _play(self, pieces: Iterable[bytes]) -> _Played:
-        """The stream, as it would be read off the network in these pieces."""
+        """Decode the stream as if it arrived from the network in these pieces."""
         played = _Played()
-        decoder = self.opener.stream_decoder(self.codec, self.facts)
+        decoder = self.format.stream_decoder(self.codec, self.facts)
         try:
-            for chunk in _chunks(self.recording, self.opener, pieces):
+            for chunk in _chunks(self.recording, self.format, pieces):
                 played.chunks.append(chunk)
                 played.batches.append(decoder.feed(chunk))
             decoder.finish()
@@ -463,12 +484,13 @@ class _Replay:
 
     def _encoded(self, batches: Iterable[Batch]) -> list[Json]:
         context = StreamContext(id="", model=self.recording.model_id, created=0)
-        encoder = self.opener.stream_encoder(self.codec, self.facts, context)
+        encoder = self.format.stream_encoder(self.codec, self.facts, context)
         return [chunk for batch in batches for chunk in encoder.encode(batch)]
 
     def _cut_anywhere(self, data: bytes, whole: _Played) -> _Found:
-        """Bytes are only ever seen by the frame decoder, so the many cuts in two are compared
-        behind it."""
+        """Cut the bytes in many ways. Only the frame decoder sees bytes, so for the many cuts in
+        two its frames are compared, and for the few finer cuts the decoded events.
+        """
         draw = random.Random(self.recording.case)  # noqa: S311 - the same cuts in every run
         frames = self._frames([data])
         for cut in _cuts(len(data), draw):
@@ -484,7 +506,7 @@ class _Replay:
                 return
 
     def _frames(self, pieces: Iterable[bytes]) -> list[Any]:
-        decoder = self.opener.frame_decoder()
+        decoder = self.format.frame_decoder()
         frames = [frame for piece in pieces for frame in decoder.feed(piece)]
         try:
             decoder.finish()
@@ -507,41 +529,41 @@ class _Replay:
         try:
             request = self.codec.decode_request(body, self.facts)
         except MalformedRequest:
-            return  # the law of requests says so
+            return  # the law `request` reports it
         if not self._is_body_at_fault:
             yield from leftovers(request, self.codec.documented, "request")
             yield from unread(body, [request], self._borders)
 
     def _understood_answer(self, body: Json) -> _Found:
-        native, headers = self.opener.native(body), self.recording.response_headers
-        completion = self.opener.open_answer(self.codec, self.facts, body, headers)
+        native, headers = self.format.native(body), self.recording.response_headers
+        completion = self.format.open_answer(self.codec, self.facts, body, headers)
         yield from leftovers(completion, self._documented_in_answers, "response")
         yield from unread(native, [completion], self._borders)
         yield from _unknown_stop(completion)
-        billed = self.opener.billed(headers, ())
+        billed = self.format.billed(headers, ())
         yield from miscounted(billed, completion.usage)
         yield from misplaced(billed, self.codec.decode_response(native, self.facts).usage)
 
     def _understood_stream(self) -> _Found:
         played = self._play(self._whole())
-        completion = _added_up(played.events())
+        completion = _assembled(played.events())
         yield from leftovers(played.batches, self._documented_in_answers, "stream")
         yield from leftovers(completion, self._documented_in_answers, "stream")
-        natives = [self.opener.native(chunk) for chunk in played.chunks]
+        natives = [self.format.native(chunk) for chunk in played.chunks]
         yield from unread(natives, [completion, *_tool_inputs(played.events())], self._borders)
         yield from _unknown_stop(completion)
-        billed = self.opener.billed({}, played.chunks)
+        billed = self.format.billed({}, played.chunks)
         yield from miscounted(billed, completion.usage)
-        told = _added_up(event for event in played.events() if not isinstance(event, MetricsUpdate))
-        yield from misplaced(billed, told.usage)
+        own = _assembled(event for event in played.events() if not isinstance(event, MetricsUpdate))
+        yield from misplaced(billed, own.usage)
 
 
 @frozen
 class _Refusal:
-    """What the provider said in place of an answer, or in the middle of one. It needs no codec."""
+    """A refusal in place of an answer, or an exception in a stream. Needs no codec."""
 
     recording: Recording
-    opener: RecordingFormat
+    format: RecordingFormat
 
     def law(self) -> Callable[[], _Found] | None:
         is_refused = self.recording.status >= 400
@@ -550,16 +572,16 @@ class _Refusal:
 
     def _classified(self) -> _Found:
         error = (
-            self.opener.error_of(self.recording)
+            self.format.error_of(self.recording)
             if self.recording.status >= 400
             else self._exception_in_stream()
         )
         if error is None or type(error) is ProviderError:
-            yield Difference("$", "a class of its own", type(error).__name__)
+            yield Difference("$", "a specific error class", type(error).__name__)
 
     def _exception_in_stream(self) -> ProviderError | None:
         try:
-            for _ in _chunks(self.recording, self.opener, [self.recording.stream or b""]):
+            for _ in _chunks(self.recording, self.format, [self.recording.stream or b""]):
                 pass
         except ProviderError as error:
             return error
@@ -567,25 +589,26 @@ class _Refusal:
 
 
 def _chunks(
-    recording: Recording, opener: RecordingFormat, pieces: Iterable[bytes]
+    recording: Recording, recording_format: RecordingFormat, pieces: Iterable[bytes]
 ) -> Iterator[Json]:
-    """The chunks in the bytes, read in these pieces; where the bytes were not kept, those that
-    somebody decoded."""
+    """The chunks in the bytes, read in these pieces; where the bytes were not recorded, the chunks
+    that the recorder decoded.
+    """
     if recording.stream is None:
         for chunk in recording.chunks or ():
             if isinstance(chunk, dict) and "__exception__" in chunk:
-                raise opener.exception_of(chunk)
+                raise recording_format.exception_of(chunk)
             yield chunk
         return
-    frames = opener.frame_decoder()
+    frames = recording_format.frame_decoder()
     for piece in pieces:
         for frame in frames.feed(piece):
-            yield opener.chunk_of(frame)
+            yield recording_format.chunk_of(frame)
     frames.finish()
 
 
 class _Played:
-    """What came of a stream before it ended or failed."""
+    """The chunks and events of a stream up to its end or failure."""
 
     def __init__(self) -> None:
         self.chunks: list[Json] = []
@@ -605,7 +628,7 @@ def _one(found: Difference | None) -> _Found:
         yield found
 
 
-def _added_up(events: Iterable[StreamEvent]) -> Completion:
+def _assembled(events: Iterable[StreamEvent]) -> Completion:
     assembler = Assembler()
     for event in events:
         assembler.add(event)
@@ -613,7 +636,7 @@ def _added_up(events: Iterable[StreamEvent]) -> Completion:
 
 
 def _tool_inputs(events: Iterable[StreamEvent]) -> list[str]:
-    """What each tool is called with as it was written: a piece of a stream may cut it anywhere."""
+    """The JSON text of each tool call's arguments: chunks may cut it anywhere."""
     inputs: dict[int, str] = {}
     for event in events:
         if isinstance(event, ToolInputDelta):
@@ -621,11 +644,11 @@ def _tool_inputs(events: Iterable[StreamEvent]) -> list[str]:
     return list(inputs.values())
 
 
-def _said_after_the_end(batches: Sequence[Batch]) -> _Found:
+def _content_after_the_end(batches: Sequence[Batch]) -> _Found:
     ended = next((number for number, batch in enumerate(batches) if Ended() in batch), len(batches))
     for number, batch in enumerate(batches[ended + 1 :], start=ended + 1):
         if any(isinstance(event, TextDelta | ToolInputDelta) for event in batch):
-            yield Difference(f"$[{number}]", "nothing more", "content behind the last word")
+            yield Difference(f"$[{number}]", "no content", "content after the terminal event")
 
 
 def _unknown_stop(completion: Completion) -> _Found:

@@ -1,5 +1,5 @@
-"""Recorded embeddings, rankings and token counts, held to the laws of `recorded` that apply: there
-is no stream."""
+"""Recorded embeddings, rankings and token counts, and the laws of `recording` that apply to them:
+all but `stream`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from .meaning import leftovers, unread
 
 @frozen(kw_only=True)
 class RecordedUnary:
-    """One request and its answer, out of what the provider wraps around them. A side that is not
-    there is None."""
+    """One request and its answer in the family's JSON, without what the provider adds. A side that
+    was not recorded is None.
+    """
 
     codec: Unary[Any, Any]
     facts: ModelFacts
     request_body: Json = field(repr=False)
     response_body: Json = field(repr=False)
     is_refused: bool
-    """Whether nobody answered the request."""
+    """Whether the provider refused the request."""
     is_body_at_fault: bool
-    """Whether it was refused for what it says."""
+    """Whether it was refused because of its body."""
     billed: Usage = Usage()
-    """The counts that the provider tells beside the answer."""
+    """The counts that the provider sends next to the answer and bills."""
     open_answer: Callable[[Json], Any] = field(repr=False)
-    """The answer with what the provider tells beside it."""
+    """Decodes the answer together with what the provider sends next to it."""
 
     def laws(self) -> dict[str, Callable[[], Iterator[Difference]] | None]:
         """Law -> its check; None where the recording lacks that side."""
@@ -67,8 +68,8 @@ class RecordedUnary:
             yield from self._understood_request()
         if self.response_body is not None:
             answer = self.open_answer(self.response_body)
-            # What is asked by a name may be told by it too: the pictures of a question, their sizes
-            # in the answer.
+            # A key may be documented for request and answer with different meanings: `images` are
+            # pictures in a request, and their sizes in the answer.
             asked = (
                 frozenset(self.request_body) if isinstance(self.request_body, dict) else frozenset()
             )
@@ -80,7 +81,7 @@ class RecordedUnary:
         try:
             request = self.codec.decode_request(self.request_body, self.facts)
         except MalformedRequest:
-            return  # the law of requests says so
+            return  # the law `request` reports it
         if self.is_body_at_fault:
             return
         yield from leftovers(request, self.codec.documented, "request")

@@ -1,7 +1,7 @@
-"""What the YAML may say about Bedrock: the keys under `config:`.
+"""The keys of the Bedrock provider under `config:`, and the environment variables for them.
 
-Nothing here names an endpoint, a proxy or a credential. Those are AWS's own settings, and a VPC
-endpoint that boto3 finds is found here too.
+There is no key for an endpoint, a proxy or credentials: those are read from AWS's own settings, so
+that a VPC endpoint that boto3 finds is found here too. `docs/configure.md` lists all keys.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from axonflow_core.errors import RequestError
 from .models.model_id import parse_model_id
 
 DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
+"""The model of the product's documentation, called where neither the caller nor the configuration
+names one."""
 
 
 class SurfaceChoice(StrEnum):
+    """Values of `surface:`."""
+
     AUTO = "auto"
     """The family's own JSON where a codec for it is installed and it can hold the request, else
     Converse."""
@@ -29,6 +33,8 @@ class SurfaceChoice(StrEnum):
 
 
 class Trace(StrEnum):
+    """Values of `guardrail.trace`, as Bedrock's API has them."""
+
     DISABLED = "disabled"
     ENABLED = "enabled"
     ENABLED_FULL = "enabled_full"
@@ -36,18 +42,20 @@ class Trace(StrEnum):
 
 @frozen(kw_only=True)
 class GuardrailConfig:
-    """A guardrail of the account that every call names."""
+    """A guardrail of the account that is applied to every call."""
 
     id: str
     """Its id or ARN."""
     version: str
     """`DRAFT` or a number in quotation marks. Bedrock refuses an id without a version."""
     trace: Trace | None = None
-    """Whether answers bring the guardrail's report. It may quote the text that was stopped."""
+    """Whether answers contain the guardrail's report, which may quote the text that was blocked."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """How InvokeModel is told. Source: the bedrock-runtime service model, API 2023-09-30."""
+        """The headers that name the guardrail to InvokeModel. Source: the bedrock-runtime service
+        model, API 2023-09-30.
+        """
         named = {
             "x-amzn-bedrock-guardrailidentifier": self.id,
             "x-amzn-bedrock-guardrailversion": self.version,
@@ -58,14 +66,14 @@ class GuardrailConfig:
 
     @property
     def member(self) -> dict[str, str]:
-        """How Converse is told: its `guardrailConfig`."""
+        """The `guardrailConfig` that names the guardrail to Converse."""
         named = {"guardrailIdentifier": self.id, "guardrailVersion": self.version}
         return named if self.trace is None else {**named, "trace": str(self.trace)}
 
 
 def _is_region(_: object, __: Attribute[str], value: str) -> None:
     if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)+", value):
-        raise ValueError("this is no AWS region, which is spelled like us-east-1")
+        raise ValueError("not an AWS region; regions look like us-east-1")
 
 
 def _is_model_id(_: object, __: Attribute[str], value: str) -> None:
@@ -77,30 +85,35 @@ def _is_model_id(_: object, __: Attribute[str], value: str) -> None:
 
 @frozen(kw_only=True)
 class BedrockConfig(CommonSettings):
+    """The provider's `config:` section. Every key is optional; `CommonSettings` has the keys of all
+    providers."""
+
     region: str | None = field(default=None, validator=validators.optional(_is_region))
     """The AWS region of the calls. Without it the AWS settings decide (`AWS_REGION`, the
     profile)."""
     model: str = field(default=DEFAULT_MODEL, validator=_is_model_id)
     """A model id, inference profile id or ARN, passed to Bedrock as it is."""
     base_model: str | None = field(default=None, validator=validators.optional(_is_model_id))
-    """The model behind `model`, where that is an ARN that does not say."""
+    """The foundation model of `model`, where that is an ARN that does not contain it."""
     family: str | None = None
-    """The family of `model`, where the id does not say; `llama/llama3` where a family has several
+    """The family of `model`, where the id does not tell; `llama/llama3` where a family has several
     forms."""
     surface: SurfaceChoice = SurfaceChoice.AUTO
     """Which of Bedrock's operations carry the calls: `invoke` (InvokeModel), `converse`, or
     `auto`."""
     guardrail: GuardrailConfig | None = None
+    """The guardrail that every call names; None: no guardrail."""
     profile_fallback: bool = False
-    """Whether a model that is not offered on demand is called again, once, through an inference
-    profile."""
+    """Whether a call that is refused because the model needs an inference profile is repeated,
+    once, through one."""
     residency: str | None = None
     """The only geography whose inference profiles may be called: `eu`, `us`, `global`."""
 
 
 def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:
-    """`BEDROCK_REGION` asks for Bedrock; `BEDROCK_MODEL` is optional. An empty variable is an unset
-    one."""
+    """The configuration from BEDROCK_REGION (required) and BEDROCK_MODEL; None without a region. An
+    empty variable counts as unset.
+    """
     region, model = environment.get("BEDROCK_REGION"), environment.get("BEDROCK_MODEL")
     if not region:
         return None

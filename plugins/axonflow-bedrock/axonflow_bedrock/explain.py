@@ -1,4 +1,4 @@
-"""What a call would be, told without making it."""
+"""The details of a call for `axonflow explain call`, without making it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _SHOWN_CHARACTERS = 4
 
 @frozen
 class Known:
-    """What is known of the model beside its id."""
+    """What is known of the model in addition to its id."""
 
     models: ModelTable
     entry: ModelEntry | None
     adjustments: tuple[Adjustment, ...] = ()
-    """What of this very request the model does not take."""
+    """How this request was changed to suit the model."""
     guardrail: str | None = None
-    """The one that every call names."""
+    """The guardrail that every call names."""
 
 
 def explanation_of(
@@ -46,13 +46,19 @@ def explanation_of(
     *,
     is_streamed: bool,
 ) -> Explanation:
+    """The explanation of a prepared `request`: facts, warnings, headers with credentials masked,
+    body and IAM statements.
+
+    `identity_source` is the text of `AwsSettings.identity_source`. Nothing is read from the
+    network.
+    """
     model: ModelId = route.address
     facts = {
         **dict(_facts(route, request, place, identity_source)),
         "guardrail": known.guardrail or "none",
     }
     return Explanation(
-        facts={**facts, **dict(_told_by_table(model, place, known))},
+        facts={**facts, **dict(_table_facts(model, place, known))},
         warnings=(*_warnings(model, place, known), *map(str, known.adjustments)),
         url=request.url,
         headers={name: _masked(name, value) for name, value in request.headers.items()},
@@ -69,12 +75,12 @@ def _facts(
     model: ModelId = route.address
     yield "model", model.given
     yield "kind", model.kind
-    yield "base model", model.base_id or "not said by the id"
+    yield "base model", model.base_id or "unknown: the id does not contain it"
     if model.geo:
         yield "geography", model.geo
     yield "family", route.codec.name
     yield "surface", route.surface.name
-    yield "rests on", route.codec.evidence
+    yield "evidence", route.codec.evidence
     yield "region", f"{place.region} ({place.region_source})"
     yield "endpoint", place.endpoint_url
     yield "proxy", _host(request.network.proxy_url) if request.network.proxy_url else "none"
@@ -85,13 +91,12 @@ def _facts(
         "time limits",
         (
             f"connect {limits.connect_s:g} s, first byte {limits.first_byte_s:g} s, idle "
-            f"{limits.idle_s:g} s, "
-            f"total {limits.total_s:g} s"
+            f"{limits.idle_s:g} s, total {limits.total_s:g} s"
         ),
     )
 
 
-def _told_by_table(model: ModelId, place: Place, known: Known) -> Iterator[tuple[str, str]]:
+def _table_facts(model: ModelId, place: Place, known: Known) -> Iterator[tuple[str, str]]:
     entry = known.entry
     if entry is None:
         yield "limits", "unknown: the model table does not have this model"
@@ -118,10 +123,10 @@ def _dollars(price: float | None) -> str:
 def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
     if known.entry is not None:
         if known.entry.mode in _SILENT:
-            yield f"{known.entry.base_id} {_SILENT[known.entry.mode]}, and answers no prompt"
+            yield f"{known.entry.base_id} {_SILENT[known.entry.mode]}: it does not answer prompts"
         yield from _end_of_life(known.models, known.entry, place.region)
     if model.region and model.region != place.region:
-        yield f"the ARN of the model names {model.region}, and the call goes to {place.region}"
+        yield f"the model's ARN is of {model.region}, but the call goes to {place.region}"
     named = candidates(model, place.region, known.entry)
     if named and model.kind is Kind.FOUNDATION_MODEL:
         if known.entry is not None and needs_profile(known.entry):
@@ -135,13 +140,13 @@ def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
                 f"{named[0]}"
             )
     if place.retries.mode == "adaptive":
-        yield "AWS_RETRY_MODE=adaptive counts as `standard`: its rate limiter is boto3's own"
+        yield "AWS_RETRY_MODE=adaptive is treated as `standard`: its rate limiter is boto3's own"
     for setting in place.unheeded:
-        yield f"{setting} of the AWS client config is not heeded"
+        yield f"{setting} of the AWS client config is ignored"
 
 
-_SILENT = {"embedding": "makes vectors", "rerank": "ranks documents"}
-"""What models of these modes do instead of talking."""
+_SILENT = {"embedding": "is an embedding model", "rerank": "is a rerank model"}
+"""Modes of models that do not hold conversations."""
 
 
 def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator[str]:
@@ -150,16 +155,18 @@ def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator
     if status is Status.ACTIVE and day is None:
         return
     successor = models.successor(entry, today)
-    instead = f"; its successor: {callable_id(successor, region)}" if successor is not None else ""
+    instead = (
+        f"; its successor is {callable_id(successor, region)}" if successor is not None else ""
+    )
     if status is Status.END_OF_LIFE:
-        yield f"the life of {entry.base_id} has ended{f' on {day}' if day else ''}{instead}"
+        yield f"{entry.base_id} reached its end of life{f' on {day}' if day else ''}{instead}"
     else:
         when = f"on {day}" if day else "soon"
-        yield f"{entry.base_id} is {status}, and its life ends {when}{instead}"
+        yield f"{entry.base_id} is {status} and reaches its end of life {when}{instead}"
 
 
 def _masked(name: str, value: str) -> str:
-    """A header as it would be sent. Of what proves who we are only the end is shown."""
+    """A header's value; of credentials and signatures only the last four characters."""
     if name.lower() not in _SECRET_HEADERS:
         return value
     return f"… {value[-_SHOWN_CHARACTERS:]}" if len(value) > 4 * _SHOWN_CHARACTERS else "…"

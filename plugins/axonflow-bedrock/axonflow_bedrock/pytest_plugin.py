@@ -1,12 +1,11 @@
-"""The fixture `bedrock_emulator`: a Bedrock for tests, on this machine, for programs that use boto3
-or AxonFlow.
+"""The pytest fixture `bedrock_emulator`: a local Bedrock for tests of programs that use boto3 or
+AxonFlow.
 
     def test_my_program(bedrock_emulator):
         client = bedrock_emulator.boto3_client()
         client.invoke_model(modelId="amazon.titan-text-express-v1", body=…)
 
-pytest imports this module in every run, whether it is wanted or not. So it imports nothing heavy
-before it is asked.
+pytest imports this module in every run, so the emulator and boto3 are imported on first use.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ if TYPE_CHECKING:
 
 
 class RunningEmulator:
-    """An emulator that is being served."""
+    """An emulator that is being served, with what a client needs to reach it."""
 
     def __init__(self, emulator: Emulator, base_url: str) -> None:
         self.base_url = base_url
         self.environment: Mapping[str, str] = emulator.environment(base_url)
-        """What to set for a program in a process of its own."""
+        """The environment variables that point another process at the emulator."""
         self.models = emulator.models
         """One model id for each documented family."""
         self.refused_model = emulator.refused_model
         self._session: Any = None  # one for all clients: it has read botocore's service model
 
     def boto3_client(self, service: str = "bedrock-runtime", **options: Any) -> Any:
-        """A plain boto3 client of this emulator, which is `bedrock` and `sts` too.
+        """A boto3 client of this emulator; `service` may also be `bedrock` or `sts`.
 
-        `options` go to `boto3.client` and win.
+        `options` are passed to `boto3.client` and override the settings for the emulator.
         """
         import boto3
         from botocore.config import Config
@@ -46,8 +45,8 @@ class RunningEmulator:
             "region_name": self.environment["AWS_REGION"],
             "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
-            # v4: an API key in the environment of whoever runs the tests would win over the keys
-            # given here.
+            # v4: otherwise botocore would prefer an API key in the environment
+            # (AWS_BEARER_TOKEN_BEDROCK) to the keys given here.
             "config": Config(signature_version="v4", retries={"total_max_attempts": 1}),
         }
         if self._session is None:
@@ -66,7 +65,7 @@ def serving(emulator: Emulator) -> Iterator[RunningEmulator]:
 
 @pytest.fixture(scope="session")
 def bedrock_emulator() -> Iterator[RunningEmulator]:
-    """A Bedrock emulator with every installed family."""
+    """A running Bedrock emulator with every installed family, one for the whole test session."""
     from .emulator import emulator
 
     with serving(emulator()) as running:

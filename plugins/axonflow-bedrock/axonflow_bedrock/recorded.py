@@ -1,5 +1,5 @@
-"""Recorded Bedrock traffic, opened for `axonflow codecs check`: which codec, which frames, whose
-counts."""
+"""Bedrock's format of recorded traffic, for `axonflow codecs check`: the codec of a recording, its
+frames, and the billed counts."""
 
 from __future__ import annotations
 
@@ -70,13 +70,15 @@ _BILLED = (
         "cacheWriteInputTokenCount",
     ),
 )
-"""A count of `Usage`, the header and the members of a stream's last chunk that tell it. The
-envelope and Converse have these names too; they stand here once more so that a slip there is
-seen."""
+"""A field of `Usage`, the header with the billed count, and the members of a stream's last chunk
+that have it. `envelope` and Converse have these names too; they are repeated here so that a mistake
+there is found."""
 
 
 @frozen
 class BedrockRecordingFormat:
+    """Implements `RecordingFormat` for Bedrock with the given codecs."""
+
     codecs: CodecRegistry
 
     def unary_for(self, recording: Recording) -> RecordedUnary | None:
@@ -98,8 +100,9 @@ class BedrockRecordingFormat:
         )
 
     def _read_by_its_body(self, recording: Recording, facts: ModelFacts) -> EmbeddingCodec | None:
-        """Behind an ARN that does not say its model: the embedding codec that says all of it,
-        question and answer."""
+        """For an ARN that does not contain its model: the embedding codec that decodes request and
+        answer without leaving anything in `extra`.
+        """
         body, answer = recording.request_body, recording.response_body
         if facts.base_id or body is None or answer is None:
             return None
@@ -119,7 +122,7 @@ class BedrockRecordingFormat:
         if recording.status < 400:
             return None
         if recording.operation == "CountTokens":
-            return "Bedrock refused to count, and the request holds nothing that can be read"
+            return "Bedrock refused to count, and the request has no readable content"
         if base_id and load_models().entry(base_id) is not None:
             return None
         return f"Bedrock refused the unknown id {recording.model_id}: there is no request or answer"
@@ -138,13 +141,14 @@ class BedrockRecordingFormat:
     def _counter_of(
         self, recording: Recording, facts: ModelFacts, surface: str, request: Json
     ) -> TokenCounter:
-        """The counter of that model; of a model that Bedrock does not count for, one by the model's
-        own form."""
+        """The token counter of the model; for a model that Bedrock does not count for, one made of
+        the codec that fits the body.
+        """
         with suppress(UndetectedFamily):
             return self.codecs.find(TokenCounter, facts.base_id, surface)
         model = self._model_of(recording)
         if model is None:
-            raise UndetectedFamily(f"{recording.model_id} is no model's id")
+            raise UndetectedFamily(f"{recording.model_id} is not a model id")
         codec = codec_of_call(self.codecs, model, request, surface)
         return TokenCounter(
             codec=codec, models=codec.models, count_key=COUNT_KEY, evidence=codec.evidence
@@ -188,22 +192,23 @@ class BedrockRecordingFormat:
         if model is None:
             return self.codecs.for_base_id("", surface)
         if model.base_id is None and surface == INVOKE_CODECS:
-            return self._brought_along(recording, model)
+            return self._codec_of_opaque_model(recording, model)
         if recording.request_body is not None or model.base_id is None:
             return codec_of_call(self.codecs, model, recording.request_body, surface)
         forms = self.codecs.forms_of(model.base_id, surface)
         return next((codec for codec in forms[:-1] if _answers(codec, recording)), forms[-1])
 
-    def _brought_along(self, recording: Recording, model: ModelId) -> FamilyCodec:
-        """Behind an id that says nothing: the form that was asked in, and where the answer is in
-        another, or the question was not stored, the form of the answer. Models that were imported
-        long ago answer in one form only."""
+    def _codec_of_opaque_model(self, recording: Recording, model: ModelId) -> FamilyCodec:
+        """For an opaque id: the codec that fits the request, if it fits the answer too; else, or
+        where the request was not recorded, the one that fits the answer. Models that were imported
+        long ago answer in one form only, whatever the form of the request.
+        """
         if model.kind not in (Kind.IMPORTED_MODEL, Kind.SAGEMAKER_ENDPOINT):
             return codec_of_call(self.codecs, model, recording.request_body)
         with suppress(UndetectedFamily):
-            asked = codec_of_call(self.codecs, model, recording.request_body)
-            if _answers(asked, recording):
-                return asked
+            requested = codec_of_call(self.codecs, model, recording.request_body)
+            if _answers(requested, recording):
+                return requested
         forms = (
             form
             for form in imported.CODECS
@@ -223,13 +228,12 @@ class BedrockRecordingFormat:
         return surface_of(codec).close_answer(codec, completion, facts)
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
-        told: Json = {}
-        for chunk in filter(
-            lambda chunk: isinstance(chunk, dict), chunks
-        ):  # the last may be a bare string
-            told |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
+        reported: Json = {}
+        for chunk in chunks:
+            if isinstance(chunk, dict):  # the last chunk of some families is a bare string
+                reported |= chunk.get(METRICS) or chunk.get("metadata", {}).get("usage") or {}
         counts: Json = {
-            fact: _first_count(headers.get(header), *map(told.get, members))
+            fact: _first_count(headers.get(header), *map(reported.get, members))
             for fact, header, *members in _BILLED
         }
         return Usage(**counts)
@@ -278,7 +282,7 @@ class BedrockRecordingFormat:
 
 
 def _reads(codec: FamilyCodec, recording: Recording) -> bool:
-    """Whether the question, if it was stored, is in the form of `codec`."""
+    """Whether `codec` decodes the request, or there is none."""
     try:
         if recording.request_body is not None:
             codec.decode_request(recording.request_body, ModelFacts(model_id=recording.model_id))
@@ -288,7 +292,7 @@ def _reads(codec: FamilyCodec, recording: Recording) -> bool:
 
 
 def _answers(codec: FamilyCodec, recording: Recording) -> bool:
-    """Whether an exchange whose request was not stored is in the form of `codec`."""
+    """Whether `codec` decodes the answer or the first chunk, or there is none."""
     facts = ModelFacts(model_id=recording.model_id)
     try:
         if recording.chunks:
@@ -300,5 +304,5 @@ def _answers(codec: FamilyCodec, recording: Recording) -> bool:
     return True
 
 
-def _first_count(*told: str | float | None) -> int | None:
-    return next((int(count) for count in told if count is not None), None)
+def _first_count(*counts: str | float | None) -> int | None:
+    return next((int(count) for count in counts if count is not None), None)

@@ -1,4 +1,4 @@
-"""What this machine gets wrong or is far from: its clock, and its region."""
+"""The clock that requests are signed with, and a warning for slow calls to a distant region."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from email.utils import parsedate_to_datetime
 _LOG = logging.getLogger(__name__)
 
 TOLERATED_SKEW = timedelta(minutes=4)
-"""AWS refuses a signature that is more than five minutes off."""
+"""The difference to AWS's clock that is left uncorrected. AWS refuses a signature whose time is
+more than five minutes off."""
 SLOW_S = 2.0
-"""Above this the product's troubleshooting table speaks of a call across regions."""
+"""Seconds above which the product's troubleshooting table suggests a mismatch of regions."""
 
 
 def _now() -> datetime:
@@ -20,14 +21,16 @@ def _now() -> datetime:
 
 
 class Clock:
-    """The time to sign with: this machine's, corrected where AWS refused a signature and its own
-    clock says why."""
+    """The time to sign with: this machine's, plus an offset that is learned when AWS refuses a
+    signature because of its time. `now` returns aware datetimes in UTC.
+    """
 
     def __init__(self, now: Callable[[], datetime] = _now) -> None:
         self._now = now
         self.offset = timedelta(0)
 
     def now(self) -> datetime:
+        """The corrected time, in UTC."""
         return self._now() + self.offset
 
     def differs_from(self, signed_at: str | None) -> bool:
@@ -39,21 +42,25 @@ class Clock:
         return abs(self.now() - moment) > TOLERATED_SKEW
 
     def learn(self, date_header: str | None) -> None:
-        """Take AWS's time from the `Date` of a refusal, if ours is too far from it."""
+        """Correct the offset by the `Date` header of a refusal, if it differs by more than
+        `TOLERATED_SKEW`. Anything that is not a date is ignored.
+        """
         try:
             offset = parsedate_to_datetime(date_header or "") - self._now()
         except (TypeError, ValueError):
             return
         if abs(offset - self.offset) > TOLERATED_SKEW:
             _LOG.warning(
-                "this machine's clock is %.0f s off AWS's; calls are signed with AWS's",
+                "this machine's clock is %.0f s off AWS's; calls are signed with AWS's time",
                 offset.total_seconds(),
             )
             self.offset = offset
 
 
 class RegionMismatchWarning:
-    """Says once, for a slow call, that Bedrock's region is not the one this machine is in."""
+    """Logs one warning, at the first slow call, where this machine's region (AWS_REGION,
+    AWS_DEFAULT_REGION) is not the one that is called.
+    """
 
     def __init__(self, provider: str, environment: Mapping[str, str]) -> None:
         self._provider = provider
@@ -61,12 +68,13 @@ class RegionMismatchWarning:
         self._was_told = False
 
     def tell(self, elapsed_s: float, region: str, model: str) -> None:
+        """Warn if a call to `model` in `region` that took `elapsed_s` seconds is slow, the regions
+        differ, and no warning was logged before."""
         if elapsed_s <= SLOW_S or self._was_told or self._here in (None, region):
             return
         self._was_told = True
         _LOG.warning(
             "a call of %s took %.1f s: this machine is in %s and the provider %s calls Bedrock in "
-            "%s; "
-            "set BEDROCK_REGION to match where it runs",
+            "%s; set BEDROCK_REGION to match where it runs",
             *(model, elapsed_s, self._here, self._provider, region),
         )

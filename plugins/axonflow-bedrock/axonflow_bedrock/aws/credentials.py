@@ -1,5 +1,4 @@
-"""Who we are and where we call, as AWS's own settings have it: botocore decides, and never on the
-event loop.
+"""Region, endpoint and identity, taken from AWS's own settings by botocore, off the event loop.
 
     region      the provider's config, else the session that was passed in, else AWS_REGION,
                 AWS_DEFAULT_REGION, the profile
@@ -8,11 +7,17 @@ event loop.
     identity    AWS_BEARER_TOKEN_BEDROCK, else the credentials of botocore's chain, which refresh
                 themselves
 
-botocore blocks: on files, on STS, for seconds on an instance metadata service that is not there. So
-it is asked in a worker thread, at most once a second, and one answer serves all who wait. While the
-identity in hand is valid nobody waits at all, and a refresh that fails costs nobody a call.
+botocore blocks: on files, on STS, for seconds on an instance metadata service that does not exist.
+So it is called in a worker thread, at most once a second, and concurrent callers share one result.
+While the present identity is valid no caller waits, and a refresh that fails fails no call:
 
-`AwsSettings` is the side of the event loop, `_Botocore` that of the worker threads.
+    no identity yet             wait for one
+    older than ASK_EVERY_S      start a refresh; use the present one while it has not expired
+    expired                     wait for a new one
+    AWS refused the identity    `refresh`: fetch new credentials, once for all calls that failed
+
+`AwsSettings` runs on the event loop and holds the results, `_Botocore` runs in worker threads and
+holds the botocore session.
 """
 
 from __future__ import annotations
@@ -49,29 +54,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ASK_EVERY_S = 1.0
-"""How old botocore's answer may be. Asking costs 8 µs where credentials refresh themselves
-(measured 2026-11)."""
+"""Seconds after which botocore is asked for the identity again. That takes 8 µs where credentials
+refresh themselves (measured 2026-11)."""
 RENEW_EVERY_S = 10.0
-"""Calls that failed together come for new credentials one after another; within this time they get
-the first's."""
+"""Seconds within which calls to `refresh` share one result: calls that failed together arrive one
+after another."""
 
 _log = logging.getLogger(__name__)
 
 
 @frozen
 class Place:
+    """Where calls go, and how they get there."""
+
     region: str
     endpoint_url: str
-    """Without a slash at its end."""
+    """Scheme, host and optional path, without a trailing slash."""
     region_source: str = "AWS's settings"
+    """The setting that decided the region, for people to read."""
     network: Network = Network()
     retries: Retries = Retries()
     unheeded: tuple[str, ...] = ()
-    """What the client config sets and only botocore's own HTTP client could do."""
+    """The settings of the client config that have no effect here, as they concern botocore's own
+    HTTP client."""
 
 
 class AwsSettings:
-    """The AWS settings of one provider, for one event loop."""
+    """The AWS settings of one provider, for use on one event loop."""
 
     def __init__(
         self,
@@ -81,8 +90,9 @@ class AwsSettings:
         endpoint_url: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`session` is a ready `boto3.Session` or botocore session; without one, AWS's defaults are
-        read."""
+        """`session` is a `boto3.Session` or botocore session; without one a new botocore session
+        reads AWS's default settings. `clock` gives monotonic seconds.
+        """
         self._botocore = _Botocore(region, session, endpoint_url)
         self._clock = clock
         self._lock = threading.Lock()
@@ -96,39 +106,43 @@ class AwsSettings:
         self._renewing = _SingleFlight(self._renew)
 
     async def place(self) -> Place:
-        """Where to call and how to get there. `ConfigError` when the settings name no region, or no
-        sane one."""
-        return self._place or await self._locating.landed()
+        """The region and endpoint, and how to reach it. `ConfigError` where the settings give no
+        region, or an invalid one.
+        """
+        return self._place or await self._locating.result()
 
     async def signer(self) -> Identity:
-        """The identity to sign with now. `CredentialsMissing`, `CredentialsExpired` or another
-        `CredentialsError`."""
+        """The identity to sign with now. Raises `CredentialsMissing`, `CredentialsExpired` or
+        another `CredentialsError`.
+        """
         if self._identity is None:
-            return await self._asking.landed()
+            return await self._asking.result()
         if self._clock() >= self._ask_again_at:
             self._asking.start()
             if not self._botocore.is_live():
-                return await self._asking.landed()
+                return await self._asking.result()
         return self._identity
 
     async def identity_source(self) -> str:
-        """Where the credentials came from, with the end of their public part. Errors as
-        `signer`."""
+        """The source of the credentials, with the last four characters of the access key id. Raises
+        what `signer` raises.
+        """
         await self.signer()
         return await asyncio.to_thread(self._botocore.source)
 
     def login(self) -> str | None:
-        """The command that renews the credentials in use, where a person has to log in for them."""
+        """The command that renews the present credentials, None where they need no login."""
         return self._botocore.login()
 
     async def refresh(self) -> bool:
-        """Fetch credentials anew, for AWS takes the present ones no more. Whether there are others
-        now."""
+        """Fetch new credentials, after AWS refused the present ones. Returns whether they differ.
+        Raises what `signer` raises.
+        """
         if self._clock() < self._renew_again_at:
             return self._was_renewed
-        return await self._renewing.landed()
+        return await self._renewing.result()
 
-    # In worker threads, one at a time:
+    # The methods below run in worker threads, one at a time (`_lock`).
 
     def _locate(self) -> Place:
         with self._lock:
@@ -146,13 +160,14 @@ class AwsSettings:
             if self._identity is None or not self._botocore.is_live():
                 raise
             _log.warning(
-                "new AWS credentials could not be had, the present ones stay in use: %s", error
+                "AWS credentials could not be refreshed, the present ones stay in use: %s", error
             )
             return self._identity
 
     def _keep(self, found: Identity) -> Identity:
-        """`found`, or its equal that is here already and has worked out the signing key of the
-        day."""
+        """Store `found`, or keep the present identity where it is equal, since it has already
+        derived the signing key of the day.
+        """
         kept = self._identity if self._identity == found else None
         self._identity = kept or found
         self._ask_again_at = self._clock() + ASK_EVERY_S
@@ -168,8 +183,9 @@ class AwsSettings:
 
 
 class _SingleFlight(Generic[T]):
-    """A blocking function in a worker thread, once at a time: whoever asks meanwhile waits for the
-    same run."""
+    """A blocking function that runs in a worker thread, once at a time: concurrent callers await
+    the same run.
+    """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -181,27 +197,27 @@ class _SingleFlight(Generic[T]):
             self._task.add_done_callback(self._forget)
         return self._task
 
-    async def landed(self) -> T:
-        """Shielded: a caller that gives up does not take the result from the others."""
+    async def result(self) -> T:
+        """The result of the present or a new run. Cancelling one caller does not cancel the run."""
         return await asyncio.shield(self.start())
 
     def _forget(self, task: asyncio.Task[T]) -> None:
         self._task = None
         if not task.cancelled():
-            # looked at, so that a run nobody waited for does not complain at the end
+            # Retrieved, so that asyncio does not log the exception of a run without a waiter.
             task.exception()
 
 
 class _Botocore:
-    """One botocore session, for one thread at a time. Everything but `is_live` and `login` may
-    block."""
+    """One botocore session, used by one thread at a time. All methods but `is_live` and `login` may
+    block.
+    """
 
     def __init__(self, region: str | None, given: Any, endpoint_url: str | None) -> None:
         self._region = region
         self._endpoint_url = endpoint_url
-        self._given: Session | None = getattr(
-            given, "_session", given
-        )  # a boto3.Session is a shell around botocore's
+        # A boto3.Session wraps a botocore session.
+        self._given: Session | None = getattr(given, "_session", given)
         self._session: Session | None = self._given
         self._place: Place | None = None
         self._credentials: Any = None
@@ -224,7 +240,7 @@ class _Botocore:
         return Signer(frozen.access_key, frozen.secret_key, frozen.token, region)
 
     def source(self) -> str:
-        """Where the identity that was handed out came from, in botocore's words."""
+        """The source of the last identity, by botocore's name for it."""
         if self._credentials is None:
             return "AWS_BEARER_TOKEN_BEDROCK"
         method = getattr(self._credentials, "method", "given")
@@ -236,12 +252,13 @@ class _Botocore:
         return needs_refresh is None or not needs_refresh(0)
 
     def login(self) -> str | None:
-        command = _LOGIN_BEHIND.get(getattr(self._credentials, "method", ""))
+        command = _LOGIN_OF_SOURCE.get(getattr(self._credentials, "method", ""))
         return f"{command} --profile {_profile_of(self._opened())}" if command else None
 
     def renew(self) -> None:
-        """Make the next `identity` a new one. A session of ours is opened anew, for it caches; a
-        given one is kept."""
+        """Make the next `identity` a new one. Our own session is replaced, because it caches; a
+        session that was passed in is kept, and its credentials are refreshed.
+        """
         if self._given is None:
             self._session = self._credentials = None
         else:
@@ -262,13 +279,14 @@ _UNHEEDED: Mapping[str, object] = {
     "read_timeout": 60,
     "max_pool_connections": 10,
 }
-"""Settings of botocore's own HTTP client -> their defaults. Ours has `timeouts:` in the provider's
-config."""
+"""Settings of botocore's own HTTP client -> their defaults. The provider's config has `timeouts:`
+instead."""
 
 
 def _place_of(session: Session, asked_region: str | None, endpoint_url: str | None) -> Place:
-    """What a client says of itself. It is made without credentials: looking for them may take
-    seconds."""
+    """Read region, endpoint, network and retries off a botocore client. It is created unsigned:
+    looking for credentials may take seconds.
+    """
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -281,7 +299,7 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
         )
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(
-            f"AWS's settings do not say where to call: {error}",
+            f"AWS's settings do not give a usable region or endpoint: {error}",
             hint="set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a "
             "region in the AWS profile",
         ) from error
@@ -301,14 +319,17 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
 
 
 def _region_of(session: Session) -> str | None:
-    """AWS_REGION is what AWS's other tools set and boto3 does not read."""
+    """The session's own region, else AWS_REGION, which boto3 does not read but Lambda, ECS and
+    other SDKs set, else botocore's setting.
+    """
     of_session = session.instance_variables().get("region")
     return of_session or os.environ.get("AWS_REGION") or session.get_config_variable("region")
 
 
 def _bearer_token(session: Session) -> str | None:
-    """botocore prefers the token to any credentials, unless the session's own client config says
-    how to sign."""
+    """AWS_BEARER_TOKEN_BEDROCK. As in botocore it has precedence over all credentials, unless the
+    session's client config chooses how to sign.
+    """
     config = session.get_default_client_config()
     is_settled = any(
         getattr(config, name, None) for name in ("signature_version", "auth_scheme_preference")
@@ -317,8 +338,9 @@ def _bearer_token(session: Session) -> str | None:
 
 
 def _refresh_now(credentials: Any) -> None:
-    """botocore refreshes by the clock alone; what AWS has ended before its time takes a private
-    door."""
+    """Refresh credentials before they expire. botocore's public methods refresh by the clock only,
+    so credentials that AWS revoked early need a private one.
+    """
     lock = getattr(credentials, "_refresh_lock", None)
     if lock is not None:
         with lock:
@@ -326,8 +348,9 @@ def _refresh_now(credentials: Any) -> None:
 
 
 def refuse_plaintext_api_key(endpoint_url: str) -> None:
-    """A signature is worth nothing to who overhears it; an API key is worth everything. On this
-    machine nobody does."""
+    """Raise `CredentialsError` for an endpoint with plain http, unless it is on this machine.
+    Unlike a signature, an API key that is overheard can be used for any call.
+    """
     endpoint = urlsplit(endpoint_url)
     if endpoint.scheme != "https" and endpoint.hostname not in ("localhost", "127.0.0.1", "::1"):
         raise CredentialsError(
@@ -337,17 +360,16 @@ def refuse_plaintext_api_key(endpoint_url: str) -> None:
         )
 
 
-# ── faults ────────────────────────────────────────────────────────────────────────────────────────
+# ── errors ────────────────────────────────────────────────────────────────────────────────────────
 
 _LOGINS = {
     "SSOError": "aws sso login",
     "TokenRetrievalError": "aws sso login",
     "LoginError": "aws login",
 }
-"""botocore's exceptions, by name since they came one after another, and the command that mends
-them."""
-_LOGIN_BEHIND = {"sso": "aws sso login", "login": "aws login"}
-"""botocore's names for where credentials came from, and the command that renews them there."""
+"""botocore's exception -> the command that helps. By name: older versions of botocore lack some."""
+_LOGIN_OF_SOURCE = {"sso": "aws sso login", "login": "aws login"}
+"""botocore's name for a source of credentials -> the command that renews them."""
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
 
@@ -356,8 +378,8 @@ def _diagnosing(session: Session) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Not `from error`: botocore repeats what a credential process wrote, and a traceback would
-        # show it.
+        # Not `from error`: botocore's message contains the output of a credential process, which
+        # may hold secrets, and a traceback would show it.
         raise _diagnosed(error, session) from None
 
 
@@ -366,21 +388,23 @@ def _profile_of(session: Session) -> str:
 
 
 def _login_profile_of(session: Session) -> str:
-    """The profile to log in with: a role's is the one that it is assumed from."""
+    """The profile to log in with: for an assumed role, its source profile."""
     name, profiles = _profile_of(session), session.full_config.get("profiles", {})
-    for _ in profiles:  # as often as there are profiles, for they may name each other in a circle
+    for _ in profiles:  # bounded, because profiles may name each other in a circle
         name = profiles.get(name, {}).get("source_profile", name)
     return str(name)
 
 
 def _diagnosed(error: Exception, session: Session) -> AxonFlowError:
-    """Quotes what botocore itself worded, and of an answer of AWS the code alone."""
+    """botocore's exception as ours. Quotes botocore's own text only where it holds no input, and
+    only the code of an answer of AWS.
+    """
     profile = _profile_of(session)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     login = next((command for kind, command in _LOGINS.items() if kind in kinds), None)
     if login is not None:
         return CredentialsExpired(
-            f"the login behind the AWS profile {profile} has expired or was never made",
+            f"the login of the AWS profile {profile} has expired or was never made",
             hint=f"{login} --profile {_login_profile_of(session)}",
         )
     if "PartialCredentialsError" in kinds:
@@ -391,11 +415,11 @@ def _diagnosed(error: Exception, session: Session) -> AxonFlowError:
         return _refused(getattr(error, "operation_name", "?"), getattr(error, "response", {}))
     if isinstance(error, RuntimeError):  # botocore's "refreshed credentials are still expired"
         return CredentialsExpired(
-            "AWS credentials were refreshed and are expired still", hint="check the clock"
+            "AWS credentials are still expired after a refresh", hint="check this machine's clock"
         )
     return CredentialsError(
-        f"AWS credentials could not be had for the profile {profile}: {type(error).__name__}",
-        hint=f"`aws sts get-caller-identity --profile {profile}` shows the fault in full",
+        f"cannot get AWS credentials for the profile {profile}: {type(error).__name__}",
+        hint=f"`aws sts get-caller-identity --profile {profile}` shows the error in full",
     )
 
 
@@ -406,7 +430,7 @@ def _refused(operation: str, response: Any) -> CredentialsError:
         f"AWS answered {operation} with {code}, so there are no credentials",
         hint="renew the credentials of the source profile"
         if code in _EXPIRED
-        else "check the role and who may assume it",
+        else "check the role, and that this identity may assume it",
         native_code=code,
     )
 
@@ -415,8 +439,7 @@ def _missing(session: Session) -> CredentialsMissing:
     chain = session.get_component("credential_provider").providers
     tried = ", ".join(dict.fromkeys(provider.METHOD for provider in chain))
     return CredentialsMissing(
-        f"no AWS credentials for the profile {_profile_of(session)}; looked at: {tried}",
+        f"no AWS credentials for the profile {_profile_of(session)}; sources tried: {tried}",
         hint="run `aws configure`, or set AWS_PROFILE, AWS_ACCESS_KEY_ID and "
-        "AWS_SECRET_ACCESS_KEY, or "
-        "AWS_BEARER_TOKEN_BEDROCK",
+        "AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK",
     )

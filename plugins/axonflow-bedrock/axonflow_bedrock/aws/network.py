@@ -1,13 +1,12 @@
-"""The way to the endpoint as AWS's own settings have it: proxy, trusted authorities, client
-certificate.
+"""Proxy, trusted authorities and client certificate, taken from AWS's own settings.
 
     proxy          `proxies` of the session's client config, else HTTP_PROXY, HTTPS_PROXY, NO_PROXY
     authorities    AWS_CA_BUNDLE or `ca_bundle` of the profile, else REQUESTS_CA_BUNDLE, else those
                    that botocore ships
     certificate    `client_cert` of the session's client config
 
-These are the rules of botocore 1.44 (`botocore.httpsession`, `EndpointCreator`), so that what boto3
-reaches is reached.
+These are the rules of botocore 1.44 (`botocore.httpsession`, `EndpointCreator`), so that an
+endpoint that boto3 reaches is reached.
 """
 
 from __future__ import annotations
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
 
 
 def network_of(session: Session, client: Any) -> Network:
-    """The way that a request of `client` takes. `ConfigError` when a file that the settings name
-    cannot be used."""
+    """Proxy and TLS settings for the endpoint of a botocore `client`. Raises `ConfigError` for a
+    file that cannot be used and for a proxy that is not http or https. Reads files.
+    """
     endpoint_url: str = client.meta.endpoint_url
     is_https = urlsplit(endpoint_url).scheme == "https"
     return Network(_proxy_url(client, endpoint_url), _tls(session, client) if is_https else None)
@@ -45,8 +45,8 @@ def _proxy_url(client: Any, endpoint_url: str) -> str | None:
         return f"http://{proxy}"
     if proxy and urlsplit(proxy).scheme not in ("http", "https"):
         raise ConfigError(
-            f"the proxy is reached by {urlsplit(proxy).scheme}://, and only http:// and https:// "
-            "are spoken",
+            f"the proxy URL begins with {urlsplit(proxy).scheme}://; only http:// and https:// are "
+            "supported",
             hint="check HTTPS_PROXY, HTTP_PROXY and the proxies of the client config",
         )
     return proxy
@@ -87,5 +87,5 @@ def _usable(what: str, hint: str) -> Iterator[None]:
     except OSError as error:  # ssl.SSLError is one
         raise ConfigError(
             f"{what} cannot be used: {error.strerror or type(error).__name__}",
-            hint=f"{hint}: PEM files that this process may read",
+            hint=f"{hint}: they must name PEM files that this process may read",
         ) from error

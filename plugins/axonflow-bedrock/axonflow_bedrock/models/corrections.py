@@ -1,5 +1,5 @@
-"""What the sources of the model table leave out or contradict each other in, and which source
-settles it."""
+"""Corrections of the model table where its sources are incomplete or contradict each other, each
+with the source that settles it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from attrs import frozen
 
 @frozen
 class Correction:
+    """One correction of the lines of some models."""
+
     models: tuple[str, ...]
     """Prefixes of base ids."""
     facts: Mapping[str, Any]
-    """Members of the model's line that are replaced."""
+    """The members of the model's line to replace."""
     source: str
 
 
@@ -61,7 +63,7 @@ FACTS: tuple[Correction, ...] = (
     ),
     Correction(
         ("anthropic.claude-3-7-sonnet",),
-        # In AWS GovCloud it lived until 2026-07-30, which is the day that the table gives.
+        # The source has the day for AWS GovCloud, 2026-07-30.
         {
             **_limits(200_000, 64_000),
             "lifecycle": {"status": "EOL", "eol": "2026-04-28", "eol_source": "AWS"},
@@ -69,6 +71,7 @@ FACTS: tuple[Correction, ...] = (
         "AWS user guide, Anthropic Claude 3.7 Sonnet and Model lifecycle, 2026",
     ),
 )
+"""Applied in this order."""
 
 PROFILES: Mapping[str, str] = {
     "amazon.nova-lite-v1:0": "ca",
@@ -83,7 +86,7 @@ PROFILES: Mapping[str, str] = {
     "anthropic.claude-sonnet-5": "in",
     "anthropic.claude-opus-5": "in",
 }
-"""Base id -> geographies of profiles that litellm's table lacks, with a blank between. Source: AWS
+"""Base id -> geographies of profiles that litellm's table lacks, separated by blanks. Source: AWS
 user guide, "Supported Regions and models for inference profiles", 2025, and programs that call
 them, November 2026."""
 
@@ -101,9 +104,9 @@ NO_PROFILES: tuple[str, ...] = tuple(
         "mythos",
     )
 )
-"""Profiles of litellm's table that Bedrock knows nothing of: from Claude 4.5 on, Asia has `jp`,
-`au` and `in` instead. Source: public reports of "The provided model identifier is invalid.",
-November 2026."""
+"""Profiles in litellm's table that Bedrock does not have: from Claude 4.5 on, Asia has `jp`, `au`
+and `in` instead. Source: public reports of "The provided model identifier is invalid.", November
+2026."""
 
 NO_MODELS: tuple[str, ...] = ("anthropic.claude-3-7-sonnet-20240620-v1:0",)
-"""Ids of litellm's table that there never were: Claude 3.7 is of 2025."""
+"""Ids in litellm's table that never existed: Claude 3.7 was released in 2025."""

@@ -1,9 +1,9 @@
-"""The IAM statements that one call needs, for the id that is called and no other.
+"""The least IAM statements for one call.
 
-A plain id needs one ARN. An inference profile needs its own, in the account, and the model's in
-every region that the profile may send the call to; the condition ties the second to the first.
-Which regions those are is known to AWS alone, so the statement names them all with `*` inside the
-model's ARN.
+A plain id needs one ARN, the model's. An inference profile needs two: its own, in the account, and
+the model's in every region that the profile may send the call to; a condition allows the second
+only through the first. Which regions those are is not published, so the model's ARN has `*` as its
+region.
 
 Source: AWS user guide, "Prerequisites for inference profiles" and "Permissions for guardrails",
 November 2026.
@@ -28,6 +28,7 @@ _ACTIONS = {False: "bedrock:InvokeModel", True: "bedrock:InvokeModelWithResponse
 
 
 def partition_of(region: str) -> str:
+    """The ARN partition of a region: `aws`, `aws-us-gov`, `aws-cn`, …"""
     return next(
         (partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws"
     )
@@ -36,7 +37,7 @@ def partition_of(region: str) -> str:
 def statements_for(
     model: ModelId, region: str, *, is_streamed: bool, guardrail: str | None = None
 ) -> tuple[Json, ...]:
-    """Ready statements of a policy. An account that is not known is `*`."""
+    """The statements to add to a policy, ready for JSON. An unknown account is `*`."""
     guarding = (
         ()
         if guardrail is None

@@ -1,17 +1,17 @@
-"""Model identifiers: everything Bedrock accepts where it says `modelId`, read into one `ModelId`.
+"""Model identifiers: everything that Bedrock accepts as `modelId`, parsed into one `ModelId`.
 
     plain     vendor "." model                          anthropic.claude-3-haiku-20240307-v1:0
     profile   geo "." plain                             us.meta.llama3-1-70b-instruct-v1:0
     ARN       "arn:" partition ":bedrock:" region ":" account ":" kind "/" id
     name      anything without a dot                    a provisioned throughput by its bare name
 
-A geography is recognised by its shape before a known vendor, never by a list of geographies: those
-keep appearing, and five clients keep five different lists. A vendor is known from a list, or
-because an installed codec claims its models. An ARN says what it addresses by its kind alone. Where
-the id of a kind was made up by an account (an application inference profile, an imported model)
-nothing in it is read: it is *opaque*, and the operator names the family.
+A geography is recognised by its shape and by the known vendor that follows, and not from a list of
+geographies: new ones keep appearing, and five clients have five different lists. A vendor is known
+from a list, or because an installed codec claims its models. The kind of an ARN decides whether its
+id contains the model. An id that an account generates (an application inference profile, an
+imported model) does not: it is *opaque*, and the configuration names the family.
 
-What is read decides which codec translates. It does not decide what is sent: the id goes to Bedrock
+The parsed id decides which codec is used. It does not change what is sent: the id goes to Bedrock
 as it was given.
 """
 
@@ -59,20 +59,19 @@ VENDORS = frozenset(
         ),
     }
 )
-"""First words of foundation-model ids, November 2026. Only before one of them does a prefix count
-as a geography."""
+"""The vendors in ids of foundation models, November 2026. A prefix is a geography only before one
+of them."""
 
 
 def vendors_of(codecs: CodecRegistry) -> frozenset[str]:
-    """`VENDORS`, and those whose models an installed codec claims: a third party may bring a vendor
-    of its own."""
+    """`VENDORS` and the vendors whose models an installed codec claims, as a third party's may."""
     return VENDORS | {
         prefix.partition(".")[0] for entry in codecs for prefix in entry.codec.models if prefix
     }
 
 
 class Kind(StrEnum):
-    """What is addressed, whether by id or by ARN. The value is the resource type of the ARN."""
+    """What an id or ARN addresses. The value is the resource type in the ARN."""
 
     FOUNDATION_MODEL = "foundation-model"
     INFERENCE_PROFILE = "inference-profile"
@@ -86,34 +85,38 @@ class Kind(StrEnum):
     DEFAULT_PROMPT_ROUTER = "default-prompt-router"
     SAGEMAKER_ENDPOINT = "endpoint"
     OTHER = "other"
-    """An ARN of a kind that Bedrock did not have in November 2026; sent like any other."""
+    """An ARN of a kind unknown in November 2026; it is sent like any other."""
 
 
 _KINDS = {kind.value: kind for kind in Kind}
 
 _NAMES_ITS_MODEL = frozenset({Kind.FOUNDATION_MODEL, Kind.INFERENCE_PROFILE, Kind.CUSTOM_MODEL})
-"""The kinds whose ARN holds the id of the base model. Of all others nothing is read."""
+"""The kinds whose ARN contains the id of the base model. All others are opaque."""
 
 
 @frozen(kw_only=True)
 class ModelId:
+    """A parsed model id. Fields that the id does not contain are None."""
+
     given: str
-    """As the user wrote it."""
+    """The id as it was given."""
     kind: Kind
     path_segment: str
     """The id as one segment of the URL's path, percent-encoded once: `:` is `%3A`, `/` is `%2F`."""
     base_id: str | None = None
     """Without geography, ARN and context suffix; None when the id is opaque."""
     vendor: str | None = None
+    """The first word of the base id: `anthropic`."""
     geo: str | None = None
-    """`us`, `eu`, `us-gov`, `global`, … of an inference profile. No proof of where the data
-    stays."""
+    """The geography of an inference profile: `us`, `eu`, `us-gov`, `global`, …"""
     partition: str | None = None
     region: str | None = None
     account: str | None = None
 
     @property
     def is_opaque(self) -> bool:
+        """Whether the id does not contain its model, so that the configuration must name the
+        family."""
         return self.base_id is None
 
     def __str__(self) -> str:
@@ -129,12 +132,13 @@ _CONTEXT = re.compile(r"(?P<id>.+?:[0-9]+):(?:[0-9]+k?|mm)")
 
 
 def parse_model_id(text: str, vendors: frozenset[str] = VENDORS) -> ModelId:
-    """Read `text`; `RequestError` when Bedrock has no such form.
+    """Parse a model id or ARN. `RequestError` where Bedrock has no such form.
 
-    An id that was already percent-encoded is decoded once, so that it is not sent encoded twice.
+    An id that is already percent-encoded is decoded once, so that it is not encoded twice.
+    `vendors` are the known first words of model ids; see `vendors_of`.
     """
     sent = unquote(text)
-    _refuse_nonsense(text, sent)
+    _refuse_malformed(text, sent)
     if sent.startswith("arn:"):
         return _parse_arn(text, sent, vendors)
     if "/" in sent:
@@ -142,7 +146,7 @@ def parse_model_id(text: str, vendors: frozenset[str] = VENDORS) -> ModelId:
     return _describe(text, sent, sent, vendors, kind=None)
 
 
-def _refuse_nonsense(text: str, sent: str) -> None:
+def _refuse_malformed(text: str, sent: str) -> None:
     if not 1 <= len(sent) <= MAX_LENGTH:
         raise RequestError(
             f"a model id has 1 to {MAX_LENGTH} characters, this one has {len(sent)}",
@@ -152,19 +156,18 @@ def _refuse_nonsense(text: str, sent: str) -> None:
     if not _ID.fullmatch(sent):
         raise RequestError(
             f"{_shown(text)} is not a model id",
-            hint="an id begins with a letter or digit and holds only letters, digits and . _ - : "
+            hint="an id begins with a letter or digit and has only letters, digits and . _ - : "
             "(an ARN also /)",
         )
 
 
 def _refuse_prefix(text: str, sent: str) -> NoReturn:
-    # `bedrock/`, `converse/`, `bedrock/us-east-1/` belong to other programs. Dropping one would
-    # change the id behind the user's back, and `bedrock/us-east-1/` says something that this
-    # program takes from `region:`.
+    # `bedrock/`, `converse/` and `bedrock/us-east-1/` are prefixes of other programs. Dropping one
+    # would change the id silently, and ignore the region in it, which belongs in `region:`.
     *prefixes, rest = sent[: sent.find("arn:")].split("/") if "arn:" in sent else sent.split("/")
     meant = sent[sent.find("arn:") :] if "arn:" in sent else rest
     raise RequestError(
-        f"{_shown(text)} is not a model id: Bedrock knows no prefix "
+        f"{_shown(text)} is not a model id: Bedrock does not accept the prefix "
         f"{_shown('/'.join(prefixes) + '/')}",
         hint=f"model: {meant}"
         + "".join(f", region: {word}" for word in prefixes if _REGION.fullmatch(word)),
@@ -179,7 +182,7 @@ def _parse_arn(text: str, arn: str, vendors: frozenset[str]) -> ModelId:
     kind, name = _resource(match["service"], match["rest"]) if match else (None, "")
     if not match or not kind or not name:
         raise RequestError(
-            f"{_shown(text)} is not an ARN of a model",
+            f"{_shown(text)} is not the ARN of a model",
             hint="arn:aws:bedrock:REGION:ACCOUNT:KIND/ID, where KIND is one of "
             + ", ".join(known for known in Kind if known is not Kind.OTHER),
         )
@@ -194,7 +197,9 @@ def _parse_arn(text: str, arn: str, vendors: frozenset[str]) -> ModelId:
 
 
 def _resource(service: str, resource: str) -> tuple[Kind | None, str]:
-    """The kind and, for a kind that names its model, the id in it."""
+    """The kind, and the id; for a custom model the id of its base model. (None, …) where service
+    and kind do not match.
+    """
     word, _, name = resource.partition("/")
     kind = _KINDS.get(word, Kind.OTHER)
     if service != ("sagemaker" if kind is Kind.SAGEMAKER_ENDPOINT else "bedrock"):
@@ -212,7 +217,9 @@ def _describe(
     kind: Kind | None,
     **where: str | None,
 ) -> ModelId:
-    """`name` is what may be read of the id; without a dot it names no vendor, and so no model."""
+    """`name` is the part that contains the model's id, None for an opaque ARN. Without a dot it has
+    no vendor, so it is the name of a provisioned model.
+    """
     encoded = quote(sent, safe="")
     if name is None or "." not in name:
         return ModelId(
@@ -238,8 +245,9 @@ def _split_geo(name: str, vendors: frozenset[str]) -> tuple[str | None, str]:
 
 
 def _without_context(plain: str) -> str:
-    """Without `:24k`, `:512` or `:mm`, the suffix of a variant that is sold by provisioned
-    throughput only."""
+    """The id without the suffix of a variant that is sold by provisioned throughput only: `:24k`,
+    `:512`, `:mm`.
+    """
     match = _CONTEXT.fullmatch(plain)
     if not match:
         return plain
@@ -247,7 +255,7 @@ def _without_context(plain: str) -> str:
 
 
 _WITHOUT_REVISION = {"amazon.titan-embed-text-v1:2": "amazon.titan-embed-text-v1"}
-"""Where the variant has a revision and the model on demand has none."""
+"""Ids that have a revision in the variant and none in the model on demand."""
 
 
 def _shown(text: str) -> str:
@@ -268,16 +276,16 @@ _GEOGRAPHIES = (
     ("ap-south-", ("in", "apac")),
     ("ap-", ("apac",)),
 )
-"""Prefix of a region -> geographies whose profiles can be called there. Seen in public reports
-until November 2026."""
+"""Prefix of a region -> geographies whose profiles can be called there, by public reports until
+November 2026."""
 
 
 def profile_candidates(model: ModelId, region: str | None) -> tuple[str, ...]:
-    """Ids of inference profiles that may hold `model`, the likeliest first. Guesses: AWS lists the
-    true ones.
+    """Ids of inference profiles that may exist for `model`, the likeliest first. They are guesses:
+    only AWS can list the real ones.
 
-    None for what is a profile already, is opaque, or when the region has no geography of its own:
-    only `global.` would be left there, and leaving a geography is the operator's decision.
+    Empty for a profile, for an opaque id, and where the region has no geography of its own: only
+    `global.` would be left there, and leaving a geography is the operator's decision.
     """
     if model.kind is not Kind.FOUNDATION_MODEL or model.base_id is None or region is None:
         return ()

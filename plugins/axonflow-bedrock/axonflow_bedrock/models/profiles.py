@@ -1,10 +1,10 @@
-"""Inference profiles for models that are not offered on demand: which to try, which are forbidden,
-which were found.
+"""Inference profiles for models that are not offered on demand: candidates, permission, and memory.
 
-The likeliest comes first: what was learned, then the profiles of the model table that are called in
-the region, then those that the region's geography suggests. A profile decides where data goes, so
-no geography is left in silence: never `global.` or another continent's, unless `residency:` of the
-provider's config names it; with that key, no other at all.
+The candidates, best first: the profile that answered before, then the profiles in the model table
+that can be called from the region, then those that the region's geography suggests. A profile
+decides where data is processed, so the geography is never left silently: not to `global.` or
+another continent, unless `residency:` of the provider's config names it; with that key, to no other
+one.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ from .rules import needs_profile
 from .table import ModelEntry, ModelTable
 
 _MAX_LEARNED = 1024
-"""Model ids come from callers, so what is kept for each is bounded."""
+"""Entries kept. Model ids come from callers, so their number must be bounded."""
 
 
 def candidates(model: ModelId, region: str | None, entry: ModelEntry | None) -> tuple[str, ...]:
-    """`profile_candidates`, those first that the table knows."""
+    """`profile_candidates`, with the profiles that the model table has first."""
     guesses = profile_candidates(model, region)
     known = {f"{geo}.{entry.base_id}" for geo in entry.geographies} if entry is not None else set()
     return tuple(sorted(guesses, key=lambda profile: profile not in known))
 
 
 def callable_id(entry: ModelEntry, region: str | None) -> str:
-    """The id under which a model of the table can be called, as far as is known."""
+    """The id to call a model of the table with: its plain id, or a profile's where it needs one."""
     if not needs_profile(entry):
         return entry.base_id
     return next(iter(candidates(parse_model_id(entry.base_id), region, entry)), entry.base_id)
 
 
 class Profiles:
-    """One provider's memory of profiles. A profile that answered is called at once the next
-    time."""
+    """The choice of profiles for one provider, with a memory: a profile that answered is called
+    directly the next time.
+    """
 
     def __init__(self, models: ModelTable, *, is_on: bool, residency: str | None) -> None:
         self._models = models
@@ -44,7 +45,7 @@ class Profiles:
         self._learned: dict[tuple[str, str], str] = {}
 
     def refuse_other_geographies(self, model: ModelId) -> None:
-        """`RequestError` for a profile that the operator forbids."""
+        """Raise `RequestError` for a profile outside the configured `residency:`."""
         if self._residency is not None and model.geo not in (None, self._residency):
             raise RequestError(
                 f"{model.given} sends the call to the geography {model.geo}, and only "
@@ -54,15 +55,18 @@ class Profiles:
             )
 
     def learned(self, model: ModelId, region: str) -> str | None:
+        """The profile that answered for the model in the region before, None without one."""
         return self._learned.get((region, model.given))
 
     def learn(self, model: ModelId, region: str, profile: str) -> None:
+        """Remember that the profile answered for the model in the region."""
         if len(self._learned) < _MAX_LEARNED:
             self._learned[region, model.given] = profile
 
     def instead_of(self, model: ModelId, region: str, refusal: ProfileRequired) -> str:
-        """The profile to call now that `model` was refused. Raises `refusal` where none is to be
-        tried, saying why."""
+        """The profile to call after `model` was refused. Raises `refusal` where none may be tried,
+        with the reason as its hint.
+        """
         if (
             not self._is_on
             or model.kind is not Kind.FOUNDATION_MODEL
@@ -83,14 +87,15 @@ class Profiles:
         return candidates(model, region, self._models.entry(model.base_id))
 
     def _is_allowed(self, profile: str, region: str) -> bool:
-        """`us.` profiles are called in Canada as well; a call there leaves the country."""
+        """Whether calling the profile keeps to `residency:`, or without that key to the region's
+        own geography. (`us.` profiles can be called from Canada, but the call leaves the country.)
+        """
         if self._residency is not None:
             return self._residency in self._sold(profile)
         return not profile.startswith("us.") or region.startswith("us-")
 
     def _sold(self, profile: str) -> tuple[str, ...]:
-        """The geographies of the model's profiles; where the table knows none, the one that is
-        asked for."""
+        """The geographies of the model's profiles; where the table has none, the profile's own."""
         geo, _, base_id = profile.partition(".")
         entry = self._models.entry(base_id)
         return entry.geographies if entry is not None and entry.geographies else (geo,)

@@ -1,9 +1,8 @@
-"""What single models and whole families refuse, written by hand: a pattern of base ids, the rule,
-its source and date.
+"""What models refuse, as a hand-written table: prefixes of base ids, the rule, its source and date.
 
-The rules of all rows that fit a model are put together into its `ModelFacts`; the core makes
-requests fit them, and the emulator refuses what breaks them. What a family as a whole cannot say
-stands in its codec, not here.
+All rows that fit a model are combined into its `ModelFacts`. The core fits requests to these facts,
+and the emulator refuses requests that break them. What a whole family does not support is declared
+by its codec and not here.
 """
 
 from __future__ import annotations
@@ -25,17 +24,22 @@ CONVERSE = "converse"
 
 
 @frozen
-class Rule:
+class ModelRule:
+    """One row: what the models refuse, and the source of that knowledge."""
+
     models: tuple[str, ...]
     """Prefixes of base ids."""
     facts: ModelFacts
-    """What of it is not the default is the rule."""
+    """The rule: the fields that are not at their default."""
     source: str
+    """Where the rule is documented or was observed, with the date."""
     surface: str | None = None
-    """None: on every surface."""
+    """The surface that the rule is for; None: all."""
     except_models: tuple[str, ...] = ()
+    """Prefixes of base ids that the rule is not for."""
 
     def fits(self, base_id: str, surface: str) -> bool:
+        """Whether the rule applies to the model on the surface."""
         is_here = self.surface in (None, surface)
         return (
             is_here
@@ -83,9 +87,10 @@ def _claude(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"anthropic.claude-{name}" for name in names)
 
 
-RULES: tuple[Rule, ...] = (
-    # ── what a surface wants of every model ───────────────────────────────────────────────────────
-    Rule(
+RULES: tuple[ModelRule, ...] = (
+    # ── every model of a surface
+    # ───────────────────────────────────────────────────────────────────
+    ModelRule(
         _EVERY,
         ModelFacts(
             tool_names=TOOL_NAMES,
@@ -103,14 +108,14 @@ RULES: tuple[Rule, ...] = (
         '"Expected toolResult blocks at messages.2.content for the following Ids", 2025 and 2026',
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         _EVERY,
         ModelFacts(without=frozenset({Feature.CACHE_POINTS})),
         "AWS user guide, Prompt caching, Supported models, November 2026",
         CONVERSE,
         except_models=(*_CLAUDE, "amazon.nova"),
     ),
-    Rule(
+    ModelRule(
         _EVERY,
         ModelFacts(without=frozenset({Feature.SERVICE_TIER})),
         "bedrock-runtime service model, API 2023-09-30: a header of InvokeModel, no member of a "
@@ -118,7 +123,7 @@ RULES: tuple[Rule, ...] = (
         INVOKE,
     ),
     # ── Anthropic ─────────────────────────────────────────────────────────────────────────────────
-    Rule(
+    ModelRule(
         _CLAUDE,
         ModelFacts(
             tool_names=TOOL_NAMES,
@@ -130,39 +135,39 @@ RULES: tuple[Rule, ...] = (
         "Anthropic's API reference",
         INVOKE,
     ),
-    Rule(
+    ModelRule(
         _CLAUDE,
         ModelFacts(reasoning=REASONING),
         "Anthropic's API reference, Extended thinking and Effort, November 2026",
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         _claude(_NO_SAMPLING),
         ModelFacts(without=_SAMPLING),
         "litellm 1.109.1 (supports_sampling_params); AWS model card of Claude Opus 4.7; public "
         "reports of "
         '"`temperature` is deprecated for this model.", May to August 2026',
     ),
-    Rule(
+    ModelRule(
         _claude(_ONE_OF_TWO),
         ModelFacts(one_of=((Feature.TEMPERATURE, Feature.TOP_P),)),
         "AWS user guide, Anthropic Claude Messages API (Sonnet 4.5, Haiku 4.5), November 2026; "
         "public reports for "
         "Opus 4.1, Opus 4.5 and Sonnet 4.6, April 2026",
     ),
-    Rule(
+    ModelRule(
         _claude(_NO_PREFILL),
         ModelFacts(without=frozenset({Feature.PREFILL})),
         "litellm 1.109.1 (supports_assistant_prefill); Anthropic, What's new in Claude 4.6, "
         "February 2026",
     ),
-    Rule(
+    ModelRule(
         _claude(_NO_FORCED_TOOL),
         ModelFacts(tool_choices=frozenset({AUTO, NONE})),
         "litellm 1.109.1 (supports_forced_tool_use), November 2026",
     ),
     # ── reasoning in additionalModelRequestFields ─────────────────────────────────────────────────
-    Rule(
+    ModelRule(
         ("amazon.nova",),
         ModelFacts(
             reasoning=ReasoningControls(
@@ -172,14 +177,14 @@ RULES: tuple[Rule, ...] = (
         "Amazon Nova 2 user guide, November 2026",
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         ("openai.", "qwen."),
         ModelFacts(reasoning=ReasoningControls(efforts=_EFFORTS)),
         "AWS user guide, OpenAI models; recorded traffic, November 2026",
         CONVERSE,
     ),
     # ── Meta ──────────────────────────────────────────────────────────────────────────────────────
-    Rule(
+    ModelRule(
         _LLAMA,
         ModelFacts(
             without=frozenset({Feature.TOOL_CHOICE}),
@@ -194,33 +199,33 @@ RULES: tuple[Rule, ...] = (
         CONVERSE,
     ),
     # ── Mistral ───────────────────────────────────────────────────────────────────────────────────
-    Rule(
+    ModelRule(
         ("mistral.",),
         ModelFacts(tool_results_alone=True, starts_with_user=True),
         'reports of "Conversation blocks and tool result blocks cannot be provided in the same '
         'turn.", 2024 to 2026',
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         ("mistral.mistral-7b", "mistral.mixtral"),
         ModelFacts(without=frozenset({Feature.SYSTEM, Feature.TOOLS})),
         'public reports of "This model doesn\'t support system messages.", 2024 to 2026',
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         ("mistral.mistral-large-2407", "mistral.pixtral"),
         ModelFacts(tool_choices=frozenset({AUTO, ANY, NONE})),
         "AWS user guide, Mistral AI chat completion, November 2026",
         INVOKE,
     ),
     # ── others ────────────────────────────────────────────────────────────────────────────────────
-    Rule(
+    ModelRule(
         ("amazon.titan-text", "amazon.titan-tg1"),
         ModelFacts(without=frozenset({Feature.SYSTEM}), starts_with_user=True),
         'public reports of "This model doesn\'t support system messages.", 2024 to 2026',
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         ("amazon.nova",),
         ModelFacts(
             starts_with_user=True,
@@ -230,7 +235,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "AWS user guide, Amazon Nova, Complete request schema and Prompt caching, November 2026",
     ),
-    Rule(
+    ModelRule(
         ("writer.palmyra",),
         ModelFacts(
             without=frozenset({Feature.TOOL_ERRORS}), tool_results_alone=True, starts_with_user=True
@@ -238,14 +243,14 @@ RULES: tuple[Rule, ...] = (
         "recorded traffic (toolResult.status is rejected); public reports, November 2026",
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         ("cohere.", "ai21.", "deepseek.", "google.gemma", "minimax.", "nvidia.", "openai.gpt-oss"),
         ModelFacts(starts_with_user=True),
-        "public reports: a leading assistant message is taken of Anthropic, Qwen, Z.AI and "
-        "Moonshot only, 2026",
+        "public reports: only Anthropic, Qwen, Z.AI and Moonshot accept a leading assistant "
+        "message, 2026",
         CONVERSE,
     ),
-    Rule(
+    ModelRule(
         ("moonshot",),
         ModelFacts(tool_choices=frozenset({AUTO, TOOL, NONE})),
         "litellm 1.109.1 (Moonshot on InvokeModel), November 2026",
@@ -254,7 +259,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def rules_of(base_id: str, surface: str) -> Iterator[Rule]:
+def rules_of(base_id: str, surface: str) -> Iterator[ModelRule]:
+    """The rows that apply to a model on a surface, in the order of the table."""
     return (rule for rule in RULES if rule.fits(base_id, surface))
 
 
@@ -288,13 +294,15 @@ def _of_claude(
 
 
 _FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOLS}
-"""Flags of the table that say what a model lacks. A flag that is missing says nothing."""
+"""Flag of the table -> the feature that a model lacks where it is false. An absent flag is
+unknown."""
 
 
 def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
-    """Refusals add up; of everything else the later row, which is the more particular, wins where
-    it says something."""
-    said = {
+    """Combine two rules: `without`, `one_of` and `tool_choices` accumulate; for the other fields
+    the later, more specific row wins where it is not at the default.
+    """
+    later = {
         field.name: getattr(more, field.name)
         for field in fields(ModelFacts)
         if getattr(more, field.name) != field.default
@@ -305,14 +313,16 @@ def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
     }
     if facts.tool_choices is not None and more.tool_choices is not None:
         together["tool_choices"] = facts.tool_choices & more.tool_choices
-    return evolve(facts, **{**said, **together})
+    return evolve(facts, **{**later, **together})
 
 
-# ── models that want an inference profile ─────────────────────────────────────────────────────────
+# ── models that need an inference profile ─────────────────────────────────────────────────────────
 
 
 @frozen
 class ProfileRule:
+    """Models that cannot be called on demand under their plain id."""
+
     models: tuple[str, ...]
     except_models: tuple[str, ...]
     source: str
@@ -345,7 +355,7 @@ PROFILE_RULES: tuple[ProfileRule, ...] = (
 
 
 def needs_profile(entry: ModelEntry) -> bool:
-    """Whether the plain id is refused on demand, as far as is known; said as it is in us-east-1."""
+    """Whether the plain id is refused on demand, as far as is known, in us-east-1."""
     ruled = any(
         entry.base_id.startswith(rule.models) and not entry.base_id.startswith(rule.except_models)
         for rule in PROFILE_RULES

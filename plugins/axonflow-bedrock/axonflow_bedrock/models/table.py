@@ -1,9 +1,8 @@
-"""The model table: `models.json`, read once for each provider and opened model by model.
+"""The model table: `models.json`, read once for each provider and parsed model by model.
 
-A line of the file is a model id as Bedrock Runtime takes it. An id with a geography is an inference
-profile; its line says its price, and everything else is said by its model's line. Where the facts
-come from, and of which day they are, stands at the head of the file. A price that nobody gave is
-unknown, never 0.
+Each line of the file is a model id as Bedrock Runtime accepts it. An id with a geography is an
+inference profile; its line has its price, and its model's line everything else. The head of the
+file has the sources and the date. A price that is not in the sources is unknown, never 0.
 """
 
 from __future__ import annotations
@@ -19,12 +18,15 @@ import orjson
 from attrs import field, frozen
 
 PATH = Path(__file__).with_name("models.json")
+"""The generated table."""
 
 
 class Status(StrEnum):
+    """Where a model is in its lifecycle."""
+
     ACTIVE = "active"
     LEGACY = "legacy"
-    """Its end is announced; accounts that have not used it lately are refused."""
+    """The end of life is announced; accounts that have not used the model lately are refused."""
     END_OF_LIFE = "end of life"
 
 
@@ -41,44 +43,47 @@ class Price:
 
 @frozen(kw_only=True)
 class ModelEntry:
+    """The facts about one model; None is unknown. Limits are in tokens."""
+
     base_id: str
     family: str
-    """The table's own word for the line of models: `anthropic-messages`, `amazon-nova`."""
+    """The table's own name for the line of models: `anthropic-messages`, `amazon-nova`."""
     body: str | None
-    """The shape of InvokeModel's JSON; None where the table does not say."""
+    """The form of InvokeModel's JSON; None where unknown."""
     mode: str | None
-    """`chat`, `embedding`, `rerank`; None for a model of which only the lifecycle is known."""
+    """`chat`, `embedding`, `rerank`, …; None where only the lifecycle is known."""
     context_tokens: int | None
+    """The limit of the prompt."""
     output_tokens: int | None
+    """The limit of an answer."""
     cache_minimum_tokens: int | None
-    """The shortest prefix that is cached."""
+    """The shortest prefix that is cached, in tokens."""
     supports: Mapping[str, bool]
-    """What is known to be there or not; a name that is missing is unknown."""
+    """Feature -> whether the model has it; an absent feature is unknown."""
     is_sold_plain: bool
-    """Whether the table has the id without a geography. It may still want a profile: see
-    `rules.needs_profile`."""
+    """Whether the table has a price for the id without a geography. The model may still need a
+    profile: see `rules.needs_profile`."""
     geographies: tuple[str, ...]
-    """Those of its inference profiles, in the order of the alphabet."""
+    """The geographies of its inference profiles, in alphabetical order."""
     status: Status
-    """On the day of the table. What holds on another day says `status_on`."""
+    """The status on the day of the table; `status_on` has it for another day."""
     legacy_from: date | None = None
     end_of_life: date | None = None
-    """The first day on which it is gone."""
+    """The first day on which it cannot be called."""
     _prices: Mapping[str | None, Mapping[str, Any]] = field(repr=False)
     _regional: Mapping[str, Mapping[str, Any]] = field(repr=False)
 
     def price(self, geography: str | None = None, region: str | None = None) -> Price:
-        """On demand, through the profile of `geography` or under the plain id; `region` counts for
-        the plain id.
-
-        The standard tier's. Some models ask more for long prompts, which is not told here.
+        """The on-demand price of the standard tier, through the profile of `geography` or, without
+        one, under the plain id in `region`. Higher prices for long prompts are not included.
         """
-        told = self._prices.get(geography, {})
+        prices = self._prices.get(geography, {})
         if geography is None and region is not None:
-            told = self._regional.get(region, told)
-        return Price(**{name: told.get(name) for name in _PRICES})
+            prices = self._regional.get(region, prices)
+        return Price(**{name: prices.get(name) for name in _PRICES})
 
     def status_on(self, today: date) -> Status:
+        """The status on a day, by the announced dates."""
         if self.status is Status.END_OF_LIFE or (
             self.end_of_life is not None and self.end_of_life <= today
         ):
@@ -91,6 +96,7 @@ class ModelEntry:
 
     @property
     def vendor(self) -> str:
+        """The first word of the base id: `anthropic`."""
         return self.base_id.partition(".")[0]
 
 
@@ -98,14 +104,15 @@ _PRICES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
 class ModelTable:
-    """The models by base id. Entries are made when they are asked for: the file is read in a
-    millisecond or two."""
+    """The models by base id; iterating gives every `ModelEntry`. Entries are built on first use, so
+    that reading the file takes a millisecond or two.
+    """
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        self.as_of = date.fromisoformat(told["as_of"])
-        """The day on which every status was true."""
-        self.sources: tuple[str, ...] = tuple(told["sources"])
-        self._lines: Mapping[str, Mapping[str, Any]] = told["models"]
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.as_of = date.fromisoformat(table["as_of"])
+        """The day for which the statuses are correct."""
+        self.sources: tuple[str, ...] = tuple(table["sources"])
+        self._lines: Mapping[str, Mapping[str, Any]] = table["models"]
         self._profiles: dict[str, list[str]] = {}
         self._entries: dict[str, ModelEntry] = {}
         for model_id, line in self._lines.items():
@@ -118,7 +125,7 @@ class ModelTable:
                 yield self._entry(model_id, line)
 
     def entry(self, base_id: str | None) -> ModelEntry | None:
-        """What is known of a model; None when nothing is."""
+        """The entry of a base id; None where the table has none, or for a profile's id."""
         line = self._lines.get(base_id or "")
         return (
             None
@@ -127,12 +134,13 @@ class ModelTable:
         )
 
     def successor(self, entry: ModelEntry, today: date) -> ModelEntry | None:
-        """The model to call instead of one whose life has ended or ends.
+        """The model to call instead of one that has reached, or reaches, its end of life; None
+        where there is none.
 
-        The table names no successors, so this is a rule. Of the models of the same vendor and mode
-        that outlive this one and are no older by the version in their name: an active one before a
-        legacy one, a finished one before a preview, then the one that shares the most words of its
-        name (`claude`, `sonnet`), then the newest.
+        The sources name no successors, so this is a heuristic. Of the models of the same vendor and
+        mode that live longer and have no lower version in their name: active before legacy,
+        released before preview, then the one with most words of the name in common (`claude`,
+        `sonnet`), then the newest.
         """
         own = _Name.of(entry.base_id)
         heirs = [
@@ -179,31 +187,32 @@ class ModelTable:
                 },
             },
             regional={
-                region: told["on_demand"]
-                for region, told in line.get("regional_price_per_1m", {}).items()
+                region: prices["on_demand"]
+                for region, prices in line.get("regional_price_per_1m", {}).items()
             },
         )
 
 
 def load_models(path: Path = PATH) -> ModelTable:
-    """Reads the file anew; whoever builds a provider keeps the table."""
+    """Read and return the table. Each call reads the file again: keep the result."""
     return ModelTable(orjson.loads(path.read_bytes()))
 
 
-def _status(told: str) -> Status:
-    """The table tells how it knows (`EOL (indirect evidence)`); the first word is what it knows."""
-    if told.startswith("EOL"):
+def _status(text: str) -> Status:
+    """The first word decides; the table may add its evidence, as in `EOL (indirect evidence)`."""
+    if text.startswith("EOL"):
         return Status.END_OF_LIFE
-    return Status.LEGACY if told.startswith("LEGACY") else Status.ACTIVE
+    return Status.LEGACY if text.startswith("LEGACY") else Status.ACTIVE
 
 
-def _day(told: str | None) -> date | None:
-    return None if told is None else date.fromisoformat(told)
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def _ends(entry: ModelEntry) -> date:
-    """The day of its end; of a model that is gone since nobody knows when, the first day there
-    is."""
+    """The day of its end of life: `date.min` where it has ended on an unknown day, `date.max` where
+    none is announced.
+    """
     unknown = date.min if entry.status is Status.END_OF_LIFE else date.max
     return entry.end_of_life or unknown
 
@@ -218,7 +227,9 @@ _NUMBERED = re.compile(r"([a-z]*)(\d+)")
 
 @frozen
 class _Name:
-    """`claude-3-5-sonnet-20240620` is the words `claude` and `sonnet` with version 3.5."""
+    """The parts of a model's name: `claude-3-5-sonnet-20240620` has the words `claude` and
+    `sonnet`, version (3, 5) and day 20240620.
+    """
 
     words: frozenset[str]
     version: tuple[int, ...]

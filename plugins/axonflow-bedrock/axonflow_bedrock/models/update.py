@@ -1,4 +1,4 @@
-"""The model table, made anew: `python -m axonflow_bedrock.models.update SOURCE.json`.
+"""Generates the model table: `python -m axonflow_bedrock.models.update SOURCE.json`.
 
 SOURCE     facts by model id, derived from litellm's model table and the lifecycle page of the
            Bedrock user guide; or `models.json` itself, which comes out as it went in
@@ -50,13 +50,13 @@ _SOURCES = (
 
 
 def table_of(source: Facts) -> dict[str, Any]:
-    """The table that `source` comes to. Of its own result it makes the same again."""
-    told = {
+    """The table generated from `source`. Applied to its own result it gives the same table."""
+    kept = {
         model_id: _kept(facts)
         for model_id, facts in source["models"].items()
         if _is_addressable(model_id)
     }
-    models = _folded(told)
+    models = _folded(kept)
     for base_id in sorted(models):
         if "profile_of" not in models[base_id]:
             models |= _corrected(base_id, models)
@@ -69,7 +69,7 @@ def table_of(source: Facts) -> dict[str, Any]:
 
 
 def rendered(table: Facts) -> bytes:
-    """The file: one id a line."""
+    """The content of `models.json`: one id a line."""
     lines = b",\n".join(
         b"%b:%b" % (orjson.dumps(name), orjson.dumps(line))
         for name, line in table["models"].items()
@@ -83,8 +83,9 @@ def rendered(table: Facts) -> bytes:
 
 
 def _is_addressable(model_id: str) -> bool:
-    """Not the ids of other endpoints: a path of litellm's, an id of Vertex (`@`), a name without a
-    vendor."""
+    """Whether Bedrock Runtime accepts the id: not a path of litellm's, an id of Vertex (`@`), or a
+    name without a vendor.
+    """
     vendor = model_id.removeprefix("us-gov.").split(".")
     return (
         "@" not in model_id
@@ -105,36 +106,38 @@ def _kept(facts: Facts) -> dict[str, Any]:
         kept["price_per_1m"] = _prices(kept["price_per_1m"])
     if "regional_price_per_1m" in kept:
         on_demand = {
-            r: told["on_demand"]
-            for r, told in kept["regional_price_per_1m"].items()
-            if "on_demand" in told
+            region: prices["on_demand"]
+            for region, prices in kept["regional_price_per_1m"].items()
+            if "on_demand" in prices
         }
         kept["regional_price_per_1m"] = {
-            region: {"on_demand": _prices(told)} for region, told in on_demand.items()
+            region: {"on_demand": _prices(prices)} for region, prices in on_demand.items()
         }
     return kept
 
 
-def _prices(told: Facts) -> dict[str, Any]:
-    """A model whose input costs 0 is paid by something else than tokens, as by the query: their
-    price is unknown."""
-    return (
-        {name: told[name] for name in _KEPT_OF_PRICE if name in told}
-        if told.get("input") != 0
-        else {}
-    )
+def _prices(prices: Facts) -> dict[str, Any]:
+    """The prices that are kept. A model whose input costs 0 is not sold by the token (but by the
+    query, say): its token price is unknown.
+    """
+    if prices.get("input") == 0:
+        return {}
+    return {name: prices[name] for name in _KEPT_OF_PRICE if name in prices}
 
 
-def _folded(told: Facts) -> dict[str, dict[str, Any]]:
+def _folded(lines: Facts) -> dict[str, dict[str, Any]]:
+    """The lines with each profile reduced to its model and price. A model that the source has as
+    profiles only gets a line of its own.
+    """
     models: dict[str, dict[str, Any]] = {}
-    for model_id in sorted(told):
+    for model_id in sorted(lines):
         parsed = parse_model_id(model_id)
         if parsed.geo is None or parsed.base_id is None:
-            models[model_id] = dict(told[model_id])
+            models[model_id] = dict(lines[model_id])
             continue
-        models[model_id] = {"profile_of": parsed.base_id, **_price_of(told[model_id])}
-        if parsed.base_id not in told:
-            facts = {name: fact for name, fact in told[model_id].items() if "price" not in name}
+        models[model_id] = {"profile_of": parsed.base_id, **_price_of(lines[model_id])}
+        if parsed.base_id not in lines:
+            facts = {name: fact for name, fact in lines[model_id].items() if "price" not in name}
             models.setdefault(parsed.base_id, {**facts, "is_sold_plain": False})
     return models
 
@@ -144,7 +147,7 @@ def _price_of(facts: Facts) -> dict[str, Any]:
 
 
 def _corrected(base_id: str, models: Facts) -> dict[str, dict[str, Any]]:
-    """The lines of a model that its corrections change or add."""
+    """The lines that the corrections of a model change or add."""
     line = dict(models[base_id])
     for correction in FACTS:
         if base_id.startswith(correction.models):
@@ -159,6 +162,7 @@ def _corrected(base_id: str, models: Facts) -> dict[str, dict[str, Any]]:
 
 
 def main(source: Path, target: Path = PATH) -> None:
+    """Write the table generated from the JSON file `source` to `target`."""
     target.write_bytes(rendered(table_of(orjson.loads(source.read_bytes()))))
 
 

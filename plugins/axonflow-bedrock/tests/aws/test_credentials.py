@@ -554,7 +554,7 @@ async def test_a_refresh_that_fails_says_why() -> None:
 async def test_missing_credentials_name_what_was_tried() -> None:
     settings = AwsSettings(session=session_of(Source(None), Source(None)))
     with pytest.raises(
-        CredentialsMissing, match=r"profile default; looked at: from-a-test$"
+        CredentialsMissing, match=r"profile default; sources tried: from-a-test$"
     ) as caught:
         await settings.signer()
     assert "AWS_BEARER_TOKEN_BEDROCK" in str(caught.value.hint)
@@ -575,7 +575,7 @@ FAULTS: list[tuple[Exception, type[AxonFlowError], str, str]] = [
     (
         UnauthorizedSSOTokenError(),
         CredentialsExpired,
-        "login behind the AWS profile default",
+        "login of the AWS profile default",
         SSO_LOGIN,
     ),
     (SSOTokenLoadError(error_msg="does not exist"), CredentialsExpired, "never made", SSO_LOGIN),
@@ -585,7 +585,7 @@ FAULTS: list[tuple[Exception, type[AxonFlowError], str, str]] = [
         denied("AccessDenied"),
         CredentialsError,
         "AWS answered AssumeRole with AccessDenied",
-        "who may assume it",
+        "that this identity may assume it",
     ),
     (
         denied("ExpiredToken"),
@@ -596,7 +596,7 @@ FAULTS: list[tuple[Exception, type[AxonFlowError], str, str]] = [
     (
         RuntimeError("refreshed credentials are still expired"),
         CredentialsExpired,
-        "are expired still",
+        "are still expired after a refresh",
         "clock",
     ),
 ]

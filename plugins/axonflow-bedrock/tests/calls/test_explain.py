@@ -136,18 +136,21 @@ def test_what_nobody_knows_is_unknown_and_not_nothing() -> None:
 
 def test_a_life_that_has_ended_is_warned_of_with_the_successor() -> None:
     (ended, needed) = explained("-m", SONNET)["warnings"]
-    assert "has ended on 2026-10-14; its successor: us.anthropic.claude-sonnet-5-5" in ended
+    assert (
+        "reached its end of life on 2026-10-14; its successor is us.anthropic.claude-sonnet-5-5"
+        in ended
+    )
     assert needed.endswith(f"call it through an inference profile: us.{SONNET}")
 
 
 def test_a_life_that_will_end_is_warned_of_with_the_day() -> None:
     (coming,) = explained("-m", "us.anthropic.claude-sonnet-4-5-20250929-v1:0")["warnings"]
-    assert "its life ends on 2027-04-08" in coming
+    assert "reaches its end of life on 2027-04-08" in coming
 
 
 def test_a_model_that_does_not_talk_is_told_to_be_one() -> None:
     assert (
-        "cohere.rerank-v3-5:0 ranks documents, and answers no prompt"
+        "cohere.rerank-v3-5:0 is a rerank model: it does not answer prompts"
         in explained("-m", "cohere.rerank-v3-5:0")["warnings"]
     )
     assert not any(
