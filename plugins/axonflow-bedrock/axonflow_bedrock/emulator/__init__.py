@@ -57,7 +57,7 @@ REGION = "us-east-1"
 ACCESS_KEY = "AKIAAXONFLOWEMULATOR"
 SECRET_KEY = "not-a-secret/known-to-everybody/emulator"  # noqa: S105 - it opens nothing but the emulator
 API_KEY = "bedrock-api-key-of-the-emulator"
-"""The one Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`) that is accepted."""
+"""The only Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`) that is accepted."""
 
 MODELS = (
     "us.anthropic.claude-sonnet-4-20250514-v1:0",
@@ -65,9 +65,10 @@ MODELS = (
     "meta.llama3-1-70b-instruct-v1:0",
     "mistral.mistral-large-2407-v1:0",
 )
-"""The product page's examples, one for each family that it documents."""
+"""The examples of the product's documentation, one for each family that it documents."""
 REFUSED_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
-"""The product page's default: refused since Anthropic's newer models want an inference profile."""
+"""The default of the product's documentation: refused, because newer Claude models need an
+inference profile."""
 
 
 def emulator(
@@ -80,13 +81,15 @@ def emulator(
     replay: Path | None = None,
     upstream: str | None = None,
 ) -> Emulator:
-    """The emulator of `codecs`, or of every installed codec. A model thinks `chunk_pause_s` about
-    each word.
+    """The emulator of `codecs`, or of every installed codec.
 
-    `script` is a file, or rules as values: `[{"when": "weather", "answer": "It rains."}]`.
-    `FaultyConfig` when wrong. `record` is a file that every exchange is added to, `replay` one that
-    answers in place of the models, and `upstream` the URL of a real Bedrock that answers in place
-    of the models.
+    `chunk_pause_s` is the time between two chunks of a stream, in seconds. `script` is a file, or
+    rules as values: `[{"when": "weather", "answer": "It rains."}]`. `record` is a cassette file to
+    append every exchange to. `replay` is a cassette file, and `upstream` the URL of a real Bedrock,
+    that answers in place of the models.
+
+    Raises `FaultyConfig` for a faulty script, and `ConfigError` for options that exclude each other
+    and files that cannot be read or written.
     """
     _refuse_two_answers(script=script, replay=replay, upstream=upstream)
     loaded = load_script(script)
@@ -125,13 +128,13 @@ def _refuse_two_answers(**sources: object) -> None:
     named = [name for name, source in sources.items() if source is not None]
     if len(named) > 1:
         raise ConfigError(
-            f"{' and '.join(named)} exclude each other: each says what is answered",
+            f"{' and '.join(named)} exclude each other: each is a source of answers",
             hint=f"leave out {named[0]}",
         )
 
 
 def by_path(app: AsgiApp, others: Mapping[str, AsgiApp]) -> AsgiApp:
-    """`app`, and under the first segment of a path one of the `others`."""
+    """An app that routes by the first segment of the path: to one of `others`, else to `app`."""
 
     async def chosen(scope: Any, receive: Any, send: Any) -> None:
         await others.get(scope["path"].split("/")[1], app)(scope, receive, send)
@@ -149,21 +152,22 @@ def _catalogue_of(account: Account, catalogue: Catalogue) -> Catalogue:
 
 
 def installed_codecs() -> CodecRegistry:
+    """Every installed codec of the Bedrock provider."""
     from axonflow_core.plugins import load_codecs
 
     return load_codecs("bedrock").registry
 
 
 def environment(base_url: str, region: str = REGION) -> Mapping[str, str]:
-    """What points boto3, the AWS CLI and AxonFlow at an emulator.
+    """The environment variables that point boto3, the AWS CLI and AxonFlow at an emulator.
 
-    An `AWS_BEARER_TOKEN_BEDROCK` must be unset besides: botocore prefers it to these keys, even
-    when it is empty.
+    AWS_BEARER_TOKEN_BEDROCK must be unset as well: botocore prefers it to these keys, even when it
+    is empty.
     """
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_SESSION_TOKEN": "",  # another account's would be sent along
+        "AWS_SESSION_TOKEN": "",  # the token of another account would be sent along
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "BEDROCK_REGION": region,

@@ -1,8 +1,7 @@
-"""What models say of the part of a prompt that they keep: which of them count it, and where the
-counts stand.
+"""Token counts of the prompt cache: which models report them, and where.
 
-The emulator keeps nothing from one call to the next, so what stands before a cache point is written
-each time and never read. Source: headers and bodies of recorded traffic, November 2026.
+The emulator caches nothing between calls, so every token before a cache point is counted as written
+and none as read. Source: headers and bodies of recorded traffic, November 2026.
 """
 
 from __future__ import annotations
@@ -24,20 +23,23 @@ _COUNTING = (
     ),
     *("anthropic.claude-haiku-", "amazon.nova-"),
 )
-"""Base ids by prefix. Older models count nothing, and an absent count is not a zero."""
+"""Models that report cache counts, as prefixes of base ids. Older models report none, which is not
+the same as 0."""
 _SILENT_WITHOUT_A_WRITE = (
     "anthropic.claude-opus-4-8",
     *(f"anthropic.claude-{name}-5" for name in ("sonnet", "opus", "haiku")),
 )
-"""The newest: their headers have no count of a write that did not happen, though their bodies have
-it."""
+"""The newest models: without a cache write their headers have no count of it, although their bodies
+have 0."""
 _WRITE_HEADER = "x-amzn-bedrock-cache-write-input-token-count"
 
 
 def with_cache_counts(
     completion: Completion, request: CompletionRequest, base_id: str
 ) -> Completion:
-    """What is kept is no input any more, as on Bedrock: the counts add up to the prompt."""
+    """`completion` with cache counts, for models that report them. As on Bedrock cached tokens are
+    not input tokens: the counts add up to the prompt.
+    """
     usage = completion.usage
     if not base_id.startswith(_COUNTING) or usage.input_tokens is None:
         return completion
@@ -48,8 +50,8 @@ def with_cache_counts(
     return evolve(completion, usage=counted)
 
 
-def as_told(headers: Mapping[str, str], base_id: str) -> Mapping[str, str]:
-    """Of the headers of a whole answer those that the model's come with."""
+def reported_headers(headers: Mapping[str, str], base_id: str) -> Mapping[str, str]:
+    """`headers` of a whole answer without the count that the model does not send."""
     is_silent = base_id.startswith(_SILENT_WITHOUT_A_WRITE) and headers.get(_WRITE_HEADER) == "0"
     return {
         name: value for name, value in headers.items() if not (is_silent and name == _WRITE_HEADER)

@@ -1,20 +1,18 @@
-"""A cassette: exchanges with Bedrock in a file of JSON lines, one a line, in the shape of recorded
-traffic.
+"""A cassette: exchanges with Bedrock in a JSON Lines file, in the format of recorded traffic.
 
-    name operation model_id region status         which call it was
-    request_headers request_body                  what was asked
-    response_headers response_body                what was answered, or
-    raw_eventstream_base64                        the bytes of the event stream
+    name operation model_id region status    the call
+    request_headers request_body             the request
+    response_headers response_body           the answer, or
+    raw_eventstream_base64                   the bytes of the event stream
 
-`axonflow codecs check FILE` reads such a file. Where a JSON answer would not come back as the same
-bytes from its value, `raw_response_base64` has the bytes too, so that a replay is the answer byte
-for byte.
+`axonflow codecs check FILE` reads such a file. Where encoding a JSON answer again would give other
+bytes, `raw_response_base64` has the original ones, so that a replay is exact.
 
-What is secret is never looked for; what is written is listed. Headers are written by name
-(`REQUEST_HEADERS`, `RESPONSE_HEADERS`), of the URL the operation and the model alone. Account ids
-in ARNs become zeros wherever they stand, and the members of a body that say who the caller is
-(`PRIVATE_MEMBERS`) are left out. Prompts and answers are what a cassette is for, and are written as
-they are.
+Secrets are kept out by allow-lists and not by searching for them: only the headers in
+`REQUEST_HEADERS` and `RESPONSE_HEADERS` are written, and of the URL only operation and model.
+Account ids in ARNs are replaced by zeros everywhere, and the members of a body that identify the
+caller (`PRIVATE_MEMBERS`) are left out. Prompts and answers are written as they are: they are the
+purpose of the file.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ OPERATIONS: Mapping[str, str] = {
     "converse-stream": "ConverseStream",
     "count-tokens": "CountTokens",
 }
-"""Last segment of a path -> the operation. What else is called is not recorded."""
+"""Last segment of the path -> operation. Other calls are not recorded."""
 
 REQUEST_HEADERS = frozenset(
     {
@@ -60,8 +58,8 @@ REQUEST_HEADERS = frozenset(
         *("x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"),
     }
 )
-"""`x-amzn-bedrock-request-metadata` is not among them: what stands in it is the caller's own and
-may name people."""
+"""Headers of a request that are written. `x-amzn-bedrock-request-metadata` is not one of them: it
+is the caller's own data and may name people."""
 RESPONSE_HEADERS = frozenset(
     {
         *("content-type", "x-amzn-requestid", "x-amzn-errortype", "x-amzn-bedrock-content-type"),
@@ -74,8 +72,10 @@ RESPONSE_HEADERS = frozenset(
         "x-amzn-bedrock-service-tier",
     }
 )
+"""Headers of an answer that are written."""
 PRIVATE_MEMBERS = frozenset({"requestMetadata", "metadata"})
-"""Of a request's body, at the top: Converse's metadata and Claude's `user_id`."""
+"""Top-level members of a request's body that are left out: Converse's metadata and Claude's
+`user_id`."""
 
 _ACCOUNT = re.compile(rb"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)[0-9]{12}(?![0-9])")
 
@@ -95,17 +95,20 @@ class Exchange:
     request_body: Json = hidden(default=None)
     response_headers: Mapping[str, str] = field(factory=dict, repr=False)
     response: bytes = hidden()
+    """The body of the answer, byte for byte."""
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What a call must be to get this answer. The order of a body's keys is no part of it."""
+        """The identity of the call, by which a replay finds its answer: operation, model, and a
+        hash of the body that does not depend on the order of keys.
+        """
         canonical = dumps(self.request_body, is_sorted=True)
         return self.operation, self.model_id, sha256(canonical).hexdigest()
 
 
 def address_of(method: str, target: str) -> tuple[str, str] | None:
-    """Operation and model id of a request's method and path; None for what a cassette does not
-    hold."""
+    """(operation, model id) of a request's method and path; None for calls that are not
+    recorded."""
     match (method, *urlsplit(f"//any{target}").path.split("/")):
         case ("POST", "", "model", segment, action) if action in OPERATIONS:
             return OPERATIONS[action], unquote(segment)
@@ -113,7 +116,9 @@ def address_of(method: str, target: str) -> tuple[str, str] | None:
 
 
 def asked_body(body: bytes) -> Json:
-    """A request's body as it is written and compared; None for what is no JSON."""
+    """A request's body as it is written and compared, without account ids and `PRIVATE_MEMBERS`;
+    None where it is not JSON.
+    """
     try:
         native = loads(without_accounts(body))
     except orjson.JSONDecodeError:
@@ -124,7 +129,7 @@ def asked_body(body: bytes) -> Json:
 
 
 def without_secrets(exchange: Exchange) -> Exchange:
-    """The exchange as it may be written."""
+    """The exchange as it may be written: only listed headers, no account ids."""
     is_stream = _is_stream(exchange.response_headers)
     return evolve(
         exchange,
@@ -149,7 +154,7 @@ def _is_stream(headers: Mapping[str, str]) -> bool:
 
 
 def without_accounts(data: bytes) -> bytes:
-    """As long as before: account ids are replaced by as many zeros."""
+    """`data` with the account ids in ARNs replaced by zeros; its length stays the same."""
     return _ACCOUNT.sub(rb"\g<1>000000000000", data)
 
 
@@ -158,8 +163,9 @@ def _text_without_accounts(text: str) -> str:
 
 
 def _stream_without_accounts(data: bytes) -> bytes:
-    """The same frames, but for those that name an account. A stream whose frames are broken is left
-    as it is."""
+    """The stream with each frame that contains an account id encoded anew. A stream with broken
+    frames is left unchanged.
+    """
     decoder = FrameDecoder()
     try:
         frames = decoder.feed(data)
@@ -177,7 +183,9 @@ def _reframed(frame: Frame, payload: bytes) -> bytes:
 
 
 def _payload_without_accounts(payload: bytes) -> bytes:
-    """Of an InvokeModel chunk the JSON is in base64; everything else is JSON itself."""
+    """A frame's payload without account ids. An InvokeModel chunk has its JSON in base64; other
+    payloads are JSON themselves.
+    """
     try:
         encoded = loads(payload)["bytes"].encode()
     except (KeyError, TypeError, AttributeError, ValueError):
@@ -189,8 +197,9 @@ def _payload_without_accounts(payload: bytes) -> bytes:
 
 
 class Cassette:
-    """A file that exchanges are added to. What it holds already stays; it is made for its owner
-    alone to read."""
+    """A file to which exchanges are appended; existing content is kept. A new file is readable by
+    its owner only (mode 0600). `ConfigError` where it cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -199,10 +208,11 @@ class Cassette:
             self._count = path.read_bytes().count(b"\n")
         except OSError as error:
             raise ConfigError(
-                f"{path} cannot be written: {error.strerror}", hint="name another file"
+                f"{path} cannot be written: {error.strerror}", hint="choose another file"
             ) from error
 
     def add(self, exchange: Exchange) -> None:
+        """Append one exchange, without secrets, and give it a name."""
         self._count += 1
         line = {
             "name": f"{exchange.operation}-{self._count:04}",
@@ -213,7 +223,7 @@ class Cassette:
 
 
 def _native(exchange: Exchange) -> dict[str, Json]:
-    said = {
+    members = {
         "operation": exchange.operation,
         "model_id": exchange.model_id,
         "region": exchange.region,
@@ -223,8 +233,8 @@ def _native(exchange: Exchange) -> dict[str, Json]:
         "response_headers": dict(exchange.response_headers),
     }
     if _is_stream(exchange.response_headers):
-        return {**said, "raw_eventstream_base64": b64encode(exchange.response).decode()}
-    return {**said, **_native_response(exchange.response)}
+        return {**members, "raw_eventstream_base64": b64encode(exchange.response).decode()}
+    return {**members, **_native_response(exchange.response)}
 
 
 def _native_response(response: bytes) -> dict[str, Json]:
@@ -237,10 +247,8 @@ def _native_response(response: bytes) -> dict[str, Json]:
 
 
 def read_cassette(path: Path) -> list[Exchange]:
-    """The exchanges of a file. Lines that lack a request or an answer cannot be replayed and are
-    passed over.
-
-    `ConfigError` says in which line what is wrong.
+    """The exchanges of a file. Lines without a request or an answer cannot be replayed and are
+    skipped. `ConfigError` names the line that is not an exchange.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -265,9 +273,9 @@ def _exchanges(path: Path, number: int, line: bytes) -> Iterator[Exchange]:
             yield _exchange(native, response)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise ConfigError(
-            f"{path}:{number}: a line that is no exchange",
+            f"{path}:{number}: the line is not an exchange",
             hint="a line is one JSON object with operation, model_id, status, request_body and "
-            "what was answered",
+            "an answer",
         ) from fault
 
 

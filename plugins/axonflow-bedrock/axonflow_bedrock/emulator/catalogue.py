@@ -1,9 +1,8 @@
-"""The models that there are, and how each may be called: the model table, read as the account of
-the emulator sees it.
+"""The emulated account's models, and the ids that each may be called by, from the model table.
 
-Whether a model can be called on demand is said as it is in us-east-1. Models past their end of life
-are still here, so that a program which calls one can be tested; a catalogue that knows which day it
-is refuses them.
+Whether a model can be called on demand is taken from us-east-1 for all regions. Models past their
+end of life are included, so that programs that call one can be tested; a catalogue with a date
+(`today`) refuses them.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ class Listing:
     """The models of one family."""
 
     on_demand: frozenset[str]
-    """Base ids that may be called as they are."""
+    """Base ids that may be called without an inference profile."""
     profiles: Mapping[str, str]
-    """Base id -> the geographies of its inference profiles, with a blank between."""
+    """Base id -> the geographies of its inference profiles, separated by blanks."""
 
 
 _FAMILIES: Mapping[str, str] = {
@@ -63,11 +62,12 @@ _FAMILIES: Mapping[str, str] = {
     "cohere-rerank": "cohere-rerank",
     "amazon-rerank": "amazon-rerank",
 }
-"""Family of the table -> codec family; where Converse alone serves the models, their vendor. Others
-are not here."""
+"""Family of the table -> codec family, or the vendor where the models are served by Converse only.
+Families without an emulated model are absent."""
 
 
 def listings_of(models: ModelTable) -> Mapping[str, Listing]:
+    """Codec family -> its models in the table."""
     of_family: dict[str, list[ModelEntry]] = {family: [] for family in _FAMILIES.values()}
     for entry in models:
         if entry.family in _FAMILIES:
@@ -85,29 +85,32 @@ def _listing_of(entries: Iterable[ModelEntry]) -> Listing:
 
 
 LISTINGS: Mapping[str, Listing] = listings_of(MODELS)
-"""Codec family -> its models. A family that is not here, because somebody else wrote its codec, has
-every model."""
+"""Codec family -> its models. For a family that is absent, as a third party's is, every id is
+accepted."""
 
 WITHOUT_CONVERSE = frozenset(entry.base_id for entry in MODELS if entry.mode != "chat")
-"""Base ids of models that embed, rank, paint or speak. Of chat models that are not listed nobody
-knows whether Converse serves them, and they are answered."""
+"""Base ids of models for embeddings, reranking, images and speech. Chat models that are not in the
+table are answered, since Converse may serve them."""
 
-_PAINTERS = frozenset({"stability", "luma"})
-"""Vendors of nothing but pictures and films, of which the table has no models."""
+_MEDIA_VENDORS = frozenset({"stability", "luma"})
+"""Vendors of image and video models only; the table has none of their models."""
 
 
 @frozen
 class Catalogue:
+    """Decides which model ids the emulated account may call."""
+
     listings: Mapping[str, Listing] = field(repr=False)
     without_access: frozenset[str] = frozenset()
-    """Base ids that the account was not given access to."""
+    """Base ids that the account has no access to."""
     region: str = "us-east-1"
-    """Where the calls arrive. A profile of another geography is unknown there."""
+    """The region of the endpoint. A profile of another geography is unknown in it."""
     today: date | None = None
-    """Models whose end of life is past by then are gone; None: none ever is."""
+    """Models whose end of life is on or before this day are refused; None: none is."""
 
     def admit(self, model_id: ModelId, family: str) -> None:
-        """Returns when the model may be called by that id. `Fault` in AWS's words when not."""
+        """Raise `ServiceException`, with AWS's message, unless the model may be called by that
+        id."""
         if model_id.base_id in self.without_access:
             raise no_access()
         listing = self.listings.get(family)
@@ -117,8 +120,8 @@ class Catalogue:
         self._admit_age(model_id)
 
     def admit_count(self, model_id: ModelId, family: str) -> None:
-        """Returns when the model's tokens are counted under that id, which is its base id and no
-        other."""
+        """Raise `ServiceException` unless CountTokens accepts the id: base ids of counted models
+        only."""
         base_id = model_id.base_id or ""
         if base_id in self.without_access:
             raise no_access()
@@ -145,6 +148,7 @@ class Catalogue:
 
 
 CATALOGUE = Catalogue(LISTINGS)
+"""The catalogue of the model table, in us-east-1, without a date."""
 
 
 def _admit(model_id: ModelId, listing: Listing) -> None:
@@ -160,10 +164,12 @@ def _admit(model_id: ModelId, listing: Listing) -> None:
 
 
 def unknown_model() -> ServiceException:
+    """The refusal of an id that Bedrock does not know."""
     return invalid_call("The provided model identifier is invalid.")
 
 
 def no_access() -> ServiceException:
+    """The refusal of a model that the account has no access to."""
     return ServiceException(
         "AccessDeniedException", "You don't have access to the model with the specified model ID."
     )
@@ -173,22 +179,23 @@ _COUNTED = "anthropic.claude-"
 _UNCOUNTED = tuple(
     f"anthropic.claude-{name}" for name in ("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-opus")
 )
-"""Claude is counted from 3.5 on. Source: AWS user guide, "Monitor your token usage by counting
-tokens before running inference", November 2026."""
+"""CountTokens supports Claude from 3.5 on. Source: AWS user guide, "Monitor your token usage by
+counting tokens before running inference", November 2026."""
 
 
 def uncountable() -> ServiceException:
+    """The refusal to count a model's tokens."""
     return invalid_call("The provided model doesn't support counting tokens.")
 
 
 def admit_to_converse(model_id: ModelId) -> None:
-    """Returns when a model whose own JSON nobody speaks may hold a conversation. `Fault` in AWS's
-    words when not.
+    """Raise `ServiceException` where a model without an InvokeModel codec is known not to support
+    Converse.
 
-    Source of the words: public reports of Converse with models for embeddings and speech, 2024 to
+    Source of the message: public reports of Converse with embedding and speech models, 2024 to
     2026.
     """
-    if model_id.base_id in WITHOUT_CONVERSE or model_id.vendor in _PAINTERS:
+    if model_id.base_id in WITHOUT_CONVERSE or model_id.vendor in _MEDIA_VENDORS:
         raise invalid_call(
             "This action doesn't support the model that you provided. Try again with a supported "
             "text or chat model."
@@ -196,6 +203,7 @@ def admit_to_converse(model_id: ModelId) -> None:
 
 
 def profile_required(model_id: ModelId) -> ServiceException:
+    """The refusal of a model that needs an inference profile."""
     return invalid_call(
         f"Invocation of model ID {model_id.given} with on-demand throughput isn’t supported. "
         "Retry your request with the ID or ARN of an inference profile that contains this model."

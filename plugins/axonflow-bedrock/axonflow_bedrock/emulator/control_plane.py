@@ -1,12 +1,11 @@
-"""The part of Bedrock's control plane that programs ask before they call: which models and profiles
-there are.
+"""The part of Bedrock's control plane that lists models and inference profiles.
 
     GET /foundation-models                  GET /foundation-models/{id or ARN}
     GET /inference-profiles                 GET /inference-profiles/{id or ARN}
 
-Everything is told from the catalogue, as it is in the emulator's region. Where a profile may send a
-call depends on the region it is called in, and AWS alone knows the full table; `DESTINATIONS` has
-the regions that every source region of a geography shares. Source: service model of `bedrock`, API
+Answers come from the catalogue, for the emulator's region. The regions that a profile may send a
+call to depend on the region it is called from, and AWS publishes no full table; `DESTINATIONS` has
+the regions that all source regions of a geography share. Source: service model of `bedrock`, API
 2023-04-20; AWS user guide, "Supported Regions and models for inference profiles", November 2026.
 """
 
@@ -37,7 +36,7 @@ from .limits import END_OF_LIFE
 from .replies import Reply, json_reply
 
 ACCOUNT = "111122223333"
-"""The account that the emulator is. AWS keeps this number for examples."""
+"""The account id of the emulator; AWS reserves this number for examples."""
 
 _EUROPE = "eu-central-1 eu-north-1 eu-west-1 eu-west-3"
 _ASIA = "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2"
@@ -61,7 +60,7 @@ PAGE_SIZE = 100
 MAX_RESULTS = 1000
 _CREATED = "2025-11-24T00:00:00Z"
 _LEGACY = timedelta(days=182)
-"""How long before its end of life a model is a legacy one at least."""
+"""The time before its end of life during which a model is a legacy one, at least."""
 
 _MAKERS = {
     "anthropic": "Anthropic",
@@ -74,7 +73,9 @@ _MAKERS = {
 
 @frozen
 class ControlPlane:
-    """Answers requests that `verifier` lets pass."""
+    """Answers control-plane requests whose signature `verifier` accepts; `verifier` raises
+    `ServiceException` for others.
+    """
 
     catalogue: Catalogue
     codecs: CodecRegistry
@@ -107,7 +108,7 @@ class ControlPlane:
         return {"modelDetails": self._model(base_id)}
 
     def _base_ids(self) -> list[str]:
-        """The models that have not come to their end."""
+        """The base ids of models that have not reached their end of life, sorted."""
         today = self.catalogue.today
         return sorted(
             base_id
@@ -117,7 +118,7 @@ class ControlPlane:
         )
 
     def _modalities(self, base_id: str) -> tuple[bool, str]:
-        """Whether it sees pictures, and what it answers with."""
+        """(whether the model accepts images, its output modality)."""
         exchange = unary_codec_for(self.codecs, base_id)
         if isinstance(exchange, EmbeddingCodec):
             return Image in exchange.takes or MixedInput in exchange.takes, "EMBEDDING"
@@ -145,7 +146,7 @@ class ControlPlane:
     def _codec_of(self, base_id: str) -> FamilyCodec:
         try:
             return self.codecs.for_base_id(base_id)
-        except UndetectedFamily:  # Converse alone serves it
+        except UndetectedFamily:  # served by Converse only
             return self.codecs.for_base_id(base_id, CONVERSE_CODECS)
 
     def _inference_types(self, base_id: str) -> Iterator[str]:
@@ -184,7 +185,7 @@ class ControlPlane:
         return found[0]
 
     def _profiles(self) -> list[dict[str, Json]]:
-        """The profiles that may be called in the region."""
+        """The profiles that may be called from the region."""
         listings = self.catalogue.listings.values()
         offered = {
             base_id: geos.split()
@@ -227,7 +228,7 @@ _OPERATIONS: Mapping[
     ("GET", "inference-profiles", False): ControlPlane.list_profiles,
     ("GET", "inference-profiles", True): ControlPlane.get_profile,
 }
-"""Method, collection and whether one of it is named -> the operation."""
+"""(method, collection, whether the path names an item) -> operation."""
 
 _MODEL_FILTERS = {
     "byProvider": "providerName",
@@ -242,7 +243,7 @@ def _has(value: Json, wish: str) -> bool:
 
 
 def _name_of(identifier: str) -> str:
-    """The id, also of an ARN."""
+    """The id in an ARN, or the id itself."""
     return identifier.rpartition("/")[2] if identifier.startswith("arn:") else identifier
 
 
@@ -254,7 +255,7 @@ _VERSION = re.compile(r"-(?:20\d{6}|v\d+)(?:[-:].*)?$")
 
 
 def name_of_model(base_id: str) -> str:
-    """`Claude Sonnet 4` for `anthropic.claude-sonnet-4-20250514-v1:0`."""
+    """A display name: `Claude Sonnet 4` for `anthropic.claude-sonnet-4-20250514-v1:0`."""
     words = _VERSION.sub("", base_id.partition(".")[2]).split("-")
     return " ".join(word.capitalize() for word in words)
 
@@ -263,16 +264,16 @@ def name_of_model(base_id: str) -> str:
 
 
 def _page(items: Sequence[Json], asked: Mapping[str, str]) -> tuple[Sequence[Json], str | None]:
-    """The items that a request asks for, and the token for those behind them."""
+    """The requested page of the items, and the token of the next page, None after the last."""
     size, start = _size(asked.get("maxResults", str(PAGE_SIZE))), _start(asked.get("nextToken"))
-    behind = start + size
-    return items[start:behind], _token(behind) if behind < len(items) else None
+    end = start + size
+    return items[start:end], _token(end) if end < len(items) else None
 
 
-def _size(said: str) -> int:
-    if not said.isascii() or not said.isdigit() or not 1 <= int(said) <= MAX_RESULTS:
+def _size(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_RESULTS:
         raise invalid_call(f"maxResults is a number from 1 to {MAX_RESULTS}.")
-    return int(said)
+    return int(text)
 
 
 def _token(start: int) -> str:

@@ -1,8 +1,8 @@
-"""What an emulated model answers: a pure function of the request, the same for every family.
+"""The answer of an emulated model: a pure function of the request, the same for every family.
 
-It says which family it is, repeats the beginning of the question, and tells what else it was given.
-A token is a word with the blanks before it. The limit and the stop sequences hold as they do for a
-real model: what is not generated for want of tokens cannot contain a stop sequence.
+The answer names the family, repeats the beginning of the prompt, and mentions tool results and
+media in it. A token is a word with the blanks before it. The token limit applies before the stop
+sequences, as in a real model: text that is not generated cannot contain a stop sequence.
 """
 
 from __future__ import annotations
@@ -42,17 +42,21 @@ from axonflow_core.messages import (
 from .schema_examples import example_of
 
 ECHOED_WORDS = 24
+"""Words of the prompt that the answer repeats."""
 FIRST_TOKEN_MS = 40
 TOKEN_MS = 10
 MEDIA_TOKENS = 100
-"""What a picture or document counts."""
+"""Tokens of an image or a document."""
 
 
 def answer(
     request: CompletionRequest, family: str, text: str | None = None, calls: str | None = None
 ) -> Completion:
-    """What a model of `family` answers: `text`, or sentences of its own; and that it calls the tool
-    named `calls`."""
+    """The completion of a model of `family`.
+
+    `text` replaces the generated sentences. `calls` names the tool to call, if the request offers
+    it; otherwise the request decides. Token limit and stop sequences apply to the text.
+    """
     tool = _wanted_tool(request, calls) if text is None or calls is not None else None
     generated = _generate(
         " ".join(_sentences(request, family, tool)) if text is None else text, request.inference
@@ -73,7 +77,7 @@ def answer(
     )
 
 
-# ── what it says ──────────────────────────────────────────────────────────────────────────────────
+# ── text ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _sentences(request: CompletionRequest, family: str, tool: Tool | None) -> Iterator[str]:
@@ -105,41 +109,42 @@ class _Generated:
 
 
 def _generate(text: str, inference: Inference) -> _Generated:
-    """As much of `text` as the parameters let a model say."""
+    """`text` up to the token limit, and of that up to the first stop sequence."""
     words = tokens(text)
-    said = "".join(words[: inference.max_tokens])
+    limited = "".join(words[: inference.max_tokens])
     hits = [
         (place, stop)
         for stop in inference.stop_sequences
-        if stop and (place := said.find(stop)) >= 0
+        if stop and (place := limited.find(stop)) >= 0
     ]
     if hits:
         place, stop = min(hits)
-        return _Generated(said[:place], StopReason.STOP_SEQUENCE, stop)
+        return _Generated(limited[:place], StopReason.STOP_SEQUENCE, stop)
     return _Generated(
-        said, StopReason.END_TURN if len(said) == len(text) else StopReason.MAX_TOKENS
+        limited, StopReason.END_TURN if len(limited) == len(text) else StopReason.MAX_TOKENS
     )
 
 
-# ── what it thinks ────────────────────────────────────────────────────────────────────────────────
+# ── reasoning ─────────────────────────────────────────────────────────────────────────────────────
 
 THOUGHT = "The user wants to see how an emulated model thinks."
 SIGNATURE = "ZW11bGF0ZWQ="  # base64 of "emulated"; a family without signatures leaves it out
 
 
 def _thoughts(asked: ReasoningRequest | None) -> tuple[Reasoning, ...]:
-    """A model thinks aloud when it is asked to."""
+    """One reasoning block where the request enables reasoning."""
     return () if asked is None or asked.mode == "disabled" else (Reasoning(THOUGHT, SIGNATURE),)
 
 
-# ── which tool it calls ───────────────────────────────────────────────────────────────────────────
+# ── tool calls ────────────────────────────────────────────────────────────────────────────────────
 
 
 def _wanted_tool(request: CompletionRequest, calls: str | None) -> Tool | None:
-    """The tool that a script names or the request insists on.
+    """The tool to call, None for none.
 
-    A model that may choose takes the one that the user's last words name. What a script names is
-    called once for each question: where a tool has just answered, the model speaks.
+    A tool named by the script is called once for each prompt: not where a tool result was the last
+    message. Otherwise `tool_choice` decides; with `auto` it is the tool whose name occurs in the
+    last user message.
     """
     choice = request.tool_choice or ToolChoice(ToolChoiceMode.AUTO)
     offered = (tool for tool in request.tools if isinstance(tool, Tool))
@@ -175,13 +180,13 @@ def _call_of(tool: Tool, request: CompletionRequest) -> ToolUse:
     return ToolUse(f"tooluse_emulated_{earlier + 1}", tool.name, example_of(tool.input_schema))
 
 
-# ── what it counts ────────────────────────────────────────────────────────────────────────────────
+# ── token counts ──────────────────────────────────────────────────────────────────────────────────
 
 _TOKEN = re.compile(r"\s*\S+|\s+")
 
 
 def tokens(text: str) -> list[str]:
-    """The words of `text`, each with the blanks before it; together they are `text`."""
+    """The tokens of `text`: each word with the blanks before it. Joined they give `text`."""
     return _TOKEN.findall(text)
 
 
@@ -189,11 +194,12 @@ _Part: TypeAlias = ContentBlock | Tool | BuiltinTool
 
 
 def input_tokens(request: CompletionRequest) -> int:
+    """The number of tokens of the prompt: tools, system and messages."""
     return sum(map(_tokens_of, _parts(request)))
 
 
 def cached_tokens(request: CompletionRequest) -> int:
-    """What stands before the last cache point."""
+    """The number of tokens before the last cache point."""
     parts = _parts(request)
     last = max(
         (place for place, part in enumerate(parts) if isinstance(part, CachePoint)), default=0
@@ -202,11 +208,12 @@ def cached_tokens(request: CompletionRequest) -> int:
 
 
 def text_bytes(request: CompletionRequest) -> int:
+    """The size of all texts of the prompt in UTF-8, in bytes."""
     return sum(len(part.text.encode()) for part in _parts(request) if isinstance(part, Text))
 
 
 def _parts(request: CompletionRequest) -> tuple[_Part, ...]:
-    """In the order in which a model reads them."""
+    """The parts of the prompt in the order in which a model reads them: tools, system, messages."""
     return (
         *request.tools,
         *request.system,

@@ -25,21 +25,23 @@ from ..wire.eventstream import frame_of_chunk
 
 
 class FaultKind(StrEnum):
+    """The kinds of damage to an answer."""
+
     TRUNCATE = "truncate"
-    """The body ends at a byte, and HTTP says that it is whole."""
+    """The body ends early, and HTTP marks it as complete."""
     RESET = "reset"
-    """The connection breaks at a byte, and HTTP says that something is missing."""
+    """The connection is closed within the body, so HTTP marks it as incomplete."""
     STALL = "stall"
-    """Nothing comes after a byte, and the connection stays."""
+    """Sending stops within the body, and the connection stays open."""
     CORRUPT = "corrupt"
-    """One bit of the body is wrong: the checksum of a frame fails."""
+    """One bit of the body is flipped: the checksum of a frame fails."""
     JSON = "json"
-    """A JSON error under status 200 and the headers of the answer, which for a stream are those of
-    an event stream."""
+    """A JSON error as the body, with status 200 and the headers of the answer, which for a stream
+    announce an event stream."""
     DRIP = "drip"
-    """One byte at a time."""
+    """The body is sent one byte at a time."""
     CONTENT_TYPE = "content-type"
-    """The page of a captive portal: status 200, `text/html`."""
+    """A page as of a captive portal: status 200, `text/html`."""
     HUGE = "huge"
     """A stream with a frame of more than 16 MiB; a whole answer padded to more than 32 MiB."""
     EMPTY = "empty"
@@ -48,29 +50,32 @@ class FaultKind(StrEnum):
 
 @frozen
 class WireFault:
+    """A fault to inject into one answer."""
+
     kind: FaultKind
     at_byte: int | None = None
-    """None: the middle of the body."""
+    """Where in the body; None: in the middle."""
     pause_s: float = 0.05
+    """`drip`: seconds between two bytes."""
 
 
 _CHOSEN: ContextVar[list[WireFault]] = ContextVar("chosen")
 
 
 def inject_fault(fault: WireFault) -> None:
-    """The answer to the call that is being handled will be spoiled. Only under a `faulty` app."""
+    """Damage the answer to the call that is being handled. Only inside an app of `with_faults`."""
     _CHOSEN.get().append(fault)
 
 
 def with_faults(app: AsgiApp) -> AsgiApp:
-    """`app`, whose handler may spoil its answers."""
+    """`app`, whose handler may call `inject_fault`."""
 
-    async def spoiling(scope: Any, receive: Any, send: Any) -> None:
+    async def damaging(scope: Any, receive: Any, send: Any) -> None:
         chosen: list[WireFault] = []
         _CHOSEN.set(chosen)
-        await app(scope, receive, _Spoiler(send, chosen))
+        await app(scope, receive, _DamagingSend(send, chosen))
 
-    return spoiling
+    return damaging
 
 
 # ── an answer, and how it is delivered ────────────────────────────────────────────────────────────
@@ -78,17 +83,17 @@ def with_faults(app: AsgiApp) -> AsgiApp:
 
 @frozen
 class _Delivery:
-    """`body` goes out in `pieces`, `pause_s` apart, and then comes the end."""
+    """How an answer is sent: `body` in `pieces`, `pause_s` seconds apart, and then the end."""
 
     headers: Mapping[bytes, bytes]
     body: bytes
     piece_bytes: int | None = None
-    """None: all at once."""
+    """The size of a piece; None: the whole body."""
     pause_s: float = 0.0
     is_ended: bool = True
-    """Whether HTTP says that the body is whole."""
+    """Whether HTTP marks the body as complete."""
     is_open: bool = False
-    """Whether the connection stays, with nothing more on it."""
+    """Whether the connection stays open without sending anything more."""
 
     @property
     def pieces(self) -> Iterator[bytes]:
@@ -96,8 +101,10 @@ class _Delivery:
         return (self.body[start : start + size] for start in range(0, len(self.body), size))
 
 
-class _Spoiler:
-    """Stands for `send`. Without a fault it passes everything on at once."""
+class _DamagingSend:
+    """Replaces ASGI's `send`. Buffers the answer where a fault was injected, else passes messages
+    on unchanged.
+    """
 
     def __init__(self, send: Any, chosen: list[WireFault]) -> None:
         self._send = send
@@ -116,11 +123,10 @@ class _Spoiler:
                 await self._deliver(self._chosen[0])
 
     async def _deliver(self, fault: WireFault) -> None:
-        delivery = _SPOILED[fault.kind](
+        delivery = _DAMAGE[fault.kind](
             _Delivery(dict(self._start["headers"]), bytes(self._body)), fault
         )
-        # Without a declared length the body comes in chunks, and what is cut off is cut off for
-        # HTTP too.
+        # Without Content-Length the body is sent chunked, so HTTP itself shows whether it was cut.
         headers = [
             (name, value) for name, value in delivery.headers.items() if name != b"content-length"
         ]
@@ -160,7 +166,7 @@ def _stall(answer: _Delivery, fault: WireFault) -> _Delivery:
 
 def _corrupt(answer: _Delivery, fault: WireFault) -> _Delivery:
     body, place = bytearray(answer.body), min(_place(answer, fault), len(answer.body) - 1)
-    body[place] ^= 0x80  # the highest bit, so that a JSON body is no UTF-8 any more
+    body[place] ^= 0x80  # the highest bit, so that a JSON body is no longer UTF-8
     return evolve(answer, body=bytes(body))
 
 
@@ -191,7 +197,7 @@ def _empty(answer: _Delivery, fault: WireFault) -> _Delivery:
     return evolve(answer, body=b"")
 
 
-_SPOILED: Mapping[FaultKind, Callable[[_Delivery, WireFault], _Delivery]] = {
+_DAMAGE: Mapping[FaultKind, Callable[[_Delivery, WireFault], _Delivery]] = {
     FaultKind.TRUNCATE: _truncate,
     FaultKind.RESET: _reset,
     FaultKind.STALL: _stall,

@@ -47,7 +47,7 @@ from ..wire.conversation import Conversation
 from ..wire.endpoint import Call, NativeAnswer, ServiceException, invalid_call
 from ..wire.envelope import GUARDRAIL_ID
 from ..wire.surfaces import CONVERSE_CODECS
-from .cache_counts import as_told
+from .cache_counts import reported_headers
 from .fake_model import tokens
 from .script import AccountGuardrail
 from .streaming import batches_of
@@ -294,7 +294,7 @@ def answer_of(conversation: Conversation, completion: Completion) -> NativeAnswe
     native = conversation.answer(
         _canned(codec, completion) if is_guarded and is_blocked else completion
     )
-    headers = EMPTY if is_guarded and is_blocked else as_told(native.headers, base_id)
+    headers = EMPTY if is_guarded and is_blocked else reported_headers(native.headers, base_id)
     body = _as_rewritten(codec.family, native.body) if is_guarded else native.body
     return NativeAnswer(body, headers)
 

@@ -1,8 +1,7 @@
-"""How much each model takes and writes, how it says that something is too much, and when its life
-ends.
+"""Token limits of each model with the messages that refuse more, and ends of life.
 
-Tokens here are the emulator's: words. The numbers and days are the model table's; the words are
-from recorded traffic and public reports.
+Tokens are the emulator's: words. Limits and dates are from the model table, messages from recorded
+traffic and public reports.
 """
 
 from __future__ import annotations
@@ -18,15 +17,18 @@ from ..wire.endpoint import ServiceException, invalid_call
 
 @frozen
 class Limits:
+    """Limits of one model, in tokens."""
+
     context: int
     output: int
 
 
 MAX_TEXT_BYTES = 9_000_000
-"""Of the texts of a Claude request together, whatever the model takes."""
+"""The limit of all texts of a Claude request together, for every Claude model."""
 
 
 def limits_in(models: ModelTable) -> Mapping[str, Limits]:
+    """Base id -> limits, for the models whose limits the table has."""
     return {
         entry.base_id: Limits(entry.context_tokens, entry.output_tokens)
         for entry in models
@@ -35,8 +37,9 @@ def limits_in(models: ModelTable) -> Mapping[str, Limits]:
 
 
 def ends_in(models: ModelTable) -> Mapping[str, date]:
-    """Base id -> the first day on which it is gone; where nobody knows the day, that of the
-    table."""
+    """Base id -> the first day on which the model cannot be called; the day of the table where it
+    has ended on an unknown day.
+    """
     return {
         entry.base_id: entry.end_of_life or models.as_of
         for entry in models
@@ -50,13 +53,16 @@ END_OF_LIFE: Mapping[str, date] = ends_in(MODELS)
 
 
 def limits_of(base_id: str) -> Limits | None:
+    """The limits of a model, None where unknown."""
     return LIMITS.get(base_id)
 
 
 def check_limits(
     family: str, base_id: str, *, input_tokens: int, max_tokens: int | None, text_bytes: int = 0
 ) -> None:
-    """`Fault`, in the words of the family, when prompt or answer would be too long."""
+    """Raise `ServiceException`, with the family's message, where prompt or answer would be too
+    long. Models that are not in the table have no limits.
+    """
     if family == "anthropic" and text_bytes > MAX_TEXT_BYTES:
         raise invalid_call(f"too many total text bytes: {text_bytes} > {MAX_TEXT_BYTES}")
     limits = limits_of(base_id)
@@ -71,6 +77,7 @@ def check_limits(
 
 
 def gone() -> ServiceException:
+    """The refusal of a model past its end of life."""
     return ServiceException(
         "ResourceNotFoundException",
         "This model version has reached the end of its life. Please refer to the AWS documentation "
@@ -137,5 +144,5 @@ _TOO_LONG: Mapping[str, Callable[[int, int], str]] = {
 
 
 def too_long(family: str, tokens: int, limit: int) -> ServiceException:
-    """A prompt of `tokens` where the model takes `limit`."""
+    """The refusal of a prompt of `tokens` where the model's limit is `limit`."""
     return invalid_call(_TOO_LONG.get(family, _too_long)(tokens, limit))

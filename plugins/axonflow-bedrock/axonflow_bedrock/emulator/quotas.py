@@ -1,8 +1,8 @@
-"""The quotas of an account, for each model: calls and tokens in the last minute, tokens in the last
-day.
+"""The quotas of the account, for each model: calls and tokens in the last minute, tokens in the
+last day.
 
-As on AWS a call is weighed by its input and the whole of its `max_tokens` before it begins, and by
-what it really wrote afterwards. Source: the Bedrock user guide, "Token burndown", November 2026.
+As on AWS a call counts as its input tokens plus its `max_tokens` before it begins, and as the
+tokens used afterwards. Source: the Bedrock user guide, "Token burndown", November 2026.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ MINUTE_S = 60.0
 DAY_S = 86_400.0
 
 _Spent: TypeAlias = deque[tuple[float, int]]
-"""When a call was made, in seconds of the clock, and what it weighed in tokens; the oldest
-first."""
+"""(time of a call in seconds of the clock, its tokens), the oldest first."""
 
 
 class Quotas:
+    """Counts the calls of each model against the account's quotas. `now` gives monotonic
+    seconds."""
+
     def __init__(self, account: Account, now: Callable[[], float] = time.monotonic) -> None:
         self._limits = (
-            # of which seconds, counted how, the limit, AWS's words
+            # window in seconds, how to count, limit, AWS's message
             (
                 MINUTE_S,
                 _calls,
@@ -51,8 +53,9 @@ class Quotas:
         self._spent: dict[str, _Spent] = {}
 
     def spend(self, base_id: str, *, asked: int, used: int) -> None:
-        """Count a call that asks for `asked` tokens at most and will use `used`. `Fault` when it is
-        too much."""
+        """Count a call that may use up to `asked` tokens and will use `used`. Raises
+        `ServiceException` (throttling) where that exceeds a quota; then the call is not counted.
+        """
         if not self._has_limits:
             return
         now, spent = self._now(), self._spent.setdefault(base_id, deque())

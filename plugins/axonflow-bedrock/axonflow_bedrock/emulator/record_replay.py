@@ -26,19 +26,22 @@ _ABOUT_THE_CALLER = (
     ),
     *("IncompleteSignatureException", "ExpiredTokenException"),
 )
-"""Refusals that say who asked and not what: in a replay the same call would be signed well."""
+"""Refusals that concern the caller and not the call. They are not recorded: in a replay the same
+call may be signed correctly."""
 
 
 # ── recording ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def recorded(app: AsgiApp, cassette: Cassette, region: str) -> AsgiApp:
-    """`app`, whose exchanges go onto `cassette`. What broke off, on either side, does not."""
+    """`app`, with its exchanges added to `cassette`. Exchanges that either side breaks off are not
+    added.
+    """
 
     async def recording(scope: Any, receive: Any, send: Any) -> None:
         tape = _Tape()
 
-        async def hear() -> Any:
+        async def recording_receive() -> Any:
             message = await receive()
             tape.request += message.get("body", b"")
             return message
@@ -53,13 +56,13 @@ def recorded(app: AsgiApp, cassette: Cassette, region: str) -> AsgiApp:
                         cassette.add(exchange)
             await send(message)
 
-        await app(scope, hear, recording_send)
+        await app(scope, recording_receive, recording_send)
 
     return recording
 
 
 class _Tape:
-    """What was said on both sides of one call."""
+    """The request and answer of one call, as they pass."""
 
     def __init__(self) -> None:
         self.request = bytearray()
@@ -67,7 +70,7 @@ class _Tape:
         self.response = bytearray()
 
     def exchanges(self, scope: Any, region: str) -> list[Exchange]:
-        """The exchange, if it is one for a cassette."""
+        """The exchange, in a list that is empty where it is not recorded."""
         address = address_of(scope["method"], scope["raw_path"].decode("latin-1"))
         headers = _decoded(self.start["headers"])
         if address is None or headers.get("x-amzn-errortype", "").startswith(_ABOUT_THE_CALLER):
@@ -95,8 +98,10 @@ def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 class Replay:
-    """Answers from a cassette. Of several answers to one call each is given once, in order, and the
-    last for ever."""
+    """Answers from a cassette, for requests whose signature `verifier` accepts.
+
+    Several answers to one call are given in their order, and the last one repeatedly.
+    """
 
     def __init__(self, path: Path, verifier: Verifier) -> None:
         self._verifier = verifier
@@ -115,30 +120,28 @@ class Replay:
         return Reply(answer.status, answer.response_headers, answer.response)
 
     def _unknown(self, asked: Exchange) -> ServiceException:
-        """What did not match: operation, model, or where the body of the nearest call differs.
-        Never what is there."""
+        """The refusal of a call that is not on the cassette: whether operation, model or body does
+        not match, with the path of the first difference. Never quotes a body.
+        """
         same_operation = [one for one in self._exchanges if one.operation == asked.operation]
         if not same_operation:
             held = _names(one.operation for one in self._exchanges)
-            return invalid_call(
-                f"The cassette holds no call of {asked.operation}; it holds {held}."
-            )
+            return invalid_call(f"The cassette has no call of {asked.operation}; it has {held}.")
         same_model = [one for one in same_operation if one.model_id == asked.model_id]
         if not same_model:
             held = _names(one.model_id for one in same_operation)
             return invalid_call(
-                f"The cassette holds no {asked.operation} of {asked.model_id}; it holds {held}."
+                f"The cassette has no {asked.operation} of {asked.model_id}; it has {held}."
             )
         return invalid_call(
-            f"The cassette holds {len(same_model)} {asked.operation} of {asked.model_id}, and none "
-            "with this body; "
-            "the nearest differs at "
+            f"The cassette has {len(same_model)} {asked.operation} of {asked.model_id}, and none "
+            "with this body; the nearest differs at "
             f"{max((_place_of_difference(one, asked) for one in same_model), key=len)}."
         )
 
 
 def _asked(request: ReceivedRequest) -> Exchange:
-    """The call as an exchange that waits for its answer."""
+    """The call as an exchange without an answer."""
     address = address_of(request.method, request.target)
     if address is None:
         raise unknown_operation()

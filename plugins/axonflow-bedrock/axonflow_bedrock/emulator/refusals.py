@@ -1,7 +1,8 @@
-"""What a model refuses though its family can say it, in the words of AWS or of the model's maker.
+"""Requests that a model refuses although its family supports them, with the messages of AWS or of
+the model's vendor.
 
-The rules are those of `models.rules`, looked at from the other side: a request that nobody made to
-fit is refused here as Bedrock refuses it. Source of the words: public reports of each, 2024 to
+The rules are those of `models.rules`: the core fits requests to them, and a request that was not
+fitted is refused here as Bedrock refuses it. Source of the messages: public reports, 2024 to
 November 2026.
 """
 
@@ -29,49 +30,47 @@ from ..models.rules import CONVERSE
 from ..wire.endpoint import ServiceException, invalid_call
 
 Check: TypeAlias = Callable[[CompletionRequest, ModelFacts], Iterator[str]]
-"""Yields what is said about each breach."""
+"""Yields a message for each violation."""
 
 
-def refuse_what_breaks_a_rule(
+def refuse_rule_violations(
     request: CompletionRequest, facts: ModelFacts, surface: str, *, is_streamed: bool
 ) -> None:
-    """`Fault` at the first rule of the model that the request breaks."""
+    """Raise `ServiceException` for the first rule of the model that the request breaks."""
     if is_streamed and not facts.has_streamed_tools and request.tools:
         raise invalid_call("This model doesn't support tool use in streaming mode.")
     for check in (*_OF_BEDROCK, *(_OF_CONVERSE if surface == CONVERSE else ())):
         for words in check(request, facts):
             raise invalid_call(words)
-    for check in _OF_MAKERS:
+    for check in _OF_VENDORS:
         for words in check(request, facts):
-            raise _by_maker(words, surface)
+            raise _by_vendor(words, surface)
 
 
-def refuse_what_says_nothing(
-    request: CompletionRequest, facts: ModelFacts, codec: FamilyCodec
-) -> None:
-    """`Fault` where a message is empty or blank, or asks for more thinking than there is room for.
+def refuse_meaningless(request: CompletionRequest, facts: ModelFacts, codec: FamilyCodec) -> None:
+    """Raise `ServiceException` for an empty or blank message, a document without text, and a
+    reasoning budget above the token limit.
 
-    No rule of a model's, and nothing that a caller's request is made to fit: it says what cannot be
-    meant.
+    These are no rules of a model, and the core does not fit requests to them: such a request is a
+    mistake of its author.
     """
     for check in (_blank_text, _documents_alone) if codec.surface == CONVERSE else ():
         for words in check(request, facts):
             raise invalid_call(words)
-    if (
-        facts.base_id.startswith("anthropic.") and not codec.control_tokens
-    ):  # a transcript may have an empty turn
+    # Transcript forms (with control tokens) may have an empty turn.
+    if facts.base_id.startswith("anthropic.") and not codec.control_tokens:
         for check in (_blank_text_to_claude, _budget):
             for words in check(request, facts):
-                raise _by_maker(words, codec.surface)
+                raise _by_vendor(words, codec.surface)
 
 
-def _by_maker(words: str, surface: str) -> ServiceException:
+def _by_vendor(words: str, surface: str) -> ServiceException:
     return invalid_call(
         f"The model returned the following errors: {words}" if surface == CONVERSE else words
     )
 
 
-# ── what Bedrock itself says ──────────────────────────────────────────────────────────────────────
+# ── Bedrock's own checks ──────────────────────────────────────────────────────────────────────────
 
 
 def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -190,7 +189,7 @@ def _documents_alone(request: CompletionRequest, facts: ModelFacts) -> Iterator[
             )
 
 
-# ── what the model's maker says ───────────────────────────────────────────────────────────────────
+# ── checks of the model's vendor ──────────────────────────────────────────────────────────────────
 
 
 def _blank_text_to_claude(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -256,8 +255,8 @@ def _tools_of_history(request: CompletionRequest, facts: ModelFacts) -> Iterator
 
 
 def _lacks_tools(request: CompletionRequest, facts: ModelFacts) -> bool:
-    holds_calls = any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
-    return facts.tools_with_history and holds_calls and not request.tools
+    has_calls = any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
+    return facts.tools_with_history and has_calls and not request.tools
 
 
 def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
@@ -286,4 +285,4 @@ def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 
 _OF_BEDROCK: tuple[Check, ...] = (_unsupported, _order, _results, _document_names)
 _OF_CONVERSE: tuple[Check, ...] = (_tool_config,)
-_OF_MAKERS: tuple[Check, ...] = (_sampling, _prefill, _cache_points, _tools_of_history, _names)
+_OF_VENDORS: tuple[Check, ...] = (_sampling, _prefill, _cache_points, _tools_of_history, _names)

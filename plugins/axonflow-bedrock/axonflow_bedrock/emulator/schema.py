@@ -1,18 +1,17 @@
-"""What a body may hold: the gate that Bedrock keeps before each family's models, as data.
+"""The validation of request bodies that Bedrock does before it calls a family's models, as data.
 
-A gate is a `Shape` of the body and a voice that says what is wrong with it. Most families stand
-behind a JSON schema, which tells every violation by its pointer, one after the other; Claude has a
-gate of its own, which tells the first. No schema is documented for the families that speak OpenAI's
-chat JSON, for imported models and for endpoints: there a key that is not known passes, and what is
-known is held to its documented type and range.
+A `Gate` is a `Shape` of the body and a function that formats violations. Most families have a JSON
+schema on Bedrock, whose message lists every violation by its pointer; Claude has a validation of
+its own, whose message has the first one. No schema is documented for the families with OpenAI's
+chat JSON, for imported models and for endpoints: there unknown keys are accepted, and known ones
+are checked by their documented type and range.
 
-    Malformed input request: #/max_gen_len: -1 is not greater or equal to 1, please reformat your
-    input and try again. max_tokens: Field required
+    Malformed input request: #/max_gen_len: -1 is not greater or equal to 1, please reformat …
+    max_tokens: Field required
 
-To give a family its gate, add a line to `GATES` under the name of its codec (`nova`,
-`llama/llama3`), and say where its keys and ranges come from. A codec with no line there, because
-somebody else wrote it, has no gate. How much a model writes at most is not here: it is the model's
-and not the family's, see `limits`.
+To add a family, add a line to `GATES` under the name of its codec (`nova`, `llama/llama3`), with
+the source of its keys and ranges. A codec without a line, as a third party's, is not validated. The
+limits of output tokens belong to single models: see `limits`.
 """
 
 from __future__ import annotations
@@ -36,46 +35,51 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @frozen(kw_only=True)
 class Shape:
-    """What a value is to be. Without a kind it may be anything."""
+    """Constraints of a JSON value. Without a `kind` every value is valid."""
 
     kind: str | None = None
-    """A name of JSON Schema: `string`, `integer`, `number`, `boolean`, `array`, `object`."""
+    """A type of JSON Schema: `string`, `integer`, `number`, `boolean`, `array`, `object`."""
     members: Mapping[str, Shape] = field(factory=dict)
     required: tuple[str, ...] = ()
     is_open: bool = False
-    """Whether an object may hold other members."""
+    """Whether an object may have other members."""
     opened_by: str | None = None
-    """A member that makes an object open."""
+    """A member whose presence allows other members."""
     items: Shape | None = None
     most_items: int | None = None
     least: float | None = None
     most: float | None = None
     above: float | None = None
-    """A bound that is not reached itself."""
+    """The exclusive lower bound."""
     choices: tuple[str, ...] = ()
     or_null: bool = False
 
 
 ANYTHING = Shape()
+"""Every value."""
 TEXT = Shape(kind="string")
 FLAG = Shape(kind="boolean")
 
 
 def one_of(*choices: str) -> Shape:
+    """A string that is one of `choices`."""
     return Shape(kind="string", choices=choices)
 
 
 def whole(least: int | None = None, most: int | None = None) -> Shape:
+    """A whole number within inclusive bounds."""
     return Shape(kind="integer", least=least, most=most)
 
 
 def number(
     least: float | None = None, most: float | None = None, *, above: float | None = None
 ) -> Shape:
+    """A number within inclusive bounds, or above an exclusive one."""
     return Shape(kind="number", least=least, most=most, above=above)
 
 
 def listing(items: Shape = ANYTHING, *, most_items: int | None = None) -> Shape:
+    """An array of `items`, with at most `most_items`."""
     return Shape(kind="array", items=items, most_items=most_items)
 
 
@@ -86,7 +90,7 @@ def record(
     is_open: bool = False,
     opened_by: str | None = None,
 ) -> Shape:
-    """An object; `required` are keys with blanks between."""
+    """The shape of an object; `required` are keys separated by blanks."""
     return Shape(
         kind="object",
         members=members,
@@ -99,7 +103,9 @@ def record(
 # ── violations ────────────────────────────────────────────────────────────────────────────────────
 
 
-class Rule(Enum):
+class Constraint(Enum):
+    """What a violation violates."""
+
     TYPE = "type"
     REQUIRED = "required"
     EXTRANEOUS = "extraneous"
@@ -112,23 +118,25 @@ class Rule(Enum):
 
 @frozen
 class Violation:
+    """One violation of a shape."""
+
     path: Path
-    """Where; of a key that is missing or too much, the object that it is missing or too much in."""
-    rule: Rule
+    """The place; for a missing or extraneous key, that of its object."""
+    constraint: Constraint
     wanted: Json
-    """The kind, the key, the bound or the choices."""
+    """The type, key, bound or choices that the constraint requires."""
     found: Json = None
 
 
 def violations(value: Json, shape: Shape, path: Path = ()) -> Iterator[Violation]:
-    """What is wrong with `value`, from the outside in."""
+    """The violations in `value`, outer ones first."""
     if value is None and shape.or_null:
         return
     if shape.kind is not None and not _IS_KIND[shape.kind](value):
-        yield Violation(path, Rule.TYPE, shape.kind, value)
+        yield Violation(path, Constraint.TYPE, shape.kind, value)
         return
     if shape.choices and value not in shape.choices:
-        yield Violation(path, Rule.CHOICE, list(shape.choices), value)
+        yield Violation(path, Constraint.CHOICE, list(shape.choices), value)
     match value:
         case dict():
             yield from _in_object(value, shape, path)
@@ -141,11 +149,11 @@ def violations(value: Json, shape: Shape, path: Path = ()) -> Iterator[Violation
 def _in_object(value: Mapping[str, Json], shape: Shape, path: Path) -> Iterator[Violation]:
     for key in shape.required:
         if key not in value:
-            yield Violation(path, Rule.REQUIRED, key)
+            yield Violation(path, Constraint.REQUIRED, key)
     if shape.kind and not shape.is_open and shape.opened_by not in value:
         for key in value:
             if key not in shape.members:
-                yield Violation(path, Rule.EXTRANEOUS, key)
+                yield Violation(path, Constraint.EXTRANEOUS, key)
     for key, member in shape.members.items():
         if key in value:
             yield from violations(value[key], member, (*path, key))
@@ -153,18 +161,18 @@ def _in_object(value: Mapping[str, Json], shape: Shape, path: Path) -> Iterator[
 
 def _in_list(value: Sequence[Json], shape: Shape, path: Path) -> Iterator[Violation]:
     if shape.most_items is not None and len(value) > shape.most_items:
-        yield Violation(path, Rule.ITEMS, shape.most_items, len(value))
+        yield Violation(path, Constraint.ITEMS, shape.most_items, len(value))
     for index, item in enumerate(value):
         yield from violations(item, shape.items or ANYTHING, (*path, index))
 
 
 def _out_of_range(value: float, shape: Shape, path: Path) -> Iterator[Violation]:
     if shape.least is not None and value < shape.least:
-        yield Violation(path, Rule.LEAST, shape.least, value)
+        yield Violation(path, Constraint.LEAST, shape.least, value)
     if shape.above is not None and value <= shape.above:
-        yield Violation(path, Rule.ABOVE, shape.above, value)
+        yield Violation(path, Constraint.ABOVE, shape.above, value)
     if shape.most is not None and value > shape.most:
-        yield Violation(path, Rule.MOST, shape.most, value)
+        yield Violation(path, Constraint.MOST, shape.most, value)
 
 
 def _is_number(value: Json) -> bool:
@@ -181,19 +189,20 @@ _IS_KIND: Mapping[str, Callable[[Json], bool]] = {
 }
 
 
-# ── voices ────────────────────────────────────────────────────────────────────────────────────────
+# ── messages ──────────────────────────────────────────────────────────────────────────────────────
 
-Voice: TypeAlias = Callable[[Sequence[Violation]], str]
+Formatter: TypeAlias = Callable[[Sequence[Violation]], str]
+"""At least one violation -> the message of the refusal."""
 
-_SCHEMA_WORDS: Mapping[Rule, str] = {
-    Rule.TYPE: "expected type: {wanted}, found: {found}",
-    Rule.REQUIRED: "required key [{wanted}] not found",
-    Rule.EXTRANEOUS: "extraneous key [{wanted}] is not permitted",
-    Rule.LEAST: "{found} is not greater or equal to {wanted}",
-    Rule.MOST: "{found} is not less or equal to {wanted}",
-    Rule.ABOVE: "{found} is not greater than {wanted}",
-    Rule.CHOICE: "the value is not a valid enum value",
-    Rule.ITEMS: "expected maximum item count: {wanted}, found: {found}",
+_SCHEMA_WORDS: Mapping[Constraint, str] = {
+    Constraint.TYPE: "expected type: {wanted}, found: {found}",
+    Constraint.REQUIRED: "required key [{wanted}] not found",
+    Constraint.EXTRANEOUS: "extraneous key [{wanted}] is not permitted",
+    Constraint.LEAST: "{found} is not greater or equal to {wanted}",
+    Constraint.MOST: "{found} is not less or equal to {wanted}",
+    Constraint.ABOVE: "{found} is not greater than {wanted}",
+    Constraint.CHOICE: "the value is not a valid enum value",
+    Constraint.ITEMS: "expected maximum item count: {wanted}, found: {found}",
 }
 _SCHEMA_TYPES = {
     "string": "String",
@@ -206,18 +215,19 @@ _SCHEMA_TYPES = {
 
 
 def all_by_pointer(found: Sequence[Violation]) -> str:
-    """As a JSON schema says it, one after the other with nothing between. Source: recorded traffic,
-    public reports."""
-    words = "".join(map(_said_of, found))
+    """The message of Bedrock's JSON schemas: all violations, without a separator. Source: recorded
+    traffic, public reports.
+    """
+    words = "".join(map(_pointed, found))
     return f"Malformed input request: {words}, please reformat your input and try again."
 
 
-def _said_of(violation: Violation) -> str:
+def _pointed(violation: Violation) -> str:
     wanted, value = violation.wanted, violation.found
-    if violation.rule is Rule.TYPE:
+    if violation.constraint is Constraint.TYPE:
         wanted, value = _SCHEMA_TYPES[wanted], _schema_type(value)
     pointer = "".join(f"/{step}" for step in violation.path)
-    return f"#{pointer}: {_SCHEMA_WORDS[violation.rule].format(wanted=wanted, found=value)}"
+    return f"#{pointer}: {_SCHEMA_WORDS[violation.constraint].format(wanted=wanted, found=value)}"
 
 
 def _schema_type(value: Json) -> str:
@@ -226,32 +236,33 @@ def _schema_type(value: Json) -> str:
     return _SCHEMA_TYPES[next(kind for kind, fits in _IS_KIND.items() if fits(value))]
 
 
-_CLAUDE_WORDS: Mapping[Rule, str] = {
-    Rule.TYPE: "Input should be a valid {wanted}",
-    Rule.REQUIRED: "Field required",
-    Rule.EXTRANEOUS: "Extra inputs are not permitted",
-    Rule.LEAST: "Input should be greater than or equal to {wanted}",
-    Rule.MOST: "Input should be less than or equal to {wanted}",
-    Rule.ABOVE: "Input should be greater than {wanted}",
-    Rule.CHOICE: "Input should be {wanted}",
-    Rule.ITEMS: "List should have at most {wanted} items after validation, not {found}",
+_CLAUDE_WORDS: Mapping[Constraint, str] = {
+    Constraint.TYPE: "Input should be a valid {wanted}",
+    Constraint.REQUIRED: "Field required",
+    Constraint.EXTRANEOUS: "Extra inputs are not permitted",
+    Constraint.LEAST: "Input should be greater than or equal to {wanted}",
+    Constraint.MOST: "Input should be less than or equal to {wanted}",
+    Constraint.ABOVE: "Input should be greater than {wanted}",
+    Constraint.CHOICE: "Input should be {wanted}",
+    Constraint.ITEMS: "List should have at most {wanted} items after validation, not {found}",
 }
 _CLAUDE_TYPES = {"array": "list", "object": "dictionary"}
 
 
 def first_by_path(found: Sequence[Violation]) -> str:
-    """As Anthropic's own gate says it: the first, by its path. Source: recorded traffic, public
-    reports."""
+    """The message of Anthropic's validation: the first violation, by its path. Source: recorded
+    traffic, public reports.
+    """
     first, wanted = found[0], found[0].wanted
     path = first.path
-    match first.rule:
-        case Rule.REQUIRED | Rule.EXTRANEOUS:
+    match first.constraint:
+        case Constraint.REQUIRED | Constraint.EXTRANEOUS:
             path = (*path, wanted)
-        case Rule.TYPE:
+        case Constraint.TYPE:
             wanted = _CLAUDE_TYPES.get(wanted, wanted)
-        case Rule.CHOICE:
+        case Constraint.CHOICE:
             wanted = " or ".join(map(repr, wanted))
-    words = _CLAUDE_WORDS[first.rule].format(wanted=wanted, found=first.found)
+    words = _CLAUDE_WORDS[first.constraint].format(wanted=wanted, found=first.found)
     return f"{'.'.join(map(str, path))}: {words}"
 
 
@@ -260,8 +271,10 @@ def first_by_path(found: Sequence[Violation]) -> str:
 
 @frozen(kw_only=True)
 class Gate:
+    """The validation of one family's bodies."""
+
     shape: Shape
-    voice: Voice = all_by_pointer
+    message: Formatter = all_by_pointer
 
 
 _SHARE = number(0, 1)
@@ -269,8 +282,7 @@ _SHARE_ABOVE_0 = number(above=0, most=1)
 _STOPS = listing(TEXT)
 _OBJECT = record({}, is_open=True)
 
-# AWS user guide, "Anthropic Claude Messages API", November 2026. A beta may bring parameters of its
-# own.
+# AWS user guide, "Anthropic Claude Messages API", November 2026. A beta may add parameters.
 _CLAUDE = record(
     {
         "anthropic_version": TEXT,
@@ -498,12 +510,11 @@ _R1 = record(
 
 
 def _chat(required: str = "messages", **members: Shape) -> Shape:
-    """OpenAI's chat JSON, open; `members` are what a family says otherwise or besides.
+    """The shape of OpenAI's chat JSON, open; `members` replace or add to its parameters.
 
     Source: OpenAI's API reference, "Chat completions", which the AWS user guide and the model cards
-    refer to, November
-    2026. A parameter may be null there. `stop` and `tool_choice` have several types and are let
-          through.
+    refer to, November 2026. Parameters may be null. `stop` and `tool_choice` have several types and
+    are not checked.
     """
     role = one_of("system", "developer", "user", "assistant", "tool")
     parameters = {
@@ -553,8 +564,7 @@ _KIMI = _chat(temperature=_SHARE)
 
 
 def _prompt(limit: str) -> Shape:
-    """A prompt and its parameters before a container of somebody's own: of no parameter is a range
-    documented."""
+    """The shape of a prompt for an imported model or endpoint; no ranges are documented."""
     members = {"prompt": TEXT, limit: whole(), **dict.fromkeys(("temperature", "top_p"), number())}
     return record(members, required="prompt", is_open=True)
 
@@ -571,7 +581,7 @@ _IMPORTED = {
 }
 
 GATES: Mapping[str, Gate] = {
-    "anthropic": Gate(shape=_CLAUDE, voice=first_by_path),
+    "anthropic": Gate(shape=_CLAUDE, message=first_by_path),
     "anthropic/text": Gate(shape=_CLAUDE_TEXT),
     "titan": Gate(shape=_TITAN),
     "nova": Gate(shape=_NOVA),
@@ -595,24 +605,23 @@ GATES: Mapping[str, Gate] = {
     ),
     **_IMPORTED,
 }
-"""Name of a codec -> its gate. A form that its family adds later has none before it is here."""
+"""Name of a codec -> its gate."""
 
 _EITHER_OR: Mapping[str, tuple[str, str]] = {
     "anthropic.claude-sonnet-4-5": ("temperature", "top_p"),
     "anthropic.claude-haiku-4-5": ("temperature", "top_p"),
 }
-"""Base id by prefix -> two parameters of which it takes one. Source: AWS user guide, November
+"""Prefix of base ids -> two parameters that exclude each other. Source: AWS user guide, November
 2026."""
 
 
 def pass_gate(codec: FamilyCodec, base_id: str, body: Json) -> None:
-    """Returns when the family's gate lets `body` through, or there is none. `Fault` in the words of
-    the gate."""
+    """Raise `ServiceException`, with the family's message, where its gate refuses `body`."""
     gate = GATES.get(codec.name)
     if gate is None:
         return
     if found := list(violations(body, gate.shape)):
-        raise invalid_call(gate.voice(found))
+        raise invalid_call(gate.message(found))
     for prefix, pair in _EITHER_OR.items():
         if base_id.startswith(prefix) and all(key in body for key in pair):
             raise _not_both(*pair)

@@ -1,8 +1,7 @@
-"""A value for a JSON schema, as an emulated model gives it for the arguments of a tool: small, and
-valid.
+"""A small, valid value for a JSON schema, for the arguments of an emulated tool call.
 
-Of an object it is what is required, of alternatives the first that says something, of a range its
-lower end.
+An object has its required members, alternatives give the first that is not null, a range its lower
+end.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from attrs import frozen
 from axonflow_core.messages import Json
 
 _DEEPEST = 16
-"""How far a schema that refers to itself is followed."""
+"""The depth to which a recursive schema is followed."""
 
 _STRINGS = {
     "date": "2026-11-24",
@@ -31,31 +30,34 @@ _STRINGS = {
 
 
 def example_of(schema: Json) -> Json:
+    """A value that is valid under `schema`. Constraints other than type, format, range, length and
+    required members are ignored."""
     return _Examples(schema).of(schema, 0)
 
 
 @frozen
 class _Examples:
     root: Json
-    """What a `$ref` is looked up in."""
+    """The schema that a `$ref` refers into."""
 
     def of(self, schema: Json, depth: int) -> Json:
         if not isinstance(schema, dict) or depth > _DEEPEST:
             return {}
-        for said in ("const", "default"):
-            if said in schema:
-                return schema[said]
+        for key in ("const", "default"):
+            if key in schema:
+                return schema[key]
         if schema.get("enum"):
             return schema["enum"][0]
         if "$ref" in schema:
             return self.of(self._referred(schema["$ref"]), depth + 1)
         for key in ("anyOf", "oneOf", "allOf"):
             if schema.get(key):
-                return self.of(_telling(schema[key], is_sum=key == "allOf"), depth + 1)
-        return _OF_KIND.get(_kind(schema), _nothing)(self, schema, depth)
+                return self.of(_combined(schema[key], is_sum=key == "allOf"), depth + 1)
+        return _OF_KIND.get(_kind(schema), _null)(self, schema, depth)
 
     def _referred(self, reference: str) -> Json:
-        """Only what stands in the schema itself: `#/$defs/City`."""
+        """The target of a reference within the schema, such as `#/$defs/City`; None for any
+        other."""
         found = self.root
         for step in reference.removeprefix("#/").split("/"):
             found = found.get(step) if isinstance(found, dict) else None
@@ -84,7 +86,7 @@ class _Examples:
         return True
 
 
-def _nothing(examples: _Examples, schema: Mapping[str, Any], depth: int) -> Json:
+def _null(examples: _Examples, schema: Mapping[str, Any], depth: int) -> Json:
     return None
 
 
@@ -99,14 +101,15 @@ _OF_KIND: Mapping[str, Callable[[_Examples, Mapping[str, Any], int], Json]] = {
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    """Without a type it is an object; of several the first that is not null."""
+    """The schema's type: `object` without one, and the first that is not null of several."""
     kind = schema.get("type", "object")
     kinds = kind if isinstance(kind, list) else [kind]
     return next((one for one in kinds if one != "null"), "null")
 
 
-def _telling(schemas: list[Json], *, is_sum: bool) -> Json:
-    """Of alternatives the first that is not null; of parts all together."""
+def _combined(schemas: list[Json], *, is_sum: bool) -> Json:
+    """One schema for a list: the first alternative that is not null, or all parts (`is_sum`)
+    merged."""
     if not is_sum:
         return next((one for one in schemas if one != {"type": "null"}), {"type": "null"})
     parts = [one for one in schemas if isinstance(one, dict)]

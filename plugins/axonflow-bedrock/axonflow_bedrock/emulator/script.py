@@ -40,7 +40,7 @@ def _is_pattern(_: object, __: Attribute[Any], value: str) -> None:
     try:
         re.compile(value)
     except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from None
+        raise ValueError(f"not a regular expression: {error}") from None
 
 
 def _is_date(_: object, __: Attribute[Any], value: str | None) -> None:
@@ -54,18 +54,18 @@ _POSITIVE = validators.optional(validators.gt(0))
 
 @frozen(kw_only=True)
 class AwsError:
-    """An exception as AWS raises it."""
+    """An exception of AWS that the emulator answers with."""
 
     code: str
     message: str = ""
     status: int | None = field(
         default=None, validator=validators.optional([validators.ge(201), validators.le(599)])
     )
-    """HTTP status. An exception of Bedrock's service model has one of its own; every other must say
-    it."""
+    """The HTTP status. Required for exceptions that Bedrock's service model does not have; the
+    others have a default."""
     after_chunks: int | None = field(default=None, validator=_NOT_NEGATIVE)
-    """In a stream: an exception frame behind so many chunks. Otherwise the error stands for the
-    whole answer."""
+    """In a stream: send an exception frame after so many chunks. Otherwise the error is the whole
+    answer."""
 
     def __attrs_post_init__(self) -> None:
         if self.status is None and self.code not in MODELLED_STATUSES:
@@ -73,26 +73,32 @@ class AwsError:
                 f"{self.code} is not in Bedrock's service model, so the error needs a `status`"
             )
 
-    def fault(self) -> ServiceException:
+    def exception(self) -> ServiceException:
+        """The exception to raise."""
         return ServiceException(self.code, self.message, status=self.status)
 
 
 @frozen(kw_only=True)
 class Rule:
-    """What happens to the calls that it fits."""
+    """What happens to the calls that match the rule."""
 
     when: str = field(default="", validator=_is_pattern)
-    """A regular expression to find in the last text of the user."""
+    """A regular expression, searched in the user's last text; empty: every call matches."""
     times: int | None = field(default=None, validator=_POSITIVE)
+    """The rule matches so many calls, then no more; None: always."""
     answer: str | None = None
+    """The text of the answer."""
     calls: str | None = None
-    """The tool that the model calls, where the request offers it and no tool has just answered."""
+    """The tool that the model calls, if the request offers it and its last message is no tool
+    result."""
     delay_s: float = field(default=0.0, validator=validators.ge(0))
     """Seconds before the answer begins."""
     error: AwsError | None = None
+    """Answer with this exception of AWS."""
     fault: FaultKind | None = None
+    """Damage the answer on the wire."""
     at_byte: int | None = field(default=None, validator=_NOT_NEGATIVE)
-    """Where in the body the fault is; without it, in the middle."""
+    """Where in the body the fault begins; without it, in the middle."""
     pause_s: float = field(default=0.05, validator=validators.gt(0))
     """`drip`: seconds between two bytes."""
 
@@ -100,7 +106,7 @@ class Rule:
         if self.error is not None and {self.fault, self.answer, self.calls} != {None}:
             raise ValueError("a rule with an `error` has no `answer`, no `calls` and no `fault`")
         if self.at_byte is not None and self.fault is None:
-            raise ValueError("`at_byte` says where a `fault` is, and the rule has none")
+            raise ValueError("`at_byte` needs a `fault`, and the rule has none")
 
     @property
     def wire_fault(self) -> WireFault | None:
@@ -109,36 +115,38 @@ class Rule:
 
 def _is_guardrail_id(_: object, __: Attribute[Any], value: str) -> None:
     if not re.fullmatch("[a-z0-9]+", value):
-        raise ValueError("lower-case letters and digits are what the id of a guardrail is made of")
+        raise ValueError("the id of a guardrail has lower-case letters and digits only")
 
 
 @frozen(kw_only=True)
 class AccountGuardrail:
-    """A guardrail that calls may name by its id and version."""
+    """A guardrail of the account, which calls name by id and version."""
 
     id: str = field(validator=_is_guardrail_id)
     version: str = "DRAFT"
     blocks: str | None = field(default=None, validator=validators.optional(_is_pattern))
-    """A regular expression: what a request may not hold."""
+    """A regular expression: a request that contains it is blocked."""
     blocks_answer: str | None = field(default=None, validator=validators.optional(_is_pattern))
-    """The same for what a model says."""
+    """A regular expression: an answer that contains it is blocked."""
     masks: str | None = field(default=None, validator=validators.optional(_is_pattern))
-    """What is replaced by `mask` in what a model says."""
+    """A regular expression: its matches in an answer are replaced by `mask`."""
     mask: str = "{MASKED}"
     message: str = "Sorry, the model cannot answer this question."
-    """What is said in place of what was blocked."""
+    """The text that replaces a blocked request's or answer's text."""
 
 
 @frozen(kw_only=True)
 class Account:
-    """What the emulated account may do. Limits that are not set do not hold."""
+    """The emulated account: region, access, guardrails and quotas. Quotas that are unset do not
+    apply.
+    """
 
     region: str = "us-east-1"
     without_access: tuple[str, ...] = ()
     """Base ids of models that the account has no access to."""
     today: str | None = field(default=None, validator=_is_date)
-    """A day, `2026-11-24`: models whose end of life is past by then are gone. Without it no model
-    ever is."""
+    """A date, `2026-11-24`: models that have reached their end of life by then are refused. Without
+    it none is."""
     guardrails: tuple[AccountGuardrail, ...] = ()
     requests_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
     tokens_per_minute: int | None = field(default=None, validator=_NOT_NEGATIVE)
@@ -147,6 +155,8 @@ class Account:
 
 @frozen(kw_only=True)
 class Script:
+    """A parsed script."""
+
     rules: tuple[Rule, ...] = ()
     account: Account = Account()
 
@@ -156,7 +166,9 @@ ScriptSource: TypeAlias = Script | Path | Iterable[Mapping[str, Json]] | None
 
 
 def load_script(source: ScriptSource) -> Script:
-    """The script in `source`. `FaultyConfig` tells every fault, in a file with line and column."""
+    """The script in `source`. Raises `FaultyConfig` with every fault, with line and column for a
+    file.
+    """
     match source:
         case None:
             return Script()
@@ -172,13 +184,15 @@ def _structured(node: Node) -> Script:
 
 
 class Rules:
-    """The rules of a script while calls use them up."""
+    """The rules of a script, with the number of matches that each has left."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._left = [(rule, rule.times) for rule in rules]
 
     def take(self, text: str) -> Rule:
-        """The rule for a call with that last text of the user; an empty one when none fits."""
+        """The first rule that matches the user's last text, which counts as a match of it; an empty
+        rule where none does.
+        """
         for number, (rule, left) in enumerate(self._left):
             if left != 0 and re.search(rule.when, text):
                 self._left[number] = (rule, left and left - 1)
@@ -190,9 +204,9 @@ _NO_RULE = Rule()
 
 
 async def apply_rule(rule: Rule) -> None:
-    """Wait, fail or spoil the answer, as `rule` has it for an answer that comes whole."""
+    """Apply `rule` to a call that is answered whole: wait, raise its error, or inject its fault."""
     await asyncio.sleep(rule.delay_s)
     if rule.error is not None:
-        raise rule.error.fault()
+        raise rule.error.exception()
     if rule.wire_fault is not None:
         inject_fault(rule.wire_fault)

@@ -27,7 +27,7 @@ from .faults import inject_fault
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import MODELS, check_limits
 from .quotas import Quotas
-from .refusals import refuse_what_breaks_a_rule, refuse_what_says_nothing
+from .refusals import refuse_meaningless, refuse_rule_violations
 from .schema import pass_gate
 from .script import Rule, Rules, Script, apply_rule
 from .unary import EmulatedUnary
@@ -100,7 +100,7 @@ class EmulatedBedrock:
         _refuse(conversation)
         is_streamed = conversation.is_streamed
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
-            raise rule.error.fault()
+            raise rule.error.exception()
         context = self._context_of(conversation.call, facts)
         completion = evolve(
             guarding(request, lambda: self._answered(family, conversation, rule)),
@@ -181,7 +181,7 @@ class EmulatedBedrock:
             yield (chunk,)
             await asyncio.sleep(self._chunk_pause_s)
         if rule.error is not None:  # after the last chunk where the answer is shorter
-            raise rule.error.fault()
+            raise rule.error.exception()
 
 
 def _last_text(request: CompletionRequest) -> str:
@@ -202,8 +202,8 @@ def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:
 def _refuse(conversation: Conversation) -> None:
     """`ServiceException` for what the model or its maker would refuse."""
     request, codec, facts = conversation.request, conversation.codec, conversation.facts
-    refuse_what_breaks_a_rule(request, facts, codec.surface, is_streamed=conversation.is_streamed)
-    refuse_what_says_nothing(request, facts, codec)
+    refuse_rule_violations(request, facts, codec.surface, is_streamed=conversation.is_streamed)
+    refuse_meaningless(request, facts, codec)
 
 
 def _check(inference: Inference) -> None:

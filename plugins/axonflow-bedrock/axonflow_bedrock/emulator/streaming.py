@@ -1,8 +1,6 @@
-"""An answer as the events of a stream: word by word, the arguments of a tool in pieces, the metrics
-last.
+"""An answer as the events of a stream: text word by word, tool arguments in pieces, metrics last.
 
-What is announced and counted is what every family can take: a codec leaves out what its chunks have
-no place for.
+The events are those of the richest family: a codec leaves out what its chunks have no place for.
 """
 
 from __future__ import annotations
@@ -30,12 +28,12 @@ from axonflow_core.stream import (
 from .fake_model import tokens
 
 PIECE_CHARACTERS = 8
-"""How much of a tool's arguments comes in one piece."""
+"""Characters of a tool's arguments in one event."""
 
 
 def batches_of(completion: Completion) -> Iterator[Batch]:
-    """The batches that add up to `completion`."""
-    so_far = evolve(completion.usage, output_tokens=1)  # a provisional count, as the real ones send
+    """The batches of events that assemble to `completion`."""
+    so_far = evolve(completion.usage, output_tokens=1)  # a provisional count, as real models send
     yield (Started(completion.id, completion.model, completion.created), UsageUpdate(so_far))
     for index, block in enumerate(completion.content):
         yield from _batches_of_block(index, block)

@@ -1,5 +1,5 @@
-"""Of AWS's Security Token Service, the one call that programs make to see whether their credentials
-work.
+"""GetCallerIdentity of AWS's Security Token Service, which programs call to check their
+credentials.
 
     POST /    Action=GetCallerIdentity    ->    account, user id and ARN, in XML
 
@@ -30,11 +30,14 @@ _CODES = {
     "MissingAuthenticationTokenException": "MissingAuthenticationToken",
     "IncompleteSignatureException": "IncompleteSignature",
 }
-"""Bedrock's name of a refusal -> that of STS."""
+"""Bedrock's error code -> that of STS."""
 
 
 @frozen
 class SecurityTokenService:
+    """Answers GetCallerIdentity for requests whose signature `verifier` accepts; any other action
+    is refused."""
+
     verifier: Verifier
     region: str
 
@@ -46,20 +49,21 @@ class SecurityTokenService:
                 "InvalidAction", "The action or operation requested is invalid.", status=400
             )
         arn = f"arn:{partition_of(self.region)}:iam::{ACCOUNT}:user/emulator"
-        told = f"<Arn>{arn}</Arn><UserId>{USER_ID}</UserId><Account>{ACCOUNT}</Account>"
+        identity = f"<Arn>{arn}</Arn><UserId>{USER_ID}</UserId><Account>{ACCOUNT}</Account>"
         return _xml(
             200,
             "<GetCallerIdentityResponse "
-            f'xmlns="{_NAMESPACE}"><GetCallerIdentityResult>{told}</GetCallerIdentityResult>'
+            f'xmlns="{_NAMESPACE}"><GetCallerIdentityResult>{identity}</GetCallerIdentityResult>'
             f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
         )
 
 
 def xml_refusal(fault: ServiceException, request_id: str) -> Reply:
+    """An exception as STS's XML, with STS's error code."""
     code, message = _CODES.get(fault.code, fault.code), escape(fault.message)
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-    told = f"{error}<RequestId>{request_id}</RequestId>"
-    return _xml(fault.status, f'<ErrorResponse xmlns="{_NAMESPACE}">{told}</ErrorResponse>')
+    content = f"{error}<RequestId>{request_id}</RequestId>"
+    return _xml(fault.status, f'<ErrorResponse xmlns="{_NAMESPACE}">{content}</ErrorResponse>')
 
 
 def _xml(status: int, text: str) -> Reply:

@@ -1,8 +1,8 @@
-"""Forwarding to a real Bedrock: a client signs for the emulator, and the call goes on signed as
-AWS's settings have it.
+"""Forwarding to a real Bedrock: a client signs for the emulator, and the call is signed again with
+the credentials of AWS's own settings.
 
-The client needs no credentials of the account. Only headers that a cassette may hold, and the
-request's metadata, go on; only headers that a cassette may hold come back.
+The client needs no credentials of the account. Request headers that a cassette may have, and the
+request's metadata, are forwarded; response headers that a cassette may have are returned.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ _REGION = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 
 
 def region_of(url: str) -> str | None:
-    """The region in the name of one of AWS's own endpoints."""
+    """The region in the host name of an AWS endpoint, None for other hosts."""
     match = _REGION.match(urlsplit(url).hostname or "")
     return match[1] if match else None
 
 
 class Upstream:
-    """Passes on what `verifier` lets pass."""
+    """Forwards requests whose signature `verifier` accepts. An upstream that cannot be reached is
+    answered as `ServiceUnavailableException`.
+    """
 
     def __init__(self, url: str, verifier: Verifier) -> None:
         self._verifier = verifier
@@ -41,9 +43,9 @@ class Upstream:
 
     async def __call__(self, request: ReceivedRequest) -> Reply:
         self._verifier(request)
-        transport = (
-            Transport()
-        )  # one a call: an emulator is stopped without a word, and leaves nothing open
+        # One transport for each call: an emulator is stopped without notice and must leave no
+        # connection open.
+        transport = Transport()
         try:
             stream = await transport.open_stream(await self._signed(request))
         except AxonFlowError as error:

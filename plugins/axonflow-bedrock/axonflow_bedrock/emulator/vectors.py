@@ -1,8 +1,8 @@
-"""What an emulated model that does not talk answers: vectors, and an order of documents.
+"""The answers of emulated embedding and rerank models.
 
-A vector is the sum of one pseudo-random vector for each word, so the same input has the same vector
-tomorrow, and texts that share words are near each other: enough to test a search with. A document
-is the more relevant the more of its words, and the query's, they have in common.
+A vector is the sum of one pseudo-random vector for each word, seeded by the word: the same input
+always has the same vector, and texts that share words are near each other, which is enough to test
+a search. The relevance of a document is the share of words that it has in common with the query.
 """
 
 from __future__ import annotations
@@ -37,10 +37,12 @@ LATENCY_MS = 20
 
 @frozen
 class EmbeddingModel:
+    """What an embedding model's vectors look like."""
+
     dimensions: tuple[int, ...]
-    """Those that there are, the usual one first."""
+    """The lengths that may be requested, the default first."""
     packs_bits: bool = False
-    """Whether eight bits make one number."""
+    """Whether binary vectors have eight bits in one number."""
 
 
 MODELS: Mapping[str, EmbeddingModel] = {
@@ -54,11 +56,13 @@ MODELS: Mapping[str, EmbeddingModel] = {
 """Base ids by prefix; the first that fits decides. Source: AWS user guide, pages of the models,
 November 2026."""
 _UNKNOWN = EmbeddingModel((1024, 512, 256))
-"""A model whose codec somebody else wrote."""
+"""For models of third-party codecs."""
 
 
 def embeddings_of(request: EmbeddingRequest, base_id: str) -> Embeddings:
-    """A vector for each input and encoding. `Fault` where the model has none of that length."""
+    """A vector for each input and encoding. Raises `ServiceException` where the model does not
+    support the requested length.
+    """
     model = next(
         (model for prefix, model in MODELS.items() if base_id.startswith(prefix)), _UNKNOWN
     )
@@ -89,6 +93,7 @@ def embeddings_of(request: EmbeddingRequest, base_id: str) -> Embeddings:
 
 
 def ranking_of(request: RerankRequest) -> Ranking:
+    """The documents by relevance, at most `top_n` of them; relevance is between 0 and 1."""
     scores = [_relevance(request.query, document) for document in request.documents]
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
     return Ranking(
@@ -101,7 +106,7 @@ def ranking_of(request: RerankRequest) -> Ranking:
 
 
 def _words_of(given: EmbeddingInput) -> list[str]:
-    """What tells an input from others: its words, or where it stands."""
+    """The words of an input, or its data or location where it has none."""
     match given:
         case Text(text):
             return _words(text)
@@ -126,7 +131,7 @@ def _tokens_of(given: EmbeddingInput) -> int:
 
 
 def _content_of(given: EmbeddingInput) -> str:
-    """Nova's word for it; a family that has none leaves it out."""
+    """Nova's name of the input's type; other families leave it out."""
     match given:
         case Image():
             return "IMAGE"
@@ -170,7 +175,7 @@ def _encoded(
 
 
 def _packed(bits: tuple[int, ...], *, is_signed: bool) -> tuple[int, ...]:
-    """Eight bits a number, the first one the highest."""
+    """Eight bits in a number, the first one the highest."""
     numbers = (
         int("".join(map(str, bits[start : start + 8])), 2) for start in range(0, len(bits), 8)
     )

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
-from axonflow_bedrock.emulator.refusals import refuse_what_breaks_a_rule
+from axonflow_bedrock.emulator.refusals import refuse_rule_violations
 from axonflow_bedrock.families.anthropic import CODEC
 from axonflow_bedrock.models.rules import CONVERSE, INVOKE, facts_of
 from axonflow_bedrock.models.table import load_models
@@ -257,7 +257,7 @@ def test_a_request_that_was_made_to_fit_breaks_no_rule_of_any_model(
     except EncodeError as refusal:
         assert refusal.feature
         return
-    refuse_what_breaks_a_rule(made.request, facts, surface, is_streamed=is_streamed)
+    refuse_rule_violations(made.request, facts, surface, is_streamed=is_streamed)
 
 
 @pytest.mark.parametrize(
@@ -352,9 +352,9 @@ def test_a_request_that_breaks_a_rule_is_refused_in_the_words_of_whoever_refuses
 ) -> None:
     facts = known_of(base_id, surface)
     with pytest.raises(ServiceException) as caught:
-        refuse_what_breaks_a_rule(request_, facts, surface, is_streamed=True)
+        refuse_rule_violations(request_, facts, surface, is_streamed=True)
     assert (caught.value.status, caught.value.code) == (400, "ValidationException")
     assert words in caught.value.message
-    refuse_what_breaks_a_rule(
+    refuse_rule_violations(
         request_, ModelFacts(), surface, is_streamed=True
     )  # the control: nobody minds

@@ -288,9 +288,9 @@ def replayed(tmp_path: Path) -> Iterator[RunningEmulator]:
             streamed,
             TITAN,
             BODIES[TITAN],
-            "no call of InvokeModelWithResponseStream; it holds InvokeModel.",
+            "no call of InvokeModelWithResponseStream; it has InvokeModel.",
         ),
-        (whole, LLAMA, BODIES[LLAMA], f"no InvokeModel of {LLAMA}; it holds {TITAN}."),
+        (whole, LLAMA, BODIES[LLAMA], f"no InvokeModel of {LLAMA}; it has {TITAN}."),
         (
             whole,
             TITAN,
@@ -327,7 +327,7 @@ def test_a_replay_answers_nobody_who_signs_badly(replayed: RunningEmulator) -> N
 def test_a_line_that_is_no_exchange_is_named(tmp_path: Path, line: str) -> None:
     cassette = tmp_path / "bedrock.jsonl"
     cassette.write_text(f"\n{line}\n")
-    with pytest.raises(ConfigError, match=r"bedrock\.jsonl:2: a line that is no exchange"):
+    with pytest.raises(ConfigError, match=r"bedrock\.jsonl:2: the line is not an exchange"):
         emulator(replay=cassette)
 
 

@@ -12,7 +12,14 @@ from attrs import evolve
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from axonflow_bedrock.emulator.schema import GATES, Gate, Rule, Violation, pass_gate, violations
+from axonflow_bedrock.emulator.schema import (
+    GATES,
+    Constraint,
+    Gate,
+    Violation,
+    pass_gate,
+    violations,
+)
 from axonflow_bedrock.errors.diagnose import diagnose
 from axonflow_bedrock.models.model_id import parse_model_id, vendors_of
 from axonflow_bedrock.wire.body_form import codec_of_call
@@ -303,7 +310,7 @@ def test_every_form_of_invoke_model_that_we_ship_has_a_gate_and_no_other_has() -
 
 # ── what our own codecs write ─────────────────────────────────────────────────────────────────────
 
-OF_THE_CALLER = {Rule.LEAST, Rule.MOST, Rule.ABOVE, Rule.ITEMS}
+OF_THE_CALLER = {Constraint.LEAST, Constraint.MOST, Constraint.ABOVE, Constraint.ITEMS}
 """Breaches that lie in the values of a request, and not in how the codec says it."""
 
 

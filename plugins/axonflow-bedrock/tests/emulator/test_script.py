@@ -117,7 +117,7 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     ("text", "place", "words"),
     [
         ("rules:\n  - wen: x\n", "2:5", "did you mean `when`?"),
-        ("rules:\n  - when: '('\n", "2:11", "no regular expression"),
+        ("rules:\n  - when: '('\n", "2:11", "not a regular expression"),
         ("rules:\n  - fault: explode\n", "2:12", "`fault` wants"),
         ("rules:\n  - delay_s: -1\n", "2:14", "`delay_s` is not acceptable"),
         ("rules:\n  - delay_s: soon\n", "2:14", "`delay_s` wants"),
@@ -133,7 +133,7 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ("rules: 5\n", "1:8", "`rules` wants a list"),
         ("account:\n  today: tomorrow\n", "2:10", "`today` is not acceptable"),
         ("account:\n  guardrails: [{id: A-B}]\n", "2:21", "the id of a guardrail"),
-        ("account:\n  guardrails: [{id: a, blocks: '('}]\n", "2:32", "no regular expression"),
+        ("account:\n  guardrails: [{id: a, blocks: '('}]\n", "2:32", "not a regular expression"),
         ("acount: {}\n", "1:1", "did you mean `account`?"),
         ("", "", "the file is empty"),
     ],
