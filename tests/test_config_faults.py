@@ -128,8 +128,7 @@ FILES: Mapping[str, Faulty] = {
         ECHO + "    enabled: no\n", 5, 5, "duplicate key `enabled`", "keep one"
     ),
     "twice in the settings": Faulty(
-        TOY + "      region: x
-", 7, 7, "duplicate key `region`", "keep one"
+        TOY + "      region: x\n", 7, 7, "duplicate key `region`", "keep one"
     ),
     "twice in braces": Faulty(
         ECHO + "    config: {model: a, model: b}\n", 5, 24, "duplicate key `model`", "keep one"

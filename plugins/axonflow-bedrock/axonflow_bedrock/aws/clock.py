@@ -65,14 +65,14 @@ class RegionMismatchWarning:
     def __init__(self, provider: str, environment: Mapping[str, str]) -> None:
         self._provider = provider
         self._here = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
-        self._wreported_headers = False
+        self._was_told = False
 
     def tell(self, elapsed_s: float, region: str, model: str) -> None:
         """Warn if a call to `model` in `region` that took `elapsed_s` seconds is slow, the regions
         differ, and no warning was logged before."""
-        if elapsed_s <= SLOW_S or self._wreported_headers or self._here in (None, region):
+        if elapsed_s <= SLOW_S or self._was_told or self._here in (None, region):
             return
-        self._wreported_headers = True
+        self._was_told = True
         _LOG.warning(
             "a call of %s took %.1f s: this machine is in %s and the provider %s calls Bedrock in "
             "%s; set BEDROCK_REGION to match where it runs",
