@@ -133,8 +133,8 @@ class FrameDecoder:
         return frames
 
     def _frame_at(self, data: bytes, start: int, end: int) -> Frame | None:
-        """The frame that begins at `start`, or None where the rest of it has not arrived. Leaves its
-        length in `_wanted`."""
+        """The frame that begins at `start`, or None where the rest of it has not arrived. Leaves
+        its length in `_wanted`."""
         length, headers_length, expected = _PRELUDE.unpack_from(data, start)
         if crc32(data[start : start + 8]) != expected:
             raise self._no_prelude(data[start : start + _SHOWN_BYTES])
