@@ -30,7 +30,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-import orjson
 from attrs import evolve, field, frozen
 
 from axonflow_core.codec import Codec, ModelFacts
@@ -45,6 +44,7 @@ from axonflow_core.http.client import (
     HttpResponse,
     Timeouts,
 )
+from axonflow_core.json import dumps, loads
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -264,7 +264,7 @@ class Caller:
             body = route.codec.encode_request(fitted.request, route.facts, is_streamed=is_streamed)
             if (add_members := route.surface.add_members) is not None:
                 body = add_members(body, route.called, is_streamed)
-            return self._call(route, fitted, orjson.dumps(body), is_streamed, timeout_s)
+            return self._call(route, fitted, dumps(body), is_streamed, timeout_s)
         except AxonFlowError as error:
             raise error.enrich(provider=self._provider, model=route.model) from error.__cause__
 
@@ -349,9 +349,9 @@ class Caller:
     ) -> Completion:
         route = call.route
         try:
-            body = orjson.loads(response.body)
+            body = loads(response.body)
             completion = route.surface.read_answer(route.codec, body, route.facts, response.headers)
-        except (orjson.JSONDecodeError, DecodeError) as error:
+        except (ValueError, DecodeError) as error:
             raise self._unreadable(route.codec.name, response.body, error) from error
         receipt = await self._receipt(call, attempts, is_whole=True)
         return evolve(call.fitted.answer(completion), receipt=receipt)
@@ -473,7 +473,7 @@ class Caller:
             body = wrap(route.codec.encode_request(request, route.facts))
         except AxonFlowError as error:
             raise error.enrich(provider=self._provider, model=route.model) from error.__cause__
-        answered = await self._asked(route, orjson.dumps(body), measure)
+        answered = await self._asked(route, dumps(body), measure)
         answer: A = answered.answer
         return answer
 
@@ -499,7 +499,7 @@ class Caller:
         sent. The first call that fails cancels the others."""
         try:
             parts = route.codec.split(request)
-            bodies = [orjson.dumps(route.codec.encode_request(part, route.facts)) for part in parts]
+            bodies = [dumps(route.codec.encode_request(part, route.facts)) for part in parts]
         except AxonFlowError as error:
             raise error.enrich(provider=self._provider, model=route.model) from error.__cause__
         calls = [partial(self._asked, route, body, measure) for body in bodies]
@@ -528,9 +528,9 @@ class Caller:
         async def ask_once(call: Call, attempts: _Attempts) -> ForwardedAnswer:
             response = await self._sent(call, attempts)
             try:
-                native = orjson.loads(response.body)
+                native = loads(response.body)
                 answer: A = route.codec.decode_response(native, route.facts)
-            except (orjson.JSONDecodeError, DecodeError) as error:
+            except (ValueError, DecodeError) as error:
                 raise self._unreadable(route.codec.name, response.body, error) from error
             self._upstream.answered(call, asyncio.get_running_loop().time() - started)
             measured = measure(answer, response.headers)

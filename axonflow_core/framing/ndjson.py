@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import orjson
-
 from axonflow_core.errors import DecodeError, TruncatedStream
+from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json
 
 MAX_LINE_BYTES = 16 * 2**20
@@ -70,8 +69,8 @@ class NdjsonDecoder:
 
 def _value(line: bytes) -> Json:
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        return loads(line)
+    except ValueError as error:
         raise DecodeError(
             f"a line of the stream holds {len(line)} bytes that are no JSON"
         ) from error
@@ -79,4 +78,4 @@ def _value(line: bytes) -> Json:
 
 def encode_line(value: Json) -> bytes:
     """One value as a line."""
-    return orjson.dumps(value) + b"\n"
+    return dumps(value) + b"\n"

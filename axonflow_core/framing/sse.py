@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import re
 
-import orjson
 from attrs import frozen
 
 from axonflow_core.errors import DecodeError
+from axonflow_core.json import loads
 from axonflow_core.messages import Json, hidden
 
 MAX_EVENT_BYTES = 16 * 2**20
@@ -49,8 +49,8 @@ class SseEvent:
         if self.data == DONE:
             return DONE
         try:
-            return orjson.loads(self.data)
-        except orjson.JSONDecodeError as error:
+            return loads(self.data)
+        except ValueError as error:
             raise DecodeError(
                 f"an event of the stream holds {len(self.data)} characters that are no JSON"
             ) from error

@@ -73,18 +73,19 @@ _NESTED_COUNTS = (
     ("cache_creation", "ephemeral_1h_input_tokens", "cache_write_1h_tokens"),
     ("output_tokens_details", "thinking_tokens", "reasoning_tokens"),
 )
+_NESTED_KEYS = {
+    group: frozenset(key for name, key, _ in _NESTED_COUNTS if name == group)
+    for group, _, _ in _NESTED_COUNTS
+}
+"""Group -> its documented keys."""
 
 
 def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
     """The counts, and the service tier that Anthropic reports among them."""
     nested = {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
     extra = dict(unknown_members(native, _USAGE_KEYS))
-    for group in ("cache_creation", "output_tokens_details"):
-        unknown = unknown_members(
-            native.get(group) or {},
-            frozenset(key for name, key, _ in _NESTED_COUNTS if name == group),
-        )
-        if unknown:
+    for group, known in _NESTED_KEYS.items():
+        if unknown := unknown_members(native.get(group) or {}, known):
             extra[group] = unknown
     usage = Usage(
         input_tokens=native.get("input_tokens"),

@@ -51,11 +51,11 @@ def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
     delta, index = chunk["delta"], chunk["index"]
     kind = delta["type"]
     if kind == "text_delta":
-        event: Any = TextDelta(string(delta["text"]), index)
+        event: Any = TextDelta(delta["text"], index)
     elif kind == "input_json_delta":
-        event = ToolInputDelta(string(delta["partial_json"]), index)
+        event = ToolInputDelta(delta["partial_json"], index)
     elif kind == "thinking_delta":
-        event = ReasoningDelta(string(delta["thinking"]), index=index)
+        event = ReasoningDelta(delta["thinking"], index=index)
     elif kind == "signature_delta":
         event = ReasoningDelta(signature=string(delta["signature"]), index=index)
     elif kind == "citations_delta":

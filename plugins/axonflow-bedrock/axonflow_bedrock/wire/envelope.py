@@ -214,9 +214,8 @@ class EnvelopeDecoder:
     def _fed(self, native: Json) -> Batch:
         batch = self._inner.feed(native)
         if self._is_canned is None:
-            self._is_canned = any(
-                isinstance(event, Started) and _is_canned(event.id) for event in batch
-            )
+            started = batch[0] if batch and type(batch[0]) is Started else None
+            self._is_canned = started is not None and _is_canned(started.id)
         return batch
 
     def finish(self) -> None:
