@@ -8,44 +8,44 @@ axonflow_core` costs next to nothing, opens no socket and loads no client, serve
 from importlib import import_module
 
 _NAMES = {
-    "codec": (
-        "ChunkDecoder ChunkEncoder Codec ErrorCodec FamilyCodec Feature ModelFacts NativeError "
-        "NativeNames StreamContext StreamDecoder StreamEncoder"
-    ),
-    "config": "Config Fault FaultyConfig ProviderConfig load_config",
+    "asking": "Prompt RequestOptions",
     "blocking": "BlockingRuntime BlockingStream",
+    "calls.chat_provider": "ChatApi ChatProvider",
+    "calls.settings": "CommonSettings",
+    "codec": (
+        "ChunkDecoder ChunkEncoder Codec ErrorCodec FamilyCodec Feature ModelFacts "
+        "NativeError NativeNames StreamContext StreamDecoder StreamEncoder"
+    ),
+    "codec.registry": "CodecRegistry RegisteredCodec",
     "codec.unary": "EmbeddingCodec EmbeddingFeature RerankCodec TokenCounter",
+    "config": "Config Fault FaultyConfig ProviderConfig load_config",
     "errors": (
         "AccessDenied AnswerError AxonFlowError BlockingCallError ConfigError ContextExceeded "
         "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError "
-        "InvalidCall MalformedRequest "
-        "ModelNotFound PluginError ProfileRequired ProviderError ProviderTimeout RequestError "
-        "Throttled "
-        "TruncatedStream Unavailable UnencodableAnswer Uncountable UndetectedFamily"
+        "InvalidCall MalformedRequest ModelNotFound PluginError ProfileRequired ProviderError "
+        "ProviderTimeout RequestError Throttled TruncatedStream Unavailable Uncountable "
+        "UndetectedFamily UnencodableAnswer"
     ),
     "hookspecs": "HOOK_API hookimpl",
+    "json": "from_json to_json",
     "messages": (
-        "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data Document "
-        "Guardrail Image "
-        "Inference Json Media MediaKind Message Opaque OutputSchema Reasoning ReasoningRequest "
-        "Role StopReason "
-        "Text Tool ToolChoice "
-        "ToolChoiceMode ToolResult ToolUse TokenCount Usage assistant user"
+        "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data "
+        "Document FailedAttempt Guardrail Image Inference Json Media MediaKind Message Opaque "
+        "OutputSchema Reasoning ReasoningRequest Receipt Role StopReason Text TokenCount Tool "
+        "ToolChoice ToolChoiceMode ToolResult ToolUse Usage assistant user"
     ),
+    "output_types": "schema_of",
     "plugin_spec": "Emulator ProviderSpec Services",
-    "provider": "CompletionStream Health Provider",
-    "codec.registry": "CodecRegistry RegisteredCodec",
+    "provider": "CompletionStream ForwardedAnswer Health NativeCall Provider",
     "retrieval": (
         "AudioVideo EmbeddingInput EmbeddingRequest Embeddings Encoding MixedInput Purpose "
-        "RankedDocument Ranking RerankRequest "
-        "Truncation Vector"
+        "RankedDocument Ranking RerankRequest Truncation Vector"
     ),
     "runtime": "Runtime",
     "stream": (
         "Batch BlockStart BlockStop CitationDelta Ended Extra GuardrailUpdate MetricsUpdate "
-        "ReasoningDelta RequestEcho "
-        "Started Stopped StreamEvent TextDelta ToolInputDelta ToolResultDelta UsageUpdate assemble "
-        "batch_of texts_in with_texts"
+        "ReasoningDelta RequestEcho Started Stopped StreamEvent TextDelta ToolInputDelta "
+        "ToolResultDelta UsageUpdate assemble batch_of texts_in with_texts"
     ),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

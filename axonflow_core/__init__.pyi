@@ -1,5 +1,10 @@
+from axonflow_core.asking import Prompt as Prompt
+from axonflow_core.asking import RequestOptions as RequestOptions
 from axonflow_core.blocking import BlockingRuntime as BlockingRuntime
 from axonflow_core.blocking import BlockingStream as BlockingStream
+from axonflow_core.calls.chat_provider import ChatApi as ChatApi
+from axonflow_core.calls.chat_provider import ChatProvider as ChatProvider
+from axonflow_core.calls.settings import CommonSettings as CommonSettings
 from axonflow_core.codec import ChunkDecoder as ChunkDecoder
 from axonflow_core.codec import ChunkEncoder as ChunkEncoder
 from axonflow_core.codec import Codec as Codec
@@ -50,6 +55,8 @@ from axonflow_core.errors import UndetectedFamily as UndetectedFamily
 from axonflow_core.errors import UnencodableAnswer as UnencodableAnswer
 from axonflow_core.hookspecs import HOOK_API as HOOK_API
 from axonflow_core.hookspecs import hookimpl as hookimpl
+from axonflow_core.json import from_json as from_json
+from axonflow_core.json import to_json as to_json
 from axonflow_core.messages import Adjustment as Adjustment
 from axonflow_core.messages import BuiltinTool as BuiltinTool
 from axonflow_core.messages import CachePoint as CachePoint
@@ -58,6 +65,7 @@ from axonflow_core.messages import CompletionRequest as CompletionRequest
 from axonflow_core.messages import ContentBlock as ContentBlock
 from axonflow_core.messages import Data as Data
 from axonflow_core.messages import Document as Document
+from axonflow_core.messages import FailedAttempt as FailedAttempt
 from axonflow_core.messages import Guardrail as Guardrail
 from axonflow_core.messages import Image as Image
 from axonflow_core.messages import Inference as Inference
@@ -69,6 +77,7 @@ from axonflow_core.messages import Opaque as Opaque
 from axonflow_core.messages import OutputSchema as OutputSchema
 from axonflow_core.messages import Reasoning as Reasoning
 from axonflow_core.messages import ReasoningRequest as ReasoningRequest
+from axonflow_core.messages import Receipt as Receipt
 from axonflow_core.messages import Role as Role
 from axonflow_core.messages import StopReason as StopReason
 from axonflow_core.messages import Text as Text
@@ -81,11 +90,14 @@ from axonflow_core.messages import ToolUse as ToolUse
 from axonflow_core.messages import Usage as Usage
 from axonflow_core.messages import assistant as assistant
 from axonflow_core.messages import user as user
+from axonflow_core.output_types import schema_of as schema_of
 from axonflow_core.plugin_spec import Emulator as Emulator
 from axonflow_core.plugin_spec import ProviderSpec as ProviderSpec
 from axonflow_core.plugin_spec import Services as Services
 from axonflow_core.provider import CompletionStream as CompletionStream
+from axonflow_core.provider import ForwardedAnswer as ForwardedAnswer
 from axonflow_core.provider import Health as Health
+from axonflow_core.provider import NativeCall as NativeCall
 from axonflow_core.provider import Provider as Provider
 from axonflow_core.retrieval import AudioVideo as AudioVideo
 from axonflow_core.retrieval import EmbeddingInput as EmbeddingInput

@@ -20,13 +20,14 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, Unpack
 from weakref import finalize
 
+from axonflow_core.asking import Prompt, RequestOptions
 from axonflow_core.config import Config
 from axonflow_core.errors import BlockingCallError, RequestError
 from axonflow_core.http.client import HttpClient
-from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Receipt, TokenCount
+from axonflow_core.messages import EMPTY, Completion, Receipt, TokenCount
 from axonflow_core.provider import CompletionStream, Provider, texts_of_batch
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.runtime import Runtime
@@ -78,30 +79,31 @@ class BlockingRuntime:
 
     def complete(
         self,
-        request: CompletionRequest | str,
+        prompt: Prompt | None = None,
         *,
         model: str | None = None,
         provider: str | None = None,
         timeout: float | None = None,
+        **options: Unpack[RequestOptions],
     ) -> Completion:
         """As `Runtime.complete`. `BlockingCallError` on a thread that runs an event loop."""
-        return self._thread.call(
-            partial(
-                self._runtime.complete, request, model=model, provider=provider, timeout=timeout
-            )
-        )
+        complete = partial(self._runtime.complete, prompt, **options)
+        return self._thread.call(partial(complete, model=model, provider=provider, timeout=timeout))
 
     def stream(
         self,
-        request: CompletionRequest | str,
+        prompt: Prompt | None = None,
         *,
         model: str | None = None,
         provider: str | None = None,
         timeout: float | None = None,
+        **options: Unpack[RequestOptions],
     ) -> BlockingStream:
         """The answer as it comes: `with runtime.stream(…) as stream`. Returns once the provider
         has accepted the call; an error before the first event is raised here."""
-        opening = self._runtime.stream(request, model=model, provider=provider, timeout=timeout)
+        opening = self._runtime.stream(
+            prompt, model=model, provider=provider, timeout=timeout, **options
+        )
         return BlockingStream(self._thread.call(opening.__aenter__), self, self._thread)
 
     def embed(
@@ -126,15 +128,15 @@ class BlockingRuntime:
 
     def count_tokens(
         self,
-        request: CompletionRequest | str,
+        prompt: Prompt | None = None,
         *,
         model: str | None = None,
         provider: str | None = None,
+        **options: Unpack[RequestOptions],
     ) -> TokenCount:
         """As `Runtime.count_tokens`."""
-        return self._thread.call(
-            partial(self._runtime.count_tokens, request, model=model, provider=provider)
-        )
+        count = partial(self._runtime.count_tokens, prompt, **options)
+        return self._thread.call(partial(count, model=model, provider=provider))
 
     def close(self) -> None:
         """Cancels what is still running. May be called twice."""

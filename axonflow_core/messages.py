@@ -421,14 +421,14 @@ def text_message(role: Role, text: str) -> Message:
     return Message(role, (Text(text),))
 
 
-def user(text: str) -> Message:
-    """A message of the user's."""
-    return Message(Role.USER, (Text(text),))
+def user(content: Content) -> Message:
+    """A message of the user's: a text, a block, or several: `user([ToolResult(id, answer)])`."""
+    return Message(Role.USER, content)
 
 
-def assistant(text: str) -> Message:
-    """A message of the model's."""
-    return Message(Role.ASSISTANT, (Text(text),))
+def assistant(content: Content) -> Message:
+    """A message of the model's: a text, a block, or several."""
+    return Message(Role.ASSISTANT, content)
 
 
 Messages: TypeAlias = str | Message | Mapping[str, Any] | Iterable[Message | Mapping[str, Any]]

@@ -13,9 +13,12 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from weakref import WeakSet
 
+from attrs import evolve
+
+from axonflow_core.asking import Prompt, Question, RequestOptions, question_of
 from axonflow_core.config import (
     Config,
     ProviderConfig,
@@ -26,7 +29,7 @@ from axonflow_core.config import (
 from axonflow_core.config.keywords import config_of_keywords
 from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
 from axonflow_core.http.client import HttpClient, Transport
-from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Text, TokenCount, user
+from axonflow_core.messages import EMPTY, Completion, Text, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs, load_provider
 from axonflow_core.provider import (
@@ -95,32 +98,49 @@ class Runtime:
 
     async def complete(
         self,
-        request: CompletionRequest | str,
+        prompt: Prompt | None = None,
         *,
         model: str | None = None,
         provider: str | None = None,
         timeout: float | None = None,
+        **options: Unpack[RequestOptions],
     ) -> Completion:
-        """The whole answer. `model` and `provider` are the configured ones where they are not
-        named; `timeout` bounds the whole call, in seconds."""
-        return await self.chosen(provider).complete(
-            _as_request(request), model=model, timeout_s=timeout
-        )
+        """The whole answer.
+
+            await runtime.complete("Why is the sky blue?", system="Be brief.", max_tokens=100)
+
+        `prompt` is the user's text, a message, a conversation, or a whole `CompletionRequest`.
+        `options` are those of `RequestOptions`: messages, system, max_tokens, temperature, top_p,
+        top_k, stop_sequences, tools, tool_choice, output_schema, reasoning, metadata,
+        service_tier. `model` and `provider` are the configured ones where they are not named;
+        `timeout` bounds the whole call, in seconds.
+
+        Any `AxonFlowError`: `RequestError` before anything is sent, `ProviderError` where the
+        provider refuses or fails, `AnswerError` where it answers what it does not document.
+        """
+        asked = question_of(prompt, options)
+        chosen = self.chosen(provider)
+        completion = await chosen.complete(asked.request, model=model, timeout_s=timeout)
+        if asked.parse is None:
+            return completion
+        return evolve(completion, parsed=asked.parse(completion))
 
     def stream(
         self,
-        request: CompletionRequest | str,
+        prompt: Prompt | None = None,
         *,
         model: str | None = None,
         provider: str | None = None,
         timeout: float | None = None,
+        **options: Unpack[RequestOptions],
     ) -> OpeningStream:
-        """The answer as it comes: `async with runtime.stream(…) as stream`."""
-        return OpeningStream(self, _as_request(request), provider, model, timeout)
+        """The answer as it comes: `async with runtime.stream(…) as stream`. As `complete`; errors
+        are raised when the block is entered, and while the stream is read."""
+        return OpeningStream(self, question_of(prompt, options), provider, model, timeout)
 
     async def open_stream(
         self,
-        request: CompletionRequest,
+        asked: Question,
         *,
         model: str | None = None,
         provider: str | None = None,
@@ -129,7 +149,9 @@ class Runtime:
         """As `stream`, for who cannot use an `async with` block. Whoever opens it closes it; the
         runtime does when it is closed."""
         chosen = self.chosen(provider)
-        return self._kept(await chosen.stream(request, model=model, timeout_s=timeout))
+        stream = await chosen.stream(asked.request, model=model, timeout_s=timeout)
+        stream.parse = asked.parse
+        return self._kept(stream)
 
     async def forward(
         self, call: NativeCall, *, model: str | None = None, provider: str | None = None
@@ -175,16 +197,18 @@ class Runtime:
 
     async def count_tokens(
         self,
-        request: CompletionRequest | str,
+        prompt: Prompt | None = None,
         *,
         model: str | None = None,
         provider: str | None = None,
+        **options: Unpack[RequestOptions],
     ) -> TokenCount:
-        """How many tokens `request` would be billed for as input. Nothing is generated."""
+        """How many tokens the call would be billed for as input. Nothing is generated; arguments
+        as those of `complete`."""
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsTokenCounting):
             raise self._unsupported(provider, "token counting")
-        return await chosen.count(_as_request(request), model=model)
+        return await chosen.count(question_of(prompt, options).request, model=model)
 
     async def aclose(self) -> None:
         """Cancels open streams, then closes the providers, then the client where it is the
@@ -232,13 +256,13 @@ class OpeningStream:
     def __init__(
         self,
         runtime: Runtime,
-        request: CompletionRequest,
+        asked: Question,
         provider: str | None,
         model: str | None,
         timeout_s: float | None,
     ) -> None:
         self._runtime = runtime
-        self._request = request
+        self._asked = asked
         self._provider = provider
         self._model = model
         self._timeout_s = timeout_s
@@ -246,7 +270,7 @@ class OpeningStream:
 
     async def __aenter__(self) -> CompletionStream:
         self._stream = await self._runtime.open_stream(
-            self._request, provider=self._provider, model=self._model, timeout=self._timeout_s
+            self._asked, provider=self._provider, model=self._model, timeout=self._timeout_s
         )
         return self._stream
 
@@ -306,10 +330,6 @@ def _provider(
             f"the provider {entry.name} could not be built: {type(error).__name__}: {error}",
             hint=f"a fault in the plugin of {spec.display_name}: report it there",
         ) from error
-
-
-def _as_request(request: CompletionRequest | str) -> CompletionRequest:
-    return CompletionRequest(messages=(user(request),)) if isinstance(request, str) else request
 
 
 def _as_embedding_request(request: EmbeddingRequest | Sequence[str] | str) -> EmbeddingRequest:

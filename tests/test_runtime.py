@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from axonflow_core.asking import Question
 from axonflow_core.blocking import BlockingRuntime
 from axonflow_core.config import Config, ProviderConfig
 from axonflow_core.errors import BlockingCallError, ConfigError, RequestError, TruncatedStream
@@ -160,7 +161,7 @@ async def test_the_first_provider_answers_unless_another_is_named() -> None:
 async def test_an_unknown_provider_names_those_there_are() -> None:
     async with runtime_of(Scripted("first"), Scripted("second")) as runtime:
         with pytest.raises(RequestError, match="no provider 'third'") as caught:
-            await runtime.open_stream(HI, provider="third")
+            await runtime.open_stream(Question(HI), provider="third")
     assert caught.value.hint == "the enabled providers are first, second"
 
 
@@ -198,7 +199,7 @@ async def test_closing_closes_streams_and_providers() -> None:
     stream = Reads(9)
     providers = [Scripted("first", stream), Scripted("second")]
     async with runtime_of(*providers) as runtime:
-        held = await runtime.open_stream(HI)
+        held = await runtime.open_stream(Question(HI))
         await held.read()
     assert stream.closed.is_set()
     assert [provider.is_closed for provider in providers] == [True, True]

@@ -1,0 +1,140 @@
+"""What a program asks, as a request: a prompt, a conversation, and the options of one call.
+
+    complete("Why is the sky blue?", system="Be brief.", max_tokens=100)
+    complete(messages, tools=[weather], tool_choice="any")
+    complete("Describe Oslo.", output_schema=City)          completion.parsed is a City
+
+Every option has its place in `CompletionRequest`, whose values check what they are given: what is
+not acceptable is a `RequestError` that names the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypedDict
+
+from attrs import evolve, frozen
+
+from axonflow_core.errors import RequestError
+from axonflow_core.messages import (
+    BuiltinTool,
+    CompletionRequest,
+    ContentBlock,
+    Inference,
+    Json,
+    Messages,
+    OutputSchema,
+    ReasoningRequest,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+)
+from axonflow_core.output_types import Parse, output_of
+
+Prompt: TypeAlias = CompletionRequest | Messages
+"""What is asked: the user's text, a message, a conversation, or a whole request."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """The options of `complete` and `stream`. An option that is not given is unset: the provider's
+    own default holds."""
+
+    messages: Messages
+    """The conversation before the prompt."""
+    system: str | ContentBlock | Sequence[ContentBlock]
+    """The system prompt."""
+    max_tokens: int
+    """The limit of output tokens."""
+    temperature: float
+    top_p: float
+    top_k: int
+    stop_sequences: str | Sequence[str]
+    """Texts that end the answer where they occur."""
+    tools: Sequence[Tool | BuiltinTool]
+    tool_choice: ToolChoice | str
+    """`"auto"`, `"any"`, `"none"`, or the name of the tool to call."""
+    output_schema: OutputSchema | Mapping[str, Json] | type
+    """What the answer must be: an attrs or dataclass type, or a JSON schema. The answer is
+    `completion.parsed`."""
+    reasoning: ReasoningRequest | str | int
+    """How much the model may think: an effort (`"low"`, `"medium"`, `"high"`) or a budget in
+    tokens."""
+    metadata: Mapping[str, Json]
+    """Labels of the call, for the provider's own records."""
+    service_tier: str
+
+
+@frozen
+class Question:
+    """A request, and what reads its answer where an output schema was given."""
+
+    request: CompletionRequest
+    parse: Parse | None = None
+
+
+_INFERENCE = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
+_PLAIN = ("system", "tools", "metadata", "service_tier")
+
+
+def question_of(prompt: Prompt | None, options: RequestOptions) -> Question:
+    """The request that `prompt` and `options` ask. Options replace what a whole request says.
+
+    `RequestError` for an option that does not exist, and for a value that does not fit.
+    """
+    if type(prompt) is CompletionRequest and not options:
+        return Question(prompt)
+    given: dict[str, Any] = dict(options)
+    request = _conversation(prompt, given.pop("messages", None))
+    changes = {name: given.pop(name) for name in _PLAIN if name in given}
+    inference = {name: given.pop(name) for name in _INFERENCE if name in given}
+    if inference:
+        changes["inference"] = _evolved(request.inference, inference)
+    if "tool_choice" in given:
+        changes["tool_choice"] = _tool_choice(given.pop("tool_choice"))
+    if "reasoning" in given:
+        changes["reasoning"] = _reasoning(given.pop("reasoning"))
+    parse: Parse | None = None
+    if "output_schema" in given:
+        changes["output_schema"], parse = output_of(given.pop("output_schema"))
+    _refuse_unknown(given)
+    return Question(evolve(request, **changes), parse)
+
+
+def _conversation(prompt: Prompt | None, history: Messages | None) -> CompletionRequest:
+    if prompt is None:
+        if history is None:
+            raise RequestError("nothing is asked", hint="give a prompt, or `messages=`")
+        return CompletionRequest(history)
+    request = prompt if isinstance(prompt, CompletionRequest) else CompletionRequest(prompt)
+    if history is None:
+        return request
+    before = CompletionRequest(history).messages
+    return evolve(request, messages=(*before, *request.messages))
+
+
+def _evolved(inference: Inference, changes: Mapping[str, Any]) -> Inference:
+    return evolve(inference, **changes)
+
+
+def _tool_choice(choice: ToolChoice | str) -> ToolChoice:
+    if isinstance(choice, str):
+        is_mode = choice in [mode.value for mode in ToolChoiceMode]
+        return ToolChoice(choice) if is_mode else ToolChoice(ToolChoiceMode.TOOL, choice)
+    return choice
+
+
+def _reasoning(asked: ReasoningRequest | str | int) -> ReasoningRequest:
+    if isinstance(asked, str):
+        return ReasoningRequest(effort=asked)
+    if isinstance(asked, int):
+        return ReasoningRequest(budget_tokens=asked)
+    return asked
+
+
+def _refuse_unknown(given: Mapping[str, Any]) -> None:
+    for name in given:
+        raise RequestError(
+            f"there is no option {name!r}",
+            hint=f"the options are {', '.join(RequestOptions.__annotations__)}; what one family "
+            "alone has stands in `CompletionRequest.options`",
+        )
