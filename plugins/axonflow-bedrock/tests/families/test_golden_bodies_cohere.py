@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from native_streams import batches_of, chunks_of, sum_of
 
 from axonflow_bedrock.families import cohere
-from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
 from axonflow_core.errors import EncodeError, MalformedRequest, TruncatedStream, UnencodableAnswer
 from axonflow_core.messages import (
     Completion,
@@ -38,7 +39,6 @@ from axonflow_core.stream import (
     Stopped,
     TextDelta,
     ToolInputDelta,
-    assemble,
 )
 
 FACTS = ModelFacts()
@@ -60,22 +60,6 @@ SALES_SCHEMA = {
     "required": ["day"],
 }
 CALL = {"name": "sales_of_day", "parameters": {"day": "2023-09-29"}}
-
-
-def chunks_of(codec: FamilyCodec, batches: list[Batch]) -> list[Json]:
-    encoder = codec.stream_encoder(StreamContext("id", "model", 0), FACTS)
-    return [chunk for batch in batches for chunk in encoder.encode(batch)]
-
-
-def batches_of(codec: FamilyCodec, chunks: list[Json]) -> list[Batch]:
-    decoder = codec.stream_decoder(FACTS)
-    batches = [decoder.feed(chunk) for chunk in chunks]
-    decoder.finish()
-    return batches
-
-
-def sum_of(batches: list[Batch]) -> Completion:
-    return assemble(event for batch in batches for event in batch)
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────

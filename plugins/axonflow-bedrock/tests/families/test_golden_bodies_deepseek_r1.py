@@ -6,9 +6,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from native_streams import batches_of, chunks_of, sum_of
 
 from axonflow_bedrock.families import deepseek_r1
-from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import EncodeError, TruncatedStream, UnencodableAnswer
 from axonflow_core.messages import (
     Completion,
@@ -31,23 +32,10 @@ from axonflow_core.stream import (
     ReasoningDelta,
     Stopped,
     TextDelta,
-    assemble,
 )
 
 FACTS = ModelFacts()
 R1 = deepseek_r1.CODEC
-
-
-def chunks_of(batches: list[Batch]) -> list[Json]:
-    encoder = R1.stream_encoder(StreamContext("id", "model", 0), FACTS)
-    return [chunk for batch in batches for chunk in encoder.encode(batch)]
-
-
-def batches_of(chunks: list[Json]) -> list[Batch]:
-    decoder = R1.stream_decoder(FACTS)
-    batches = [decoder.feed(chunk) for chunk in chunks]
-    decoder.finish()
-    return batches
 
 
 def stream_of(*pieces: str) -> list[Json]:
@@ -57,10 +45,6 @@ def stream_of(*pieces: str) -> list[Json]:
         {"choices": [{"text": piece, "stop_reason": "stop" if number == last else None}]}
         for number, piece in enumerate(pieces)
     ]
-
-
-def content_of(batches: list[Batch]) -> object:
-    return assemble(event for batch in batches for event in batch).content
 
 
 # ── bodies ────────────────────────────────────────────────────────────────────────────────────────
@@ -167,19 +151,19 @@ def test_a_stream_tells_reasoning_from_text_as_the_whole_answer_does(
     whole, chunks = drawn
     answer = R1.decode_response({"choices": [{"text": whole, "stop_reason": "stop"}]}, FACTS)
 
-    batches = batches_of(chunks)
+    batches = batches_of(R1, chunks)
 
-    assert content_of(batches) == (answer.content if whole else ())
-    assert chunks_of(batches) == chunks
+    assert sum_of(batches).content == (answer.content if whole else ())
+    assert chunks_of(R1, batches) == chunks
 
 
 @pytest.mark.parametrize("cut", range(1, len("hm</think>so")))
 def test_the_tag_may_be_cut_at_any_character(cut: int) -> None:
     whole = "hm</think>so"
 
-    batches = batches_of(stream_of(whole[:cut], whole[cut:]))
+    batches = batches_of(R1, stream_of(whole[:cut], whole[cut:]))
 
-    assert content_of(batches) == (Reasoning("hm"), Text("so"))
+    assert sum_of(batches).content == (Reasoning("hm"), Text("so"))
 
 
 def test_nothing_that_may_be_the_tag_is_told_as_reasoning() -> None:
@@ -198,15 +182,15 @@ def test_nothing_that_may_be_the_tag_is_told_as_reasoning() -> None:
 def test_a_stream_that_ends_in_half_a_tag_has_thought_it() -> None:
     chunks = stream_of("hm</th", "")
 
-    batches = batches_of(chunks)
+    batches = batches_of(R1, chunks)
 
-    assert content_of(batches) == (Reasoning("hm</th"),)
-    assert chunks_of(batches) == chunks
+    assert sum_of(batches).content == (Reasoning("hm</th"),)
+    assert chunks_of(R1, batches) == chunks
 
 
 def test_a_stream_without_its_reason_to_stop_is_truncated() -> None:
     with pytest.raises(TruncatedStream) as truncated:
-        batches_of(stream_of("hm</think>so", "")[:1])
+        batches_of(R1, stream_of("hm</think>so", "")[:1])
     assert truncated.value.partial_text == "so"
 
 
@@ -218,11 +202,11 @@ def test_a_stream_of_another_family_gets_the_tag_before_its_text() -> None:
         ended,
     ]
 
-    texts = [chunk["choices"][0]["text"] for chunk in chunks_of(batches)]
+    texts = [chunk["choices"][0]["text"] for chunk in chunks_of(R1, batches)]
 
     assert texts == ["hm", "</think>so", ""]
 
 
 def test_reasoning_behind_the_text_is_refused() -> None:
     with pytest.raises(UnencodableAnswer, match="thinks before it speaks"):
-        chunks_of([(TextDelta("so", 0),), (ReasoningDelta("hm", index=1),)])
+        chunks_of(R1, [(TextDelta("so", 0),), (ReasoningDelta("hm", index=1),)])

@@ -6,14 +6,14 @@ Every body names its source and the day it was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from attrs import evolve
+from native_streams import batches_of, chunks_of, sum_of
 
 from axonflow_bedrock.families import anthropic, nova, titan
-from axonflow_core.codec import Feature, ModelFacts, StreamContext
+from axonflow_core.codec import Feature, ModelFacts
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import EncodeError, MalformedRequest, TruncatedStream, UndetectedFamily
 from axonflow_core.messages import (
@@ -53,7 +53,6 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
     UsageUpdate,
-    assemble,
 )
 
 CODEC, FACTS = nova.CODEC, ModelFacts()
@@ -454,24 +453,8 @@ CHUNKS: list[Json] = [
 ]
 
 
-def batches_of(chunks: Iterable[Json]) -> list[Batch]:
-    decoder = CODEC.stream_decoder(FACTS)
-    batches = [decoder.feed(chunk) for chunk in chunks]
-    decoder.finish()
-    return batches
-
-
-def chunks_of(batches: Iterable[Batch]) -> list[Json]:
-    encoder = CODEC.stream_encoder(StreamContext("a", "m", 0), FACTS)
-    return [chunk for batch in batches for chunk in encoder.encode(batch)]
-
-
-def whole(batches: Iterable[Batch]) -> Completion:
-    return assemble(event for batch in batches for event in batch)
-
-
 def test_texts_that_are_numbered_apart_are_one_text() -> None:
-    assert whole(batches_of(CHUNKS)) == Completion(
+    assert sum_of(batches_of(CODEC, CHUNKS)) == Completion(
         content=(
             Text("I ask."),
             ToolUse("t1", "weather", {"city": "Oslo"}),
@@ -523,17 +506,17 @@ OTHER_NUMBERS = {
 def test_a_stream_goes_back_as_it_came_however_it_is_numbered(chunks: list[Json]) -> None:
     said = [BEGINNING, *chunks, {"messageStop": {"stopReason": "end_turn"}}, COUNTED]
 
-    batches = batches_of(said)
+    batches = batches_of(CODEC, said)
 
-    assert chunks_of(batches) == said
-    assert whole(batches).text in ("ab", "I ask.")
+    assert chunks_of(CODEC, batches) == said
+    assert sum_of(batches).text in ("ab", "I ask.")
 
 
 def test_the_metadata_goes_back_with_what_stood_beside_the_counts() -> None:
     counted = {"metadata": {"usage": {"inputTokens": 1}, "metrics": {"latencyMs": 3}}}
     said = [BEGINNING, {"messageStop": {"stopReason": "end_turn"}}, counted]
 
-    assert chunks_of(batches_of(said)) == said
+    assert chunks_of(CODEC, batches_of(CODEC, said)) == said
 
 
 def test_another_family_s_stream_gets_the_numbers_and_stops_that_nova_has() -> None:
@@ -544,7 +527,7 @@ def test_another_family_s_stream_gets_the_numbers_and_stops_that_nova_has() -> N
         (Stopped(StopReason.TOOL_USE), UsageUpdate(Usage(9, 4, 0, 0)), Ended()),
     ]
 
-    assert chunks_of(foreign) == [
+    assert chunks_of(CODEC, foreign) == [
         BEGINNING,
         *(piece(0, text="Hi"), stop(0), piece(1, text=" there"), stop(1)),
         *(start(2, "t1"), piece(2, toolUse={"input": "{}"}), stop(2)),
@@ -559,10 +542,10 @@ def test_two_texts_side_by_side_stay_two() -> None:
         (Stopped(StopReason.END_TURN), Ended()),
     ]
 
-    chunks = chunks_of(foreign)
+    chunks = chunks_of(CODEC, foreign)
 
     assert chunks[3] == {"contentBlockStart": {"start": {}, "contentBlockIndex": 1}}
-    assert whole(batches_of(chunks)).content == (Text("a"), Text("b"))
+    assert sum_of(batches_of(CODEC, chunks)).content == (Text("a"), Text("b"))
 
 
 def test_reasoning_is_a_block_before_the_text() -> None:
@@ -577,29 +560,29 @@ def test_reasoning_is_a_block_before_the_text() -> None:
     ]
     said = [*chunks, {"messageStop": {"stopReason": "end_turn"}}, COUNTED]
 
-    batches = batches_of(said)
+    batches = batches_of(CODEC, said)
 
     assert batches[1] == (ReasoningDelta("[REDACTED]", index=0),)
-    assert whole(batches).content == (Reasoning("[REDACTED]"), Text("Yes."))
-    assert chunks_of(batches) == said
+    assert sum_of(batches).content == (Reasoning("[REDACTED]"), Text("Yes."))
+    assert chunks_of(CODEC, batches) == said
 
 
 def test_a_stream_that_is_blocked_ends_there_and_says_so() -> None:
     error = {"error": "The generated text has been blocked by our content filters."}
     said = [BEGINNING, piece(0, text="Once"), stop(0), error]
 
-    batches = batches_of(said)
+    batches = batches_of(CODEC, said)
 
-    blocked = whole(batches)
+    blocked = sum_of(batches)
     assert (blocked.text, blocked.stop_reason) == ("Once", StopReason.CONTENT_FILTERED)
     assert blocked.stop_details == error["error"]
-    assert chunks_of(batches) == said
+    assert chunks_of(CODEC, batches) == said
 
 
 @pytest.mark.parametrize("count", range(len(CHUNKS)))
 def test_the_counts_are_the_last_word(count: int) -> None:
     with pytest.raises(TruncatedStream):
-        batches_of(CHUNKS[:count])
+        batches_of(CODEC, CHUNKS[:count])
 
 
 # ── which models ──────────────────────────────────────────────────────────────────────────────────
