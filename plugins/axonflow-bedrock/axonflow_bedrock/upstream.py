@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from axonflow_core.calls.call import Call, Terms, Upstream
+from axonflow_core.codec.errors import retry_after_of
 from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsExpired
 from axonflow_core.http.client import HttpRequest
 
@@ -64,6 +65,8 @@ class BedrockUpstream(Upstream):
             models=self._models,
             request_id=headers.get(self.request_id_header),
         )
+        wait_s = retry_after_of(headers)
+        error.retry_after_s = error.retry_after_s if wait_s is None else wait_s
         if isinstance(error, CredentialsError):
             self._clock.learn(headers.get("date"))
         if isinstance(error, CredentialsExpired):
