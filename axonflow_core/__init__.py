@@ -14,7 +14,7 @@ _NAMES = {
     "calls.settings": "CommonSettings",
     "codec": (
         "ChunkDecoder ChunkEncoder Codec ErrorCodec FamilyCodec Feature ModelFacts "
-        "NativeError NativeNames StreamContext StreamDecoder StreamEncoder"
+        "NativeError NativeNames ReasoningControls StreamContext StreamDecoder StreamEncoder"
     ),
     "codec.registry": "CodecRegistry RegisteredCodec",
     "codec.unary": "EmbeddingCodec EmbeddingFeature RerankCodec TokenCounter",

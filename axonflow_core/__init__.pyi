@@ -14,6 +14,7 @@ from axonflow_core.codec import Feature as Feature
 from axonflow_core.codec import ModelFacts as ModelFacts
 from axonflow_core.codec import NativeError as NativeError
 from axonflow_core.codec import NativeNames as NativeNames
+from axonflow_core.codec import ReasoningControls as ReasoningControls
 from axonflow_core.codec import StreamContext as StreamContext
 from axonflow_core.codec import StreamDecoder as StreamDecoder
 from axonflow_core.codec import StreamEncoder as StreamEncoder
