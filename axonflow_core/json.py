@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, get_args, overload
 
 import attrs
 
@@ -42,9 +42,11 @@ def _classes_of(module: ModuleType) -> dict[str, type[Any]]:
     }
 
 
+_DERIVED = frozenset({"parsed"})
+"""Fields that are made of others, of whatever type the caller asked for. They are not saved."""
 _KINDS: Mapping[str, type[Any]] = {
     **_classes_of(messages),
-    **_classes_of(stream),
+    **{kind.__name__: kind for kind in get_args(stream.StreamEvent)},
     **_classes_of(retrieval),
 }
 _JSON_CONVERTERS = frozenset(
@@ -73,7 +75,7 @@ def _members_of(value: Any) -> dict[str, Json]:
     written = {}
     for field in attrs.fields(type(value)):
         member = getattr(value, field.name)
-        if member != field.default:
+        if member != field.default and field.name not in _DERIVED:
             written[field.name] = _written(member, is_json=_holds_json(field))
     return written
 

@@ -22,7 +22,7 @@ from axonflow_core.converters import Json
 from axonflow_core.errors import AnswerError, EncodeError
 from axonflow_core.json import dumps, from_json, loads, to_json
 from axonflow_core.messages import Reasoning, Text, ToolUse
-from axonflow_core.stream import Extra, TextDelta, assemble
+from axonflow_core.stream import BlockStart, Extra, TextDelta, assemble
 
 from ..recordings.json_equality import protocol_objects, strict_difference
 from .checking import Side, any_native, for_all, require, same_value
@@ -122,6 +122,8 @@ def _holds_back(value: Any) -> bool:
 
 def _texts_in(value: Any) -> Iterator[Any]:
     """Every block and delta in `value` whose text can be changed."""
+    if isinstance(value, BlockStart):
+        return  # its deltas say the rest
     if isinstance(value, tuple | list):
         for item in value:
             yield from _texts_in(item)
@@ -147,7 +149,7 @@ def _edited(value: Any, number: int) -> Any:
             return type(part)(map(change, part))
         if _is_editable(part):
             return _with_text(part) if next(count) == number else part
-        if not attrs.has(type(part)):
+        if not attrs.has(type(part)) or isinstance(part, BlockStart):
             return part
         members = {f.name: getattr(part, f.name) for f in attrs.fields(type(part))}
         new = {name: change(member) for name, member in members.items() if _may_hold_text(member)}

@@ -165,8 +165,6 @@ def texts_of(blocks: tuple[ContentBlock, ...]) -> Iterator[str]:
             yield block.text
         elif isinstance(block, ToolResult):
             yield from texts_of(block.content)
-        elif isinstance(block, ToolResult) and isinstance(block.content, str):
-            yield block.content
 
 
 def strings_of(native: Json) -> Iterator[str]:

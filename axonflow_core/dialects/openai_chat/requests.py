@@ -45,7 +45,7 @@ _DEVELOPER: Mapping[str, Json] = {"system": "developer"}
 def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionRequest:
     system, spelling, messages = _decode_messages(form, body["messages"])
     limit, output = body.get("max_tokens"), decode_output_format(form, body)
-    is_newer = limit is None and body.get(_NEWER_LIMIT) is not None
+    is_newer = limit is None and type(body.get(_NEWER_LIMIT)) is int
     options, extra = _beside(form, body, is_newer=is_newer)
     numbers: dict[str, Any] = {name: body.get(name) for name in form.numbers}
     stop = body.get(form.stop_parameter) or () if form.stop_parameter else ()
