@@ -13,6 +13,7 @@ What is changed, and how, is a function of its own: `blocks(drop(Image))`, `infe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any, TypeAlias
 
 import attrs
@@ -20,8 +21,10 @@ from attrs import evolve
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.errors import EncodeError, MalformedRequest
-from axonflow_core.messages import Completion, CompletionRequest, Json, Message, Text
+from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Json, Message, Text
 from axonflow_core.stream import Batch, Ended, Extra, StreamEvent
+
+from ..recordings.json_equality import protocol_objects
 
 Break: TypeAlias = Callable[[Codec], Codec]
 Change: TypeAlias = Callable[[Any], Any]
@@ -273,3 +276,228 @@ def renumbered(event: Any) -> list[StreamEvent]:
 def ended_by(kind: Any) -> Replace:
     """A stream that counts as whole as soon as an event of `kind` has come."""
     return lambda event: [event, Ended()] if isinstance(event, kind) else [event]
+
+
+# ── what equality cannot see ──────────────────────────────────────────────────────────────────────
+
+
+def says(change: Change) -> Break:
+    """Changes an answer before it is encoded."""
+    return lambda codec: evolve(
+        codec,
+        encode_response=lambda answer, facts: codec._encode_response(change(answer), facts),
+    )
+
+
+class _HiddenText(str):
+    """Equal to its text; a broken codec tells it apart by its class."""
+
+
+class _HiddenBlocks(tuple[Any, ...]):
+    """Equal to its blocks; a broken codec tells it apart by its class."""
+
+
+def hidden_in_text(codec: Codec) -> Codec:
+    """Puts what it read past the check of the values into a subclass of str, and writes that in
+    another way."""
+    return sends(blocks(_louder))(reads(_hiding_text)(codec))
+
+
+def hidden_in_answers(codec: Codec) -> Codec:
+    """As `hidden_in_text`, in answers."""
+    return says(blocks(_louder))(hears(_hiding_text)(codec))
+
+
+def _hiding_text(value: Any) -> Any:
+    for block in _blocks_of(value):
+        if type(block) is Text:
+            object.__setattr__(block, "text", _HiddenText(block.text))
+    return value
+
+
+def _blocks_of(value: Any) -> list[Any]:
+    if isinstance(value, Completion):
+        return list(value.content)
+    return [block for message in value.messages for block in message.content]
+
+
+def _louder(block: Any) -> list[Any]:
+    is_hidden = type(block) is Text and type(block.text) is _HiddenText
+    return [evolve(block, text=f"{block.text}!") if is_hidden else block]
+
+
+def hidden_in_a_tuple(codec: Codec) -> Codec:
+    """Marks a content with a subclass of tuple, and writes what is marked in another way."""
+
+    def hide(request: CompletionRequest) -> CompletionRequest:
+        for message in request.messages:
+            object.__setattr__(message, "content", _HiddenBlocks(message.content))
+        return request
+
+    def reveal(request: CompletionRequest) -> CompletionRequest:
+        if any(type(message.content) is _HiddenBlocks for message in request.messages):
+            return evolve(request, messages=tuple(map(_shouted, request.messages)))
+        return request
+
+    return sends(reveal)(reads(hide)(codec))
+
+
+def _shouted(message: Message) -> Message:
+    return evolve(message, content=(*message.content[:-1], Text(f"{message.text}!")))
+
+
+def told_by_identity(codec: Codec) -> Codec:
+    """Remembers the requests that it read, and writes those in another way."""
+    known: list[CompletionRequest] = []
+
+    def remember(request: CompletionRequest) -> CompletionRequest:
+        known.append(request)
+        return request
+
+    def reveal(request: CompletionRequest) -> CompletionRequest:
+        if not any(_is_of(request, one) for one in known[-3:]):
+            return request
+        return evolve(request, messages=tuple(map(_shouted, request.messages)))
+
+    return sends(reveal)(reads(remember)(codec))
+
+
+def _is_of(request: CompletionRequest, read: CompletionRequest) -> bool:
+    """Whether a request is one that was read, if with other parameters."""
+    return request.messages is read.messages
+
+
+def told_by_the_empty_mapping(codec: Codec) -> Codec:
+    """Takes an `extra` that is the shared empty mapping for another one than `{}`."""
+
+    def reveal(request: CompletionRequest) -> CompletionRequest:
+        if request.messages and request.messages[0].extra is EMPTY:
+            return evolve(request, messages=tuple(map(_shouted, request.messages)))
+        return request
+
+    return sends(reveal)(codec)
+
+
+def counting(codec: Codec) -> Codec:
+    """Writes every second request in another way."""
+    calls = [0]
+
+    def reveal(request: CompletionRequest) -> CompletionRequest:
+        calls[0] += 1
+        if calls[0] % 2:
+            return request
+        return evolve(request, messages=tuple(map(_shouted, request.messages)))
+
+    return sends(reveal)(codec)
+
+
+# ── edits ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def after_an_edit(change: Change) -> Break:
+    """Changes a request that was read and then edited: its parameters are those that came, and its
+    messages are not."""
+
+    def broken(codec: Codec) -> Codec:
+        read: list[CompletionRequest] = []
+
+        def remember(request: CompletionRequest) -> CompletionRequest:
+            read.append(request)
+            return request
+
+        def edited(request: CompletionRequest) -> CompletionRequest:
+            before = next((one for one in read[-1:] if one.tools is request.tools), None)
+            is_edited = before is not None and before.messages != request.messages
+            return change((request, before)) if is_edited else request  # type: ignore[no-any-return]
+
+        return sends(edited)(reads(remember)(codec))
+
+    return broken
+
+
+def to_the_edited(change: Change) -> Break:
+    """As `after_an_edit`, for a change that does not ask what came."""
+    return after_an_edit(lambda pair: change(pair[0]))
+
+
+def undone(pair: tuple[CompletionRequest, CompletionRequest]) -> CompletionRequest:
+    """The messages as they came: the edit is lost."""
+    return evolve(pair[0], messages=pair[1].messages)
+
+
+def cut(text: Any) -> Sequence[Any]:
+    """A text without its last character."""
+    return [evolve(text, text=text.text[:-1]) if isinstance(text, Text) else text]
+
+
+def doubled(text: Any) -> Sequence[Any]:
+    """A text twice over."""
+    return [evolve(text, text=text.text * 2) if isinstance(text, Text) else text]
+
+
+# ── nulls ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def null_as(stand_in: Json) -> Break:
+    """Reads every documented null as another value, in requests, answers and chunks."""
+
+    def change(codec: Codec, native: Json) -> Json:
+        native = deepcopy(native)
+        for owner in protocol_objects(native):
+            for key in [key for key, member in owner.items() if member is None]:
+                if key in codec.documented:
+                    owner[key] = deepcopy(stand_in)
+        return native
+
+    return lambda codec: _misreading(codec, lambda native: change(codec, native))
+
+
+def null_refused(codec: Codec) -> Codec:
+    """Stumbles over every documented null."""
+
+    def check(native: Json) -> Json:
+        for owner in protocol_objects(native):
+            if any(member is None and key in codec.documented for key, member in owner.items()):
+                raise TypeError("a null")
+        return native
+
+    return _misreading(codec, check)
+
+
+def null_ends(codec: Codec) -> Codec:
+    """Ends a stream where a chunk has a documented null."""
+
+    class Changed:
+        def __init__(self, facts: ModelFacts) -> None:
+            self._chunks = codec.stream_decoder(facts)
+
+        def feed(self, chunk: Json) -> Batch:
+            is_null = any(
+                member is None and key in codec.documented
+                for owner in protocol_objects(chunk)
+                for key, member in owner.items()
+            )
+            return (*self._chunks.feed(chunk), *((Ended(),) if is_null else ()))
+
+    return evolve(codec, stream_decoder=Changed)
+
+
+def _misreading(codec: Codec, change: Change) -> Codec:
+    changed = evolve(
+        codec,
+        decode_request=lambda body, facts: codec._decode_request(change(body), facts),
+        decode_response=lambda body, facts: codec._decode_response(change(body), facts),
+    )
+    if codec._stream_decoder is None:
+        return changed
+    inner = codec._stream_decoder
+
+    class Changed:
+        def __init__(self, facts: ModelFacts) -> None:
+            self._chunks = inner(facts)
+
+        def feed(self, chunk: Json) -> Batch:
+            batch: Batch = self._chunks.feed(change(chunk))
+            return batch
+
+    return evolve(changed, stream_decoder=Changed)

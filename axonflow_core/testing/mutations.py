@@ -50,18 +50,28 @@ from axonflow_core.stream import (
 
 from .breaking import (
     Break,
+    after_an_edit,
     blocks,
     contents,
+    counting,
     credulous,
+    cut,
+    doubled,
     drop,
     each,
     ended_by,
     forgeable,
     hears,
+    hidden_in_a_tuple,
+    hidden_in_answers,
+    hidden_in_text,
     inference,
     merged_messages,
     merged_texts,
     netless,
+    null_as,
+    null_ends,
+    null_refused,
     obliging,
     pass_through,
     reads,
@@ -72,6 +82,10 @@ from .breaking import (
     streams_in,
     streams_out,
     stripped,
+    to_the_edited,
+    told_by_identity,
+    told_by_the_empty_mapping,
+    undone,
 )
 from .claims import NO_FACTS, QUESTION, Claims, claimed
 from .laws import codec_laws
@@ -211,6 +225,8 @@ HARMLESS, FORGED, DEFUSED = (
     "neutralised text passes",
 )
 STREAM, CHUNKS = "a stream adds up to the whole", "a stream survives chunk by chunk"
+EQUAL, EDITS = "equal values encode equally", "text edits keep the rest"
+NULLS = "null is absent"
 CUT = "a stream without its last word is truncated"
 
 
@@ -378,6 +394,31 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "last word lost": Mutation(CUT, always, streams_in(drop(Ended))),
     "cut streams taken for whole": Mutation(CUT, always, streams_in(ended_by(TextDelta))),
+    # what equality cannot see
+    "a meaning hidden in a text": Mutation(EQUAL, always, hidden_in_text),
+    "a meaning hidden in the text of an answer": Mutation(EQUAL, always, hidden_in_answers),
+    "a meaning hidden in a tuple": Mutation(EQUAL, always, hidden_in_a_tuple),
+    "requests told apart by identity": Mutation(EQUAL, always, told_by_identity),
+    "the empty mapping told apart": Mutation(EQUAL, always, told_by_the_empty_mapping),
+    "every second request written otherwise": Mutation(EQUAL, always, counting),
+    # edits
+    "an edit undone": Mutation(EDITS, always, after_an_edit(undone)),
+    "an edited text cut": Mutation(EDITS, always, to_the_edited(blocks(cut))),
+    "an edited text doubled": Mutation(EDITS, always, to_the_edited(blocks(doubled))),
+    "limit lost with an edit": Mutation(EDITS, always, to_the_edited(inference(max_tokens=None))),
+    "parameters lost with an edit": Mutation(
+        EDITS, always, to_the_edited(setting(inference=Inference()))
+    ),
+    "system lost with an edit": Mutation(
+        EDITS, has(Feature.SYSTEM), to_the_edited(setting(system=()))
+    ),
+    # nulls
+    "null read as an empty text": Mutation(NULLS, always, null_as("")),
+    "null read as a text": Mutation(NULLS, always, null_as("null")),
+    "null read as 7": Mutation(NULLS, always, null_as(7)),
+    "null read as true": Mutation(NULLS, always, null_as(stand_in=True)),
+    "null refused": Mutation(NULLS, always, null_refused),
+    "a stream that ends at a null": Mutation(NULLS, streams, null_ends),
 }
 """A mistake -> what has to see it, in whom it can be made, and how."""
 
