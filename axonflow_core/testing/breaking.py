@@ -406,9 +406,9 @@ def after_an_edit(change: Change) -> Break:
             return request
 
         def edited(request: CompletionRequest) -> CompletionRequest:
-            before = next((one for one in read[-1:] if one.tools is request.tools), None)
+            before = next((one for one in read[-1:] if one.inference is request.inference), None)
             is_edited = before is not None and before.messages != request.messages
-            return change((request, before)) if is_edited else request  # type: ignore[no-any-return]
+            return change((request, before)) if is_edited else request
 
         return sends(edited)(reads(remember)(codec))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from operator import is_not
 from typing import Any
 
 import attrs
@@ -146,14 +147,19 @@ def _edited(value: Any, number: int) -> Any:
 
     def change(part: Any) -> Any:
         if isinstance(part, tuple | list):
-            return type(part)(map(change, part))
+            new = type(part)(map(change, part))
+            return new if any(map(is_not, new, part)) else part
         if _is_editable(part):
             return _with_text(part) if next(count) == number else part
         if not attrs.has(type(part)) or isinstance(part, BlockStart):
             return part
         members = {f.name: getattr(part, f.name) for f in attrs.fields(type(part))}
-        new = {name: change(member) for name, member in members.items() if _may_hold_text(member)}
-        return evolve(part, **new)
+        edited = {
+            name: new
+            for name, member in members.items()
+            if _may_hold_text(member) and (new := change(member)) is not member
+        }
+        return evolve(part, **edited) if edited else part
 
     return change(value)
 
