@@ -4,7 +4,10 @@
     provider = spec.create(settings, Services(name="acme", client=client, codecs=CodecRegistry()))
 
 An answer that is an exception is raised. A function that returns different answers for the first
-and second request scripts a retry.
+and second request scripts a retry:
+
+    answers = iter([MockAnswer(status=503), json_answer({"text": "Hello."})])
+    client = MockTransport(lambda request: next(answers))
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 from attrs import field, frozen
 
-from axonflow_core.errors import Unavailable
+from axonflow_core.errors import TruncatedStream, Unavailable
 from axonflow_core.http.client import HttpRequest, HttpResponse
 from axonflow_core.messages import EMPTY, Json
 
@@ -63,8 +66,15 @@ class MockTransport:
         self.is_closed = True
 
     def _answered(self, request: HttpRequest) -> MockAnswer:
+        """The scripted answer. `AssertionError` where the script has none left."""
         self.requests.append(request)
-        answer = self._answer(request)
+        try:
+            answer = self._answer(request)
+        except StopIteration:
+            number = len(self.requests)
+            raise AssertionError(
+                f"no answer is left for request {number}: {request.method} {request.url}"
+            ) from None
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -81,17 +91,20 @@ class MockStream:
         self._breaks_off = answer.breaks_off
 
     async def read(self) -> bytes:
-        """The next read; `b""` at the end."""
+        """The next read; `b""` at the end. `TruncatedStream` where the answer breaks off."""
         data = next(self._reads, b"")
         if not data and self._breaks_off:
-            raise Unavailable("the connection was cut in mid-answer")
+            raise TruncatedStream("the connection was cut in mid-answer")
         return data
 
     async def read_all(self) -> bytes:
-        """The rest of the body."""
+        """The rest of the body. `Unavailable` where the answer breaks off."""
         parts = []
-        while data := await self.read():
-            parts.append(data)
+        try:
+            while data := await self.read():
+                parts.append(data)
+        except TruncatedStream as cut:
+            raise Unavailable(cut.message, status=self.status) from cut
         return b"".join(parts)
 
     async def aclose(self) -> None:

@@ -1,0 +1,61 @@
+"""A vendor with one JSON API for chat, for tests of the core: a `ChatApi` of OpenAI's dialect.
+
+`spec()` is its provider without a fault. A test gives `spec` another API, provider or credential
+to seed a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+
+from axonflow_core.calls.chat_provider import ChatApi, ChatProvider
+from axonflow_core.calls.settings import CommonSettings
+from axonflow_core.codec import Codec
+from axonflow_core.dialects import openai_chat
+from axonflow_core.framing.sse import DONE
+from axonflow_core.plugin_spec import ProviderSpec, Services
+from axonflow_core.provider import Provider
+from axonflow_core.testing import FakeService
+
+CODEC: Codec = openai_chat.chat_codec(
+    openai_chat.ChatForm(last_chunk=DONE),
+    family="toy",
+    surface="chat",
+    models=("toy-",),
+    features=openai_chat.CODEC.features,
+    joins=openai_chat.CODEC.joins,
+    evidence="made up for tests",
+)
+ERRORS = evolve(openai_chat.ERRORS, name="toy")
+SERVICE = FakeService(codec=CODEC, errors=ERRORS)
+SECRET = "planted-secret-0123456789"
+
+
+@frozen(kw_only=True)
+class ToyChatConfig(CommonSettings):
+    model: str = "toy-1"
+    endpoint: str = "https://toy.example"
+
+
+def api_of(config: ToyChatConfig, services: Services) -> ChatApi:
+    return ChatApi(
+        url=f"{config.endpoint}/chat/completions",
+        headers={"authorization": f"Bearer {services.credential('api_key')}"},
+        codec=CODEC,
+        errors=ERRORS,
+    )
+
+
+def spec(
+    provider: type[ChatProvider] = ChatProvider,
+    change: Callable[[ChatApi, Services], ChatApi] = lambda api, services: api,
+) -> ProviderSpec:
+    """The provider `provider` of the API as `change` leaves it."""
+
+    def create(config: ToyChatConfig, services: Services) -> Provider:
+        api = change(api_of(config, services), services)
+        return provider(services.name, services.client, config, api)
+
+    return ProviderSpec(name="toy", display_name="Toy", config_type=ToyChatConfig, create=create)
