@@ -143,6 +143,8 @@ def _is_ours(group: str) -> bool:
 
 
 def _found(point: EntryPoint) -> FoundPlugin:
+    """The plugin of an entry point. One without a distribution (on a bare path) is called
+    unknown."""
     distribution = point.dist
     name, version = (
         (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
@@ -203,6 +205,8 @@ def _call(plugin: FoundPlugin, hook: str) -> list[Any]:
 
 
 def _import(plugin: FoundPlugin) -> ModuleType:
+    """The plugin's module. Whatever importing raises becomes a `PluginError`, except
+    KeyboardInterrupt."""
     try:
         return plugin.load()
     except KeyboardInterrupt:
@@ -279,6 +283,7 @@ def load_provider(name: str, environment: Mapping[str, str] | None = None) -> Pr
 
 
 def _spec_of(plugin: FoundPlugin) -> ProviderSpec:
+    """The one `ProviderSpec` that the plugin returns."""
     results = _call(plugin, "axonflow_register_provider")
     if len(results) == 1 and isinstance(results[0], ProviderSpec):
         return results[0]
@@ -305,6 +310,7 @@ def _claimed_twice(what: str, offers: Sequence[FoundPlugin]) -> PluginError:
 
 
 def _wrong_return(plugin: FoundPlugin, hook: str, results: object, wanted: str) -> PluginError:
+    """The error for a hook that returned something else than it should."""
     kinds = (
         ", ".join(type(result).__name__ for result in results)
         if isinstance(results, list)
@@ -355,6 +361,8 @@ class _Gathering:
         self._codecs: dict[FoundPlugin, Sequence[PluginCodec]] = {}
 
     def add(self, what: str, rivals: Sequence[FoundPlugin]) -> None:
+        """Load the plugin of an entry point's name; `rivals` are all plugins with that name, and
+        several of them fail."""
         try:
             if len(rivals) > 1:
                 raise _claimed_twice(what, rivals)
@@ -372,6 +380,7 @@ class _Gathering:
                 self._fail(rivals, _claimed_twice(f"a codec for {name} on {surface}", rivals))
 
     def entries(self) -> Iterator[RegisteredCodec]:
+        """The codecs of the plugins that did not fail."""
         for plugin, codec in self._pairs():
             if plugin not in self.failed:
                 yield RegisteredCodec(codec, plugin.distribution, plugin.version)
@@ -380,6 +389,7 @@ class _Gathering:
         return ((plugin, codec) for plugin, codecs in self._codecs.items() for codec in codecs)
 
     def _fail(self, plugins: Sequence[FoundPlugin], error: PluginError) -> None:
+        """Log the failure and mark the plugins, or raise it under AXONFLOW_STRICT_PLUGINS=1."""
         if self._is_strict:
             raise error
         _log.warning("%s (%s)", error.message, error.hint)
@@ -388,6 +398,7 @@ class _Gathering:
 
 
 def _codecs_of(plugin: FoundPlugin) -> Sequence[PluginCodec]:
+    """All codecs that the plugin's implementations return."""
     hook = "axonflow_register_codec"
     codecs = [codec for result in _call(plugin, hook) for codec in _flat(result)]
     if all(isinstance(codec, PluginCodec) for codec in codecs):
@@ -400,6 +411,7 @@ def _flat(result: Any) -> Sequence[Any]:
 
 
 def _grouped(pairs: Iterable[tuple[K, FoundPlugin]]) -> Mapping[K, list[FoundPlugin]]:
+    """Key -> the plugins that occur with it, in order."""
     groups: dict[K, list[FoundPlugin]] = defaultdict(list)
     for key, plugin in pairs:
         groups[key].append(plugin)
@@ -442,6 +454,7 @@ def plugin_states(
 def _provider_state(
     plugin: FoundPlugin, wanted: frozenset[str], environment: Mapping[str, str]
 ) -> PluginState:
+    """The state of a provider's plugin, which is imported if it is wanted and not blocked."""
     if plugin.name not in wanted or is_blocked(plugin, environment):
         return _idle_state(plugin, environment)
     try:

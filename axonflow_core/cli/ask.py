@@ -79,6 +79,7 @@ async def _ask(
     is_streamed: bool,
     is_json: bool,
 ) -> None:
+    """Open a runtime, ask, and write the answer in the requested form. Adjustments go to stderr."""
     from axonflow_core.cli.display import write_json, write_text
     from axonflow_core.config import load_config
     from axonflow_core.runtime import Runtime

@@ -33,6 +33,7 @@ def check(*, file: Path | None, is_json: bool) -> int:
 
 
 def _check(file: Path | None) -> int:
+    """Report on stdout for people, and return the exit code. A faulty configuration raises."""
     from axonflow_core.cli.failure import CHECK_FAILED, OK
 
     config = _built(file)
@@ -45,6 +46,7 @@ def _check(file: Path | None) -> int:
 
 
 def _built(file: Path | None) -> Config:
+    """The configuration, after every enabled provider has been built once."""
     from axonflow_core.config import load_config
 
     config = load_config(file)
@@ -132,6 +134,7 @@ def _described(faults: Iterable[Fault]) -> list[Json]:
 
 
 def _placeless(code: str, message: str, fix: str | None) -> Json:
+    """A fault that has no place in a file."""
     return {
         "path": None,
         "line": None,
@@ -143,6 +146,7 @@ def _placeless(code: str, message: str, fix: str | None) -> Json:
 
 
 def _broken_families(config: Config) -> list[Json]:
+    """A fault for each codec plugin of an enabled provider that could not be loaded."""
     from axonflow_core.plugins import load_codecs
 
     return [

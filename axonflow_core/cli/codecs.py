@@ -134,6 +134,7 @@ def check_codecs(
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files to read: each path itself, or the `*.jsonl` files of a folder in order of name."""
     for path in paths:
         if path.is_dir():
             found = sorted(path.glob("*.jsonl"))
@@ -196,6 +197,7 @@ def _results(recordings: Sequence[Recording], provider: str | None) -> list[Case
 
 
 def _check(provider: str | None, recording: Recording) -> CaseResult:
+    """Check one recording. A function of its own, because worker processes must import it."""
     from axonflow_core.recordings.recording import check_recording
 
     return check_recording(recording, _recording_format(provider))

@@ -46,6 +46,7 @@ def demo(*, keep: bool) -> int:
 
 
 def _emulated_providers() -> list[ProviderSpec]:
+    """The installed providers with an emulator, except blocked ones."""
     from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
     names = sorted(
@@ -55,6 +56,8 @@ def _emulated_providers() -> list[ProviderSpec]:
 
 
 def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
+    """Serve the provider's emulator, show its models and a refusal, and return whether all went
+    well."""
     from axonflow_core.cli.emulate import emulator_of, until_interrupted, write_exports
     from axonflow_core.http.local_server import Server
 
@@ -83,6 +86,7 @@ def _enter(environment: Mapping[str, str]) -> None:
 
 
 def _config(spec: ProviderSpec, environment: Mapping[str, str]) -> Config:
+    """The configuration that the emulator's environment gives, with this provider only."""
     from axonflow_core.config import Config, ProviderConfig
 
     settings = spec.config_from_environment(environment) or {}
@@ -100,6 +104,7 @@ async def _converse(spec: ProviderSpec, emulator: Emulator, config: Config) -> b
 
 
 async def _show_answer(runtime: Runtime, model: str) -> bool:
+    """Stream one model's answer to stdout; return whether there was one."""
     from axonflow_core.cli.ask import stream_answer
     from axonflow_core.cli.failure import show
     from axonflow_core.errors import AxonFlowError
@@ -123,6 +128,7 @@ async def _show_answer(runtime: Runtime, model: str) -> bool:
 
 
 async def _show_refusal(runtime: Runtime, model: str) -> bool:
+    """Make a call that the emulator refuses; return whether the error has a fix."""
     from axonflow_core.cli.failure import show
     from axonflow_core.errors import ProviderError
 

@@ -83,6 +83,7 @@ def write_json(value: Json) -> None:
 
 
 def _plain(value: object) -> Json:
+    """orjson's `default`: a mapping that is no dict."""
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(type(value).__name__)

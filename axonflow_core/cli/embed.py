@@ -58,6 +58,8 @@ def embed(
 
 
 def _read_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts to embed: the arguments, or the lines of stdin for `-`. `click.UsageError` for none
+    or a blank one."""
     from axonflow_core.cli.reading import read_stdin, utf8
 
     read = tuple(utf8(read_stdin()).splitlines()) if texts == ("-",) else tuple(map(utf8, texts))
@@ -87,12 +89,13 @@ async def _embed(
 
 
 def _write_lines(embeddings: Embeddings) -> None:
-
+    """One JSON array a line. Encodings other than floats are not written."""
     for values in embeddings.floats:
         click.echo(dumps(values).decode())
 
 
 def _described(embeddings: Embeddings) -> Json:
+    """The embeddings as JSON, for `--json`."""
     return {
         "vectors": [
             {

@@ -71,6 +71,7 @@ def installed_catalogues() -> tuple[Catalogue, ...]:
 
 
 def _list(catalogues: Sequence[Catalogue]) -> None:
+    """All of AxonFlow's codes with their causes, and the names of the providers' codes."""
     from axonflow_core.cli.display import write_table
     from axonflow_core.cli.troubleshooting import OWN_CODES
 
@@ -109,6 +110,7 @@ def _explained(code: str, catalogues: Sequence[Catalogue]) -> Iterator[str]:
 
 
 def _unknown(code: str, catalogues: Sequence[Catalogue]) -> click.UsageError:
+    """The error for an unknown code, with the most similar known one."""
     from axonflow_core.cli.troubleshooting import OWN_CODES
     from axonflow_core.config.faults import suggest
 
@@ -126,6 +128,7 @@ def _unknown(code: str, catalogues: Sequence[Catalogue]) -> click.UsageError:
 
 
 def _case(provider: str, entry: ErrorEntry) -> str:
+    """One error of a provider, with its code, retryability, symptom, message, cause and fix."""
     names = ", ".join(
         [*entry.native_codes, *([f"HTTP {entry.statuses}"] if entry.statuses else [])]
     )

@@ -74,6 +74,7 @@ async def _explain(
     *,
     is_streamed: bool,
 ) -> Explanation:
+    """Open a runtime and explain the call. `RequestError` where the provider has no `explain`."""
     from axonflow_core.config import load_config
     from axonflow_core.errors import RequestError
     from axonflow_core.provider import SupportsExplanation
@@ -90,6 +91,8 @@ async def _explain(
 
 
 def _show(explanation: Explanation) -> None:
+    """Write the explanation for people: facts, warnings (to stderr), URL, headers, body, IAM
+    statements."""
     from axonflow_core.cli.display import stderr, write_json, write_table
 
     write_table(("", ""), [(label, value) for label, value in explanation.facts.items()])

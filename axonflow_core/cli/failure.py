@@ -62,6 +62,7 @@ def report(error: BaseException) -> int:
 
 
 def _report_error(error: BaseException) -> int:
+    """Show an AxonFlow error and return its exit code; anything else is a bug."""
     for branch, code in _exit_codes().items():
         if isinstance(error, branch):
             show(error)  # type: ignore[arg-type]  # every branch is an AxonFlowError
@@ -104,11 +105,13 @@ def _rendered(code: str, message: str, hint: str | None) -> str:
 
 
 def _circumstances(error: AxonFlowError) -> list[str]:
+    """Provider, model and request id, where they are known."""
     facts = {"provider": error.provider, "model": error.model, "request id": error.request_id}
     return [f"  {name}: {value}" for name, value in facts.items() if value]
 
 
 def _print(text: str) -> None:
+    """Write lines to stderr, coloured by their beginning, without control characters."""
     from axonflow_core.cli.display import stderr, visible
 
     console = stderr()

@@ -37,6 +37,7 @@ def plugins(ctx: click.Context, *, path: Path | None, is_json: bool) -> None:
 
 
 def _list_plugins(path: Path | None, *, is_json: bool) -> None:
+    """Write the table to stdout, and the reason of each plugin that is not usable to stderr."""
     from axonflow_core.cli.display import write_json, write_table
     from axonflow_core.config import enabled_plugins
     from axonflow_core.plugins import plugin_states
@@ -121,6 +122,8 @@ def check_codec(ctx: click.Context, *, name: str, provider: str, has_mutants: bo
 
 
 def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
+    """The codecs of that family or family/variant. `UndetectedFamily` names the installed
+    families."""
     from axonflow_core.codec import FamilyCodec
     from axonflow_core.errors import UndetectedFamily
     from axonflow_core.plugins import load_codecs
@@ -138,6 +141,7 @@ def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
 
 
 def _keeps_every_law(kit: ModuleType, codec: FamilyCodec) -> bool:
+    """Run the laws and write the broken ones; whether there are none."""
     from axonflow_core.cli.display import visible
 
     laws = kit.codec_laws(codec)
@@ -149,6 +153,7 @@ def _keeps_every_law(kit: ModuleType, codec: FamilyCodec) -> bool:
 
 
 def _shows_every_mistake(kit: ModuleType, codec: FamilyCodec) -> bool:
+    """Run the mutants and write the mistakes that no law finds; whether there are none."""
     mutants = kit.codec_mutants(codec)
     unseen = [mutant.mistake for mutant in mutants if not mutant.is_caught]
     click.echo(
@@ -160,6 +165,7 @@ def _shows_every_mistake(kit: ModuleType, codec: FamilyCodec) -> bool:
 
 
 def _fault_of(law: Law[Any]) -> Exception | None:
+    """What the law raises, None where it holds."""
     try:
         law()
     except Exception as fault:  # any exception that a codec raises breaks the law

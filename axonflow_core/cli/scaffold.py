@@ -61,6 +61,8 @@ def write_codec_package(name: str, provider: str, parent: Path) -> Path:
 
 
 def _check_name(what: str, name: str) -> None:
+    """Refuse names that are no identifier after `-` is replaced, or too long for a package's
+    name."""
     if not _NAME.fullmatch(name):
         raise RequestError(
             f"{name!r} is not a valid name for a {what}",
@@ -70,6 +72,7 @@ def _check_name(what: str, name: str) -> None:
 
 
 def _refuse_taken(name: str, provider: str) -> None:
+    """Refuse a name that an installed codec plugin has."""
     for plugin in find_plugins(CODECS + provider):
         if plugin.name == name:
             raise PluginError(
@@ -79,6 +82,7 @@ def _refuse_taken(name: str, provider: str) -> None:
 
 
 def _words(name: str, provider: str) -> Mapping[str, str]:
+    """The placeholders of the templates and their values."""
     distribution = f"axonflow-{provider}-{name}"
     major, minor, *_ = version("axonflow-core").split(".")
     return {
@@ -94,6 +98,7 @@ def _words(name: str, provider: str) -> Mapping[str, str]:
 
 
 def _rendered(template: str, words: Mapping[str, str]) -> str:
+    """A template with its placeholders replaced."""
     text = (
         files("axonflow_core.cli")
         .joinpath("templates", "codec", f"{template}.tmpl")

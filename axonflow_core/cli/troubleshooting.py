@@ -21,6 +21,7 @@ class Catalogue:
 
 
 def _own(error: type[errors.AxonFlowError], cause: str, fix: str) -> ErrorEntry:
+    """The entry of an error class of the core."""
     is_retryable = issubclass(error, errors.ProviderError) and error.is_retryable
     return ErrorEntry(code=error.code, cause=cause, fix=fix, is_retryable=is_retryable)
 
@@ -174,6 +175,7 @@ def page(catalogues: Sequence[Catalogue]) -> str:
 
 
 def _sections(catalogues: Sequence[Catalogue]) -> Iterator[str]:
+    """The tables of the page, in its order."""
     for catalogue in catalogues:
         common = [entry for entry in catalogue.entries if entry.issue]
         if common:
@@ -209,4 +211,6 @@ def _section(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def _cell(text: str) -> str:
+    """Text on one line, with the characters escaped that Markdown's tables or HTML would
+    interpret."""
     return re.sub(r"([|<>*])", r"\\\1", " ".join(text.split()))

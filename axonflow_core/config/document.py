@@ -51,6 +51,8 @@ def read_document(path: Path, environment: Mapping[str, str]) -> Document:
 
 
 def _read_text(path: Path) -> str:
+    """The file's text. `FaultyConfig` where it cannot be read, is too large, or is not UTF-8 (with
+    the place of the first invalid byte)."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -77,6 +79,8 @@ def parse_document(text: str, path: str, environment: Mapping[str, str]) -> Docu
 
 
 def _parse(text: str, path: str, environment: Mapping[str, str]) -> Document:
+    """The document. Control characters are refused before YAML sees them: libyaml's message would
+    have no place."""
     control = _CONTROL_CHARACTER.search(text)
     if control is not None:
         place = _place_after(text[: control.start()], path)
@@ -93,6 +97,7 @@ def _parse(text: str, path: str, environment: Mapping[str, str]) -> Document:
 
 
 def _place_after(text: str, path: str) -> Place:
+    """The place of the character after `text`."""
     return Place(path, text.count("\n") + 1, len(text) - text.rfind("\n"))
 
 
@@ -118,6 +123,8 @@ class _Reader:
         self._depth = 0
 
     def read(self, events: Iterator[Any]) -> Document:
+        """The document of the events. Raises for a second document and for a file that is no
+        mapping."""
         root: Node | None = None
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -151,6 +158,8 @@ class _Reader:
             )
 
     def _node(self, event: Any, events: Iterator[Any]) -> Node:
+        """The node that begins with `event`; consumes the events of its content. Its size, aliases
+        expanded, is kept with its anchor."""
         place = self._place(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(str(event.anchor), place)
@@ -167,6 +176,8 @@ class _Reader:
         return node
 
     def _alias(self, anchor: str, place: Place) -> Node:
+        """The anchored node itself, counted as often as it is used: an alias bomb exceeds
+        `MAX_NODES` without being expanded."""
         if anchor not in self._anchors:
             raise _faulty(
                 place,
@@ -178,12 +189,16 @@ class _Reader:
         return node
 
     def _check_tag(self, event: Any, place: Place) -> None:
+        """Record a fault for tags other than those of plain JSON values: `!!python/…` must never be
+        constructed."""
         if event.tag not in _PLAIN_TAGS | {None, "!"}:
             self._faults.append(
                 Fault(place, f"the tag {event.tag} is not supported", "write the value without it")
             )
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
+        """The scalar, with references resolved. One that cannot be resolved keeps its text and the
+        problem."""
         is_quoted, written = bool(event.style), event.value
         try:
             text = substitute(written, self._environment)
@@ -209,6 +224,8 @@ class _Reader:
         return Listing(tuple(items), place)
 
     def _section(self, events: Iterator[Any], place: Place) -> Section:
+        """The section. A duplicate key is a fault, and its first value counts; `<<` merges with
+        lower precedence than the section's own keys."""
         values: dict[str, Node] = {}
         places: dict[str, Place] = {}
         merged: list[Section] = []
@@ -229,6 +246,7 @@ class _Reader:
         return Section(values, place, places)
 
     def _value(self, key: str | None, events: Iterator[Any]) -> Node:
+        """The value of `key`, marked as secret if the key or one above it has a secret's name."""
         outer = self._is_secret
         self._is_secret = outer or looks_secret(key or "")
         value = self._node(next(events), events)
@@ -236,6 +254,7 @@ class _Reader:
         return value
 
     def _key(self, event: Any, events: Iterator[Any]) -> str | None:
+        """The key's text, None for a key that is no scalar, which is a fault."""
         key = self._node(event, events)
         if isinstance(event, yaml.ScalarEvent):
             return str(event.value)  # references to variables are resolved in values only
@@ -243,6 +262,7 @@ class _Reader:
         return None
 
     def _merged(self, value: Node) -> Sequence[Section]:
+        """The sections that a `<<` merges: one, or a list of them."""
         sections = value.items if isinstance(value, Listing) else (value,)
         found = [section for section in sections if isinstance(section, Section)]
         if len(found) < len(sections):
@@ -291,6 +311,8 @@ _SYNTAX: tuple[tuple[str, str, str], ...] = (
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError, text: str, path: str) -> FaultyConfig:
+    """libyaml's error in our words, with its place. For text that ends too early that is where the
+    open quotation begins."""
     problem, mark = error.problem or "not YAML", error.problem_mark
     if "unexpected end of stream" in problem:
         mark = error.context_mark or mark
@@ -303,6 +325,8 @@ def _syntax_fault(error: yaml.MarkedYAMLError, text: str, path: str) -> FaultyCo
 
 
 def _explain_syntax(problem: str, rest: str, context: str | None) -> tuple[str, str | None]:
+    """(message, fix) for libyaml's message and the rest of the line; its own message where there is
+    no better one."""
     if "flow" in (context or "") and "{" in rest[:2]:
         return (
             "`{` begins a section here",

@@ -122,6 +122,8 @@ class _Loader:
         """The plugins of the enabled entries that have been read so far."""
 
     def load(self, path: Path) -> Config:
+        """Read the whole file. Raises `FaultyConfig` with every fault, of which those of `config:`
+        sections come from the plugins' types."""
         read = read_document(path, self._environment)
         document, self._faults = read.root, list(read.faults)
         file = self._try(document, _File, "the file")
@@ -140,6 +142,7 @@ class _Loader:
         return Config(file.version, sound, path, warnings)
 
     def _try(self, node: Node, as_type: type[T], key: str) -> T | None:
+        """The node as `as_type`; None, with its faults recorded, where it does not fit."""
         try:
             return structure(node, as_type, key=key)
         except FaultyConfig as faulty:
@@ -147,6 +150,7 @@ class _Loader:
             return None
 
     def _provider(self, name: str, node: Node, place: Place) -> ProviderConfig | None:
+        """One entry, None where it is faulty. Its `config:` is checked even then."""
         entry = self._try(node, ProviderConfig, name)
         if isinstance(node, Section):
             self._check_settings(name, node, place)
@@ -172,6 +176,7 @@ class _Loader:
                 self._try(section.given("config") or Section({}, place), spec.config_type, "config")
 
     def _spec(self, plugin: str, place: Place) -> ProviderSpec | None:
+        """The plugin's spec; None, with a fault at `place`, where it cannot be loaded."""
         try:
             return load_provider(plugin, self._environment)
         except PluginError as error:
@@ -213,6 +218,8 @@ def _inline_secrets(node: Node, key: str = "") -> Iterator[Fault]:
 
 
 def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Path, ...]) -> Config:
+    """A configuration of every provider whose variables are set. `ConfigError` where there is
+    none."""
     specs = {name: load_provider(name, environment) for name in _with_variables(environment)}
     providers = {
         name: ProviderConfig(name, is_enabled=True, config=section_of(settings, _ENVIRONMENT))
@@ -249,6 +256,7 @@ def _with_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _prefix(name: str) -> str:
+    """The prefix of a provider's variables: `AZURE_OPENAI_` for `azure-openai`."""
     return name.upper().replace("-", "_") + "_"
 
 

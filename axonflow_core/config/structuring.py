@@ -66,6 +66,7 @@ class _Collector:
 
     @contextmanager
     def at(self, key: str, node: Node, *, hides: bool = False) -> Iterator[None]:
+        """Run the block for the member `key`, and record what it raises."""
         hides = hides or (isinstance(node, Scalar) and node.is_secret)
         try:
             yield
@@ -109,6 +110,8 @@ class _Collector:
 
 
 def _shown(node: Node, *, hides: bool) -> str:
+    """The found value for a message: quoted if it may be shown and is short, else its kind or
+    length."""
     if isinstance(node, Section):
         return "a section"
     if isinstance(node, Listing):
@@ -124,6 +127,8 @@ def _shown(node: Node, *, hides: bool) -> str:
 
 
 def _converter() -> BaseConverter:
+    """A cattrs converter for the types above. It converts nothing by itself: every type has a hook
+    here."""
     converter = BaseConverter()
     for scalar_type, convert in _SCALARS.items():
         converter.register_structure_hook(scalar_type, _scalar_hook(convert))
@@ -156,6 +161,8 @@ _BOOLS = {
 
 
 def _whole(text: str) -> int:
+    """A decimal integer of at most 18 digits. Other bases, `_` and leading zeros are refused: YAML
+    1.1 and 1.2 read them differently."""
     if _WHOLE.fullmatch(text):
         return int(text)
     is_octal = text.startswith("0") and text.isdecimal()
@@ -193,6 +200,9 @@ def _text(scalar: Scalar) -> str:
 
 
 def _scalar_hook(convert: Callable[[str], Any]) -> Hook:
+    """A hook for a scalar type. A null does not fit, so that `key:` without a value is never an
+    empty text."""
+
     def hook(node: Node, as_type: Any) -> Any:
         if _is_enum(as_type):  # cattrs treats a StrEnum as a str
             return _enum(node, as_type)
@@ -212,6 +222,7 @@ def _enum(node: Node, as_type: Any) -> Any:
 
 
 def _choice(node: Node, choices: Mapping[str, Any]) -> Any:
+    """The choice that the scalar's text names."""
     if isinstance(node, Scalar) and node.text in choices:
         return choices[node.text]
     word = node.text if isinstance(node, Scalar) else ""
@@ -235,6 +246,7 @@ def _plain_hook(converter: BaseConverter, as_type: Any) -> Hook:
 
 
 def _plain_scalar(scalar: Scalar) -> Json:
+    """A quoted or substituted scalar is text; others follow YAML 1.2's core schema."""
     text = _text(scalar)
     if scalar.is_null:
         return None
@@ -259,6 +271,8 @@ def _section(node: Node) -> Section:
 
 
 def _optional_hook(converter: BaseConverter, as_type: Any) -> Hook:
+    """A hook for `T | None`: a null is None, everything else a T. Unions of several types are a
+    mistake of the plugin."""
     members = tuple(member for member in get_args(as_type) if member is not types.NoneType)
     if len(members) != 1:
         raise TypeError(f"a configuration field cannot be {as_type}: only `T | None` is structured")
@@ -303,6 +317,8 @@ def _mapping_hook(converter: BaseConverter, as_type: Any) -> Hook:
 
 
 def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
+    """A hook for an attrs class: reports unknown and missing keys, then converts and validates each
+    member."""
     attrs.resolve_types(as_type)
     fields = {
         field.metadata.get(YAML_KEY, field.name): field
@@ -333,6 +349,7 @@ def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
 def _members(
     converter: BaseConverter, section: Section, fields: Mapping[str, Any], collector: _Collector
 ) -> dict[str, Any]:
+    """The converted members by key. A null takes the field's default, where it has one."""
     values = {}
     for key in section.keys() & fields.keys():
         field, node = fields[key], section[key]

@@ -52,6 +52,7 @@ def _resolve(reference: re.Match[str], environment: Mapping[str, str]) -> str:
 
 
 def _check_braces(reference: re.Match[str], name: str, default: str) -> None:
+    """Refuse an open brace, a name that is none, and nested references."""
     if not reference["end"]:
         raise Unsubstitutable(
             "`${` has no closing `}`", "close it, or write `$$` for a dollar sign"
@@ -69,6 +70,7 @@ def _check_braces(reference: re.Match[str], name: str, default: str) -> None:
 
 
 def _value(name: str, default: str | None, environment: Mapping[str, str]) -> str:
+    """The variable's value, else the default; an empty value counts as unset."""
     value = environment.get(name) or default
     if value is not None:
         return value

@@ -152,6 +152,8 @@ def _compare_objects(
     is_union: bool,
     is_member: bool,
 ) -> Iterator[Difference]:
+    """Differences of the members of two objects. An absent member equals an empty one, except for
+    user data, union members, and user data within a union member."""
     for key in {**expected, **got}:
         mine, theirs = expected.get(key, ABSENT), got.get(key, ABSENT)
         if mine is ABSENT or theirs is ABSENT:
@@ -176,6 +178,7 @@ def _compare_objects(
 
 
 def _takes_bare_string(key: str, owner: Mapping[str, Json]) -> bool:
+    """Whether the protocol accepts a bare string in place of one text block for this member."""
     if key == "content":
         return "role" in owner and not is_free(key, owner)
     return key == "system" and "messages" in owner
@@ -191,12 +194,15 @@ def _as_blocks(value: Json, other: Json) -> Json:
 
 
 def _is_empty(value: Json) -> bool:
+    """Whether the value has no content: null, `[]`, `{}`, or an object of only nulls and `[]`. An
+    empty string has: some models answer it."""
     if isinstance(value, dict):
         return all(member is None or member == [] for member in value.values())
     return value is None or value == []
 
 
 def _is_same_scalar(one: Json, other: Json) -> bool:
+    """Equality by value, except that booleans equal booleans only (Python's `True == 1`)."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return bool(one == other)

@@ -153,6 +153,7 @@ def read_recordings(path: Path) -> list[Recording]:
 
 
 def _recording(native: Mapping[str, Json], family: str) -> Recording:
+    """The recording in one line. KeyError, TypeError or ValueError where it is none."""
     encoded, headers = native.get("raw_eventstream_base64"), native.get("response_headers") or {}
     return Recording(
         case=f"{native.get('family', family)}/{native['name']}",
@@ -417,6 +418,7 @@ class _Replay:
 
     @property
     def _borders(self) -> tuple[str, ...]:
+        """What separates texts within one native string."""
         return (*self.codec.control_tokens, *self.codec.reasoning_tags)
 
     @property
@@ -449,6 +451,9 @@ class _Replay:
     # ── streams ───────────────────────────────────────────────────────────────────────────────────
 
     def _stream(self) -> _Found:
+        """The stream decodes completely or ends truncated, its chunks are those that were recorded,
+        they encode to themselves, nothing follows the terminal event, and no cutting of the bytes
+        changes a thing."""
         played = self._play(self._whole())
         self.is_truncated = isinstance(played.fault, TruncatedStream)
         if played.fault is not None and not (
@@ -506,6 +511,8 @@ class _Replay:
                 return
 
     def _frames(self, pieces: Iterable[bytes]) -> list[Any]:
+        """The frames of the bytes in these pieces, and None at the end where the last is
+        incomplete."""
         decoder = self.format.frame_decoder()
         frames = [frame for piece in pieces for frame in decoder.feed(piece)]
         try:
@@ -545,6 +552,8 @@ class _Replay:
         yield from misplaced(billed, self.codec.decode_response(native, self.facts).usage)
 
     def _understood_stream(self) -> _Found:
+        """As for a whole answer, on what the events assemble to; the counts of `MetricsUpdate` are
+        the provider's and left out of the family's own."""
         played = self._play(self._whole())
         completion = _assembled(played.events())
         yield from leftovers(played.batches, self._documented_in_answers, "stream")
@@ -571,6 +580,7 @@ class _Refusal:
         return self._classified if is_refused or has_exception else None
 
     def _classified(self) -> _Found:
+        """The bare `ProviderError` means that the error table has no row for this refusal."""
         error = (
             self.format.error_of(self.recording)
             if self.recording.status >= 400
@@ -620,6 +630,7 @@ class _Played:
             yield from batch
 
     def is_same(self, other: _Played) -> bool:
+        """Whether both gave the same batches and ended the same way."""
         return self.batches == other.batches and type(self.fault) is type(other.fault)
 
 
@@ -645,6 +656,7 @@ def _tool_inputs(events: Iterable[StreamEvent]) -> list[str]:
 
 
 def _content_after_the_end(batches: Sequence[Batch]) -> _Found:
+    """A batch with content after the batch that has `Ended`."""
     ended = next((number for number, batch in enumerate(batches) if Ended() in batch), len(batches))
     for number, batch in enumerate(batches[ended + 1 :], start=ended + 1):
         if any(isinstance(event, TextDelta | ToolInputDelta) for event in batch):
@@ -652,12 +664,14 @@ def _content_after_the_end(batches: Sequence[Batch]) -> _Found:
 
 
 def _unknown_stop(completion: Completion) -> _Found:
+    """A documented stop reason that was decoded as OTHER."""
     native = completion.native_stop_reason
     if completion.stop_reason is StopReason.OTHER and native in KNOWN_STOPS:
         yield Difference("$.stop_reason", f"a meaning for {native}", "other")
 
 
 def _cuts(size: int, draw: random.Random) -> Sequence[int]:
+    """Where to cut the bytes in two: everywhere, or at drawn places in a long stream."""
     if size <= ALL_SPLITS_BYTES:
         return range(1, size)
     return sorted(draw.sample(range(1, size), SEEDED_SPLITS))
@@ -668,6 +682,7 @@ def _bytewise(data: bytes) -> list[bytes]:
 
 
 def _random_pieces(data: bytes, draw: random.Random) -> Iterator[tuple[str, list[bytes]]]:
+    """(name, pieces) for drawn cuttings into up to 41 pieces."""
     for number in range(SEEDED_CHUNKINGS if len(data) > 1 else 0):
         cuts = sorted(draw.sample(range(1, len(data)), min(len(data) - 1, draw.randint(1, 40))))
         yield (

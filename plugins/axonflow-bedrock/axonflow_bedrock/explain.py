@@ -72,6 +72,7 @@ def explanation_of(
 def _facts(
     route: Route, request: HttpRequest, place: Place, identity_source: str
 ) -> Iterator[tuple[str, str]]:
+    """Label and value for everything that is known without the table."""
     model: ModelId = route.address
     yield "model", model.given
     yield "kind", model.kind
@@ -97,6 +98,7 @@ def _facts(
 
 
 def _table_facts(model: ModelId, place: Place, known: Known) -> Iterator[tuple[str, str]]:
+    """Label and value of the model table's facts."""
     entry = known.entry
     if entry is None:
         yield "limits", "unknown: the model table does not have this model"
@@ -121,6 +123,7 @@ def _dollars(price: float | None) -> str:
 
 
 def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
+    """What is probably not intended, or about to stop working."""
     if known.entry is not None:
         if known.entry.mode in _SILENT:
             yield f"{known.entry.base_id} {_SILENT[known.entry.mode]}: it does not answer prompts"
@@ -150,6 +153,7 @@ _SILENT = {"embedding": "is an embedding model", "rerank": "is a rerank model"}
 
 
 def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator[str]:
+    """A warning for a model that has reached, or will reach, its end of life."""
     today = date.today()
     status, day = entry.status_on(today), entry.end_of_life
     if status is Status.ACTIVE and day is None:

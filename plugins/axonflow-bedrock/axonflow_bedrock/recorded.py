@@ -128,6 +128,7 @@ class BedrockRecordingFormat:
         return f"Bedrock refused the unknown id {recording.model_id}: there is no request or answer"
 
     def _count(self, recording: Recording) -> RecordedUnary | None:
+        """A recorded CountTokens call, None where no codec fits its body."""
         facts = self._facts_of(recording)
         try:
             surface, request = unwrapped(recording.request_body)
@@ -189,6 +190,8 @@ class BedrockRecordingFormat:
         return codec, facts
 
     def _codec_of(self, recording: Recording, model: ModelId | None, surface: str) -> FamilyCodec:
+        """The codec by model id; by the body where the id is opaque; by the answer where the
+        request was not recorded."""
         if model is None:
             return self.codecs.for_base_id("", surface)
         if model.base_id is None and surface == INVOKE_CODECS:
@@ -228,6 +231,8 @@ class BedrockRecordingFormat:
         return surface_of(codec).close_answer(codec, completion, facts)
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
+        """The counts in the headers of a whole answer or the last chunks of a stream, which Bedrock
+        bills by."""
         reported: Json = {}
         for chunk in chunks:
             if isinstance(chunk, dict):  # the last chunk of some families is a bare string

@@ -154,6 +154,8 @@ class AwsSettings:
             return self._keep(self._found())
 
     def _found(self) -> Identity:
+        """A fresh identity; the present one, with a warning, where refreshing fails and it has not
+        expired."""
         try:
             return self._botocore.identity()
         except CredentialsError as error:
@@ -174,6 +176,7 @@ class AwsSettings:
         return self._identity
 
     def _renew(self) -> bool:
+        """Drop the present credentials and fetch new ones; whether they differ."""
         with self._lock:
             before, self._identity = self._identity, None
             self._botocore.renew()
@@ -192,6 +195,7 @@ class _SingleFlight(Generic[T]):
         self._task: asyncio.Task[T] | None = None
 
     def start(self) -> asyncio.Task[T]:
+        """The running task, started if there is none."""
         if self._task is None:
             self._task = asyncio.create_task(asyncio.to_thread(self._function))
             self._task.add_done_callback(self._forget)
@@ -223,11 +227,14 @@ class _Botocore:
         self._credentials: Any = None
 
     def place(self) -> Place:
+        """The region and endpoint, determined once."""
         if self._place is None:
             self._place = _place_of(self._opened(), self._region, self._endpoint_url)
         return self._place
 
     def identity(self) -> Identity:
+        """A bearer token, else a signer with a snapshot of the chain's credentials. Raises what
+        `AwsSettings.signer` raises."""
         region, session = self.place().region, self._opened()
         token = _bearer_token(session)
         if token is not None:
@@ -252,6 +259,8 @@ class _Botocore:
         return needs_refresh is None or not needs_refresh(0)
 
     def login(self) -> str | None:
+        """The login command for the source of the present credentials, None for sources without a
+        login."""
         command = _LOGIN_OF_SOURCE.get(getattr(self._credentials, "method", ""))
         return f"{command} --profile {_profile_of(self._opened())}" if command else None
 
@@ -375,6 +384,7 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
 @contextmanager
 def _diagnosing(session: Session) -> Iterator[None]:
+    """Convert whatever botocore raises in the block to an error of ours."""
     try:
         yield
     except Exception as error:
@@ -424,6 +434,7 @@ def _diagnosed(error: Exception, session: Session) -> AxonFlowError:
 
 
 def _refused(operation: str, response: Any) -> CredentialsError:
+    """The error for an STS or SSO call that AWS refused."""
     code = response.get("Error", {}).get("Code", "an error")
     kind = CredentialsExpired if code in _EXPIRED else CredentialsError
     return kind(
@@ -436,6 +447,7 @@ def _refused(operation: str, response: Any) -> CredentialsError:
 
 
 def _missing(session: Session) -> CredentialsMissing:
+    """The error for a chain without credentials, naming the sources in their order."""
     chain = session.get_component("credential_provider").providers
     tried = ", ".join(dict.fromkeys(provider.METHOD for provider in chain))
     return CredentialsMissing(

@@ -37,6 +37,8 @@ def network_of(session: Session, client: Any) -> Network:
 
 
 def _proxy_url(client: Any, endpoint_url: str) -> str | None:
+    """The proxy for the endpoint's scheme, None for a direct connection. A proxy without a scheme
+    is http, as in botocore."""
     from botocore.utils import get_environ_proxies
 
     proxies = client.meta.config.proxies or get_environ_proxies(endpoint_url)
@@ -53,6 +55,7 @@ def _proxy_url(client: Any, endpoint_url: str) -> str | None:
 
 
 def _tls(session: Session, client: Any) -> ssl.SSLContext:
+    """A TLS context with the trusted authorities and the client certificate."""
     import ssl
 
     from botocore.httpsession import get_cert_path
@@ -82,6 +85,7 @@ def _show_certificate(context: ssl.SSLContext, client_cert: str | tuple[str, str
 
 @contextmanager
 def _usable(what: str, hint: str) -> Iterator[None]:
+    """Convert the OSError of a file that cannot be read or parsed to `ConfigError`."""
     try:
         yield
     except OSError as error:  # ssl.SSLError is one

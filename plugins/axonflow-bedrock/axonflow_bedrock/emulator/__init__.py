@@ -125,6 +125,7 @@ def emulator(
 
 
 def _refuse_two_answers(**sources: object) -> None:
+    """`ConfigError` where more than one source of answers is given."""
     named = [name for name, source in sources.items() if source is not None]
     if len(named) > 1:
         raise ConfigError(
@@ -143,6 +144,7 @@ def by_path(app: AsgiApp, others: Mapping[str, AsgiApp]) -> AsgiApp:
 
 
 def _catalogue_of(account: Account, catalogue: Catalogue) -> Catalogue:
+    """The catalogue with the account's region, date and access."""
     return evolve(
         catalogue,
         without_access=catalogue.without_access | frozenset(account.without_access),

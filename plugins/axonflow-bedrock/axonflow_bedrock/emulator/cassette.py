@@ -179,6 +179,7 @@ def _stream_without_accounts(data: bytes) -> bytes:
 
 
 def _reframed(frame: Frame, payload: bytes) -> bytes:
+    """The frame with another payload: lengths and checksums are computed anew."""
     return encode_frame({name: str(value) for name, value in frame.headers.items()}, payload)
 
 
@@ -223,6 +224,7 @@ class Cassette:
 
 
 def _native(exchange: Exchange) -> dict[str, Json]:
+    """The exchange as a line of the file."""
     members = {
         "operation": exchange.operation,
         "model_id": exchange.model_id,
@@ -238,6 +240,7 @@ def _native(exchange: Exchange) -> dict[str, Json]:
 
 
 def _native_response(response: bytes) -> dict[str, Json]:
+    """The answer as JSON, and its bytes where encoding that JSON gives others."""
     raw = {"raw_response_base64": b64encode(response).decode()}
     try:
         body = loads(response)
@@ -264,6 +267,7 @@ def read_cassette(path: Path) -> list[Exchange]:
 
 
 def _exchanges(path: Path, number: int, line: bytes) -> Iterator[Exchange]:
+    """The exchange of a line, if it can be replayed."""
     if not line.strip():
         return
     try:
@@ -280,6 +284,7 @@ def _exchanges(path: Path, number: int, line: bytes) -> Iterator[Exchange]:
 
 
 def _response_of(native: Mapping[str, Any]) -> bytes | None:
+    """The bytes of the answer: as recorded, else encoded from its JSON; None without one."""
     for key in ("raw_eventstream_base64", "raw_response_base64"):
         if native.get(key) is not None:
             return b64decode(native[key], validate=True)

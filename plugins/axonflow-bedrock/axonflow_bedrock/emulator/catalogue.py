@@ -134,6 +134,8 @@ class Catalogue:
             raise uncountable()
 
     def _admit_region(self, model_id: ModelId) -> None:
+        """Raise for an ARN of another region and for a profile that cannot be called from this
+        region."""
         if model_id.region not in (None, self.region):
             raise unknown_model()
         if model_id.geo not in (None, "global") and model_id.base_id is not None:
@@ -142,6 +144,7 @@ class Catalogue:
                 raise unknown_model()
 
     def _admit_age(self, model_id: ModelId) -> None:
+        """Raise for a model past its end of life on the catalogue's date."""
         ends = END_OF_LIFE.get(model_id.base_id or "")
         if self.today is not None and ends is not None and ends <= self.today:
             raise gone()
@@ -152,6 +155,7 @@ CATALOGUE = Catalogue(LISTINGS)
 
 
 def _admit(model_id: ModelId, listing: Listing) -> None:
+    """Raise unless the id is on demand, or a profile of a geography that the model has."""
     geos = listing.profiles.get(model_id.base_id or "", "").split()
     match model_id.kind:
         case Kind.FOUNDATION_MODEL if model_id.base_id in listing.on_demand:

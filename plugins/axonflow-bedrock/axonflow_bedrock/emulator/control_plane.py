@@ -93,6 +93,7 @@ class ControlPlane:
     # ── models ────────────────────────────────────────────────────────────────────────────────────
 
     def list_models(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        """ListFoundationModels, with its four filters. It has no pages."""
         filters = [(key, asked[name]) for name, key in _MODEL_FILTERS.items() if name in asked]
         models = map(self._model, self._base_ids())
         return {
@@ -102,6 +103,7 @@ class ControlPlane:
         }
 
     def get_model(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        """GetFoundationModel."""
         base_id = _name_of(identifier)
         if base_id not in self._base_ids():
             raise _not_found("The provided model identifier is invalid.")
@@ -150,6 +152,7 @@ class ControlPlane:
             return self.codecs.for_base_id(base_id, CONVERSE_CODECS)
 
     def _inference_types(self, base_id: str) -> Iterator[str]:
+        """How the model can be called: on demand, through a profile, or both."""
         listings = self.catalogue.listings.values()
         if any(base_id in listing.on_demand for listing in listings):
             yield "ON_DEMAND"
@@ -157,6 +160,7 @@ class ControlPlane:
             yield "INFERENCE_PROFILE"
 
     def _lifecycle(self, base_id: str) -> Json:
+        """Active, or legacy in the months before the announced end of life."""
         ends, today = END_OF_LIFE.get(base_id), self.catalogue.today
         if ends is None:
             return {"status": "ACTIVE"}
@@ -170,6 +174,8 @@ class ControlPlane:
     # ── inference profiles ────────────────────────────────────────────────────────────────────────
 
     def list_profiles(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        """ListInferenceProfiles: pages of the system-defined profiles; the account has no profiles
+        of its own."""
         kind = asked.get("type", "SYSTEM_DEFINED")
         if kind not in ("SYSTEM_DEFINED", "APPLICATION"):
             raise invalid_call("The type of an inference profile is SYSTEM_DEFINED or APPLICATION.")
@@ -178,6 +184,7 @@ class ControlPlane:
         return {"inferenceProfileSummaries": page, **({"nextToken": token} if token else {})}
 
     def get_profile(self, identifier: str, asked: Mapping[str, str]) -> Json:
+        """GetInferenceProfile, by id or ARN."""
         wanted = _name_of(identifier)
         found = [profile for profile in self._profiles() if profile["inferenceProfileId"] == wanted]
         if not found:
@@ -202,6 +209,8 @@ class ControlPlane:
         ]
 
     def _profile(self, geo: str, base_id: str) -> dict[str, Json]:
+        """One profile, with the ARNs of its model in every destination region. A global profile has
+        the model's ARN without a region."""
         region, id = self.catalogue.region, f"{geo}.{base_id}"
         regions = (region, "") if geo == GLOBAL else DESTINATIONS.get(geo, (region,))
         name = f"{geo.upper()} {name_of_model(base_id)}"

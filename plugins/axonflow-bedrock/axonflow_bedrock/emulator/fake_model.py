@@ -81,6 +81,8 @@ def answer(
 
 
 def _sentences(request: CompletionRequest, family: str, tool: Tool | None) -> Iterator[str]:
+    """The sentences of an answer: family, prompt, tool results, media, and the tool that is
+    called."""
     yield f"Here speaks an emulated model of the {family} family."
     last = request.messages[-1] if request.messages else Message(Role.USER, ())
     if last.text.split():
@@ -97,6 +99,7 @@ def _sentences(request: CompletionRequest, family: str, tool: Tool | None) -> It
 
 
 def _beginning(text: str) -> str:
+    """The first `ECHOED_WORDS` words of a text."""
     words = text.split(maxsplit=ECHOED_WORDS)
     return " ".join(words[:ECHOED_WORDS]) + (" …" if len(words) > ECHOED_WORDS else "")
 
@@ -174,6 +177,8 @@ def _has_just_answered(request: CompletionRequest) -> bool:
 
 
 def _call_of(tool: Tool, request: CompletionRequest) -> ToolUse:
+    """A call of the tool with example arguments. Its id counts the calls of the conversation, so
+    that ids never repeat."""
     earlier = sum(
         isinstance(block, ToolUse) for message in request.messages for block in message.content
     )
@@ -226,6 +231,7 @@ def _tokens_of(part: _Part) -> int:
 
 
 def _text_of(part: _Part) -> str:
+    """The text that a part is counted by."""
     match part:
         case Text(text):
             return text

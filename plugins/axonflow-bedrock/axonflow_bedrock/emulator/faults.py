@@ -123,6 +123,7 @@ class _DamagingSend:
                 await self._deliver(self._chosen[0])
 
     async def _deliver(self, fault: WireFault) -> None:
+        """Send the buffered answer as the fault has it."""
         delivery = _DAMAGE[fault.kind](
             _Delivery(dict(self._start["headers"]), bytes(self._body)), fault
         )

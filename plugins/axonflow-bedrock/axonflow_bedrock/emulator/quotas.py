@@ -69,8 +69,10 @@ class Quotas:
 
 
 def _calls(weights: Iterator[int], asked: int) -> int:
+    """Calls in the window, with this one."""
     return sum(1 for _ in weights) + 1
 
 
 def _tokens(weights: Iterator[int], asked: int) -> int:
+    """Tokens in the window, with those that this call may use."""
     return sum(weights) + asked

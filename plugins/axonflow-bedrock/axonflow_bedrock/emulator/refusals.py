@@ -74,6 +74,7 @@ def _by_vendor(words: str, surface: str) -> ServiceException:
 
 
 def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """System prompts, tools, images and tool choices that the model does not support."""
     if request.system and Feature.SYSTEM in facts.without:
         yield (
             "This model doesn't support system messages. Try again without a system message or use "
@@ -101,6 +102,8 @@ def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]
 
 
 def _order(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """A first message of the assistant, and consecutive messages of one role, where the model
+    refuses them."""
     roles = [message.role for message in request.messages]
     if facts.starts_with_user and roles[:1] == [Role.ASSISTANT]:
         yield (
@@ -126,6 +129,7 @@ def _results(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 
 
 def _results_of_turn(first: int, turn: list[Message], facts: ModelFacts) -> Iterator[str]:
+    """Tool results mixed with other blocks in a turn, or spread over several messages of it."""
     kinds = {isinstance(block, ToolResult) for message in turn for block in message.content}
     late = [
         block.tool_use_id for m in turn[1:] for block in m.content if isinstance(block, ToolResult)
@@ -141,6 +145,7 @@ def _results_of_turn(first: int, turn: list[Message], facts: ModelFacts) -> Iter
 
 
 def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """Names of documents with other characters than Bedrock allows."""
     names = [
         block.name
         for block in blocks_of(request)
@@ -156,6 +161,7 @@ def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[s
 
 
 def _tool_config(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """A conversation with tool calls or results, without tools."""
     if _lacks_tools(request, facts):
         yield (
             "The toolConfig field must be defined when using toolUse and toolResult content blocks."
@@ -204,6 +210,7 @@ def _blank_text_to_claude(request: CompletionRequest, facts: ModelFacts) -> Iter
 
 
 def _budget(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """A reasoning budget that leaves no room for the answer."""
     budget = None if request.reasoning is None else request.reasoning.budget_tokens
     most = request.inference.max_tokens
     if budget is not None and most is not None and most <= budget:
@@ -211,6 +218,7 @@ def _budget(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 
 
 def _sampling(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """Sampling parameters that the model refuses, and pairs of them that exclude each other."""
     asked = [
         name
         for name in (Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K)
@@ -229,6 +237,7 @@ def _sampling(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
 
 
 def _prefill(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """A last message of the assistant, for the model to continue."""
     if (
         Feature.PREFILL in facts.without
         and request.messages
@@ -260,6 +269,7 @@ def _lacks_tools(request: CompletionRequest, facts: ModelFacts) -> bool:
 
 
 def _names(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
+    """Names and ids of tools that do not match the model's patterns."""
     for number, tool in enumerate(request.tools):
         if (
             facts.tool_names is not None

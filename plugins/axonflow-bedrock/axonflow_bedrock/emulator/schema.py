@@ -147,6 +147,7 @@ def violations(value: Json, shape: Shape, path: Path = ()) -> Iterator[Violation
 
 
 def _in_object(value: Mapping[str, Json], shape: Shape, path: Path) -> Iterator[Violation]:
+    """Missing and extraneous keys, then the violations in each member."""
     for key in shape.required:
         if key not in value:
             yield Violation(path, Constraint.REQUIRED, key)
@@ -223,6 +224,7 @@ def all_by_pointer(found: Sequence[Violation]) -> str:
 
 
 def _pointed(violation: Violation) -> str:
+    """One violation in the words of Bedrock's schema messages, with a JSON pointer."""
     wanted, value = violation.wanted, violation.found
     if violation.constraint is Constraint.TYPE:
         wanted, value = _SCHEMA_TYPES[wanted], _schema_type(value)
@@ -231,6 +233,7 @@ def _pointed(violation: Violation) -> str:
 
 
 def _schema_type(value: Json) -> str:
+    """The schema validator's name of a value's type (it is a Java library's)."""
     if value is None:
         return "Null"
     return _SCHEMA_TYPES[next(kind for kind, fits in _IS_KIND.items() if fits(value))]

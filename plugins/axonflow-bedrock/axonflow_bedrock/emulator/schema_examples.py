@@ -37,6 +37,8 @@ def example_of(schema: Json) -> Json:
 
 @frozen
 class _Examples:
+    """Examples for the parts of one root schema."""
+
     root: Json
     """The schema that a `$ref` refers into."""
 
@@ -122,6 +124,8 @@ def _combined(schemas: list[Json], *, is_sum: bool) -> Json:
 
 
 def _in_range(schema: Mapping[str, Any], *, usual: float, step: float) -> float:
+    """A number within the bounds, the lower one if it is above `usual`; exclusive bounds are moved
+    by `step`."""
     lows = (schema.get("minimum"), _beyond(schema.get("exclusiveMinimum"), step))
     highs = (schema.get("maximum"), _beyond(schema.get("exclusiveMaximum"), -step))
     low = max((one for one in lows if one is not None), default=usual)

@@ -110,6 +110,7 @@ class Rule:
 
     @property
     def wire_fault(self) -> WireFault | None:
+        """The fault to inject, None where the rule has none."""
         return WireFault(self.fault, self.at_byte, self.pause_s) if self.fault is not None else None
 
 

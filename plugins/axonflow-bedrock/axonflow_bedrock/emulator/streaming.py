@@ -47,6 +47,7 @@ def batches_of(completion: Completion) -> Iterator[Batch]:
 
 
 def _batches_of_block(index: int, block: ContentBlock) -> Iterator[Batch]:
+    """The events of one block: text has deltas only, other blocks are announced and ended."""
     match block:
         case Text(text):
             for word in tokens(text) or [""]:

@@ -59,6 +59,8 @@ class Upstream:
         return Reply(stream.status, headers, _pieces(stream, transport))
 
     async def _signed(self, request: ReceivedRequest) -> HttpRequest:
+        """The request for the real service: same method, path and body, forwarded headers, new
+        signature."""
         signer, place = await self._settings.signer(), await self._settings.place()
         if isinstance(signer, BearerToken):
             refuse_plaintext_api_key(place.endpoint_url)
@@ -69,6 +71,7 @@ class Upstream:
 
 
 async def _pieces(stream: HttpStream, transport: Transport) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives; closes the transport at its end, or when the client leaves."""
     try:
         async for piece in stream:
             yield piece

@@ -141,6 +141,7 @@ def _content_of(given: EmbeddingInput) -> str:
 
 
 def _relevance(query: str, document: str) -> float:
+    """The Jaccard index of the words of query and document, between 0 and 1."""
     asked, found = set(_words(query)), set(_words(document))
     return round(len(asked & found) / len(asked | found), 6)
 
@@ -149,6 +150,8 @@ def _relevance(query: str, document: str) -> float:
 
 
 def _vector(words: Iterable[str], length: int, *, is_unit: bool) -> list[float]:
+    """The sum of the words' vectors, scaled to length 1 if `is_unit`. A word's vector is its
+    SHAKE-256 digest, centred."""
     columns = zip(*(shake_256(word.encode()).digest(length) for word in words), strict=True)
     sums = [sum(column) / 127.5 - len(column) for column in columns]
     size = sqrt(sum(value * value for value in sums)) if is_unit else 1.0
@@ -158,6 +161,7 @@ def _vector(words: Iterable[str], length: int, *, is_unit: bool) -> list[float]:
 def _encoded(
     values: list[float], encoding: Encoding, model: EmbeddingModel
 ) -> tuple[float, ...] | str:
+    """The values in one encoding; integer encodings are scaled to the largest value."""
     largest = max(map(abs, values))
     match encoding:
         case Encoding.FLOAT:

@@ -47,6 +47,7 @@ def statements_for(
 
 
 def _apply(guardrail: str, partition: str, region: str) -> Json:
+    """The statement that allows a guardrail to be applied."""
     resource = (
         guardrail
         if guardrail.startswith("arn:")
@@ -56,6 +57,8 @@ def _apply(guardrail: str, partition: str, region: str) -> Json:
 
 
 def _statements_of_model(model: ModelId, region: str, *, is_streamed: bool) -> tuple[Json, ...]:
+    """The statements that allow the model: its ARN, or those of a profile and of the model in all
+    regions."""
     partition, action = model.partition or partition_of(region), _ACTIONS[is_streamed]
     arn = f"arn:{partition}:bedrock:"
     foundation_model = f"foundation-model/{model.base_id}"

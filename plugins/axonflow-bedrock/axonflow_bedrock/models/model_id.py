@@ -147,6 +147,7 @@ def parse_model_id(text: str, vendors: frozenset[str] = VENDORS) -> ModelId:
 
 
 def _refuse_malformed(text: str, sent: str) -> None:
+    """Raise for a wrong length and for characters that no id has."""
     if not 1 <= len(sent) <= MAX_LENGTH:
         raise RequestError(
             f"a model id has 1 to {MAX_LENGTH} characters, this one has {len(sent)}",
@@ -178,6 +179,7 @@ _REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]+")
 
 
 def _parse_arn(text: str, arn: str, vendors: frozenset[str]) -> ModelId:
+    """The model id in an ARN. `RequestError` for ARNs of other services or shapes."""
     match = _ARN.fullmatch(arn)
     kind, name = _resource(match["service"], match["rest"]) if match else (None, "")
     if not match or not kind or not name:
@@ -238,6 +240,7 @@ def _describe(
 
 
 def _split_geo(name: str, vendors: frozenset[str]) -> tuple[str | None, str]:
+    """(geography, rest) of a profile's id, (None, name) for a plain id."""
     match = _PROFILE.fullmatch(name)
     if match and match["vendor"] in vendors and match["geo"] not in vendors:
         return match["geo"], match["plain"]

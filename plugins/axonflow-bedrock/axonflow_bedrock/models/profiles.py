@@ -82,6 +82,7 @@ class Profiles:
         return allowed[0]
 
     def _named(self, model: ModelId, region: str) -> tuple[str, ...]:
+        """The profiles to try: the one of `residency:`, or the candidates of the region."""
         if self._residency is not None:
             return (f"{self._residency}.{model.base_id}",)
         return candidates(model, region, self._models.entry(model.base_id))
@@ -101,6 +102,7 @@ class Profiles:
         return entry.geographies if entry is not None and entry.geographies else (geo,)
 
     def _forbidden(self, model: ModelId) -> str:
+        """The hint for a refusal where no profile may be called."""
         entry = self._models.entry(model.base_id)
         known = ", ".join(f"{geo}." for geo in entry.geographies) if entry is not None else ""
         rule = (

@@ -160,6 +160,7 @@ class ModelTable:
         return entry
 
     def _read(self, base_id: str, line: Mapping[str, Any]) -> ModelEntry:
+        """The entry of a line, with the prices of its profiles' lines."""
         geographies = {
             profile.removesuffix(f".{base_id}"): profile
             for profile in self._profiles.get(base_id, ())
@@ -237,6 +238,8 @@ class _Name:
 
     @classmethod
     def of(cls, base_id: str) -> _Name:
+        """Split a base id at `-` and `.`: dates, version numbers and words; sizes such as `70b` are
+        ignored."""
         words, version, day = set[str](), list[int](), ""
         for part in re.split(r"[-.]", _REVISION.sub("", base_id.partition(".")[2])):
             if _DAY.fullmatch(part):
@@ -250,6 +253,7 @@ class _Name:
 
 
 def _succession(own: _Name, other: ModelEntry, today: date) -> tuple[Any, ...]:
+    """The sort key of a possible successor: the larger, the better."""
     name = _Name.of(other.base_id)
     is_finished = "preview" not in name.words
     is_active = other.status_on(today) is Status.ACTIVE

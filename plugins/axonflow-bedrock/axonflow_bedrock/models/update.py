@@ -95,6 +95,7 @@ def _is_addressable(model_id: str) -> bool:
 
 
 def _kept(facts: Facts) -> dict[str, Any]:
+    """The facts that the table keeps of a line."""
     kept = {name: facts[name] for name in _KEPT if facts.get(name) is not None}
     if "lifecycle" in kept:
         kept["lifecycle"] = {
