@@ -9,6 +9,7 @@ occur in the typed blocks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeAlias
 
 import attrs
@@ -216,39 +217,39 @@ def _kind(native: Json) -> str:
     return str(native.get("type") or next(iter(native), "")) if isinstance(native, dict) else ""
 
 
+_CONTENT_FIELDS: Mapping[type, tuple[str, ...]] = {
+    Text: ("text", "citations"),
+    Reasoning: ("text", "signature", "redacted"),
+    ToolUse: ("name", "input"),
+    ToolResult: ("content",),
+    Document: ("name", "context", "content", "source"),
+    Media: ("data",),
+    Data: ("value",),
+    Tool: ("name", "description", "input_schema"),
+    Message: ("content",),
+}
+"""Type -> its fields with content. Ids, media types and the like are no evidence of decoding."""
+_NO_CONTENT = frozenset({"extra", "options", "guardrail"})
+"""Fields of all other types that are not typed content."""
+
+
 def _typed_texts(value: Any) -> Iterator[str]:
-    """Every text in the typed fields of `value`. `extra`, `options` and `guardrail` are not typed
-    content; an `Opaque` counts only where the neutral model has no type for its block."""
+    """Every text in the typed fields of `value`. An `Opaque` counts only where the neutral model
+    has no type for its block."""
     match value:
         case str():
             yield value
         case list() | tuple():
-            for item in value:
-                yield from _typed_texts(item)
+            yield from chain.from_iterable(map(_typed_texts, value))
         case dict():
-            for member in value.values():
-                yield from _typed_texts(member)
-        case Reasoning():
-            yield from filter(None, (value.text, value.signature, value.redacted))
-        case ToolUse():
-            yield from _typed_texts([value.name, value.input])
-        case Document():
-            yield from _typed_texts(
-                [value.name or "", value.context or "", value.content or "", value.source or ""]
-            )
-        case Data(data):
-            yield from _typed_texts(data)
-        case Text(text, citations):
-            yield from _typed_texts([text, citations])
-        case Media():
-            yield value.data
-        case Tool():
-            yield from _typed_texts([value.name, value.description or "", value.input_schema])
+            yield from _typed_texts(list(value.values()))
         case Opaque(_, data):
             yield from () if _kind(data) in TYPED_KINDS else _typed_texts(data)
-        case ToolResult() | Message():
-            yield from _typed_texts(value.content or ())
         case _ if attrs.has(type(value)):
-            for field in attrs.fields(type(value)):
-                if field.name not in {"extra", "options", "guardrail"}:
-                    yield from _typed_texts(getattr(value, field.name))
+            names = _CONTENT_FIELDS.get(type(value)) or _other_fields(type(value))
+            yield from _typed_texts([getattr(value, name) for name in names])
+
+
+def _other_fields(value_type: type[attrs.AttrsInstance]) -> tuple[str, ...]:
+    names = (field.name for field in attrs.fields(value_type))
+    return tuple(name for name in names if name not in _NO_CONTENT)

@@ -41,7 +41,7 @@ from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.plugin_spec import Emulator
 
 from ..aws.signing import ClientKey, ClientToken, KeyRing
-from ..wire.endpoint import bedrock_app, signature_verifier
+from ..wire.endpoint import Verifier, bedrock_app, signature_verifier
 from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
 from .control_plane import ControlPlane
@@ -100,28 +100,34 @@ def emulator(
     key = ClientKey(ACCESS_KEY, SECRET_KEY)
     keys = KeyRing([key, ClientToken(API_KEY, "the Bedrock API key")], region=region)
     verifier = signature_verifier(keys)
-    control_plane = ControlPlane(catalogue, codecs, verifier)
+    runtime = _runtime(service, verifier, replay=replay, upstream=upstream)
+    control_plane = replying(ControlPlane(catalogue, codecs, verifier))
     of_sts = signature_verifier(KeyRing([key], region=region, service="sts"))
-    if replay is not None:
-        runtime = replying(Replay(replay, verifier))
-    elif upstream is not None:
-        runtime = replying(Upstream(upstream, verifier))
-    else:
-        runtime = with_faults(bedrock_app(service, verifier))
+    app = by_path(
+        runtime if record is None else recorded(runtime, Cassette(record), region),
+        {
+            "": replying(SecurityTokenService(of_sts, region), xml_refusal),
+            "foundation-models": control_plane,
+            "inference-profiles": control_plane,
+        },
+    )
     return Emulator(
-        app=by_path(
-            runtime if record is None else recorded(runtime, Cassette(record), region),
-            {
-                "": replying(SecurityTokenService(of_sts, region), xml_refusal),
-                **dict.fromkeys(
-                    ("foundation-models", "inference-profiles"), replying(control_plane)
-                ),
-            },
-        ),
+        app=app,
         environment=partial(environment, region=region),
         models=MODELS,
         refused_model=REFUSED_MODEL,
     )
+
+
+def _runtime(
+    service: EmulatedBedrock, verifier: Verifier, *, replay: Path | None, upstream: str | None
+) -> AsgiApp:
+    """The app that answers calls of models: a cassette, a real Bedrock, or the scripted models."""
+    if replay is not None:
+        return replying(Replay(replay, verifier))
+    if upstream is not None:
+        return replying(Upstream(upstream, verifier))
+    return with_faults(bedrock_app(service, verifier))
 
 
 def _refuse_two_answers(**sources: object) -> None:

@@ -161,11 +161,7 @@ class ModelTable:
 
     def _read(self, base_id: str, line: Mapping[str, Any]) -> ModelEntry:
         """The entry of a line, with the prices of its profiles' lines."""
-        geographies = {
-            profile.removesuffix(f".{base_id}"): profile
-            for profile in self._profiles.get(base_id, ())
-        }
-        lifecycle = line.get("lifecycle", {})
+        lifecycle, prices = line.get("lifecycle", {}), self._prices_of(base_id, line)
         return ModelEntry(
             base_id=base_id,
             family=line["family"],
@@ -176,22 +172,26 @@ class ModelTable:
             cache_minimum_tokens=line.get("prompt_cache_min_tokens"),
             supports=line.get("supports", {}),
             is_sold_plain=line.get("is_sold_plain", True),
-            geographies=tuple(sorted(geographies)),
+            geographies=tuple(sorted(geo for geo in prices if geo is not None)),
             status=_status(lifecycle.get("status", "")),
             legacy_from=_day(lifecycle.get("legacy_from")),
             end_of_life=_day(lifecycle.get("eol")),
-            prices={
-                None: line.get("price_per_1m", {}),
-                **{
-                    geo: self._lines[profile].get("price_per_1m", {})
-                    for geo, profile in geographies.items()
-                },
-            },
+            prices=prices,
             regional={
                 region: prices["on_demand"]
                 for region, prices in line.get("regional_price_per_1m", {}).items()
             },
         )
+
+    def _prices_of(
+        self, base_id: str, line: Mapping[str, Any]
+    ) -> dict[str | None, Mapping[str, Any]]:
+        """Geography of a profile, or None for the plain id -> its prices."""
+        prices: dict[str | None, Mapping[str, Any]] = {None: line.get("price_per_1m", {})}
+        for profile in self._profiles.get(base_id, ()):
+            geography = profile.removesuffix(f".{base_id}")
+            prices[geography] = self._lines[profile].get("price_per_1m", {})
+        return prices
 
 
 def load_models(path: Path = PATH) -> ModelTable:
