@@ -38,15 +38,15 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the cases of a test with the mark `sampled(n)` all but each n-th are thorough."""
+    """All but each n-th of what has the mark `sampled(n)` is thorough: of the cases of a test, or
+    of the tests of a module."""
     counts = Counter[str]()
     for item in items:
-        sampled = item.get_closest_marker("sampled")
-        if sampled is not None:
-            test = item.nodeid.partition("[")[0]
-            if counts[test] % sampled.args[0]:
+        for node, sampled in item.iter_markers_with_node("sampled"):
+            marked = item.nodeid.partition("[")[0] if node is item else node.nodeid
+            if counts[marked] % sampled.args[0]:
                 item.add_marker("thorough")
-            counts[test] += 1
+            counts[marked] += 1
 
 
 def pytest_collection_finish() -> None:

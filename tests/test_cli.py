@@ -23,6 +23,8 @@ from axonflow_core.cli.display import visible
 from axonflow_core.cli.failure import report
 from axonflow_core.config import FaultyConfig
 
+pytestmark = pytest.mark.sampled(3)  # every test starts a process
+
 ECHO = 'version: "1.0"\nllm_providers:\n  echo:\n    enabled: true\n'
 COMMAND = [sys.executable, "-m", "axonflow_core.cli"]
 Finished: TypeAlias = "subprocess.CompletedProcess[str]"

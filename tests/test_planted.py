@@ -55,6 +55,7 @@ def run(folder: Path, body: str, options: str = "") -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_secret_that_a_test_shows_fails_it_and_is_named_and_masked(
     tmp_path: Path, leak: str

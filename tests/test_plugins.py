@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
+pytestmark = pytest.mark.sampled(3)  # every test starts a process
+
 PROVIDERS = "axonflow.providers"
 CODECS = "axonflow.codecs.zoo"
 

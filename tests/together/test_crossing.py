@@ -75,8 +75,6 @@ def of_model(codec: FamilyCodec, base_id: str) -> Party:
 
 
 PARTIES = tuple(parties())
-OUTCOMES: Counter[str] = Counter()
-REFUSALS: Counter[str] = Counter()
 FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 REQUESTS = {str(each): requests(Claims(codec=each.codec)) for each in PARTIES}
 ANSWERS = {str(each): completions(Claims(codec=each.codec)) for each in PARTIES}
@@ -95,8 +93,14 @@ def moved(client: Party, model: Party, request: CompletionRequest) -> Json:
     return model.codec.encode_request(fitted.request, model.facts)
 
 
-@pytest.mark.parametrize("client", PARTIES, ids=str)
-def test_a_request_of_any_client_moves_to_any_model_or_is_refused_by_name(client: Party) -> None:
+MOVED = "moved"
+
+
+def moves_from(client: Party) -> Counter[str]:
+    """How many of the client's requests moved to all models, and how often each feature was named
+    in a refusal."""
+    outcomes = Counter[str]()
+
     @FEW
     @given(REQUESTS[str(client)])
     def check(request: CompletionRequest) -> None:
@@ -104,13 +108,19 @@ def test_a_request_of_any_client_moves_to_any_model_or_is_refused_by_name(client
             try:
                 moved(client, model, request)
             except EncodeError as refusal:
-                OUTCOMES["refused"] += 1
-                REFUSALS[refusal.feature or ""] += 1
+                outcomes[refusal.feature or ""] += 1
                 assert refusal.feature and refusal.message
             else:
-                OUTCOMES["moved"] += 1
+                outcomes[MOVED] += 1
 
     check()
+    return outcomes
+
+
+@pytest.mark.sampled(6)
+@pytest.mark.parametrize("client", PARTIES, ids=str)
+def test_a_request_of_any_client_moves_to_any_model_or_is_refused_by_name(client: Party) -> None:
+    assert moves_from(client).total() >= len(PARTIES)
 
 
 def answered(client: Party, model: Party, native: Json, fitted: Fitted) -> Json:
@@ -119,6 +129,7 @@ def answered(client: Party, model: Party, native: Json, fitted: Fitted) -> Json:
     return client.codec.encode_response(fitted.answer(completion), client.facts)
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("model", PARTIES, ids=str)
 def test_an_answer_reaches_any_client(model: Party) -> None:
     @FEW
@@ -129,7 +140,6 @@ def test_an_answer_reaches_any_client(model: Party) -> None:
         for client in PARTIES:
             fitted = fitted_for(client, model, CompletionRequest((user("hi"),)))
             body = answered(client, model, native, fitted)
-            OUTCOMES["answers"] += 1
             assert client.codec.decode_response(body, client.facts).text == text
 
     check()
@@ -154,6 +164,7 @@ def added_up(batches: list[Batch]) -> Completion:
     return assemble(event for batch in batches for event in batch)
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("model", STREAMING, ids=str)
 def test_a_stream_reaches_any_client_that_streams_and_is_complete(model: Party) -> None:
     @FEW
@@ -164,7 +175,6 @@ def test_a_stream_reaches_any_client_that_streams_and_is_complete(model: Party) 
         for client in STREAMING:
             events = fitted_for(client, model, request, is_streamed=True).stream()
             chunks = encoded(client, [events.fit(batch) for batch in batches])
-            OUTCOMES["streams"] += 1
             assert added_up(decoded(client, chunks)).text == text
 
     check()
@@ -175,9 +185,10 @@ def test_a_stream_reaches_any_client_that_streams_and_is_complete(model: Party) 
 
 def test_many_requests_moved_and_some_were_refused() -> None:
     """The control: a law that saw nothing but refusals would hold of anything."""
-    assert OUTCOMES["moved"] > (OUTCOMES["moved"] + OUTCOMES["refused"]) / 3
-    assert REFUSALS["n"] and REFUSALS["logprobs"]
-    assert min(OUTCOMES["answers"], OUTCOMES["streams"]) > len(PARTIES)
+    outcomes = sum(map(moves_from, (OPENAI, ANTHROPIC, *PARTIES[::6])), Counter[str]())
+
+    assert outcomes[MOVED] > outcomes.total() / 3
+    assert outcomes["n"] and outcomes["logprobs"]
 
 
 def party(name: str, base_id: str = "") -> Party:

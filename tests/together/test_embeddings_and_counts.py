@@ -19,6 +19,8 @@ from axonflow_core.messages import Text
 from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
 from axonflow_core.runtime import Runtime
 
+pytestmark = pytest.mark.sampled(2)  # every test starts a process
+
 TITAN = "amazon.titan-embed-text-v2:0"
 PROFILE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 CONFIG = load_config(environment={"BEDROCK_REGION": "us-east-1", "BEDROCK_MODEL": PROFILE})

@@ -76,7 +76,7 @@ def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
     return values
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("law", [law for codec in FAMILIES for law in codec_laws(codec)])
 def test_every_family_keeps_every_law(law: Law) -> None:
     law()
@@ -86,7 +86,7 @@ def test_a_law_is_called_after_its_family_and_what_it_says() -> None:
     assert codec_laws(TITAN)[0].__name__ == "titan: a request survives"
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("codec", FAMILIES, ids=lambda codec: codec.name)
 def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) -> None:
     used = set().union(*map(features_of, drawn(requests(Claims(codec=codec)), 240)))
@@ -133,6 +133,7 @@ def test_a_text_may_be_empty_blank_or_beyond_the_first_plane_of_unicode() -> Non
     assert any(ord(character) > 0xFFFF for text in found for character in text)
 
 
+@pytest.mark.thorough
 def test_every_documented_stop_reason_is_drawn_and_one_that_nobody_documents() -> None:
     reasons = {
         completion.stop_reason for completion in drawn(completions(Claims(codec=CLAUDE)), 1000)

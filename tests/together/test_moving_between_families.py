@@ -219,6 +219,7 @@ def outcomes_of(second: Party, max_examples: int | None = None) -> Counter[str]:
     return outcomes
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("second", PARTIES, ids=str)
 def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: Party) -> None:
     assert outcomes_of(second).total()

@@ -16,6 +16,8 @@ from axonflow_bedrock.models.iam import partition_of, statements_for
 from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.pytest_plugin import RunningEmulator
 
+pytestmark = pytest.mark.sampled(3)  # every test starts a process
+
 SONNET = "anthropic.claude-sonnet-4-20250514-v1:0"
 SECRET = "wJalrXUtnFEMI-not-a-real-key"
 PLANTED_SECRETS = {"secret key of an explained call": SECRET}

@@ -33,6 +33,8 @@ from axonflow_bedrock.wire.eventstream import FrameDecoder, encode_frame, frame_
 from axonflow_core.errors import ConfigError
 from axonflow_core.http.local_server import Server
 
+pytestmark = pytest.mark.sampled(2)  # every test starts a process
+
 TITAN = "amazon.titan-text-express-v1"
 LLAMA = "meta.llama3-8b-instruct-v1:0"
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"

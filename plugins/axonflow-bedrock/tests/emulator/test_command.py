@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.sampled(3)  # every test starts a process
+
 COMMAND = [sys.executable, "-m", "axonflow_core.cli"]
 THE_PAGES_YAML = """\
 version: "1.0"
