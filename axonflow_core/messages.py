@@ -374,6 +374,7 @@ class Opaque:
 ContentBlock: TypeAlias = (
     Text | Data | Image | Document | ToolUse | ToolResult | Reasoning | CachePoint | Opaque
 )
+"""Every kind of block that a message may have."""
 Content: TypeAlias = str | ContentBlock | Iterable[str | ContentBlock] | None
 """What a field for blocks takes: text, a block, several of both, or None for none."""
 _BLOCKS |= {Text, Data, Image, Document, ToolUse, ToolResult, Reasoning, CachePoint, Opaque}

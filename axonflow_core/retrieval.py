@@ -121,6 +121,7 @@ class MixedInput:
 
 
 EmbeddingInput: TypeAlias = Text | Image | Document | AudioVideo | MixedInput
+"""Every kind of input that can be embedded."""
 _INPUTS = frozenset({Text, Image, Document, AudioVideo, MixedInput})
 
 

@@ -206,7 +206,9 @@ StreamEvent: TypeAlias = (
     | Ended
     | Extra
 )
+"""Every kind of event. The head of this module has their order."""
 Batch: TypeAlias = tuple[StreamEvent, ...]
+"""What one chunk decodes to, in order. It encodes back to that chunk."""
 
 _COUNTS = tuple(name for name in fields_dict(Usage) if name != "extra")
 

@@ -38,6 +38,8 @@ C = TypeVar("C", bound=AnyCodec)
 
 @frozen
 class RegisteredCodec:
+    """A codec, and the distribution and version that registered it."""
+
     codec: AnyCodec
     distribution: str
     version: str

@@ -119,6 +119,9 @@ INPUT_NAMES: Mapping[type[EmbeddingInput], str] = {
 
 @frozen(kw_only=True)
 class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
+    """The codec of one family of embedding models: what it supports, and its functions in both
+    roles."""
+
     kind: ClassVar[str] = "embedding"
     takes: Mapping[type[EmbeddingInput], int]
     """Kind of input -> how many of it one call takes. Kinds do not share a call."""
@@ -192,6 +195,8 @@ def _asked(request: EmbeddingRequest) -> Iterator[EmbeddingFeature]:
 
 @frozen(kw_only=True)
 class RerankCodec(UnaryCodec[RerankRequest, Ranking]):
+    """The codec of one family of rerank models. Options that it does not declare are refused."""
+
     kind: ClassVar[str] = "rerank"
 
     def encode_request(self, request: RerankRequest, facts: ModelFacts) -> Json:

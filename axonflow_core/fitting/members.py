@@ -40,6 +40,7 @@ _MOST_NAMES = 5
 
 
 def refuse_foreign_blocks(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Refuse blocks that only another vendor's dialect has."""
     for block in blocks_of(request):
         if isinstance(block, Opaque) and block.dialect != model.codec.dialect:
             raise model.refuses(
@@ -66,6 +67,7 @@ def _kind_of(native: Json) -> str:
 
 
 def leave_out_citations(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Leave citations of earlier answers out, and report it."""
     if not any(isinstance(block, Text) and block.citations for block in blocks_of(request)):
         return request
     model.changes(CITATIONS, "those of earlier answers not sent", "they are in another form")
@@ -77,6 +79,7 @@ def _uncited(block: ContentBlock) -> ContentBlock:
 
 
 def leave_out_unknown_members(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Leave undocumented members of another dialect out at every level, and report their names."""
     names: dict[str, None] = {}
     stripped = _stripped(request, names)
     if names:
@@ -122,4 +125,5 @@ def bare_block(block: ContentBlock, names: dict[str, None]) -> ContentBlock:
 
 
 def without_cache_points(tools: Iterable[Any]) -> list[Any]:
+    """The tools without the cache points between them."""
     return [tool for tool in tools if not isinstance(tool, CachePoint)]

@@ -63,6 +63,7 @@ class CallerNames:
 
 
 def spell_tool_names(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Change tool names and call ids to what the model accepts; the answer has the originals."""
     spelled = _spelled(model.facts.tool_names, _tool_names_of(request))
     if not spelled:
         return request

@@ -54,6 +54,7 @@ USER, USER_ID = "user", "user_id"
 
 
 def leave_out_transport_keys(request: CompletionRequest) -> CompletionRequest:
+    """Remove `model`, `stream` and the like, which belong to the call and not to the body."""
     if TRANSPORT_KEYS.isdisjoint(request.options) and TRANSPORT_KEYS.isdisjoint(request.extra):
         return request
     return evolve(
@@ -150,6 +151,7 @@ def _without_metadata(
 
 
 def fit_service_tier(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Map the service tier to an equal one of the family, else leave it out and report it."""
     tier, known = request.service_tier, model.codec.service_tiers
     if tier is None or (model.takes(Feature.SERVICE_TIER) and (known is None or tier in known)):
         return request

@@ -39,6 +39,7 @@ _ANY_OBJECT: Mapping[str, Json] = {"type": "object"}
 
 
 def fit_output_schema(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Carry the output schema in the family's own form, or as a tool that must be called."""
     asked = request.output_schema
     if asked is None:
         return request
@@ -118,6 +119,7 @@ def output_of(completion: Completion, tool: str) -> Completion:
 
 
 def is_output(block: object, tool: str) -> bool:
+    """Whether the block is a call of the tool that stands for the output schema."""
     return isinstance(block, ToolUse) and block.name == tool
 
 

@@ -21,6 +21,7 @@ SAMPLING = (
 
 
 def drop_refused_sampling(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Leave out the sampling parameters that the model refuses."""
     refused = [name for name in _asked(request, SAMPLING) if not model.takes(name)]
     for name in refused:
         model.drops(name, "not sent", f"{model.name} does not take it")
@@ -28,6 +29,7 @@ def drop_refused_sampling(request: CompletionRequest, model: Model) -> Completio
 
 
 def choose_one_of_each_group(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Keep the first parameter of each group of which the model accepts one only."""
     for group in model.facts.one_of:
         asked = _asked(request, group)
         for name in asked[1:]:
@@ -48,6 +50,7 @@ def _without(request: CompletionRequest, names: list[Feature]) -> CompletionRequ
 
 
 def keep_cache_points_within_limit(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Leave out the least valuable cache points beyond the model's limit."""
     limit = model.facts.max_cache_points if model.takes(Feature.CACHE_POINTS) else 0
     worth = _cache_points_by_worth(request)
     if limit is None or len(worth) <= limit:

@@ -44,6 +44,7 @@ _OFF_MODE, _OFF_EFFORT = "disabled", "none"
 
 
 def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Request reasoning by effort or by budget, as the model supports it."""
     asked, controls = request.reasoning, model.reasoning_controls
     if asked is None:
         return request
@@ -144,6 +145,7 @@ def _report(model: Model, what: str) -> None:
 
 
 def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Leave out reasoning of earlier turns that the model cannot read, and report it."""
     thoughts = [block for block in blocks_of(request) if isinstance(block, Reasoning)]
     changed = [(old, _in_history(old, model)) for old in thoughts]
     changed = [(old, new) for old, new in changed if new is not old]

@@ -40,6 +40,7 @@ Step: TypeAlias = Callable[[CompletionRequest, Model], CompletionRequest]
 
 
 def refuse_unstreamable_answer(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Refuse a streamed call where the client's dialect has no streams."""
     if model.client is not None and model.is_streamed and not model.client.streams:
         raise model.refuses(
             "a streamed call",
@@ -104,6 +105,7 @@ _ADJUSTABLE = frozenset[Feature]().union(*(features for features, _ in STEPS))
 
 
 def needs_steps(used: set[Feature]) -> bool:
+    """Whether any step of the table may change a request with these features."""
     return not used.isdisjoint(_ADJUSTABLE)
 
 
@@ -118,6 +120,7 @@ def fit_served(request: CompletionRequest, model: Model) -> CompletionRequest:
 
 
 def fit_request(request: CompletionRequest, used: set[Feature], model: Model) -> CompletionRequest:
+    """Apply the steps of the table whose features the request uses."""
     for features, step in STEPS:
         if not used.isdisjoint(features):
             request = step(request, model)

@@ -25,6 +25,7 @@ from .model import Model
 
 
 def refuse_tools_in_stream(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Refuse tools in a streamed call where the model cannot stream tool calls."""
     if model.is_streamed and not model.facts.has_streamed_tools:
         raise model.refuses(
             "tools in a stream",

@@ -72,6 +72,7 @@ def _one(turn: list[Message], content: Iterable[ContentBlock]) -> Message:
 
 
 def put_roles_in_order(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Make the conversation start with the user and alternate, where the model requires it."""
     has_any_order = model.takes(Feature.ANY_ROLE_ORDER)
     first = next(
         (message.role for message in request.messages if message.role is not Role.SYSTEM), Role.USER

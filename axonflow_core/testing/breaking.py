@@ -36,30 +36,36 @@ Replace: TypeAlias = Callable[[Any], Sequence[Any]]
 
 
 def sends(change: Change) -> Break:
+    """Breaks the client's requests: `change` is applied before encoding."""
     return lambda codec: evolve(
         codec, encode_request=lambda request, facts: codec._encode_request(change(request), facts)
     )
 
 
 def writes(change: Change) -> Break:
+    """Breaks the client's requests: `change` is applied to the native body."""
     return lambda codec: evolve(
         codec, encode_request=lambda request, facts: change(codec._encode_request(request, facts))
     )
 
 
 def reads(change: Change) -> Break:
+    """Breaks the server's requests: `change` is applied after decoding."""
     return lambda codec: evolve(
         codec, decode_request=lambda body, facts: change(codec._decode_request(body, facts))
     )
 
 
 def hears(change: Change) -> Break:
+    """Breaks the client's answers: `change` is applied after decoding."""
     return lambda codec: evolve(
         codec, decode_response=lambda body, facts: change(codec._decode_response(body, facts))
     )
 
 
 def streams_in(change: Replace) -> Break:
+    """Breaks decoded streams: each event is replaced by what `change` returns."""
+
     def broken(codec: Codec) -> Codec:
         class Changed:
             def __init__(self, facts: ModelFacts) -> None:
@@ -74,6 +80,8 @@ def streams_in(change: Replace) -> Break:
 
 
 def streams_out(change: Replace) -> Break:
+    """Breaks encoded streams: each event is replaced before it is encoded."""
+
     def broken(codec: Codec) -> Codec:
         class Changed:
             def __init__(self, *context: Any) -> None:
@@ -102,10 +110,12 @@ def record(**changes: Any) -> Break:
 
 
 def setting(**changes: Any) -> Change:
+    """Other values for these fields."""
     return lambda value: evolve(value, **changes)
 
 
 def inference(**changes: Any) -> Change:
+    """Other values for these sampling parameters of a request."""
     return lambda request: evolve(request, inference=evolve(request.inference, **changes))
 
 
@@ -138,14 +148,17 @@ def each(kind: Any, **changes: Any) -> Replace:
 
 
 def drop(kind: Any, *, where: Callable[[Any], bool] = lambda item: True) -> Replace:
+    """Removes blocks or events of a class, where `where` holds."""
     return lambda item: [] if isinstance(item, kind) and where(item) else [item]
 
 
 def stripped(item: Any) -> Sequence[Any]:
+    """Strips blanks from a text block or delta."""
     return [evolve(item, text=item.text.strip())] if hasattr(item, "text") else [item]
 
 
 def merged_texts(content: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Merges adjacent text blocks into one."""
     merged: list[Any] = []
     for block in content:
         if merged and isinstance(block, Text) and isinstance(merged[-1], Text):
@@ -156,6 +169,7 @@ def merged_texts(content: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def merged_messages(request: CompletionRequest) -> CompletionRequest:
+    """Merges consecutive messages of one role."""
     merged: list[Message] = []
     for message in request.messages:
         if merged and merged[-1].role is message.role:
@@ -270,6 +284,7 @@ def _everywhere(native: Json, others: dict[str, str]) -> Json:
 
 
 def renumbered(event: Any) -> list[StreamEvent]:
+    """Counts the blocks of a stream from 1."""
     return [evolve(event, index=event.index + 1)] if hasattr(event, "index") else [event]
 
 

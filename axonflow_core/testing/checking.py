@@ -59,20 +59,24 @@ def _unprinted(check: Callable[[T], None]) -> Callable[[T], None]:
 
 
 def same_value(expected: Any, got: Any) -> None:
+    """Assert that two neutral values are equal; the message names the first difference."""
     no(value_difference(expected, got))
     require(expected == got, "the values look alike and are not equal")
 
 
 def same_json(expected: Json, got: Json) -> None:
+    """Assert that two native bodies mean the same; the message names the first difference."""
     no(difference(expected, got))
 
 
 def require(is_kept: bool, otherwise: str) -> None:
+    """Assert `is_kept`, with the message `otherwise`."""
     if not is_kept:
         raise AssertionError(otherwise)
 
 
 def no(found: Difference | None) -> None:
+    """Assert that there is no difference."""
     if found is not None:
         raise AssertionError(str(found))
 
@@ -99,12 +103,14 @@ class Side:
 
 @st.composite
 def any_native(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json]:
+    """Draws a side and one of its native bodies."""
     side = draw(st.sampled_from(sides))
     return side, draw(side.natives)
 
 
 @st.composite
 def with_unknown_key(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json]:
+    """Draws a native body with an unknown key in one of the protocol's objects."""
     side = draw(st.sampled_from(sides))
     native = deepcopy(draw(side.natives))
     owners = list(_objects(native))
@@ -119,6 +125,8 @@ def _objects(native: Json) -> Iterator[dict[str, Json]]:
 
 @st.composite
 def strange(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json]:
+    """Draws a malformed body: a member missing or of another type, or no body of the form at
+    all."""
     side = draw(st.sampled_from(sides))
     if draw(st.integers(0, 4)) == 0:
         anything = draw(json_values())

@@ -147,6 +147,8 @@ text."""
 
 @frozen(kw_only=True)
 class Claims:
+    """What a codec declares, as the plan for drawing values and checking laws."""
+
     codec: Codec
     facts: ModelFacts = NO_FACTS
     tells: frozenset[str] = field()
@@ -272,6 +274,7 @@ class Claims:
 
 
 def claimed(codec: Codec, facts: ModelFacts, tells: Iterable[str] | None) -> Claims:
+    """The claims of a codec; `tells` None: derived from its documented keys."""
     if tells is None:
         return Claims(codec=codec, facts=facts)
     return Claims(codec=codec, facts=facts, tells=frozenset(tells))

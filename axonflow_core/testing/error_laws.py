@@ -80,6 +80,7 @@ _WAITS = st.none() | st.integers(0, 3600).map(float) | st.sampled_from([0.25, 1.
 
 @st.composite
 def provider_errors(draw: DrawFn, kinds: SearchStrategy[type[ProviderError]]) -> ProviderError:
+    """Draws errors of the given classes, with and without status, native code and retry time."""
     error = draw(kinds)(
         draw(_MESSAGES),
         hint="for the operator alone",

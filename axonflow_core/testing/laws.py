@@ -76,6 +76,8 @@ Check: TypeAlias = Callable[[Claims], Any]
 
 
 class Named(Protocol):
+    """Anything with a name for messages."""
+
     @property
     def name(self) -> str: ...
 

@@ -97,30 +97,37 @@ Applies: TypeAlias = Callable[[Claims], bool]
 
 
 def always(claims: Claims) -> bool:
+    """Applies to every codec."""
     return True
 
 
 def has(feature: Feature) -> Applies:
+    """Applies where the codec supports the feature without loss."""
     return lambda claims: claims.has(feature)
 
 
 def joins(feature: Feature) -> Applies:
+    """Applies where the codec supports the feature by joining."""
     return lambda claims: claims.joins(feature)
 
 
 def lacks(feature: Feature) -> Applies:
+    """Applies where the codec does not support the feature at all."""
     return lambda claims: not claims.has(feature) and not claims.joins(feature)
 
 
 def tells(*facts: str) -> Applies:
+    """Applies where the family's answers carry these attributes of `Completion` and `Usage`."""
     return lambda claims: claims.tells >= set(facts)
 
 
 def converses(claims: Claims) -> bool:
+    """Applies to codecs with conversations of several turns."""
     return not claims.codec.is_single_turn
 
 
 def streams(claims: Claims) -> bool:
+    """Applies to codecs that stream."""
     return claims.codec._stream_decoder is not None
 
 
@@ -153,10 +160,12 @@ def _refuses(codec: Codec, request: CompletionRequest, facts: ModelFacts) -> boo
 
 
 def has_control_tokens(claims: Claims) -> bool:
+    """Applies to template families."""
     return bool(claims.codec.control_tokens)
 
 
 def has_options(claims: Claims) -> bool:
+    """Applies to codecs with options of their own."""
     return bool(claims.codec.options)
 
 
@@ -164,6 +173,7 @@ def has_options(claims: Claims) -> bool:
 
 
 def swap_counts(completion: Completion) -> Completion:
+    """Input tokens are read as output tokens and the reverse."""
     usage = completion.usage
     return evolve(
         completion,
@@ -172,17 +182,20 @@ def swap_counts(completion: Completion) -> Completion:
 
 
 def count_cached_twice(completion: Completion) -> Completion:
+    """Cached tokens are counted as input tokens too."""
     return evolve(
         completion, usage=evolve(completion.usage, input_tokens=completion.usage.total_tokens)
     )
 
 
 def rename_stop(completion: Completion) -> Completion:
+    """The native stop reason is kept in another spelling."""
     native = completion.native_stop_reason
     return evolve(completion, native_stop_reason=native and native.swapcase())
 
 
 def zero_is_unset(request: CompletionRequest) -> CompletionRequest:
+    """A temperature of 0 is treated as unset."""
     changed: CompletionRequest = inference(temperature=request.inference.temperature or None)(
         request
     )
@@ -190,6 +203,7 @@ def zero_is_unset(request: CompletionRequest) -> CompletionRequest:
 
 
 def unset_is_half(request: CompletionRequest) -> CompletionRequest:
+    """A default temperature is invented."""
     temperature = request.inference.temperature
     changed: CompletionRequest = inference(temperature=0.5 if temperature is None else temperature)(
         request
@@ -198,6 +212,7 @@ def unset_is_half(request: CompletionRequest) -> CompletionRequest:
 
 
 def lose_arguments(event: StreamEvent) -> list[StreamEvent]:
+    """A stream's tool calls arrive without arguments."""
     if isinstance(event, BlockStart) and isinstance(event.block, ToolUse):
         return [evolve(event, block=evolve(event.block, input={}))]
     return [] if isinstance(event, ToolInputDelta) else [event]
@@ -232,6 +247,8 @@ CUT = "a stream without its last word is truncated"
 
 @frozen
 class Mutation:
+    """One mistake that can be seeded into a codec, and the law that must find it."""
+
     law: str
     """The one that has to see it."""
     applies: Applies

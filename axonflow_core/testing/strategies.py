@@ -116,6 +116,7 @@ def json_values() -> SearchStrategy[Json]:
 
 
 def json_objects() -> SearchStrategy[dict[str, Json]]:
+    """Draws small JSON objects with any keys and values."""
     return st.dictionaries(st.text(_UNICODE, max_size=6), json_values(), max_size=3)
 
 

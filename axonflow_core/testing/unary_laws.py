@@ -75,6 +75,7 @@ class UnaryClaims:
 
 
 def embedding_laws(codec: EmbeddingCodec, facts: ModelFacts = NO_FACTS) -> list[Law[UnaryClaims]]:
+    """The laws of an embedding codec, ready to be called."""
     claims = UnaryClaims(
         codec=codec,
         facts=facts,
@@ -89,6 +90,7 @@ def embedding_laws(codec: EmbeddingCodec, facts: ModelFacts = NO_FACTS) -> list[
 
 
 def rerank_laws(codec: RerankCodec, facts: ModelFacts = NO_FACTS) -> list[Law[UnaryClaims]]:
+    """The laws of a rerank codec, ready to be called."""
     claims = UnaryClaims(
         codec=codec,
         facts=facts,

@@ -77,6 +77,7 @@ _TELLS: Mapping[str, str] = {
 
 
 def says(codec: EmbeddingCodec, request: EmbeddingRequest, facts: ModelFacts = NO_FACTS) -> bool:
+    """Whether the codec encodes the request instead of refusing it."""
     try:
         codec.encode_request(request, facts)
     except EncodeError:
@@ -155,6 +156,7 @@ def _options(names: Sequence[str]) -> SearchStrategy[dict[str, Json]]:
 
 
 def rerank_requests(codec: RerankCodec) -> SearchStrategy[RerankRequest]:
+    """Draws requests that the codec supports."""
     documents = st.lists(texts(), max_size=4).map(tuple)
     top_n = st.none() | st.integers(1, 100)
     return st.builds(RerankRequest, texts(), documents, top_n, _options(sorted(codec.options)))
@@ -209,6 +211,7 @@ def _values(encoding: Encoding) -> SearchStrategy[Any]:
 
 
 def rankings(codec: RerankCodec) -> SearchStrategy[Ranking]:
+    """Draws answers that the codec can encode."""
     ranked = st.builds(RankedDocument, st.integers(0, 1000), st.floats(0, 1))
     return st.builds(
         Ranking, st.lists(ranked, max_size=4).map(tuple), st.none() | st.text("abc-", max_size=8)

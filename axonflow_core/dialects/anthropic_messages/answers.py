@@ -29,6 +29,7 @@ ANSWER_KEYS = frozenset(
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
+    """A whole message as a `Completion`."""
     _expect(body.get("type", "message"), "message")
     _expect(body.get("role", "assistant"), "assistant")
     reason = body.get("stop_reason")
@@ -48,6 +49,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json]:
+    """The message of a `Completion`: the inverse of `decode_response`."""
     reason = completion.stop_reason
     native = None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason)
     return {
@@ -99,6 +101,8 @@ def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
 
 
 def encode_usage(usage: Usage, service_tier: str | None) -> dict[str, Json]:
+    """The `usage` object of an answer. As in the neutral model, cached tokens are not input
+    tokens."""
     native = without_none(
         {
             "input_tokens": usage.input_tokens,

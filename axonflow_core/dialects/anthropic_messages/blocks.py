@@ -44,6 +44,7 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
 
 
 def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
+    """The blocks of a message. A cache point becomes `cache_control` of the block before it."""
     natives: list[Json] = []
     for block in blocks:
         if type(block) is CachePoint:
@@ -64,6 +65,7 @@ def is_plain_text(native: Json) -> bool:
 
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
+    """One content block; a type without a neutral one becomes `Opaque`."""
     if len(native) == 2 and native["type"] == "text":  # nearly every block there is
         return Text(string(native["text"]))
     decode = _DECODE_BLOCK.get(native["type"])
@@ -71,6 +73,7 @@ def decode_block(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def encode_block(block: ContentBlock) -> dict[str, Json]:
+    """One content block other than a cache point."""
     return _ENCODE_BLOCK[type(block)](block)
 
 
@@ -270,12 +273,15 @@ _ENCODE_BLOCK: Mapping[type, Callable[[Any], dict[str, Json]]] = {
 
 
 def decode_cache_control(native: Mapping[str, Json]) -> CachePoint:
+    """The cache point in a block's `cache_control`."""
     kind = string(native["type"])
     extra = unknown_members(native, frozenset({"type", "ttl"}))
     return CachePoint(native.get("ttl"), None if kind == "ephemeral" else kind, extra=extra)
 
 
 def hang_cache_control(natives: list[Json], point: CachePoint) -> None:
+    """Add a cache point to the last of `natives`, in place. `EncodeError` where there is no block,
+    or it has one already."""
     if not natives or "cache_control" in natives[-1]:
         raise EncodeError(
             "a cache point must stand behind a block, and only one may",

@@ -49,6 +49,7 @@ _REQUEST_KEYS = OPTIONS | frozenset(
 
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    """A Messages body as a `CompletionRequest`. Undocumented members are kept in `extra`."""
     system = body.get("system")
     output_schema, options = _take_output_schema(_decode_options(body))
     return CompletionRequest(
@@ -73,6 +74,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
+    """The Messages body of `request`, without model id and transport keys."""
     inference = request.inference
     thinking, effort = _encode_reasoning_request(request.reasoning)
     options = dict(request.options)

@@ -27,6 +27,7 @@ ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage",
 
 
 def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
+    """A whole answer as a `Completion`; only its first choice is decoded."""
     (choice,) = body["choices"]
     stop, in_choice = read_stop(form, choice)
     native = choice["message"]
@@ -50,6 +51,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
 
 
 def encode_response(form: ChatForm, completion: Completion) -> Json:
+    """A whole answer's body: the inverse of `decode_response`."""
     extra, in_choice, in_message = split_prefixed(completion.extra, "choice", "message")
     (message,) = encode_message(
         form, Message(Role.ASSISTANT, _in_one_text(completion.content), extra=in_message)
@@ -103,6 +105,7 @@ def read_stop(form: ChatForm, choice: Mapping[str, Json]) -> tuple[str | None, M
 
 
 def native_stop(form: ChatForm, reason: StopReason | None, native: str | None) -> str | None:
+    """The stop reason in the form's words, None for an answer without one."""
     return None if reason is None else form.stop_reasons.encode(reason, native)
 
 

@@ -36,6 +36,7 @@ _URL_KEYS = frozenset({"url"})
 
 
 def decode_content(native: Json) -> tuple[ContentBlock, ...]:
+    """The blocks of a message's `content`: a bare string is one text, null is none."""
     if native is None:
         return ()
     if isinstance(native, str):
@@ -117,6 +118,7 @@ _ANSWER_KEYS = _MESSAGE_KEYS | {"reasoning_content"}
 
 
 def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
+    """One message. A `tool` message becomes a user's message with one tool result."""
     name, content = native["role"], native.get("content")
     if name == "tool":
         return _decode_result(native)
@@ -257,6 +259,8 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
 
 
 def call_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
+    """The undocumented members of a tool call; those of its inner `function` object are named
+    `function.key`."""
     in_function = unknown_members(native.get("function") or EMPTY, _FUNCTION_KEYS)
     beside = unknown_members(native, known)
     return {**beside, **prefixed("function", in_function)} if in_function else beside
@@ -276,4 +280,5 @@ def _encode_call(block: ToolUse) -> Json:
 
 
 def call_arguments(value: Json) -> str:
+    """Tool arguments as JSON text. Arguments that are text already are written as they are."""
     return value if isinstance(value, str) else dumps(value).decode()

@@ -63,6 +63,8 @@ class Thinking(Enum):
 
 @frozen(kw_only=True)
 class ChatForm:
+    """One service's differences from OpenAI's chat JSON. The defaults are OpenAI's own."""
+
     any_tool: str | None = "required"
     """What `tool_choice` says for "some tool, you choose"; None: nothing does."""
     takes_named_tool: bool = True

@@ -47,6 +47,7 @@ NO_FORMAT = OutputFormat()
 
 
 def decode_output_format(form: ChatForm, body: Mapping[str, Json]) -> OutputFormat:
+    """What `response_format` asks for. A format that is not documented is kept in `extra`."""
     native = body.get(KEY)
     if native is None or KEY not in form.takes:
         return NO_FORMAT
@@ -73,6 +74,7 @@ def _decode_schema(native: Mapping[str, Json], schema: Mapping[str, Json]) -> Ou
 
 
 def encode_output_format(schema: OutputSchema) -> Json:
+    """The `response_format` for a schema, or for any JSON object where it has none."""
     extra, in_schema = split_prefixed(schema.extra, "json_schema")
     if schema.schema is None:
         return {"type": "json_object", **extra}

@@ -45,6 +45,8 @@ def tagged(thought: str, text: str, spelling: Mapping[str, Json]) -> str:
 
 
 class Part(Enum):
+    """What a piece of tagged content is. A HELD piece may yet become a part of a tag."""
+
     HELD = "held"
     OPENING = "opening"
     THOUGHT = "thought"

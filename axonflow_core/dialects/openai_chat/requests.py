@@ -43,6 +43,8 @@ _DEVELOPER: Mapping[str, Json] = {"system": "developer"}
 
 
 def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionRequest:
+    """A request body as a `CompletionRequest`. Members that are not documented for the form are
+    kept in `extra`."""
     system, spelling, messages = _decode_messages(form, body["messages"])
     limit, output = body.get("max_tokens"), decode_output_format(form, body)
     is_newer = limit is None and type(body.get(_NEWER_LIMIT)) is int
@@ -82,6 +84,8 @@ def _inference_spelling(*, is_newer: bool, is_bare: bool) -> Mapping[str, Json]:
 
 
 def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
+    """The request body of `request`: the inverse of `decode_request`, without the model id and the
+    transport keys."""
     _refuse_several_answers(request.options)
     inference = request.inference
     body: dict[str, Json] = {"messages": _encode_messages(form, request)}

@@ -36,6 +36,7 @@ _TRACE_KEYS = frozenset({"guardrail"})
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
+    """A Converse answer as a `Completion`."""
     output, stop = body["output"], body.get("stopReason")
     message, metrics = output["message"], body.get("metrics") or EMPTY
     tier, trace = body.get("serviceTier") or EMPTY, body.get("trace") or EMPTY
@@ -62,6 +63,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> Json:
+    """The Converse answer of a `Completion`."""
     extra, in_output, in_message, in_metrics, in_tier, in_trace = split_prefixed(
         completion.extra, "output", "message", "metrics", "serviceTier", "trace"
     )
@@ -100,6 +102,7 @@ _CACHED = {"1h": "cache_write_1h_tokens", "5m": "cache_write_5m_tokens"}
 
 
 def decode_usage(native: Mapping[str, Json]) -> Usage:
+    """The counts of `usage`; cached tokens are not input tokens."""
     details = native.get("cacheDetails") or []
     written = {
         _CACHED[each["ttl"]]: each["inputTokens"]
@@ -124,6 +127,7 @@ def decode_usage(native: Mapping[str, Json]) -> Usage:
 
 
 def encode_usage(usage: Usage) -> dict[str, Json]:
+    """The `usage` object, with the sum that Converse requires."""
     counts = without_none(
         {
             "inputTokens": usage.input_tokens,

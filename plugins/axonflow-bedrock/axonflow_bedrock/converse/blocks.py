@@ -44,14 +44,17 @@ DIALECT = "converse"
 
 
 def decode_content(natives: Json) -> tuple[ContentBlock, ...]:
+    """The blocks of a message."""
     return tuple([decode_block(native) for native in array(natives)])
 
 
 def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
+    """Blocks as Converse's list of unions."""
     return [_ENCODE[type(block)](block) for block in blocks]
 
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
+    """One block; a union member without a neutral type becomes `Opaque`."""
     if len(native) == 1:
         if "text" in native:  # nearly every block there is
             return Text(string(native["text"]))

@@ -53,6 +53,7 @@ def take_top_k(fields: Fields, base_id: str) -> int | None:
 
 
 def put_top_k(fields: Fields, base_id: str, top_k: int) -> None:
+    """Add `top_k` to the model's own fields, in place, under the vendor's key."""
     *outer, key = of_vendor(_TOP_K, base_id)
     if outer:
         fields[outer[0]] = {**(fields.get(outer[0]) or {}), key: top_k}
@@ -171,4 +172,5 @@ def take_reasoning(fields: Fields, base_id: str) -> ReasoningRequest | None:
 
 
 def put_reasoning(fields: Fields, base_id: str, asked: ReasoningRequest) -> None:
+    """Add the reasoning request to the model's own fields, in place, in the vendor's form."""
     of_vendor(_REASONING, base_id).put(fields, asked)

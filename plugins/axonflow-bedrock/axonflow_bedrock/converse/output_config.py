@@ -67,6 +67,7 @@ def _schema_in(text: Json) -> Json:
 
 
 def put_output_schema(options: dict[str, Json], asked: OutputSchema) -> None:
+    """Add the output schema to the request's options, in place, as JSON text."""
     text = asked.spelling.get("schema")
     if text is None or _schema_in(text) != asked.schema:
         text = _text_of(asked.schema)

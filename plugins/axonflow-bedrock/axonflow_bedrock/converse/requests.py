@@ -55,6 +55,7 @@ _ROLES = {role.value: role for role in Role}
 
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    """A Converse body as a `CompletionRequest`."""
     options = {key: value for key in OPTIONS if (value := body.get(key)) is not None}
     fields = dict(options.pop(_FIELDS, None) or {})
     top_k, reasoning = take_top_k(fields, facts.base_id), take_reasoning(fields, facts.base_id)
@@ -82,6 +83,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
+    """The Converse body of `request`."""
     body: dict[str, Json] = {}
     if request.messages:  # behind the ARN of a prompt there may be none
         body["messages"] = [encode_message(message, encode_content) for message in request.messages]

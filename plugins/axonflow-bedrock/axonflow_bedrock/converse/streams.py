@@ -59,10 +59,12 @@ _CHUNK, _EVENT = "chunk", "event"
 
 
 def stream_decoder(facts: ModelFacts) -> ChunkDecoder:
+    """A decoder for one ConverseStream."""
     return ChunkDecoder()
 
 
 def stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+    """An encoder for one ConverseStream."""
     return ChunkEncoder()
 
 

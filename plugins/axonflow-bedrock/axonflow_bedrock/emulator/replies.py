@@ -27,6 +27,8 @@ _LOG = logging.getLogger(__name__)
 
 @frozen
 class Reply:
+    """An HTTP answer."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes | AsyncGenerator[bytes, None] = field(repr=False)
@@ -40,10 +42,12 @@ Refusing: TypeAlias = Callable[[ServiceException, str], Reply]
 
 
 def json_reply(body: Json) -> Reply:
+    """A JSON answer with status 200."""
     return Reply(200, {"content-type": "application/json"}, dumps(body))
 
 
 def json_refusal(fault: ServiceException, request_id: str) -> Reply:
+    """An exception as Bedrock reports it in JSON."""
     native = fault.native
     headers = {"content-type": "application/json", **native.headers}
     return Reply(native.status, headers, dumps(native.body))

@@ -30,6 +30,8 @@ from .vectors import embeddings_of, ranking_of
 
 @frozen
 class EmulatedUnary:
+    """Answers embedding and rerank calls, within the account's quotas."""
+
     codecs: CodecRegistry
     catalogue: Catalogue
     rules: Rules

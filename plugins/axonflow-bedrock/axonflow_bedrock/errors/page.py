@@ -54,6 +54,8 @@ _MET_FIRST = (
 
 
 def error_catalogue() -> tuple[ErrorEntry, ...]:
+    """Every error that Bedrock's table tells apart, the most common ones first, with placeholders
+    for values of a call."""
     return (*_MET_FIRST, *map(_entry, TABLE))
 
 

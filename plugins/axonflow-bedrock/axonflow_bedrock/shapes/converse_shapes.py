@@ -53,6 +53,7 @@ def decode_message(
     roles: Mapping[str, Role],
     decode_content: Callable[[Json], tuple[ContentBlock, ...]],
 ) -> Message:
+    """A message with its blocks, which the family's own function decodes."""
     role, blocks = roles.get(native["role"]), native["content"]
     if role is None:
         raise ValueError("a role that nobody knows here")
@@ -70,6 +71,7 @@ def _is_plain_text(native: Json) -> bool:
 def encode_message(
     message: Message, encode_content: Callable[[Iterable[ContentBlock]], list[Json]]
 ) -> dict[str, Json]:
+    """A message with its blocks, which the family's own function encodes."""
     native = {"role": str(message.role), "content": encode_content(message.content)}
     return {**native, **message.extra} if message.extra else native
 
@@ -82,6 +84,7 @@ _CACHE_KEYS = frozenset({"type", "ttl"})
 
 
 def decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
+    """A `toolUse` block."""
     return ToolUse(
         string(native["toolUseId"]),
         string(native["name"]),
@@ -91,16 +94,19 @@ def decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def encode_tool_use(block: ToolUse) -> dict[str, Json]:
+    """A tool call as a `toolUse` block."""
     return {
         "toolUse": {"toolUseId": block.id, "name": block.name, "input": block.input, **block.extra}
     }
 
 
 def decode_data(value: Json) -> ContentBlock:
+    """A `json` block of a tool result."""
     return Data(value)
 
 
 def encode_data(block: Data) -> dict[str, Json]:
+    """Structured data as a `json` block."""
     return {"json": block.value, **block.extra}
 
 
@@ -109,6 +115,7 @@ _UNSET: Mapping[str, Json] = {"text": "absent"}
 
 
 def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
+    """A `reasoningContent` block; forms that are not documented become `Opaque`."""
     match native:
         case {"reasoningText": dict(thought)} if len(native) == 1:
             text = thought.get("text")
@@ -124,6 +131,7 @@ def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
 
 
 def encode_reasoning(block: Reasoning) -> dict[str, Json]:
+    """A `reasoningContent` block: redacted data, or text with its signature."""
     if block.redacted is not None:
         return {"reasoningContent": {"redactedContent": block.redacted}}
     is_unset = not block.text and block.spelling.get("text") == _UNSET["text"]
@@ -136,6 +144,7 @@ def encode_reasoning(block: Reasoning) -> dict[str, Json]:
 
 
 def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
+    """A `cachePoint` block. The default kind is None."""
     kind = string(native["type"])
     return CachePoint(
         native.get("ttl"),
@@ -145,6 +154,7 @@ def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:
 
 
 def encode_cache_point(point: CachePoint) -> dict[str, Json]:
+    """A cache point as a `cachePoint` block."""
     return {
         "cachePoint": {
             "type": point.kind or "default",

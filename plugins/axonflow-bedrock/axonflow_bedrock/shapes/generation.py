@@ -22,6 +22,7 @@ STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MA
 
 
 def read(native: Json) -> Piece:
+    """An answer or chunk as a piece: text, stop reason and counts."""
     return Piece(
         native["generation"],
         native.get("stop_reason"),
@@ -45,10 +46,12 @@ def read_bare(chunk: Json) -> Batch | None:
 
 
 def write_answer(piece: Piece) -> Json:
+    """A whole answer: unset counts are left out."""
     return {"generation": piece.text, **without_none(_counted(piece)), **piece.extra}
 
 
 def write_chunk(piece: Piece) -> Json:
+    """A chunk: unset counts are null, as the service writes them."""
     return {"generation": piece.text, **_counted(piece), **piece.extra}
 
 

@@ -57,6 +57,8 @@ class Conversation:
 
 @frozen
 class Template:
+    """How a family writes a conversation into one prompt, and reads it back."""
+
     arrange: Callable[[Conversation], Conversation]
     """Folds what the template has no place for."""
     render: Callable[[Conversation], str]

@@ -34,6 +34,7 @@ KEYS = _KEYS | _CHOICE_KEYS | _COUNTS
 
 
 def read(native: Json) -> Piece:
+    """An answer or chunk as a piece; it must have exactly one choice."""
     (choice,) = native["choices"]
     return Piece(
         choice["text"],
@@ -67,6 +68,7 @@ def read_bare(chunk: Json) -> Batch | None:
 
 
 def write(piece: Piece) -> Json:
+    """A piece as an answer or chunk with one choice."""
     named = {"id": piece.id, "created": piece.created, "model": piece.model}
     choice = {"index": 0, "text": piece.text, "finish_reason": piece.stop, **piece.text_extra}
     return {

@@ -50,6 +50,7 @@ CONVERSE = TokenCounter(
 
 
 def wrapped(surface: str, native: Json) -> Json:
+    """The CountTokens body for a native request of that surface. InvokeModel's is base64 text."""
     if surface == INVOKE_CODECS:
         return {"input": {"invokeModel": {"body": b64encode(dumps(native)).decode()}}}
     return {"input": {"converse": native}}

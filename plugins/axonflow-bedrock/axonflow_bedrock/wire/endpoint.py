@@ -152,16 +152,19 @@ class ServiceException(Exception):
 
 
 def invalid_call(message: str) -> ServiceException:
+    """A `ValidationException` with AWS's message."""
     return ServiceException("ValidationException", message)
 
 
 def malformed(what: str) -> ServiceException:
+    """Bedrock's refusal of a body that its schema does not allow."""
     return invalid_call(
         f"Malformed input request: {what}, please reformat your input and try again."
     )
 
 
 def unknown_operation() -> ServiceException:
+    """AWS's refusal of a path that is no operation."""
     return ServiceException(
         "UnknownOperationException",
         "The requested operation is not recognized by the service.",

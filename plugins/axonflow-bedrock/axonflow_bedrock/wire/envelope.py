@@ -107,6 +107,7 @@ def measured(answer: A, headers: Mapping[str, str]) -> A:
 
 
 def usage_from_headers(headers: Mapping[str, str]) -> Usage:
+    """The billed counts in the headers of an InvokeModel answer. Absent counts are unknown."""
     counts: dict[str, Any] = {
         name: int(headers[key]) for key, name in _COUNT_HEADERS.items() if key in headers
     }

@@ -55,6 +55,9 @@ _SHOWN_BYTES = 60
 
 @frozen
 class Frame:
+    """One decoded frame. The payload is JSON; its type is in the headers `:message-type` and
+    `:event-type`."""
+
     headers: Mapping[str, HeaderValue]
     payload: bytes = hidden()
 

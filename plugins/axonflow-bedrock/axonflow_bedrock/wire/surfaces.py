@@ -34,10 +34,15 @@ _EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
 class Encoder(Protocol):
+    """Writes batches of events as chunks."""
+
     def encode(self, batch: Batch, /) -> Sequence[Json]: ...
 
 
 class WriteFrame(Protocol):
+    """Writes a chunk as one event-stream frame; `padding` is Bedrock's member against guessing by
+    length."""
+
     def __call__(self, chunk: Json, /, *, padding: str = "") -> bytes: ...
 
 
@@ -99,6 +104,7 @@ SURFACES: Mapping[str, BedrockSurface] = {INVOKE_CODECS: INVOKE, CONVERSE_CODECS
 
 
 def surface_of(codec: FamilyCodec) -> BedrockSurface:
+    """The surface that the codec declares."""
     return SURFACES[codec.surface]
 
 

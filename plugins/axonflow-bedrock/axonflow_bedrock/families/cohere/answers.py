@@ -57,6 +57,7 @@ _META_KEYS = frozenset({"billed_units", "tokens"})
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
+    """A whole answer as a `Completion`."""
     called = tuple(
         decode_call(native, place) for place, native in enumerate(body.get("tool_calls") or ())
     )
@@ -80,6 +81,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> Json:
+    """The answer of a `Completion`."""
     extra, in_meta = split_prefixed(completion.extra, "meta")
     meta = {**_encode_usage(completion.usage), **in_meta}
     optional = {
@@ -105,11 +107,13 @@ def _encode_content(content: Sequence[ContentBlock]) -> dict[str, Json]:
 
 
 def stop_reason_of(native: str, *, has_calls: bool) -> StopReason:
+    """The neutral stop reason. Command R ends a turn with tool calls as it ends any other."""
     reason = STOP_REASONS.decode(native)
     return StopReason.TOOL_USE if has_calls and reason is StopReason.END_TURN else reason
 
 
 def encode_stop(reason: StopReason | None, native: str | None) -> str | None:
+    """The native stop reason; a tool call ends the turn as complete."""
     if reason is None:
         return None
     return STOP_REASONS.encode(

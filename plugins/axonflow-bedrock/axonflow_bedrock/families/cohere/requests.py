@@ -49,6 +49,7 @@ RESULT_KEYS = frozenset({"call", "outputs"})
 
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    """A Command R body as a `CompletionRequest`: `message` and `chat_history` are its turns."""
     sampling: dict[str, Any] = {name: body.get(name) for name in _SAMPLING}
     calls = _Calls()
     preamble = body.get("preamble")
@@ -74,6 +75,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
+    """The Command R body of `request`."""
     inference = request.inference
     history, question, results = _parted(request.messages)
     optional = {
@@ -129,6 +131,7 @@ class _Calls:
 
 
 def decode_call(native: Mapping[str, Json], place: int) -> ToolUse:
+    """A tool call. It has no id, so its place in the conversation gives one."""
     return ToolUse(
         call_id(place),
         string(native["name"]),
@@ -138,6 +141,7 @@ def decode_call(native: Mapping[str, Json], place: int) -> ToolUse:
 
 
 def encode_call(block: ToolUse) -> dict[str, Json]:
+    """A tool call without its id."""
     return {"name": block.name, "parameters": block.input, **block.extra}
 
 

@@ -64,6 +64,7 @@ _DEFINITIONS = "parameter_definitions"
 
 
 def decode_tool(native: Mapping[str, Json]) -> Tool:
+    """A tool whose `parameter_definitions` become a JSON schema."""
     definitions, extra = native.get(_DEFINITIONS), unknown_members(native, _TOOL_KEYS)
     schema = None
     if definitions is not None:

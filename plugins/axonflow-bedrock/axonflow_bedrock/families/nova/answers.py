@@ -58,6 +58,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json]:
+    """A Nova answer of a `Completion`."""
     extra, in_output, in_message = split_prefixed(completion.extra, "output", "message")
     stop = _encode_stop(completion)
     body: dict[str, Json] = {}
@@ -102,6 +103,7 @@ _USAGE_KEYS = frozenset(
 
 
 def decode_usage(native: Mapping[str, Json]) -> Usage:
+    """The counts of `usage`; cached tokens are not input tokens."""
     return Usage(
         native.get("inputTokens"),
         native.get("outputTokens"),
@@ -112,6 +114,7 @@ def decode_usage(native: Mapping[str, Json]) -> Usage:
 
 
 def encode_usage(usage: Usage) -> dict[str, Json]:
+    """The `usage` object, with the sum that Nova sends."""
     counts = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,

@@ -42,16 +42,19 @@ DIALECT = "nova"
 
 
 def decode_content(native: Json) -> tuple[ContentBlock, ...]:
+    """The blocks of a message."""
     return tuple(
         [decode_block(block) for block in array(native)]
     )  # a list is built faster than drawn from
 
 
 def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
+    """Blocks as Nova's list of unions."""
     return [encode_block(block) for block in blocks]
 
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
+    """One block; a union member without a neutral type becomes `Opaque`."""
     if "text" in native:
         text = string(native["text"])
         return (
@@ -65,6 +68,7 @@ def decode_block(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def encode_block(block: ContentBlock) -> dict[str, Json]:
+    """One block in Nova's JSON."""
     encode = _ENCODE_BLOCK.get(type(block))
     if encode is None:
         kind = type(block).__name__.lower()

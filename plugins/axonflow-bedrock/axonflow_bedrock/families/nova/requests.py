@@ -37,6 +37,7 @@ _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 
 
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    """A Nova body as a `CompletionRequest`."""
     system, config, tools = body.get("system"), body.get("inferenceConfig"), body.get("toolConfig")
     version, extra = body.get("schemaVersion"), unknown_members(body, _REQUEST_KEYS)
     offered, choice, beside_tools = decode_tool_config(tools or EMPTY, DIALECT)
@@ -55,6 +56,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
+    """The Nova body of `request`."""
     body: dict[str, Json] = without_none({"schemaVersion": SCHEMA, **request.options})
     if request.system:
         body["system"] = encode_content(request.system)
