@@ -156,7 +156,7 @@ async def test_an_answer_comes_back_with_lower_case_headers_and_its_time(
         response = await transport.send(server.request())
     assert (response.status, response.body) == (200, b"hello")
     assert response.headers["x-amzn-requestid"] == "r-1"
-    assert 0 < response.first_byte_s < 1
+    assert 0 < response.first_byte_s < 10
 
 
 async def test_the_request_is_sent_exactly_as_given(transport: Transport) -> None:

@@ -24,8 +24,8 @@ YAML_EXAMPLE = "axonflow_yaml_example"
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _SECRET = re.compile(
-    r"(^|[_-])(secret|token|password|passwd|credentials?|signature|(api|access|private|secret|shared|account)[_-]?key)"
-    r"([_-]|$)",
+    r"(^|[_-])(secret|token|password|passwd|credentials?|signature|"
+    r"(api|access|private|secret|shared|account)[_-]?key)([_-]|$)",
     re.IGNORECASE,
 )
 ASSIGNED_KEY = re.compile(r"""(?<![\w.-])(?P<key>[\w.-]++)["']?\s*+[:=]""")

@@ -1,12 +1,12 @@
 """TwelveLabs Pegasus 1.2 on Bedrock InvokeModel: a video and a prompt in, text out.
 
-    {"inputPrompt": …, "mediaSource": {…}, "temperature": 0.2, "maxOutputTokens": 4096,
-    "responseFormat": {…}} {"message": …, "finishReason": "stop" | "length"}        and so each
-    chunk of a stream
+    request    {"inputPrompt": …, "mediaSource": {…}, "temperature": 0.2, "maxOutputTokens": 4096,
+                "responseFormat": {…}}
+    answer     {"message": …, "finishReason": "stop" | "length"}
+    stream     chunks like answers; the last one has the finishReason
 
-Source: AWS user guide, "TwelveLabs Pegasus 1.2", November 2026. The neutral model has no word for a
-video, so `mediaSource` stands in `options`, as the service spells it; the service requires it, and
-nothing is made up here.
+Source: AWS user guide, "TwelveLabs Pegasus 1.2", November 2026. The neutral model has no type for
+videos, so `mediaSource` is an option, in the service's own form. The service requires it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from collections.abc import Mapping
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames
 from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, StopReason, Text, user
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    Inference,
+    Json,
+    StopReason,
+    Text,
+    user,
+)
 from axonflow_core.stream import Batch, Ended, Extra, Stopped, TextDelta
 
 PARAMETERS: Mapping[str, str] = {"maxOutputTokens": "max_tokens", "temperature": "temperature"}
@@ -28,7 +36,12 @@ STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MA
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
     parameters = {key: getattr(request.inference, name) for key, name in PARAMETERS.items()}
-    return {"inputPrompt": request.messages[0].text, **without_none(parameters), **request.options, **request.extra}
+    return {
+        "inputPrompt": request.messages[0].text,
+        **without_none(parameters),
+        **request.options,
+        **request.extra,
+    }
 
 
 def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
@@ -60,7 +73,9 @@ class ChunkDecoder:
     def feed(self, chunk: Json) -> Batch:
         batch = (TextDelta(string(chunk["message"])), Extra(unknown_members(chunk, ANSWER_KEYS)))
         stop = chunk.get("finishReason")
-        return batch if stop is None else (*batch, Stopped(STOP_REASONS.decode(stop), stop), Ended())
+        return (
+            batch if stop is None else (*batch, Stopped(STOP_REASONS.decode(stop), stop), Ended())
+        )
 
 
 class ChunkEncoder:

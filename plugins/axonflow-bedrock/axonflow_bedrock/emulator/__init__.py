@@ -55,7 +55,7 @@ from .upstream import Upstream, region_of
 
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAAXONFLOWEMULATOR"
-SECRET_KEY = "not-a-secret/known-to-everybody/emulator"  # noqa: S105 - it opens nothing but the emulator
+SECRET_KEY = "not-a-secret/known-to-everybody/emulator"  # noqa: S105 - of the emulator only
 API_KEY = "bedrock-api-key-of-the-emulator"
 """The only Bedrock API key (`AWS_BEARER_TOKEN_BEDROCK`) that is accepted."""
 

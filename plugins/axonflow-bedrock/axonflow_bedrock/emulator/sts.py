@@ -54,7 +54,8 @@ class SecurityTokenService:
             200,
             "<GetCallerIdentityResponse "
             f'xmlns="{_NAMESPACE}"><GetCallerIdentityResult>{identity}</GetCallerIdentityResult>'
-            f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
+            f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
+            "</GetCallerIdentityResponse>",
         )
 
 

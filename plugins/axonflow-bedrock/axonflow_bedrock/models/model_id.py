@@ -125,7 +125,8 @@ class ModelId:
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 _ARN = re.compile(
-    r"arn:(?P<partition>aws(?:-[a-z0-9]+)*):(?P<service>[a-z]+):(?P<region>[^:/]*):(?P<account>[^:/]*):(?P<rest>.+)"
+    r"arn:(?P<partition>aws(?:-[a-z0-9]+)*):(?P<service>[a-z]+):(?P<region>[^:/]*):"
+    r"(?P<account>[^:/]*):(?P<rest>.+)"
 )
 _PROFILE = re.compile(r"(?P<geo>[a-z]{2,6}(?:-gov)?)\.(?P<plain>(?P<vendor>[a-z0-9]+)\..+)")
 _CONTEXT = re.compile(r"(?P<id>.+?:[0-9]+):(?:[0-9]+k?|mm)")
