@@ -138,7 +138,9 @@ def _texts_in(value: Any) -> Iterator[Any]:
 def _is_editable(value: Any) -> bool:
     if isinstance(value, Reasoning):
         return bool(value.text) and value.redacted is None
-    return isinstance(value, TextDelta | ToolUse) or (isinstance(value, Text) and bool(value.text))
+    if isinstance(value, ToolUse):  # in a stream one without input announces the pieces of it
+        return bool(value.input)
+    return isinstance(value, TextDelta) or (isinstance(value, Text) and bool(value.text))
 
 
 def _edited(value: Any, number: int) -> Any:

@@ -21,10 +21,7 @@ STOP_REASONS = NativeNames(
     }
 )
 
-OPTIONS = frozenset(
-    "model stream stream_options max_completion_tokens n logit_bias logprobs top_logprobs "
-    "user".split()
-)
+OPTIONS = frozenset("model stream stream_options n logit_bias logprobs top_logprobs user".split())
 """OpenAI's parameters that have no neutral name. `n` may not ask for more than the one answer there
 is room for."""
 
