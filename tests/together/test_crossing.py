@@ -572,3 +572,43 @@ def test_arguments_that_are_no_object_reach_a_client_that_reads_objects() -> Non
     body = ANTHROPIC.codec.encode_response(fitted.answer(cut), ANTHROPIC.facts)
 
     assert body["content"][0]["input"] == {"arguments": '{"a": '}
+
+
+CITATION: Json = {"type": "char_location", "cited_text": "x", "document_title": "paper"}
+
+
+def test_citations_of_another_dialect_are_left_out_in_both_directions() -> None:
+    text = {"type": "text", "text": "ho", "citations": [CITATION]}
+    answer = Completion((Text("ho", (CITATION,)),), StopReason.END_TURN)
+
+    fitted, native = carried(ANTHROPIC, party("converse", "sonnet-4-2"), spoken(text))
+    told = fitted_for(OPENAI, CLAUDE, CompletionRequest((user("hi"),))).answer(answer)
+
+    assert ("char_location" in repr(native), reported(fitted)) == (False, ["citations"])
+    assert (told.content, [each.feature for each in told.adjustments]) == (
+        (Text("ho"),),
+        ["citations"],
+    )
+
+
+def test_a_tag_that_a_stream_cuts_reaches_no_client_as_text() -> None:
+    pieces = ["<reas", "oning>hm</reason", "ing>ho"]
+    chunks = [
+        {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+        for piece in pieces
+    ]
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    batches = decoded(GPT_OSS, [*chunks, last])
+    events = fitted_for(OPENAI, GPT_OSS, CompletionRequest((user("hi"),))).stream()
+
+    again = added_up(decoded(OPENAI, encoded(OPENAI, [events.fit(batch) for batch in batches])))
+
+    assert again.content == (Reasoning("hm"), Text("ho"))
+
+
+def test_members_that_the_model_s_answer_has_beyond_its_documents_stay_with_it() -> None:
+    answer = Completion((Text("ho", extra={"x": 1}),), StopReason.END_TURN, extra={"y": 2})
+
+    told = fitted_for(OPENAI, CLAUDE, CompletionRequest((user("hi"),))).answer(answer)
+
+    assert (told.extra, told.content[0].extra, told.adjustments) == ({}, {}, ())  # type: ignore[union-attr]
