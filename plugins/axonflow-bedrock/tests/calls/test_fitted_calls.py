@@ -358,3 +358,45 @@ def test_a_request_that_breaks_a_rule_is_refused_in_the_words_of_whoever_refuses
     refuse_rule_violations(
         request_, ModelFacts(), surface, is_streamed=True
     )  # the control: nobody minds
+
+
+# ── the surface that carries a request ────────────────────────────────────────────────────────────
+
+LLAMA_4 = "us.meta.llama4-maverick-17b-instruct-v1:0"
+NOVA_PRO = "us.amazon.nova-pro-v1:0"
+PDF = Document(Media(MediaKind.BASE64, "JVBERi0=", "application/pdf"), name="paper")
+
+
+@pytest.mark.parametrize(
+    ("model", "request_", "surface"),
+    [
+        (LLAMA_4, conversation(user("Hi"), tools=(Tool("read", "reads", SCHEMA),)), "converse"),
+        (NOVA_PRO, conversation(Message(Role.USER, (Text("Sum up."), PDF))), "converse"),
+        (LLAMA_4, conversation(user("Hi")), "invoke"),
+    ],
+    ids=["tools on Llama 4", "a document on Nova", "plain text on Llama 4"],
+)
+async def test_the_receipt_names_the_surface_that_carried_the_request(
+    open_provider: OpenProvider,
+    base_url: str,
+    model: str,
+    request_: CompletionRequest,
+    surface: str,
+) -> None:
+    async with open_provider(base_url, model=model) as provider:
+        answer = await provider.complete(request_)
+
+    assert answer.receipt is not None
+    assert answer.receipt.surface == surface
+
+
+async def test_with_a_fixed_surface_the_refusal_names_converse_first(
+    open_provider: OpenProvider, base_url: str
+) -> None:
+    request = conversation(user("Hi"), tools=(Tool("read", "reads", SCHEMA),))
+
+    async with open_provider(base_url, model=LLAMA_4, surface="invoke") as provider:
+        with pytest.raises(EncodeError) as caught:
+            await provider.complete(request)
+
+    assert (caught.value.hint or "").startswith("set `surface: converse`")
