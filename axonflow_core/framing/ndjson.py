@@ -17,7 +17,8 @@ MAX_LINE_BYTES = 16 * 2**20
 class NdjsonDecoder:
     """Bytes as they were read in, values out; the same values for every way of cutting."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self._max_line_bytes = max_line_bytes
         self._left: list[bytes] = []  # an unended line, as it arrived
         self._left_bytes = 0
         self._fed_bytes = 0
@@ -47,8 +48,8 @@ class NdjsonDecoder:
             yield from (line for line in lines if line.strip())
         self._left.append(data)
         self._left_bytes += len(data)
-        if self._left_bytes > MAX_LINE_BYTES:
-            raise DecodeError(f"a line of the stream is longer than {MAX_LINE_BYTES} bytes")
+        if self._left_bytes > self._max_line_bytes:
+            raise DecodeError(f"a line of the stream is longer than {self._max_line_bytes} bytes")
 
     @property
     def consumed_bytes(self) -> int:

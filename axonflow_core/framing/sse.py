@@ -59,13 +59,15 @@ class SseEvent:
 class SseDecoder:
     """Bytes as they were read in, events out; the same events for every way of cutting."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._max_event_bytes = max_event_bytes
         self._left: list[bytes] = []  # an unended line, as it arrived
         self._left_bytes = 0
         self._data: list[str] = []
         self._event = ""
         self._size = 0
         self._is_first = True
+        self._awaits_lf = False  # the last line was ended by CR: an LF may belong to it
         self._fed_bytes = 0
         self._fault: DecodeError | None = None
         self.consumed_bytes = 0
@@ -92,25 +94,30 @@ class SseDecoder:
             raise self._fault
 
     def _read_lines(self, data: bytes, events: list[SseEvent]) -> None:
-        if self._is_within_line(data):
-            self._keep(data)
+        if self._awaits_lf and data:
+            data = self._without_lf(data)
+        if b"\n" not in data and b"\r" not in data:
+            self._keep(data)  # what arrived before it is not looked at again
             return
         data = b"".join((*self._left, data))
         self._left, self._left_bytes = [], 0
         start = 0
         for end in _LINE_END.finditer(data):
-            if end.end() == len(data) and end[0] == b"\r":
-                break  # an LF may follow in the next read
             self._read_line(data[start : end.start()], events)
+            if end.start() == start:
+                self.consumed_bytes = self._fed_bytes - (len(data) - end.end())
             start = end.end()
-            if end.start() == 0 or data[end.start() - 1 : end.start()] in (b"\n", b"\r"):
-                self.consumed_bytes = self._fed_bytes - (len(data) - start)
+        self._awaits_lf = data.endswith(b"\r")
         self._keep(data[start:])
 
-    def _is_within_line(self, data: bytes) -> bool:
-        """Whether `data` ends no line; then what arrived before it is not looked at again."""
-        awaits_lf = bool(self._left) and self._left[-1].endswith(b"\r")
-        return not awaits_lf and b"\n" not in data and b"\r" not in data
+    def _without_lf(self, data: bytes) -> bytes:
+        """`data`, which follows a CR, without the LF that ends the same line."""
+        self._awaits_lf = False
+        if not data.startswith(b"\n"):
+            return data
+        if self.consumed_bytes == self._fed_bytes - len(data):
+            self.consumed_bytes += 1
+        return data[1:]
 
     def _keep(self, data: bytes) -> None:
         if data:
@@ -134,7 +141,7 @@ class SseDecoder:
             self._event = value
             return
         self._data.append(value)
-        self._size += len(value)
+        self._size += len(value) + 1  # the LF that joins it to the next
         self._bound(0)
 
     def _end_event(self, events: list[SseEvent]) -> None:
@@ -149,8 +156,10 @@ class SseDecoder:
             raise DecodeError("an event of the stream is not UTF-8") from error
 
     def _bound(self, pending: int) -> None:
-        if self._size + pending > MAX_EVENT_BYTES:
-            raise DecodeError(f"an event of the stream is longer than {MAX_EVENT_BYTES} bytes")
+        if self._size + pending > self._max_event_bytes:
+            raise DecodeError(
+                f"an event of the stream is longer than {self._max_event_bytes} bytes"
+            )
 
 
 def encode_event(data: str, event: str | None = None) -> bytes:
