@@ -48,6 +48,14 @@ def toy_provider(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
+def toy_chat_provider(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider of `toy_chat.py` is installed, for the process of this test."""
+    code = "from toy_chat import axonflow_register_provider\n"
+    install("axonflow-toy-chat", "axonflow.providers", code, point="toy-chat")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.fixture
 def environment_of(tmp_path: Path) -> EnvironmentOf:
     """The environment of a process that sees the distributions in `tmp_path`, and no setting of the
     tester's own."""

@@ -1,7 +1,7 @@
 """A vendor with one JSON API for chat, for tests of the core: a `ChatApi` of OpenAI's dialect.
 
-`spec()` is its provider without a fault. A test gives `spec` another API, provider or credential
-to seed a mistake.
+`spec()` is its provider without a fault. A test gives `spec` another API or provider to seed a
+mistake. `provider: toy-chat` is there for a test that has the fixture `toy_chat_provider`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.codec import Codec
 from axonflow_core.dialects import openai_chat
 from axonflow_core.framing.sse import DONE
+from axonflow_core.hookspecs import hookimpl
 from axonflow_core.plugin_spec import ProviderSpec, Services
 from axonflow_core.provider import Provider
 from axonflow_core.testing import FakeService
@@ -42,7 +43,10 @@ class ToyChatConfig(CommonSettings):
 def api_of(config: ToyChatConfig, services: Services) -> ChatApi:
     return ChatApi(
         url=f"{config.endpoint}/chat/completions",
-        headers={"authorization": f"Bearer {services.credential('api_key')}"},
+        headers={
+            "authorization": f"Bearer {services.credential('api_key')}",
+            **services.extras.get("headers", {}),
+        },
         codec=CODEC,
         errors=ERRORS,
     )
@@ -59,3 +63,8 @@ def spec(
         return provider(services.name, services.client, config, api)
 
     return ProviderSpec(name="toy", display_name="Toy", config_type=ToyChatConfig, create=create)
+
+
+@hookimpl
+def axonflow_register_provider() -> ProviderSpec:
+    return spec()

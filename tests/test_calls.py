@@ -1,0 +1,265 @@
+"""Calls: what is sent, what a receipt reports, and what a runtime hands to its providers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import toy_chat
+from toy_upstream import ANSWER, CHUNKS, ROUTE, scripted, streamed
+
+from axonflow_core.blocking import BlockingRuntime
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.config import Config, ProviderConfig, load_config
+from axonflow_core.errors import ConfigError, DecodeError, InvalidCall, Throttled
+from axonflow_core.messages import CompletionRequest, FailedAttempt, Inference, user
+from axonflow_core.plugin_spec import Services
+from axonflow_core.provider import NativeCall
+from axonflow_core.runtime import Runtime
+from axonflow_core.testing import MockAnswer, MockTransport
+from axonflow_core.testing.provider_laws import ANSWER as SAID
+
+HI = CompletionRequest((user("hi"),))
+
+
+# ── a call ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_body_is_the_codecs_and_the_way_is_the_surfaces() -> None:
+    caller, network, _ = scripted([ANSWER, streamed(*CHUNKS)])
+
+    await caller.complete(caller.prepare(HI, ROUTE))
+    await caller.stream(caller.prepare(HI, ROUTE, is_streamed=True))
+
+    whole, stream = network.requests
+    assert whole.body == b'{"turns":[{"by":"user","text":"hi"}]}'
+    assert (whole.url[-4:], stream.url[-13:]) == ("/ask", "/ask-streamed")
+
+
+async def test_a_receipt_reports_how_the_call_was_made() -> None:
+    caller, *_ = scripted([Throttled("no", native_code="slow", status=429), ANSWER])
+
+    receipt = (await caller.complete(caller.prepare(HI, ROUTE))).receipt
+
+    assert receipt is not None
+    assert (receipt.provider, receipt.family, receipt.surface) == ("acme", "toy", "toy")
+    assert (receipt.model, receipt.called, receipt.region) == ("toy", "toy.prompt-1", "here")
+    assert (receipt.request_id, receipt.attempts) == ("r-1", 2)
+    assert receipt.failed_attempts == (FailedAttempt("throttled", "slow", 429, None),)
+    assert receipt.latency_ms is not None and receipt.first_byte_ms is not None
+
+
+async def test_the_receipt_of_a_stream_has_its_latency_when_it_has_ended() -> None:
+    caller, *_ = scripted([streamed(*CHUNKS)])
+
+    stream = await caller.stream(caller.prepare(HI, ROUTE, is_streamed=True))
+    opened = stream.receipt
+    whole = await stream.completion()
+
+    assert opened is not None and opened.latency_ms is None
+    assert whole.receipt is not None and whole.receipt.latency_ms is not None
+    assert (whole.text, whole.usage.output_tokens) == ("Hello.", 2)
+
+
+async def test_an_error_says_whose_call_it_was() -> None:
+    caller, *_ = scripted([MockAnswer(status=400, headers={"x-request-id": "r-9"})])
+
+    with pytest.raises(InvalidCall) as caught:
+        await caller.complete(caller.prepare(HI, ROUTE))
+
+    error = caught.value
+    assert (error.provider, error.model, error.request_id) == ("acme", "toy", "r-9")
+
+
+async def test_a_request_that_the_family_cannot_take_is_refused_before_it_is_sent() -> None:
+    caller, network, _ = scripted([])
+
+    with pytest.raises(Exception, match="system") as caught:
+        caller.prepare(CompletionRequest((user("hi"),), system="Be brief."), ROUTE)
+
+    assert caught.value.provider == "acme"  # type: ignore[attr-defined]
+    assert network.requests == []
+
+
+async def test_a_parameter_that_the_family_lacks_is_left_out_and_reported() -> None:
+    caller, network, _ = scripted([ANSWER])
+    asked = CompletionRequest((user("hi"),), inference=Inference(top_k=7))
+
+    answer = await caller.complete(caller.prepare(asked, ROUTE))
+
+    assert [adjustment.feature for adjustment in answer.adjustments] == ["top_k"]
+    assert b"7" not in network.requests[0].body
+
+
+async def test_an_answer_of_another_service_is_described_and_never_quoted() -> None:
+    page = MockAnswer(headers={"content-type": "text/html"}, reads=(b"<html>private</html>",))
+    caller, *_ = scripted([page, page])
+
+    for ask in (
+        lambda: caller.complete(caller.prepare(HI, ROUTE)),
+        lambda: caller.stream(caller.prepare(HI, ROUTE, is_streamed=True)),
+    ):
+        with pytest.raises(DecodeError, match="an HTML or XML page of 20 bytes") as caught:
+            await ask()
+        assert "private" not in f"{caught.value}{caught.value.hint}"
+
+
+async def test_a_clients_own_body_is_sent_byte_for_byte_where_its_form_is_the_models() -> None:
+    caller, network, _ = scripted([ANSWER])
+    body = b'{ "turns" : [{"text":"hi", "by":"user"}] }'
+    native = NativeCall(codec=ROUTE.codec, surface="toy", body=body, request=HI)
+
+    answer = await caller.forward(caller.prepare_native(native, ROUTE, is_streamed=False))
+
+    assert network.requests[0].body == body
+    assert answer.body == ANSWER.reads[0]
+
+
+# ── what a runtime hands to its providers ─────────────────────────────────────────────────────────
+
+
+def toy(**more: object) -> ProviderConfig:
+    return ProviderConfig(
+        str(more.pop("name", "toy-chat")),
+        type="toy-chat",
+        is_enabled=True,
+        credentials={"api_key": toy_chat.SECRET},
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def answering() -> MockTransport:
+    return MockTransport(lambda request: toy_chat.SERVICE.answer(request, SAID))
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+async def test_credentials_of_the_configuration_reach_the_provider(tmp_path: Path) -> None:
+    file = tmp_path / "axonflow.yaml"
+    file.write_text(
+        'version: "1.0"\nllm_providers:\n  toy-chat:\n    enabled: true\n'
+        "    credentials: {api_key: $TOY_KEY}\n"
+    )
+    config, client = load_config(file, {"TOY_KEY": toy_chat.SECRET}), answering()
+
+    async with Runtime.open(config, environment={}, client=client) as runtime:
+        await runtime.complete("Why is the sky blue?")
+
+    assert client.requests[0].headers["authorization"] == f"Bearer {toy_chat.SECRET}"
+    assert toy_chat.SECRET not in f"{config!r}{client.requests[0]!r}"
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_a_credential_that_is_missing_is_named_with_its_place_in_the_yaml() -> None:
+    entry = ProviderConfig("toy-chat", is_enabled=True)
+
+    with pytest.raises(ConfigError, match="needs the credential 'api_key'") as caught:
+        Runtime.open(Config(providers={"toy-chat": entry}), environment={}, client=answering())
+
+    assert "`credentials: {api_key: ${…}}`" in str(caught.value.hint)
+
+
+def test_services_show_the_names_of_credentials_and_extras_alone() -> None:
+    services = Services(
+        name="acme",
+        client=answering(),
+        codecs=CodecRegistry(),
+        credentials={"api_key": toy_chat.SECRET},
+        extras={"session": toy_chat.SECRET},
+    )
+
+    assert toy_chat.SECRET not in repr(services)
+    assert "api_key" in repr(services) and "session" in repr(services)
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+async def test_extras_go_to_the_provider_whose_name_they_have() -> None:
+    config = Config(providers={"one": toy(name="one"), "two": toy(name="two")})
+    client = answering()
+
+    extras = {"two": {"headers": {"x-account": "2"}}}
+    async with Runtime.open(config, environment={}, client=client, extras=extras) as runtime:
+        for name in ("one", "two"):
+            await runtime.complete("hi", provider=name)
+
+    assert [request.headers.get("x-account") for request in client.requests] == [None, "2"]
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_extras_for_a_provider_that_is_not_enabled_are_an_error() -> None:
+    config = Config(providers={"one": toy(name="one")})
+
+    with pytest.raises(ConfigError, match="'two', which is not enabled") as caught:
+        Runtime.open(config, environment={}, client=answering(), extras={"two": {}})
+
+    assert str(caught.value.hint).endswith("one")
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+async def test_a_client_that_runtimes_share_is_closed_by_its_owner() -> None:
+    config, client = Config(providers={"toy-chat": toy()}), answering()
+
+    for _ in range(2):
+        async with Runtime.open(config, environment={}, client=client) as runtime:
+            await runtime.complete("hi")
+
+    assert len(client.requests) == 2
+    assert not client.is_closed
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_a_blocking_caller_may_share_a_client_too() -> None:
+    config, client = Config(providers={"toy-chat": toy()}), answering()
+
+    with BlockingRuntime.open(config, environment={}, client=client) as runtime:
+        assert runtime.complete("hi").text == SAID.text
+
+    assert not client.is_closed
+
+
+# ── a runtime without a file ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.usefixtures("toy_provider")
+def test_keywords_go_to_the_only_provider_that_has_them() -> None:
+    with pytest.raises(ConfigError, match="toy could not be built: NotImplementedError"):
+        Runtime.open(environment={}, region="here", colour="green")
+
+
+@pytest.mark.usefixtures("toy_provider", "toy_chat_provider")
+def test_keywords_that_several_providers_have_need_the_name_of_one() -> None:
+    with pytest.raises(ConfigError, match=r"several providers have the settings model: ") as caught:
+        Runtime.open(environment={}, model="toy-1")
+
+    assert "provider=" in str(caught.value.hint)
+    with pytest.raises(ConfigError, match="needs the credential"):
+        Runtime.open(environment={}, provider="toy-chat", model="toy-1")
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_a_keyword_that_no_provider_has_lists_those_that_there_are() -> None:
+    with pytest.raises(
+        ConfigError, match="no installed provider has the settings weight"
+    ) as caught:
+        Runtime.open(environment={}, weight=1)
+
+    assert "toy-chat has control_tokens, endpoint" in str(caught.value.hint)
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_a_provider_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="acme"):
+        Runtime.open(environment={}, provider="acme")
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_settings_are_given_once() -> None:
+    config = Config(providers={"toy-chat": toy()})
+
+    with pytest.raises(ConfigError, match="given twice"):
+        Runtime.open(config, environment={}, model="toy-1")
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_a_value_of_a_wrong_type_is_an_error_that_names_its_key() -> None:
+    with pytest.raises(ConfigError, match="max_tokens"):
+        Runtime.open(environment={}, provider="toy-chat", max_tokens="many")
