@@ -210,13 +210,14 @@ def _with_and_without_null(
     draw: DrawFn, sides: tuple[Side, ...], documented: frozenset[str]
 ) -> tuple[Side, Json, Json]:
     side = draw(st.sampled_from(sides))
-    without = _without_nulls(draw(side.natives), documented)
-    keys = _keys_by_place([without, draw(side.natives)])
+    native = draw(side.natives)
+    without = _without_nulls(native, documented)
+    keys = _keys_by_place([native, draw(side.natives)])
     with_null = deepcopy(without)
     places = [
         (owner, key)
-        for place, owner in _objects(with_null)
-        for key in sorted((keys[place] & documented) - owner.keys())
+        for place, owner in _placed(with_null, "$")
+        for key in sorted((keys.get(place, frozenset()) & documented) - owner.keys())
     ]
     for owner, key in draw(_some_of(places)):
         owner[key] = None
