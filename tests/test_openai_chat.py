@@ -414,7 +414,7 @@ def test_a_family_that_has_no_word_for_some_tool_says_so() -> None:
             CompletionRequest((user("Hi"),), tool_choice=ToolChoice(mode)), FACTS
         )
 
-    with pytest.raises(EncodeError, match="some tool"):
+    with pytest.raises(EncodeError, match="no tool choice `any`"):
         body(ToolChoiceMode.ANY)
     assert body(ToolChoiceMode.AUTO)["tool_choice"] == "auto"
 

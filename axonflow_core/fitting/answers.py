@@ -219,6 +219,7 @@ class ClientEvents:
         self._client = Client(codec)
         self._left_out: set[int] = set()
         self._has_text = False
+        self._first_thought: int | None = None
         self.lost: dict[str, Adjustment] = {}
 
     def merged(self, before: tuple[Adjustment, ...]) -> tuple[Adjustment, ...]:
@@ -235,7 +236,7 @@ class ClientEvents:
         return tuple(fitted)
 
     def _start(self, event: BlockStart) -> Batch:
-        is_late = isinstance(event.block, Reasoning) and self._is_too_late_for_reasoning
+        is_late = isinstance(event.block, Reasoning) and self._comes_too_late(event.index)
         placed = None if is_late else self._client.place(event.block)
         self._note(self._client.lost(event.block, placed))
         if placed is None:
@@ -248,10 +249,13 @@ class ClientEvents:
         self._has_text = True
         return self._delta(event)
 
-    @property
-    def _is_too_late_for_reasoning(self) -> bool:
-        """Between tags in the text, reasoning has a place before the text alone."""
-        return self._has_text and bool(self._client.codec.reasoning_tags)
+    def _comes_too_late(self, index: int) -> bool:
+        """Between tags in the text there is a place for one block of reasoning, before the text."""
+        if not self._client.codec.reasoning_tags:
+            return False
+        if self._first_thought is None:
+            self._first_thought = index
+        return self._has_text or index != self._first_thought
 
     def _delta(self, event: Any) -> Batch:
         """A piece of text, of arguments, or the end of a block."""
@@ -262,7 +266,7 @@ class ClientEvents:
 
     def _thought(self, event: ReasoningDelta) -> Batch:
         is_plain = event.signature is None and event.redacted is None
-        if not self._client.has(Feature.REASONING) or self._is_too_late_for_reasoning:
+        if not self._client.has(Feature.REASONING) or self._comes_too_late(event.index):
             self._note(str(Feature.REASONING))
             self._left_out.add(event.index)
             return ()

@@ -96,6 +96,8 @@ def _carry_limit(
     """`max_completion_tokens` next to `max_tokens`: the older name is the one that counts."""
     if request.inference.max_tokens is not None:
         return request
+    if type(value) is not int:
+        return _drop_or_refuse(request, model, name, value)
     return evolve(request, inference=evolve(request.inference, max_tokens=value))
 
 

@@ -188,7 +188,7 @@ def test_many_requests_moved_and_some_were_refused() -> None:
     outcomes = sum(map(moves_from, (OPENAI, ANTHROPIC, *PARTIES[::6])), Counter[str]())
 
     assert outcomes[MOVED] > outcomes.total() / 3
-    assert outcomes["n"] and outcomes["logprobs"]
+    assert len(outcomes) > 10, "moved, and refused for many different features"
 
 
 def party(name: str, base_id: str = "") -> Party:

@@ -1,6 +1,6 @@
 """Content blocks: a table of kinds, a function a kind and direction.
 
-`cache_control` hangs on a native block; neutrally it is a `CachePoint` behind that block. A block
+`cache_control` hangs on a native block; neutrally it is a `CachePoint` after that block. A block
 of a kind unknown here is kept whole, as `Opaque`.
 """
 
@@ -31,7 +31,7 @@ DIALECT = "anthropic"
 
 
 def decode_content(native: Json) -> tuple[ContentBlock, ...]:
-    """A bare string is one text block; `cache_control` becomes a `CachePoint` behind its block."""
+    """A bare string is one text block; `cache_control` becomes a `CachePoint` after its block."""
     if isinstance(native, str):
         return (Text(native),)
     blocks: list[ContentBlock] = []
@@ -284,9 +284,9 @@ def hang_cache_control(natives: list[Json], point: CachePoint) -> None:
     or it has one already."""
     if not natives or "cache_control" in natives[-1]:
         raise EncodeError(
-            "a cache point must stand behind a block, and only one may",
+            "a cache point must follow a block, and only one may",
             feature="cache points",
-            hint="move the cache point behind the last block that is to be cached",
+            hint="move the cache point after the last block that is to be cached",
         )
     ttl = without_none({"ttl": point.ttl})
     natives[-1]["cache_control"] = {"type": point.kind or "ephemeral", **ttl, **point.extra}

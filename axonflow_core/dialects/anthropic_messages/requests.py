@@ -1,4 +1,4 @@
-"""A request: messages, tools, and the parameters beside them."""
+"""A request: messages, tools and parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request: messages, tools, and the parameters beside them."""
+"""A request: messages, tools and parameters."""
 
 from __future__ import annotations
 
@@ -193,9 +193,9 @@ def _encode_effort(form: ChatForm, asked: ReasoningRequest) -> Mapping[str, Json
         or asked.budget_tokens is not None
     ):
         raise EncodeError(
-            "this family cannot be told to think in this way",
+            "this family has no such control of reasoning",
             feature="reasoning",
-            hint="say `effort` alone"
+            hint="ask for an `effort` alone"
             if form.effort_parameter
             else "its models decide themselves how much they think",
         )
@@ -276,7 +276,7 @@ def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json
         if mode is choice.mode:
             return {"tool_choice": word, **parallel}
     raise EncodeError(
-        "this family cannot be told to use some tool",
+        "this family has no tool choice `any`",
         feature="tool_choice",
         hint="name the tool to use" if form.takes_named_tool else "leave the choice to the model",
     )
@@ -285,7 +285,7 @@ def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json
 def _encode_named_choice(form: ChatForm, choice: ToolChoice) -> Json:
     if not form.takes_named_tool:
         raise EncodeError(
-            "this family cannot be told which tool to use",
+            "this family takes no tool choice by name",
             feature="tool choice by name",
             hint="choose `any` and offer that one tool alone",
         )
