@@ -6,13 +6,13 @@ A plugin describes itself with a `ProviderSpec`; the core reads the YAML into th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
-from axonflow_core.errors import ConfigError
+from axonflow_core.errors import AxonFlowError, ConfigError
 from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import EMPTY, Json
 from axonflow_core.provider import Provider
@@ -100,13 +100,24 @@ class ErrorEntry:
     native_codes: tuple[str, ...] = ()
     """The provider's own names for it."""
     statuses: str = ""
-    """HTTP statuses, where they tell this entry from others."""
+    """HTTP statuses, where they tell this entry from others: `"500, 503"`."""
     example: str = ""
     """The provider's own words."""
     is_retryable: bool = False
     issue: str = ""
     """Set for the few that most people meet, in the words of who meets them; such entries come
     first."""
+
+
+def find_fix(entries: Iterable[ErrorEntry], error: AxonFlowError) -> str | None:
+    """The `fix` of the first entry for `error`, to be its hint: the entry has its code, and its
+    status where the entry names any. None where there is no such entry."""
+    status = str(getattr(error, "status", None))
+    for entry in entries:
+        statuses = entry.statuses.split(", ") if entry.statuses else (status,)
+        if entry.code == error.code and status in statuses:
+            return entry.fix
+    return None
 
 
 @frozen(kw_only=True)

@@ -75,24 +75,48 @@ def new() -> None:
     """Create a small package that works and passes its tests, as a starting point."""
 
 
-@new.command("codec", short_help="Create a codec package for a model family.")
-@click.argument("name")
-@click.option(
-    "--provider", default="bedrock", show_default=True, help="The provider that serves the models."
-)
-@click.option(
+_INTO = click.option(
     "--into",
     "parent",
     type=click.Path(path_type=Path),
     default=".",
     help="The folder to create the package in. Default: the current one.",
 )
-def new_codec(*, name: str, provider: str, parent: Path) -> None:
+
+
+@new.command("codec", short_help="Create a codec package for a model family.")
+@click.argument("name")
+@click.option(
+    "--provider", default="bedrock", show_default=True, help="The provider that serves the models."
+)
+@click.option(
+    "--chat",
+    "is_chat",
+    is_flag=True,
+    help="A family of conversations: system prompt, turns, tools. Default: one prompt.",
+)
+@_INTO
+def new_codec(*, name: str, provider: str, is_chat: bool, parent: Path) -> None:
     """Create the package axonflow-PROVIDER-NAME: a codec for the model family NAME, with tests that
     pass."""
-    from axonflow_core.cli.scaffold import write_codec_package
+    from axonflow_core.cli.scaffold import CHAT_CODEC, CODEC, write_package
 
-    folder = write_codec_package(name, provider, parent)
+    template = CHAT_CODEC if is_chat else CODEC
+    _report_package(write_package(template, name, parent, provider=provider))
+
+
+@new.command("provider", short_help="Create a provider package for a vendor's API.")
+@click.argument("name")
+@_INTO
+def new_provider(*, name: str, parent: Path) -> None:
+    """Create the package axonflow-provider-NAME: a provider for a vendor's API in the form of
+    OpenAI's chat completions, with tests that pass."""
+    from axonflow_core.cli.scaffold import PROVIDER, write_package
+
+    _report_package(write_package(PROVIDER, name, parent))
+
+
+def _report_package(folder: Path) -> None:
     click.echo(folder)
     click.echo(f"next: cd {folder} && pip install -e '.[testing]' && pytest", err=True)
 
