@@ -1,15 +1,16 @@
-"""A whole provider for a vendor with one JSON API for chat: what is left to say is data.
+"""A whole provider for a vendor with one JSON API for chat, described as data.
 
     ChatApi(url=…, headers=…, codec=…, errors=…)      the vendor
     ChatProvider(name, client, settings, api)         the provider
 
 Answers are JSON; streams are server-sent events unless the surface has another framing. A vendor
-with several operations, or with signatures, writes its own provider on `Caller` and `Upstream`, as
-Bedrock's does.
+with another URL for each model, with several operations, or with signatures, writes an `Upstream`
+and the `route` of a `RoutedProvider`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
@@ -61,16 +62,18 @@ class ChatApi:
     """How the operator mends an error, in the vendor's terms; None for no advice."""
 
 
-class ChatProvider:
-    """A provider of the chat models behind one `ChatApi`."""
+class RoutedProvider(ABC):
+    """A provider of chat models whose author says where the calls of a model go: `route`."""
 
-    def __init__(
-        self, name: str, client: HttpClient, settings: CommonSettings, api: ChatApi
-    ) -> None:
+    def __init__(self, caller: Caller, settings: CommonSettings) -> None:
         self._settings = settings
-        self._api = api
-        self._caller = Caller(name, client, settings, _ChatUpstream(api))
+        self._caller = caller
         self._routes: dict[str, Route] = {}
+
+    @abstractmethod
+    def route(self, model: str) -> Route:
+        """Where the calls of `model` go. Asked once a model; `RequestError` for one that there is
+        not."""
 
     @property
     def default_model(self) -> str:
@@ -114,21 +117,32 @@ class ChatProvider:
     async def health(self) -> Health:
         return Health(is_ready=True)
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: B027 - a provider may have nothing to close
         """Nothing to close: the HTTP client is the runtime's."""
 
     def _route(self, model: str | None) -> Route:
         name = model or self._settings.model
         route = self._routes.get(name)
         if route is None:
-            api, limit = self._api, self._settings.max_tokens
-            facts = ModelFacts(model_id=name, base_id=name, default_max_tokens=limit)
-            route = Route(
-                model=name, called=name, codec=api.codec, facts=facts, surface=api.surface
-            )
+            route = self.route(name)
             if len(self._routes) < _MAX_ROUTES:
                 self._routes[name] = route
         return route
+
+
+class ChatProvider(RoutedProvider):
+    """A provider of the chat models of one `ChatApi`."""
+
+    def __init__(
+        self, name: str, client: HttpClient, settings: CommonSettings, api: ChatApi
+    ) -> None:
+        super().__init__(Caller(name, client, settings, _ChatUpstream(api)), settings)
+        self._api = api
+
+    def route(self, model: str) -> Route:
+        api, limit = self._api, self._settings.max_tokens
+        facts = ModelFacts(model_id=model, base_id=model, default_max_tokens=limit)
+        return Route(model=model, called=model, codec=api.codec, facts=facts, surface=api.surface)
 
 
 class _ChatUpstream(Upstream):

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     )
     from axonflow_core.testing.claims import Claims
     from axonflow_core.testing.error_laws import error_laws
+    from axonflow_core.testing.fake_service import FakeService
     from axonflow_core.testing.golden import GoldenCase, golden_cases
     from axonflow_core.testing.laws import Law, check_codec, check_laws, codec_laws
     from axonflow_core.testing.mock_transport import MockAnswer, MockTransport, json_answer
     from axonflow_core.testing.mutations import Mutant, codec_mutants
-    from axonflow_core.testing.provider_laws import FakeService, ProviderCase, provider_test
+    from axonflow_core.testing.provider_laws import ProviderCase, provider_test
     from axonflow_core.testing.strategies import completions, joined_requests, requests, streams
     from axonflow_core.testing.suite import codec_test
     from axonflow_core.testing.unary_laws import counting_laws, embedding_laws, rerank_laws
@@ -85,11 +86,12 @@ _NAMES = {
     "recordings.recording": "Recording RecordingFormat Tally check_recording read_recordings",
     "testing.claims": "Claims",
     "testing.error_laws": "error_laws",
+    "testing.fake_service": "FakeService",
     "testing.golden": "GoldenCase golden_cases",
     "testing.laws": "Law check_codec check_laws codec_laws",
     "testing.mock_transport": "MockAnswer MockTransport json_answer",
     "testing.mutations": "Mutant codec_mutants",
-    "testing.provider_laws": "FakeService ProviderCase provider_test",
+    "testing.provider_laws": "ProviderCase provider_test",
     "testing.strategies": "completions joined_requests requests streams",
     "testing.suite": "codec_test",
     "testing.unary_laws": "counting_laws embedding_laws rerank_laws",

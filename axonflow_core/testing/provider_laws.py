@@ -16,33 +16,28 @@ Codecs have laws of their own (`codec_test`); these are the provider's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-import orjson
 import pytest
 from attrs import evolve, field, frozen
 
-from axonflow_core.codec import Codec, Feature, ModelFacts, StreamContext
-from axonflow_core.codec.errors import ErrorCodec
+from axonflow_core.codec import Feature
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import ProviderConfig, structure_provider_config
 from axonflow_core.errors import (
     AnswerError,
-    AxonFlowError,
     InvalidCall,
     ProviderError,
     Throttled,
     TruncatedStream,
     Unavailable,
 )
-from axonflow_core.framing.sse import encode_event
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.messages import (
     EMPTY,
     Completion,
     CompletionRequest,
-    Json,
     Receipt,
     StopReason,
     Text,
@@ -53,10 +48,10 @@ from axonflow_core.messages import (
 )
 from axonflow_core.plugin_spec import ProviderSpec, Services
 from axonflow_core.provider import CompletionStream, Provider
-from axonflow_core.stream import batch_of
 
 from .checking import require, same_value
-from .mock_transport import MockAnswer, MockTransport, json_answer
+from .fake_service import FakeService
+from .mock_transport import MockAnswer, MockTransport
 
 T = TypeVar("T")
 
@@ -77,65 +72,6 @@ LOOK_UP = Tool(
     "look_up", "Looks a city up.", {"type": "object", "properties": {"city": {"type": "string"}}}
 )
 QUESTION = CompletionRequest((user("Why is the sky blue?"),))
-
-
-def in_a_header(sent: HttpRequest, secret: str) -> bool:
-    """Whether `secret` is sent in a header, as an API key is."""
-    return any(secret in value for value in sent.headers.values())
-
-
-def sse(chunk: Json) -> bytes:
-    """One chunk as a server-sent event; a string is sent as it is."""
-    return encode_event(chunk if isinstance(chunk, str) else orjson.dumps(chunk).decode())
-
-
-@frozen(kw_only=True)
-class FakeService:
-    """The service that a provider calls, made of the server role of its codec."""
-
-    codec: Codec
-    errors: ErrorCodec
-    facts: ModelFacts = ModelFacts()
-    transport_members: frozenset[str] = frozenset({"model", "stream", "stream_options"})
-    """Members of a body that say where the call goes; they are taken off before it is decoded."""
-    write_chunk: Callable[[Json], bytes] = sse
-    stream_type: str = "text/event-stream"
-    request_id_header: str = "x-request-id"
-    is_streamed: Callable[[HttpRequest], bool] = lambda request: bool(
-        orjson.loads(request.body).get("stream")
-    )
-    """Whether a request asks for a streamed answer."""
-    is_proof: Callable[[HttpRequest, str], bool] = in_a_header
-    """Whether a request proves that its sender has a secret of `credentials`. A service that takes
-    signatures checks the signature instead."""
-
-    def request(self, sent: HttpRequest) -> CompletionRequest:
-        """What was asked."""
-        body = orjson.loads(sent.body)
-        native = {key: value for key, value in body.items() if key not in self.transport_members}
-        return self.codec.decode_request(native, self.facts)
-
-    def answer(self, sent: HttpRequest, completion: Completion) -> MockAnswer:
-        """`completion`, whole or streamed as it was asked for."""
-        self.request(sent)
-        headers = {self.request_id_header: "request-1"}
-        if not self.is_streamed(sent):
-            return json_answer(self.codec.encode_response(completion, self.facts), headers=headers)
-        typed = {"content-type": self.stream_type, **headers}
-        return MockAnswer(headers=typed, reads=tuple(self.chunks(completion)))
-
-    def chunks(self, completion: Completion) -> Iterator[bytes]:
-        """The bytes of each chunk of a streamed answer."""
-        context = StreamContext(id="answer-1", model="model-1", created=1_700_000_000)
-        encoder = self.codec.stream_encoder(context, self.facts)
-        for event in batch_of(completion):
-            yield from map(self.write_chunk, encoder.encode((event,)))
-
-    def refusal(self, error: AxonFlowError) -> MockAnswer:
-        """`error` in the service's own form."""
-        native = self.errors.encode_error(error)
-        headers = {self.request_id_header: "request-1", **native.headers}
-        return json_answer(native.body, native.status, headers)
 
 
 @frozen(kw_only=True)
