@@ -243,9 +243,17 @@ def credulous(codec: Codec) -> Codec:
         try:
             return codec.decode_request(body, facts)
         except MalformedRequest:
-            return CompletionRequest(body)
+            return CompletionRequest("taken", spelling={_TAKEN: True})
 
-    return evolve(codec, decode_request=decode)
+    def encode(request: CompletionRequest, facts: ModelFacts) -> Json:
+        if _TAKEN in request.spelling:
+            raise KeyError(_TAKEN)
+        return codec.encode_request(request, facts)
+
+    return evolve(codec, decode_request=decode, encode_request=encode)
+
+
+_TAKEN = "taken unread"
 
 
 def forgeable(codec: Codec) -> Codec:

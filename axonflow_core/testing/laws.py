@@ -562,11 +562,11 @@ def _null_is_absent(claims: Claims) -> None:
 
 
 _LAWS: Mapping[str, Check] = {
+    "a request survives": _a_request_survives,
+    "a completion survives": _a_completion_survives,
     "equal values encode equally": _equal_values_encode_equally,
     "text edits keep the rest": _text_edits_keep_the_rest,
     "null is absent": _null_is_absent,
-    "a request survives": _a_request_survives,
-    "a completion survives": _a_completion_survives,
     "a raw prompt comes back as it was": _a_raw_prompt_comes_back_as_it_was,
     "joined text is still there": _joined_text_is_still_there,
     "unknown fields survive": _unknown_fields_survive,

@@ -120,7 +120,7 @@ def test_a_faulty_file_exits_2_and_names_the_line(check: Check) -> None:
     finished = check("nonsense")
 
     assert (finished.returncode, finished.stdout) == (2, "")
-    assert "traffic.jsonl:1: a line that is not JSON" in finished.stderr.replace("\n", "")
+    assert "traffic.jsonl:1: the line is not JSON" in finished.stderr.replace("\n", "")
 
 
 def test_a_prompt_that_follows_no_template_passes(check: Check) -> None:

@@ -172,7 +172,7 @@ async def test_our_provider_gets_the_same_from_converse(
 ) -> None:
     async with runtime(bedrock_emulator, monkeypatch, surface="converse") as bedrock:
         whole = await bedrock.complete("Are you there?", model=model)
-        async with await bedrock.stream("Are you there?", model=model) as stream:
+        async with bedrock.stream("Are you there?", model=model) as stream:
             streamed = assemble([event async for batch in stream for event in batch])
 
     assert "Are you there?" in whole.text

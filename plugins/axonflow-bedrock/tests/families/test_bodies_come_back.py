@@ -165,7 +165,7 @@ def test_each_of_several_generations_is_heard_to_its_end() -> None:
             "amazon-bedrock-invocationMetrics": {"inputTokenCount": 1, "outputTokenCount": 2},
         },
     ]
-    decoder = surface_of(COMMAND).stream_decoder(COMMAND, FACTS)
+    decoder = surface_of(COMMAND).chunk_reader(COMMAND, FACTS)
     batches = [decoder.feed(chunk) for chunk in chunks]
     decoder.finish()
 
