@@ -13,7 +13,6 @@ from axonflow_core.codec.errors import ErrorRow
 from axonflow_core.dialects import openai_chat
 from axonflow_core.errors import (
     AccessDenied,
-    AxonFlowError,
     CredentialsError,
     InvalidCall,
     Throttled,
@@ -21,7 +20,7 @@ from axonflow_core.errors import (
 )
 from axonflow_core.framing.sse import DONE
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.plugin_spec import ErrorEntry, ProviderSpec, Services
+from axonflow_core.plugin_spec import ErrorEntry, ProviderSpec, Services, find_fix
 from axonflow_core.provider import Provider
 
 
@@ -60,41 +59,33 @@ ERRORS = evolve(
     ),
 )
 
-_FIXES = {
-    401: "check the API key: credentials: {api_key: ${DEEPSEEK_API_KEY}}",
-    402: "add funds to the account, or name another provider",
-    422: "a parameter is not one that the model supports: the message names it",
-}
-"""Status -> how the operator mends it."""
-
-
-def _fix(error: AxonFlowError) -> str | None:
-    return _FIXES.get(getattr(error, "status", None) or 0)
-
-
-def _catalogue() -> tuple[ErrorEntry, ...]:
-    return (
-        ErrorEntry(
-            code=CredentialsError.code,
-            cause="the API key is wrong",
-            fix=_FIXES[401],
-            statuses="401",
-        ),
-        ErrorEntry(
-            code=Throttled.code, cause="the balance is used up", fix=_FIXES[402], statuses="402"
-        ),
-        ErrorEntry(
-            code=InvalidCall.code, cause="the request is malformed", fix=_FIXES[422], statuses="422"
-        ),
-        ErrorEntry(
-            code=Unavailable.code,
-            cause="the service is overloaded",
-            fix="the call is made again by itself; later, if that does not help",
-            statuses="500, 503",
-            is_retryable=True,
-        ),
-        ErrorEntry(code=AccessDenied.code, cause="the account may not call", fix=_FIXES[401]),
-    )
+_KEY = "check the API key: credentials: {api_key: ${DEEPSEEK_API_KEY}}"
+CATALOGUE = (
+    ErrorEntry(
+        code=CredentialsError.code, statuses="401", cause="the API key is not valid", fix=_KEY
+    ),
+    ErrorEntry(
+        code=Throttled.code,
+        statuses="402",
+        cause="the balance is used up",
+        fix="add funds to the account, or name another provider",
+    ),
+    ErrorEntry(code=AccessDenied.code, cause="the account may not call", fix=_KEY),
+    ErrorEntry(
+        code=InvalidCall.code,
+        statuses="400, 422",
+        cause="the model does not take a parameter, or its value",
+        fix="leave the parameter out, or change it: the message names it",
+    ),
+    ErrorEntry(
+        code=Unavailable.code,
+        statuses="500, 503",
+        cause="the service is overloaded",
+        fix="the call is repeated automatically; try again later",
+        is_retryable=True,
+    ),
+)
+"""What `axonflow explain error` shows; `fix` is the hint of the error too."""
 
 
 def _create(config: DeepSeekConfig, services: Services) -> Provider:
@@ -103,7 +94,7 @@ def _create(config: DeepSeekConfig, services: Services) -> Provider:
         headers={"authorization": f"Bearer {services.credential('api_key')}"},
         codec=CODEC,
         errors=ERRORS,
-        hint=_fix,
+        hint=lambda error: find_fix(CATALOGUE, error),
     )
     return ChatProvider(services.name, services.client, config, api)
 
@@ -115,5 +106,5 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="DeepSeek",
         config_type=DeepSeekConfig,
         create=_create,
-        error_catalogue=_catalogue,
+        error_catalogue=lambda: CATALOGUE,
     )
