@@ -35,8 +35,8 @@ from axonflow_core.stream import batch_of
 
 from .mock_transport import MockAnswer, json_answer
 
-Script: TypeAlias = Callable[[CompletionRequest], Completion | AxonFlowError]
-"""What a service answers a request with."""
+Script: TypeAlias = Callable[[CompletionRequest], Completion | AxonFlowError | MockAnswer]
+"""What a service answers a request with: an answer, an error in its own form, or any bytes."""
 
 
 def in_a_header(sent: HttpRequest, secret: str) -> bool:
@@ -92,7 +92,8 @@ class FakeService:
             yield from map(self.write_chunk, encoder.encode((event,)))
 
     def refusal(self, error: AxonFlowError) -> MockAnswer:
-        """`error` in the service's own form."""
+        """`error` in the service's own form. What is upstream's alone (`CredentialsError`) has
+        another status there, as in every server role: write such an answer as a `MockAnswer`."""
         native = self.errors.encode_error(error)
         headers = {self.request_id_header: "request-1", **native.headers}
         return json_answer(native.body, native.status, headers)
@@ -101,8 +102,7 @@ class FakeService:
 
     def app(self, script: Script | None = None) -> AsgiApp:
         """The service as an ASGI app, for `axonflow_core.http.local_server.Server`. `script` makes
-        the answer of a request, or the error that it is refused with; by default see
-        `echoing`."""
+        what a request is answered with; by default see `echoing`."""
         answer = echoing if script is None else script
 
         async def serve(scope: Any, receive: Any, send: Any) -> None:
@@ -114,6 +114,8 @@ class FakeService:
 
     def _reply(self, sent: HttpRequest, script: Script) -> MockAnswer:
         reply = script(self.request(sent))
+        if isinstance(reply, MockAnswer):
+            return reply
         if isinstance(reply, AxonFlowError):
             return self.refusal(reply)
         return self.answer(sent, reply)
@@ -126,7 +128,7 @@ async def _write(writer: ResponseWriter, answer: MockAnswer) -> None:
     await writer.end()
 
 
-def echoing(request: CompletionRequest) -> Completion | AxonFlowError:
+def echoing(request: CompletionRequest) -> Completion:
     """Repeats the last text. Where tools are offered and none has answered yet, each is called
     once, with the text as `text`."""
     blocks = [block for message in request.messages for block in message.content]
