@@ -8,10 +8,11 @@ memory it answers for a `MockTransport`; over a socket it is an ASGI app.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from axonflow_core.codec import Codec, ModelFacts, StreamContext
 from axonflow_core.codec.errors import ErrorCodec
@@ -31,7 +32,7 @@ from axonflow_core.messages import (
     ToolUse,
     Usage,
 )
-from axonflow_core.stream import batch_of
+from axonflow_core.stream import Stopped, StreamEvent, batch_of
 
 from .mock_transport import MockAnswer, json_answer
 
@@ -84,11 +85,19 @@ class FakeService:
         typed = {"content-type": self.stream_type, **headers}
         return MockAnswer(headers=typed, reads=tuple(self.chunks(completion)))
 
+    def cut_answer(self, sent: HttpRequest, completion: Completion) -> MockAnswer:
+        """A streamed answer that ends after its content, before it says why it stopped."""
+        until_stop = takewhile(lambda event: not isinstance(event, Stopped), batch_of(completion))
+        return evolve(self.answer(sent, completion), reads=tuple(self._written(until_stop)))
+
     def chunks(self, completion: Completion) -> Iterator[bytes]:
         """The bytes of each chunk of a streamed answer."""
+        return self._written(batch_of(completion))
+
+    def _written(self, events: Iterable[StreamEvent]) -> Iterator[bytes]:
         context = StreamContext(id="answer-1", model="model-1", created=1_700_000_000)
         encoder = self.codec.stream_encoder(context, self.facts)
-        for event in batch_of(completion):
+        for event in events:
             yield from map(self.write_chunk, encoder.encode((event,)))
 
     def refusal(self, error: AxonFlowError) -> MockAnswer:

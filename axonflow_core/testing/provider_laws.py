@@ -192,13 +192,8 @@ async def every_cutting_of_a_stream_is_the_same_stream(case: ProviderCase) -> No
 
 async def a_cut_stream_is_an_error_with_its_text(case: ProviderCase) -> None:
     """A stream without its terminal event is never a short answer."""
-
-    def cut(sent: HttpRequest) -> MockAnswer:
-        answer = case.service.answer(sent, ANSWER)
-        text = next(at for at, read in enumerate(answer.reads) if b"sky" in read)
-        return evolve(answer, reads=answer.reads[: text + 1])
-
-    stream = await case.open(cut).provider.stream(QUESTION)
+    opened = case.open(lambda sent: case.service.cut_answer(sent, ANSWER))
+    stream = await opened.provider.stream(QUESTION)
     with pytest.raises(TruncatedStream) as caught:
         await stream.completion()
     require("sky" in caught.value.partial_text, "the error lacks the text that had arrived")
@@ -369,6 +364,11 @@ def provider_test(
         extras=extras,
         codecs=codecs or CodecRegistry(),
     )
+    return law_test(case)
+
+
+def law_test(case: ProviderCase) -> Callable[..., None]:
+    """As `provider_test`, for a case that other tests use too."""
 
     @pytest.mark.parametrize("law", laws_of(case), ids=lambda law: law.__name__)
     def test(law: Callable[[ProviderCase], Awaitable[None]]) -> None:
