@@ -64,6 +64,7 @@ class Runtime:
         *,
         provider: str | None = None,
         environment: Mapping[str, str] | None = None,
+        credentials: Mapping[str, str] = EMPTY,
         extras: Mapping[str, Mapping[str, Any]] = EMPTY,
         client: HttpClient | None = None,
         **settings: Any,
@@ -75,14 +76,15 @@ class Runtime:
             Runtime.open(region="us-east-1")    no file: these are one provider's `config:`
 
         `provider` names the provider that keywords are for; without it they go to the only
-        installed one that has such settings. `environment` stands for `os.environ`. `extras` holds
+        installed one that has such settings; `credentials` are that provider's, e.g.
+        `{"api_key": …}`. `environment` stands for `os.environ`. `extras` holds
         ready objects by provider name: `{"bedrock": {"boto3_session": boto3.Session(…)}}`. A
         `client` that is given may be shared by several runtimes, and its owner closes it.
 
         Raises `ConfigError` or `PluginError`.
         """
         environment = os.environ if environment is None else environment
-        loaded = _config_of(config, provider, settings, environment)
+        loaded = _config_of(config, provider, settings, credentials, environment)
         entries = sorted(loaded.enabled.values(), key=lambda entry: -entry.priority)
         if not entries:
             raise ConfigError(
@@ -283,15 +285,16 @@ def _config_of(
     config: Config | str | Path | None,
     provider: str | None,
     settings: Mapping[str, Any],
+    credentials: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> Config:
-    if settings or provider is not None:
+    if settings or credentials or provider is not None:
         if config is not None:
             raise ConfigError(
                 "settings were given twice: as a configuration and as keywords",
                 hint="write the keywords into the configuration, or leave it out",
             )
-        return config_of_keywords(provider, settings, environment)
+        return config_of_keywords(provider, settings, credentials, environment)
     if isinstance(config, Config):
         return config
     return load_config(None if config is None else Path(config), environment)

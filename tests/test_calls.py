@@ -149,6 +149,19 @@ async def test_credentials_of_the_configuration_reach_the_provider(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("toy_chat_provider")
+async def test_credentials_are_given_in_code_too() -> None:
+    client, credentials = answering(), {"api_key": toy_chat.SECRET}
+
+    opened = Runtime.open(
+        provider="toy-chat", credentials=credentials, environment={}, client=client
+    )
+    async with opened as runtime:
+        await runtime.complete("Why is the sky blue?")
+
+    assert client.requests[0].headers["authorization"] == f"Bearer {toy_chat.SECRET}"
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
 def test_a_credential_that_is_missing_is_named_with_its_place_in_the_yaml() -> None:
     entry = ProviderConfig("toy-chat", is_enabled=True)
 

@@ -172,7 +172,7 @@ class Probing(ChatProvider):
 
 class Possessive(ChatProvider):
     async def aclose(self) -> None:
-        await self._caller._client.aclose()
+        await self._caller._attempts.client.aclose()
 
 
 class Unclosed(CompletionStream):

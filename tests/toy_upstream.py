@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 
 from toy import PROMPT
 
-from axonflow_core.calls.call import Call, Caller, Route, Terms, Upstream
+from axonflow_core.calls.call import Caller
 from axonflow_core.calls.retries import Retries
+from axonflow_core.calls.route import Call, Route
 from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.calls.surface import Surface
+from axonflow_core.calls.upstream import Terms, Upstream
 from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import AxonFlowError, InvalidCall
 from axonflow_core.framing.sse import encode_event

@@ -22,11 +22,13 @@ from axonflow_core.http.client import HttpClient, HttpRequest
 from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, Health, NativeCall
 
-from .call import Call, Caller, Route, Terms, Upstream
+from .call import Caller
 from .retries import Retries
+from .route import Call, Route
 from .settings import CommonSettings
 from .streams import WholeAnswer
 from .surface import Surface
+from .upstream import Terms, Upstream
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 _MAX_ROUTES = 1024

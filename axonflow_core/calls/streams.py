@@ -31,7 +31,7 @@ from axonflow_core.provider import CompletionStream
 from axonflow_core.stream import Batch, batch_of
 
 if TYPE_CHECKING:
-    from .call import CompletionCall
+    from .route import CompletionCall
 
 
 class DecodedStream(CompletionStream):

@@ -14,12 +14,16 @@ from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_prov
 
 
 def config_of_keywords(
-    provider: str | None, settings: Mapping[str, Any], environment: Mapping[str, str]
+    provider: str | None,
+    settings: Mapping[str, Any],
+    credentials: Mapping[str, str],
+    environment: Mapping[str, str],
 ) -> Config:
     """The configuration with `provider` alone enabled; without a name, the only installed provider
     that has every one of `settings`. `ConfigError` where none or several have."""
     name = provider or _only_provider_with(settings, environment)
-    return Config(providers={name: ProviderConfig(name, is_enabled=True, config=settings)})
+    entry = ProviderConfig(name, is_enabled=True, config=settings, credentials=credentials)
+    return Config(providers={name: entry})
 
 
 def _only_provider_with(settings: Mapping[str, Any], environment: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from axonflow_core.calls.call import Route
+from axonflow_core.calls.route import Route
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.json import loads
 from axonflow_core.messages import Adjustment

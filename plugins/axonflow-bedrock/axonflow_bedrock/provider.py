@@ -20,7 +20,8 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from axonflow_core.calls.call import Caller, CompletionCall, Route
+from axonflow_core.calls.call import Caller
+from axonflow_core.calls.route import CompletionCall, Route
 from axonflow_core.calls.settings import ControlTokens
 from axonflow_core.calls.streams import WholeAnswer
 from axonflow_core.codec import ModelFacts
@@ -132,7 +133,7 @@ class BedrockProvider:
     async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
         if isinstance(call.codec, EmbeddingCodec | RerankCodec):
             unary = self.resolver.unary(type(call.codec), model)
-            return await self._caller.forward_unary(unary, call, measured)
+            return await self._caller.unary.forward(unary, call, measured)
         route = self.resolver.in_form_of(call.codec, model)
         prepared = self._prepare_native(call, route, is_streamed=False)
         return await self._through_profile(prepared, self._caller.forward)
@@ -264,11 +265,11 @@ class BedrockProvider:
 
     async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Embeddings:
         route = self.resolver.unary(EmbeddingCodec, model)
-        return await self._caller.embed(route, request, measured)
+        return await self._caller.unary.embed(route, request, measured)
 
     async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking:
         route = self.resolver.unary(RerankCodec, model)
-        return await self._caller.ask(route, request, measure=measured)
+        return await self._caller.unary.ask(route, request, measure=measured)
 
     async def count(self, request: CompletionRequest, *, model: str | None = None) -> TokenCount:
         chat = self.resolver.chat(model)
@@ -291,7 +292,7 @@ class BedrockProvider:
         model_id: ModelId,
     ) -> TokenCount:
         route = unary_route(model_id, counter, facts, "count-tokens")
-        return await self._caller.ask(route, request, wrap=partial(wrapped, counter.surface))
+        return await self._caller.unary.ask(route, request, wrap=partial(wrapped, counter.surface))
 
     # ── without a call of a model ─────────────────────────────────────────────────────────────────
 

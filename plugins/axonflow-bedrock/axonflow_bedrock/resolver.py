@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from axonflow_core.calls.call import Route, UnaryRoute
+from axonflow_core.calls.route import Route, UnaryRoute
 from axonflow_core.codec import Codec, FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import AnyCodec, CodecRegistry
 from axonflow_core.codec.unary import TokenCounter

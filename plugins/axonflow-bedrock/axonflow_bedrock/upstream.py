@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import cast
 
-from axonflow_core.calls.call import Call, Terms, Upstream
+from axonflow_core.calls.route import Call
+from axonflow_core.calls.upstream import Terms, Upstream
 from axonflow_core.codec.errors import retry_after_of
 from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsExpired
 from axonflow_core.http.client import HttpRequest

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from axonflow_core.calls.call import Route
+from axonflow_core.calls.route import Route
 from axonflow_core.codec.control_tokens import (
     neutralise_control_tokens,
     refuse_forged_turns,

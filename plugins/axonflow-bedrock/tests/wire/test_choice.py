@@ -12,7 +12,7 @@ from axonflow_bedrock.models.profiles import Profiles
 from axonflow_bedrock.models.table import load_models
 from axonflow_bedrock.resolver import ModelResolver
 from axonflow_bedrock.wire.choice import carry_on_converse
-from axonflow_core.calls.call import Route
+from axonflow_core.calls.route import Route
 from axonflow_core.codec import FamilyCodec
 from axonflow_core.errors import EncodeError
 from axonflow_core.fitting import fit

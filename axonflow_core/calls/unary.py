@@ -1,0 +1,113 @@
+"""Calls that are one request and one answer: embeddings, rankings, token counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from axonflow_core.codec.unary import EmbeddingCodec, Unary
+from axonflow_core.errors import AxonFlowError, DecodeError
+from axonflow_core.http.client import Timeouts
+from axonflow_core.json import dumps, loads
+from axonflow_core.messages import Json
+from axonflow_core.provider import ForwardedAnswer, NativeCall
+from axonflow_core.retrieval import EmbeddingRequest, Embeddings, merge_embeddings
+
+from .attempts import AttemptLog, Attempts
+from .concurrency import in_order
+from .route import Call, UnaryRoute
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+_CALLS_AT_ONCE = 8
+"""How many calls one request may have under way, where a model takes few inputs a call."""
+
+
+class UnaryCaller:
+    """Makes these calls for one provider. `timeouts` bound each."""
+
+    def __init__(self, attempts: Attempts, timeouts: Timeouts) -> None:
+        self._attempts = attempts
+        self._timeouts = timeouts
+
+    async def ask(
+        self,
+        route: UnaryRoute[Unary[Q, A]],
+        request: Q,
+        *,
+        wrap: Callable[[Json], Json] = lambda body: body,
+        measure: Callable[[A, Mapping[str, str]], A] = lambda answer, headers: answer,
+    ) -> A:
+        """One request and its one answer. `wrap` puts the service's own members around the body;
+        `measure` adds to the answer what its headers bill."""
+        try:
+            body = wrap(route.codec.encode_request(request, route.facts))
+        except AxonFlowError as error:
+            raise self._attempts.enriched(error, route.model) from error.__cause__
+        answered = await self._asked(route, dumps(body), measure)
+        answer: A = answered.answer
+        return answer
+
+    async def forward(
+        self,
+        route: UnaryRoute[Any],
+        native: NativeCall,
+        measure: Callable[[A, Mapping[str, str]], A],
+    ) -> ForwardedAnswer:
+        """As `forward`, for a client's call that is one request and one answer."""
+        if native.body is not None and native.codec.name == route.codec.name:
+            return await self._asked(route, native.body, measure)
+        answer = await self.ask(route, native.request, measure=measure)
+        return ForwardedAnswer(answer)
+
+    async def embed(
+        self,
+        route: UnaryRoute[EmbeddingCodec],
+        request: EmbeddingRequest,
+        measure: Callable[[Embeddings, Mapping[str, str]], Embeddings],
+    ) -> Embeddings:
+        """One answer for all inputs, however many calls they take; all are encoded before one is
+        sent. The first call that fails cancels the others."""
+        try:
+            parts = route.codec.split(request)
+            bodies = [dumps(route.codec.encode_request(part, route.facts)) for part in parts]
+        except AxonFlowError as error:
+            raise self._attempts.enriched(error, route.model) from error.__cause__
+        calls = [partial(self._asked, route, body, measure) for body in bodies]
+        answers = await in_order(calls, _CALLS_AT_ONCE)
+        return merge_embeddings(
+            [(len(part.inputs), got.answer) for part, got in zip(parts, answers, strict=True)]
+        )
+
+    async def _asked(
+        self,
+        route: UnaryRoute[Any],
+        body: bytes,
+        measure: Callable[[A, Mapping[str, str]], A],
+    ) -> ForwardedAnswer:
+        timeouts, started = self._timeouts, asyncio.get_running_loop().time()
+        call = Call(
+            route=route,
+            operation=route.operation,
+            headers=route.headers,
+            body=body,
+            timeouts=timeouts,
+            started=started,
+            ends_at=started + timeouts.total_s,
+        )
+
+        async def ask_once(call: Call, log: AttemptLog) -> ForwardedAnswer:
+            response = await self._attempts.sent(call, log)
+            try:
+                native = loads(response.body)
+                answer: A = route.codec.decode_response(native, route.facts)
+            except (ValueError, DecodeError) as error:
+                raise self._attempts.unreadable(route.codec.name, response.body, error) from error
+            self._attempts.upstream.answered(call, asyncio.get_running_loop().time() - started)
+            measured = measure(answer, response.headers)
+            return ForwardedAnswer(measured, response.body, response.headers)
+
+        return await self._attempts.answered(call, ask_once)
