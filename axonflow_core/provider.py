@@ -239,7 +239,9 @@ class SupportsExplanation(Protocol):
 
     async def explain(
         self, request: CompletionRequest, *, model: str | None = None, is_streamed: bool = True
-    ) -> Explanation: ...
+    ) -> Explanation:
+        """What the call of `request` would be. Errors as `complete` before anything is sent."""
+        ...
 
 
 @runtime_checkable
@@ -255,7 +257,9 @@ class SupportsEmbedding(Protocol):
 class SupportsReranking(Protocol):
     """A provider that puts documents in order."""
 
-    async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking: ...
+    async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking:
+        """The documents in order of relevance, the best first."""
+        ...
 
 
 @runtime_checkable

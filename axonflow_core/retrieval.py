@@ -241,6 +241,8 @@ class Embeddings:
 
     @property
     def floats(self) -> tuple[tuple[float, ...], ...]:
+        """The vectors of floating-point numbers, in the order of the inputs. Empty where only other
+        encodings were asked for."""
         return tuple(
             values for values in self.in_encoding(Encoding.FLOAT) if not isinstance(values, str)
         )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from axonflow_core import _HOMES
+from axonflow_core import _HOMES, testing
 
 from .test_layers import ROWS
 
@@ -22,14 +22,21 @@ ROOT = Path(__file__).parent.parent
 CORE = ROOT / "axonflow_core"
 PACKAGES = (CORE, *sorted(ROOT.glob("plugins/*/axonflow_*")))
 FILES = sorted(path for package in PACKAGES for path in package.rglob("*.py"))
+HEIRS = ("RoutedProvider", "UnaryCodec")
+"""Classes that exported ones inherit public methods from."""
 
 Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def definitions(source: str) -> Mapping[str, ast.stmt]:
     """Name -> the statement that defines it, for everything that a module defines itself."""
+    return definitions_in(ast.parse(source).body)
+
+
+def definitions_in(body: Iterable[ast.stmt]) -> Mapping[str, ast.stmt]:
+    """As `definitions`, of a module's or a class's body."""
     found: dict[str, ast.stmt] = {}
-    for statement in ast.parse(source).body:
+    for statement in body:
         match statement:
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
                 found[statement.name] = statement
@@ -48,6 +55,26 @@ def undocumented(source: str) -> Iterator[str]:
                 yield name
             elif restates_signature(statement):
                 yield f"{name}: the docstring restates the signature"
+
+
+def exported_from(path: Path) -> Collection[str]:
+    """The public names that a module may define: those of its own home, and of the packages that it
+    is in."""
+    module = ".".join(path.relative_to(CORE).with_suffix("").parts)
+    homes = {**_HOMES, **testing._HOMES}
+    return [name for name, home in homes.items() if f"{module}.".startswith(f"{home}.")]
+
+
+def undocumented_methods(source: str, exported: Collection[str]) -> Iterator[str]:
+    """The public methods and properties of exported classes that have no docstring worth reading.
+    A setter or an overload needs none of its own."""
+    for name, statement in definitions(source).items():
+        if name in exported and isinstance(statement, ast.ClassDef):
+            for method, found in definitions_in(statement.body).items():
+                is_function = isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
+                is_public = is_function and not method.startswith("_")
+                if is_public and (not ast.get_docstring(found) or restates_signature(found)):
+                    yield f"{name}.{method}"
 
 
 def restates_signature(statement: Documented) -> bool:
@@ -73,6 +100,21 @@ def described_constants(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_public_class_or_function_has_a_docstring(path: Path) -> None:
     assert list(undocumented(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CORE.rglob("*.py")), ids=lambda path: str(path.relative_to(CORE))
+)
+def test_a_method_of_an_exported_class_has_a_docstring(path: Path) -> None:
+    assert list(undocumented_methods(path.read_text(), {*exported_from(path), *HEIRS})) == []
+
+
+def test_an_undocumented_method_of_an_exported_class_is_caught() -> None:
+    source = (
+        "class Thing:\n  def open(self): ...\n  def _own(self): ...\nclass Own:\n  def a(self): ..."
+    )
+
+    assert list(undocumented_methods(source, {"Thing"})) == ["Thing.open"]
 
 
 def test_a_missing_and_an_empty_docstring_are_caught() -> None:

@@ -79,6 +79,7 @@ class RoutedProvider(ABC):
 
     @property
     def default_model(self) -> str:
+        """The configured model."""
         return self._settings.model
 
     async def complete(
@@ -88,6 +89,7 @@ class RoutedProvider(ABC):
         model: str | None = None,
         timeout_s: float | None = None,
     ) -> Completion:
+        """As `Provider.complete`."""
         call = self._caller.prepare(request, self._route(model), timeout_s=timeout_s)
         return await self._caller.complete(call)
 
@@ -98,6 +100,7 @@ class RoutedProvider(ABC):
         model: str | None = None,
         timeout_s: float | None = None,
     ) -> CompletionStream:
+        """As `Provider.stream`. A model that does not stream answers in one batch."""
         route = self._route(model)
         if not route.codec.streams:
             return WholeAnswer(await self.complete(request, model=model, timeout_s=timeout_s))
@@ -105,6 +108,7 @@ class RoutedProvider(ABC):
         return await self._caller.stream(call)
 
     async def forward(self, call: NativeCall, *, model: str | None = None) -> ForwardedAnswer:
+        """As `SupportsForwarding.forward`."""
         route = self._route(model)
         return await self._caller.forward(
             self._caller.prepare_native(call, route, is_streamed=False)
@@ -113,10 +117,12 @@ class RoutedProvider(ABC):
     async def forward_stream(
         self, call: NativeCall, *, model: str | None = None
     ) -> CompletionStream:
+        """As `SupportsForwarding.forward_stream`."""
         route = self._route(model)
         return await self._caller.stream(self._caller.prepare_native(call, route, is_streamed=True))
 
     async def health(self) -> Health:
+        """Ready: an API key is only tried by a call."""
         return Health(is_ready=True)
 
     async def aclose(self) -> None:  # noqa: B027 - a provider may have nothing to close
@@ -142,6 +148,7 @@ class ChatProvider(RoutedProvider):
         self._api = api
 
     def route(self, model: str) -> Route:
+        """Where the calls of `model` go: every model id is the vendor's to accept or refuse."""
         api, limit = self._api, self._settings.max_tokens
         facts = ModelFacts(model_id=model, base_id=model, default_max_tokens=limit)
         return Route(model=model, called=model, codec=api.codec, facts=facts, surface=api.surface)

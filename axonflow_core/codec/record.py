@@ -88,13 +88,20 @@ class StreamContext:
 class ChunkDecoder(Protocol):
     """What the author of a codec writes: the events of one native chunk."""
 
-    def feed(self, chunk: Json, /) -> Batch: ...
+    def feed(self, chunk: Json, /) -> Batch:
+        """The events of one native chunk, in order: `()` where it has none, an `Ended` last where
+        the chunk ends the answer. It may raise what a strange chunk makes it raise: the decoder
+        around it makes a `DecodeError` of that, and remembers the text."""
+        ...
 
 
 class ChunkEncoder(Protocol):
     """The other direction: the native chunks of one batch of events."""
 
-    def encode(self, batch: Batch, /) -> Sequence[Json]: ...
+    def encode(self, batch: Batch, /) -> Sequence[Json]:
+        """The native chunks that say what `batch` says: none, one or several. A batch that was
+        decoded from one chunk of this form becomes that chunk again."""
+        ...
 
 
 # ── the nets ──────────────────────────────────────────────────────────────────────────────────────
@@ -181,6 +188,7 @@ class StreamDecoder:
 
     @property
     def partial_text(self) -> str:
+        """The text of the answer so far, in order; `TruncatedStream` carries it."""
         return "".join(self._texts)
 
     def feed(self, chunk: Json) -> Batch:

@@ -55,6 +55,8 @@ class CodecRegistry:
             self.register(entry)
 
     def register(self, entry: RegisteredCodec) -> None:
+        """Add a codec. `ConfigError` names both distributions where two offer
+        one name on one surface."""
         codec = entry.codec
         other = self._by_key.setdefault((codec.kind, codec.name, codec.surface), entry)
         if other is not entry:
@@ -76,12 +78,16 @@ class CodecRegistry:
         return self.names_of(FamilyCodec)
 
     def names_of(self, kind: type[AnyCodec]) -> tuple[str, ...]:
+        """The names of all codecs of a kind (`FamilyCodec`, `EmbeddingCodec`, …), sorted, each
+        once."""
         return tuple(sorted({codec.name for codec in self.of_kind(kind)}))
 
     def for_base_id(self, base_id: str, surface: str = "invoke") -> FamilyCodec:
+        """As `find`, for chat models."""
         return self.find(FamilyCodec, base_id, surface)
 
     def for_name(self, name: str, surface: str = "invoke") -> FamilyCodec:
+        """As `find_by_name`, for chat models."""
         return self.find_by_name(FamilyCodec, name, surface)
 
     def find(self, kind: type[C], base_id: str, surface: str = "invoke") -> C:
@@ -130,4 +136,5 @@ class CodecRegistry:
         )
 
     def of_kind(self, kind: type[C]) -> Iterator[C]:
+        """Every codec of a kind, in the order of registration."""
         return (entry.codec for entry in self if isinstance(entry.codec, kind))

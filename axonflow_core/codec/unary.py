@@ -74,15 +74,19 @@ class UnaryCodec(Generic[Q, A]):
 
     @property
     def name(self) -> str:
+        """How errors and documents call the codec: `cohere`, `family/variant`."""
         return f"{self.family}/{self.variant}" if self.variant else self.family
 
     def decode_response(self, body: Json, facts: ModelFacts) -> A:
+        """The answer in a native body. `DecodeError` where the body is none."""
         return decoded_answer(self.name, self._decode_response, body, facts)
 
     def decode_request(self, body: Json, facts: ModelFacts) -> Q:
+        """The request in a native body. `MalformedRequest` where the body is none."""
         return decoded_request(self.name, self._decode_request, body, facts)
 
     def encode_response(self, answer: A, facts: ModelFacts) -> Json:
+        """The native body of an answer. `UnencodableAnswer` where the form has no place for it."""
         return encoded_answer(self.name, self._encode_response, answer, facts)
 
     def _refuse_options(self, options: Mapping[str, Json]) -> None:
@@ -200,6 +204,7 @@ class RerankCodec(UnaryCodec[RerankRequest, Ranking]):
     kind: ClassVar[str] = "rerank"
 
     def encode_request(self, request: RerankRequest, facts: ModelFacts) -> Json:
+        """The body of one call. `EncodeError` names an option that the family does not declare."""
         self._refuse_options(request.options)
         return self._encode_request(request, facts)
 
@@ -224,34 +229,43 @@ class TokenCounter:
 
     @property
     def family(self) -> str:
+        """The family whose requests are counted."""
         return self.codec.family
 
     @property
     def variant(self) -> str | None:
+        """The form of that family; None where it has one alone."""
         return self.codec.variant
 
     @property
     def name(self) -> str:
+        """How errors and documents call the counter: as its codec."""
         return self.codec.name
 
     @property
     def surface(self) -> str:
+        """The operation whose requests are counted: `invoke`, `converse`."""
         return self.codec.surface
 
     @property
     def documented(self) -> frozenset[str]:
+        """The documented keys of requests and of the count, on any level."""
         return self.codec.documented | {self.count_key}
 
     def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
+        """The body of a request without `uncounted` keys. Errors as `codec.encode_request`."""
         return unknown_members(self.codec.encode_request(request, facts), self.uncounted)
 
     def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
+        """The request that a body says. Errors as `codec.decode_request`."""
         return self.codec.decode_request(body, facts)
 
     def decode_response(self, body: Json, facts: ModelFacts) -> TokenCount:
+        """The count in an answer, in tokens. `DecodeError` where it has none."""
         return decoded_answer(self.name, self._read, body, facts, "count")
 
     def encode_response(self, answer: TokenCount, facts: ModelFacts) -> Json:
+        """The native answer that gives this count."""
         return {self.count_key: answer.input_tokens, **answer.extra}
 
     def _read(self, body: Json, facts: ModelFacts) -> TokenCount:

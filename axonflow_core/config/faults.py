@@ -45,14 +45,17 @@ class Fault:
 
     @property
     def path(self) -> str:
+        """The file, as it was named; for values from no file, what they are from."""
         return self.place.path
 
     @property
     def line(self) -> int:
+        """The line in the file, from 1; 0 where there is none."""
         return self.place.line
 
     @property
     def column(self) -> int:
+        """The column in the line, from 1; 0 where there is none."""
         return self.place.column
 
     def __str__(self) -> str:

@@ -232,25 +232,32 @@ class RecordingFormat(Protocol):
 
     def open_answer(
         self, codec: FamilyCodec, facts: ModelFacts, body: Json, headers: Mapping[str, str]
-    ) -> Completion: ...
+    ) -> Completion:
+        """The completion in a recorded body, the provider's own members and the counts in `headers`
+        included. `AnswerError` where it is none.
+        """
 
-    def close_answer(
-        self, codec: FamilyCodec, facts: ModelFacts, completion: Completion
-    ) -> Json: ...
+    def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json:
+        """The body that says `completion`, the provider's own members included: the inverse of
+        `open_answer`.
+        """
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
         """The billed counts, from the headers of an answer or the chunks of a stream."""
 
-    def frame_decoder(self) -> FrameDecoder: ...
+    def frame_decoder(self) -> FrameDecoder:
+        """A new decoder of the bytes of one recorded stream."""
 
     def chunk_of(self, frame: Any) -> Json:
         """The chunk in a frame. Raises the exception that a frame carries in place of a chunk."""
 
-    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Decoder: ...
+    def stream_decoder(self, codec: FamilyCodec, facts: ModelFacts) -> Decoder:
+        """A new decoder of the chunks of one stream, the provider's own members included."""
 
     def stream_encoder(
         self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext
-    ) -> Encoder: ...
+    ) -> Encoder:
+        """A new encoder of one stream: the inverse of `stream_decoder`."""
 
     def is_last(self, chunk: Json) -> bool:
         """Whether the provider marks the chunk as the last one; not every last chunk is marked."""
@@ -291,6 +298,7 @@ class Tally:
         self._counts = {law: {"pass": 0, "fail": 0, "skip": 0} for law in LAWS}
 
     def add(self, result: CaseResult) -> None:
+        """Count the result of one case."""
         self.cases += 1
         if not result.is_supported:
             self.unsupported[result.case] = result.reason

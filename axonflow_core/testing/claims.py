@@ -163,6 +163,8 @@ class Claims:
         return feature in self.codec.features - self.facts.without
 
     def joins(self, feature: Feature) -> bool:
+        """Whether a feature is taken and joined into the text next to it, so that it does not come
+        back."""
         return feature in self.codec.joins - self.facts.without
 
     def examples(self) -> dict[Feature, CompletionRequest]:
@@ -176,6 +178,8 @@ class Claims:
     def refusal_of(
         self, request: CompletionRequest, facts: ModelFacts | None = None
     ) -> EncodeError | None:
+        """The error that `request` is refused with; None where it is taken. `facts` of another
+        model stand for those of the claims."""
         try:
             self.codec.encode_request(request, facts or self.facts)
         except EncodeError as refusal:
@@ -183,6 +187,7 @@ class Claims:
         return None
 
     def takes(self, request: CompletionRequest) -> bool:
+        """Whether `request` is encoded without an error."""
         return self.refusal_of(request) is None
 
     @cached_property
@@ -197,6 +202,7 @@ class Claims:
 
     @cached_property
     def tool_choices(self) -> list[ToolChoice]:
+        """Every tool choice that is taken."""
         tools = (Tool("weather", None, SCHEMA),)
         choices = (
             ToolChoice(mode, "weather" if mode is ToolChoiceMode.TOOL else None, allows_parallel)
