@@ -10,6 +10,7 @@ not acceptable is a `RequestError` that names the field.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict
 
@@ -46,22 +47,27 @@ class RequestOptions(TypedDict, total=False):
     max_tokens: int
     """The limit of output tokens."""
     temperature: float
+    """From 0; how far up is the model's to say."""
     top_p: float
+    """From 0 to 1: the share of probability that tokens are drawn from."""
     top_k: int
+    """How many tokens each token is drawn from."""
     stop_sequences: str | Sequence[str]
     """Texts that end the answer where they occur."""
     tools: Sequence[Tool | BuiltinTool]
+    """The tools that the model may call."""
     tool_choice: ToolChoice | str
     """`"auto"`, `"any"`, `"none"`, or the name of the tool to call."""
     output_schema: OutputSchema | Mapping[str, Json] | type
-    """What the answer must be: an attrs or dataclass type, or a JSON schema. The answer is
-    `completion.parsed`."""
+    """What the answer must be: an attrs or dataclass type, a model of pydantic's, or a JSON schema.
+    The answer is `completion.parsed`."""
     reasoning: ReasoningRequest | str | int
     """How much the model may think: an effort (`"low"`, `"medium"`, `"high"`) or a budget in
     tokens."""
     metadata: Mapping[str, Json]
     """Labels of the call, for the provider's own records."""
     service_tier: str
+    """The provider's own name of the tier that serves the call."""
 
 
 @frozen
@@ -74,6 +80,8 @@ class Question:
 
 _INFERENCE = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
 _PLAIN = ("system", "tools", "metadata", "service_tier")
+_MODES = frozenset(ToolChoiceMode) - {ToolChoiceMode.TOOL}
+"""The modes that need no name of a tool."""
 
 
 def question_of(prompt: Prompt | None, options: RequestOptions) -> Question:
@@ -90,7 +98,8 @@ def question_of(prompt: Prompt | None, options: RequestOptions) -> Question:
     if inference:
         changes["inference"] = _evolved(request.inference, inference)
     if "tool_choice" in given:
-        changes["tool_choice"] = _tool_choice(given.pop("tool_choice"))
+        tools = changes.get("tools", request.tools)
+        changes["tool_choice"] = _tool_choice(given.pop("tool_choice"), tools)
     if "reasoning" in given:
         changes["reasoning"] = _reasoning(given.pop("reasoning"))
     parse: Parse | None = None
@@ -116,11 +125,16 @@ def _evolved(inference: Inference, changes: Mapping[str, Any]) -> Inference:
     return evolve(inference, **changes)
 
 
-def _tool_choice(choice: ToolChoice | str) -> ToolChoice:
-    if isinstance(choice, str):
-        is_mode = choice in [mode.value for mode in ToolChoiceMode]
-        return ToolChoice(choice) if is_mode else ToolChoice(ToolChoiceMode.TOOL, choice)
-    return choice
+def _tool_choice(choice: ToolChoice | str, tools: Sequence[Tool | BuiltinTool]) -> ToolChoice | str:
+    if not isinstance(choice, str) or choice in _MODES:
+        return choice
+    names = [tool.name for tool in tools if isinstance(tool, Tool | BuiltinTool)]
+    if choice not in names:
+        raise RequestError(
+            f"tool_choice: there is no tool {choice!r}",
+            hint=f"write 'auto', 'any', 'none' or the name of a tool: {', '.join(names) or 'none'}",
+        )
+    return ToolChoice(ToolChoiceMode.TOOL, choice)
 
 
 def _reasoning(asked: ReasoningRequest | str | int) -> ReasoningRequest:
@@ -132,9 +146,12 @@ def _reasoning(asked: ReasoningRequest | str | int) -> ReasoningRequest:
 
 
 def _refuse_unknown(given: Mapping[str, Any]) -> None:
+    known = tuple(RequestOptions.__annotations__)
     for name in given:
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         raise RequestError(
             f"there is no option {name!r}",
-            hint=f"the options are {', '.join(RequestOptions.__annotations__)}; what one family "
-            "alone has stands in `CompletionRequest.options`",
+            hint=f"{meant}The options are {', '.join(known)}; what one family alone has stands in "
+            "`CompletionRequest.options`",
         )

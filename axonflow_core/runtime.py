@@ -10,7 +10,7 @@ streams, then providers, then the client where it is the runtime's own.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -136,8 +136,16 @@ class Runtime:
         timeout: float | None = None,
         **options: Unpack[RequestOptions],
     ) -> OpeningStream:
-        """The answer as it comes: `async with runtime.stream(…) as stream`. As `complete`; errors
-        are raised when the block is entered, and while the stream is read."""
+        """The answer as it arrives; arguments as those of `complete`.
+
+            async with runtime.stream("Why is the sky blue?") as stream:
+                async for text in stream.text():
+                    print(text, end="")
+
+        An error before the first event is raised when the block is entered, a later one while the
+        stream is read. The end of the block closes the stream. `await runtime.stream(…)` gives it
+        without a block: whoever opens it so closes it with `aclose`.
+        """
         return OpeningStream(self, question_of(prompt, options), provider, model, timeout)
 
     async def open_stream(
@@ -148,8 +156,8 @@ class Runtime:
         provider: str | None = None,
         timeout: float | None = None,
     ) -> CompletionStream:
-        """As `stream`, for who cannot use an `async with` block. Whoever opens it closes it; the
-        runtime does when it is closed."""
+        """The stream of a question that was read already; `await stream(…)` is the public form. The
+        runtime closes it when it is closed itself."""
         chosen = self.chosen(provider)
         stream = await chosen.stream(asked.request, model=model, timeout_s=timeout)
         stream.parse = asked.parse
@@ -253,7 +261,8 @@ class Runtime:
 
 
 class OpeningStream:
-    """A stream that is opened by `async with`, and closed at the end of the block."""
+    """A stream that is opened by `async with`, and closed at the end of the block; or opened by
+    `await`, and closed by whoever awaits it."""
 
     def __init__(
         self,
@@ -270,10 +279,16 @@ class OpeningStream:
         self._timeout_s = timeout_s
         self._stream: CompletionStream | None = None
 
-    async def __aenter__(self) -> CompletionStream:
-        self._stream = await self._runtime.open_stream(
+    def __await__(self) -> Generator[Any, Any, CompletionStream]:
+        return self._open().__await__()
+
+    def _open(self) -> Coroutine[Any, Any, CompletionStream]:
+        return self._runtime.open_stream(
             self._asked, provider=self._provider, model=self._model, timeout=self._timeout_s
         )
+
+    async def __aenter__(self) -> CompletionStream:
+        self._stream = await self._open()
         return self._stream
 
     async def __aexit__(self, *exc_info: object) -> None:

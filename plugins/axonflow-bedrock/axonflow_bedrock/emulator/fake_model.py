@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from attrs import frozen
@@ -54,17 +54,16 @@ def answer(
 ) -> Completion:
     """The completion of a model of `family`.
 
-    `text` replaces the generated sentences. `calls` names the tool to call, if the request offers
+    `text` replaces the generated text. `calls` names the tool to call, if the request offers
     it; otherwise the request decides. Token limit and stop sequences apply to the text.
     """
-    tool = _wanted_tool(request, calls) if text is None or calls is not None else None
-    generated = _generate(
-        " ".join(_sentences(request, family, tool)) if text is None else text, request.inference
-    )
+    tools = _wanted_tools(request, calls) if text is None or calls is not None else []
+    written = _written(request, family, tools) if text is None else text
+    generated = _generate(written, request.inference)
     content: tuple[ContentBlock, ...] = (*_thoughts(request.reasoning), Text(generated.text))
     stop_reason = generated.stop_reason
-    if tool is not None and stop_reason is StopReason.END_TURN:
-        content = (*content, _call_of(tool, request))
+    if tools and stop_reason is StopReason.END_TURN:
+        content = (*content, *_calls_of(tools, request))
         stop_reason = StopReason.TOOL_USE
     usage = Usage(input_tokens=input_tokens(request), output_tokens=sum(map(_tokens_of, content)))
     return Completion(
@@ -80,8 +79,15 @@ def answer(
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sentences(request: CompletionRequest, family: str, tool: Tool | None) -> Iterator[str]:
-    """The sentences of an answer: family, prompt, tool results, media, and the tool that is
+def _written(request: CompletionRequest, family: str, tools: Sequence[Tool]) -> str:
+    """The text of an answer: an example of the JSON that the request asks for, or sentences."""
+    if request.output_schema is not None and not tools:
+        return dumps(example_of(request.output_schema.schema)).decode()
+    return " ".join(_sentences(request, family, tools))
+
+
+def _sentences(request: CompletionRequest, family: str, tools: Sequence[Tool]) -> Iterator[str]:
+    """The sentences of an answer: family, prompt, tool results, media, and the tools that are
     called."""
     yield f"Here speaks an emulated model of the {family} family."
     last = request.messages[-1] if request.messages else Message(Role.USER, ())
@@ -94,7 +100,7 @@ def _sentences(request: CompletionRequest, family: str, tool: Tool | None) -> It
     for kind, name in ((Image, "picture"), (Document, "document")):
         if given[kind]:
             yield f"I was shown {given[kind]} {name}{'s' if given[kind] > 1 else ''}."
-    if tool is not None:
+    for tool in tools:
         yield f"I will use the tool {tool.name}."
 
 
@@ -142,30 +148,29 @@ def _thoughts(asked: ReasoningRequest | None) -> tuple[Reasoning, ...]:
 # ── tool calls ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _wanted_tool(request: CompletionRequest, calls: str | None) -> Tool | None:
-    """The tool to call, None for none.
+def _wanted_tools(request: CompletionRequest, calls: str | None) -> list[Tool]:
+    """The tools to call.
 
     A tool named by the script is called once for each prompt: not where a tool result was the last
-    message. Otherwise `tool_choice` decides; with `auto` it is the tool whose name occurs in the
-    last user message.
+    message. Otherwise `tool_choice` decides; with `auto` it is each tool whose name occurs in the
+    last user message, and only the first where parallel calls are not allowed.
     """
     choice = request.tool_choice or ToolChoice(ToolChoiceMode.AUTO)
-    offered = (tool for tool in request.tools if isinstance(tool, Tool))
+    offered = [tool for tool in request.tools if isinstance(tool, Tool)]
     if calls is not None:
-        return (
-            None
-            if _has_just_answered(request)
-            else next((tool for tool in offered if tool.name == calls), None)
-        )
+        is_due = not _has_just_answered(request)
+        return [tool for tool in offered if tool.name == calls and is_due][:1]
     match choice.mode:
         case ToolChoiceMode.ANY | ToolChoiceMode.TOOL:
-            return next((tool for tool in offered if choice.name in (None, tool.name)), None)
+            return [tool for tool in offered if choice.name in (None, tool.name)][:1]
         case ToolChoiceMode.AUTO:
-            words = (
-                set(re.findall(r"[\w-]+", request.messages[-1].text)) if request.messages else set()
-            )
-            return next((tool for tool in offered if tool.name in words), None)
-    return None
+            named = [tool for tool in offered if tool.name in _last_words(request)]
+            return named[:1] if choice.allows_parallel is False else named
+    return []
+
+
+def _last_words(request: CompletionRequest) -> set[str]:
+    return set(re.findall(r"[\w-]+", request.messages[-1].text)) if request.messages else set()
 
 
 def _has_just_answered(request: CompletionRequest) -> bool:
@@ -176,13 +181,14 @@ def _has_just_answered(request: CompletionRequest) -> bool:
     )
 
 
-def _call_of(tool: Tool, request: CompletionRequest) -> ToolUse:
-    """A call of the tool with example arguments. Its id counts the calls of the conversation, so
-    that ids never repeat."""
+def _calls_of(tools: Sequence[Tool], request: CompletionRequest) -> Iterator[ToolUse]:
+    """A call of each tool with example arguments. Ids count the calls of the conversation, so that
+    they never repeat."""
     earlier = sum(
         isinstance(block, ToolUse) for message in request.messages for block in message.content
     )
-    return ToolUse(f"tooluse_emulated_{earlier + 1}", tool.name, example_of(tool.input_schema))
+    for number, tool in enumerate(tools, earlier + 1):
+        yield ToolUse(f"tooluse_emulated_{number}", tool.name, example_of(tool.input_schema))
 
 
 # ── token counts ──────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,476 @@
+"""The API of a runtime on the core alone: options, tools, output schemas, streams and receipts,
+against a fake service of OpenAI's dialect."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import pytest
+from toy_chat import SECRET, SERVICE, ToyChatConfig, spec
+
+from axonflow_core import (
+    BlockingRuntime,
+    Completion,
+    CompletionRequest,
+    ContentBlock,
+    Inference,
+    Message,
+    OutputSchema,
+    Reasoning,
+    ReasoningRequest,
+    Role,
+    Runtime,
+    StopReason,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+    Usage,
+    assistant,
+    user,
+)
+from axonflow_core.asking import question_of
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.errors import (
+    AxonFlowError,
+    DecodeError,
+    InvalidCall,
+    RequestError,
+    TruncatedStream,
+)
+from axonflow_core.http.client import HttpRequest
+from axonflow_core.plugin_spec import Services
+from axonflow_core.stream import TextDelta
+from axonflow_core.testing import MockAnswer, MockTransport
+from axonflow_core.testing.fake_service import echoing
+
+Answering = Callable[[CompletionRequest], Completion | AxonFlowError]
+WEATHER = Tool("weather", "The weather of a city.", {"type": "object"})
+CLOCK = Tool("clock", "The time in a city.", {"type": "object"})
+
+
+@attrs.frozen
+class City:
+    name: str
+    population: int
+
+
+def answering(*content: ContentBlock, stop: StopReason = StopReason.END_TURN) -> Answering:
+    return lambda request: Completion(content, stop, Usage(input_tokens=3, output_tokens=2))
+
+
+def network(answer: Answering = echoing, reads: int | None = None) -> MockTransport:
+    """The service that answers so; `reads` cuts a streamed answer off after as many reads."""
+
+    def reply(sent: HttpRequest) -> MockAnswer:
+        completion = answer(SERVICE.request(sent))
+        if isinstance(completion, AxonFlowError):
+            return SERVICE.refusal(completion)
+        whole = SERVICE.answer(sent, completion)
+        return whole if reads is None else attrs.evolve(whole, reads=whole.reads[:reads])
+
+    return MockTransport(reply)
+
+
+def runtime_on(client: MockTransport) -> Runtime:
+    services = Services(
+        name="acme",
+        client=client,
+        codecs=CodecRegistry(()),
+        credentials={"api_key": SECRET},
+    )
+    provider = spec().create(ToyChatConfig(), services)
+    return Runtime({"acme": provider}, client)
+
+
+def sent(client: MockTransport, number: int = -1) -> CompletionRequest:
+    return SERVICE.request(client.requests[number])
+
+
+# ── options ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def asked(*prompt: Any, **options: Any) -> CompletionRequest:
+    return question_of(*(prompt or (None,)), options).request  # type: ignore[arg-type]
+
+
+def test_every_option_has_its_place_in_the_request() -> None:
+    assert asked(
+        "Why?",
+        system="Be brief.",
+        max_tokens=5,
+        temperature=0.5,
+        top_p=0.9,
+        top_k=3,
+        stop_sequences="END",
+        tools=[WEATHER],
+        tool_choice="any",
+        reasoning="high",
+        metadata={"team": "a"},
+        service_tier="flex",
+    ) == CompletionRequest(
+        (Message(Role.USER, (Text("Why?"),)),),
+        system=(Text("Be brief."),),
+        inference=Inference(5, 0.5, 0.9, 3, ("END",)),
+        tools=(WEATHER,),
+        tool_choice=ToolChoice("any"),
+        reasoning=ReasoningRequest(effort="high"),
+        metadata={"team": "a"},
+        service_tier="flex",
+    )
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["hi", user("hi"), [user("hi")], {"role": "user", "content": "hi"}, CompletionRequest("hi")],
+)
+def test_a_prompt_is_a_text_a_message_a_conversation_or_a_request(prompt: Any) -> None:
+    assert asked(prompt) == CompletionRequest((user("hi"),))
+
+
+def test_messages_come_before_the_prompt() -> None:
+    history = [user("My name is Ada."), {"role": "assistant", "content": "Hello Ada."}]
+
+    request = asked("What is my name?", messages=history)
+
+    assert request.messages == (
+        user("My name is Ada."),
+        assistant("Hello Ada."),
+        user("What is my name?"),
+    )
+    assert asked(messages=history).messages == request.messages[:2]
+
+
+def test_options_replace_what_a_request_says_and_leave_the_rest() -> None:
+    request = CompletionRequest("hi", system="A", inference=Inference(max_tokens=9, seed=1))
+
+    changed = asked(request, system="B", temperature=0)
+
+    assert changed == CompletionRequest(
+        "hi", system="B", inference=Inference(max_tokens=9, temperature=0, seed=1)
+    )
+
+
+def test_a_request_without_options_is_sent_as_it_is() -> None:
+    request = CompletionRequest("hi")
+
+    assert question_of(request, {}).request is request
+
+
+@pytest.mark.parametrize(
+    ("asking", "reasoning"),
+    [
+        ("low", ReasoningRequest(effort="low")),
+        (2048, ReasoningRequest(budget_tokens=2048)),
+        (ReasoningRequest(mode="adaptive"), ReasoningRequest(mode="adaptive")),
+        (None, None),
+    ],
+)
+def test_reasoning_is_an_effort_or_a_budget(
+    asking: Any, reasoning: ReasoningRequest | None
+) -> None:
+    assert asked("hi", reasoning=asking).reasoning == reasoning
+
+
+@pytest.mark.parametrize("mode", ["auto", "any", "none"])
+def test_a_tool_choice_is_a_mode(mode: str) -> None:
+    assert asked("hi", tools=[WEATHER], tool_choice=mode).tool_choice == ToolChoice(mode)
+
+
+def test_a_tool_choice_is_the_name_of_a_tool() -> None:
+    tool = Tool("tool", "", {"type": "object"})
+    request = CompletionRequest("hi", tools=[WEATHER])
+
+    assert asked(request, tool_choice="weather").tool_choice == ToolChoice("tool", "weather")
+    assert asked("hi", tools=[tool], tool_choice="tool").tool_choice == ToolChoice("tool", "tool")
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({"tool_choice": "wether", "tools": [WEATHER]}, "no tool 'wether'", "weather"),
+        ({"max_token": 5}, "no option 'max_token'", "did you mean max_tokens?"),
+        ({"frequency": 1}, "no option 'frequency'", "CompletionRequest.options"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_what_does(
+    options: Any, message: str, hint: str
+) -> None:
+    with pytest.raises(RequestError, match=message) as caught:
+        asked("hi", **options)
+
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_tokens": -1},
+        {"max_tokens": "5"},
+        {"temperature": "hot"},
+        {"temperature": float("nan")},
+        {"stop_sequences": [1]},
+        {"system": 7},
+        {"tools": ["weather"]},
+        {"tool_choice": 7},
+        {"reasoning": True},
+        {"reasoning": -1},
+        {"output_schema": 7},
+        {"metadata": []},
+        {"messages": 7},
+        {"messages": [{"content": "hi"}]},
+    ],
+    ids=repr,
+)
+def test_a_value_that_does_not_fit_is_refused_by_the_name_of_its_field(options: Any) -> None:
+    with pytest.raises(RequestError):
+        asked("hi", **options)
+
+
+def test_nothing_asked_is_refused() -> None:
+    with pytest.raises(RequestError, match="nothing is asked"):
+        asked()
+
+
+async def test_nothing_is_sent_for_a_wrong_option() -> None:
+    client = network()
+
+    with pytest.raises(RequestError):
+        await runtime_on(client).complete("hi", max_token=5)  # type: ignore[call-arg]
+
+    assert client.requests == []
+
+
+# ── whole answers ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_tool_loop_answers_two_calls_of_one_message() -> None:
+    client = network()
+    messages = [user("Oslo")]
+
+    async with runtime_on(client) as runtime:
+        answer = await runtime.complete(messages, tools=[WEATHER, CLOCK])
+        while answer.tool_uses:
+            results = [ToolResult(use.id, f"{use.name} of Oslo") for use in answer.tool_uses]
+            messages += [answer.message, user(results)]
+            answer = await runtime.complete(messages, tools=[WEATHER, CLOCK])
+
+    assert answer.text == "You said: clock of Oslo"
+    calls = (ToolUse("call_1", "weather", {"text": "Oslo"}),)
+    assert messages[1].content[:1] == calls
+    results_sent = [block for message in sent(client).messages[2:] for block in message.content]
+    assert [block.tool_use_id for block in results_sent if isinstance(block, ToolResult)] == [
+        "call_1",
+        "call_2",
+    ]
+
+
+async def test_an_output_schema_makes_the_parsed_answer() -> None:
+    client = network(answering(Text('{"name": "Oslo", "population": 7}')))
+
+    city = (await runtime_on(client).complete("Oslo", output_schema=City)).parsed
+
+    assert city == City("Oslo", 7)
+    schema = sent(client).output_schema
+    assert isinstance(schema, OutputSchema) and schema.name == "City"
+
+
+async def test_without_an_output_schema_nothing_is_parsed() -> None:
+    assert (await runtime_on(network()).complete("{}")).parsed is None
+
+
+async def test_an_answer_that_is_not_what_was_asked_for_is_an_error() -> None:
+    client = network(answering(Text('{"name": "Oslo"}')))
+
+    with pytest.raises(DecodeError, match=r"missing @ \$\.population"):
+        await runtime_on(client).complete("Oslo", output_schema=City)
+
+
+async def test_reasoning_stands_apart_from_the_text() -> None:
+    answer = Completion((Reasoning("Scattering."), Text("Blue."), Text(" Yes.")), "end_turn")
+
+    assert (answer.reasoning, answer.text) == ("Scattering.", "Blue. Yes.")
+    assert answer.message == Message(Role.ASSISTANT, answer.content)
+
+
+async def test_a_receipt_says_who_answered() -> None:
+    receipt = (await runtime_on(network()).complete("hi", model="toy-2")).receipt
+
+    assert receipt is not None
+    assert (receipt.provider, receipt.family, receipt.surface) == ("acme", "toy", "chat")
+    assert (receipt.model, receipt.request_id, receipt.attempts) == ("toy-2", "request-1", 1)
+
+
+async def test_an_error_carries_whose_call_it_was() -> None:
+    client = network(lambda request: InvalidCall("too hot", status=400))
+
+    with pytest.raises(InvalidCall) as caught:
+        await runtime_on(client).complete("hi")
+
+    error = caught.value
+    assert (error.provider, error.model, error.status) == ("acme", "toy-1", 400)
+    assert error.request_id == "request-1"
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_text_of_a_stream_is_the_text_of_its_completion() -> None:
+    async with runtime_on(network()).stream("one two") as stream:
+        pieces = [text async for text in stream.text()]
+        answer = await stream.completion()
+
+    assert "".join(pieces) == answer.text == "You said: one two"
+    assert answer.usage.output_tokens == 1
+    assert answer.receipt == stream.receipt
+    assert answer.receipt is not None and answer.receipt.latency_ms is not None
+
+
+async def test_a_completion_after_a_part_of_the_stream_is_the_whole_answer() -> None:
+    async with runtime_on(network()).stream("one two") as stream:
+        first = await anext(stream)
+        whole = await stream.completion()
+
+    assert first and whole.text == "You said: one two"
+    assert await stream.completion() == whole
+
+
+async def test_batches_give_every_event() -> None:
+    async with runtime_on(network()).stream("hi") as stream:
+        events = [event async for batch in stream for event in batch]
+
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["You said: hi"]
+    assert type(events[-1]).__name__ == "Ended"
+
+
+async def test_a_stream_parses_its_completion() -> None:
+    client = network(answering(Text('{"name": "Oslo", "population": 7}')))
+
+    async with runtime_on(client).stream("Oslo", output_schema=City) as stream:
+        assert (await stream.completion()).parsed == City("Oslo", 7)
+
+
+async def test_a_stream_with_tools_gives_their_calls() -> None:
+    async with runtime_on(network()).stream("Oslo", tools=[WEATHER, CLOCK]) as stream:
+        answer = await stream.completion()
+
+    assert [use.name for use in answer.tool_uses] == ["weather", "clock"]
+    assert answer.tool_uses[0].input == {"text": "Oslo"}
+
+
+async def test_a_stream_that_breaks_off_is_never_a_short_answer() -> None:
+    async with runtime_on(network(reads=2)).stream("one two") as stream:
+        with pytest.raises(TruncatedStream) as caught:
+            await stream.completion()
+        with pytest.raises(TruncatedStream):
+            await stream.completion()
+
+    assert caught.value.partial_text == "You said: one two"
+
+
+async def test_to_leave_the_block_early_closes_the_connection() -> None:
+    client = network()
+
+    async with runtime_on(client).stream("one two") as stream:
+        async for _ in stream.text():
+            break
+        assert not client.streams[0].is_closed
+
+    assert client.streams[0].is_closed
+
+
+async def test_an_error_before_the_first_event_is_raised_by_the_block() -> None:
+    client = network(lambda request: InvalidCall("no", status=400))
+
+    with pytest.raises(InvalidCall):
+        async with runtime_on(client).stream("hi"):
+            raise AssertionError("the block was entered")
+
+
+async def test_a_stream_may_be_awaited_and_closed_by_hand() -> None:
+    client = network()
+    async with runtime_on(client) as runtime:
+        stream = await runtime.stream("hi")
+        assert (await stream.completion()).text == "You said: hi"
+        await stream.aclose()
+
+    assert client.streams[0].is_closed
+
+
+# ── the blocking twin ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def blocking() -> Iterator[BlockingRuntime]:
+    with BlockingRuntime(runtime_on(network())) as runtime:
+        yield runtime
+
+
+def test_a_blocking_runtime_takes_the_same_options(blocking: BlockingRuntime) -> None:
+    answer = blocking.complete("hi", messages=[user("a"), assistant("b")], max_tokens=9)
+
+    assert answer.text == "You said: hi"
+    assert answer.receipt is not None and answer.receipt.provider == "acme"
+
+
+def test_a_blocking_stream_has_text_and_completion(blocking: BlockingRuntime) -> None:
+    with blocking.stream("one two") as stream:
+        text = "".join(stream.text())
+        answer = stream.completion()
+
+    assert text == answer.text == "You said: one two"
+    assert answer.receipt == stream.receipt and stream.request_id == "request-1"
+
+
+def test_a_blocking_stream_parses_its_completion() -> None:
+    client = network(answering(Text('{"name": "Oslo", "population": 7}')))
+    with BlockingRuntime(runtime_on(client)) as runtime:
+        assert runtime.complete("Oslo", output_schema=City).parsed == City("Oslo", 7)
+        with runtime.stream("Oslo", output_schema=City) as stream:
+            assert stream.completion().parsed == City("Oslo", 7)
+
+
+def test_a_blocking_stream_that_breaks_off_is_never_a_short_answer() -> None:
+    with (
+        BlockingRuntime(runtime_on(network(reads=2))) as runtime,
+        runtime.stream("one two") as stream,
+        pytest.raises(TruncatedStream),
+    ):
+        stream.completion()
+
+
+def test_the_twins_have_the_same_parameters() -> None:
+    for name in ("open", "complete", "stream", "embed", "rerank", "count_tokens"):
+        twins = [inspect.signature(getattr(kind, name)) for kind in (Runtime, BlockingRuntime)]
+        assert twins[0].parameters == twins[1].parameters, name
+
+
+# ── no environment in a signature ─────────────────────────────────────────────────────────────────
+
+_HELP = """
+import inspect, pydoc, axonflow_core
+print(inspect.signature(axonflow_core.Runtime.open))
+for name in axonflow_core.__all__:
+    print(pydoc.render_doc(getattr(axonflow_core, name), renderer=pydoc.plaintext))
+"""
+
+
+def test_no_signature_and_no_help_text_holds_the_environment() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", _HELP],
+        env={**os.environ, "AWS_SECRET_ACCESS_KEY": SECRET},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert "environment: 'Mapping[str, str] | None' = None" in shown
+    assert "class BlockingRuntime(" in shown  # the whole of it was rendered
+    assert SECRET not in shown
