@@ -27,6 +27,7 @@ _NAMES = {
         "UndetectedFamily UnencodableAnswer"
     ),
     "hookspecs": "HOOK_API hookimpl",
+    "http.client": "Timeouts Transport",
     "json": "from_json to_json",
     "messages": (
         "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data "

@@ -241,12 +241,31 @@ class Media:
     extra: Mapping[str, Json] = members_field()
 
 
-def media_value(value: Media) -> Media:
-    """A media, as it is."""
-    return value_of(Media, value)
+_SIGNATURES = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (0, b"%PDF-", "application/pdf"),
+)
+"""Offset and bytes that files of a MIME type have there."""
 
 
-def _optional_media(value: Media | None) -> Media | None:
+def media_value(value: Media | bytes) -> Media:
+    """A media. Bytes of a PNG, JPEG, GIF, WebP or PDF file are base64 data of that type."""
+    return _media_of(value) if isinstance(value, bytes) else value_of(Media, value)
+
+
+def _media_of(data: bytes) -> Media:
+    for offset, signature, media_type in _SIGNATURES:
+        if data.startswith(signature, offset):
+            return Media(MediaKind.BASE64, data, media_type)
+    raise Unfit("bytes of a PNG, JPEG, GIF, WebP or PDF file, or a Media", described(data))
+
+
+def _optional_media(value: Media | bytes | None) -> Media | None:
+    if isinstance(value, bytes):
+        return _media_of(value)
     return None if value is None else value_of(Media, value, takes="a Media or None")
 
 
@@ -256,7 +275,10 @@ passing(_optional_media, "{0} is None or type({0}) is Media", Media=Media)
 
 @frozen
 class Image:
-    """A picture."""
+    """A picture: a `Media`, or the bytes of a PNG, JPEG, GIF or WebP file.
+
+    `Image(Path("cat.png").read_bytes())` has a `source` of base64 data and type `image/png`.
+    """
 
     source: Media = field(converter=media_value)
     extra: Mapping[str, Json] = members_field()
@@ -264,7 +286,8 @@ class Image:
 
 @frozen
 class Document:
-    """A document: from a `source`, or given as blocks (`content`).
+    """A document: from a `source`, or given as blocks (`content`). The bytes of a PDF file are a
+    `source` too.
 
     `name` is its title, `context` what the model is told about it. `citations` are the family's own
     settings, e.g. `{"enabled": true}`.

@@ -249,6 +249,19 @@ def test_keywords_that_several_providers_have_need_the_name_of_one() -> None:
 
 
 @pytest.mark.usefixtures("toy_chat_provider")
+def test_the_echo_provider_is_not_meant_where_another_has_the_keywords() -> None:
+    with pytest.raises(ConfigError, match="needs the credential"):
+        Runtime.open(environment={"AXONFLOW_BLOCK_PLUGINS": "bedrock"}, model="toy-1")
+
+
+async def test_the_echo_provider_answers_where_no_other_has_the_keywords() -> None:
+    async with Runtime.open(
+        environment={"AXONFLOW_BLOCK_PLUGINS": "bedrock"}, model="m"
+    ) as runtime:
+        assert (await runtime.complete("hi")).text == "hi"
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
 def test_a_keyword_that_no_provider_has_lists_those_that_there_are() -> None:
     with pytest.raises(
         ConfigError, match="no installed provider has the settings weight"

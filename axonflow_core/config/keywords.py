@@ -12,6 +12,8 @@ from axonflow_core.config.values import Config, ProviderConfig
 from axonflow_core.errors import ConfigError
 from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
+_STAND_IN = "echo"
+
 
 def config_of_keywords(
     provider: str | None,
@@ -20,7 +22,8 @@ def config_of_keywords(
     environment: Mapping[str, str],
 ) -> Config:
     """The configuration with `provider` alone enabled; without a name, the only installed provider
-    that has every one of `settings`. `ConfigError` where none or several have."""
+    that has every one of `settings`. `echo`, which comes with the core and calls no service, is
+    meant where no other has them. `ConfigError` where none or several have."""
     name = provider or _only_provider_with(settings, environment)
     entry = ProviderConfig(name, is_enabled=True, config=settings, credentials=credentials)
     return Config(providers={name: entry})
@@ -31,7 +34,8 @@ def _only_provider_with(settings: Mapping[str, Any], environment: Mapping[str, s
         {found.name for found in find_plugins(PROVIDERS) if not is_blocked(found, environment)}
     )
     keys = {name: _keys_of(name, environment) for name in names}
-    fits = [name for name in names if settings.keys() <= keys[name]]
+    every = [name for name in names if settings.keys() <= keys[name]]
+    fits = [name for name in every if name != _STAND_IN] or every
     if len(fits) == 1:
         return fits[0]
     asked = ", ".join(settings)
