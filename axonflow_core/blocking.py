@@ -27,7 +27,7 @@ from axonflow_core.asking import Prompt, RequestOptions
 from axonflow_core.config import Config
 from axonflow_core.errors import BlockingCallError, RequestError
 from axonflow_core.http.client import HttpClient
-from axonflow_core.messages import EMPTY, Completion, Receipt, TokenCount
+from axonflow_core.messages import EMPTY, Adjustment, Completion, Receipt, TokenCount
 from axonflow_core.provider import CompletionStream, Provider, texts_of_batch
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.runtime import Runtime
@@ -160,13 +160,17 @@ class BlockingStream:
     def __init__(
         self, stream: CompletionStream, owner: BlockingRuntime, thread: _LoopThread
     ) -> None:
-        self.adjustments = stream.adjustments
-        """What of the request was not sent as it was asked."""
         self._answer = stream
         self._stream: CompletionStream | None = stream
         self._owner = owner  # for a runtime that nobody holds is closed
         self._thread = thread
         self._ready: Iterator[Batch] = iter(())
+
+    @property
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """What of the request was not sent as it was asked, and of the answer so far not handed
+        out as it came."""
+        return self._answer.adjustments
 
     @property
     def receipt(self) -> Receipt | None:

@@ -114,8 +114,9 @@ class Runtime:
         `prompt` is the user's text, a message, a conversation, or a whole `CompletionRequest`.
         `options` are those of `RequestOptions`: messages, system, max_tokens, temperature, top_p,
         top_k, stop_sequences, tools, tool_choice, output_schema, reasoning, metadata,
-        service_tier. `model` and `provider` are the configured ones where they are not named;
-        `timeout` bounds the whole call, in seconds.
+        service_tier. `model` and `provider` are the configured ones where they are not named.
+        `timeout` bounds the whole call, in seconds; a configured limit that is shorter holds all
+        the same.
 
         Any `AxonFlowError`: `RequestError` before anything is sent, `ProviderError` where the
         provider refuses or fails, `AnswerError` where it answers what it does not document.

@@ -13,12 +13,18 @@ from attrs import evolve, frozen
 from axonflow_core.calls.chat_provider import ChatApi, ChatProvider
 from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.codec import Codec
+from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.dialects import openai_chat
+from axonflow_core.errors import AxonFlowError
 from axonflow_core.framing.sse import DONE
 from axonflow_core.hookspecs import hookimpl
+from axonflow_core.http.client import HttpRequest
+from axonflow_core.messages import CompletionRequest
 from axonflow_core.plugin_spec import ProviderSpec, Services
 from axonflow_core.provider import Provider
-from axonflow_core.testing import FakeService
+from axonflow_core.runtime import Runtime
+from axonflow_core.testing import FakeService, MockAnswer, MockTransport
+from axonflow_core.testing.fake_service import Script, echoing
 
 CODEC: Codec = openai_chat.chat_codec(
     openai_chat.ChatForm(last_chunk=DONE),
@@ -63,6 +69,29 @@ def spec(
         return provider(services.name, services.client, config, api)
 
     return ProviderSpec(name="toy", display_name="Toy", config_type=ToyChatConfig, create=create)
+
+
+def answered(script: Script = echoing) -> MockTransport:
+    """A network on which the vendor's service answers each request as `script` says."""
+
+    def answer(sent: HttpRequest) -> MockAnswer:
+        reply = script(SERVICE.request(sent))
+        is_error = isinstance(reply, AxonFlowError)
+        return SERVICE.refusal(reply) if is_error else SERVICE.answer(sent, reply)
+
+    return MockTransport(answer)
+
+
+def runtime_on(client: MockTransport) -> Runtime:
+    """A runtime whose one provider, `toy`, calls the vendor's service on `client`."""
+    lent = {"codecs": CodecRegistry(), "credentials": {"api_key": SECRET}}
+    services = Services(name="toy", client=client, **lent)
+    return Runtime({"toy": spec().create(ToyChatConfig(), services)}, client)
+
+
+def asked_of(client: MockTransport) -> list[CompletionRequest]:
+    """The requests that the service got, in order."""
+    return [SERVICE.request(sent) for sent in client.requests]
 
 
 @hookimpl

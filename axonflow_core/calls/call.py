@@ -25,9 +25,10 @@ from attrs import evolve
 
 from axonflow_core.codec import Codec
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
-from axonflow_core.errors import AxonFlowError, DecodeError
+from axonflow_core.converters import described
+from axonflow_core.errors import AxonFlowError, DecodeError, RequestError
 from axonflow_core.fitting import Fitted, fit
-from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
+from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse, Timeouts
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Completion, CompletionRequest, Receipt
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
@@ -115,7 +116,7 @@ class Caller:
     ) -> CompletionCall:
         surface, timeouts = route.surface, self._settings.timeouts
         if timeout_s is not None:
-            timeouts = evolve(timeouts, total_s=min(timeout_s, timeouts.total_s))
+            timeouts = _shortened(timeouts, timeout_s)
         started = asyncio.get_running_loop().time()
         return CompletionCall(
             route=route,
@@ -215,3 +216,11 @@ def _log_adjustments(route: Route, fitted: Fitted) -> None:
 
 def _ms(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
+
+
+def _shortened(timeouts: Timeouts, timeout_s: float) -> Timeouts:
+    """The configured limits, the total no longer than a call's own."""
+    is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
+    if not is_number or not timeout_s > 0:
+        raise RequestError(f"timeout takes seconds above 0, not {described(timeout_s)}")
+    return evolve(timeouts, total_s=min(timeout_s, timeouts.total_s))

@@ -91,8 +91,11 @@ class MockStream:
         self._breaks_off = answer.breaks_off
 
     async def read(self) -> bytes:
-        """The next read; `b""` at the end. `TruncatedStream` where the answer breaks off."""
+        """The next read; `b""` at the end. `TruncatedStream` where the answer breaks off, and after
+        `aclose` before the end."""
         data = next(self._reads, b"")
+        if data and self.is_closed:
+            raise TruncatedStream("the stream was closed before its end")
         if not data and self._breaks_off:
             raise TruncatedStream("the connection was cut in mid-answer")
         return data
