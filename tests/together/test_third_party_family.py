@@ -89,16 +89,18 @@ def emulated(
             text=True,
         ) as server,
     ):
-        assert server.stderr is not None
-        assert "answers at" in server.stderr.readline()
-        words = (
-            line.removeprefix("export ") for line in (folder / "exports").read_text().splitlines()
-        )
-        yield {
-            name: "".join(shlex.split(value))
-            for name, _, value in (word.partition("=") for word in words)
-        }
-        server.terminate()
+        try:
+            assert server.stderr is not None
+            assert "is emulated at" in server.stderr.readline()
+            yield _exported((folder / "exports").read_text())
+        finally:
+            server.terminate()  # or leaving the block would wait for it
+
+
+def _exported(lines: str) -> Mapping[str, str]:
+    """The variables that `export NAME=value` lines set."""
+    words = (line.removeprefix("export ").partition("=") for line in lines.splitlines())
+    return {name: "".join(shlex.split(value)) for name, _, value in words}
 
 
 @pytest.fixture
