@@ -1,10 +1,25 @@
-"""What went wrong at Bedrock: an error of its, read and looked up in `table`.
+"""From an error of Bedrock to a `ProviderError` with cause and fix, by way of the rows in `table`.
 
-    read      status, `x-amzn-ErrorType`, body        -> Report    (AWS has four shapes of body)
-    find      Report                                  -> Row       (the first row that fits)
-    build     Row and the values of this very call    -> ProviderError
+Theory of operation. Three steps, none of which can fail:
 
-Reading never fails: whatever stands before Bedrock may have written the body.
+    read      status, `x-amzn-ErrorType`, body       -> Report    (AWS has four shapes of body)
+    find      Report                                 -> Row       (the first row that fits)
+    build     Row and the values of this call        -> ProviderError
+
+The four shapes that are read:
+
+    {"message": "…"}                                                Bedrock, code in the header
+    {"Message": "…"}                                                IAM and the gateway of AWS
+    {"Output": {"__type": "ns#ValidationException"}, "Version": …}  Coral, for a path it cannot map
+    {"type": "error", "error": {"type": "…", "message": "…"}}       the vendor of the model, a proxy
+
+The header has precedence over the codes in the body. Rows are ordered from the particular to the
+general and the last fits every report, so `find_row` always has a result. A proxy or load balancer
+in front of Bedrock may have written the body: one that is not JSON is reported by its length and
+its first 80 bytes.
+
+What is shown of a message is bounded to 300 characters on one line, without the values that a
+validator quotes (`string [...]`): those are prompt text.
 """
 
 from __future__ import annotations
@@ -73,6 +88,8 @@ def find_row(report: Report) -> tuple[Row, Mapping[str, str]]:
 def _build(
     report: Report, said: str, model: ModelId | None, region: str | None, models: ModelTable | None
 ) -> ProviderError:
+    """The row's error with its templates filled in; `is_retryable` of the row overrides that of the
+    class."""
     row, found = find_row(report)
     values = {
         **{name: value or "" for name, value in found.items()},
@@ -109,6 +126,8 @@ NO_SUCCESSOR = "name its successor in `model:`"
 
 
 def _successor_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:
+    """The line of YAML that names the successor of a model at its end of life, if the table has
+    one."""
     entry = models.entry(model.base_id) if model and models else None
     successor = models.successor(entry, date.today()) if models and entry else None
     return (
@@ -127,6 +146,7 @@ _QUOTED_VALUE = re.compile(r"string \[[^\]]*\]?")
 
 
 def _json_object(body: bytes) -> Mapping[str, Json]:
+    """The body as an object; empty for anything else, because an error page may be HTML."""
     try:
         said = loads(body)
     except orjson.JSONDecodeError:
@@ -144,6 +164,7 @@ def _levels(said: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
 
 
 def _codes_in(said: Mapping[str, Json]) -> Iterator[str]:
+    """Every exception name in the body, outermost first: `__type` (Coral), `code` or `type`."""
     for level in _levels(said):
         for key in ("__type", "code", "type"):
             # {"type": "error", "error": {"type": "overloaded_error"}}: the outer word says nothing.
@@ -164,7 +185,7 @@ def _messages_in(said: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _member(said: Mapping[str, Json]) -> Mapping[str, Json]:
-    """What another AxonFlow, which speaks Bedrock's wire, adds to an error."""
+    """The member by which another AxonFlow in front of Bedrock transmits its own error fields."""
     member = said.get(MEMBER)
     return member if isinstance(member, dict) else EMPTY
 

@@ -1,20 +1,28 @@
-"""DeepSeek R1 on InvokeModel: a prompt that has begun to think, and an answer that thinks on and
-then speaks.
+"""DeepSeek R1 on InvokeModel: a prompt that opens a thought, and an answer that continues it.
 
     <｜begin▁of▁sentence｜>{system}<｜User｜>{user}<｜Assistant｜>{assistant}<｜end▁of▁sentence｜> …
     <｜User｜>{user}<｜Assistant｜><think>\\n
 
-The bars are U+FF5C and the low blanks U+2581, not ASCII. The prompt opened the thought, so an
-answer begins in it: all before `</think>` is reasoning, all behind it text; an answer that was cut
-off before that is reasoning alone.
+The bars are U+FF5C and the low blanks U+2581, not ASCII. The answer:
 
-    {"choices": [{"text": "{reasoning}</think>{text}", "stop_reason"}]}
+    {"choices": [{"text": "{reasoning}</think>{text}", "stop_reason": "stop"}]}
+
+Theory of operation. The prompt ends with `<think>`, so an answer begins as reasoning: everything
+before the first `</think>` is reasoning, everything after it is text. An answer cut off before the
+tag (`stop_reason` `length`) is reasoning alone. The codec is therefore the ordinary codec of a text
+completion (`_AS_ONE_TEXT`), between a split after decoding and a join before encoding.
+
+A stream may cut the tag at any character, so the decoder is a machine of two states:
+
+    thinking   text goes out as `ReasoningDelta` of block 0, except a suffix that may be the
+               beginning of `</think>`: it is held in `_held` until the next chunk decides
+    speaking   after the tag: text goes out as `TextDelta` of block 1, nothing is held
+
+Invariant: at the last chunk `_held` is given out, so no character is lost; and a held piece is
+recorded in the chunk it came in as an `Extra` of level `tag`, so that each batch can be encoded as
+the very chunk it was decoded from.
 
 The reasoning of earlier turns is left out of a prompt, as AWS and DeepSeek ask.
-
-A stream may cut the tag at any character. What may be the beginning of the tag is held back until
-it is known to be; that this chunk had it stands in an `Extra` of level `tag`, so that the batch can
-be written back as the chunk it was.
 
 Source: AWS user guide, "DeepSeek models", and DeepSeek's tokenizer for the tokens, November 2026.
 No exchange on InvokeModel was recorded.
@@ -72,6 +80,8 @@ _USER, _ASSISTANT = Role.USER, Role.ASSISTANT
 
 
 def _render(conversation: Conversation) -> str:
+    """The prompt of a conversation. The system text has no token of its own: it follows the first
+    one."""
     pieces = [BEGIN, conversation.system or ""]
     for role, text in zip(conversation.roles, conversation.texts, strict=True):
         pieces += (USER, text) if role is _USER else (ASSISTANT, text, END)
@@ -79,6 +89,8 @@ def _render(conversation: Conversation) -> str:
 
 
 def _parse(prompt: str) -> Conversation | None:
+    """The conversation in a prompt; None if `_render` would not have written it, which leaves it
+    raw."""
     if not (prompt.startswith(BEGIN) and prompt.endswith(ASSISTANT + OPEN)):
         return None
     roles: list[Role] = []
@@ -108,6 +120,8 @@ _CHOICES = frozenset({"choices"})
 
 
 def _read(native: Json) -> Piece:
+    """The one choice of an answer or chunk. `extra` holds unknown members of the body, `text_extra`
+    those of the choice."""
     (choice,) = native["choices"]
     return Piece(
         choice["text"],
@@ -118,6 +132,7 @@ def _read(native: Json) -> Piece:
 
 
 def _write_answer(piece: Piece) -> Json:
+    """A whole answer; `stop_reason` is left out where there is none."""
     return {
         "choices": [
             {"text": piece.text, **without_none({"stop_reason": piece.stop}), **piece.text_extra}
@@ -127,6 +142,7 @@ def _write_answer(piece: Piece) -> Json:
 
 
 def _write_chunk(piece: Piece) -> Json:
+    """A chunk; `stop_reason` is null until the last."""
     return {
         "choices": [{"text": piece.text, "stop_reason": piece.stop, **piece.text_extra}],
         **piece.extra,
@@ -134,7 +150,8 @@ def _write_chunk(piece: Piece) -> Json:
 
 
 def _bare_text(chunk: Json) -> Json:
-    """The text of a chunk that says nothing else, as most do."""
+    """The text of a chunk that has nothing else, `{"choices": [{"text": "…", "stop_reason":
+    null}]}`, as most have; None for any other."""
     if len(chunk) == 1:
         (choice,) = chunk["choices"]
         if len(choice) == 2 and choice["stop_reason"] is None:
@@ -146,6 +163,7 @@ def _bare_text(chunk: Json) -> Json:
 
 
 def _apart(block: Text) -> tuple[ContentBlock, ...]:
+    """A whole answer as reasoning and text. Without the tag it was cut off while it thought."""
     thought, found, text = block.text.partition(CLOSE)
     if not found:
         return (Reasoning(thought, extra=block.extra),)
@@ -171,6 +189,8 @@ def _joined(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
 
 
 def _written(thought: str, signature: str | None, redacted: str | None) -> str:
+    """The text of a thought; `EncodeError` for a signature or redacted content, which R1 does not
+    have."""
     if signature is not None or redacted is not None:
         raise EncodeError(
             "DeepSeek R1 thinks in the open: reasoning that is signed or redacted has no place",
@@ -180,7 +200,8 @@ def _written(thought: str, signature: str | None, redacted: str | None) -> str:
 
 
 class _SplittingDecoder:
-    """Tells reasoning from text, chunk by chunk."""
+    """Separates reasoning from text, chunk by chunk; the states are those of the module's
+    description."""
 
     def __init__(self) -> None:
         self._chunks = ChunkDecoder(_FORM, _STOP_REASONS)
@@ -213,6 +234,12 @@ class _SplittingDecoder:
         return tuple(self._split(text, is_last=False))
 
     def _split(self, text: str, *, is_last: bool) -> Iterator[StreamEvent]:
+        """The events for a piece of text, which may hold the tag, end within it or lie on one side
+        of it.
+
+        When the stream ends, a held beginning of the tag turns out to be reasoning and is given
+        out.
+        """
         if not self._is_thinking:
             yield TextDelta(text, 1)
             return
@@ -244,11 +271,13 @@ _TAG = "tag"
 
 
 def _tag(piece: str) -> Extra:
+    """Records which characters of this chunk belong to the tag, or may."""
     return Extra({_TAG: piece}, _TAG)
 
 
 class _JoiningEncoder:
-    """The other direction. Where no chunk had the tag, it stands before the first text."""
+    """Encodes reasoning and text as one text. The tag is written before the first text, unless the
+    batch has it in an `Extra` of level `tag`."""
 
     def __init__(self) -> None:
         self._chunks = ChunkEncoder(_FORM, _AS_ONE_TEXT)
@@ -262,6 +291,8 @@ class _JoiningEncoder:
         )
 
     def _joined(self, event: StreamEvent) -> Iterator[StreamEvent]:
+        """The event with reasoning as plain text. A recorded piece of the tag is written where it
+        stood."""
         match event:
             case ReasoningDelta():
                 yield TextDelta(self._thought(event))
@@ -278,6 +309,8 @@ class _JoiningEncoder:
                 yield event
 
     def _thought(self, without_none: ReasoningDelta | Reasoning) -> str:
+        """A piece of reasoning without the characters that were written early as a possible tag;
+        `EncodeError` after the text has begun."""
         if not self._is_thinking:
             raise EncodeError(
                 "DeepSeek R1 thinks before it speaks, not behind", feature="reasoning"
@@ -334,6 +367,8 @@ _AS_ONE_TEXT = completions_codec(
 
 
 def _encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
+    """The native body. R1 has no parameter for the amount of reasoning, so asking for one is
+    refused."""
     if request.reasoning is not None:
         raise EncodeError(
             "DeepSeek R1 cannot be told how much to think; it always does", feature="reasoning"
@@ -342,6 +377,7 @@ def _encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
 
 
 def _decode_response(body: Json, facts: ModelFacts) -> Completion:
+    """A whole answer, whose one text is split at the tag."""
     completion = _AS_ONE_TEXT.decode_response(body, facts)
     (text,) = completion.content
     assert isinstance(text, Text)  # noqa: S101 - the answer of such a family is one
@@ -349,6 +385,7 @@ def _decode_response(body: Json, facts: ModelFacts) -> Completion:
 
 
 def _encode_response(completion: Completion, facts: ModelFacts) -> Json:
+    """A whole answer, whose reasoning and text are joined by the tag."""
     return _AS_ONE_TEXT.encode_response(
         evolve(completion, content=_joined(completion.content)), facts
     )

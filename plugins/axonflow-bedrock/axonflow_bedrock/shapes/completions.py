@@ -1,9 +1,30 @@
-"""Text-completion families: one prompt string in, one text out. What Titan, Llama and Mistral's
-prompt form share.
+"""Text-completion families: one prompt string in, one text out. Titan, Llama, Mistral's prompt
+form, J2, Claude's text completion and DeepSeek R1 are such families.
 
-Such a family differs from the next in its template, in the names of its parameters and in the
-members of its answer. An answer and a chunk of a stream are alike: both are a `Piece`, some text
-with counts and perhaps the reason to stop.
+Theory of operation. Such a family differs from the next in three things only, and a `Form` is the
+table of them: its prompt template, the names of its parameters, and the members of its answer.
+`completions_codec` makes the functions of a codec from it.
+
+    Titan     {"inputText": prompt, "textGenerationConfig": {"maxTokenCount": 512, …}}
+              {"inputTextTokenCount": 7, "results": [{"tokenCount": 98, "outputText": "…", …}]}
+    Llama     {"prompt": prompt, "max_gen_len": 512, "temperature": 0.5, "top_p": 0.9}
+              {"generation": "…", "prompt_token_count": 10, "generation_token_count": 60, …}
+    Mistral   {"prompt": prompt, "max_tokens": 512, "stop": ["…"]}
+              {"outputs": [{"text": "…", "stop_reason": "stop"}]}
+
+An answer and a chunk of a stream have the same members in all of these, so both are a `Piece`: some
+text with counts and perhaps a stop reason. A `Form` has one function to read a piece and one to
+write it, and the chunk codecs below are shared.
+
+Where things are kept: documented parameters without a neutral name in `request.options`; members
+that are not documented in `extra` of the level they stood at (the body, the parameters' object, the
+answer's text). A prompt that the template does not parse is one user message, `is_raw_prompt`.
+
+A chunk that has nothing but text takes a short path (`read_bare`): codecs run for every chunk, and
+this halves the cost.
+
+Source: AWS user guide, "Inference request parameters and response fields for foundation models",
+and recorded traffic, November 2026.
 """
 
 from __future__ import annotations
@@ -211,6 +232,7 @@ def completions_codec(
 
 
 def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
+    """The request in a native body: parameters from the body or from the object that holds them."""
     images = _read_images(body.get(form.images_key) or []) if form.images_key else ()
     if form.parameters_key:
         native = body.get(form.parameters_key) or EMPTY
@@ -249,6 +271,7 @@ def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
 
 
 def _images_in(request: CompletionRequest) -> list[str]:
+    """The base64 data of all images in order, which is how `images` lists them."""
     return [
         block.source.data
         for message in request.messages
@@ -258,6 +281,8 @@ def _images_in(request: CompletionRequest) -> list[str]:
 
 
 def _read_inference(form: Form, native: Mapping[str, Json], extra: Mapping[str, Json]) -> Inference:
+    """The neutral parameters in `native`. Absent and null are different: an absent one is not set
+    at all."""
     known: dict[str, Any] = {
         name: native[key] for key, name in form.parameters.items() if key in native
     }
@@ -295,6 +320,7 @@ def _read_images(natives: list[str]) -> tuple[Image, ...]:
 
 
 def _media_type(data: str) -> str | None:
+    """The media type by the first bytes; None for a format that is not in the table."""
     return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
 
 
@@ -330,7 +356,11 @@ def _refuse(codec: FamilyCodec, said: object) -> None:
 
 
 class ChunkDecoder:
-    """One chunk, one batch."""
+    """Decodes one chunk into one batch.
+
+    `_is_underway` is set after the first chunk: only then may a chunk take the short path, because
+    the first may carry the id and the model.
+    """
 
     def __init__(self, form: Form, stop_reasons: NativeNames[StopReason]) -> None:
         assert form.read_chunk is not None  # noqa: S101 - otherwise the codec has no streams
@@ -368,7 +398,8 @@ class ChunkDecoder:
 
 
 class ChunkEncoder:
-    """One batch, one chunk; a batch that says nothing this family could say is none."""
+    """Encodes one batch as one chunk; a batch of which this family has no member is none. Counts of
+    such a batch wait in `_pending` for the next chunk."""
 
     def __init__(self, form: Form, codec: FamilyCodec) -> None:
         assert form.write_chunk is not None  # noqa: S101 - otherwise the codec has no streams

@@ -1,13 +1,33 @@
 """Prompt templates: a conversation as one string, and back.
 
-A template family takes no messages: somebody must write the turns into one prompt with the family's
-own tokens. A `Template` does it in both directions. `parse` reads nothing but what `render` would
-have written, character by character; any other prompt is *raw*: one user message, marked
-`is_raw_prompt`, that goes out as it came in.
+A template family takes no messages: the turns have to be written into one prompt with the control
+tokens of the family, as here of Llama 3:
 
-`render` is total over roles. What a template has no place for it folds into the text beside it, two
-line feeds between: consecutive messages of one role, and the system text of a family that knows
-none.
+    <|begin_of_text|><|start_header_id|>user<|end_header_id|>\\n\\nHello<|eot_id|>
+    <|start_header_id|>assistant<|end_header_id|>\\n\\n
+
+Theory of operation. A `Template` is a pair of inverse functions and what limits them:
+
+    arrange   Conversation -> Conversation   folds what the family has no place for
+    render    Conversation -> prompt         writes it with the family's tokens
+    parse     prompt -> Conversation | None  reads nothing but what `render` would have written
+
+Invariant: `render(parse(prompt)) == prompt`, character by character, wherever `parse` gives a
+conversation. Any other prompt is *raw*: it becomes one user message marked `is_raw_prompt`, and
+goes out unchanged. A prompt that is read wrongly would be worse than one that is not read.
+
+The second invariant is safety: no text of a turn may hold a control token, since it would forge a
+turn. The codec layer checks each text; `prompt_of` checks again after folding, because texts that
+are harmless apart may form a token when joined. In the other direction, a text in which `parse`
+left a token makes the prompt raw (`overlooked`).
+
+`render` is total over roles. What a template has no place for is folded into the adjacent text, two
+line feeds between: consecutive messages of one role, and the system text of a family without a
+system role.
+
+Three shapes cover the families: `Headers` (Llama 3 and 4), `Instructions` (Llama 2, Mistral) and
+`Transcript` (Claude's text completion, Titan). A family without a documented template has
+`NO_TEMPLATE`.
 """
 
 from __future__ import annotations
@@ -39,10 +59,10 @@ _USER, _ASSISTANT, _SYSTEM = Role.USER, Role.ASSISTANT, Role.SYSTEM
 
 @define
 class Conversation:
-    """What a template can say: whose turn it is and what is said, turn by turn.
+    """The turns as a template sees them: `roles[i]` is whose turn `texts[i]` is.
 
-    `system` is None where there is none; an empty one is something else. Not frozen, for it lives
-    no longer than a call, of which it would be a fiftieth.
+    `system` is None where there is none; an empty one is something else. Mutable, for it lives no
+    longer than a call, and freezing would cost more than all else that is done with it.
     """
 
     system: str | None
@@ -71,7 +91,8 @@ class Template:
 
 
 def prompt_of(request: CompletionRequest, template: Template, family: str) -> str:
-    """The prompt that says `request`; `EncodeError` if folding its texts would forge a turn."""
+    """The prompt for `request`; `EncodeError` if folding its texts would forge a turn. A raw prompt
+    is returned unchanged."""
     if request.is_raw_prompt:
         return "".join(texts_of(request.messages))
     system = joined_text(request.system) if request.system else None
@@ -147,6 +168,7 @@ def alternating(conversation: Conversation) -> Conversation:
 
 
 def _in_turn(turns: int) -> list[Role]:
+    """User and assistant alternating, user first."""
     return ([_USER, _ASSISTANT] * (turns // 2 + 1))[:turns]
 
 
@@ -195,6 +217,8 @@ class Headers:
     end: str
 
     def template(self, tokens: tuple[str, ...]) -> Template:
+        """The functions for these tokens. They are closures, so that the joined strings are built
+        once."""
         behind_role, end = f"{self.tail}\n\n", self.end
         opening, border = self.bos + self.head, end + self.head
         headers = {role: f"{self.head}{role}{behind_role}" for role in Role}
@@ -214,6 +238,8 @@ class Headers:
             return "".join(pieces)
 
         def parse(prompt: str) -> Conversation | None:
+            """None unless the last header is an assistant's that is left open, and no finished
+            answer precedes it."""
             if not prompt.startswith(opening):
                 return None
             pieces = prompt.split(border)
@@ -267,6 +293,7 @@ class Instructions:
     def template(
         self, arrange: Callable[[Conversation], Conversation], tokens: tuple[str, ...]
     ) -> Template:
+        """The functions for these tokens, with the family's own way to arrange turns."""
         opening, border, closing = f"{self.bos}[INST] ", f"{self.separator}[INST] ", " [/INST]"
         before_answer = f"{closing} "
 
@@ -300,6 +327,8 @@ class Instructions:
         return Template(arrange, render, parse, tokens, overlooked=tokens)
 
     def _read(self, texts: list[str]) -> Conversation:
+        """The conversation of alternating texts, with the system text taken from the head of the
+        first."""
         system = None
         if self.system is not None and texts[0].startswith(self.system[0]):
             told, found, rest = texts[0].removeprefix(self.system[0]).partition(self.system[1])
@@ -326,6 +355,8 @@ class Transcript:
     stand there, where nothing tells an empty one from none."""
 
     def template(self, arrange: Callable[[Conversation], Conversation]) -> Template:
+        """The functions for these marks. The marks are the control tokens: `parse` splits at every
+        one."""
         user, assistant, left_open = f"{self.user} ", f"{self.assistant} ", self.assistant
         first_user = user.lstrip() if self.is_at_start else user
         # With the marks read at once, no text is left with a mark in it.

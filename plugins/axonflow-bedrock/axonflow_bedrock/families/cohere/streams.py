@@ -1,4 +1,27 @@
-"""A streamed answer of Command R: its events, the last of which repeats the whole."""
+"""A streamed answer of Command R: events by `event_type`, the last of which repeats the whole.
+
+    {"is_finished": false, "event_type": "text-generation", "text": "…"}
+    {"is_finished": false, "event_type": "citation-generation", "citations": [{…}]}
+    {"is_finished": false, "event_type": "tool-calls-generation", "tool_calls": [{…}]}
+    {"is_finished": true, "event_type": "stream-end", "finish_reason": "COMPLETE",
+     "response": {"text": "…", "generation_id", "citations", "tool_calls", "chat_history", …}}
+
+Theory of operation. `stream-end` carries the complete answer as a call without streaming returns
+it. Passing it on would give every text twice. So the decoder records what it has already delivered
+(`_texts`, `_citations`, `_calls`) and takes from `stream-end` only what is new:
+
+* content of a kind that has not been delivered yet becomes ordinary events,
+* content that was delivered and is repeated alike is dropped, for the encoder can repeat it,
+* content that is repeated differently goes into the request echo, as do `chat_history` and
+  the other members that quote the request.
+
+The encoder assembles the events it writes and encodes the completion again at the end. Invariant:
+an event is written on its own iff the content came before the last batch, or its kind did; so a
+stream whose only event is `stream-end` is encoded as that one event.
+
+Text is block 0, tool call n is block n + 1. Unknown members of an event are in an `Extra` of level
+`beside`, an event of an unknown type is in one of level `event`.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +70,7 @@ _EVENT, _BESIDE = "event", "beside"
 
 
 class ChunkDecoder:
-    """Text is block 0, tool call n is block n + 1."""
+    """Decodes events into batches. Text is block 0, tool call n is block n + 1."""
 
     def __init__(self, facts: ModelFacts) -> None:
         self._facts = facts
@@ -70,6 +93,7 @@ class ChunkDecoder:
         return self._unknown(chunk)
 
     def _called(self, natives: Sequence[Json]) -> list[StreamEvent]:
+        """Each call is whole when it arrives: a start and a stop, no deltas of JSON."""
         events: list[StreamEvent] = []
         for place, native in enumerate(natives, start=len(self._calls)):
             events += (BlockStart(place + 1, decode_call(native, place)), BlockStop(place + 1))
@@ -81,6 +105,8 @@ class ChunkDecoder:
         return [CitationDelta(citation, 0) for citation in citations]
 
     def _ended(self, chunk: Mapping[str, Json]) -> list[StreamEvent]:
+        """What `stream-end` adds to the events before it: new content, counts, the echo and the
+        stop."""
         response = chunk["response"]
         told = decode_response({"text": "", **response}, self._facts)
         events: list[StreamEvent] = [] if told.id is None else [Started(told.id)]
@@ -133,8 +159,11 @@ def _beside(chunk: Mapping[str, Json]) -> Iterable[Extra]:
 
 
 class ChunkEncoder:
-    """Every kind of event in a batch becomes one chunk. What only the last event tells is told
-    there."""
+    """Encodes batches: one event for each kind of content in a batch. What belongs to the whole
+    answer waits for `stream-end`.
+
+    `_inputs` collects the JSON of a tool call, because Command R has no partial calls.
+    """
 
     def __init__(self, facts: ModelFacts) -> None:
         self._facts = facts
@@ -190,12 +219,13 @@ class ChunkEncoder:
                 said_now.is_last = True
 
     def _close(self, index: int) -> Json:
+        """The native call of a block that is complete, with its collected arguments as an object."""
         block, written = self._open.pop(index), "".join(self._inputs.pop(index))
         return {**encode_call(block), **({"parameters": tool_input(written)} if written else {})}
 
     def _pieces(self, said_now: _Said) -> list[Json]:
-        """The events for what is said now. Where the last event is the first to say it, it says it
-        alone."""
+        """The events for the content of this batch. In the last batch a kind of content that was
+        not streamed before is left to `stream-end` alone."""
         texts, citations, calls = said_now.texts, said_now.citations, said_now.calls
         natives: list[Json] = []
         if texts and (self._has_spoken or not said_now.is_last):
@@ -210,6 +240,7 @@ class ChunkEncoder:
         return natives
 
     def _end(self) -> Json:
+        """The terminal event, with the assembled answer as its `response`."""
         answer = self._answer.completion
         stop = encode_stop(answer.stop_reason, answer.native_stop_reason)
         response = encode_response(answer, self._facts)

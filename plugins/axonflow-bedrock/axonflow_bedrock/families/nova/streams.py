@@ -1,16 +1,44 @@
-"""A streamed answer: chunks of one key each, in this order, and the numbers that Nova gives its
-blocks.
+"""A streamed answer of Nova on InvokeModel, and the block numbers that Nova assigns.
 
-    messageStart  (contentBlockStart?  contentBlockDelta*  contentBlockStop)*  messageStop  metadata
+Each chunk is an object of one key, in this order (`*` any number, `?` optional):
 
-Only a tool call is announced by a start. Of text every delta is a block of its own, with a number
-and a stop of its own, though a whole answer has one text there: so native numbers are no blocks of
-ours. Decoder and encoder each count both. Where the two counts agree, as they do in recorded
-traffic, nothing need be carried along but the mark of a stop; where a stream numbers otherwise, an
-`Extra` of the level `nova number` says which number it gave.
+    {"messageStart": {"role": "assistant"}}
+    {"contentBlockStart": {"start": {"toolUse": {"toolUseId", "name"}}, "contentBlockIndex": 0}} ?
+    {"contentBlockDelta": {"delta": {"text": "…"}, "contentBlockIndex": 0}} *
+    {"contentBlockStop": {"contentBlockIndex": 0}} *
+    {"messageStop": {"stopReason": "end_turn"}}
+    {"metadata": {"usage": {"inputTokens", "outputTokens", …}, "metrics": {}, "trace": {}}}
 
-Two texts side by side, which no Nova sends, are kept apart by a start that announces nothing:
-`{"start": {}}`.
+Theory of operation. The shape is Converse's, the numbering is not. Only a tool call is announced by
+a `contentBlockStart`. In recorded traffic each text delta is a block of its own: it has the next
+`contentBlockIndex` and is followed by its own `contentBlockStop`, although the whole answer holds
+one text. A decoder that mapped native numbers to content blocks would split an answer into as many
+texts as it has chunks.
+
+So two counters run in parallel, in the decoder and in the encoder alike:
+
+    _native   the `contentBlockIndex` that the next native block is expected to have
+    _block    the index of the content block in the neutral model; it advances when the kind of
+              content changes (text, reasoning) and at every announced block
+
+Invariant: decoder and encoder advance `_native` by the same rule, one for every stop. As long as
+the stream numbers its blocks by that rule, nothing but the place of each stop is carried, as an
+`Extra` of level `nova stop`; where it deviates, an `Extra` of level `nova number` holds the number
+that was received. Thus decoding and encoding gives back the same chunks.
+
+Members that have no field in the neutral model travel in `Extra` events, by level:
+
+    nova chunk      a whole chunk of an unknown kind
+    nova beside     further keys of the chunk, next to the known one
+    nova event      further members of the event object
+    nova delta      further members of `delta`
+    nova metadata   the members of `metadata` other than `usage`, if not the usual empty ones
+
+Two adjacent texts, which Nova itself does not send, are kept apart by a start that announces
+nothing: `{"start": {}}`. A blocked answer ends with `{"error": "…"}` instead of `messageStop`.
+
+Source: recorded streams of Nova 1; AWS documentation, "Complete request schema" of Nova, November
+2026.
 """
 
 from __future__ import annotations
@@ -49,7 +77,11 @@ _TEXT, _REASONING, _ANNOUNCED = "text", "reasoning", "announced"
 
 
 class ChunkDecoder:
-    """One chunk in, its batch out."""
+    """Decodes one chunk into one batch; holds the two counters that the module describes.
+
+    `_is_open` tells whether native block `_native` has had a start or a delta and no stop yet;
+    `_kind` is the kind of the current content block.
+    """
 
     def __init__(self) -> None:
         self._native = 0
@@ -70,6 +102,12 @@ class ChunkDecoder:
         return (Extra(chunk, "nova chunk"),)
 
     def _delta(self, told: Mapping[str, Json]) -> Batch:
+        """The event for one delta: `{"delta": {"text": "…"}, "contentBlockIndex": 3}`.
+
+        Several deltas with one number belong together only for a tool call, whose JSON arrives in
+        pieces; a second text delta under an open number deviates from Nova's numbering and is
+        recorded as such.
+        """
         delta, native = told["delta"], told["contentBlockIndex"]
         is_next = native == self._native and not self._is_open
         text = delta.get("text")
@@ -98,6 +136,7 @@ class ChunkDecoder:
         return self._block
 
     def _start(self, told: Mapping[str, Json]) -> Batch:
+        """A `contentBlockStart`, which announces a tool call; other kinds are kept as `Opaque`."""
         start, native = told["start"], told["contentBlockIndex"]
         jump = _jump(native, is_next=native == self._native and not self._is_open)
         self._native, self._is_open, self._kind = native, bool(start), _ANNOUNCED
@@ -109,6 +148,8 @@ class ChunkDecoder:
         return (*jump, BlockStart(self._block, block), *_event_extras(told))
 
     def _stop(self, told: Mapping[str, Json]) -> Batch:
+        """A `contentBlockStop`. It ends a content block only where that was announced: the text or
+        reasoning continues in the next native block."""
         native = told["contentBlockIndex"]
         is_next = native == self._native
         is_whole = is_next and self._is_open and self._kind is _ANNOUNCED
@@ -133,6 +174,8 @@ class ChunkDecoder:
         )
 
     def _metadata(self, told: Mapping[str, Json]) -> Batch:
+        """The terminal event: token counts, and what else differs from `{"metrics": {}, "trace":
+        {}}`."""
         usage, beside = decode_usage(told.get("usage") or {}), unknown_members(told, _METADATA_KEYS)
         update = UsageUpdate(usage)
         return (
@@ -142,7 +185,9 @@ class ChunkDecoder:
         )
 
     def _error(self, told: Json) -> Batch:
-        """Amazon's content filters blocked what followed; nothing more is said."""
+        """The output was blocked by Amazon's content filters: `{"error": "The generated text has
+        been blocked by our content filters."}`, after which neither `messageStop` nor `metadata`
+        follow. Source: AWS documentation of Nova, November 2026."""
         return (Stopped(StopReason.CONTENT_FILTERED, stop_details=string(told)), Ended())
 
     _DECODE: ClassVar[Mapping[str, Callable[[ChunkDecoder, Any], Batch]]] = {
@@ -178,23 +223,29 @@ def _thought_of(delta: Mapping[str, Json]) -> dict[str, Any] | None:
 
 
 def _jump(native: int, *, is_next: bool) -> Batch:
-    """Where Nova's count is not ours: the number it gave."""
+    """The number that was received, where it is not the expected one."""
     return () if is_next else (Extra({"number": native}, "nova number"),)
 
 
 def _event_extras(told: Mapping[str, Json]) -> Batch:
+    """Members of an event object other than `start`, `delta` and `contentBlockIndex`."""
     beside = unknown_members(told, _PLACE_KEYS)
     return (Extra(beside, "nova event"),) if beside else ()
 
 
 def _delta_extras(told: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
+    """Unknown members of `delta` and of the event around it, each at its own level."""
     in_delta = unknown_members(delta, _DELTA_KEYS)
     return (*((Extra(in_delta, "nova delta"),) if in_delta else ()), *_event_extras(told))
 
 
 class ChunkEncoder:
-    """Batches of any family in, Nova's chunks out: what a family leaves unsaid (starts, stops) is
-    supplied."""
+    """Encodes batches of any family as Nova's chunks.
+
+    Events that another family does not have (the start of a message, the stop of a block) are
+    supplied. `_usage` accumulates until `Ended`, because Nova reports counts in `metadata` alone;
+    `_is_blocked` suppresses `metadata` after an `error` chunk.
+    """
 
     def __init__(self) -> None:
         self._chunks: list[dict[str, Json]] = []
@@ -238,6 +289,8 @@ class ChunkEncoder:
     # ── blocks ────────────────────────────────────────────────────────────────────────────────────
 
     def _piece(self, kind: str, index: int, delta: dict[str, Json]) -> None:
+        """One delta of text or reasoning, which is a native block of its own. An adjacent block of
+        the same kind is separated by an empty start."""
         self._start()
         self._close()
         if self._kind == kind and self._block != index:
@@ -246,6 +299,7 @@ class ChunkEncoder:
         self._put_delta(delta)
 
     def _reasoning(self, event: ReasoningDelta) -> None:
+        """One delta for each member: Nova sends text, signature and redacted content apart."""
         told = without_none({"signature": event.signature, "redactedContent": event.redacted})
         if event.text or not told:
             told = {"text": event.text, **told}
@@ -253,6 +307,8 @@ class ChunkEncoder:
             self._piece(_REASONING, event.index, {"reasoningContent": {key: value}})
 
     def _start_block(self, index: int, block: Any) -> None:
+        """Announces a block. Text and reasoning have no start in Nova's streams: their first delta
+        opens them."""
         match block:
             case Text("") | Reasoning("", None, None):
                 pass  # the first delta says that it has begun
@@ -264,6 +320,7 @@ class ChunkEncoder:
                 self._announce(index, block)
 
     def _announce(self, index: int, block: Any) -> None:
+        """A `contentBlockStart`; the arguments of a tool call follow as a delta of JSON text."""
         self._start()
         self._close()
         start = encode_block(block)
@@ -299,6 +356,7 @@ class ChunkEncoder:
             self._chunks.append({"messageStart": dict(_ASSISTANT)})
 
     def _stop(self, event: Stopped) -> None:
+        """`messageStop`, or the `error` chunk where the content filters gave a reason as a string."""
         self._start()
         self._close()
         self._has_stopped = True
@@ -313,6 +371,7 @@ class ChunkEncoder:
             )
 
     def _end(self) -> None:
+        """`metadata`, with a `messageStop` first if the other family sent none."""
         if not self._has_stopped:
             self._stop(Stopped(StopReason.END_TURN))
         if not self._is_blocked:
@@ -323,8 +382,8 @@ class ChunkEncoder:
     # ── what has no word of its own ───────────────────────────────────────────────────────────────
 
     def _place(self, members: Mapping[str, Json], level: str) -> None:
-        """Put it back where it stood. What another family said beyond its words has no level here
-        and is left out."""
+        """Puts members back at the level they were read from. Extras of another family have none of
+        these levels and are left out."""
         last = self._chunks[-1] if self._chunks else None
         match level:
             case "nova stop":
