@@ -206,6 +206,7 @@ class _SingleFlight(Generic[T]):
         return await asyncio.shield(self.start())
 
     def _forget(self, task: asyncio.Task[T]) -> None:
+        """Lets the next caller start anew, after success and after failure."""
         self._task = None
         if not task.cancelled():
             # Retrieved, so that asyncio does not log the exception of a run without a waiter.
@@ -275,6 +276,8 @@ class _Botocore:
                 _refresh_now(self._credentials)
 
     def _opened(self) -> Session:
+        """The session; botocore is imported at first use, because it is slow to import and
+        optional."""
         if self._session is None:
             from botocore.session import Session
 

@@ -118,6 +118,8 @@ def _canonical_headers(
 def _canonical_request(
     method: str, target: _Target, signable: Mapping[str, str], names: list[str], digest: str
 ) -> str:
+    """The canonical request of Signature Version 4, whose SHA-256 is signed: method, path, query,
+    headers, their names, hash of the body."""
     lines = "".join([f"{name}:{signable.get(name, '')}\n" for name in names])
     return f"{method.upper()}\n{target.path}\n{target.query}\n{lines}\n{';'.join(names)}\n{digest}"
 
@@ -190,6 +192,7 @@ class Signer:
         return hmac.digest(self._signing_key(stamp[:8]), text.encode(), "sha256").hex()
 
     def _signing_key(self, day: str) -> bytes:
+        """The key of a UTC day, derived by four HMACs and kept until the day changes."""
         key = self._key_of_day.get(day)
         if key is None:
             key = f"AWS4{self.secret_key}".encode()
@@ -250,7 +253,8 @@ class ClientToken:
 
 @frozen
 class Refusal:
-    """Why a request is nobody's, in AWS's own words: HTTP status, exception name, message."""
+    """Why a request is not authenticated, in AWS's own words: HTTP status, exception name,
+    message."""
 
     status: int
     code: str
@@ -369,16 +373,18 @@ def _fingerprint(token: str) -> bytes:
 
 
 def _read_claim(authorization: str) -> _Claim | Refusal:
+    """The parts of an `Authorization` header; a `Refusal` in the wording of AWS if one is
+    missing."""
     algorithm, _, rest = authorization.partition(" ")
     if algorithm != ALGORITHM:
         return _incomplete(f"Unsupported AWS 'algorithm': '{algorithm[:40]}'.")
-    said = dict(part.strip().partition("=")[::2] for part in rest.split(","))
-    absent = [name for name in ("Credential", "Signature", "SignedHeaders") if not said.get(name)]
+    fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    absent = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
     if absent:
         return _incomplete(
             " ".join(f"Authorization header requires '{name}' parameter." for name in absent)
         )
-    scope = said["Credential"].rsplit("/", 4)
+    scope = fields["Credential"].rsplit("/", 4)
     if len(scope) != 5 or scope[4] != "aws4_request":
         return _incomplete(
             "Credential must have exactly 5 slash-delimited elements, e.g. "
@@ -386,11 +392,12 @@ def _read_claim(authorization: str) -> _Claim | Refusal:
         )
     access_key, day, region, service, _ = scope
     return _Claim(
-        access_key, day, region, service, said["SignedHeaders"].split(";"), said["Signature"]
+        access_key, day, region, service, fields["SignedHeaders"].split(";"), fields["Signature"]
     )
 
 
 def _sent_at(headers: Mapping[str, str]) -> datetime | None:
+    """The time that the request states, in UTC; None if it states none that can be read."""
     try:
         if "x-amz-date" in headers:
             return _moment(headers["x-amz-date"])
@@ -400,6 +407,7 @@ def _sent_at(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _clock_fault(sent_at: datetime, now: datetime) -> Refusal | None:
+    """A refusal where the stated time is further from ours than AWS allows."""
     skew = timedelta(seconds=MAX_SKEW_S)
     if sent_at < now - skew:
         bound, relation, sign = now - skew, "Signature expired: {} is now earlier than", "-"
@@ -407,8 +415,8 @@ def _clock_fault(sent_at: datetime, now: datetime) -> Refusal | None:
         bound, relation, sign = now + skew, "Signature not yet current: {} is still later than", "+"
     else:
         return None
-    said = relation.format(f"{sent_at:{_STAMP}}")
-    return _invalid(f"{said} {bound:{_STAMP}} ({now:{_STAMP}} {sign} {MAX_SKEW_S // 60} min.)")
+    fields = relation.format(f"{sent_at:{_STAMP}}")
+    return _invalid(f"{fields} {bound:{_STAMP}} ({now:{_STAMP}} {sign} {MAX_SKEW_S // 60} min.)")
 
 
 def _signature_fault(

@@ -69,7 +69,7 @@ def encode_response(completion: Completion, facts: ModelFacts) -> Json:
     )
     message = {"role": "assistant", "content": encode_content(completion.content), **in_message}
     reason, guardrail = completion.stop_reason, completion.guardrail
-    beside = {
+    others = {
         "stopReason": None
         if reason is None
         else STOP_REASONS.encode(reason, completion.native_stop_reason),
@@ -81,7 +81,7 @@ def encode_response(completion: Completion, facts: ModelFacts) -> Json:
     return {
         "output": {"message": message, **in_output},
         "usage": usage,
-        **without_none(beside),
+        **without_none(others),
         **extra,
     }
 

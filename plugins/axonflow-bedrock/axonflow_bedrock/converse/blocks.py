@@ -69,6 +69,8 @@ def decode_block(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _decode_cited(native: Mapping[str, Json]) -> ContentBlock:
+    """`{"content": [{"text": "…"}], "citations": [{…}]}` as a text with its citations. More than
+    one text has no neutral form and is kept as `Opaque`."""
     pieces, citations = native.get("content") or [], tuple(native.get("citations") or ())
     if len(pieces) != 1 or pieces[0].keys() != {"text"} or not citations:
         return Opaque(DIALECT, {"citationsContent": native})
@@ -79,6 +81,8 @@ _CITED_KEYS = frozenset({"content", "citations"})
 
 
 def _encode_text(block: Text) -> Json:
+    """A text, or `citationsContent` if it has citations. Those of another dialect are recognised by
+    their `type`, which Converse's do not have, and refused."""
     if not block.citations:
         return {"text": block.text, **block.extra} if block.extra else {"text": block.text}
     if any("type" in citation for citation in block.citations):
@@ -116,11 +120,13 @@ _IMAGE_TYPES: Mapping[str, str] = {name: f"image/{name}" for name in ("png", "jp
 _DOCUMENT_FORMATS = {media_type: name for name, media_type in _DOCUMENT_TYPES.items()}
 _IMAGE_FORMATS = {media_type: name for name, media_type in _IMAGE_TYPES.items()}
 _MAGIC = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp"}
-"""The first bytes of a picture, in base64 -> its format, for one whose media type nobody said."""
+"""The first bytes of a picture, in base64 -> its format, for one whose media type is unset."""
 _SOURCES = {"bytes": MediaKind.BASE64, "text": MediaKind.TEXT}
 
 
 def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media | None:
+    """`{"bytes": base64}`, `{"text": …}` or `{"s3Location": {"uri", "bucketOwner"?}}`; None for an
+    unknown kind. Unknown members of the location go into the media's `extra`."""
     ((key, value),) = native.items()
     if key in _SOURCES:
         return Media(_SOURCES[key], string(value), media_type)
@@ -153,6 +159,7 @@ _IMAGE_KEYS = frozenset({"format", "source"})
 
 
 def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
+    """`{"format": "png", "source": {…}}`; an unknown format or source is kept as `Opaque`."""
     source = _decode_source(native["source"], _IMAGE_TYPES.get(native["format"]))
     if source is None or source.media_type is None or source.kind is MediaKind.TEXT:
         return Opaque(DIALECT, {"image": native})
@@ -160,6 +167,8 @@ def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _encode_image(block: Image) -> Json:
+    """The native image, whose `format` is required. `EncodeError` for a media type without a
+    format."""
     source = block.source
     name = _IMAGE_FORMATS.get(source.media_type or "") or _sniffed(source)
     if name is None:
@@ -172,6 +181,8 @@ def _encode_image(block: Image) -> Json:
 
 
 def _sniffed(media: Media) -> str | None:
+    """The format by the first bytes of base64 data of unset media type; `png` if they are not
+    recognised. None for a stated media type, which is never overruled."""
     if media.media_type is not None or media.kind is not MediaKind.BASE64:
         return None
     return next((name for magic, name in _MAGIC.items() if media.data.startswith(magic)), "png")
@@ -181,6 +192,8 @@ _DOCUMENT_KEYS = frozenset({"format", "name", "source", "context", "citations"})
 
 
 def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
+    """`{"format": "pdf", "name": "…", "source": {…}, "context"?, "citations"?}`; what has no
+    neutral form is kept as `Opaque`."""
     source, media, content, name = native["source"], None, None, native.get("format")
     media_type = None if name is None else _DOCUMENT_TYPES.get(name)
     if "content" in source and len(source) == 1:
@@ -237,6 +250,8 @@ _STATUS_OF = {is_error: status for status, is_error in _STATUSES.items()}
 
 
 def _encode_tool_use(block: ToolUse) -> Json:
+    """The native tool call. Arguments that the model left as broken JSON are refused: `input` is an
+    object in Converse."""
     if isinstance(block.input, str):
         raise EncodeError(
             f"the arguments of the tool call {block.id} are no JSON object, and Converse takes "
@@ -248,6 +263,8 @@ def _encode_tool_use(block: ToolUse) -> Json:
 
 
 def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
+    """`{"toolUseId", "content": [...], "status"?: "success" | "error"}`; `is_error` is None if
+    unset."""
     return ToolResult(
         string(native["toolUseId"]),
         decode_content(native.get("content") or []),

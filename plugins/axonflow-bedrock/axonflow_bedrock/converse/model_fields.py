@@ -4,7 +4,7 @@
     reasoning   in a form that differs:   {"thinking": {…}}, {"reasoning_effort": "low"}, …
 
 The fields are free, and Bedrock hands them on unread. So what has not the documented form is not
-taken: it stays. Which vendor's words they are follows from the base id; behind an id that does not
+taken: it stays. Which vendor's words they are follows from the base id; for an id that does not
 say its model stands Claude more often than anything else, so its words are the default. Source: AWS
 user guide, the parameter pages of each vendor, and recorded traffic, November 2026.
 """
@@ -82,6 +82,8 @@ _THINKING_KEYS = frozenset({"type", "budget_tokens"})
 
 
 def _take_thinking(fields: Fields) -> ReasoningRequest | None:
+    """Claude's form, `{"thinking": {"type": "enabled", "budget_tokens": 1024}, "output_config":
+    {"effort": "low"}}`, removed from `fields`. Budget in tokens."""
     thinking, output = fields.get("thinking"), fields.get("output_config")
     effort = None
     if isinstance(output, dict) and isinstance(output.get("effort"), str):
@@ -95,6 +97,7 @@ def _take_thinking(fields: Fields) -> ReasoningRequest | None:
 
 
 def _put_thinking(fields: Fields, asked: ReasoningRequest) -> None:
+    """The inverse of `_take_thinking`; a budget without a mode means `enabled`."""
     mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
     if mode:
         fields["thinking"] = {
@@ -110,6 +113,7 @@ _NOVA_KEYS = frozenset({"type", "maxReasoningEffort"})
 
 
 def _take_nova(fields: Fields) -> ReasoningRequest | None:
+    """Nova 2's form, `{"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}}`."""
     native = fields.get("reasoningConfig")
     if not (isinstance(native, dict) and isinstance(native.get("type"), str)):
         return None
@@ -119,6 +123,7 @@ def _take_nova(fields: Fields) -> ReasoningRequest | None:
 
 
 def _put_nova(fields: Fields, asked: ReasoningRequest) -> None:
+    """The inverse of `_take_nova`. Nova has no budget of tokens."""
     _refuse_budget(asked)
     mode = asked.mode or "enabled"
     fields["reasoningConfig"] = {
@@ -150,6 +155,7 @@ def _effort_under(key: str) -> _Form:
 
 
 def _refuse_budget(asked: ReasoningRequest) -> None:
+    """`EncodeError` for a budget, where a model knows efforts only."""
     if asked.budget_tokens is not None:
         raise EncodeError(
             "this model takes no budget of tokens for its reasoning",

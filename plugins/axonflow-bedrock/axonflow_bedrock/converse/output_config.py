@@ -46,6 +46,8 @@ def _drop_format(options: dict[str, Json]) -> None:
 
 
 def _decode_schema(native: Mapping[str, Json]) -> OutputSchema | None:
+    """The schema, which is JSON text in a string. `spelling` keeps that text if it is not what we
+    would write; None if it is not JSON."""
     text = native.get("schema")
     schema = _schema_in(text)
     if schema is None:

@@ -1,4 +1,4 @@
-"""A request: messages, tools, and the parameters beside them."""
+"""A request: messages, tools, and the parameters next to them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
     """The Converse body of `request`."""
     body: dict[str, Json] = {}
-    if request.messages:  # behind the ARN of a prompt there may be none
+    if request.messages:  # after the ARN of a prompt there may be none
         body["messages"] = [encode_message(message, encode_content) for message in request.messages]
     extra, beside_tools, beside_tier = (
         split_prefixed(request.extra, "toolConfig", _TIER)
@@ -112,12 +112,15 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
 
 
 def _decode_tier(native: Json) -> tuple[str | None, Mapping[str, Json]]:
+    """`{"type": "priority" | "default" | "flex" | "reserved"}`: the tier, and unknown members."""
     if native is None:
         return None, EMPTY
     return native["type"], unknown_members(native, _TIER_KEYS)
 
 
 def _encode_fields(request: CompletionRequest, base_id: str) -> dict[str, Json]:
+    """`additionalModelRequestFields`: the caller's own, with `top_k` and reasoning in the vendor's
+    names."""
     fields = dict(request.options.get(_FIELDS) or {})
     if request.inference.top_k is not None:
         put_top_k(fields, base_id, request.inference.top_k)

@@ -1,14 +1,32 @@
-"""A stream: one event, one chunk, `{name of the event: what it says}`.
+"""A ConverseStream: each event is one chunk, an object of one key.
 
-    messageStart  (contentBlockStart?  contentBlockDelta*  contentBlockStop)*  messageStop  metadata
+    {"messageStart": {"role": "assistant"}}
+    {"contentBlockStart": {"start": {"toolUse": {"toolUseId", "name"}}, "contentBlockIndex": 1}} ?
+    {"contentBlockDelta": {"delta": {"text": "…"}, "contentBlockIndex": 0}} *
+    {"contentBlockStop": {"contentBlockIndex": 0}}
+    {"messageStop": {"stopReason": "end_turn"}}
+    {"metadata": {"usage": {"inputTokens": 9, "outputTokens": 128, "totalTokens": 137},
+                  "metrics": {"latencyMs": 1850}, "trace": {…}, "serviceTier": {"type": "flex"}}}
 
-`contentBlockStart` comes for tool calls and their results alone; a text or a reasoning begins with
-its first delta. The counts come last, in `metadata`: a stream without it is not whole, for nobody
-knows what it cost.
+Theory of operation. Native block numbers are content blocks here, so the decoder is nearly
+stateless: a table from the key of the event to a function. It keeps the stop reason only, because
+`metadata`, which arrives after `messageStop`, reports on the guardrail that caused it. The stream
+is complete with `metadata`; without it the token counts, and so the cost, are unknown.
 
-The encoder is told of blocks by events that need not say as much as Converse does. It closes a
-block that another one follows, and says an empty delta where a block was announced and nothing
-came.
+The encoder has to supply what other families do not have:
+
+    _open     the block that has had a start or a delta and no stop; an event of another block
+              closes it first
+    _unsaid   a text or reasoning that was started. Converse has no start for these, so the block
+              is opened by its first delta, or by an empty delta at its stop
+    _usage, _metadata   counts, latency, trace and tier, which arrive at any time in other
+              families and are sent at the end
+
+Unknown members travel in `Extra` events: level `event` for those inside the event object, `chunk`
+for those next to it, `delta N` for a whole delta of block N, `serviceTier` and `trace` for those of
+`metadata`.
+
+Source: API reference of ConverseStream and recorded traffic, November 2026.
 """
 
 from __future__ import annotations
@@ -55,7 +73,7 @@ from .answers import STOP_REASONS, decode_usage, encode_usage, guardrail_of
 from .blocks import DIALECT, decode_block, decode_content, encode_content
 
 _CHUNK, _EVENT = "chunk", "event"
-"""Where in a chunk the members of an `Extra` stood: beside the event, or in it."""
+"""Where in a chunk the members of an `Extra` stood: next to the event, or in it."""
 
 
 def stream_decoder(facts: ModelFacts) -> ChunkDecoder:
@@ -87,6 +105,7 @@ class ChunkDecoder:
         }
 
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
+        """The batch of one chunk. A chunk of an unknown kind is kept whole."""
         if len(chunk) == 1:
             for name, event in chunk.items():
                 decode = self._decode.get(name)
@@ -104,14 +123,16 @@ class ChunkDecoder:
         return _with_rest((stopped,), event, _STOP_KEYS)
 
     def _decode_metadata(self, event: Mapping[str, Json]) -> Batch:
+        """The terminal event: counts in tokens, `latencyMs` in milliseconds, the guardrail's
+        trace."""
         metrics, trace = event.get("metrics") or {}, event.get("trace") or {}
         tier = event.get("serviceTier") or {}
         events: list[StreamEvent] = [
             UsageUpdate(decode_usage(event.get("usage") or {}), tier.get("type"))
         ]
         if metrics:
-            beside = unknown_members(metrics, frozenset({"latencyMs"}))
-            events.append(MetricsUpdate(Usage(), metrics.get("latencyMs"), extra=beside))
+            others = unknown_members(metrics, frozenset({"latencyMs"}))
+            events.append(MetricsUpdate(Usage(), metrics.get("latencyMs"), extra=others))
         guardrail = guardrail_of(trace.get("guardrail"), self._stop)
         if guardrail is not None:
             events.append(GuardrailUpdate(guardrail))
@@ -130,6 +151,7 @@ _START_KEYS = frozenset({"toolUseId", "name", "status"})
 
 
 def _with_rest(batch: Batch, event: Mapping[str, Json], known: frozenset[str]) -> Batch:
+    """`batch`, followed by the members of the event that are not in `known`."""
     rest = unknown_members(event, known)
     return (*batch, Extra(rest, _EVENT)) if rest else batch
 
@@ -139,6 +161,8 @@ def _decode_message_start(event: Mapping[str, Json]) -> Batch:
 
 
 def _decode_block_start(event: Mapping[str, Json]) -> Batch:
+    """A tool call or a tool result, whose content follows in deltas; any other start is kept as
+    `Opaque`."""
     index, start = int(event["contentBlockIndex"]), event["start"]
     block: ContentBlock
     match start:
@@ -153,6 +177,8 @@ def _decode_block_start(event: Mapping[str, Json]) -> Batch:
 
 
 def _decode_delta(event: Mapping[str, Json]) -> Batch:
+    """The event of one delta. Text, which most deltas are, is decoded without a function call.
+    `TypeError` where the index is not an integer."""
     index, delta = event["contentBlockIndex"], event["delta"]
     if type(index) is not int:
         raise TypeError("a whole number was expected")
@@ -166,6 +192,8 @@ def _decode_delta(event: Mapping[str, Json]) -> Batch:
 
 
 def _delta_event(delta: Mapping[str, Json], index: int) -> StreamEvent:
+    """The event for a delta with exactly one known member; any other is kept whole in an `Extra`,
+    so that no member is lost."""
     match delta:
         case {"toolUse": {"input": str(json)} as call} if len(delta) == len(call) == 1:
             return ToolInputDelta(json, index)
@@ -192,7 +220,8 @@ def _decode_block_stop(event: Mapping[str, Json]) -> Batch:
 
 
 class ChunkEncoder:
-    """One event, one chunk; counts wait for the end, where Converse says them."""
+    """Encodes events of any family as chunks; the module describes what is supplied and what
+    waits."""
 
     def __init__(self) -> None:
         self._open: int | None = None
@@ -229,6 +258,8 @@ class ChunkEncoder:
         chunks.append({"messageStart": {"role": "assistant"}})
 
     def _block_start(self, event: BlockStart, chunks: list[Json]) -> None:
+        """Announces a tool call, tool result or opaque block. `EncodeError` for a block that a
+        Converse stream cannot have, such as an image."""
         index, block = event.index, event.block
         self._turn_to(index, chunks)
         match block:
@@ -266,6 +297,7 @@ class ChunkEncoder:
         self._open = None
 
     def _turn_to(self, index: int, chunks: list[Json]) -> None:
+        """Makes `index` the open block and closes the one that was open."""
         if self._open not in (None, index):
             self._close(chunks)
         self._open = index
@@ -284,6 +316,8 @@ class ChunkEncoder:
                 self._reasoning(ReasoningDelta(text, signature, redacted, index), chunks)
 
     def _add(self, index: int, delta: Json, chunks: list[Json]) -> None:
+        """One delta. If the block was started with a text of its own, that goes first; an empty one
+        is dropped, since this delta opens the block."""
         if self._open != index:
             self._turn_to(index, chunks)
         if self._unsaid is not None:
@@ -299,6 +333,7 @@ class ChunkEncoder:
         self._add(event.index, {"text": event.text}, chunks)
 
     def _reasoning(self, event: ReasoningDelta, chunks: list[Json]) -> None:
+        """Text, signature and redacted content are a union in Converse: one delta for each."""
         says_more = event.signature is not None or event.redacted is not None
         if event.text or not says_more:
             self._add(event.index, {"reasoningContent": {"text": event.text}}, chunks)
@@ -340,6 +375,7 @@ class ChunkEncoder:
             self._place("trace", {"guardrail": event.guardrail.trace})
 
     def _ended(self, event: Ended, chunks: list[Json]) -> None:
+        """`metadata`, which is sent even without counts: it marks the end of the stream."""
         chunks.append({"metadata": {"usage": encode_usage(self._usage), **self._metadata}})
         self._usage, self._metadata = Usage(), {}
 

@@ -143,6 +143,8 @@ def without_secrets(exchange: Exchange) -> Exchange:
 
 
 def _listed(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
+    """The headers that may be recorded, without account numbers. Anything not listed may be a
+    secret."""
     return {name: _text_without_accounts(value) for name, value in headers.items() if name in names}
 
 

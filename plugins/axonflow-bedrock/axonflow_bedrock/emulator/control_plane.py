@@ -130,6 +130,7 @@ class ControlPlane:
         return Feature.IMAGES in codec.features | codec.joins, "TEXT"
 
     def _model(self, base_id: str) -> dict[str, Json]:
+        """One entry of ListFoundationModels, in the shape of the API reference of Bedrock."""
         has_images, output = self._modalities(base_id)
         vendor = base_id.partition(".")[0]
         return {
@@ -248,6 +249,7 @@ _MODEL_FILTERS = {
 
 
 def _has(value: Json, wish: str) -> bool:
+    """Whether a value of the entry has what the filter asks for; the API compares without case."""
     return wish in value if isinstance(value, list) else value.casefold() == wish.casefold()
 
 
@@ -280,12 +282,14 @@ def _page(items: Sequence[Json], asked: Mapping[str, str]) -> tuple[Sequence[Jso
 
 
 def _size(text: str) -> int:
+    """`maxResults`, 1 to the maximum of the API; `ServiceException` for anything else."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_RESULTS:
         raise invalid_call(f"maxResults is a number from 1 to {MAX_RESULTS}.")
     return int(text)
 
 
 def _token(start: int) -> str:
+    """`nextToken`: an opaque string that holds where the next page starts."""
     return urlsafe_b64encode(f"from {start}".encode()).decode()
 
 

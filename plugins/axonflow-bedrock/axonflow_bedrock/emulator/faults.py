@@ -150,18 +150,22 @@ _PORTAL = b"<!doctype html><title>Sign in</title><p>Sign in to use this network.
 
 
 def _place(answer: _Delivery, fault: WireFault) -> int:
+    """The byte at which the fault happens; the middle of the body by default."""
     return len(answer.body) // 2 if fault.at_byte is None else min(fault.at_byte, len(answer.body))
 
 
 def _truncate(answer: _Delivery, fault: WireFault) -> _Delivery:
+    """The body ends early and the connection is closed in order."""
     return evolve(answer, body=answer.body[: _place(answer, fault)])
 
 
 def _reset(answer: _Delivery, fault: WireFault) -> _Delivery:
+    """The body ends early and the connection is broken off, without the end of the HTTP message."""
     return evolve(_truncate(answer, fault), is_ended=False)
 
 
 def _stall(answer: _Delivery, fault: WireFault) -> _Delivery:
+    """The body stops and the connection stays open: only a timeout of the client ends it."""
     return evolve(_truncate(answer, fault), is_open=True)
 
 
@@ -180,6 +184,7 @@ def _drip(answer: _Delivery, fault: WireFault) -> _Delivery:
 
 
 def _content_type(answer: _Delivery, fault: WireFault) -> _Delivery:
+    """A login page of a network (captive portal) under the status of the answer."""
     return evolve(
         answer,
         headers={**answer.headers, b"content-type": b"text/html; charset=utf-8"},
@@ -188,6 +193,7 @@ def _content_type(answer: _Delivery, fault: WireFault) -> _Delivery:
 
 
 def _huge(answer: _Delivery, fault: WireFault) -> _Delivery:
+    """More bytes than a client should accept: one frame, or a body padded with blanks."""
     is_stream = b"eventstream" in answer.headers.get(b"content-type", b"")
     if is_stream:
         return evolve(answer, body=frame_of_chunk({"huge": "x" * _FRAME_TOO_LARGE}))

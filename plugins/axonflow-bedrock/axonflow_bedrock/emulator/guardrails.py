@@ -1,5 +1,5 @@
-"""The guardrails of the emulated account: which text they stop or mask, and how Bedrock says so in
-each family's JSON.
+"""The guardrails of the emulated account: which text they block or mask, and how Bedrock reports it
+in the JSON of each family.
 
     request    names a guardrail and a version by headers (Converse: by `guardrailConfig`);
                without them nothing is checked
@@ -7,8 +7,21 @@ each family's JSON.
     answer     a match replaces it by that message, or masks the matched text
     body       `amazon-bedrock-guardrailAction`, and `amazon-bedrock-trace` when it is asked for
 
+Theory of operation. Three steps. `asked_of` reads which guardrail a call names and reports half a
+configuration as Bedrock does. `Guardrails.for_request` gives a function that wraps the model: it
+checks the input, calls the model, checks the answer, and returns a completion in neutral form with
+a `Guardrail` on it. `answer_of` and `chunks_of` write that in the family's JSON.
+
+The last step is the hard one, since a blocked answer differs by family in ways that no document
+describes; they were read off recorded traffic and are the table at `_WITHOUT_REASON`. Invariant: no
+family's codec is involved in these differences. They are applied before encoding (`_canned`) or
+after it (`_as_rewritten`), so what the emulator sends is also a test of the real decoder.
+
+In the asynchronous mode of a stream the text is delivered before it is checked: the action is
+INTERVENED and the text stands.
+
 Source: AWS user guide, "Use guardrails with InvokeModel"; recorded traffic of Titan, Llama, Nova
-and Claude behind guardrails; API reference of InvokeModel, November 2026.
+and Claude with guardrails; API reference of InvokeModel, November 2026.
 """
 
 from __future__ import annotations
@@ -109,6 +122,9 @@ def _asked_by_body(call: Call) -> Asked | None:
 
 
 def _asked_by_headers(call: Call) -> Asked | None:
+    """InvokeModel names the guardrail in headers; the body may hold
+    `{"amazon-bedrock-guardrailConfig": {"tagSuffix": "xyz", "streamProcessingMode":
+    "ASYNCHRONOUS"}}`, which is refused without them."""
     identifier = call.headers.get(IDENTIFIER)
     config = call.json.get(CONFIG) if isinstance(call.json, dict) else None
     if not identifier:
@@ -131,6 +147,8 @@ def _asked_by_headers(call: Call) -> Asked | None:
 
 
 def _asked(identifier: str, version: str | None, **more: Any) -> Asked:
+    """The guardrail by its id, without the rest of an ARN. `ServiceException` for a missing version
+    or a malformed identifier."""
     if not version:
         raise invalid_call("The request has a guardrail identifier and no guardrail version.")
     if not _IDENTIFIERS.fullmatch(identifier):
@@ -183,6 +201,7 @@ def _guarded(
     request: CompletionRequest,
     say: Callable[[], Completion],
 ) -> Completion:
+    """Input, model, answer: the first match decides. Blocked input does not reach the model."""
     text = _looked_at(request, asked.tag_suffix)
     judgement = _Judgement(guardrail, asked, len(text))
     if hit := _found(guardrail.blocks, text):
@@ -206,6 +225,8 @@ def _guarded(
 
 
 def _looked_at(request: CompletionRequest, tag_suffix: str | None) -> str:
+    """The text that is checked: between tags `<amazon-bedrock-guardrails-guardContent_SUFFIX>`
+    where the request names a suffix and there are any, else all of it."""
     text = "\n".join(message.text for message in request.messages)
     if tag_suffix is None:
         return text
@@ -220,10 +241,13 @@ def _found(pattern: str | None, text: str) -> str | None:
 
 
 def _blocking(hit: str) -> Json:
+    """The report on a blocked word, as a custom word of the word policy."""
     return {"wordPolicy": {"customWords": [{"match": hit, "action": "BLOCKED", "detected": True}]}}
 
 
 def _masking(guardrail: AccountGuardrail, hit: str) -> Json:
+    """The report on masked text, as a regular expression of the policy for sensitive
+    information."""
     named = {"name": guardrail.mask.strip("{}"), "regex": guardrail.masks}
     return {
         "sensitiveInformationPolicy": {"regexes": [{**named, "match": hit, "action": "ANONYMIZED"}]}
@@ -238,6 +262,8 @@ class _Judgement:
     """How much of the request was looked at."""
 
     def blocked(self, request: CompletionRequest, found: Mapping[str, Json]) -> Completion:
+        """The guardrail's own message in place of the answer, with the counts of request and
+        message."""
         message = self.guardrail.message
         counted = len(tokens("\n".join(one.text for one in request.messages)))
         canned = Completion(
@@ -250,6 +276,8 @@ class _Judgement:
         return evolve(completion, guardrail=Guardrail(action, trace))
 
     def _trace(self, action: str, found: Mapping[str, Json]) -> Json:
+        """The report of one call. The latency of 200 ms is a constant, so that answers are
+        reproducible."""
         covered = {"textCharacters": {"guarded": self.characters, "total": self.characters}}
         metrics = {
             "invocationMetrics": {"guardrailProcessingLatency": 200, "guardrailCoverage": covered}
@@ -262,16 +290,18 @@ class _Judgement:
 
 
 def _invoke_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json:
+    """`{"guardrail": {"input": {id: {…}}, "outputs": [{id: {…}}], "actionReason": "…"}}`."""
     outputs = {"outputs": [{id: assessed["outputs"]}]} if "outputs" in assessed else {}
     return {"guardrail": {"input": {id: assessed["input"]}, **outputs, "actionReason": reason}}
 
 
 def _converse_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json:
+    """`{"inputAssessment": {id: {…}}, "outputAssessments": {id: [{…}]}, "actionReason": "…"}`."""
     outputs = {"outputAssessments": {id: [assessed["outputs"]]}} if "outputs" in assessed else {}
     return {"inputAssessment": {id: assessed["input"]}, **outputs, "actionReason": reason}
 
 
-# ── how it is said ────────────────────────────────────────────────────────────────────────────────
+# ── how it is encoded ─────────────────────────────────────────────────────────────────────────────
 # A guardrail's own message is in the family's JSON, and each family's has its peculiarities
 # (recorded):   all      an id of Bedrock's own, where there is one; no counts in headers or metrics
 # Claude   `end_turn` and no tokens   Titan    counts and no reason, in one chunk; whole numbers
@@ -336,6 +366,7 @@ def _told_batches(family: str, completion: Completion, guardrail: Guardrail) -> 
 
 
 def _canned_batches(family: str, completion: Completion, guardrail: Guardrail) -> Iterator[Batch]:
+    """The guardrail's own message as a stream. Titan and Llama send all of it in one chunk."""
     text = TextDelta(joined_text(completion.content), 0)
     last = (GuardrailUpdate(guardrail), Ended())
     if family in _ONE_CHUNK:
@@ -366,6 +397,8 @@ def _as_rewritten(family: str, native: Mapping[str, Json]) -> Mapping[str, Json]
 
 
 def _rewritten(native: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Nulls removed and integers as floats (`"index": 0.0`), as recorded of Titan with a
+    guardrail."""
     return {key: _float_of(value) for key, value in native.items() if value is not None}
 
 

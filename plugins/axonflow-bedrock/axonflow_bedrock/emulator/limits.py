@@ -86,6 +86,7 @@ def gone() -> ServiceException:
 
 
 def _too_much(asked: int, limit: int, base_id: str) -> str:
+    """The general message; Claude and the families with a JSON schema have their own."""
     return (
         f"The maximum tokens you requested exceeds the model limit of {limit}. "
         f"Try again with a maximum tokens value that is lower than {limit}."

@@ -65,6 +65,8 @@ def refuse_meaningless(request: CompletionRequest, facts: ModelFacts, codec: Fam
 
 
 def _by_vendor(words: str, surface: str) -> ServiceException:
+    """A refusal by the vendor's own validation. Converse puts a sentence of its own before it
+    (recorded)."""
     return invalid_call(
         f"The model returned the following errors: {words}" if surface == CONVERSE else words
     )
@@ -264,6 +266,8 @@ def _tools_of_history(request: CompletionRequest, facts: ModelFacts) -> Iterator
 
 
 def _lacks_tools(request: CompletionRequest, facts: ModelFacts) -> bool:
+    """Whether the conversation has tool calls and the request defines no tools, for models that
+    refuse it."""
     has_calls = any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
     return facts.tools_with_history and has_calls and not request.tools
 

@@ -161,6 +161,7 @@ def _in_object(value: Mapping[str, Json], shape: Shape, path: Path) -> Iterator[
 
 
 def _in_list(value: Sequence[Json], shape: Shape, path: Path) -> Iterator[Violation]:
+    """Violations by the length of a list, then by each item, with its index in the path."""
     if shape.most_items is not None and len(value) > shape.most_items:
         yield Violation(path, Constraint.ITEMS, shape.most_items, len(value))
     for index, item in enumerate(value):
@@ -168,6 +169,7 @@ def _in_list(value: Sequence[Json], shape: Shape, path: Path) -> Iterator[Violat
 
 
 def _out_of_range(value: float, shape: Shape, path: Path) -> Iterator[Violation]:
+    """Violations of inclusive (`least`, `most`) and exclusive (`above`) bounds."""
     if shape.least is not None and value < shape.least:
         yield Violation(path, Constraint.LEAST, shape.least, value)
     if shape.above is not None and value <= shape.above:
@@ -177,6 +179,7 @@ def _out_of_range(value: float, shape: Shape, path: Path) -> Iterator[Violation]
 
 
 def _is_number(value: Json) -> bool:
+    """JSON numbers only: in Python a bool is an int."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

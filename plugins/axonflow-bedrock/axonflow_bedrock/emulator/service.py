@@ -160,8 +160,8 @@ class EmulatedBedrock:
         return family, codec, facts_of(facts.base_id, surface, facts, entry)
 
     def _family_of(self, model_id: ModelId) -> str:
-        """The family whose own JSON the model speaks; a model that has none is its vendor's, and
-        speaks Converse."""
+        """The family whose own JSON the model uses; a model that has none is its vendor's, and
+        uses Converse."""
         try:
             return self._codecs.for_base_id(model_id.base_id or "").family
         except UndetectedFamily:
@@ -207,7 +207,7 @@ def _refuse(conversation: Conversation) -> None:
 
 
 def _check(inference: Inference) -> None:
-    """What a codec carries over as it is and a model would stumble over."""
+    """What a codec carries over as it is and a model would fail on."""
     limit = inference.max_tokens
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise malformed("the limit of tokens is no whole number")

@@ -58,8 +58,8 @@ class EmulatedUnary:
         await apply_rule(self.rules.take(texts[0] if texts else ""))
         embeddings = embeddings_of(request, facts.base_id)
         self._spend(facts, embeddings.usage.input_tokens or 0)
-        told = evolve(embeddings, id=self.context_of(call, facts).id, texts=texts or None)
-        return NativeAnswer(codec.encode_response(told, facts), headers_of(told))
+        identified = evolve(embeddings, id=self.context_of(call, facts).id, texts=texts or None)
+        return NativeAnswer(codec.encode_response(identified, facts), headers_of(identified))
 
     async def _ranked(self, call: Call, codec: RerankCodec, facts: ModelFacts) -> NativeAnswer:
         request = _read(codec, call, facts)

@@ -9,8 +9,8 @@ Theory of operation. Three steps, none of which can fail:
 The four shapes that are read:
 
     {"message": "…"}                                                Bedrock, code in the header
-    {"Message": "…"}                                                IAM and the gateway of AWS
-    {"Output": {"__type": "ns#ValidationException"}, "Version": …}  Coral, for a path it cannot map
+    {"Message": "…"}                                                IAM, and the check of API keys
+    {"Output": {"__type": "ns#UnknownOperationException"}, …}  Coral: an unknown path
     {"type": "error", "error": {"type": "…", "message": "…"}}       the vendor of the model, a proxy
 
 The header has precedence over the codes in the body. Rows are ordered from the particular to the
@@ -53,12 +53,12 @@ def diagnose(
 ) -> ProviderError:
     """The error that an answer other than 200 stands for. Returned, for the caller to raise; never
     fails itself."""
-    said = _json_object(body)
-    code = _bare(error_type_header) or next(_codes_in(said), None)
-    message = next(_messages_in(said), None)
+    native = _json_object(body)
+    code = _bare(error_type_header) or next(_codes_in(native), None)
+    message = next(_messages_in(native), None)
     report = Report(status, code, (message or "")[:_MAX_MESSAGE].replace("’", "'"))
     error = _build(report, _shown(message, body), model, region, models)
-    return with_member(error, _member(said)).enrich(request_id=request_id)
+    return with_member(error, _member(native)).enrich(request_id=request_id)
 
 
 def diagnose_exception_frame(
@@ -86,7 +86,11 @@ def find_row(report: Report) -> tuple[Row, Mapping[str, str]]:
 
 
 def _build(
-    report: Report, said: str, model: ModelId | None, region: str | None, models: ModelTable | None
+    report: Report,
+    native: str,
+    model: ModelId | None,
+    region: str | None,
+    models: ModelTable | None,
 ) -> ProviderError:
     """The row's error with its templates filled in; `is_retryable` of the row overrides that of the
     class."""
@@ -98,7 +102,7 @@ def _build(
         "profile": _profile_line(model, region, models),
         "successor": _successor_line(model, region, models),
         "status": report.status,
-        "said": said,
+        "said": native,
     }
     error = row.error(
         row.cause.format_map(values),
@@ -148,24 +152,24 @@ _QUOTED_VALUE = re.compile(r"string \[[^\]]*\]?")
 def _json_object(body: bytes) -> Mapping[str, Json]:
     """The body as an object; empty for anything else, because an error page may be HTML."""
     try:
-        said = loads(body)
+        native = loads(body)
     except orjson.JSONDecodeError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return native if isinstance(native, dict) else {}
 
 
-def _levels(said: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+def _levels(native: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     """The body, and what it may be wrapped in: `Output` (Coral), `error` (the model's maker, a
     gateway)."""
-    yield said
+    yield native
     for wrapper in ("Output", "error"):
-        if isinstance(said.get(wrapper), dict):
-            yield said[wrapper]
+        if isinstance(native.get(wrapper), dict):
+            yield native[wrapper]
 
 
-def _codes_in(said: Mapping[str, Json]) -> Iterator[str]:
+def _codes_in(native: Mapping[str, Json]) -> Iterator[str]:
     """Every exception name in the body, outermost first: `__type` (Coral), `code` or `type`."""
-    for level in _levels(said):
+    for level in _levels(native):
         for key in ("__type", "code", "type"):
             # {"type": "error", "error": {"type": "overloaded_error"}}: the outer word says nothing.
             if isinstance(level.get(key), str) and (code := _bare(level[key])) not in (
@@ -175,18 +179,18 @@ def _codes_in(said: Mapping[str, Json]) -> Iterator[str]:
                 yield code
 
 
-def _messages_in(said: Mapping[str, Json]) -> Iterator[str]:
+def _messages_in(native: Mapping[str, Json]) -> Iterator[str]:
     """IAM writes `Message`, Bedrock `message`; a stream error may hold the model's own words
     instead."""
-    for level in _levels(said):
+    for level in _levels(native):
         for key in ("message", "Message", "originalMessage"):
             if isinstance(level.get(key), str) and level[key]:
                 yield level[key]
 
 
-def _member(said: Mapping[str, Json]) -> Mapping[str, Json]:
+def _member(native: Mapping[str, Json]) -> Mapping[str, Json]:
     """The member by which another AxonFlow in front of Bedrock transmits its own error fields."""
-    member = said.get(MEMBER)
+    member = native.get(MEMBER)
     return member if isinstance(member, dict) else EMPTY
 
 

@@ -59,6 +59,8 @@ name of its own."""
 
 
 def _rows() -> Iterator[ErrorRow]:
+    """The general row of each modelled exception: the one that matches by code alone and quotes
+    AWS."""
     for row in TABLE:
         code = next((code for code in row.codes if code in MODELLED_STATUSES), None)
         if code is not None and row.says is None and "{said}" in row.cause:
@@ -112,6 +114,8 @@ def _exception_in(native: Json) -> tuple[str, Json] | None:
 
 
 def _decode_in_stream(chunk: Json) -> ProviderError | None:
+    """The error in a chunk `{"throttlingException": {"message": "…"}}`; None if the chunk is
+    none."""
     found = _exception_in(chunk)
     return None if found is None else diagnose_exception_frame(found[0], orjson.dumps(found[1]))
 

@@ -54,7 +54,7 @@ from here."""
 
 @frozen
 class Report:
-    """An error as Bedrock, or whatever stands before it, told it."""
+    """An error as Bedrock, or whatever stands before it, reported it."""
 
     status: int | None
     code: str | None

@@ -18,11 +18,12 @@ from axonflow_core.messages import CompletionRequest, Json
 
 VERSION = "bedrock-2023-05-31"
 DEFAULT_MAX_TOKENS = 4096
-"""Claude requires a limit. 4096 is what Bedrock's Converse applies when nobody says one; every
+"""Claude requires a limit. 4096 is what Bedrock's Converse applies when it is unset; every
 Claude takes it."""
 
 
 def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    """The request; a version other than the usual, or none, is kept in `options`."""
     version = body.get("anthropic_version")
     request = messages.decode_request(
         {key: body[key] for key in body if key != "anthropic_version"}, facts

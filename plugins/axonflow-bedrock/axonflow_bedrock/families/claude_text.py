@@ -35,6 +35,11 @@ _ANSWER_KEYS = frozenset({"completion", "stop_reason", "stop"})
 
 
 def _read(native: Json) -> Piece:
+    """An answer, `{"completion": " …", "stop_reason": "stop_sequence", "stop": "\\n\\nHuman:"}`.
+
+    A stop at the built-in `\\n\\nHuman:` is the end of the turn, any other a stop sequence of the
+    caller.
+    """
     reason, sequence = native.get("stop_reason"), native.get("stop")
     is_end_of_turn = reason == "stop_sequence" and sequence == HUMAN
     return Piece(
@@ -46,6 +51,7 @@ def _read(native: Json) -> Piece:
 
 
 def _read_bare(chunk: Json) -> Batch | None:
+    """The batch of a chunk whose `stop_reason` and `stop` are null, as all but the last are."""
     is_bare = (
         len(chunk) == 3 and chunk.get("stop_reason", "") is None and chunk.get("stop", "") is None
     )

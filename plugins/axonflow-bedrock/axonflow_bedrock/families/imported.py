@@ -8,7 +8,7 @@ Their ids say nothing of the model, so no codec claims one; the operator names t
     imported/completion   prompt, max_tokens      {"object": "text_completion", …}
     imported/chat         messages                {"object": "chat.completion", …}
 
-Nobody here can know the template of such a model, so the prompt forms take one user message as the
+The template of such a model is unknown, so the prompt forms take one user message as the
 prompt, and refuse a conversation: written down in the wrong template it would still be answered,
 and badly.
 

@@ -5,7 +5,7 @@
     {"reason"}}]}
 
 The `id` is 1234 in every answer and so names none; it stays where it stood. What the family says of
-each token stands beside the text. There is no template: the prompt is an instruction, and AWS says
+each token stands next to the text. There is no template: the prompt is an instruction, and AWS says
 of the family that it has no chat.
 
 Source: AWS user guide, "AI21 Labs Jurassic-2 models", and recorded traffic (3 exchanges), November
@@ -31,6 +31,12 @@ _PENALTIES = frozenset({"countPenalty", "presencePenalty", "frequencyPenalty"})
 
 
 def _read_answer(body: Json) -> Piece:
+    """`{"id", "prompt": {…}, "completions": [{"data": {"text"}, "finishReason": {"reason",
+    "sequence"?}}]}`.
+
+    `text_extra` keeps unknown members of the three inner levels: those of `data` as they are, the
+    others under the prefix of their object.
+    """
     (completion,) = body["completions"]
     data, finish = completion["data"], completion.get("finishReason") or {}
     return Piece(

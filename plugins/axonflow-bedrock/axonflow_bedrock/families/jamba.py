@@ -1,9 +1,9 @@
 """AI21 Jamba on InvokeModel: nearly OpenAI's chat JSON.
 
 Answers do not say with `object` what they are, chunks say of the answer only its id, and every
-chunk counts: its `usage` is what was used so far. Beside `finish_reason` stands, as `stop_reason`,
-the number of the token that ended the answer. The metrics come in a chunk of their own behind the
-last word. The content begins with a blank, which is kept.
+chunk counts: its `usage` is what was used so far. Next to `finish_reason` stands, as `stop_reason`,
+the number of the token that ended the answer. The metrics come in a chunk of their own after the
+terminal chunk. The content begins with a blank, which is kept.
 
 Source: AWS user guide, "AI21 Labs Jamba models"; one recorded answer, and a report of a recorded
 stream, November 2026.

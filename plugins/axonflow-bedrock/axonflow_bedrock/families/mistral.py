@@ -10,7 +10,7 @@ OpenAI's JSON with words of its own: it says `any` where OpenAI says `required`,
 
 Source: AWS user guide, "Mistral AI text completion" and "Mistral AI chat completion"; recorded
 traffic of the prompt form (4 exchanges), November 2026. The chat forms rest on documents alone, and
-nobody has published their streams. The newest are the open-weight models (Ministral, Magistral,
+their streams are not published. The newest are the open-weight models (Ministral, Magistral,
 Devstral, Voxtral, Large 3): their cards show OpenAI's body.
 """
 
@@ -35,6 +35,8 @@ _OUTPUT_KEYS = frozenset({"text", "stop_reason"})
 
 
 def _read(native: Json) -> Piece:
+    """`{"outputs": [{"text": " …", "stop_reason": "stop" | "length"}]}`; null until the last
+    chunk."""
     (output,) = native["outputs"]
     return Piece(
         output["text"],

@@ -3,7 +3,7 @@ string `"[DONE]"`.
 
 Reasoning, where there is any, has a member of its own. Without a limit Palmyra stops after 16
 tokens, so one is always sent. The models take a bare `prompt` too, and then answer in OpenAI's
-older JSON: a client speaks the chat, a server reads either.
+older JSON: a client sends the chat, a server reads either.
 
 Source: AWS user guide, "Writer Palmyra models"; the last chunk from a published capture of the
 prompt form's stream, November 2026; no recorded answer.

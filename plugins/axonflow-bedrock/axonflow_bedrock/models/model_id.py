@@ -164,6 +164,7 @@ def _refuse_malformed(text: str, sent: str) -> None:
 
 
 def _refuse_prefix(text: str, sent: str) -> NoReturn:
+    """`RequestError` for a prefix of another program's, with the id and region that were meant."""
     # `bedrock/`, `converse/` and `bedrock/us-east-1/` are prefixes of other programs. Dropping one
     # would change the id silently, and ignore the region in it, which belongs in `region:`.
     *prefixes, rest = sent[: sent.find("arn:")].split("/") if "arn:" in sent else sent.split("/")

@@ -113,14 +113,14 @@ def _encode_request(request: EmbeddingRequest, facts: ModelFacts) -> Json:
             feature="detailLevel",
             hint="leave it out",
         )
-    extra, beside = split_prefixed(request.extra, _PARAMS)
+    extra, others = split_prefixed(request.extra, _PARAMS)
     asked = {
         "embeddingPurpose": _PURPOSES.encode_optional(request.purpose, request.native_purpose),
         "embeddingDimension": request.dimensions,
     }
     return {
         "taskType": _TASK,
-        _PARAMS: {**without_none(asked), kind: {**content, **of_image}, **beside},
+        _PARAMS: {**without_none(asked), kind: {**content, **of_image}, **others},
         **outer,
         **extra,
     }
@@ -177,7 +177,7 @@ def _encode_input(given: EmbeddingInput) -> tuple[str, dict[str, Json]]:
 
 
 def _encode_media(
-    source: Media, kinds: tuple[str, ...], beside: Mapping[str, Json]
+    source: Media, kinds: tuple[str, ...], others: Mapping[str, Json]
 ) -> tuple[str, dict[str, Json]]:
     kind, _, format_ = (source.media_type or "").partition("/")
     if kind not in kinds or not format_:
@@ -186,7 +186,7 @@ def _encode_media(
             feature="inputs",
             hint="give its source a media type: image/png, audio/mp3, video/mp4",
         )
-    return kind, {"format": format_, "source": _encode_source(source), **beside}
+    return kind, {"format": format_, "source": _encode_source(source), **others}
 
 
 def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media:
@@ -199,16 +199,16 @@ def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media:
         )
     location = native["s3Location"]
     extra = unknown_members(native, frozenset({"s3Location"}))
-    beside = prefixed("s3Location", unknown_members(location, frozenset({"uri"})))
-    return Media(MediaKind.S3, string(location["uri"]), media_type, extra={**extra, **beside})
+    others = prefixed("s3Location", unknown_members(location, frozenset({"uri"})))
+    return Media(MediaKind.S3, string(location["uri"]), media_type, extra={**extra, **others})
 
 
 def _encode_source(source: Media) -> Json:
-    extra, beside = split_prefixed(source.extra, "s3Location")
+    extra, others = split_prefixed(source.extra, "s3Location")
     if source.kind is MediaKind.BASE64:
         return {"bytes": source.data, **source.extra}
     if source.kind is MediaKind.S3:
-        return {"s3Location": {"uri": source.data, **beside}, **extra}
+        return {"s3Location": {"uri": source.data, **others}, **extra}
     raise EncodeError(
         f"Nova takes no input from {source.kind}",
         feature=f"{source.kind} source",

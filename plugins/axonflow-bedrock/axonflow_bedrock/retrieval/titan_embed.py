@@ -130,9 +130,11 @@ def _decode_response(body: Json, facts: ModelFacts, *, usual: str) -> Embeddings
     if plain is not None and by_type.get("float", plain) != plain:
         raise ValueError("two vectors of floats that differ")
     form = _form_of(is_plain=plain is not None, is_by_type="float" in by_type)
-    told, others = of_encodings({"float": plain, **by_type} if form == _PLAIN else by_type)
+    by_encoding, others = of_encodings({"float": plain, **by_type} if form == _PLAIN else by_type)
     return Embeddings(
-        tuple(Vector(numbers(values), encoding=Encoding(name)) for name, values in told.items()),
+        tuple(
+            Vector(numbers(values), encoding=Encoding(name)) for name, values in by_encoding.items()
+        ),
         Usage(input_tokens=body.get("inputTextTokenCount")),
         form=None if form == usual else form,
         message=body.get("message"),
@@ -147,11 +149,13 @@ def _form_of(*, is_plain: bool, is_by_type: bool) -> str | None:
 
 
 def _encode_response(embeddings: Embeddings, facts: ModelFacts, *, usual: str) -> Json:
-    told, form = _by_encoding(embeddings.vectors), embeddings.form or usual
+    by_encoding, form = _by_encoding(embeddings.vectors), embeddings.form or usual
     extra, others = split_prefixed(embeddings.extra, "embeddingsByType")
-    by_type = {name: values for name, values in told.items() if name != "float" or form != _PLAIN}
+    by_type = {
+        name: values for name, values in by_encoding.items() if name != "float" or form != _PLAIN
+    }
     members = {
-        "embedding": None if form == _BY_TYPE else told.get("float"),
+        "embedding": None if form == _BY_TYPE else by_encoding.get("float"),
         "embeddingsByType": {**by_type, **others} or None,
         "inputTextTokenCount": embeddings.usage.input_tokens,
         "message": embeddings.message,

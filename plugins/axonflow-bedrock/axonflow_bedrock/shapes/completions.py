@@ -96,7 +96,7 @@ class Piece:
     request_echo: Json = field(default=None, repr=False)
     extra: Mapping[str, Json] = field(default=EMPTY, repr=False)
     text_extra: Mapping[str, Json] = field(default=EMPTY, repr=False)
-    """What stands beside the text, where the text has a level of its own."""
+    """What stands next to the text, where the text has a level of its own."""
 
 
 @frozen(kw_only=True)
@@ -109,7 +109,7 @@ class Form:
     """Native name -> the attribute of `Inference`."""
     stop_key: str | None = None
     parameters_key: str | None = None
-    """The member that holds the parameters; None: they stand beside the prompt."""
+    """The member that holds the parameters; None: they stand next to the prompt."""
     images_key: str | None = None
     image_token: str = ""
     options: frozenset[str] = frozenset()
@@ -121,17 +121,17 @@ class Form:
     """None, as `write_chunk`: the family does not stream."""
     write_chunk: Callable[[Piece], Json] | None = None
     read_bare: Callable[[Json], Batch | None] = lambda chunk: None
-    """The batch of a chunk that, once the stream has begun, has no news beside its text, as most
+    """The batch of a chunk that, once the stream has begun, has nothing new but its text, as most
     have none; None: read the whole, which takes twice as long."""
     ends_without_text: bool = False
     """The last chunk has a reason to stop and no text, not an empty one."""
     last_chunk: str | None = None
-    """A chunk of its own behind all others, and only with it a stream is whole."""
+    """A chunk of its own after all others, and only with it a stream is whole."""
 
     own_keys: frozenset[str] = field(init=False)
     parameter_keys: frozenset[str] = field(init=False)
     beside_keys: frozenset[str] = field(init=False)
-    """Every key of a body that has its parameters beside the prompt."""
+    """Every key of a body that has its parameters next to the prompt."""
 
     @own_keys.default
     def _own_keys(self) -> frozenset[str]:
@@ -243,13 +243,13 @@ def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
         options = {key: body[key] for key in form.options if key in body} if form.options else EMPTY
         extra = unknown_members(body, form.beside_keys)
     prompt = string(body[form.prompt_key])
-    said = turns_in(prompt, form.template, images, form.image_token)
-    if said is None:
+    parsed = turns_in(prompt, form.template, images, form.image_token)
+    if parsed is None:
         raw = Message(Role.USER, (Text(prompt), *images))
         return CompletionRequest(
             (raw,), (), inference, is_raw_prompt=True, options=options, extra=extra
         )
-    system, messages = said
+    system, messages = parsed
     return CompletionRequest(messages, system, inference, options=options, extra=extra)
 
 
@@ -347,8 +347,8 @@ def refuse_unsayable(codec: FamilyCodec, completion: Completion) -> None:
             _refuse(codec, block)
 
 
-def _refuse(codec: FamilyCodec, said: object) -> None:
-    what = {ToolUse: "a tool call", ToolInputDelta: "a tool call"}.get(type(said), "reasoning")
+def _refuse(codec: FamilyCodec, part: object) -> None:
+    what = {ToolUse: "a tool call", ToolInputDelta: "a tool call"}.get(type(part), "reasoning")
     raise EncodeError(
         f"an answer of the {codec.name} family is text alone; {what} has no place in it",
         feature="tools" if what == "a tool call" else "reasoning",

@@ -135,10 +135,14 @@ def encode_reasoning(block: Reasoning) -> dict[str, Json]:
     if block.redacted is not None:
         return {"reasoningContent": {"redactedContent": block.redacted}}
     is_unset = not block.text and block.spelling.get("text") == _UNSET["text"]
-    told = {} if is_unset else {"text": block.text}
+    named_text = {} if is_unset else {"text": block.text}
     return {
         "reasoningContent": {
-            "reasoningText": {**told, **without_none({"signature": block.signature}), **block.extra}
+            "reasoningText": {
+                **named_text,
+                **without_none({"signature": block.signature}),
+                **block.extra,
+            }
         }
     }
 
@@ -203,13 +207,13 @@ def _decode_tool(native: Mapping[str, Json], dialect: str) -> AnyTool:
 
 def _decode_spec(native: Mapping[str, Json]) -> Tool:
     schema, extra = native["inputSchema"], unknown_members(native, _SPEC_KEYS)
-    beside = unknown_members(schema, _SCHEMA_KEYS)
+    around = unknown_members(schema, _SCHEMA_KEYS)
     return Tool(
         string(native["name"]),
         native.get("description"),
         schema["json"],
         is_strict=native.get("strict"),
-        extra={**extra, **prefixed("inputSchema", beside)} if beside else extra,
+        extra={**extra, **prefixed("inputSchema", around)} if around else extra,
     )
 
 
@@ -221,9 +225,9 @@ def _encode_tool(tool: AnyTool) -> Json:
             return {kind: {"name": name, **settings}}
     schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
     named = without_none({"description": tool.description, "strict": tool.is_strict})
-    extra, beside = split_prefixed(tool.extra, "inputSchema")
+    extra, around = split_prefixed(tool.extra, "inputSchema")
     return {
-        "toolSpec": {"name": tool.name, **named, "inputSchema": {"json": schema, **beside}, **extra}
+        "toolSpec": {"name": tool.name, **named, "inputSchema": {"json": schema, **around}, **extra}
     }
 
 
@@ -244,7 +248,7 @@ def _encode_choice(choice: ToolChoice, family: str) -> Json:
             else "how many tools at once"
         )
         raise EncodeError(
-            f"{family} cannot be told {what}",
+            f"{family} cannot be named_text {what}",
             feature="tool_choice",
             hint="offer no tools, or let the model choose: auto, any, or one tool by its name",
         )

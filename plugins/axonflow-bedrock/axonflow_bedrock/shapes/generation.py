@@ -1,5 +1,5 @@
 """Llama's answer, which imported models of the same parameters give too: a generation with its
-counts beside it.
+counts next to it.
 
     {"generation", "prompt_token_count", "generation_token_count", "stop_reason"}
 

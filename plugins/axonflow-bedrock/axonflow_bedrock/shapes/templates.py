@@ -195,7 +195,7 @@ def _parse_prompt(prompt: str) -> Conversation:
 
 
 NO_TEMPLATE = Template(as_given, _render_prompt, _parse_prompt, tokens=(), overlooked=())
-"""For a family that documents no template, or whose template nobody here can know: one user message
+"""For a family that documents no template, or whose template is unknown here: one user message
 is the prompt.
 
 It goes with `is_single_turn`, so that no conversation is flattened into it.
@@ -207,7 +207,7 @@ class Headers:
     """Every turn under a header of its own: `BOS (HEAD role TAIL "\\n\\n" text END)* HEAD assistant
     TAIL "\\n\\n"`.
 
-    The last header stays open for the model; text behind it is the beginning of the answer, given
+    The last header stays open for the model; text after it is the beginning of the answer, given
     by the caller.
     """
 
@@ -276,11 +276,11 @@ def _interleaved(before_question: str, before_answer: str, texts: list[str]) -> 
 
 @frozen
 class Instructions:
-    """Questions between brackets, answers behind them: `BOS ([INST] question [/INST] answer
+    """Questions between brackets, answers after them: `BOS ([INST] question [/INST] answer
     SEPARATOR)*`.
 
     The last separator is not written. A prompt that ends with a question is for the model to go on
-    from; behind the last answer, if it ends with one, the model goes on too: the caller has begun
+    from; after the last answer, if it ends with one, the model goes on too: the caller has begun
     it.
     """
 
@@ -331,20 +331,22 @@ class Instructions:
         first."""
         system = None
         if self.system is not None and texts[0].startswith(self.system[0]):
-            told, found, rest = texts[0].removeprefix(self.system[0]).partition(self.system[1])
+            system_text, found, rest = (
+                texts[0].removeprefix(self.system[0]).partition(self.system[1])
+            )
             if found:
-                system, texts[0] = told, rest
+                system, texts[0] = system_text, rest
         return Conversation(system, _in_turn(len(texts)), texts)
 
 
 @frozen
 class Transcript:
-    """Questions and answers in turn, each behind a mark at the beginning of a line, the last one
+    """Questions and answers in turn, each after a mark at the beginning of a line, the last one
     open for the model:
 
         MARK_USER " " question MARK_ASSISTANT " " answer … MARK_ASSISTANT
 
-    A text behind the last mark is the beginning of an answer, given by the caller.
+    A text after the last mark is the beginning of an answer, given by the caller.
     """
 
     user: str

@@ -51,7 +51,7 @@ def read(native: Json) -> Piece:
 
 
 def read_bare(chunk: Json) -> Batch | None:
-    """No news are the names that the first chunk told, and nulls."""
+    """No news are the names of the first chunk, and nulls."""
     if (
         chunk.keys() <= _KNOWN_KEYS
         and chunk.get("usage") is None

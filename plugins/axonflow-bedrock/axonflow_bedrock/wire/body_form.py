@@ -3,7 +3,7 @@
 The first Claudes take two forms, and an imported model or a marketplace endpoint says nothing by
 its id at all. Who calls such a model chooses, or names its family. Who only sees the call (the
 emulator, a recording) has the body, and an imported model goes by it as well: it answers in the
-form that it is asked in. Behind the ARN of an application's inference profile, of provisioned
+form that it is asked in. For the ARN of an application's inference profile, of provisioned
 throughput or of a customised model stands a family of Bedrock's own, and each of those asks for
 something that no other does.
 """
@@ -70,6 +70,8 @@ def codec_of_call(
 
 
 def _reads(codec: FamilyCodec, body: Json) -> bool:
+    """Whether the codec accepts the body. Only the request's own form is tried, so facts are
+    empty."""
     try:
         codec.decode_request(body, ModelFacts())
     except MalformedRequest:

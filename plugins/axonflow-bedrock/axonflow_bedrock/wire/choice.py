@@ -74,4 +74,5 @@ def _guarded(request: CompletionRequest, own: Route, *, neutralises: bool) -> Co
 
 
 def _first(refusal: EncodeError) -> str:
+    """The hint of the refusal, as the first half of a longer one."""
     return f"{refusal.hint}; " if refusal.hint else ""

@@ -112,6 +112,7 @@ async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...]
 
 
 async def _in_one_batch(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
+    """The whole stream as a single batch, for a family whose answer cannot be sent in pieces."""
     events = [event async for batch in stream for event in batch]
     yield (tuple(events),)
 

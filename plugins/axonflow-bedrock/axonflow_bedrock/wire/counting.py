@@ -64,8 +64,8 @@ def unwrapped(body: Json) -> tuple[str, Json]:
             return CONVERSE_CODECS, native
         if form == "invokeModel":
             return INVOKE_CODECS, loads(b64decode(native["body"]))
-    except (AttributeError, KeyError, TypeError, ValueError) as stumble:
-        raise MalformedRequest("the request holds nothing to count") from stumble
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MalformedRequest("the request holds nothing to count") from error
     raise MalformedRequest("the request holds nothing to count")
 
 

@@ -1,4 +1,4 @@
-"""An ASGI app that speaks Bedrock Runtime: the wire, without a model.
+"""An ASGI app that serves Bedrock Runtime: the wire, without a model.
 
     POST /model/{modelId}/invoke                        the family's JSON back, counts in headers
     POST /model/{modelId}/invoke-with-response-stream   the family's chunks back, each in a frame
@@ -126,7 +126,7 @@ Chunks: TypeAlias = AsyncGenerator[tuple[Json | bytes, ...], None]
 generator is closed as soon as the client has left."""
 Handler: TypeAlias = Callable[[Call], Awaitable[NativeAnswer | Chunks]]
 Verifier: TypeAlias = Callable[[ReceivedRequest], str]
-"""Whose request it is, as an id; `ServiceException` where it is nobody's."""
+"""Whose request it is, as an id; `ServiceException` where it is not authenticated."""
 
 
 # ── errors ────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +173,8 @@ def unknown_operation() -> ServiceException:
 
 
 def _unexpected() -> ServiceException:
+    """The answer to a failure of our own, in the wording that Bedrock uses (recorded). The cause
+    goes to the log only."""
     message = (
         "The system encountered an unexpected error during processing. Try your request again."
     )
@@ -205,7 +207,7 @@ def bedrock_app(
     *,
     new_request_id: Callable[[], str] = lambda: str(uuid4()),
 ) -> AsgiApp:
-    """The app over `handler` and `verifier`. It speaks HTTP alone: no lifespan, no websockets."""
+    """The app over `handler` and `verifier`. It serves HTTP alone: no lifespan, no websockets."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         reply = _Reply(ResponseWriter(send), new_request_id())
@@ -239,6 +241,7 @@ def _frame_of_error(error: AxonFlowError) -> bytes:
 def _call(
     operation: Operation, model: str, request: ReceivedRequest, verifier: Verifier, request_id: str
 ) -> Call:
+    """The call in a request. Headers are reduced to those that belong to a call, in lower case."""
     return Call(
         caller=verifier(request),
         operation=operation,
@@ -267,6 +270,8 @@ def _addressed(scope: Mapping[str, Any]) -> tuple[Operation, str]:
 
 
 def _model_id(segment: str) -> str:
+    """The id in the path, where `:` and `/` are percent-encoded once: 1 to 2048 characters (service
+    model of bedrock-runtime, API 2023-09-30). `ServiceException` for any other length."""
     model = unquote(segment)
     if not 1 <= len(model) <= MAX_ID_CHARACTERS:
         raise invalid_call("The provided model identifier is invalid.")
@@ -274,6 +279,7 @@ def _model_id(segment: str) -> str:
 
 
 def _json(body: bytes) -> Json:
+    """The parsed body. The message for a body that is not JSON is Bedrock's own (recorded)."""
     try:
         return loads(body)
     except orjson.JSONDecodeError:
@@ -332,6 +338,9 @@ class _Reply:
         await self._writer.whole(status, self._headers({"content-type": _JSON, **headers}), data)
 
     async def _stream(self, chunks: Chunks) -> None:
+        """Sends one frame for each chunk. The status line waits for the first batch, because an
+        error that is found until then still has an HTTP status; a later one becomes an exception
+        frame."""
         inner = {"x-amzn-bedrock-content-type": _JSON} if self.write_frame is frame_of_chunk else {}
         headers = self._headers({"content-type": _EVENT_STREAM, **inner})
         async with aclosing(chunks):
@@ -344,6 +353,7 @@ class _Reply:
         await self._writer.end()
 
     def _frames(self, together: tuple[Json | bytes, ...]) -> bytes:
+        """Chunks that arrived together, in one write. Bytes are a frame already."""
         return b"".join(
             [
                 chunk if isinstance(chunk, bytes) else frame_of(chunk, self.write_frame)

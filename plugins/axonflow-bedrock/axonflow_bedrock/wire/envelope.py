@@ -1,18 +1,31 @@
-"""What Bedrock adds to every family's JSON, taken off before a codec sees it and put back behind
-it.
+"""What Bedrock adds to the JSON of every family: removed before a codec decodes, added after it
+encodes.
 
 Any InvokeModel answer or chunk may carry three members that are Bedrock's and not the family's:
 
-    amazon-bedrock-invocationMetrics   counts and times, in the last chunk of a stream; the counts
-                                       are those that are billed
-    amazon-bedrock-guardrailAction     INTERVENED or NONE, in every chunk when a guardrail is on
-    amazon-bedrock-trace               the guardrail's report, in the last
+    "amazon-bedrock-invocationMetrics": {"inputTokenCount": 9, "outputTokenCount": 128,
+        "invocationLatency": 4431, "firstByteLatency": 512}     last chunk of a stream; times in ms
+    "amazon-bedrock-guardrailAction": "INTERVENED" | "NONE"      when a guardrail is on
+    "amazon-bedrock-trace": {"guardrail": {…}}                   the guardrail's report, in the last
 
-and a whole answer has its counts in headers. Where a guardrail stepped in and nothing is billed,
-the answer is the guardrail's own (recorded of Claude and Titan), whatever reason to stop the family
-gives. So codecs know nothing of Bedrock, and a family that someone else adds has metrics and
-guardrails for free. Source: recorded traffic and the AWS user guide, "Use guardrails with
-InvokeModel", November 2026.
+A whole answer has its counts in headers instead (`x-amzn-bedrock-input-token-count` and others).
+Both are what AWS bills, so they take precedence over the counts in the family's JSON.
+
+Theory of operation. Codecs know nothing of Bedrock, so a family that another plugin adds has
+metrics and guardrails without a line for them. For a whole answer the envelope is two functions,
+`open_answer` and `close_answer`. For a stream it is a decoder around the family's own, which has to
+answer two questions that the family's decoder cannot:
+
+* Has the stream ended? Metrics come in the last chunk. If the model has stopped and metrics are
+  there, the answer is complete (`_is_whole`), even if the family's own terminal event is missing.
+* Did the guardrail replace the answer? Only then is the stop reason `guardrail`. A guardrail that
+  merely masked a text leaves the model's stop reason. The recorded signs of a replaced answer are:
+  its id begins with `bedrock-guardrails-` (Claude), or no tokens are billed (Titan, Llama, Nova).
+
+Invariant: `Ended` is the final event of the final batch; whatever the envelope adds goes before it.
+Most chunks have no member of Bedrock's and take a path that costs one set comparison.
+
+Source: recorded traffic and the AWS user guide, "Use guardrails with InvokeModel", November 2026.
 """
 
 from __future__ import annotations
@@ -122,6 +135,7 @@ def headers_of(completion: Completion | Embeddings | Ranking) -> dict[str, str]:
 
 
 def _without_members(codec: FamilyCodec, body: Json) -> tuple[Json, Guardrail | None]:
+    """The family's JSON without Bedrock's members, and the guardrail that they report."""
     if not isinstance(body, dict):
         raise DecodeError(
             f"the answer is not one of the {codec.name} family ({type(body).__name__} for an "
@@ -131,6 +145,7 @@ def _without_members(codec: FamilyCodec, body: Json) -> tuple[Json, Guardrail | 
 
 
 def _guardrail_of(native: Mapping[str, Json]) -> Guardrail | None:
+    """Action and trace; None where the body has neither, that is, no guardrail was asked for."""
     if ACTION not in native and TRACE not in native:
         return None
     return Guardrail(native.get(ACTION), native.get(TRACE))
@@ -141,12 +156,13 @@ def _guardrail_members(guardrail: Guardrail) -> dict[str, Json]:
 
 
 def _is_canned(id: str | None) -> bool:
+    """Whether the id is one that a guardrail assigns to a message of its own."""
     return id is not None and id.startswith(GUARDRAIL_ID)
 
 
 def _without_guardrail_stop(codec: FamilyCodec, completion: Completion) -> Completion:
-    """InvokeModel has no native word for this stop: the action says it, beside the word that the
-    family says anyway."""
+    """InvokeModel has no native value for this stop reason: the action reports it. The family's own
+    stop reason is kept if there was one."""
     if completion.stop_reason is not StopReason.GUARDRAIL:
         return completion
     native = completion.native_stop_reason
@@ -180,6 +196,8 @@ class EnvelopeDecoder:
         return self._inner.partial_text
 
     def feed(self, chunk: Json) -> Batch:
+        """The batch of the family's decoder, with metrics and guardrail events added before the
+        end."""
         if not isinstance(chunk, dict) or chunk.keys().isdisjoint(MEMBERS):
             if self._is_canned is not None and not self._has_intervened:
                 return self._inner.feed(chunk)  # nearly every chunk
@@ -192,8 +210,8 @@ class EnvelopeDecoder:
             self._is_billed = True
             added.append(_decode_metrics(chunk[METRICS]))
             if not self.has_ended and any(isinstance(event, Stopped) for event in batch):
-                # The model has stopped and is billed: whatever last word its family has beside,
-                # nothing is missing.
+                # The model has stopped and is billed: whatever terminal event its family
+                # has besides, nothing is missing.
                 self._is_whole = True
                 added.append(Ended())
         guardrail = _guardrail_of(chunk)
@@ -206,13 +224,15 @@ class EnvelopeDecoder:
         return _before_the_end(batch, (*added, *self._judged()))
 
     def _judged(self) -> Batch:
-        """The guardrail's stop, behind a model's own: what nobody is billed for no model has
-        said."""
+        """The guardrail's stop, which replaces the model's own: an answer that is not billed is no
+        answer of the model."""
         if self._has_intervened and self.has_ended and (self._is_canned or not self._is_billed):
             return (Stopped(StopReason.GUARDRAIL),)
         return ()
 
     def _fed(self, native: Json) -> Batch:
+        """Decodes the family's part and, of the first chunk, records whether its id is a
+        guardrail's."""
         batch = self._inner.feed(native)
         if self._is_canned is None:
             started = batch[0] if batch and type(batch[0]) is Started else None
@@ -225,7 +245,7 @@ class EnvelopeDecoder:
 
 
 def _before_the_end(batch: Batch, added: Batch) -> Batch:
-    """The last word stays last, so that whoever waits for it has heard the rest."""
+    """`batch` with `added`, keeping `Ended` last: a consumer stops reading at that event."""
     return (*batch[:-1], *added, batch[-1]) if batch[-1:] == (Ended(),) else (*batch, *added)
 
 
@@ -264,6 +284,7 @@ def _with_members(chunks: list[Json], members: Mapping[str, Json]) -> list[Json]
 
 
 def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
+    """Counts in tokens, times in milliseconds; members that are not documented go into `extra`."""
     counts = {
         name: native[key] for key, name in _METRIC_COUNTS.items() if native.get(key) is not None
     }
@@ -272,6 +293,7 @@ def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
 
 
 def _encode_metrics(metrics: MetricsUpdate) -> Json:
+    """As `_decode_metrics` reads it; values that are unset are left out."""
     counts = {key: getattr(metrics.usage, name) for key, name in _METRIC_COUNTS.items()}
     times = {key: getattr(metrics, name) for key, name in _METRIC_TIMES.items()}
     return {**without_none({**counts, **times}), **metrics.extra}

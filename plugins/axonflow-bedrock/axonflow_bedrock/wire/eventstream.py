@@ -9,8 +9,8 @@ The first line is the prelude; all integers are big-endian.
 
 A network read ends anywhere, so the decoder keeps what is left over and looks at it again only when
 there is enough: a frame that arrives byte by byte is copied once. Lengths are believed only after
-their CRC fits and they are within bounds, so nobody makes us wait for, or keep, more than one frame
-of 16 MiB.
+their CRC fits and they are within bounds, so no peer can make us wait for, or keep, more than
+one frame of 16 MiB.
 
 InvokeModel wraps each chunk of a family once more, as base64 in the JSON of an event frame;
 `chunk_of` and `frame_of_chunk` take that off and put it on. Converse names its events in the header
@@ -168,6 +168,8 @@ class FrameDecoder:
         return self._headers
 
     def _no_prelude(self, data: bytes) -> DecodeError:
+        """The error for bytes that are no frame. A plain JSON or HTML body under status 200, as a
+        wrong path or a proxy gives, is named as such instead of as a checksum error."""
         if self._offset == 0 and data.lstrip()[:1] in (b"{", b"[", b"<"):
             # Read as a frame, `{"message":"…` has a length of 2 GB; older clients report "checksum
             # 0x223a7b22".
@@ -198,6 +200,8 @@ _UUID = 9
 
 
 def _decode_headers(data: bytes) -> dict[str, HeaderValue]:
+    """The headers of a frame: `u8 length, name, u8 type, value`, repeated. `ValueError` if they
+    overrun their length or a name is repeated."""
     headers: dict[str, HeaderValue] = {}
     at = 0
     while at < len(data):
@@ -241,6 +245,7 @@ def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
 
 
 def _encode_header(name: bytes, value: bytes) -> bytes:
+    """One header of type string (7): `u8 length, name, u8 7, u16 length, value`, big-endian."""
     return struct.pack(f">B{len(name)}sBH", len(name), name, _STRING, len(value)) + value
 
 
@@ -269,10 +274,8 @@ def chunk_of(
     try:
         # The payload holds base64 and padding alone, so orjson reads it without loss.
         return loads(a2b_base64(orjson.loads(frame.payload)["bytes"]))
-    except (KeyError, TypeError, ValueError) as stumble:
-        raise DecodeError(
-            f"a chunk of {len(frame.payload)} bytes is not base64 of JSON"
-        ) from stumble
+    except (KeyError, TypeError, ValueError) as error:
+        raise DecodeError(f"a chunk of {len(frame.payload)} bytes is not base64 of JSON") from error
 
 
 def event_of(
@@ -290,14 +293,16 @@ def event_of(
     try:
         event = loads(frame.payload)
         event.pop("p", None)
-    except (AttributeError, ValueError) as stumble:
-        raise DecodeError(f"an event of {len(frame.payload)} bytes is no JSON object") from stumble
+    except (AttributeError, ValueError) as error:
+        raise DecodeError(f"an event of {len(frame.payload)} bytes is no JSON object") from error
     return {str(headers.get(":event-type")): event}
 
 
 def _exception_in(
     frame: Frame, model: ModelId | None, region: str | None, request_id: str | None
 ) -> ProviderError:
+    """The error in a frame of `:message-type` `exception` or `error`; the latter has its text in
+    `:error-message` and an empty payload."""
     headers = frame.headers
     name = str(headers.get(":exception-type") or headers.get(":error-code") or "")
     payload = frame.payload or str(headers.get(":error-message", "")).encode()

@@ -59,10 +59,14 @@ class BedrockSurface(Surface):
 
 
 def _close_converse(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Json:
+    """Converse has members of its own for guardrail and metrics, so nothing is wrapped around
+    it."""
     return codec.encode_response(completion, facts)
 
 
 def _no_headers(completion: Completion) -> Mapping[str, str]:
+    """Converse reports counts in the body; none of its recorded answers has an `x-amzn-bedrock-*`
+    header."""
     return EMPTY
 
 

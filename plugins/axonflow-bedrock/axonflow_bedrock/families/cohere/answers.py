@@ -122,6 +122,8 @@ def encode_stop(reason: StopReason | None, native: str | None) -> str | None:
 
 
 def _decode_usage(meta: Mapping[str, Json]) -> Usage:
+    """`{"billed_units": {"input_tokens", "output_tokens"}, "tokens": {…}}`. The billed units are
+    the counts; `tokens` is kept in `extra` under its prefix."""
     billed = meta.get("billed_units") or EMPTY
     extra = {
         **unknown_members(billed, _BILLED_KEYS),

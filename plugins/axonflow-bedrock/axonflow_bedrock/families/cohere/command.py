@@ -10,7 +10,7 @@ answer in one chunk:
     {"is_finished": false, "text"} … {"is_finished": true, "finish_reason"}
 
 Several generations are several text blocks. A piece then says with `index` to which it belongs.
-There is no template: AWS says of the family that it has no chat. What stands beside the text of a
+There is no template: AWS says of the family that it has no chat. What stands next to the text of a
 generation (its `id`, its likelihoods) has no neutral name and stays there.
 
 Source: AWS user guide, "Cohere Command models", and recorded traffic (7 exchanges), November 2026.
@@ -48,6 +48,8 @@ _OPTIONS = frozenset({"return_likelihoods", "stream", "num_generations", "logit_
 
 
 def _decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
+    """`{"generations": [{"id", "text", "finish_reason"}], "id", "prompt"}`: one text for each
+    generation. Where the finish reasons differ, all of them are in `stop_details`."""
     generations = body["generations"]
     reasons = [generation.get("finish_reason") for generation in generations]
     return Completion(
@@ -106,6 +108,8 @@ def _has_reasons_of_each(completion: Completion, texts: Sequence[Text]) -> bool:
 
 
 def _read_chunk(chunk: Json) -> Piece:
+    """A chunk, `{"is_finished": false, "text": "…", "index"?}`; `index` appears with several
+    generations only (recorded)."""
     index = chunk.get("index")
     return Piece(
         chunk.get("text"),
@@ -137,6 +141,8 @@ class _Decoder:
         self._announced: set[int] = set()
 
     def feed(self, chunk: Json) -> Batch:
+        """A chunk of text, or the whole answer in a single chunk: Command streams pieces only if
+        the body of the request holds `"stream": true` (recorded)."""
         batch = _read_bare(chunk)
         if batch is not None:
             return batch

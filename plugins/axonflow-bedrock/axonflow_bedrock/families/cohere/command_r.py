@@ -6,8 +6,8 @@
 
 Three things differ in shape from the neutral model:
 
-* The exchange with a tool that the answer is to be about stands in `tool_results` beside the
-  question. Here it is two messages behind the question: the calls, then the results. Earlier
+* The exchange with a tool that the answer is to be about stands in `tool_results` next to the
+  question. Here it is two messages after the question: the calls, then the results. Earlier
   exchanges stand in the history, as Cohere's API reference has them (`tool_calls` of a CHATBOT,
   `tool_results` of a TOOL).
 * Tool calls have no ids. A call is known by its place (`call_1`), and a result repeats the call

@@ -146,12 +146,15 @@ def encode_call(block: ToolUse) -> dict[str, Json]:
 
 
 def _decode_result(native: Mapping[str, Json], call: ToolUse) -> ToolResult:
+    """`{"call": {…}, "outputs": [{…}]}`; a result refers to its call by repeating it, not by an
+    id."""
     text = content_of(array(native["outputs"]))
     content = () if text is None else (Text(text),)
     return ToolResult(call.id, content, extra=unknown_members(native, RESULT_KEYS))
 
 
 def _encode_result(block: ToolResult, call: ToolUse) -> Json:
+    """The native result. An error is reported as an output `{"error": "…"}`."""
     content = joined_text(block.content) if block.content else None
     outputs = [{"error": content}] if block.is_error else outputs_of(content)
     return {"call": encode_call(call), "outputs": outputs, **block.extra}
@@ -220,6 +223,8 @@ def _is_spoken(message: Message) -> bool:
 
 
 def _encode_exchange(exchange: Sequence[Message], calls: _Calls) -> list[Json]:
+    """The results of the last tool calls, which go into `tool_results`. `EncodeError` for what that
+    member cannot hold: text in the message of the calls, or a call without its result."""
     if not exchange:
         return []
     called, *answers = exchange

@@ -108,8 +108,8 @@ class ChunkDecoder:
         """What `stream-end` adds to the events before it: new content, counts, the echo and the
         stop."""
         response = chunk["response"]
-        told = decode_response({"text": "", **response}, self._facts)
-        events: list[StreamEvent] = [] if told.id is None else [Started(told.id)]
+        answer = decode_response({"text": "", **response}, self._facts)
+        events: list[StreamEvent] = [] if answer.id is None else [Started(answer.id)]
         is_text_news = "text" in response and not self._texts
         if is_text_news and (response["text"] or not self._calls):
             self._texts.append(string(response["text"]))
@@ -119,10 +119,10 @@ class ChunkDecoder:
         if not self._calls:
             events += self._called(response.get("tool_calls") or ())
         stop = chunk.get("finish_reason")
-        echo = {**(told.request_echo or {}), **self._told_otherwise(response, stop)}
-        events += [UsageUpdate(told.usage)] if told.usage != Usage() else []
+        echo = {**(answer.request_echo or {}), **self._repeated_otherwise(response, stop)}
+        events += [UsageUpdate(answer.usage)] if answer.usage != Usage() else []
         events += [RequestEcho(echo)] if echo else []
-        events += [Extra(told.extra)] if told.extra else []
+        events += [Extra(answer.extra)] if answer.extra else []
         events += (
             [Stopped(stop_reason_of(stop, has_calls=bool(self._calls)), stop)]
             if stop is not None
@@ -130,20 +130,20 @@ class ChunkDecoder:
         )
         return events
 
-    def _told_otherwise(self, response: Mapping[str, Json], stop: Json) -> dict[str, Json]:
-        """What the last event says unlike the events before it."""
-        heard = {
+    def _repeated_otherwise(self, response: Mapping[str, Json], stop: Json) -> dict[str, Json]:
+        """The members of the terminal event that differ from the events before it."""
+        delivered = {
             "text": "".join(self._texts) if self._texts else None,
             "citations": self._citations or None,
             "tool_calls": self._calls or None,
             "finish_reason": stop,
         }
         return {
-            key: response.get(key) for key, value in heard.items() if response.get(key) != value
+            key: response.get(key) for key, value in delivered.items() if response.get(key) != value
         }
 
     def _unknown(self, chunk: Mapping[str, Json]) -> Batch:
-        """Of an event that tells nothing of the answer what it does tell is carried along."""
+        """An event of an unknown type: its members are kept as they are."""
         events: list[StreamEvent] = [Extra(unknown_members(chunk, _UNKNOWN_EVENT_KEYS), _EVENT)]
         if chunk.get("generation_id") is not None:
             events.append(Started(chunk["generation_id"]))
@@ -175,64 +175,65 @@ class ChunkEncoder:
         self._inputs: dict[int, list[str]] = {}
 
     def encode(self, batch: Batch) -> list[Json]:
-        said_now = _Said()
+        content = _Content()
         for event in batch:
             self._answer.add(event)
-            self._add(said_now, event)
-        if said_now.is_last:
-            said_now.calls += [self._close(index) for index in tuple(self._open)]
-        chunks = self._pieces(said_now)
-        if said_now.unknown:
-            chunks.append(_unknown_event(said_now))
-        elif said_now.is_last:
+            self._add(content, event)
+        if content.is_last:
+            content.calls += [self._close(index) for index in tuple(self._open)]
+        chunks = self._pieces(content)
+        if content.unknown:
+            chunks.append(_unknown_event(content))
+        elif content.is_last:
             chunks.append(self._end())
-        if chunks and said_now.beside:
-            chunks[-1] = {**chunks[-1], **said_now.beside}
+        if chunks and content.beside:
+            chunks[-1] = {**chunks[-1], **content.beside}
         return chunks
 
-    def _add(self, said_now: _Said, event: StreamEvent) -> None:
+    def _add(self, content: _Content, event: StreamEvent) -> None:
         match event:
             case TextDelta(text):
-                said_now.texts.append(text)
+                content.texts.append(text)
             case CitationDelta(citation):
-                said_now.citations.append(citation)
+                content.citations.append(citation)
             case BlockStart(index, ToolUse() as block):
                 self._open[index] = block
                 self._inputs[index] = []
             case ToolInputDelta(json, index):
                 self._inputs[index].append(json)
             case BlockStop(index) if index in self._open:
-                said_now.calls.append(self._close(index))
+                content.calls.append(self._close(index))
             case Extra(members, level) if level == _EVENT:
-                said_now.unknown = members
+                content.unknown = members
             case Extra(members, level) if level == _BESIDE:
-                said_now.beside = members
+                content.beside = members
             case ReasoningDelta() | BlockStart(_, Reasoning()):
                 raise EncodeError(
                     "an answer of Command R has no place for reasoning", feature="reasoning"
                 )
             case Started(id):
-                said_now.id = id
+                content.id = id
             case Stopped(reason, native):
-                said_now.stop = encode_stop(reason, native)
+                content.stop = encode_stop(reason, native)
             case Ended():
-                said_now.is_last = True
+                content.is_last = True
 
     def _close(self, index: int) -> Json:
-        """The native call of a block that is complete, with its collected arguments as an object."""
+        """The native call of a block that is complete, with its collected arguments as an
+        object."""
         block, written = self._open.pop(index), "".join(self._inputs.pop(index))
         return {**encode_call(block), **({"parameters": tool_input(written)} if written else {})}
 
-    def _pieces(self, said_now: _Said) -> list[Json]:
+    def _pieces(self, content: _Content) -> list[Json]:
         """The events for the content of this batch. In the last batch a kind of content that was
         not streamed before is left to `stream-end` alone."""
-        texts, citations, calls = said_now.texts, said_now.citations, said_now.calls
+        texts, citations, calls = content.texts, content.citations, content.calls
         natives: list[Json] = []
-        if texts and (self._has_spoken or not said_now.is_last):
+        if texts and (self._has_spoken or not content.is_last):
             natives.append(_event(TEXT, text="".join(texts)))
-        if citations and (self._has_cited or not said_now.is_last):
+        if citations and (self._has_cited or not content.is_last):
             natives.append(_event(CITATIONS, citations=citations))
-        if calls and (self._has_called or not said_now.is_last):
+        if calls and (self._has_called or not content.is_last):
             natives.append(_event(CALLS, tool_calls=calls))
         self._has_spoken |= bool(texts)
         self._has_cited |= bool(citations)
@@ -251,13 +252,13 @@ def _event(kind: str, **members: Json) -> Json:
     return {"is_finished": False, "event_type": kind, **members}
 
 
-def _unknown_event(said_now: _Said) -> Json:
-    known = without_none({"generation_id": said_now.id, "finish_reason": said_now.stop})
-    return {"is_finished": said_now.is_last, **said_now.unknown, **known}
+def _unknown_event(content: _Content) -> Json:
+    known = without_none({"generation_id": content.id, "finish_reason": content.stop})
+    return {"is_finished": content.is_last, **content.unknown, **known}
 
 
-class _Said:
-    """What one batch says."""
+class _Content:
+    """The content of one batch, by kind of event."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []

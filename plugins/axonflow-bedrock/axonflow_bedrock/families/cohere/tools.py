@@ -5,8 +5,8 @@
 
 A definition is one flat parameter whose type is a Python type; a JSON schema says far more. What
 both can say goes over and comes back; a schema that says more is refused with the name of what it
-says. A definition that we would not write so ourselves (another spelling of a type, a member nobody
-documents) is kept beside the schema and written back.
+says. A definition that we would not write so ourselves (another spelling of a type, a member that
+is not documented) is kept next to the schema and written back.
 
     {"call": {"name", "parameters"}, "outputs": [{"text": "…"}]}
 
@@ -96,6 +96,8 @@ def encode_tool(tool: Tool) -> Json:
 
 
 def _schema_of(definitions: Mapping[str, Mapping[str, Json]]) -> Json:
+    """A JSON schema from `parameter_definitions`: `{name: {"type": "str", "description",
+    "required"}}`."""
     properties = {name: _property_of(given) for name, given in definitions.items()}
     required = [name for name, given in definitions.items() if given.get("required") is True]
     return {
@@ -136,6 +138,8 @@ def _definitions_of(tool: str, schema: Json) -> dict[str, dict[str, Json]]:
 
 
 def _definition_of(tool: str, name: str, schema: Json, *, is_required: bool) -> dict[str, Json]:
+    """One parameter. `EncodeError` for a keyword that a definition cannot express, rather than
+    dropping it."""
     if not isinstance(schema, dict):
         _refuse(tool, f"{name}, which is no object")
     for key in schema:

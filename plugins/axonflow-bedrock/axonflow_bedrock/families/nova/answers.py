@@ -72,6 +72,7 @@ def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json
 def _extra_of(
     body: Mapping[str, Json], output: Mapping[str, Json], message: Mapping[str, Json]
 ) -> Mapping[str, Json]:
+    """Unknown members of the body, and under prefixes those of `output` and `message`."""
     extra = unknown_members(body, _ANSWER_KEYS)
     in_output, in_message = (
         unknown_members(output, _OUTPUT_KEYS),
@@ -83,6 +84,7 @@ def _extra_of(
 
 
 def _encode_stop(completion: Completion) -> dict[str, Json]:
+    """`stopReason`, or `error` where the content filters blocked the answer."""
     reason, native = completion.stop_reason, completion.native_stop_reason
     if reason is StopReason.CONTENT_FILTERED and isinstance(completion.stop_details, str):
         return without_none({"error": completion.stop_details, "stopReason": native})
@@ -133,5 +135,6 @@ def _decode_summed_usage(native: Mapping[str, Json]) -> Usage:
 
 
 def _encode_summed_usage(usage: Usage) -> dict[str, Json]:
+    """The counts with `totalTokens`, which a whole answer has and a stream does not."""
     is_whole = usage.input_tokens is not None and usage.output_tokens is not None
     return {**({"totalTokens": usage.total_tokens} if is_whole else {}), **encode_usage(usage)}

@@ -88,6 +88,7 @@ def _encode_text(block: Text) -> dict[str, Json]:
 
 
 def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
+    """`{"format": "png", "source": {"bytes": base64}}`; an unknown source is kept as `Opaque`."""
     media = _decode_source(native["source"], native.get("format"))
     if media is None:
         return Opaque(DIALECT, {"image": native})
@@ -101,6 +102,7 @@ def _encode_image(block: Image) -> dict[str, Json]:
 
 
 def _decode_source(native: Mapping[str, Json], form: Json) -> Media | None:
+    """Base64 data or an S3 location; None for a source of another kind."""
     media_type = None if form is None else f"image/{string(form)}"
     match native:
         case {"bytes": str(data)}:

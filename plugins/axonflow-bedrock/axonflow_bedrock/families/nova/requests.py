@@ -1,4 +1,4 @@
-"""A request: messages, tools, and the parameters beside them.
+"""A request: messages, tools, and the parameters next to them.
 
 Nova takes some parameters under two names. What came as `max_new_tokens` goes back so, though it is
 read as any limit.
@@ -86,6 +86,8 @@ _CONFIG_KEYS = frozenset({*_NUMBERS.values(), "stopSequences", "reasoningConfig"
 
 
 def _decode_inference(native: Mapping[str, Json]) -> Inference:
+    """`inferenceConfig`. Nova accepts camel and snake case (`maxTokens`, `max_new_tokens`;
+    recorded); which one the body used is in `spelling`."""
     names = _other_names_in(native)
     numbers: dict[str, Any] = {
         name: native.get(names.get(name, key)) for name, key in _NUMBERS.items()
@@ -111,6 +113,8 @@ def _other_names_in(native: Mapping[str, Json]) -> Mapping[str, str]:
 
 
 def _encode_inference(inference: Inference, reasoning: ReasoningRequest | None) -> dict[str, Json]:
+    """The inverse; `topK` and `reasoningConfig` are inside `inferenceConfig`, unlike in
+    Converse."""
     native: dict[str, Json] = {}
     for attribute, key in _NUMBERS.items():
         value = getattr(inference, attribute)

@@ -37,8 +37,8 @@ Members that have no field in the neutral model travel in `Extra` events, by lev
 Two adjacent texts, which Nova itself does not send, are kept apart by a start that announces
 nothing: `{"start": {}}`. A blocked answer ends with `{"error": "…"}` instead of `messageStop`.
 
-Source: recorded streams of Nova 1; AWS documentation, "Complete request schema" of Nova, November
-2026.
+Source: recorded streams of Nova Micro and Lite; Amazon Nova user guide, "Response structure",
+November 2026.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class ChunkDecoder:
         self._kind: str | None = None
 
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
-        for kind, told in chunk.items():
+        for kind, native_event in chunk.items():
             decode = self._DECODE.get(kind)
             if decode is not None:
-                batch = decode(self, told)
+                batch = decode(self, native_event)
                 return (
                     batch
                     if len(chunk) == 1
@@ -101,14 +101,14 @@ class ChunkDecoder:
                 )
         return (Extra(chunk, "nova chunk"),)
 
-    def _delta(self, told: Mapping[str, Json]) -> Batch:
+    def _delta(self, native_event: Mapping[str, Json]) -> Batch:
         """The event for one delta: `{"delta": {"text": "…"}, "contentBlockIndex": 3}`.
 
         Several deltas with one number belong together only for a tool call, whose JSON arrives in
         pieces; a second text delta under an open number deviates from Nova's numbering and is
         recorded as such.
         """
-        delta, native = told["delta"], told["contentBlockIndex"]
+        delta, native = native_event["delta"], native_event["contentBlockIndex"]
         is_next = native == self._native and not self._is_open
         text = delta.get("text")
         if text is not None:
@@ -122,11 +122,11 @@ class ChunkDecoder:
         elif (thought := _thought_of(delta)) is not None:
             event = ReasoningDelta(**thought, index=self._going_on(_REASONING))
         else:
-            return (Extra({"contentBlockDelta": told}, "nova chunk"),)
+            return (Extra({"contentBlockDelta": native_event}, "nova chunk"),)
         self._native, self._is_open = native, True
-        if is_next and len(told) == 2 and len(delta) == 1:
+        if is_next and len(native_event) == 2 and len(delta) == 1:
             return (event,)
-        return (*_jump(native, is_next=is_next), event, *_delta_extras(told, delta))
+        return (*_jump(native, is_next=is_next), event, *_delta_extras(native_event, delta))
 
     def _going_on(self, kind: str) -> int:
         """The block that a piece of this kind belongs to."""
@@ -135,9 +135,9 @@ class ChunkDecoder:
             self._block += 1
         return self._block
 
-    def _start(self, told: Mapping[str, Json]) -> Batch:
+    def _start(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStart`, which announces a tool call; other kinds are kept as `Opaque`."""
-        start, native = told["start"], told["contentBlockIndex"]
+        start, native = native_event["start"], native_event["contentBlockIndex"]
         jump = _jump(native, is_next=native == self._native and not self._is_open)
         self._native, self._is_open, self._kind = native, bool(start), _ANNOUNCED
         if not start:
@@ -145,50 +145,57 @@ class ChunkDecoder:
         self._block += 1
         tool = start.get("toolUse") if len(start) == 1 else None
         block = Opaque(DIALECT, start) if tool is None else decode_tool_use({"input": {}, **tool})
-        return (*jump, BlockStart(self._block, block), *_event_extras(told))
+        return (*jump, BlockStart(self._block, block), *_event_extras(native_event))
 
-    def _stop(self, told: Mapping[str, Json]) -> Batch:
+    def _stop(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStop`. It ends a content block only where that was announced: the text or
         reasoning continues in the next native block."""
-        native = told["contentBlockIndex"]
+        native = native_event["contentBlockIndex"]
         is_next = native == self._native
         is_whole = is_next and self._is_open and self._kind is _ANNOUNCED
         batch: Batch = (BlockStop(self._block),) if is_whole else _PIECE_STOP
         self._native, self._is_open = native + 1, False
         return (
             batch
-            if is_next and len(told) == 1
-            else (*_jump(native, is_next=is_next), *batch, *_event_extras(told))
+            if is_next and len(native_event) == 1
+            else (*_jump(native, is_next=is_next), *batch, *_event_extras(native_event))
         )
 
-    def _message_start(self, told: Mapping[str, Json]) -> Batch:
-        return _STARTED if told == _ASSISTANT else (*_STARTED, Extra({**told}, "nova event"))
+    def _message_start(self, native_event: Mapping[str, Json]) -> Batch:
+        return (
+            _STARTED
+            if native_event == _ASSISTANT
+            else (*_STARTED, Extra({**native_event}, "nova event"))
+        )
 
-    def _message_stop(self, told: Mapping[str, Json]) -> Batch:
-        native = string(told["stopReason"])
+    def _message_stop(self, native_event: Mapping[str, Json]) -> Batch:
+        native = string(native_event["stopReason"])
         stopped = Stopped(STOP_REASONS.decode(native), native)
         return (
             (stopped,)
-            if len(told) == 1
-            else (stopped, Extra(unknown_members(told, _MESSAGE_STOP_KEYS), "nova event"))
+            if len(native_event) == 1
+            else (stopped, Extra(unknown_members(native_event, _MESSAGE_STOP_KEYS), "nova event"))
         )
 
-    def _metadata(self, told: Mapping[str, Json]) -> Batch:
+    def _metadata(self, native_event: Mapping[str, Json]) -> Batch:
         """The terminal event: token counts, and what else differs from `{"metrics": {}, "trace":
         {}}`."""
-        usage, beside = decode_usage(told.get("usage") or {}), unknown_members(told, _METADATA_KEYS)
+        usage, others = (
+            decode_usage(native_event.get("usage") or {}),
+            unknown_members(native_event, _METADATA_KEYS),
+        )
         update = UsageUpdate(usage)
         return (
             (update, Ended())
-            if beside == _NO_METADATA
-            else (update, Extra(beside, "nova metadata"), Ended())
+            if others == _NO_METADATA
+            else (update, Extra(others, "nova metadata"), Ended())
         )
 
-    def _error(self, told: Json) -> Batch:
+    def _error(self, native_event: Json) -> Batch:
         """The output was blocked by Amazon's content filters: `{"error": "The generated text has
         been blocked by our content filters."}`, after which neither `messageStop` nor `metadata`
         follow. Source: AWS documentation of Nova, November 2026."""
-        return (Stopped(StopReason.CONTENT_FILTERED, stop_details=string(told)), Ended())
+        return (Stopped(StopReason.CONTENT_FILTERED, stop_details=string(native_event)), Ended())
 
     _DECODE: ClassVar[Mapping[str, Callable[[ChunkDecoder, Any], Batch]]] = {
         "contentBlockDelta": _delta,
@@ -227,16 +234,16 @@ def _jump(native: int, *, is_next: bool) -> Batch:
     return () if is_next else (Extra({"number": native}, "nova number"),)
 
 
-def _event_extras(told: Mapping[str, Json]) -> Batch:
+def _event_extras(native_event: Mapping[str, Json]) -> Batch:
     """Members of an event object other than `start`, `delta` and `contentBlockIndex`."""
-    beside = unknown_members(told, _PLACE_KEYS)
-    return (Extra(beside, "nova event"),) if beside else ()
+    others = unknown_members(native_event, _PLACE_KEYS)
+    return (Extra(others, "nova event"),) if others else ()
 
 
-def _delta_extras(told: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
+def _delta_extras(native_event: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
     """Unknown members of `delta` and of the event around it, each at its own level."""
     in_delta = unknown_members(delta, _DELTA_KEYS)
-    return (*((Extra(in_delta, "nova delta"),) if in_delta else ()), *_event_extras(told))
+    return (*((Extra(in_delta, "nova delta"),) if in_delta else ()), *_event_extras(native_event))
 
 
 class ChunkEncoder:
@@ -300,10 +307,10 @@ class ChunkEncoder:
 
     def _reasoning(self, event: ReasoningDelta) -> None:
         """One delta for each member: Nova sends text, signature and redacted content apart."""
-        told = without_none({"signature": event.signature, "redactedContent": event.redacted})
-        if event.text or not told:
-            told = {"text": event.text, **told}
-        for key, value in told.items():
+        pieces = without_none({"signature": event.signature, "redactedContent": event.redacted})
+        if event.text or not pieces:
+            pieces = {"text": event.text, **pieces}
+        for key, value in pieces.items():
             self._piece(_REASONING, event.index, {"reasoningContent": {key: value}})
 
     def _start_block(self, index: int, block: Any) -> None:
@@ -356,7 +363,7 @@ class ChunkEncoder:
             self._chunks.append({"messageStart": dict(_ASSISTANT)})
 
     def _stop(self, event: Stopped) -> None:
-        """`messageStop`, or the `error` chunk where the content filters gave a reason as a string."""
+        """`messageStop`, or the `error` chunk where the content filters gave a reason."""
         self._start()
         self._close()
         self._has_stopped = True
