@@ -115,6 +115,8 @@ def _canonical_headers(
     return canonical
 
 
+# The path is percent-encoded twice in what is signed: `:` in a model id is %3A on the wire and
+# %253A here. Signing the path as sent is refused as InvalidSignatureException.
 def _canonical_request(
     method: str, target: _Target, signable: Mapping[str, str], names: list[str], digest: str
 ) -> str:

@@ -401,6 +401,7 @@ class ChunkEncoder:
             chunks.append(dict(members))
 
 
+# A block that starts empty has nothing to send before its first delta.
 _EMPTY = (Text(""), Reasoning())
 
 

@@ -94,6 +94,7 @@ def _too_much(asked: int, limit: int, base_id: str) -> str:
 
 
 def _too_much_for_claude(asked: int, limit: int, base_id: str) -> str:
+    """Claude's own validation, which names the model without `anthropic.` and version."""
     name = base_id.removeprefix("anthropic.").partition("-v")[0]
     return (
         f"max_tokens: {asked} > {limit}, which is the maximum allowed number of output tokens "
@@ -102,6 +103,8 @@ def _too_much_for_claude(asked: int, limit: int, base_id: str) -> str:
 
 
 def _too_much_for_schema(pointer: str) -> Callable[[int, int, str], str]:
+    """The message of the JSON schema, which bounds the member at `pointer` before the model is
+    called."""
     return lambda asked, limit, base_id: (
         f"Malformed input request: #/{pointer}: {asked} is not less or equal to {limit}, "
         "please reformat your input and try again."
@@ -131,6 +134,7 @@ def _too_long_for_llama(tokens: int, limit: int) -> str:
 
 
 def _too_long_for_nova(tokens: int, limit: int) -> str:
+    """Nova's message, which states neither count nor limit."""
     return (
         "Input Tokens Exceeded: Number of input tokens exceeds maximum length. "
         "Please update the input to try again."

@@ -43,6 +43,9 @@ class _Examples:
     """The schema that a `$ref` refers into."""
 
     def of(self, schema: Json, depth: int) -> Json:
+        """An example for the schema: constant, default, first of an enum, referred or combined
+        schema, or one by type, in this order. Recursion ends at a fixed depth with an empty
+        object."""
         if not isinstance(schema, dict) or depth > _DEEPEST:
             return {}
         for key in ("const", "default"):
@@ -66,6 +69,8 @@ class _Examples:
         return found
 
     def an_object(self, schema: Mapping[str, Any], depth: int) -> Json:
+        """Required properties only, so that a recursive schema with optional members stays
+        small."""
         properties = schema.get("properties") or {}
         return {
             name: self.of(properties.get(name), depth + 1) for name in schema.get("required") or ()
@@ -75,6 +80,7 @@ class _Examples:
         return [self.of(schema.get("items"), depth + 1)] * schema.get("minItems", 0)
 
     def a_string(self, schema: Mapping[str, Any], depth: int) -> Json:
+        """A text of the format, padded and cut to the bounds of length."""
         text = _STRINGS.get(schema.get("format", ""), "example")
         return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
 

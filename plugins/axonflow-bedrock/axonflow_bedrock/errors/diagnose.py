@@ -143,6 +143,7 @@ def _successor_line(model: ModelId | None, region: str | None, models: ModelTabl
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────
 
+# Characters. A validator quotes what it refuses: `string [the user's words] is too long`.
 _MAX_MESSAGE = 4096
 _MAX_SHOWN = 300
 _MAX_SHOWN_BODY = 80

@@ -109,6 +109,7 @@ def _parse(prompt: str) -> Conversation | None:
     )  # what stands before the first user is the system's
 
 
+# A text with any of these could forge a turn; OPENING also covers the tokens for tools.
 _TOKENS = (BEGIN, END, USER, ASSISTANT, OPENING)
 TEMPLATE = Template(as_given, _render, _parse, _TOKENS, overlooked=_TOKENS)
 

@@ -64,6 +64,7 @@ LLAMA_2 = Instructions("<s>", " </s><s>", system=("<<SYS>>\n", "\n<</SYS>>\n\n")
 LLAMA_3 = Headers(
     "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"
 ).template(TOKENS_3)
+# Meta's model card of Llama 4. The AWS page shows Llama 3's tokens for it too (November 2026).
 LLAMA_4 = Headers("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>").template(
     TOKENS_4
 )
@@ -72,6 +73,8 @@ LLAMA_4 = Headers("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|
 def _llama(
     variant: str, template: Template, has_images: bool = False, **record: Any
 ) -> FamilyCodec:
+    """The codec of one generation. Body and answer are alike in all; template and features
+    differ."""
     form = Form(
         template=template,
         prompt_key="prompt",

@@ -31,6 +31,8 @@ _CHUNK_KEYS = frozenset(
 
 
 def _read_answer(body: Json) -> Piece:
+    """`{"inputTextTokenCount": 7, "results": [{"tokenCount": 98, "outputText": "…",
+    "completionReason": "FINISH"}]}`. Unknown members of the result are in `text_extra`."""
     (result,) = body["results"]
     return Piece(
         result["outputText"],
@@ -52,6 +54,8 @@ def _write_answer(piece: Piece) -> Json:
 
 
 def _read_chunk(chunk: Json) -> Piece:
+    """`{"outputText": "…", "index": 0, "totalOutputTextTokenCount": null, "completionReason": null,
+    "inputTextTokenCount": 7}`; the input is counted in the first chunk only (recorded)."""
     return Piece(
         chunk["outputText"],
         chunk.get("completionReason"),
@@ -62,6 +66,8 @@ def _read_chunk(chunk: Json) -> Piece:
 
 
 def _read_bare(chunk: Json) -> Batch | None:
+    """The batch of a chunk in which all but text and index is null, as in the middle of a
+    stream."""
     is_bare = (
         (chunk.keys() == _CHUNK_KEYS and chunk["index"] == 0 and chunk["completionReason"] is None)
         and chunk["totalOutputTextTokenCount"] is None
@@ -71,6 +77,7 @@ def _read_bare(chunk: Json) -> Batch | None:
 
 
 def _write_chunk(piece: Piece) -> Json:
+    """A chunk: all five members are present, unset ones as null (recorded)."""
     return {
         "outputText": piece.text,
         "index": piece.index,

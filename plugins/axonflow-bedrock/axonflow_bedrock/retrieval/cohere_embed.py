@@ -73,6 +73,11 @@ _V4_KEYS = _V3_KEYS | _OPTIONS | {"inputs", "output_dimension"}
 
 
 def _decode_request(body: Json, facts: ModelFacts, *, keys: frozenset[str]) -> EmbeddingRequest:
+    """`{"texts": ["…"], "input_type": "search_document", "truncate": "END", "embedding_types":
+    ["float"]}`.
+
+    `keys` are the members that the generation knows: `output_dimension` is v4's alone.
+    """
     purpose, native_purpose = _PURPOSES.decode_optional(body.get("input_type"))
     truncation, native_truncation = _TRUNCATIONS.decode_optional(body.get("truncate"))
     return EmbeddingRequest(
@@ -89,6 +94,7 @@ def _decode_request(body: Json, facts: ModelFacts, *, keys: frozenset[str]) -> E
 
 
 def _encode_request(request: EmbeddingRequest, facts: ModelFacts) -> Json:
+    """The native body; members that are unset are left out, so the defaults are Cohere's."""
     asked = {
         "input_type": _PURPOSES.encode_optional(request.purpose, request.native_purpose),
         "truncate": _TRUNCATIONS.encode_optional(request.truncation, request.native_truncation),
@@ -104,6 +110,7 @@ def _encode_request(request: EmbeddingRequest, facts: ModelFacts) -> Json:
 
 
 def _decode_inputs(body: Mapping[str, Json]) -> tuple[EmbeddingInput, ...]:
+    """Texts, images and mixed inputs, each from a member of its own."""
     return (
         *(Text(string(text)) for text in body.get("texts") or ()),
         *(Image(_decode_url(url)) for url in body.get("images") or ()),
@@ -112,11 +119,14 @@ def _decode_inputs(body: Mapping[str, Json]) -> tuple[EmbeddingInput, ...]:
 
 
 def _encode_inputs(inputs: Sequence[EmbeddingInput]) -> dict[str, Json]:
+    """One member for all inputs, chosen by the kind of the first."""
     key, encode = _MEMBERS[type(inputs[0])]
     return {key: [encode(given) for given in inputs]}
 
 
 def _decode_mixed(native: Mapping[str, Json]) -> MixedInput:
+    """`{"content": [{"type": "text", "text": "…"}, {"type": "image_url", "image_url": "data:…"}]}`
+    (v4)."""
     parts = tuple([_decode_part(part) for part in array(native["content"])])
     return MixedInput(parts, extra=unknown_members(native, frozenset({"content"})))
 
@@ -126,6 +136,7 @@ def _encode_mixed(mixed: MixedInput) -> Json:
 
 
 def _decode_part(native: Mapping[str, Json]) -> Text | Image:
+    """A text or an image; `ValueError` for another type."""
     kind = native["type"]
     extra = unknown_members(native, frozenset({"type", kind}))
     if kind == "text":
@@ -142,6 +153,7 @@ def _encode_part(part: Text | Image) -> Json:
 
 
 def _decode_url(url: Json) -> Media:
+    """A data URL as base64 data with its media type; any other URL as it is."""
     media_type, found, data = string(url).partition(";base64,")
     if found and media_type.startswith("data:"):
         return Media(MediaKind.BASE64, data, media_type.removeprefix("data:"))
@@ -149,6 +161,7 @@ def _decode_url(url: Json) -> Media:
 
 
 def _encode_url(image: Image) -> str:
+    """A data URL. `EncodeError` for base64 data of unknown type, which no data URL can hold."""
     source = image.source
     if source.kind is MediaKind.BASE64 and source.media_type is not None:
         return f"data:{source.media_type};base64,{source.data}"
@@ -178,12 +191,19 @@ def _always_by_type(vectors: Sequence[Vector]) -> str:
 
 
 def _floats_where_it_can(vectors: Sequence[Vector]) -> str:
+    """v3 answers a bare list (`embeddings_floats`) if only floats were asked for, else an object by
+    type."""
     return _FLOATS if all(vector.encoding is Encoding.FLOAT for vector in vectors) else _BY_TYPE
 
 
 def _decode_response(
     body: Json, facts: ModelFacts, *, usual: Callable[[Sequence[Vector]], str]
 ) -> Embeddings:
+    """`{"embeddings": [[…]], "id", "response_type": "embeddings_floats", "texts"}`, or with
+    `embeddings` as an object `{"float": [[…]], "int8": [[…]]}`. Which it was is kept in `form`.
+
+    Vectors are ordered by encoding, then by input. Token counts are in the headers only (recorded).
+    """
     native = body["embeddings"]
     form = _BY_TYPE if isinstance(native, dict) else _FLOATS
     by_type, others = of_encodings(native if form is _BY_TYPE else {"float": native})
@@ -205,6 +225,7 @@ def _decode_response(
 def _encode_response(
     embeddings: Embeddings, facts: ModelFacts, *, usual: Callable[[Sequence[Vector]], str]
 ) -> Json:
+    """The native answer, in the form it was decoded from, or in the usual one of the generation."""
     form, (extra, others) = (
         embeddings.form or usual(embeddings.vectors),
         split_prefixed(embeddings.extra, "embeddings"),

@@ -70,6 +70,10 @@ _PARAM_KEYS = _CONTENT_KEYS | {"embeddingPurpose", "embeddingDimension"}
 
 
 def _decode_request(body: Json, facts: ModelFacts) -> EmbeddingRequest:
+    """`{"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {"embeddingPurpose":
+    "GENERIC_INDEX", "embeddingDimension": 1024, "text": {"value": "…", "truncationMode":
+    "END"}}}`. Instead of `text` an image, audio or video. `ValueError` for a task with several
+    embeddings."""
     if body["taskType"] != _TASK:
         raise ValueError("only single embeddings are made in one call")
     params = body[_PARAMS]
@@ -97,6 +101,8 @@ def _decode_request(body: Json, facts: ModelFacts) -> EmbeddingRequest:
 
 
 def _encode_request(request: EmbeddingRequest, facts: ModelFacts) -> Json:
+    """The native body. Only texts can be truncated; asking for it with other media is an
+    `EncodeError`."""
     kind, content = _encode_input(request.inputs[0])
     if request.truncation is not None:
         if kind != "text":
@@ -127,6 +133,7 @@ def _encode_request(request: EmbeddingRequest, facts: ModelFacts) -> Json:
 
 
 def _some(members: Mapping[str, Json], keys: frozenset[str]) -> dict[str, Json]:
+    """The members of `keys` that are neither absent nor null."""
     return {key: members[key] for key in keys if members.get(key) is not None}
 
 
@@ -141,6 +148,7 @@ _MEDIA_KEYS: Mapping[str, frozenset[str]] = {
 
 
 def _decode_text(native: Mapping[str, Json]) -> Text | Document:
+    """`{"value": "…"}`, or a document as `{"source": {…}}`."""
     extra = unknown_members(native, _TEXT_KEYS)
     if native.get("source") is not None:
         return Document(_decode_source(native["source"], None), extra=extra)
@@ -148,6 +156,7 @@ def _decode_text(native: Mapping[str, Json]) -> Text | Document:
 
 
 def _decode_media(kind: str, native: Mapping[str, Json]) -> Image | AudioVideo:
+    """`{"format": "png", "source": {…}}`; audio and video also have `embeddingMode`."""
     source = _decode_source(native["source"], f"{kind}/{string(native['format'])}")
     extra = unknown_members(native, _MEDIA_KEYS[kind])
     return (
@@ -179,6 +188,8 @@ def _encode_input(given: EmbeddingInput) -> tuple[str, dict[str, Json]]:
 def _encode_media(
     source: Media, kinds: tuple[str, ...], others: Mapping[str, Json]
 ) -> tuple[str, dict[str, Json]]:
+    """The member name and the native object. `EncodeError` for a media type that is unset or of the
+    wrong kind, because `format` is required."""
     kind, _, format_ = (source.media_type or "").partition("/")
     if kind not in kinds or not format_:
         raise EncodeError(
@@ -190,6 +201,8 @@ def _encode_media(
 
 
 def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media:
+    """Base64 `bytes` or an `s3Location`; unknown members of the location are kept under its
+    prefix."""
     if native.get("bytes") is not None:
         return Media(
             MediaKind.BASE64,
@@ -222,6 +235,8 @@ _VECTOR_KEYS = frozenset({"embedding", "embeddingType", "truncatedCharLength"})
 
 
 def _decode_response(body: Json, facts: ModelFacts) -> Embeddings:
+    """`{"embeddings": [{"embedding": [...], "embeddingType": "TEXT"}]}`; the token count is in a
+    header (recorded)."""
     vectors = tuple([_decode_vector(native) for native in array(body["embeddings"])])
     return Embeddings(vectors, extra=unknown_members(body, frozenset({"embeddings"})))
 
@@ -234,6 +249,7 @@ def _encode_response(embeddings: Embeddings, facts: ModelFacts) -> Json:
 
 
 def _decode_vector(native: Mapping[str, Json]) -> Vector:
+    """One vector; `truncatedCharLength` is how many characters were used, absent if all were."""
     return Vector(
         numbers(native["embedding"]),
         content=native.get("embeddingType"),

@@ -35,6 +35,8 @@ _ANSWER_KEYS = frozenset({"results", "id"})
 def _decode_request(
     body: Json, facts: ModelFacts, *, options: frozenset[str] = frozenset()
 ) -> RerankRequest:
+    """`{"query": "…", "documents": ["…"], "api_version": 2, "top_n": 3}`. A usual `api_version` is
+    not kept, for encoding adds it again."""
     asked = {key: body[key] for key in options if body.get(key) is not None}
     return RerankRequest(
         string(body["query"]),
@@ -55,10 +57,13 @@ def _encode_request(request: RerankRequest, facts: ModelFacts) -> Json:
 
 
 def _encode_cohere_request(request: RerankRequest, facts: ModelFacts) -> Json:
+    """As for Amazon's model, with `api_version`: Cohere's body on Bedrock holds 2 (recorded)."""
     return {**_VERSION, **_encode_request(request, facts)}
 
 
 def _decode_response(body: Json, facts: ModelFacts) -> Ranking:
+    """`{"results": [{"index": 1, "relevance_score": 0.87}]}`, ordered by falling score (recorded).
+    Neither body nor headers count tokens."""
     results = tuple([_decode_result(native) for native in array(body["results"])])
     return Ranking(results, body.get("id"), extra=unknown_members(body, _ANSWER_KEYS))
 

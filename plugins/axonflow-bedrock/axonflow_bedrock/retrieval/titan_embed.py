@@ -45,6 +45,8 @@ _TEXT_KEYS = frozenset({"inputText", "dimensions", "normalize", "embeddingTypes"
 
 
 def _decode_text_request(body: Json, facts: ModelFacts) -> EmbeddingRequest:
+    """`{"inputText": "…", "dimensions": 1024, "normalize": true, "embeddingTypes": ["float"]}`; the
+    first generation knows `inputText` alone."""
     return EmbeddingRequest(
         (Text(string(body["inputText"])),),
         dimensions=body.get("dimensions"),
@@ -68,6 +70,8 @@ _CONFIG_KEYS = frozenset({"outputEmbeddingLength"})
 
 
 def _decode_image_request(body: Json, facts: ModelFacts) -> EmbeddingRequest:
+    """`{"inputText"?, "inputImage"?: base64, "embeddingConfig": {"outputEmbeddingLength":
+    1024}}`."""
     config = body.get("embeddingConfig") or EMPTY
     extra = {
         **unknown_members(body, _IMAGE_KEYS),
@@ -89,6 +93,7 @@ def _encode_image_request(request: EmbeddingRequest, facts: ModelFacts) -> Json:
 
 
 def _decode_input(body: Mapping[str, Json]) -> EmbeddingInput:
+    """A text, an image, or both as one input; `ValueError` for neither."""
     text, image = body.get("inputText"), body.get("inputImage")
     parts = (
         *(() if text is None else (Text(string(text)),)),
@@ -100,6 +105,7 @@ def _decode_input(body: Mapping[str, Json]) -> EmbeddingInput:
 
 
 def _encode_input(given: EmbeddingInput) -> dict[str, Json]:
+    """The members for one input. Titan takes one for each call and no batch."""
     match given:
         case Text(text):
             return {"inputText": text}
@@ -122,6 +128,9 @@ _PLAIN, _BY_TYPE, _BOTH = "embedding", "embeddingsByType", "both"
 
 
 def _decode_response(body: Json, facts: ModelFacts, *, usual: str) -> Embeddings:
+    """`{"embedding": [...], "embeddingsByType": {"float": [...]}, "inputTextTokenCount": 8}`.
+    `embedding` is missing if only `binary` was asked for (AWS user guide, "Titan Embeddings G1
+    and V2", November 2026). `form` keeps which members held the floats."""
     plain, by_type = body.get("embedding"), body.get("embeddingsByType") or EMPTY
     if (
         plain is None and not by_type and body.get("message") is None
@@ -143,6 +152,7 @@ def _decode_response(body: Json, facts: ModelFacts, *, usual: str) -> Embeddings
 
 
 def _form_of(*, is_plain: bool, is_by_type: bool) -> str | None:
+    """Which of the two members held the vector of floats; None if neither did."""
     if is_plain and is_by_type:
         return _BOTH
     return _PLAIN if is_plain else _BY_TYPE if is_by_type else None
@@ -164,6 +174,7 @@ def _encode_response(embeddings: Embeddings, facts: ModelFacts, *, usual: str) -
 
 
 def _by_encoding(vectors: Sequence[Vector]) -> dict[str, list[Json]]:
+    """The values by encoding, of the one input that Titan answers."""
     if any(vector.input_index for vector in vectors):
         raise EncodeError(
             "Titan answers one input a call",

@@ -56,6 +56,8 @@ def write_chunk(piece: Piece) -> Json:
 
 
 def _counted(piece: Piece) -> dict[str, Json]:
+    """The members next to the text. `generation_token_count` of a chunk counts from the
+    beginning."""
     return {
         "prompt_token_count": piece.usage.input_tokens,
         "generation_token_count": piece.usage.output_tokens,

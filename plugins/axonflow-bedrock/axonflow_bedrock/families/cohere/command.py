@@ -66,6 +66,8 @@ def _decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     )
 
 
+# A COMPLETE and a MAX_TOKENS may stand in one answer of several generations, so the neutral stop
+# reason is the first's and the list of all is kept.
 def _encode_response(completion: Completion, facts: ModelFacts) -> Json:
     refuse_unsayable(COMMAND, completion)
     reason = completion.stop_reason

@@ -32,6 +32,8 @@ STOP_REASONS = NativeNames(
     }
 )
 
+# "The generated text has been blocked by our content filters." arrives under HTTP 200 as `error`
+# (Amazon Nova user guide, November 2026), so `error` is a member of an answer here.
 _ANSWER_KEYS = frozenset({"output", "stopReason", "usage", "error"})
 _OUTPUT_KEYS = frozenset({"message"})
 _MESSAGE_KEYS = frozenset({"role", "content"})

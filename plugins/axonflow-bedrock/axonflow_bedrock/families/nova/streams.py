@@ -209,6 +209,7 @@ class ChunkDecoder:
 
 
 _ASSISTANT = {"role": "assistant"}
+# Recorded streams always have both members, empty without a guardrail.
 _NO_METADATA: Mapping[str, Json] = {"metrics": {}, "trace": {}}
 _MESSAGE_STOP_KEYS = frozenset({"stopReason"})
 _METADATA_KEYS = frozenset({"usage"})
