@@ -173,7 +173,7 @@ def _encode_image(block: Image) -> Json:
     name = _IMAGE_FORMATS.get(source.media_type or "") or _sniffed(source)
     if name is None:
         raise EncodeError(
-            f"Converse takes no image of the type {source.media_type or 'that nobody said'}",
+            f"Converse takes no image of the type {source.media_type or 'unset'}",
             feature="image type",
             hint=f"it takes {', '.join(_IMAGE_FORMATS)}",
         )

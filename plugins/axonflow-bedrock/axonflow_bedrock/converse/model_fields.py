@@ -145,7 +145,7 @@ def _effort_under(key: str) -> _Form:
         _refuse_budget(asked)
         if asked.effort is None:
             raise EncodeError(
-                "this model is told how hard to reason by an effort alone",
+                "this model takes an effort for its reasoning and nothing else",
                 feature="reasoning",
                 hint="ask for an effort: low, medium or high",
             )

@@ -210,7 +210,7 @@ def _guarded(
     answer = joined_text(completion.content)
     if hit := _found(guardrail.blocks_answer, answer):
         if asked.is_asynchronous:
-            return judgement.told(completion, "INTERVENED", {"outputs": _blocking(hit)})
+            return judgement.reported(completion, "INTERVENED", {"outputs": _blocking(hit)})
         return judgement.blocked(request, {"outputs": _blocking(hit)})
     if hit := _found(guardrail.masks, answer):
         content = tuple(
@@ -220,8 +220,8 @@ def _guarded(
             for block in completion.content
         )
         masked = evolve(completion, content=content)
-        return judgement.told(masked, "INTERVENED", {"outputs": _masking(guardrail, hit)})
-    return judgement.told(completion, "NONE", {})
+        return judgement.reported(masked, "INTERVENED", {"outputs": _masking(guardrail, hit)})
+    return judgement.reported(completion, "NONE", {})
 
 
 def _looked_at(request: CompletionRequest, tag_suffix: str | None) -> str:
@@ -269,9 +269,11 @@ class _Judgement:
         canned = Completion(
             (Text(message),), StopReason.GUARDRAIL, Usage(counted, len(tokens(message)))
         )
-        return self.told(canned, "INTERVENED", found)
+        return self.reported(canned, "INTERVENED", found)
 
-    def told(self, completion: Completion, action: str, found: Mapping[str, Json]) -> Completion:
+    def reported(
+        self, completion: Completion, action: str, found: Mapping[str, Json]
+    ) -> Completion:
         trace = self._trace(action, found) if self.asked.has_trace else None
         return evolve(completion, guardrail=Guardrail(action, trace))
 
@@ -347,20 +349,20 @@ def _batches_of(codec: FamilyCodec, completion: Completion) -> Iterator[Batch]:
     if guardrail is None:
         yield from batches_of(completion)
     elif completion.stop_reason is not StopReason.GUARDRAIL:
-        yield from _told_batches(codec.family, completion, guardrail)
+        yield from _reported_batches(codec.family, completion, guardrail)
     elif codec.surface == CONVERSE_CODECS:
-        yield from _told_batches(codec.family, _canned(codec, completion), guardrail)
+        yield from _reported_batches(codec.family, _canned(codec, completion), guardrail)
     else:
         yield from _canned_batches(codec.family, _canned(codec, completion), guardrail)
 
 
-def _told_batches(family: str, completion: Completion, guardrail: Guardrail) -> Iterator[Batch]:
-    told = GuardrailUpdate(Guardrail(guardrail.action))
+def _reported_batches(family: str, completion: Completion, guardrail: Guardrail) -> Iterator[Batch]:
+    reported = GuardrailUpdate(Guardrail(guardrail.action))
     for batch in batches_of(completion):
         if isinstance(batch[-1], Ended):
             yield (*batch[:-1], GuardrailUpdate(guardrail), batch[-1])
         elif family in _ACTION_EVERYWHERE and isinstance(batch[0], TextDelta):
-            yield (*batch, told)
+            yield (*batch, reported)
         else:
             yield batch
 

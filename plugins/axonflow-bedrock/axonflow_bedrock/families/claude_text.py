@@ -8,7 +8,7 @@ ends its turn by beginning yours: that it hit the built-in stop sequence `\\n\\n
 says for `end_turn`. Answers carry no token counts; Bedrock sends them in headers and in the metrics
 of a stream.
 
-These models take Messages as well, whose codec is `anthropic`: a client speaks the form that they
+These models take Messages as well, whose codec is `anthropic`: a client sends the form that they
 were made for, a server reads either. Source: AWS user guide, "Anthropic Claude Text Completions
 API", and recorded traffic (16 exchanges, 11 of them Messages), November 2026.
 """

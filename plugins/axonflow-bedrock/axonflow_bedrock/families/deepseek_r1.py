@@ -313,9 +313,7 @@ class _JoiningEncoder:
         """A piece of reasoning without the characters that were written early as a possible tag;
         `EncodeError` after the text has begun."""
         if not self._is_thinking:
-            raise EncodeError(
-                "DeepSeek R1 thinks before it speaks, not behind", feature="reasoning"
-            )
+            raise EncodeError("DeepSeek R1 thinks before it speaks, not after", feature="reasoning")
         thought, self._tag = (
             _written(without_none.text, without_none.signature, without_none.redacted).removeprefix(
                 self._tag
@@ -371,9 +369,7 @@ def _encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
     """The native body. R1 has no parameter for the amount of reasoning, so asking for one is
     refused."""
     if request.reasoning is not None:
-        raise EncodeError(
-            "DeepSeek R1 cannot be told how much to think; it always does", feature="reasoning"
-        )
+        raise EncodeError("DeepSeek R1 has no parameter for how much to think", feature="reasoning")
     return write_request(_FORM, _AS_ONE_TEXT.name, request)
 
 

@@ -193,7 +193,7 @@ def _encode_media(
     kind, _, format_ = (source.media_type or "").partition("/")
     if kind not in kinds or not format_:
         raise EncodeError(
-            "Nova must be told what a picture, sound or film is",
+            "Nova requires the media type of an image, audio or video",
             feature="inputs",
             hint="give its source a media type: image/png, audio/mp3, video/mp4",
         )

@@ -56,7 +56,7 @@ def decode_message(
     """A message with its blocks, which the family's own function decodes."""
     role, blocks = roles.get(native["role"]), native["content"]
     if role is None:
-        raise ValueError("a role that nobody knows here")
+        raise ValueError("an unknown role")
     if len(native) == 2:
         if len(blocks) == 1 and _is_plain_text(blocks[0]):  # nearly every message there is
             return Message(role, (Text(blocks[0]["text"]),))

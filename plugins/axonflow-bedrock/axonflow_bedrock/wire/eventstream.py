@@ -329,5 +329,5 @@ def frame_of_exception(name: str, payload: Json) -> bytes:
     """An error after the 200. `name` as the frame has it, in lower camel case:
     `modelStreamErrorException`; `payload` is an object with a `message`, or the message alone."""
     headers = {":exception-type": name, ":content-type": _JSON_TYPE, ":message-type": "exception"}
-    said = {"message": payload} if isinstance(payload, str) else payload
-    return encode_frame(headers, dumps(said))
+    body = {"message": payload} if isinstance(payload, str) else payload
+    return encode_frame(headers, dumps(body))

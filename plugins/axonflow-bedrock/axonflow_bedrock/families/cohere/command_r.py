@@ -15,7 +15,7 @@ Three things differ in shape from the neutral model:
 * An answer repeats the conversation so far; that is its `echo`.
 
 A stream names its events. The last one repeats the whole answer: what it says that the events
-before it said is not said again, and what it says otherwise is in the echo.
+before it delivered is not repeated, and what differs is in the echo.
 
     {"event_type": "text-generation", "text"} … {"event_type": "stream-end", "finish_reason",
     "response": {…}}

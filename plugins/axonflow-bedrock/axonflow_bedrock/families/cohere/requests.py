@@ -123,7 +123,7 @@ class _Calls:
         call = self._by_id.get(result.tool_use_id)
         if call is None:
             raise EncodeError(
-                "Command R cannot be told a tool result without the call that it answers",
+                "Command R does not accept a tool result without the call that it answers",
                 feature="tools",
                 hint="send the message with the tool call before the one with its result",
             )
@@ -266,4 +266,4 @@ def _encode_message(message: Message, calls: _Calls) -> list[Json]:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise EncodeError(f"Command R cannot be told {what}", feature="tools")
+    raise EncodeError(f"Command R does not accept {what}", feature="tools")

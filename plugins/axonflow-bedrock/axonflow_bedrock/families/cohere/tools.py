@@ -157,7 +157,7 @@ def _definition_of(tool: str, name: str, schema: Json, *, is_required: bool) -> 
 
 def _refuse(tool: str, what: str) -> NoReturn:
     raise EncodeError(
-        f"the schema of the tool {tool} says {what}, which Command R cannot be told",
+        f"the schema of the tool {tool} says {what}, which Command R does not support",
         feature="tool schema",
         hint="describe each argument with type and description alone: its types are "
         + ", ".join([*_TYPES, "and arrays of one of the first four"]),
