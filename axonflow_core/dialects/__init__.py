@@ -1,2 +1,2 @@
-"""Native JSON forms that more than one family or endpoint speaks: plain functions, from which
-codecs are made."""
+"""Native JSON forms that more than one family or endpoint uses: plain functions, from which codecs
+are made."""

@@ -65,6 +65,8 @@ REASONING = ReasoningControls(
 
 
 def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
+    """As `requests.decode_request`, with the parameters that Anthropic's own API alone has among
+    `options`."""
     request = decode_request(body, facts)
     options = {key: request.extra[key] for key in request.extra if key in _VENDOR_OPTIONS}
     if not options:

@@ -1,4 +1,10 @@
-"""A whole answer, and the counts that answers and streams share."""
+"""A whole answer, and the counts that answers and streams share.
+
+{"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-…",
+ "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn", "stop_sequence": null,
+ "usage": {"input_tokens": 9, "cache_read_input_tokens": 4, "output_tokens": 2,
+           "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}}}
+"""
 
 from __future__ import annotations
 
@@ -83,7 +89,8 @@ _NESTED_KEYS = {
 
 
 def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
-    """The counts, and the service tier that Anthropic reports among them."""
+    """The counts, in tokens, and the service tier that Anthropic reports among them. `input_tokens`
+    is without cached tokens, as in the neutral model; unknown counts are kept in `Usage.extra`."""
     nested = {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
     extra = dict(unknown_members(native, _USAGE_KEYS))
     for group, known in _NESTED_KEYS.items():
@@ -121,5 +128,6 @@ def encode_usage(usage: Usage, service_tier: str | None) -> dict[str, Json]:
 
 
 def _expect(value: Json, expected: str) -> None:
+    """`ValueError`, a `DecodeError` of the codec, where a body is another object than a message."""
     if value != expected:
         raise ValueError(f"{expected!r} was expected")

@@ -1,7 +1,16 @@
-"""Content blocks: a table of kinds, a function a kind and direction.
+"""Content blocks: a table of kinds, one function for each kind and direction.
 
-`cache_control` hangs on a native block; neutrally it is a `CachePoint` after that block. A block
-of a kind unknown here is kept whole, as `Opaque`.
+    {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "…"}}
+    {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}
+    {"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain", "is_error": false}
+    {"type": "thinking", "thinking": "Hm", "signature": "EqQB…"}
+
+`cache_control` is a member of a native block; neutrally it is a `CachePoint` after that block. A
+block of a kind unknown here is kept whole, as `Opaque`. Unknown members of a known kind are its
+`extra`.
+
+Source: Anthropic's API reference, "Messages", November 2026.
 """
 
 from __future__ import annotations
@@ -93,10 +102,13 @@ _KEYS_OF_BLOCK: Mapping[str, frozenset[str]] = {
 
 
 def _rest(native: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
+    """The members that are not documented for a kind of block: its `extra`."""
     return unknown_members(native, _KEYS_OF_BLOCK[kind])
 
 
 def _decode_text(native: Mapping[str, Json]) -> ContentBlock:
+    """A text; citations are kept as their JSON, one object each. An empty list of them stays in
+    `extra`."""
     citations = native.get("citations")
     if citations:
         return Text(native["text"], tuple(citations), extra=_rest(native, "cited text"))
@@ -117,6 +129,8 @@ _MEDIA_DATA = {"base64": "data", "text": "data", "url": "url", "file": "file_id"
 
 
 def _decode_media(native: Mapping[str, Json]) -> Media | None:
+    """A source: base64 data, plain text, a URL or a file's id. None for a kind that is not
+    documented, whose block is then kept whole."""
     key = _MEDIA_DATA.get(native["type"])
     if key is None:
         return None
@@ -125,6 +139,8 @@ def _decode_media(native: Mapping[str, Json]) -> Media | None:
 
 
 def _encode_media(media: Media) -> dict[str, Json]:
+    """The source of a picture or document. `EncodeError` for a kind that Anthropic has not (an S3
+    location)."""
     key = _MEDIA_DATA.get(media.kind)
     if key is None:
         raise EncodeError(
@@ -146,6 +162,7 @@ def _encode_image(block: Image) -> dict[str, Json]:
 
 
 def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
+    """A document: its data, or blocks of its own (`source.type: content`)."""
     source, content, media, spelling = native["source"], None, None, EMPTY
     if source["type"] == "content":
         content = decode_content(source["content"])
@@ -179,10 +196,12 @@ _BARE: Mapping[str, Json] = {"content": "string"}
 
 
 def _nested_spelling(native: Json) -> Mapping[str, Json]:
+    """The spelling of nested content, which may be a bare string or a list of blocks."""
     return _BARE if isinstance(native, str) else EMPTY
 
 
 def _encode_nested(block: ToolResult | Document) -> Json:
+    """The content of a tool result or document, as a bare string where it was decoded from one."""
     content = block.content or ()
     if block.spelling.get("content") == "string" and len(content) == 1:
         only = content[0]
@@ -238,6 +257,7 @@ def _decode_redacted(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _encode_reasoning(block: Reasoning) -> dict[str, Json]:
+    """`thinking` with its signature, or `redacted_thinking`, whose data only Anthropic can read."""
     if block.redacted is not None:
         return {"type": "redacted_thinking", "data": block.redacted, **block.extra}
     return {

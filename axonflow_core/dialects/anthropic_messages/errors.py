@@ -3,8 +3,9 @@
     HTTP 429   {"type": "error", "error": {"type": "rate_limit_error", "message": "…"}}
     stream     event: error   data: {"type": "error", "error": {"type": "overloaded_error", …}}
 
-The type says all there is: one status belongs to each. Source: Anthropic's API reference, "Errors",
-and anthropic-sdk-python (`_base_client._should_retry`), November 2026.
+The type decides alone: each has one status. Only a context that is too long is recognised by its
+message, because it has the type of every faulty request. Source: Anthropic's API reference,
+"Errors", and anthropic-sdk-python (`_base_client._should_retry`), November 2026.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ ROWS = (
 
 
 def _read(native: Json) -> ReadError | None:
+    """The names in an error's body or chunk; None for a chunk of another type."""
     if not isinstance(native, dict) or native.get("type", "error") != "error":
         return None
     error = native["error"]
@@ -55,6 +57,7 @@ def _read(native: Json) -> ReadError | None:
 
 
 def _word(value: Json) -> str | None:
+    """`value` where it is a text with content."""
     return value if isinstance(value, str) and value else None
 
 

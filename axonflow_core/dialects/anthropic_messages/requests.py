@@ -1,4 +1,14 @@
-"""A request: messages, tools and parameters."""
+"""A request: messages, tools and parameters.
+
+    {"max_tokens": 99, "system": "…", "messages": [{"role": "user", "content": "Hi"}],
+     "tools": [{"name": "f", "description": "…", "input_schema": {…}, "cache_control": {…}}],
+     "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": true},
+     "thinking": {"type": "enabled", "budget_tokens": 2048},
+     "output_config": {"effort": "high", "format": {"type": "json_schema", "schema": {…}}}}
+
+`budget_tokens` and `max_tokens` are tokens of output. Source: Anthropic's API reference,
+"Messages", November 2026.
+"""
 
 from __future__ import annotations
 
@@ -108,6 +118,7 @@ _MESSAGE_KEYS = frozenset({"role", "content"})
 
 
 def _decode_message(native: Mapping[str, Json]) -> Message:
+    """One message; the common form, one plain text, is built without any walk."""
     role, blocks = _ROLES[native["role"]], native["content"]
     if (
         len(native) == 2 and len(blocks) == 1 and is_plain_text(blocks[0])
@@ -127,6 +138,8 @@ def _encode_message(message: Message) -> dict[str, Json]:
 
 
 def _decode_options(body: Mapping[str, Json]) -> dict[str, Json]:
+    """The documented parameters without a neutral name, without `output_config.effort`, which has
+    one."""
     options = {key: body[key] for key in OPTIONS if body.get(key) is not None}
     if "output_config" in options:
         options["output_config"] = unknown_members(options["output_config"], frozenset({"effort"}))
@@ -157,6 +170,7 @@ def _take_output_schema(
 
 
 def _is_schema(native: Json) -> TypeGuard[Mapping[str, Json]]:
+    """Whether an output format is a JSON schema."""
     return (
         isinstance(native, dict)
         and native.get("type") == "json_schema"
@@ -165,6 +179,7 @@ def _is_schema(native: Json) -> TypeGuard[Mapping[str, Json]]:
 
 
 def _decode_schema(native: Mapping[str, Json], spelling: Mapping[str, Json]) -> OutputSchema:
+    """The schema of a format. `spelling` keeps which of the two keys it stood under."""
     extra = unknown_members(native, _FORMAT_KEYS)
     return OutputSchema(native["schema"], spelling=spelling, extra=extra)
 
@@ -177,6 +192,8 @@ def _set_or_delete(options: dict[str, Json], key: str, members: Mapping[str, Jso
 
 
 def _put_output_schema(options: dict[str, Json], asked: OutputSchema) -> None:
+    """Write the schema under the key that it came with; `output_config.format` where it came from
+    elsewhere."""
     native = {"type": "json_schema", "schema": asked.schema, **asked.extra}
     if asked.spelling.get("key") == _OLDER_KEY:
         options[_OLDER_KEY] = native
@@ -190,6 +207,7 @@ def _put_output_schema(options: dict[str, Json], asked: OutputSchema) -> None:
 def _decode_reasoning_request(
     thinking: Json, output_config: Mapping[str, Json]
 ) -> ReasoningRequest | None:
+    """`thinking` and `output_config.effort` as one value, None where neither is set."""
     effort = output_config.get("effort")
     if thinking is None:
         return None if effort is None else ReasoningRequest(effort=effort)
@@ -220,6 +238,7 @@ _TOOL_KEYS = frozenset({"name", "description", "input_schema", "strict", "type",
 def _decode_tools(
     natives: Sequence[Mapping[str, Json]],
 ) -> tuple[Tool | BuiltinTool | CachePoint, ...]:
+    """The tools, each followed by the cache point that its `cache_control` is."""
     tools: list[Tool | BuiltinTool | CachePoint] = []
     for native in array(natives):
         tools.append(_decode_tool(native))
@@ -229,6 +248,8 @@ def _decode_tools(
 
 
 def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
+    """A client's tool, or one of Anthropic's own: every type but `custom` (`bash_20250124`) is a
+    `BuiltinTool`."""
     if native.get("type") not in (None, "custom"):
         settings = unknown_members(native, frozenset({"type", "name", "cache_control"}))
         return BuiltinTool(DIALECT, native["type"], native["name"], settings)
@@ -243,6 +264,8 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
 
 
 def _encode_tools(tools: Iterable[Tool | BuiltinTool | CachePoint]) -> list[Json]:
+    """The native tools. A `Tool` without a schema gets `{"type": "object"}`, because Anthropic
+    requires one."""
     natives: list[Json] = []
     for tool in tools:
         match tool:
@@ -267,6 +290,7 @@ _CHOICE_KEYS = frozenset({"type", "name", "disable_parallel_tool_use"})
 
 
 def _decode_tool_choice(native: Json) -> ToolChoice | None:
+    """The choice; Anthropic's `disable_parallel_tool_use` is the opposite of `allows_parallel`."""
     if native is None:
         return None
     is_serial = native.get("disable_parallel_tool_use")

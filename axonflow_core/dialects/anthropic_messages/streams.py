@@ -1,10 +1,34 @@
 """A streamed answer: chunks of these types, in this order.
 
-    message_start
-    (content_block_start  content_block_delta*  content_block_stop)*
-    message_delta  message_stop
+    {"type": "message_start", "message": {"id": "msg_1", "role": "assistant", "content": [], …}}
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}}
+    {"type": "content_block_stop", "index": 0}
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}}
+    {"type": "message_stop"}
 
-Every chunk says all it means, so each is one batch of events and reading them keeps no state.
+Theory of operation. Reading keeps no state: every chunk holds its own index and type, so a table
+from type to function makes its batch (`_DECODE_CHUNK`). The neutral events were drawn after this
+form, so most chunks are one event. A chunk of an unknown type (`ping`) is kept whole, as an `Extra`
+at the level `chunk`; unknown members next to known ones have the levels `delta`, `answer` and
+`beside` (next to `type`).
+
+Writing has to supply what other families leave out, because Anthropic's clients build the message
+from the frame: they fail on a delta before `message_start`, or for a block that was not started.
+`ChunkEncoder` therefore keeps
+
+* whether `message_start` and the `message_delta` with the stop reason have been written;
+* which block is open. A delta of another block closes it and opens its own (`_enter`);
+* the counts that came and were not written yet. `message_start` and `message_delta` take them;
+  counts that come in a batch of their own make a `message_delta` of their own.
+
+Invariant: a delta of text, reasoning or a citation stands in a block that was started, and one
+block is open at a time. A tool call's deltas rely on its `BlockStart`, which alone has its id and
+name. A batch that one chunk was decoded into is encoded as that chunk.
+
+`message_stop` is the terminal event: without it the stream is truncated, although the stop reason
+was read. Source: Anthropic's API reference, "Streaming messages", and recorded Bedrock streams,
+November 2026.
 """
 
 from __future__ import annotations
@@ -40,14 +64,17 @@ _DELTA_KEYS = frozenset({"stop_reason", "stop_sequence", "stop_details"})
 
 
 class ChunkDecoder:
-    """One chunk in, its batch out."""
+    """One chunk in, its batch out; no state."""
 
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
+        """The events of one chunk. `ProviderError` for a chunk of the type `error`."""
         decode = _DECODE_CHUNK.get(chunk["type"])
         return (Extra(chunk, "chunk"),) if decode is None else decode(chunk)
 
 
 def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
+    """The event of a piece of a block, by the type of its `delta`. An unknown type is kept
+    whole."""
     delta, index = chunk["delta"], chunk["index"]
     kind = delta["type"]
     if kind == "text_delta":
@@ -71,6 +98,7 @@ _DELTA_VALUES = frozenset({"type", "text", "partial_json", "thinking", "signatur
 
 
 def _delta_extras(chunk: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
+    """The unknown members of a delta, and those next to it."""
     in_delta = unknown_members(delta, _DELTA_VALUES)
     return (
         *((Extra(in_delta, "delta"),) if in_delta else ()),
@@ -79,11 +107,15 @@ def _delta_extras(chunk: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch
 
 
 def _beside(chunk: Mapping[str, Json], *known: str) -> Batch:
+    """The members of a chunk that are not `known`, as an `Extra` at the level `beside`; else no
+    event."""
     extra = unknown_members(chunk, frozenset(known))
     return (Extra(extra, "beside"),) if extra else ()
 
 
 def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
+    """The head of the answer. Its `usage` has the input tokens, and a first count of output tokens
+    that `message_delta` replaces."""
     message = chunk["message"]
     usage, service_tier = decode_usage(message.get("usage") or {})
     extra = unknown_members(message, ANSWER_KEYS)
@@ -105,6 +137,8 @@ def _decode_block_stop(chunk: Mapping[str, Json]) -> Batch:
 
 
 def _decode_message_delta(chunk: Mapping[str, Json]) -> Batch:
+    """The stop reason and the counts up to it. `delta` is empty in a chunk that has counts
+    alone."""
     delta = chunk["delta"]
     events: list[Any] = []
     reason = delta.get("stop_reason")
@@ -138,8 +172,8 @@ _DECODE_CHUNK: Mapping[str, Callable[[Mapping[str, Json]], Batch]] = {
 
 
 class ChunkEncoder:
-    """Batches of any family in, Anthropic's chunks out: what a family leaves unsaid (starts, stops)
-    is supplied."""
+    """Batches of any family in, Anthropic's chunks out: starts and stops that a family leaves out
+    are supplied."""
 
     def __init__(self, context: StreamContext) -> None:
         self._context = context
@@ -150,49 +184,31 @@ class ChunkEncoder:
         self._service_tier: str | None = None
 
     def encode(self, batch: Batch) -> list[Json]:
+        """The chunks of one batch, in the order that Anthropic's clients require."""
         chunks: list[Json] = []
         self._note_usage(batch)
         is_usage_alone = self._has_started and all(
             isinstance(event, UsageUpdate | Extra) for event in batch
         )
         for event in batch:
-            match event:
-                case UsageUpdate() if is_usage_alone:
-                    chunks.append(
-                        {"type": "message_delta", "delta": {}, "usage": self._take_usage()}
-                    )
-                case TextDelta(text, index):
-                    self._enter(chunks, index, {"type": "text", "text": ""})
-                    chunks.append(_delta(index, {"type": "text_delta", "text": text}))
-                case ToolInputDelta(json, index):
-                    chunks.append(_delta(index, {"type": "input_json_delta", "partial_json": json}))
-                case ReasoningDelta(index=index):
-                    self._encode_reasoning(chunks, event)
-                case CitationDelta(citation, index):
-                    self._enter(chunks, index, {"type": "text", "text": ""})
-                    chunks.append(_delta(index, {"type": "citations_delta", "citation": citation}))
-                case BlockStart(index, block):
-                    self._start_block(chunks, index, encode_block(block))
-                case BlockStop(index):
-                    self._stop_block(chunks)
-                case Started(id, model):
-                    self._start(chunks, id, model)
-                case Stopped():
-                    self._stop(chunks, event)
-                case Ended():
-                    self._end(chunks)
-                case Extra(members, level):
-                    _place(chunks, members, level)
+            encode = _ENCODE.get(type(event))
+            if encode is not None:
+                encode(self, chunks, event)
+            elif is_usage_alone and type(event) is UsageUpdate:
+                usage = self._take_usage()
+                chunks.append({"type": "message_delta", "delta": {}, "usage": usage})
         return chunks
 
     def _note_usage(self, batch: Batch) -> None:
+        """Add up the counts of a batch before anything of it is written: the chunk that they belong
+        to may be made by an event before them."""
         for event in batch:
             if isinstance(event, UsageUpdate | MetricsUpdate):
                 self._usage = merge_usage(self._usage, event.usage)
                 self._service_tier = getattr(event, "service_tier", None) or self._service_tier
 
     def _take_usage(self) -> dict[str, Json]:
-        """What was counted since it was last told."""
+        """The counts since they were last written."""
         native = encode_usage(self._usage, self._service_tier)
         self._usage, self._service_tier = Usage(), None
         return native
@@ -212,10 +228,12 @@ class ChunkEncoder:
         chunks.append({"type": "message_start", "message": message})
 
     def _ensure_started(self, chunks: list[Json]) -> None:
+        """Write `message_start` for a family whose first event is content."""
         if not self._has_started:
             self._start(chunks, self._context.id, self._context.model)
 
     def _enter(self, chunks: list[Json], index: int, native_block: Json) -> None:
+        """Make the block `index` the open one; `native_block` is its start where it had none."""
         if self._open != index:
             self._start_block(chunks, index, native_block)
 
@@ -232,7 +250,22 @@ class ChunkEncoder:
             chunks.append({"type": "content_block_stop", "index": self._open})
             self._open = None
 
+    def _encode_text(self, chunks: list[Json], event: TextDelta) -> None:
+        self._enter(chunks, event.index, {"type": "text", "text": ""})
+        chunks.append(_delta(event.index, {"type": "text_delta", "text": event.text}))
+
+    def _encode_tool_input(self, chunks: list[Json], event: ToolInputDelta) -> None:
+        delta = {"type": "input_json_delta", "partial_json": event.json}
+        chunks.append(_delta(event.index, delta))
+
+    def _encode_citation(self, chunks: list[Json], event: CitationDelta) -> None:
+        self._enter(chunks, event.index, {"type": "text", "text": ""})
+        delta = {"type": "citations_delta", "citation": event.citation}
+        chunks.append(_delta(event.index, delta))
+
     def _encode_reasoning(self, chunks: list[Json], event: ReasoningDelta) -> None:
+        """A piece of reasoning: its text, its signature, or a redacted block, which comes in one
+        piece."""
         if event.redacted is not None:
             self._start_block(
                 chunks, event.index, {"type": "redacted_thinking", "data": event.redacted}
@@ -247,6 +280,7 @@ class ChunkEncoder:
             )
 
     def _stop(self, chunks: list[Json], event: Stopped) -> None:
+        """Close the open block and write the stop reason with the counts so far."""
         self._ensure_started(chunks)
         self._stop_block(chunks)
         self._has_stopped = True
@@ -261,9 +295,29 @@ class ChunkEncoder:
         )
 
     def _end(self, chunks: list[Json]) -> None:
+        """Write `message_stop`; a stream that ended without a stop reason gets `end_turn`, because
+        clients require one."""
         if not self._has_stopped:
             self._stop(chunks, Stopped(StopReason.END_TURN))
         chunks.append({"type": "message_stop"})
+
+
+_ENCODE: Mapping[type, Callable[[ChunkEncoder, list[Json], Any], None]] = {
+    TextDelta: ChunkEncoder._encode_text,
+    ToolInputDelta: ChunkEncoder._encode_tool_input,
+    ReasoningDelta: ChunkEncoder._encode_reasoning,
+    CitationDelta: ChunkEncoder._encode_citation,
+    BlockStart: lambda encoder, chunks, event: encoder._start_block(
+        chunks, event.index, encode_block(event.block)
+    ),
+    BlockStop: lambda encoder, chunks, event: encoder._stop_block(chunks),
+    Started: lambda encoder, chunks, event: encoder._start(chunks, event.id, event.model),
+    Stopped: ChunkEncoder._stop,
+    Ended: lambda encoder, chunks, event: encoder._end(chunks),
+    Extra: lambda encoder, chunks, event: _place(chunks, event.members, event.level),
+}
+"""Event -> how its chunks are appended. Counts are not here: they wait for the chunk they go
+into."""
 
 
 def _delta(index: int, delta: dict[str, Json]) -> dict[str, Json]:

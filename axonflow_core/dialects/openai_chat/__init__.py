@@ -11,16 +11,15 @@
     errors      errors, whole and in a stream
 
 `CODEC` is the form of OpenAI's own clients; families of this form are made with `chat_codec`.
-Source: OpenAI's API reference, "Chat completions", and the AWS user guide for the families that
-speak it, November
-2026. Three things differ in shape from the neutral model:
+Source: OpenAI's API reference, "Chat completions", and the AWS user guide for the families that use
+it, November 2026. Three things differ in shape from the neutral model:
 
 * A tool's result is a message of its own (`role: tool`); neutrally it is a block in a user message.
 * Tool arguments are JSON text. They are parsed; where parsing would lose spaces or order, the text
-  is kept beside.
-* What was spelled in one of two ways (`max_tokens`, `max_completion_tokens`) goes back in the
-  spelling it came in: the value is of a type of its own that equals the plain one, so that no other
-  family needs to know.
+  is kept in `ToolUse.spelling` under `input`.
+* What was spelled in one of two ways (`max_tokens`, `max_completion_tokens`) is encoded in the
+  spelling in which it was decoded: the word is kept in the `spelling` of the value that holds it,
+  and every other dialect ignores it.
 """
 
 from __future__ import annotations
@@ -81,7 +80,8 @@ DOCUMENTED = frozenset(
 
 
 def chat_members(form: ChatForm) -> dict[str, Any]:
-    """The members of a `Codec` that follow from the form: functions, names, documented keys."""
+    """The members of a `Codec` that follow from the form: functions, names, documented keys. Other
+    packages add `name`, `features`, `evidence` and what else their family declares."""
 
     def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
         return requests.decode_request(form, body)
@@ -120,7 +120,8 @@ def chat_members(form: ChatForm) -> dict[str, Any]:
 
 
 def chat_codec(form: ChatForm, **record: Any) -> FamilyCodec:
-    """The codec of a family that speaks this dialect in the given form."""
+    """The codec of a family that uses this dialect in the given form. `record` holds the other
+    fields of `FamilyCodec`; its `features` are added to those that follow from the form."""
     features = record.pop("features") | form.features
     return FamilyCodec(features=features, **chat_members(form), **record)
 

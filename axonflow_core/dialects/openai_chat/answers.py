@@ -1,4 +1,15 @@
-"""A whole answer, and what it counts."""
+"""A whole answer, and its counts.
+
+    {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
+     "choices": [{"index": 0, "finish_reason": "stop",
+                  "message": {"role": "assistant", "content": "Hello"}}],
+     "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11,
+               "prompt_tokens_details": {"cached_tokens": 4},
+               "completion_tokens_details": {"reasoning_tokens": 0}}}
+
+Undocumented members are kept in `extra` under the name of their level: `choice.key`, `message.key`,
+and in `Usage.extra` `prompt_tokens_details.key`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +38,8 @@ ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage",
 
 
 def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
-    """A whole answer as a `Completion`; only its first choice is decoded."""
+    """A whole answer as a `Completion`. It has one choice: `ValueError` where there are none or
+    several, which the codec reports as a `DecodeError`."""
     (choice,) = body["choices"]
     stop, in_choice = read_stop(form, choice)
     native = choice["message"]
@@ -90,18 +102,18 @@ def _in_one_text(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
 
 
 def read_stop(form: ChatForm, choice: Mapping[str, Json]) -> tuple[str | None, Mapping[str, Json]]:
-    """The stop reason in the family's spelling or the other one, and what the choice says beyond
-    what is known.
+    """The stop reason, under the form's key or the other one, and the members of the choice that
+    are unknown.
 
-    Some servers say both: `finish_reason`, and as `stop_reason` the token that ended the answer.
+    Some servers have both: `finish_reason`, and as `stop_reason` the token that ended the answer.
     """
     stop = choice.get(form.stop_key)
-    beside = unknown_members(choice, form.choice_keys)
-    if stop is None and beside:
+    extra = unknown_members(choice, form.choice_keys)
+    if stop is None and extra:
         other = "stop_reason" if form.stop_key == "finish_reason" else "finish_reason"
-        if isinstance(beside.get(other), str):
-            return beside[other], unknown_members(beside, frozenset({other}))
-    return stop, beside
+        if isinstance(extra.get(other), str):
+            return extra[other], unknown_members(extra, frozenset({other}))
+    return stop, extra
 
 
 def native_stop(form: ChatForm, reason: StopReason | None, native: str | None) -> str | None:
@@ -117,8 +129,11 @@ _NO_USAGE = Usage()
 
 
 def decode_usage(native: Mapping[str, Json] | None) -> Usage:
-    """The dialect counts what was read from a cache among the prompt's tokens; neutrally it stands
-    apart."""
+    """The counts, in tokens. The dialect counts what was read from a cache among the prompt's
+    tokens; `Usage.input_tokens` is without it, as in the neutral model.
+
+    `total_tokens` is derived and written again; a total that is not the sum is kept in `extra`.
+    """
     if not native:
         return _NO_USAGE
     prompt, answered = _count(native, "prompt_tokens"), _count(native, "completion_tokens")
@@ -143,6 +158,8 @@ def _detail(
 
 
 def _count(native: Mapping[str, Json], name: str) -> int | None:
+    """A count by its name, None where it is absent or null. `TypeError` where it is no number: some
+    imitators send text."""
     count: int | None = native.get(name)
     if count is not None and not isinstance(count, int | float):
         raise TypeError("a number was expected")
@@ -150,7 +167,8 @@ def _count(native: Mapping[str, Json], name: str) -> int | None:
 
 
 def encode_usage(usage: Usage) -> dict[str, Json] | None:
-    """None where nothing was counted."""
+    """The `usage` object; None where nothing was counted. Tokens read from a cache and written to
+    it are part of `prompt_tokens`, as OpenAI counts them."""
     if usage == _NO_USAGE:
         return None
     extra, of_prompt, of_answer = split_prefixed(

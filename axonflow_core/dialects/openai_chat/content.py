@@ -1,4 +1,16 @@
-"""Messages and what stands in them: text, pictures, tool calls, tool results, reasoning."""
+r"""Messages and their content: text, pictures, tool calls, tool results, reasoning.
+
+    {"role": "user", "content": [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,…"}}]}
+    {"role": "assistant", "content": null, "tool_calls": [
+        {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]}
+    {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
+
+A part of a kind unknown here is kept whole, as `Opaque`.
+
+Source: OpenAI's API reference, "Chat completions: messages", November 2026.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +57,8 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
 
 
 def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
+    """One part of a content list: text or a picture; `Opaque` for every other type (`input_audio`,
+    `file`)."""
     kind = native["type"]
     if kind == "text":
         return Text(string(native["text"]), extra=unknown_members(native, _TEXT_KEYS))
@@ -54,6 +68,8 @@ def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _decode_url(native: Mapping[str, Json]) -> Media:
+    """The picture of `{"url": …, "detail": …}`. A `data:` URL in base64 is split into type and
+    data; any other URL is kept as it is, for the provider to fetch. `detail` is kept in `extra`."""
     url, extra = string(native["url"]), unknown_members(native, _URL_KEYS)
     if url.startswith("data:"):
         media_type, found, data = url.removeprefix("data:").partition(";base64,")
@@ -70,11 +86,13 @@ def encode_content(blocks: Sequence[ContentBlock]) -> Json:
 
 
 def _is_plain(blocks: Sequence[ContentBlock]) -> bool:
-    """Whether a bare string says all of it."""
+    """Whether a bare string holds all of the content."""
     return len(blocks) == 1 and isinstance(blocks[0], Text) and not blocks[0].extra
 
 
 def _encode_part(block: ContentBlock) -> Json:
+    """One part of a content list. `EncodeError` names a kind of block that a chat message does not
+    have."""
     match block:
         case Text():
             return {"type": "text", "text": block.text, **block.extra}
@@ -89,6 +107,8 @@ def _encode_part(block: ContentBlock) -> Json:
 
 
 def _encode_url(media: Media) -> Json:
+    """The `image_url` object of a picture. `EncodeError` for a source that is neither base64 nor a
+    URL (a file id, an S3 location): the dialect has no form for it."""
     if media.kind is MediaKind.BASE64:
         return {"url": f"data:{media.media_type or 'image/png'};base64,{media.data}", **media.extra}
     if media.kind is MediaKind.URL:
@@ -124,7 +144,7 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
         return _decode_result(native)
     role = _ROLES.get(name)
     if role is None:
-        raise ValueError("a role that nobody knows")
+        raise ValueError("an undocumented role")
     if type(content) is str and len(native) == 2:  # nearly every message there is
         if name == "developer":
             return Message(role, (Text(content),), spelling=DEVELOPER)
@@ -138,11 +158,15 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
 
 
 def _message_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
+    """The undocumented members of a message. `name`, the name of a participant, is documented and
+    has no neutral field, so it is kept with them."""
     extra = unknown_members(native, known)
     return {**extra, "name": native["name"]} if "name" in native else extra
 
 
 def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) -> Message:
+    """An assistant's message: reasoning, then its content, then its tool calls, in the order of
+    generation."""
     is_tagged = form.is_tagged and isinstance(content, str)
     blocks = parted(content) if is_tagged else decode_content(content)
     if form.thinking and native.get("reasoning_content") is not None:
@@ -155,6 +179,8 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
 
 
 def _decode_result(native: Mapping[str, Json]) -> Message:
+    """A `tool` message as a user's message with one `ToolResult`. A list of one text is kept in
+    `spelling` (`PARTS`), because one text is otherwise encoded as a bare string."""
     content = native.get("content")
     blocks = decode_content(content)
     result = ToolResult(
@@ -167,8 +193,12 @@ def _decode_result(native: Mapping[str, Json]) -> Message:
 
 
 def encode_message(form: ChatForm, message: Message) -> list[Json]:
-    """A message as one native message, or as one for every tool result in it and one for what
-    stands beside them."""
+    """A message as one native message, or as one for each tool result in it and one for its other
+    blocks.
+
+    Results precede the rest: OpenAI requires `tool` messages directly after the message that
+    called.
+    """
     only = message.content[0] if len(message.content) == 1 else None
     if type(only) is Text and not only.extra and not message.extra:  # nearly every message there is
         return [{"role": _native_role(message), "content": only.text}]
@@ -197,19 +227,20 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
 
 
 def _native_role(message: Message) -> str:
+    """The role's name; `developer` for a system message that had it."""
     if message.spelling and message.role is Role.SYSTEM and message.spelling == DEVELOPER:
         return "developer"
     return str(message.role)
 
 
 def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reasoning]) -> None:
-    """What was thought goes in front of what was said. A signature stays behind: it is another
-    family's."""
-    told = [block for block in thoughts if block.redacted is None]
-    if not told:
+    """Write reasoning into its member or, tagged, in front of the content. Redacted reasoning and
+    signatures are left out: only the vendor that made them can read them."""
+    readable = [block for block in thoughts if block.redacted is None]
+    if not readable:
         return
-    spelling = told[0].spelling if len(told) == 1 else EMPTY
-    thought = "\n".join(block.text for block in told)
+    spelling = readable[0].spelling if len(readable) == 1 else EMPTY
+    thought = "\n".join(block.text for block in readable)
     if not form.is_tagged or spelling.get("text") == MEMBER["text"]:
         native["reasoning_content"] = thought
     elif isinstance(native["content"], list):
@@ -219,6 +250,8 @@ def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reason
 
 
 def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
+    """The `tool` message of a result. A failed tool's text begins with `error: `, because the
+    dialect has no flag for failure and the model should know."""
     is_list = block.spelling.get("content") == PARTS["content"]
     content = list(map(_encode_part, block.content)) if is_list else encode_content(block.content)
     if block.is_error:  # the dialect has no flag for a failed tool
@@ -241,6 +274,8 @@ _FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 
 def _decode_call(native: Mapping[str, Json]) -> ToolUse:
+    """One tool call. `arguments` is JSON text; where it is not the text that `call_arguments` would
+    write, it is kept in `spelling` so that it is encoded unchanged. Broken JSON stays a `str`."""
     function = native["function"]
     written = function["arguments"]
     arguments = tool_input(written) if isinstance(written, str) else written
@@ -262,11 +297,12 @@ def call_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str
     """The undocumented members of a tool call; those of its inner `function` object are named
     `function.key`."""
     in_function = unknown_members(native.get("function") or EMPTY, _FUNCTION_KEYS)
-    beside = unknown_members(native, known)
-    return {**beside, **prefixed("function", in_function)} if in_function else beside
+    in_call = unknown_members(native, known)
+    return {**in_call, **prefixed("function", in_function)} if in_function else in_call
 
 
 def _encode_call(block: ToolUse) -> Json:
+    """One tool call; its type is always `function`."""
     arguments = block.spelling.get("input") or call_arguments(block.input)
     if not block.extra:
         return {

@@ -59,6 +59,8 @@ ROWS = (
 
 
 def _read(native: Json) -> ReadError | None:
+    """The names in an error's body or in the chunk that reports it; None where `error` is null,
+    which some servers write into every chunk."""
     error = native["error"] if isinstance(native, dict) else None
     if error is None:
         return None
@@ -74,6 +76,7 @@ def _read(native: Json) -> ReadError | None:
 
 
 def _word(value: Json) -> str | None:
+    """`value` where it is a text with content: null, "" and numbers name nothing."""
     return value if isinstance(value, str) and value else None
 
 
@@ -83,6 +86,8 @@ def _error_in(native: Json) -> dict[str, Json]:
 
 
 def _write(row: ErrorRow, error: ProviderError) -> Json:
+    """The body of an error, which is also its chunk. An error more particular than its row has our
+    own code, so that the client can tell the two apart."""
     members = {
         "message": error.message,
         "type": row.type,

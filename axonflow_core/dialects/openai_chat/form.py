@@ -1,4 +1,9 @@
-"""How one speaker of the dialect differs from OpenAI, as data."""
+"""How one speaker of the dialect differs from OpenAI, as data.
+
+Every member of `ChatForm` is one observed difference, for example `stop_key="stop_reason"` of a
+server that names the reason otherwise. What follows from several of them is computed once, when the
+form is made: codecs read these sets in every call.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +55,7 @@ other numbers in every family."""
 
 
 class Thinking(Enum):
-    """Where an answer says what the model thought."""
+    """Where an answer has the model's reasoning."""
 
     TAGGED = "tagged"
     """At the head of the content, as `<reasoning>…</reasoning>`. The member is read too."""
@@ -63,14 +68,14 @@ class ChatForm:
     """One service's differences from OpenAI's chat JSON. The defaults are OpenAI's own."""
 
     any_tool: str | None = "required"
-    """What `tool_choice` says for "some tool, you choose"; None: nothing does."""
+    """The word of `tool_choice` for "some tool, the model chooses"; None: there is none."""
     takes_named_tool: bool = True
     stop_key: str = "finish_reason"
     """The key of the stop reason in an answer; the other spelling is read as well."""
     stop_reasons: NativeNames[StopReason] = STOP_REASONS
     stop_parameter: str | None = "stop"
     effort_parameter: str | None = None
-    """The parameter that says how much the model may think."""
+    """The parameter of the effort of reasoning; None: there is none."""
     thinking: Thinking | None = None
     options: frozenset[str] = OPTIONS
     takes: frozenset[str] = COMMON_PARAMETERS
@@ -78,11 +83,12 @@ class ChatForm:
     output_formats: frozenset[Feature] = OUTPUT_FORMATS
     """What of `response_format` the speaker takes."""
     has_object: bool = True
-    """Whether answers and chunks say with `object` what they are."""
+    """Whether answers and chunks have `object`, the name of their type."""
     chunk_facts: tuple[str, ...] = ("id", "created", "model")
-    """What every chunk says, though the beginning of the answer may not have told it."""
+    """The members that every chunk has, from the `StreamContext` where the answer has none."""
     last_chunk: str | None = None
-    """A chunk of its own behind all others, and only with it a stream is whole."""
+    """A chunk of its own after all others, the text `[DONE]`: the terminal event of the stream.
+    None: the chunk with the stop reason is the last."""
 
     parameters: frozenset[str] = field(init=False)
     numbers: tuple[str, ...] = field(init=False)
@@ -96,6 +102,7 @@ class ChatForm:
 
     @parameters.default
     def _parameters(self) -> frozenset[str]:
+        """The parameters of inference that this speaker documents, by their names in the body."""
         named = filter(None, (self.stop_parameter, self.effort_parameter))
         return frozenset({"max_tokens", "temperature", "top_p", *named, *self.takes})
 
@@ -106,20 +113,25 @@ class ChatForm:
 
     @features.default
     def _features(self) -> frozenset[Feature]:
+        """The features of `takes`, less the output formats that the speaker does not take."""
         features = frozenset[Feature]().union(*(PARAMETER_FEATURES[name] for name in self.takes))
         return features - (OUTPUT_FORMATS - self.output_formats)
 
     @request_keys.default
     def _request_keys(self) -> frozenset[str]:
+        """The keys of a body that are decoded into neutral fields; all others are `options` or
+        `extra`."""
         return self.parameters | {"messages", "tools", "tool_choice", "parallel_tool_calls"}
 
     @tool_choices.default
     def _tool_choices(self) -> Mapping[str, ToolChoiceMode]:
+        """Native word -> mode. A choice by name is an object and is not in the table."""
         modes = {"auto": ToolChoiceMode.AUTO, "none": ToolChoiceMode.NONE}
         return modes if self.any_tool is None else {**modes, self.any_tool: ToolChoiceMode.ANY}
 
     @choice_keys.default
     def _choice_keys(self) -> frozenset[str]:
+        """The keys of a choice that are decoded: others are kept as `choice.key` in `extra`."""
         return frozenset({"index", "message", "delta", self.stop_key})
 
     @is_tagged.default

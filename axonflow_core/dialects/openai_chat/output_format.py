@@ -62,6 +62,8 @@ def decode_output_format(form: ChatForm, body: Mapping[str, Json]) -> OutputForm
 
 
 def _decode_schema(native: Mapping[str, Json], schema: Mapping[str, Json]) -> OutputSchema:
+    """The schema of `json_schema`; unknown members of the inner object are kept as
+    `json_schema.key`."""
     extra = unknown_members(native, _FORMAT_KEYS)
     in_schema = unknown_members(schema, _SCHEMA_KEYS)
     return OutputSchema(

@@ -1,4 +1,14 @@
-"""A request: messages, tools and parameters."""
+"""A request: messages, tools and parameters.
+
+    {"messages": […], "max_tokens": 99, "temperature": 0.2, "stop": ["END"],
+     "tools": [{"type": "function", "function": {"name": "f", "parameters": {…}, "strict": true}}],
+     "tool_choice": {"type": "function", "function": {"name": "f"}}, "parallel_tool_calls": false}
+
+Documented parameters without a neutral name stand in `options`, members that are not documented in
+`extra`, and which of two spellings a client used in `spelling`.
+
+Source: OpenAI's API reference, "Chat completions: create", November 2026.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +58,7 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
     system, spelling, messages = _decode_messages(form, body["messages"])
     limit, output = body.get("max_tokens"), decode_output_format(form, body)
     is_newer = limit is None and type(body.get(_NEWER_LIMIT)) is int
-    options, extra = _beside(form, body, is_newer=is_newer)
+    options, extra = _unnamed_members(form, body, is_newer=is_newer)
     numbers: dict[str, Any] = {name: body.get(name) for name in form.numbers}
     stop = body.get(form.stop_parameter) or () if form.stop_parameter else ()
     is_bare = isinstance(stop, str)
@@ -78,6 +88,8 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
 
 
 def _inference_spelling(*, is_newer: bool, is_bare: bool) -> Mapping[str, Json]:
+    """The `Inference.spelling` of a body; one of the module's constants where one is enough,
+    because this runs for every request."""
     if not is_bare:
         return _NEWER if is_newer else EMPTY
     return {**_NEWER, **_BARE_STOP} if is_newer else _BARE_STOP
@@ -120,6 +132,7 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
 
 
 def _encode_stops(inference: Inference) -> Json:
+    """A list, or a bare string where the one stop sequence was decoded from one."""
     stops = list(inference.stop_sequences)
     is_bare = inference.spelling.get("stop_sequences") == "string" and len(stops) == 1
     return stops[0] if is_bare else stops
@@ -132,7 +145,10 @@ def _decode_messages(
     form: ChatForm, natives: list[Json]
 ) -> tuple[tuple[ContentBlock, ...], Mapping[str, Json], tuple[Message, ...]]:
     """The system text that opens the conversation, the request's spelling, and the messages after
-    it."""
+    it.
+
+    A first system message with members of its own stays a message: the system text has no `extra`.
+    """
     messages = tuple([decode_message(form, native) for native in natives])
     if (
         messages
@@ -145,6 +161,7 @@ def _decode_messages(
 
 
 def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
+    """The native messages, the system text first, as `system` or as `developer`."""
     natives: list[Json] = []
     if request.system:
         is_developer = request.spelling.get("system") == "developer"
@@ -158,11 +175,11 @@ def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _beside(
+def _unnamed_members(
     form: ChatForm, body: Mapping[str, Json], *, is_newer: bool
 ) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
-    """What the body says beyond the neutral model: what is documented, and what nobody
-    documented."""
+    """The members of a body without a neutral field: documented ones (`options`) and others
+    (`extra`). A documented one that is null stays in `extra`, because an unset option is absent."""
     rest = unknown_members(
         body, form.request_keys | {_NEWER_LIMIT} if is_newer else form.request_keys
     )
@@ -173,6 +190,8 @@ def _beside(
 
 
 def _refuse_several_answers(options: Mapping[str, Json]) -> None:
+    """`EncodeError` for `n` above 1: a `Completion` is one answer, and the others would be billed
+    and lost."""
     count = options.get("n")
     if isinstance(count, int) and count > 1:
         raise EncodeError(
@@ -181,11 +200,14 @@ def _refuse_several_answers(options: Mapping[str, Json]) -> None:
 
 
 def _decode_effort(form: ChatForm, body: Mapping[str, Json]) -> ReasoningRequest | None:
+    """`reasoning_effort`, or the form's own name for it."""
     effort = body.get(form.effort_parameter) if form.effort_parameter else None
     return None if effort is None else ReasoningRequest(effort=string(effort))
 
 
 def _encode_effort(form: ChatForm, asked: ReasoningRequest) -> Mapping[str, Json]:
+    """The parameter of effort. `EncodeError` for a mode or a budget of tokens, which the dialect
+    has not."""
     if (
         form.effort_parameter is None
         or asked.effort is None
@@ -211,6 +233,8 @@ _CHOSEN_KEYS = frozenset({"name"})
 
 
 def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
+    """A function as a `Tool`; a tool of any other type is OpenAI's own and becomes a
+    `BuiltinTool`."""
     if native["type"] != "function":
         return BuiltinTool(
             DIALECT, native["type"], native.get("name", ""), unknown_members(native, _BUILTIN_KEYS)
@@ -228,9 +252,10 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
 def _in_two_levels(
     native: Mapping[str, Json], function: Mapping[str, Json], known: frozenset[str]
 ) -> Mapping[str, Json]:
-    """What is unknown in a tool or choice of one, and in the function inside it."""
-    in_function, beside = unknown_members(function, known), unknown_members(native, _TOOL_KEYS)
-    return {**beside, **prefixed("function", in_function)} if in_function else beside
+    """The unknown members of a tool or of a named choice: those of the inner object as
+    `function.key`."""
+    in_function, outside = unknown_members(function, known), unknown_members(native, _TOOL_KEYS)
+    return {**outside, **prefixed("function", in_function)} if in_function else outside
 
 
 def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
@@ -255,6 +280,8 @@ def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
 
 
 def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolChoice | None:
+    """`tool_choice` and `parallel_tool_calls` as one value. The second alone means the choice
+    `auto`, which is OpenAI's default where there are tools."""
     if native is None:
         return (
             None if parallel is None else ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel)
@@ -267,6 +294,7 @@ def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolCho
 
 
 def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json]:
+    """The two members of a choice. `EncodeError` where this speaker has no word for the mode."""
     parallel = (
         {} if choice.allows_parallel is None else {"parallel_tool_calls": choice.allows_parallel}
     )
@@ -283,6 +311,8 @@ def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json
 
 
 def _encode_named_choice(form: ChatForm, choice: ToolChoice) -> Json:
+    """`{"type": "function", "function": {"name": …}}`. `EncodeError` where the speaker takes no
+    name."""
     if not form.takes_named_tool:
         raise EncodeError(
             "this family takes no tool choice by name",

@@ -1,6 +1,34 @@
-"""A streamed answer. A chunk is a whole little answer, so one batch is one chunk.
+"""A streamed answer: `chat.completion.chunk` objects, then the text `[DONE]` where the form has it.
 
-Blocks are numbered in the order in which they begin: reasoning, the text, the tool calls.
+    {"id": "chatcmpl-1", "created": 1, "model": "m", "choices": [
+        {"index": 0, "delta": {"role": "assistant", "content": "Hel"}, "finish_reason": null}]}
+    {…, "choices": [{"index": 0, "delta": {"content": "lo"}, "finish_reason": null}]}
+    {…, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    {…, "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}}
+    [DONE]
+
+Theory of operation. A chunk is a whole little answer, so one batch is one chunk: whatever a chunk
+holds becomes one tuple of events, and `ChunkEncoder` collects a batch in a `_Draft`, from which it
+makes one chunk again. The decoder keeps four things between chunks:
+
+* the numbers of the blocks. The dialect numbers tool calls alone; events number all blocks, in the
+  order in which they begin: reasoning, the text, the tool calls.
+* the `TagReader`, for a form that has reasoning inside its content (`reasoning`). Characters that
+  may belong to a tag are `Extra` at the level `held` until the next chunk decides.
+* whether the first chunk was read. It makes `Started`; `role` is expected there and nowhere else,
+  and a chunk that breaks this is remembered as an `Extra` at the level `delta`.
+* whether the stop reason was read, in a form without `[DONE]`. Its terminal event is then `Ended`
+  at the end of that batch; otherwise `[DONE]` is the terminal event.
+
+What has no event stands in an `Extra`, whose level is the place: `beside` (next to `choices`),
+`choice`, `delta`, `call N`. So the encoder can restore a chunk of this dialect member by member,
+and skips the levels that only another dialect has.
+
+Invariant: for every chunk, `encode(feed(chunk)) == [chunk]`, up to members that OpenAI's clients
+treat as absent (`finish_reason: null`). Nothing is decoded twice and no chunk is held back.
+
+Source: OpenAI's API reference, "Chat completions: streaming", November 2026; published captures of
+streams of Bedrock's families of this form (`content: null`, repeated `type`, empty deltas).
 """
 
 from __future__ import annotations
@@ -36,13 +64,13 @@ from .reasoning import MEMBER, OPENING, Part, Parts, TagReader, TagWriter
 _DELTA_KEYS = frozenset({"role", "content", "tool_calls"})
 _THOUGHTFUL_DELTA_KEYS = _DELTA_KEYS | {"reasoning_content"}
 _EMPTY_DELTA = Extra({}, "delta")
-"""A choice was there and said nothing: some servers keep a connection alive with such chunks."""
+"""A choice without content: some servers keep a connection alive with such chunks."""
 _NO_USAGE = Usage()
 
 
 class ChunkDecoder:
-    """One chunk, one batch. It remembers how its blocks are numbered, and what may yet turn out to
-    be a tag."""
+    """One chunk, one batch. It keeps how its blocks are numbered, and the characters that may yet
+    turn out to be a tag."""
 
     def __init__(self, form: ChatForm) -> None:
         self._form = form
@@ -57,6 +85,11 @@ class ChunkDecoder:
         self._tier: UsageUpdate | None = None
 
     def feed(self, chunk: Json) -> Batch:
+        """The events of one chunk, or of the text `[DONE]`. `ProviderError` where the chunk reports
+        one (`{"error": {…}}`).
+
+        The order is that of the answer: `Started`, the blocks, `Stopped`, the counts, `Ended` last.
+        """
         if type(chunk) is str and chunk == self._form.last_chunk:
             return (Ended(),)
         events: list[StreamEvent] = []
@@ -75,15 +108,15 @@ class ChunkDecoder:
             events.append(self._read_tier(tier))
         if not chunk.keys() <= ANSWER_KEYS:
             events.append(Extra(unknown_members(chunk, ANSWER_KEYS), "beside"))
-        if (
-            self._is_over
-        ):  # the last word comes last, so that whoever waits for it has heard the counts
+        if self._is_over:
+            # `Ended` follows the counts of its chunk: a reader that stops at it has them.
             self._is_over = False
             events.append(Ended())
         return tuple(events)
 
     def _read_tier(self, tier: str) -> UsageUpdate:
-        """Every chunk says the same, so it is one event."""
+        """An update of the tier alone. Every chunk repeats the same tier, so the event is built
+        once."""
         if self._tier is None or self._tier.service_tier != tier:
             self._tier = UsageUpdate(_NO_USAGE, tier)
         return self._tier
@@ -91,6 +124,12 @@ class ChunkDecoder:
     def _read_choice(
         self, choice: Mapping[str, Json], events: list[StreamEvent], *, is_first: bool
     ) -> None:
+        """Append the events of one choice. Some servers send `message` in place of `delta`, as in a
+        whole answer.
+
+        A choice without any event becomes an empty `Extra`, so that its chunk is not lost when
+        encoded.
+        """
         delta = choice["delta"] if "delta" in choice else choice["message"]
         before = len(events)
         content = delta.get("content")
@@ -113,27 +152,33 @@ class ChunkDecoder:
     def _read_beside_content(
         self, delta: Mapping[str, Json], events: list[StreamEvent], *, is_first: bool
     ) -> None:
+        """Append what a delta holds apart from its content and tool calls: reasoning in a member of
+        its own, members that are not documented, and a `role` that is missing in the first chunk or
+        present in a later one (`Extra({"role": None})` means: the first delta had no role)."""
         if self._form.thinking and (thought := delta.get("reasoning_content")) is not None:
             self._read_thought(string(thought), events)
-        beside = unknown_members(delta, self._delta_keys)
-        if (
-            len(delta) == 1 and "content" in delta
-        ):  # and it is null: some servers fill empty deltas with it
-            beside = {**beside, "content": None}
-        if ("role" in delta) is not is_first:  # the role is said once, in the first chunk
-            beside = {**beside, "role": delta.get("role")}
-        if beside:
-            events.append(Extra(beside, "delta"))
+        extra = unknown_members(delta, self._delta_keys)
+        if len(delta) == 1 and "content" in delta:
+            # It is null here: some servers fill empty deltas with it.
+            extra = {**extra, "content": None}
+        if ("role" in delta) is not is_first:
+            # OpenAI, "Chat completions: streaming" (November 2026): the first delta has the role.
+            extra = {**extra, "role": delta.get("role")}
+        if extra:
+            events.append(Extra(extra, "delta"))
 
     # ── text and reasoning ────────────────────────────────────────────────────────────────────────
 
     def _read_content(self, content: str, events: list[StreamEvent]) -> None:
+        """Append a piece of content. Once the tags are decided, every piece is text: the common
+        path."""
         if self._tags.is_done:
             events.append(TextDelta(content, self._text_index()))
         else:
             self._read_parts(self._tags.feed(content), events)
 
     def _read_parts(self, parts: Parts, events: list[StreamEvent]) -> None:
+        """Append the events of content that the `TagReader` has taken apart."""
         for part, text in parts:
             if part is Part.THOUGHT:
                 events.append(ReasoningDelta(text, index=self._thought_index()))
@@ -147,6 +192,8 @@ class ChunkDecoder:
                 events.append(BlockStop(self._thought_index()))
 
     def _read_thought(self, thought: str, events: list[StreamEvent]) -> None:
+        """Append reasoning of `reasoning_content`. A family that tags its reasoning keeps in
+        `spelling` that this piece came in the member."""
         spelling = MEMBER if self._form.is_tagged else EMPTY
         events.append(ReasoningDelta(thought, index=self._thought_index(), spelling=spelling))
 
@@ -161,12 +208,18 @@ class ChunkDecoder:
         return self._text
 
     def _next(self) -> int:
+        """The number of a new block: they are numbered from 0 as they begin."""
         self._count += 1
         return self._count - 1
 
     # ── tool calls, and the end ───────────────────────────────────────────────────────────────────
 
     def _read_calls(self, calls: list[Json], events: list[StreamEvent]) -> None:
+        """Append the pieces of tool calls. `index` tells which call a piece belongs to; a server
+        that leaves it out means the place in the list.
+
+        A tool call ends the content, so characters that are held for a tag were none.
+        """
         self._read_parts(self._tags.flush(), events)
         for number, call in enumerate(calls):
             native = call.get("index", number)
@@ -175,6 +228,8 @@ class ChunkDecoder:
             events += _decode_call_delta(call, self._calls[native])
 
     def _read_end(self, choice: Mapping[str, Json], events: list[StreamEvent]) -> None:
+        """Append the stop reason, with what else is unknown in the choice. Without `[DONE]` in the
+        form, the stop reason makes this chunk the last one."""
         stop, in_choice = read_stop(self._form, choice)
         if in_choice:
             events.append(Extra(in_choice, "choice"))
@@ -196,12 +251,19 @@ _CALL_KEYS = frozenset({"index", "id", "type", "function"})
 
 
 def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent]:
+    r"""The events of one piece of a tool call.
+
+        {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}
+        {"index": 0, "function": {"arguments": "{\"city\""}}
+
+    The id begins the call; `arguments: null` and a repeated `type` are kept as `Extra`.
+    """
     function = call.get("function") or EMPTY
     events: list[StreamEvent] = []
     if call.get("id") is not None:
         events.append(BlockStart(index, ToolUse(string(call["id"]), string(function["name"]), {})))
     extra = call_extra(call, _CALL_KEYS)
-    if call.get("id") is None and "type" in call:  # most say it once, where the call begins
+    if call.get("id") is None and "type" in call:  # OpenAI sends it once, where the call begins
         extra = {**extra, "type": call["type"]}
     if function.get("arguments") is not None:
         events.append(ToolInputDelta(string(function["arguments"]), index))
@@ -213,7 +275,11 @@ def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent
 
 
 class ChunkEncoder:
-    """One batch, one chunk; a batch that says nothing a chat client could read is none."""
+    """One batch, one chunk; a batch with nothing that a chat client could read makes none.
+
+    `id`, `created` and `model` stand in every chunk: those of `Started` where it has them, else
+    those of the `StreamContext`, for the names in `ChatForm.chunk_facts`.
+    """
 
     def __init__(self, form: ChatForm, context: StreamContext) -> None:
         self._form = form
@@ -228,6 +294,8 @@ class ChunkEncoder:
         self._numbers: dict[int, int] = {}
 
     def encode(self, batch: Batch) -> list[Json]:
+        """The chunk of `batch`, if any, and `ChatForm.last_chunk` after it once `Ended` has
+        come."""
         draft = _Draft()
         for event in batch:
             add = _ADD.get(type(event))
@@ -249,6 +317,7 @@ class ChunkEncoder:
         return chunk
 
     def _choice(self, draft: _Draft) -> Json:
+        """The one choice of a chunk. The first delta has the role, whatever it holds otherwise."""
         delta: dict[str, Json] = {}
         if not self._has_started:
             self._has_started = True
@@ -268,8 +337,10 @@ class ChunkEncoder:
         draft.write(self._tags.say(event.text))
 
     def _add_thought(self, draft: _Draft, event: ReasoningDelta) -> None:
+        """Write reasoning into its member or between tags, as the form has it. Signed and redacted
+        reasoning is left out: only the vendor that signed it can read it."""
         if event.signature is not None or event.redacted is not None:
-            return  # another family's, opaque to everybody else
+            return  # only the vendor that signed or redacted it can read it
         if self._form.thinking is None:
             raise EncodeError(
                 "a chat answer of this family has no place for reasoning", feature="reasoning"
@@ -281,6 +352,8 @@ class ChunkEncoder:
             draft.write(self._tags.think(event.text))
 
     def _start_block(self, draft: _Draft, event: BlockStart) -> None:
+        """Begin a block. Only a tool call and tagged reasoning have a beginning on the wire; the
+        text that other starts bring along is written as a delta."""
         match event.block:
             case ToolUse():
                 self._start_call(draft, event.index, event.block)
@@ -297,12 +370,16 @@ class ChunkEncoder:
                 self._add_text(draft, TextDelta(text, event.index))
 
     def _stop_block(self, draft: _Draft, event: BlockStop) -> None:
+        """Write the closing tag where the block is tagged reasoning; no other block has an end on
+        the wire."""
         if event.index == self._thought:
             draft.write(self._tags.close())
 
     # ── tool calls ────────────────────────────────────────────────────────────────────────────────
 
     def _start_call(self, draft: _Draft, index: int, call: ToolUse) -> None:
+        """Write a call's id, name and the arguments that it starts with; text after it would be
+        read as part of the reasoning, so an implied tag is closed first."""
         draft.write(self._tags.close_implied())
         function = {
             "name": call.name,
@@ -316,6 +393,8 @@ class ChunkEncoder:
         }
 
     def _add_arguments(self, draft: _Draft, event: ToolInputDelta) -> None:
+        """Write a piece of arguments, into the piece of the same call that the batch already
+        has."""
         started = {"index": self._number(event.index), "function": {"arguments": ""}}
         draft.calls.setdefault(event.index, started)["function"]["arguments"] += event.json
 
@@ -326,11 +405,13 @@ class ChunkEncoder:
     # ── facts ─────────────────────────────────────────────────────────────────────────────────────
 
     def _start(self, draft: _Draft, event: Started) -> None:
+        """Take over id, time and model of the answer, for this chunk and all later ones."""
         facts = {"id": event.id, "created": event.created, "model": event.model}
         self._head.update({name: fact for name, fact in facts.items() if fact is not None})
         draft.has_begun = True
 
     def _stop(self, draft: _Draft, event: Stopped) -> None:
+        """Write the stop reason; reasoning that is still open ends here."""
         draft.write(self._tags.close_implied())
         draft.stop = native_stop(self._form, event.reason, event.native)
 
@@ -364,7 +445,8 @@ _ADD: Mapping[type, Callable[[ChunkEncoder, _Draft, Any], None]] = {
 
 
 class _Draft:
-    """What one batch adds up to."""
+    """The chunk that one batch adds up to, member by member. None and {} mean that the batch has no
+    event of this kind, so that the member is left out."""
 
     def __init__(self) -> None:
         self.content: str | None = None
@@ -380,11 +462,15 @@ class _Draft:
         self.in_delta: Mapping[str, Json] | None = None
 
     def write(self, text: str | None) -> None:
+        """Append to `delta.content`. None changes nothing; "" makes the member present and
+        empty."""
         if text is not None:
             self.content = (self.content or "") + text
 
     @property
     def has_choice(self) -> bool:
+        """Whether the chunk has an entry in `choices`. Counts come in a chunk whose `choices` is
+        empty."""
         return (
             self.content is not None
             or self.thought is not None
@@ -399,6 +485,8 @@ class _Draft:
         return not (self.has_choice or self.usage or self.service_tier is not None or self.beside)
 
     def place(self, members: Mapping[str, Json], level: str) -> None:
+        """Set undocumented members at the level that an `Extra` names. Levels of other dialects are
+        ignored."""
         if level == "beside":
             self.beside = members
         elif level == "choice":
@@ -409,7 +497,9 @@ class _Draft:
             self._place_in_call(int(level.removeprefix("call ")), members)
 
     def _place_in_call(self, index: int, members: Mapping[str, Json]) -> None:
-        beside, in_function = split_prefixed(members, "function")
+        """Merge members into the piece of a tool call; those named `function.key` go into its inner
+        object."""
+        in_call, in_function = split_prefixed(members, "function")
         if index in self.calls:
-            self.calls[index].update(beside)
+            self.calls[index].update(in_call)
             self.calls[index]["function"].update(in_function)
