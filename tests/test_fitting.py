@@ -441,7 +441,7 @@ def test_tool_results_stand_alone_where_they_must(turn: list[Message]) -> None:
     alone = Message(Role.USER, (ToolResult("call-1", "rain"), ToolResult("call-2", "snow")))
     assert made.request.messages == (user("hi"), call(), alone, HEARD, user("so?"))
     assert [adjustment.feature for adjustment in made.adjustments] == [
-        "tool results beside other blocks"
+        "tool results next to other blocks"
     ]
 
 

@@ -1,6 +1,6 @@
 """Codecs: pure functions between the neutral model and one native JSON, in both directions.
 
-record            the codec itself: functions, and the net around them
+record            the codec itself: functions, and the guards around them
 family            a codec with claims of models
 errors            errors of one native form, in both roles
 features          what a request may ask of a family, and what a request does ask

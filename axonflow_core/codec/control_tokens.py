@@ -1,7 +1,31 @@
-"""The tokens by which a family's template says whose turn it is: refused or defused where a text
-holds one.
+r"""Control tokens: the texts by which a family's prompt template marks whose turn it is. They are
+refused or neutralised where a caller's text holds one.
 
-A model that reads such a token in what somebody wrote reads a turn that nobody took.
+    <|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>        Llama 3
+    [INST] Hello [/INST]                                               Mistral
+    \n\nHuman: Hello\n\nAssistant:                                     Claude's text form
+
+Theory of operation. A template is one string. A model that reads such a token inside a text reads a
+turn that did not take place, so an untrusted text could write the system prompt or an answer. The
+services that take such a string have no escape for its tokens; only two remedies are left:
+
+* **refuse** (the default, `refuse_forged_turns`): nothing is sent, and the error names the token,
+  never the text around it.
+* **neutralise** (the operator's choice, `neutralise_control_tokens`): a zero-width space before the
+  last character. The text reads the same and is no token.
+
+The check covers what the template joins, after joining: two harmless blocks may form a token where
+they meet. A raw prompt is not checked, because its caller writes the template.
+
+It runs for every call of a template family over the whole conversation, so its cost matters. For
+`in` to miss each token of Llama 3 in 8 kB takes 22 us, one regular expression takes 3, and `in` for
+a single character 0.1. So tokens that begin alike share a `_Search`: the rare character that they
+begin with (`<`, `[`) is looked for first, from occurrence to occurrence, and only what follows it
+decides. After `_PROBES` occurrences without a decision the text is full of that character, and the
+regular expression is faster. Letters that begin ordinary words (`_COMMON`) skip the hops at once.
+
+Invariant: `find_control_token(tokens, slots)` is None if and only if no token is a substring of any
+slot; the hops change the time and never the result.
 """
 
 from __future__ import annotations
@@ -22,21 +46,22 @@ def template_texts(request: CompletionRequest) -> list[str]:
 
 
 def refuse_forged_turns(family: str, tokens: tuple[str, ...], slots: Sequence[str]) -> None:
-    """Refuse a slot that holds a control token: the model would read it as a turn that nobody
-    took."""
+    """`EncodeError` with the feature `control_tokens` where one of `slots` holds a control token.
+    The message names the token and no other part of the text."""
     token = find_control_token(tokens, slots)
     if token is not None:
         raise EncodeError(
             f"the text holds {token!r}, which the {family} family reads as the border of a turn",
             feature="control_tokens",
-            hint="set `control_tokens: neutralise` in the provider's config to send such text "
-            "defused",
+            hint="remove the token, or have it neutralised: by the provider's setting for control "
+            "tokens, or in Python with `neutralise_control_tokens`",
         )
 
 
 def find_control_token(tokens: tuple[str, ...], slots: Sequence[str]) -> str | None:
     """A control token that stands in one of `slots`; None where no slot holds any."""
-    joined = "\0".join((*slots, ""))  # no token has a NUL, so none stands across two slots
+    # No token has a NUL, so none is found across the border of two slots.
+    joined = "\0".join((*slots, ""))
     for search in _searches(tokens):
         token = search.in_text(joined)
         if token is not None:
@@ -52,25 +77,22 @@ the next."""
 
 @frozen
 class _Search:
-    """A search for tokens that begin alike, behind the same blanks.
-
-    For `in` to miss each token of Llama 3 in 8 kB takes 22 us, for one regular expression 3, and to
-    miss one character 0.1. The bracket or capital that tokens begin with is rare in a text, so
-    first we hop from one to the next.
-    """
+    """A search for tokens that begin with the same character after the same number of blanks."""
 
     tokens: tuple[str, ...]
     mark: str
     marked_at: int
     """Where in each token its mark stands."""
     follows: frozenset[str]
-    """What stands behind the mark in some token."""
+    """The characters that follow the mark in some token."""
     probes: range
     find: Callable[[str, int], re.Match[str] | None]
 
     @classmethod
     def of(cls, at: int, tokens: list[str]) -> _Search:
-        """`at` is where all `tokens` have the same character."""
+        """The search for `tokens`, all of which have the same character at `at`. The mark is moved
+        to the right as long as all tokens agree and the next character is punctuation, which is
+        rarer in texts: `<|` of Llama is searched by its bar."""
         shortest = min(map(len, tokens))
         while (
             at + 2 < shortest
@@ -90,7 +112,8 @@ class _Search:
         )
 
     def in_text(self, text: str) -> str | None:
-        """A token that stands in `text`, which has a character behind the last mark."""
+        """A token that `text` holds, else None. `text` has at least one character after the last
+        mark."""
         find, mark, follows = text.find, self.mark, self.follows
         at = find(mark, self.marked_at)
         for _ in self.probes:
@@ -105,6 +128,8 @@ class _Search:
 
 @lru_cache
 def _searches(tokens: tuple[str, ...]) -> list[_Search]:
+    """The tokens of a family, grouped by the place and character of their first non-blank. Cached,
+    because the tuple of a codec is the same object for every call."""
     alike: dict[tuple[int, str], list[str]] = {}
     for token in tokens:
         at = min(len(token) - len(token.lstrip()), len(token) - 1)
@@ -115,8 +140,8 @@ def _searches(tokens: tuple[str, ...]) -> list[_Search]:
 def neutralise_control_tokens(
     request: CompletionRequest, tokens: tuple[str, ...]
 ) -> CompletionRequest:
-    """`request` with every control token broken by a zero-width space, so that it reads the same
-    and means nothing."""
+    """`request` with every control token broken by a zero-width space before its last character, so
+    that it reads the same and is no token. A raw prompt is left as it is."""
 
     def defused(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
         return tuple(
@@ -133,6 +158,8 @@ def neutralise_control_tokens(
 
 
 def _defuse(text: str, tokens: tuple[str, ...]) -> str:
+    """`text` with every token broken. The inserted character is in no token, so breaking one makes
+    none."""
     for token in tokens:
         text = text.replace(token, f"{token[:-1]}\N{ZERO WIDTH SPACE}{token[-1]}")
     return text

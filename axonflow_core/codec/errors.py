@@ -59,7 +59,8 @@ _OURS_ALONE = "the server is not configured correctly; its log has the reason"
 
 @frozen
 class NativeError:
-    """An error as HTTP carries it. Header names are in lower case."""
+    """An error as HTTP carries it: `status` to send, `headers` with names in lower case, `body` as
+    JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -68,7 +69,8 @@ class NativeError:
 
 @frozen
 class ReadError:
-    """What an author's reader finds in a native error: its names and the vendor's message."""
+    """What an author's reader finds in a native error: its names, the vendor's message, and an HTTP
+    status that the body itself reports, if any."""
 
     type: str | None = None
     code: str | None = None
@@ -108,7 +110,11 @@ _STRANGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 @frozen(kw_only=True)
 class ErrorCodec:
-    """The errors of one form: what its author writes, and the net around it."""
+    """The errors of one form: what its author writes, and the guard around it.
+
+    The author's functions may raise whatever a strange body makes them raise; a body that cannot be
+    read still becomes the error of its status.
+    """
 
     name: str
     rows: tuple[ErrorRow, ...]
@@ -187,12 +193,15 @@ class ErrorCodec:
     # ── reading ───────────────────────────────────────────────────────────────────────────────────
 
     def _read_safely(self, native: Json) -> ReadError | None:
+        """The names in a body, None where it has none or is strange: a proxy may have written
+        HTML."""
         try:
             return self._read(native)
         except _STRANGE:
             return None
 
     def _built(self, read: ReadError, body: bytes) -> ProviderError:
+        """The error that the names mean, retryable as its row has it."""
         kind, retries = self._meaning(read)
         error = kind(
             read.message or _without_message(body, read),
@@ -203,6 +212,12 @@ class ErrorCodec:
         return error
 
     def _meaning(self, read: ReadError) -> tuple[type[ProviderError], bool]:
+        """The class of an error, and whether it is worth a retry.
+
+        A row that has its code or words decides; then our own `code`, which an AxonFlow upstream
+        sends; then the row with most of its status and type; then the status alone, where 4xx is
+        the caller's fault and everything else is retryable.
+        """
         scores = [(_score(row, read), row) for row in self.rows]
         best, row = max(scores, key=lambda scored: scored[0])
         if best < _BY_CODE and (kind := CLASSES.get(read.code or "")) is not None:
@@ -215,6 +230,7 @@ class ErrorCodec:
     # ── what the form has no place for ────────────────────────────────────────────────────────────
 
     def _member(self, native: Json) -> Mapping[str, Json]:
+        """The member `axonflow` of an error that another AxonFlow wrote, else EMPTY."""
         try:
             member = self._error_in(native)[MEMBER]
         except _STRANGE:
@@ -222,7 +238,8 @@ class ErrorCodec:
         return member if isinstance(member, dict) else EMPTY
 
     def _completed(self, native: Json, error: ProviderError, read: ProviderError | None) -> Json:
-        """`native` with what its reader would not find in it."""
+        """`native` with the member `axonflow` for the facts that its own reader would not find in
+        it. An error that the form expresses completely gets no member."""
         found = EMPTY if read is None else _facts(read)
         lost = {name: fact for name, fact in _facts(error).items() if found.get(name) != fact}
         if lost:
@@ -261,6 +278,7 @@ def as_provider_error(error: AxonFlowError) -> ProviderError:
 
 
 def _subclasses(kind: type[ProviderError]) -> Iterator[type[ProviderError]]:
+    """`kind` and every class below it, depth first."""
     yield kind
     for below in kind.__subclasses__():
         yield from _subclasses(below)
@@ -278,10 +296,12 @@ _BY_WORDS, _BY_CODE, _BY_STATUS, _BY_TYPE = 8, 4, 2, 1
 
 
 def _score(row: ErrorRow, read: ReadError) -> int:
-    """How much of `row` an error has: its words or code before its status, that before its type."""
+    """How much of `row` an error has, 0 for none: its words count more than its code, that more
+    than its status, that more than its type. The powers of two keep one of a higher kind above all
+    lower ones."""
     if row.says is not None:
-        said = re.search(row.says, read.message or "", re.IGNORECASE)
-        return _BY_WORDS if said and row.type in (None, read.type) else 0
+        found = re.search(row.says, read.message or "", re.IGNORECASE)
+        return _BY_WORDS if found and row.type in (None, read.type) else 0
     if row.code is not None and read.code != row.code:
         return 0
     has_code = _BY_CODE if row.code is not None else 0
@@ -296,6 +316,12 @@ def _fitness(row: ErrorRow, error: ProviderError) -> tuple[int, bool, bool]:
 
 
 def _facts(error: ProviderError) -> dict[str, Json]:
+    """What an error must keep on its way through another form; also the layout of the member
+    `axonflow`:
+
+        {"code": "throttled", "message": "…", "is_retryable": true, "retry_after_s": 2.5,
+         "native_code": "ThrottlingException"}
+    """
     return {
         "code": error.code,
         "message": error.message,
@@ -306,7 +332,8 @@ def _facts(error: ProviderError) -> dict[str, Json]:
 
 
 def with_member(error: ProviderError, member: Mapping[str, Json]) -> ProviderError:
-    """`error` with what the member `axonflow` says; a value of a wrong type is ignored."""
+    """`error` with the facts of the member `axonflow`; a value of a wrong type is ignored, because
+    the member comes from outside."""
     if not member:
         return error
     kind = CLASSES.get(_typed(member, "code", str) or "", type(error))
@@ -356,6 +383,8 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
 
 
 def _retry_headers(error: ProviderError) -> dict[str, str]:
+    """The wait as headers: whole seconds in `retry-after`, rounded up, and `retry-after-ms` where
+    that loses a fraction."""
     wait_s = error.retry_after_s
     if wait_s is None:
         return {}
@@ -364,6 +393,7 @@ def _retry_headers(error: ProviderError) -> dict[str, str]:
 
 
 def _number(word: str | None) -> float | None:
+    """A finite number that is not negative, None for anything else: `nan`, `-1`, a date."""
     try:
         number = float(word or "")
     except ValueError:
@@ -372,6 +402,7 @@ def _number(word: str | None) -> float | None:
 
 
 def _seconds_until(then: str | None, now: str | None) -> float | None:
+    """The seconds between two HTTP dates (RFC 9110, section 5.6.7), 0 for a date that is past."""
     try:
         wait = parsedate_to_datetime(then or "") - parsedate_to_datetime(now or "")
     except (TypeError, ValueError):
@@ -380,6 +411,7 @@ def _seconds_until(then: str | None, now: str | None) -> float | None:
 
 
 def _json(body: bytes) -> Json:
+    """The JSON in `body`, None where it is none."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -387,6 +419,8 @@ def _json(body: bytes) -> Json:
 
 
 def _without_message(body: bytes, read: ReadError) -> str:
+    """A message for an error whose body has none: its size and first characters, never all of
+    it."""
     where = f"HTTP {read.status}" if read.status is not None else "in the stream"
     if not body:
         return f"the provider reported an error without a message ({where})"

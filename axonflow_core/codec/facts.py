@@ -1,4 +1,8 @@
-"""What a codec must know about a model and cannot read from a value."""
+"""What a codec must know about a model and cannot read from a value.
+
+A family's codec serves models that differ. The differences are data here, filled in by the provider
+from its catalogue, so that neither codec nor `fitting` asks for a model's id.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,12 @@ from .name_rules import NameRule
 
 @frozen(kw_only=True)
 class ReasoningControls:
-    """How a family, or one model of it, is told to reason, and which reasoning a history may hold.
+    """The controls of reasoning that a family, or one model of it, has, and the reasoning that a
+    history may hold.
 
     `has_budget`: whether it takes a number of tokens. `efforts`: the names of effort that it takes,
     from the least to the most; empty: it takes none. `modes`: the names of mode that it takes.
-    `signer`: whose signatures stand on its reasoning; None: nobody's, or anybody's.
+    `signer`: the vendor whose signatures its reasoning has; None: signatures are not checked.
     `is_signed`: whether reasoning in a history is refused without a signature.
     """
 
@@ -29,8 +34,8 @@ class ReasoningControls:
 
 @frozen(kw_only=True)
 class ModelFacts:
-    """What a codec must know about the model and cannot read from the value. The provider fills
-    it."""
+    """What a codec must know about the model and cannot read from the value. The provider fills it;
+    the defaults restrict nothing."""
 
     model_id: str = ""
     base_id: str = ""
@@ -38,12 +43,12 @@ class ModelFacts:
     default_max_tokens: int | None = None
     """The operator's own limit, sent when the caller gave none."""
     without: frozenset[Feature] = frozenset()
-    """What the family can say and this model does not take."""
+    """Features of the family that this model does not support."""
     one_of: tuple[tuple[Feature, ...], ...] = ()
     """Of each group the model takes one at a time; the first that is asked goes before the
     others."""
     tool_choices: frozenset[ToolChoiceMode] | None = None
-    """The ways of choosing that the model takes; None: every one that the family can say."""
+    """The modes of choice that the model takes; None: every one that the family has."""
     has_streamed_tools: bool = True
     """Whether a streamed call may offer tools."""
     tools_with_history: bool = False
@@ -58,7 +63,7 @@ class ModelFacts:
     """Whether two messages of one role in a row are refused."""
     max_cache_points: int | None = None
     reasoning: ReasoningControls | None = None
-    """How this model is told to reason; None: as its family is."""
+    """The controls of reasoning that this model has; None: those of its family."""
     tool_names: NameRule | None = None
     tool_use_ids: NameRule | None = None
     document_names: NameRule | None = None

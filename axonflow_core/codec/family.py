@@ -14,10 +14,10 @@ from .record import Codec
 
 @frozen(kw_only=True)
 class FamilyCodec(Codec):
-    """The codec of one family on one surface.
+    """The codec of one family on one surface, and the models that it claims.
 
     Where a family changed its native form between models (Llama's templates, Mistral's prompt and
-    chat) each form is a record of its own with its own `variant`.
+    chat) each form is a record of its own with its own `variant`; its name is `family/variant`.
     """
 
     kind: ClassVar[str] = "model"

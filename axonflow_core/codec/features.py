@@ -1,4 +1,9 @@
-"""What a request may ask of a family, and what a given request does ask for."""
+"""What a request may ask of a family, and what a given request does ask for.
+
+A codec declares a set of `Feature`s; `asked_by` finds those of a request in one walk. Whatever is
+asked and not declared is refused by name, so a member of this enum is the unit in which support is
+declared, tested and reported.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +42,7 @@ class Feature(StrEnum):
     """A `Message` with the role `system` after the first message."""
     MANY_BLOCKS = "several blocks in one message"
     """A message, system prompt or tool result of several blocks, or of none."""
-    RESULTS_BESIDE = "tool results beside other blocks"
+    RESULTS_BESIDE = "tool results next to other blocks"
     """A message with a `ToolResult` and other blocks."""
     ANY_ROLE_ORDER = "any order of roles"
     """Two messages of one role in a row, or an assistant's message first."""
@@ -109,14 +114,19 @@ def features_of(request: CompletionRequest) -> set[Feature]:
 
 
 class Asked:
-    """What a request asks for: features, and the dialects whose private blocks and tools it
-    holds."""
+    """What a request asks for: features, and the dialects whose private blocks and tools it holds.
+
+    The methods add to both sets. They are written for speed: this runs for each call, and most
+    messages are one text, which asks for nothing.
+    """
 
     def __init__(self) -> None:
         self.features: set[Feature] = set()
         self.dialects: set[str] = set()
 
     def add_content(self, content: tuple[ContentBlock, ...]) -> None:
+        """What the blocks of one message ask for. Exactly one block is the case that every family
+        has."""
         if len(content) != 1:
             self.features.add(Feature.MANY_BLOCKS)
         for block in content:
@@ -173,6 +183,8 @@ class Asked:
             self.features.add(Feature.RAW_PROMPT)
 
     def add_messages(self, messages: tuple[Message, ...]) -> None:
+        """What the conversation asks for: its blocks, its order of roles, and an answer that has
+        been begun."""
         last = None
         for message in messages:
             content, role = message.content, message.role
@@ -188,6 +200,7 @@ class Asked:
             self.features.add(Feature.PREFILL)
 
     def add_tools(self, tools: tuple[Tool | BuiltinTool | CachePoint, ...]) -> None:
+        """What the list of tools asks for."""
         for tool in tools:
             self.features.add(_TOOL_FEATURES[type(tool)])
             if isinstance(tool, BuiltinTool):

@@ -1,4 +1,8 @@
-"""Native JSON, taken apart and put together: the few words that every codec needs."""
+"""Native JSON, taken apart and put together: the helpers that every codec needs.
+
+The checks (`string`, `array`, …) raise `TypeError`, which a codec's guard turns into the error of
+its role. They never quote the value, which may be a user's text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from axonflow_core.messages import EMPTY, Json
 
 
 def unknown_members(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
-    """What `native` says beyond the `known` keys: the `extra` of that level."""
+    """The members of `native` whose keys are not `known`: the `extra` of that level. EMPTY, without
+    a copy, where there are none, as in nearly every call."""
     if native.keys() <= known:
         return EMPTY
     return {key: value for key, value in native.items() if key not in known}
@@ -33,33 +38,34 @@ def split_prefixed(extra: Mapping[str, Json], *levels: str) -> tuple[dict[str, J
 
 
 def without_none(members: Mapping[str, Json]) -> dict[str, Json]:
-    """The members that somebody said something in."""
+    """The members that are set."""
     return {key: value for key, value in members.items() if value is not None}
 
 
 def string(value: Json) -> str:
-    """`value`, which the family says is a string; TypeError where it is none."""
+    """`value`, which the family documents as a string; TypeError where it is none."""
     if not isinstance(value, str):
         raise TypeError("a string was expected")
     return value
 
 
 def array(value: Json) -> list[Json]:
-    """`value`, which the family says is a list; TypeError where it is none."""
+    """`value`, which the family documents as a list; TypeError where it is none."""
     if not isinstance(value, list):
         raise TypeError("a list was expected")
     return value
 
 
 def integer(value: Json) -> int:
-    """`value`, which the family says is a whole number; TypeError where it is none."""
+    """`value`, which the family documents as a whole number; TypeError where it is none, a bool
+    included."""
     if type(value) is not int:
         raise TypeError("a whole number was expected")
     return value
 
 
 def numbers(value: Json) -> tuple[float, ...]:
-    """`value`, which the family says is a list of numbers; TypeError where it is none."""
+    """`value`, which the family documents as a list of numbers; TypeError where it is none."""
     if not {*map(type, array(value))} <= {int, float}:
         raise TypeError("a list of numbers was expected")
     return tuple(value)

@@ -21,8 +21,11 @@ _DIGEST_CHARACTERS = 8
 
 @frozen
 class NameRule:
-    """`characters` are those of a name, as a regular expression's class has them between
-    brackets."""
+    """What names a model takes, and how any other name becomes one of them.
+
+    `characters` are those of a name, as a regular expression's class has them between brackets:
+    `NameRule("a-zA-Z0-9_-", 64)`. `max_length` is in characters.
+    """
 
     characters: str
     max_length: int
@@ -51,6 +54,7 @@ class NameRule:
         return f"^[{self.characters}]{{1,{self.max_length}}}$"
 
     def accepts(self, name: str) -> bool:
+        """Whether `name` may be sent as it is. An empty name may not."""
         return self._right.fullmatch(name) is not None
 
     def of(self, names: Iterable[str]) -> Mapping[str, str]:
@@ -66,6 +70,9 @@ class NameRule:
         return spelled
 
     def _attempts(self, name: str) -> Iterator[str]:
+        """Candidates for `name`, without end: the name with stand-ins, then the same cut short with
+        8 hexadecimal digits of SHA-256. The digest depends on the name alone, so the result is the
+        same in every process."""
         plain = self._wrong.sub(self.stand_in, name)[: self.max_length]
         if self.accepts(plain):
             yield plain

@@ -1,4 +1,7 @@
-"""Two-way tables between a family's words and ours: stop reasons, purposes, truncations."""
+"""Two-way tables between a family's words and ours: stop reasons, purposes, truncations.
+
+NativeNames({"stop": StopReason.END_TURN, "eos": StopReason.END_TURN}).encode(END_TURN) == "stop"
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,8 @@ class NativeNames(Generic[E]):
 
     @other.default
     def _other_stop_reason(self) -> E | None:
+        """A table of stop reasons is open, because vendors add reasons without notice and the
+        answer is billed."""
         is_open = any(isinstance(meaning, StopReason) for meaning in self.table.values())
         return cast(E, StopReason.OTHER) if is_open else None
 
@@ -65,6 +70,7 @@ class NativeNames(Generic[E]):
         return None if value is None else self.encode(value, native)
 
     def _unnamed(self, value: E) -> EncodeError:
+        """The error of a value that a closed table lacks; it lists those that the table has."""
         return EncodeError(
             f"the family has no word for the {self.what} {value}",
             feature=self.what,

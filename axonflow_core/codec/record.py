@@ -1,17 +1,27 @@
 """A codec: pure functions between the neutral model and one native JSON, in both directions.
 
-Client role: `encode_request`, `decode_response` and `stream_decoder` serve a provider that calls a
-model. Server role: `decode_request`, `encode_response` and `stream_encoder` serve an endpoint, an
+Theory of operation. An author writes functions and declares what they support; `Codec` is the
+frozen record of both, and calls the functions so that each failure has its error:
+
+    caller ── CompletionRequest ──▶ encode_request  ──▶ body ──▶ provider       client role
+    caller ◀── Completion ───────── decode_response ◀── body ◀── provider
+    client ── body ──▶ decode_request  ──▶ CompletionRequest ──▶ whatever answers   server role
+    client ◀── body ── encode_response ◀── Completion ◀─────────
+
+The client role serves a provider that calls a model. The server role serves an endpoint, an
 emulator, and the other half of every round-trip law. A codec does no I/O, reads no clock and knows
 no transport: JSON values in, values out.
 
-The author writes a record of functions, and `Codec` guards each of them with what no author should
-have to remember:
+Each call passes three guards that no author has to remember:
 
-* What the codec does not declare is refused with an `EncodeError` that names it, never dropped.
+* What the codec does not declare (`features`, `joins`, `options`, `dialect`) is refused with an
+  `EncodeError` that names it, and never dropped. `asked_by` walks the request once for that.
 * Text that holds a control token of the family is refused, because it would forge a turn.
-* A strange body is an error of the role that reads it, whatever exception the function raises.
-* A stream that stops before `Ended` is a `TruncatedStream` with the partial text.
+* Whatever an author's function raises about a body becomes the error of the role that reads it. A
+  body is untrusted, so `KeyError`, `TypeError`, `ValueError`, `AttributeError`, `IndexError` and
+  `RecursionError` are expected; any other exception is a defect here and passes unchanged.
+
+A stream that stops before `Ended` is a `TruncatedStream` with the partial text.
 
 Who is to blame follows from the role (`errors`):
 
@@ -21,7 +31,12 @@ Who is to blame follows from the role (`errors`):
     encode_response, stream_encoder    UnencodableAnswer   the provider gave the answer
 
 So a `RequestError` that a value raises about its own arguments becomes the error of the function
-that was building it.
+that was building it. A `ProviderError` that a chunk reports passes unchanged.
+
+Invariants, which `axonflow_core.testing` checks for every codec: `decode(encode(value)) == value`
+for what is declared in `features`; `encode(decode(body)) == body` for a body of the form, with
+whatever members it has that are unknown. And an error's text quotes keys of a body and kinds of
+exceptions, never the body's values, which may be a user's text.
 
 A `Codec` alone is a dialect: a form that clients use, without any claim about models. `FamilyCodec`
 (`family`) adds those claims.
@@ -86,7 +101,8 @@ class StreamContext:
 
 
 class ChunkDecoder(Protocol):
-    """What the author of a codec writes: the events of one native chunk."""
+    """What the author of a codec writes for streams: the events of one native chunk. One object
+    serves one stream, so it may keep state."""
 
     def feed(self, chunk: Json, /) -> Batch:
         """The events of one native chunk, in order: `()` where it has none, an `Ended` last where
@@ -96,15 +112,16 @@ class ChunkDecoder(Protocol):
 
 
 class ChunkEncoder(Protocol):
-    """The other direction: the native chunks of one batch of events."""
+    """The other direction: the native chunks of one batch of events. One object serves one
+    stream."""
 
     def encode(self, batch: Batch, /) -> Sequence[Json]:
-        """The native chunks that say what `batch` says: none, one or several. A batch that was
-        decoded from one chunk of this form becomes that chunk again."""
+        """The native chunks that carry `batch`: none, one or several. A batch that was decoded from
+        one chunk of this form becomes that chunk again."""
         ...
 
 
-# ── the nets ──────────────────────────────────────────────────────────────────────────────────────
+# ── the guards ────────────────────────────────────────────────────────────────────────────────────
 
 _BODY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 """What a function raises about a body that is not as it expects. Anything else is a fault of ours
@@ -114,7 +131,8 @@ and stays visible."""
 def decoded_request(
     name: str, function: Decode[T], body: Json, facts: ModelFacts, what: str = "request"
 ) -> T:
-    """`function(body, facts)`; `MalformedRequest` whatever it raises about the body."""
+    """`function(body, facts)`; `MalformedRequest` whatever it raises about the body. `what` names
+    the body in the message."""
     try:
         return function(body, facts)
     except MalformedRequest:
@@ -131,7 +149,8 @@ def decoded_request(
 def decoded_answer(
     name: str, function: Decode[T], body: Json, facts: ModelFacts, what: str = "answer"
 ) -> T:
-    """`function(body, facts)`; `DecodeError` whatever it raises about the body."""
+    """`function(body, facts)`; `DecodeError` whatever it raises about the body. `what` names the
+    body in the message."""
     try:
         return function(body, facts)
     except (AnswerError, ProviderError):
@@ -158,12 +177,16 @@ _HINT_OF_ANSWERS = (
 
 
 def _undecodable(name: str, what: str, error: Exception) -> DecodeError:
+    """The error of an answer whose shape is not the family's. It names a missing key or the kind of
+    exception."""
     return DecodeError(
         f"the {what} is not one of the {name} family ({_kind_of(error)})", hint=_HINT_OF_ANSWERS
     )
 
 
 def _unencodable(name: str, error: Exception) -> UnencodableAnswer:
+    """The error of an answer that a form has no place for. A `RequestError` keeps its message and
+    feature."""
     if isinstance(error, RequestError):
         feature = error.feature if isinstance(error, EncodeError) else None
         return UnencodableAnswer(error.message, feature=feature, hint=error.hint)
@@ -177,8 +200,11 @@ def _kind_of(error: Exception) -> str:
 
 
 class StreamDecoder:
-    """A chunk decoder with its net. `feed` and `finish` raise `AnswerError`, or the
-    `ProviderError` that a chunk reports; nothing else."""
+    """A chunk decoder with its guard. `feed` and `finish` raise `AnswerError`, or the
+    `ProviderError` that a chunk reports; nothing else.
+
+    Call `feed` for each chunk in order, then `finish` once. `has_ended` is True after `Ended`.
+    """
 
     def __init__(self, name: str, chunks: ChunkDecoder) -> None:
         self._name = name
@@ -192,7 +218,8 @@ class StreamDecoder:
         return "".join(self._texts)
 
     def feed(self, chunk: Json) -> Batch:
-        """The events of one native chunk, in order."""
+        """The events of one native chunk, in order. `DecodeError` for a chunk that is not of this
+        form, `ProviderError` for one that reports an error."""
         try:
             batch = self._chunks.feed(chunk)
         except (AnswerError, ProviderError):
@@ -209,7 +236,8 @@ class StreamDecoder:
         return batch
 
     def finish(self) -> None:
-        """The transport has nothing more. `TruncatedStream` unless `Ended` was decoded."""
+        """Check that the stream is whole, once the transport has no more chunks. `TruncatedStream`
+        with the partial text unless `Ended` was decoded."""
         if not self.has_ended:
             text = self.partial_text
             raise TruncatedStream(
@@ -222,14 +250,15 @@ class StreamDecoder:
 
 
 class StreamEncoder:
-    """A chunk encoder with its net. `encode` raises `AnswerError` and nothing else."""
+    """A chunk encoder with its guard. `encode` raises `AnswerError` and nothing else."""
 
     def __init__(self, name: str, chunks: ChunkEncoder) -> None:
         self._name = name
         self._chunks = chunks
 
     def encode(self, batch: Batch) -> Sequence[Json]:
-        """The native chunks of one batch of events: none, one or several."""
+        """The native chunks of one batch of events: none, one or several. `UnencodableAnswer` where
+        the form has no place for one of them."""
         try:
             return self._chunks.encode(batch)
         except AnswerError:
@@ -243,7 +272,8 @@ class StreamEncoder:
 
 @frozen(kw_only=True)
 class Codec:
-    """The codec of one native form, a record of functions."""
+    """The codec of one native form, a frozen record of functions and declarations. Its methods are
+    safe to call at the same time: what one stream has to remember is in its decoder or encoder."""
 
     name: str
     """How errors and documents call the form: `anthropic`, `llama/llama3`, `openai_chat`."""
@@ -270,7 +300,7 @@ class Codec:
     service_tiers: frozenset[str] | None = None
     """The names of service tiers that the family takes; None: any."""
     reasoning: ReasoningControls | None = None
-    """How the family is told to reason; None: nothing is known, so nothing is fitted."""
+    """The controls of reasoning that the family has; None: unknown, so nothing is fitted."""
     control_tokens: tuple[str, ...] = ()
     """Text that would forge a turn. Only a template has any."""
     reasoning_tags: tuple[str, ...] = ()
@@ -282,7 +312,7 @@ class Codec:
     """False: tool calls have no ids on the wire and are known by their places, `call_1` first
     (`call_id`)."""
     takes_parallel_choice: bool = True
-    """Whether a tool choice may say that one tool is called at a time."""
+    """Whether a tool choice may ask for one tool call at a time."""
     has_text_arguments: bool = False
     """True: the arguments of a tool call are JSON text, so that broken JSON has a place too."""
     stream_members: Mapping[str, Json] = EMPTY
@@ -297,6 +327,8 @@ class Codec:
 
     @_can.default
     def _features_and_joins(self) -> frozenset[Feature]:
+        """What the form supports in one way or another; computed once, because each call compares
+        with it."""
         return self.features | self.joins
 
     _encode_request: Encode[CompletionRequest]
@@ -371,6 +403,8 @@ class Codec:
         return all(body.get(key) == value for key, value in self.stream_members.items())
 
     def _with_limit(self, request: CompletionRequest, facts: ModelFacts) -> CompletionRequest:
+        """`request` with a limit of output tokens where it has none: the operator's, else the
+        form's own."""
         limit = facts.default_max_tokens or self.default_max_tokens
         if request.inference.max_tokens is not None or limit is None:
             return request
@@ -379,6 +413,7 @@ class Codec:
     def _refuse_undeclared(
         self, request: CompletionRequest, asked: Asked, facts: ModelFacts
     ) -> None:
+        """`EncodeError` for the first thing in `request` that the form does not declare."""
         can = self._can - facts.without if facts.without else self._can
         if not asked.features <= can:
             feature = min(asked.features - can, key=list(Feature).index)
@@ -393,13 +428,21 @@ class Codec:
             )
         if request.output_schema is not None:
             self._refuse_schema_members(request.output_schema)
+        self._refuse_dialects(asked)
+        self._refuse_options(request)
+
+    def _refuse_dialects(self, asked: Asked) -> None:
+        """`EncodeError` for a block or tool that only another vendor can read."""
         for dialect in asked.dialects:
             if dialect != self.dialect:
                 raise EncodeError(
                     f"{self.name} does not support a block or tool of {dialect} alone",
                     feature="opaque",
-                    hint=f"leave it out, or choose a model that speaks {dialect}",
+                    hint=f"leave it out, or choose a model of the dialect {dialect}",
                 )
+
+    def _refuse_options(self, request: CompletionRequest) -> None:
+        """`EncodeError` for a parameter of another family."""
         for option in request.options:
             if option not in self.options:
                 raise EncodeError(
@@ -411,6 +454,8 @@ class Codec:
     def _unsupported(
         self, feature: Feature, can: frozenset[Feature], facts: ModelFacts
     ) -> EncodeError:
+        """The error of a feature; it names the model where the family has the feature and this
+        model has not."""
         who = facts.base_id if feature in facts.without else self.name
         return EncodeError(
             f"{who} does not support: {feature}",
@@ -420,6 +465,8 @@ class Codec:
         )
 
     def _refuse_schema_members(self, schema: OutputSchema) -> None:
+        """`EncodeError` for a member of an output schema that would be lost: a name, description or
+        strictness that the form has no place for."""
         for name in ("name", "description", "is_strict"):
             if getattr(schema, name) is not None and name not in self.schema_members:
                 raise EncodeError(
@@ -433,7 +480,8 @@ class Codec:
 
 
 def data_as_text(request: CompletionRequest) -> CompletionRequest:
-    """`request` with every `Data` block as the text of its JSON."""
+    """`request` with every `Data` block as the text of its JSON, inside tool results too. It is
+    sent to families that have no JSON block."""
 
     def as_text(block: ContentBlock) -> ContentBlock:
         match block:

@@ -13,7 +13,8 @@ from axonflow_core.errors import ConfigError, UndetectedFamily
 
 
 class AnyCodec(Protocol):
-    """What codecs of every kind have: completions, embeddings, rankings, token counts."""
+    """What codecs of every kind have: completions, embeddings, rankings, token counts. The registry
+    and its listings read these and nothing else."""
 
     kind: ClassVar[str]
 

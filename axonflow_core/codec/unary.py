@@ -1,12 +1,12 @@
 """Codecs for what is one request and one answer: vectors, rankings, token counts.
 
-They are records of functions like `FamilyCodec`, with both roles and the same net around them: what
-a codec does not declare is refused with an `EncodeError` that names it, a strange body is a
-`DecodeError`, what nobody documented is kept. There are no streams and no turns, so they are small.
+They are records of functions like `FamilyCodec`, with both roles and the same guards: what a codec
+does not declare is refused with an `EncodeError` that names it, a strange body is a `DecodeError`,
+undocumented members are kept in `extra`. There are no streams and no turns, so they are small.
 
     EmbeddingCodec    the functions of one family of embedding models
     RerankCodec       the functions of one family of rerank models
-    TokenCounter      a `FamilyCodec`, whose requests are counted in place of answered
+    TokenCounter      a `FamilyCodec`, whose requests are counted and not answered
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Unary(Protocol[Q, A]):
-    """What all of them can do: one request there, one answer back, in either role."""
+    """What all of them have: one request, one answer, in either role. The laws of
+    `testing.unary_laws` need no more of a codec."""
 
     @property
     def name(self) -> str: ...
@@ -90,6 +91,7 @@ class UnaryCodec(Generic[Q, A]):
         return encoded_answer(self.name, self._encode_response, answer, facts)
 
     def _refuse_options(self, options: Mapping[str, Json]) -> None:
+        """`EncodeError` for an option that the codec does not declare."""
         for option in options:
             if option not in self.options:
                 raise self._cannot(
@@ -97,6 +99,7 @@ class UnaryCodec(Generic[Q, A]):
                 )
 
     def _cannot(self, feature: str, hint: str) -> EncodeError:
+        """The error of an unsupported feature, with a hint that lists what is supported."""
         return EncodeError(f"{self.name} does not support: {feature}", feature=feature, hint=hint)
 
 
@@ -104,7 +107,8 @@ class UnaryCodec(Generic[Q, A]):
 
 
 class EmbeddingFeature(StrEnum):
-    """What a request may ask beside its inputs. The value is how errors and documents call it."""
+    """What a request may ask in addition to its inputs. The value is its name in errors and
+    documents."""
 
     PURPOSE = "purpose"
     DIMENSIONS = "dimensions"
@@ -131,10 +135,10 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
     """Kind of input -> how many of it one call takes. Kinds do not share a call."""
     features: frozenset[EmbeddingFeature] = frozenset()
     encodings: frozenset[Encoding] = frozenset({Encoding.FLOAT})
-    """The encodings that its answers have. Where there is one, it cannot be asked for either:
-    nothing says it."""
+    """The encodings that its answers have. Where there is one, it cannot be asked for either: the
+    form has no parameter for it."""
     default_purposes: Mapping[type[EmbeddingInput], Purpose] = {}
-    """Not empty: the family requires a purpose, and this is sent when nobody said one."""
+    """Not empty: the family requires a purpose, and this is sent where the request has none."""
 
     def split(self, request: EmbeddingRequest) -> tuple[EmbeddingRequest, ...]:
         """The calls that `request` takes, inputs in their order; a request that is one call is
@@ -150,8 +154,8 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
         )
 
     def encode_request(self, request: EmbeddingRequest, facts: ModelFacts) -> Json:
-        """The native body of one call. `EncodeError` names what this family cannot say, or not in
-        one call."""
+        """The native body of one call. `EncodeError` names what this family does not support, or
+        not in one call."""
         self._refuse_inputs(request.inputs)
         for feature in _asked(request):
             if feature not in self.features:
@@ -166,6 +170,8 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
         return self._encode_request(self._with_purpose(request), facts)
 
     def _refuse_inputs(self, inputs: tuple[EmbeddingInput, ...]) -> None:
+        """`EncodeError` for a kind of input that the family has not, for two kinds in one call, and
+        for too many."""
         kinds = {type(one) for one in inputs}
         for kind in kinds - self.takes.keys():
             raise self._cannot(
@@ -179,12 +185,14 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
             )
 
     def _with_purpose(self, request: EmbeddingRequest) -> EmbeddingRequest:
+        """`request` with the default purpose of its kind of input, where it has none."""
         if request.purpose is not None:
             return request
         return evolve(request, purpose=self.default_purposes.get(type(request.inputs[0])))
 
 
 def _asked(request: EmbeddingRequest) -> Iterator[EmbeddingFeature]:
+    """The features that the request sets; None means unset."""
     asked = (
         (EmbeddingFeature.PURPOSE, request.purpose),
         (EmbeddingFeature.DIMENSIONS, request.dimensions),
@@ -257,7 +265,7 @@ class TokenCounter:
         return unknown_members(self.codec.encode_request(request, facts), self.uncounted)
 
     def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
-        """The request that a body says. Errors as `codec.decode_request`."""
+        """The request in a body. Errors as `codec.decode_request`."""
         return self.codec.decode_request(body, facts)
 
     def decode_response(self, body: Json, facts: ModelFacts) -> TokenCount:
