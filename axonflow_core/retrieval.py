@@ -1,8 +1,8 @@
-"""What is asked of models that do not talk: vectors of texts and pictures, and documents in order
-of relevance.
+"""Requests to embedding and rerank models, and their answers: vectors of texts and pictures, and
+documents in order of relevance.
 
-The same vocabulary and the same laws as in `messages`: frozen values, `None` for "nobody said",
-documented parameters of one family in `options`, what nobody documented in `extra`.
+The same vocabulary and the same laws as in `messages`: frozen values, `None` for "unset",
+documented parameters of one family in `options`, undocumented members in `extra`.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from axonflow_core.messages import (
 
 
 class Encoding(StrEnum):
-    """How the numbers of a vector are told."""
+    """How the numbers of a vector are encoded in an answer."""
 
     FLOAT = "float"
     INT8 = "int8"
     UINT8 = "uint8"
     BINARY = "binary"
-    """One bit a dimension: Titan tells 0 and 1, Cohere packs eight into a signed byte."""
+    """One bit a dimension: Titan sends 0 and 1, Cohere packs eight into a signed byte."""
     UBINARY = "ubinary"
     BASE64 = "base64"
 
@@ -259,8 +259,8 @@ def merge_embeddings(answers: Sequence[tuple[int, Embeddings]]) -> Embeddings:
     """One answer for the answers to the parts of a request; with each comes how many inputs it
     answers.
 
-    Counts are added up. What is said of one call alone (`id`, `latency_ms`, …) stands only where
-    there was one.
+    Counts are added up. What belongs to one call alone (`id`, `latency_ms`, …) is unset where there
+    were several.
     """
     if len(answers) == 1:
         return answers[0][1]
@@ -272,8 +272,8 @@ def merge_embeddings(answers: Sequence[tuple[int, Embeddings]]) -> Embeddings:
         )
         before += size
     counts = [answer.usage.input_tokens for _, answer in answers]
-    told = [count for count in counts if count is not None]
-    return Embeddings(tuple(vectors), Usage(input_tokens=sum(told) if told else None))
+    known = [count for count in counts if count is not None]
+    return Embeddings(tuple(vectors), Usage(input_tokens=sum(known) if known else None))
 
 
 # ── rankings ──────────────────────────────────────────────────────────────────────────────────────

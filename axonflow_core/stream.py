@@ -366,14 +366,16 @@ class Assembler:
 
 
 def assemble(events: Iterable[StreamEvent]) -> Completion:
-    """The completion that a whole stream adds up to; `TruncatedStream` if its last word is
+    """The completion that a whole stream adds up to; `TruncatedStream` if its terminal event is
     missing."""
     assembler = Assembler()
     for event in events:
         assembler.add(event)
     answer = assembler.completion
     if not assembler.has_ended:
-        raise TruncatedStream("the stream ended before its last word", partial_text=answer.text)
+        raise TruncatedStream(
+            "the stream ended before its terminal event", partial_text=answer.text
+        )
     return answer
 
 

@@ -103,7 +103,7 @@ class Model:
 
 
 def is_crossing(client: Codec | None, codec: Codec) -> bool:
-    """Whether `client` speaks another dialect than `codec`."""
+    """Whether `client` has another dialect than `codec`."""
     if client is None or client.name == codec.name:
         return False
     return client.dialect is None or client.dialect != codec.dialect

@@ -5,7 +5,7 @@ recorded traffic.
 
     test_my_family = codec_test(CODEC, __file__)
 
-holds a codec to every law (`codec_laws`) and to the golden files beside the test (`golden_cases`).
+holds a codec to every law (`codec_laws`) and to the golden files next to the test (`golden_cases`).
 
 Names are imported when they are first asked for: only the laws and the strategies need Hypothesis,
 which `pip install "axonflow-core[testing]"` brings.

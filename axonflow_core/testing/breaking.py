@@ -1,4 +1,4 @@
-"""Ways to break a codec: each takes a good one and gives one that makes a mistake people make.
+"""Ways to break a codec: each takes a good one and gives one with a mistake that authors make.
 
     sends         changes a request before it is encoded
     writes        changes the native request
@@ -222,16 +222,17 @@ class _Obliging(Codec):
 
 
 def netless(codec: Codec) -> Codec:
-    """Without the net that `Codec` puts under a decoder."""
+    """Without the guard that `Codec` puts around a decoder."""
     return _rebuilt(_Netless, codec)
 
 
 def obliging(codec: Codec) -> Codec:
-    """Takes what it does not declare."""
+    """Encodes what it does not declare."""
     return _rebuilt(_Obliging, codec)
 
 
 def _rebuilt(kind: type[Codec], codec: Codec) -> Codec:
+    """A codec of another class with the same record."""
     members = (member for member in attrs.fields(Codec) if member.init)
     return kind(**{str(member.alias): getattr(codec, member.name) for member in members})
 
@@ -332,6 +333,7 @@ def hidden_in_answers(codec: Codec) -> Codec:
 
 
 def _hiding_text(value: Any) -> Any:
+    """Puts each text into a subclass of str, past the converter that would make it a plain one."""
     for block in _blocks_of(value):
         if type(block) is Text:
             object.__setattr__(block, "text", _HiddenText(block.text))
@@ -345,6 +347,7 @@ def _blocks_of(value: Any) -> list[Any]:
 
 
 def _louder(block: Any) -> list[Any]:
+    """A block with `!` after a text that is marked."""
     is_hidden = type(block) is Text and type(block.text) is _HiddenText
     return [evolve(block, text=f"{block.text}!") if is_hidden else block]
 
@@ -369,7 +372,7 @@ def _shouted(message: Message) -> Message:
     return evolve(message, content=(*message.content[:-1], Text(f"{message.text}!")))
 
 
-def told_by_identity(codec: Codec) -> Codec:
+def known_by_identity(codec: Codec) -> Codec:
     """Remembers the requests that it read, and writes those in another way."""
     known: list[CompletionRequest] = []
 
@@ -390,7 +393,7 @@ def _is_of(request: CompletionRequest, read: CompletionRequest) -> bool:
     return request.messages is read.messages
 
 
-def told_by_the_empty_mapping(codec: Codec) -> Codec:
+def known_by_the_empty_mapping(codec: Codec) -> Codec:
     """Takes an `extra` that is the shared empty mapping for another one than `{}`."""
 
     def reveal(request: CompletionRequest) -> CompletionRequest:
@@ -476,7 +479,7 @@ def null_as(stand_in: Json) -> Break:
 
 
 def null_refused(codec: Codec) -> Codec:
-    """Stumbles over every documented null."""
+    """Raises `TypeError` at every documented null."""
 
     def check(native: Json) -> Json:
         for owner in protocol_objects(native):
@@ -506,6 +509,7 @@ def null_ends(codec: Codec) -> Codec:
 
 
 def _misreading(codec: Codec, change: Change) -> Codec:
+    """`codec`, which reads `change(native)` in place of each native request, answer and chunk."""
     changed = evolve(
         codec,
         decode_request=lambda body, facts: codec._decode_request(change(body), facts),

@@ -1,4 +1,4 @@
-"""How a law is checked: on many values, with the smallest difference told; and native bodies,
+"""How a law is checked: on many values, with the smallest difference reported; and native bodies,
 spoiled on purpose."""
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
 
 
 class _Unprinted(BaseException):
-    """Where nobody asks for the smallest example: it passes through Hypothesis at once, not run
-    again, not printed."""
+    """Carries a failure through Hypothesis where no smallest example is wanted: as a
+    `BaseException` it is neither run again nor printed."""
 
     def __init__(self, fault: Exception) -> None:
         self.fault = fault

@@ -2,8 +2,8 @@
 
 Where a record is silent on a detail (which kinds of media, which tool choices) the codec is asked
 once, with the smallest request that holds it: a refusal by name means "not claimed". What an answer
-tells beside its content is read from the documented keys, under every name that a known family
-gives it; an author with other names passes `tells`.
+carries in addition to its content is read from the documented keys, under every name that a known
+family gives it; an author with other names passes `tells`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "cache_write_1h_tokens": frozenset({"ephemeral_1h_input_tokens", "cacheDetails"}),
     "reasoning_tokens": frozenset({"thinking_tokens", "reasoning_tokens"}),
 }
-"""A fact of `Completion` or `Usage` -> the keys under which families tell it."""
+"""A fact of `Completion` or `Usage` -> the keys under which families report it."""
 
 PICTURE = Media(MediaKind.BASE64, "iVBORw0KGgo=", "image/png")
 PAPER = Media(MediaKind.BASE64, "JVBERi0=", "application/pdf")
@@ -95,36 +95,43 @@ ANSWER = Message(Role.ASSISTANT, (Text("ho"),))
 CONVERSATION = (QUESTION, ANSWER, QUESTION)
 CALL = Message(Role.ASSISTANT, (ToolUse("call_1", "weather", {"city": "Ulm"}),))
 RESULT = Message(Role.USER, (ToolResult("call_1", "rain"),))
-TOLD = ToolResult("call_1", (Text("rain"),))
+RESULT_BLOCK = ToolResult("call_1", (Text("rain"),))
 
 
 def _asked(**parts: Any) -> CompletionRequest:
+    """The smallest request, with `parts` of it set."""
     return evolve(CompletionRequest((QUESTION,)), **parts)
 
 
-def _said(*messages: Message) -> CompletionRequest:
+def _conversation(*messages: Message) -> CompletionRequest:
     return CompletionRequest(messages)
 
 
 EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.SYSTEM: _asked(system=(Text("be brief"),)),
-    Feature.MID_SYSTEM: _said(
+    Feature.MID_SYSTEM: _conversation(
         QUESTION, Message(Role.SYSTEM, (Text("be brief"),)), ANSWER, QUESTION
     ),
-    Feature.MANY_BLOCKS: _said(Message(Role.USER, (Text("hi"), Text("ho")))),
-    Feature.RESULTS_BESIDE: _said(QUESTION, CALL, Message(Role.USER, (TOLD, Text("so?")))),
-    Feature.ANY_ROLE_ORDER: _said(QUESTION, QUESTION),
-    Feature.PREFILL: _said(QUESTION, ANSWER),
+    Feature.MANY_BLOCKS: _conversation(Message(Role.USER, (Text("hi"), Text("ho")))),
+    Feature.RESULTS_BESIDE: _conversation(
+        QUESTION, CALL, Message(Role.USER, (RESULT_BLOCK, Text("so?")))
+    ),
+    Feature.ANY_ROLE_ORDER: _conversation(QUESTION, QUESTION),
+    Feature.PREFILL: _conversation(QUESTION, ANSWER),
     Feature.RAW_PROMPT: _asked(is_raw_prompt=True),
     Feature.TOOLS: _asked(tools=(Tool("weather", "tells it", SCHEMA),)),
-    Feature.TOOL_ERRORS: _said(QUESTION, CALL, Message(Role.USER, (evolve(TOLD, is_error=True),))),
+    Feature.TOOL_ERRORS: _conversation(
+        QUESTION, CALL, Message(Role.USER, (evolve(RESULT_BLOCK, is_error=True),))
+    ),
     Feature.TOOL_CHOICE: _asked(
         tools=(Tool("weather", None, SCHEMA),), tool_choice=ToolChoice(ToolChoiceMode.AUTO)
     ),
-    Feature.IMAGES: _said(Message(Role.USER, (Image(PICTURE),))),
-    Feature.DOCUMENTS: _said(Message(Role.USER, (Document(PAPER, name="paper"),))),
-    Feature.REASONING: _said(QUESTION, Message(Role.ASSISTANT, (Reasoning("hm"),)), QUESTION),
-    Feature.SIGNED_REASONING: _said(
+    Feature.IMAGES: _conversation(Message(Role.USER, (Image(PICTURE),))),
+    Feature.DOCUMENTS: _conversation(Message(Role.USER, (Document(PAPER, name="paper"),))),
+    Feature.REASONING: _conversation(
+        QUESTION, Message(Role.ASSISTANT, (Reasoning("hm"),)), QUESTION
+    ),
+    Feature.SIGNED_REASONING: _conversation(
         QUESTION, Message(Role.ASSISTANT, (Reasoning("hm", "sig"),)), QUESTION
     ),
     Feature.CACHE_POINTS: _asked(system=(Text("be brief"), CachePoint())),
@@ -141,7 +148,7 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     Feature.METADATA: _asked(metadata={"user_id": "u1"}),
 }
 """The smallest request that makes use of each feature. Not here are `BUILTIN_TOOLS`, which are
-every family's own, and `DATA`, which no family refuses: what has no block for it is told its
+every family's own, and `DATA`, which no family refuses: one without a block for it gets its
 text."""
 
 
@@ -155,16 +162,16 @@ class Claims:
     """The attributes of `Completion` and `Usage` that this family's answers carry."""
 
     @tells.default
-    def _told_by_documented_keys(self) -> frozenset[str]:
+    def _facts_of_documented_keys(self) -> frozenset[str]:
         return frozenset(fact for fact, names in _NAMES.items() if names & self.codec.documented)
 
     def has(self, feature: Feature) -> bool:
-        """Whether it is said and comes back as itself."""
+        """Whether the feature is encoded and comes back as itself, for this model."""
         return feature in self.codec.features - self.facts.without
 
     def joins(self, feature: Feature) -> bool:
-        """Whether a feature is taken and joined into the text next to it, so that it does not come
-        back."""
+        """Whether the feature is encoded by joining it into the text next to it, so that it does
+        not come back."""
         return feature in self.codec.joins - self.facts.without
 
     def examples(self) -> dict[Feature, CompletionRequest]:
@@ -197,7 +204,7 @@ class Claims:
         return [
             kind
             for kind in kinds
-            if self.takes(_said(Message(Role.USER, (Image(Media(kind, "AAAA", None)),))))
+            if self.takes(_conversation(Message(Role.USER, (Image(Media(kind, "AAAA", None)),))))
         ]
 
     @cached_property

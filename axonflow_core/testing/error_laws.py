@@ -172,7 +172,7 @@ def _an_upstream_denial_is_not_the_clients_own(claims: _Claims) -> None:
 
 
 def _blame_follows_the_role(claims: _Claims) -> None:
-    """The client is told of its own mistakes as such, and of nothing that is for the operator."""
+    """A client's own mistakes are reported as such, and nothing that is for the operator."""
     for error, is_clients in _ERRORS_OF_OURS:
         native = claims.codec.encode_error(error)
         is_servers = native.status in _SERVERS

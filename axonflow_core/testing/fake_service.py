@@ -52,7 +52,8 @@ def sse(chunk: Json) -> bytes:
 
 @frozen(kw_only=True)
 class FakeService:
-    """The service that a provider calls, made of the server role of its codec."""
+    """The service that a provider calls, made of the server role of its codec. It keeps no state:
+    what a test asks about calls is in `MockTransport.requests`."""
 
     codec: Codec
     errors: ErrorCodec
@@ -71,7 +72,8 @@ class FakeService:
     signatures checks the signature instead."""
 
     def request(self, sent: HttpRequest) -> CompletionRequest:
-        """What was asked."""
+        """The request that was sent, decoded. `MalformedRequest` where the provider sent a body
+        that its own codec does not read."""
         body = loads(sent.body)
         native = {key: value for key, value in body.items() if key not in self.transport_members}
         return self.codec.decode_request(native, self.facts)
@@ -86,7 +88,8 @@ class FakeService:
         return MockAnswer(headers=typed, reads=tuple(self.chunks(completion)))
 
     def cut_answer(self, sent: HttpRequest, completion: Completion) -> MockAnswer:
-        """A streamed answer that ends after its content, before it says why it stopped."""
+        """A streamed answer that ends after its content, before its stop reason and terminal
+        event."""
         until_stop = takewhile(lambda event: not isinstance(event, Stopped), batch_of(completion))
         return evolve(self.answer(sent, completion), reads=tuple(self._written(until_stop)))
 
@@ -131,6 +134,7 @@ class FakeService:
 
 
 async def _write(writer: ResponseWriter, answer: MockAnswer) -> None:
+    """Send an answer over ASGI, each of its reads as a chunk."""
     await writer.start(answer.status, answer.headers)
     for data in answer.reads:
         await writer.write(data)
@@ -138,19 +142,19 @@ async def _write(writer: ResponseWriter, answer: MockAnswer) -> None:
 
 
 def echoing(request: CompletionRequest) -> Completion:
-    """Repeats the last text. Where tools are offered and none has answered yet, each is called
-    once, with the text as `text`."""
+    """Repeats the last text. Where tools are offered and there is no result yet, each is called
+    once, with the text as the argument `text`."""
     blocks = [block for message in request.messages for block in message.content]
     results = [block for block in blocks if isinstance(block, ToolResult)]
-    said = next((block.text for block in reversed(blocks) if isinstance(block, Text)), "")
+    text = next((block.text for block in reversed(blocks) if isinstance(block, Text)), "")
     tools = [tool for tool in request.tools if isinstance(tool, Tool)]
     usage = Usage(input_tokens=len(blocks), output_tokens=1)
     if tools and not results:
         calls = [
-            ToolUse(f"call_{number}", tool.name, {"text": said})
+            ToolUse(f"call_{number}", tool.name, {"text": text})
             for number, tool in enumerate(tools, 1)
         ]
         return Completion(tuple(calls), StopReason.TOOL_USE, usage)
     if results:
-        said = "".join(block.text for block in results[-1].content if isinstance(block, Text))
-    return Completion((Text(f"You said: {said}"),), StopReason.END_TURN, usage)
+        text = "".join(block.text for block in results[-1].content if isinstance(block, Text))
+    return Completion((Text(f"You said: {text}"),), StopReason.END_TURN, usage)

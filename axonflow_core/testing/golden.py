@@ -1,4 +1,4 @@
-"""Golden files: what a family's documents show, beside the codec, with where and when it was read.
+"""Golden files: what a family's documents show, with the page and the day on which it was read.
 
     @pytest.mark.parametrize("case", golden_cases(CODEC, __file__))
     def test_golden(case): case()
@@ -18,8 +18,8 @@ A file is one exchange, a JSON object with `source` and `date` and any of the si
 
 Every side decodes, encodes back to the same JSON and is understood: no documented key is left over,
 and every long text stands in a typed place. `expected` holds for the answer, whole and streamed. A
-round trip cannot see a misreading that both its halves share; these facts, written down by somebody
-who read the documents, can.
+round trip cannot see a misreading that both its halves share; these facts, written down by a reader
+of the documents, can.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def golden_cases(codec: Codec, folder: str | Path) -> list[GoldenCase]:
     """The sides of every `*.json` in `folder`, bound to `codec`. `RequestError` says what a file
     lacks.
 
-    A test may give its own `__file__` for the folder `golden` beside it.
+    A test may give its own `__file__` for the folder `golden` next to it.
     """
     folder = Path(folder)
     folder = folder.parent / "golden" if folder.is_file() else folder
@@ -84,9 +84,8 @@ def golden_cases(codec: Codec, folder: str | Path) -> list[GoldenCase]:
         raise RequestError(
             f"{folder} holds no golden files", hint="put at least one exchange there, as NAME.json"
         )
-    as_written = evolve(
-        codec, default_max_tokens=None
-    )  # what is shown is to come back, with no limit of ours
+    # A body of the documents must come back as it is, so no default limit may be added to it.
+    as_written = evolve(codec, default_max_tokens=None)
     return [case for path in paths for case in _cases_of(as_written, path)]
 
 
@@ -110,6 +109,8 @@ def _cases_of(codec: Codec, path: Path) -> Iterator[GoldenCase]:
 
 
 def _read(path: Path) -> Mapping[str, Json]:
+    """The JSON object of a golden file. `RequestError` names the file and everything that is wrong
+    with it."""
     try:
         golden = loads(path.read_bytes())
     except orjson.JSONDecodeError as fault:
@@ -127,6 +128,7 @@ def _read(path: Path) -> Mapping[str, Json]:
 
 
 def _faults(golden: Mapping[str, Json]) -> Iterator[str]:
+    """What is wrong with a golden file, in words."""
     for key in ("source", "date"):
         if not isinstance(golden.get(key), str) or not golden[key].strip():
             yield f"it does not say its `{key}`"
@@ -152,12 +154,15 @@ def _is_date(text: str) -> bool:
 
 
 def _check_request(case: GoldenCase) -> _Found:
+    """Request: decode, encode, compare; then every documented key and long text has a typed
+    place."""
     request = case.codec.decode_request(case.native, case.facts)
     yield from _same(case.native, case.codec.encode_request(request, case.facts))
     yield from _understood(case, request)
 
 
 def _check_response(case: GoldenCase) -> _Found:
+    """Answer: as a request, and the facts that the file expects."""
     completion = case.codec.decode_response(case.native, case.facts)
     yield from _same(case.native, case.codec.encode_response(completion, case.facts))
     yield from _understood(case, completion)
@@ -165,6 +170,7 @@ def _check_response(case: GoldenCase) -> _Found:
 
 
 def _check_stream(case: GoldenCase) -> _Found:
+    """Stream: as an answer, chunk by chunk, and the terminal event is there."""
     decoder = case.codec.stream_decoder(case.facts)
     batches = [decoder.feed(chunk) for chunk in case.native]
     decoder.finish()
@@ -192,6 +198,7 @@ def _same(native: Json, again: Json) -> _Found:
 
 
 def _understood(case: GoldenCase, value: Any) -> _Found:
+    """What of a body has no typed place: documented keys in an `extra`, long texts nowhere."""
     yield from leftovers(value, case.codec.documented)
     yield from unread(
         case.native, [value], (*case.codec.control_tokens, *case.codec.reasoning_tags)
@@ -199,13 +206,14 @@ def _understood(case: GoldenCase, value: Any) -> _Found:
 
 
 def _as_expected(case: GoldenCase, completion: Completion) -> _Found:
+    """The facts of an answer that differ from those that the file expects."""
     for fact, expected in case.expected.items():
         found = strict_difference(expected, _FACTS[fact](completion))
         if found is not None:
             yield Difference(f"{fact}{found.path.removeprefix('$')}", found.expected, found.got)
 
 
-def _told_usage(completion: Completion) -> Json:
+def _usage_of(completion: Completion) -> Json:
     return attrs.asdict(
         completion.usage, filter=lambda member, count: member.name != "extra" and count is not None
     )
@@ -219,7 +227,7 @@ def _tool_calls(completion: Completion) -> Json:
 _FACTS: Mapping[str, Callable[[Completion], Json]] = {
     "text": lambda completion: completion.text,
     "stop_reason": lambda completion: completion.stop_reason,
-    "usage": _told_usage,
+    "usage": _usage_of,
     "tool_calls": _tool_calls,
 }
 """What a golden file may expect of an answer."""

@@ -3,12 +3,28 @@
     @pytest.mark.parametrize("law", codec_laws(CODEC))
     def test_my_family(law): law()
 
-or `check_codec(CODEC)` for all of them at once. A law draws what the codec claims (`strategies`),
-and raises AssertionError with the smallest difference it finds. Laws are no methods of a base
-class: Hypothesis refuses one test that is shared by many classes.
+or `check_codec(CODEC)` for all of them at once.
 
-A round trip cannot see a misreading that both halves share. That is what golden bodies and recorded
-traffic are for.
+Theory of operation. A law is a property of *one* codec, checked on values that the codec itself
+claims (`claims`, `strategies`): nothing in this module names a family. It raises AssertionError
+with the smallest difference that Hypothesis finds. The laws stand in four groups:
+
+    round trips      value -> native -> value is the identity for what is declared; native ->
+                     value -> native is the identity for every native body, unknown members too
+    declarations     what is declared is encoded; what is not is refused by its name; documented
+                     keys have typed fields and none is left over in an `extra`
+    hostile input    a strange body is an error of the role that reads it; a text forges no turn
+    streams          chunks survive one by one, add up to the whole answer, and a cut is an error
+
+Both directions of the round trip are needed. The first alone is kept by a codec that invents
+members of its own; the second alone by one that keeps the body unread in `extra`, which the law
+about documented keys finds.
+
+A round trip cannot see a misreading that both halves share: input tokens as output tokens, twice.
+That is what golden bodies (`golden`) and recorded traffic (`recordings`) are for, and `mutations`
+shows for every law a mistake that it finds.
+
+Laws are no methods of a base class: Hypothesis refuses one test that is shared by many classes.
 """
 
 from __future__ import annotations
@@ -111,10 +127,10 @@ class Law(Generic[S]):
 def codec_laws(
     codec: Codec, facts: ModelFacts = NO_FACTS, *, tells: Iterable[str] | None = None
 ) -> list[Law[Claims]]:
-    """Every law, bound to `codec`.
+    """Every law, bound to `codec`; the laws of streams where it streams.
 
-    `tells` names what its answers carry beside their content (`id`, `model`, `input_tokens`, …),
-    where that cannot be read from the names of its documented keys.
+    `tells` names what its answers carry in addition to their content (`id`, `model`,
+    `input_tokens`, …), where that cannot be read from the names of its documented keys.
     """
     claims = claimed(codec, facts, tells)
     laws = {**_LAWS, **_LAWS_OF_STREAMS} if codec.streams else _LAWS
@@ -142,6 +158,7 @@ def check_laws(laws: Iterable[Law[S]]) -> None:
 
 
 def _sides(claims: Claims) -> tuple[Side, ...]:
+    """The native forms of a codec: request, answer and, where it streams, chunks."""
     codec, facts = claims.codec, claims.facts
     asked = requests(claims).map(lambda request: codec.encode_request(request, facts))
     answered = completions(claims).map(lambda completion: codec.encode_response(completion, facts))
@@ -163,6 +180,7 @@ def _sides(claims: Claims) -> tuple[Side, ...]:
 
 
 def _streamed_side(claims: Claims) -> Side:
+    """The chunks of a whole stream as one native body: a list, decoded to a list of batches."""
     return Side(
         "chunks",
         streams(claims).map(lambda drawn: _chunks(claims, drawn[1])),
@@ -172,11 +190,13 @@ def _streamed_side(claims: Claims) -> Side:
 
 
 def _chunks(claims: Claims, batches: Iterable[Batch]) -> list[Json]:
+    """The chunks that a fresh encoder makes of all batches."""
     encoder = claims.codec.stream_encoder(CONTEXT, claims.facts)
     return [chunk for batch in batches for chunk in encoder.encode(batch)]
 
 
 def _batches(claims: Claims, chunks: Iterable[Json]) -> list[Batch]:
+    """The batches that a fresh decoder makes of all chunks, without its check of the end."""
     decoder = claims.codec.stream_decoder(claims.facts)
     return [decoder.feed(chunk) for chunk in chunks]
 
@@ -185,6 +205,7 @@ def _batches(claims: Claims, chunks: Iterable[Json]) -> list[Batch]:
 
 
 def _a_request_survives(claims: Claims) -> None:
+    """`decode(encode(request)) == request`, for every request of declared features."""
     codec, facts = claims.codec, claims.facts
 
     def check(request: CompletionRequest) -> None:
@@ -194,6 +215,7 @@ def _a_request_survives(claims: Claims) -> None:
 
 
 def _a_completion_survives(claims: Claims) -> None:
+    """`decode(encode(completion)) == completion`, for every answer of declared features."""
     codec, facts = claims.codec, claims.facts
 
     def check(completion: Completion) -> None:
@@ -226,8 +248,8 @@ _SHAPES = frozenset(
 
 
 def _joined_text_is_still_there(claims: Claims) -> None:
-    """What is joined into the text beside it is all there, in order, on the wire and when it is
-    read again."""
+    """Text that is joined into the text next to it is all there, in order, in the native body and
+    when it is decoded again."""
     codec, facts = claims.codec, claims.facts
 
     def check(request: CompletionRequest) -> None:
@@ -239,22 +261,24 @@ def _joined_text_is_still_there(claims: Claims) -> None:
             _all_in_order(
                 (block.text for block in request.system if isinstance(block, Text)), written
             )
-            spoken = (block for message in request.messages for block in message.content)
-            _all_in_order((block.text for block in spoken if isinstance(block, Text)), written)
+            blocks = (block for message in request.messages for block in message.content)
+            _all_in_order((block.text for block in blocks if isinstance(block, Text)), written)
 
     if claims.codec.joins & _SHAPES:
         for_all(joined_requests(claims), check)
 
 
-def _all_in_order(said: Iterable[str], written: str) -> None:
+def _all_in_order(texts: Iterable[str], written: str) -> None:
+    """Assert that every one of `texts` is in `written`, each after the one before it."""
     position = 0
-    for text in said:
+    for text in texts:
         found = written.find(text, position)
-        require(found >= 0, f"{text!r} is missing behind character {position} of {written!r}")
+        require(found >= 0, f"{text!r} is missing after character {position} of {written!r}")
         position = found + len(text)
 
 
 def _strings(native: Json) -> Iterator[str]:
+    """Every string of a native body, in order."""
     if isinstance(native, str):
         yield native
     elif isinstance(native, dict | list):
@@ -266,8 +290,7 @@ def _strings(native: Json) -> Iterator[str]:
 
 
 def _unknown_fields_survive(claims: Claims) -> None:
-    """A key that nobody documents, at any level of the protocol, stands there again after decode
-    and encode."""
+    """An undocumented key, at any level of the protocol, is there again after decode and encode."""
 
     def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
@@ -277,8 +300,8 @@ def _unknown_fields_survive(claims: Claims) -> None:
 
 
 def _documented_keys_are_understood(claims: Claims) -> None:
-    """No documented key is left over in an `extra`, and no block that has a word of its own comes
-    back opaque."""
+    """No documented key is left over in an `extra`, and no block of a documented kind is decoded as
+    opaque."""
     documented = claims.codec.documented
 
     def check(drawn: tuple[Side, Json]) -> None:
@@ -291,6 +314,7 @@ def _documented_keys_are_understood(claims: Claims) -> None:
 
 
 def _opaque_in(value: Any) -> Iterator[bool]:
+    """True for every `Opaque` block inside a value."""
     if isinstance(value, tuple | list):
         for item in value:
             yield from _opaque_in(item)
@@ -302,6 +326,7 @@ def _opaque_in(value: Any) -> Iterator[bool]:
 
 
 def _documented_stop_reasons_are_known(claims: Claims) -> None:
+    """Every native stop reason has a meaning of its own, and is encoded as itself."""
     codec, facts = claims.codec, claims.facts
     for native, reason in codec.stop_reasons.table.items():
         require(
@@ -344,6 +369,7 @@ def _a_strange_body_is_the_error_of_its_role(claims: Claims) -> None:
 
 
 def _a_declared_feature_is_taken(claims: Claims) -> None:
+    """The smallest request of each declared feature is encoded."""
     for feature, request in claims.examples().items():
         if claims.has(feature) or claims.joins(feature):
             require(claims.takes(request), f"declared and refused: {feature.value}")
@@ -359,7 +385,7 @@ def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
             _is_refused(claims, request, claims.facts)
     if claims.codec.is_single_turn:
         _is_refused_by(claims, CompletionRequest(CONVERSATION), claims.facts, {"conversation"})
-    foreign = Message(Role.USER, (Opaque("a dialect of nobody", {"type": "riddle"}),))
+    foreign = Message(Role.USER, (Opaque("an unknown dialect", {"type": "riddle"}),))
     require(
         not claims.takes(CompletionRequest((foreign,))), "a block of a foreign dialect was taken"
     )
@@ -368,6 +394,7 @@ def _an_undeclared_feature_is_refused_by_name(claims: Claims) -> None:
 
 
 def _is_refused(claims: Claims, request: CompletionRequest, facts: ModelFacts) -> None:
+    """The request is refused, by the name of a feature that it uses and the codec lacks."""
     used, can = features_of(request), (claims.codec.features | claims.codec.joins) - facts.without
     _is_refused_by(claims, request, facts, {feature.name.lower() for feature in used - can})
 
@@ -388,6 +415,8 @@ def _is_refused_by(
 
 
 def _harmless_text_is_never_refused(claims: Claims) -> None:
+    """A text without a control token is encoded, however near to one it comes."""
+
     def check(text: str) -> None:
         claims.codec.encode_request(CompletionRequest((user(text),)), claims.facts)
 
@@ -427,6 +456,7 @@ def _a_forged_turn_is_refused(claims: Claims) -> None:
 
 
 def _slices(border: str) -> SearchStrategy[str]:
+    """A border between turns, whole or any part of it."""
     ends = st.tuples(st.integers(0, len(border)), st.integers(0, len(border)))
     return st.just(border) | ends.map(lambda pair: border[min(pair) : max(pair)])
 
@@ -465,15 +495,18 @@ def _split_forgeries(
 
 
 def _says(claims: Claims, feature: Feature) -> bool:
+    """Whether the feature is encoded, with or without loss."""
     return claims.has(feature) or claims.joins(feature)
 
 
 def _slots(claims: Claims) -> list[Role]:
+    """The places of a template that take a caller's text."""
     turns = [Role.USER] if claims.codec.is_single_turn else [Role.USER, Role.ASSISTANT]
     return [*turns, *([Role.SYSTEM] if _says(claims, Feature.SYSTEM) else [])]
 
 
 def _in_slot(role: Role, blocks: tuple[ContentBlock, ...], claims: Claims) -> CompletionRequest:
+    """The smallest request whose slot of `role` holds `blocks`."""
     if role is Role.SYSTEM:
         return CompletionRequest((user("hi"),), system=blocks)
     if claims.codec.is_single_turn:
@@ -484,6 +517,7 @@ def _in_slot(role: Role, blocks: tuple[ContentBlock, ...], claims: Claims) -> Co
 
 
 def _neutralised_text_passes(claims: Claims) -> None:
+    """A text with a control token, neutralised, is encoded and comes back unchanged."""
     codec, facts = claims.codec, claims.facts
 
     def check(text: str) -> None:
@@ -502,7 +536,7 @@ def _neutralised_text_passes(claims: Claims) -> None:
 
 
 def _a_stream_adds_up_to_the_whole(claims: Claims) -> None:
-    """However its deltas are split and its events are grouped."""
+    """The events add up to the answer, however its deltas are split and its events are grouped."""
 
     def check(drawn: tuple[Completion, list[Batch]]) -> None:
         completion, batches = drawn
@@ -513,6 +547,8 @@ def _a_stream_adds_up_to_the_whole(claims: Claims) -> None:
 
 
 def _a_stream_survives_chunk_by_chunk(claims: Claims) -> None:
+    """Chunks are the same after decode and encode: as many, in order."""
+
     def check(drawn: tuple[Completion, list[Batch]]) -> None:
         chunks = _chunks(claims, drawn[1])
         same_json(chunks, _chunks(claims, _batches(claims, chunks)))
@@ -520,8 +556,8 @@ def _a_stream_survives_chunk_by_chunk(claims: Claims) -> None:
     for_all(streams(claims), check)
 
 
-def _a_stream_without_its_last_word_is_truncated(claims: Claims) -> None:
-    """Every beginning of a stream says so, and hands over the text that had come."""
+def _a_cut_stream_is_truncated(claims: Claims) -> None:
+    """Every proper beginning of a stream is a `TruncatedStream` with the text that had come."""
 
     def check(drawn: tuple[Completion, list[Batch]]) -> None:
         chunks = _chunks(claims, drawn[1])
@@ -543,6 +579,7 @@ def _a_stream_without_its_last_word_is_truncated(claims: Claims) -> None:
 
 
 def _finish_whole(claims: Claims, chunks: list[Json]) -> None:
+    """The whole stream is no `TruncatedStream`."""
     decoder = claims.codec.stream_decoder(claims.facts)
     for chunk in chunks:
         decoder.feed(chunk)
@@ -582,5 +619,5 @@ _LAWS: Mapping[str, Check] = {
 _LAWS_OF_STREAMS: Mapping[str, Check] = {
     "a stream adds up to the whole": _a_stream_adds_up_to_the_whole,
     "a stream survives chunk by chunk": _a_stream_survives_chunk_by_chunk,
-    "a stream without its last word is truncated": _a_stream_without_its_last_word_is_truncated,
+    "a stream without its terminal event is truncated": _a_cut_stream_is_truncated,
 }

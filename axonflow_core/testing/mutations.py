@@ -1,12 +1,27 @@
-"""The kit judged by what it catches: mistakes that anybody makes, put into a codec, and the law
-that has to see each.
+"""Mutation testing of the laws: a good codec with one mistake in it must break the law that is
+about it.
 
     @pytest.mark.parametrize("mutant", codec_mutants(CODEC))
-    def test_a_mistake_in_my_codec_would_be_seen(mutant): mutant()
+    def test_is_caught(mutant): mutant()
 
-A mutation applies to every codec that claims what it breaks. One that goes uncaught means that the
-codec's record says too little: laws draw what is declared, so a count whose key is not `documented`
-is a count that nobody checks.
+Theory of operation. A law that never fails proves nothing. So each mistake that authors make is an
+entry of `MUTATIONS`: the law that must find it, the codecs in which it can be made, and a `Break`
+(`breaking`) that makes a broken codec from a good one.
+
+    "system dropped": Mutation(REQUEST, has(Feature.SYSTEM), sends(setting(system=())))
+
+A break replaces functions of the record and leaves the guards of `Codec` around them, unless the
+missing guard is the mistake. `applies` is decided by what the codec claims, before the break:
+"images dropped" is no mistake in a family without images, and a mutant that cannot differ is not
+made. `codec_mutants` gives all mutants of one codec, each caught by *its* law alone, so that a law
+which finds everything by accident does not cover for one that finds nothing.
+
+A mutant is run with more examples than the laws of a good codec and without a database or shrinking
+(`many_examples`): the first broken example ends it, and a rare one must be found in every run. The
+seed is fixed, so a mutant that survives, survives always.
+
+A mutant that survives means that the codec's record declares too little: laws draw what is
+declared, so a count whose key is not `documented` is a count without a check.
 """
 
 from __future__ import annotations
@@ -66,6 +81,8 @@ from .breaking import (
     hidden_in_answers,
     hidden_in_text,
     inference,
+    known_by_identity,
+    known_by_the_empty_mapping,
     merged_messages,
     merged_texts,
     netless,
@@ -83,8 +100,6 @@ from .breaking import (
     streams_out,
     stripped,
     to_the_edited,
-    told_by_identity,
-    told_by_the_empty_mapping,
     undone,
 )
 from .claims import NO_FACTS, QUESTION, Claims, claimed
@@ -132,29 +147,32 @@ def streams(claims: Claims) -> bool:
 
 
 def has_template(claims: Claims) -> bool:
-    """Whether a raw prompt is another body than the same text said by a user."""
+    """Applies where a raw prompt has another body than the same text as a user's message."""
     if not claims.has(Feature.RAW_PROMPT):
         return False
-    said = CompletionRequest((QUESTION,))
-    raw = evolve(said, is_raw_prompt=True)
+    templated = CompletionRequest((QUESTION,))
+    raw = evolve(templated, is_raw_prompt=True)
     return bool(
-        claims.codec.encode_request(said, claims.facts)
+        claims.codec.encode_request(templated, claims.facts)
         != claims.codec.encode_request(raw, claims.facts)
     )
 
 
 def refuses_by_record(claims: Claims) -> bool:
-    """Whether something is refused because it is not declared, and would not be otherwise."""
+    """Applies where something is refused because it is not declared, and would be encoded
+    otherwise."""
     refused = [request for request in claims.examples().values() if not claims.takes(request)]
     return not all(_refuses(obliging(claims.codec), request, claims.facts) for request in refused)
 
 
 def _refuses(codec: Codec, request: CompletionRequest, facts: ModelFacts) -> bool:
+    """Whether the codec refuses `request` by name. Any other exception is none: an author's
+    function may fail in any way at what it does not declare."""
     try:
         codec.encode_request(request, facts)
     except EncodeError:
         return True
-    except Exception:  # a codec may stumble over what it does not declare
+    except Exception:  # a codec may fail in any way at what it does not declare
         return False
     return False
 
@@ -219,7 +237,7 @@ def lose_arguments(event: StreamEvent) -> list[StreamEvent]:
 
 
 def run_together(event: StreamEvent) -> list[StreamEvent]:
-    """Knows no blocks: a text begins with its first piece and never ends."""
+    """Ignores blocks: a text begins with its first piece and never ends."""
     if isinstance(event, BlockStop) or (
         isinstance(event, BlockStart) and isinstance(event.block, Text)
     ):
@@ -242,7 +260,7 @@ HARMLESS, FORGED, DEFUSED = (
 STREAM, CHUNKS = "a stream adds up to the whole", "a stream survives chunk by chunk"
 EQUAL, EDITS = "equal values encode equally", "text edits keep the rest"
 NULLS = "null is absent"
-CUT = "a stream without its last word is truncated"
+CUT = "a stream without its terminal event is truncated"
 
 
 @frozen
@@ -256,7 +274,7 @@ class Mutation:
 
 
 def claiming(feature: Feature) -> Mutation:
-    """A feature that is declared and not there."""
+    """The mistake of declaring a feature that the functions do not have."""
     return Mutation(
         REQUEST, lacks(feature), record(features=lambda codec: codec.features | {feature})
     )
@@ -378,7 +396,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         lambda claims: set(claims.codec.stop_reasons.table.values()) > {StopReason.END_TURN},
         hears(setting(stop_reason=StopReason.END_TURN)),
     ),
-    # what nobody knows, and what everybody does
+    # undocumented and documented members
     "unknown keys of requests swallowed": Mutation(UNKNOWN, always, reads(setting(extra={}))),
     "unknown keys of answers swallowed": Mutation(UNKNOWN, always, hears(setting(extra={}))),
     "unknown keys of chunks swallowed": Mutation(UNKNOWN, streams, streams_in(drop(Extra))),
@@ -409,14 +427,14 @@ MUTATIONS: Mapping[str, Mutation] = {
     "blocks run together in streams": Mutation(
         STREAM, has(Feature.MANY_BLOCKS), streams_in(run_together)
     ),
-    "last word lost": Mutation(CUT, always, streams_in(drop(Ended))),
+    "terminal event lost": Mutation(CUT, always, streams_in(drop(Ended))),
     "cut streams taken for whole": Mutation(CUT, always, streams_in(ended_by(TextDelta))),
     # what equality cannot see
     "a meaning hidden in a text": Mutation(EQUAL, always, hidden_in_text),
     "a meaning hidden in the text of an answer": Mutation(EQUAL, always, hidden_in_answers),
     "a meaning hidden in a tuple": Mutation(EQUAL, always, hidden_in_a_tuple),
-    "requests told apart by identity": Mutation(EQUAL, always, told_by_identity),
-    "the empty mapping told apart": Mutation(EQUAL, always, told_by_the_empty_mapping),
+    "requests distinguished by identity": Mutation(EQUAL, always, known_by_identity),
+    "the empty mapping distinguished": Mutation(EQUAL, always, known_by_the_empty_mapping),
     "every second request written otherwise": Mutation(EQUAL, always, counting),
     # edits
     "an edit undone": Mutation(EDITS, always, after_an_edit(undone)),
@@ -445,7 +463,8 @@ MUTATIONS: Mapping[str, Mutation] = {
 
 @frozen
 class Mutant:
-    """One codec with one mistake in it. Calling it raises AssertionError if the law keeps quiet."""
+    """One codec with one mistake in it. Calling it raises AssertionError if its law does not
+    fail."""
 
     mistake: str
     law: str
@@ -460,7 +479,7 @@ class Mutant:
 
     @property
     def is_caught(self) -> bool:
-        """Whether the law says no, in whatever way the codec fails it."""
+        """Whether the law fails, with whatever exception."""
         law = next(
             law
             for law in codec_laws(self.bad, self.facts, tells=self.tells)
@@ -486,10 +505,10 @@ def codec_mutants(
     """`codec` with every mistake that can be made in it. `facts` and `tells` as for
     `codec_laws`."""
     claims = claimed(codec, facts, tells)
-    told = None if tells is None else claims.tells
+    facts_of_answers = None if tells is None else claims.tells
     laws = {law.name for law in codec_laws(codec, facts, tells=tells)}
     return [
-        Mutant(mistake, mutation.law, codec, mutation.breaks(codec), facts, told)
+        Mutant(mistake, mutation.law, codec, mutation.breaks(codec), facts, facts_of_answers)
         for mistake, mutation in MUTATIONS.items()
         if mutation.law in laws and mutation.applies(claims)
     ]
@@ -497,8 +516,8 @@ def codec_mutants(
 
 @contextmanager
 def many_examples() -> Iterator[None]:
-    """A mutant may need an example that is rare; the first one ends the search, and nobody reads
-    the smallest."""
+    """A Hypothesis profile for mutants: 1000 examples, the first broken one ends the search, and it
+    is not shrunk because it is not shown."""
     before = settings.get_current_profile_name()
     settings.register_profile(
         "mutants", max_examples=1000, derandomize=True, phases=[Phase.generate]

@@ -110,6 +110,8 @@ class ProviderCase:
 
 @frozen
 class _Opened:
+    """A provider that is open, and the transport that has its calls."""
+
     provider: Provider
     client: MockTransport
 
@@ -119,6 +121,7 @@ async def _whole(provider: Provider, request: CompletionRequest) -> Completion:
 
 
 def _receipt_of(completion: Completion) -> Receipt:
+    """The receipt of an answer; an answer without one breaks a law."""
     require(completion.receipt is not None, "the answer has no receipt")
     assert completion.receipt is not None  # noqa: S101 - for the type checker
     return completion.receipt
@@ -151,6 +154,7 @@ async def a_request_arrives_as_it_was_asked(case: ProviderCase) -> None:
 
 
 def _texts(request: CompletionRequest) -> list[Text]:
+    """The text blocks of a request, the system's first."""
     blocks = [
         *request.system,
         *(block for message in request.messages for block in message.content),
@@ -350,11 +354,11 @@ def provider_test(
     extras: Mapping[str, Any] = EMPTY,
     codecs: CodecRegistry | None = None,
 ) -> Callable[..., None]:
-    """A pytest test that holds the provider of `spec` to every law of `LAWS` that is about what
-    the codec of `service` can do.
+    """A pytest test that holds the provider of `spec` to every law of `LAWS` that is about what the
+    codec of `service` can do.
 
-    `config` and `credentials` are what its YAML says; plant secrets that no text contains by
-    chance. `service` is what it calls.
+    `config` and `credentials` are those of its YAML; plant secrets that no text contains by chance.
+    `service` is what it calls.
     """
     case = ProviderCase(
         spec=spec,

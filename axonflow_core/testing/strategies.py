@@ -1,13 +1,32 @@
 """Hypothesis strategies that draw what a codec claims, and nothing else.
 
-A strategy reads the codec's own record and builds values that fit it; it throws none away. A
-template family gets the shapes that come back as themselves from `requests`, and those that are
-joined into others from `joined_requests`.
-
     requests           what comes back as itself
-    joined_requests    what is said, but joined into the text beside it
+    joined_requests    what is encoded, but joined into the text next to it
     completions        whole answers
     streams            whole answers, with the same as batches of events, cut anywhere
+
+Theory of operation. A strategy reads the codec's own record (`Claims`) and builds values that fit
+it by construction; it never filters. A filter would hide a claim that no value meets, and
+Hypothesis slows down or gives up on it.
+
+`_Parts` holds one strategy for each part of a request or answer, built once for one codec. Each
+follows the same scheme: a list of alternatives that grows with the features that the codec has. A
+feature that a codec lacks leaves its part unset, so `requests` needs no case for any family:
+
+    kinds = [text blocks]  + [images] if IMAGES  + [documents] if DOCUMENTS  + …
+    content of one message = lists of `kinds`, of length 1 without MANY_BLOCKS
+
+What a family *joins* has its own strategy, because the law is weaker there: the text must be all
+there, in order, and need not come back in its blocks. `joined_requests` draws plain texts in every
+shape that the family encodes.
+
+A stream is drawn as its answer first. Its events follow from the answer, with every text split at
+random places, and are grouped into batches at random. So the expected sum is known, and no cut is
+privileged.
+
+Texts are drawn from edges (empty, blanks, NUL, quotes, combining and astral characters) and, for a
+template family, from pieces of its control tokens: texts that nearly hold a token find a scanner
+that is off by one. `without` removes the whole ones.
 """
 
 from __future__ import annotations
@@ -116,13 +135,13 @@ def json_values() -> SearchStrategy[Json]:
 
 
 def json_objects() -> SearchStrategy[dict[str, Json]]:
-    """Draws small JSON objects with any keys and values."""
+    """Small JSON objects with any keys and values, for tool arguments, settings and options."""
     return st.dictionaries(st.text(_UNICODE, max_size=6), json_values(), max_size=3)
 
 
 def texts(tokens: tuple[str, ...] = ()) -> SearchStrategy[str]:
-    """Any text that holds none of `tokens`, though it comes close: pieces of them are drawn
-    often."""
+    """Any text that holds none of `tokens`, though it comes close: pieces of them are drawn often.
+    Length 0 to about 40 characters."""
     near = [piece for token in tokens for piece in (token[:-1], token[1:], token[:2], token[-2:])]
     pieces = st.one_of(_EDGES, st.text(_UNICODE, max_size=10), st.sampled_from(near or ["x"]))
     return st.lists(pieces, max_size=4).map("".join).map(lambda text: without(text, tokens))
@@ -134,7 +153,8 @@ def plain_texts() -> SearchStrategy[str]:
 
 
 def without(text: str, tokens: tuple[str, ...]) -> str:
-    """`text` with the last character of every token gone, until it holds none."""
+    """`text` with the last character of every token removed, until it holds none: removing one may
+    form another."""
     while held := [token for token in tokens if token in text]:
         for token in held:
             text = text.replace(token, token[:-1])
@@ -202,6 +222,7 @@ class _Parts:
         return self.claims.has(feature)
 
     def perhaps(self, feature: Feature, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
+        """`values` or None where the codec has `feature`, else None alone."""
         return st.none() | values if self.has(feature) else st.none()
 
     # blocks
@@ -222,6 +243,7 @@ class _Parts:
 
     @cached_property
     def images(self) -> SearchStrategy[Image]:
+        """Pictures from every source that the codec takes, as it was asked by `Claims.media`."""
         types = st.sampled_from(["image/png", "image/jpeg", "image/gif", "image/webp"])
         sources = {
             MediaKind.BASE64: st.builds(Media, st.just(MediaKind.BASE64), _BASE64, types),
@@ -233,6 +255,8 @@ class _Parts:
 
     @cached_property
     def tool_results(self) -> SearchStrategy[ToolResult]:
+        """Results of tools; with several blocks, pictures, JSON and failure where the codec has
+        them."""
         forms: list[SearchStrategy[Any]] = []
         if self.has(Feature.MANY_BLOCKS):
             kinds: list[SearchStrategy[Any]] = [self.text_blocks]
@@ -260,6 +284,7 @@ class _Parts:
 
     @cached_property
     def reasoning(self) -> SearchStrategy[Reasoning]:
+        """Reasoning, also signed and redacted where the codec has that."""
         plain = st.builds(Reasoning, texts())
         return plain | _SIGNED_REASONING if self.has(Feature.SIGNED_REASONING) else plain
 
@@ -267,7 +292,7 @@ class _Parts:
 
     @cached_property
     def content(self) -> Mapping[Role, SearchStrategy[tuple[ContentBlock, ...]]]:
-        """What each role may say in one message."""
+        """The content of one message, by role."""
         kinds: Mapping[Role, SearchStrategy[Any]] = {
             Role.USER: self.of_users,
             Role.ASSISTANT: self.of_models,
@@ -278,8 +303,8 @@ class _Parts:
     def _several(
         self, blocks: SearchStrategy[Any], *, at_least: int
     ) -> SearchStrategy[tuple[ContentBlock, ...]]:
-        """Blocks of one message, with cache points behind some, as far as the family takes them
-        side by side."""
+        """The blocks of one message, some of them followed by a cache point, as far as the family
+        takes them side by side."""
         if not self.has(Feature.MANY_BLOCKS):
             return st.lists(blocks, min_size=at_least, max_size=1).map(tuple)
         if self.has(Feature.CACHE_POINTS):
@@ -296,7 +321,7 @@ class _Parts:
 
     @cached_property
     def roles(self) -> SearchStrategy[list[Role]]:
-        """Who speaks when. A system message never opens: what precedes a conversation is
+        """The order of roles. A system message is never first: what precedes a conversation is
         `system`."""
         if self.claims.codec.is_single_turn:
             return st.just([Role.USER])
@@ -318,11 +343,13 @@ class _Parts:
 
     @cached_property
     def messages(self) -> SearchStrategy[tuple[Message, ...]]:
-        spoken = {
+        """Conversations in the order of `roles`. A family without call ids has its one exchange of
+        call and result at the end, where the place decides which belong together."""
+        of_role = {
             role: st.builds(Message, st.just(role), content)
             for role, content in self.content.items()
         }
-        messages = self.roles.flatmap(lambda roles: st.tuples(*(spoken[role] for role in roles)))
+        messages = self.roles.flatmap(lambda roles: st.tuples(*(of_role[role] for role in roles)))
         if self.has(Feature.TOOLS) and not self.calls_anywhere:
             exchanges = st.builds(_exchange, _TOOL_USES, self.tool_results)
             messages |= st.builds(lambda asked, exchange: asked + exchange, messages, exchanges)
@@ -338,6 +365,8 @@ class _Parts:
 
     @cached_property
     def tools(self) -> SearchStrategy[tuple[Tool | BuiltinTool | CachePoint, ...]]:
+        """Tools of the caller, a built-in one and a cache point after them; flat schemas where the
+        family's form has named parameters only."""
         if not self.has(Feature.TOOLS):
             return st.just(())
         tools = _TOOLS if self.claims.takes_any_schema else _FLAT_TOOLS
@@ -360,6 +389,8 @@ class _Parts:
 
     @cached_property
     def inference(self) -> SearchStrategy[Inference]:
+        """Sampling parameters. A family that requires a limit always gets one: its codec would add
+        its own, and the request would not come back as itself."""
         is_limit_required = (
             self.claims.facts.default_max_tokens or self.claims.codec.default_max_tokens
         ) is not None
@@ -396,7 +427,7 @@ class _Parts:
 
     @cached_property
     def options(self) -> SearchStrategy[dict[str, Json]]:
-        """The kit does not know what an option means, so it says something that none of them
+        """Options with values that none of them documents: the kit does not know what an option
         means."""
         values = st.dictionaries(_WORDS.map("x_{}".format), json_values(), min_size=1, max_size=2)
         options = sorted(self.claims.codec.options)
@@ -410,37 +441,40 @@ class _Parts:
 
     @cached_property
     def answer_content(self) -> SearchStrategy[tuple[ContentBlock, ...]]:
-        """What a model says. A family that folds blocks has one text, reasoning before it and tool
-        calls behind it."""
+        """The content of an answer. A family that joins blocks has one text, with reasoning before
+        it and tool calls after it."""
         if self.has(Feature.MANY_BLOCKS):
             return st.lists(self.of_models, max_size=4).map(tuple)
-        said: SearchStrategy[Any] = st.tuples(st.builds(Text, texts()))
+        texts_only: SearchStrategy[Any] = st.tuples(st.builds(Text, texts()))
         if self.claims.answers_with_thoughts:
             thoughts = self.reasoning if self.has(Feature.REASONING) else _THOUGHTS
             answers = st.builds(Text, texts().map(lambda text: text or "a"))
-            said |= st.tuples(thoughts) | st.tuples(thoughts, answers)
+            texts_only |= st.tuples(thoughts) | st.tuples(thoughts, answers)
         if not self.has(Feature.TOOLS):
-            return said
+            return texts_only
         calls: SearchStrategy[Any] = st.lists(_TOOL_USES, min_size=1, max_size=3).map(tuple)
         if not self.claims.codec.has_call_ids:
             calls = calls.map(_known_by_place)
-        return st.one_of(said, calls, st.builds(lambda said, calls: said + calls, said, calls))
+        both = st.builds(lambda texts, calls: texts + calls, texts_only, calls)
+        return st.one_of(texts_only, calls, both)
 
     @cached_property
     def stops(self) -> SearchStrategy[tuple[str, StopReason]]:
-        """A native name with its reason, or one that nobody documents."""
+        """A native name with its reason, or an undocumented name."""
         return st.sampled_from(
             [*self.claims.codec.stop_reasons.table.items(), ("bored", StopReason.OTHER)]
         )
 
     @cached_property
     def usage(self) -> SearchStrategy[Usage]:
+        """Counts of those kinds that the family's answers carry."""
         return st.builds(
             Usage, **{name: _COUNTS for name in self.claims.tells if name.endswith("_tokens")}
         )
 
 
 def _with_schema(asked: OutputSchema | None, properties: Json) -> OutputSchema | None:
+    """The schema asked for, with properties of its own."""
     if asked is None or asked.schema is None:
         return asked
     return evolve(asked, schema={"type": "object", "properties": properties})
@@ -453,6 +487,7 @@ def _result_alone(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
 
 
 def _known_by_place(calls: tuple[ToolUse, ...]) -> tuple[ToolUse, ...]:
+    """Calls with the ids that a family without ids gives them: `call_1` first."""
     return tuple(evolve(call, id=call_id(place)) for place, call in enumerate(calls))
 
 
@@ -464,7 +499,8 @@ def _exchange(call: ToolUse, result: ToolResult) -> tuple[Message, ...]:
 
 
 def _begun(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """A template cannot say that the model's answer has been begun with nothing."""
+    """The conversation without an empty answer at its end, which a template cannot encode: it would
+    be no text at all."""
     *before, last = messages
     return (
         messages
@@ -495,48 +531,49 @@ def requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
 
 
 def joined_requests(claims: Claims) -> SearchStrategy[CompletionRequest]:
-    """Plain texts in every shape that the codec says, joined or not: blocks, roles, system
+    """Plain texts in every shape that the codec encodes, joined or not: blocks, roles, system
     texts."""
 
-    def says(feature: Feature) -> bool:
+    def takes(feature: Feature) -> bool:
         return claims.has(feature) or claims.joins(feature)
 
-    most = 3 if says(Feature.MANY_BLOCKS) else 1
+    most = 3 if takes(Feature.MANY_BLOCKS) else 1
     blocks = st.lists(st.builds(Text, plain_texts()), min_size=1, max_size=most).map(tuple)
     asked = st.builds(Message, st.just(Role.USER), blocks)
-    roles = [Role.USER, Role.ASSISTANT, *([Role.SYSTEM] if says(Feature.MID_SYSTEM) else [])]
-    spoken = st.lists(st.builds(Message, st.sampled_from(roles), blocks), max_size=4)
-    conversations = st.builds(lambda first, more, last: (first, *more, last), asked, spoken, asked)
+    roles = [Role.USER, Role.ASSISTANT, *([Role.SYSTEM] if takes(Feature.MID_SYSTEM) else [])]
+    turns = st.lists(st.builds(Message, st.sampled_from(roles), blocks), max_size=4)
+    conversations = st.builds(lambda first, more, last: (first, *more, last), asked, turns, asked)
     return st.builds(
         CompletionRequest,
-        messages=conversations if says(Feature.ANY_ROLE_ORDER) else st.tuples(asked),
-        system=st.just(()) | blocks if says(Feature.SYSTEM) else st.just(()),
+        messages=conversations if takes(Feature.ANY_ROLE_ORDER) else st.tuples(asked),
+        system=st.just(()) | blocks if takes(Feature.SYSTEM) else st.just(()),
         inference=st.just(Inference(max_tokens=1)),
     )
 
 
 def completions(claims: Claims, *, is_streamed: bool = False) -> SearchStrategy[Completion]:
-    """An answer. A streamed one always has a stop reason and always says what it is called."""
+    """An answer. A streamed one always has a stop reason and every fact that the family's answers
+    carry, because a stream that lacks one may take it from the `StreamContext`."""
     parts = _Parts(claims)
 
-    def told(fact: str, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
+    def carried(fact: str, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
         if fact not in claims.tells:
             return st.none()
         return values if is_streamed else st.none() | values
 
     sequences, details = (
-        told("stop_sequence", texts()),
-        told("stop_details", st.just({"category": None})),
+        carried("stop_sequence", texts()),
+        carried("stop_details", st.just({"category": None})),
     )
     answers = st.builds(
         Completion,
         content=parts.answer_content,
         stop_reason=st.none(),
         usage=parts.usage,
-        id=told("id", _WORDS),
-        model=told("model", _WORDS),
-        created=told("created", st.integers(0, 2**33)),
-        service_tier=told("service_tier", _WORDS),
+        id=carried("id", _WORDS),
+        model=carried("model", _WORDS),
+        created=carried("created", st.integers(0, 2**33)),
+        service_tier=carried("service_tier", _WORDS),
     )
     has_word_for_tools = StopReason.TOOL_USE in claims.codec.stop_reasons.table.values()
     stopped = st.builds(_stopped, answers, parts.stops, sequences, details)
@@ -548,6 +585,7 @@ def completions(claims: Claims, *, is_streamed: bool = False) -> SearchStrategy[
 def _stopped(
     answer: Completion, stop: tuple[str, StopReason], sequence: str | None, details: Json
 ) -> Completion:
+    """An answer with its stop reason, and the details that belong to this reason alone."""
     native, reason = stop
     return evolve(
         answer,
@@ -576,6 +614,7 @@ def streams(claims: Claims) -> SearchStrategy[tuple[Completion, list[Batch]]]:
 
 @st.composite
 def _streamed(draw: DrawFn, answers: SearchStrategy[Completion]) -> tuple[Completion, list[Batch]]:
+    """An answer and its events in batches of random size."""
     completion, is_announced = draw(answers), draw(st.booleans())
     events: list[StreamEvent] = [Started(completion.id, completion.model, completion.created)]
     for index, block in enumerate(completion.content):
@@ -587,7 +626,8 @@ def _streamed(draw: DrawFn, answers: SearchStrategy[Completion]) -> tuple[Comple
 def _events_of_block(
     draw: DrawFn, index: int, block: ContentBlock, *, is_announced: bool
 ) -> list[StreamEvent]:
-    """A text need not be announced, a tool call always is."""
+    """The events of one block, its text split at random. A text need not be announced, a tool call
+    always is."""
     deltas: list[StreamEvent]
     match block:
         case Text(text):
@@ -606,6 +646,7 @@ def _events_of_block(
 
 
 def _announced(index: int, block: ContentBlock, deltas: list[StreamEvent]) -> list[StreamEvent]:
+    """The deltas of a block between its start and its stop."""
     return [BlockStart(index, block), *deltas, BlockStop(index)]
 
 
@@ -619,6 +660,7 @@ def _written(draw: DrawFn, arguments: Json) -> str:
 
 
 def _last_events(completion: Completion) -> list[StreamEvent]:
+    """The end of a stream: counts, stop reason, terminal event."""
     stopped = Stopped(
         completion.stop_reason or StopReason.OTHER,
         completion.native_stop_reason,

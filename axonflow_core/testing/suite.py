@@ -26,7 +26,7 @@ def codec_test(
 ) -> Callable[[Callable[[], None]], None]:
     """A pytest test that holds `codec` to every law and to its golden files.
 
-    `golden` is their folder, or the test's own `__file__` where they stand beside it in `golden/`.
+    `golden` is their folder, or the test's own `__file__` where they stand in `golden/` next to it.
     `facts` and `tells` as for `codec_laws`.
     """
 

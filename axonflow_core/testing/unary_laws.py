@@ -102,7 +102,7 @@ def rerank_laws(codec: RerankCodec, facts: ModelFacts = NO_FACTS) -> list[Law[Un
 
 
 def counting_laws(counter: TokenCounter, facts: ModelFacts = NO_FACTS) -> list[Law[UnaryClaims]]:
-    """A counter is held to what its family's codec can say; what holds no token need not come
+    """A counter is held to what its family's codec encodes; what holds no token need not come
     back."""
     claims = UnaryClaims(
         codec=counter,
@@ -142,6 +142,7 @@ def _sides(claims: UnaryClaims) -> tuple[Side, ...]:
 
 
 def _a_request_survives(claims: UnaryClaims) -> None:
+    """`decode(encode(request)) == request`."""
     codec, facts = claims.codec, claims.facts
 
     def check(request: Any) -> None:
@@ -151,6 +152,7 @@ def _a_request_survives(claims: UnaryClaims) -> None:
 
 
 def _what_is_counted_survives(claims: UnaryClaims) -> None:
+    """System text, messages and tools survive; parameters that hold no token need not."""
     codec, facts = claims.codec, claims.facts
 
     def check(request: CompletionRequest) -> None:
@@ -205,6 +207,7 @@ def _a_strange_body_is_the_error_of_its_role(claims: UnaryClaims) -> None:
 
 
 def _what_is_not_declared_is_refused_by_name(claims: UnaryClaims) -> None:
+    """Each of `claims.refused` is an `EncodeError` that names its feature."""
     for feature, request in claims.refused.items():
         try:
             claims.codec.encode_request(request, claims.facts)

@@ -73,7 +73,7 @@ _TELLS: Mapping[str, str] = {
     "content": "embeddingType",
     "kept_characters": "truncatedCharLength",
 }
-"""A fact of an answer -> the key under which families tell it."""
+"""A fact of an answer -> the key under which families report it."""
 
 
 def says(codec: EmbeddingCodec, request: EmbeddingRequest, facts: ModelFacts = NO_FACTS) -> bool:
@@ -86,14 +86,14 @@ def says(codec: EmbeddingCodec, request: EmbeddingRequest, facts: ModelFacts = N
 
 
 def inputs_of(codec: EmbeddingCodec, kind: type[EmbeddingInput]) -> list[EmbeddingInput]:
-    """Inputs of one kind that the codec says. Where none but the untyped picture comes back, types
-    are sniffed."""
+    """Inputs of one kind that the codec encodes. Where none but the untyped picture comes back as
+    itself, the family detects the type from the bytes, and the untyped one alone stands for all."""
     asked = [
         EmbeddingRequest((sample,), codec.default_purposes.get(kind)) for sample in SAMPLES[kind]
     ]
-    said = [request for request in asked if says(codec, request)]
-    kept = [request for request in said if _again(codec, request) == request]
-    return [request.inputs[0] for request in (said if kept == [] or len(kept) > 1 else kept)]
+    encoded = [request for request in asked if says(codec, request)]
+    kept = [request for request in encoded if _again(codec, request) == request]
+    return [request.inputs[0] for request in (encoded if kept == [] or len(kept) > 1 else kept)]
 
 
 def _again(codec: EmbeddingCodec, request: EmbeddingRequest) -> EmbeddingRequest:
@@ -111,6 +111,7 @@ def embedding_requests(codec: EmbeddingCodec) -> SearchStrategy[EmbeddingRequest
 def _requests_of(
     codec: EmbeddingCodec, kind: type[EmbeddingInput]
 ) -> SearchStrategy[EmbeddingRequest]:
+    """Requests of one kind of input, with every parameter that the codec takes for it."""
     samples = inputs_of(codec, kind)
     plain = EmbeddingRequest((samples[0],), codec.default_purposes.get(kind))
     inputs: SearchStrategy[Any] = (
@@ -146,7 +147,8 @@ def _encodings(codec: EmbeddingCodec) -> SearchStrategy[tuple[Encoding, ...]]:
 
 
 def _options(names: Sequence[str]) -> SearchStrategy[dict[str, Json]]:
-    """The kit does not know what an option means, so it says something that none of them means."""
+    """Options with values that none of them documents: the kit does not know what an option
+    means."""
     values = json_values().map(lambda value: {"x": value})
     return (
         st.dictionaries(st.sampled_from(sorted(names)), values, max_size=2)
@@ -168,7 +170,7 @@ def rerank_requests(codec: RerankCodec) -> SearchStrategy[RerankRequest]:
 def embeddings(codec: EmbeddingCodec) -> SearchStrategy[Embeddings]:
     """An answer to one call, laid out in the family's usual way."""
 
-    def told(fact: str, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
+    def carried(fact: str, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
         return st.none() | values if _TELLS[fact] in codec.documented else st.none()
 
     most = min(max(codec.takes.values()), 3)
@@ -184,8 +186,8 @@ def embeddings(codec: EmbeddingCodec) -> SearchStrategy[Embeddings]:
                     _values(encoding),
                     st.just(index),
                     st.just(encoding),
-                    told("content", st.sampled_from(["TEXT", "IMAGE"])),
-                    told("kept_characters", st.integers(0, 9000)),
+                    carried("content", st.sampled_from(["TEXT", "IMAGE"])),
+                    carried("kept_characters", st.integers(0, 9000)),
                 )
                 for encoding, index in drawn
             )
@@ -194,14 +196,15 @@ def embeddings(codec: EmbeddingCodec) -> SearchStrategy[Embeddings]:
     return st.builds(
         Embeddings,
         vectors,
-        st.builds(Usage, input_tokens=told("input_tokens", st.integers(0, 9000))),
-        told("texts", st.lists(texts(), max_size=3).map(tuple)),
-        told("id", st.text("abc-", max_size=8)),
-        message=told("message", texts()),
+        st.builds(Usage, input_tokens=carried("input_tokens", st.integers(0, 9000))),
+        carried("texts", st.lists(texts(), max_size=3).map(tuple)),
+        carried("id", st.text("abc-", max_size=8)),
+        message=carried("message", texts()),
     )
 
 
 def _values(encoding: Encoding) -> SearchStrategy[Any]:
+    """The numbers of a vector, or the base64 text of float32 numbers (`AACAPw==` is 1.0)."""
     if encoding is Encoding.BASE64:
         return st.sampled_from(["AACAPw==", "AAAAAA=="])
     numbers: SearchStrategy[Any] = st.integers(-128, 255)

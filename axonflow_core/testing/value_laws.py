@@ -42,7 +42,7 @@ def equal_values_encode_equally(sides: tuple[Side, ...]) -> None:
 
 
 def check_twins(side: Side, native: Json) -> None:
-    """Hold one native body to the law."""
+    """Hold one native body to the law: every twin of its value is encoded as the same JSON."""
     value = side.decode(deepcopy(native))
     written = deepcopy(side.encode(value))
     for way, twin in twins(value).items():
@@ -167,10 +167,12 @@ def _edited(value: Any, number: int) -> Any:
 
 
 def _may_hold_text(member: Any) -> bool:
+    """Whether a member is worth a walk: other members are ids, numbers and JSON."""
     return isinstance(member, tuple) or attrs.has(type(member))
 
 
 def _with_text(part: Any) -> Any:
+    """The part with the text `EDITED`; a tool call with arguments that hold it."""
     if isinstance(part, ToolUse):
         return evolve(part, input={"edited": EDITED})
     return evolve(part, text=EDITED)
@@ -199,6 +201,7 @@ def null_is_absent(sides: tuple[Side, ...], documented: frozenset[str]) -> None:
 
 
 def _can_be_written(side: Side, native: Json) -> None:
+    """A body with nulls is encoded again; `EncodeError` breaks the law."""
     try:
         side.again(deepcopy(native))
     except EncodeError as refusal:

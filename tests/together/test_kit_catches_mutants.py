@@ -166,7 +166,7 @@ SPECIAL = [
         ("blocks renumbered", CHUNKS, CLAUDE, streams_in(renumbered)),
         ("a chunk for every event", CHUNKS, TITAN, streams_in(twice)),
         ("a tag that was cut forgotten", CHUNKS, GPT_OSS, streams_in(drop(Extra))),
-        ("counts taken for the last word", CUT, CLAUDE, streams_in(ended_by(UsageUpdate))),
+        ("counts taken for the terminal event", CUT, CLAUDE, streams_in(ended_by(UsageUpdate))),
     ]
 ]
 
