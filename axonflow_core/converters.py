@@ -6,9 +6,12 @@ reports an `Unfit` as a `RequestError` with the name of the field. Rules that ho
 * A value of a subclass (of str, int, float, tuple or dict) becomes one of the plain built-in type,
   so nothing can be hidden in a type that compares equal.
 * Text is what UTF-8 can carry: a lone surrogate is refused.
-* A number is finite, and a bool is none.
+* A number is finite, and a bool is no number.
 * None is taken only where it means "unset".
 * Messages name types, sizes and numbers, never text.
+
+A converter runs for each field of each value, so its common case is also given as an expression to
+`passing`, which `frozen` compiles into `__init__`: plain ASCII text is checked without any call.
 """
 
 from __future__ import annotations
@@ -88,6 +91,8 @@ def optional_text_values(value: str | Iterable[str] | None) -> tuple[str, ...] |
 
 
 def _plain_text(value: object, takes: str) -> str:
+    """`value` as a plain str. `Unfit`, with `takes` as what was expected, for another type or a
+    surrogate."""
     if not isinstance(value, str):
         raise Unfit(takes, described(value))
     if not value.isascii():
@@ -165,6 +170,8 @@ def optional_flag(value: bool | None) -> bool | None:
 
 
 def _plain_count(value: object, takes: str) -> int:
+    """`value` as a plain int from 0. A float without a fraction is taken, because JSON has one kind
+    of number: `5.0` from JavaScript is 5."""
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not is_whole or value < 0:  # type: ignore[operator]
         raise Unfit(takes, described(value))
@@ -172,12 +179,15 @@ def _plain_count(value: object, takes: str) -> int:
 
 
 def _plain_number(value: object, takes: str) -> float:
+    """`value` as a plain int or float that is finite."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise Unfit(takes, described(value))
     return int(value) if isinstance(value, int) else float(value)
 
 
 def _is_finite(value: float) -> bool:
+    """Whether a number is finite; an int is, of whatever size (`isfinite` overflows beyond
+    1e308)."""
     return isinstance(value, int) or isfinite(value)
 
 
@@ -219,6 +229,7 @@ def _is_plain(value: Json) -> bool:
 
 
 def _is_utf8(value: str) -> bool:
+    """Whether a text has no lone surrogate."""
     try:
         utf_16_le_encode(value)
     except UnicodeEncodeError:
@@ -242,6 +253,7 @@ def _plain_json(value: object) -> Json:
 
 
 def _key(key: object) -> str:
+    """A key of a JSON object. `Unfit` for a key that is no text, which JSON would turn into one."""
     if not isinstance(key, str):
         raise Unfit("JSON, whose keys are text", f"an object with {described(key)} as a key")
     return _plain_text(key, "JSON")
@@ -267,6 +279,8 @@ def json_items(value: Iterable[Json] | None) -> tuple[Json, ...]:
 
 
 def _members(value: object, takes: str) -> Mapping[str, Json]:
+    """A JSON object in plain types. EMPTY stays the one shared object, so that `is EMPTY` stays a
+    fast test."""
     if value is EMPTY:
         return EMPTY
     if not isinstance(value, Mapping):
@@ -307,6 +321,7 @@ def member(kind: type[E], value: object) -> E:
 
 
 def _one_of(kind: type[StrEnum]) -> str:
+    """The values of an enum, for a message."""
     return " or ".join(repr(one.value) for one in kind)
 
 
@@ -338,6 +353,7 @@ def tuple_of(
 def _item(
     kinds: frozenset[type], item: Any, takes: str, convert: Callable[[Any], Any] | None
 ) -> Any:
+    """One item of a tuple, converted where it is of no known kind."""
     if type(item) in kinds:
         return item
     converted = item if convert is None else convert(item)

@@ -54,8 +54,8 @@ class EchoStream(CompletionStream):
 
 
 class EchoProvider:
-    """Answers every request with its last user message. Honours `max_tokens` and stop sequences;
-    needs no credentials."""
+    """Answers every request with the text of its last user message. Honours `max_tokens`, counted
+    in words, and stop sequences; needs no credentials and makes no call."""
 
     def __init__(self, config: EchoConfig, name: str) -> None:
         self._config = config
@@ -91,6 +91,7 @@ class EchoProvider:
         """Do nothing: there is nothing to close."""
 
     def _receipt(self, model: str | None) -> Receipt:
+        """The receipt of a call that takes no time and no network."""
         name = model or self.default_model
         return Receipt(
             provider=self._name,
@@ -103,6 +104,8 @@ class EchoProvider:
         )
 
     def _answer(self, request: CompletionRequest, model: str | None) -> list[Batch]:
+        """The batches of an answer: one for each word, then counts, stop reason and terminal
+        event."""
         prompt = next(
             (message.text for message in reversed(request.messages) if message.role is Role.USER),
             "",
@@ -129,6 +132,7 @@ def _answer_words(text: str, inference: Inference, limit: int | None) -> tuple[l
 
 
 def _first_stop(text: str, stops: Sequence[str]) -> str | None:
+    """The stop sequence that occurs first in `text`."""
     return min((stop for stop in stops if stop and stop in text), key=text.index, default=None)
 
 

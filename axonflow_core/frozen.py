@@ -75,7 +75,11 @@ else:
 
 
 def _init_of(cls: type[Any], opened: type[Any]) -> Callable[..., None]:
-    """`__init__` as a person would write it, between two changes of the class."""
+    """`__init__` as a person would write it, between two changes of the class.
+
+    The source is built of names of fields alone and compiled once for each class; every object that
+    it uses is a global of its own `scope`.
+    """
     scope: dict[str, Any] = {
         "cls": cls,
         "opened": opened,
@@ -100,6 +104,7 @@ def _init_of(cls: type[Any], opened: type[Any]) -> Callable[..., None]:
 
 
 def _signature(fields: tuple[attrs.Attribute[Any], ...], scope: dict[str, Any]) -> str:
+    """The parameters of `__init__`, in attrs' order: positional ones, then keyword-only ones."""
     given = [field for field in fields if field.init]
     positional = [_parameter(field, scope) for field in given if not field.kw_only]
     keywords = [_parameter(field, scope) for field in given if field.kw_only]
@@ -107,6 +112,8 @@ def _signature(fields: tuple[attrs.Attribute[Any], ...], scope: dict[str, Any]) 
 
 
 def _parameter(field: attrs.Attribute[Any], scope: dict[str, Any]) -> str:
+    """One parameter with its default. A `Factory` default is the sentinel NOTHING, as attrs has
+    it."""
     if field.default is attrs.NOTHING:
         return str(field.alias)
     if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
@@ -135,6 +142,8 @@ def _filling(cls: type, field: attrs.Attribute[Any], scope: dict[str, Any]) -> I
 def _conversion(
     cls: type, field: attrs.Attribute[Any], name: str, scope: dict[str, Any]
 ) -> Iterator[str]:
+    """The lines that convert one field: the tests that a right value passes, else a call of the
+    converter."""
     converter: Any = field.converter
     more = ""
     if isinstance(field.converter, attrs.Converter):
@@ -177,6 +186,7 @@ def _reporting(converter: Callable[..., Any], field: str) -> Callable[..., Any]:
 
 
 def _validation(field: attrs.Attribute[Any], scope: dict[str, Any]) -> Iterator[str]:
+    """The line that calls a field's validator, after all fields are set, as attrs does."""
     if field.validator is not None:
         scope[f"field_{field.name}"] = field
         scope[f"validate_{field.name}"] = field.validator

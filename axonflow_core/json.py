@@ -8,8 +8,9 @@ default is left out:
 
     {"$type": "Message", "role": "user", "content": [{"$type": "Text", "text": "hi"}]}
 
-A field that holds JSON (`extra`, `spelling`, `input`, …) holds it unchanged, whatever its keys are.
-Reading makes the values anew, so what is checked where a value is made is checked here too.
+A field that holds JSON (`extra`, `spelling`, `input`, …) holds it unchanged, whatever its keys are,
+a `$type` of its own included. Which fields do is read from their converters. Reading makes the
+values anew, so every check that is made for a value is made here too; saved JSON is untrusted.
 
 `loads` and `dumps` read and write JSON text; every digit of an integer is kept.
 """
@@ -35,6 +36,7 @@ _TAG = "$type"
 
 
 def _classes_of(module: ModuleType) -> dict[str, type[Any]]:
+    """The names and classes of the values that a module defines itself."""
     return {
         name: kind
         for name, kind in vars(module).items()
@@ -72,6 +74,7 @@ def to_json(value: Any) -> dict[str, Json]:
 
 
 def _members_of(value: Any) -> dict[str, Json]:
+    """The fields of a value that differ from their defaults, as JSON."""
     written = {}
     for field in attrs.fields(type(value)):
         member = getattr(value, field.name)
@@ -81,6 +84,7 @@ def _members_of(value: Any) -> dict[str, Json]:
 
 
 def _holds_json(field: attrs.Attribute[Any]) -> bool:
+    """Whether a field holds JSON of the caller's, which is saved unchanged."""
     converter: Any = field.converter
     return getattr(converter, "converter", converter) in _JSON_CONVERTERS
 
@@ -118,6 +122,7 @@ def from_json(data: Json, kind: type[Any] | None = None) -> Any:
 
 
 def _parsed(text: str | bytes) -> Json:
+    """The JSON in a text. `RequestError`, without any of the text, where it is none."""
     try:
         return loads(text)
     except ValueError as fault:
@@ -125,6 +130,8 @@ def _parsed(text: str | bytes) -> Json:
 
 
 def _read(native: Mapping[str, Json]) -> Any:
+    """The value of one saved object. `RequestError` names the class and counts what is wrong; it
+    does not quote keys, which may be a user's."""
     kind = _KINDS.get(str(native[_TAG]))
     if kind is None:
         raise RequestError("a saved value is of a class that the neutral model does not have")
@@ -149,6 +156,7 @@ def _is_missing(field: attrs.Attribute[Any], members: Mapping[str, Any]) -> bool
 
 
 def _read_member(native: Json) -> Any:
+    """A member of a saved value: values inside are made anew, all else is left to the converter."""
     if isinstance(native, list):
         return [_read_member(item) for item in native]
     return _read(native) if isinstance(native, Mapping) and _TAG in native else native

@@ -54,6 +54,7 @@ def dumps(value: Any, *, is_sorted: bool = False) -> bytes:
 
 
 def _utf8(data: bytes | bytearray | memoryview | str) -> bytes:
+    """The bytes of a text. `JSONDecodeError` for a lone surrogate, as orjson has it."""
     if not isinstance(data, str):
         return bytes(data)
     try:
@@ -63,11 +64,15 @@ def _utf8(data: bytes | bytearray | memoryview | str) -> bytes:
 
 
 def _has_long_integer(text: bytes) -> bool:
+    """Whether the text has an integer of 19 digits or more outside of its strings, as far as a
+    regular expression can tell; a false positive costs time and changes nothing."""
     is_run = text.translate(_DIGITS_AS_ZERO).find(_LONG_RUN) >= 0
     return is_run and _LONG_INTEGER.search(text) is not None
 
 
 def _loads_exactly(text: bytes, refusal: orjson.JSONDecodeError | None) -> Any:
+    """The value as the standard library reads it. `refusal` is orjson's error, raised again where
+    no long integer explains it."""
     if refusal is not None and not _has_long_integer(text):
         raise refusal
     try:
@@ -77,6 +82,7 @@ def _loads_exactly(text: bytes, refusal: orjson.JSONDecodeError | None) -> Any:
 
 
 def _no_number(name: str) -> None:
+    """Refuse NaN and Infinity, which the standard library would take and JSON does not have."""
     raise ValueError(f"{name} is no JSON")
 
 

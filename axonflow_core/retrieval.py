@@ -63,7 +63,7 @@ _ENCODINGS = frozenset(Encoding)
 
 
 def of_encodings(native: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
-    """The members of `native` that are called after an encoding, and the others."""
+    """The members of `native` whose keys are names of encodings, and the others."""
     known = {key: value for key, value in native.items() if key in _ENCODINGS}
     return known, {key: value for key, value in native.items() if key not in _ENCODINGS}
 
@@ -91,8 +91,8 @@ class Truncation(StrEnum):
 
 @frozen
 class AudioVideo:
-    """A piece of sound or film. The `media_type` of its source says which: `audio/mp3`,
-    `video/mp4`. `mode` says, in the family's own word, whether the sound of a film counts:
+    """A piece of sound or film. The `media_type` of its source tells which: `audio/mp3`,
+    `video/mp4`. `mode` is the family's own word for whether the sound of a film counts:
     `AUDIO_VIDEO_COMBINED`."""
 
     source: Media = field(converter=media_value)
@@ -104,6 +104,7 @@ _PARTS = frozenset({Text, Image})
 
 
 def _parts(value: str | Text | Image | Iterable[str | Text | Image]) -> tuple[Text | Image, ...]:
+    """The parts of a mixed input; a bare str is a `Text`."""
     given = [value] if isinstance(value, str) else value
     return tuple_of(_PARTS, given, "texts and Images", _as_text)
 
@@ -128,6 +129,7 @@ _INPUTS = frozenset({Text, Image, Document, AudioVideo, MixedInput})
 def _inputs(
     value: str | EmbeddingInput | Iterable[str | EmbeddingInput],
 ) -> tuple[EmbeddingInput, ...]:
+    """The inputs of a request, from one or several; a bare str is a `Text`."""
     given = [value] if isinstance(value, str) else value
     takes = "texts, Images, Documents, AudioVideos and MixedInputs"
     return tuple_of(_INPUTS, given, takes, _as_text)
@@ -158,7 +160,7 @@ def _encodings(value: Encoding | str | Iterable[Encoding | str] | None) -> tuple
 
 @frozen
 class EmbeddingRequest:
-    """Inputs that get a vector each. A `Document` is a text that stands elsewhere, e.g. in S3.
+    """Inputs that get a vector each. A `Document` is a text that is stored elsewhere, e.g. in S3.
 
     `native_purpose` is the family's own word, where it has several for one purpose;
     `native_truncation` likewise. `dimensions` is the length of a vector, and `is_normalized` asks
@@ -183,6 +185,8 @@ _NUMBERS = frozenset({float, int})
 
 
 def _vector_values(value: str | Iterable[float]) -> tuple[float, ...] | str:
+    """The numbers of a vector as a tuple, or its base64 text. The check is one sum for all numbers:
+    it is finite if they are, and a vector has a thousand of them."""
     if isinstance(value, str):
         return text_value(value)
     try:
@@ -223,9 +227,10 @@ class Embeddings:
     """The answer to an `EmbeddingRequest`.
 
     `vectors` are in the order of the answer: one for each input and encoding, and for a film
-    perhaps one more for its sound. `texts` are the texts as the family says it read them. `form` is
-    how the vectors were laid out, in the family's own word, where it was not the usual way.
-    `message` is what the family remarks.
+    perhaps one more for its sound. `texts` are the inputs as the family returns them. `form` is how
+    the vectors were laid out, in the family's own word, where it was not the usual way. `message`
+    is a remark of the family, for example that an input was cut. `usage` counts tokens,
+    `latency_ms` is in milliseconds.
     """
 
     vectors: tuple[Vector, ...] = field(converter=_vectors)

@@ -2,7 +2,7 @@
 
 A native chunk decodes to a *batch*: a tuple of events, in order. A batch encodes back to the chunk
 it came from, so that a stream survives decode and encode chunk by chunk; batches of another family
-encode to whatever says the same.
+encode to chunks of the same meaning.
 
     Started
     (BlockStart  TextDelta | ReasoningDelta | ToolInputDelta | …Delta  BlockStop)*
@@ -15,11 +15,18 @@ terminal event, makes a stream complete.
 
 Deltas of two kinds may come under one index: Converse streams reasoning and then text as block 0.
 They are two blocks, in the order in which they began.
+
+Theory of operation. `Assembler` keeps the blocks in the order in which they were opened, and, by
+index, those that are still open. A delta goes to the open block of its index. If there is none, or
+the open one is text and the delta is reasoning or the reverse, an implied start closes everything
+before it. Deltas are collected in lists and joined when the block is closed: adding text to text
+would take time that grows with the square of the answer. Facts about the answer (`Started`, counts,
+stop reason) replace fields of one frozen `Completion`; a later count replaces an earlier one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeAlias, cast
 
@@ -237,7 +244,8 @@ _APART = {Text, Reasoning}
 
 
 class _OpenBlock:
-    """One block while its deltas arrive."""
+    """One block while its deltas arrive: its first value, and the pieces that came since, by
+    kind."""
 
     def __init__(self, first: ContentBlock) -> None:
         self.first = first
@@ -248,6 +256,7 @@ class _OpenBlock:
         self.results: list[ContentBlock] = []
 
     def close(self) -> ContentBlock:
+        """The block with all its pieces. It may be called again when more of them have come."""
         first, text = self.first, "".join(self.texts)
         match first:
             case Text():
@@ -270,6 +279,52 @@ class _OpenBlock:
                 return first
 
 
+def _started(answer: Completion, event: Started) -> dict[str, Any]:
+    """The facts that the start has; an unset one leaves what is known."""
+    known = {"id": event.id, "model": event.model, "created": event.created}
+    return {name: fact for name, fact in known.items() if fact is not None}
+
+
+def _counted(answer: Completion, event: UsageUpdate) -> dict[str, Any]:
+    tier = event.service_tier or answer.service_tier
+    return {"usage": merge_usage(answer.usage, event.usage), "service_tier": tier}
+
+
+def _measured(answer: Completion, event: MetricsUpdate) -> dict[str, Any]:
+    return {
+        "usage": merge_usage(answer.usage, event.usage),
+        "latency_ms": event.latency_ms,
+        "first_byte_latency_ms": event.first_byte_latency_ms,
+    }
+
+
+def _guarded(answer: Completion, event: GuardrailUpdate) -> dict[str, Any]:
+    """Action and trace may come in two chunks; the later of each counts."""
+    old, new = answer.guardrail or Guardrail(), event.guardrail
+    return {"guardrail": Guardrail(new.action or old.action, new.trace or old.trace)}
+
+
+def _stopped(answer: Completion, event: Stopped) -> dict[str, Any]:
+    return {
+        "stop_reason": event.reason,
+        "native_stop_reason": event.native,
+        "stop_sequence": event.stop_sequence,
+        "stop_details": event.stop_details,
+    }
+
+
+_FACTS: Mapping[type, Callable[[Completion, Any], dict[str, Any]]] = {
+    Started: _started,
+    UsageUpdate: _counted,
+    MetricsUpdate: _measured,
+    GuardrailUpdate: _guarded,
+    Stopped: _stopped,
+    RequestEcho: lambda answer, event: {"request_echo": event.request_echo},
+    Extra: lambda answer, event: {"extra": {**answer.extra, **event.members}},
+}
+"""Event about the answer as a whole -> the fields of `Completion` that it sets."""
+
+
 class Assembler:
     """Adds events up. `add` takes them one by one; `completion` is what they came to so far."""
 
@@ -280,6 +335,7 @@ class Assembler:
         self._answer = Completion(content=(), stop_reason=None)
 
     def add(self, event: StreamEvent) -> None:
+        """Add the next event. Events of one stream are added in order."""
         match event:
             case TextDelta(text, index):
                 self._block(index, Text("")).texts.append(text)
@@ -304,47 +360,12 @@ class Assembler:
                 self._add_fact(event)
 
     def _add_fact(self, event: StreamEvent) -> None:
-        answer = self._answer
-        match event:
-            case Started(id, model, created):
-                known: dict[str, Any] = {"id": id, "model": model, "created": created}
-                self._answer = evolve(
-                    answer, **{name: value for name, value in known.items() if value is not None}
-                )
-            case UsageUpdate(usage, service_tier):
-                tier = service_tier or answer.service_tier
-                self._answer = evolve(
-                    answer, usage=merge_usage(answer.usage, usage), service_tier=tier
-                )
-            case MetricsUpdate(usage, latency_ms, first_byte_latency_ms):
-                self._answer = evolve(
-                    answer,
-                    usage=merge_usage(answer.usage, usage),
-                    latency_ms=latency_ms,
-                    first_byte_latency_ms=first_byte_latency_ms,
-                )
-            case GuardrailUpdate(guardrail):
-                old = answer.guardrail or Guardrail()
-                self._answer = evolve(
-                    answer,
-                    guardrail=Guardrail(
-                        guardrail.action or old.action, guardrail.trace or old.trace
-                    ),
-                )
-            case Stopped():
-                self._answer = evolve(
-                    answer,
-                    stop_reason=event.reason,
-                    native_stop_reason=event.native,
-                    stop_sequence=event.stop_sequence,
-                    stop_details=event.stop_details,
-                )
-            case RequestEcho(echo):
-                self._answer = evolve(answer, request_echo=echo)
-            case Extra(members, "answer"):
-                self._answer = evolve(answer, extra={**answer.extra, **members})
-            case Ended():
-                self.has_ended = True
+        """Take over what an event reports of the answer as a whole."""
+        if type(event) is Ended:
+            self.has_ended = True
+        elif type(event) in _FACTS and getattr(event, "level", "answer") == "answer":
+            # An `Extra` at any other level is the codec's own: it belongs to a chunk.
+            self._answer = evolve(self._answer, **_FACTS[type(event)](self._answer, event))
 
     @property
     def completion(self) -> Completion:
@@ -352,6 +373,7 @@ class Assembler:
         return evolve(self._answer, content=tuple(block.close() for block in self._blocks))
 
     def _start(self, index: int, first: ContentBlock) -> _OpenBlock:
+        """Open a block at `index`, in the place of the one that may be open there."""
         block = self._open[index] = _OpenBlock(first)
         self._blocks.append(block)
         return block
@@ -366,8 +388,8 @@ class Assembler:
 
 
 def assemble(events: Iterable[StreamEvent]) -> Completion:
-    """The completion that a whole stream adds up to; `TruncatedStream` if its terminal event is
-    missing."""
+    """The completion that a whole stream adds up to. `TruncatedStream`, with the text so far, if
+    its terminal event is missing."""
     assembler = Assembler()
     for event in events:
         assembler.add(event)
@@ -402,8 +424,8 @@ def batch_of(completion: Completion) -> Batch:
 
 
 def _events_of_block(index: int, block: ContentBlock) -> list[StreamEvent]:
-    """Text comes as a delta, which everybody reads; whatever else as the first value of its
-    block."""
+    """The events of a whole block. Text comes as a delta, which every family has; another block as
+    the first value of its `BlockStart`."""
     if isinstance(block, Text):
         return [
             BlockStart(index, evolve(block, text="")),
@@ -475,6 +497,7 @@ def _values_before_keys(place: Place) -> tuple[bool, int]:
 
 
 def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    """Every text in `value` with its place below `place`, depth first."""
     if isinstance(value, str):
         if value and not isinstance(value, Enum):
             yield place, value
@@ -492,6 +515,7 @@ def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
 
 
 def _replaced(value: Any, place: Place, text: str) -> Any:
+    """`value` with the text at `place` replaced; the values on the way are made anew."""
     if not place:
         return text
     step, rest = place[0], place[1:]

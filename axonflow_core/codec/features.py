@@ -153,6 +153,8 @@ class Asked:
                 self.add_block(inner)
 
     def add_parameters(self, request: CompletionRequest) -> None:
+        """What the parameters ask for. A chain of tests and no table: each is one attribute that is
+        nearly always unset, and a loop over names would cost more than all of them."""
         inference = request.inference
         if inference.temperature is not None:
             self.features.add(Feature.TEMPERATURE)

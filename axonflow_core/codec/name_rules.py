@@ -38,11 +38,13 @@ class NameRule:
 
     @_right.default
     def _pattern_of_right(self) -> re.Pattern[str]:
+        """A whole name that is right: its characters, its length, and no pair of `single`."""
         no_pair = f"(?!.*[{self.single}]{{2}})" if self.single else ""
         return re.compile(rf"{no_pair}[{self.characters}]{{1,{self.max_length}}}")
 
     @_wrong.default
     def _pattern_of_wrong(self) -> re.Pattern[str]:
+        """One wrong character, to be replaced; the second of a pair of `single` is wrong too."""
         return re.compile(
             rf"[^{self.characters}]"
             + (rf"|(?<=[{self.single}])[{self.single}]" if self.single else "")

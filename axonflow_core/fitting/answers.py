@@ -91,7 +91,8 @@ class Client:
     codec: Codec
 
     def place(self, block: ContentBlock) -> ContentBlock | None:
-        """`block` as the dialect has a place for it; None where it has none."""
+        """`block` as the dialect has a place for it; None where it has none. A text loses
+        citations, a call its unknown members: the client would not know them."""
         match block:
             case Text():
                 is_bare = not (block.citations or block.extra)
@@ -107,14 +108,19 @@ class Client:
         return None
 
     def has(self, feature: Feature) -> bool:
+        """Whether the dialect has a place for the feature, with or without loss."""
         return feature in self.codec.features or feature in self.codec.joins
 
     def _arguments(self, written: Json) -> Json:
+        """Arguments that are broken JSON stay text; a dialect whose arguments are objects gets them
+        in one."""
         if isinstance(written, Mapping) or self.codec.has_text_arguments:
             return written
         return {ARGUMENTS: written}
 
     def _thought(self, block: Reasoning) -> Reasoning | None:
+        """Reasoning without the tags that would end it in this dialect. A signature is kept where
+        the dialect has a place for it; redacted reasoning has no text to give otherwise."""
         text = self.untagged(block.text)
         if self.keeps_signatures:
             return evolve(block, text=text, extra=EMPTY)
@@ -137,6 +143,8 @@ class Client:
         return "citations" if isinstance(block, Text) and block.citations else None
 
     def stop(self, reason: StopReason) -> StopReason:
+        """The reason itself, or the nearest that the client's dialect has a word for
+        (`NEAREST`)."""
         known = self.codec.stop_reasons.table.values()
         if reason in known:
             return reason
@@ -192,6 +200,7 @@ def fit_answer(completion: Completion, codec: Codec) -> Completion:
 
 
 def _nearest(client: Client, reason: StopReason, lost: dict[str, Adjustment]) -> StopReason:
+    """The stop reason for the client, with a report where it is not the model's own."""
     nearest = client.stop(reason)
     if nearest is not reason and reason not in _UNREPORTED:
         lost["stop reason"] = client.adjustment("stop reason", f"`{reason}` given as `{nearest}`")
@@ -226,6 +235,8 @@ class ClientEvents:
         return merged(before, self.lost)
 
     def fit(self, batch: Batch) -> Batch:
+        """The batch as the client's dialect can encode it. Events of blocks that were left out are
+        left out too."""
         fitted: list[StreamEvent] = []
         for event in batch:
             change = _CLIENT_EVENTS.get(type(event))
@@ -236,6 +247,7 @@ class ClientEvents:
         return tuple(fitted)
 
     def _start(self, event: BlockStart) -> Batch:
+        """Begin a block that has a place in the dialect; note the index of one that has none."""
         is_late = isinstance(event.block, Reasoning) and self._comes_too_late(event.index)
         placed = None if is_late else self._client.place(event.block)
         self._note(self._client.lost(event.block, placed))
@@ -265,6 +277,7 @@ class ClientEvents:
         return (event if number == event.index else evolve(event, index=number),)
 
     def _thought(self, event: ReasoningDelta) -> Batch:
+        """A piece of reasoning, without tags and signatures that the dialect does not have."""
         is_plain = event.signature is None and event.redacted is None
         if not self._client.has(Feature.REASONING) or self._comes_too_late(event.index):
             self._note(str(Feature.REASONING))
@@ -303,6 +316,7 @@ class ClientEvents:
         return index - sum(other < index for other in self._left_out)
 
     def _note(self, name: str | None) -> None:
+        """Note what is left out, once for each kind."""
         if name is not None:
             self.lost.setdefault(name, self._client.adjustment(name))
 
@@ -339,6 +353,7 @@ class OutputEvents:
         return tuple(fitted for event in batch for fitted in self._fit(event))
 
     def _fit(self, event: StreamEvent) -> Batch:
+        """An event of the forced tool's call as one of a text; any other event as it is."""
         match event:
             case BlockStart(index, ToolUse() as call) if is_output(call, self._tool):
                 return self._begin(index, call)
@@ -355,6 +370,7 @@ class OutputEvents:
         return (event,)
 
     def _begin(self, index: int, call: ToolUse) -> Batch:
+        """The start of a text in the place of the call."""
         self._calls.add(index)
         self._held = []
         written = output_text(call) if call.input or call.spelling else ""

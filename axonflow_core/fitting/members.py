@@ -92,6 +92,9 @@ def leave_out_unknown_members(request: CompletionRequest, model: Model) -> Compl
 
 
 def _stripped(request: CompletionRequest, names: dict[str, None]) -> CompletionRequest:
+    """The request without unknown members, on every level; `names` collects their keys for the
+    report."""
+
     def bare(value: T) -> T:
         return _bare(value, names)
 

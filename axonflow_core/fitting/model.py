@@ -36,6 +36,7 @@ class Model:
     """Names as they are sent -> as the caller knows them."""
 
     def takes(self, feature: Feature) -> bool:
+        """Whether the model has the feature: its family does, and nothing is known against it."""
         in_family = feature in self.codec.features or feature in self.codec.joins
         return in_family and feature not in self.facts.without
 
@@ -75,6 +76,7 @@ class Model:
 
     @property
     def tool_choices(self) -> frozenset[ToolChoiceMode]:
+        """The modes of choice that the model takes, none where its family has no choice."""
         if not self.takes(Feature.TOOL_CHOICE):
             return frozenset()
         return (
@@ -99,6 +101,7 @@ class Model:
         self.adjustments.append(Adjustment(feature, what, why))
 
     def refuses(self, feature: str, why: str, hint: str) -> EncodeError:
+        """The error of what the model cannot take; the caller raises it."""
         return EncodeError(f"{self.name} cannot take {feature}: {why}", feature=feature, hint=hint)
 
 

@@ -35,6 +35,7 @@ class CallerNames:
     documents: Mapping[str, str]
 
     def block(self, block: ContentBlock) -> ContentBlock:
+        """The block with the caller's own name of its tool and id of its call."""
         match block:
             case ToolUse(_, name) if name in self.tools:
                 return evolve(block, name=self.tools[name])
@@ -43,6 +44,7 @@ class CallerNames:
         return block
 
     def event(self, event: StreamEvent) -> StreamEvent:
+        """The event with the caller's own names, in a block that starts or a citation."""
         match event:
             case BlockStart(_, block):
                 return evolve(event, block=self.block(block))
@@ -80,6 +82,8 @@ def spell_tool_names(request: CompletionRequest, model: Model) -> CompletionRequ
 
 
 def _tool_names_of(request: CompletionRequest) -> Iterator[str]:
+    """Every name of a tool in a request: offered, called and answered ones must be spelled
+    alike."""
     yield from (tool.name for tool in request.tools if not isinstance(tool, CachePoint))
     yield from (
         block.name
@@ -91,6 +95,7 @@ def _tool_names_of(request: CompletionRequest) -> Iterator[str]:
 
 
 def _renamed(spelled: Mapping[str, str], block: ContentBlock) -> ContentBlock:
+    """A call or result with the model's spelling of its tool."""
     if isinstance(block, ToolUse | ToolResult) and block.name is not None:
         return evolve(block, name=_of(spelled, block.name))
     return block
@@ -103,6 +108,7 @@ def spell_tool_use_ids(request: CompletionRequest, model: Model) -> CompletionRe
 
 
 def _tool_use_ids_of(request: CompletionRequest) -> Iterator[str]:
+    """Every id of a call in a request, of calls and of results."""
     for block in blocks_of(request):
         if isinstance(block, ToolUse):
             yield block.id
@@ -111,6 +117,8 @@ def _tool_use_ids_of(request: CompletionRequest) -> Iterator[str]:
 
 
 def _with_id(spelled: Mapping[str, str], block: ContentBlock) -> ContentBlock:
+    """A call or result with the model's spelling of its id, so that the two still belong
+    together."""
     if isinstance(block, ToolUse):
         return evolve(block, id=_of(spelled, block.id))
     if isinstance(block, ToolResult):
@@ -152,6 +160,7 @@ def _documents_of(request: CompletionRequest) -> list[Document]:
 
 
 def _numbered(names: Iterable[str | None]) -> list[str | None]:
+    """Names without duplicates: the second `report` is `report (2)`. None stays None."""
     seen: dict[str, int] = {}
     numbered: list[str | None] = []
     for name in names:
@@ -162,6 +171,7 @@ def _numbered(names: Iterable[str | None]) -> list[str | None]:
 
 
 def _spelled(spelling: NameRule | None, names: Iterable[str]) -> Mapping[str, str]:
+    """The names that the rule changes, with their new spelling; none where there is no rule."""
     return EMPTY if spelling is None else spelling.of(names)
 
 

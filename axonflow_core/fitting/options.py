@@ -80,6 +80,8 @@ def settle_options(request: CompletionRequest, model: Model) -> CompletionReques
 def _drop_or_refuse(
     request: CompletionRequest, model: Model, name: str, value: Json
 ) -> CompletionRequest:
+    """Leave an option out and report it, where its dialect declares that it changes no meaning;
+    else `EncodeError`."""
     if model.client is None or name not in model.client.droppable_options:
         raise model.refuses(
             name,
@@ -104,6 +106,8 @@ def _carry_limit(
 def _carry_user(
     request: CompletionRequest, model: Model, name: str, value: Json
 ) -> CompletionRequest:
+    """OpenAI's `user` as the metadata `user_id`, which a `user_id` of the request's own
+    replaces."""
     if not model.takes(Feature.METADATA) or not isinstance(value, str):
         return _drop_or_refuse(request, model, name, value)
     return evolve(request, metadata={USER_ID: value, **(request.metadata or EMPTY)})
@@ -134,6 +138,8 @@ def fit_metadata(request: CompletionRequest, model: Model) -> CompletionRequest:
 
 
 def _takes_label(model: Model, key: str, value: Json) -> bool:
+    """Whether the family takes this entry: by its list of keys, else any text; a family's own
+    client may send other values too."""
     known = model.codec.metadata_keys
     if known is None:
         return not model.is_crossing or isinstance(value, str)
@@ -143,6 +149,8 @@ def _takes_label(model: Model, key: str, value: Json) -> bool:
 def _without_metadata(
     request: CompletionRequest, model: Model, metadata: Mapping[str, Json]
 ) -> CompletionRequest:
+    """The request for a family without metadata: `user_id` as OpenAI's `user` where the family has
+    that, all else left out and reported."""
     request, user = evolve(request, metadata=None), metadata.get(USER_ID)
     if isinstance(user, str) and USER in model.codec.options and USER not in request.options:
         request = evolve(request, options={**request.options, USER: user})

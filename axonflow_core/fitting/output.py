@@ -73,6 +73,7 @@ def _with_known_members(asked: OutputSchema, model: Model) -> OutputSchema:
 
 
 def _forcing(name: str, model: Model) -> ToolChoice:
+    """The tool choice that makes the model answer with the schema's tool."""
     if ToolChoiceMode.TOOL in model.tool_choices:
         return ToolChoice(ToolChoiceMode.TOOL, name)
     return ToolChoice(ToolChoiceMode.ANY)
@@ -81,6 +82,9 @@ def _forcing(name: str, model: Model) -> ToolChoice:
 def _refuse_what_no_tool_can_do(
     request: CompletionRequest, asked: OutputSchema, feature: Feature, model: Model
 ) -> None:
+    """`EncodeError` where a forced tool cannot stand in for an output schema: next to tools of
+    the caller's, with reasoning that forbids a forced choice, or for a schema that is not of an
+    object."""
     is_reasoning = request.reasoning is not None and request.reasoning.mode != "disabled"
     is_offering = any(not isinstance(tool, CachePoint) for tool in request.tools)
     forced = {ToolChoiceMode.TOOL, ToolChoiceMode.ANY} & model.tool_choices
@@ -99,6 +103,7 @@ def _refuse_what_no_tool_can_do(
 
 
 def _is_of_object(asked: OutputSchema) -> bool:
+    """Whether the schema describes an object, which arguments of a tool always are."""
     schema = asked.schema
     return schema is None or (
         isinstance(schema, Mapping) and schema.get("type", "object") == "object"

@@ -56,6 +56,7 @@ def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest
 
 
 def _fits(asked: ReasoningRequest, controls: ReasoningControls) -> bool:
+    """Whether the model takes the mode, budget and effort as they were asked for."""
     return (
         (asked.mode is None or asked.mode in controls.modes)
         and (asked.budget_tokens is None or controls.has_budget)
@@ -66,6 +67,9 @@ def _fits(asked: ReasoningRequest, controls: ReasoningControls) -> bool:
 def _turned_off(
     request: CompletionRequest, asked: ReasoningRequest, model: Model
 ) -> CompletionRequest:
+    """The request with reasoning turned off in the model's own way: the mode `disabled`, the effort
+    `none`, or nothing for a model that does not reason. A model that cannot turn it off is
+    reported."""
     controls = model.reasoning_controls
     if not model.takes(Feature.REASONING):
         return evolve(request, reasoning=None)  # it does not reason, as asked
@@ -82,6 +86,7 @@ def _turned_off(
 def _converted(
     request: CompletionRequest, asked: ReasoningRequest, controls: ReasoningControls, model: Model
 ) -> ReasoningRequest | None:
+    """The request for reasoning in the controls that the model has."""
     mode = asked.mode if asked.mode in controls.modes else None
     if controls.has_budget and (asked.budget_tokens is not None or not controls.efforts):
         return _by_budget(request, asked, mode, model)
@@ -96,6 +101,9 @@ def _converted(
 def _by_budget(
     request: CompletionRequest, asked: ReasoningRequest, mode: str | None, model: Model
 ) -> ReasoningRequest | None:
+    """The request as a number of tokens: the one asked for, or that of the effort, at most half of
+    the answer's limit. A limit that leaves less than `LEAST_BUDGET` means no reasoning, which is
+    reported."""
     budget = asked.budget_tokens
     if budget is None:
         limit = request.inference.max_tokens or model.default_max_tokens or _UNSTATED_LIMIT
@@ -109,7 +117,8 @@ def _by_budget(
 
 
 def _effort_of(asked: ReasoningRequest, controls: ReasoningControls, model: Model) -> str:
-    """The effort that the model takes and that is nearest to what was asked."""
+    """The effort that the model takes and that is nearest to what was asked; a budget is turned
+    into an effort first."""
     wanted = asked.effort or effort_for(asked.budget_tokens)
     if wanted in controls.efforts:
         return wanted
@@ -130,6 +139,7 @@ _ORDER = list(BUDGETS)
 
 
 def _known_effort(effort: str, model: Model) -> str:
+    """The effort, which must be one of `BUDGETS`: nothing else can be converted."""
     if effort not in BUDGETS:
         raise model.refuses(
             "a reasoning effort of that name", "no vendor documents it", f"use {', '.join(_ORDER)}"

@@ -39,6 +39,7 @@ def arrange_results(request: CompletionRequest, model: Model) -> CompletionReque
 
 
 def _arranged(turn: list[Message], model: Model) -> list[Message]:
+    """The messages of one turn, with its tool results where the model requires them."""
     blocks = [block for message in turn for block in message.content]
     results = [block for block in blocks if isinstance(block, ToolResult)]
     others = [block for block in blocks if not isinstance(block, ToolResult)]
@@ -62,6 +63,7 @@ messages of the user's in a row would be read as one turn."""
 
 
 def _turns_of(request: CompletionRequest) -> list[list[Message]]:
+    """Runs of messages of one role."""
     return [list(turn) for _, turn in groupby(request.messages, key=lambda message: message.role)]
 
 

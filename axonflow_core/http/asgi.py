@@ -62,11 +62,14 @@ async def read_request(
 
 
 def _target(scope: Mapping[str, Any]) -> str:
+    """Path and query as they were sent: `raw_path` is not decoded, which a signature depends on."""
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """The headers with names in lower case; values of one name are joined by commas (RFC 9110,
+    section 5.3)."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -75,6 +78,7 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def _read_body(receive: Any, max_body_bytes: int, max_discarded_bytes: int) -> bytes:
+    """The body. Pieces above the limit are counted and thrown away."""
     pieces: list[bytes] = []
     length, is_complete = 0, False
     while not is_complete and length <= max_discarded_bytes:
@@ -132,6 +136,7 @@ class ResponseWriter:
         await self.end(body)
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send status and headers; the body follows in `write` and `end`."""
         self.has_started = True
         encoded = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()

@@ -59,6 +59,7 @@ _AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 def _seconds(default: float) -> Any:
+    """A field of `Timeouts`: seconds above 0."""
     return field(default=default, validator=validators.gt(0))
 
 
@@ -209,6 +210,8 @@ class Transport:
             self._session = None
 
     async def _open(self, request: HttpRequest) -> HttpStream:
+        """Send the request and wait for the head of the answer, within the first-byte and total
+        limits. A redirect is an error, because a signature is valid for one host."""
         loop, timeouts = asyncio.get_running_loop(), request.timeouts
         session = self._session_of(loop)
         ends_at = loop.time() + timeouts.total_s
@@ -229,6 +232,8 @@ class Transport:
         return stream
 
     def _session_of(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        """The session of this event loop. `RequestError` on any other loop than that of the first
+        call: aiohttp's connections belong to one loop."""
         if self._session is None:
             self._session = self._open_session(loop)
         if self._loop is not loop:
@@ -240,6 +245,8 @@ class Transport:
         return self._session
 
     def _open_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        """A session without cookies, decompression, proxies of the environment, and headers of its
+        own."""
         import aiohttp
 
         if self._is_closed:
@@ -263,6 +270,8 @@ class Transport:
 async def _head_of_answer(
     session: aiohttp.ClientSession, request: HttpRequest
 ) -> aiohttp.ClientResponse:
+    """The answer when its head has come. A body of 1 MiB or more is given as a file object, which
+    aiohttp writes in pieces."""
     import yarl
 
     body = request.body
@@ -280,6 +289,8 @@ async def _head_of_answer(
 
 @lru_cache(maxsize=64)
 def _connect_timeout(connect_s: float) -> aiohttp.ClientTimeout:
+    """aiohttp's own limit, for the connection alone. Cached: it is the same for nearly every
+    call."""
     import aiohttp
 
     # aiohttp rounds a timeout above the threshold up to a whole second of the loop's clock.
@@ -287,6 +298,7 @@ def _connect_timeout(connect_s: float) -> aiohttp.ClientTimeout:
 
 
 def _kept_alive_socket(address: Any) -> socket.socket:
+    """A TCP socket with keep-alive probes every `TCP_KEEP_ALIVE_S`."""
     family, kind, protocol, *_ = address
     made = socket.socket(family=family, type=kind, proto=protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -390,6 +402,7 @@ class HttpStream:
             self._loop.call_soon_threadsafe(self._response.close)
 
     def _break_off(self, fault: AxonFlowError) -> None:
+        """End the stream with `fault`, which every later read raises, and close the connection."""
         self._timer.cancel()
         self._fault = self._fault or fault
         self._response.close()
@@ -407,6 +420,8 @@ class HttpStream:
         return data
 
     def _check_size(self) -> None:
+        """`AnswerError` for a body above `max_body_bytes`; the connection is closed, not read to
+        its end."""
         if self._size > self._max_body_bytes:
             fault = AnswerError(
                 f"the answer of {_host(self._request)} is larger than {self._max_body_bytes} bytes"
@@ -415,11 +430,13 @@ class HttpStream:
             raise fault
 
     def _watch(self) -> asyncio.TimerHandle:
+        """The timer that fires at the next moment at which a limit may have expired."""
         since = self._loop.time() if self._reading_since is None else self._reading_since
         rings_at = min(since + self._request.timeouts.idle_s, self._ends_at)
         return self._loop.call_at(rings_at, _ring, ref(self))
 
     def _check_clocks(self) -> None:
+        """End the stream where a limit has expired; else set the timer again."""
         if self._response.content.is_eof():  # all has arrived: only the consumer is slow
             return
         now, idle_s = self._loop.time(), self._request.timeouts.idle_s
@@ -432,6 +449,7 @@ class HttpStream:
 
 
 def _ring(stream: ref[HttpStream]) -> None:
+    """The timer's callback. It holds the stream weakly, so that the timer keeps no stream alive."""
     alive = stream()
     if alive is not None:
         alive._check_clocks()
@@ -448,6 +466,8 @@ _OVERDUE = {
 
 
 def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:
+    """The error of a time limit: it names the phase, the seconds and the setting that raises
+    them."""
     what, phase = _OVERDUE[limit]
     seconds = getattr(request.timeouts, limit)
     return ProviderTimeout(
@@ -457,6 +477,8 @@ def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:
 
 
 def _redirect(stream: HttpStream, request: HttpRequest) -> Unavailable:
+    """The error of an answer with a status of 3xx. It is not retryable: the next attempt is
+    redirected too."""
     target = urlsplit(stream.headers.get("location", "")).hostname or "nowhere"
     error = Unavailable(
         f"{_host(request)} answered {stream.status}, a redirect to {target}; redirects are not "
@@ -470,6 +492,7 @@ def _redirect(stream: HttpStream, request: HttpRequest) -> Unavailable:
 
 
 def _cut(error: Exception, request: HttpRequest) -> TruncatedStream:
+    """The error of a body that ended early, with the operating system's reason."""
     reason = getattr(error, "strerror", None) or "its body is incomplete"
     return TruncatedStream(f"the connection to {_host(request)} was cut in mid-answer: {reason}")
 
@@ -552,4 +575,5 @@ def _host(request: HttpRequest) -> str:
 
 
 def _proxy(request: HttpRequest) -> str:
+    """Host and port of the proxy, without user and password."""
     return urlsplit(request.network.proxy_url or "").netloc.rpartition("@")[2]

@@ -63,6 +63,7 @@ class Server:
         self._socket.close()
 
     def _bound(self) -> socket.socket:
+        """The listening socket. `ConfigError` where the port is taken or not allowed."""
         try:
             bound = socket.create_server((HOST, self._port))
             # Accepted connections inherit the option. asyncio sets it on sockets that it creates
@@ -77,6 +78,8 @@ class Server:
             ) from error
 
     def _serve(self) -> None:
+        """Run the server in its thread. The event is set even when it fails, so that `__enter__`
+        does not wait for ever."""
         try:
             self._uvicorn.run(sockets=[self._socket])
         finally:
@@ -84,6 +87,7 @@ class Server:
 
 
 def _uvicorn_server(app: AsgiApp, ready: threading.Event) -> Any:
+    """A uvicorn server that stops at once, configured for `app`."""
     import uvicorn  # takes 80 ms to import, needed only here
 
     class _Server(uvicorn.Server):

@@ -35,5 +35,6 @@ def misplaced(billed: Usage, reported: Usage) -> Iterator[Difference]:
 
 
 def _counts(usage: Usage) -> dict[str, int]:
+    """The counts that are set, by name."""
     counts = {name: getattr(usage, name) for name in fields_dict(Usage) if name != "extra"}
     return {name: count for name, count in counts.items() if count is not None}

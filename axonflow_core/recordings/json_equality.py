@@ -209,10 +209,12 @@ def _is_same_scalar(one: Json, other: Json) -> bool:
 
 
 def _item(items: list[Json], index: int) -> Json:
+    """The item at `index`, ABSENT beyond the end."""
     return items[index] if index < len(items) else ABSENT
 
 
 def _member(path: str, key: str) -> str:
+    """The path of a member; a key with other characters is written in brackets, as JSON."""
     return (
         f"{path}.{key}"
         if key.replace("_", "").isalnum()

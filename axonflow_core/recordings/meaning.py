@@ -2,8 +2,9 @@
 
 A codec that keeps whole bodies in `extra` passes every round trip without decoding anything. Two
 checks find it. `leftovers` uses the codec's own table: a documented key in an `extra` was not
-decoded. `unread` does not depend on the codec: a long text under a key that holds content must
-occur in the typed blocks.
+decoded. `unread` does not depend on the codec: a text of more than `LONG` characters under a key
+that holds content must occur in the typed blocks. It finds a key that the table of the codec
+forgot.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ def leftovers(value: Any, documented: frozenset[str], path: str = "$") -> Iterat
 def _documented_keys(
     members: Mapping[str, Json], documented: frozenset[str], path: str
 ) -> Iterator[Difference]:
+    """The documented keys among the members of an `extra`, those of inner objects included."""
     for key, member in members.items():
         name = key.rpartition(".")[2]  # `level.key` is a member of an inner object
         if member is not None and (key in documented or name in documented):
@@ -251,5 +253,6 @@ def _typed_texts(value: Any) -> Iterator[str]:
 
 
 def _other_fields(value_type: type[attrs.AttrsInstance]) -> tuple[str, ...]:
+    """The fields of a type that are typed content, by exclusion."""
     names = (field.name for field in attrs.fields(value_type))
     return tuple(name for name in names if name not in _NO_CONTENT)

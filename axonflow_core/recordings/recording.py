@@ -170,6 +170,8 @@ def _recording(native: Mapping[str, Json], family: str) -> Recording:
 
 
 def _faulty(path: Path, number: int, fault: Exception) -> RequestError:
+    """The error of a line that is no recording, with file and line number and without its
+    content."""
     what = "the line is not a recording"
     if isinstance(fault, orjson.JSONDecodeError):
         what = "the line is not JSON"
@@ -186,16 +188,21 @@ def _faulty(path: Path, number: int, fault: Exception) -> RequestError:
 
 
 class FrameDecoder(Protocol):
-    """Reads frames from bytes that arrive in pieces of any size. `finish` raises `TruncatedStream`
-    inside a frame."""
+    """Reads frames from bytes that arrive in pieces of any size.
+
+    `feed` returns the frames that are complete. `finish` raises `TruncatedStream` inside a frame.
+    """
 
     def feed(self, data: bytes, /) -> Sequence[Any]: ...
     def finish(self) -> None: ...
 
 
 class Decoder(Protocol):
-    """Reads chunks as batches of events. `finish` raises `TruncatedStream` without a terminal
-    event."""
+    """Reads chunks as batches of events.
+
+    `feed` returns the events of one chunk. `finish` raises `TruncatedStream` without a terminal
+    event.
+    """
 
     def feed(self, chunk: Json, /) -> Batch: ...
     def finish(self) -> None: ...
@@ -388,7 +395,7 @@ def _checked(check: Callable[[], _Found] | None) -> tuple[Difference, ...] | Non
 
 
 class _Replay:
-    """One recording under one codec."""
+    """One recording under one codec: the laws that need the codec."""
 
     def __init__(
         self,
@@ -438,6 +445,8 @@ class _Replay:
     # ── round trips ───────────────────────────────────────────────────────────────────────────────
 
     def _request(self) -> _Found:
+        """The body that was sent comes back; a body that the provider refused too may be
+        refused."""
         body = self.recording.request_body
         try:
             request = self.codec.decode_request(body, self.facts)
@@ -450,6 +459,7 @@ class _Replay:
             yield from _one(difference(body, written))
 
     def _response(self) -> _Found:
+        """The body that was received comes back, the provider's own members included."""
         body = self.recording.response_body
         completion = self.format.open_answer(self.codec, self.facts, body, {})
         yield from _one(
@@ -496,6 +506,7 @@ class _Replay:
         return played
 
     def _encoded(self, batches: Iterable[Batch]) -> list[Json]:
+        """The chunks that the batches encode to."""
         context = StreamContext(id="", model=self.recording.model_id, created=0)
         encoder = self.format.stream_encoder(self.codec, self.facts, context)
         return [chunk for batch in batches for chunk in encoder.encode(batch)]
@@ -532,6 +543,7 @@ class _Replay:
     # ── meaning ───────────────────────────────────────────────────────────────────────────────────
 
     def _meaning(self) -> _Found:
+        """The law `meaning`, for each side that was recorded."""
         recording = self.recording
         if recording.request_body is not None:
             yield from self._understood_request(recording.request_body)
@@ -541,6 +553,7 @@ class _Replay:
             yield from self._understood_stream()
 
     def _understood_request(self, body: Json) -> _Found:
+        """What a request lost: documented keys in an `extra`, long texts in no typed field."""
         try:
             request = self.codec.decode_request(body, self.facts)
         except MalformedRequest:
@@ -550,6 +563,7 @@ class _Replay:
             yield from unread(body, [request], self._borders)
 
     def _understood_answer(self, body: Json) -> _Found:
+        """What an answer lost, and counts that differ from the billed ones."""
         native, headers = self.format.native(body), self.recording.response_headers
         completion = self.format.open_answer(self.codec, self.facts, body, headers)
         yield from leftovers(completion, self._documented_in_answers, "response")
@@ -583,6 +597,7 @@ class _Refusal:
     format: RecordingFormat
 
     def law(self) -> Callable[[], _Found] | None:
+        """The check, None where the call was answered."""
         is_refused = self.recording.status >= 400
         has_exception = any("__exception__" in chunk for chunk in self.recording.chunks or ())
         return self._classified if is_refused or has_exception else None
@@ -598,6 +613,7 @@ class _Refusal:
             yield Difference("$", "a specific error class", type(error).__name__)
 
     def _exception_in_stream(self) -> ProviderError | None:
+        """The error that a frame carries in place of a chunk."""
         try:
             for _ in _chunks(self.recording, self.format, [self.recording.stream or b""]):
                 pass
@@ -634,6 +650,7 @@ class _Played:
         self.fault: AxonFlowError | None = None
 
     def events(self) -> Iterator[StreamEvent]:
+        """The events of all batches, in order."""
         for batch in self.batches:
             yield from batch
 
@@ -648,6 +665,7 @@ def _one(found: Difference | None) -> _Found:
 
 
 def _assembled(events: Iterable[StreamEvent]) -> Completion:
+    """What the events add up to, complete or not."""
     assembler = Assembler()
     for event in events:
         assembler.add(event)
@@ -686,6 +704,7 @@ def _cuts(size: int, draw: random.Random) -> Sequence[int]:
 
 
 def _bytewise(data: bytes) -> list[bytes]:
+    """The bytes one by one, the finest cutting there is."""
     return [data[at : at + 1] for at in range(len(data))]
 
 

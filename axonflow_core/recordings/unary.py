@@ -48,6 +48,7 @@ class RecordedUnary:
         }
 
     def _request(self) -> Iterator[Difference]:
+        """The body that was sent comes back, unless the provider refused it too."""
         try:
             request = self.codec.decode_request(self.request_body, self.facts)
             written = self.codec.encode_request(request, self.facts)
@@ -64,6 +65,7 @@ class RecordedUnary:
         yield from () if found is None else (found,)
 
     def _meaning(self) -> Iterator[Difference]:
+        """What request and answer lost, and counts that differ from the billed ones."""
         if self.request_body is not None:
             yield from self._understood_request()
         if self.response_body is not None:

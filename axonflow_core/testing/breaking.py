@@ -204,11 +204,15 @@ def pass_through(codec: Codec) -> Codec:
 
 
 class _PassThroughChunks:
+    """Keeps every chunk whole, and ends the stream with each."""
+
     def feed(self, chunk: Json) -> Batch:
         return (Extra(chunk), Ended())
 
 
 class _Netless(Codec):
+    """A record whose functions raise what they raise."""
+
     def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
         return self._decode_request(body, facts)
 
@@ -217,6 +221,8 @@ class _Netless(Codec):
 
 
 class _Obliging(Codec):
+    """A record that refuses nothing."""
+
     def _refuse_undeclared(self, *_: Any) -> None:
         return
 
@@ -282,6 +288,7 @@ def _replaced(text: str, others: dict[str, str]) -> str:
 
 
 def _everywhere(native: Json, others: dict[str, str]) -> Json:
+    """`native` with the texts replaced in every string of it."""
     match native:
         case str():
             return _replaced(native, others)

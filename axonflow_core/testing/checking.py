@@ -49,6 +49,8 @@ class _Unprinted(BaseException):
 
 
 def _unprinted(check: Callable[[T], None]) -> Callable[[T], None]:
+    """`check`, whose failure passes through Hypothesis at once."""
+
     def checked(value: T) -> None:
         try:
             check(value)

@@ -233,6 +233,7 @@ class Claims:
         ]
 
     def _with_mode(self, asked: ReasoningRequest) -> ReasoningRequest:
+        """The request with the mode that the family's own JSON gives it, where it has none."""
         native = self.codec.encode_request(_asked(reasoning=asked), self.facts)
         read = self.codec.decode_request(native, self.facts).reasoning or asked
         return evolve(asked, mode=asked.mode or read.mode)
@@ -249,6 +250,7 @@ class Claims:
         return {name: values[name] for name in self.codec.schema_members}
 
     def _named(self, asked: OutputSchema) -> OutputSchema:
+        """The schema with the name that the family's own JSON gives it, where it has none."""
         native = self.codec.encode_request(_asked(output_schema=asked), self.facts)
         read = self.codec.decode_request(native, self.facts).output_schema or asked
         return evolve(asked, name=asked.name or read.name)

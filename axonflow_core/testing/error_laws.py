@@ -62,6 +62,8 @@ _CLIENTS_OWN = (401, 403, 407)
 
 @frozen
 class _Claims:
+    """What a `Law` is bound to."""
+
     codec: ErrorCodec
 
 
@@ -98,6 +100,7 @@ def _of_any_class() -> SearchStrategy[ProviderError]:
 
 
 def _facts(error: ProviderError) -> Mapping[str, Any]:
+    """What must survive of an error. Its hint is for the operator and does not."""
     return {
         "class": type(error).__name__,
         "message": error.message,
@@ -108,6 +111,7 @@ def _facts(error: ProviderError) -> Mapping[str, Any]:
 
 
 def _same(expected: ProviderError, got: ProviderError | None) -> None:
+    """Assert that nothing of an error was lost; the message names the fact."""
     require(got is not None, "an error was read as none")
     assert got is not None  # noqa: S101 - for the type checker
     for fact, value in _facts(expected).items():
@@ -129,11 +133,13 @@ def _plain(native: Json) -> Json:
 
 
 def _an_error_survives(claims: _Claims) -> None:
+    """Every error of ours, encoded as a whole answer, is decoded as itself."""
     codec = claims.codec
     for_all(_of_any_class(), lambda error: _same(error, _decoded(codec, codec.encode_error(error))))
 
 
 def _an_error_survives_in_a_stream(claims: _Claims) -> None:
+    """Every error of ours, encoded as a chunk, is decoded as itself."""
     codec = claims.codec
     for_all(_of_any_class(), lambda error: _same(error, _read_event(codec, error)))
 
@@ -164,6 +170,7 @@ def _a_client_of_the_vendor_reads_it(claims: _Claims) -> None:
 
 
 def _an_upstream_denial_is_not_the_clients_own(claims: _Claims) -> None:
+    """A 401 or 403 of the provider reaches no client as such: its own credentials are right."""
     for kind in CLASSES.values():
         if issubclass(kind, AccessDenied | CredentialsError):
             status = claims.codec.encode_error(kind("the provider denies it", status=403)).status
@@ -219,6 +226,7 @@ def _strange_errors() -> SearchStrategy[Json]:
 
 
 def _what_is_no_error_is_none(claims: _Claims) -> None:
+    """Any JSON that is no error is no error: ordinary chunks pass."""
     for chunk in _NO_ERRORS:
         read = claims.codec.decode_event(chunk)
         require(read is None, f"the chunk {chunk!r} was read as an error")

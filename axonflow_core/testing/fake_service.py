@@ -98,6 +98,7 @@ class FakeService:
         return self._written(batch_of(completion))
 
     def _written(self, events: Iterable[StreamEvent]) -> Iterator[bytes]:
+        """The bytes of each chunk of these events, each event as a batch of its own."""
         context = StreamContext(id="answer-1", model="model-1", created=1_700_000_000)
         encoder = self.codec.stream_encoder(context, self.facts)
         for event in events:
@@ -125,6 +126,7 @@ class FakeService:
         return serve
 
     def _reply(self, sent: HttpRequest, script: Script) -> MockAnswer:
+        """The answer that the script has for a request, in the service's own form."""
         reply = script(self.request(sent))
         if isinstance(reply, MockAnswer):
             return reply

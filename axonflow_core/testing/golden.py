@@ -93,6 +93,7 @@ def golden_cases(codec: Codec, folder: str | Path) -> list[GoldenCase]:
 
 
 def _cases_of(codec: Codec, path: Path) -> Iterator[GoldenCase]:
+    """The sides of one file, in the order of `SIDES`."""
     golden = _read(path)
     model = golden.get("model", "")
     for side in SIDES:
@@ -214,6 +215,7 @@ def _as_expected(case: GoldenCase, completion: Completion) -> _Found:
 
 
 def _usage_of(completion: Completion) -> Json:
+    """The counts of an answer that are set, without unknown ones."""
     return attrs.asdict(
         completion.usage, filter=lambda member, count: member.name != "extra" and count is not None
     )

@@ -402,6 +402,7 @@ def _is_refused(claims: Claims, request: CompletionRequest, facts: ModelFacts) -
 def _is_refused_by(
     claims: Claims, request: CompletionRequest, facts: ModelFacts, names: set[str]
 ) -> None:
+    """The request is refused, and the refusal names one of `names`."""
     refusal = claims.refusal_of(request, facts)
     if refusal is None:
         raise AssertionError(f"not declared and taken: {', '.join(sorted(names))}")

@@ -269,6 +269,7 @@ class _Parts:
 
     @cached_property
     def of_users(self) -> SearchStrategy[ContentBlock]:
+        """A block of a user's message."""
         kinds: list[SearchStrategy[Any]] = [self.text_blocks]
         kinds += [self.images] if self.has(Feature.IMAGES) else []
         kinds += [_DOCUMENTS] if self.has(Feature.DOCUMENTS) else []
@@ -277,6 +278,7 @@ class _Parts:
 
     @cached_property
     def of_models(self) -> SearchStrategy[ContentBlock]:
+        """A block of an assistant's message."""
         kinds: list[SearchStrategy[Any]] = [self.text_blocks]
         kinds += [_TOOL_USES] if self.calls_anywhere else []
         kinds += [self.reasoning] if self.has(Feature.REASONING) else []
@@ -416,6 +418,7 @@ class _Parts:
 
     @cached_property
     def output_schemas(self) -> SearchStrategy[OutputSchema | None]:
+        """The output schemas that the codec takes, with properties of any kind."""
         schemas = st.sampled_from([None, *self.claims.output_schemas])
         return st.builds(_with_schema, schemas, json_objects())
 

@@ -121,6 +121,7 @@ def _laws(claims: UnaryClaims, checks: Mapping[str, Check]) -> list[Law[UnaryCla
 
 
 def _sides(claims: UnaryClaims) -> tuple[Side, ...]:
+    """The two native forms of a codec without streams: request and answer."""
     codec, facts = claims.codec, claims.facts
     return (
         Side(
@@ -166,6 +167,7 @@ def _what_is_counted_survives(claims: UnaryClaims) -> None:
 
 
 def _an_answer_survives(claims: UnaryClaims) -> None:
+    """`decode(encode(answer)) == answer`."""
     codec, facts = claims.codec, claims.facts
 
     def check(answer: Any) -> None:
@@ -175,6 +177,8 @@ def _an_answer_survives(claims: UnaryClaims) -> None:
 
 
 def _unknown_fields_survive(claims: UnaryClaims) -> None:
+    """An undocumented key is there again after decode and encode."""
+
     def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
         same_json(native, side.again(deepcopy(native)))
@@ -183,6 +187,8 @@ def _unknown_fields_survive(claims: UnaryClaims) -> None:
 
 
 def _documented_keys_are_understood(claims: UnaryClaims) -> None:
+    """No documented key is left over in an `extra`."""
+
     def check(drawn: tuple[Side, Json]) -> None:
         side, native = drawn
         no(next(leftovers(side.decode(native), claims.codec.documented), None))

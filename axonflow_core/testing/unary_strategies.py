@@ -139,6 +139,7 @@ def _requests_of(
 def _perhaps(
     codec: EmbeddingCodec, feature: EmbeddingFeature, values: SearchStrategy[T]
 ) -> SearchStrategy[T | None]:
+    """`values` or None where the codec has `feature`, else None alone."""
     return st.none() | values if feature in codec.features else st.none()
 
 
@@ -169,37 +170,41 @@ def rerank_requests(codec: RerankCodec) -> SearchStrategy[RerankRequest]:
 
 def embeddings(codec: EmbeddingCodec) -> SearchStrategy[Embeddings]:
     """An answer to one call, laid out in the family's usual way."""
+    return st.builds(
+        Embeddings,
+        _vectors(codec),
+        st.builds(Usage, input_tokens=_carried(codec, "input_tokens", st.integers(0, 9000))),
+        _carried(codec, "texts", st.lists(texts(), max_size=3).map(tuple)),
+        _carried(codec, "id", st.text("abc-", max_size=8)),
+        message=_carried(codec, "message", texts()),
+    )
 
-    def carried(fact: str, values: SearchStrategy[T]) -> SearchStrategy[T | None]:
-        return st.none() | values if _TELLS[fact] in codec.documented else st.none()
 
+def _carried(
+    codec: EmbeddingCodec, fact: str, values: SearchStrategy[T]
+) -> SearchStrategy[T | None]:
+    """`values` or None for a fact that the family's answers carry, else None alone."""
+    return st.none() | values if _TELLS[fact] in codec.documented else st.none()
+
+
+def _vectors(codec: EmbeddingCodec) -> SearchStrategy[tuple[Vector, ...]]:
+    """One vector for each input and encoding, encoding by encoding, as families send them."""
     most = min(max(codec.takes.values()), 3)
     encodings = _encodings(codec).map(lambda drawn: drawn or (Encoding.FLOAT,))
     places = st.tuples(encodings, st.integers(1, most)).map(
         lambda drawn: [(encoding, index) for encoding in drawn[0] for index in range(drawn[1])]
     )
-    vectors = places.flatmap(
-        lambda drawn: st.tuples(
-            *(
-                st.builds(
-                    Vector,
-                    _values(encoding),
-                    st.just(index),
-                    st.just(encoding),
-                    carried("content", st.sampled_from(["TEXT", "IMAGE"])),
-                    carried("kept_characters", st.integers(0, 9000)),
-                )
-                for encoding, index in drawn
-            )
-        )
-    )
+    return places.flatmap(lambda drawn: st.tuples(*(_vector(codec, *place) for place in drawn)))
+
+
+def _vector(codec: EmbeddingCodec, encoding: Encoding, index: int) -> SearchStrategy[Vector]:
     return st.builds(
-        Embeddings,
-        vectors,
-        st.builds(Usage, input_tokens=carried("input_tokens", st.integers(0, 9000))),
-        carried("texts", st.lists(texts(), max_size=3).map(tuple)),
-        carried("id", st.text("abc-", max_size=8)),
-        message=carried("message", texts()),
+        Vector,
+        _values(encoding),
+        st.just(index),
+        st.just(encoding),
+        _carried(codec, "content", st.sampled_from(["TEXT", "IMAGE"])),
+        _carried(codec, "kept_characters", st.integers(0, 9000)),
     )
 
 

@@ -136,6 +136,8 @@ def _texts_in(value: Any) -> Iterator[Any]:
 
 
 def _is_editable(value: Any) -> bool:
+    """Whether another text may stand in a block or delta without making it another kind of
+    value."""
     if isinstance(value, Reasoning):
         return bool(value.text) and value.redacted is None
     if isinstance(value, ToolUse):  # in a stream one without input announces the pieces of it
@@ -212,6 +214,8 @@ def _can_be_written(side: Side, native: Json) -> None:
 def _with_and_without_null(
     draw: DrawFn, sides: tuple[Side, ...], documented: frozenset[str]
 ) -> tuple[Side, Json, Json]:
+    """A native body without nulls, and the same with nulls where another body of the side has a
+    key."""
     side = draw(st.sampled_from(sides))
     native = draw(side.natives)
     without = _without_nulls(native, documented)
@@ -247,6 +251,7 @@ def _bodies(native: Json) -> list[Json]:
 
 
 def _placed(native: Json, place: str) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Every object of the protocol with its place; items of a list share one place."""
     if isinstance(native, list):
         for item in native:
             yield from _placed(item, f"{place}[]")
@@ -259,6 +264,7 @@ def _placed(native: Json, place: str) -> Iterator[tuple[str, dict[str, Json]]]:
 
 
 def _keys_by_place(natives: list[Json]) -> dict[str, frozenset[str]]:
+    """Place -> the keys that occur there in any of the bodies."""
     keys: dict[str, frozenset[str]] = {}
     for native in natives:
         for place, owner in _objects(native):
@@ -267,6 +273,7 @@ def _keys_by_place(natives: list[Json]) -> dict[str, frozenset[str]]:
 
 
 def _without_nulls(native: Json, documented: frozenset[str]) -> Json:
+    """The body without its documented nulls."""
     native = deepcopy(native)
     for _, owner in _objects(native):
         for key in [key for key, member in owner.items() if member is None and key in documented]:

@@ -183,6 +183,8 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _encode_document(block: Document) -> dict[str, Json]:
+    """`{"type": "document", "source": {…}, "title": …, "context": …, "citations": {"enabled":
+    true}}`"""
     if block.source is not None:
         source = _encode_media(block.source)
     else:
@@ -230,6 +232,7 @@ def _encode_tool_use(block: ToolUse) -> dict[str, Json]:
 
 
 def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
+    """A result; no `content` is an empty one."""
     content = native.get("content")
     return ToolResult(
         string(native["tool_use_id"]),
@@ -241,6 +244,7 @@ def _decode_tool_result(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _encode_tool_result(block: ToolResult) -> dict[str, Json]:
+    """A result; an empty one has no `content`."""
     content = _encode_nested(block) if block.content else None
     named = without_none({"content": content, "is_error": block.is_error})
     return {"type": "tool_result", "tool_use_id": block.tool_use_id, **named, **block.extra}

@@ -185,6 +185,7 @@ def _decode_schema(native: Mapping[str, Json], spelling: Mapping[str, Json]) -> 
 
 
 def _set_or_delete(options: dict[str, Json], key: str, members: Mapping[str, Json]) -> None:
+    """Set an option, or delete it where nothing is left of it: an empty object is no parameter."""
     if members:
         options[key] = members
     else:

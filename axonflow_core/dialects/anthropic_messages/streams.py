@@ -214,6 +214,8 @@ class ChunkEncoder:
         return native
 
     def _start(self, chunks: list[Json], id: str | None, model: str | None) -> None:
+        """Write `message_start` with the counts so far. It has no content and no stop reason
+        yet."""
         self._has_started = True
         message = {
             **without_none({"id": id}),
@@ -238,6 +240,7 @@ class ChunkEncoder:
             self._start_block(chunks, index, native_block)
 
     def _start_block(self, chunks: list[Json], index: int, native_block: Json) -> None:
+        """Open a block, after closing the one that is open: Anthropic's blocks do not overlap."""
         self._ensure_started(chunks)
         self._stop_block(chunks)
         self._open = index
@@ -246,6 +249,7 @@ class ChunkEncoder:
         )
 
     def _stop_block(self, chunks: list[Json]) -> None:
+        """Close the open block, if any."""
         if self._open is not None:
             chunks.append({"type": "content_block_stop", "index": self._open})
             self._open = None
@@ -255,6 +259,8 @@ class ChunkEncoder:
         chunks.append(_delta(event.index, {"type": "text_delta", "text": event.text}))
 
     def _encode_tool_input(self, chunks: list[Json], event: ToolInputDelta) -> None:
+        """A piece of arguments. Its block was started by the `BlockStart` that has the call's id
+        and name."""
         delta = {"type": "input_json_delta", "partial_json": event.json}
         chunks.append(_delta(event.index, delta))
 

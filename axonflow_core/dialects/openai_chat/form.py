@@ -108,6 +108,7 @@ class ChatForm:
 
     @numbers.default
     def _numbers(self) -> tuple[str, ...]:
+        """The penalties and the seed that this speaker takes; they need no conversion."""
         names = ("seed", "presence_penalty", "frequency_penalty")
         return tuple(name for name in names if name in self.takes)
 

@@ -101,19 +101,7 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     _refuse_several_answers(request.options)
     inference = request.inference
     body: dict[str, Json] = {"messages": _encode_messages(form, request)}
-    if inference.max_tokens is not None:
-        is_newer = inference.spelling.get("max_tokens") == _NEWER_LIMIT
-        body[_NEWER_LIMIT if is_newer else "max_tokens"] = inference.max_tokens
-    if inference.temperature is not None:
-        body["temperature"] = inference.temperature
-    if inference.top_p is not None:
-        body["top_p"] = inference.top_p
-    if inference.stop_sequences and form.stop_parameter:
-        body[form.stop_parameter] = _encode_stops(inference)
-    for name in form.numbers:
-        number = getattr(inference, name)
-        if number is not None:
-            body[name] = number
+    _put_inference(form, body, inference)
     if request.service_tier is not None:
         body["service_tier"] = request.service_tier
     if request.metadata is not None:
@@ -129,6 +117,23 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     if request.reasoning is not None:
         body.update(_encode_effort(form, request.reasoning))
     return {**body, **request.options, **request.extra}
+
+
+def _put_inference(form: ChatForm, body: dict[str, Json], inference: Inference) -> None:
+    """Write the parameters of sampling that are set, under the form's names for them."""
+    if inference.max_tokens is not None:
+        is_newer = inference.spelling.get("max_tokens") == _NEWER_LIMIT
+        body[_NEWER_LIMIT if is_newer else "max_tokens"] = inference.max_tokens
+    if inference.temperature is not None:
+        body["temperature"] = inference.temperature
+    if inference.top_p is not None:
+        body["top_p"] = inference.top_p
+    if inference.stop_sequences and form.stop_parameter:
+        body[form.stop_parameter] = _encode_stops(inference)
+    for name in form.numbers:
+        number = getattr(inference, name)
+        if number is not None:
+            body[name] = number
 
 
 def _encode_stops(inference: Inference) -> Json:
@@ -259,6 +264,7 @@ def _in_two_levels(
 
 
 def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
+    """A tool as a function. `EncodeError` for a cache point, which the dialect does not have."""
     match tool:
         case BuiltinTool(_, kind, name, settings):
             return {"type": kind, **({"name": name} if name else {}), **settings}

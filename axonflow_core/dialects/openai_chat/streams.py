@@ -308,6 +308,8 @@ class ChunkEncoder:
         return chunks
 
     def _chunk(self, draft: _Draft) -> Json:
+        """The chunk of a draft. One with counts alone has the empty `choices` that OpenAI sends
+        with them."""
         chunk = {**self._head, "choices": [self._choice(draft)] if draft.has_choice else []}
         if draft.usage is not None:
             chunk["usage"] = draft.usage
@@ -419,6 +421,7 @@ class ChunkEncoder:
         draft.has_ended = True
 
     def _count(self, draft: _Draft, event: UsageUpdate) -> None:
+        """Take over counts and tier; a batch with several updates keeps the last."""
         draft.usage = encode_usage(event.usage) or draft.usage
         draft.service_tier = event.service_tier or draft.service_tier
 
