@@ -61,13 +61,9 @@ def read_prompt(prompt: str) -> str:
 
 
 def _request(prompt: str, system: str | None, inference: Inference) -> CompletionRequest:
-    from axonflow_core.messages import CompletionRequest, Text, user
+    from axonflow_core.messages import CompletionRequest
 
-    return CompletionRequest(
-        messages=(user(prompt),),
-        system=(Text(system),) if system else (),
-        inference=inference,
-    )
+    return CompletionRequest(prompt, system=system or None, inference=inference)
 
 
 async def _ask(
@@ -109,19 +105,15 @@ async def stream_answer(
     break ends it.
     """
     from axonflow_core.cli.display import write_text
-    from axonflow_core.stream import Assembler, TextDelta
 
-    assembler = Assembler()
     async with runtime.stream(request, model=model, provider=provider) as stream:
         warn_of(stream.adjustments)
         try:
-            async for batch in stream:
-                for event in batch:
-                    assembler.add(event)
-                write_text("".join(event.text for event in batch if isinstance(event, TextDelta)))
+            async for text in stream.text():
+                write_text(text)
         finally:
             write_text("\n")
-    return assembler.completion
+        return await stream.completion()
 
 
 def _described(answer: Completion) -> dict[str, object]:
