@@ -10,8 +10,8 @@ not acceptable is a `RequestError` that names the field.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeAlias, TypedDict
 
 from attrs import evolve, frozen
@@ -21,7 +21,6 @@ from axonflow_core.messages import (
     BuiltinTool,
     CompletionRequest,
     ContentBlock,
-    Inference,
     Json,
     Messages,
     OutputSchema,
@@ -37,36 +36,37 @@ Prompt: TypeAlias = CompletionRequest | Messages
 
 
 class RequestOptions(TypedDict, total=False):
-    """The options of `complete` and `stream`. An option that is not given is unset: the provider's
-    own default holds."""
+    """The options of `complete` and `stream`. An option that is not given, or None, is unset: the
+    provider's own default holds."""
 
-    messages: Messages
+    messages: Messages | None
     """The conversation before the prompt."""
-    system: str | ContentBlock | Sequence[ContentBlock]
+    system: str | ContentBlock | Sequence[ContentBlock] | None
     """The system prompt."""
-    max_tokens: int
+    max_tokens: int | None
     """The limit of output tokens."""
-    temperature: float
+    temperature: float | None
     """From 0; how far up is the model's to say."""
-    top_p: float
+    top_p: float | None
     """From 0 to 1: the share of probability that tokens are drawn from."""
-    top_k: int
+    top_k: int | None
     """How many tokens each token is drawn from."""
-    stop_sequences: str | Sequence[str]
+    stop_sequences: str | Sequence[str] | None
     """Texts that end the answer where they occur."""
-    tools: Sequence[Tool | BuiltinTool]
-    """The tools that the model may call."""
-    tool_choice: ToolChoice | str
+    tools: Sequence[Tool | BuiltinTool | Mapping[str, Json]] | None
+    """The tools that the model may call. A mapping with `name`, `description` and `input_schema` is
+    one."""
+    tool_choice: ToolChoice | str | None
     """`"auto"`, `"any"`, `"none"`, or the name of the tool to call."""
-    output_schema: OutputSchema | Mapping[str, Json] | type
+    output_schema: OutputSchema | Mapping[str, Json] | type | None
     """What the answer must be: an attrs or dataclass type, a model of pydantic's, or a JSON schema.
     The answer is `completion.parsed`."""
-    reasoning: ReasoningRequest | str | int
+    reasoning: ReasoningRequest | str | int | None
     """How much the model may think: an effort (`"low"`, `"medium"`, `"high"`) or a budget in
     tokens."""
-    metadata: Mapping[str, Json]
+    metadata: Mapping[str, Json] | None
     """Labels of the call, for the provider's own records."""
-    service_tier: str
+    service_tier: str | None
     """The provider's own name of the tier that serves the call."""
 
 
@@ -79,7 +79,21 @@ class Question:
 
 
 _INFERENCE = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
-_PLAIN = ("system", "tools", "metadata", "service_tier")
+_ELSEWHERE = {
+    "functions": "tools",
+    "instructions": "system",
+    "max_completion_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens",
+    "reasoning_effort": "reasoning",
+    "response_format": "output_schema",
+    "response_model": "output_schema",
+    "stop": "stop_sequences",
+    "stream": "runtime.stream",
+    "thinking": "reasoning",
+    "timeout_s": "timeout",
+}
+"""Names that the vendors' SDKs have for options."""
+_OPTIONS = frozenset(RequestOptions.__annotations__)
 _MODES = frozenset(ToolChoiceMode) - {ToolChoiceMode.TOOL}
 """The modes that need no name of a tool."""
 
@@ -91,22 +105,29 @@ def question_of(prompt: Prompt | None, options: RequestOptions) -> Question:
     """
     if type(prompt) is CompletionRequest and not options:
         return Question(prompt)
+    _refuse_unknown(options)
     given: dict[str, Any] = dict(options)
     request = _conversation(prompt, given.pop("messages", None))
-    changes = {name: given.pop(name) for name in _PLAIN if name in given}
+    parse: Parse | None = None
+    if given.get("output_schema") is not None:
+        given["output_schema"], parse = output_of(given["output_schema"])
+    if given:
+        request = evolve(request, **_changes(request, given))
+    if "tool_choice" in options:
+        _require_tool(request)
+    return Question(request, parse)
+
+
+def _changes(request: CompletionRequest, given: dict[str, Any]) -> Mapping[str, Any]:
+    """The fields of `request` that the options `given` change."""
     inference = {name: given.pop(name) for name in _INFERENCE if name in given}
     if inference:
-        changes["inference"] = _evolved(request.inference, inference)
+        given["inference"] = evolve(request.inference, **inference)
     if "tool_choice" in given:
-        tools = changes.get("tools", request.tools)
-        changes["tool_choice"] = _tool_choice(given.pop("tool_choice"), tools)
+        given["tool_choice"] = _tool_choice(given["tool_choice"])
     if "reasoning" in given:
-        changes["reasoning"] = _reasoning(given.pop("reasoning"))
-    parse: Parse | None = None
-    if "output_schema" in given:
-        changes["output_schema"], parse = output_of(given.pop("output_schema"))
-    _refuse_unknown(given)
-    return Question(evolve(request, **changes), parse)
+        given["reasoning"] = _reasoning(given["reasoning"])
+    return given
 
 
 def _conversation(prompt: Prompt | None, history: Messages | None) -> CompletionRequest:
@@ -121,23 +142,23 @@ def _conversation(prompt: Prompt | None, history: Messages | None) -> Completion
     return evolve(request, messages=(*before, *request.messages))
 
 
-def _evolved(inference: Inference, changes: Mapping[str, Any]) -> Inference:
-    return evolve(inference, **changes)
+def _tool_choice(choice: ToolChoice | str | None) -> ToolChoice | str | None:
+    if isinstance(choice, str) and choice not in _MODES:
+        return ToolChoice(ToolChoiceMode.TOOL, choice)
+    return choice
 
 
-def _tool_choice(choice: ToolChoice | str, tools: Sequence[Tool | BuiltinTool]) -> ToolChoice | str:
-    if not isinstance(choice, str) or choice in _MODES:
-        return choice
-    names = [tool.name for tool in tools if isinstance(tool, Tool | BuiltinTool)]
-    if choice not in names:
+def _require_tool(request: CompletionRequest) -> None:
+    choice = request.tool_choice
+    names = [tool.name for tool in request.tools if isinstance(tool, Tool | BuiltinTool)]
+    if choice is not None and choice.mode is ToolChoiceMode.TOOL and choice.name not in names:
         raise RequestError(
-            f"tool_choice: there is no tool {choice!r}",
+            f"tool_choice: there is no tool {choice.name!r}",
             hint=f"write 'auto', 'any', 'none' or the name of a tool: {', '.join(names) or 'none'}",
         )
-    return ToolChoice(ToolChoiceMode.TOOL, choice)
 
 
-def _reasoning(asked: ReasoningRequest | str | int) -> ReasoningRequest:
+def _reasoning(asked: ReasoningRequest | str | int | None) -> ReasoningRequest | None:
     if isinstance(asked, str):
         return ReasoningRequest(effort=asked)
     if isinstance(asked, int):
@@ -145,13 +166,12 @@ def _reasoning(asked: ReasoningRequest | str | int) -> ReasoningRequest:
     return asked
 
 
-def _refuse_unknown(given: Mapping[str, Any]) -> None:
-    known = tuple(RequestOptions.__annotations__)
-    for name in given:
-        near = difflib.get_close_matches(name, known, n=1)
+def _refuse_unknown(options: Mapping[str, object]) -> None:
+    for name in sorted(options.keys() - _OPTIONS):
+        near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, _OPTIONS, n=1)
         meant = f"did you mean {near[0]}? " if near else ""
         raise RequestError(
             f"there is no option {name!r}",
-            hint=f"{meant}The options are {', '.join(known)}; what one family alone has stands in "
-            "`CompletionRequest.options`",
+            hint=f"{meant}The options are {', '.join(sorted(_OPTIONS))}; what one family alone has "
+            "stands in `CompletionRequest.options`",
         )

@@ -514,9 +514,25 @@ _TOOLS = frozenset({Tool, BuiltinTool, CachePoint})
 
 
 def _tools(
-    value: Tool | BuiltinTool | CachePoint | Iterable[Tool | BuiltinTool | CachePoint] | None,
+    value: Tool
+    | BuiltinTool
+    | CachePoint
+    | Iterable[Tool | BuiltinTool | CachePoint | Mapping[str, Json]]
+    | None,
 ) -> tuple[Tool | BuiltinTool | CachePoint, ...]:
-    return tuple_of(_TOOLS, value, "Tools, BuiltinTools and CachePoints")
+    return tuple_of(_TOOLS, value, _WHAT_TOOLS, _as_tool)
+
+
+_TOOL_KEYS = frozenset({"name", "description", "input_schema"})
+_WHAT_TOOLS = (
+    "Tools, BuiltinTools and CachePoints (a mapping with `name`, `description` and `input_schema` "
+    "is a Tool)"
+)
+
+
+def _as_tool(value: Any) -> object:
+    is_tool = isinstance(value, Mapping) and "name" in value and value.keys() <= _TOOL_KEYS
+    return Tool(**value) if is_tool else value
 
 
 passing(_tools, "type({0}) is tuple and TOOLS.issuperset(map(type, {0}))", TOOLS=_TOOLS)

@@ -189,6 +189,17 @@ def test_a_tool_choice_is_the_name_of_a_tool() -> None:
 
     assert asked(request, tool_choice="weather").tool_choice == ToolChoice("tool", "weather")
     assert asked("hi", tools=[tool], tool_choice="tool").tool_choice == ToolChoice("tool", "tool")
+    assert asked("hi", tools=tool, tool_choice="tool").tools == (tool,)
+
+
+def test_a_mapping_with_the_members_of_a_tool_is_one() -> None:
+    mapping = {"name": "weather", "description": WEATHER.description, "input_schema": {"a": 1}}
+
+    assert asked("hi", tools=[mapping], tool_choice="weather").tools == (
+        attrs.evolve(WEATHER, input_schema={"a": 1}),
+    )
+    with pytest.raises(RequestError, match="a mapping with `name`, `description`"):
+        asked("hi", tools=[{"type": "function", "function": mapping}])
 
 
 @pytest.mark.parametrize(
@@ -196,6 +207,8 @@ def test_a_tool_choice_is_the_name_of_a_tool() -> None:
     [
         ({"tool_choice": "wether", "tools": [WEATHER]}, "no tool 'wether'", "weather"),
         ({"max_token": 5}, "no option 'max_token'", "did you mean max_tokens?"),
+        ({"stop": "x"}, "no option 'stop'", "did you mean stop_sequences?"),
+        ({"response_format": City}, "no option", "did you mean output_schema?"),
         ({"frequency": 1}, "no option 'frequency'", "CompletionRequest.options"),
     ],
 )
@@ -231,6 +244,14 @@ def test_what_does_not_exist_is_refused_with_what_does(
 def test_a_value_that_does_not_fit_is_refused_by_the_name_of_its_field(options: Any) -> None:
     with pytest.raises(RequestError):
         asked("hi", **options)
+
+
+def test_an_option_of_none_is_unset() -> None:
+    options = dict.fromkeys(RequestOptions.__annotations__)
+    request = CompletionRequest("hi", output_schema=OutputSchema(), system="A")
+
+    assert asked("hi", **options) == CompletionRequest("hi")
+    assert asked(request, output_schema=None, system=None) == CompletionRequest("hi")
 
 
 def test_nothing_asked_is_refused() -> None:

@@ -33,6 +33,7 @@ class City:
     name: str
     population: int
     area_km2: float | None = None
+    label: str = attrs.field(init=False, default="")
 
 
 @dataclass
