@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import attrs
 import pytest
-from toy_chat import SECRET, SERVICE, ToyChatConfig, spec
+from toy_chat import answered, asked_of, runtime_on
 
 from axonflow_core import (
     BlockingRuntime,
@@ -19,7 +19,6 @@ from axonflow_core import (
     Inference,
     Message,
     OutputSchema,
-    Reasoning,
     ReasoningRequest,
     RequestOptions,
     Role,
@@ -35,19 +34,13 @@ from axonflow_core import (
     user,
 )
 from axonflow_core.asking import question_of
-from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import (
     AxonFlowError,
     DecodeError,
     InvalidCall,
     RequestError,
-    TruncatedStream,
 )
-from axonflow_core.http.client import HttpRequest
-from axonflow_core.plugin_spec import Services
-from axonflow_core.stream import TextDelta
-from axonflow_core.testing import MockAnswer, MockTransport
-from axonflow_core.testing.fake_service import echoing
+from axonflow_core.testing import MockTransport
 
 Answering = Callable[[CompletionRequest], Completion | AxonFlowError]
 WEATHER = Tool("weather", "The weather of a city.", {"type": "object"})
@@ -64,32 +57,9 @@ def answering(*content: ContentBlock, stop: StopReason = StopReason.END_TURN) ->
     return lambda request: Completion(content, stop, Usage(input_tokens=3, output_tokens=2))
 
 
-def network(answer: Answering = echoing, reads: int | None = None) -> MockTransport:
-    """The service that answers so; `reads` cuts a streamed answer off after as many reads."""
-
-    def reply(sent: HttpRequest) -> MockAnswer:
-        completion = answer(SERVICE.request(sent))
-        if isinstance(completion, AxonFlowError):
-            return SERVICE.refusal(completion)
-        whole = SERVICE.answer(sent, completion)
-        return whole if reads is None else attrs.evolve(whole, reads=whole.reads[:reads])
-
-    return MockTransport(reply)
-
-
-def runtime_on(client: MockTransport) -> Runtime:
-    services = Services(
-        name="acme",
-        client=client,
-        codecs=CodecRegistry(()),
-        credentials={"api_key": SECRET},
-    )
-    provider = spec().create(ToyChatConfig(), services)
-    return Runtime({"acme": provider}, client)
-
-
-def sent(client: MockTransport, number: int = -1) -> CompletionRequest:
-    return SERVICE.request(client.requests[number])
+def sent(client: MockTransport) -> CompletionRequest:
+    """The last request that the service got."""
+    return asked_of(client)[-1]
 
 
 # ── options ───────────────────────────────────────────────────────────────────────────────────────
@@ -260,7 +230,7 @@ def test_nothing_asked_is_refused() -> None:
 
 
 async def test_nothing_is_sent_for_a_wrong_option() -> None:
-    client = network()
+    client = answered()
 
     with pytest.raises(RequestError):
         await runtime_on(client).complete("hi", max_token=5)  # type: ignore[call-arg]
@@ -272,7 +242,7 @@ async def test_nothing_is_sent_for_a_wrong_option() -> None:
 
 
 async def test_a_tool_loop_answers_two_calls_of_one_message() -> None:
-    client = network()
+    client = answered()
     messages = [user("Oslo")]
 
     async with runtime_on(client) as runtime:
@@ -293,7 +263,7 @@ async def test_a_tool_loop_answers_two_calls_of_one_message() -> None:
 
 
 async def test_an_output_schema_makes_the_parsed_answer() -> None:
-    client = network(answering(Text('{"name": "Oslo", "population": 7}')))
+    client = answered(answering(Text('{"name": "Oslo", "population": 7}')))
 
     city = (await runtime_on(client).complete("Oslo", output_schema=City)).parsed
 
@@ -303,111 +273,55 @@ async def test_an_output_schema_makes_the_parsed_answer() -> None:
 
 
 async def test_without_an_output_schema_nothing_is_parsed() -> None:
-    assert (await runtime_on(network()).complete("{}")).parsed is None
+    assert (await runtime_on(answered()).complete("{}")).parsed is None
 
 
 async def test_an_answer_that_is_not_what_was_asked_for_is_an_error() -> None:
-    client = network(answering(Text('{"name": "Oslo"}')))
+    client = answered(answering(Text('{"name": "Oslo"}')))
 
     with pytest.raises(DecodeError, match=r"missing @ \$\.population"):
         await runtime_on(client).complete("Oslo", output_schema=City)
 
 
-async def test_reasoning_stands_apart_from_the_text() -> None:
-    answer = Completion((Reasoning("Scattering."), Text("Blue."), Text(" Yes.")), "end_turn")
-
-    assert (answer.reasoning, answer.text) == ("Scattering.", "Blue. Yes.")
-    assert answer.message == Message(Role.ASSISTANT, answer.content)
-
-
 async def test_a_receipt_says_who_answered() -> None:
-    receipt = (await runtime_on(network()).complete("hi", model="toy-2")).receipt
+    receipt = (await runtime_on(answered()).complete("hi", model="toy-2")).receipt
 
     assert receipt is not None
-    assert (receipt.provider, receipt.family, receipt.surface) == ("acme", "toy", "chat")
+    assert (receipt.provider, receipt.family, receipt.surface) == ("toy", "toy", "chat")
     assert (receipt.model, receipt.request_id, receipt.attempts) == ("toy-2", "request-1", 1)
 
 
 async def test_an_error_carries_whose_call_it_was() -> None:
-    client = network(lambda request: InvalidCall("too hot", status=400))
+    client = answered(lambda request: InvalidCall("too hot", status=400))
 
     with pytest.raises(InvalidCall) as caught:
         await runtime_on(client).complete("hi")
 
     error = caught.value
-    assert (error.provider, error.model, error.status) == ("acme", "toy-1", 400)
+    assert (error.provider, error.model, error.status) == ("toy", "toy-1", 400)
     assert error.request_id == "request-1"
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_text_of_a_stream_is_the_text_of_its_completion() -> None:
-    async with runtime_on(network()).stream("one two") as stream:
-        pieces = [text async for text in stream.text()]
-        answer = await stream.completion()
-
-    assert "".join(pieces) == answer.text == "You said: one two"
-    assert answer.usage.output_tokens == 1
-    assert answer.receipt == stream.receipt
-    assert answer.receipt is not None and answer.receipt.latency_ms is not None
-
-
-async def test_a_completion_after_a_part_of_the_stream_is_the_whole_answer() -> None:
-    async with runtime_on(network()).stream("one two") as stream:
-        first = await anext(stream)
-        whole = await stream.completion()
-
-    assert first and whole.text == "You said: one two"
-    assert await stream.completion() == whole
-
-
-async def test_batches_give_every_event() -> None:
-    async with runtime_on(network()).stream("hi") as stream:
-        events = [event async for batch in stream for event in batch]
-
-    assert [event.text for event in events if isinstance(event, TextDelta)] == ["You said: hi"]
-    assert type(events[-1]).__name__ == "Ended"
-
-
 async def test_a_stream_parses_its_completion() -> None:
-    client = network(answering(Text('{"name": "Oslo", "population": 7}')))
+    client = answered(answering(Text('{"name": "Oslo", "population": 7}')))
 
     async with runtime_on(client).stream("Oslo", output_schema=City) as stream:
         assert (await stream.completion()).parsed == City("Oslo", 7)
 
 
 async def test_a_stream_with_tools_gives_their_calls() -> None:
-    async with runtime_on(network()).stream("Oslo", tools=[WEATHER, CLOCK]) as stream:
+    async with runtime_on(answered()).stream("Oslo", tools=[WEATHER, CLOCK]) as stream:
         answer = await stream.completion()
 
     assert [use.name for use in answer.tool_uses] == ["weather", "clock"]
     assert answer.tool_uses[0].input == {"text": "Oslo"}
 
 
-async def test_a_stream_that_breaks_off_is_never_a_short_answer() -> None:
-    async with runtime_on(network(reads=2)).stream("one two") as stream:
-        with pytest.raises(TruncatedStream) as caught:
-            await stream.completion()
-        with pytest.raises(TruncatedStream):
-            await stream.completion()
-
-    assert caught.value.partial_text == "You said: one two"
-
-
-async def test_to_leave_the_block_early_closes_the_connection() -> None:
-    client = network()
-
-    async with runtime_on(client).stream("one two") as stream:
-        async for _ in stream.text():
-            break
-        assert not client.streams[0].is_closed
-
-    assert client.streams[0].is_closed
-
-
 async def test_an_error_before_the_first_event_is_raised_by_the_block() -> None:
-    client = network(lambda request: InvalidCall("no", status=400))
+    client = answered(lambda request: InvalidCall("no", status=400))
 
     with pytest.raises(InvalidCall):
         async with runtime_on(client).stream("hi"):
@@ -415,7 +329,7 @@ async def test_an_error_before_the_first_event_is_raised_by_the_block() -> None:
 
 
 async def test_a_stream_may_be_awaited_and_closed_by_hand() -> None:
-    client = network()
+    client = answered()
     async with runtime_on(client) as runtime:
         stream = await runtime.stream("hi")
         assert (await stream.completion()).text == "You said: hi"
@@ -429,7 +343,7 @@ async def test_a_stream_may_be_awaited_and_closed_by_hand() -> None:
 
 @pytest.fixture
 def blocking() -> Iterator[BlockingRuntime]:
-    with BlockingRuntime(runtime_on(network())) as runtime:
+    with BlockingRuntime(runtime_on(answered())) as runtime:
         yield runtime
 
 
@@ -437,33 +351,15 @@ def test_a_blocking_runtime_takes_the_same_options(blocking: BlockingRuntime) ->
     answer = blocking.complete("hi", messages=[user("a"), assistant("b")], max_tokens=9)
 
     assert answer.text == "You said: hi"
-    assert answer.receipt is not None and answer.receipt.provider == "acme"
-
-
-def test_a_blocking_stream_has_text_and_completion(blocking: BlockingRuntime) -> None:
-    with blocking.stream("one two") as stream:
-        text = "".join(stream.text())
-        answer = stream.completion()
-
-    assert text == answer.text == "You said: one two"
-    assert answer.receipt == stream.receipt and stream.request_id == "request-1"
+    assert answer.receipt is not None and answer.receipt.provider == "toy"
 
 
 def test_a_blocking_stream_parses_its_completion() -> None:
-    client = network(answering(Text('{"name": "Oslo", "population": 7}')))
+    client = answered(answering(Text('{"name": "Oslo", "population": 7}')))
     with BlockingRuntime(runtime_on(client)) as runtime:
         assert runtime.complete("Oslo", output_schema=City).parsed == City("Oslo", 7)
         with runtime.stream("Oslo", output_schema=City) as stream:
             assert stream.completion().parsed == City("Oslo", 7)
-
-
-def test_a_blocking_stream_that_breaks_off_is_never_a_short_answer() -> None:
-    with (
-        BlockingRuntime(runtime_on(network(reads=2))) as runtime,
-        runtime.stream("one two") as stream,
-        pytest.raises(TruncatedStream),
-    ):
-        stream.completion()
 
 
 def test_the_twins_have_the_same_parameters() -> None:
