@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from types import UnionType
 from typing import Any, TypeAlias, TypedDict
 
 from attrs import evolve, frozen
 
+from axonflow_core.converters import described
 from axonflow_core.errors import RequestError
 from axonflow_core.messages import (
     BuiltinTool,
+    CachePoint,
     CompletionRequest,
     ContentBlock,
     Json,
@@ -53,12 +56,12 @@ class RequestOptions(TypedDict, total=False):
     """How many tokens each token is drawn from."""
     stop_sequences: str | Sequence[str] | None
     """Texts that end the answer where they occur."""
-    tools: Sequence[Tool | BuiltinTool | Mapping[str, Json]] | None
+    tools: Sequence[Tool | BuiltinTool | CachePoint | Mapping[str, Json]] | None
     """The tools that the model may call. A mapping with `name`, `description` and `input_schema` is
     one."""
     tool_choice: ToolChoice | str | None
     """`"auto"`, `"any"`, `"none"`, or the name of the tool to call."""
-    output_schema: OutputSchema | Mapping[str, Json] | type | None
+    output_schema: OutputSchema | Mapping[str, Json] | type | UnionType | None
     """What the answer must be: an attrs or dataclass type, a model of pydantic's, or a JSON schema.
     The answer is `completion.parsed`."""
     reasoning: ReasoningRequest | str | int | None
@@ -128,6 +131,15 @@ def _changes(request: CompletionRequest, given: dict[str, Any]) -> Mapping[str, 
     if "reasoning" in given:
         given["reasoning"] = _reasoning(given["reasoning"])
     return given
+
+
+def time_limit(timeout: float | None) -> float | None:
+    """`timeout`, in seconds; None is unset. `RequestError` where it is no number above 0."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0:
+        return timeout
+    raise RequestError(f"timeout takes seconds, a number above 0, not {described(timeout)}")
 
 
 def _conversation(prompt: Prompt | None, history: Messages | None) -> CompletionRequest:

@@ -60,7 +60,9 @@ Parse = Callable[[Completion], Any]
 """Reads the whole of an answer. `DecodeError` where it is not what was asked for."""
 
 
-def output_of(asked: OutputSchema | Mapping[str, Json] | type) -> tuple[OutputSchema, Parse]:
+def output_of(
+    asked: OutputSchema | Mapping[str, Json] | type | types.UnionType,
+) -> tuple[OutputSchema, Parse]:
     """The schema that asks for `asked`, and what reads an answer into it: a type's instance, or
     JSON where a JSON schema was given. `RequestError` names a type that has no schema."""
     if isinstance(asked, OutputSchema):

@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 from attrs import evolve
 
-from axonflow_core.asking import Prompt, Question, RequestOptions, question_of
+from axonflow_core.asking import Prompt, Question, RequestOptions, question_of, time_limit
 from axonflow_core.config import (
     Config,
     ProviderConfig,
@@ -29,7 +29,7 @@ from axonflow_core.config import (
 from axonflow_core.config.keywords import config_of_keywords
 from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
 from axonflow_core.http.client import HttpClient, Transport
-from axonflow_core.messages import EMPTY, Completion, Text, TokenCount
+from axonflow_core.messages import EMPTY, Completion, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs, load_provider
 from axonflow_core.provider import (
@@ -122,8 +122,9 @@ class Runtime:
         provider refuses or fails, `AnswerError` where it answers what it does not document.
         """
         asked = question_of(prompt, options)
+        timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
-        completion = await chosen.complete(asked.request, model=model, timeout_s=timeout)
+        completion = await chosen.complete(asked.request, model=model, timeout_s=timeout_s)
         if asked.parse is None:
             return completion
         return evolve(completion, parsed=asked.parse(completion))
@@ -147,7 +148,9 @@ class Runtime:
         stream is read. The end of the block closes the stream. `await runtime.stream(…)` gives it
         without a block: whoever opens it so closes it with `aclose`.
         """
-        return OpeningStream(self, question_of(prompt, options), provider, model, timeout)
+        return OpeningStream(
+            self, question_of(prompt, options), provider, model, time_limit(timeout)
+        )
 
     async def open_stream(
         self,
@@ -354,5 +357,4 @@ def _provider(
 def _as_embedding_request(request: EmbeddingRequest | Sequence[str] | str) -> EmbeddingRequest:
     if isinstance(request, EmbeddingRequest):
         return request
-    texts = (request,) if isinstance(request, str) else request
-    return EmbeddingRequest(tuple(map(Text, texts)))
+    return EmbeddingRequest(request)

@@ -470,9 +470,11 @@ def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:
     them."""
     what, phase = _OVERDUE[limit]
     seconds = getattr(request.timeouts, limit)
+    of_call = "`timeout=` of the call, or " if limit == "total_s" else ""
+    setting = f"`timeouts: {{{limit}: …}}` in the provider's config"
     return ProviderTimeout(
         f"{_host(request)} {what} within {seconds:g} s ({phase} timeout)",
-        hint=f"if that is too short, raise `timeouts: {{{limit}: …}}` in the provider's config",
+        hint=f"if that is too short, raise {of_call}{setting}",
     )
 
 
