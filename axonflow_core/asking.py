@@ -143,15 +143,16 @@ def time_limit(timeout: float | None) -> float | None:
 
 
 def _conversation(prompt: Prompt | None, history: Messages | None) -> CompletionRequest:
-    if prompt is None:
-        if history is None:
-            raise RequestError("nothing is asked", hint="give a prompt, or `messages=`")
-        return CompletionRequest(history)
-    request = prompt if isinstance(prompt, CompletionRequest) else CompletionRequest(prompt)
-    if history is None:
-        return request
-    before = CompletionRequest(history).messages
-    return evolve(request, messages=(*before, *request.messages))
+    if isinstance(prompt, CompletionRequest):
+        request = prompt
+    else:
+        request = CompletionRequest(() if prompt is None else prompt)
+    if history is not None:
+        before = CompletionRequest(history).messages
+        request = evolve(request, messages=(*before, *request.messages))
+    if not request.messages:
+        raise RequestError("nothing is asked", hint="give a prompt, or `messages=`")
+    return request
 
 
 def _tool_choice(choice: ToolChoice | str | None) -> ToolChoice | str | None:

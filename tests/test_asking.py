@@ -231,7 +231,7 @@ def test_nothing_asked_is_refused() -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), True, "5"])
 async def test_a_time_limit_that_is_no_time_is_refused_by_its_name(timeout: Any) -> None:
-    async with runtime_on(network()) as runtime:
+    async with runtime_on(answered()) as runtime:
         with pytest.raises(RequestError, match="timeout takes seconds"):
             await runtime.complete("Why?", timeout=timeout)
         with pytest.raises(RequestError, match="timeout takes seconds"):

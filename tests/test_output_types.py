@@ -213,7 +213,7 @@ def test_the_answer_to_a_json_schema_is_json() -> None:
     ("answer", "place"),
     [
         ({"name": "Oslo"}, "missing @ $.population"),
-        ({"name": SECRET, "population": SECRET}, r"not what was asked for @ $.population"),
+        ({"name": SECRET, "population": SECRET}, "string, not integer @ $.population"),
         ({"name": "Oslo", "population": 1, SECRET: 1}, "unknown members @ $"),
         ({"name": "Oslo", "population": True}, "$.population"),
         ([SECRET], "City"),
@@ -261,5 +261,5 @@ def test_a_class_that_makes_its_own_schema_reads_its_own_answer() -> None:
 
     assert asked == OutputSchema({"type": "object", "title": "Model"}, name="Model")
     assert read(Model, {"a": 1}).value == {"a": 1}
-    with pytest.raises(DecodeError, match=r"not a Model: ValueError$"):
+    with pytest.raises(DecodeError, match=r"not a Model: ValueError of Model @ \$$"):
         read(Model, {"wrong": 1})
