@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Protocol, Self, runtime_checkable
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from axonflow_core.messages import (
     EMPTY,
@@ -188,7 +188,12 @@ class NativeCall:
     request: Any
     """What the body says: a `CompletionRequest`, `EmbeddingRequest` or `RerankRequest`."""
     body: bytes | None = hidden(default=None)
-    """The body as it came, byte for byte; None where `request` was changed since."""
+    """The body as it came, byte for byte. It is sent only while `request` is what it says."""
+    headers: Mapping[str, str] = field(default=EMPTY, repr=False)
+    """Headers of the client's call that go with its body: names in lower case."""
+    read_request: Any = hidden(default=Factory(lambda call: call.request, takes_self=True))
+    """The request as it was read from the body: the one that `evolve` leaves where it changes
+    `request`. Where the two differ, the body is not sent."""
 
 
 @frozen

@@ -44,7 +44,7 @@ class AttemptLog:
 
     def __init__(self, call: Any) -> None:
         self.call = call
-        self.failed: list[FailedAttempt] = []
+        self.failed: list[FailedAttempt] = list(call.earlier_attempts)
         self.request: HttpRequest | None = None
         self.request_id: str | None = None
         self.first_byte: float | None = None
@@ -52,8 +52,13 @@ class AttemptLog:
 
     def note(self, error: AxonFlowError) -> None:
         """The attempt that ends with `error` is followed by another."""
-        native, status = getattr(error, "native_code", None), getattr(error, "status", None)
-        self.failed.append(FailedAttempt(error.code, native, status, error.request_id))
+        self.failed.append(failed_attempt(error))
+
+
+def failed_attempt(error: AxonFlowError) -> FailedAttempt:
+    """What a receipt says of the attempt that ended with `error`."""
+    native, status = getattr(error, "native_code", None), getattr(error, "status", None)
+    return FailedAttempt(error.code, native, status, error.request_id)
 
 
 class Attempts:
@@ -101,7 +106,8 @@ class Attempts:
         if not isinstance(error, ProviderError) or not error.is_retryable:
             return False
         retries = (await self.upstream.terms()).retries
-        failed = len(log.failed) + 1 - log.was_mended
+        earlier = len(log.call.earlier_attempts) + log.was_mended
+        failed = len(log.failed) + 1 - earlier
         pause_s = max(retries.pause_s(failed), error.retry_after_s or 0.0)
         is_in_time = asyncio.get_running_loop().time() + pause_s < log.call.ends_at
         if failed >= retries.max_attempts or not is_in_time:

@@ -25,10 +25,9 @@ from attrs import evolve
 
 from axonflow_core.codec import Codec
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
-from axonflow_core.converters import described
-from axonflow_core.errors import AxonFlowError, DecodeError, RequestError
+from axonflow_core.errors import AxonFlowError, DecodeError
 from axonflow_core.fitting import Fitted, fit
-from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse, Timeouts
+from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Completion, CompletionRequest, Receipt
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
@@ -93,9 +92,9 @@ class Caller:
         self, native: NativeCall, route: Route, *, is_streamed: bool, timeout_s: float | None = None
     ) -> CompletionCall:
         """The call that sends a client's own body, byte for byte where its form is the model's and
-        nobody changed it; else as `prepare`."""
+        its request is the one that was read from it; else as `prepare`."""
         form, own = (native.codec.name, native.surface), (route.codec.name, route.surface.name)
-        if native.body is None or form != own:
+        if native.body is None or native.request != native.read_request or form != own:
             return self.prepare(
                 native.request,
                 route,
@@ -103,8 +102,9 @@ class Caller:
                 timeout_s=timeout_s,
                 client=native.codec,
             )
-        call = self._call(route, Fitted(native.request), native.body, is_streamed, timeout_s)
-        return evolve(call, is_native=True)
+        body = _addressed(native.body, route, is_streamed=is_streamed)
+        call = self._call(route, Fitted(native.request), body, is_streamed, timeout_s)
+        return evolve(call, is_native=True, headers={**call.headers, **native.headers})
 
     def _call(
         self,
@@ -116,7 +116,7 @@ class Caller:
     ) -> CompletionCall:
         surface, timeouts = route.surface, self._settings.timeouts
         if timeout_s is not None:
-            timeouts = _shortened(timeouts, timeout_s)
+            timeouts = evolve(timeouts, total_s=min(timeout_s, timeouts.total_s))
         started = asyncio.get_running_loop().time()
         return CompletionCall(
             route=route,
@@ -194,6 +194,7 @@ class Caller:
     async def _receipt(self, call: CompletionCall, log: AttemptLog, *, is_whole: bool) -> Receipt:
         route, terms = call.route, await self._upstream.terms()
         elapsed_s = asyncio.get_running_loop().time() - call.started
+        first_byte_s = log.first_byte
         self._upstream.answered(call, elapsed_s)
         return Receipt(
             provider=self._provider,
@@ -205,22 +206,21 @@ class Caller:
             request_id=log.request_id,
             failed_attempts=tuple(log.failed),
             latency_ms=round(elapsed_s * 1000) if is_whole else None,
-            first_byte_ms=_ms(log.first_byte),
+            first_byte_ms=None if first_byte_s is None else round(first_byte_s * 1000),
         )
+
+
+def _addressed(body: bytes, route: Route, *, is_streamed: bool) -> bytes:
+    """A client's body that says where it goes as the route does; unchanged where it does so
+    already, or where bodies of the surface do not say it."""
+    add_members = route.surface.add_members
+    if add_members is None:
+        return body
+    native = loads(body)
+    addressed = add_members(native, route.called, is_streamed)
+    return body if addressed == native else dumps(addressed)
 
 
 def _log_adjustments(route: Route, fitted: Fitted) -> None:
     names = ", ".join(adjustment.feature for adjustment in fitted.adjustments)
     _LOG.info("%s does not take all as asked: %s", route.called, names)
-
-
-def _ms(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)
-
-
-def _shortened(timeouts: Timeouts, timeout_s: float) -> Timeouts:
-    """The configured limits, the total no longer than a call's own."""
-    is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
-    if not is_number or not timeout_s > 0:
-        raise RequestError(f"timeout takes seconds above 0, not {described(timeout_s)}")
-    return evolve(timeouts, total_s=min(timeout_s, timeouts.total_s))

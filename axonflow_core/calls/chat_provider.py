@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.errors import ErrorCodec
+from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.http.client import HttpClient, HttpRequest
 from axonflow_core.messages import Completion, CompletionRequest, Json
@@ -36,10 +37,15 @@ _MAX_ROUTES = 1024
 
 
 def openai_members(body: Json, model: str, is_streamed: bool) -> Json:
-    """`model` and `stream` as OpenAI's chat completions have them. Streams ask for usage."""
+    """`model` and `stream` as OpenAI's chat completions have them, whatever the body says of them.
+    Streams ask for usage."""
+    content = unknown_members(body, _TRANSPORT_MEMBERS)
     if not is_streamed:
-        return {"model": model, **body}
-    return {"model": model, **body, "stream": True, "stream_options": {"include_usage": True}}
+        return {"model": model, **content}
+    return {"model": model, **content, "stream": True, "stream_options": {"include_usage": True}}
+
+
+_TRANSPORT_MEMBERS = frozenset({"model", "stream", "stream_options"})
 
 
 CHAT = Surface(name="chat", headers=_JSON, stream_headers=_JSON, add_members=openai_members)
@@ -119,6 +125,8 @@ class RoutedProvider(ABC):
     ) -> CompletionStream:
         """As `SupportsForwarding.forward_stream`."""
         route = self._route(model)
+        if not route.codec.streams:
+            return WholeAnswer((await self.forward(call, model=model)).answer)
         return await self._caller.stream(self._caller.prepare_native(call, route, is_streamed=True))
 
     async def health(self) -> Health:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.fitting import Fitted
 from axonflow_core.http.client import Timeouts
-from axonflow_core.messages import EMPTY, hidden
+from axonflow_core.messages import EMPTY, FailedAttempt, hidden
 
 from .surface import Surface
 
@@ -71,6 +71,8 @@ class Call:
     started: float
     """On the event loop's clock, as `ends_at`."""
     ends_at: float
+    earlier_attempts: tuple[FailedAttempt, ...] = ()
+    """Attempts of another call that this one stands in for: under an id that was refused."""
 
 
 @frozen(kw_only=True)

@@ -20,6 +20,7 @@ An answer is complete only when its family's terminal event was read. Bytes that
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -44,6 +45,7 @@ class DecodedStream(CompletionStream):
         self._fitted = call.fitted.stream()
         self._started = call.started
         self._address = route.address
+        self._new_frame_reader = surface.frame_reader
         self._frames = surface.frame_reader()
         self._chunks = surface.chunk_reader(route.codec, route.facts)
         self._read_frame = surface.read_frame
@@ -71,7 +73,7 @@ class DecodedStream(CompletionStream):
             while self._fault is None and (data := await self._http.read()):
                 batches = self._decode(data)
                 if self._is_native:
-                    self._keep_native(data)
+                    self._keep_native(data, len(batches))
                 if batches:
                     return batches
             self._finish()
@@ -97,15 +99,27 @@ class DecodedStream(CompletionStream):
             self._fault = fault
         return tuple(batches)
 
-    def _keep_native(self, data: bytes) -> None:
-        """`native` gets the bytes of whole frames alone: what the next one holds was not read yet,
-        so nothing of it may be sent on. A read that ends in an error has none, for the error is
-        written anew."""
+    def _keep_native(self, data: bytes, count: int) -> None:
+        """`native` gets the bytes of the frames that are handed out, and no others: what comes
+        after them was not read yet, or is an error, which is written anew."""
         self._pending += data
         whole = self._frames.consumed_bytes - self._handed_out
+        if self._fault is not None:
+            whole = self._length_of(count)
         self._handed_out += whole
-        self.native = None if self._fault is not None else bytes(self._pending[:whole])
+        self.native = bytes(self._pending[:whole])
         del self._pending[:whole]
+
+    def _length_of(self, count: int) -> int:
+        """How many pending bytes hold `count` frames. Asked once a stream, after an error."""
+
+        def frames_in(length: int) -> int:
+            try:
+                return len(self._new_frame_reader().feed(bytes(self._pending[:length])))
+            except AxonFlowError:
+                return 0
+
+        return bisect_left(range(len(self._pending) + 1), count, key=frames_in)
 
     def _finish(self) -> None:
         if self._fault is not None:

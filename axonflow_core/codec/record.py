@@ -428,8 +428,10 @@ class Codec:
             )
         if request.output_schema is not None:
             self._refuse_schema_members(request.output_schema)
-        self._refuse_dialects(asked)
-        self._refuse_options(request)
+        if asked.dialects:
+            self._refuse_dialects(asked)
+        if request.options:
+            self._refuse_options(request)
 
     def _refuse_dialects(self, asked: Asked) -> None:
         """`EncodeError` for a block or tool that only another vendor can read."""

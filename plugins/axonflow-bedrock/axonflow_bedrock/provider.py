@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
+from axonflow_core.calls.attempts import failed_attempt
 from axonflow_core.calls.call import Caller
 from axonflow_core.calls.route import CompletionCall, Route
 from axonflow_core.calls.settings import ControlTokens
@@ -143,7 +144,7 @@ class BedrockProvider:
     ) -> CompletionStream:
         route = self.resolver.in_form_of(call.codec, model)
         if not route.codec.streams:
-            return await self.stream(call.request, model=model)
+            return WholeAnswer((await self.forward(call, model=model)).answer)
         prepared = self._prepare_native(call, route, is_streamed=True)
         return await self._through_profile(prepared, self._caller.stream)
 
@@ -249,7 +250,9 @@ class BedrockProvider:
             return await send(call)
         except ProfileRequired as refusal:
             profile = self.profiles.instead_of(model_id, region, refusal)
-        answer = await send(evolve(call, route=through_profile(route, profile)))
+            refused = failed_attempt(refusal)
+        through = evolve(call, route=through_profile(route, profile), earlier_attempts=(refused,))
+        answer = await send(through)
         self.profiles.learn(model_id, region, profile)
         _LOG.warning("%s is called through %s from now on", route.model, profile)
         return answer

@@ -12,7 +12,7 @@ from axonflow_core.codec.errors import retry_after_of
 from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsExpired
 from axonflow_core.http.client import HttpRequest
 
-from .aws.clock import Clock, RegionMismatchWarning
+from .aws.clock import SLOW_S, Clock, RegionMismatchWarning
 from .aws.credentials import AwsSettings, Place, refuse_plaintext_api_key
 from .aws.signing import BearerToken
 from .errors.diagnose import diagnose
@@ -83,5 +83,5 @@ class BedrockUpstream(Upstream):
         return was_corrected or await self._settings.refresh()
 
     def answered(self, call: Call, elapsed_s: float) -> None:
-        if self._terms is not None and self._terms.region is not None:
+        if elapsed_s > SLOW_S and self._terms is not None and self._terms.region is not None:
             self._region_mismatch.tell(elapsed_s, self._terms.region, call.route.model)

@@ -35,6 +35,9 @@ from .counting import unwrapped
 from .endpoint import Call, Chunks, NativeAnswer
 from .surfaces import BedrockSurface, Encoder, surface_of
 
+_OF_THE_CONNECTION = frozenset({"x-amzn-bedrock-accept", "x-amzn-bedrock-content-type"})
+"""Headers that each side of an endpoint writes itself."""
+
 
 @frozen(kw_only=True)
 class Conversation:
@@ -69,6 +72,11 @@ class Conversation:
             surface=self.codec.surface,
             request=self.request,
             body=self.call.body,
+            headers={
+                name: value
+                for name, value in self.call.headers.items()
+                if name.startswith("x-amzn-bedrock-") and name not in _OF_THE_CONNECTION
+            },
         )
 
     def answer(self, completion: Completion) -> NativeAnswer:

@@ -287,11 +287,12 @@ def _with_members(chunks: list[Json], members: Mapping[str, Json]) -> list[Json]
 
 def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
     """Counts in tokens, times in milliseconds; members that are not documented go into `extra`."""
-    counts = {
-        name: native[key] for key, name in _METRIC_COUNTS.items() if native.get(key) is not None
-    }
-    times = {name: native.get(key) for key, name in _METRIC_TIMES.items()}
-    return MetricsUpdate(Usage(**counts), **times, extra=unknown_members(native, _METRIC_KEYS))
+    return MetricsUpdate(
+        Usage(**{name: native.get(key) for key, name in _METRIC_COUNTS.items()}),
+        latency_ms=native.get("invocationLatency"),
+        first_byte_latency_ms=native.get("firstByteLatency"),
+        extra=unknown_members(native, _METRIC_KEYS),
+    )
 
 
 def _encode_metrics(metrics: MetricsUpdate) -> Json:

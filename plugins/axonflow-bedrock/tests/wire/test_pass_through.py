@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import orjson
 import pytest
+from attrs import evolve
 from aws_account import AccountSession
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError, EventStreamError
@@ -27,6 +28,7 @@ from axonflow_bedrock.wire.eventstream import FrameDecoder, frame_of_chunk, fram
 from axonflow_bedrock.wire.surfaces import unary_codec_for
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.http.local_server import Server
+from axonflow_core.messages import user
 from axonflow_core.plugins import load_codecs
 from axonflow_core.provider import NativeCall
 from axonflow_core.runtime import Runtime
@@ -34,6 +36,12 @@ from axonflow_core.runtime import Runtime
 CODECS = load_codecs("bedrock").registry
 CONTEXT = StreamContext(id="answer-1", model="model-1", created=1_700_000_000)
 CLAUDE = "us.anthropic.claude-sonnet-4-6"
+ANSWER = {"type": "message", "role": "assistant", "content": [], "usage": {}}
+GUARDRAIL_HEADERS = (
+    "x-amzn-bedrock-guardrailidentifier",
+    "x-amzn-bedrock-guardrailversion",
+    "x-amzn-bedrock-trace",
+)
 
 
 class Bedrock:
@@ -43,6 +51,7 @@ class Bedrock:
         self.body = b""
         self.content_type = "application/json"
         self.arrived: list[bytes] = []
+        self.headers: dict[str, str] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -52,6 +61,7 @@ class Bedrock:
             message = await receive()
             received, is_more = received + message.get("body", b""), message.get("more_body", False)
         self.arrived.append(received)
+        self.headers |= {name.decode(): value.decode() for name, value in scope["headers"]}
         headers = [
             (b"content-type", self.content_type.encode()),
             (b"x-amzn-requestid", b"upstream-1"),
@@ -279,16 +289,51 @@ def test_a_throttle_in_mid_stream_comes_out_as_a_throttle(
     assert "tokens" in caught.value.response["Error"]["Message"]
 
 
+def test_what_precedes_an_error_in_one_read_passes_as_it_came(
+    bedrock: Bedrock, client: Client, sends: tuple[Sends, str]
+) -> None:
+    """Nothing starts anew: the message and its block were announced once."""
+    whole = FrameDecoder()
+    whole.feed(claude_stream(16)[:2000])
+    before = claude_stream(16)[: whole.consumed_bytes]
+    bedrock.body = before + frame_of_exception("throttlingException", "Too many tokens")
+    bedrock.content_type = "application/vnd.amazon.eventstream"
+    sends[0].bodies.clear()
+
+    with pytest.raises(EventStreamError):
+        client.ask("InvokeModelWithResponseStream", CLAUDE, BODY)
+
+    assert sends[0].bodies[0] == before
+    assert b"".join(sends[0].bodies).count(b":exception-type") == 1
+
+
+def test_headers_of_bedrock_go_upstream_with_the_body(bedrock: Bedrock, client: Client) -> None:
+    bedrock.body, bedrock.content_type = orjson.dumps({**ANSWER}), "application/json"
+    bedrock.headers.clear()
+
+    client.client.invoke_model(
+        modelId=CLAUDE, body=BODY, guardrailIdentifier="gr-1", guardrailVersion="1", trace="ENABLED"
+    )["body"].read()
+
+    sent = {name: bedrock.headers.get(name) for name in GUARDRAIL_HEADERS}
+    assert sent == {
+        "x-amzn-bedrock-guardrailidentifier": "gr-1",
+        "x-amzn-bedrock-guardrailversion": "1",
+        "x-amzn-bedrock-trace": "ENABLED",
+    }
+
+
 def test_a_body_that_was_changed_is_written_anew(bedrock: Bedrock) -> None:
     """The control: without the raw body the bytes differ."""
 
-    async def ask(body: bytes | None) -> bytes:
+    async def ask(body: bytes | None, *, is_changed: bool = False) -> bytes:
         facts = ModelFacts(base_id="anthropic.claude-sonnet-4-6")
         codec = CODECS.for_base_id(facts.base_id)
         request = codec.decode_request(orjson.loads(BODY), facts)
         native = NativeCall(codec=codec, surface="invoke", request=request, body=body)
-        answer = {"type": "message", "role": "assistant", "content": [], "usage": {}}
-        bedrock.body, bedrock.content_type = orjson.dumps(answer), "application/json"
+        bedrock.body, bedrock.content_type = orjson.dumps(ANSWER), "application/json"
+        if is_changed:
+            native = evolve(native, request=evolve(request, messages=(user("[redacted]"),)))
         bedrock.arrived.clear()
         with Server(bedrock) as server:
             session = AccountSession(server.base_url)
@@ -302,3 +347,5 @@ def test_a_body_that_was_changed_is_written_anew(bedrock: Bedrock) -> None:
     odd_body = odd(orjson.loads(BODY))
     assert asyncio.run(ask(odd_body)) == odd_body
     assert asyncio.run(ask(None)) != odd_body
+    changed = asyncio.run(ask(odd_body, is_changed=True))
+    assert b"[redacted]" in changed and b"Hi" not in changed
