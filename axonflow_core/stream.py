@@ -234,6 +234,7 @@ def tool_input(fragments: str) -> Json:
     if not fragments:
         return {}
     try:
+        # Broken JSON is the model's answer too: the caller, who knows the tool, decides.
         return loads(fragments)
     except ValueError:
         return fragments
@@ -382,6 +383,7 @@ class Assembler:
         """The open block of that index; an unannounced one ends all before it."""
         block = self._open.get(index)
         if block is None or {type(block.first), type(first)} == _APART:
+            # An unannounced block has no stop either: the next one ends all that are open.
             self._open.clear()
             block = self._start(index, first)
         return block

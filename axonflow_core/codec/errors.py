@@ -174,6 +174,7 @@ class ErrorCodec:
         row = self.row_of(known)
         headers = {**self._headers(row), **_retry_headers(known), **self._retry_word(row, known)}
         plain = NativeError(row.status, headers, self._write(row, known))
+        # What the form loses is found by reading it, so no author has to list it.
         read = self.decode_error(plain.status, plain.headers, orjson.dumps(plain.body))
         return evolve(plain, body=self._completed(plain.body, known, read))
 
@@ -248,6 +249,7 @@ class ErrorCodec:
 
     def _retry_word(self, row: ErrorRow, error: ProviderError) -> Mapping[str, str]:
         """Vendors' clients repeat a 429 or 5xx of their own accord; `x-should-retry` stops them."""
+        # `_base_client._should_retry` of openai-python and anthropic-sdk-python (November 2026).
         repeats = row.status in (408, 409, 429) or row.status >= 500
         if not self.has_retry_header or repeats is error.is_retryable:
             return EMPTY
@@ -374,6 +376,7 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     `retry-after-ms` (both vendors' clients read it first), else `retry-after` in seconds, else a
     date there, measured against the answer's own `date`: a codec has no clock.
     """
+    # openai-python and anthropic-sdk-python, `_parse_retry_after_header` (November 2026).
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000

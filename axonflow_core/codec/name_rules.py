@@ -79,6 +79,7 @@ class NameRule:
         if self.accepts(plain):
             yield plain
         for number in count():
+            # `surrogatepass`: a name is checked by its rule and not by UTF-8.
             digest = sha256(f"{number} {name}".encode("utf-8", "surrogatepass")).hexdigest()[
                 :_DIGEST_CHARACTERS
             ]

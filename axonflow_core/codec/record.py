@@ -354,6 +354,7 @@ class Codec:
 
         `is_streamed` asks for an answer in pieces, where the body has a say in that.
         """
+        # Order matters: JSON becomes text before the text is searched for control tokens.
         asked = asked_by(request)
         if _DATA in asked.features and _DATA not in self.features:
             request = data_as_text(request)
@@ -382,6 +383,8 @@ class Codec:
 
     def encode_response(self, completion: Completion, facts: ModelFacts) -> Json:
         """The native body of a whole answer. `UnencodableAnswer` names what has no place in it."""
+        # Blocks are checked before the author's function runs: it may well drop what it does not
+        # know, and an answer without its tool call looks complete.
         for block in completion.content:
             feature = BLOCK_FEATURES.get(type(block))
             if feature is not None and feature not in self._can:

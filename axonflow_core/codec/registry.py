@@ -108,6 +108,7 @@ class CodecRegistry:
                 "provider's configuration; installed are: "
                 f"{', '.join(self.names_of(kind)) or 'none'}",
             )
+        # A longer prefix is a more particular claim: `meta.llama3-1` goes before `meta.`.
         return max(fits, key=lambda fit: fit[0])[1]
 
     def forms_of(self, base_id: str, surface: str = "invoke") -> tuple[FamilyCodec, ...]:

@@ -143,6 +143,7 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
     def split(self, request: EmbeddingRequest) -> tuple[EmbeddingRequest, ...]:
         """The calls that `request` takes, inputs in their order; a request that is one call is
         itself."""
+        # Runs of one kind, in order: the vectors come back in the order of the inputs.
         parts = [
             inputs[start : start + self.takes.get(kind, 1)]
             for kind, run in groupby(request.inputs, key=type)

@@ -6,7 +6,7 @@ Three things happen to an answer, in this order, whole and in a stream:
     output     the call of the tool that stood in for an output schema becomes text  `output`
     client     what the client's dialect has no place for is left out and reported
 
-The last one only where the client speaks another dialect than the model. An answer has been billed,
+The last one only where the client has another dialect than the model. An answer has been billed,
 so nothing of it may become an error:
 
     text, tool calls     kept; citations of a text are left out and reported

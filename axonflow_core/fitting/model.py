@@ -42,7 +42,7 @@ class Model:
 
     @property
     def is_crossing(self) -> bool:
-        """Whether the request comes from a dialect that the model's family does not speak."""
+        """Whether the request comes from another dialect than that of the model's family."""
         return is_crossing(self.client, self.codec)
 
     @property

@@ -108,6 +108,7 @@ def _by_budget(
     if budget is None:
         limit = request.inference.max_tokens or model.default_max_tokens or _UNSTATED_LIMIT
         budget = min(BUDGETS[_known_effort(asked.effort or "medium", model)], limit // 2)
+        # The answer's limit counts its reasoning too: half of it is left for the answer.
         if budget < LEAST_BUDGET:
             model.drops(Feature.REASONING, "not asked for", f"{limit} tokens leave no room for it")
             return None

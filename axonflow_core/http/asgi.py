@@ -87,6 +87,7 @@ async def _read_body(receive: Any, max_body_bytes: int, max_discarded_bytes: int
             raise ClientLeft
         piece = message.get("body", b"")
         length += len(piece)
+        # What is too long is counted and thrown away, so that the body takes no more memory.
         if length <= max_body_bytes:
             pieces.append(piece)
         is_complete = not message.get("more_body", False)

@@ -226,6 +226,7 @@ class Transport:
         except Exception as error:
             raise _refusal(error, request) from error
         stream = HttpStream(response, request, ends_at, self._max_body_bytes)
+        # A redirect would send signed headers to another host.
         if 300 <= stream.status < 400:
             await stream.aclose()
             raise _redirect(stream, request)
@@ -505,6 +506,39 @@ def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
     """
     import aiohttp
 
+    unconnected = _unconnected(error, request)
+    if unconnected is not None:
+        return unconnected
+    host = _host(request)
+    match error:
+        case aiohttp.ServerDisconnectedError():
+            return Unavailable(f"{host} closed the connection without an answer")
+        case aiohttp.ClientOSError():
+            return Unavailable(
+                f"the connection to {host} broke before the answer: {_reason(error)}"
+            )
+        case aiohttp.ClientResponseError():
+            return AnswerError(
+                f"{host} did not answer with HTTP", hint="check the endpoint's scheme and port"
+            )
+        case aiohttp.ClientError() | OSError():
+            return Unavailable(f"the call to {host} failed: {type(error).__name__}")
+        case ValueError():
+            return RequestError(
+                f"the call to {host} cannot be written as HTTP: its URL or a header contains a "
+                "character that is not allowed",
+                hint="check the endpoint, and keys and tokens for a trailing line break",
+            )
+        case _:
+            raise error
+
+
+def _unconnected(error: Exception, request: HttpRequest) -> AxonFlowError | None:
+    """The error where no connection was made, by what failed: certificate, TLS, proxy, DNS, TCP;
+    None for any other. The order matters: aiohttp derives the particular from the general.
+    """
+    import aiohttp
+
     host = _host(request)
     match error:
         case aiohttp.ClientConnectorCertificateError():
@@ -539,26 +573,7 @@ def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
         case aiohttp.ClientConnectorError():
             hint = "check the endpoint, and that no firewall blocks this machine"
             return Unavailable(f"no connection to {host}: {_reason(error.os_error)}", hint=hint)
-        case aiohttp.ServerDisconnectedError():
-            return Unavailable(f"{host} closed the connection without an answer")
-        case aiohttp.ClientOSError():
-            return Unavailable(
-                f"the connection to {host} broke before the answer: {_reason(error)}"
-            )
-        case aiohttp.ClientResponseError():
-            return AnswerError(
-                f"{host} did not answer with HTTP", hint="check the endpoint's scheme and port"
-            )
-        case aiohttp.ClientError() | OSError():
-            return Unavailable(f"the call to {host} failed: {type(error).__name__}")
-        case ValueError():
-            return RequestError(
-                f"the call to {host} cannot be written as HTTP: its URL or a header contains a "
-                "character that is not allowed",
-                hint="check the endpoint, and keys and tokens for a trailing line break",
-            )
-        case _:
-            raise error
+    return None
 
 
 def _reason(error: OSError) -> str:

@@ -124,16 +124,21 @@ def _uvicorn_server(app: AsgiApp, ready: threading.Event) -> Any:
             for server in self.servers:
                 server.close()
 
-    return _Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_PATIENCE_S,
-        )
+    return _Server(_config_of(app))
+
+
+def _config_of(app: AsgiApp) -> Any:
+    """uvicorn without what a local service has no use for: lifespan, web sockets, logs, headers."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_PATIENCE_S,
     )

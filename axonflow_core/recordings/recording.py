@@ -406,7 +406,8 @@ class _Replay:
     ) -> None:
         self.recording = recording
         self.format = recording_format
-        # The body that was sent must come back, so no default limit may be added to it.
+        # Invariant: nothing of ours is added. The body that was sent must come back, so no default
+        # limit may be added to it.
         self.codec = evolve(codec, default_max_tokens=None)
         self.facts = facts
         self.is_truncated = False

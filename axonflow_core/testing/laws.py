@@ -361,9 +361,9 @@ def _a_strange_body_is_the_error_of_its_role(claims: Claims) -> None:
             return
         try:
             side.again(deepcopy(native))
-        except (EncodeError, UnencodableAnswer) as unsaid:
+        except (EncodeError, UnencodableAnswer) as refused:
             is_request = side.name == "request"
-            require(isinstance(unsaid, EncodeError) is is_request, f"{unsaid!r} of a {side.name}")
+            require(isinstance(refused, EncodeError) is is_request, f"{refused!r} of a {side.name}")
 
     for_all(strange(_sides(claims)), check)
 

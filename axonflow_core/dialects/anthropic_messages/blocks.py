@@ -47,6 +47,7 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
     for item in array(native):
         block = decode_block(item)
         blocks.append(block)
+        # An opaque block keeps its `cache_control` inside; a point after it would double it.
         if len(item) > 2 and not isinstance(block, Opaque) and item.get("cache_control"):
             blocks.append(decode_cache_control(item["cache_control"]))
     return tuple(blocks)

@@ -222,6 +222,8 @@ def _encode_reasoning_request(asked: ReasoningRequest | None) -> tuple[Json, Map
     """The `thinking` member, if any, and the `effort` that goes into `output_config`."""
     if asked is None:
         return None, {}
+    # `thinking` requires a type; a budget belongs to `enabled` alone (API reference, "Extended
+    # thinking", November 2026).
     mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
     thinking = (
         {"type": mode, **without_none({"budget_tokens": asked.budget_tokens}), **asked.extra}
@@ -282,6 +284,7 @@ def _encode_tools(tools: Iterable[Tool | BuiltinTool | CachePoint]) -> list[Json
                         "strict": tool.is_strict,
                     }
                 )
+                # Anthropic's API reference, "Tools" (November 2026): `input_schema` is required.
                 schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
                 natives.append({"name": tool.name, "input_schema": schema, **named, **tool.extra})
     return natives

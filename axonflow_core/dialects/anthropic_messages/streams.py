@@ -273,6 +273,7 @@ class ChunkEncoder:
         """A piece of reasoning: its text, its signature, or a redacted block, which comes in one
         piece."""
         if event.redacted is not None:
+            # There is no delta of redacted reasoning: the block's start has all of it.
             self._start_block(
                 chunks, event.index, {"type": "redacted_thinking", "data": event.redacted}
             )

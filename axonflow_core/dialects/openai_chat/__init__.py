@@ -76,12 +76,27 @@ DOCUMENTED = frozenset(
     "created "
     "service_tier".split()
 )
-"""Every key that the documents of all speakers name, on any level."""
+"""Every key that the documents of all services of the dialect name, on any level."""
 
 
 def chat_members(form: ChatForm) -> dict[str, Any]:
     """The members of a `Codec` that follow from the form: functions, names, documented keys. Other
     packages add `name`, `features`, `evidence` and what else their family declares."""
+    return {
+        "stop_reasons": form.stop_reasons,
+        "documented": DOCUMENTED | form.parameters | form.options | {form.stop_key},
+        "options": form.options,
+        "droppable_options": DROPPABLE_OPTIONS & form.options,
+        "schema_members": SCHEMA_MEMBERS,
+        "has_text_arguments": True,
+        "dialect": DIALECT,
+        "reasoning_tags": (OPENING, CLOSING) if form.is_tagged else (),
+        **_functions_of(form),
+    }
+
+
+def _functions_of(form: ChatForm) -> dict[str, Any]:
+    """The functions of a `Codec`, bound to the form."""
 
     def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
         return requests.decode_request(form, body)
@@ -102,14 +117,6 @@ def chat_members(form: ChatForm) -> dict[str, Any]:
         return ChunkEncoder(form, context)
 
     return {
-        "stop_reasons": form.stop_reasons,
-        "documented": DOCUMENTED | form.parameters | form.options | {form.stop_key},
-        "options": form.options,
-        "droppable_options": DROPPABLE_OPTIONS & form.options,
-        "schema_members": SCHEMA_MEMBERS,
-        "has_text_arguments": True,
-        "dialect": DIALECT,
-        "reasoning_tags": (OPENING, CLOSING) if form.is_tagged else (),
         "decode_request": decode_request,
         "encode_request": encode_request,
         "decode_response": decode_response,

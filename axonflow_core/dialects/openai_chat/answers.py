@@ -40,6 +40,7 @@ ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage",
 def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     """A whole answer as a `Completion`. It has one choice: `ValueError` where there are none or
     several, which the codec reports as a `DecodeError`."""
+    # `n` is refused above 1, so a second choice would be a misreading of another format.
     (choice,) = body["choices"]
     stop, in_choice = read_stop(form, choice)
     native = choice["message"]
@@ -144,6 +145,7 @@ def decode_usage(native: Mapping[str, Json] | None) -> Usage:
     extra = {**unknown_members(native, _USAGE_KEYS), **({} if is_sum else {"total_tokens": total})}
     cached = _detail(native, "prompt_tokens_details", "cached_tokens", extra)
     thought = _detail(native, "completion_tokens_details", "reasoning_tokens", extra)
+    # OpenAI, "Prompt caching" (November 2026): `cached_tokens` are part of `prompt_tokens`.
     fresh = prompt if prompt is None or cached is None else prompt - cached
     return Usage(fresh, answered, cached, reasoning_tokens=thought, extra=extra)
 
@@ -174,6 +176,7 @@ def encode_usage(usage: Usage) -> dict[str, Json] | None:
     extra, of_prompt, of_answer = split_prefixed(
         usage.extra, "prompt_tokens_details", "completion_tokens_details"
     )
+    # The dialect has no count of tokens written to a cache: they are prompt tokens like others.
     in_cache = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
     prompt = None if usage.input_tokens is None else usage.input_tokens + in_cache
     native: dict[str, Json] = {

@@ -254,7 +254,8 @@ def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
     dialect has no flag for failure and the model should know."""
     is_list = block.spelling.get("content") == PARTS["content"]
     content = list(map(_encode_part, block.content)) if is_list else encode_content(block.content)
-    if block.is_error:  # the dialect has no flag for a failed tool
+    if block.is_error:
+        # The dialect has no flag for a failed tool, and the model must not take it for a result.
         content = f"error: {joined_text(block.content)}"
     named = {"name": block.name} if block.name is not None else {}
     return {
@@ -278,6 +279,8 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
     write, it is kept in `spelling` so that it is encoded unchanged. Broken JSON stays a `str`."""
     function = native["function"]
     written = function["arguments"]
+    # OpenAI: "the model does not always generate valid JSON" (API reference, November 2026), and
+    # some servers send an object where text is documented.
     arguments = tool_input(written) if isinstance(written, str) else written
     is_ours = (
         not isinstance(written, str)

@@ -62,7 +62,7 @@ def parted(content: str) -> tuple[ContentBlock, ...]:
 
 def tagged(thought: str, text: str, spelling: Mapping[str, Json]) -> str:
     """Reasoning and the text after it as one content: the inverse of `parted`. An `UNCLOSED`
-    thought gets its closing tag only where text follows, which could not be told apart otherwise.
+    thought gets its closing tag only where text follows, which would be reasoning otherwise.
     """
     is_closed = text or spelling.get("text") != UNCLOSED["text"]
     return f"{OPENING}{thought}{CLOSING}{text}" if is_closed else f"{OPENING}{thought}"

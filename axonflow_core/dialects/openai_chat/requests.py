@@ -57,6 +57,8 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
     kept in `extra`."""
     system, spelling, messages = _decode_messages(form, body["messages"])
     limit, output = body.get("max_tokens"), decode_output_format(form, body)
+    # OpenAI, "Chat completions" (November 2026): `max_tokens` is deprecated in favour of
+    # `max_completion_tokens`. Where both stand, the older one counts and the other is kept.
     is_newer = limit is None and type(body.get(_NEWER_LIMIT)) is int
     options, extra = _unnamed_members(form, body, is_newer=is_newer)
     numbers: dict[str, Any] = {name: body.get(name) for name in form.numbers}
@@ -74,9 +76,7 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
             spelling=_inference_spelling(is_newer=is_newer, is_bare=is_bare),
         ),
         tools=tuple(map(_decode_tool, body.get("tools") or ())),
-        tool_choice=_decode_tool_choice(
-            form, body.get("tool_choice"), body.get("parallel_tool_calls")
-        ),
+        tool_choice=_decode_tool_choice(form, body),
         reasoning=_decode_effort(form, body),
         output_schema=output.schema,
         service_tier=body.get("service_tier") if "service_tier" in form.takes else None,
@@ -285,9 +285,10 @@ def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
     )
 
 
-def _decode_tool_choice(form: ChatForm, native: Json, parallel: Json) -> ToolChoice | None:
+def _decode_tool_choice(form: ChatForm, body: Mapping[str, Json]) -> ToolChoice | None:
     """`tool_choice` and `parallel_tool_calls` as one value. The second alone means the choice
     `auto`, which is OpenAI's default where there are tools."""
+    native, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
     if native is None:
         return (
             None if parallel is None else ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel)

@@ -146,6 +146,7 @@ class ChunkDecoder:
             or not choice.keys() <= self._form.choice_keys
         ):
             self._read_end(choice, events)
+        # Without an event the chunk would be lost, and the stream would not survive chunk by chunk.
         if len(events) == before and not is_first:
             events.append(_EMPTY_DELTA)
 
@@ -222,6 +223,8 @@ class ChunkDecoder:
         """
         self._read_parts(self._tags.flush(), events)
         for number, call in enumerate(calls):
+            # OpenAI documents `index` as required; servers that imitate it leave it out where a
+            # chunk holds whole calls.
             native = call.get("index", number)
             if native not in self._calls:
                 self._calls[native] = self._next()
@@ -315,7 +318,7 @@ class ChunkEncoder:
             chunk["usage"] = draft.usage
         if draft.service_tier is not None:
             chunk["service_tier"] = draft.service_tier
-        chunk.update(draft.beside)
+        chunk.update(draft.in_chunk)
         return chunk
 
     def _choice(self, draft: _Draft) -> Json:
@@ -323,6 +326,8 @@ class ChunkEncoder:
         delta: dict[str, Json] = {}
         if not self._has_started:
             self._has_started = True
+            # OpenAI, "Chat completions: streaming" (November 2026): the first delta has the role,
+            # and openai-python builds the message from it.
             delta["role"] = "assistant"
         if draft.thought is not None:
             delta["reasoning_content"] = draft.thought
@@ -414,6 +419,7 @@ class ChunkEncoder:
 
     def _stop(self, draft: _Draft, event: Stopped) -> None:
         """Write the stop reason; reasoning that is still open ends here."""
+        # Reasoning that a family without block stops left open ends with the answer.
         draft.write(self._tags.close_implied())
         draft.stop = native_stop(self._form, event.reason, event.native)
 
@@ -460,7 +466,7 @@ class _Draft:
         self.has_ended = False
         self.usage: Mapping[str, Json] | None = None
         self.service_tier: str | None = None
-        self.beside: Mapping[str, Json] = EMPTY
+        self.in_chunk: Mapping[str, Json] = EMPTY
         self.in_choice: Mapping[str, Json] = EMPTY
         self.in_delta: Mapping[str, Json] | None = None
 
@@ -485,13 +491,13 @@ class _Draft:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.has_choice or self.usage or self.service_tier is not None or self.beside)
+        return not (self.has_choice or self.usage or self.service_tier is not None or self.in_chunk)
 
     def place(self, members: Mapping[str, Json], level: str) -> None:
         """Set undocumented members at the level that an `Extra` names. Levels of other dialects are
         ignored."""
         if level == "beside":
-            self.beside = members
+            self.in_chunk = members
         elif level == "choice":
             self.in_choice = members
         elif level == "delta":
