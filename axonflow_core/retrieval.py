@@ -51,12 +51,17 @@ class Encoding(StrEnum):
     """How the numbers of a vector are encoded in an answer."""
 
     FLOAT = "float"
+    """Floating-point numbers, the usual encoding of every family."""
     INT8 = "int8"
+    """Whole numbers from -128 to 127."""
     UINT8 = "uint8"
+    """Whole numbers from 0 to 255."""
     BINARY = "binary"
     """One bit a dimension: Titan sends 0 and 1, Cohere packs eight into a signed byte."""
     UBINARY = "ubinary"
+    """Eight bits packed into a whole number from 0 to 255."""
     BASE64 = "base64"
+    """The float32 numbers as base64 text."""
 
 
 _ENCODINGS = frozenset(Encoding)
@@ -76,7 +81,9 @@ class Purpose(StrEnum):
     QUERY = "query"
     """To find with."""
     CLASSIFICATION = "classification"
+    """As a feature of a classifier."""
     CLUSTERING = "clustering"
+    """To be grouped with similar ones."""
     IMAGE = "image"
     """A picture, for the families that call that a purpose."""
 

@@ -70,6 +70,7 @@ def find_control_token(tokens: tuple[str, ...], slots: Sequence[str]) -> str | N
 
 
 _PROBES = 8
+"""Occurrences of the mark that are looked at before the regular expression takes over."""
 _COMMON = frozenset("AIST")
 """The capitals with which most words begin, and sentences too: it does not pay to hop from one to
 the next."""
@@ -80,13 +81,17 @@ class _Search:
     """A search for tokens that begin with the same character after the same number of blanks."""
 
     tokens: tuple[str, ...]
+    """The tokens that are searched together."""
     mark: str
+    """The character that all of them have at `marked_at`."""
     marked_at: int
     """Where in each token its mark stands."""
     follows: frozenset[str]
     """The characters that follow the mark in some token."""
     probes: range
+    """A range of `_PROBES`; empty where hopping does not pay."""
     find: Callable[[str, int], re.Match[str] | None]
+    """The search of one regular expression for all tokens, from a position on."""
 
     @classmethod
     def of(cls, at: int, tokens: list[str]) -> _Search:

@@ -54,7 +54,9 @@ MEMBER = "axonflow"
 """The member that carries what the native form has no place for."""
 
 _MAX_SHOWN_CHARACTERS = 80
+"""Characters of an unreadable body that a message quotes: enough to recognise a proxy's page."""
 _OURS_ALONE = "the server is not configured correctly; its log has the reason"
+"""The message to a client for a fault in this server's configuration."""
 
 
 @frozen
@@ -73,9 +75,13 @@ class ReadError:
     status that the body itself reports, if any."""
 
     type: str | None = None
+    """The native name of the class of error: `invalid_request_error`."""
     code: str | None = None
+    """The native name of the error itself, where the form has both: `model_not_found`."""
     message: str | None = hidden(default=None)
+    """The vendor's own words. Never shown in a repr: they may quote the prompt."""
     status: int | None = None
+    """A status that the body reports; that of HTTP replaces it in a whole answer."""
 
 
 @frozen(kw_only=True)
@@ -83,10 +89,13 @@ class ErrorRow:
     """One error of a form: its native names, and the error of ours that it means."""
 
     error: type[ProviderError]
+    """The class of ours that the native error means."""
     status: int
     """The HTTP status: written, and read where no name tells more."""
     type: str | None = None
+    """The native type; None: the row is found by its status alone."""
     code: str | None = None
+    """The native code; None: any."""
     says: str | None = None
     """A pattern to find in the message, whatever the case; such a row is not for writing."""
     is_retryable: bool | None = None
@@ -106,6 +115,7 @@ NAMED_BY_ALL: frozenset[type[ProviderError]] = frozenset(
 )
 """The errors that every vendor has a name for."""
 _STRANGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What an author's reader may raise about a body that is not as it expects."""
 
 
 @frozen(kw_only=True)
@@ -117,6 +127,7 @@ class ErrorCodec:
     """
 
     name: str
+    """How errors and tests call the form."""
     rows: tuple[ErrorRow, ...]
     """The particular before the general."""
     upstream: ErrorRow

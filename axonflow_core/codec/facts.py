@@ -38,6 +38,7 @@ class ModelFacts:
     the defaults restrict nothing."""
 
     model_id: str = ""
+    """The id as the caller or the configuration gives it."""
     base_id: str = ""
     """The id without geography, ARN and context suffix: `meta.llama3-1-70b-instruct-v1:0`."""
     default_max_tokens: int | None = None
@@ -62,6 +63,7 @@ class ModelFacts:
     alternates: bool = False
     """Whether two messages of one role in a row are refused."""
     max_cache_points: int | None = None
+    """The most cache points in one request; None: no limit is known."""
     reasoning: ReasoningControls | None = None
     """The controls of reasoning that this model has; None: those of its family."""
     tool_names: NameRule | None = None

@@ -21,9 +21,13 @@ class FamilyCodec(Codec):
     """
 
     kind: ClassVar[str] = "model"
+    """The kind of codec, as registries and errors name it."""
     family: str
+    """The name of the family: `anthropic`, `llama`."""
     surface: str = "invoke"
+    """The operation that carries the body: `invoke`, `converse`."""
     variant: str | None = None
+    """The name of this form where the family has several; None: it has one."""
     models: tuple[str, ...]
     """Prefixes of base ids. The longest one of all registered codecs wins."""
     except_models: tuple[str, ...] = ()

@@ -17,6 +17,8 @@ from itertools import count
 from attrs import field, frozen
 
 _DIGEST_CHARACTERS = 8
+"""Hexadecimal digits that tell two names apart: a collision in a request of 100 names has a
+probability of one in a million."""
 
 
 @frozen
@@ -29,6 +31,7 @@ class NameRule:
 
     characters: str
     max_length: int
+    """The most characters of a name."""
     stand_in: str = "_"
     """What a wrong character becomes."""
     single: str = ""

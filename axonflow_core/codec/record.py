@@ -95,7 +95,9 @@ class StreamContext:
     """What a stream encoder cannot know, because a codec has no clock and draws no ids."""
 
     id: str
+    """The id of the answer, for forms that have one."""
     model: str
+    """The model's name as the client knows it."""
     created: int
     """Seconds since 1970-01-01T00:00Z."""
 

@@ -43,7 +43,9 @@ class RegisteredCodec:
 
     codec: AnyCodec
     distribution: str
+    """The name of the Python distribution that offers it."""
     version: str
+    """The version of that distribution."""
 
 
 class CodecRegistry:

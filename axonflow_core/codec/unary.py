@@ -60,13 +60,21 @@ class UnaryCodec(Generic[Q, A]):
     """What the records of functions have in common. Fields are those of `FamilyCodec`."""
 
     family: str
+    """The name of the family: `cohere`."""
     surface: str = "invoke"
+    """The operation that carries the body: `invoke`."""
     variant: str | None = None
+    """The name of this form where the family has several."""
     models: tuple[str, ...]
+    """Prefixes of base ids. The longest one of all registered codecs wins."""
     except_models: tuple[str, ...] = ()
+    """Prefixes below those that this codec does not serve."""
     documented: frozenset[str]
+    """The keys that the documents of the form name, on any level."""
     options: frozenset[str] = frozenset()
+    """The documented parameters that have no neutral name; they stand in `options`."""
     evidence: str
+    """What the codec rests on, with its date: recorded traffic, or documents alone."""
 
     _encode_request: Encode[Q]
     _decode_response: Decode[A]
@@ -123,6 +131,7 @@ INPUT_NAMES: Mapping[type[EmbeddingInput], str] = {
     AudioVideo: "clips",
     MixedInput: "mixed inputs",
 }
+"""Kind of input -> its name in errors."""
 
 
 @frozen(kw_only=True)
@@ -134,6 +143,7 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
     takes: Mapping[type[EmbeddingInput], int]
     """Kind of input -> how many of it one call takes. Kinds do not share a call."""
     features: frozenset[EmbeddingFeature] = frozenset()
+    """What a request may ask; anything else is refused by name."""
     encodings: frozenset[Encoding] = frozenset({Encoding.FLOAT})
     """The encodings that its answers have. Where there is one, it cannot be asked for either: the
     form has no parameter for it."""
@@ -227,14 +237,18 @@ class TokenCounter:
 
     kind: ClassVar[str] = "count"
     codec: FamilyCodec
+    """The codec whose requests are counted; it encodes them."""
     models: tuple[str, ...]
+    """Prefixes of base ids whose requests can be counted."""
     except_models: tuple[str, ...] = ()
+    """Prefixes below those whose requests cannot."""
     uncounted: frozenset[str] = frozenset()
     """Documented top-level keys of a request that hold no token, and that the count does not
     take."""
     count_key: str
     """Where in the answer the count stands."""
     evidence: str
+    """What the counter rests on, with its date."""
 
     @property
     def family(self) -> str:

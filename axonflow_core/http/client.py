@@ -54,6 +54,7 @@ TCP_KEEP_ALIVE_S = 60
 """Seconds between TCP keep-alive probes. NAT gateways and AWS endpoints drop a connection that is
 silent for 350 s, and a model may take longer to begin its answer."""
 _LARGE_BODY_BYTES = 2**20
+"""From this size on aiohttp warns about bytes that it sends in one piece."""
 _AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """The headers that aiohttp would add. A header that was not signed is not sent."""
 
@@ -95,13 +96,17 @@ class HttpRequest:
     headers."""
 
     method: str
+    """`GET`, `POST`, in upper case."""
     url: str
     """Sent exactly as given: already percent-encoded."""
     headers: Mapping[str, str] = field(repr=False)
     """Sent exactly as given; `Host` and `Content-Length` are added where they are missing."""
     body: bytes = field(default=b"", repr=False)
+    """The bytes to send; empty: none."""
     timeouts: Timeouts = Timeouts()
+    """The time limits of this call."""
     network: Network = Network()
+    """Proxy and TLS of this call."""
 
 
 @frozen
@@ -109,9 +114,11 @@ class HttpResponse:
     """A whole answer, of any status."""
 
     status: int
+    """The HTTP status, of any class."""
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     body: bytes = field(repr=False)
+    """The whole body, not decompressed."""
     first_byte_s: float
     """Seconds from the start of the call to the head of the answer."""
 
@@ -464,6 +471,7 @@ _OVERDUE = {
     "idle_s": ("sent no more of its answer", "idle"),
     "total_s": ("did not finish its answer", "total"),
 }
+"""Limit -> what did not happen in time, and the phase, for the message."""
 
 
 def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:

@@ -63,7 +63,9 @@ ALL_SPLITS_BYTES = 16 * 1024
 """A stream of up to this many bytes is cut in two at every byte, a longer one at `SEEDED_SPLITS`
 places."""
 SEEDED_SPLITS = 500
+"""How many places a long stream is cut at, drawn from the name of the case."""
 SEEDED_CHUNKINGS = 50
+"""How many random cuttings into many pieces are tried."""
 
 KNOWN_STOPS = frozenset(
     [
@@ -124,14 +126,18 @@ class Recording:
     case: str
     """The name of the recording, `family/name`."""
     operation: str
+    """The provider's name of the call."""
     model_id: str
+    """The id that was called."""
     status: int
+    """The HTTP status of the answer."""
     region: str | None = None
     request_body: Json = field(default=None, repr=False)
     response_body: Json = field(default=None, repr=False)
     response_headers: Mapping[str, str] = field(factory=dict, repr=False)
     """Names in lower case."""
     stream: bytes | None = field(default=None, repr=False)
+    """The bytes of a streamed answer, frames included."""
     chunks: Sequence[Json] | None = field(default=None, repr=False)
     """The stream as the recorder decoded it, an exception as `{"__exception__": …}`."""
 
@@ -291,6 +297,7 @@ class CaseResult:
     """Law -> differences found, none where it holds; None where the recording lacks that side. A
     law that does not apply is absent."""
     is_truncated: bool = False
+    """Whether the recorded stream ended before its terminal event."""
 
 
 class Tally:

@@ -86,7 +86,9 @@ def no(found: Difference | None) -> None:
 # ── native bodies ─────────────────────────────────────────────────────────────────────────────────
 
 UNKNOWN_KEY = "x_nobody_knows"
+"""A key that no family documents."""
 UNKNOWN_VALUES: tuple[Json, ...] = (7, 0.5, "x", "", False, ["x", None], {"x": None})
+"""What an unknown key may hold: every kind of JSON but null, which means the same as absent."""
 
 
 @frozen
@@ -94,7 +96,9 @@ class Side:
     """One of the three native forms of a codec, and the way through the neutral model and back."""
 
     name: str
+    """`request`, `answer` or `chunks`."""
     natives: SearchStrategy[Json] = field(repr=False)
+    """Native bodies of this side, encoded from values that the codec claims."""
     decode: Callable[[Json], Any] = field(repr=False)
     encode: Callable[[Any], Json] = field(repr=False)
 

@@ -56,13 +56,19 @@ class FakeService:
     what a test asks about calls is in `MockTransport.requests`."""
 
     codec: Codec
+    """Its server role reads requests and writes answers."""
     errors: ErrorCodec
+    """Its server role writes refusals."""
     facts: ModelFacts = ModelFacts()
+    """What the codec must know about the model."""
     transport_members: frozenset[str] = frozenset({"model", "stream", "stream_options"})
     """Members of a body that say where the call goes; they are taken off before it is decoded."""
     write_chunk: Callable[[Json], bytes] = sse
+    """A chunk as bytes of the stream; by default a server-sent event."""
     stream_type: str = "text/event-stream"
+    """The content type of a streamed answer."""
     request_id_header: str = "x-request-id"
+    """The header of an answer that has its request id, in lower case."""
     is_streamed: Callable[[HttpRequest], bool] = lambda request: bool(
         loads(request.body).get("stream")
     )

@@ -43,6 +43,7 @@ from ..recordings.json_equality import Difference, difference, strict_difference
 from ..recordings.meaning import leftovers, unread
 
 SIDES = ("request", "response", "stream")
+"""The sides of a call that a file may have."""
 _KEYS = frozenset({"source", "date", "model", "expected", *SIDES})
 
 _Found: TypeAlias = Iterator[Difference]
@@ -57,10 +58,14 @@ class GoldenCase:
     name: str
     """File and side: `hello: stream`."""
     side: str
+    """One of `SIDES`."""
     source: str
+    """Page and date, for the message."""
     native: Json = field(repr=False)
+    """The body, or the list of chunks."""
     facts: ModelFacts
     expected: Mapping[str, Json] = field(repr=False)
+    """Fact of the answer -> its value: `text`, `stop_reason`, `usage`, `tool_calls`."""
 
     @property
     def __name__(self) -> str:

@@ -27,9 +27,11 @@ class MockAnswer:
     """What the service answers. `reads` is the body, as it arrives from the network."""
 
     status: int = 200
+    """The HTTP status."""
     headers: Mapping[str, str] = field(default=EMPTY)
     """Names in lower case."""
     reads: Sequence[bytes] = ()
+    """The body, one item for each read."""
     breaks_off: bool = False
     """Whether the connection is cut after the last read."""
 

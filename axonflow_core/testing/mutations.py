@@ -270,7 +270,9 @@ class Mutation:
     law: str
     """The one that has to see it."""
     applies: Applies
+    """Whether the mistake can be made in a codec with these claims."""
     breaks: Break
+    """Makes the mistake."""
 
 
 def claiming(feature: Feature) -> Mutation:
@@ -467,7 +469,9 @@ class Mutant:
     fail."""
 
     mistake: str
+    """The key of `MUTATIONS`."""
     law: str
+    """The name of the law that must find it."""
     good: Codec
     bad: Codec = field(repr=False)
     facts: ModelFacts = NO_FACTS

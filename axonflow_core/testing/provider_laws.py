@@ -60,6 +60,7 @@ ANSWER = Completion(
     StopReason.END_TURN,
     Usage(input_tokens=7, output_tokens=5),
 )
+"""What the service answers, unless the law is about something else."""
 CALLS = Completion(
     (
         ToolUse("call_1", "look_up", {"city": "Oslo"}),
@@ -68,6 +69,7 @@ CALLS = Completion(
     StopReason.TOOL_USE,
     Usage(input_tokens=7, output_tokens=5),
 )
+"""An answer that calls one tool twice."""
 LOOK_UP = Tool(
     "look_up", "Looks a city up.", {"type": "object", "properties": {"city": {"type": "string"}}}
 )
@@ -79,11 +81,17 @@ class ProviderCase:
     """A provider to be tested, and the service that it calls."""
 
     spec: ProviderSpec
+    """What the plugin's hook returns."""
     service: FakeService
+    """The service that the provider calls."""
     config: Mapping[str, Any] = EMPTY
+    """The `config:` section of the provider's YAML."""
     credentials: Mapping[str, str] = field(default=EMPTY, repr=False)
+    """The credentials, planted: no text contains them by chance."""
     extras: Mapping[str, Any] = EMPTY
+    """What the provider finds in `Services.extras`."""
     codecs: CodecRegistry = field(factory=CodecRegistry)
+    """The codecs that are registered with it."""
 
     def open(self, answer: Callable[[HttpRequest], MockAnswer | Exception]) -> _Opened:
         """The provider, whose calls `answer` answers."""

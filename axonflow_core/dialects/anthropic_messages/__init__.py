@@ -48,11 +48,13 @@ FEATURES = frozenset(Feature) - {
     *(Feature.RAW_PROMPT, Feature.DATA, Feature.JSON_OUTPUT),
     *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
 }
+"""All but what another vendor alone has: raw prompts, JSON blocks, seeds and penalties."""
 
 METADATA_KEYS = frozenset({"user_id"})
 """Any other key is refused: "metadata.x: Extra inputs are not permitted"."""
 
 SERVICE_TIERS = frozenset({"auto", "standard_only"})
+"""The values of `service_tier` in a request; an answer has others."""
 
 REASONING = ReasoningControls(
     has_budget=True,

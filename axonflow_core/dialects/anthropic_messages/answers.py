@@ -27,11 +27,13 @@ STOP_REASONS = NativeNames(
         "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
     }
 )
+"""Anthropic's words (API reference, "Handling stop reasons", November 2026)."""
 
 
 ANSWER_KEYS = frozenset(
     "id type role model content stop_reason stop_sequence stop_details usage".split()
 )
+"""The keys of a message that are decoded; others stand in `extra`."""
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
@@ -81,6 +83,7 @@ _NESTED_COUNTS = (
     ("cache_creation", "ephemeral_1h_input_tokens", "cache_write_1h_tokens"),
     ("output_tokens_details", "thinking_tokens", "reasoning_tokens"),
 )
+"""Group, key in it, attribute of `Usage`."""
 _NESTED_KEYS = {
     group: frozenset(key for name, key, _ in _NESTED_COUNTS if name == group)
     for group, _, _ in _NESTED_COUNTS

@@ -37,6 +37,7 @@ from axonflow_core.messages import (
 )
 
 DIALECT = "anthropic"
+"""The name of the dialect in `Opaque` blocks and `BuiltinTool`s."""
 
 
 def decode_content(native: Json) -> tuple[ContentBlock, ...]:

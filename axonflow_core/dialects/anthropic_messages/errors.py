@@ -46,6 +46,7 @@ ROWS = (
     ErrorRow(error=ProviderTimeout, status=504, type="timeout_error"),
     ErrorRow(error=Unavailable, status=529, type="overloaded_error"),
 )
+"""Anthropic's errors: one status for each type (API reference, "Errors", November 2026)."""
 
 
 def _read(native: Json) -> ReadError | None:

@@ -35,6 +35,7 @@ from .content import decode_message, encode_message
 from .form import ChatForm
 
 ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
+"""The keys of an answer or chunk that are decoded; others stand in `extra`."""
 
 
 def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:

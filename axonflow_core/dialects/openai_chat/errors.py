@@ -56,6 +56,8 @@ ROWS = (
     ErrorRow(error=Unavailable, status=500, type=_FAILED),
     ErrorRow(error=Unavailable, status=503, type="service_unavailable"),
 )
+"""OpenAI's errors, the particular before the general. Those without a type are of servers that
+imitate it."""
 
 
 def _read(native: Json) -> ReadError | None:

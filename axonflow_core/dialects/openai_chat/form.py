@@ -16,6 +16,7 @@ from axonflow_core.codec import Feature, NativeNames
 from axonflow_core.messages import StopReason, ToolChoiceMode
 
 DIALECT = "openai"
+"""The name of the dialect in `Opaque` blocks and `BuiltinTool`s."""
 
 STOP_REASONS = NativeNames(
     {
@@ -25,6 +26,7 @@ STOP_REASONS = NativeNames(
         "content_filter": StopReason.CONTENT_FILTERED,
     }
 )
+"""OpenAI's words (API reference, "Chat completions", November 2026)."""
 
 OPTIONS = frozenset("model stream stream_options n logit_bias logprobs top_logprobs user".split())
 """OpenAI's parameters that have no neutral name. `n` may not ask for more than the one answer there
@@ -45,6 +47,7 @@ PARAMETER_FEATURES: Mapping[str, frozenset[Feature]] = {
 """A parameter that not every speaker takes -> the features that it gives its family."""
 
 COMMON_PARAMETERS = frozenset(PARAMETER_FEATURES) - {"metadata"}
+"""The parameters that most services of the dialect take; `metadata` is OpenAI's own."""
 
 DROPPABLE_OPTIONS = frozenset(
     "user logit_bias prediction prompt_cache_key prompt_cache_retention safety_identifier store "
@@ -70,14 +73,19 @@ class ChatForm:
     any_tool: str | None = "required"
     """The word of `tool_choice` for "some tool, the model chooses"; None: there is none."""
     takes_named_tool: bool = True
+    """Whether `tool_choice` may name a tool."""
     stop_key: str = "finish_reason"
     """The key of the stop reason in an answer; the other spelling is read as well."""
     stop_reasons: NativeNames[StopReason] = STOP_REASONS
+    """The words of the stop reasons, in both directions."""
     stop_parameter: str | None = "stop"
+    """The parameter of stop sequences; None: there is none."""
     effort_parameter: str | None = None
     """The parameter of the effort of reasoning; None: there is none."""
     thinking: Thinking | None = None
+    """Where reasoning stands in an answer; None: it has none."""
     options: frozenset[str] = OPTIONS
+    """The documented parameters that have no neutral name."""
     takes: frozenset[str] = COMMON_PARAMETERS
     """Those of `PARAMETER_FEATURES` that the speaker takes."""
     output_formats: frozenset[Feature] = OUTPUT_FORMATS
@@ -91,14 +99,19 @@ class ChatForm:
     None: the chunk with the stop reason is the last."""
 
     parameters: frozenset[str] = field(init=False)
+    """The names of the parameters of inference."""
     numbers: tuple[str, ...] = field(init=False)
     """Parameters whose name is that of the attribute of `Inference`."""
     features: frozenset[Feature] = field(init=False)
     """What a family has because its form takes these parameters."""
     request_keys: frozenset[str] = field(init=False)
+    """The keys of a body that have a neutral field."""
     tool_choices: Mapping[str, ToolChoiceMode] = field(init=False)
+    """Word of `tool_choice` -> mode."""
     choice_keys: frozenset[str] = field(init=False)
+    """The keys of a choice that are decoded."""
     is_tagged: bool = field(init=False)
+    """Whether reasoning stands in the content, between tags."""
 
     @parameters.default
     def _parameters(self) -> frozenset[str]:

@@ -26,7 +26,9 @@ from axonflow_core.messages import EMPTY, Json, OutputSchema
 from .form import ChatForm
 
 KEY = "response_format"
+"""The parameter of output formats."""
 SCHEMA_MEMBERS = frozenset({"name", "description", "is_strict"})
+"""The members of an `OutputSchema` that `json_schema` has a place for."""
 DEFAULT_NAME = "answer"
 """OpenAI requires a name."""
 
