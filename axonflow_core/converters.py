@@ -290,7 +290,12 @@ def _members(value: object, takes: str) -> Mapping[str, Json]:
 
 
 def comparable(value: Json) -> Json:
-    """`value` as equality compares it: true is not 1, though Python says so."""
+    """`value` as equality compares it: true is not 1, though Python has them equal.
+
+        comparable({"a": True}) == {"a": ("true",)}
+
+    A tuple is no JSON value, so what stands for true and false equals nothing else.
+    """
     kind = type(value)
     if kind is bool:
         return ("true",) if value else ("false",)

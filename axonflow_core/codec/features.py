@@ -210,7 +210,10 @@ class Asked:
 
 
 def asked_by(request: CompletionRequest) -> Asked:
-    """One walk over the request: this is asked of every call."""
+    """The features and dialects of a request, in one walk: this runs for every call.
+
+    A feature is found from the value alone; what a model takes of it is compared elsewhere.
+    """
     asked = Asked()
     asked.add_parameters(request)
     if request.system:

@@ -1,5 +1,14 @@
-"""The codecs that are installed for one provider, of every kind, and which of them serves a
-model."""
+"""The codecs that are installed for one provider, of every kind, and which of them serves a model.
+
+A codec is registered by a plugin under three names: its kind (`model`, `embedding`, …), its own
+name (`family` or `family/variant`) and its surface (`invoke`, `converse`). Two codecs with the same
+three are a fault of the installation and never settled by order. Which codec serves a model follows
+from its base id: the longest claimed prefix wins, whoever registered it, so a plugin may claim one
+model out of a family that another plugin serves.
+
+    registry.find(FamilyCodec, "anthropic.claude-3-haiku-20240307-v1:0")   by base id
+    registry.find_by_name(FamilyCodec, "llama/llama3")                     by its own name
+"""
 
 from __future__ import annotations
 

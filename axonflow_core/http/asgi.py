@@ -98,7 +98,11 @@ async def _read_body(receive: Any, max_body_bytes: int, max_discarded_bytes: int
 
 @asynccontextmanager
 async def cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
-    """Cancels what runs inside when the client closes its connection, and leaves quietly."""
+    """Cancels what runs inside when the client closes its connection, and leaves quietly.
+
+    A second task waits for `http.disconnect`, so nothing else may call `receive` meanwhile: the
+    request is read completely before. A cancel from elsewhere is passed on.
+    """
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - inside a coroutine there is one
     has_left = False

@@ -27,6 +27,9 @@ _PATIENCE_S = 1
 class Server:
     """Serves `app` on 127.0.0.1 while the `with` block runs, in a daemon thread.
 
+        with Server(service.app()) as server:
+            call(server.base_url)
+
     Port 0 takes a free port; `base_url` is known inside the block. Entering raises `ConfigError`
     where the port cannot be opened.
     """

@@ -1,4 +1,9 @@
-"""Decoded token counts against the billed ones, which the provider sends next to an answer."""
+"""Decoded token counts against the billed ones, which the provider sends next to an answer.
+
+The billed counts are read without the family's codec (on Bedrock from headers or the last chunk of
+a stream), so they find a codec that takes input tokens for output tokens in both of its roles. All
+counts are tokens.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ class RecordedUnary:
     """Decodes the answer together with what the provider sends next to it."""
 
     def laws(self) -> dict[str, Callable[[], Iterator[Difference]] | None]:
-        """Law -> its check; None where the recording lacks that side."""
+        """Law -> its check; None where the recording lacks that side. The names are those of
+        `LAWS`; there is never a stream."""
         has_request, has_answer = self.request_body is not None, self.response_body is not None
         return {
             "request": self._request if has_request else None,

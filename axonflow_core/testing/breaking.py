@@ -64,7 +64,8 @@ def hears(change: Change) -> Break:
 
 
 def streams_in(change: Replace) -> Break:
-    """Breaks decoded streams: each event is replaced by what `change` returns."""
+    """Breaks decoded streams: each event is replaced by what `change` returns, none, one or several
+    events. The batch stays the batch of its chunk."""
 
     def broken(codec: Codec) -> Codec:
         class Changed:
@@ -80,7 +81,7 @@ def streams_in(change: Replace) -> Break:
 
 
 def streams_out(change: Replace) -> Break:
-    """Breaks encoded streams: each event is replaced before it is encoded."""
+    """Breaks encoded streams: each event is replaced before it is encoded, within its batch."""
 
     def broken(codec: Codec) -> Codec:
         class Changed:
@@ -96,7 +97,11 @@ def streams_out(change: Replace) -> Break:
 
 
 def record(**changes: Any) -> Break:
-    """Changes what the record declares. A callable gets the codec, anything else is the value."""
+    """Changes what the record declares. A callable gets the codec and returns the new value,
+    anything else is the value itself:
+
+        record(options=frozenset(), features=lambda codec: codec.features | {Feature.TOP_K})
+    """
 
     def broken(codec: Codec) -> Codec:
         return evolve(

@@ -4,6 +4,11 @@
 
 reads a request with `decode_request` and answers with `encode_response` or `stream_encoder`. In
 memory it answers for a `MockTransport`; over a socket it is an ASGI app.
+
+It stands in for the network and nothing else: what a provider sends must be a body that its codec's
+server role accepts, and what it receives are the bytes that this role writes. So a provider is
+tested with its own frames, headers and errors, and without a recorded answer. What codec and
+service misread alike stays unseen here; golden files and recordings find that.
 """
 
 from __future__ import annotations
