@@ -287,8 +287,9 @@ def _with_members(chunks: list[Json], members: Mapping[str, Json]) -> list[Json]
 
 def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
     """Counts in tokens, times in milliseconds; members that are not documented go into `extra`."""
+    counts: dict[str, Any] = {name: native.get(key) for key, name in _METRIC_COUNTS.items()}
     return MetricsUpdate(
-        Usage(**{name: native.get(key) for key, name in _METRIC_COUNTS.items()}),
+        Usage(**counts),
         latency_ms=native.get("invocationLatency"),
         first_byte_latency_ms=native.get("firstByteLatency"),
         extra=unknown_members(native, _METRIC_KEYS),
