@@ -236,7 +236,10 @@ class Media:
     """
 
     kind: MediaKind = field(converter=_media_kind)
-    data: str = field(converter=Converter(_media_data, takes_self=True), repr=size_only)  # type: ignore[misc]
+    data: str = field(
+        converter=Converter(_media_data, takes_self=True),  # type: ignore[misc]
+        repr=size_only,
+    )
     media_type: str | None = field(default=None, converter=optional_text)
     extra: Mapping[str, Json] = members_field()
 

@@ -111,6 +111,10 @@ class ProviderCase:
         """Whether the service's codec has `feature`."""
         return feature in self.service.codec.features | self.service.codec.joins
 
+    def refusing(self, refusal: MockAnswer) -> _Opened:
+        """The provider, whose service answers everything with `refusal`."""
+        return self.open(lambda sent: refusal)
+
     def answering(self, completion: Completion) -> _Opened:
         """The provider, whose service answers everything with `completion`."""
         return self.open(lambda sent: self.service.answer(sent, completion))
@@ -228,7 +232,7 @@ async def an_error_is_typed_and_says_whose_call_it_was(case: ProviderCase) -> No
     for error in (InvalidCall("the call is wrong"), Throttled("slow down"), Unavailable("no")):
         error.is_retryable = False
         for ask in ("complete", "stream"):
-            opened = case.open(lambda sent, error=error: case.service.refusal(error))  # type: ignore[misc]
+            opened = case.refusing(case.service.refusal(error))
             with pytest.raises(type(error)) as caught:
                 await getattr(opened.provider, ask)(QUESTION)
             raised = caught.value
@@ -260,7 +264,7 @@ async def a_strange_refusal_is_an_error_of_the_provider(case: ProviderCase) -> N
     for body in (b"", b"<html>", b"[]", b'{"error": 5}', b"\xff"):
         refusal = MockAnswer(status=400, reads=(body,))
         with pytest.raises(ProviderError):
-            await case.open(lambda sent, refusal=refusal: refusal).provider.complete(QUESTION)  # type: ignore[misc]
+            await case.refusing(refusal).provider.complete(QUESTION)
 
 
 async def a_secret_is_sent_and_shown_nowhere(case: ProviderCase) -> None:

@@ -164,7 +164,7 @@ def completions_codec(
         return _read_request(form, body)
 
     def decode_response(body: Json, facts: ModelFacts) -> Completion:
-        assert form.read_answer is not None  # noqa: S101 - otherwise the record has functions of its own
+        assert form.read_answer is not None  # noqa: S101 - or it has its own
         piece = form.read_answer(body)
         return Completion(
             content=(Text(string(piece.text), extra=piece.text_extra),),
@@ -180,7 +180,7 @@ def completions_codec(
         )
 
     def encode_response(completion: Completion, facts: ModelFacts) -> Json:
-        assert form.write_answer is not None  # noqa: S101 - otherwise the record has functions of its own
+        assert form.write_answer is not None  # noqa: S101 - or it has its own
         refuse_unsayable(codec, completion)
         reason = completion.stop_reason
         stop = (

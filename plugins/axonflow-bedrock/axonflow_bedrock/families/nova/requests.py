@@ -119,8 +119,8 @@ def _encode_inference(inference: Inference, reasoning: ReasoningRequest | None) 
     for attribute, key in _NUMBERS.items():
         value = getattr(inference, attribute)
         if value is not None:
-            name = inference.spelling.get(attribute)
-            native[name if _OTHER_NAMES.get(name) == attribute else key] = value  # type: ignore[index, arg-type]
+            name = str(inference.spelling.get(attribute))
+            native[name if _OTHER_NAMES.get(name) == attribute else key] = value
     if inference.stop_sequences:
         native["stopSequences"] = list(inference.stop_sequences)
     if reasoning is not None:
