@@ -568,7 +568,7 @@ def test_a_last_chunk_that_is_a_string_ends_the_stream_and_nothing_else_does() -
     assert written(spoken, heard) == chunks
 
 
-@pytest.mark.parametrize("strange", [None, "[DONE]", 7, [], {}])
+@pytest.mark.parametrize("strange", [None, "[done]", 7, [], {}])
 def test_a_chunk_that_is_no_chunk_is_a_decode_error(strange: Json) -> None:
     with pytest.raises(DecodeError):
         TAGGED.stream_decoder(FACTS).feed(strange)

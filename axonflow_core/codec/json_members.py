@@ -42,11 +42,26 @@ def without_none(members: Mapping[str, Json]) -> dict[str, Json]:
     return {key: value for key, value in members.items() if value is not None}
 
 
+def set_members(native: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A union without the members that are null, which clients that fill in every member write next
+    to the one that is set. One member alone, as in nearly every call, is not copied; if every
+    member is null, all are kept."""
+    if len(native) < 2 or None not in native.values():
+        return native
+    return without_none(native) or native
+
+
 def string(value: Json) -> str:
     """`value`, which the family documents as a string; TypeError where it is none."""
     if not isinstance(value, str):
         raise TypeError("a string was expected")
     return value
+
+
+def text_of(value: Json) -> str:
+    """`value`, a string that may be null, which says the same as an empty one; TypeError for
+    anything else."""
+    return "" if value is None else string(value)
 
 
 def array(value: Json) -> list[Json]:

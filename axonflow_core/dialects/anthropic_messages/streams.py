@@ -116,7 +116,7 @@ def _beside(chunk: Mapping[str, Json], *known: str) -> Batch:
 def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
     """The head of the answer. Its `usage` has the input tokens, and a first count of output tokens
     that `message_delta` replaces."""
-    message = chunk["message"]
+    message = chunk["message"] or {}
     usage, service_tier = decode_usage(message.get("usage") or {})
     extra = unknown_members(message, ANSWER_KEYS)
     return (
@@ -139,7 +139,7 @@ def _decode_block_stop(chunk: Mapping[str, Json]) -> Batch:
 def _decode_message_delta(chunk: Mapping[str, Json]) -> Batch:
     """The stop reason and the counts up to it. `delta` is empty in a chunk that has counts
     alone."""
-    delta = chunk["delta"]
+    delta = chunk["delta"] or {}
     events: list[Any] = []
     reason = delta.get("stop_reason")
     if reason is not None:

@@ -57,6 +57,10 @@ DROPPABLE_OPTIONS = frozenset(
 other numbers in every family."""
 
 
+LAST_CHUNK = "[DONE]"
+"""The text that ends a stream of OpenAI's. A form that does not document it reads it too."""
+
+
 class Thinking(Enum):
     """Where an answer has the model's reasoning."""
 

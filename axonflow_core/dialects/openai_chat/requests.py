@@ -28,7 +28,6 @@ from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
     CompletionRequest,
-    ContentBlock,
     Inference,
     Json,
     Message,
@@ -55,18 +54,21 @@ _DEVELOPER: Mapping[str, Json] = {"system": "developer"}
 def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionRequest:
     """A request body as a `CompletionRequest`. Members that are not documented for the form are
     kept in `extra`."""
-    system, spelling, messages = _decode_messages(form, body["messages"])
+    system, messages = _decode_messages(form, body["messages"])
     limit, output = body.get("max_tokens"), decode_output_format(form, body)
     # OpenAI, "Chat completions" (November 2026): `max_tokens` is deprecated in favour of
     # `max_completion_tokens`. Where both stand, the older one counts and the other is kept.
     is_newer = limit is None and type(body.get(_NEWER_LIMIT)) is int
     options, extra = _unnamed_members(form, body, is_newer=is_newer)
+    spelling = _DEVELOPER if system is not None and system.spelling else EMPTY
+    if system is not None and system.extra:
+        extra = {**extra, **prefixed("system", without_none(system.extra))}
     numbers: dict[str, Any] = {name: body.get(name) for name in form.numbers}
     stop = body.get(form.stop_parameter) or () if form.stop_parameter else ()
     is_bare = isinstance(stop, str)
     return CompletionRequest(
         messages=messages,
-        system=system,
+        system=() if system is None else system.content,
         inference=Inference(
             max_tokens=body[_NEWER_LIMIT] if is_newer else limit,
             temperature=body.get("temperature"),
@@ -100,7 +102,8 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
     transport keys."""
     _refuse_several_answers(request.options)
     inference = request.inference
-    body: dict[str, Json] = {"messages": _encode_messages(form, request)}
+    extra, in_system = split_prefixed(request.extra, "system") if request.extra else (EMPTY, EMPTY)
+    body: dict[str, Json] = {"messages": _encode_messages(form, request, in_system)}
     _put_inference(form, body, inference)
     if request.service_tier is not None:
         body["service_tier"] = request.service_tier
@@ -116,7 +119,7 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
         body.update(_encode_tool_choice(form, request.tool_choice))
     if request.reasoning is not None:
         body.update(_encode_effort(form, request.reasoning))
-    return {**body, **request.options, **request.extra}
+    return {**body, **request.options, **extra}
 
 
 def _put_inference(form: ChatForm, body: dict[str, Json], inference: Inference) -> None:
@@ -148,30 +151,27 @@ def _encode_stops(inference: Inference) -> Json:
 
 def _decode_messages(
     form: ChatForm, natives: list[Json]
-) -> tuple[tuple[ContentBlock, ...], Mapping[str, Json], tuple[Message, ...]]:
-    """The system text that opens the conversation, the request's spelling, and the messages after
-    it.
+) -> tuple[Message | None, tuple[Message, ...]]:
+    """The system message that opens the conversation, if any, and the messages after it.
 
-    A first system message with members of its own stays a message: the system text has no `extra`.
+    Members of its own that a first system message has, such as `name`, are kept in the request's
+    `extra` as `system.key`: the system text has no `extra`. Those that are null say nothing.
     """
     messages = tuple([decode_message(form, native) for native in natives])
-    if (
-        messages
-        and messages[0].role is Role.SYSTEM
-        and messages[0].content
-        and not messages[0].extra
-    ):
-        return messages[0].content, _DEVELOPER if messages[0].spelling else EMPTY, messages[1:]
-    return (), EMPTY, messages
+    if messages and messages[0].role is Role.SYSTEM and messages[0].content:
+        return messages[0], messages[1:]
+    return None, messages
 
 
-def _encode_messages(form: ChatForm, request: CompletionRequest) -> list[Json]:
+def _encode_messages(
+    form: ChatForm, request: CompletionRequest, in_system: Mapping[str, Json]
+) -> list[Json]:
     """The native messages, the system text first, as `system` or as `developer`."""
     natives: list[Json] = []
     if request.system:
         is_developer = request.spelling.get("system") == "developer"
         role = "developer" if is_developer else "system"
-        natives.append({"role": role, "content": encode_content(request.system)})
+        natives.append({"role": role, "content": encode_content(request.system), **in_system})
     for message in request.messages:
         natives += encode_message(form, message)
     return natives

@@ -58,7 +58,7 @@ from axonflow_core.stream import (
 from .answers import ANSWER_KEYS, decode_usage, encode_usage, native_stop, read_stop
 from .content import call_arguments, call_extra
 from .errors import ERRORS
-from .form import ChatForm
+from .form import LAST_CHUNK, ChatForm
 from .reasoning import MEMBER, OPENING, Part, Parts, TagReader, TagWriter
 
 _DELTA_KEYS = frozenset({"role", "content", "tool_calls"})
@@ -78,6 +78,7 @@ class ChunkDecoder:
         self._tags = TagReader(OPENING if form.is_tagged else "")
         self._has_started = False
         self._is_over = False
+        self._has_ended = False
         self._count = 0
         self._thought: int | None = None
         self._text: int | None = None
@@ -90,8 +91,8 @@ class ChunkDecoder:
 
         The order is that of the answer: `Started`, the blocks, `Stopped`, the counts, `Ended` last.
         """
-        if type(chunk) is str and chunk == self._form.last_chunk:
-            return (Ended(),)
+        if type(chunk) is str and chunk == (self._form.last_chunk or LAST_CHUNK):
+            return self._read_last_chunk()
         events: list[StreamEvent] = []
         is_first = not self._has_started
         if is_first:
@@ -99,7 +100,7 @@ class ChunkDecoder:
             events.append(Started(chunk.get("id"), chunk.get("model"), chunk.get("created")))
         if "error" in chunk:
             _raise_error(chunk)
-        for choice in chunk["choices"]:
+        for choice in chunk.get("choices") or _no_choices(chunk):
             self._read_choice(choice, events, is_first=is_first)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
         if usage:
@@ -111,8 +112,17 @@ class ChunkDecoder:
         if self._is_over:
             # `Ended` follows the counts of its chunk: a reader that stops at it has them.
             self._is_over = False
+            self._has_ended = True
             events.append(Ended())
         return tuple(events)
+
+    def _read_last_chunk(self) -> Batch:
+        """`[DONE]`, the terminal event. A form that does not document it has `Ended` with its stop
+        reason; some servers send it all the same, and then it is the end or says nothing."""
+        if self._has_ended:
+            return ()
+        self._has_ended = True
+        return (Ended(),)
 
     def _read_tier(self, tier: str) -> UsageUpdate:
         """An update of the tier alone. Every chunk repeats the same tier, so the event is built
@@ -130,7 +140,7 @@ class ChunkDecoder:
         A choice without any event becomes an empty `Extra`, so that its chunk is not lost when
         encoded.
         """
-        delta = choice["delta"] if "delta" in choice else choice["message"]
+        delta = choice.get("delta") or choice.get("message") or EMPTY
         before = len(events)
         content = delta.get("content")
         if len(delta) > 1 or content is None:
@@ -241,6 +251,14 @@ class ChunkDecoder:
         self._read_parts(self._tags.flush(), events)
         events.append(Stopped(self._form.stop_reasons.decode(stop), stop))
         self._is_over = self._form.last_chunk is None
+
+
+def _no_choices(chunk: Mapping[str, Json]) -> tuple[()]:
+    """The choices of a chunk that has none: a list that is empty or null, or no member at all next
+    to counts. `KeyError` for anything else, which is no chunk."""
+    if "choices" not in chunk and not chunk.get("usage"):
+        raise KeyError("choices")
+    return ()
 
 
 def _raise_error(chunk: Json) -> None:

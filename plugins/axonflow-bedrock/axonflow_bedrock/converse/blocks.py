@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from axonflow_core.codec.json_members import array, string, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    array,
+    set_members,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CachePoint,
@@ -62,6 +68,8 @@ def decode_block(native: Mapping[str, Json]) -> ContentBlock:
         decode = _DECODE.get(kind)
         if decode is not None:
             return decode(value)
+    elif len(only := set_members(native)) < len(native):
+        return decode_block(only)
     return Opaque(DIALECT, dict(native))
 
 
@@ -127,7 +135,7 @@ _SOURCES = {"bytes": MediaKind.BASE64, "text": MediaKind.TEXT}
 def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media | None:
     """`{"bytes": base64}`, `{"text": …}` or `{"s3Location": {"uri", "bucketOwner"?}}`; None for an
     unknown kind. Unknown members of the location go into the media's `extra`."""
-    ((key, value),) = native.items()
+    ((key, value),) = set_members(native).items()
     if key in _SOURCES:
         return Media(_SOURCES[key], string(value), media_type)
     if key == "s3Location":
@@ -194,7 +202,7 @@ _DOCUMENT_KEYS = frozenset({"format", "name", "source", "context", "citations"})
 def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
     """`{"format": "pdf", "name": "…", "source": {…}, "context"?, "citations"?}`; what has no
     neutral form is kept as `Opaque`."""
-    source, media, content, name = native["source"], None, None, native.get("format")
+    source, media, content, name = set_members(native["source"]), None, None, native.get("format")
     media_type = None if name is None else _DOCUMENT_TYPES.get(name)
     if "content" in source and len(source) == 1:
         content = decode_content(source["content"])

@@ -37,8 +37,9 @@ from typing import Any
 from attrs import evolve
 
 from axonflow_core.codec import ModelFacts, StreamContext
-from axonflow_core.codec.json_members import string, unknown_members, without_none
+from axonflow_core.codec.json_members import set_members, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
+from axonflow_core.json import dumps
 from axonflow_core.messages import (
     ContentBlock,
     Json,
@@ -110,6 +111,8 @@ class ChunkDecoder:
             for name, event in chunk.items():
                 decode = self._decode.get(name)
                 return (Extra(dict(chunk), _CHUNK),) if decode is None else decode(event)
+        if None in chunk.values() and len(only := set_members(chunk)) < len(chunk):
+            return self.feed(only)
         for known in chunk.keys() & self._decode.keys():
             return (
                 *self._decode[known](chunk[known]),
@@ -163,7 +166,7 @@ def _decode_message_start(event: Mapping[str, Json]) -> Batch:
 def _decode_block_start(event: Mapping[str, Json]) -> Batch:
     """A tool call or a tool result, whose content follows in deltas; any other start is kept as
     `Opaque`."""
-    index, start = int(event["contentBlockIndex"]), event["start"]
+    index, start = int(event["contentBlockIndex"]), set_members(event["start"])
     block: ContentBlock
     match start:
         case {"toolUse": dict(call)} if len(start) == 1:
@@ -186,7 +189,7 @@ def _decode_delta(event: Mapping[str, Json]) -> Batch:
     batch = (
         TextDelta(text, index)
         if type(text) is str and len(delta) == 1
-        else _delta_event(delta, index),
+        else _delta_event(set_members(delta), index),
     )
     return batch if len(event) == 2 else _with_rest(batch, event, _BLOCK_KEYS)
 
@@ -195,15 +198,18 @@ def _delta_event(delta: Mapping[str, Json], index: int) -> StreamEvent:
     """The event for a delta with exactly one known member; any other is kept whole in an `Extra`,
     so that no member is lost."""
     match delta:
+        case {"text": str(text)} if len(delta) == 1:
+            return TextDelta(text, index)
         case {"toolUse": {"input": str(json)} as call} if len(delta) == len(call) == 1:
             return ToolInputDelta(json, index)
-        case {"reasoningContent": dict(reasoning)} if len(delta) == len(reasoning) == 1:
-            match reasoning:
-                case {"text": str(text)}:
+        case {"reasoningContent": dict(reasoning)} if len(delta) == 1:
+            thought = set_members(reasoning)
+            match thought:
+                case {"text": str(text)} if len(thought) == 1:
                     return ReasoningDelta(text, index=index)
-                case {"signature": str(signature)}:
+                case {"signature": str(signature)} if len(thought) == 1:
                     return ReasoningDelta(signature=signature, index=index)
-                case {"redactedContent": str(redacted)}:
+                case {"redactedContent": str(redacted)} if len(thought) == 1:
                     return ReasoningDelta(redacted=redacted, index=index)
         case {"toolResult": list(blocks)} if len(delta) == 1:
             return ToolResultDelta(decode_content(blocks), index)
@@ -258,8 +264,9 @@ class ChunkEncoder:
         chunks.append({"messageStart": {"role": "assistant"}})
 
     def _block_start(self, event: BlockStart, chunks: list[Json]) -> None:
-        """Announces a tool call, tool result or opaque block. `EncodeError` for a block that a
-        Converse stream cannot have, such as an image."""
+        """Announces a tool call, tool result or opaque block. Arguments that a call starts with
+        follow as a delta: a start of Converse has no place for them. `EncodeError` for a block that
+        a Converse stream cannot have, such as an image."""
         index, block = event.index, event.block
         self._turn_to(index, chunks)
         match block:
@@ -268,6 +275,9 @@ class ChunkEncoder:
                 chunks.append(
                     {"contentBlockStart": {"start": {"toolUse": call}, "contentBlockIndex": index}}
                 )
+                if block.input:
+                    written = _as_text(block.input)
+                    self._add(index, {"toolUse": {"input": written}}, chunks)
             case ToolResult():
                 (native,) = encode_content((evolve(block, content=()),))
                 start = {
@@ -407,6 +417,11 @@ _EMPTY = (Text(""), Reasoning())
 
 def _delta(index: int, delta: Json) -> Json:
     return {"contentBlockDelta": {"delta": delta, "contentBlockIndex": index}}
+
+
+def _as_text(arguments: Json) -> str:
+    """Arguments as JSON text; those that are text already, because they are broken, unchanged."""
+    return arguments if isinstance(arguments, str) else dumps(arguments).decode()
 
 
 def _as_blocks(content: tuple[ContentBlock, ...] | str) -> tuple[ContentBlock, ...]:

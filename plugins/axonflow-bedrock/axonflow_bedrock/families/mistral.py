@@ -17,7 +17,7 @@ Devstral, Voxtral, Large 3): their cards show OpenAI's body.
 from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, NativeNames
-from axonflow_core.codec.json_members import unknown_members, without_none
+from axonflow_core.codec.json_members import text_of, unknown_members, without_none
 from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
@@ -32,14 +32,16 @@ TEMPLATE = Instructions("<s>", "</s>").template(
 )
 
 _OUTPUT_KEYS = frozenset({"text", "stop_reason"})
+_NO_OUTPUT: Json = {"text": "", "stop_reason": None}
+"""What `"outputs": null` means."""
 
 
 def _read(native: Json) -> Piece:
     """`{"outputs": [{"text": " …", "stop_reason": "stop" | "length"}]}`; null until the last
     chunk."""
-    (output,) = native["outputs"]
+    (output,) = native["outputs"] or (_NO_OUTPUT,)
     return Piece(
-        output["text"],
+        text_of(output["text"]),
         output.get("stop_reason"),
         extra=unknown_members(native, frozenset({"outputs"})),
         text_extra=unknown_members(output, _OUTPUT_KEYS),
@@ -47,9 +49,9 @@ def _read(native: Json) -> Piece:
 
 
 def _read_bare(chunk: Json) -> Batch | None:
-    if len(chunk) == 1:
+    if len(chunk) == 1 and chunk["outputs"]:
         (output,) = chunk["outputs"]
-        if len(output) == 2 and output["stop_reason"] is None:
+        if len(output) == 2 and output["stop_reason"] is None and output["text"] is not None:
             return bare(output["text"])
     return None
 
@@ -69,7 +71,8 @@ def _write_chunk(piece: Piece) -> Json:
 def _is_blocked(native: Json) -> bool:
     """A guardrail's own message is taken for text alone, as Llama's is (recorded). A model's has a
     reason, or null."""
-    return all("stop_reason" not in output for output in native["outputs"])
+    outputs = native["outputs"] or (_NO_OUTPUT,)
+    return all("stop_reason" not in output for output in outputs)
 
 
 PROMPT = completions_codec(

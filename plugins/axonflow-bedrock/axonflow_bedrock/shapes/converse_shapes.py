@@ -18,6 +18,7 @@ from typing import TypeAlias
 from axonflow_core.codec.json_members import (
     array,
     prefixed,
+    set_members,
     split_prefixed,
     string,
     unknown_members,
@@ -116,6 +117,7 @@ _UNSET: Mapping[str, Json] = {"text": "absent"}
 
 def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
     """A `reasoningContent` block; forms that are not documented become `Opaque`."""
+    native = set_members(native)
     match native:
         case {"reasoningText": dict(thought)} if len(native) == 1:
             text = thought.get("text")
@@ -197,7 +199,7 @@ def encode_tool_config(request: CompletionRequest, family: str) -> dict[str, Jso
 
 
 def _decode_tool(native: Mapping[str, Json], dialect: str) -> AnyTool:
-    ((kind, value),) = native.items()
+    ((kind, value),) = set_members(native).items()
     if kind == "toolSpec":
         return _decode_spec(value)
     if kind == "cachePoint":
@@ -234,7 +236,7 @@ def _encode_tool(tool: AnyTool) -> Json:
 def _decode_choice(native: Json) -> ToolChoice | None:
     if not native:
         return None
-    ((mode, chosen),) = native.items()
+    ((mode, chosen),) = set_members(native).items()
     return ToolChoice(
         ToolChoiceMode(mode), chosen.get("name"), extra=unknown_members(chosen, _NAME_KEYS)
     )

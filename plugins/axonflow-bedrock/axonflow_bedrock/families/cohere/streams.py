@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.codec import ModelFacts
-from axonflow_core.codec.json_members import string, unknown_members, without_none
+from axonflow_core.codec.json_members import string, text_of, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import EMPTY, Json, Reasoning, ToolUse, Usage
 from axonflow_core.stream import (
@@ -81,14 +81,14 @@ class ChunkDecoder:
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
         kind = chunk["event_type"]
         if kind == TEXT:
-            event = TextDelta(string(chunk["text"]))
+            event = TextDelta(text_of(chunk["text"]))
             self._texts.append(event.text)
             return (event,) if len(chunk) == 3 else (event, *_beside(chunk))
         if kind == CALLS:
-            return (*self._called(chunk["tool_calls"]), *_beside(chunk))
+            return (*self._called(chunk["tool_calls"] or ()), *_beside(chunk))
         if kind == CITATIONS:
-            return (*self._cited(chunk["citations"]), *_beside(chunk))
-        if kind == END and "response" in chunk:
+            return (*self._cited(chunk["citations"] or ()), *_beside(chunk))
+        if kind == END and chunk.get("response") is not None:
             return (*self._ended(chunk), *_beside(chunk), Ended())
         return self._unknown(chunk)
 
@@ -108,12 +108,12 @@ class ChunkDecoder:
         """What `stream-end` adds to the events before it: new content, counts, the echo and the
         stop."""
         response = chunk["response"]
-        answer = decode_response({"text": "", **response}, self._facts)
+        answer = decode_response({"text": "", **without_none(response)}, self._facts)
         events: list[StreamEvent] = [] if answer.id is None else [Started(answer.id)]
-        is_text_news = "text" in response and not self._texts
-        if is_text_news and (response["text"] or not self._calls):
-            self._texts.append(string(response["text"]))
-            events.append(TextDelta(response["text"]))
+        text = response.get("text")
+        if text is not None and not self._texts and (text or not self._calls):
+            self._texts.append(string(text))
+            events.append(TextDelta(text))
         if not self._citations:
             events += self._cited(response.get("citations") or ())
         if not self._calls:

@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from axonflow_core.codec.json_members import array, string, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    array,
+    set_members,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CachePoint,
@@ -55,6 +61,8 @@ def encode_content(blocks: Iterable[ContentBlock]) -> list[Json]:
 
 def decode_block(native: Mapping[str, Json]) -> ContentBlock:
     """One block; a union member without a neutral type becomes `Opaque`."""
+    if len(native) > 1:
+        native = set_members(native)
     if "text" in native:
         text = string(native["text"])
         return (
@@ -104,6 +112,7 @@ def _encode_image(block: Image) -> dict[str, Json]:
 def _decode_source(native: Mapping[str, Json], form: Json) -> Media | None:
     """Base64 data or an S3 location; None for a source of another kind."""
     media_type = None if form is None else f"image/{string(form)}"
+    native = set_members(native)
     match native:
         case {"bytes": str(data)}:
             return Media(

@@ -46,7 +46,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from axonflow_core.codec.json_members import string, unknown_members, without_none
+from axonflow_core.codec.json_members import set_members, string, unknown_members, without_none
 from axonflow_core.json import dumps
 from axonflow_core.messages import Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
 from axonflow_core.stream import (
@@ -90,6 +90,8 @@ class ChunkDecoder:
         self._kind: str | None = None
 
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
+        if len(chunk) > 1:
+            chunk = set_members(chunk)
         for kind, native_event in chunk.items():
             decode = self._DECODE.get(kind)
             if decode is not None:
@@ -110,6 +112,8 @@ class ChunkDecoder:
         """
         delta, native = native_event["delta"], native_event["contentBlockIndex"]
         is_next = native == self._native and not self._is_open
+        if len(delta) > 1:
+            delta = set_members(delta)
         text = delta.get("text")
         if text is not None:
             block = (
@@ -137,7 +141,7 @@ class ChunkDecoder:
 
     def _start(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStart`, which announces a tool call; other kinds are kept as `Opaque`."""
-        start, native = native_event["start"], native_event["contentBlockIndex"]
+        start, native = set_members(native_event["start"] or {}), native_event["contentBlockIndex"]
         jump = _jump(native, is_next=native == self._native and not self._is_open)
         self._native, self._is_open, self._kind = native, bool(start), _ANNOUNCED
         if not start:
@@ -224,9 +228,10 @@ _THOUGHTS = {"text": "text", "signature": "signature", "redactedContent": "redac
 def _thought_of(delta: Mapping[str, Json]) -> dict[str, Any] | None:
     """The piece of reasoning in `delta`; None where there is none that this module knows."""
     thought = delta.get("reasoningContent")
-    if not isinstance(thought, dict) or len(thought) != 1:
+    only = set_members(thought) if isinstance(thought, dict) else {}
+    if len(only) != 1:
         return None
-    ((key, value),) = thought.items()
+    ((key, value),) = only.items()
     return {_THOUGHTS[key]: string(value)} if key in _THOUGHTS else None
 
 
