@@ -19,14 +19,24 @@ from __future__ import annotations
 from codecs import utf_16_le_encode
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from itertools import repeat
 from math import isfinite
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
+from axonflow_core.errors import AxonFlowError
 from axonflow_core.frozen import Unfit, passing
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Never changed once it is inside
 a value."""
+
+MAX_DEPTH = 200
+"""Levels of objects and lists in one JSON value. orjson writes 254, and a native body puts up to a
+few dozen around a value, so what is accepted can always be encoded."""
+MAX_COUNT = 2**63 - 1
+"""The largest count: a signed 64-bit integer, which every vendor's SDK can read."""
+_MAX_INTEGER = 10**4300 - 1
+"""The largest integer of 4,300 digits: Python converts no longer one to text."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -136,6 +146,8 @@ def optional_integer(value: int | None) -> int | None:
     """A whole number of either sign, or None where it is unset."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise Unfit("a whole number, or None", described(value))
+    if value is not None and not _is_writable(value):
+        raise Unfit("a whole number of at most 4,300 digits, or None", "a longer one")
     return None if value is None else int(value)
 
 
@@ -175,6 +187,8 @@ def _plain_count(value: object, takes: str) -> int:
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not is_whole or value < 0:  # type: ignore[operator]
         raise Unfit(takes, described(value))
+    if value > MAX_COUNT:  # type: ignore[operator]
+        raise Unfit(f"{takes}, up to 2^63-1", "a larger one")
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
@@ -186,13 +200,22 @@ def _plain_number(value: object, takes: str) -> float:
 
 
 def _is_finite(value: float) -> bool:
-    """Whether a number is finite; an int is, of whatever size (`isfinite` overflows beyond
-    1e308)."""
-    return isinstance(value, int) or isfinite(value)
+    """Whether a number is finite; an int is, though `isfinite` overflows beyond 1e308, unless it
+    is too long to be written."""
+    return _is_writable(value) if isinstance(value, int) else isfinite(value)
 
 
-passing(whole, "type({0}) is int and {0} >= 0")
-passing(count, "{0} is None or (type({0}) is int and {0} >= 0)")
+def _is_writable(value: int) -> bool:
+    """Whether an integer has at most 4,300 digits."""
+    return -_MAX_INTEGER <= value <= _MAX_INTEGER
+
+
+passing(whole, "type({0}) is int and 0 <= {0} <= MAX_COUNT", MAX_COUNT=MAX_COUNT)
+passing(
+    count,
+    "{0} is None or (type({0}) is int and 0 <= {0} <= MAX_COUNT)",
+    MAX_COUNT=MAX_COUNT,
+)
 passing(share, "{0} is None or (type({0}) is float and 0.0 <= {0} < inf)", inf=float("inf"))
 passing(flag, "{0} is True or {0} is False")
 passing(optional_flag, "{0} is None or {0} is True or {0} is False")
@@ -202,30 +225,34 @@ passing(optional_flag, "{0} is None or {0} is True or {0} is False")
 
 
 def json_value(value: Json) -> Json:
-    """Any JSON value; a tuple becomes a list."""
-    try:
-        return value if _is_plain(value) else _plain_json(value)
-    except RecursionError:
-        raise Unfit("JSON", "one that is nested too deeply or holds itself") from None
+    """Any JSON value of up to 200 levels, with integers of up to 4,300 digits; a tuple becomes a
+    list."""
+    return value if _is_plain(value, MAX_DEPTH) else _plain_json(value, MAX_DEPTH)
 
 
-def _is_plain(value: Json) -> bool:
-    """Whether all of `value` is of the plain built-in types, and right."""
+def _is_plain(value: Json, room: int) -> bool:
+    """Whether all of `value` is of the plain built-in types, and right. `room` is how many levels
+    of objects and lists it may have."""
     kind = type(value)
     if kind is str:
         return bool(value.isascii()) or _is_utf8(value)
     if kind is dict:
+        room -= 1
+        if room < 0:
+            return False
         for key, item in value.items():
             if type(key) is not str or not (key.isascii() or _is_utf8(key)):
                 return False
-            if not (item is None or type(item) is bool or _is_plain(item)):
+            if not (item is None or type(item) is bool or _is_plain(item, room)):
                 return False
         return True
     if kind is list:
-        return all(map(_is_plain, value))
+        return room > 0 and all(map(_is_plain, value, repeat(room - 1)))
     if kind is float:
         return isfinite(value)
-    return value is None or kind is int or kind is bool
+    if kind is int:
+        return -_MAX_INTEGER <= value <= _MAX_INTEGER
+    return value is None or kind is bool
 
 
 def _is_utf8(value: str) -> bool:
@@ -237,19 +264,28 @@ def _is_utf8(value: str) -> bool:
     return True
 
 
-def _plain_json(value: object) -> Json:
-    """`value` in plain built-in types."""
+def _plain_json(value: object, room: int) -> Json:
+    """`value` in plain built-in types; `room` as `_is_plain` has it."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, str):
         return _plain_text(value, "JSON")
     if isinstance(value, int | float):
-        return _plain_number(value, "JSON, whose numbers are finite")
+        return _plain_number(value, "JSON, whose numbers are finite and of at most 4,300 digits")
+    if not isinstance(value, Mapping | list | tuple):
+        raise Unfit("JSON", described(value))
+    if not room:
+        takes = f"JSON of at most {MAX_DEPTH} levels"
+        raise Unfit(takes, "one that is nested too deeply or holds itself")
     if isinstance(value, Mapping):
-        return {_key(key): _plain_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_json(item) for item in value]
-    raise Unfit("JSON", described(value))
+        members = _read_out(_pairs, value, "JSON")
+        return {_key(key): _plain_json(item, room - 1) for key, item in members}
+    return [_plain_json(item, room - 1) for item in _read_out(list, value, "JSON")]
+
+
+def _pairs(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Keys and values of a mapping."""
+    return list(value.items())
 
 
 def _key(key: object) -> str:
@@ -285,7 +321,9 @@ def _members(value: object, takes: str) -> Mapping[str, Json]:
         return EMPTY
     if not isinstance(value, Mapping):
         raise Unfit(takes, described(value))
-    plain: Mapping[str, Json] = json_value(value if type(value) is dict else dict(value))
+    plain: Mapping[str, Json] = json_value(
+        value if type(value) is dict else _read_out(dict, value, takes)
+    )
     return plain
 
 
@@ -341,7 +379,18 @@ def items(value: object, takes: str) -> list[Any]:
     """What an iterable holds. A text or a mapping is iterable too and surely a mistake."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise Unfit(takes, described(value))
-    return list(value)
+    return _read_out(list, value, takes)
+
+
+def _read_out(make: Callable[[Any], T], value: object, takes: str) -> T:
+    """What `make` reads out of `value`, whose own code may raise anything."""
+    try:
+        return make(value)
+    except (AxonFlowError, Unfit):
+        raise
+    except Exception as fault:
+        got = f"{described(value)} that raises {type(fault).__name__} while it is read"
+        raise Unfit(takes, got) from None
 
 
 def tuple_of(

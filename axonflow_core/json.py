@@ -33,6 +33,7 @@ __all__ = ["dumps", "from_json", "loads", "to_json"]
 T = TypeVar("T")
 
 _TAG = "$type"
+_FLATTEN = "nest the blocks inside of tool results less deeply"
 
 
 def _classes_of(module: ModuleType) -> dict[str, type[Any]]:
@@ -65,8 +66,18 @@ _JSON_CONVERTERS = frozenset(
 def to_json(value: Any) -> dict[str, Json]:
     """A value of `messages`, `stream` or `retrieval` as a JSON object.
 
-    Raises `RequestError` where `value` is of another class.
+    Raises `RequestError` where `value` is of another class, or nested too deeply.
     """
+    try:
+        return _saved(value)
+    except RecursionError:
+        raise RequestError(
+            "to_json cannot save a value that is nested so deeply", hint=_FLATTEN
+        ) from None
+
+
+def _saved(value: Any) -> dict[str, Json]:
+    """`to_json` without its guard."""
     kind = type(value)
     if _KINDS.get(kind.__name__) is not kind:
         raise RequestError(f"to_json takes a value of the neutral model, not {described(value)}")
@@ -98,7 +109,7 @@ def _written(member: Any, *, is_json: bool) -> Json:
     if isinstance(member, str):
         return str.__str__(member)
     return (
-        member if is_json or member is None or isinstance(member, int | float) else to_json(member)
+        member if is_json or member is None or isinstance(member, int | float) else _saved(member)
     )
 
 
@@ -115,7 +126,12 @@ def from_json(data: Json, kind: type[Any] | None = None) -> Any:
     native = _parsed(data) if isinstance(data, str | bytes) else data
     if not isinstance(native, Mapping) or _TAG not in native:
         raise RequestError(f"from_json takes an object with `{_TAG}`, not {described(native)}")
-    value = _read(native)
+    try:
+        value = _read(native)
+    except RecursionError:
+        raise RequestError(
+            "from_json cannot read a value that is nested so deeply", hint=_FLATTEN
+        ) from None
     if kind is not None and type(value) is not kind:
         raise RequestError(f"a {kind.__name__} was expected, and a {type(value).__name__} is saved")
     return value
@@ -125,7 +141,7 @@ def _parsed(text: str | bytes) -> Json:
     """The JSON in a text. `RequestError`, without any of the text, where it is none."""
     try:
         return loads(text)
-    except ValueError as fault:
+    except ValueError as fault:  # of a text that is nested too deeply, too
         raise RequestError("from_json takes JSON, and this text is none") from fault
 
 

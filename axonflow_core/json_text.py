@@ -79,6 +79,8 @@ def _loads_exactly(text: bytes, refusal: orjson.JSONDecodeError | None) -> Any:
         return json.loads(text, parse_constant=_no_number)
     except ValueError as fault:  # Python converts no more than 4,300 digits
         raise refusal or orjson.JSONDecodeError("an integer is too long", "", 0) from fault
+    except RecursionError:
+        raise refusal or orjson.JSONDecodeError("it is nested too deeply", "", 0) from None
 
 
 def _no_number(name: str) -> None:
@@ -97,7 +99,7 @@ def _dumps_exactly(value: Any, refusal: TypeError, *, is_sorted: bool) -> bytes:
             sort_keys=is_sorted,
         )
         return written.encode()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise refusal from None
 
 

@@ -264,3 +264,28 @@ def test_another_class_than_the_one_that_was_expected_is_refused() -> None:
         from_json(to_json(Text("a")), Message)
     with pytest.raises(RequestError, match="to_json takes a value"):
         to_json({"role": "user"})
+
+
+def tool_results(levels: int) -> ToolResult:
+    """Results of tools, one in another."""
+    result = ToolResult("t", [Text("x")])
+    for _ in range(levels):
+        result = ToolResult("t", [result])
+    return result
+
+
+def test_a_value_that_is_nested_too_deeply_is_neither_saved_nor_read() -> None:
+    native: Any = {"$type": "Text", "text": "x"}
+    for _ in range(2000):
+        native = {"$type": "ToolResult", "tool_use_id": "t", "content": [native]}
+
+    with pytest.raises(RequestError, match="nested so deeply"):
+        to_json(tool_results(2000))
+    with pytest.raises(RequestError, match="nested so deeply"):
+        from_json(native)
+    assert to_json(tool_results(3))["$type"] == "ToolResult"
+
+
+def test_text_of_deep_json_with_a_long_integer_is_refused_as_other_text_is() -> None:
+    with pytest.raises(RequestError, match="takes JSON"):
+        from_json("[" * 100_000 + "123456789012345678901234" + "]" * 100_000)

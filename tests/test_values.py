@@ -7,7 +7,7 @@ import copy
 import inspect
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ from attrs.exceptions import FrozenInstanceError
 from axonflow_core.converters import EMPTY
 from axonflow_core.errors import RequestError
 from axonflow_core.frozen import Unfit, frozen
+from axonflow_core.json import dumps
 from axonflow_core.messages import (
     BuiltinTool,
     Completion,
@@ -460,3 +461,70 @@ def test_streamed_arguments_keep_the_digits_of_their_numbers() -> None:
 
     assert isinstance(call, ToolUse)
     assert call.input == {"a": 12345678901234567890123, "b": -9223372036854775809, "c": 1.5}
+
+
+def nested(levels: int, inner: Any = 1) -> Any:
+    """`levels` objects and lists, one in another."""
+    value = inner
+    for level in range(levels):
+        value = {"a": value} if level % 2 else [value]
+    return value
+
+
+@pytest.mark.parametrize("levels", [200, 201, 254, 3000])
+def test_json_is_taken_to_the_depth_that_can_be_written(levels: int) -> None:
+    if levels <= 200:
+        value = Data(nested(levels)).value
+        assert dumps({"messages": [{"content": [value]}]})
+        return
+
+    with pytest.raises(RequestError, match="at most 200 levels") as caught:
+        Data(nested(levels))
+
+    assert "Data.value" in caught.value.message
+
+
+@pytest.mark.parametrize("subclass", [tuple, OrderedDict])
+def test_a_deep_value_of_a_subclass_is_refused_too(subclass: Any) -> None:
+    value: Any = 1
+    for _ in range(201):
+        value = subclass([value]) if subclass is tuple else subclass(a=value)
+
+    with pytest.raises(RequestError, match="at most 200 levels"):
+        Data(value)
+
+
+def test_an_integer_that_cannot_be_written_is_refused() -> None:
+    assert dumps(Data(10**4300 - 1).value)
+    assert dumps(Data(1 - 10**4300).value)
+    for value in (10**4300, -(10**4300), [10**5000]):
+        with pytest.raises(RequestError, match="4,300 digits"):
+            Data(value)
+    with pytest.raises(RequestError, match="4,300 digits"):
+        Inference(seed=10**4300)
+
+
+def test_a_count_has_64_bits() -> None:
+    assert Usage(input_tokens=2**63 - 1).input_tokens == 2**63 - 1
+
+    with pytest.raises(RequestError, match=r"up to 2\^63-1"):
+        Usage(input_tokens=2**63)
+    with pytest.raises(RequestError, match=r"up to 2\^63-1"):
+        Inference(max_tokens=10**5000)
+
+
+def raising() -> Iterator[Any]:
+    yield user("hi")
+    raise KeyError("secret")
+
+
+def test_an_iterable_that_raises_is_an_error_without_its_text() -> None:
+    with pytest.raises(RequestError, match="a generator that raises KeyError") as caught:
+        CompletionRequest(raising())  # type: ignore[arg-type]
+
+    assert "secret" not in caught.value.message
+
+
+def test_an_error_of_ours_from_an_iterable_stays() -> None:
+    with pytest.raises(RequestError, match=r"Text\.text takes text"):
+        CompletionRequest(Message(Role.USER, [Text(text)]) for text in (7,))  # type: ignore
