@@ -142,6 +142,14 @@ def time_limit(timeout: float | None) -> float | None:
     raise RequestError(f"timeout takes seconds, a number above 0, not {described(timeout)}")
 
 
+def model_id(model: str | None) -> str | None:
+    """`model`; None is the configured one. `RequestError` where it is no text, or an empty one."""
+    if model is None or (isinstance(model, str) and model):
+        return model
+    got = "an empty text" if model == "" else described(model)
+    raise RequestError(f"model takes the id of a model, or None for the configured one, not {got}")
+
+
 def _conversation(prompt: Prompt | None, history: Messages | None) -> CompletionRequest:
     if isinstance(prompt, CompletionRequest):
         request = prompt

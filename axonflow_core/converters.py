@@ -251,7 +251,7 @@ def _is_plain(value: Json, room: int) -> bool:
     if kind is float:
         return isfinite(value)
     if kind is int:
-        return -_MAX_INTEGER <= value <= _MAX_INTEGER
+        return bool(-_MAX_INTEGER <= value <= _MAX_INTEGER)
     return value is None or kind is bool
 
 

@@ -154,5 +154,6 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="Echo",
         config_type=EchoConfig,
         create=_create,
+        credentials=("api_key",),  # of the provider that it stands in for; never read
         config_from_environment=_config_from_environment,
     )

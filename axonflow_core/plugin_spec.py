@@ -132,6 +132,10 @@ class ProviderSpec:
     create: Callable[[Any, Services], Provider]
     """Builds the provider from a `config_type` instance. Does no I/O; opens nothing before the
     first call."""
+    credentials: tuple[str, ...] = ()
+    """The names that the provider reads from `credentials:`; any other is refused."""
+    extras: tuple[str, ...] = ()
+    """The names of ready objects that it reads from `Services.extras`; any other is refused."""
     config_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json] | None] = (
         lambda environment: None
     )

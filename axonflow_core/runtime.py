@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 from attrs import evolve
 
-from axonflow_core.asking import Prompt, Question, RequestOptions, question_of, time_limit
+from axonflow_core.asking import Prompt, Question, RequestOptions, model_id, question_of, time_limit
 from axonflow_core.config import (
     Config,
     ProviderConfig,
@@ -26,7 +26,9 @@ from axonflow_core.config import (
     load_config,
     structure_provider_config,
 )
+from axonflow_core.config.faults import suggest
 from axonflow_core.config.keywords import config_of_keywords
+from axonflow_core.converters import described
 from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
 from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Completion, TokenCount
@@ -84,6 +86,7 @@ class Runtime:
         Raises `ConfigError` or `PluginError`.
         """
         environment = os.environ if environment is None else environment
+        _refuse_misfits(config, credentials, extras, environment)
         loaded = _config_of(config, provider, settings, credentials, environment)
         entries = sorted(loaded.enabled.values(), key=lambda entry: -entry.priority)
         if not entries:
@@ -124,7 +127,9 @@ class Runtime:
         asked = question_of(prompt, options)
         timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
-        completion = await chosen.complete(asked.request, model=model, timeout_s=timeout_s)
+        completion = await chosen.complete(
+            asked.request, model=model_id(model), timeout_s=timeout_s
+        )
         if asked.parse is None:
             return completion
         return evolve(completion, parsed=asked.parse(completion))
@@ -149,7 +154,7 @@ class Runtime:
         without a block: whoever opens it so closes it with `aclose`.
         """
         return OpeningStream(
-            self, question_of(prompt, options), provider, model, time_limit(timeout)
+            self, question_of(prompt, options), provider, model_id(model), time_limit(timeout)
         )
 
     async def open_stream(
@@ -198,7 +203,7 @@ class Runtime:
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsEmbedding):
             raise self._unsupported(provider, "embeddings")
-        return await chosen.embed(_as_embedding_request(request), model=model)
+        return await chosen.embed(_as_embedding_request(request), model=model_id(model))
 
     async def rerank(
         self, request: RerankRequest, *, model: str | None = None, provider: str | None = None
@@ -207,7 +212,9 @@ class Runtime:
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsReranking):
             raise self._unsupported(provider, "reranking")
-        return await chosen.rerank(request, model=model)
+        if not isinstance(request, RerankRequest):
+            raise RequestError(f"rerank takes a RerankRequest, not {described(request)}")
+        return await chosen.rerank(request, model=model_id(model))
 
     async def count_tokens(
         self,
@@ -222,7 +229,8 @@ class Runtime:
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsTokenCounting):
             raise self._unsupported(provider, "token counting")
-        return await chosen.count(question_of(prompt, options).request, model=model)
+        asked = question_of(prompt, options)
+        return await chosen.count(asked.request, model=model_id(model))
 
     async def aclose(self) -> None:
         """Cancels open streams, then closes the providers, then the client where it is the
@@ -245,6 +253,8 @@ class Runtime:
         """The provider of that name, or the one that answers by default."""
         if name is None:
             return next(iter(self.providers.values()))
+        if not isinstance(name, str):
+            raise RequestError(f"provider takes the name of a provider, not {described(name)}")
         if name not in self.providers:
             raise RequestError(
                 f"there is no provider {name!r}",
@@ -319,12 +329,50 @@ def _config_of(
     return load_config(None if config is None else Path(config), environment)
 
 
+def _refuse_misfits(config: Any, credentials: Any, extras: Any, environment: Any) -> None:
+    """`ConfigError` for an argument of `Runtime.open` that is of another type than it takes."""
+    if not isinstance(config, Config | str | os.PathLike | None):
+        raise ConfigError(
+            f"config takes the path of a file or a Config, not {described(config)}",
+            hint="give the keys of one provider's `config:` as keywords: provider=…, model=…",
+        )
+    _require_texts("credentials", credentials, "names to secrets, {'api_key': …}")
+    _require_texts("environment", environment, "variables to values, as `os.environ` is one")
+    if not isinstance(extras, Mapping):
+        raise _no_mapping("extras", "providers' names to their objects", extras)
+    for name, objects in extras.items():
+        if not isinstance(objects, Mapping):
+            raise _no_mapping(f"extras[{name!r}]", "names to objects", objects)
+
+
+def _require_texts(name: str, value: object, of: str) -> None:
+    if not isinstance(value, Mapping):
+        raise _no_mapping(name, of, value)
+    for key, item in value.items():
+        if not isinstance(key, str) or not isinstance(item, str):
+            got = described(item if isinstance(key, str) else key)
+            raise ConfigError(f"{name} takes a mapping of texts to texts, not one with {got}")
+
+
+def _no_mapping(name: str, of: str, value: object) -> ConfigError:
+    return ConfigError(f"{name} takes a mapping of {of}, not {described(value)}")
+
+
 def _refuse_unknown_extras(extras: Mapping[str, Any], names: Sequence[str]) -> None:
     for name in extras:
         if name not in names:
             raise ConfigError(
                 f"`extras` holds objects for a provider {name!r}, which is not enabled",
                 hint=f"its keys are names of providers: {', '.join(names)}",
+            )
+
+
+def _refuse_unknown_objects(provider: str, extras: Mapping[str, Any], known: Sequence[str]) -> None:
+    for name in extras:
+        if name not in known:
+            raise ConfigError(
+                f"the provider {provider} takes no object {name!r} in `extras`",
+                hint=suggest(str(name), known, noun=f"objects that {provider} takes"),
             )
 
 
@@ -336,11 +384,12 @@ def _provider(
 ) -> Provider:
     spec = load_provider(entry.type, environment)
     settings = structure_provider_config(entry, spec.config_type)
+    _refuse_unknown_objects(entry.name, extras, spec.extras)
     services = Services(
         name=entry.name,
         client=client,
         codecs=load_codecs(entry.type, environment).registry,
-        credentials=credentials_of(entry),
+        credentials=credentials_of(entry, spec.credentials),
         extras=extras,
     )
     try:
@@ -355,6 +404,7 @@ def _provider(
 
 
 def _as_embedding_request(request: EmbeddingRequest | Sequence[str] | str) -> EmbeddingRequest:
-    if isinstance(request, EmbeddingRequest):
-        return request
-    return EmbeddingRequest(request)
+    asked = request if isinstance(request, EmbeddingRequest) else EmbeddingRequest(request)
+    if not asked.inputs:
+        raise RequestError("embed takes one or several inputs, and got none")
+    return asked

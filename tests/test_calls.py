@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy_chat
@@ -11,7 +12,13 @@ from toy_upstream import ANSWER, CHUNKS, ROUTE, scripted, streamed
 from axonflow_core.blocking import BlockingRuntime
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import Config, ProviderConfig, load_config
-from axonflow_core.errors import ConfigError, DecodeError, InvalidCall, Throttled
+from axonflow_core.errors import (
+    ConfigError,
+    DecodeError,
+    InvalidCall,
+    RequestError,
+    Throttled,
+)
 from axonflow_core.messages import CompletionRequest, FailedAttempt, Inference, user
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import NativeCall
@@ -289,3 +296,95 @@ def test_settings_are_given_once() -> None:
 def test_a_value_of_a_wrong_type_is_an_error_that_names_its_key() -> None:
     with pytest.raises(ConfigError, match="max_tokens"):
         Runtime.open(environment={}, provider="toy-chat", max_tokens="many")
+
+
+# ── arguments of another type than the runtime takes ──────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({"config": {"llm_providers": {}}}, "config takes the path of a file or a Config"),
+        ({"credentials": "x"}, "credentials takes a mapping"),
+        ({"credentials": {"api_key": 7}}, "credentials takes a mapping of texts"),
+        ({"extras": 7}, "extras takes a mapping"),
+        ({"extras": {"echo": 7}}, r"extras\['echo'\] takes a mapping"),
+        ({"environment": "x"}, "environment takes a mapping"),
+    ],
+)
+def test_an_argument_of_open_of_another_type_is_named(arguments: Any, names: str) -> None:
+    with pytest.raises(ConfigError, match=names):
+        Runtime.open(**{"environment": {}, **arguments})
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+async def test_an_argument_of_a_call_of_another_type_is_named() -> None:
+    network = answering()
+    runtime = toy_chat.runtime_on(network)
+    for ask in (
+        lambda: runtime.complete("hi", model=7),  # type: ignore[arg-type]
+        lambda: runtime.complete("hi", model=""),
+        lambda: runtime.stream("hi", model=[]),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(RequestError, match="model takes the id of a model"):
+            await ask()
+    with pytest.raises(RequestError, match="provider takes the name of a provider"):
+        await runtime.complete("hi", provider={})  # type: ignore[arg-type]
+
+    assert network.requests == []
+
+
+@pytest.mark.parametrize("inputs", [7, None, {"a": 1}, b"xy", []])
+async def test_inputs_that_are_no_texts_are_an_error_of_the_request(inputs: Any) -> None:
+    runtime = Runtime({"all": Everything()}, answering())  # type: ignore[dict-item]
+
+    with pytest.raises(RequestError, match="inputs"):
+        await runtime.embed(inputs)
+    with pytest.raises(RequestError, match="rerank takes a RerankRequest"):
+        await runtime.rerank(inputs)
+
+
+class Everything:
+    """A provider with every ability, none of which is to be reached."""
+
+    async def embed(self, request: Any, *, model: str | None = None) -> Any:
+        raise AssertionError(request)
+
+    rerank = embed
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_a_credential_that_the_provider_does_not_take_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="takes no credential `api_ky`") as caught:
+        Runtime.open(provider="toy-chat", credentials={"api_ky": toy_chat.SECRET}, environment={})
+
+    assert "did you mean `api_key`?" in str(caught.value)
+    assert toy_chat.SECRET not in str(caught.value)
+
+
+def test_credentials_for_a_provider_that_takes_none_are_refused_at_their_place(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "axonflow.yaml"
+    file.write_text(
+        'version: "1.0"\nllm_providers:\n  bedrock:\n    enabled: true\n'
+        "    credentials: {api_key: $K}\n    config: {region: us-east-1}\n"
+    )
+
+    with pytest.raises(ConfigError, match=r"axonflow\.yaml:5:19") as caught:
+        load_config(file, {"K": toy_chat.SECRET})
+
+    assert "there are no credentials of this provider" in str(caught.value)
+    assert toy_chat.SECRET not in str(caught.value)
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_an_object_that_the_provider_does_not_take_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="takes no object 'header'") as caught:
+        Runtime.open(
+            Config(providers={"toy-chat": toy()}),
+            environment={},
+            extras={"toy-chat": {"header": {}}},
+        )
+
+    assert caught.value.hint == "did you mean `headers`?"

@@ -68,7 +68,14 @@ def spec(
         api = change(api_of(config, services), services)
         return provider(services.name, services.client, config, api)
 
-    return ProviderSpec(name="toy", display_name="Toy", config_type=ToyChatConfig, create=create)
+    return ProviderSpec(
+        name="toy",
+        display_name="Toy",
+        config_type=ToyChatConfig,
+        create=create,
+        credentials=("api_key",),
+        extras=("headers",),
+    )
 
 
 def answered(script: Script = echoing) -> MockTransport:

@@ -17,7 +17,7 @@ Importing this package is cheap: YAML and cattrs are imported when a configurati
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -88,9 +88,9 @@ def structure_provider_config(entry: ProviderConfig, config_type: type[T]) -> T:
     return structure(entry.config, config_type, key="config")
 
 
-def credentials_of(entry: ProviderConfig) -> Mapping[str, str]:
+def credentials_of(entry: ProviderConfig, known: Sequence[str]) -> Mapping[str, str]:
     """The entry's `credentials:`, references to the environment resolved. `FaultyConfig` lists
-    every fault and quotes no value."""
-    from axonflow_core.config.structuring import structure
+    every fault, a name that is not one of `known` among them, and quotes no value."""
+    from axonflow_core.config.structuring import structure_credentials
 
-    return structure(entry.credentials, dict[str, str], key="credentials")
+    return structure_credentials(entry.credentials, known)

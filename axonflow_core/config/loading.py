@@ -28,7 +28,7 @@ from axonflow_core.config.nodes import (
     section_of,
 )
 from axonflow_core.config.snippets import with_snippets
-from axonflow_core.config.structuring import structure
+from axonflow_core.config.structuring import structure, structure_credentials
 from axonflow_core.config.values import VERSION, Config, ProviderConfig
 from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.plugin_spec import ProviderSpec
@@ -166,14 +166,22 @@ class _Loader:
         enabled, credentials, type_node = map(section.given, ("enabled", "credentials", "type"))
         if enabled is None or not self._try(enabled, bool, "enabled"):
             return
-        if credentials is not None:
-            self._try(credentials, dict[str, str], "credentials")
         plugin = name if type_node is None else self._try(type_node, str, "type")
+        spec = None
         if plugin:
             self.enabled.append(plugin)
             spec = self._spec(plugin, type_node.place if type_node else place)
-            if spec is not None:
-                self._try(section.given("config") or Section({}, place), spec.config_type, "config")
+        if credentials is not None:
+            self._check_credentials(credentials, spec)
+        if spec is not None:
+            self._try(section.given("config") or Section({}, place), spec.config_type, "config")
+
+    def _check_credentials(self, node: Node, spec: ProviderSpec | None) -> None:
+        """Check `credentials:` against the names that the provider takes."""
+        try:
+            structure_credentials(node, None if spec is None else spec.credentials)
+        except FaultyConfig as faulty:
+            self._faults += faulty.faults
 
     def _spec(self, plugin: str, place: Place) -> ProviderSpec | None:
         """The plugin's spec; None, with a fault at `place`, where it cannot be loaded."""

@@ -58,6 +58,25 @@ def structure(node: Node, as_type: type[T], *, key: str) -> T:
     return value
 
 
+def structure_credentials(node: Node, known: Sequence[str] | None) -> Mapping[str, str]:
+    """`node` read as the credentials of a provider that takes the `known` names; None where its
+    plugin could not be loaded. Raises `FaultyConfig` with every fault, and quotes no value."""
+    values = structure(node, dict[str, str], key="credentials")
+    unknown = [name for name in values if known is not None and name not in known]
+    if unknown and known is not None and isinstance(node, Section):
+        noun = "credentials of this provider"
+        raise FaultyConfig(
+            Fault(
+                node.place_of(name),
+                f"the provider takes no credential `{name}`",
+                suggest(name, known, noun=noun),
+                hides=True,
+            )
+            for name in unknown
+        )
+    return values
+
+
 class _Collector:
     """Records what a member raises as faults, so that the next member is read as well."""
 

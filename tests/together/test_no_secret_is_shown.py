@@ -364,7 +364,7 @@ async def test_a_traceback_shows_no_more_than_the_error() -> None:
 
 def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
     file = tmp_path / "axonflow.yaml"
-    settings = f"    credentials: {{api_key: {secret('key in the YAML')}, other: $API_KEY}}\n"
+    settings = f"    credentials: {{api_key: '{secret('key in the YAML')}${{API_KEY}}'}}\n"
     file.write_text(yaml(settings)["axonflow.yaml"])
     headers, body = {"authorization": secret("AWS_BEARER_TOKEN_BEDROCK")}, secret("prompt").encode()
     things = [

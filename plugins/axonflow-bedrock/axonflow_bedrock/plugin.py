@@ -65,6 +65,7 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="Amazon Bedrock",
         config_type=BedrockConfig,
         create=_create,
+        extras=("boto3_session",),
         config_from_environment=config_from_environment,
         emulator=_emulator,
         ingress=_ingress,

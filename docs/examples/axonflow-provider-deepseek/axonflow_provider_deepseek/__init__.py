@@ -106,5 +106,6 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="DeepSeek",
         config_type=DeepSeekConfig,
         create=_create,
+        credentials=("api_key",),
         error_catalogue=lambda: CATALOGUE,
     )
