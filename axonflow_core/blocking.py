@@ -25,7 +25,7 @@ from weakref import finalize
 
 from axonflow_core.asking import Prompt, RequestOptions
 from axonflow_core.config import Config
-from axonflow_core.errors import BlockingCallError, RequestError
+from axonflow_core.errors import AxonFlowError, BlockingCallError, RequestError
 from axonflow_core.http.client import HttpClient
 from axonflow_core.messages import EMPTY, Adjustment, Completion, Receipt, TokenCount
 from axonflow_core.provider import CompletionStream, Provider, texts_of_batch
@@ -154,7 +154,9 @@ class BlockingRuntime:
 class BlockingStream:
     """An open streamed answer, as `CompletionStream` without `async`.
 
-    To leave it before its end, by `break` or by an exception, cancels the call upstream.
+    To leave it before its end, by `break` or by an exception, cancels the call upstream. One thread
+    at a time reads it: a `RequestError` in any other. An error while it is read is raised again by
+    whatever reads it later.
     """
 
     def __init__(
@@ -165,6 +167,8 @@ class BlockingStream:
         self._owner = owner  # for a runtime that nobody holds is closed
         self._thread = thread
         self._ready: Iterator[Batch] = iter(())
+        self._fault: AxonFlowError | None = None
+        self._reading = threading.Lock()
 
     @property
     def adjustments(self) -> tuple[Adjustment, ...]:
@@ -199,10 +203,15 @@ class BlockingStream:
     def __next__(self) -> Batch:
         for batch in self._ready:
             return batch
-        batches = self._read()
-        self._answer.keep(batches)
-        self._ready = iter(batches)
-        return next(self._ready)
+        if not self._reading.acquire(blocking=False):
+            raise RequestError(
+                "another thread is reading this stream",
+                hint="read a stream in one thread, and hand on what it gives",
+            )
+        try:
+            return self._next_of_read()
+        finally:
+            self._reading.release()
 
     def close(self) -> None:
         """Returns when the call upstream is cancelled. May be called twice."""
@@ -219,12 +228,25 @@ class BlockingStream:
     def __del__(self) -> None:
         self._abandon()
 
+    def _next_of_read(self) -> Batch:
+        for batch in self._ready:  # of another thread, which has just read
+            return batch
+        batches = self._read()
+        self._answer.keep(batches)
+        ready = iter(batches)
+        batch = next(ready)
+        self._ready = ready
+        return batch
+
     def _read(self) -> tuple[Batch, ...]:
+        if self._fault is not None:
+            raise self._fault
         if self._stream is None:
             return ()
         try:
             batches = self._thread.call(partial(_read, self._stream))
-        except BaseException:
+        except BaseException as error:
+            self._fault = error if isinstance(error, AxonFlowError) else None
             self._abandon()
             raise
         if not batches:

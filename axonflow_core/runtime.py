@@ -292,11 +292,18 @@ class OpeningStream:
         self._model = model
         self._timeout_s = timeout_s
         self._stream: CompletionStream | None = None
+        self._is_opened = False
 
     def __await__(self) -> Generator[Any, Any, CompletionStream]:
         return self._open().__await__()
 
     def _open(self) -> Coroutine[Any, Any, CompletionStream]:
+        if self._is_opened:
+            raise RequestError(
+                "this stream was opened already: each call opens one",
+                hint="call `runtime.stream(…)` again",
+            )
+        self._is_opened = True
         return self._runtime.open_stream(
             self._asked, provider=self._provider, model=self._model, timeout=self._timeout_s
         )

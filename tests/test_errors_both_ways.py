@@ -15,14 +15,17 @@ from axonflow_core.dialects import anthropic_messages, openai_chat
 from axonflow_core.errors import (
     AccessDenied,
     AxonFlowError,
+    ConfigError,
     ContextExceeded,
     CredentialsError,
+    DecodeError,
     InvalidCall,
     ModelNotFound,
     ProviderError,
     ProviderTimeout,
     Throttled,
     Unavailable,
+    UnencodableAnswer,
 )
 from axonflow_core.messages import Json
 from axonflow_core.testing import error_laws
@@ -342,3 +345,18 @@ def test_a_null_error_in_a_chunk_is_none() -> None:
     chunk = {"choices": [{"index": 0, "delta": {"content": "Hi"}}], "error": None}
 
     assert openai_chat.CODEC.stream_decoder(ModelFacts()).feed(chunk)
+
+
+@pytest.mark.parametrize("codec", DIALECTS, ids=lambda codec: codec.name)
+@pytest.mark.parametrize("error", [DecodeError("x"), UnencodableAnswer("x"), ConfigError("x")])
+def test_an_answer_of_ours_that_cannot_be_passed_on_is_not_asked_for_again(
+    codec: ErrorCodec, error: AxonFlowError
+) -> None:
+    native, chunk = codec.encode_error(error), codec.error_event(error)
+
+    assert native.headers["x-should-retry"] == "false"
+    assert codec._error_in(chunk)["axonflow"]["is_retryable"] is False
+    read = codec.decode_event(chunk)
+    assert read is not None
+    assert not read.is_retryable
+    assert "x-should-retry" not in codec.encode_error(Unavailable("x")).headers

@@ -276,7 +276,28 @@ def test_an_error_arrives_in_the_callers_thread_and_closes_the_stream(
     with pytest.raises(TruncatedStream, match="cut"):
         next(batches)
     assert stream.closed.wait(1)
-    assert list(batches) == []
+    with pytest.raises(TruncatedStream, match="cut"):
+        next(batches)
+
+
+def test_a_second_thread_that_reads_a_stream_is_refused_and_the_first_goes_on(
+    blocking: Callable[..., BlockingRuntime],
+) -> None:
+    answer = Reads(1, stalls=True)
+    runtime = blocking(Scripted(stream=answer))
+    stream = runtime.stream(HI)
+    next(stream)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(next, stream)
+        assert answer.stalled.wait(5)
+
+        with pytest.raises(RequestError, match="another thread is reading this stream"):
+            next(stream)
+
+        assert not first.done()
+        assert not answer.was_cancelled
+        runtime.close()
+    assert answer.was_cancelled
 
 
 def test_leaving_the_loop_cancels_the_call_upstream(

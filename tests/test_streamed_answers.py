@@ -12,7 +12,7 @@ from toy_chat import SERVICE, answered, runtime_on
 
 from axonflow_core.blocking import BlockingRuntime, BlockingStream
 from axonflow_core.calls.streams import WholeAnswer
-from axonflow_core.errors import Throttled, TruncatedStream
+from axonflow_core.errors import RequestError, Throttled, TruncatedStream
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.messages import Completion, CompletionRequest, Reasoning, StopReason, Text, Usage
 from axonflow_core.stream import Ended, TextDelta
@@ -179,6 +179,31 @@ async def test_a_stream_that_was_broken_off_has_no_completion_when_asked_again()
                 await stream.completion()
 
 
+async def test_a_stream_that_failed_raises_its_first_error_again() -> None:
+    async with runtime_on(cut()) as runtime, runtime.stream("Why?") as stream:
+        with pytest.raises(TruncatedStream) as first:
+            async for _ in stream:
+                pass
+        with pytest.raises(TruncatedStream) as again:
+            await stream.completion()
+
+    assert again.value is first.value
+
+
+async def test_one_stream_is_opened_once() -> None:
+    client = by_words()
+    async with runtime_on(client) as runtime:
+        opening = runtime.stream("Why?")
+        async with opening:
+            with pytest.raises(RequestError, match="opened already"):
+                await opening.__aenter__()
+            with pytest.raises(RequestError, match="opened already"):
+                await opening
+        assert client.streams[0].is_closed
+
+    assert len(client.requests) == 1
+
+
 async def test_a_stream_that_was_closed_early_has_no_completion() -> None:
     async with runtime_on(by_words()) as runtime:
         async with runtime.stream("Why?") as stream:
@@ -224,6 +249,16 @@ def test_a_blocking_stream_that_was_broken_off_has_no_completion_when_asked_agai
         for _ in range(2):
             with pytest.raises(TruncatedStream):
                 stream.completion()
+
+
+def test_a_blocking_stream_that_failed_raises_its_first_error_again() -> None:
+    with blocking(cut()) as stream:
+        with pytest.raises(TruncatedStream) as first:
+            list(stream)
+        with pytest.raises(TruncatedStream) as again:
+            stream.completion()
+
+    assert again.value is first.value
 
 
 def test_a_blocking_stream_that_was_closed_early_has_no_completion() -> None:

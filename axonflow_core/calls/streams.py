@@ -78,7 +78,8 @@ class DecodedStream(CompletionStream):
                     return batches
             self._finish()
         except AxonFlowError as error:
-            raise self._explained(error) from error.__cause__
+            self._fault = self._explained(error)  # raised again by every later read
+            raise self._fault from error.__cause__
         return ()
 
     async def aclose(self) -> None:
