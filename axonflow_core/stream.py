@@ -434,6 +434,10 @@ def _events_of_block(index: int, block: ContentBlock) -> list[StreamEvent]:
             TextDelta(block.text, index),
             BlockStop(index),
         ]
+    if isinstance(block, Reasoning) and not (block.text or block.signature or block.redacted):
+        # Where reasoning has no start on the wire, its first delta opens it, even an empty one.
+        delta = ReasoningDelta(index=index, spelling=block.spelling)
+        return [BlockStart(index, block), delta, BlockStop(index)]
     return [BlockStart(index, block), BlockStop(index)]
 
 

@@ -73,11 +73,9 @@ def _turned_off(
     controls = model.reasoning_controls
     if not model.takes(Feature.REASONING):
         return evolve(request, reasoning=None)  # it does not reason, as asked
-    if controls is None:
-        return request
-    if _OFF_MODE in controls.modes:
+    if controls is not None and _OFF_MODE in controls.modes:
         return evolve(request, reasoning=ReasoningRequest(_OFF_MODE, extra=asked.extra))
-    if _OFF_EFFORT in controls.efforts:
+    if controls is not None and _OFF_EFFORT in controls.efforts:
         return evolve(request, reasoning=ReasoningRequest(effort=_OFF_EFFORT, extra=asked.extra))
     model.drops(Feature.REASONING, "not turned off", f"{model.name} decides itself")
     return evolve(request, reasoning=None)

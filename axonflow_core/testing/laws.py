@@ -61,7 +61,7 @@ from axonflow_core.messages import (
     joined_text,
     user,
 )
-from axonflow_core.stream import Batch, TextDelta, assemble
+from axonflow_core.stream import Batch, TextDelta, assemble, batch_of
 
 from ..recordings.meaning import leftovers
 from .checking import (
@@ -547,6 +547,17 @@ def _a_stream_adds_up_to_the_whole(claims: Claims) -> None:
     for_all(streams(claims), check)
 
 
+def _a_whole_answer_survives_as_one_batch(claims: Claims) -> None:
+    """An answer that comes in one piece, such as one that was held back to be screened, adds up to
+    itself: blocks that start with all of their value lose nothing of it."""
+
+    def check(completion: Completion) -> None:
+        received = _batches(claims, _chunks(claims, [batch_of(completion)]))
+        same_value(completion, assemble(event for batch in received for event in batch))
+
+    for_all(completions(claims, is_streamed=True), check)
+
+
 def _a_stream_survives_chunk_by_chunk(claims: Claims) -> None:
     """Chunks are the same after decode and encode: as many, in order."""
 
@@ -619,6 +630,7 @@ _LAWS: Mapping[str, Check] = {
 }
 _LAWS_OF_STREAMS: Mapping[str, Check] = {
     "a stream adds up to the whole": _a_stream_adds_up_to_the_whole,
+    "a whole answer survives as one batch": _a_whole_answer_survives_as_one_batch,
     "a stream survives chunk by chunk": _a_stream_survives_chunk_by_chunk,
     "a stream without its terminal event is truncated": _a_cut_stream_is_truncated,
 }
