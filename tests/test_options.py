@@ -102,7 +102,7 @@ def test_a_value_that_does_not_fit_names_its_field(option: str, value: Any, fiel
 async def test_a_timeout_that_is_no_time_is_refused(timeout: Any) -> None:
     client = answered()
     async with runtime_on(client) as runtime:
-        with pytest.raises(RequestError, match="timeout takes seconds above 0"):
+        with pytest.raises(RequestError, match="timeout takes seconds"):
             await runtime.complete("hi", timeout=timeout)
 
     assert client.requests == []

@@ -126,9 +126,12 @@ def sayable(request: CompletionRequest) -> CompletionRequest:
     """`request` with numbers that every model takes and no blank message: Bedrock refuses those
     from every family. Nothing is stripped."""
     inference, options = evolve(request.inference, max_tokens=2000), dict(request.options)
-    options.pop("max_completion_tokens", None)  # the kit draws objects; this one is a number
-    if inference.top_p == 0:
+    for typed in ("max_completion_tokens", "documents"):  # the kit draws objects; these are none
+        options.pop(typed, None)
+    if inference.top_p is not None and not 0.01 <= inference.top_p <= 0.99:
         inference = evolve(inference, top_p=0.5)
+    if inference.top_k == 0:
+        inference = evolve(inference, top_k=1)
     return evolve(
         request,
         messages=tuple(map(saying_something, request.messages)),

@@ -171,8 +171,14 @@ def test_a_limit_is_heeded_and_why_it_stopped_is_told(ask: Ask, with_it: Environ
     assert (answer["text"], answer["stop_reason"]) == ("Here speaks an emulated", "max_tokens")
 
 
-def test_what_it_cannot_say_is_refused_by_name(ask: Ask, with_it: Environment) -> None:
-    asked = ask(with_it, "--system", "Be brief.")
+def test_what_it_does_not_support_is_refused_by_name(
+    ask: Ask, with_it: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / "axonflow.yaml").write_text(
+        block("yaml").replace("config:\n", "config:\n      surface: invoke\n")
+    )
+
+    asked = ask(with_it, "--system", "Be brief.")  # left to choose, Converse would carry it
 
     assert asked.returncode == 2
     assert "error[unsupported]: pegasus does not support: system" in asked.stderr

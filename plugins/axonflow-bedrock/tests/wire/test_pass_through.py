@@ -10,6 +10,7 @@ import asyncio
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +166,14 @@ class Client:
                 return self.client.invoke_model(modelId=model, body=body)["body"].read()
             case "InvokeModelWithResponseStream":
                 answer = self.client.invoke_model_with_response_stream(modelId=model, body=body)
-                return [event["chunk"]["bytes"] for event in answer["body"]]
+                with closing(answer["body"]) as events:
+                    return [event["chunk"]["bytes"] for event in events]
             case "Converse":
                 return self.client.converse(modelId=model, messages=[])["output"]
             case _:
-                return list(self.client.converse_stream(modelId=model, messages=[])["stream"])
+                answer = self.client.converse_stream(modelId=model, messages=[])
+                with closing(answer["stream"]) as events:
+                    return list(events)
 
 
 @pytest.fixture(scope="module")
