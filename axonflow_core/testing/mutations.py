@@ -236,6 +236,13 @@ def lose_arguments(event: StreamEvent) -> list[StreamEvent]:
     return [] if isinstance(event, ToolInputDelta) else [event]
 
 
+def lose_first_arguments(event: StreamEvent) -> list[StreamEvent]:
+    """Arguments that a tool call starts with are not written; those that come in pieces are."""
+    if isinstance(event, BlockStart) and isinstance(event.block, ToolUse):
+        return [evolve(event, block=evolve(event.block, input={}))]
+    return [event]
+
+
 def run_together(event: StreamEvent) -> list[StreamEvent]:
     """Ignores blocks: a text begins with its first piece and never ends."""
     if isinstance(event, BlockStop) or (
@@ -257,6 +264,7 @@ HARMLESS, FORGED, DEFUSED = (
     "a forged turn is refused",
     "neutralised text passes",
 )
+BATCH = "a whole answer survives as one batch"
 STREAM, CHUNKS = "a stream adds up to the whole", "a stream survives chunk by chunk"
 EQUAL, EDITS = "equal values encode equally", "text edits keep the rest"
 NULLS = "null is absent"
@@ -421,6 +429,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         streams_in(lambda event: [event] * (2 if isinstance(event, TextDelta) else 1)),
     ),
     "arguments lost in streams": Mutation(STREAM, has(Feature.TOOLS), streams_in(lose_arguments)),
+    "arguments of a start lost": Mutation(
+        BATCH, has(Feature.TOOLS), streams_out(lose_first_arguments)
+    ),
     "reasoning lost in streams": Mutation(
         STREAM, has(Feature.REASONING), streams_in(drop(ReasoningDelta))
     ),
