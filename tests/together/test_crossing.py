@@ -411,6 +411,19 @@ def test_reasoning_is_turned_off_where_that_can_be_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        of_model(REGISTRY.for_name("kimi"), "moonshot.kimi-k2-thinking"),
+        of_model(REGISTRY.for_name("deepseek/r1"), "deepseek.r1-v1:0"),
+    ],
+)
+def test_reasoning_that_cannot_be_turned_off_is_reported(model: Party) -> None:
+    fitted, _ = carried(OPENAI, model, openai_body(reasoning_effort="none"))
+
+    assert reported(fitted) == ["reasoning"]
+
+
 def test_an_effort_that_no_vendor_documents_is_refused() -> None:
     with pytest.raises(EncodeError, match="reasoning effort"):
         carried(OPENAI, SONNET_4, openai_body(reasoning_effort="herculean"))
