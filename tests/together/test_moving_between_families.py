@@ -130,8 +130,8 @@ def sayable(request: CompletionRequest) -> CompletionRequest:
         options.pop(typed, None)
     if inference.top_p is not None and not 0.01 <= inference.top_p <= 0.99:
         inference = evolve(inference, top_p=0.5)
-    if inference.top_k == 0:
-        inference = evolve(inference, top_k=1)
+    if inference.top_k is not None and not 1 <= inference.top_k <= 200:
+        inference = evolve(inference, top_k=min(max(inference.top_k, 1), 200))
     return evolve(
         request,
         messages=tuple(map(saying_something, request.messages)),
