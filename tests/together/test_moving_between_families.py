@@ -122,20 +122,31 @@ SPEECH = st.sampled_from([(each, requests(Claims(codec=each.codec))) for each in
 """A party, and what it says."""
 
 
+# The kit draws objects for an option; the schemas of these ask for something else.
+_TYPED_OPTIONS = (
+    *("max_completion_tokens", "documents", "prompt_truncation", "anthropic_beta"),
+    *("search_queries_only", "return_prompt", "raw_prompting"),
+)
+
+
 def sayable(request: CompletionRequest) -> CompletionRequest:
     """`request` with numbers that every model takes and no blank message: Bedrock refuses those
     from every family. Nothing is stripped."""
     inference, options = evolve(request.inference, max_tokens=2000), dict(request.options)
-    for typed in ("max_completion_tokens", "documents"):  # the kit draws objects; these are none
+    for typed in _TYPED_OPTIONS:
         options.pop(typed, None)
     if inference.top_p is not None and not 0.01 <= inference.top_p <= 0.99:
         inference = evolve(inference, top_p=0.5)
     if inference.top_k is not None and not 1 <= inference.top_k <= 200:
         inference = evolve(inference, top_k=min(max(inference.top_k, 1), 200))
+    reasoning = request.reasoning
+    if reasoning is not None and reasoning.budget_tokens:  # must stay below max_tokens
+        reasoning = evolve(reasoning, budget_tokens=1024)
     return evolve(
         request,
         messages=tuple(map(saying_something, request.messages)),
         inference=inference,
+        reasoning=reasoning,
         options=options,
     )
 
