@@ -131,7 +131,7 @@ _TYPED_OPTIONS = (
 
 def sayable(request: CompletionRequest) -> CompletionRequest:
     """`request` with numbers that every model takes and no blank message: Bedrock refuses those
-    from every family. Nothing is stripped."""
+    from every family. The options in `_TYPED_OPTIONS` are set aside, and nothing else."""
     inference, options = evolve(request.inference, max_tokens=2000), dict(request.options)
     for typed in _TYPED_OPTIONS:
         options.pop(typed, None)
