@@ -43,17 +43,39 @@ from typing import ClassVar, Self
 
 
 class AxonFlowError(Exception):
-    """The root. `str(error)` is the message alone; a command line shows `hint` after it."""
+    """The root. `str(error)` is the message alone, one line for a log; a traceback shows `hint` and
+    whose call it was below it, as notes."""
 
     code: ClassVar[str] = "error"
+    """A stable name for logs and metrics; `axonflow explain error CODE` explains it."""
+    message: str
+    """What happened."""
+    hint: str | None
+    """How to fix it, where that is known."""
+    provider: str | None = None
+    """The provider of the call, by its key in the configuration."""
+    model: str | None = None
+    """The model of the call, as the caller or the configuration names it."""
+    request_id: str | None = None
+    """The provider's own id of the call."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.provider: str | None = None
-        self.model: str | None = None
-        self.request_id: str | None = None
+        self._notes: list[str] = []
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]  # an attribute, made by `add_note`
+        """The lines that a traceback shows below the message."""
+        call = {"provider": self.provider, "model": self.model, "request id": self.request_id}
+        facts = [f"{name} {value}" for name, value in call.items() if value]
+        lines = {"fix": self.hint, "call": ", ".join(facts)}
+        return [f"{name}: {line}" for name, line in lines.items() if line] + self._notes
+
+    def add_note(self, note: str, /) -> None:
+        """Add a line to those that a traceback shows below the message."""
+        self._notes.append(note)
 
     def enrich(
         self,
@@ -99,6 +121,8 @@ class EncodeError(RequestError):
     """The family does not support `feature`. Nothing was sent and nothing was dropped."""
 
     code = "unsupported"
+    feature: str
+    """What the family does not support, by its name among the features: `images`."""
 
     def __init__(self, message: str, *, feature: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -167,6 +191,13 @@ class ProviderError(AxonFlowError):
 
     code = "provider"
     is_retryable: bool = False
+    """Whether the same call may succeed later."""
+    status: int | None
+    """The HTTP status of the answer; None where there was none."""
+    native_code: str | None
+    """The provider's own name of the error: `ThrottlingException`."""
+    retry_after_s: float | None
+    """How long the provider asks to wait, in seconds; None where it does not say."""
 
     def __init__(
         self,

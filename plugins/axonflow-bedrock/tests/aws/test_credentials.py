@@ -554,7 +554,7 @@ async def test_a_refresh_that_fails_says_why() -> None:
 async def test_missing_credentials_name_what_was_tried() -> None:
     settings = AwsSettings(session=session_of(Source(None), Source(None)))
     with pytest.raises(
-        CredentialsMissing, match=r"profile default; sources tried: from-a-test$"
+        CredentialsMissing, match=r"profile default; sources tried: from-a-test"
     ) as caught:
         await settings.signer()
     assert "AWS_BEARER_TOKEN_BEDROCK" in str(caught.value.hint)
