@@ -12,7 +12,8 @@
 
 A class with `model_json_schema` and `model_validate`, which pydantic's models have, makes its own
 schema and reads its own answer. The first line of a class's docstring becomes the schema's
-`description`. A class that is met again is a `$ref`. Source: JSON Schema, draft 2020-12.
+`description`. A class that is met again, in itself too, is a `$ref`. Source: JSON Schema, draft
+2020-12.
 
 A type has one form (`_form_of`); the writer of schemas and the reader of answers have a function
 for each form. An answer is read as strictly as the schema asks: `5` is no text, `"5"` no number, a
@@ -150,13 +151,31 @@ def _fields_of(kind: type) -> Mapping[str, _Field]:
 
 
 def _hints_of(kind: type) -> Mapping[str, Any]:
+    own_names = {each.__name__: each for each in reversed(kind.__mro__)}  # known in a function too
     try:
-        return get_type_hints(kind, include_extras=True)
+        return get_type_hints(kind, localns=own_names, include_extras=True)
     except NameError as error:
         raise RequestError(
-            f"the annotations of {kind.__name__} cannot be resolved: {error.name} is not defined",
-            hint="define the types that it names at the level of a module",
+            f"the annotations of {kind.__name__} name {error.name}, which its module does not have",
+            hint=f"define or import {error.name} at the level of the module, not in a function nor "
+            "under `if TYPE_CHECKING:`",
         ) from error
+
+
+def _refuse_endless(kind: type, *above: type) -> None:
+    """`RequestError` where every object of the class must hold another one of it: no answer could
+    ever end."""
+    for name, field in _fields_of(kind).items():
+        held = field.kind
+        if not field.is_required or _form_of(held) != "object":
+            continue
+        if held is kind or held in above:
+            raise RequestError(
+                f"an answer would never end: {kind.__name__}.{name} must hold a {held.__name__}, "
+                f"which must hold a {kind.__name__} in turn",
+                hint=f"give the field an end: {held.__name__} | None, a default, or a list",
+            )
+        _refuse_endless(held, *above, kind)
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
@@ -238,6 +257,7 @@ class _SchemaWriter:
             name = self._names[kind]
             self.references.add(name)
             return {"$ref": f"#/$defs/{name}"}
+        _refuse_endless(kind)
         name = self._names[kind] = self._free_name(kind.__name__)
         schema = self.definitions[name] = {"type": "object"}
         if described := _first_line(kind):

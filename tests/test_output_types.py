@@ -163,7 +163,7 @@ def test_a_type_without_a_schema_is_refused_before_anything_is_sent(kind: Any) -
 def test_an_annotation_that_cannot_be_resolved_is_named() -> None:
     lost = attrs.make_class("Lost", {"at": attrs.field(type="Nowhere")})  # type: ignore[arg-type]
 
-    with pytest.raises(RequestError, match=r"Lost cannot be resolved.*Nowhere"):
+    with pytest.raises(RequestError, match=r"annotations of Lost name Nowhere"):
         schema_of(lost)
 
 
@@ -261,5 +261,62 @@ def test_a_class_that_makes_its_own_schema_reads_its_own_answer() -> None:
 
     assert asked == OutputSchema({"type": "object", "title": "Model"}, name="Model")
     assert read(Model, {"a": 1}).value == {"a": 1}
-    with pytest.raises(DecodeError, match=r"not a Model: ValueError of Model @ \$$"):
+    with pytest.raises(DecodeError, match=r"not a Model: ValueError of Model @ \$"):
         read(Model, {"wrong": 1})
+
+
+def test_a_class_of_a_function_may_contain_itself() -> None:
+    @dataclass
+    class Branch:
+        name: str
+        branches: list[Branch]
+
+    schema = cast(dict[str, Any], schema_of(Branch))
+
+    assert schema["properties"]["branches"]["items"] == {"$ref": "#/$defs/Branch"}
+    assert read(Branch, {"name": "a", "branches": []}) == Branch("a", [])
+
+
+def test_a_class_of_a_function_that_names_another_is_told_where_to_define_it() -> None:
+    @dataclass
+    class Leaf:
+        name: str
+
+    @dataclass
+    class Tree:
+        leaves: list[Leaf]
+
+    with pytest.raises(RequestError, match="Tree name Leaf, which its module does not") as caught:
+        schema_of(Tree)
+
+    assert "define or import Leaf at the level of the module" in str(caught.value.hint)
+
+
+@dataclass
+class Snake:
+    tail: Snake
+
+
+@attrs.frozen
+class Hen:
+    egg: Egg
+
+
+@attrs.frozen
+class Egg:
+    hen: Hen
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "hint"),
+    [
+        (Snake, "Snake.tail must hold a Snake", "Snake | None, a default, or a list"),
+        (list[Hen], "Egg.hen must hold a Hen", "Hen | None"),
+    ],
+)
+def test_a_class_that_must_contain_itself_is_refused(kind: Any, message: str, hint: str) -> None:
+    with pytest.raises(RequestError, match="would never end") as caught:
+        schema_of(kind)
+
+    assert message in caught.value.message
+    assert hint in str(caught.value.hint)
