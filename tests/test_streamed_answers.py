@@ -3,8 +3,10 @@ they end."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import pytest
 from attrs import evolve
@@ -13,7 +15,7 @@ from toy_chat import SERVICE, answered, runtime_on
 from axonflow_core.blocking import BlockingRuntime, BlockingStream
 from axonflow_core.calls.streams import WholeAnswer
 from axonflow_core.errors import RequestError, Throttled, TruncatedStream
-from axonflow_core.http.client import HttpRequest
+from axonflow_core.http.client import ByteStream, HttpRequest
 from axonflow_core.messages import Completion, CompletionRequest, Reasoning, StopReason, Text, Usage
 from axonflow_core.stream import Ended, TextDelta
 from axonflow_core.testing import MockAnswer, MockTransport
@@ -213,6 +215,52 @@ async def test_a_stream_that_was_closed_early_has_no_completion() -> None:
 
 
 # ── the blocking twins ────────────────────────────────────────────────────────────────────────────
+
+
+class Stalling(MockTransport):
+    """A network whose streams give one read, and the next only when they are let go on."""
+
+    def __init__(self) -> None:
+        super().__init__(chunked)
+        self.stalled, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def open_stream(self, request: HttpRequest) -> ByteStream:
+        stream = await super().open_stream(request)
+        read, reads = stream.read, count()
+
+        async def stalling() -> bytes:
+            if next(reads):
+                self.stalled.set()
+                await self.go_on.wait()
+            return await read()
+
+        stream.read = stalling  # type: ignore[method-assign]
+        return stream
+
+
+async def test_a_second_task_that_reads_a_stream_is_refused_and_the_first_goes_on() -> None:
+    network = Stalling()
+    async with runtime_on(network) as runtime, runtime.stream("Why?") as stream:
+        first = asyncio.create_task(stream.completion())
+        await network.stalled.wait()
+
+        with pytest.raises(RequestError, match="another task is reading this stream"):
+            async with asyncio.timeout(5):
+                await stream.completion()
+        network.go_on.set()
+
+        assert (await first).text == "".join(WORDS)
+
+
+async def test_a_task_may_read_on_where_another_was_cancelled() -> None:
+    network = Stalling()
+    async with runtime_on(network) as runtime, runtime.stream("Why?") as stream:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await stream.completion()
+        network.go_on.set()
+
+        assert (await stream.completion()).text == "".join(WORDS)
 
 
 def test_a_blocking_stream_gives_text_and_the_completion() -> None:

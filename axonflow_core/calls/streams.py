@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from axonflow_core.errors import AxonFlowError, TruncatedStream
+from axonflow_core.errors import AxonFlowError, RequestError, TruncatedStream
 from axonflow_core.http.client import ByteStream
 from axonflow_core.messages import Adjustment, Completion, Receipt
 from axonflow_core.provider import CompletionStream
@@ -54,6 +54,7 @@ class DecodedStream(CompletionStream):
         """Bytes of a native stream whose frames are not handed out yet."""
         self._handed_out = 0
         self._fault: AxonFlowError | None = None
+        self._is_being_read = False
         self._ahead: tuple[Batch, ...] | None = None
 
     @property
@@ -69,6 +70,12 @@ class DecodedStream(CompletionStream):
         if self._ahead is not None:
             batches, self._ahead = self._ahead, None
             return batches
+        if self._is_being_read:
+            raise RequestError(
+                "another task is reading this stream",
+                hint="read a stream in one task, and hand on what it gives",
+            )
+        self._is_being_read = True
         try:
             while self._fault is None and (data := await self._http.read()):
                 batches = self._decode(data)
@@ -80,6 +87,8 @@ class DecodedStream(CompletionStream):
         except AxonFlowError as error:
             self._fault = self._explained(error)  # raised again by every later read
             raise self._fault from error.__cause__
+        finally:
+            self._is_being_read = False
         return ()
 
     async def aclose(self) -> None:
