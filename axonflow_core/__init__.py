@@ -8,7 +8,7 @@ axonflow_core` costs next to nothing, opens no socket and loads no client, serve
 from importlib import import_module
 
 _NAMES = {
-    "asking": "Prompt RequestOptions",
+    "asking": "CallOptions Prompt RequestOptions",
     "blocking": "BlockingRuntime BlockingStream",
     "calls.chat_provider": "ChatApi ChatProvider",
     "calls.settings": "CommonSettings",

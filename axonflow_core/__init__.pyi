@@ -1,3 +1,4 @@
+from axonflow_core.asking import CallOptions as CallOptions
 from axonflow_core.asking import Prompt as Prompt
 from axonflow_core.asking import RequestOptions as RequestOptions
 from axonflow_core.blocking import BlockingRuntime as BlockingRuntime

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import Any, TypeAlias, TypedDict
 
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 
 from axonflow_core.converters import described
 from axonflow_core.errors import RequestError
@@ -28,6 +28,7 @@ from axonflow_core.messages import (
     Messages,
     OutputSchema,
     ReasoningRequest,
+    Text,
     Tool,
     ToolChoice,
     ToolChoiceMode,
@@ -38,9 +39,9 @@ Prompt: TypeAlias = CompletionRequest | Messages
 """What is asked: the user's text, a message, a conversation, or a whole request."""
 
 
-class RequestOptions(TypedDict, total=False):
-    """The options of `complete` and `stream`. An option that is not given, or None, is unset: the
-    provider's own default holds."""
+class CallOptions(TypedDict, total=False):
+    """The options of `complete` and `stream` that do not decide the type of the answer. An option
+    that is not given, or None, is unset: the provider's own default holds."""
 
     messages: Messages | None
     """The conversation before the prompt."""
@@ -56,14 +57,17 @@ class RequestOptions(TypedDict, total=False):
     """How many tokens each token is drawn from."""
     stop_sequences: str | Sequence[str] | None
     """Texts that end the answer where they occur."""
+    seed: int | None
+    """The same seed asks for the same answer."""
+    presence_penalty: float | None
+    """How much tokens that occurred already are avoided; below 0 they are preferred."""
+    frequency_penalty: float | None
+    """The same, by how often they occurred."""
     tools: Sequence[Tool | BuiltinTool | CachePoint | Mapping[str, Json]] | None
     """The tools that the model may call. A mapping with `name`, `description` and `input_schema` is
     one."""
     tool_choice: ToolChoice | str | None
     """`"auto"`, `"any"`, `"none"`, or the name of the tool to call."""
-    output_schema: OutputSchema | Mapping[str, Json] | type | UnionType | None
-    """What the answer must be: an attrs or dataclass type, a model of pydantic's, or a JSON schema.
-    The answer is `completion.parsed`."""
     reasoning: ReasoningRequest | str | int | None
     """How much the model may think: an effort (`"low"`, `"medium"`, `"high"`) or a budget in
     tokens."""
@@ -71,6 +75,14 @@ class RequestOptions(TypedDict, total=False):
     """Labels of the call, for the provider's own records."""
     service_tier: str | None
     """The provider's own name of the tier that serves the call."""
+
+
+class RequestOptions(CallOptions, total=False):
+    """All options of `complete` and `stream`: those of `CallOptions`, and the output schema."""
+
+    output_schema: OutputSchema | Mapping[str, Json] | type | UnionType | None
+    """What the answer must be: an attrs or dataclass type, a model of pydantic's, or a JSON schema.
+    The answer is `completion.parsed`: an instance of the type, or plain JSON."""
 
 
 @frozen
@@ -81,7 +93,16 @@ class Question:
     parse: Parse | None = None
 
 
-_INFERENCE = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
+_INFERENCE = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop_sequences",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+)
 _ELSEWHERE = {
     "functions": "tools",
     "instructions": "system",
@@ -97,16 +118,24 @@ _ELSEWHERE = {
 }
 """Names that the vendors' SDKs have for options."""
 _OPTIONS = frozenset(RequestOptions.__annotations__)
+_OF_REQUESTS = frozenset(field.name for field in fields(CompletionRequest)) - _OPTIONS
+"""Fields of a request that no option sets."""
 _MODES = frozenset(ToolChoiceMode) - {ToolChoiceMode.TOOL}
 """The modes that need no name of a tool."""
 
 
 def question_of(prompt: Prompt | None, options: RequestOptions) -> Question:
-    """The request that `prompt` and `options` ask. Options replace what a whole request says.
+    """The request that `prompt` and `options` ask.
 
-    `RequestError` for an option that does not exist, and for a value that does not fit.
+    Options come after what a whole request says: each replaces its field, None unsets it; one of
+    `Inference` leaves the others of the request's. `messages` alone are added: before the
+    request's own.
+
+    `RequestError` where nothing is asked, for an option that does not exist, and for a value that
+    does not fit.
     """
     if type(prompt) is CompletionRequest and not options:
+        _require_content(prompt)
         return Question(prompt)
     _refuse_unknown(options)
     given: dict[str, Any] = dict(options)
@@ -158,9 +187,21 @@ def _conversation(prompt: Prompt | None, history: Messages | None) -> Completion
     if history is not None:
         before = CompletionRequest(history).messages
         request = evolve(request, messages=(*before, *request.messages))
-    if not request.messages:
-        raise RequestError("nothing is asked", hint="give a prompt, or `messages=`")
+    _require_content(request)
     return request
+
+
+def _require_content(request: CompletionRequest) -> None:
+    """`RequestError` where the last message is missing or has nothing but blank text: vendors treat
+    that differently, and none has an answer to it."""
+    for message in request.messages[-1:]:
+        for block in message.content:
+            if type(block) is not Text or (block.text and not block.text.isspace()):
+                return
+    raise RequestError(
+        "nothing is asked: the prompt, or the last message, is empty or blank",
+        hint="give a text, an image, a document or a tool result: as the prompt, or in `messages=`",
+    )
 
 
 def _tool_choice(choice: ToolChoice | str | None) -> ToolChoice | str | None:
@@ -189,10 +230,17 @@ def _reasoning(asked: ReasoningRequest | str | int | None) -> ReasoningRequest |
 
 def _refuse_unknown(options: Mapping[str, object]) -> None:
     for name in sorted(options.keys() - _OPTIONS):
-        near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, _OPTIONS, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise RequestError(
-            f"there is no option {name!r}",
-            hint=f"{meant}The options are {', '.join(sorted(_OPTIONS))}; what one family alone has "
-            "stands in `CompletionRequest.options`",
-        )
+        raise RequestError(f"there is no option {name!r}", hint=_instead_of(name))
+
+
+def _instead_of(name: str) -> str:
+    """What to write instead of an option that does not exist."""
+    if name in _OF_REQUESTS:
+        return f"ask with a whole request: CompletionRequest(prompt, {name}=…)"
+    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, _OPTIONS, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return (
+        f"the options are {', '.join(sorted(_OPTIONS))}; a parameter that one family alone has "
+        f"stands in a whole request: CompletionRequest(prompt, options={{{name!r}: …}})"
+    )

@@ -20,22 +20,24 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Generic, Self, TypeVar, Unpack
+from typing import Any, Generic, Self, TypeVar, Unpack, overload
 from weakref import finalize
 
-from axonflow_core.asking import Prompt, RequestOptions
+from axonflow_core.asking import CallOptions, Prompt, RequestOptions
 from axonflow_core.config import Config
 from axonflow_core.errors import AxonFlowError, BlockingCallError, RequestError
 from axonflow_core.http.client import HttpClient
-from axonflow_core.messages import EMPTY, Adjustment, Completion, Receipt, TokenCount
+from axonflow_core.messages import EMPTY, Adjustment, Completion, Parsed, Receipt, TokenCount
 from axonflow_core.provider import CompletionStream, Provider, texts_of_batch
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.runtime import Runtime
+from axonflow_core.statements import refuses
 from axonflow_core.stream import Batch
 
 T = TypeVar("T")
 
 
+@refuses("async with", write="async with Runtime.open() as runtime")
 class BlockingRuntime:
     """A `Runtime` for code without an event loop. Any number of threads may use one at once.
 
@@ -79,6 +81,18 @@ class BlockingRuntime:
         """As `Runtime.providers`."""
         return self._runtime.providers
 
+    @overload
+    def complete(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        output_schema: type[T],
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Completion[T]: ...
+    @overload
     def complete(
         self,
         prompt: Prompt | None = None,
@@ -87,11 +101,32 @@ class BlockingRuntime:
         provider: str | None = None,
         timeout: float | None = None,
         **options: Unpack[RequestOptions],
-    ) -> Completion:
+    ) -> Completion: ...
+    def complete(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Completion[Any]:
         """As `Runtime.complete`. `BlockingCallError` on a thread that runs an event loop."""
         complete = partial(self._runtime.complete, prompt, **options)
         return self._thread.call(partial(complete, model=model, provider=provider, timeout=timeout))
 
+    @overload
+    def stream(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        output_schema: type[T],
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[CallOptions],
+    ) -> BlockingStream[T]: ...
+    @overload
     def stream(
         self,
         prompt: Prompt | None = None,
@@ -100,7 +135,16 @@ class BlockingRuntime:
         provider: str | None = None,
         timeout: float | None = None,
         **options: Unpack[RequestOptions],
-    ) -> BlockingStream:
+    ) -> BlockingStream: ...
+    def stream(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> BlockingStream[Any]:
         """The answer as it comes: `with runtime.stream(…) as stream`. Returns once the provider
         has accepted the call; an error before the first event is raised here."""
         opening = self._runtime.stream(
@@ -114,19 +158,23 @@ class BlockingRuntime:
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
     ) -> Embeddings:
         """As `Runtime.embed`."""
-        return self._thread.call(
-            partial(self._runtime.embed, request, model=model, provider=provider)
-        )
+        embed = partial(self._runtime.embed, request)
+        return self._thread.call(partial(embed, model=model, provider=provider, timeout=timeout))
 
     def rerank(
-        self, request: RerankRequest, *, model: str | None = None, provider: str | None = None
+        self,
+        request: RerankRequest,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
     ) -> Ranking:
         """As `Runtime.rerank`."""
-        return self._thread.call(
-            partial(self._runtime.rerank, request, model=model, provider=provider)
-        )
+        rerank = partial(self._runtime.rerank, request)
+        return self._thread.call(partial(rerank, model=model, provider=provider, timeout=timeout))
 
     def count_tokens(
         self,
@@ -134,11 +182,12 @@ class BlockingRuntime:
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
         **options: Unpack[RequestOptions],
     ) -> TokenCount:
         """As `Runtime.count_tokens`."""
         count = partial(self._runtime.count_tokens, prompt, **options)
-        return self._thread.call(partial(count, model=model, provider=provider))
+        return self._thread.call(partial(count, model=model, provider=provider, timeout=timeout))
 
     def close(self) -> None:
         """Cancels what is still running. May be called twice."""
@@ -151,7 +200,10 @@ class BlockingRuntime:
         self.close()
 
 
-class BlockingStream:
+@refuses(
+    "async with", "async for", write="with runtime.stream(…) as stream: for text in stream.text()"
+)
+class BlockingStream(Generic[Parsed]):
     """An open streamed answer, as `CompletionStream` without `async`.
 
     To leave it before its end, by `break` or by an exception, cancels the call upstream. One thread
@@ -160,10 +212,10 @@ class BlockingStream:
     """
 
     def __init__(
-        self, stream: CompletionStream, owner: BlockingRuntime, thread: _LoopThread
+        self, stream: CompletionStream[Parsed], owner: BlockingRuntime, thread: _LoopThread
     ) -> None:
         self._answer = stream
-        self._stream: CompletionStream | None = stream
+        self._stream: CompletionStream[Parsed] | None = stream
         self._owner = owner  # for a runtime that nobody holds is closed
         self._thread = thread
         self._ready: Iterator[Batch] = iter(())
@@ -191,7 +243,7 @@ class BlockingStream:
         for batch in self:
             yield from texts_of_batch(batch)
 
-    def completion(self) -> Completion:
+    def completion(self) -> Completion[Parsed]:
         """The whole answer, with its receipt: reads what is left of the stream."""
         for _ in self:
             pass

@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen, validators
 
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import (
+    EMPTY,
     Completion,
     CompletionRequest,
     Inference,
@@ -136,10 +137,10 @@ def _first_stop(text: str, stops: Sequence[str]) -> str | None:
     return min((stop for stop in stops if stop and stop in text), key=text.index, default=None)
 
 
-def _config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:
-    """The configuration from ECHO_MODEL, None where it is unset."""
+def _defaults(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The model of ECHO_MODEL, where it is set."""
     model = environment.get("ECHO_MODEL")
-    return {"model": model} if model else None
+    return {"model": model} if model else EMPTY
 
 
 def _create(config: EchoConfig, services: Services) -> Provider:
@@ -155,5 +156,6 @@ def axonflow_register_provider() -> ProviderSpec:
         config_type=EchoConfig,
         create=_create,
         credentials=("api_key",),  # of the provider that it stands in for; never read
-        config_from_environment=_config_from_environment,
+        config_from_environment=lambda environment: _defaults(environment) or None,
+        defaults_from_environment=_defaults,
     )

@@ -26,7 +26,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from attrs import Converter, field
 
@@ -56,6 +56,15 @@ from axonflow_core.converters import (
 from axonflow_core.frozen import Unfit, frozen, passing
 from axonflow_core.json_text import loads
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Parsed = TypeVar("Parsed", default=Any, covariant=True)
+else:
+    from typing import TypeVar
+
+    Parsed = TypeVar("Parsed", covariant=True)
+
 __all__ = [
     "EMPTY",
     "Adjustment",
@@ -78,6 +87,7 @@ __all__ = [
     "Messages",
     "Opaque",
     "OutputSchema",
+    "Parsed",
     "Reasoning",
     "ReasoningRequest",
     "Receipt",
@@ -124,6 +134,10 @@ def _json_field(**options: Any) -> Any:
     return hidden(converter=json_value, eq=comparable, **options)
 
 
+def _parsed_field() -> Any:
+    return field(default=None, eq=False, repr=False, kw_only=True)
+
+
 class Role(StrEnum):
     """The author of a message."""
 
@@ -145,11 +159,17 @@ passing(_role, "type({0}) is Role", Role=Role)
 
 _BLOCKS: set[type] = set()
 """The classes of `ContentBlock`. Filled below, where all of them are defined."""
-_WHAT_BLOCKS = "text or content blocks"
+_WHAT_BLOCKS = "text or content blocks (Text(…), Image(…), Document(…), …)"
+_WHAT_RESULT = "text, content blocks, or JSON as Data(value)"
 
 
 def _blocks(value: Content) -> tuple[ContentBlock, ...]:
     return tuple_of(_BLOCKS, [value] if isinstance(value, str) else value, _WHAT_BLOCKS, _as_block)
+
+
+def _result_blocks(value: Content) -> tuple[ContentBlock, ...]:
+    """Blocks of a tool result."""
+    return tuple_of(_BLOCKS, [value] if isinstance(value, str) else value, _WHAT_RESULT, _as_block)
 
 
 def blocks_value(value: Content) -> tuple[ContentBlock, ...]:
@@ -196,6 +216,7 @@ _IS_BLOCKS = (
     "(len({0}) == 1 and type({0}[0]) is Text or BLOCKS.issuperset(map(type, {0})))"
 )
 passing(_blocks, _IS_BLOCKS, BLOCKS=_BLOCKS, Text=Text)
+passing(_result_blocks, _IS_BLOCKS, BLOCKS=_BLOCKS, Text=Text)
 passing(blocks_value, _IS_BLOCKS, BLOCKS=_BLOCKS, Text=Text)
 
 
@@ -361,7 +382,7 @@ class ToolResult:
     """The answer of a tool to the call `tool_use_id`; `is_error` says whether the tool failed."""
 
     tool_use_id: str = field(converter=text_value)
-    content: tuple[ContentBlock, ...] = field(converter=_blocks, repr=size_only)
+    content: tuple[ContentBlock, ...] = field(converter=_result_blocks, repr=size_only)
     is_error: bool | None = field(default=None, converter=optional_flag)
     name: str | None = field(default=None, converter=optional_text)
     extra: Mapping[str, Json] = members_field()
@@ -848,8 +869,8 @@ passing(_receipt, "{0} is None or type({0}) is Receipt", Receipt=Receipt)
 
 
 @frozen
-class Completion:
-    """One answer, whole.
+class Completion(Generic[Parsed]):
+    """One answer, whole. To a type checker a `Completion[City]` has a `parsed` of type City.
 
     `stop_sequence` is the one that was hit, where the family names it. `model` is what the answer
     calls the model, often not the id that was asked for. `created` is in seconds since
@@ -876,7 +897,7 @@ class Completion:
     extra: Mapping[str, Json] = members_field()
     receipt: Receipt | None = field(default=None, converter=_receipt, eq=False, kw_only=True)
     """How the call was made; None where no provider made one."""
-    parsed: Any = field(default=None, eq=False, repr=False, kw_only=True)
+    parsed: Parsed = _parsed_field()
     """The answer as the type or JSON that `output_schema=` asked for."""
 
     @property

@@ -134,13 +134,19 @@ class ProviderSpec:
     first call."""
     credentials: tuple[str, ...] = ()
     """The names that the provider reads from `credentials:`; any other is refused."""
-    extras: tuple[str, ...] = ()
-    """The names of ready objects that it reads from `Services.extras`; any other is refused."""
+    extras: Mapping[str, Callable[[Any], Any]] = EMPTY
+    """The ready objects that it reads from `Services.extras`: name -> a converter, which returns
+    the object or raises `frozen.Unfit`. Any other name is refused."""
     config_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json] | None] = (
         lambda environment: None
     )
     """The `config:` that the environment alone asks for (`BEDROCK_REGION`), or None: this provider
     is not wanted."""
+    defaults_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json]] = (
+        lambda environment: EMPTY
+    )
+    """The keys of `config:` that the environment has values for (`BEDROCK_MODEL`): the defaults of
+    a configuration in code."""
     emulator: BuildEmulator | None = None
     ingress: Callable[[Any, Any], AsgiApp] | None = None
     """Builds the endpoint that speaks the provider's own wire, from a handler and a verifier of

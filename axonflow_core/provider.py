@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 from attrs import Factory, evolve, field, frozen
 
@@ -19,12 +19,14 @@ from axonflow_core.messages import (
     Completion,
     CompletionRequest,
     Json,
+    Parsed,
     Receipt,
     Text,
     TokenCount,
     hidden,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
+from axonflow_core.statements import refuses
 from axonflow_core.stream import Batch, BlockStart, TextDelta, assemble
 
 
@@ -36,7 +38,10 @@ class Health:
     detail: str = ""
 
 
-class CompletionStream(ABC):
+@refuses(
+    "with", "for", write="async with runtime.stream(…) as stream: async for text in stream.text()"
+)
+class CompletionStream(ABC, Generic[Parsed]):
     """An open streamed answer: its text, its events, and what it all comes to.
 
         async with runtime.stream("Why is the sky blue?") as stream:
@@ -46,7 +51,8 @@ class CompletionStream(ABC):
 
     Iterating gives batches of events (`stream.StreamEvent`): what one chunk of the provider says.
     A provider implements `read` and `aclose`; the rest follows from them. To leave the `async with`
-    block early cancels the call upstream.
+    block early cancels the call upstream. One task reads a stream: while it waits, a second reader
+    gets a `RequestError`.
     """
 
     receipt: Receipt | None = None
@@ -85,7 +91,7 @@ class CompletionStream(ABC):
             for text in texts_of_batch(batch):
                 yield text
 
-    async def completion(self) -> Completion:
+    async def completion(self) -> Completion[Parsed]:
         """The whole answer, with its receipt: reads what is left of the stream.
 
         Errors as `read`: `TruncatedStream` when the answer is incomplete.
@@ -100,7 +106,7 @@ class CompletionStream(ABC):
             self._kept = []
         self._kept += batches
 
-    def assembled(self) -> Completion:
+    def assembled(self) -> Completion[Parsed]:
         """What was read so far, as a whole answer. `TruncatedStream` where it is none."""
         answer = assemble(event for batch in self._kept or () for event in batch)
         completion = evolve(answer, adjustments=self.adjustments, receipt=self.receipt)
@@ -253,7 +259,13 @@ class SupportsExplanation(Protocol):
 class SupportsEmbedding(Protocol):
     """A provider that makes vectors."""
 
-    async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Embeddings:
+    async def embed(
+        self,
+        request: EmbeddingRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Embeddings:
         """One answer for all inputs, however many calls they take."""
         ...
 
@@ -262,7 +274,13 @@ class SupportsEmbedding(Protocol):
 class SupportsReranking(Protocol):
     """A provider that puts documents in order."""
 
-    async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking:
+    async def rerank(
+        self,
+        request: RerankRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Ranking:
         """The documents in order of relevance, the best first."""
         ...
 
@@ -271,6 +289,12 @@ class SupportsReranking(Protocol):
 class SupportsTokenCounting(Protocol):
     """A provider that counts the tokens of a request without answering it."""
 
-    async def count(self, request: CompletionRequest, *, model: str | None = None) -> TokenCount:
+    async def count(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> TokenCount:
         """`Uncountable` where it counts for other models and not for this one."""
         ...

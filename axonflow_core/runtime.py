@@ -10,15 +10,23 @@ streams, then providers, then the client where it is the runtime's own.
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, overload
 from weakref import WeakSet
 
 from attrs import evolve
 
-from axonflow_core.asking import Prompt, Question, RequestOptions, model_id, question_of, time_limit
+from axonflow_core.asking import (
+    CallOptions,
+    Prompt,
+    Question,
+    RequestOptions,
+    model_id,
+    question_of,
+    time_limit,
+)
 from axonflow_core.config import (
     Config,
     ProviderConfig,
@@ -30,8 +38,9 @@ from axonflow_core.config.faults import suggest
 from axonflow_core.config.keywords import config_of_keywords
 from axonflow_core.converters import described
 from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
+from axonflow_core.frozen import Unfit
 from axonflow_core.http.client import HttpClient, Transport
-from axonflow_core.messages import EMPTY, Completion, TokenCount
+from axonflow_core.messages import EMPTY, Completion, Parsed, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs, load_provider
 from axonflow_core.provider import (
@@ -45,8 +54,16 @@ from axonflow_core.provider import (
     SupportsTokenCounting,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
+from axonflow_core.statements import refuses
+
+T = TypeVar("T")
 
 
+@refuses(
+    "with",
+    write="async with Runtime.open() as runtime` or, in a program without an event "
+    "loop, `with BlockingRuntime.open() as runtime",
+)
 class Runtime:
     """Providers that are ready to be called. `providers` is in order of preference; the first
     answers by default."""
@@ -78,8 +95,9 @@ class Runtime:
             Runtime.open(region="us-east-1")    no file: these are one provider's `config:`
 
         `provider` names the provider that keywords are for; without it they go to the only
-        installed one that has such settings; `credentials` are that provider's, e.g.
-        `{"api_key": …}`. `environment` stands for `os.environ`. `extras` holds
+        installed one that has such settings. What the keywords leave out is read from that
+        provider's environment variables (`BEDROCK_MODEL`). `credentials` are that provider's,
+        e.g. `{"api_key": …}`. `environment` stands for `os.environ`. `extras` holds
         ready objects by provider name: `{"bedrock": {"boto3_session": boto3.Session(…)}}`. A
         `client` that is given may be shared by several runtimes, and its owner closes it.
 
@@ -101,6 +119,18 @@ class Runtime:
         }
         return cls(providers, shared, owns_client=client is None)
 
+    @overload
+    async def complete(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        output_schema: type[T],
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Completion[T]: ...
+    @overload
     async def complete(
         self,
         prompt: Prompt | None = None,
@@ -109,15 +139,28 @@ class Runtime:
         provider: str | None = None,
         timeout: float | None = None,
         **options: Unpack[RequestOptions],
-    ) -> Completion:
+    ) -> Completion: ...
+    async def complete(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Completion[Any]:
         """The whole answer.
 
             await runtime.complete("Why is the sky blue?", system="Be brief.", max_tokens=100)
 
         `prompt` is the user's text, a message, a conversation, or a whole `CompletionRequest`.
         `options` are those of `RequestOptions`: messages, system, max_tokens, temperature, top_p,
-        top_k, stop_sequences, tools, tool_choice, output_schema, reasoning, metadata,
-        service_tier. `model` and `provider` are the configured ones where they are not named.
+        top_k, stop_sequences, seed, presence_penalty, frequency_penalty, tools, tool_choice,
+        output_schema, reasoning, metadata, service_tier. Given with a whole request, each replaces
+        what the request says, None unsets it, and all else of the request stays; `messages` alone
+        are added, before the request's own.
+
+        `model` and `provider` are the configured ones where they are not named.
         `timeout` bounds the whole call, in seconds; a configured limit that is shorter holds all
         the same.
 
@@ -134,6 +177,18 @@ class Runtime:
             return completion
         return evolve(completion, parsed=asked.parse(completion))
 
+    @overload
+    def stream(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        output_schema: type[T],
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[CallOptions],
+    ) -> OpeningStream[T]: ...
+    @overload
     def stream(
         self,
         prompt: Prompt | None = None,
@@ -142,7 +197,16 @@ class Runtime:
         provider: str | None = None,
         timeout: float | None = None,
         **options: Unpack[RequestOptions],
-    ) -> OpeningStream:
+    ) -> OpeningStream: ...
+    def stream(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> OpeningStream[Any]:
         """The answer as it arrives; arguments as those of `complete`.
 
             async with runtime.stream("Why is the sky blue?") as stream:
@@ -170,7 +234,8 @@ class Runtime:
         chosen = self.chosen(provider)
         stream = await chosen.stream(asked.request, model=model, timeout_s=timeout)
         stream.parse = asked.parse
-        return self._kept(stream)
+        self._streams.add(stream)
+        return stream
 
     async def forward(
         self, call: NativeCall, *, model: str | None = None, provider: str | None = None
@@ -197,24 +262,33 @@ class Runtime:
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
     ) -> Embeddings:
         """A vector for each input, in order. `model` is to be an embedding model: the configured
-        one seldom is."""
+        one seldom is. `timeout` bounds all calls that the inputs take, in seconds."""
+        timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsEmbedding):
             raise self._unsupported(provider, "embeddings")
-        return await chosen.embed(_as_embedding_request(request), model=model_id(model))
+        asked = _as_embedding_request(request)
+        return await chosen.embed(asked, model=model_id(model), timeout_s=timeout_s)
 
     async def rerank(
-        self, request: RerankRequest, *, model: str | None = None, provider: str | None = None
+        self,
+        request: RerankRequest,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        timeout: float | None = None,
     ) -> Ranking:
-        """The documents in order of relevance, the best first."""
+        """The documents in order of relevance, the best first. `timeout` as for `complete`."""
+        timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsReranking):
             raise self._unsupported(provider, "reranking")
         if not isinstance(request, RerankRequest):
             raise RequestError(f"rerank takes a RerankRequest, not {described(request)}")
-        return await chosen.rerank(request, model=model_id(model))
+        return await chosen.rerank(request, model=model_id(model), timeout_s=timeout_s)
 
     async def count_tokens(
         self,
@@ -222,15 +296,17 @@ class Runtime:
         *,
         model: str | None = None,
         provider: str | None = None,
+        timeout: float | None = None,
         **options: Unpack[RequestOptions],
     ) -> TokenCount:
         """How many tokens the call would be billed for as input. Nothing is generated; arguments
         as those of `complete`."""
+        timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsTokenCounting):
             raise self._unsupported(provider, "token counting")
         asked = question_of(prompt, options)
-        return await chosen.count(asked.request, model=model_id(model))
+        return await chosen.count(asked.request, model=model_id(model), timeout_s=timeout_s)
 
     async def aclose(self) -> None:
         """Cancels open streams, then closes the providers, then the client where it is the
@@ -274,7 +350,13 @@ class Runtime:
         )
 
 
-class OpeningStream:
+@refuses(
+    "with",
+    "for",
+    "async for",
+    write="async with runtime.stream(…) as stream: async for text in stream.text()",
+)
+class OpeningStream(Generic[Parsed]):
     """A stream that is opened by `async with`, and closed at the end of the block; or opened by
     `await`, and closed by whoever awaits it."""
 
@@ -291,13 +373,13 @@ class OpeningStream:
         self._provider = provider
         self._model = model
         self._timeout_s = timeout_s
-        self._stream: CompletionStream | None = None
+        self._stream: CompletionStream[Parsed] | None = None
         self._is_opened = False
 
-    def __await__(self) -> Generator[Any, Any, CompletionStream]:
+    def __await__(self) -> Generator[Any, Any, CompletionStream[Parsed]]:
         return self._open().__await__()
 
-    def _open(self) -> Coroutine[Any, Any, CompletionStream]:
+    def _open(self) -> Coroutine[Any, Any, CompletionStream[Parsed]]:
         if self._is_opened:
             raise RequestError(
                 "this stream was opened already: each call opens one",
@@ -308,13 +390,23 @@ class OpeningStream:
             self._asked, provider=self._provider, model=self._model, timeout=self._timeout_s
         )
 
-    async def __aenter__(self) -> CompletionStream:
+    async def __aenter__(self) -> CompletionStream[Parsed]:
         self._stream = await self._open()
         return self._stream
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._stream is not None:
             await self._stream.aclose()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            instead = (
+                f": write `async with runtime.stream(…) as stream`, then `stream.{name}`"
+                if hasattr(CompletionStream, name)
+                else ""
+            )
+            raise AttributeError(f"a stream that is not open has no {name!r}{instead}")
 
 
 def _config_of(
@@ -374,13 +466,24 @@ def _refuse_unknown_extras(extras: Mapping[str, Any], names: Sequence[str]) -> N
             )
 
 
-def _refuse_unknown_objects(provider: str, extras: Mapping[str, Any], known: Sequence[str]) -> None:
-    for name in extras:
+def _objects_of(
+    provider: str, extras: Mapping[str, Any], known: Mapping[str, Callable[[Any], Any]]
+) -> Mapping[str, Any]:
+    """The objects in `extras`, each converted. `ConfigError` for one that the provider does not
+    take, by its name or by its type."""
+    objects = {}
+    for name, given in extras.items():
         if name not in known:
             raise ConfigError(
                 f"the provider {provider} takes no object {name!r} in `extras`",
                 hint=suggest(str(name), known, noun=f"objects that {provider} takes"),
             )
+        try:
+            objects[name] = known[name](given)
+        except Unfit as unfit:
+            field = f"extras[{provider!r}][{name!r}]"
+            raise ConfigError(f"{field} takes {unfit.takes}, not {unfit.got}") from None
+    return objects
 
 
 def _provider(
@@ -391,13 +494,12 @@ def _provider(
 ) -> Provider:
     spec = load_provider(entry.type, environment)
     settings = structure_provider_config(entry, spec.config_type)
-    _refuse_unknown_objects(entry.name, extras, spec.extras)
     services = Services(
         name=entry.name,
         client=client,
         codecs=load_codecs(entry.type, environment).registry,
         credentials=credentials_of(entry, spec.credentials),
-        extras=extras,
+        extras=_objects_of(entry.name, extras, spec.extras),
     )
     try:
         return spec.create(settings, services)

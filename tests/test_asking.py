@@ -179,7 +179,12 @@ def test_a_mapping_with_the_members_of_a_tool_is_one() -> None:
         ({"max_token": 5}, "no option 'max_token'", "did you mean max_tokens?"),
         ({"stop": "x"}, "no option 'stop'", "did you mean stop_sequences?"),
         ({"response_format": City}, "no option", "did you mean output_schema?"),
-        ({"frequency": 1}, "no option 'frequency'", "CompletionRequest.options"),
+        (
+            {"anthropic_beta": ["x"]},
+            "no option",
+            "CompletionRequest(prompt, options={'anthropic_beta'",
+        ),
+        ({"inference": None}, "no option 'inference'", "CompletionRequest(prompt, inference=…)"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_what_does(
@@ -224,9 +229,48 @@ def test_an_option_of_none_is_unset() -> None:
     assert asked(request, output_schema=None, system=None) == CompletionRequest("hi")
 
 
-def test_nothing_asked_is_refused() -> None:
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        None,
+        "",
+        " \n\t",
+        [],
+        user(""),
+        [user("hi"), user([])],
+        [user([" ", ""])],
+        {"role": "user", "content": ""},
+        CompletionRequest(" "),
+        CompletionRequest(()),
+    ],
+    ids=repr,
+)
+def test_nothing_asked_is_refused_however_it_is_written(prompt: Any) -> None:
+    with pytest.raises(RequestError, match="nothing is asked") as caught:
+        asked(prompt)
     with pytest.raises(RequestError, match="nothing is asked"):
-        asked()
+        asked(prompt, messages=[], max_tokens=5)
+
+    assert "in `messages=`" in str(caught.value.hint)
+
+
+def test_a_prompt_of_one_block_that_is_no_text_is_something_asked() -> None:
+    answers = [user([ToolResult("call_1", ())])]
+
+    assert asked(answers).messages == tuple(answers)
+
+
+@pytest.mark.parametrize("name", ["seed", "presence_penalty", "frequency_penalty"])
+def test_an_option_of_inference_is_put_there(name: str) -> None:
+    assert asked("hi", **{name: 1}).inference == Inference(**{name: 1})
+
+
+def test_tools_and_system_of_an_option_replace_those_of_the_request() -> None:
+    request = CompletionRequest([user("b")], system="A", tools=[WEATHER], tool_choice="any")
+
+    changed = asked(request, tools=[CLOCK], system=None, messages=[user("a")])
+
+    assert changed == CompletionRequest([user("a"), user("b")], tools=[CLOCK], tool_choice="any")
 
 
 @pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), True, "5"])

@@ -22,6 +22,7 @@ from axonflow_core.errors import (
 from axonflow_core.messages import CompletionRequest, FailedAttempt, Inference, user
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import NativeCall
+from axonflow_core.retrieval import RerankRequest
 from axonflow_core.runtime import Runtime
 from axonflow_core.testing import MockAnswer, MockTransport
 from axonflow_core.testing.provider_laws import ANSWER as SAID
@@ -347,10 +348,40 @@ async def test_inputs_that_are_no_texts_are_an_error_of_the_request(inputs: Any)
 class Everything:
     """A provider with every ability, none of which is to be reached."""
 
-    async def embed(self, request: Any, *, model: str | None = None) -> Any:
+    async def embed(
+        self, request: Any, *, model: str | None = None, timeout_s: float | None = None
+    ) -> Any:
         raise AssertionError(request)
 
-    rerank = embed
+    rerank = count = embed
+
+
+class Timed(Everything):
+    """A provider that keeps how long each call may take."""
+
+    def __init__(self) -> None:
+        self.time_limits: list[float | None] = []
+
+    async def embed(
+        self, request: Any, *, model: str | None = None, timeout_s: float | None = None
+    ) -> Any:
+        self.time_limits.append(timeout_s)
+
+    rerank = count = embed
+
+
+async def test_calls_that_are_no_completions_have_a_time_limit_too() -> None:
+    provider = Timed()
+    runtime = Runtime({"timed": provider}, answering())  # type: ignore[dict-item]
+
+    await runtime.embed("a", timeout=1)
+    await runtime.rerank(RerankRequest("a", ["b"]), timeout=2)
+    await runtime.count_tokens("a", timeout=3)
+    await runtime.embed("a")
+
+    assert provider.time_limits == [1, 2, 3, None]
+    with pytest.raises(RequestError, match="timeout takes seconds"):
+        await runtime.embed("a", timeout=0)
 
 
 @pytest.mark.usefixtures("toy_chat_provider")
@@ -389,3 +420,31 @@ def test_an_object_that_the_provider_does_not_take_is_refused_with_the_nearest()
         )
 
     assert caught.value.hint == "did you mean `headers`?"
+
+
+@pytest.mark.usefixtures("toy_chat_provider")
+def test_an_object_of_another_type_is_refused_by_its_name() -> None:
+    config = Config(providers={"toy-chat": toy()})
+
+    with pytest.raises(ConfigError, match=r"\['headers'\] takes a mapping .*, not 7$"):
+        Runtime.open(config, environment={}, extras={"toy-chat": {"headers": 7}})
+
+
+# ── keywords and the environment ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "model"),
+    [
+        ({}, {"ECHO_MODEL": "parrot"}, "parrot"),
+        ({"max_tokens": 5}, {"ECHO_MODEL": "parrot"}, "parrot"),
+        ({"model": "magpie"}, {"ECHO_MODEL": "parrot"}, "magpie"),
+        ({}, {"ECHO_MODEL": ""}, "echo"),
+    ],
+)
+def test_the_environment_gives_what_keywords_leave_out(
+    settings: Any, environment: Any, model: str
+) -> None:
+    runtime = Runtime.open(provider="echo", environment=environment, **settings)
+
+    assert runtime.chosen().default_model == model

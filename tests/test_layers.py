@@ -17,6 +17,7 @@ ROWS: Mapping[str, float] = {
     "errors": 0,
     "json_text": 0,
     "frozen": 1,
+    "statements": 1,
     "converters": 1.5,
     "messages": 2,
     "retrieval": 3,

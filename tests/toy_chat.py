@@ -14,6 +14,7 @@ from axonflow_core.calls.chat_provider import ChatApi, ChatProvider
 from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.codec import Codec
 from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.converters import json_members
 from axonflow_core.dialects import openai_chat
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.framing.sse import DONE
@@ -74,7 +75,7 @@ def spec(
         config_type=ToyChatConfig,
         create=create,
         credentials=("api_key",),
-        extras=("headers",),
+        extras={"headers": json_members},
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from attrs import evolve
+
 from axonflow_core.codec.unary import EmbeddingCodec, Unary
 from axonflow_core.errors import AxonFlowError, DecodeError
 from axonflow_core.http.client import Timeouts
@@ -26,8 +28,14 @@ _CALLS_AT_ONCE = 8
 """How many calls one request may have under way, where a model takes few inputs a call."""
 
 
+def deadline_of(timeout_s: float | None) -> float | None:
+    """When what may take `timeout_s` from now ends, on the event loop's clock; None: unset."""
+    return None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+
+
 class UnaryCaller:
-    """Makes these calls for one provider. `timeouts` bound each."""
+    """Makes these calls for one provider. `timeouts` bound each; `ends_at` (`deadline_of`) bounds
+    the calls of one request together."""
 
     def __init__(self, attempts: Attempts, timeouts: Timeouts) -> None:
         self._attempts = attempts
@@ -40,6 +48,7 @@ class UnaryCaller:
         *,
         wrap: Callable[[Json], Json] = lambda body: body,
         measure: Callable[[A, Mapping[str, str]], A] = lambda answer, headers: answer,
+        ends_at: float | None = None,
     ) -> A:
         """One request and its one answer. `wrap` puts the service's own members around the body;
         `measure` adds to the answer what its headers bill."""
@@ -47,7 +56,7 @@ class UnaryCaller:
             body = wrap(route.codec.encode_request(request, route.facts))
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
-        answered = await self._asked(route, dumps(body), measure)
+        answered = await self._asked(route, dumps(body), measure, ends_at)
         answer: A = answered.answer
         return answer
 
@@ -68,6 +77,7 @@ class UnaryCaller:
         route: UnaryRoute[EmbeddingCodec],
         request: EmbeddingRequest,
         measure: Callable[[Embeddings, Mapping[str, str]], Embeddings],
+        ends_at: float | None = None,
     ) -> Embeddings:
         """One answer for all inputs, however many calls they take; all are encoded before one is
         sent. The first call that fails cancels the others."""
@@ -76,7 +86,7 @@ class UnaryCaller:
             bodies = [dumps(route.codec.encode_request(part, route.facts)) for part in parts]
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
-        calls = [partial(self._asked, route, body, measure) for body in bodies]
+        calls = [partial(self._asked, route, body, measure, ends_at) for body in bodies]
         answers = await in_order(calls, _CALLS_AT_ONCE)
         return merge_embeddings(
             [(len(part.inputs), got.answer) for part, got in zip(parts, answers, strict=True)]
@@ -87,8 +97,12 @@ class UnaryCaller:
         route: UnaryRoute[Any],
         body: bytes,
         measure: Callable[[A, Mapping[str, str]], A],
+        ends_at: float | None = None,
     ) -> ForwardedAnswer:
         timeouts, started = self._timeouts, asyncio.get_running_loop().time()
+        if ends_at is not None:
+            left_s = max(ends_at - started, 0.001)
+            timeouts = evolve(timeouts, total_s=min(left_s, timeouts.total_s))
         call = Call(
             route=route,
             operation=route.operation,

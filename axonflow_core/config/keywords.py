@@ -23,9 +23,12 @@ def config_of_keywords(
 ) -> Config:
     """The configuration with `provider` alone enabled; without a name, the only installed provider
     that has every one of `settings`. `echo`, which comes with the core and calls no service, is
-    meant where no other has them. `ConfigError` where none or several have."""
+    meant where no other has them. The provider's environment variables are the defaults of what
+    `settings` leave out. `ConfigError` where none or several have."""
     name = provider or _only_provider_with(settings, environment)
-    entry = ProviderConfig(name, is_enabled=True, config=settings, credentials=credentials)
+    defaults = load_provider(name, environment).defaults_from_environment(environment)
+    config = {**defaults, **settings}
+    entry = ProviderConfig(name, is_enabled=True, config=config, credentials=credentials)
     return Config(providers={name: entry})
 
 

@@ -110,11 +110,17 @@ class BedrockConfig(CommonSettings):
     """The only geography whose inference profiles may be called: `eu`, `us`, `global`."""
 
 
+_VARIABLES = {"region": "BEDROCK_REGION", "model": "BEDROCK_MODEL"}
+"""Key -> environment variable."""
+
+
+def defaults_from_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The keys that environment variables are set for. An empty one counts as unset."""
+    values = {key: environment.get(variable) for key, variable in _VARIABLES.items()}
+    return {key: value for key, value in values.items() if value}
+
+
 def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, str] | None:
-    """The configuration from BEDROCK_REGION (required) and BEDROCK_MODEL; None without a region. An
-    empty variable counts as unset.
-    """
-    region, model = environment.get("BEDROCK_REGION"), environment.get("BEDROCK_MODEL")
-    if not region:
-        return None
-    return {"region": region, "model": model} if model else {"region": region}
+    """The configuration of the environment alone; None without BEDROCK_REGION."""
+    config = defaults_from_environment(environment)
+    return config if "region" in config else None

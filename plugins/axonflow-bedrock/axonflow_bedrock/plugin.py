@@ -4,14 +4,16 @@ it is used."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.converters import described
+from axonflow_core.frozen import Unfit
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.plugin_spec import Emulator, ErrorEntry, ProviderSpec, Services
 from axonflow_core.provider import Provider
 
-from .config import BedrockConfig, config_from_environment
+from .config import BedrockConfig, config_from_environment, defaults_from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from axonflow_core.recordings.recording import RecordingFormat
 
     from .wire.endpoint import Handler, Verifier
+
+
+def _session(given: Any) -> Any:
+    """A boto3 or botocore session, known by its methods: neither library is imported for it."""
+    session = getattr(given, "_session", given)
+    if isinstance(given, type) or not hasattr(session, "get_credentials"):
+        raise Unfit("a boto3.Session or a botocore session", described(given))
+    return given
 
 
 def _create(config: BedrockConfig, services: Services) -> Provider:
@@ -65,8 +75,9 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="Amazon Bedrock",
         config_type=BedrockConfig,
         create=_create,
-        extras=("boto3_session",),
+        extras={"boto3_session": _session},
         config_from_environment=config_from_environment,
+        defaults_from_environment=defaults_from_environment,
         emulator=_emulator,
         ingress=_ingress,
         recordings=_opener,

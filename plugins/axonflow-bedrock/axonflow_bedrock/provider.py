@@ -25,6 +25,7 @@ from axonflow_core.calls.call import Caller
 from axonflow_core.calls.route import CompletionCall, Route
 from axonflow_core.calls.settings import ControlTokens
 from axonflow_core.calls.streams import WholeAnswer
+from axonflow_core.calls.unary import deadline_of
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.errors import (
@@ -266,18 +267,37 @@ class BedrockProvider:
 
     # ── embeddings, rankings, token counts ────────────────────────────────────────────────────────
 
-    async def embed(self, request: EmbeddingRequest, *, model: str | None = None) -> Embeddings:
-        route = self.resolver.unary(EmbeddingCodec, model)
-        return await self._caller.unary.embed(route, request, measured)
+    async def embed(
+        self,
+        request: EmbeddingRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Embeddings:
+        route, ends_at = self.resolver.unary(EmbeddingCodec, model), deadline_of(timeout_s)
+        return await self._caller.unary.embed(route, request, measured, ends_at)
 
-    async def rerank(self, request: RerankRequest, *, model: str | None = None) -> Ranking:
-        route = self.resolver.unary(RerankCodec, model)
-        return await self._caller.unary.ask(route, request, measure=measured)
+    async def rerank(
+        self,
+        request: RerankRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Ranking:
+        route, ends_at = self.resolver.unary(RerankCodec, model), deadline_of(timeout_s)
+        return await self._caller.unary.ask(route, request, measure=measured, ends_at=ends_at)
 
-    async def count(self, request: CompletionRequest, *, model: str | None = None) -> TokenCount:
+    async def count(
+        self,
+        request: CompletionRequest,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> TokenCount:
+        ends_at = deadline_of(timeout_s)
         chat = self.resolver.chat(model)
         counter = self.resolver.counter(chat)
-        count = partial(self._count, request, counter, chat.facts)
+        count = partial(self._count, request, counter, chat.facts, ends_at)
         first, *others = ids_to_try(chat.address, chat.facts.base_id or None)
         try:
             return await count(first)
@@ -292,10 +312,12 @@ class BedrockProvider:
         request: CompletionRequest,
         counter: TokenCounter,
         facts: ModelFacts,
+        ends_at: float | None,
         model_id: ModelId,
     ) -> TokenCount:
         route = unary_route(model_id, counter, facts, "count-tokens")
-        return await self._caller.unary.ask(route, request, wrap=partial(wrapped, counter.surface))
+        wrap = partial(wrapped, counter.surface)
+        return await self._caller.unary.ask(route, request, wrap=wrap, ends_at=ends_at)
 
     # ── without a call of a model ─────────────────────────────────────────────────────────────────
 

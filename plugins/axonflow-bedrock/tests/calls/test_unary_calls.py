@@ -19,6 +19,7 @@ from axonflow_core.errors import (
     EncodeError,
     InvalidCall,
     ModelNotFound,
+    ProviderTimeout,
     RequestError,
     Uncountable,
     UndetectedFamily,
@@ -333,3 +334,28 @@ async def test_the_provider_says_what_it_can(base_url: str) -> None:
         assert isinstance(provider, SupportsEmbedding)
         assert isinstance(provider, SupportsReranking)
         assert isinstance(provider, SupportsTokenCounting)
+
+
+# ── time limits ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_time_limit_bounds_all_calls_of_one_request(
+    service: Service, base_url: str
+) -> None:
+    service.pause_s = 0.15
+
+    async with opened_provider(base_url) as provider:
+        await provider.embed(texts(*"a" * 8), model=TITAN, timeout_s=5)
+        with pytest.raises(ProviderTimeout, match="did not finish"):
+            await provider.embed(texts(*"a" * 24), model=TITAN, timeout_s=0.25)
+
+
+async def test_a_time_limit_bounds_a_count_and_a_ranking(service: Service, base_url: str) -> None:
+    service.pause_s = 5
+
+    async with opened_provider(base_url) as provider:
+        with pytest.raises(ProviderTimeout):
+            await provider.count(HELLO, model=CLAUDE, timeout_s=0.05)
+        with pytest.raises(ProviderTimeout):
+            asked = RerankRequest("a", ["b"])
+            await provider.rerank(asked, model="cohere.rerank-v3-5:0", timeout_s=0.05)

@@ -1,0 +1,56 @@
+"""A Bedrock runtime opened in code: what the environment adds, and which objects it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.session import Session
+
+from axonflow_bedrock.config import DEFAULT_MODEL
+from axonflow_core import ConfigError, Runtime
+
+NOVA, CLAUDE = "us.amazon.nova-lite-v1:0", "us.anthropic.claude-sonnet-4-6"
+ENVIRONMENT = {"BEDROCK_REGION": "eu-west-1", "BEDROCK_MODEL": NOVA}
+
+
+def opened(environment: dict[str, str], **settings: Any) -> tuple[str, str | None]:
+    """Model and region of the runtime that `settings` open."""
+    provider: Any = Runtime.open(environment=environment, **settings).chosen()
+    return provider.default_model, provider._config.region
+
+
+def test_the_environment_is_the_default_of_keywords_that_are_left_out() -> None:
+    assert opened(ENVIRONMENT, provider="bedrock") == (NOVA, "eu-west-1")
+    assert opened(ENVIRONMENT, region="us-east-1") == (NOVA, "us-east-1")
+    assert opened(ENVIRONMENT, provider="bedrock", model=CLAUDE) == (CLAUDE, "eu-west-1")
+
+
+def test_the_model_of_the_environment_needs_no_region_there() -> None:
+    assert opened({"BEDROCK_MODEL": NOVA}, region="us-east-1") == (NOVA, "us-east-1")
+
+
+def test_an_empty_variable_is_unset() -> None:
+    empty = dict.fromkeys(ENVIRONMENT, "")
+
+    assert opened(empty, region="us-east-1") == (DEFAULT_MODEL, "us-east-1")
+
+
+@pytest.mark.parametrize("session", [boto3.Session(), Session()], ids=["boto3", "botocore"])
+def test_a_session_of_boto3_or_botocore_is_taken(session: Any) -> None:
+    extras = {"bedrock": {"boto3_session": session}}
+
+    assert opened({}, region="us-east-1", extras=extras) == (DEFAULT_MODEL, "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "described"),
+    [(1, "1"), (None, "None"), ("default", "a str"), (boto3.Session, "a type"), ({}, "a dict")],
+)
+def test_another_object_than_a_session_is_refused_when_the_runtime_is_opened(
+    given: Any, described: str
+) -> None:
+    takes = r"\['boto3_session'\] takes a boto3.Session or a botocore session"
+    with pytest.raises(ConfigError, match=f"{takes}, not {described}"):
+        opened({}, region="us-east-1", extras={"bedrock": {"boto3_session": given}})
