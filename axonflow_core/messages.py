@@ -483,7 +483,10 @@ Messages: TypeAlias = str | Message | Mapping[str, Any] | Iterable[Message | Map
 """What stands for a conversation: the user's text, a message, or several. A mapping with `role` and
 `content` is a message."""
 
-_WHAT_MESSAGES = "a text, a Message, or Messages (a mapping with `role` and `content` is one)"
+_WHAT_MESSAGES = (
+    "a text, a Message, or Messages (a mapping with `role` and `content` is one; several texts or "
+    "blocks of one message are `user([…])`)"
+)
 
 
 def _messages(value: Messages) -> tuple[Message, ...]:

@@ -528,3 +528,25 @@ def test_an_iterable_that_raises_is_an_error_without_its_text() -> None:
 def test_an_error_of_ours_from_an_iterable_stays() -> None:
     with pytest.raises(RequestError, match=r"Text\.text takes text"):
         CompletionRequest(Message(Role.USER, [Text(text)]) for text in (7,))  # type: ignore
+
+
+@pytest.mark.parametrize(
+    ("make", "takes"),
+    [
+        (lambda: ToolResult("call_1", {"a": 1}), r"or JSON as Data\(value\), not a dict"),
+        (lambda: ToolResult("call_1", [{"a": 1}]), r"or JSON as Data\(value\), not a dict among"),
+        (lambda: user({"a": 1}), r"content blocks \(Text\(…\), Image\(…\), .* not a dict"),
+        (lambda: CompletionRequest(["a", Text("b")]), r"are `user\(\[…\]\)`\), not a str among"),
+    ],
+)
+def test_what_is_given_in_another_form_is_told_of_the_right_one(make: Any, takes: str) -> None:
+    with pytest.raises(RequestError, match=takes):
+        make()
+
+
+def test_a_tool_result_of_json_is_a_data_block() -> None:
+    assert ToolResult("call_1", Data({"a": 1})).content == (Data({"a": 1}),)
+
+
+def test_a_message_takes_texts_and_blocks_mixed() -> None:
+    assert user(["a", Text("b")]).content == (Text("a"), Text("b"))
