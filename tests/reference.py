@@ -104,7 +104,7 @@ class _Source:
             yield from _paragraph(ast.get_docstring(statement))
         else:
             yield f"#### {name}\n"
-            yield _code(ast.unparse(statement))
+            yield _code(_assigned(statement))
             yield from _paragraph(self._docstrings.get(name))
 
     def _imported_from(self, name: str) -> str:
@@ -124,6 +124,16 @@ def _defined(body: Sequence[ast.stmt]) -> dict[str, ast.stmt]:
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
                 found[name] = statement
     return found
+
+
+def _assigned(statement: ast.stmt) -> str:
+    """A constant or alias, one member of a union a line where it is long."""
+    line = ast.unparse(statement)
+    if len(line) <= WIDTH or " | " not in line:
+        return line
+    name, _, value = line.partition(" = ")
+    members = value.replace(" | ", "\n    | ")
+    return f"{name} = (\n    {members}\n)"
 
 
 def attribute_docstrings(body: Sequence[ast.stmt]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from axonflow_core.config import (
 )
 from axonflow_core.config.document import MAX_FILE_BYTES, parse_document
 from axonflow_core.config.loading import search_path
+from axonflow_core.config.nodes import Scalar
 from axonflow_core.config.structuring import structure
 from axonflow_core.config.substitution import substitute
 from axonflow_core.errors import ConfigError
@@ -280,7 +281,8 @@ def test_no_repr_shows_a_value(tmp_path: Path) -> None:
     text = ECHO + f"    credentials: {{api_key: {SECRET}}}\n    config: {{model: {SECRET}}}\n"
     config = load(tmp_path, text)
     assert SECRET not in repr(config)
-    assert config.providers["echo"].credentials["api_key"].text == SECRET  # type: ignore[union-attr]
+    api_key = config.providers["echo"].credentials["api_key"]
+    assert isinstance(api_key, Scalar) and api_key.text == SECRET
 
 
 # ── syntax ────────────────────────────────────────────────────────────────────────────────────────

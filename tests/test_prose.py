@@ -1,5 +1,5 @@
-"""Prose that must hold: public names have docstrings worth their place, and the page of the
-architecture draws the layers that are tested.
+"""Prose that must hold: public names have docstrings worth their place, lines fit a window, and the
+page of the architecture draws the layers that are tested.
 
 Read from the source: nothing is imported.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 CORE = ROOT / "axonflow_core"
 PACKAGES = (CORE, *sorted(ROOT.glob("plugins/*/axonflow_*")))
 FILES = sorted(path for package in PACKAGES for path in package.rglob("*.py"))
+WIDTH = 100
 HEIRS = ("RoutedProvider", "UnaryCodec")
 """Classes that exported ones inherit public methods from."""
 
@@ -132,6 +133,55 @@ def test_an_exported_constant_or_alias_has_a_docstring() -> None:
     constants = {name for name in _HOMES if not isinstance(defined[name], Documented)}
     assert constants
     assert sorted(constants - described) == []
+
+
+# ── the width of a line ───────────────────────────────────────────────────────────────────────────
+# ruff's E501 passes over what cannot be broken at a space and over the ends of lines that are
+# `noqa` or `type: ignore`, and reads Python only.
+
+
+def sources() -> Iterator[Path]:
+    """The files of this project that are code: Python, shell, settings, templates, documents."""
+    folders = ("axonflow_core", "plugins", "tests", "docs")
+    inside = (path for folder in folders for path in ROOT.glob(f"{folder}/**/*"))
+    for path in chain(ROOT.glob("*.*"), ROOT.glob(".ci/*"), inside):
+        parts = path.relative_to(ROOT).parts[:-1]
+        is_made = any(part in ("build", "dist") or part.startswith(".") for part in parts[1:])
+        is_code = path.suffix in (".py", ".pyi", ".toml", ".tmpl", ".md") or ".ci" in parts
+        if path.is_file() and is_code and not is_made:
+            yield path
+
+
+def code_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a file; of a document, those of its blocks of code. Blocks that show
+    output or JSON, and prose, are as wide as what they show."""
+    fence = ""
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if path.suffix == ".md" and line.lstrip().startswith("```"):
+            fence = "" if fence else line.strip("` ").partition(" ")[0] or "text"
+        elif path.suffix != ".md" or fence in ("python", "sh", "yaml", "toml", "text"):
+            yield number, line
+
+
+def too_wide(path: Path) -> list[int]:
+    return [number for number, line in code_of(path) if len(line) > WIDTH]
+
+
+def test_a_line_of_code_has_at_most_100_columns() -> None:
+    files = list(sources())
+
+    assert {path.suffix for path in files} >= {".py", ".toml", ".tmpl", ".md", ""}
+    assert {str(path.relative_to(ROOT)): found for path in files if (found := too_wide(path))} == {}
+
+
+def test_a_line_that_is_too_wide_is_caught(tmp_path: Path) -> None:
+    wide = "x" * (WIDTH + 1)
+    (tmp_path / "a.py").write_text(f"short\n{wide}  # noqa: E501\n")
+    (tmp_path / "a.md").write_text(
+        f"{wide}\n```python\n{wide}\n```\n```json\n{wide}\n```\n{wide}\n"
+    )
+
+    assert (too_wide(tmp_path / "a.py"), too_wide(tmp_path / "a.md")) == ([2], [3])
 
 
 def test_the_page_of_the_architecture_has_the_layers_of_the_test() -> None:

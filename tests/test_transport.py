@@ -142,7 +142,8 @@ def within(deadline_s: float) -> Iterator[None]:
 
 async def becomes(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(1):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in a server, which sets no event
+        # What is waited for happens in a server, which sets no event.
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

@@ -18,7 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import boto3
@@ -46,6 +47,10 @@ def cpu_us(work: Callable[[], Any], calls: int) -> float:
     before = time.process_time()
     work()
     return (time.process_time() - before) / calls * 1e6
+
+
+def _run_new(runner: asyncio.Runner, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    runner.run(work())
 
 
 def report(name: str, ours: list[float], baseline: list[float]) -> None:
@@ -100,10 +105,8 @@ def _measure(environment: dict[str, str]) -> None:
         for name, ours, calls, baseline in cases:
             runner.run(ours())
             baseline()  # both warm
-            rounds = [
-                (cpu_us(lambda work=ours: runner.run(work()), calls), cpu_us(baseline, CALLS))  # type: ignore[misc]
-                for _ in range(ROUNDS)
-            ]
+            work = partial(_run_new, runner, ours)
+            rounds = [(cpu_us(work, calls), cpu_us(baseline, CALLS)) for _ in range(ROUNDS)]
             report(name, [a for a, _ in rounds], [b for _, b in rounds])
         runner.run(runtime.__aexit__(None, None, None))
 

@@ -337,7 +337,8 @@ READY = """
 import asyncio, json
 import boto3
 from axonflow_bedrock.aws.credentials import AwsSettings
-print(json.dumps(asyncio.run(AwsSettings(session=boto3.Session(region_name="eu-central-1")).place()).region))
+settings = AwsSettings(session=boto3.Session(region_name="eu-central-1"))
+print(json.dumps(asyncio.run(settings.place()).region))
 """
 
 
@@ -503,7 +504,8 @@ async def test_a_caller_that_gives_up_does_not_take_the_refresh_from_the_others(
 
 async def _becomes(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in a thread, which sets no event
+        # What is waited for happens in a thread, which sets no event.
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

@@ -69,7 +69,8 @@ PROMPT_MODELS = (
 CLAUDE = MODELS[0]
 ARNS = (
     "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-text-express-v1",
-    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-20250514-v1:0",
+    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
+    "us.anthropic.claude-sonnet-4-20250514-v1:0",
 )
 
 

@@ -469,7 +469,8 @@ async def test_a_model_that_needs_a_profile_is_refused_in_the_words_of_aws(model
         "us.amazon.titan-text-express-v1",
         "us.amazon.nova-micro-v1:O",
         "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl",
-        "arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.titan-text-express-v1:0/abcdefghijkl",
+        "arn:aws:bedrock:us-east-1:123456789012:custom-model/"
+        "amazon.titan-text-express-v1:0/abcdefghijkl",
         "../../etc/passwd",
         "a b",
     ],

@@ -73,17 +73,20 @@ ARNS = [
         "amazon.nova-pro-v1:0",
     ),
     (
-        "arn:aws:bedrock:us-east-1:012345678901:inference-profile/us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+        "arn:aws:bedrock:us-east-1:012345678901:inference-profile/"
+        "us.anthropic.claude-3-7-sonnet-20250219-v1:0",
         Kind.INFERENCE_PROFILE,
         "anthropic.claude-3-7-sonnet-20250219-v1:0",
     ),
     (
-        "arn:aws-us-gov:bedrock:us-gov-west-1:012345678901:inference-profile/us-gov.amazon.nova-pro-v1:0",
+        "arn:aws-us-gov:bedrock:us-gov-west-1:012345678901:inference-profile/"
+        "us-gov.amazon.nova-pro-v1:0",
         Kind.INFERENCE_PROFILE,
         "amazon.nova-pro-v1:0",
     ),
     (
-        "arn:aws:bedrock:us-east-1:012345678901:custom-model/amazon.titan-text-lite-v1:0:4k/abcdefghijkl",
+        "arn:aws:bedrock:us-east-1:012345678901:custom-model/"
+        "amazon.titan-text-lite-v1:0:4k/abcdefghijkl",
         Kind.CUSTOM_MODEL,
         "amazon.titan-text-lite-v1:0",
     ),

@@ -194,7 +194,8 @@ def test_a_length_out_of_bounds_is_refused_before_anything_is_kept(
     "body",
     [
         b'{"message":"The security token included in the request is invalid."}',
-        b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}',
+        b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},'
+        b'"Version":"1.0"}',
         b"<html><body>502 Bad Gateway</body></html>",
     ],
 )
