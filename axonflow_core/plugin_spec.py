@@ -20,7 +20,7 @@ from axonflow_core.provider import Provider
 if TYPE_CHECKING:
     from axonflow_core.codec.registry import CodecRegistry
     from axonflow_core.http.client import HttpClient
-    from axonflow_core.recordings.recording import RecordingFormat
+    from axonflow_core.recordings.recording_format import RecordingFormat
 
 
 def _names_only(values: Mapping[str, Any]) -> str:

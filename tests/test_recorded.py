@@ -35,7 +35,8 @@ from axonflow_core.messages import (
     Usage,
     user,
 )
-from axonflow_core.recordings.recording import ALL_SPLITS_BYTES, SEEDED_SPLITS, CaseResult
+from axonflow_core.recordings.replay import ALL_SPLITS_BYTES, SEEDED_SPLITS
+from axonflow_core.recordings.results import CaseResult
 from axonflow_core.stream import (
     Batch,
     Ended,

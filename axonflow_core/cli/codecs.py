@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from axonflow_core.codec.registry import AnyCodec, RegisteredCodec
     from axonflow_core.plugins import LoadedCodecs
-    from axonflow_core.recordings.recording import CaseResult, Recording, RecordingFormat, Tally
+    from axonflow_core.recordings.recording import Recording
+    from axonflow_core.recordings.recording_format import RecordingFormat
+    from axonflow_core.recordings.results import CaseResult, Tally
 
 
 @click.group(short_help="The installed model families.")
@@ -117,7 +119,8 @@ def check_codecs(
     PATH is a JSON Lines file, or a folder of such files. Exits with 1 if a law is broken.
     """
     from axonflow_core.cli.display import write_json
-    from axonflow_core.recordings.recording import Tally, read_recordings
+    from axonflow_core.recordings.recording import read_recordings
+    from axonflow_core.recordings.results import Tally
 
     tally = Tally()
     for result in _results(
@@ -198,7 +201,7 @@ def _results(recordings: Sequence[Recording], provider: str | None) -> list[Case
 
 def _check(provider: str | None, recording: Recording) -> CaseResult:
     """Check one recording. A function of its own, because worker processes must import it."""
-    from axonflow_core.recordings.recording import check_recording
+    from axonflow_core.recordings.replay import check_recording
 
     return check_recording(recording, _recording_format(provider))
 

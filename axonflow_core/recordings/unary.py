@@ -1,4 +1,4 @@
-"""Recorded embeddings, rankings and token counts, and the laws of `recording` that apply to them:
+"""Recorded embeddings, rankings and token counts, and the laws of `replay` that apply to them:
 all but `stream`."""
 
 from __future__ import annotations

@@ -18,13 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from axonflow_core.recordings.json_equality import Difference, difference
-    from axonflow_core.recordings.recording import (
-        Recording,
-        RecordingFormat,
-        Tally,
-        check_recording,
-        read_recordings,
-    )
+    from axonflow_core.recordings.recording import Recording, read_recordings
+    from axonflow_core.recordings.recording_format import RecordingFormat
+    from axonflow_core.recordings.replay import check_recording
+    from axonflow_core.recordings.results import Tally
     from axonflow_core.testing.claims import Claims
     from axonflow_core.testing.error_laws import error_laws
     from axonflow_core.testing.fake_service import FakeService
@@ -83,7 +80,10 @@ __all__ = [
 
 _NAMES = {
     "recordings.json_equality": "Difference difference",
-    "recordings.recording": "Recording RecordingFormat Tally check_recording read_recordings",
+    "recordings.recording": "Recording read_recordings",
+    "recordings.recording_format": "RecordingFormat",
+    "recordings.replay": "check_recording",
+    "recordings.results": "Tally",
     "testing.claims": "Claims",
     "testing.error_laws": "error_laws",
     "testing.fake_service": "FakeService",

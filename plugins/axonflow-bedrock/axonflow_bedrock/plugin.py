@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from axonflow_core.http.asgi import AsgiApp
-    from axonflow_core.recordings.recording import RecordingFormat
+    from axonflow_core.recordings.recording_format import RecordingFormat
 
     from .wire.endpoint import Handler, Verifier
 

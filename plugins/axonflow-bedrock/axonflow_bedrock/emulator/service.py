@@ -24,11 +24,11 @@ from .cache_counts import with_cache_counts
 from .catalogue import Catalogue, admit_to_converse, uncountable, unknown_model
 from .fake_model import answer, input_tokens, text_bytes
 from .faults import inject_fault
+from .gates import pass_gate
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import MODELS, check_limits
 from .quotas import Quotas
 from .refusals import refuse_meaningless, refuse_rule_violations
-from .schema import pass_gate
 from .script import Rule, Rules, Script, apply_rule
 from .unary import EmulatedUnary
 

@@ -12,14 +12,8 @@ from attrs import evolve
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from axonflow_bedrock.emulator.schema import (
-    GATES,
-    Constraint,
-    Gate,
-    Violation,
-    pass_gate,
-    violations,
-)
+from axonflow_bedrock.emulator.gates import GATES, Gate, pass_gate
+from axonflow_bedrock.emulator.schema import Constraint, Violation, violations
 from axonflow_bedrock.errors.diagnose import diagnose
 from axonflow_bedrock.models.model_id import parse_model_id, vendors_of
 from axonflow_bedrock.wire.body_form import codec_of_call
