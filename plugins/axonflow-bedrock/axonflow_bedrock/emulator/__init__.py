@@ -101,18 +101,17 @@ def emulator(
     keys = KeyRing([key, ClientToken(API_KEY, "the Bedrock API key")], region=region)
     verifier = signature_verifier(keys)
     runtime = _runtime(service, verifier, replay=replay, upstream=upstream)
+    if record is not None:
+        runtime = recorded(runtime, Cassette(record), region)
     control_plane = replying(ControlPlane(catalogue, codecs, verifier))
-    of_sts = signature_verifier(KeyRing([key], region=region, service="sts"))
-    app = by_path(
-        runtime if record is None else recorded(runtime, Cassette(record), region),
-        {
-            "": replying(SecurityTokenService(of_sts, region), xml_refusal),
-            "foundation-models": control_plane,
-            "inference-profiles": control_plane,
-        },
-    )
+    # One port serves all of AWS that a program meets. STS has only the path `/`.
+    others = {
+        "": _token_service(key, region),
+        "foundation-models": control_plane,
+        "inference-profiles": control_plane,
+    }
     return Emulator(
-        app=app,
+        app=by_path(runtime, others),
         environment=partial(environment, region=region),
         models=MODELS,
         refused_model=REFUSED_MODEL,
@@ -128,6 +127,12 @@ def _runtime(
     if upstream is not None:
         return replying(Upstream(upstream, verifier))
     return with_faults(bedrock_app(service, verifier))
+
+
+def _token_service(key: ClientKey, region: str) -> AsgiApp:
+    """STS, whose signatures have a scope of their own and whose refusals are XML."""
+    verifier = signature_verifier(KeyRing([key], region=region, service="sts"))
+    return replying(SecurityTokenService(verifier, region), xml_refusal)
 
 
 def _refuse_two_answers(**sources: object) -> None:

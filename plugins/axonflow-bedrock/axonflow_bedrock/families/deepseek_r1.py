@@ -281,15 +281,13 @@ class _JoiningEncoder:
     batch has it in an `Extra` of level `tag`."""
 
     def __init__(self) -> None:
-        self._chunks = ChunkEncoder(_FORM, _AS_ONE_TEXT)
+        self._chunks = ChunkEncoder(_FORM, _AS_ONE_TEXT.name, _STOP_REASONS)
         self._is_thinking = True
         self._tag = ""
         """What was written of the tag, or of what looked like it."""
 
     def encode(self, batch: Batch) -> Sequence[Json]:
-        return self._chunks.encode(
-            tuple(event for without_none in batch for event in self._joined(without_none))
-        )
+        return self._chunks.encode(tuple(joined for each in batch for joined in self._joined(each)))
 
     def _joined(self, event: StreamEvent) -> Iterator[StreamEvent]:
         """The event with reasoning as plain text. A recorded piece of the tag is written where it
@@ -309,18 +307,14 @@ class _JoiningEncoder:
             case _:
                 yield event
 
-    def _thought(self, without_none: ReasoningDelta | Reasoning) -> str:
+    def _thought(self, part: ReasoningDelta | Reasoning) -> str:
         """A piece of reasoning without the characters that were written early as a possible tag;
         `EncodeError` after the text has begun."""
         if not self._is_thinking:
             raise EncodeError("DeepSeek R1 thinks before it speaks, not after", feature="reasoning")
-        thought, self._tag = (
-            _written(without_none.text, without_none.signature, without_none.redacted).removeprefix(
-                self._tag
-            ),
-            "",
-        )
-        return thought
+        written, early = _written(part.text, part.signature, part.redacted), self._tag
+        self._tag = ""
+        return written.removeprefix(early)
 
     def _border(self) -> str:
         """The rest of the tag, before the first text."""

@@ -156,19 +156,44 @@ def completions_codec(
 
     A function that stands in `record` replaces the form's own.
     """
+    name = "/".join(filter(None, (record["family"], record.get("variant"))))
+    own = _Functions(form, name, stop_reasons)
+    defaults: dict[str, Any] = {
+        "stop_reasons": stop_reasons,
+        "control_tokens": form.template.tokens,
+        "options": form.options,
+        "encode_request": own.encode_request,
+        "decode_request": own.decode_request,
+        "decode_response": own.decode_response,
+        "encode_response": own.encode_response,
+    }
+    if form.read_chunk is not None:
+        defaults |= {"stream_decoder": own.stream_decoder, "stream_encoder": own.stream_encoder}
+    return FamilyCodec(**{**defaults, **record})
 
-    def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
-        return write_request(form, codec.name, request)
 
-    def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
-        return _read_request(form, body)
+@frozen
+class _Functions:
+    """The functions of a codec that its form makes. `facts` are unused: a model that differs from
+    the others of its family has a form of its own."""
 
-    def decode_response(body: Json, facts: ModelFacts) -> Completion:
-        assert form.read_answer is not None  # noqa: S101 - or it has its own
-        piece = form.read_answer(body)
+    form: Form
+    name: str
+    """Of the codec, for errors."""
+    stop_reasons: NativeNames[StopReason]
+
+    def encode_request(self, request: CompletionRequest, facts: ModelFacts) -> Json:
+        return write_request(self.form, self.name, request)
+
+    def decode_request(self, body: Json, facts: ModelFacts) -> CompletionRequest:
+        return _read_request(self.form, body)
+
+    def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
+        assert self.form.read_answer is not None  # noqa: S101 - or the family has its own
+        piece = self.form.read_answer(body)
         return Completion(
             content=(Text(string(piece.text), extra=piece.text_extra),),
-            stop_reason=None if piece.stop is None else stop_reasons.decode(piece.stop),
+            stop_reason=None if piece.stop is None else self.stop_reasons.decode(piece.stop),
             usage=piece.usage,
             stop_sequence=piece.stop_sequence,
             native_stop_reason=piece.stop,
@@ -179,18 +204,14 @@ def completions_codec(
             extra=piece.extra,
         )
 
-    def encode_response(completion: Completion, facts: ModelFacts) -> Json:
-        assert form.write_answer is not None  # noqa: S101 - or it has its own
-        refuse_unsayable(codec, completion)
-        reason = completion.stop_reason
-        stop = (
-            None if reason is None else stop_reasons.encode(reason, completion.native_stop_reason)
-        )
+    def encode_response(self, completion: Completion, facts: ModelFacts) -> Json:
+        assert self.form.write_answer is not None  # noqa: S101 - or the family has its own
+        refuse_all_but_text(self.name, completion)
+        reason, native = completion.stop_reason, completion.native_stop_reason
         texts = [block for block in completion.content if isinstance(block, Text)]
-        text_extra = {key: value for block in texts for key, value in block.extra.items()}
         piece = Piece(
             completion.text,
-            stop,
+            None if reason is None else self.stop_reasons.encode(reason, native),
             completion.usage,
             id=completion.id,
             model=completion.model,
@@ -198,34 +219,15 @@ def completions_codec(
             stop_sequence=completion.stop_sequence,
             request_echo=completion.request_echo,
             extra=completion.extra,
-            text_extra=text_extra,
+            text_extra={key: value for text in texts for key, value in text.extra.items()},
         )
-        return form.write_answer(piece)
+        return self.form.write_answer(piece)
 
-    def stream_decoder(facts: ModelFacts) -> ChunkDecoder:
-        return ChunkDecoder(form, stop_reasons)
+    def stream_decoder(self, facts: ModelFacts) -> ChunkDecoder:
+        return ChunkDecoder(self.form, self.stop_reasons)
 
-    def stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
-        return ChunkEncoder(form, codec)
-
-    functions = {
-        "encode_request": encode_request,
-        "decode_request": decode_request,
-        "decode_response": decode_response,
-        "encode_response": encode_response,
-    }
-    if form.read_chunk is not None:
-        functions |= {"stream_decoder": stream_decoder, "stream_encoder": stream_encoder}
-    codec = FamilyCodec(
-        **{
-            "stop_reasons": stop_reasons,
-            "control_tokens": form.template.tokens,
-            "options": form.options,
-            **functions,
-            **record,
-        }
-    )
-    return codec
+    def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
+        return ChunkEncoder(self.form, self.name, self.stop_reasons)
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────
@@ -340,18 +342,19 @@ def _with_image_tokens(request: CompletionRequest, token: str) -> CompletionRequ
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def refuse_unsayable(codec: FamilyCodec, completion: Completion) -> None:
-    """`EncodeError` where an answer holds more than text."""
+def refuse_all_but_text(name: str, completion: Completion) -> None:
+    """`EncodeError`, in the name of the codec, where an answer holds more than text."""
     for block in completion.content:
         if not isinstance(block, Text):
-            _refuse(codec, block)
+            _refuse(name, block)
 
 
-def _refuse(codec: FamilyCodec, part: object) -> None:
-    what = {ToolUse: "a tool call", ToolInputDelta: "a tool call"}.get(type(part), "reasoning")
+def _refuse(name: str, part: object) -> None:
+    is_call = isinstance(part, ToolUse | ToolInputDelta)
+    what = "a tool call" if is_call else "reasoning"
     raise EncodeError(
-        f"an answer of the {codec.name} family is text alone; {what} has no place in it",
-        feature="tools" if what == "a tool call" else "reasoning",
+        f"an answer of the {name} family is text alone; {what} has no place in it",
+        feature="tools" if is_call else "reasoning",
     )
 
 
@@ -401,72 +404,57 @@ class ChunkEncoder:
     """Encodes one batch as one chunk; a batch of which this family has no member is none. Counts of
     such a batch wait in `_pending` for the next chunk."""
 
-    def __init__(self, form: Form, codec: FamilyCodec) -> None:
+    def __init__(self, form: Form, name: str, stop_reasons: NativeNames[StopReason]) -> None:
         assert form.write_chunk is not None  # noqa: S101 - otherwise the codec has no streams
         self._write = form.write_chunk
         self._ends_without_text = form.ends_without_text
         self._last_chunk = form.last_chunk
-        self._codec = codec
+        self._name = name
+        self._stop_reasons = stop_reasons
         self._started = Started()
         self._pending = NO_USAGE
 
     def encode(self, batch: Batch) -> list[Json]:
-        texts: list[str] = []
-        stop, usage, index = None, self._pending, 0
-        stop_sequence: str | None = None
-        extra: Mapping[str, Json] = EMPTY
-        text_extra: Mapping[str, Json] = EMPTY
+        piece, texts = Piece(None, usage=self._pending), []
+        last: list[Json] = []
         for event in batch:
             match event:
-                case TextDelta():
-                    texts.append(event.text)
-                    index = event.index
+                case TextDelta(text, index):
+                    texts.append(text)
+                    piece.index = index
                 case Started():
                     self._started = event
                 case UsageUpdate(counts):
-                    usage = merge_usage(usage, counts)
+                    piece.usage = merge_usage(piece.usage, counts)
                 case Stopped(reason, native, stop_sequence):
-                    stop = self._codec.stop_reasons.encode(reason, native)
+                    piece.stop = self._stop_reasons.encode(reason, native)
+                    piece.stop_sequence = stop_sequence
+                case Ended() if self._last_chunk is not None:
+                    last = [self._last_chunk]
                 case Extra(members, "answer"):
-                    extra = {**extra, **members}
+                    piece.extra = {**piece.extra, **members}
                 case Extra(members, "text"):
-                    text_extra = members
-                case BlockStart(_, block) if isinstance(block, ToolUse | Reasoning):
-                    _refuse(self._codec, block)
-                case ReasoningDelta() | ToolInputDelta():
-                    _refuse(self._codec, event)
-        last = (
-            [self._last_chunk]
-            if self._last_chunk is not None and any(map(_is_ended, batch))
-            else []
-        )
-        if not texts and stop is None and not extra and not text_extra:
-            self._pending = usage  # counts that came alone wait for a chunk to stand in
-            return last
+                    piece.text_extra = members
+                case BlockStart(_, (ToolUse() | Reasoning()) as part) | (
+                    (ReasoningDelta() | ToolInputDelta()) as part
+                ):
+                    _refuse(self._name, part)
+        if texts:
+            piece.text = "".join(texts)
+        return [*self._written(piece), *last]
+
+    def _written(self, piece: Piece) -> tuple[Json, ...]:
+        """The chunk of a piece; none where it has counts alone or nothing."""
+        if piece.text is None:
+            if piece.stop is None and not piece.extra and not piece.text_extra:
+                self._pending = piece.usage
+                return ()
+            if not self._ends_without_text:
+                piece.text = ""
         self._pending = NO_USAGE
-        text = None if self._ends_without_text and not texts else "".join(texts)
-        id, model, created = self._started.id, self._started.model, self._started.created
-        return [
-            self._write(
-                Piece(
-                    text,
-                    stop,
-                    usage,
-                    index,
-                    id,
-                    model,
-                    created,
-                    stop_sequence,
-                    extra=extra,
-                    text_extra=text_extra,
-                )
-            ),
-            *last,
-        ]
-
-
-def _is_ended(event: StreamEvent) -> bool:
-    return type(event) is Ended
+        started = self._started
+        piece.id, piece.model, piece.created = started.id, started.model, started.created
+        return (self._write(piece),)
 
 
 def bare(text: Json) -> Batch | None:

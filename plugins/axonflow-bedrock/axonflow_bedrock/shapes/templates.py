@@ -219,9 +219,9 @@ class Headers:
     def template(self, tokens: tuple[str, ...]) -> Template:
         """The functions for these tokens. They are closures, so that the joined strings are built
         once."""
-        behind_role, end = f"{self.tail}\n\n", self.end
+        after_role, end = f"{self.tail}\n\n", self.end
         opening, border = self.bos + self.head, end + self.head
-        headers = {role: f"{self.head}{role}{behind_role}" for role in Role}
+        headers = {role: f"{self.head}{role}{after_role}" for role in Role}
         roles_by_name = {role.value: role for role in Role}
 
         def render(conversation: Conversation) -> str:
@@ -246,24 +246,30 @@ class Headers:
             pieces[0] = pieces[0].removeprefix(opening)
             roles, texts = [], []
             for piece in pieces:
-                name, found, text = piece.partition(behind_role)
+                name, found, text = piece.partition(after_role)
                 if not found or name not in roles_by_name:
                     return None
                 roles.append(roles_by_name[name])
                 texts.append(text)
-            if roles[-1] is not _ASSISTANT:
-                return None  # nothing is left open
-            if not texts[-1]:
-                del roles[-1], texts[-1]
-                if roles and roles[-1] is _ASSISTANT:
-                    return None  # an answer that came to its end, and the next one begun
-            system = None
-            if roles and roles[0] is _SYSTEM:
-                system = texts[0]
-                del roles[0], texts[0]
-            return Conversation(system, roles, texts)
+            return _left_open(roles, texts)
 
         return Template(as_given, render, parse, tokens, overlooked=tokens)
+
+
+def _left_open(roles: list[Role], texts: list[str]) -> Conversation | None:
+    """The conversation of turns that were read from headers, the last of them an assistant's that
+    the model continues; None for turns that `render` would not have written."""
+    if roles[-1] is not _ASSISTANT:
+        return None  # nothing is left open
+    if not texts[-1]:
+        del roles[-1], texts[-1]
+        if roles and roles[-1] is _ASSISTANT:
+            return None  # an answer that came to its end, and the next one begun
+    system = None
+    if roles and roles[0] is _SYSTEM:
+        system = texts[0]
+        del roles[0], texts[0]
+    return Conversation(system, roles, texts)
 
 
 def _interleaved(before_question: str, before_answer: str, texts: list[str]) -> list[str]:
@@ -309,15 +315,14 @@ class Instructions:
         def parse(prompt: str) -> Conversation | None:
             if not prompt.startswith(opening):
                 return None
-            exchanges = prompt.split(border)
-            exchanges[0] = exchanges[0].removeprefix(opening)
-            last = exchanges.pop()
+            *finished, last = prompt.removeprefix(opening).split(border)
             texts: list[str] = []
-            for exchange in exchanges:
-                asked, found, answered = exchange.partition(before_answer)
+            for turns in finished:
+                asked, found, answered = turns.partition(before_answer)
                 if not found:
                     return None
                 texts += asked, answered
+            # After the last question comes nothing, or the beginning of an answer.
             asked, found, answered = last.partition(closing)
             if not found or (answered and answered[0] != " "):
                 return None

@@ -106,8 +106,9 @@ STOPS = {
     "content_filter": StopReason.CONTENT_FILTERED,
 }
 _PARAMETERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
-
-
+_FEATURES = frozenset(
+    {Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES}
+)
 _OTHER_PARAMETERS: Mapping[str, Feature] = {
     "seed": Feature.SEED,
     "presence_penalty": Feature.PRESENCE_PENALTY,
@@ -125,6 +126,7 @@ def codec(
     """The codec of a family that takes a bare prompt and answers in this JSON; the rest of the
     record as given. `takes` names the parameters that not every such family has."""
     parameters = {**_PARAMETERS, **{name: name for name in takes}}
+    features = _FEATURES.union(_OTHER_PARAMETERS[name] for name in takes)
     form = Form(
         template=NO_TEMPLATE,
         prompt_key="prompt",
@@ -140,9 +142,7 @@ def codec(
     )
     return completions_codec(
         form,
-        features=frozenset(
-            {Feature.RAW_PROMPT, Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES},
-        ).union(_OTHER_PARAMETERS[name] for name in takes),
+        features=features,
         joins=frozenset({Feature.MANY_BLOCKS}),
         documented=KEYS | options | {"prompt", "stop", *parameters},
         is_single_turn=True,

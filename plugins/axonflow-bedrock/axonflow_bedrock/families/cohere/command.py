@@ -33,7 +33,7 @@ from ...shapes.completions import (
     Piece,
     bare,
     completions_codec,
-    refuse_unsayable,
+    refuse_all_but_text,
 )
 from ...shapes.templates import NO_TEMPLATE
 
@@ -69,7 +69,7 @@ def _decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
 # A COMPLETE and a MAX_TOKENS may stand in one answer of several generations, so the neutral stop
 # reason is the first's and the list of all is kept.
 def _encode_response(completion: Completion, facts: ModelFacts) -> Json:
-    refuse_unsayable(COMMAND, completion)
+    refuse_all_but_text(COMMAND.name, completion)
     reason = completion.stop_reason
     stop = None if reason is None else STOP_REASONS.encode(reason, completion.native_stop_reason)
     texts = _generations_of(completion)
@@ -167,7 +167,7 @@ class _Encoder:
 
     def __init__(self, facts: ModelFacts) -> None:
         self._facts = facts
-        self._pieces = ChunkEncoder(_FORM, COMMAND)
+        self._pieces = ChunkEncoder(_FORM, COMMAND.name, STOP_REASONS)
 
     def encode(self, batch: Batch) -> Sequence[Json]:
         kinds = {type(event) for event in batch}
