@@ -66,7 +66,7 @@ def codec(**form: Any) -> FamilyCodec:
     )
 
 
-TAGGED, BESIDE = codec(thinking=Thinking.TAGGED), codec(thinking=Thinking.BESIDE)
+TAGGED, MEMBER = codec(thinking=Thinking.TAGGED), codec(thinking=Thinking.MEMBER)
 
 
 def whole(message: Json, **more: Json) -> Json:
@@ -249,7 +249,7 @@ SOME_THOUGHTS: list[Json] = [
 ]
 
 
-@pytest.mark.parametrize("spoken", [TAGGED, BESIDE], ids=["tagged", "beside"])
+@pytest.mark.parametrize("spoken", [TAGGED, MEMBER], ids=["tagged", "member"])
 def test_a_member_of_its_own_is_read_in_both_forms_and_goes_back_there(spoken: FamilyCodec) -> None:
     answer, heard = spoken.decode_response(THOUGHTFUL, FACTS), batches(spoken, THOUGHTFUL_CHUNKS)
 
@@ -260,7 +260,7 @@ def test_a_member_of_its_own_is_read_in_both_forms_and_goes_back_there(spoken: F
     assert written(spoken, heard) == THOUGHTFUL_CHUNKS
 
 
-@pytest.mark.parametrize("spoken", [TAGGED, BESIDE], ids=["tagged", "beside"])
+@pytest.mark.parametrize("spoken", [TAGGED, MEMBER], ids=["tagged", "member"])
 def test_an_empty_text_before_the_reasoning_is_no_block(spoken: FamilyCodec) -> None:
     chunks = [
         chunk({"role": "assistant", "content": ""}),
@@ -277,7 +277,7 @@ def test_an_empty_text_before_the_reasoning_is_no_block(spoken: FamilyCodec) -> 
 def test_an_answer_that_is_empty_is_an_empty_text() -> None:
     chunks = [chunk({"role": "assistant", "content": ""}), chunk({}, "stop")]
 
-    assert added_up(batches(BESIDE, chunks)).content == (Text(""),)
+    assert added_up(batches(MEMBER, chunks)).content == (Text(""),)
 
 
 def test_a_form_without_reasoning_leaves_tags_in_the_text_and_members_beside_it() -> None:
@@ -493,7 +493,7 @@ ODD_CHUNKS = {
 
 
 @pytest.mark.parametrize("name", ODD_CHUNKS)
-@pytest.mark.parametrize("spoken", [TAGGED, BESIDE], ids=["tagged", "beside"])
+@pytest.mark.parametrize("spoken", [TAGGED, MEMBER], ids=["tagged", "member"])
 def test_odd_chunks_come_back_as_they_were(name: str, spoken: FamilyCodec) -> None:
     back = written(spoken, batches(spoken, ODD_CHUNKS[name]))
 

@@ -42,7 +42,7 @@ class Feature(StrEnum):
     """A `Message` with the role `system` after the first message."""
     MANY_BLOCKS = "several blocks in one message"
     """A message, system prompt or tool result of several blocks, or of none."""
-    RESULTS_BESIDE = "tool results next to other blocks"
+    MIXED_RESULTS = "tool results next to other blocks"
     """A message with a `ToolResult` and other blocks."""
     ANY_ROLE_ORDER = "any order of roles"
     """Two messages of one role in a row, or an assistant's message first."""
@@ -133,7 +133,7 @@ class Asked:
             if type(block) is not Text:
                 self.add_block(block)
                 if len(content) > 1 and isinstance(block, ToolResult):
-                    self.features.add(Feature.RESULTS_BESIDE)
+                    self.features.add(Feature.MIXED_RESULTS)
 
     def add_block(self, block: ContentBlock) -> None:
         """What a block asks for, with the blocks inside it."""

@@ -47,7 +47,7 @@ def _arranged(turn: list[Message], model: Model) -> list[Message]:
         return turn
     if others and model.facts.tool_results_alone:
         model.changes(
-            Feature.RESULTS_BESIDE,
+            Feature.MIXED_RESULTS,
             "set apart by a turn of the assistant's",
             f"{model.name} wants them alone",
         )

@@ -113,7 +113,7 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
         QUESTION, Message(Role.SYSTEM, (Text("be brief"),)), ANSWER, QUESTION
     ),
     Feature.MANY_BLOCKS: _conversation(Message(Role.USER, (Text("hi"), Text("ho")))),
-    Feature.RESULTS_BESIDE: _conversation(
+    Feature.MIXED_RESULTS: _conversation(
         QUESTION, CALL, Message(Role.USER, (RESULT_BLOCK, Text("so?")))
     ),
     Feature.ANY_ROLE_ORDER: _conversation(QUESTION, QUESTION),

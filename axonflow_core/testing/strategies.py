@@ -319,7 +319,7 @@ class _Parts:
             several = runs.map(lambda drawn: tuple(block for run in drawn for block in run))
         else:
             several = st.lists(blocks, min_size=at_least, max_size=4).map(tuple)
-        return several if self.has(Feature.RESULTS_BESIDE) else several.map(_result_alone)
+        return several if self.has(Feature.MIXED_RESULTS) else several.map(_result_alone)
 
     @cached_property
     def roles(self) -> SearchStrategy[list[Role]]:

@@ -144,7 +144,7 @@ VENDOR_OPTIONS = (OPTIONS - _TRANSPORT) | frozenset(
 
 FORM = ChatForm(
     effort_parameter="reasoning_effort",
-    thinking=Thinking.BESIDE,
+    thinking=Thinking.MEMBER,
     options=VENDOR_OPTIONS,
     takes=COMMON_PARAMETERS | {"metadata"},
 )
@@ -160,7 +160,7 @@ CODEC = Codec(
     },
     joins=frozenset(
         {
-            *(Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS),
+            *(Feature.MANY_BLOCKS, Feature.MIXED_RESULTS, Feature.TOOL_ERRORS),
             Feature.SIGNED_REASONING,
         }
     ),

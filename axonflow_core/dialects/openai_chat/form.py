@@ -66,7 +66,7 @@ class Thinking(Enum):
 
     TAGGED = "tagged"
     """At the head of the content, as `<reasoning>…</reasoning>`. The member is read too."""
-    BESIDE = "beside"
+    MEMBER = "member"
     """In a member of its own, `reasoning_content`."""
 
 

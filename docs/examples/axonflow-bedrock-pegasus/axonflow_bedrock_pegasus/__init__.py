@@ -28,13 +28,16 @@ from axonflow_core.messages import (
 from axonflow_core.stream import Batch, Ended, Extra, Stopped, TextDelta
 
 PARAMETERS: Mapping[str, str] = {"maxOutputTokens": "max_tokens", "temperature": "temperature"}
+"""Native name -> the attribute of `Inference`."""
 OPTIONS = frozenset({"mediaSource", "responseFormat"})
+"""Documented parameters without a neutral name."""
 REQUEST_KEYS = frozenset({"inputPrompt", *PARAMETERS, *OPTIONS})
 ANSWER_KEYS = frozenset({"message", "finishReason"})
 STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS})
 
 
 def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
+    """The body of a call. The form is single-turn, so the request has one message."""
     parameters = {key: getattr(request.inference, name) for key, name in PARAMETERS.items()}
     return {
         "inputPrompt": request.messages[0].text,
@@ -45,6 +48,8 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> Json:
 
 
 def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
+    """The request in a body: the inverse of `encode_request`. A missing prompt is a `KeyError`,
+    which the codec reports as `MalformedRequest`."""
     return CompletionRequest(
         messages=(user(string(body["inputPrompt"])),),
         inference=Inference(**{name: body.get(key) for key, name in PARAMETERS.items()}),
@@ -54,12 +59,14 @@ def decode_request(body: Json, facts: ModelFacts) -> CompletionRequest:
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> Json:
+    """A whole answer as a body. It has no counts: Bedrock sends them in headers."""
     reason, native = completion.stop_reason, completion.native_stop_reason
     stop = None if reason is None else STOP_REASONS.encode(reason, native)
     return {"message": completion.text, **without_none({"finishReason": stop}), **completion.extra}
 
 
 def decode_response(body: Json, facts: ModelFacts) -> Completion:
+    """The completion in the body of a whole answer."""
     stop = body.get("finishReason")
     return Completion(
         content=(Text(string(body["message"])),),
@@ -70,7 +77,10 @@ def decode_response(body: Json, facts: ModelFacts) -> Completion:
 
 
 class ChunkDecoder:
+    """Decodes one chunk into one batch. Every chunk is decoded alone, so nothing is kept."""
+
     def feed(self, chunk: Json) -> Batch:
+        """The events of one chunk; the chunk with a `finishReason` ends the stream."""
         batch = (TextDelta(string(chunk["message"])), Extra(unknown_members(chunk, ANSWER_KEYS)))
         stop = chunk.get("finishReason")
         return (
@@ -79,7 +89,10 @@ class ChunkDecoder:
 
 
 class ChunkEncoder:
+    """Encodes one batch as one chunk, or as none where the batch has nothing that Pegasus sends."""
+
     def encode(self, batch: Batch) -> list[Json]:
+        """The chunks of one batch."""
         chunk: dict[str, Json] = {}
         for event in batch:
             match event:
@@ -112,4 +125,5 @@ CODEC = FamilyCodec(
 
 @hookimpl
 def axonflow_register_codec() -> FamilyCodec:
+    """The codec that the entry point `pegasus` offers."""
     return CODEC

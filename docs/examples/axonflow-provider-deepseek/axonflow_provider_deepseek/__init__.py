@@ -36,7 +36,7 @@ class DeepSeekConfig(CommonSettings):
 
 
 CODEC = openai_chat.chat_codec(
-    openai_chat.ChatForm(thinking=openai_chat.Thinking.BESIDE, last_chunk=DONE),
+    openai_chat.ChatForm(thinking=openai_chat.Thinking.MEMBER, last_chunk=DONE),
     family="deepseek",
     surface="chat",
     models=("deepseek-",),
@@ -47,13 +47,14 @@ CODEC = openai_chat.chat_codec(
             *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.REASONING),
         }
     ),
-    joins=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    joins=frozenset({Feature.MANY_BLOCKS, Feature.MIXED_RESULTS, Feature.TOOL_ERRORS}),
     evidence="documents: DeepSeek's API reference, November 2026",
 )
 ERRORS = evolve(
     openai_chat.ERRORS,
     name="deepseek",
     rows=(
+        # An empty balance: no pause helps, so the call is not repeated.
         ErrorRow(error=Throttled, status=402, is_retryable=False),
         *openai_chat.ERRORS.rows,
     ),

@@ -1,7 +1,7 @@
-"""The calls to models that do not talk: read, answered by `vectors`, written again.
+"""Embedding and rerank calls: decoded, answered by `vectors`, encoded.
 
 AWS holds these bodies to a schema: a key that a model does not know is refused, where a chat model
-would pass it by.
+would ignore it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class EmulatedUnary:
     context_of: Callable[[Call, ModelFacts], StreamContext]
 
     async def answer(self, call: Call, model_id: ModelId) -> NativeAnswer | None:
-        """The answer to `call`, or None where the model is one that talks."""
+        """The answer to `call`, or None for a chat model."""
         base_id = model_id.base_id or ""
         codec = unary_codec_for(self.codecs, base_id)
         if codec is None:

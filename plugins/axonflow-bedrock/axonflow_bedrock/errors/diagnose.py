@@ -87,7 +87,7 @@ def find_row(report: Report) -> tuple[Row, Mapping[str, str]]:
 
 def _build(
     report: Report,
-    native: str,
+    message: str,
     model: ModelId | None,
     region: str | None,
     models: ModelTable | None,
@@ -102,7 +102,7 @@ def _build(
         "profile": _profile_line(model, region, models),
         "successor": _successor_line(model, region, models),
         "status": report.status,
-        "said": native,
+        "message": message,
     }
     error = row.error(
         row.cause.format_map(values),
@@ -172,7 +172,7 @@ def _codes_in(native: Mapping[str, Json]) -> Iterator[str]:
     """Every exception name in the body, outermost first: `__type` (Coral), `code` or `type`."""
     for level in _levels(native):
         for key in ("__type", "code", "type"):
-            # {"type": "error", "error": {"type": "overloaded_error"}}: the outer word says nothing.
+            # {"type": "error", "error": {"type": "overloaded_error"}}: the outer type is no code.
             if isinstance(level.get(key), str) and (code := _bare(level[key])) not in (
                 None,
                 "error",
@@ -181,8 +181,8 @@ def _codes_in(native: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _messages_in(native: Mapping[str, Json]) -> Iterator[str]:
-    """IAM writes `Message`, Bedrock `message`; a stream error may hold the model's own words
-    instead."""
+    """IAM writes `Message`, Bedrock `message`; a stream error may hold the model's own
+    message instead."""
     for level in _levels(native):
         for key in ("message", "Message", "originalMessage"):
             if isinstance(level.get(key), str) and level[key]:
@@ -201,14 +201,12 @@ def _bare(code: str | None) -> str | None:
 
 
 def _shown(message: str | None, body: bytes) -> str:
-    """AWS's words, as far as they may be repeated: on one line, bounded, without the values that a
+    """AWS's message, as far as it may be repeated: on one line, bounded, without the values that a
     validator quotes."""
     if message is None:
         begins = body[:_MAX_SHOWN_BODY].decode("utf-8", "replace")
         return (
-            f"{len(body)} bytes without a message, beginning {begins!r}"
-            if body
-            else "without a word"
+            f"{len(body)} bytes without a message, beginning {begins!r}" if body else "no message"
         )
     line = _QUOTED_VALUE.sub("string […]", " ".join(message.split()))
     return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}…"

@@ -4,8 +4,8 @@
     stream    an exception frame, here {name: payload}   {"throttlingException": {"message": "…"}}
 
 A row of `table.TABLE` that knows an error by its code alone, and repeats AWS's message, is written
-as that code; rows that know it by its words cannot be, for the words are AWS's. A stream may hold
-six exceptions only; every other error becomes the one of them with the same blame.
+as that code; a row that knows it by its message cannot be, because the message is AWS's. A stream
+may hold six exceptions only; every other error becomes the one of them with the same blame.
 
 Permission and credentials that this server lacks at its own provider are an
 `InternalServerException`: AWS has no 502, and a client that reads a 403 mends its own policy.
@@ -63,7 +63,7 @@ def _rows() -> Iterator[ErrorRow]:
     AWS."""
     for row in TABLE:
         code = next((code for code in row.codes if code in MODELLED_STATUSES), None)
-        if code is not None and row.says is None and "{said}" in row.cause:
+        if code is not None and row.pattern is None and "{message}" in row.cause:
             yield ErrorRow(
                 error=row.error,
                 status=MODELLED_STATUSES[code],

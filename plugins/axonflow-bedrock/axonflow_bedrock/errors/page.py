@@ -15,8 +15,7 @@ _MET_FIRST = (
         native_codes=("AccessDeniedException",),
         cause="the IAM role has no permission for Bedrock",
         fix="add bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream to the policy of "
-        "the task role; the "
-        "error prints the statement with the ARN that was denied",
+        "the task role; the error prints the statement with the ARN that was denied",
     ),
     ErrorEntry(
         issue="ValidationException on the model id",
@@ -43,11 +42,9 @@ _MET_FIRST = (
         issue="Empty response",
         code=DecodeError.code,
         cause="the family of the model was not detected, or is another than its id says; AxonFlow "
-        "raises an error "
-        "instead of answering nothing",
+        "raises an error instead of answering nothing",
         fix="check that the model id begins with a supported prefix (anthropic., amazon., meta., "
-        "mistral.), or name "
-        "the family with `family:` or `base_model:`",
+        "mistral.), or name the family with `family:` or `base_model:`",
     ),
 )
 """What most people meet, in the order of the product's own page."""
@@ -70,7 +67,7 @@ _UNFILLED = _Names(
     profile="model: the id of an inference profile; `aws bedrock list-inference-profiles` lists "
     "them",
     successor=NO_SUCCESSOR,
-    said="…",
+    message="…",
     unit=" tokens",
     limit2="",
 )

@@ -4,7 +4,7 @@ The one form that was recorded is that of Hugging Face's server (TGI):
 
     marketplace/tgi       prompt, max_tokens      {"object": "text_completion", …}
 
-An endpoint's ARN says nothing of the model, so no codec claims one; the operator names the form
+An endpoint's ARN does not name its model, so no codec claims one; the operator names the form
 with `family:`. The template of such a model is unknown, so the prompt form takes one user message
 as the prompt and refuses a conversation.
 

@@ -128,7 +128,7 @@ CHAT = chat_codec(
             *(Feature.TEMPERATURE, Feature.TOP_P),
         }
     ),
-    joins=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    joins=frozenset({Feature.MANY_BLOCKS, Feature.MIXED_RESULTS, Feature.TOOL_ERRORS}),
     evidence="documents: AWS user guide and model cards, November 2026",
 )
 

@@ -26,7 +26,7 @@ LAST_CHUNK = "[DONE]"
 _EVIDENCE = "documents: AWS user guide and a published capture of its stream, November 2026"
 
 CODEC = chat_family(
-    ChatForm(thinking=Thinking.BESIDE, last_chunk=LAST_CHUNK, options=OPTIONS | {"min_tokens"}),
+    ChatForm(thinking=Thinking.MEMBER, last_chunk=LAST_CHUNK, options=OPTIONS | {"min_tokens"}),
     family="writer",
     models=("writer.palmyra-",),
     features=THINKING | IMAGES,

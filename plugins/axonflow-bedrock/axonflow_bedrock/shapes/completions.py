@@ -130,7 +130,7 @@ class Form:
 
     own_keys: frozenset[str] = field(init=False)
     parameter_keys: frozenset[str] = field(init=False)
-    beside_keys: frozenset[str] = field(init=False)
+    body_keys: frozenset[str] = field(init=False)
     """Every key of a body that has its parameters next to the prompt."""
 
     @own_keys.default
@@ -143,8 +143,8 @@ class Form:
     def _parameter_keys(self) -> frozenset[str]:
         return frozenset({*self.parameters, *((self.stop_key,) if self.stop_key else ())})
 
-    @beside_keys.default
-    def _beside_keys(self) -> frozenset[str]:
+    @body_keys.default
+    def _body_keys(self) -> frozenset[str]:
         return self.own_keys | self.parameter_keys | self.options
 
 
@@ -243,7 +243,7 @@ def _read_request(form: Form, body: Mapping[str, Json]) -> CompletionRequest:
     else:
         inference = _read_inference(form, body, EMPTY)
         options = {key: body[key] for key in form.options if key in body} if form.options else EMPTY
-        extra = unknown_members(body, form.beside_keys)
+        extra = unknown_members(body, form.body_keys)
     prompt = string(body[form.prompt_key])
     parsed = turns_in(prompt, form.template, images, form.image_token)
     if parsed is None:

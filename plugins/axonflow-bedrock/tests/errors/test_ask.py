@@ -109,8 +109,8 @@ def ask(folder: Path, surroundings: Mapping[str, str], *arguments: str) -> Said:
 def error_of(row: Row) -> dict[str, Any]:
     """The exception of AWS that a row is for. A status that stands for itself comes under a name
     nobody knows."""
-    code = row.codes[0] if row.codes else "ValidationException" if row.says else "SomethingElse"
-    anything = 400 if row.says or row.codes else 201
+    code = row.codes[0] if row.codes else "ValidationException" if row.pattern else "SomethingElse"
+    anything = 400 if row.pattern or row.codes else 201
     status = next(iter(row.statuses), MODELLED_STATUSES.get(code, anything))
     return {"code": code, "message": row.example, "status": status}
 

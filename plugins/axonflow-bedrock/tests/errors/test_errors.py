@@ -73,7 +73,7 @@ def test_every_row_is_reached_by_its_own_example(row: Row) -> None:
     assert find_row(example_of(row))[0] is row
 
 
-@pytest.mark.parametrize("row", [row for row in TABLE if row.says], ids=name_of)
+@pytest.mark.parametrize("row", [row for row in TABLE if row.pattern], ids=name_of)
 def test_a_row_that_knows_the_words_is_found_though_the_code_was_lost(row: Row) -> None:
     report = Report(example_of(row).status, None, example_of(row).message)
 
@@ -93,7 +93,7 @@ def test_every_row_makes_a_specific_error_with_cause_and_fix(row: Row) -> None:
 
 
 def test_the_table_has_a_row_for_every_exception_of_the_service_model() -> None:
-    by_code = {code for row in TABLE for code in row.codes if row.says is None}
+    by_code = {code for row in TABLE for code in row.codes if row.pattern is None}
 
     assert set(MODELLED_STATUSES) <= by_code
 
@@ -407,7 +407,7 @@ def test_a_body_that_is_not_bedrocks_is_shown_by_its_first_bytes(body: bytes) ->
 
 
 def test_an_empty_body_is_said_to_be_one() -> None:
-    assert diagnose(500, None, b"").message == "the service failed (HTTP 500): without a word"
+    assert diagnose(500, None, b"").message == "the service failed (HTTP 500): no message"
 
 
 KEYS = st.sampled_from(

@@ -268,7 +268,7 @@ def test_a_failed_tool_says_that_it_failed() -> None:
                 Message(Role.ASSISTANT, (Text("Let me see."), OSLO)),
                 Message(Role.USER, (ToolResult("a", "sun"),)),
             ],
-            "text beside the tool calls",
+            "text in the message of the tool calls",
         ),
     ],
     ids=lambda given: given if isinstance(given, str) else "",

@@ -59,7 +59,7 @@ COMMAND_R = FamilyCodec(
             *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
         }
     ),
-    joins=frozenset({Feature.MANY_BLOCKS, Feature.RESULTS_BESIDE, Feature.TOOL_ERRORS}),
+    joins=frozenset({Feature.MANY_BLOCKS, Feature.MIXED_RESULTS, Feature.TOOL_ERRORS}),
     stop_reasons=STOP_REASONS,
     documented=frozenset(
         {

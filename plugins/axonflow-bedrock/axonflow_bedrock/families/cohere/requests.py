@@ -229,7 +229,7 @@ def _encode_exchange(exchange: Sequence[Message], calls: _Calls) -> list[Json]:
         return []
     called, *answers = exchange
     if joined_text(called.content):
-        _refuse("text beside the tool calls that are being answered")
+        _refuse("text in the message of the tool calls that are being answered")
     pending = [block for block in called.content if isinstance(block, ToolUse)]
     for block in pending:
         calls.add(block)

@@ -20,7 +20,7 @@ an event is written on its own iff the content came before the last batch, or it
 stream whose only event is `stream-end` is encoded as that one event.
 
 Text is block 0, tool call n is block n + 1. Unknown members of an event are in an `Extra` of level
-`beside`, an event of an unknown type is in one of level `event`.
+`members`, an event of an unknown type is in one of level `event`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _EVENT_KEYS: Mapping[str, frozenset[str]] = {
     END: frozenset({"is_finished", "event_type", "finish_reason", "response"}),
 }
 _UNKNOWN_EVENT_KEYS = frozenset({"is_finished", "generation_id", "finish_reason"})
-_EVENT, _BESIDE = "event", "beside"
+_EVENT, _MEMBERS = "event", "members"
 
 
 class ChunkDecoder:
@@ -83,13 +83,13 @@ class ChunkDecoder:
         if kind == TEXT:
             event = TextDelta(text_of(chunk["text"]))
             self._texts.append(event.text)
-            return (event,) if len(chunk) == 3 else (event, *_beside(chunk))
+            return (event,) if len(chunk) == 3 else (event, *_members(chunk))
         if kind == CALLS:
-            return (*self._called(chunk["tool_calls"] or ()), *_beside(chunk))
+            return (*self._called(chunk["tool_calls"] or ()), *_members(chunk))
         if kind == CITATIONS:
-            return (*self._cited(chunk["citations"] or ()), *_beside(chunk))
+            return (*self._cited(chunk["citations"] or ()), *_members(chunk))
         if kind == END and chunk.get("response") is not None:
-            return (*self._ended(chunk), *_beside(chunk), Ended())
+            return (*self._ended(chunk), *_members(chunk), Ended())
         return self._unknown(chunk)
 
     def _called(self, natives: Sequence[Json]) -> list[StreamEvent]:
@@ -153,9 +153,9 @@ class ChunkDecoder:
         return tuple(events)
 
 
-def _beside(chunk: Mapping[str, Json]) -> Iterable[Extra]:
+def _members(chunk: Mapping[str, Json]) -> Iterable[Extra]:
     members = unknown_members(chunk, _EVENT_KEYS[chunk["event_type"]])
-    return (Extra(members, _BESIDE),) if members else ()
+    return (Extra(members, _MEMBERS),) if members else ()
 
 
 class ChunkEncoder:
@@ -186,8 +186,8 @@ class ChunkEncoder:
             chunks.append(_unknown_event(content))
         elif content.is_last:
             chunks.append(self._end())
-        if chunks and content.beside:
-            chunks[-1] = {**chunks[-1], **content.beside}
+        if chunks and content.members:
+            chunks[-1] = {**chunks[-1], **content.members}
         return chunks
 
     def _add(self, content: _Content, event: StreamEvent) -> None:
@@ -205,8 +205,8 @@ class ChunkEncoder:
                 content.calls.append(self._close(index))
             case Extra(members, level) if level == _EVENT:
                 content.unknown = members
-            case Extra(members, level) if level == _BESIDE:
-                content.beside = members
+            case Extra(members, level) if level == _MEMBERS:
+                content.members = members
             case ReasoningDelta() | BlockStart(_, Reasoning()):
                 raise EncodeError(
                     "an answer of Command R has no place for reasoning", feature="reasoning"
@@ -265,7 +265,7 @@ class _Content:
         self.citations: list[Json] = []
         self.calls: list[Json] = []
         self.unknown: Mapping[str, Json] = EMPTY
-        self.beside: Mapping[str, Json] = EMPTY
+        self.members: Mapping[str, Json] = EMPTY
         self.id: str | None = None
         self.stop: str | None = None
         self.is_last = False

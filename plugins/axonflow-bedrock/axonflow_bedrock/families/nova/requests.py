@@ -40,18 +40,18 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
     """A Nova body as a `CompletionRequest`."""
     system, config, tools = body.get("system"), body.get("inferenceConfig"), body.get("toolConfig")
     version, extra = body.get("schemaVersion"), unknown_members(body, _REQUEST_KEYS)
-    offered, choice, beside_tools = decode_tool_config(tools or EMPTY, DIALECT)
+    offered, choice, tool_extra = decode_tool_config(tools or EMPTY, DIALECT)
     return CompletionRequest(
         messages=tuple(
             [decode_message(message, _ROLES, decode_content) for message in array(body["messages"])]
         ),
         system=decode_content(system) if system else (),
-        inference=_decode_inference(config) if config else _NOTHING_SAID,
+        inference=_decode_inference(config) if config else _UNSET,
         tools=offered,
         tool_choice=choice,
         reasoning=_decode_reasoning_request(config.get("reasoningConfig")) if config else None,
         options=EMPTY if version == SCHEMA else {"schemaVersion": version},
-        extra={**extra, **prefixed("toolConfig", beside_tools)} if beside_tools else extra,
+        extra={**extra, **prefixed("toolConfig", tool_extra)} if tool_extra else extra,
     )
 
 
@@ -61,19 +61,19 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     if request.system:
         body["system"] = encode_content(request.system)
     body["messages"] = [encode_message(message, encode_content) for message in request.messages]
-    extra, beside_tools = (
+    extra, tool_extra = (
         split_prefixed(request.extra, "toolConfig") if request.extra else (EMPTY, EMPTY)
     )
     if config := _encode_inference(request.inference, request.reasoning):
         body["inferenceConfig"] = config
-    if tools := {**encode_tool_config(request, "Nova"), **beside_tools}:
+    if tools := {**encode_tool_config(request, "Nova"), **tool_extra}:
         body["toolConfig"] = tools
     return {**body, **extra} if extra else body
 
 
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
-_NOTHING_SAID = Inference()
+_UNSET = Inference()
 _NUMBERS = {
     "max_tokens": "maxTokens",
     "temperature": "temperature",
@@ -134,7 +134,7 @@ _REASONING_KEYS = frozenset({"type", "maxReasoningEffort"})
 def _decode_reasoning_request(native: Json) -> ReasoningRequest | None:
     if native is None:
         return None
-    mode = native.get("type", "disabled")  # what Nova takes an unsaid type for
+    mode = native.get("type", "disabled")  # Nova's default
     return ReasoningRequest(
         mode,
         effort=native.get("maxReasoningEffort"),

@@ -29,7 +29,7 @@ that was received. Thus decoding and encoding gives back the same chunks.
 Members that have no field in the neutral model travel in `Extra` events, by level:
 
     nova chunk      a whole chunk of an unknown kind
-    nova beside     further keys of the chunk, next to the known one
+    nova members    further keys of the chunk, next to the known one
     nova event      further members of the event object
     nova delta      further members of `delta`
     nova metadata   the members of `metadata` other than `usage`, if not the usual empty ones
@@ -99,7 +99,7 @@ class ChunkDecoder:
                 return (
                     batch
                     if len(chunk) == 1
-                    else (*batch, Extra(unknown_members(chunk, frozenset({kind})), "nova beside"))
+                    else (*batch, Extra(unknown_members(chunk, frozenset({kind})), "nova members"))
                 )
         return (Extra(chunk, "nova chunk"),)
 
@@ -407,7 +407,7 @@ class ChunkEncoder:
                 self._metadata = members
             case "nova chunk":
                 self._chunks.append(dict(members))
-            case "nova beside" if last is not None:
+            case "nova members" if last is not None:
                 last.update(members)
             case "nova event" if last is not None:
                 next(iter(last.values())).update(members)
