@@ -61,6 +61,8 @@ def refuse_forged_turns(family: str, tokens: tuple[str, ...], slots: Sequence[st
 def find_control_token(tokens: tuple[str, ...], slots: Sequence[str]) -> str | None:
     """A control token that stands in one of `slots`; None where no slot holds any."""
     # No token has a NUL, so none is found across the border of two slots.
+    # One search over all slots costs less than one for each. The empty last slot adds a NUL at the
+    # end, which `_Search.in_text` needs to look past the last mark.
     joined = "\0".join((*slots, ""))
     for search in _searches(tokens):
         token = search.in_text(joined)
@@ -127,6 +129,7 @@ class _Search:
             if text[at + 1] in follows and text.startswith(self.tokens, at - self.marked_at):
                 break
             at = find(mark, at + 1)
+        # Either the probes ended at a token, which the expression names, or they were used up.
         found = self.find(text, at - self.marked_at) if at >= 0 else None
         return found.group() if found else None
 
@@ -135,6 +138,7 @@ class _Search:
 def _searches(tokens: tuple[str, ...]) -> list[_Search]:
     """The tokens of a family, grouped by the place and character of their first non-blank. Cached,
     because the tuple of a codec is the same object for every call."""
+    # Blanks are the most frequent characters of a text, so they are no mark to look for.
     alike: dict[tuple[int, str], list[str]] = {}
     for token in tokens:
         at = min(len(token) - len(token.lstrip()), len(token) - 1)

@@ -76,6 +76,7 @@ class Fitted:
 
     def answer(self, completion: Completion) -> Completion:
         """The answer to the request that was sent, as one to the request that was made."""
+        # Reverse order of the request's steps: names were changed last, so they are restored first.
         if names := self._names:
             completion = evolve(completion, content=tuple(map(names.block, completion.content)))
         if self.output_tool is not None:
@@ -136,12 +137,16 @@ def fit(
     """
     if client is not None:
         request = leave_out_transport_keys(request)
+        # A codec that answers its own client needs nothing fitted back.
         client = None if client is codec else client
     used = features_of(request)
+    # Most requests of a program have messages and a limit alone: they pay for this one look.
     if client is None and not needs_steps(used):
         return Fitted(request)
     model = Model(codec, facts, unsupported, is_streamed, client)
     if client is not None:
+        # First what only the client's dialect can read, because the steps below know neutral values
+        # alone. That may take features away, so they are collected again.
         request = fit_served(request, model)
         used = features_of(request)
         client = None if takes_answers_as_they_are(client, codec) else client

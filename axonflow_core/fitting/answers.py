@@ -254,6 +254,7 @@ class ClientEvents:
         if placed is None:
             self._left_out.add(event.index)
             return ()
+        # An index may be used again, by a later block that has a place.
         self._left_out.discard(event.index)
         return (BlockStart(self._number(event.index), placed),)
 
@@ -313,6 +314,7 @@ class ClientEvents:
         """The place of a block among those that stay."""
         if not self._left_out:
             return index
+        # Blocks begin in the order of their indexes, so every lower one that is left out is known.
         return index - sum(other < index for other in self._left_out)
 
     def _note(self, name: str | None) -> None:
@@ -360,6 +362,8 @@ class OutputEvents:
             case ToolInputDelta(json, index) if index in self._calls:
                 return (TextDelta(json, index),)
             case TextDelta() | BlockStart(_, Text()):
+                # The model was forced to call the tool, and may still write a sentence before the
+                # call. Two texts would not be one JSON value.
                 self._held.append(event)
                 return ()
             case Stopped() if self._calls:

@@ -96,6 +96,7 @@ def _tool_names_of(request: CompletionRequest) -> Iterator[str]:
 
 def _renamed(spelled: Mapping[str, str], block: ContentBlock) -> ContentBlock:
     """A call or result with the model's spelling of its tool."""
+    # `ToolResult.name` is unset in families that pair results with calls by id alone.
     if isinstance(block, ToolUse | ToolResult) and block.name is not None:
         return evolve(block, name=_of(spelled, block.name))
     return block
@@ -130,6 +131,8 @@ def spell_document_names(request: CompletionRequest, model: Model) -> Completion
     """Two documents may not have one name: the second is numbered before it is spelled."""
     if model.facts.document_names is None:
         return request
+    # Numbered before they are spelled: two names that differ only in forbidden characters are told
+    # apart by the rule itself, two equal ones by their number alone.
     names = [block.name for block in _documents_of(request)]
     numbered = _numbered(names)
     spelled = _spelled(model.facts.document_names, (name for name in numbered if name is not None))
@@ -139,6 +142,8 @@ def spell_document_names(request: CompletionRequest, model: Model) -> Completion
     model.document_names.update(
         {new: name for new, name in zip(sent, names, strict=True) if new and name}
     )
+    # By order and not by name, for equal names must become different ones. `rewritten` visits
+    # blocks in the order of `_documents_of`, which is itself a `rewritten`.
     new = iter(sent)
     return rewritten(
         request,

@@ -70,6 +70,7 @@ def settle_options(request: CompletionRequest, model: Model) -> CompletionReques
     for name in foreign:
         value = request.options[name]
         request = evolve(request, options=unknown_members(request.options, frozenset({name})))
+        # What asks for the default may go without a word: the answer is the same.
         if value is None or value in ASKS_FOR_NOTHING.get(name, ()):
             continue
         settle = _COUNTERPARTS.get(name, _drop_or_refuse)
@@ -110,6 +111,7 @@ def _carry_user(
     replaces."""
     if not model.takes(Feature.METADATA) or not isinstance(value, str):
         return _drop_or_refuse(request, model, name, value)
+    # The order of the two gives the request's own `user_id` precedence.
     return evolve(request, metadata={USER_ID: value, **(request.metadata or EMPTY)})
 
 

@@ -86,6 +86,7 @@ def _converted(
 ) -> ReasoningRequest | None:
     """The request for reasoning in the controls that the model has."""
     mode = asked.mode if asked.mode in controls.modes else None
+    # Where the model has both controls, the one that was asked for is used.
     if controls.has_budget and (asked.budget_tokens is not None or not controls.efforts):
         return _by_budget(request, asked, mode, model)
     if not controls.efforts:
@@ -172,6 +173,8 @@ def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> Comple
         return _in_history(block, model) if isinstance(block, Reasoning) else block
 
     kept = rewritten(request, fitted)
+    # A message that was nothing but reasoning is empty now, and families refuse empty messages. One
+    # that was empty before stays: the caller wrote it so.
     messages = zip(kept.messages, request.messages, strict=True)
     return evolve(
         kept,
@@ -184,6 +187,7 @@ def _in_history(block: Reasoning, model: Model) -> Reasoning | None:
     if not model.takes(Feature.REASONING):
         return None
     is_signed = block.signature is not None or block.redacted is not None
+    # A vendor verifies signatures, and refuses the whole request for one that is not its own.
     if is_signed and (not model.keeps_signatures or model.has_other_signer):
         block = evolve(block, signature=None, redacted=None)
         is_signed = False

@@ -80,6 +80,7 @@ def _auto_by_silence(
 def _none_by_offering_none(
     request: CompletionRequest, choice: ToolChoice, model: Model
 ) -> CompletionRequest | None:
+    # Such a model refuses earlier calls without tools, so offering none is no way to forbid them.
     if model.facts.tools_with_history and _holds_tool_calls(request):
         return None
     model.changes(
@@ -112,6 +113,7 @@ def _any_by_naming_the_only_one(
     request: CompletionRequest, choice: ToolChoice, model: Model
 ) -> CompletionRequest | None:
     names = [tool.name for tool in request.tools if isinstance(tool, Tool | BuiltinTool)]
+    # With two tools a name would decide what the caller left to the model.
     if ToolChoiceMode.TOOL not in model.tool_choices or len(names) != 1:
         return None
     return evolve(request, tool_choice=evolve(choice, mode=ToolChoiceMode.TOOL, name=names[0]))
@@ -136,6 +138,8 @@ def offer_tools_of_history(request: CompletionRequest, model: Model) -> Completi
     names = dict.fromkeys(block.name for block in blocks_of(request) if isinstance(block, ToolUse))
     why = f"{model.name} refuses a conversation with calls otherwise"
     model.changes(Feature.TOOLS, "those of the conversation offered by name", why)
+    # A result may stand without its call, where a history was cut. Then no name is known, and a
+    # placeholder is offered.
     tools = tuple(Tool(name, _NOT_TO_BE_CALLED, {"type": "object"}) for name in names or ("tool",))
     choice = ToolChoice(ToolChoiceMode.NONE) if ToolChoiceMode.NONE in model.tool_choices else None
     return evolve(request, tools=(*tools, *request.tools), tool_choice=choice)
@@ -152,6 +156,7 @@ def write_tool_errors_as_text(request: CompletionRequest, model: Model) -> Compl
     """Without a flag for it, the text of the result begins with `error: `."""
     if model.takes(Feature.TOOL_ERRORS):
         return request
+    # `is_error: false` loses nothing by being left out, so only failures are reported.
     if any(isinstance(block, ToolResult) and block.is_error for block in blocks_of(request)):
         model.changes(Feature.TOOL_ERRORS, "sent as text", f"{model.name} has no flag for them")
     return rewritten(request, _without_flag)

@@ -104,6 +104,7 @@ class SseDecoder:
         start = 0
         for end in _LINE_END.finditer(data):
             self._read_line(data[start : end.start()], events)
+            # An empty line ends an event, so the bytes up to here have been handed out.
             if end.start() == start:
                 self.consumed_bytes = self._fed_bytes - (len(data) - end.end())
             start = end.end()
@@ -128,11 +129,14 @@ class SseDecoder:
     def _read_line(self, line: bytes, events: list[SseEvent]) -> None:
         if self._is_first:
             self._is_first = False
+            # The standard allows one byte order mark, at the very beginning of the stream.
             line = line.removeprefix(b"\xef\xbb\xbf")
         if not line:
             self._end_event(events)
             return
         name, _, value = line.partition(b":")
+        # `id` and `retry` are for reconnecting, which streams of models do not support. A line that
+        # begins with a colon is a comment, which servers send to keep the connection open.
         if name in (b"data", b"event"):
             self._set(name, self._decoded(value.removeprefix(b" ")))
 
@@ -146,6 +150,7 @@ class SseDecoder:
 
     def _end_event(self, events: list[SseEvent]) -> None:
         if self._data:
+            # An event without data is dispatched by no browser either, by the standard.
             events.append(SseEvent("\n".join(self._data), self._event or "message"))
         self._data, self._event, self._size = [], "", 0
 

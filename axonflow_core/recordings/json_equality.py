@@ -135,6 +135,7 @@ def _compare(
         for index, (mine, theirs) in enumerate(zip(expected, got, strict=False)):
             yield from _compare(mine, theirs, f"{path}[{index}]", is_strict=is_strict)
         if len(expected) != len(got):
+            # The first item that only one of the lists has.
             index = min(len(expected), len(got))
             yield Difference(f"{path}[{index}]", _item(expected, index), _item(got, index))
     elif not _is_same_scalar(expected, got) and (

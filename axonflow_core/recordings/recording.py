@@ -43,6 +43,7 @@ def read_recordings(path: Path) -> list[Recording]:
     """The recordings in a JSON Lines file. `RequestError` names the line that is not one."""
     recordings = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        # A file may end in an empty line, or be edited by hand.
         if line.strip():
             try:
                 recordings.append(_recording(loads(line), path.stem))

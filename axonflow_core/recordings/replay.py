@@ -208,6 +208,7 @@ class _Replay:
         if self.recording.chunks is not None:
             recorded = [chunk for chunk in self.recording.chunks if "__exception__" not in chunk]
             yield from _one(difference(recorded, played.chunks))
+        # A chunk that raised has no batch; what was decoded before it must still encode to itself.
         read = played.chunks[: len(played.batches)]  # the last chunk may have raised
         yield from _one(difference(read, self._encoded(played.batches)))
         yield from _content_after_the_end(played.batches)
@@ -243,6 +244,8 @@ class _Replay:
         draw = random.Random(self.recording.case)  # noqa: S311 - the same cuts in every run
         frames = self._frames([data])
         for cut in _cuts(len(data), draw):
+            # Every cut in two finds a decoder that forgets its state once; finer cuts find one that
+            # forgets it twice.
             if self._frames([data[:cut], data[cut:]]) != frames:
                 yield Difference(
                     f"$bytes[{cut}]", "the same frames", "other frames when the bytes are cut here"
@@ -296,6 +299,8 @@ class _Replay:
         yield from _unknown_stop(completion)
         billed = self.format.billed(headers, ())
         yield from miscounted(billed, completion.usage)
+        # Decoded once more without the provider's counts, to see which field the family's own went
+        # to.
         yield from misplaced(billed, self.codec.decode_response(native, self.facts).usage)
 
     def _understood_stream(self) -> _Found:

@@ -54,6 +54,7 @@ class Tally:
 
     def blame_unsupported(self) -> None:
         """Count a recording with content and without a codec as a failure."""
+        # Reported at the model id, because the body may be well formed: it is the codec that lacks.
         missing = Difference("$.model_id", "a codec for that model and operation", ABSENT)
         self.failures += [
             (case, "unsupported", missing)

@@ -74,6 +74,7 @@ def _target(url: str) -> _Target:
     host = parts.hostname or ""
     if ":" in host:
         host = f"[{host}]"
+    # HTTP clients leave the default port out of `Host`, and what is signed must be what is sent.
     if parts.port is not None and parts.port != _DEFAULT_PORTS.get(parts.scheme):
         host = f"{host}:{parts.port}"
     return _Target(host, quote(_without_dots(parts.path), safe="/~"), _sorted_query(parts.query))
@@ -181,6 +182,8 @@ class Signer:
         earlier one."""
         replaced = _REPLACED_WITH_TOKEN if self.session_token else _REPLACED
         sent = {name: value for name, value in headers.items() if name.lower() not in replaced}
+        # botocore keeps the header that the caller chose: `Date` where there was one, else X-Amz-
+        # Date.
         if len(sent) < len(headers) and any(name.lower() == "date" for name in headers):
             sent["Date"] = formatdate(second)
         else:
@@ -200,6 +203,7 @@ class Signer:
             key = f"AWS4{self.secret_key}".encode()
             for step in (day, self.region, self.service, "aws4_request"):
                 key = hmac.digest(key, step.encode(), "sha256")
+            # Yesterday's key is of no use: a signature is valid for minutes.
             self._key_of_day.clear()
             self._key_of_day[day] = key
         return key
@@ -325,6 +329,8 @@ class KeyRing:
         if isinstance(claim, Refusal):
             return claim
         key = self._keys.get(claim.access_key)
+        # An unknown key and a wrong session token are refused alike, so that a refusal does not
+        # tell which key ids exist.
         if key is None or not _same(
             key.session_token or "", lowered.get("x-amz-security-token", "")
         ):
@@ -340,6 +346,8 @@ class KeyRing:
         known = (key.access_key, claim.region)
         signer = self._signers.get(known)
         if signer is None:
+            # A client writes its region itself, so it could make us keep a signer for each word it
+            # invents.
             if len(self._signers) >= _MAX_SIGNERS:
                 self._signers.clear()
             signer = Signer(
@@ -386,6 +394,7 @@ def _read_claim(authorization: str) -> _Claim | Refusal:
         return _incomplete(
             " ".join(f"Authorization header requires '{name}' parameter." for name in absent)
         )
+    # From the right: only the access key, which the client chooses, may contain a slash.
     scope = fields["Credential"].rsplit("/", 4)
     if len(scope) != 5 or scope[4] != "aws4_request":
         return _incomplete(
@@ -424,8 +433,10 @@ def _clock_fault(sent_at: datetime, now: datetime) -> Refusal | None:
 def _signature_fault(
     signer: Signer, claim: _Claim, method: str, url: str, headers: Mapping[str, str], body: bytes
 ) -> Refusal | None:
+    # A signature that does not cover the host could be sent to another one again.
     if "host" not in claim.names:
         return _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    # The declared hash is what was signed. Believed without a look, it would sign any body.
     if _digest(headers, body) != sha256(body).hexdigest():
         return _invalid(
             "The value of the x-amz-content-sha256 header is not the SHA-256 of the body."
@@ -464,6 +475,5 @@ _UNKNOWN_API_KEY = Refusal(
 )
 _MISMATCH = _invalid(
     "The request signature we calculated does not match the signature you provided. Check your AWS "
-    "Secret Access Key "
-    "and signing method. Consult the service documentation for details."
+    "Secret Access Key and signing method. Consult the service documentation for details."
 )

@@ -12,7 +12,7 @@
     limits               how many tokens each model takes and writes, and when its life ends
     quotas               calls and tokens a minute, tokens a day
     faults               what goes wrong on the wire
-    schema               what a family's body may hold
+    gates, schema        what a family's body may hold; shapes of JSON, and how they are refused
     refusals             what Bedrock and the vendors refuse although the schema allows it
     guardrails           what is stopped on the way in and out
 

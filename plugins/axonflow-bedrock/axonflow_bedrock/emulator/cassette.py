@@ -102,6 +102,7 @@ class Exchange:
         """The identity of the call, by which a replay finds its answer: operation, model, and a
         hash of the body that does not depend on the order of keys.
         """
+        # Clients of several languages, or versions of one, write the same members in another order.
         canonical = dumps(self.request_body, is_sorted=True)
         return self.operation, self.model_id, sha256(canonical).hexdigest()
 
@@ -175,6 +176,7 @@ def _stream_without_accounts(data: bytes) -> bytes:
     except AxonFlowError:
         return data
     payloads = [_payload_without_accounts(frame.payload) for frame in frames]
+    # Nearly always: then the recorded bytes stay, checksums and all.
     if payloads == [frame.payload for frame in frames]:
         return data
     return b"".join(map(_reframed, frames, payloads))
@@ -193,6 +195,7 @@ def _payload_without_accounts(payload: bytes) -> bytes:
         encoded = loads(payload)["bytes"].encode()
     except (KeyError, TypeError, AttributeError, ValueError):
         return without_accounts(payload)
+    # Replaced in place: the padding member `p` and the order of members stay as AWS sent them.
     return payload.replace(encoded, b64encode(without_accounts(b64decode(encoded))))
 
 
@@ -207,6 +210,8 @@ class Cassette:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            # Opened once now, so that a folder that cannot be written is found before any call is
+            # made.
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
             self._count = path.read_bytes().count(b"\n")
         except OSError as error:
@@ -298,6 +303,7 @@ def _exchange(native: Mapping[str, Any], response: bytes) -> Exchange:
     headers = {
         name.lower(): value for name, value in (native.get("response_headers") or {}).items()
     }
+    # A recording may have no headers: then the member that holds the answer tells its kind.
     kind = _EVENT_STREAM if native.get("raw_eventstream_base64") is not None else _JSON
     return without_secrets(
         Exchange(

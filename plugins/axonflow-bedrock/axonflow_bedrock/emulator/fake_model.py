@@ -121,6 +121,8 @@ def _generate(text: str, inference: Inference) -> _Generated:
     """`text` up to the token limit, and of that up to the first stop sequence."""
     words = tokens(text)
     limited = "".join(words[: inference.max_tokens])
+    # Of several stop sequences the one that comes first in the text counts, as with a model that is
+    # stopped while it writes.
     hits = [
         (place, stop)
         for stop in inference.stop_sequences
@@ -158,6 +160,7 @@ def _wanted_tools(request: CompletionRequest, calls: str | None) -> list[Tool]:
     choice = request.tool_choice or ToolChoice(ToolChoiceMode.AUTO)
     offered = [tool for tool in request.tools if isinstance(tool, Tool)]
     if calls is not None:
+        # Else a tool loop would never end: the rule matches the same user text again.
         is_due = not _has_just_answered(request)
         return [tool for tool in offered if tool.name == calls and is_due][:1]
     match choice.mode:
@@ -184,6 +187,8 @@ def _has_just_answered(request: CompletionRequest) -> bool:
 def _calls_of(tools: Sequence[Tool], request: CompletionRequest) -> Iterator[ToolUse]:
     """A call of each tool with example arguments. Ids count the calls of the conversation, so that
     they never repeat."""
+    # A client matches results to calls by id, so ids must differ within a conversation. A count and
+    # not a random number keeps the answer the same for the same request.
     earlier = sum(
         isinstance(block, ToolUse) for message in request.messages for block in message.content
     )

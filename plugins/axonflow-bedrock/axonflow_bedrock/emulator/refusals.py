@@ -80,8 +80,7 @@ def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]
     if request.system and Feature.SYSTEM in facts.without:
         yield (
             "This model doesn't support system messages. Try again without a system message or use "
-            "a model that "
-            "supports system messages."
+            "a model that supports system messages."
         )
     if request.tools and Feature.TOOLS in facts.without:
         yield "This model doesn't support tool use."
@@ -90,8 +89,7 @@ def _unsupported(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]
     ):
         yield (
             "This model doesn't support the image content block that you provided. Update the "
-            "content block and try "
-            "again."
+            "content block and try again."
         )
     choice = request.tool_choice
     if (
@@ -110,19 +108,18 @@ def _order(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     if facts.starts_with_user and roles[:1] == [Role.ASSISTANT]:
         yield (
             "A conversation must start with a user message. Try again with a conversation that "
-            "starts with a user "
-            "message."
+            "starts with a user message."
         )
     if facts.alternates and any(one is next_one for one, next_one in pairwise(roles)):
         yield (
             "A conversation must alternate between user and assistant roles. Make sure the "
-            "conversation alternates "
-            "between user and assistant roles and try again."
+            "conversation alternates between user and assistant roles and try again."
         )
 
 
 def _results(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     first = 0
+    # Consecutive messages of one role are one turn to the rules of results.
     for role, messages in groupby(request.messages, key=lambda message: message.role):
         turn = list(messages)
         if role is Role.USER:
@@ -156,9 +153,8 @@ def _document_names(request: CompletionRequest, facts: ModelFacts) -> Iterator[s
     if facts.document_names is not None and not all(map(facts.document_names.accepts, names)):
         yield (
             "The document file name can only contain alphanumeric characters, whitespace "
-            "characters, hyphens, "
-            "parentheses, and square brackets. The name can't contain more than one consecutive "
-            "whitespace character."
+            "characters, hyphens, parentheses, and square brackets. The name can't contain more "
+            "than one consecutive whitespace character."
         )
 
 
@@ -215,6 +211,7 @@ def _budget(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:
     """A reasoning budget that leaves no room for the answer."""
     budget = None if request.reasoning is None else request.reasoning.budget_tokens
     most = request.inference.max_tokens
+    # The limit counts the reasoning too, so an equal budget leaves nothing for the answer.
     if budget is not None and most is not None and most <= budget:
         yield "`max_tokens` must be greater than `thinking.budget_tokens`."
 

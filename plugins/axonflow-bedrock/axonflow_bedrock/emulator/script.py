@@ -195,6 +195,7 @@ class Rules:
         rule where none does.
         """
         for number, (rule, left) in enumerate(self._left):
+            # None means without limit; 0 is used up.
             if left != 0 and re.search(rule.when, text):
                 self._left[number] = (rule, left and left - 1)
                 return rule

@@ -38,6 +38,7 @@ CREATED = 1_764_000_000
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
+    # Derived and not drawn, so that golden files and cassettes stay the same.
     digest = sha256(f"{call.model}\n".encode() + dumps(call.json, is_sorted=True))
     return StreamContext(
         id=f"emulated-{digest.hexdigest()[:24]}",
@@ -92,13 +93,16 @@ class EmulatedBedrock:
 
     async def _completed(self, call: Call, model_id: ModelId) -> NativeAnswer | Chunks:
         family, codec, facts = self._admitted(call, model_id)
+        # Before the body is read: a guardrail that does not exist refuses any body.
         guarding = self._guardrails.for_request(asked_of(call))
         conversation = _read(without_config(call), codec, facts)
         request = conversation.request
+        # After `_read`, so that a body that the schema refuses uses up no match of a rule.
         rule = self._rules.take(_last_text(request))
         await asyncio.sleep(rule.delay_s)
         _refuse(conversation)
         is_streamed = conversation.is_streamed
+        # An error in mid-stream is raised by `_chunks`; a whole answer has no middle.
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise rule.error.exception()
         context = self._context_of(conversation.call, facts)
@@ -190,6 +194,8 @@ def _last_text(request: CompletionRequest) -> str:
 
 
 def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:
+    # The gate comes before the codec: AWS checks the schema first, and the codec would read some
+    # bodies that it refuses.
     pass_gate(codec, facts.base_id, call.json)
     try:
         conversation = read_call(call, codec, facts)

@@ -152,6 +152,8 @@ def _relevance(query: str, document: str) -> float:
 def _vector(words: Iterable[str], length: int, *, is_unit: bool) -> list[float]:
     """The sum of the words' vectors, scaled to length 1 if `is_unit`. A word's vector is its
     SHAKE-256 digest, centred."""
+    # An extendable hash gives as many bytes as there are dimensions, on every machine the same.
+    # 127.5 is the middle of a byte.
     columns = zip(*(shake_256(word.encode()).digest(length) for word in words), strict=True)
     sums = [sum(column) / 127.5 - len(column) for column in columns]
     size = sqrt(sum(value * value for value in sums)) if is_unit else 1.0

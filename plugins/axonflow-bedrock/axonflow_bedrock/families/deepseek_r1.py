@@ -178,6 +178,7 @@ def _joined(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
     texts = [block for block in content if isinstance(block, Text)]
     others = [block for block in content if not isinstance(block, Reasoning | Text)]
     thought = "".join(_written(block.text, block.signature, block.redacted) for block in thoughts)
+    # The model's own reasoning cannot hold the tag; that of another model can.
     if CLOSE in thought:
         raise EncodeError(f"the reasoning holds {CLOSE!r}, which would end it", feature="reasoning")
     spoken = CLOSE + "".join(block.text for block in texts) if texts else ""

@@ -152,8 +152,7 @@ RULES: tuple[ModelRule, ...] = (
         _claude(_ONE_OF_TWO),
         ModelFacts(one_of=((Feature.TEMPERATURE, Feature.TOP_P),)),
         "AWS user guide, Anthropic Claude Messages API (Sonnet 4.5, Haiku 4.5), November 2026; "
-        "public reports for "
-        "Opus 4.1, Opus 4.5 and Sonnet 4.6, April 2026",
+        "public reports for Opus 4.1, Opus 4.5 and Sonnet 4.6, April 2026",
     ),
     ModelRule(
         _claude(_NO_PREFILL),

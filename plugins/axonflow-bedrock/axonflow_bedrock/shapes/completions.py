@@ -269,6 +269,7 @@ def write_request(form: Form, family: str, request: CompletionRequest) -> Json:
             body[form.parameters_key] = parameters
     if form.images_key and images:
         body[form.images_key] = images
+    # Last, so that an option or an unknown member keeps the value it had in a body that was read.
     return {**body, **request.options, **request.extra}
 
 
@@ -381,6 +382,7 @@ class ChunkDecoder:
             return bare
         piece = self._read(chunk)
         events: list[StreamEvent] = []
+        # Only the first chunk starts an answer, though some services repeat its id in each.
         if not self._is_underway and (piece.id, piece.model, piece.created) != (None, None, None):
             events.append(Started(piece.id, piece.model, piece.created))
         self._is_underway = True

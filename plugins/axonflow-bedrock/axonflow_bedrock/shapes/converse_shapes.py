@@ -225,6 +225,7 @@ def _encode_tool(tool: AnyTool) -> Json:
             return encode_cache_point(tool)
         case BuiltinTool(_, kind, name, settings):
             return {kind: {"name": name, **settings}}
+    # Converse requires a schema. An object of anything is what no schema means.
     schema = {"type": "object"} if tool.input_schema is None else tool.input_schema
     named = without_none({"description": tool.description, "strict": tool.is_strict})
     extra, around = split_prefixed(tool.extra, "inputSchema")
@@ -244,13 +245,10 @@ def _decode_choice(native: Json) -> ToolChoice | None:
 
 def _encode_choice(choice: ToolChoice, family: str) -> Json:
     if choice.mode is ToolChoiceMode.NONE or choice.allows_parallel is not None:
-        what = (
-            "that no tool may be used"
-            if choice.mode is ToolChoiceMode.NONE
-            else "how many tools at once"
-        )
+        is_none = choice.mode is ToolChoiceMode.NONE
+        what = "the tool choice `none`" if is_none else "a choice about parallel tool calls"
         raise EncodeError(
-            f"{family} cannot be named_text {what}",
+            f"{family} does not support {what}",
             feature="tool_choice",
             hint="offer no tools, or let the model choose: auto, any, or one tool by its name",
         )

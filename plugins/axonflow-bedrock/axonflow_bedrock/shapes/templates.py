@@ -232,6 +232,8 @@ class Headers:
             for role, text in zip(conversation.roles, conversation.texts, strict=True):
                 pieces += headers[role], text, end
             if role is _ASSISTANT:
+                # The last answer was begun by the caller, so its turn stays open and the model goes
+                # on.
                 pieces.pop()
             else:
                 pieces.append(headers[_ASSISTANT])
@@ -242,6 +244,8 @@ class Headers:
             answer precedes it."""
             if not prompt.startswith(opening):
                 return None
+            # At the end of a turn together with the next header, and not at headers alone: a header
+            # in a text would else be read as a turn.
             pieces = prompt.split(border)
             pieces[0] = pieces[0].removeprefix(opening)
             roles, texts = [], []

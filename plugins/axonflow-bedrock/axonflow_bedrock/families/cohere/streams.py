@@ -108,9 +108,12 @@ class ChunkDecoder:
         """What `stream-end` adds to the events before it: new content, counts, the echo and the
         stop."""
         response = chunk["response"]
+        # `stream-end` repeats the whole answer. Only what the events before it lacked becomes an
+        # event, or the text would be there twice.
         answer = decode_response({"text": "", **without_none(response)}, self._facts)
         events: list[StreamEvent] = [] if answer.id is None else [Started(answer.id)]
         text = response.get("text")
+        # An answer of tool calls alone has an empty text, which is no block of its own.
         if text is not None and not self._texts and (text or not self._calls):
             self._texts.append(string(text))
             events.append(TextDelta(text))
@@ -180,6 +183,7 @@ class ChunkEncoder:
             self._answer.add(event)
             self._add(content, event)
         if content.is_last:
+            # A stream need not announce the end of its last block.
             content.calls += [self._close(index) for index in tuple(self._open)]
         chunks = self._pieces(content)
         if content.unknown:

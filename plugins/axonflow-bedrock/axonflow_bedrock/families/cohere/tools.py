@@ -147,6 +147,8 @@ def _definition_of(tool: str, name: str, schema: Json, *, is_required: bool) -> 
             _refuse(tool, f"{name}.{key}")
     kind = None
     if typed := {key: schema[key] for key in ("type", "items") if key in schema}:
+        # By its JSON, for a dict is no key: `{"type": "array", "items": {"type": "string"}}` is
+        # List[str].
         kind = _PYTHON_TYPES.get(dumps(typed))
         if kind is None:
             _refuse(tool, f"{name}.items" if "items" in schema else f"{name}.type")
@@ -201,6 +203,7 @@ def _objects_in(text: str) -> list[Json] | None:
         or dumps(value).decode() != text
     ):
         return None
+    # A list of one would come back as the object alone, and so as another text.
     if len(objects) == 1 and value is objects:
         return None
     inner = _plain_text(objects)

@@ -22,18 +22,14 @@ from .requests import OPTIONS, decode_request, encode_request
 from .streams import ChunkDecoder, ChunkEncoder
 
 DOCUMENTED = frozenset(
-    "schemaVersion system messages role content text image format source bytes s3Location uri "
-    "toolUse toolUseId name "
-    "input toolResult status cachePoint inferenceConfig maxTokens max_new_tokens temperature topP "
-    "top_p topK top_k "
-    "stopSequences reasoningConfig maxReasoningEffort toolConfig tools toolSpec description "
-    "inputSchema systemTool "
-    "toolChoice output message stopReason error usage inputTokens outputTokens "
-    "cacheReadInputTokenCount "
-    "cacheWriteInputTokenCount reasoningContent reasoningText signature redactedContent "
-    "messageStart "
-    "contentBlockStart start contentBlockDelta delta contentBlockIndex contentBlockStop "
-    "messageStop metadata".split()
+    "schemaVersion system messages role content text image format source bytes s3Location "
+    "uri toolUse toolUseId name input toolResult status cachePoint inferenceConfig "
+    "maxTokens max_new_tokens temperature topP top_p topK top_k stopSequences "
+    "reasoningConfig maxReasoningEffort toolConfig tools toolSpec description inputSchema "
+    "systemTool toolChoice output message stopReason error usage inputTokens outputTokens "
+    "cacheReadInputTokenCount cacheWriteInputTokenCount reasoningContent reasoningText "
+    "signature redactedContent messageStart contentBlockStart start contentBlockDelta "
+    "delta contentBlockIndex contentBlockStop messageStop metadata".split()
 )
 
 
