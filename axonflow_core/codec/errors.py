@@ -96,7 +96,7 @@ class ErrorRow:
     """The native type; None: the row is found by its status alone."""
     code: str | None = None
     """The native code; None: any."""
-    says: str | None = None
+    pattern: str | None = None
     """A pattern to find in the message, whatever the case; such a row is not for writing."""
     is_retryable: bool | None = None
     """None: as the class has it."""
@@ -163,6 +163,8 @@ class ErrorCodec:
             read = evolve(self._read_safely(native) or ReadError(), status=status)
             error = self._built(read, body)
         error.status = status
+        # Status and wait are the transport's own facts: no body overrules them, the member
+        # `axonflow` excepted.
         error.retry_after_s = retry_after_of(headers)
         if self.has_retry_header and (word := headers.get("x-should-retry")) in ("true", "false"):
             error.is_retryable = word == "true"
@@ -197,9 +199,11 @@ class ErrorCodec:
 
     def row_of(self, error: ProviderError) -> ErrorRow:
         """The row that an error of ours is written as."""
+        # Before the rows: a client that reads a 401 or 403 would mend its own key, and the key at
+        # fault is this server's.
         if isinstance(error, AccessDenied | CredentialsError):
             return self.upstream
-        fits = [row for row in self.rows if isinstance(error, row.error) and row.says is None]
+        fits = [row for row in self.rows if isinstance(error, row.error) and row.pattern is None]
         return max(fits, key=lambda row: _fitness(row, error)) if fits else self.rows[-1]
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────
@@ -236,6 +240,8 @@ class ErrorCodec:
             return kind, kind.is_retryable
         if best:
             return row.error, row.retries
+        # An error in a stream has no status: the call was accepted, so it is not the caller's
+        # fault.
         is_callers = read.status is not None and 400 <= read.status < 500
         return (InvalidCall, False) if is_callers else (Unavailable, True)
 
@@ -286,6 +292,7 @@ def as_provider_error(error: AxonFlowError) -> ProviderError:
             return InvalidCall(error.message, native_code=error.code)
     message = error.message if isinstance(error, AnswerError) else _OURS_ALONE
     unavailable = Unavailable(message, native_code=error.code)
+    # The same call would meet the same fault of ours.
     unavailable.is_retryable = False
     return unavailable
 
@@ -312,8 +319,8 @@ def _score(row: ErrorRow, read: ReadError) -> int:
     """How much of `row` an error has, 0 for none: its words count more than its code, that more
     than its status, that more than its type. The powers of two keep one of a higher kind above all
     lower ones."""
-    if row.says is not None:
-        found = re.search(row.says, read.message or "", re.IGNORECASE)
+    if row.pattern is not None:
+        found = re.search(row.pattern, read.message or "", re.IGNORECASE)
         return _BY_WORDS if found and row.type in (None, read.type) else 0
     if row.code is not None and read.code != row.code:
         return 0
@@ -402,6 +409,7 @@ def _retry_headers(error: ProviderError) -> dict[str, str]:
     wait_s = error.retry_after_s
     if wait_s is None:
         return {}
+    # Rounded up, because RFC 9110 allows whole seconds only and an early retry is refused again.
     headers = {"retry-after": str(math.ceil(wait_s))}
     return headers if wait_s == int(wait_s) else {**headers, "retry-after-ms": repr(wait_s * 1000)}
 

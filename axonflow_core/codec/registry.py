@@ -133,6 +133,7 @@ class CodecRegistry:
     def find_by_name(self, kind: type[C], name: str, surface: str = "invoke") -> C:
         """The codec called `llama/llama3`, or `llama` where a family has one form only."""
         offered = [codec for codec in self.of_kind(kind) if codec.surface == surface]
+        # An exact name first: one form of a family may have no variant, and then the family's name.
         exact = [codec for codec in offered if codec.name == name]
         variants = exact or [codec for codec in offered if codec.family == name]
         if len(variants) == 1:

@@ -86,6 +86,7 @@ STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (_REASONING, fit_reasoning),
     (_REASONING, fit_reasoning_of_history),
     (frozenset({Feature.CACHE_POINTS}), keep_cache_points_within_limit),
+    # A schema may become a tool that must be called, so it precedes the steps for tools.
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
     (_TOOLS, refuse_tools_in_stream),
     (frozenset({Feature.TOOL_CHOICE}), drop_parallel_choice),
@@ -93,6 +94,7 @@ STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (_TOOLS, offer_tools_of_history),
     (frozenset({Feature.TOOL_CHOICE}), drop_choice_of_nothing),
     (frozenset({Feature.TOOL_ERRORS}), write_tool_errors_as_text),
+    # Spelled last, when no step adds a tool or a call any more.
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),
     (_TOOLS, spell_tool_use_ids),
     (frozenset({Feature.DOCUMENTS}), spell_document_names),

@@ -153,6 +153,7 @@ def unread(
     `borders` are the family's control tokens and reasoning tags, which separate the texts of
     several turns or blocks within one native string.
     """
+    # Joined by what no piece contains, so that no piece is found across two texts.
     read = "\n".join(_typed_texts(values))
     for path, text in _content_texts(native, "$"):
         for piece in _pieces(text, borders):
@@ -210,6 +211,7 @@ def _uncut(piece: str, borders: tuple[str, ...]) -> str:
     """`piece` without a part of a border at either end: a stream may cut its texts anywhere."""
     for border in borders:
         for size in range(len(border) - 1, 0, -1):
+            # From the longest part on, so that no shorter part of the same border is left.
             piece = piece.removesuffix(border[:size]).removeprefix(border[size:])
     return piece.strip()
 

@@ -32,7 +32,7 @@ ROWS = (
         error=ContextExceeded,
         status=400,
         type=_INVALID,
-        says="prompt is too long|exceeds? (?:the )?context (?:limit|window)",
+        pattern="prompt is too long|exceeds? (?:the )?context (?:limit|window)",
     ),
     ErrorRow(error=InvalidCall, status=400, type=_INVALID),
     ErrorRow(error=ProfileRequired, status=400, type=_INVALID),

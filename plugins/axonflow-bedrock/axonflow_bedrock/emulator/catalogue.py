@@ -129,6 +129,7 @@ class Catalogue:
         if listing is not None and base_id not in listing.on_demand | listing.profiles.keys():
             raise unknown_model()
         self._admit_age(model_id)
+        # Stated by model and not by profile: CountTokens refuses the ids of profiles.
         is_counted = base_id.startswith(_COUNTED) and not base_id.startswith(_UNCOUNTED)
         if model_id.kind is not Kind.FOUNDATION_MODEL or not is_counted:
             raise uncountable()

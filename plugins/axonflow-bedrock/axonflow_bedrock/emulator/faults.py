@@ -71,6 +71,8 @@ def with_faults(app: AsgiApp) -> AsgiApp:
     """`app`, whose handler may call `inject_fault`."""
 
     async def damaging(scope: Any, receive: Any, send: Any) -> None:
+        # A list of this call's own: the handler runs in a copy of the context, where a value that
+        # it sets would be lost, and an item that it appends is not.
         chosen: list[WireFault] = []
         _CHOSEN.set(chosen)
         await app(scope, receive, _DamagingSend(send, chosen))

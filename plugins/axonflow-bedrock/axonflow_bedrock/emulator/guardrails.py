@@ -99,7 +99,8 @@ class Asked:
 
 
 def asked_of(call: Call) -> Asked | None:
-    """What a call asks for, None for no guardrail. `Fault` for half a guardrail."""
+    """What a call asks for, None for no guardrail. `ServiceException` for half a
+    guardrail."""
     return (
         _asked_by_body(call)
         if call.operation.surface == CONVERSE_CODECS
@@ -166,9 +167,9 @@ def without_config(call: Call) -> Call:
 # ── what it does ──────────────────────────────────────────────────────────────────────────────────
 
 
-def unguarded(request: CompletionRequest, say: Callable[[], Completion]) -> Completion:
+def unguarded(request: CompletionRequest, answered: Callable[[], Completion]) -> Completion:
     """The answer without a guardrail."""
-    return say()
+    return answered()
 
 
 class Guardrails:
@@ -180,7 +181,8 @@ class Guardrails:
         }
 
     def for_request(self, asked: Asked | None) -> Guarding:
-        """How the request that asked is guarded. `Fault` when the account has no such guardrail."""
+        """How the request that asked is guarded. `ServiceException` when the
+        account has no such guardrail."""
         if asked is None:
             return unguarded
         guardrail = self._guardrails.get((asked.identifier, asked.version))
@@ -199,16 +201,17 @@ def _guarded(
     guardrail: AccountGuardrail,
     asked: Asked,
     request: CompletionRequest,
-    say: Callable[[], Completion],
+    answered: Callable[[], Completion],
 ) -> Completion:
     """Input, model, answer: the first match decides. Blocked input does not reach the model."""
     text = _looked_at(request, asked.tag_suffix)
     judgement = _Judgement(guardrail, asked, len(text))
     if hit := _found(guardrail.blocks, text):
         return judgement.blocked(request, {"input": _blocking(hit)})
-    completion = say()
+    completion = answered()
     answer = joined_text(completion.content)
     if hit := _found(guardrail.blocks_answer, answer):
+        # The text has been delivered by then; all that is left is to report what was found in it.
         if asked.is_asynchronous:
             return judgement.reported(completion, "INTERVENED", {"outputs": _blocking(hit)})
         return judgement.blocked(request, {"outputs": _blocking(hit)})
@@ -232,6 +235,7 @@ def _looked_at(request: CompletionRequest, tag_suffix: str | None) -> str:
         return text
     tag = f"amazon-bedrock-guardrails-guardContent_{re.escape(tag_suffix)}"
     tagged = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+    # A suffix without tags guards everything: a prompt must not escape by leaving the tags out.
     return "\n".join(tagged) if tagged else text
 
 
@@ -305,10 +309,14 @@ def _converse_report(id: str, assessed: Mapping[str, Json], reason: str) -> Json
 
 # ── how it is encoded ─────────────────────────────────────────────────────────────────────────────
 # A guardrail's own message is in the family's JSON, and each family's has its peculiarities
-# (recorded):   all      an id of Bedrock's own, where there is one; no counts in headers or metrics
-# Claude   `end_turn` and no tokens   Titan    counts and no reason, in one chunk; whole numbers
-# become floats and nulls vanish, in guarded answers too   Llama    the text alone, in one chunk
-# Nova     the message alone
+# (recorded):
+#
+#   all      an id of Bedrock's own, where there is one; no counts in headers or metrics
+#   Claude   `end_turn` and no tokens
+#   Titan    counts and no reason, in one chunk; whole numbers become floats and nulls vanish, in
+#            guarded answers too
+#   Llama    the text alone, in one chunk
+#   Nova     the message alone
 
 _WITHOUT_REASON = frozenset({"titan", "llama", "nova"})
 _USAGE: Mapping[str, Usage | None] = {"anthropic": Usage(0, 0), "titan": None}

@@ -111,11 +111,14 @@ class Replay:
             self._left.setdefault(exchange.key, deque()).append(exchange)
 
     async def __call__(self, request: ReceivedRequest) -> Reply:
+        # Before the cassette is searched, so that a replay refuses the credentials that AWS would
+        # refuse.
         self._verifier(request)
         asked = _asked(request)
         answers = self._left.get(asked.key)
         if answers is None:
             raise self._unknown(asked)
+        # The last one stays: a program that polls more often than the recorded one is answered too.
         answer = answers.popleft() if len(answers) > 1 else answers[0]
         return Reply(answer.status, answer.response_headers, answer.response)
 

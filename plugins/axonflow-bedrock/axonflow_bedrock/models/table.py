@@ -84,6 +84,7 @@ class ModelEntry:
 
     def status_on(self, today: date) -> Status:
         """The status on a day, by the announced dates."""
+        # The status of the table first: a model may have ended on a day that no source names.
         if self.status is Status.END_OF_LIFE or (
             self.end_of_life is not None and self.end_of_life <= today
         ):

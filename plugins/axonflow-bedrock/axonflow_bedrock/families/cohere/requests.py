@@ -114,6 +114,8 @@ class _Calls:
 
     def answered_by(self, native: Mapping[str, Json]) -> ToolUse:
         """The call that a result repeats."""
+        # Two calls may be equal. Each result then takes the earliest that has none yet, which is
+        # the order in which they were written.
         for place, block in enumerate(self._unanswered):
             if encode_call(block) == native:
                 return self._unanswered.pop(place)
@@ -171,13 +173,11 @@ def _decode_message(native: Mapping[str, Json], calls: _Calls) -> Message:
             tuple(_decode_result(result, calls.answered_by(result["call"])) for result in results),
             extra=extra,
         )
-    said_calls = tuple(calls.decode(call) for call in native.get("tool_calls") or ())
+    made = tuple(calls.decode(call) for call in native.get("tool_calls") or ())
     spoken = (
-        (Text(string(native["message"])),)
-        if native.get("message") is not None or not said_calls
-        else ()
+        (Text(string(native["message"])),) if native.get("message") is not None or not made else ()
     )
-    return Message(_ROLES[native["role"]], (*spoken, *said_calls), extra=extra)
+    return Message(_ROLES[native["role"]], (*spoken, *made), extra=extra)
 
 
 def _decode_exchange(
@@ -199,6 +199,7 @@ def _parted(messages: Sequence[Message]) -> tuple[list[Json], str, list[Json]]:
         block for message in exchange[1:] for block in message.content if isinstance(block, Text)
     ]
     question: Message | None = None
+    # The API requires a `message` next to `tool_results`: the question that led to the calls.
     if not spoken and before and _is_spoken(before[-1]):
         *before, question = before
     calls = _Calls()
@@ -259,9 +260,9 @@ def _encode_message(message: Message, calls: _Calls) -> list[Json]:
         [{"role": "TOOL", "tool_results": results, **message.extra}] if results else []
     )
     if spoken or called or not results:
-        said_calls = {"tool_calls": called} if called else {}
+        tool_calls = {"tool_calls": called} if called else {}
         words = {"message": "".join(spoken)} if spoken or not called else {}
-        natives.append({"role": _NAMES[message.role], **words, **said_calls, **message.extra})
+        natives.append({"role": _NAMES[message.role], **words, **tool_calls, **message.extra})
     return natives
 
 
