@@ -131,7 +131,7 @@ def spell_document_names(request: CompletionRequest, model: Model) -> Completion
     """Two documents may not have one name: the second is numbered before it is spelled."""
     if model.facts.document_names is None:
         return request
-    # Numbered before they are spelled: two names that differ only in forbidden characters are told
+    # Numbered before they are spelled: two names that differ only in forbidden characters are kept
     # apart by the rule itself, two equal ones by their number alone.
     names = [block.name for block in _documents_of(request)]
     numbered = _numbered(names)

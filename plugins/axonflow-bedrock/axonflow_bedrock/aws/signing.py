@@ -1,10 +1,17 @@
 """Who is calling: AWS Signature Version 4 in both roles, and Bedrock's API keys. `Signer` and
 `BearerToken` make a call, a `KeyRing` finds out whose it is.
 
+Theory of operation. A signature is made in four steps, and verified by making it again:
+
     canonical request   method, path, query, headers, names of the headers, SHA-256 of the body
     string to sign      algorithm, time, scope, SHA-256 of the canonical request
     signing key         HMAC chain over secret, day, region, service: kept, it is the same all day
     signature           HMAC(signing key, string to sign)
+
+The server role takes the names of the signed headers, the day and the region from the request,
+because only the client knows them, and the secret from its own key. It checks what is cheap and
+says most first: the key id, then scope and clock, then host and hash of the body, last the
+signature. Each refusal is AWS's, so that clients and our own error table read it as such.
 
 The result is botocore's, byte for byte, at a tenth of the cost: botocore builds a request object
 and derives the key anew for each call. Two rules are easily missed. The path arrives

@@ -399,6 +399,26 @@ def test_what_nova_cannot_say_is_refused_by_name(request_: CompletionRequest, fe
     assert (refused.value.feature, bool(refused.value.hint)) == (feature, True)
 
 
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (ToolChoice(ToolChoiceMode.NONE), "Nova does not support the tool choice `none`"),
+        (
+            ToolChoice(ToolChoiceMode.ANY, allows_parallel=False),
+            "Nova does not support a choice about parallel tool calls",
+        ),
+    ],
+    ids=["none", "parallel"],
+)
+def test_a_choice_without_a_native_form_is_refused_in_words(
+    choice: ToolChoice, message: str
+) -> None:
+    with pytest.raises(EncodeError) as refused:
+        CODEC.encode_request(evolve(QUESTION, tool_choice=choice), FACTS)
+
+    assert refused.value.message == message
+
+
 def test_a_bare_string_where_blocks_are_due_is_no_body_of_nova() -> None:
     with pytest.raises(MalformedRequest):
         CODEC.decode_request({"messages": [{"role": "user", "content": "Hi"}]}, FACTS)
