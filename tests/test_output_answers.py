@@ -205,7 +205,7 @@ def test_a_type_that_only_a_function_knows_is_refused_by_its_name() -> None:
     class Outer:
         inner: Inner
 
-    with pytest.raises(RequestError, match="Outer cannot be resolved: Inner"):
+    with pytest.raises(RequestError, match="annotations of Outer name Inner"):
         schema_of(Outer)
 
 
