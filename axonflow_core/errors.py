@@ -185,6 +185,10 @@ class ProviderError(AxonFlowError):
     seconds it asks to wait before the next attempt. Each is None where the provider did not send
     it.
 
+    `native_message` is the provider's own message, every character of it, for the client whose call
+    it answers (`ErrorCodec.encode_error`). It may quote that call, so it belongs in no log, and
+    neither `str` nor `repr` shows it. None where the provider did not send one.
+
     `is_retryable` tells whether the same call may succeed later. The class has a default and an
     instance may differ: a daily quota is `Throttled`, and not worth a retry.
     """
@@ -206,11 +210,13 @@ class ProviderError(AxonFlowError):
         hint: str | None = None,
         status: int | None = None,
         native_code: str | None = None,
+        native_message: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.native_code = native_code
+        self.native_message = native_message
         self.retry_after_s = retry_after_s
 
 

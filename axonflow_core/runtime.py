@@ -27,6 +27,7 @@ from axonflow_core.asking import (
     question_of,
     time_limit,
 )
+from axonflow_core.calls.forwarding import forwarded, forwarded_stream
 from axonflow_core.config import (
     Config,
     ProviderConfig,
@@ -241,11 +242,12 @@ class Runtime:
         self, call: NativeCall, *, model: str | None = None, provider: str | None = None
     ) -> ForwardedAnswer:
         """The whole answer to a client's own call: its body goes upstream byte for byte where its
-        form is the model's, else it is encoded anew."""
+        form is the model's, else it is encoded anew and the answer made to fit the client's
+        dialect: what that has no place for is left out and stands in `adjustments`."""
         chosen = self.chosen(provider)
         if isinstance(chosen, SupportsForwarding):
             return await chosen.forward(call, model=model)
-        return ForwardedAnswer(await chosen.complete(call.request, model=model))
+        return await forwarded(chosen, call, model)
 
     async def forward_stream(
         self, call: NativeCall, *, model: str | None = None, provider: str | None = None
@@ -254,7 +256,7 @@ class Runtime:
         chosen = self.chosen(provider)
         if isinstance(chosen, SupportsForwarding):
             return self._kept(await chosen.forward_stream(call, model=model))
-        return self._kept(await chosen.stream(call.request, model=model))
+        return self._kept(await forwarded_stream(chosen, call, model))
 
     async def embed(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import toy_chat
+from attrs import evolve
 from toy_upstream import ANSWER, CHUNKS, ROUTE, scripted, streamed
 
 from axonflow_core.blocking import BlockingRuntime
@@ -19,18 +20,53 @@ from axonflow_core.errors import (
     RequestError,
     Throttled,
 )
+from axonflow_core.framing.sse import encode_event
+from axonflow_core.json import dumps
 from axonflow_core.messages import CompletionRequest, FailedAttempt, Inference, user
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import NativeCall
 from axonflow_core.retrieval import RerankRequest
 from axonflow_core.runtime import Runtime
-from axonflow_core.testing import MockAnswer, MockTransport
+from axonflow_core.testing import MockAnswer, MockTransport, json_answer
 from axonflow_core.testing.provider_laws import ANSWER as SAID
 
 HI = CompletionRequest((user("hi"),))
 
 
 # ── a call ────────────────────────────────────────────────────────────────────────────────────────
+
+
+IN_BAND = {"error": {"message": "Not this", "type": "invalid_request_error", "code": None}}
+
+
+def in_band() -> list[MockAnswer]:
+    """The same error as a status, as a whole answer, and as the chunk of a stream."""
+    head = {"content-type": "text/event-stream", "x-request-id": "r-1"}
+    return [
+        json_answer(IN_BAND, status=400, headers={"x-request-id": "r-1"}),
+        json_answer(IN_BAND, headers={"x-request-id": "r-1"}),
+        MockAnswer(headers=head, reads=[encode_event(dumps(IN_BAND).decode())]),
+    ]
+
+
+async def test_an_error_is_the_same_in_a_status_a_whole_answer_and_a_stream() -> None:
+    answers = iter(in_band())
+    network = MockTransport(lambda request: next(answers))
+    hinted = toy_chat.spec(change=lambda api, _: evolve(api, hint=lambda error: error.code))
+    services = Services(
+        name="toy", client=network, codecs=CodecRegistry(), credentials={"api_key": "k"}
+    )
+    provider = hinted.create(toy_chat.ToyChatConfig(), services)
+
+    errors = []
+    for ask in (provider.complete, provider.complete, provider.stream):
+        with pytest.raises(InvalidCall) as raised:
+            await ask(HI)
+        errors.append({**vars(raised.value), "status": None})
+
+    assert errors[0] == errors[1] == errors[2]
+    assert errors[0]["message"] == "Not this"
+    assert (errors[0]["request_id"], errors[0]["hint"]) == ("r-1", "invalid_call")
 
 
 async def test_the_body_is_the_codecs_and_the_way_is_the_surfaces() -> None:

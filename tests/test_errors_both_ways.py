@@ -46,6 +46,7 @@ SURVIVES, STREAM, VENDOR = (
     "an error survives in a stream",
     "a client of the vendor reads it",
 )
+RELAYED = "the provider's own message is relayed"
 DENIAL, BLAME = "an upstream denial is not the client's own", "blame follows the role"
 STRANGE, NONE = "reading never fails", "what is no error is none"
 
@@ -88,6 +89,20 @@ class Proud(ErrorCodec):
         return {}
 
 
+class Paraphrasing(ErrorCodec):
+    """Tells clients our message in place of the provider's."""
+
+    def _relayed(self, row: Any, error: ProviderError) -> ProviderError:
+        return error
+
+
+class Quoting(ErrorCodec):
+    """Relays what the provider says of this server's own accounts."""
+
+    def _relayed(self, row: Any, error: ProviderError) -> ProviderError:
+        return super()._relayed(self.rows[0], error)
+
+
 class Trusting(ErrorCodec):
     """Reads bodies of the vendor and no others."""
 
@@ -117,6 +132,17 @@ MISTAKES: Mapping[str, tuple[str, Callable[[ErrorCodec], ErrorCodec]]] = {
     ),
     "every error is the server's": (VENDOR, everything_fails),
     "an upstream 401 is passed on": (DENIAL, of_class(Leaky)),
+    "the provider's message is paraphrased": (RELAYED, of_class(Paraphrasing)),
+    "the provider's message of a denial is relayed": (RELAYED, of_class(Quoting)),
+    "the provider's message is tidied": (
+        RELAYED,
+        writes(
+            lambda body: {
+                **body,
+                "error": {**body["error"], "message": body["error"]["message"].strip()},
+            }
+        ),
+    ),
     "the hint is sent": (BLAME, of_class(Talkative)),
     "what is lost is written and not read": (SURVIVES, of_class(Proud)),
     "what is lost in a stream is written and not read": (STREAM, of_class(Proud)),
@@ -340,6 +366,42 @@ def test_an_error_in_a_stream_has_its_class_and_the_vendors_message(
         codec.stream_decoder(ModelFacts()).feed(chunk)
 
     assert (type(raised.value), raised.value.message) == (kind, message)
+
+
+@pytest.mark.parametrize(("codec", "body", "kind", "message"), CHUNKS)
+def test_an_error_in_a_whole_answer_is_the_one_that_it_is_in_a_stream(
+    codec: Codec, body: Json, kind: type[ProviderError], message: str
+) -> None:
+    with pytest.raises(ProviderError) as raised:
+        codec.decode_response(body, ModelFacts())
+    with pytest.raises(ProviderError) as streamed:
+        codec.stream_decoder(ModelFacts()).feed(body)
+
+    assert type(raised.value) is type(streamed.value) is kind
+    assert vars(raised.value) == vars(streamed.value)
+    assert raised.value.message == message
+
+
+def test_a_null_error_in_a_whole_answer_is_none() -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}}
+
+    answer = openai_chat.CODEC.decode_response({"choices": [choice], "error": None}, ModelFacts())
+
+    assert answer.text == "Hi"
+
+
+def test_the_provider_s_message_is_in_no_repr() -> None:
+    body = {"error": {"message": "mend: kiwi", "type": "invalid_request_error"}}
+
+    error = evolved_message(OPENAI.decode_error(400, {}, orjson.dumps(body)))
+
+    assert error.native_message == "mend: kiwi"
+    assert "kiwi" not in f"{error!r} {error}"
+
+
+def evolved_message(error: ProviderError) -> ProviderError:
+    """The error as a provider plugin rewrites it: its own message beside the vendor's."""
+    return type(error)("the model refuses the call", native_message=error.native_message)
 
 
 def test_a_null_error_in_a_chunk_is_none() -> None:

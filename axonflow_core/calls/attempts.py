@@ -122,8 +122,9 @@ class Attempts:
     def enriched(
         self, error: AxonFlowError, model: str, request_id: str | None = None
     ) -> AxonFlowError:
-        """`error`, which now says whose call it was."""
-        return error.enrich(provider=self.provider, model=model, request_id=request_id)
+        """`error`, which now says whose call it was, and how it is mended."""
+        hint = self.upstream.hint(error) if isinstance(error, ProviderError) else None
+        return error.enrich(provider=self.provider, model=model, request_id=request_id, hint=hint)
 
     async def sent(self, call: Call, log: AttemptLog) -> HttpResponse:
         """The answer of the service, whose status is 200."""

@@ -175,7 +175,7 @@ class Caller:
         try:
             await self._expect_stream(call, http)
             receipt = await self._receipt(call, log, is_whole=False)
-            stream = DecodedStream(http, call, receipt)
+            stream = DecodedStream(http, call, receipt, self._attempts.enriched)
             await stream.begin()
         except BaseException:
             await http.aclose()

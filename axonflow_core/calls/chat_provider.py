@@ -18,7 +18,7 @@ from attrs import field, frozen
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.errors import ErrorCodec
 from axonflow_core.codec.json_members import unknown_members
-from axonflow_core.errors import AxonFlowError
+from axonflow_core.errors import AxonFlowError, ProviderError
 from axonflow_core.http.client import HttpClient, HttpRequest
 from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, Health, NativeCall
@@ -179,6 +179,7 @@ class _ChatUpstream(Upstream):
         self, call: Call, status: int, headers: Mapping[str, str], body: bytes
     ) -> AxonFlowError:
         error = self._api.errors.decode_error(status, headers, body)
-        return error.enrich(
-            hint=self._api.hint(error), request_id=headers.get(self.request_id_header)
-        )
+        return error.enrich(request_id=headers.get(self.request_id_header))
+
+    def hint(self, error: ProviderError) -> str | None:
+        return self._api.hint(error)

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve
 
@@ -34,12 +35,18 @@ from axonflow_core.stream import Batch, batch_of
 if TYPE_CHECKING:
     from .route import CompletionCall
 
+Enriched: TypeAlias = Callable[[AxonFlowError, str, str | None], AxonFlowError]
+"""Adds to an error whose call it was, given the model and the provider's id of the call."""
+
 
 class DecodedStream(CompletionStream):
     """One network read gives the batches of every frame that it completes."""
 
-    def __init__(self, http: ByteStream, call: CompletionCall, receipt: Receipt) -> None:
+    def __init__(
+        self, http: ByteStream, call: CompletionCall, receipt: Receipt, enriched: Enriched
+    ) -> None:
         self.receipt = receipt
+        self._enriched = enriched
         surface, route = call.route.surface, call.route
         self._http = http
         self._fitted = call.fitted.stream()
@@ -144,11 +151,7 @@ class DecodedStream(CompletionStream):
         if isinstance(error, TruncatedStream):
             error.partial_text = self._chunks.partial_text
         receipt = self.receipt
-        if receipt is None:
-            return error
-        return error.enrich(
-            provider=receipt.provider, model=receipt.model, request_id=receipt.request_id
-        )
+        return error if receipt is None else self._enriched(error, receipt.model, self.request_id)
 
 
 class WholeAnswer(CompletionStream):

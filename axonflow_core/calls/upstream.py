@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from axonflow_core.errors import AxonFlowError
+from axonflow_core.errors import AxonFlowError, ProviderError
 from axonflow_core.http.client import HttpRequest
 
 from .retries import Retries
@@ -46,6 +46,11 @@ class Upstream(ABC):
     ) -> AxonFlowError:
         """The error that an answer other than 200 stands for. Returned, not raised; it never fails
         itself, whatever stands in `body`."""
+
+    def hint(self, error: ProviderError) -> str | None:
+        """How the operator mends `error`, whether a status, a whole answer of status 200 or a stream
+        reported it; None for no advice. A hint that the error has already stays."""
+        return None
 
     async def recover(self, error: AxonFlowError, request: HttpRequest) -> bool:
         """Whether what `error` refused was mended since `request` was signed: other credentials, a

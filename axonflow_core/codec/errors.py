@@ -15,6 +15,9 @@ particular row of its class. An `ErrorCodec` adds what every form needs:
   server's. The hint stays here, because it is for the operator.
 * An upstream 401 or 403 is never the client's own. The client is authenticated; who is not, is this
   server at its provider. It is written with `UPSTREAM_STATUS`.
+* A relayed error keeps the provider's own message, byte for byte, because clients of a vendor look
+  for the vendor's words. Only for an upstream denial our message is written: the provider's names
+  roles and accounts of this server.
 * Whatever the native form loses (a class that its vendor does not have, retryability, the vendor's
   own code, the wait in a stream) is added in one member, `axonflow`, next to the native ones.
   Clients of the vendor ignore it; another AxonFlow reads it. So an error survives encode -> decode
@@ -179,6 +182,13 @@ class ErrorCodec:
             error = None if read is None else self._built(read, b"")
         return None if error is None else with_member(error, self._member(chunk))
 
+    def raise_reported(self, native: Json) -> None:
+        """Raise the error that a chunk, or a whole answer of status 200, reports instead of an
+        answer; return where it reports none: some servers write `"error": null` into each."""
+        error = self.decode_event(native)
+        if error is not None:
+            raise error
+
     # server role
 
     def encode_error(self, error: AxonFlowError) -> NativeError:
@@ -186,7 +196,7 @@ class ErrorCodec:
         known = as_provider_error(error)
         row = self.row_of(known)
         headers = {**self._headers(row), **_retry_headers(known), **self._retry_word(row, known)}
-        plain = NativeError(row.status, headers, self._write(row, known))
+        plain = NativeError(row.status, headers, self._write(row, self._relayed(row, known)))
         # What the form loses is found by reading it, so no author has to list it.
         read = self.decode_error(plain.status, plain.headers, orjson.dumps(plain.body))
         return evolve(plain, body=self._completed(plain.body, known, read))
@@ -194,7 +204,8 @@ class ErrorCodec:
     def error_event(self, error: AxonFlowError) -> Json:
         """The chunk that reports `error` in a stream, as its last."""
         known = as_provider_error(error)
-        chunk = self._write_event(self.row_of(known), known)
+        row = self.row_of(known)
+        chunk = self._write_event(row, self._relayed(row, known))
         return self._completed(chunk, known, self.decode_event(chunk))
 
     def row_of(self, error: ProviderError) -> ErrorRow:
@@ -205,6 +216,12 @@ class ErrorCodec:
             return self.upstream
         fits = [row for row in self.rows if isinstance(error, row.error) and row.pattern is None]
         return max(fits, key=lambda row: _fitness(row, error)) if fits else self.rows[-1]
+
+    def _relayed(self, row: ErrorRow, error: ProviderError) -> ProviderError:
+        """`error` with the message that the client reads: the provider's own where it sent one."""
+        if error.native_message is None or row is self.upstream:
+            return error
+        return _rebuilt(type(error), error, message=error.native_message)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────
 
@@ -223,6 +240,7 @@ class ErrorCodec:
             read.message or _without_message(body, read),
             status=read.status,
             native_code=read.code or read.type,
+            native_message=read.message,
         )
         error.is_retryable = retries
         return error
@@ -357,15 +375,23 @@ def with_member(error: ProviderError, member: Mapping[str, Json]) -> ProviderErr
     if not member:
         return error
     kind = CLASSES.get(_typed(member, "code", str) or "", type(error))
-    facts: dict[str, Any] = _facts(error)
-    for name, types in _MEMBER_TYPES.items():
-        if name in member and isinstance(member[name], types):
-            facts[name] = member[name]
+    facts = {
+        name: member[name]
+        for name, types in _MEMBER_TYPES.items()
+        if name in member and isinstance(member[name], types)
+    }
+    return _rebuilt(kind, error, **facts)
+
+
+def _rebuilt(kind: type[ProviderError], error: ProviderError, **changes: Any) -> ProviderError:
+    """`error` as one of the class `kind`, with `changes` of its facts."""
+    facts: dict[str, Any] = {**_facts(error), **changes}
     built = kind(
         facts["message"],
         hint=error.hint,
         status=error.status,
         native_code=facts["native_code"],
+        native_message=error.native_message,
         retry_after_s=facts["retry_after_s"],
     )
     built.is_retryable = facts["is_retryable"]

@@ -31,7 +31,7 @@ Who is to blame follows from the role (`errors`):
     encode_response, stream_encoder    UnencodableAnswer   the provider gave the answer
 
 So a `RequestError` that a value raises about its own arguments becomes the error of the function
-that was building it. A `ProviderError` that a chunk reports passes unchanged.
+that was building it. A `ProviderError` that a chunk or a whole answer reports passes unchanged.
 
 Invariants, which `axonflow_core.testing` checks for every codec: `decode(encode(value)) == value`
 for what is declared in `features`; `encode(decode(body)) == body` for a body of the form, with
@@ -368,7 +368,8 @@ class Codec:
         return {**body, **self.stream_members} if is_streamed and self.stream_members else body
 
     def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
-        """The completion in a whole answer. `DecodeError`."""
+        """The completion in a whole answer. `DecodeError`, or the `ProviderError` that it reports
+        instead of one."""
         return decoded_answer(self.name, self._decode_response, body, facts)
 
     def stream_decoder(self, facts: ModelFacts) -> StreamDecoder:

@@ -56,7 +56,7 @@ from .model import Model
 from .model import Unsupported as Unsupported
 from .names import CallerNames
 from .options import leave_out_transport_keys
-from .requests import fit_request, fit_served, needs_steps
+from .requests import fit_request, fit_served, foresee, needs_steps
 
 
 @frozen
@@ -82,7 +82,8 @@ class Fitted:
         if self.output_tool is not None:
             completion = output_of(completion, self.output_tool)
         if self.adjustments:
-            completion = evolve(completion, adjustments=self.adjustments)
+            adjustments = (*completion.adjustments, *self.adjustments)
+            completion = evolve(completion, adjustments=adjustments)
         return completion if self.client is None else fit_answer(completion, self.client)
 
     def stream(self) -> FittedStream:
@@ -159,3 +160,14 @@ def fit(
         model.output_tools[0] if model.output_tools else None,
         client,
     )
+
+
+def fit_for_client(
+    request: CompletionRequest, client: Codec, *, is_streamed: bool = False
+) -> Fitted:
+    """`request` for a provider that fits it to its model itself, and its answer for `client`, the
+    codec that decoded the request and will encode the answer. `EncodeError` where `client` cannot
+    encode the answer in any form."""
+    request = leave_out_transport_keys(request)
+    model = Model(client, ModelFacts(), Unsupported.REPORT, is_streamed, client)
+    return Fitted(foresee(request, model), tuple(model.adjustments), client=client)

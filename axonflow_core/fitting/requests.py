@@ -63,6 +63,12 @@ def foresee_answer(request: CompletionRequest, model: Model) -> CompletionReques
     return request
 
 
+def foresee(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """What is known of the answer before the call: refused where the client's dialect cannot have
+    it at all, else reported."""
+    return foresee_answer(refuse_unstreamable_answer(request, model), model)
+
+
 SERVED: tuple[Step, ...] = (refuse_unstreamable_answer, settle_options)
 """For every request that came in another codec's JSON, of the same dialect too."""
 

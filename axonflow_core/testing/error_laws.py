@@ -169,6 +169,32 @@ def _a_client_of_the_vendor_reads_it(claims: _Claims) -> None:
     )
 
 
+def _the_providers_own_message_is_relayed(claims: _Claims) -> None:
+    """A client of the vendor reads the provider's message byte for byte, whole and in a stream. Of
+    an upstream denial it reads ours: the provider's names accounts of this server."""
+    codec = claims.codec
+
+    def check(drawn: tuple[ProviderError, str]) -> None:
+        error, words = drawn
+        error.native_message = f"plum {words}"
+        plain, event = _plain(codec.encode_error(error).body), _plain(codec.error_event(error))
+        is_denial = isinstance(error, AccessDenied | CredentialsError)
+        for native in (plain, event):
+            is_relayed = error.native_message in _texts(native)
+            require(is_relayed is not is_denial, f"the provider's message of {error!r}")
+            require(not is_denial or error.message in _texts(native), "our message is lost")
+
+    words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    for_all(st.tuples(_of_any_class(), words), check)
+
+
+def _texts(native: Json) -> list[str]:
+    """Every text in a body."""
+    if isinstance(native, dict):
+        return [text for member in native.values() for text in _texts(member)]
+    return [native] if isinstance(native, str) else []
+
+
 def _an_upstream_denial_is_not_the_clients_own(claims: _Claims) -> None:
     """A 401 or 403 of the provider reaches no client as such: its own credentials are right."""
     for kind in CLASSES.values():
@@ -241,6 +267,7 @@ _LAWS: Mapping[str, Callable[[_Claims], None]] = {
     "an error survives": _an_error_survives,
     "an error survives in a stream": _an_error_survives_in_a_stream,
     "a client of the vendor reads it": _a_client_of_the_vendor_reads_it,
+    "the provider's own message is relayed": _the_providers_own_message_is_relayed,
     "an upstream denial is not the client's own": _an_upstream_denial_is_not_the_clients_own,
     "blame follows the role": _blame_follows_the_role,
     "reading never fails": _reading_never_fails,

@@ -15,6 +15,7 @@ from axonflow_core.codec.json_members import array, unknown_members, without_non
 from axonflow_core.messages import Completion, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content
+from .errors import ERRORS
 
 STOP_REASONS = NativeNames(
     {
@@ -37,7 +38,9 @@ ANSWER_KEYS = frozenset(
 
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
-    """A whole message as a `Completion`."""
+    """A whole message as a `Completion`. `ProviderError` where it is an error."""
+    if body.get("type") == "error":
+        ERRORS.raise_reported(body)
     _expect(body.get("type", "message"), "message")
     _expect(body.get("role", "assistant"), "assistant")
     reason = body.get("stop_reason")

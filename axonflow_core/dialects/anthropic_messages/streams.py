@@ -157,7 +157,8 @@ def _decode_message_stop(chunk: Mapping[str, Json]) -> Batch:
 
 
 def _decode_error(chunk: Mapping[str, Json]) -> Batch:
-    raise ERRORS.decode_event(chunk) or KeyError("error")
+    ERRORS.raise_reported(chunk)
+    raise KeyError("error")
 
 
 _DECODE_CHUNK: Mapping[str, Callable[[Mapping[str, Json]], Batch]] = {

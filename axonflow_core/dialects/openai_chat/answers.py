@@ -32,6 +32,7 @@ from axonflow_core.messages import (
 )
 
 from .content import decode_message, encode_message
+from .errors import ERRORS
 from .form import ChatForm
 
 ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
@@ -40,7 +41,9 @@ ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage",
 
 def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     """A whole answer as a `Completion`. It has one choice: `ValueError` where there are none or
-    several, which the codec reports as a `DecodeError`."""
+    several, which the codec reports as a `DecodeError`. `ProviderError` where it reports one."""
+    if "error" in body:
+        ERRORS.raise_reported(body)
     # `n` is refused above 1, so a second choice would be a misreading of another format.
     (choice,) = body["choices"]
     stop, in_choice = read_stop(form, choice)

@@ -99,7 +99,7 @@ class ChunkDecoder:
             self._has_started = True
             events.append(Started(chunk.get("id"), chunk.get("model"), chunk.get("created")))
         if "error" in chunk:
-            _raise_error(chunk)
+            ERRORS.raise_reported(chunk)
         for choice in chunk.get("choices") or _no_choices(chunk):
             self._read_choice(choice, events, is_first=is_first)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
@@ -259,13 +259,6 @@ def _no_choices(chunk: Mapping[str, Json]) -> tuple[()]:
     if "choices" not in chunk and not chunk.get("usage"):
         raise KeyError("choices")
     return ()
-
-
-def _raise_error(chunk: Json) -> None:
-    """Raise what the chunk reports. Some servers write `"error": null` into each."""
-    error = ERRORS.decode_event(chunk)
-    if error is not None:
-        raise error
 
 
 _CALL_KEYS = frozenset({"index", "id", "type", "function"})

@@ -19,7 +19,8 @@ in front of Bedrock may have written the body: one that is not JSON is reported 
 its first 80 bytes.
 
 What is shown of a message is bounded to 300 characters on one line, without the values that a
-validator quotes (`string [...]`): those are prompt text.
+validator quotes (`string [...]`): those are prompt text. The client whose prompt it is gets AWS's
+message whole (`ProviderError.native_message`).
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def diagnose(
     message = next(_messages_in(native), None)
     report = Report(status, code, (message or "")[:_MAX_MESSAGE].replace("’", "'"))
     error = _build(report, _shown(message, body), model, region, models)
+    error.native_message = message
     return with_member(error, _member(native)).enrich(request_id=request_id)
 
 

@@ -4,8 +4,9 @@
     stream    an exception frame, here {name: payload}   {"throttlingException": {"message": "…"}}
 
 A row of `table.TABLE` that knows an error by its code alone, and repeats AWS's message, is written
-as that code; a row that knows it by its message cannot be, because the message is AWS's. A stream
-may hold six exceptions only; every other error becomes the one of them with the same blame.
+as that code; a row that knows it by its message cannot be, because the message is AWS's. An error
+that AWS reported is written with AWS's message, byte for byte (`ErrorCodec`). A stream may hold six
+exceptions only; every other error becomes the one of them with the same blame.
 
 Permission and credentials that this server lacks at its own provider are an
 `InternalServerException`: AWS has no 502, and a client that reads a 403 mends its own policy.

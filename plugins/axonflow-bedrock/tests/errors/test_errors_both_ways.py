@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from axonflow_bedrock.errors.diagnose import diagnose, diagnose_exception_frame
 from axonflow_bedrock.errors.encode import ERRORS, IN_STREAM
 from axonflow_bedrock.errors.table import MODELLED_STATUSES
 from axonflow_core.errors import (
@@ -20,6 +21,7 @@ from axonflow_core.errors import (
     TruncatedStream,
     Unavailable,
 )
+from axonflow_core.json import dumps
 from axonflow_core.testing import error_laws
 
 
@@ -50,6 +52,29 @@ def test_an_error_has_the_name_that_aws_has_for_it(
     assert native.headers["x-amzn-errortype"].partition(":")[0] == code
     assert native.status == MODELLED_STATUSES[code]
     assert list(ERRORS.error_event(error)) == [frame]
+
+
+THROTTLED = "Too many requests, please wait before trying again.  You’ve sent string [kiwi] twice."
+DENIED = "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: x"
+
+
+def test_the_client_of_a_relay_reads_aws_s_message_byte_for_byte() -> None:
+    header, body = "ThrottlingException:http://x/", dumps({"message": THROTTLED})
+    frame = dumps({"message": THROTTLED})
+
+    whole = diagnose(429, header, body)
+    streamed = diagnose_exception_frame("throttlingException", frame)
+
+    assert ERRORS.encode_error(whole).body["message"] == THROTTLED
+    assert ERRORS.error_event(streamed)["throttlingException"]["message"] == THROTTLED
+    assert "kiwi" not in f"{whole.message}{whole!r}{streamed!r}"
+
+
+def test_a_denial_of_aws_s_is_relayed_in_our_words() -> None:
+    denied = diagnose(403, "AccessDeniedException:http://x/", dumps({"Message": DENIED}))
+
+    assert ERRORS.encode_error(denied).body["message"] == denied.message
+    assert "123456789012" not in dumps(ERRORS.encode_error(denied).body).decode()
 
 
 def test_every_error_in_a_stream_is_one_that_the_service_model_allows() -> None:
