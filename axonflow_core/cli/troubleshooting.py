@@ -60,9 +60,8 @@ _OWN = (
     _own(
         errors.UndetectedFamily,
         "no installed model family claims this model id",
-        "name the family with `family:` or "
-        "`base_model:`, or install the package that has it; `axonflow codecs list` shows the "
-        "installed families",
+        "name the family in the provider's `config:`, where the provider has a key for it, or "
+        "install the package that has it; `axonflow codecs list` shows the installed families",
     ),
     _own(
         errors.BlockingCallError,
@@ -77,7 +76,8 @@ _OWN = (
     _own(
         errors.DecodeError,
         "the answer is not JSON of the detected model family",
-        "name the family with `family:` or `base_model:`",
+        "check that the endpoint is the provider's own, and name the family in the provider's "
+        "`config:`, where the provider has a key for it",
     ),
     _own(
         errors.UnencodableAnswer,

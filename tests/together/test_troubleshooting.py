@@ -3,21 +3,26 @@ its entry."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
-from axonflow_bedrock.errors.page import error_catalogue
+from axonflow_bedrock.config import BedrockConfig
+from axonflow_bedrock.errors.page import WITHOUT_A_REFUSAL, error_catalogue
 from axonflow_bedrock.errors.table import TABLE
 from axonflow_core import errors
+from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.cli.explain import installed_catalogues
 from axonflow_core.cli.troubleshooting import OWN_CODES, Catalogue, page
 from axonflow_core.plugin_spec import ErrorEntry
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
+CORE = Path(errors.__file__).parent
 ISSUES = [
     "AccessDeniedException",
     "ValidationException on the model id",
@@ -67,7 +72,7 @@ def test_the_five_issues_of_the_product_page_come_first_in_their_order() -> None
 
 
 def test_every_row_of_the_table_has_an_entry_and_no_hole() -> None:
-    entries = error_catalogue()[len(ISSUES) :]
+    entries = error_catalogue()[len(ISSUES) : -len(WITHOUT_A_REFUSAL)]
     assert [entry.code for entry in entries] == [row.error.code for row in TABLE]
     assert [
         entry
@@ -110,6 +115,27 @@ def test_an_unknown_code_names_the_nearest(code: str, nearest: str) -> None:
 def test_without_a_code_the_codes_are_listed() -> None:
     said = explained().stdout
     assert [code for code in OWN_CODES if f"\n{code} " not in said] == []
+
+
+def keys_in(text: str) -> set[str]:
+    """The keys of YAML that a text names: `key:`."""
+    return set(re.findall(r"`(\w+):", text))
+
+
+def keys_of_bedrock_alone() -> set[str]:
+    own, common = attrs.fields_dict(BedrockConfig), attrs.fields_dict(CommonSettings)
+    return own.keys() - common.keys()
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: path.name)
+def test_the_core_names_no_key_of_a_plugin(path: Path) -> None:
+    assert keys_in(path.read_text("utf-8")) & keys_of_bedrock_alone() == set()
+
+
+def test_the_plugin_names_its_keys_for_the_errors_that_they_mend() -> None:
+    for code in ("family_not_detected", "undecodable"):
+        fixes = [entry.fix for entry in error_catalogue() if entry.code == code]
+        assert {"family", "base_model"} <= keys_in(fixes[-1]) & keys_of_bedrock_alone()
 
 
 def test_a_page_is_of_all_codes() -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from axonflow_core.errors import AccessDenied, DecodeError, ModelNotFound, ProfileRequired
+from axonflow_core.errors import (
+    AccessDenied,
+    DecodeError,
+    ModelNotFound,
+    ProfileRequired,
+    UndetectedFamily,
+)
 from axonflow_core.plugin_spec import ErrorEntry
 
 from .diagnose import NO_SUCCESSOR
@@ -50,10 +56,28 @@ _MET_FIRST = (
 """What most people meet, in the order of the product's own page."""
 
 
+_NAME_THE_FAMILY = "name the family with `family:` or `base_model:`"
+
+WITHOUT_A_REFUSAL = (
+    ErrorEntry(
+        code=UndetectedFamily.code,
+        cause="the model id is an ARN that does not contain its model, or a model of a family that "
+        "is not installed; nothing was sent",
+        fix=f"{_NAME_THE_FAMILY}, or install the package that has it",
+    ),
+    ErrorEntry(
+        code=DecodeError.code,
+        cause="the answer is not JSON of the family that the model id says",
+        fix=_NAME_THE_FAMILY,
+    ),
+)
+"""Errors of calls that Bedrock did not refuse, and the keys of this provider that mend them."""
+
+
 def error_catalogue() -> tuple[ErrorEntry, ...]:
     """Every error that Bedrock's table tells apart, the most common ones first, with placeholders
-    for values of a call."""
-    return (*_MET_FIRST, *map(_entry, TABLE))
+    for values of a call; last the errors of calls that Bedrock did not refuse."""
+    return (*_MET_FIRST, *map(_entry, TABLE), *WITHOUT_A_REFUSAL)
 
 
 class _Names(dict[str, str]):
