@@ -95,16 +95,24 @@ class Caller:
         its request is the one that was read from it; else as `prepare`."""
         form, own = (native.codec.name, native.surface), (route.codec.name, route.surface.name)
         if native.body is None or native.request != native.read_request or form != own:
-            return self.prepare(
+            call = self.prepare(
                 native.request,
                 route,
                 is_streamed=is_streamed,
                 timeout_s=timeout_s,
                 client=native.codec,
             )
+            return self._with_headers(call, native)
         body = _addressed(native.body, route, is_streamed=is_streamed)
         call = self._call(route, Fitted(native.request), body, is_streamed, timeout_s)
-        return evolve(call, is_native=True, headers={**call.headers, **native.headers})
+        return evolve(self._with_headers(call, native), is_native=True)
+
+    def _with_headers(self, call: CompletionCall, native: NativeCall) -> CompletionCall:
+        """`call` with the client's headers, where it travels on the client's surface: they belong
+        to its operation, however its body is written."""
+        if not native.headers or native.surface != call.route.surface.name:
+            return call
+        return evolve(call, headers={**call.headers, **native.headers})
 
     def _call(
         self,

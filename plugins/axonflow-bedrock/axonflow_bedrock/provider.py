@@ -36,7 +36,7 @@ from axonflow_core.errors import (
     ProfileRequired,
     Uncountable,
 )
-from axonflow_core.messages import Completion, CompletionRequest, TokenCount
+from axonflow_core.messages import EMPTY, Completion, CompletionRequest, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import (
     CompletionStream,
@@ -58,7 +58,7 @@ from .upstream import BedrockUpstream
 from .wire.choice import carry_on_converse
 from .wire.counting import ids_to_try, wrapped
 from .wire.envelope import measured
-from .wire.surfaces import CONVERSE, INVOKE
+from .wire.guardrails import guarded, in_body, named_by_client, with_guardrail
 
 T = TypeVar("T")
 
@@ -189,13 +189,12 @@ class BedrockProvider:
         is_streamed: bool,
         timeout_s: float | None = None,
     ) -> CompletionCall:
-        if self._config.guardrail is None:
-            return self._caller.prepare(
-                request, route, is_streamed=is_streamed, timeout_s=timeout_s
-            )
-        request = self._guarded(request, route)
+        guardrail, clients = self._config.guardrail, None
+        if guardrail is not None:
+            clients = named_by_client(request, EMPTY)
+            request = guarded(request, guardrail, route.surface)
         call = self._caller.prepare(request, route, is_streamed=is_streamed, timeout_s=timeout_s)
-        return self._with_guardrail_headers(call)
+        return call if guardrail is None else with_guardrail(call, guardrail, clients)
 
     def _prepare_native(
         self, native: NativeCall, route: Route, *, is_streamed: bool
@@ -213,27 +212,14 @@ class BedrockProvider:
     def _prepare_native_on(
         self, native: NativeCall, route: Route, *, is_streamed: bool
     ) -> CompletionCall:
-        if self._config.guardrail is not None:
-            guarded = self._guarded(native.request, route)
-            if guarded is not native.request:
-                native = evolve(native, request=guarded, body=None)
+        native = in_body(native, route.surface)
+        guardrail, clients = self._config.guardrail, None
+        if guardrail is not None:
+            clients = named_by_client(native.request, native.headers)
+            request = guarded(native.request, guardrail, route.surface)
+            native = evolve(native, request=request)
         call = self._caller.prepare_native(native, route, is_streamed=is_streamed)
-        return self._with_guardrail_headers(call)
-
-    def _guarded(self, request: CompletionRequest, route: Route) -> CompletionRequest:
-        """The operator's guardrail in Converse's body, whatever the caller names there."""
-        guardrail = self._config.guardrail
-        if guardrail is None or route.surface is not CONVERSE:
-            return request
-        options = {**request.options, "guardrailConfig": guardrail.member}
-        return evolve(request, options=options)
-
-    def _with_guardrail_headers(self, call: CompletionCall) -> CompletionCall:
-        """The operator's guardrail as InvokeModel has it: in headers."""
-        guardrail = self._config.guardrail
-        if guardrail is None or call.route.surface is not INVOKE:
-            return call
-        return evolve(call, headers={**call.headers, **guardrail.headers})
+        return call if guardrail is None else with_guardrail(call, guardrail, clients)
 
     async def _through_profile(
         self, call: CompletionCall, send: Callable[[CompletionCall], Awaitable[T]]
