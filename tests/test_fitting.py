@@ -595,3 +595,14 @@ def test_a_request_that_fits_costs_little_more_than_a_look_at_it() -> None:
         return min(timeit(call, number=100) for _ in range(10))
 
     assert fastest(lambda: fit(request, ANY, facts)) < 3 * fastest(lambda: features_of(request))
+
+
+def test_citations_that_the_model_does_not_give_are_not_asked_for_and_reported() -> None:
+    cited = Document(Media(MediaKind.BASE64, "JVBERi0="), citations={"enabled": True})
+    request = CompletionRequest(user(cited))
+
+    fitted = fit(request, family(EVERYTHING - {Feature.CITATIONS}), ModelFacts())
+
+    assert fitted.request.messages[0].content == (evolve(cited, citations=None),)
+    assert [adjustment.feature for adjustment in fitted.adjustments] == ["citations"]
+    assert fit(request, family(), ModelFacts()).adjustments == ()

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.dialects.openai_chat import ChatForm, Thinking, chat_codec
+from axonflow_core.dialects.openai_chat import CODEC, ChatForm, Thinking, chat_codec
 from axonflow_core.errors import (
     DecodeError,
     EncodeError,
@@ -22,9 +22,13 @@ from axonflow_core.errors import (
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
+    Document,
     Inference,
     Json,
+    Media,
+    MediaKind,
     Message,
+    Opaque,
     OutputSchema,
     Reasoning,
     ReasoningRequest,
@@ -572,3 +576,65 @@ def test_a_last_chunk_that_is_a_string_ends_the_stream_and_nothing_else_does() -
 def test_a_chunk_that_is_no_chunk_is_a_decode_error(strange: Json) -> None:
     with pytest.raises(DecodeError):
         TAGGED.stream_decoder(FACTS).feed(strange)
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────
+
+PAPER = Media(MediaKind.BASE64, "JVBERi0=", "application/pdf")
+PDF = "data:application/pdf;base64,JVBERi0="
+
+
+def body_of(file: Json, **beside: Json) -> Json:
+    part = {"type": "file", "file": file, **beside}
+    return {"messages": [{"role": "user", "content": [{"type": "text", "text": "?"}, part]}]}
+
+
+@pytest.mark.parametrize(
+    ("file", "document"),
+    [
+        ({"file_data": PDF, "filename": "x.pdf"}, Document(PAPER, name="x.pdf")),
+        ({"file_data": PDF}, Document(PAPER)),
+        (
+            {"file_data": PDF, "filename": "x.pdf", "odd": 1},
+            Document(evolve(PAPER, extra={"odd": 1}), name="x.pdf"),
+        ),
+    ],
+)
+def test_a_file_in_the_body_is_a_document_and_comes_back(file: Json, document: Document) -> None:
+    request = CODEC.decode_request(body_of(file), FACTS)
+
+    assert request.messages[0].content == (Text("?"), document)
+    assert CODEC.encode_request(request, FACTS) == body_of(file)
+
+
+def test_members_beside_a_file_come_back() -> None:
+    body = body_of({"file_data": PDF}, odd=True)
+
+    assert CODEC.encode_request(CODEC.decode_request(body, FACTS), FACTS) == body
+
+
+@pytest.mark.parametrize("file", [{"file_id": "file-1"}, {"file_data": "JVBERi0="}, {}])
+def test_a_file_that_no_other_vendor_can_read_is_kept_whole(file: Json) -> None:
+    request = CODEC.decode_request(body_of(file), FACTS)
+
+    assert isinstance(request.messages[0].content[1], Opaque)
+    assert CODEC.encode_request(request, FACTS) == body_of(file)
+
+
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [
+        (Document(Media(MediaKind.FILE, "file-1")), "file source"),
+        (Document(Media(MediaKind.TEXT, "hi", "text/plain")), "text source"),
+        (Document(content="hi"), "blocks source"),
+        (Document(PAPER, context="about it"), "document context"),
+        (Document(PAPER, citations={"enabled": True}), "citations"),
+    ],
+)
+def test_a_document_in_a_form_that_openai_lacks_is_refused_by_name(
+    document: Document, name: str
+) -> None:
+    with pytest.raises(EncodeError) as refusal:
+        CODEC.encode_request(CompletionRequest(user(document)), FACTS)
+
+    assert refusal.value.feature == name

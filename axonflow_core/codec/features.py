@@ -64,6 +64,8 @@ class Feature(StrEnum):
     """`Image` blocks."""
     DOCUMENTS = "documents"
     """`Document` blocks: PDF and the like."""
+    CITATIONS = "citations of documents"
+    """Citations of a document in the answer: `Document.citations`."""
     REASONING = "reasoning"
     """`Reasoning` blocks, and a `ReasoningRequest` that asks for them."""
     SIGNED_REASONING = "signed or redacted reasoning"
@@ -148,6 +150,8 @@ class Asked:
             self.features.add(Feature.SIGNED_REASONING)
         if isinstance(block, ToolResult) and block.is_error is not None:
             self.features.add(Feature.TOOL_ERRORS)
+        if isinstance(block, Document) and block.citations:
+            self.features.add(Feature.CITATIONS)
         if isinstance(block, ToolResult | Document) and block.content:
             for inner in block.content:
                 self.add_block(inner)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
-from axonflow_core.codec import blocks_of
+from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.messages import (
     EMPTY,
     BuiltinTool,
@@ -72,6 +72,19 @@ def leave_out_citations(request: CompletionRequest, model: Model) -> CompletionR
         return request
     model.changes(CITATIONS, "those of earlier answers not sent", "they are in another form")
     return rewritten(request, _uncited)
+
+
+def leave_out_citation_settings(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Ask for no citations of documents where the model gives none, and report it."""
+    if model.takes(Feature.CITATIONS):
+        return request
+    model.drops(CITATIONS, "not asked for", f"{model.name} gives none")
+    return rewritten(request, _uncited_document)
+
+
+def _uncited_document(block: ContentBlock) -> ContentBlock:
+    is_cited = isinstance(block, Document) and block.citations is not None
+    return evolve(block, citations=None) if is_cited else block
 
 
 def _uncited(block: ContentBlock) -> ContentBlock:

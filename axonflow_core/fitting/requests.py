@@ -14,7 +14,12 @@ from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.messages import CompletionRequest, Document
 
 from .answers import Client
-from .members import leave_out_citations, leave_out_unknown_members, refuse_foreign_blocks
+from .members import (
+    leave_out_citation_settings,
+    leave_out_citations,
+    leave_out_unknown_members,
+    refuse_foreign_blocks,
+)
 from .model import Model
 from .names import spell_document_names, spell_tool_names, spell_tool_use_ids
 from .options import fit_metadata, fit_service_tier, settle_options
@@ -104,6 +109,7 @@ STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),
     (_TOOLS, spell_tool_use_ids),
     (frozenset({Feature.DOCUMENTS}), spell_document_names),
+    (frozenset({Feature.CITATIONS}), leave_out_citation_settings),
     (_TOOLS, arrange_results),
     # A message of nothing but cache points or reasoning may be gone by now.
     (frozenset({Feature.CACHE_POINTS, Feature.ANY_ROLE_ORDER}) | _REASONING, put_roles_in_order),

@@ -88,6 +88,7 @@ _NAMES: Mapping[str, frozenset[str]] = {
 
 PICTURE = Media(MediaKind.BASE64, "iVBORw0KGgo=", "image/png")
 PAPER = Media(MediaKind.BASE64, "JVBERi0=", "application/pdf")
+CITED_PAPER = Document(PAPER, name="paper", citations={"enabled": True})
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 NESTED_SCHEMA = {"type": "object", "properties": {"place": SCHEMA}}
 QUESTION = user("hi")
@@ -128,6 +129,7 @@ EXAMPLES: Mapping[Feature, CompletionRequest] = {
     ),
     Feature.IMAGES: _conversation(Message(Role.USER, (Image(PICTURE),))),
     Feature.DOCUMENTS: _conversation(Message(Role.USER, (Document(PAPER, name="paper"),))),
+    Feature.CITATIONS: _conversation(Message(Role.USER, (CITED_PAPER,))),
     Feature.REASONING: _conversation(
         QUESTION, Message(Role.ASSISTANT, (Reasoning("hm"),)), QUESTION
     ),

@@ -205,8 +205,8 @@ _DOCUMENTS = st.builds(
     Document,
     st.builds(Media, st.just(MediaKind.BASE64), _BASE64, st.just("application/pdf")),
     name=_WORDS,
-    citations=st.sampled_from([None, {"enabled": True}]),
 )
+_CITED_DOCUMENTS = _DOCUMENTS.map(lambda document: evolve(document, citations={"enabled": True}))
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────
@@ -272,7 +272,9 @@ class _Parts:
         """A block of a user's message."""
         kinds: list[SearchStrategy[Any]] = [self.text_blocks]
         kinds += [self.images] if self.has(Feature.IMAGES) else []
-        kinds += [_DOCUMENTS] if self.has(Feature.DOCUMENTS) else []
+        if self.has(Feature.DOCUMENTS):
+            kinds += [_DOCUMENTS]
+            kinds += [_CITED_DOCUMENTS] if self.has(Feature.CITATIONS) else []
         kinds += [self.tool_results] if self.calls_anywhere else []
         return st.one_of(kinds)
 

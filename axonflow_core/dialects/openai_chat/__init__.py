@@ -37,6 +37,7 @@ from axonflow_core.codec import (
 from axonflow_core.messages import Completion, CompletionRequest, Json
 
 from . import answers, requests
+from .content import FILE_KEYS
 from .errors import ERRORS
 from .form import (
     COMMON_PARAMETERS,
@@ -149,6 +150,8 @@ FORM = ChatForm(
     takes=COMMON_PARAMETERS | {"metadata"},
 )
 
+_MEMBERS = chat_members(FORM)
+
 CODEC = Codec(
     name="openai_chat",
     features=FORM.features
@@ -156,7 +159,7 @@ CODEC = Codec(
         *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
         *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
         *(Feature.TOOLS, Feature.TOOL_CHOICE),
-        *(Feature.IMAGES, Feature.REASONING),
+        *(Feature.IMAGES, Feature.DOCUMENTS, Feature.REASONING),
     },
     joins=frozenset(
         {
@@ -167,7 +170,7 @@ CODEC = Codec(
     service_tiers=frozenset({"auto", "default", "flex", "priority", "scale"}),
     reasoning=ReasoningControls(efforts=("none", "minimal", "low", "medium", "high", "xhigh")),
     evidence="documents: OpenAI's API reference, November 2026",
-    **chat_members(FORM),
+    **{**_MEMBERS, "documented": _MEMBERS["documented"] | FILE_KEYS},
 )
 """What OpenAI's own clients send and expect, without a claim of models.
 

@@ -2,12 +2,15 @@ r"""Messages and their content: text, pictures, tool calls, tool results, reason
 
     {"role": "user", "content": [
         {"type": "text", "text": "What is this?"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,…"}}]}
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,…"}},
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,…",
+                                  "filename": "x.pdf"}}]}
     {"role": "assistant", "content": null, "tool_calls": [
         {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]}
     {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
 
-A part of a kind unknown here is kept whole, as `Opaque`.
+A part of a kind unknown here is kept whole, as `Opaque`; so is a file that OpenAI itself stores
+(`file_id`), because no other vendor can read it.
 
 Source: OpenAI's API reference, "Chat completions: messages", November 2026.
 """
@@ -22,6 +25,7 @@ from axonflow_core.json_text import dumps
 from axonflow_core.messages import (
     EMPTY,
     ContentBlock,
+    Document,
     Image,
     Json,
     Media,
@@ -45,6 +49,10 @@ from .reasoning import MEMBER, OPENING, parted, tagged
 _TEXT_KEYS = frozenset({"type", "text"})
 _IMAGE_KEYS = frozenset({"type", "image_url"})
 _URL_KEYS = frozenset({"url"})
+_FILE_PART_KEYS = frozenset({"type", "file"})
+_FILE_KEYS = frozenset({"file_data", "filename"})
+FILE_KEYS = _FILE_KEYS | {"file"}
+"""The documented keys of a `file` part."""
 
 
 def decode_content(native: Json) -> tuple[ContentBlock, ...]:
@@ -57,25 +65,40 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
 
 
 def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
-    """One part of a content list: text or a picture; `Opaque` for every other type (`input_audio`,
-    `file`)."""
+    """One part of a content list: text, a picture or a document; `Opaque` for every other type
+    (`input_audio`)."""
     kind = native["type"]
     if kind == "text":
         return Text(string(native["text"]), extra=unknown_members(native, _TEXT_KEYS))
     if kind == "image_url":
         return Image(_decode_url(native["image_url"]), extra=unknown_members(native, _IMAGE_KEYS))
-    return Opaque(DIALECT, native)
+    document = _decode_file(native) if kind == "file" else None
+    return Opaque(DIALECT, native) if document is None else document
+
+
+def _decode_file(native: Mapping[str, Json]) -> Document | None:
+    """The document of a `file` part whose bytes stand in it; None for any other file."""
+    file = native["file"]
+    source = _in_data_url(file.get("file_data"), unknown_members(file, _FILE_KEYS))
+    if source is None:
+        return None
+    extra = unknown_members(native, _FILE_PART_KEYS)
+    return Document(source, name=file.get("filename"), extra=extra)
+
+
+def _in_data_url(url: Json, extra: Mapping[str, Json]) -> Media | None:
+    """Type and data of a `data:` URL in base64; None for anything else."""
+    if not isinstance(url, str) or not url.startswith("data:"):
+        return None
+    media_type, found, data = url.removeprefix("data:").partition(";base64,")
+    return Media(MediaKind.BASE64, data, media_type, extra=extra) if found else None
 
 
 def _decode_url(native: Mapping[str, Json]) -> Media:
     """The picture of `{"url": …, "detail": …}`. A `data:` URL in base64 is split into type and
     data; any other URL is kept as it is, for the provider to fetch. `detail` is kept in `extra`."""
     url, extra = string(native["url"]), unknown_members(native, _URL_KEYS)
-    if url.startswith("data:"):
-        media_type, found, data = url.removeprefix("data:").partition(";base64,")
-        if found:
-            return Media(MediaKind.BASE64, data, media_type, extra=extra)
-    return Media(MediaKind.URL, url, extra=extra)
+    return _in_data_url(url, extra) or Media(MediaKind.URL, url, extra=extra)
 
 
 def encode_content(blocks: Sequence[ContentBlock]) -> Json:
@@ -98,6 +121,8 @@ def _encode_part(block: ContentBlock) -> Json:
             return {"type": "text", "text": block.text, **block.extra}
         case Image():
             return {"type": "image_url", "image_url": _encode_url(block.source), **block.extra}
+        case Document():
+            return {"type": "file", "file": _encode_file(block), **block.extra}
         case Opaque():
             return block.data
     raise EncodeError(
@@ -116,6 +141,24 @@ def _encode_url(media: Media) -> Json:
     raise EncodeError(
         f"a chat message takes no image from {media.kind}", feature=f"{media.kind} source"
     )
+
+
+def _encode_file(document: Document) -> Json:
+    """The `file` object of a document. `EncodeError` for what the dialect has no form for: blocks,
+    a source that is not base64, what the model is told about it."""
+    source = document.source
+    if source is None or source.kind is not MediaKind.BASE64:
+        kind = "blocks" if source is None else source.kind
+        raise EncodeError(f"a chat message takes no document from {kind}", feature=f"{kind} source")
+    if document.context is not None:
+        raise EncodeError(
+            "a chat message has no place for the context of a document",
+            feature="document context",
+            hint="write it as a text next to the document",
+        )
+    media_type = source.media_type or "application/pdf"
+    named = {} if document.name is None else {"filename": document.name}
+    return {"file_data": f"data:{media_type};base64,{source.data}", **named, **source.extra}
 
 
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────

@@ -111,7 +111,9 @@ async def test_a_program_s_guardrail_is_replaced_and_reported_too(
 ) -> None:
     request = CompletionRequest(user("hi"), options={"guardrailConfig": THEIRS})
 
-    async with opened_provider(base_url, guardrail=OURS, surface=SurfaceChoice.CONVERSE) as provider:
+    async with opened_provider(
+        base_url, guardrail=OURS, surface=SurfaceChoice.CONVERSE
+    ) as provider:
         answer = await provider.complete(request, model=CLAUDE)
 
     assert service.guardrail == "gr-operator"

@@ -53,7 +53,7 @@ CODEC = FamilyCodec(
     - {
         Feature.RAW_PROMPT,
         Feature.MID_SYSTEM,
-        Feature.DOCUMENTS,
+        *(Feature.DOCUMENTS, Feature.CITATIONS),
         Feature.METADATA,
         *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
         *(Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT, Feature.SERVICE_TIER),
