@@ -49,6 +49,7 @@ from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, Reran
 
 from .aws.credentials import AwsSettings
 from .config import BedrockConfig, SurfaceChoice
+from .converse.model_fields import carry_betas
 from .explain import Known, explanation_of
 from .models.model_id import ModelId
 from .models.profiles import Profiles
@@ -59,6 +60,7 @@ from .wire.choice import carry_on_converse
 from .wire.counting import ids_to_try, wrapped
 from .wire.envelope import measured
 from .wire.guardrails import guarded, in_body, named_by_client, with_guardrail
+from .wire.surfaces import CONVERSE, CONVERSE_CODECS
 
 T = TypeVar("T")
 
@@ -190,6 +192,7 @@ class BedrockProvider:
         timeout_s: float | None = None,
     ) -> CompletionCall:
         guardrail, clients = self._config.guardrail, None
+        request = _carried(request, route)
         if guardrail is not None:
             clients = named_by_client(request, EMPTY)
             request = guarded(request, guardrail, route.surface)
@@ -212,11 +215,12 @@ class BedrockProvider:
     def _prepare_native_on(
         self, native: NativeCall, route: Route, *, is_streamed: bool
     ) -> CompletionCall:
-        native = in_body(native, route.surface)
         guardrail, clients = self._config.guardrail, None
+        request = _carried(in_body(native, route.surface), route)
         if guardrail is not None:
             clients = named_by_client(native.request, native.headers)
-            request = guarded(native.request, guardrail, route.surface)
+            request = guarded(request, guardrail, route.surface)
+        if request is not native.request:
             native = evolve(native, request=request)
         call = self._caller.prepare_native(native, route, is_streamed=is_streamed)
         return call if guardrail is None else with_guardrail(call, guardrail, clients)
@@ -301,6 +305,8 @@ class BedrockProvider:
         ends_at: float | None,
         model_id: ModelId,
     ) -> TokenCount:
+        if counter.surface == CONVERSE_CODECS:
+            request = carry_betas(request, facts.base_id)
         route = unary_route(model_id, counter, facts, "count-tokens")
         wrap = partial(wrapped, counter.surface)
         return await self._caller.unary.ask(route, request, wrap=wrap, ends_at=ends_at)
@@ -337,3 +343,8 @@ class BedrockProvider:
 
     async def aclose(self) -> None:
         """Nothing to close: the HTTP client is the runtime's."""
+
+
+def _carried(request: CompletionRequest, route: Route) -> CompletionRequest:
+    """`request` with what Converse has a place for, where it travels there."""
+    return carry_betas(request, route.facts.base_id) if route.surface is CONVERSE else request

@@ -2,6 +2,7 @@
 
     top_k       at a path that differs:   {"top_k": 5}, {"k": 5}, {"inferenceConfig": {"topK": 5}}
     reasoning   in a form that differs:   {"thinking": {…}}, {"reasoning_effort": "low"}, …
+    betas       of Claude alone:          {"anthropic_beta": ["context-1m-2025-08-07"]}
 
 The fields are free, and Bedrock hands them on unread. So what has not the documented form is not
 taken: it stays. Which vendor's words they are follows from the base id; for an id that does not
@@ -14,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.errors import EncodeError
-from axonflow_core.messages import Json, ReasoningRequest
+from axonflow_core.messages import CompletionRequest, Json, ReasoningRequest
 
+FIELDS = "additionalModelRequestFields"
 T = TypeVar("T")
 Fields: TypeAlias = dict[str, Json]
 
@@ -180,3 +182,22 @@ def take_reasoning(fields: Fields, base_id: str) -> ReasoningRequest | None:
 def put_reasoning(fields: Fields, base_id: str, asked: ReasoningRequest) -> None:
     """Add the reasoning request to the model's own fields, in place, in the vendor's form."""
     of_vendor(_REASONING, base_id).put(fields, asked)
+
+
+# ── betas ─────────────────────────────────────────────────────────────────────────────────────────
+
+_BETAS = "anthropic_beta"
+
+
+def carry_betas(request: CompletionRequest, base_id: str) -> CompletionRequest:
+    """`request` with Claude's betas where Converse has them; those of other models stay an option,
+    which Converse does not have."""
+    is_others = base_id and not base_id.startswith("anthropic.")
+    if _BETAS not in request.options or is_others:
+        return request
+    options = dict(request.options)
+    betas, fields = options.pop(_BETAS), options.get(FIELDS) or {}
+    merged = list(dict.fromkeys((*(fields.get(_BETAS) or ()), *(betas or ()))))
+    if merged:
+        options[FIELDS] = {**fields, _BETAS: merged}
+    return evolve(request, options=options)

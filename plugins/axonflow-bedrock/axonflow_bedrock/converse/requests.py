@@ -21,14 +21,13 @@ from ..shapes.converse_shapes import (
     encode_tool_config,
 )
 from .blocks import DIALECT, decode_content, encode_content
-from .model_fields import put_reasoning, put_top_k, take_reasoning, take_top_k
+from .model_fields import FIELDS, put_reasoning, put_top_k, take_reasoning, take_top_k
 from .output_config import put_output_schema, take_output_schema
 
-_FIELDS = "additionalModelRequestFields"
 OPTIONS = frozenset(
     {
         *(
-            _FIELDS,
+            FIELDS,
             "additionalModelResponseFieldPaths",
             "guardrailConfig",
             "outputConfig",
@@ -57,10 +56,10 @@ _ROLES = {role.value: role for role in Role}
 def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
     """A Converse body as a `CompletionRequest`."""
     options = {key: value for key in OPTIONS if (value := body.get(key)) is not None}
-    fields = dict(options.pop(_FIELDS, None) or {})
+    fields = dict(options.pop(FIELDS, None) or {})
     top_k, reasoning = take_top_k(fields, facts.base_id), take_reasoning(fields, facts.base_id)
     if fields:
-        options[_FIELDS] = fields
+        options[FIELDS] = fields
     output_schema = take_output_schema(options)
     tools, choice, beside_tools = decode_tool_config(body.get("toolConfig") or EMPTY, DIALECT)
     extra, messages = unknown_members(body, _REQUEST_KEYS), array(body.get("messages") or [])
@@ -106,7 +105,7 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     if request.output_schema is not None:
         put_output_schema(body, request.output_schema)
     if request.inference.top_k is not None or request.reasoning is not None:
-        body[_FIELDS] = _encode_fields(request, facts.base_id)
+        body[FIELDS] = _encode_fields(request, facts.base_id)
     body.update(extra)
     return body
 
@@ -121,7 +120,7 @@ def _decode_tier(native: Json) -> tuple[str | None, Mapping[str, Json]]:
 def _encode_fields(request: CompletionRequest, base_id: str) -> dict[str, Json]:
     """`additionalModelRequestFields`: the caller's own, with `top_k` and reasoning in the vendor's
     names."""
-    fields = dict(request.options.get(_FIELDS) or {})
+    fields = dict(request.options.get(FIELDS) or {})
     if request.inference.top_k is not None:
         put_top_k(fields, base_id, request.inference.top_k)
     if request.reasoning is not None:

@@ -34,12 +34,13 @@ _REPLACED = Adjustment(
 )
 
 
-def in_body(native: NativeCall, surface: Surface) -> NativeCall:
-    """`native` with the guardrail of its headers in its request, where it travels on Converse."""
+def in_body(native: NativeCall, surface: Surface) -> CompletionRequest:
+    """The request of `native`, with the guardrail of its headers where it travels on Converse."""
+    request: CompletionRequest = native.request
     named = _in_headers(native.headers)
-    if named is None or surface is not CONVERSE or native.request.options.get(MEMBER):
-        return native
-    return evolve(native, request=_with_member(native.request, named))
+    if named is None or surface is not CONVERSE or request.options.get(MEMBER):
+        return request
+    return _with_member(request, named)
 
 
 def named_by_client(request: CompletionRequest, headers: Mapping[str, str]) -> Json:

@@ -1,5 +1,5 @@
-"""Whose guardrail a call names: the operator's before the client's, which is reported; and a
-client's own is never lost."""
+"""What a call takes along to the surface that carries it: the operator's guardrail before the
+client's, which is reported; the client's own; Claude's betas."""
 
 from __future__ import annotations
 
@@ -161,3 +161,25 @@ async def test_the_client_s_guardrail_is_kept_where_the_body_is_written_anew(
     assert service.guardrail == "gr-client"
     if surface == "converse":
         assert service.body["guardrailConfig"] == THEIRS
+
+
+BETA = "context-1m-2025-08-07"
+
+
+async def test_a_client_s_betas_go_along_to_converse(service: Service, base_url: str) -> None:
+    call = native("invoke", {**INVOKED, "anthropic_beta": [BETA]})
+
+    async with opened_provider(base_url, surface=SurfaceChoice.CONVERSE) as provider:
+        answer = await provider.forward(call, model=CLAUDE)
+
+    assert service.body["additionalModelRequestFields"] == {"anthropic_beta": [BETA]}
+    assert reported(answer.answer) == []
+
+
+async def test_a_program_s_betas_go_along_to_converse(service: Service, base_url: str) -> None:
+    request = CompletionRequest(user("hi"), options={"anthropic_beta": [BETA]})
+
+    async with opened_provider(base_url, surface=SurfaceChoice.CONVERSE) as provider:
+        await provider.complete(request, model=CLAUDE)
+
+    assert service.body["additionalModelRequestFields"] == {"anthropic_beta": [BETA]}
