@@ -328,15 +328,18 @@ def _members(value: object, takes: str) -> Mapping[str, Json]:
 
 
 def comparable(value: Json) -> Json:
-    """`value` as equality compares it: true is not 1, though Python has them equal.
+    """`value` as equality compares it: what is written in two ways is not equal. Python has true
+    equal to 1 and 1 equal to 1.0; the order of an object's members says nothing.
 
-        comparable({"a": True}) == {"a": ("true",)}
+        comparable({"a": True, "b": 1.0}) == {"a": ("true",), "b": ("1.0",)}
 
-    A tuple is no JSON value, so what stands for true and false equals nothing else.
+    A tuple is no JSON value, so what stands for true, false and decimals equals nothing else.
     """
     kind = type(value)
     if kind is bool:
         return ("true",) if value else ("false",)
+    if kind is float:
+        return (repr(value),)
     if kind is dict:
         return {key: comparable(item) for key, item in value.items()}
     if kind is list or kind is tuple:

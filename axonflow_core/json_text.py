@@ -53,6 +53,12 @@ def dumps(value: Any, *, is_sorted: bool = False) -> bytes:
         return _dumps_exactly(value, refusal, is_sorted=is_sorted)
 
 
+def canonical(value: Any) -> str:
+    """`value` as the text of its JSON where that text is content itself: the arguments of a call,
+    the result of a tool. Keys are in order, so that equal values have one text."""
+    return dumps(value, is_sorted=True).decode()
+
+
 def _utf8(data: bytes | bytearray | memoryview | str) -> bytes:
     """The bytes of a text. `JSONDecodeError` for a lone surrogate, as orjson has it."""
     if not isinstance(data, str):

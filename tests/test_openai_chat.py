@@ -22,6 +22,7 @@ from axonflow_core.errors import (
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
+    Data,
     Document,
     Inference,
     Json,
@@ -37,6 +38,7 @@ from axonflow_core.messages import (
     Text,
     ToolChoice,
     ToolChoiceMode,
+    ToolResult,
     ToolUse,
     Usage,
     user,
@@ -576,6 +578,31 @@ def test_a_last_chunk_that_is_a_string_ends_the_stream_and_nothing_else_does() -
 def test_a_chunk_that_is_no_chunk_is_a_decode_error(strange: Json) -> None:
     with pytest.raises(DecodeError):
         TAGGED.stream_decoder(FACTS).feed(strange)
+
+
+# ── tool calls ────────────────────────────────────────────────────────────────────────────────────
+
+ONE, OTHER = {"city": "Ulm", "at": 1}, {"at": 1, "city": "Ulm"}
+
+
+def called(arguments: Json) -> CompletionRequest:
+    call = Message(Role.ASSISTANT, (ToolUse("call_1", "weather", arguments),))
+    return CompletionRequest((user("?"), call, user(ToolResult("call_1", Data(arguments)))))
+
+
+def test_equal_arguments_and_results_are_one_text() -> None:
+    assert called(ONE) == called(OTHER)
+    assert CODEC.encode_request(called(ONE), FACTS) == CODEC.encode_request(called(OTHER), FACTS)
+
+
+def test_arguments_come_back_in_the_order_in_which_the_model_wrote_them() -> None:
+    function = {"name": "weather", "arguments": '{"city":"Ulm","at":1.0}'}
+    call = {"id": "call_1", "type": "function", "function": function}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+
+    request = CODEC.decode_request({"messages": [message]}, FACTS)
+
+    assert CODEC.encode_request(request, FACTS) == {"messages": [message]}
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,7 @@ from axonflow_core.converters import EMPTY
 from axonflow_core.errors import RequestError
 from axonflow_core.frozen import Unfit, frozen
 from axonflow_core.json import dumps
+from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     BuiltinTool,
     Completion,
@@ -426,6 +427,18 @@ def test_true_is_not_1_in_json() -> None:
     assert ToolUse("t", "f", {"a": True}) != ToolUse("t", "f", {"a": 1})
     assert Text("a", extra={"b": [False]}) != Text("a", extra={"b": [0]})
     assert Data(True) != Data(1) and Data(True) == Data(True)
+
+
+def test_a_whole_number_is_no_decimal_in_json() -> None:
+    assert ToolUse("t", "f", {"a": 1}) != ToolUse("t", "f", {"a": 1.0})
+    assert Data([1.0]) == Data([1.0]) != Data([1])
+
+
+def test_the_order_of_an_object_s_members_says_nothing() -> None:
+    one, other = {"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1}
+
+    assert ToolUse("t", "f", one) == ToolUse("t", "f", other)
+    assert canonical(one) == canonical(other) == '{"a":1,"b":{"c":2,"d":3}}'
 
 
 def test_how_a_value_is_spelled_is_compared() -> None:

@@ -48,8 +48,8 @@ class Upstream(ABC):
         itself, whatever stands in `body`."""
 
     def hint(self, error: ProviderError) -> str | None:
-        """How the operator mends `error`, whether a status, a whole answer of status 200 or a stream
-        reported it; None for no advice. A hint that the error has already stays."""
+        """How the operator mends `error`, whether a status, a whole answer or a stream reported it;
+        None for no advice. A hint that the error has already stays."""
         return None
 
     async def recover(self, error: AxonFlowError, request: HttpRequest) -> bool:

@@ -59,7 +59,7 @@ from axonflow_core.errors import (
     TruncatedStream,
     UnencodableAnswer,
 )
-from axonflow_core.json_text import dumps
+from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -494,7 +494,7 @@ def data_as_text(request: CompletionRequest) -> CompletionRequest:
     def as_text(block: ContentBlock) -> ContentBlock:
         match block:
             case Data(value):
-                return Text(dumps(value).decode())
+                return Text(canonical(value))
             case ToolResult(content=inner):
                 return evolve(block, content=tuple(map(as_text, inner)))
         return block

@@ -83,8 +83,9 @@ def leave_out_citation_settings(request: CompletionRequest, model: Model) -> Com
 
 
 def _uncited_document(block: ContentBlock) -> ContentBlock:
-    is_cited = isinstance(block, Document) and block.citations is not None
-    return evolve(block, citations=None) if is_cited else block
+    if not isinstance(block, Document) or block.citations is None:
+        return block
+    return evolve(block, citations=None)
 
 
 def _uncited(block: ContentBlock) -> ContentBlock:

@@ -21,7 +21,15 @@ from attrs import evolve
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.errors import EncodeError, MalformedRequest
-from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Json, Message, Text
+from axonflow_core.messages import (
+    EMPTY,
+    Completion,
+    CompletionRequest,
+    Json,
+    Message,
+    Text,
+    ToolUse,
+)
 from axonflow_core.stream import Batch, Ended, Extra, StreamEvent
 
 from ..recordings.json_equality import protocol_objects
@@ -412,6 +420,18 @@ def known_by_the_empty_mapping(codec: Codec) -> Codec:
         if request.messages and request.messages[0].extra is EMPTY:
             return evolve(request, messages=tuple(map(_shouted, request.messages)))
         return request
+
+    return sends(reveal)(codec)
+
+
+def known_by_the_order_of_members(codec: Codec) -> Codec:
+    """Writes the arguments of a tool call as a text in whose order their members happen to be."""
+
+    def reveal(request: CompletionRequest) -> CompletionRequest:
+        calls = (block for block in _blocks_of(request) if isinstance(block, ToolUse))
+        if all(list(call.input) == sorted(call.input) for call in calls):
+            return request
+        return evolve(request, messages=tuple(map(_shouted, request.messages)))
 
     return sends(reveal)(codec)
 

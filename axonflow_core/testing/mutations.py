@@ -83,6 +83,7 @@ from .breaking import (
     inference,
     known_by_identity,
     known_by_the_empty_mapping,
+    known_by_the_order_of_members,
     merged_messages,
     merged_texts,
     netless,
@@ -448,6 +449,9 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a meaning hidden in a tuple": Mutation(EQUAL, always, hidden_in_a_tuple),
     "requests distinguished by identity": Mutation(EQUAL, always, known_by_identity),
     "the empty mapping distinguished": Mutation(EQUAL, always, known_by_the_empty_mapping),
+    "the order of a tool's arguments distinguished": Mutation(
+        EQUAL, has(Feature.TOOLS), known_by_the_order_of_members
+    ),
     "every second request written otherwise": Mutation(EQUAL, always, counting),
     # edits
     "an edit undone": Mutation(EDITS, always, after_an_edit(undone)),

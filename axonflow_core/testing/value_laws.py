@@ -58,6 +58,7 @@ def twins(value: Any) -> dict[str, Any]:
         "copied": deepcopy(value),
         "read from JSON": _each_value(value, lambda one: from_json(loads(dumps(to_json(one))))),
         "rebuilt of plain types": rebuilt(value),
+        "with the members of its JSON in another order": reordered(value),
     }
 
 
@@ -80,6 +81,18 @@ def rebuilt(value: Any) -> Any:
     if isinstance(value, str):
         return "".join(list(value))
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def reordered(value: Any) -> Any:
+    """`value` with the members of every JSON object in it in reverse: their order says nothing."""
+    if attrs.has(type(value)):
+        names = [field.name for field in attrs.fields(type(value)) if field.init]
+        return evolve(value, **{name: reordered(getattr(value, name)) for name in names})
+    if isinstance(value, Mapping):
+        return {key: reordered(member) for key, member in reversed(list(value.items()))}
+    if isinstance(value, tuple | list):
+        return type(value)(map(reordered, value))
+    return value
 
 
 # ── text edits keep the rest ──────────────────────────────────────────────────────────────────────
@@ -313,6 +326,7 @@ __all__ = [
     "null_is_absent",
     "quiet",
     "rebuilt",
+    "reordered",
     "text_edits_keep_the_rest",
     "twins",
 ]

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 
 from axonflow_core.codec.json_members import prefixed, split_prefixed, string, unknown_members
 from axonflow_core.errors import EncodeError
-from axonflow_core.json_text import dumps
+from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     EMPTY,
     ContentBlock,
@@ -363,4 +363,4 @@ def _encode_call(block: ToolUse) -> Json:
 
 def call_arguments(value: Json) -> str:
     """Tool arguments as JSON text. Arguments that are text already are written as they are."""
-    return value if isinstance(value, str) else dumps(value).decode()
+    return value if isinstance(value, str) else canonical(value)

@@ -39,7 +39,7 @@ from attrs import evolve
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.json_members import set_members, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
-from axonflow_core.json import dumps
+from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     ContentBlock,
     Json,
@@ -421,7 +421,7 @@ def _delta(index: int, delta: Json) -> Json:
 
 def _as_text(arguments: Json) -> str:
     """Arguments as JSON text; those that are text already, because they are broken, unchanged."""
-    return arguments if isinstance(arguments, str) else dumps(arguments).decode()
+    return arguments if isinstance(arguments, str) else canonical(arguments)
 
 
 def _as_blocks(content: tuple[ContentBlock, ...] | str) -> tuple[ContentBlock, ...]:

@@ -47,7 +47,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from axonflow_core.codec.json_members import set_members, string, unknown_members, without_none
-from axonflow_core.json import dumps
+from axonflow_core.json_text import canonical
 from axonflow_core.messages import Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
 from axonflow_core.stream import (
     Batch,
@@ -341,7 +341,7 @@ class ChunkEncoder:
         self._put_start(start)
         self._kind, self._block, self._is_open = _ANNOUNCED, index, True
         if arguments != {}:
-            self._put_delta({"toolUse": {"input": dumps(arguments).decode()}})
+            self._put_delta({"toolUse": {"input": canonical(arguments)}})
 
     def _close(self) -> None:
         if self._is_open:
