@@ -9,6 +9,10 @@ text block, a list a tuple, `"user"` a `Role`, bytes in a `Media` base64, a mapp
 `content` a message. Anything else is a `RequestError` that names the field and what it takes, so
 whatever is inside a value is right.
 
+JSON in a value (`ToolUse.input`, a schema, `options`) is the object that was given, not a copy: a
+copy would make a value, and every `evolve` of it, cost half as much again with a small object and
+three times as much with a tool's schema. So do not change it afterwards, or give a `copy.deepcopy`.
+
 Three mappings look alike and are not:
 
 * `options` holds parameters that a family *documents* and no other family shares (Anthropic's

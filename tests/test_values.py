@@ -441,6 +441,12 @@ def test_the_order_of_an_object_s_members_says_nothing() -> None:
     assert canonical(one) == canonical(other) == '{"a":1,"b":{"c":2,"d":3}}'
 
 
+def test_json_is_held_and_not_copied() -> None:
+    arguments = {"city": "Ulm"}
+
+    assert ToolUse("t", "f", arguments).input is arguments
+
+
 def test_how_a_value_is_spelled_is_compared() -> None:
     developer = evolve(text_message(Role.SYSTEM, "a"), spelling={"role": "developer"})
     assert developer != text_message(Role.SYSTEM, "a")

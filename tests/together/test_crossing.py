@@ -625,3 +625,17 @@ def test_members_that_the_model_s_answer_has_beyond_its_documents_stay_with_it()
     fitted = fitted_for(OPENAI, CLAUDE, CompletionRequest((user("hi"),))).answer(answer)
 
     assert fitted == Completion((Text("ho"),), StopReason.END_TURN)
+
+
+def test_a_pdf_of_an_openai_client_reaches_claude() -> None:
+    data = "data:application/pdf;base64,JVBERi0="
+    part = {"type": "file", "file": {"file_data": data, "filename": "x.pdf"}}
+    body = {"messages": [{"role": "user", "content": [part]}]}
+    claude = of_model(REGISTRY.for_base_id(CONVERSE_MODELS[0]), CONVERSE_MODELS[0])
+
+    decoded = openai_chat.CODEC.decode_request(body, ModelFacts())
+    fitted = fitted_for(Party(openai_chat.CODEC), claude, decoded)
+
+    (block,) = claude.codec.encode_request(fitted.request, claude.facts)["messages"][0]["content"]
+    assert (block["type"], block["title"]) == ("document", "x.pdf")
+    assert block["source"]["data"] == "JVBERi0="

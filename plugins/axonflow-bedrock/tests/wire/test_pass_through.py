@@ -50,6 +50,7 @@ class Bedrock:
 
     def __init__(self) -> None:
         self.body = b""
+        self.status = 200
         self.content_type = "application/json"
         self.arrived: list[bytes] = []
         self.headers: dict[str, str] = {}
@@ -68,7 +69,7 @@ class Bedrock:
             (b"x-amzn-requestid", b"upstream-1"),
             (b"x-amzn-bedrock-input-token-count", b"3"),
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
 
@@ -290,7 +291,21 @@ def test_a_throttle_in_mid_stream_comes_out_as_a_throttle(
         client.ask("InvokeModelWithResponseStream", CLAUDE, BODY)
 
     assert caught.value.response["Error"]["Code"] == "throttlingException"
-    assert "tokens" in caught.value.response["Error"]["Message"]
+    assert caught.value.response["Error"]["Message"] == "Too many tokens"
+
+
+def test_a_refusal_of_aws_s_reaches_the_client_in_aws_s_own_words(
+    bedrock: Bedrock, client: Client
+) -> None:
+    words = "Too many requests,  please wait: string [Hi] isn’t served."
+    bedrock.body, bedrock.content_type = orjson.dumps({"message": words}), "application/json"
+    bedrock.status = 429
+
+    with pytest.raises(ClientError) as caught:
+        client.ask("InvokeModel", CLAUDE, BODY)
+
+    bedrock.status = 200
+    assert caught.value.response["Error"] == {"Code": "ThrottlingException", "Message": words}
 
 
 def test_what_precedes_an_error_in_one_read_passes_as_it_came(
