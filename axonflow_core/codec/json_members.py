@@ -1,7 +1,7 @@
 """Native JSON, taken apart and put together: the helpers that every codec needs.
 
-The checks (`string`, `array`, …) raise `TypeError`, which a codec's guard turns into the error of
-its role. They never quote the value, which may be a user's text.
+The checks (`string`, `array`, …) raise `UnexpectedKind`, whose text a codec's guard puts into the
+error of its role. They never quote the value, which may be a user's text.
 """
 
 from __future__ import annotations
@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from axonflow_core.messages import EMPTY, Json
+
+
+class UnexpectedKind(TypeError):
+    """A member is of another kind of JSON than its documents say, or there is none. Its text names
+    the documented kind and quotes nothing of the body."""
 
 
 def unknown_members(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
@@ -52,35 +57,41 @@ def set_members(native: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def string(value: Json) -> str:
-    """`value`, which the family documents as a string; TypeError where it is none."""
+    """`value`, which the family documents as a string; `UnexpectedKind` where it is none."""
     if not isinstance(value, str):
-        raise TypeError("a string was expected")
+        raise UnexpectedKind("a string was expected")
     return value
 
 
 def text_of(value: Json) -> str:
-    """`value`, a string that may be null, which says the same as an empty one; TypeError for
-    anything else."""
+    """`value`, a string that may be null, which says the same as an empty one; `UnexpectedKind`
+    for anything else."""
     return "" if value is None else string(value)
 
 
+def arguments_of(value: Json) -> Json:
+    """`value`, the arguments of a tool call; where they are null or absent, the tool takes none."""
+    return {} if value is None else value
+
+
 def array(value: Json) -> list[Json]:
-    """`value`, which the family documents as a list; TypeError where it is none."""
+    """`value`, which the family documents as a list; `UnexpectedKind` where it is none."""
     if not isinstance(value, list):
-        raise TypeError("a list was expected")
+        raise UnexpectedKind("a list was expected")
     return value
 
 
 def integer(value: Json) -> int:
-    """`value`, which the family documents as a whole number; TypeError where it is none, a bool
-    included."""
+    """`value`, which the family documents as a whole number; `UnexpectedKind` where it is none, a
+    bool included."""
     if type(value) is not int:
-        raise TypeError("a whole number was expected")
+        raise UnexpectedKind("a whole number was expected")
     return value
 
 
 def numbers(value: Json) -> tuple[float, ...]:
-    """`value`, which the family documents as a list of numbers; TypeError where it is none."""
+    """`value`, which the family documents as a list of numbers; `UnexpectedKind` where it is
+    none."""
     if not {*map(type, array(value))} <= {int, float}:
-        raise TypeError("a list of numbers was expected")
+        raise UnexpectedKind("a list of numbers was expected")
     return tuple(value)

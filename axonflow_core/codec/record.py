@@ -77,6 +77,7 @@ from axonflow_core.stream import Batch, Ended, TextDelta
 from .control_tokens import refuse_forged_turns, template_texts
 from .facts import ModelFacts, ReasoningControls
 from .features import BLOCK_FEATURES, Asked, Feature, asked_by
+from .json_members import UnexpectedKind
 from .native_names import NativeNames
 
 T = TypeVar("T")
@@ -196,9 +197,24 @@ def _unencodable(name: str, error: Exception) -> UnencodableAnswer:
 
 
 def _kind_of(error: Exception) -> str:
-    """The kind of an exception, and a missing key. Its text may quote the body and is left out."""
-    is_key = isinstance(error, KeyError) and error.args and isinstance(error.args[0], str)
-    return f"no {error.args[0]!r}" if is_key else type(error).__name__
+    """A missing key, or what else is wrong, in words. Only the text of an `UnexpectedKind` is
+    quoted: any other exception's may hold a part of the body."""
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        return f"no {error.args[0]!r}"
+    if isinstance(error, UnexpectedKind):
+        return str(error)
+    return next(words for kind, words in _IN_WORDS.items() if isinstance(error, kind))
+
+
+_IN_WORDS: Mapping[type[Exception], str] = {
+    KeyError: "a member has an undocumented name",
+    IndexError: "a list is empty or too short",
+    AttributeError: "a member is missing, null or of another type",
+    TypeError: "a member is missing, null or of another type",
+    RecursionError: "it is nested too deeply",
+    ValueError: "a member has an undocumented value",
+    Exception: "it has another form",
+}
 
 
 class StreamDecoder:

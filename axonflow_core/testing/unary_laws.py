@@ -60,6 +60,7 @@ from .unary_strategies import (
     rankings,
     rerank_requests,
 )
+from .value_laws import null_is_absent
 
 
 @frozen(kw_only=True)
@@ -196,6 +197,10 @@ def _documented_keys_are_understood(claims: UnaryClaims) -> None:
     for_all(any_native(_sides(claims)), check)
 
 
+def _null_is_absent(claims: UnaryClaims) -> None:
+    null_is_absent(_sides(claims), claims.codec.documented)
+
+
 def _a_strange_body_is_the_error_of_its_role(claims: UnaryClaims) -> None:
     """Any JSON, and a good body with one part replaced or gone: a request is the client's fault, an
     answer the provider's. What is accepted all the same can be written again."""
@@ -269,6 +274,7 @@ _LAWS: Mapping[str, Check] = {
     "a request survives": _a_request_survives,
     "an answer survives": _an_answer_survives,
     "unknown fields survive": _unknown_fields_survive,
+    "null is absent": _null_is_absent,
     "documented keys are understood": _documented_keys_are_understood,
     "a strange body is the error of its role": _a_strange_body_is_the_error_of_its_role,
     "what is not declared is refused by name": _what_is_not_declared_is_refused_by_name,

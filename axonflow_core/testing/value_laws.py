@@ -2,7 +2,7 @@
 
     equal values encode equally     nothing is hidden where equality cannot see it
     text edits keep the rest        another text, and all else as before: redaction, neutralising
-    null is absent                  a null member says the same as none, in every chunk too
+    null is absent                  each member, null, says the same as none, in every chunk too
 
 Each starts from a native body, because only what was decoded may hold more than its fields show.
 """
@@ -12,20 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from operator import is_not
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 from attrs import evolve
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import DrawFn
 
 from axonflow_core.converters import Json
-from axonflow_core.errors import AnswerError, EncodeError
+from axonflow_core.errors import AnswerError, EncodeError, MalformedRequest, ProviderError
 from axonflow_core.json import dumps, from_json, loads, to_json
 from axonflow_core.messages import Reasoning, Text, ToolUse
-from axonflow_core.stream import BlockStart, Extra, TextDelta, assemble
+from axonflow_core.stream import BlockStart, Extra, RequestEcho, TextDelta, assemble
 
-from ..recordings.json_equality import protocol_objects, strict_difference
+from ..recordings.json_equality import is_free, is_union_member, strict_difference
 from .checking import Side, any_native, for_all, require, same_value
 
 # ── equal values encode equally ───────────────────────────────────────────────────────────────────
@@ -197,83 +197,131 @@ def _with_text(part: Any) -> Any:
 
 
 def null_is_absent(sides: tuple[Side, ...], documented: frozenset[str]) -> None:
-    """A documented member that is null is read as one that is not there.
-
-    Null is put where another example of the same native form has the key, at the same place.
-    """
+    """A documented member that is null says the same as one that is not there: the same value, or
+    the same refusal. Each member of a body is put to it, and each key in all of its places at once,
+    because a server that fills in nulls does so everywhere; keys of another body too."""
 
     def check(drawn: tuple[Side, Json, Json]) -> None:
-        side, without, with_null = drawn
-        expected = quiet(side.decode(deepcopy(without)))
-        try:
-            got = quiet(side.decode(deepcopy(with_null)))
-        except AnswerError as refusal:
-            raise AssertionError(f"a null member of a {side.name} is refused: {refusal}") from None
-        same_value(expected, got)
-        _can_be_written(side, with_null)
+        side, native, other = drawn
+        check_nulls(side, native, documented, _keys_by_place([native, other]))
 
-    for_all(_with_and_without_null(sides, documented), check)
-
-
-def _can_be_written(side: Side, native: Json) -> None:
-    """A body with nulls is encoded again; `EncodeError` breaks the law."""
-    try:
-        side.again(deepcopy(native))
-    except EncodeError as refusal:
-        raise AssertionError(f"a null member is read and cannot be written: {refusal}") from None
+    for_all(_two_natives(sides), check)
 
 
 @st.composite
-def _with_and_without_null(
-    draw: DrawFn, sides: tuple[Side, ...], documented: frozenset[str]
-) -> tuple[Side, Json, Json]:
-    """A native body without nulls, and the same with nulls where another body of the side has a
-    key."""
+def _two_natives(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json, Json]:
+    """Two native bodies of one side."""
     side = draw(st.sampled_from(sides))
-    native = draw(side.natives)
-    without = _without_nulls(native, documented)
-    keys = _keys_by_place([native, draw(side.natives)])
-    with_null = deepcopy(without)
-    places = [
-        (owner, key)
-        for place, owner in _placed(with_null, "$")
-        for key in sorted((keys.get(place, frozenset()) & documented) - owner.keys())
-    ]
-    for owner, key in draw(_some_of(places)):
-        owner[key] = None
-    return side, without, with_null
+    return side, draw(side.natives), draw(side.natives)
 
 
-def _some_of(places: list[tuple[dict[str, Json], str]]) -> SearchStrategy[list[Any]]:
-    """One place, or every one of one key: a server that fills in nulls does so everywhere."""
-    if not places:
-        return st.just([])
-    keys = sorted({key for _, key in places})
-    of_key = st.sampled_from(keys).map(lambda key: [place for place in places if place[1] == key])
-    return st.sampled_from(places).map(lambda place: [place]) | of_key
+def check_nulls(
+    side: Side,
+    native: Json,
+    documented: frozenset[str],
+    keys: Mapping[str, frozenset[str]] | None = None,
+) -> None:
+    """Hold one native body to the law, member by member. `keys` by place are those that may stand
+    there too; None: the body's own alone."""
+    base = _without_nulls(native, documented)
+    for spots in _spots(base, documented, _keys_by_place([native]) if keys is None else keys):
+        absent, null = deepcopy(base), deepcopy(base)
+        _put(absent, spots, _remove)
+        _put(null, spots, _make_null)
+        _say_the_same(side, spots[0][1], absent, null)
+
+
+def _say_the_same(side: Side, key: str, absent: Json, null: Json) -> None:
+    """Both bodies are read as one value, or refused as the fault of who wrote them."""
+    expected, got = _outcome(side, absent), _outcome(side, null)
+    what = f"a null {key!r} of a {side.name}"
+    if isinstance(expected, str) or isinstance(got, str):
+        words = f"{what} is {_named(got)}, an absent one is {_named(expected)}"
+        require(expected == got, words)
+    else:
+        same_value(quiet(expected), quiet(got))
+        is_written = _is_written(side, got) or not _is_written(side, expected)
+        require(is_written, f"{what} is read and cannot be written")
+
+
+def _outcome(side: Side, native: Json) -> Any:
+    """The value of a body, or the name of the error that refuses it."""
+    try:
+        return side.decode(native)
+    except (AnswerError, MalformedRequest, ProviderError) as refusal:
+        return type(refusal).__name__
+
+
+def _named(outcome: Any) -> str:
+    return f"refused ({outcome})" if isinstance(outcome, str) else "read"
+
+
+def _is_written(side: Side, value: Any) -> bool:
+    """Whether the value is encoded again and not refused with an `EncodeError`."""
+    try:
+        side.encode(value)
+    except EncodeError:
+        return False
+    return True
+
+
+Spot: TypeAlias = tuple[int, str]
+"""The number of an object in `_objects`, and a key of it."""
+
+
+def _spots(
+    native: Json, documented: frozenset[str], keys: Mapping[str, frozenset[str]]
+) -> Iterator[list[Spot]]:
+    """Every member alone, then every key in all of its places."""
+    of_key: dict[str, list[Spot]] = {}
+    for number, (place, owner) in enumerate(_objects(native)):
+        known = (owner.keys() | keys.get(place, frozenset())) & documented
+        for key in sorted(known):
+            of_key.setdefault(key, []).append((number, key))
+    for spots in of_key.values():
+        yield from ([spot] for spot in spots)
+        if len(spots) > 1:
+            yield spots
+
+
+def _put(native: Json, spots: list[Spot], change: Callable[[dict[str, Json], str], object]) -> None:
+    """Change the members at `spots`."""
+    owners = [owner for _, owner in _objects(native)]
+    for number, key in spots:
+        change(owners[number], key)
+
+
+def _remove(owner: dict[str, Json], key: str) -> None:
+    owner.pop(key, None)
+
+
+def _make_null(owner: dict[str, Json], key: str) -> None:
+    owner[key] = None
 
 
 def _objects(native: Json) -> list[tuple[str, dict[str, Json]]]:
-    """Every object of the protocol with its place, in which the index of a list does not count."""
-    owned = {id(one) for body in _bodies(native) for one in protocol_objects(body)}
-    return [(place, one) for place, one in _placed(native, "$") if id(one) in owned]
+    """Every object of the protocol with its place, in which the index of a list does not count: the
+    whole bodies, and all in them that is neither user data nor a union."""
+    bodies, place = (native, "$[]") if isinstance(native, list) else ([native], "$")
+    return [found for body in bodies for found in _placed(body, place, is_root=True)]
 
 
-def _bodies(native: Json) -> list[Json]:
-    return native if isinstance(native, list) else [native]
-
-
-def _placed(native: Json, place: str) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Every object of the protocol with its place; items of a list share one place."""
+def _placed(
+    native: Json, place: str, *, is_root: bool = False
+) -> Iterator[tuple[str, dict[str, Json]]]:
+    """The objects of `_objects` in one value. A union is skipped, for without its one key it is
+    nothing; the object in it is not."""
     if isinstance(native, list):
         for item in native:
             yield from _placed(item, f"{place}[]")
     elif isinstance(native, dict):
         kind = native.get("type")
         named = f"{place}<{kind}>" if isinstance(kind, str) else place
-        yield named, native
+        if is_root or not is_union_member(native):
+            yield named, native
         for key, member in native.items():
-            yield from _placed(member, f"{named}.{key}")
+            if not is_free(key, native):
+                yield from _placed(member, f"{named}.{key}")
 
 
 def _keys_by_place(natives: list[Json]) -> dict[str, frozenset[str]]:
@@ -302,6 +350,8 @@ def quiet(value: Any) -> Any:
     if isinstance(value, Extra):
         members = _loud(value.members)
         return evolve(value, members=members) if members else None
+    if isinstance(value, RequestEcho):
+        return evolve(value, request_echo=_loud(value.request_echo))
     if not attrs.has(type(value)):
         return value
     fields = attrs.fields_dict(type(value))
@@ -313,14 +363,26 @@ def quiet(value: Any) -> Any:
     return evolve(value, **changes)
 
 
-_CARRIED = frozenset({"extra", "options", "settings"})
+_CARRIED = frozenset(
+    {
+        *("extra", "options", "settings", "request_echo"),
+        *("data", "trace", "citations", "citation"),
+    }
+)
+"""The fields of values that hold native JSON as it came; `data` is that of an `Opaque`."""
 
 
-def _loud(members: Mapping[str, Json]) -> dict[str, Json]:
-    return {key: member for key, member in members.items() if member is not None}
+def _loud(carried: Json) -> Json:
+    """JSON without the members that are null, on any level."""
+    if isinstance(carried, Mapping):
+        return {key: _loud(member) for key, member in carried.items() if member is not None}
+    if isinstance(carried, list | tuple):
+        return type(carried)(map(_loud, carried))
+    return carried
 
 
 __all__ = [
+    "check_nulls",
     "check_twins",
     "equal_values_encode_equally",
     "null_is_absent",

@@ -41,8 +41,8 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     """A whole message as a `Completion`. `ProviderError` where it is an error."""
     if body.get("type") == "error":
         ERRORS.raise_reported(body)
-    _expect(body.get("type", "message"), "message")
-    _expect(body.get("role", "assistant"), "assistant")
+    _expect(body.get("type") or "message", "message")
+    _expect(body.get("role") or "assistant", "assistant")
     reason = body.get("stop_reason")
     usage, service_tier = decode_usage(body.get("usage") or {})
     return Completion(

@@ -18,7 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from axonflow_core.codec.json_members import array, string, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    arguments_of,
+    array,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     EMPTY,
@@ -218,7 +224,7 @@ def _decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
     return ToolUse(
         string(native["id"]),
         string(native["name"]),
-        native["input"],
+        arguments_of(native.get("input")),
         extra=_rest(native, "tool_use"),
     )
 

@@ -259,7 +259,7 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
     return Tool(
         string(native["name"]),
         native.get("description"),
-        native["input_schema"],
+        native.get("input_schema"),
         is_strict=native.get("strict"),
         spelling=EMPTY if native.get("type") is None else _CUSTOM,
         extra=unknown_members(native, _TOOL_KEYS),

@@ -139,7 +139,7 @@ def _decode_block_stop(chunk: Mapping[str, Json]) -> Batch:
 def _decode_message_delta(chunk: Mapping[str, Json]) -> Batch:
     """The stop reason and the counts up to it. `delta` is empty in a chunk that has counts
     alone."""
-    delta = chunk["delta"] or {}
+    delta = chunk.get("delta") or {}
     events: list[Any] = []
     reason = delta.get("stop_reason")
     if reason is not None:

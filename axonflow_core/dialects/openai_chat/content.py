@@ -19,7 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from axonflow_core.codec.json_members import prefixed, split_prefixed, string, unknown_members
+from axonflow_core.codec.json_members import (
+    arguments_of,
+    prefixed,
+    split_prefixed,
+    string,
+    unknown_members,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
@@ -321,7 +327,7 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
     """One tool call. `arguments` is JSON text; where it is not the text that `call_arguments` would
     write, it is kept in `spelling` so that it is encoded unchanged. Broken JSON stays a `str`."""
     function = native["function"]
-    written = function["arguments"]
+    written = arguments_of(function.get("arguments"))
     # OpenAI: "the model does not always generate valid JSON" (API reference, November 2026), and
     # some servers send an object where text is documented.
     arguments = tool_input(written) if isinstance(written, str) else written

@@ -66,6 +66,8 @@ _THOUGHTFUL_DELTA_KEYS = _DELTA_KEYS | {"reasoning_content"}
 _EMPTY_DELTA = Extra({}, "delta")
 """A choice without content: some servers keep a connection alive with such chunks."""
 _NO_USAGE = Usage()
+OBJECT = "chat.completion.chunk"
+"""What OpenAI calls a chunk, in its member `object`."""
 
 
 class ChunkDecoder:
@@ -254,9 +256,10 @@ class ChunkDecoder:
 
 
 def _no_choices(chunk: Mapping[str, Json]) -> tuple[()]:
-    """The choices of a chunk that has none: a list that is empty or null, or no member at all next
-    to counts. `KeyError` for anything else, which is no chunk."""
-    if "choices" not in chunk and not chunk.get("usage"):
+    """The choices of a chunk that has none: an empty list; or null or no member at all, in a chunk
+    that has counts or is called one. `KeyError` for anything else, which is no chunk."""
+    is_chunk = chunk.get("usage") or chunk.get("object") == OBJECT
+    if chunk.get("choices") is None and not is_chunk:
         raise KeyError("choices")
     return ()
 
@@ -302,7 +305,7 @@ class ChunkEncoder:
         facts = {"id": context.id, "created": context.created, "model": context.model}
         self._head: dict[str, Json] = {fact: facts[fact] for fact in form.chunk_facts}
         if form.has_object:
-            self._head["object"] = "chat.completion.chunk"
+            self._head["object"] = OBJECT
         self._has_started = False
         self._has_ended = False
         self._numbers: dict[int, int] = {}

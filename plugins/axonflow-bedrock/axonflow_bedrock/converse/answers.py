@@ -107,7 +107,9 @@ def decode_usage(native: Mapping[str, Json]) -> Usage:
     written = {
         _CACHED[each["ttl"]]: each["inputTokens"]
         for each in details
-        if each.keys() == {"ttl", "inputTokens"} and each["ttl"] in _CACHED
+        if each.keys() == {"ttl", "inputTokens"}
+        and each["ttl"] in _CACHED
+        and each["inputTokens"] is not None
     }
     usage = Usage(
         native.get("inputTokens"),

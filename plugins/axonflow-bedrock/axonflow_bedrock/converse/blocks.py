@@ -168,7 +168,7 @@ _IMAGE_KEYS = frozenset({"format", "source"})
 
 def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
     """`{"format": "png", "source": {…}}`; an unknown format or source is kept as `Opaque`."""
-    source = _decode_source(native["source"], _IMAGE_TYPES.get(native["format"]))
+    source = _decode_source(native["source"], _IMAGE_TYPES.get(native.get("format") or ""))
     if source is None or source.media_type is None or source.kind is MediaKind.TEXT:
         return Opaque(DIALECT, {"image": native})
     return Image(source, extra=unknown_members(native, _IMAGE_KEYS))

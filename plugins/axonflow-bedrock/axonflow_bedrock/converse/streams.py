@@ -107,6 +107,8 @@ class ChunkDecoder:
 
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
         """The batch of one chunk. A chunk of an unknown kind is kept whole."""
+        if not chunk:
+            raise ValueError("a chunk has one member at least")
         if len(chunk) == 1:
             for name, event in chunk.items():
                 decode = self._decode.get(name)

@@ -43,7 +43,7 @@ def _read(native: Json) -> Piece:
     reason, sequence = native.get("stop_reason"), native.get("stop")
     is_end_of_turn = reason == "stop_sequence" and sequence == HUMAN
     return Piece(
-        native["completion"],
+        native.get("completion"),
         HUMAN if is_end_of_turn else reason,
         stop_sequence=None if is_end_of_turn else sequence,
         extra=unknown_members(native, _ANSWER_KEYS),

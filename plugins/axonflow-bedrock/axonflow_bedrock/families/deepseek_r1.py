@@ -125,7 +125,7 @@ def _read(native: Json) -> Piece:
     those of the choice."""
     (choice,) = native["choices"]
     return Piece(
-        choice["text"],
+        choice.get("text"),
         choice.get("stop_reason"),
         extra=unknown_members(native, _CHOICES),
         text_extra=unknown_members(choice, _CHOICE_KEYS),

@@ -17,10 +17,10 @@ Devstral, Voxtral, Large 3): their cards show OpenAI's body.
 from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, NativeNames
-from axonflow_core.codec.json_members import text_of, unknown_members, without_none
+from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Json, StopReason
+from axonflow_core.messages import EMPTY, Json, StopReason
 from axonflow_core.stream import Batch
 
 from ..shapes.completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec
@@ -32,16 +32,14 @@ TEMPLATE = Instructions("<s>", "</s>").template(
 )
 
 _OUTPUT_KEYS = frozenset({"text", "stop_reason"})
-_NO_OUTPUT: Json = {"text": "", "stop_reason": None}
-"""What `"outputs": null` means."""
 
 
 def _read(native: Json) -> Piece:
-    """`{"outputs": [{"text": " …", "stop_reason": "stop" | "length"}]}`; null until the last
-    chunk."""
-    (output,) = native["outputs"] or (_NO_OUTPUT,)
+    """`{"outputs": [{"text": " …", "stop_reason": "stop" | "length"}]}`; the reason is null until
+    the last chunk."""
+    (output,) = native.get("outputs") or (EMPTY,)
     return Piece(
-        text_of(output["text"]),
+        output.get("text"),
         output.get("stop_reason"),
         extra=unknown_members(native, frozenset({"outputs"})),
         text_extra=unknown_members(output, _OUTPUT_KEYS),
@@ -49,9 +47,9 @@ def _read(native: Json) -> Piece:
 
 
 def _read_bare(chunk: Json) -> Batch | None:
-    if len(chunk) == 1 and chunk["outputs"]:
+    if len(chunk) == 1 and chunk.get("outputs"):
         (output,) = chunk["outputs"]
-        if len(output) == 2 and output["stop_reason"] is None and output["text"] is not None:
+        if len(output) == 2 and output["stop_reason"] is None:
             return bare(output["text"])
     return None
 
@@ -71,8 +69,8 @@ def _write_chunk(piece: Piece) -> Json:
 def _is_blocked(native: Json) -> bool:
     """A guardrail's own message is taken for text alone, as Llama's is (recorded). A model's has a
     reason, or null."""
-    outputs = native["outputs"] or (_NO_OUTPUT,)
-    return all("stop_reason" not in output for output in outputs)
+    outputs = native.get("outputs")
+    return bool(outputs) and all("stop_reason" not in output for output in outputs)
 
 
 PROMPT = completions_codec(

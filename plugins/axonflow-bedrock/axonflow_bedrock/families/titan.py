@@ -35,7 +35,7 @@ def _read_answer(body: Json) -> Piece:
     "completionReason": "FINISH"}]}`. Unknown members of the result are in `text_extra`."""
     (result,) = body["results"]
     return Piece(
-        result["outputText"],
+        result.get("outputText"),
         result.get("completionReason"),
         usage_of(body.get("inputTextTokenCount"), result.get("tokenCount")),
         extra=unknown_members(body, _ANSWER_KEYS),
@@ -57,7 +57,7 @@ def _read_chunk(chunk: Json) -> Piece:
     """`{"outputText": "…", "index": 0, "totalOutputTextTokenCount": null, "completionReason": null,
     "inputTextTokenCount": 7}`; the input is counted in the first chunk only (recorded)."""
     return Piece(
-        chunk["outputText"],
+        chunk.get("outputText"),
         chunk.get("completionReason"),
         usage_of(chunk.get("inputTextTokenCount"), chunk.get("totalOutputTextTokenCount")),
         index=int(chunk.get("index") or 0),

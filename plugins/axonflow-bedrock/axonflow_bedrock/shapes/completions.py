@@ -36,7 +36,7 @@ from attrs import define, evolve, field, frozen
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
 from axonflow_core.codec.json_members import string, unknown_members
-from axonflow_core.errors import EncodeError
+from axonflow_core.errors import DecodeError, EncodeError
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -191,6 +191,11 @@ class _Functions:
     def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
         assert self.form.read_answer is not None  # noqa: S101 - or the family has its own
         piece = self.form.read_answer(body)
+        if piece.text is None:
+            raise DecodeError(
+                f"the answer of the {self.name} family has no text",
+                hint="its provider may have changed the format; the answer may have been billed",
+            )
         return Completion(
             content=(Text(string(piece.text), extra=piece.text_extra),),
             stop_reason=None if piece.stop is None else self.stop_reasons.decode(piece.stop),
@@ -371,6 +376,7 @@ class ChunkDecoder:
         self._read = form.read_chunk
         self._read_bare = form.read_bare
         self._last_chunk = form.last_chunk
+        self._ends_without_text = form.ends_without_text
         self._stop_reasons = stop_reasons
         self._is_underway = False
 
@@ -381,6 +387,8 @@ class ChunkDecoder:
         if bare is not None:
             return bare
         piece = self._read(chunk)
+        if piece.text is None and not self._ends_without_text and _says_nothing(piece):
+            raise KeyError("text")
         events: list[StreamEvent] = []
         # Only the first chunk starts an answer, though some services repeat its id in each.
         if not self._is_underway and (piece.id, piece.model, piece.created) != (None, None, None):
@@ -400,6 +408,12 @@ class ChunkDecoder:
             if self._last_chunk is None:
                 events.append(Ended())
         return tuple(events)
+
+
+def _says_nothing(piece: Piece) -> bool:
+    """Whether a chunk without a text has neither a reason to stop nor counts: it is of another
+    form."""
+    return piece.stop is None and piece.usage is NO_USAGE
 
 
 class ChunkEncoder:

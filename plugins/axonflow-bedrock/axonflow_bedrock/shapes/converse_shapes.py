@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from axonflow_core.codec.json_members import (
+    arguments_of,
     array,
     prefixed,
     set_members,
@@ -89,7 +90,7 @@ def decode_tool_use(native: Mapping[str, Json]) -> ContentBlock:
     return ToolUse(
         string(native["toolUseId"]),
         string(native["name"]),
-        native["input"],
+        arguments_of(native.get("input")),
         extra=unknown_members(native, _USE_KEYS),
     )
 

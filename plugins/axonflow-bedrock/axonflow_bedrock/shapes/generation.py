@@ -24,7 +24,7 @@ STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MA
 def read(native: Json) -> Piece:
     """An answer or chunk as a piece: text, stop reason and counts."""
     return Piece(
-        native["generation"],
+        native.get("generation"),
         native.get("stop_reason"),
         usage_of(native.get("prompt_token_count"), native.get("generation_token_count")),
         extra=unknown_members(native, KEYS),

@@ -37,7 +37,7 @@ def read(native: Json) -> Piece:
     """An answer or chunk as a piece; it must have exactly one choice."""
     (choice,) = native["choices"]
     return Piece(
-        choice["text"],
+        choice.get("text"),
         choice.get("finish_reason"),
         _read_usage(native.get("usage")),
         id=native.get("id"),
@@ -63,7 +63,7 @@ def read_bare(chunk: Json) -> Batch | None:
             and choice.get("finish_reason") is None
             and choice.get("logprobs") is None
         ):
-            return bare(choice["text"]) if choice.get("index") == 0 else None
+            return bare(choice.get("text")) if choice.get("index") == 0 else None
     return None
 
 

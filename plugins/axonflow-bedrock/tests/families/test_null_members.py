@@ -6,6 +6,7 @@ import pytest
 
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.dialects import openai_chat
+from axonflow_core.errors import DecodeError
 from axonflow_core.json import loads
 from axonflow_core.messages import Json, Text, ToolUse, user
 from axonflow_core.plugins import load_codecs
@@ -71,7 +72,8 @@ def test_arguments_that_a_call_starts_with_are_a_delta_of_converse() -> None:
         (openai_chat.CODEC, {"choices": None, "usage": {"prompt_tokens": 1}}),
         (openai_chat.CODEC, {"usage": {"prompt_tokens": 1}}),
         (REGISTRY.for_name("kimi"), {"choices": [{"index": 0, "delta": None}]}),
-        (MISTRAL, {"outputs": None}),
+        (MISTRAL, {"outputs": [{"text": None, "stop_reason": "stop"}]}),
+        (REGISTRY.for_name("titan"), {"outputText": None, "completionReason": "FINISH"}),
         (COMMAND_R, {"is_finished": False, "event_type": "text-generation", "text": None}),
         (CLAUDE, {"type": "message_delta", "delta": None, "usage": {"output_tokens": 1}}),
         (CLAUDE, {"type": "message_start", "message": None}),
@@ -81,6 +83,48 @@ def test_a_chunk_with_a_null_where_nothing_may_stand_is_read(codec: Json, chunk:
     events = codec.stream_decoder(FACTS).feed(chunk)
 
     assert not any(isinstance(event, TextDelta) and event.text for event in events)
+
+
+@pytest.mark.parametrize("body", [{}, {"outputs": None}, {"outputs": [{"text": None}]}])
+def test_an_answer_without_its_text_is_refused_in_words(body: Json) -> None:
+    with pytest.raises(DecodeError, match="the answer of the mistral/prompt family has no text"):
+        MISTRAL.decode_response(body, FACTS)
+
+
+@pytest.mark.parametrize("chunk", [{}, {"generation": None}, {"generation": None, "x": 1}])
+def test_a_chunk_without_text_reason_and_counts_is_none_of_the_family(chunk: Json) -> None:
+    decoder = REGISTRY.for_name("llama/llama3").stream_decoder(FACTS)
+
+    with pytest.raises(DecodeError, match="no 'text'"):
+        decoder.feed(chunk)
+
+
+@pytest.mark.parametrize("is_null", [True, False])
+@pytest.mark.parametrize(
+    ("name", "key", "answer"),
+    [
+        ("anthropic", "input", lambda call: {"content": [{**call, "type": "tool_use", "id": "t"}]}),
+        ("kimi", "arguments", lambda call: chat_answer({"id": "t", "function": call})),
+        ("cohere/command-r", "parameters", lambda call: {"tool_calls": [call]}),
+        ("nova", "input", lambda call: converse_answer({"toolUse": {**call, "toolUseId": "t"}})),
+    ],
+)
+def test_a_call_whose_arguments_are_null_or_absent_has_none(
+    name: str, key: str, answer: Json, is_null: bool
+) -> None:
+    call = {"name": "f", key: None} if is_null else {"name": "f"}
+
+    completion = REGISTRY.for_name(name).decode_response(answer(call), FACTS)
+
+    assert [use.input for use in completion.tool_uses] == [{}]
+
+
+def chat_answer(call: Json) -> Json:
+    return {"choices": [{"message": {"role": "assistant", "tool_calls": [call]}}]}
+
+
+def converse_answer(block: Json) -> Json:
+    return {"output": {"message": {"role": "assistant", "content": [block]}}}
 
 
 @pytest.mark.parametrize("more", [{"name": None}, {"name": "n"}, {"cache_control": {"a": 1}}])

@@ -75,7 +75,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
         native_stop_reason=stop,
         usage=_decode_usage(meta),
         id=body.get("generation_id"),
-        request_echo={key: body[key] for key in _ECHO_KEYS if key in body} or None,
+        request_echo={key: body[key] for key in _ECHO_KEYS if body.get(key) is not None} or None,
         extra={**extra, **prefixed("meta", beyond)} if beyond else extra,
     )
 

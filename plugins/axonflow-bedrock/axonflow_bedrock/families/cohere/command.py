@@ -112,10 +112,12 @@ def _has_reasons_of_each(completion: Completion, texts: Sequence[Text]) -> bool:
 def _read_chunk(chunk: Json) -> Piece:
     """A chunk, `{"is_finished": false, "text": "…", "index"?}`; `index` appears with several
     generations only (recorded)."""
-    index = chunk.get("index")
+    index, is_finished = chunk.get("index"), chunk.get("is_finished")
+    if is_finished is None:
+        raise KeyError("is_finished")
     return Piece(
         chunk.get("text"),
-        chunk.get("finish_reason") if chunk["is_finished"] else None,
+        chunk.get("finish_reason") if is_finished else None,
         index=int(index or 0),
         extra=unknown_members(chunk, _CHUNK_KEYS),
         text_extra=without_none({"index": index}),

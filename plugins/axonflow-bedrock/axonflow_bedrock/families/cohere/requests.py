@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from axonflow_core.codec import ModelFacts, call_id
-from axonflow_core.codec.json_members import array, string, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    arguments_of,
+    array,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import (
     CompletionRequest,
@@ -137,7 +143,7 @@ def decode_call(native: Mapping[str, Json], place: int) -> ToolUse:
     return ToolUse(
         call_id(place),
         string(native["name"]),
-        native.get("parameters", {}),
+        arguments_of(native.get("parameters")),
         extra=unknown_members(native, _CALL_KEYS),
     )
 

@@ -81,13 +81,13 @@ class ChunkDecoder:
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
         kind = chunk["event_type"]
         if kind == TEXT:
-            event = TextDelta(text_of(chunk["text"]))
+            event = TextDelta(text_of(chunk.get("text")))
             self._texts.append(event.text)
             return (event,) if len(chunk) == 3 else (event, *_members(chunk))
         if kind == CALLS:
-            return (*self._called(chunk["tool_calls"] or ()), *_members(chunk))
+            return (*self._called(chunk.get("tool_calls") or ()), *_members(chunk))
         if kind == CITATIONS:
-            return (*self._cited(chunk["citations"] or ()), *_members(chunk))
+            return (*self._cited(chunk.get("citations") or ()), *_members(chunk))
         if kind == END and chunk.get("response") is not None:
             return (*self._ended(chunk), *_members(chunk), Ended())
         return self._unknown(chunk)

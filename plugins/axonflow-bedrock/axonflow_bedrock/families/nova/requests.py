@@ -103,12 +103,14 @@ def _decode_inference(native: Mapping[str, Json]) -> Inference:
 
 
 def _other_names_in(native: Mapping[str, Json]) -> Mapping[str, str]:
-    """`Inference.spelling`: attribute -> its other name, where that alone was used."""
+    """`Inference.spelling`: attribute -> its other name, where that alone was used and is not
+    null."""
     if native.keys().isdisjoint(_OTHER_NAMES):
         return EMPTY
-    used = {attribute: name for name, attribute in _OTHER_NAMES.items() if name in native}
     return {
-        attribute: name for attribute, name in used.items() if _NUMBERS[attribute] not in native
+        attribute: name
+        for name, attribute in _OTHER_NAMES.items()
+        if native.get(name) is not None and native.get(_NUMBERS[attribute]) is None
     }
 
 

@@ -46,7 +46,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from axonflow_core.codec.json_members import set_members, string, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    UnexpectedKind,
+    integer,
+    set_members,
+    string,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
 from axonflow_core.stream import (
@@ -92,6 +99,8 @@ class ChunkDecoder:
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
         if len(chunk) > 1:
             chunk = set_members(chunk)
+        elif not chunk:
+            raise ValueError("a chunk has one member at least")
         for kind, native_event in chunk.items():
             decode = self._DECODE.get(kind)
             if decode is not None:
@@ -111,6 +120,8 @@ class ChunkDecoder:
         recorded as such.
         """
         delta, native = native_event["delta"], native_event["contentBlockIndex"]
+        if type(native) is not int:
+            raise UnexpectedKind("a whole number was expected")
         is_next = native == self._native and not self._is_open
         if len(delta) > 1:
             delta = set_members(delta)
@@ -141,7 +152,8 @@ class ChunkDecoder:
 
     def _start(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStart`, which announces a tool call; other kinds are kept as `Opaque`."""
-        start, native = set_members(native_event["start"] or {}), native_event["contentBlockIndex"]
+        start = set_members(native_event.get("start") or {})
+        native = integer(native_event["contentBlockIndex"])
         jump = _jump(native, is_next=native == self._native and not self._is_open)
         self._native, self._is_open, self._kind = native, bool(start), _ANNOUNCED
         if not start:
@@ -154,7 +166,7 @@ class ChunkDecoder:
     def _stop(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStop`. It ends a content block only where that was announced: the text or
         reasoning continues in the next native block."""
-        native = native_event["contentBlockIndex"]
+        native = integer(native_event["contentBlockIndex"])
         is_next = native == self._native
         is_whole = is_next and self._is_open and self._kind is _ANNOUNCED
         batch: Batch = (BlockStop(self._block),) if is_whole else _PIECE_STOP
