@@ -32,6 +32,21 @@ class ReasoningControls:
     is_signed: bool = False
 
 
+@frozen
+class NumberRange:
+    """The values that a model takes for one number of `Inference`; another is moved to the nearest
+    bound and reported. Without the range the service refuses it, after the call was sent."""
+
+    name: str
+    """The attribute of `Inference`: `temperature`, `top_k`."""
+    least: float
+    most: float
+
+    def nearest(self, value: float) -> float:
+        """`value`, or the bound that it lies beyond."""
+        return min(max(value, self.least), self.most)
+
+
 @frozen(kw_only=True)
 class ModelFacts:
     """What a codec must know about the model and cannot read from the value. The provider fills it;
@@ -48,6 +63,11 @@ class ModelFacts:
     one_of: tuple[tuple[Feature, ...], ...] = ()
     """Of each group the model takes one at a time; the first that is asked goes before the
     others."""
+    ranges: tuple[NumberRange, ...] = ()
+    """The ranges of sampling parameters; of one that has several, the last counts. One that has
+    none is sent as it is."""
+    max_output_tokens: int | None = None
+    """The most output tokens that a call may ask for; None: unknown."""
     tool_choices: frozenset[ToolChoiceMode] | None = None
     """The modes of choice that the model takes; None: every one that the family has."""
     has_streamed_tools: bool = True

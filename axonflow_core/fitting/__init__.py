@@ -56,6 +56,7 @@ from .model import Model
 from .model import Unsupported as Unsupported
 from .names import CallerNames
 from .options import leave_out_transport_keys
+from .parameters import is_beyond_limit, keep_limit_within_models
 from .requests import fit_request, fit_served, foresee, needs_steps
 
 
@@ -136,15 +137,19 @@ def fit(
     `client` is the codec that decoded the request and will encode the answer. None: a program made
     the request and reads the answer as values.
     """
+    is_beyond = False
     if client is not None:
         request = leave_out_transport_keys(request)
+        is_beyond = is_beyond_limit(request, facts)
         # A codec that answers its own client needs nothing fitted back.
         client = None if client is codec else client
     used = features_of(request)
     # Most requests of a program have messages and a limit alone: they pay for this one look.
-    if client is None and not needs_steps(used):
+    if client is None and not is_beyond and not needs_steps(used):
         return Fitted(request)
     model = Model(codec, facts, unsupported, is_streamed, client)
+    if is_beyond:
+        request = keep_limit_within_models(request, model)
     if client is not None:
         # First what only the client's dialect can read, because the steps below know neutral values
         # alone. That may take features away, so they are collected again.

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.codec import Feature, ModelFacts, blocks_of
 from axonflow_core.messages import CachePoint, CompletionRequest
 
 from .blocks import rewritten
@@ -36,6 +36,35 @@ def choose_one_of_each_group(request: CompletionRequest, model: Model) -> Comple
             model.drops(name, "not sent", f"{model.name} takes it or {asked[0]}, not both")
         request = _without(request, asked[1:])
     return request
+
+
+def move_into_range(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Move sampling parameters that lie beyond the model's range to its bound, and report it."""
+    moved: dict[str, Any] = {}
+    for known in {known.name: known for known in model.facts.ranges}.values():
+        value = getattr(request.inference, known.name)
+        if value is None or (nearest := known.nearest(value)) == value:
+            continue
+        moved[known.name] = nearest
+        why = f"{model.name} takes {known.least} to {known.most}"
+        model.drops(known.name, f"{value} sent as {nearest}", why)
+    return evolve(request, inference=evolve(request.inference, **moved)) if moved else request
+
+
+def is_beyond_limit(request: CompletionRequest, facts: ModelFacts) -> bool:
+    """Whether the request allows more output tokens than the model writes."""
+    asked, most = request.inference.max_tokens, facts.max_output_tokens
+    return asked is not None and most is not None and asked > most
+
+
+def keep_limit_within_models(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Lower a limit of output tokens that is beyond the model's, and report it. For what a client
+    sent: it chose the limit of another model. A program hears its model's limit from the
+    service."""
+    asked, most = request.inference.max_tokens, model.facts.max_output_tokens
+    why = f"{model.name} writes {most} tokens at most"
+    model.drops("max_tokens", f"{asked} sent as {most}", why)
+    return evolve(request, inference=evolve(request.inference, max_tokens=most))
 
 
 def _asked(request: CompletionRequest, names: Iterable[Feature]) -> list[Feature]:

@@ -55,6 +55,24 @@ def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest
     return evolve(request, reasoning=_converted(request, asked, controls, model))
 
 
+def leave_room_for_answer(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Halve the room between reasoning and answer where the budget reaches the answer's limit,
+    which counts both. A limit that leaves less than `LEAST_BUDGET` means no reasoning. Both are
+    reported."""
+    asked, controls = request.reasoning, model.reasoning_controls
+    if asked is None or asked.budget_tokens is None or controls is None or not controls.has_budget:
+        return request
+    limit = request.inference.max_tokens or model.default_max_tokens
+    if limit is None or asked.budget_tokens < limit:
+        return request
+    if limit // 2 < LEAST_BUDGET:
+        model.drops(Feature.REASONING, "not asked for", f"{limit} tokens leave no room for it")
+        return evolve(request, reasoning=None)
+    what = f"a budget of {asked.budget_tokens} tokens sent as {limit // 2}"
+    model.drops(Feature.REASONING, what, f"it must stay below the limit of {limit} tokens")
+    return evolve(request, reasoning=evolve(asked, budget_tokens=limit // 2))
+
+
 def _fits(asked: ReasoningRequest, controls: ReasoningControls) -> bool:
     """Whether the model takes the mode, budget and effort as they were asked for."""
     return (

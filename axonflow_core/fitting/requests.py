@@ -29,8 +29,9 @@ from .parameters import (
     choose_one_of_each_group,
     drop_refused_sampling,
     keep_cache_points_within_limit,
+    move_into_range,
 )
-from .reasoning import fit_reasoning, fit_reasoning_of_history
+from .reasoning import fit_reasoning, fit_reasoning_of_history, leave_room_for_answer
 from .tools import (
     choose_tool,
     drop_choice_of_nothing,
@@ -94,7 +95,9 @@ STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (frozenset({Feature.SERVICE_TIER}), fit_service_tier),
     (frozenset(SAMPLING), drop_refused_sampling),
     (frozenset(SAMPLING), choose_one_of_each_group),
+    (frozenset(SAMPLING), move_into_range),
     (_REASONING, fit_reasoning),
+    (_REASONING, leave_room_for_answer),
     (_REASONING, fit_reasoning_of_history),
     (frozenset({Feature.CACHE_POINTS}), keep_cache_points_within_limit),
     # A schema may become a tool that must be called, so it precedes the steps for tools.

@@ -16,7 +16,7 @@ from axonflow_core.messages import Json
 
 from ..recordings.json_equality import Difference, difference, protocol_objects
 from ..recordings.meaning import value_difference
-from .strategies import json_values
+from .json_strategies import json_values
 
 T = TypeVar("T")
 

@@ -45,8 +45,8 @@ from axonflow_core.errors import (
 from axonflow_core.messages import Json
 
 from .checking import for_all, require
+from .json_strategies import json_values
 from .laws import Law
-from .strategies import json_values
 
 _SERVERS = (408, 424, *range(500, 600))
 _CALLERS = (*range(400, 424), 429)

@@ -84,13 +84,13 @@ from axonflow_core.stream import (
 )
 
 from .claims import Claims
+from .json_strategies import UNICODE, json_objects, json_values
+from .option_values import options_of
 
 T = TypeVar("T")
 
-# ── JSON and text ─────────────────────────────────────────────────────────────────────────────────
+# ── texts ─────────────────────────────────────────────────────────────────────────────────
 
-_UNICODE = st.characters(exclude_categories=["Cs"])
-"""Every character that UTF-8 can carry."""
 _EDGES = st.sampled_from(
     [
         "",
@@ -115,35 +115,11 @@ _SHARES = st.sampled_from([0, 1, 0.0, 1.0, 0.5, 0.999]) | st.floats(0, 1)
 _BASE64 = st.binary(min_size=1, max_size=12).map(lambda data: b64encode(data).decode())
 
 
-def json_values() -> SearchStrategy[Json]:
-    """Any JSON value of whole numbers below 2**53, finite floats and UTF-8."""
-    scalars = st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(-(2**53), 2**53),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.text(_UNICODE, max_size=8),
-    )
-    return st.recursive(
-        scalars,
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(st.text(_UNICODE, max_size=6), inner, max_size=3)
-        ),
-        max_leaves=6,
-    )
-
-
-def json_objects() -> SearchStrategy[dict[str, Json]]:
-    """Small JSON objects with any keys and values, for tool arguments, settings and options."""
-    return st.dictionaries(st.text(_UNICODE, max_size=6), json_values(), max_size=3)
-
-
 def texts(tokens: tuple[str, ...] = ()) -> SearchStrategy[str]:
     """Any text that holds none of `tokens`, though it comes close: pieces of them are drawn often.
     Length 0 to about 40 characters."""
     near = [piece for token in tokens for piece in (token[:-1], token[1:], token[:2], token[-2:])]
-    pieces = st.one_of(_EDGES, st.text(_UNICODE, max_size=10), st.sampled_from(near or ["x"]))
+    pieces = st.one_of(_EDGES, st.text(UNICODE, max_size=10), st.sampled_from(near or ["x"]))
     return st.lists(pieces, max_size=4).map("".join).map(lambda text: without(text, tokens))
 
 
@@ -432,15 +408,8 @@ class _Parts:
 
     @cached_property
     def options(self) -> SearchStrategy[dict[str, Json]]:
-        """Options with values that none of them documents: the kit does not know what an option
-        means."""
-        values = st.dictionaries(_WORDS.map("x_{}".format), json_values(), min_size=1, max_size=2)
-        options = sorted(self.claims.codec.options)
-        return (
-            st.dictionaries(st.sampled_from(options), values, max_size=2)
-            if options
-            else st.just({})
-        )
+        """Options with values of their types."""
+        return options_of(self.claims.codec.options)
 
     # answers
 

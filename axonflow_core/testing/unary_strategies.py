@@ -7,7 +7,7 @@ input) the codec is asked with the smallest request that holds it, as in `claims
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from attrs import evolve
@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature, RerankCodec
 from axonflow_core.errors import EncodeError
-from axonflow_core.messages import Document, Image, Json, Media, MediaKind, Text, Usage
+from axonflow_core.messages import Document, Image, Media, MediaKind, Text, Usage
 from axonflow_core.retrieval import (
     AudioVideo,
     EmbeddingInput,
@@ -34,7 +34,8 @@ from axonflow_core.retrieval import (
 )
 
 from .claims import NO_FACTS
-from .strategies import json_values, texts
+from .option_values import options_of
+from .strategies import texts
 
 T = TypeVar("T")
 
@@ -132,7 +133,7 @@ def _requests_of(
         is_normalized=_perhaps(codec, EmbeddingFeature.NORMALIZATION, st.booleans()),
         truncation=st.sampled_from([None, *sayable("truncation", Truncation)]),
         encodings=_encodings(codec) if len(codec.encodings) > 1 else st.just(()),
-        options=_options([option for option in codec.options if sayable("options", [{option: 7}])]),
+        options=options_of(option for option in codec.options if sayable("options", [{option: 7}])),
     )
 
 
@@ -147,22 +148,11 @@ def _encodings(codec: EmbeddingCodec) -> SearchStrategy[tuple[Encoding, ...]]:
     return st.lists(st.sampled_from(sorted(codec.encodings)), max_size=3, unique=True).map(tuple)
 
 
-def _options(names: Sequence[str]) -> SearchStrategy[dict[str, Json]]:
-    """Options with values that none of them documents: the kit does not know what an option
-    means."""
-    values = json_values().map(lambda value: {"x": value})
-    return (
-        st.dictionaries(st.sampled_from(sorted(names)), values, max_size=2)
-        if names
-        else st.just({})
-    )
-
-
 def rerank_requests(codec: RerankCodec) -> SearchStrategy[RerankRequest]:
     """Draws requests that the codec supports."""
     documents = st.lists(texts(), max_size=4).map(tuple)
     top_n = st.none() | st.integers(1, 100)
-    return st.builds(RerankRequest, texts(), documents, top_n, _options(sorted(codec.options)))
+    return st.builds(RerankRequest, texts(), documents, top_n, options_of(codec.options))
 
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,10 @@ refused by name.
         ->  the second's JSON  ->  the emulated Bedrock, as strict as the real one
         ->  an answer, and every text of the conversation arrived
 
-Nothing is left behind before: parameters, options, signatures and unknown members come along.
+Nothing is left behind before: parameters, options, signatures and unknown members come along. A
+number that the second model does not take is moved into its range by fitting, and reported: both
+are counted, by parameter. Of what is sent the service may refuse one thing, a guardrail that the
+account does not have, which nothing but the account knows.
 """
 
 from __future__ import annotations
@@ -27,14 +30,17 @@ from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.models.rules import facts_of
 from axonflow_bedrock.wire.endpoint import Call, NativeAnswer, Operation, ServiceException
 from axonflow_core.codec import FamilyCodec, ModelFacts
+from axonflow_core.dialects import openai_chat
 from axonflow_core.errors import EncodeError, UndetectedFamily
 from axonflow_core.fitting import fit
 from axonflow_core.messages import (
     CompletionRequest,
     ContentBlock,
     Document,
+    Inference,
     Json,
     Message,
+    ReasoningRequest,
     Text,
     ToolResult,
 )
@@ -122,33 +128,9 @@ SPEECH = st.sampled_from([(each, requests(Claims(codec=each.codec))) for each in
 """A party, and what it says."""
 
 
-# The kit draws objects for an option; the schemas of these ask for something else.
-_TYPED_OPTIONS = (
-    *("max_completion_tokens", "documents", "prompt_truncation", "anthropic_beta"),
-    *("search_queries_only", "return_prompt", "raw_prompting"),
-)
-
-
-def sayable(request: CompletionRequest) -> CompletionRequest:
-    """`request` with numbers that every model takes and no blank message: Bedrock refuses those
-    from every family. The options in `_TYPED_OPTIONS` are set aside, and nothing else."""
-    inference, options = evolve(request.inference, max_tokens=2000), dict(request.options)
-    for typed in _TYPED_OPTIONS:
-        options.pop(typed, None)
-    if inference.top_p is not None and not 0.01 <= inference.top_p <= 0.99:
-        inference = evolve(inference, top_p=0.5)
-    if inference.top_k is not None and not 1 <= inference.top_k <= 200:
-        inference = evolve(inference, top_k=min(max(inference.top_k, 1), 200))
-    reasoning = request.reasoning
-    if reasoning is not None and reasoning.budget_tokens:  # must stay below max_tokens
-        reasoning = evolve(reasoning, budget_tokens=1024)
-    return evolve(
-        request,
-        messages=tuple(map(saying_something, request.messages)),
-        inference=inference,
-        reasoning=reasoning,
-        options=options,
-    )
+def spoken(request: CompletionRequest) -> CompletionRequest:
+    """`request` with a word in each blank message. Nothing is set aside or made smaller."""
+    return evolve(request, messages=tuple(map(saying_something, request.messages)))
 
 
 def saying_something(message: Message) -> Message:
@@ -164,13 +146,14 @@ def saying_something(message: Message) -> Message:
     return evolve(message, content=(*content, word) if is_silent else tuple(content))
 
 
-def moved(request: CompletionRequest, first: Party, second: Party) -> Json:
-    """The second family's JSON of what the first one's says. `EncodeError` where it cannot say
-    it."""
+def moved(request: CompletionRequest, first: Party, second: Party) -> tuple[Json, list[str]]:
+    """The second family's JSON of what the first one's says, and the parameters that are sent
+    otherwise than asked. `EncodeError` where it cannot say it."""
     native = first.codec.encode_request(request, ModelFacts())
-    heard = sayable(first.codec.decode_request(native, ModelFacts()))
+    heard = spoken(first.codec.decode_request(native, ModelFacts()))
     fitted = fit(heard, second.codec, second.facts, client=first.codec)
-    return second.codec.encode_request(fitted.request, second.facts)
+    adjusted = [str(each.feature) for each in fitted.adjustments if " sent as " in each.what]
+    return second.codec.encode_request(fitted.request, second.facts), adjusted
 
 
 def texts_of(blocks: tuple[ContentBlock, ...]) -> Iterator[str]:
@@ -203,6 +186,13 @@ def answered(party: Party, body: Json) -> NativeAnswer:
     return answer
 
 
+UNKNOWN_GUARDRAIL = "The guardrail identifier or version provided in the request does not exist"
+
+
+def names_no_guardrail(body: Json) -> bool:
+    return "guardrailConfig" not in body
+
+
 def outcomes_of(second: Party, max_examples: int | None = None) -> Counter[str]:
     """Moves conversations of every party to `second`, as many as the profile says: how many were
     moved, and how many refused by name."""
@@ -216,18 +206,22 @@ def outcomes_of(second: Party, max_examples: int | None = None) -> Counter[str]:
     def check(drawn: tuple[Party, CompletionRequest]) -> None:
         first, request = drawn
         try:
-            body = moved(request, first, second)
+            body, adjusted = moved(request, first, second)
         except EncodeError as refusal:
             outcomes["refused"] += 1
             assert refusal.feature and refusal.message
             return
-        outcomes["moved"] += 1
-        assert answered(second, body).body
+        outcomes.update(["moved", *adjusted])
+        if names_no_guardrail(body):
+            assert answered(second, body).body
+        else:
+            with pytest.raises(ServiceException, match=UNKNOWN_GUARDRAIL):
+                answered(second, body)
+            outcomes["a guardrail that the account lacks"] += 1
         said = "\n".join(strings_of(body))
-        spoken = (block for message in request.messages for block in message.content)
-        assert [
-            text for text in texts_of((*request.system, *spoken)) if text.strip() not in said
-        ] == []
+        blocks = (block for message in request.messages for block in message.content)
+        texts = texts_of((*request.system, *blocks))
+        assert [text for text in texts if text.strip() not in said] == []
 
     check()
     return outcomes
@@ -241,12 +235,36 @@ def test_a_conversation_moves_and_passes_the_gate_or_is_refused_by_name(second: 
 
 def test_many_conversations_are_moved_and_some_are_refused() -> None:
     """The control: a law that only ever saw refusals would have seen nothing. Forms that take a
-    prompt alone refuse every conversation, and the kit's options mean nothing, so that most of them
-    are refused: several times as many as are moved."""
-    outcomes = sum((outcomes_of(second, max_examples=4) for second in PARTIES[::3]), Counter[str]())
+    prompt alone refuse every conversation."""
+    outcomes = sum((outcomes_of(second, max_examples=6) for second in PARTIES[::3]), Counter[str]())
 
-    assert outcomes["moved"] > outcomes.total() / 8, outcomes
+    assert outcomes["moved"] > (outcomes["moved"] + outcomes["refused"]) / 4, outcomes
     assert outcomes["refused"] > 0
+
+
+ASKED = CompletionRequest("Hi", inference=Inference(max_tokens=10**6, top_k=501, temperature=2))
+THINKING = evolve(ASKED, reasoning=ReasoningRequest("enabled", 10**6))
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "adjusted"),
+    [
+        ("mistral/prompt", ASKED, {"max_tokens", "temperature", "top_k"}),
+        ("cohere/command-r", ASKED, {"max_tokens", "temperature", "top_k"}),
+        ("anthropic", THINKING, {"max_tokens", "temperature", "top_k", "reasoning"}),
+        ("gpt-oss", ASKED, {"max_tokens"}),
+    ],
+)
+def test_a_number_beyond_the_models_range_is_moved_into_it_and_reported(
+    name: str, asked: CompletionRequest, adjusted: set[str]
+) -> None:
+    party = next(each for each in PARTIES if each.codec.name == name)
+
+    fitted = fit(asked, party.codec, party.facts, client=openai_chat.CODEC)
+
+    said = {str(each.feature) for each in fitted.adjustments if "sent as" in each.what}
+    assert said == adjusted
+    assert answered(party, party.codec.encode_request(fitted.request, party.facts)).body
 
 
 def test_what_was_not_made_to_fit_is_stopped_at_the_gate() -> None:

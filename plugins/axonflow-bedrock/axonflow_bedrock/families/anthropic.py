@@ -20,6 +20,9 @@ VERSION = "bedrock-2023-05-31"
 DEFAULT_MAX_TOKENS = 4096
 """Claude requires a limit. 4096 is what Bedrock's Converse applies when it is unset; every
 Claude takes it."""
+OPTIONS = messages.OPTIONS - {"cache_control"} | {"anthropic_version"}
+"""Bedrock takes `cache_control` of a block, not of the whole request: "cache_control: Extra inputs
+are not permitted" (AWS user guide, Anthropic Claude Messages API, November 2026)."""
 
 
 def _decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionRequest:
@@ -56,8 +59,8 @@ CODEC = FamilyCodec(
     features=messages.FEATURES,
     stop_reasons=messages.STOP_REASONS,
     documented=messages.DOCUMENTED,
-    options=messages.OPTIONS | {"anthropic_version"},
-    droppable_options=messages.DROPPABLE_OPTIONS | {"anthropic_version"},
+    options=OPTIONS,
+    droppable_options=messages.DROPPABLE_OPTIONS & OPTIONS | {"anthropic_version"},
     metadata_keys=messages.METADATA_KEYS,
     service_tiers=messages.SERVICE_TIERS,
     reasoning=messages.REASONING,

@@ -13,6 +13,7 @@ from typing import Any
 from attrs import evolve, fields, frozen
 
 from axonflow_core.codec import Feature, ModelFacts, ReasoningControls
+from axonflow_core.codec.facts import NumberRange
 from axonflow_core.codec.name_rules import NameRule
 from axonflow_core.dialects.anthropic_messages import REASONING
 from axonflow_core.messages import ToolChoiceMode
@@ -81,6 +82,11 @@ DOCUMENT_NAMES = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
 
 
 _EFFORTS = ("low", "medium", "high")
+
+_SHARE = (NumberRange("temperature", 0, 1), NumberRange("top_p", 0, 1))
+_MORE_THAN_0 = 1e-6
+"""The least share where a service takes what is above 0."""
+_UP_TO_500 = NumberRange("top_k", 0, 500)
 
 
 def _claude(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -217,6 +223,78 @@ RULES: tuple[ModelRule, ...] = (
         "AWS user guide, Mistral AI chat completion, November 2026",
         INVOKE,
     ),
+    # ── ranges of sampling parameters ─────────────────────────────────────────────────────────────
+    ModelRule(
+        (*_CLAUDE, *_LLAMA, "mistral.mistral-", "mistral.mixtral", "amazon.nova", "deepseek.r1"),
+        ModelFacts(ranges=(*_SHARE, _UP_TO_500)),
+        "AWS user guide, Inference request parameters of each family, November 2026",
+        INVOKE,
+    ),
+    ModelRule(
+        (
+            "mistral.mistral-7b",
+            "mistral.mixtral",
+            "mistral.mistral-large-2402",
+            "mistral.mistral-small-2402",
+        ),
+        ModelFacts(ranges=(NumberRange("top_k", 1, 200),)),
+        "AWS user guide, Mistral AI text completion; the range of top_k from public clients, "
+        "November 2026",
+        INVOKE,
+    ),
+    ModelRule(
+        ("amazon.titan-text", "amazon.titan-tg1", "ai21.jamba", "writer.palmyra"),
+        ModelFacts(ranges=(NumberRange("top_p", _MORE_THAN_0, 1),)),
+        "AWS user guide, Amazon Titan Text, AI21 Labs Jamba and Writer Palmyra models, November "
+        "2026",
+        INVOKE,
+    ),
+    ModelRule(
+        ("amazon.titan-text", "amazon.titan-tg1", "ai21.j2", "moonshot"),
+        ModelFacts(ranges=(NumberRange("temperature", 0, 1),)),
+        "AWS user guide, Amazon Titan Text and AI21 Labs Jurassic-2 models; litellm 1.109.1 "
+        "(Moonshot), November 2026",
+        INVOKE,
+    ),
+    ModelRule(
+        ("cohere.command-text", "cohere.command-light"),
+        ModelFacts(ranges=(NumberRange("top_p", 0, 1), _UP_TO_500)),
+        "AWS user guide, Cohere Command models, November 2026",
+        INVOKE,
+    ),
+    ModelRule(
+        ("cohere.command-r",),
+        ModelFacts(
+            ranges=(
+                NumberRange("temperature", 0, 1),
+                NumberRange("top_p", 0.01, 0.99),
+                _UP_TO_500,
+                NumberRange("presence_penalty", 0, 1),
+                NumberRange("frequency_penalty", 0, 1),
+            )
+        ),
+        "AWS user guide, Cohere Command R and Command R+ models, November 2026",
+        INVOKE,
+    ),
+    # ── limits of output tokens that a form of InvokeModel has, whatever its model writes ─────────
+    ModelRule(
+        ("anthropic.claude-v1", "anthropic.claude-v2", "anthropic.claude-instant"),
+        ModelFacts(max_output_tokens=4096),
+        "AWS user guide, Anthropic Claude Text Completions API, November 2026",
+        INVOKE,
+    ),
+    ModelRule(
+        ("cohere.command-text", "cohere.command-light"),
+        ModelFacts(max_output_tokens=4096),
+        "AWS user guide, Cohere Command models, November 2026",
+        INVOKE,
+    ),
+    ModelRule(
+        ("cohere.command-r",),
+        ModelFacts(max_output_tokens=4000),
+        "AWS user guide, Cohere Command R and Command R+ models, November 2026",
+        INVOKE,
+    ),
     # ── others ────────────────────────────────────────────────────────────────────────────────────
     ModelRule(
         ("amazon.titan-text", "amazon.titan-tg1"),
@@ -277,7 +355,13 @@ def facts_of(
     lacking = {feature for flag, feature in _FLAGS.items() if entry.supports.get(flag) is False}
     if base_id.startswith(_CLAUDE):
         facts, lacking = _of_claude(facts, lacking, entry.supports)
-    return evolve(facts, without=facts.without | lacking)
+    without = facts.without | lacking
+    if Feature.TOOLS in without:
+        without |= {Feature.BUILTIN_TOOLS}
+    limits = [
+        limit for limit in (facts.max_output_tokens, entry.output_tokens) if limit is not None
+    ]
+    return evolve(facts, without=without, max_output_tokens=min(limits, default=None))
 
 
 def _of_claude(
@@ -298,8 +382,8 @@ unknown."""
 
 
 def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
-    """Combine two rules: `without`, `one_of` and `tool_choices` accumulate; for the other fields
-    the later, more specific row wins where it is not at the default.
+    """Combine two rules: `without`, `one_of`, `ranges` and `tool_choices` accumulate; for the other
+    fields the later, more specific row wins where it is not at the default.
     """
     later = {
         field.name: getattr(more, field.name)
@@ -309,6 +393,7 @@ def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
     together: dict[str, Any] = {
         "without": facts.without | more.without,
         "one_of": facts.one_of + more.one_of,
+        "ranges": facts.ranges + more.ranges,
     }
     if facts.tool_choices is not None and more.tool_choices is not None:
         together["tool_choices"] = facts.tool_choices & more.tool_choices

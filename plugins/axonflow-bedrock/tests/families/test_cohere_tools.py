@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from axonflow_bedrock.families.cohere.tools import content_of, decode_tool, encode_tool, outputs_of
 from axonflow_core.errors import EncodeError
 from axonflow_core.messages import Tool
-from axonflow_core.testing.strategies import json_objects, texts
+from axonflow_core.testing.json_strategies import json_objects
+from axonflow_core.testing.strategies import texts
 
 
 def tool(properties: Any, **schema: Any) -> Tool:
