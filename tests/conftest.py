@@ -108,6 +108,20 @@ def few_examples() -> str:
     return FEW_EXAMPLES
 
 
+@pytest.fixture(scope="module")
+def reader(
+    request: pytest.FixtureRequest,
+    environment_in: Callable[[Path], Environment],
+    few_examples: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Environment, Path]:
+    """Somebody who has written the files of the module's `PAGE` into a folder, with an environment
+    of their own, and who is less patient than most."""
+    folder = tmp_path_factory.mktemp("page")
+    request.module.PAGE.write(folder, {"conftest.py": few_examples})
+    return environment_in(tmp_path_factory.mktemp("environment")), folder
+
+
 # ── environments ──────────────────────────────────────────────────────────────────────────────────
 
 

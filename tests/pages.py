@@ -68,6 +68,13 @@ class Page:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, "utf-8")
 
+    def assert_same_code(self, package: Path, *names: str) -> None:
+        """Assert that the files of a package that a command wrote are those of the page, but for a
+        docstring that they may open with."""
+        files = self.files()
+        for name in names:
+            assert _code_of((package / name).read_text("utf-8")) == _code_of(files[name])
+
     def run(self, environment: Environment, folder: Path) -> None:
         """Type every command of the page; `AssertionError` where it prints something else."""
         for typed, printed in self.commands():
@@ -84,3 +91,8 @@ def _awaited(command: str) -> str:
         return command
     output = command.removesuffix(" &").partition("> ")[2]
     return f"{command}\nuntil [ -s {output} ]; do sleep 0.1; done; sleep 0.3"
+
+
+def _code_of(text: str) -> str:
+    """A module without the docstring that it opens with."""
+    return text.partition('"""\n\n')[2] if text.startswith('"""') else text

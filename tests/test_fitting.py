@@ -21,6 +21,7 @@ from axonflow_core.codec import (
     blocks_of,
     features_of,
 )
+from axonflow_core.codec.facts import NumberRange, ReasoningControls
 from axonflow_core.codec.name_rules import NameRule
 from axonflow_core.errors import EncodeError
 from axonflow_core.fitting import Fitted, Unsupported, fit
@@ -36,6 +37,7 @@ from axonflow_core.messages import (
     Media,
     MediaKind,
     Message,
+    ReasoningRequest,
     Role,
     StopReason,
     Text,
@@ -103,6 +105,39 @@ SAMPLING = frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K})
 
 
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_number_beyond_its_range_is_sent_as_the_bound_and_told() -> None:
+    made = fitted(SAMPLED, ranges=(NumberRange("top_k", 1, 3), NumberRange("top_p", 0, 1)))
+
+    assert made.request == evolve(SAMPLED, inference=evolve(SAMPLED.inference, top_k=3))
+    assert [(each.feature, each.what) for each in made.adjustments] == [("top_k", "5 sent as 3")]
+
+
+@pytest.mark.parametrize(("client", "limit"), [(None, 9000), (family(), 4096)])
+def test_a_clients_limit_is_lowered_to_the_models_and_a_programs_is_not(
+    client: FamilyCodec | None, limit: int
+) -> None:
+    request = asked(inference=Inference(max_tokens=9000))
+
+    made = fit(request, ANY, ModelFacts(max_output_tokens=4096), client=client)
+
+    assert made.request.inference.max_tokens == limit
+    assert len(made.adjustments) == (limit != 9000)
+
+
+@pytest.mark.parametrize(("limit", "budget"), [(9000, 8000), (8000, 4000), (2000, None)])
+def test_a_budget_that_reaches_the_limit_leaves_half_of_it_for_the_answer(
+    limit: int, budget: int | None
+) -> None:
+    thinking = ReasoningRequest("enabled", 8000)
+    request = asked(inference=Inference(max_tokens=limit), reasoning=thinking)
+    controls = ReasoningControls(has_budget=True, modes=frozenset({"enabled"}))
+
+    made = fitted(request, reasoning=controls)
+
+    assert made.request.reasoning == (budget and evolve(thinking, budget_tokens=budget))
+    assert len(made.adjustments) == (budget != 8000)
 
 
 def test_a_sampling_parameter_that_the_model_refuses_is_dropped_and_told() -> None:

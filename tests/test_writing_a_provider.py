@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +14,6 @@ if TYPE_CHECKING:
 
 PAGE = Page("writing-a-provider.md")
 PROVIDER = "axonflow_provider_acme/__init__.py"
-
-
-@pytest.fixture(scope="module")
-def reader(
-    environment_in: Callable[[Path], Environment],
-    few_examples: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Environment, Path]:
-    """Somebody who has written the page's files."""
-    folder = tmp_path_factory.mktemp("acme")
-    PAGE.write(folder, {"conftest.py": few_examples})
-    return environment_in(tmp_path_factory.mktemp("environment")), folder
 
 
 def test_every_block_is_a_file_or_a_command() -> None:
@@ -62,8 +49,4 @@ def test_the_command_writes_the_same_provider(
     written = environment.run("axonflow", "plugins", "new", "provider", "acme", cwd=tmp_path)
 
     assert written.returncode == 0, written.stderr
-    package = tmp_path / "axonflow-provider-acme"
-    for name in (PROVIDER, "tests/test_acme.py"):
-        text = (package / name).read_text()
-        code = text.partition('"""\n\n')[2] if text.startswith('"""') else text
-        assert code == (folder / name).read_text()
+    PAGE.assert_same_code(tmp_path / "axonflow-provider-acme", PROVIDER, "tests/test_acme.py")

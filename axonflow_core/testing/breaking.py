@@ -514,9 +514,8 @@ def null_refused(codec: Codec) -> Codec:
     """Raises `TypeError` at every documented null."""
 
     def check(native: Json) -> Json:
-        for owner in protocol_objects(native):
-            if any(member is None and key in codec.documented for key, member in owner.items()):
-                raise TypeError("a null")
+        if _has_null(codec, native):
+            raise TypeError("a null")
         return native
 
     return _misreading(codec, check)
@@ -524,20 +523,35 @@ def null_refused(codec: Codec) -> Codec:
 
 def null_ends(codec: Codec) -> Codec:
     """Ends a stream where a chunk has a documented null."""
+    return _with_nulls_in_chunks(codec, lambda batch: (*batch, Ended()))
+
+
+def null_loses_the_chunk(codec: Codec) -> Codec:
+    """Skips a chunk that has a documented null."""
+    return _with_nulls_in_chunks(codec, lambda batch: ())
+
+
+def _with_nulls_in_chunks(codec: Codec, change: Callable[[Batch], Batch]) -> Codec:
+    """`codec`, whose batch is another one where a chunk has a documented null."""
 
     class Changed:
         def __init__(self, facts: ModelFacts) -> None:
             self._chunks = codec.stream_decoder(facts)
 
         def feed(self, chunk: Json) -> Batch:
-            is_null = any(
-                member is None and key in codec.documented
-                for owner in protocol_objects(chunk)
-                for key, member in owner.items()
-            )
-            return (*self._chunks.feed(chunk), *((Ended(),) if is_null else ()))
+            batch = self._chunks.feed(chunk)
+            return change(batch) if _has_null(codec, chunk) else batch
 
     return evolve(codec, stream_decoder=Changed)
+
+
+def _has_null(codec: Codec, native: Json) -> bool:
+    """Whether a documented member of the body is null."""
+    return any(
+        member is None and key in codec.documented
+        for owner in protocol_objects(native)
+        for key, member in owner.items()
+    )
 
 
 def _misreading(codec: Codec, change: Change) -> Codec:
@@ -547,9 +561,9 @@ def _misreading(codec: Codec, change: Change) -> Codec:
         decode_request=lambda body, facts: codec._decode_request(change(body), facts),
         decode_response=lambda body, facts: codec._decode_response(change(body), facts),
     )
-    if codec._stream_decoder is None:
+    inner: Any = getattr(codec, "_stream_decoder", None)  # codecs of unary calls have no streams
+    if inner is None:
         return changed
-    inner = codec._stream_decoder
 
     class Changed:
         def __init__(self, facts: ModelFacts) -> None:

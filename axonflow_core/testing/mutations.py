@@ -89,6 +89,7 @@ from .breaking import (
     netless,
     null_as,
     null_ends,
+    null_loses_the_chunk,
     null_refused,
     obliging,
     pass_through,
@@ -471,6 +472,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "null read as true": Mutation(NULLS, always, null_as(stand_in=True)),
     "null refused": Mutation(NULLS, always, null_refused),
     "a stream that ends at a null": Mutation(NULLS, streams, null_ends),
+    "a chunk with a null skipped": Mutation(NULLS, streams, null_loses_the_chunk),
 }
 """A mistake -> what has to see it, in whom it can be made, and how."""
 

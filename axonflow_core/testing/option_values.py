@@ -86,9 +86,18 @@ OPTION_VALUES: Mapping[str, SearchStrategy[Json]] = {
     "prompt_truncation": _one_of("OFF", "AUTO_PRESERVE_ORDER"),
     "return_prompt": _FLAGS,
     "raw_prompting": _FLAGS,
-    "api_version": st.integers(2, 3),
+    "api_version": st.integers(3, 9),  # 2 is what the codec writes itself, and no option
     "max_tokens_per_doc": st.integers(1, 4096),
     "max_tokens": st.integers(1, 128000),
+    # Objects whose documented members have a neutral name, or stay as they are.
+    **dict.fromkeys(
+        (
+            *("audio", "prediction", "web_search_options", "structured_outputs"),
+            *("output_config", "output_format", "context_management"),
+            *("additionalModelRequestFields", "outputConfig"),
+        ),
+        _OBJECTS,
+    ),
     # others
     **dict.fromkeys(("countPenalty", "frequencyPenalty", "presencePenalty"), _PENALTIES),
     "schemaVersion": _WORDS.map("messages-{}".format),

@@ -23,7 +23,9 @@ from axonflow_bedrock.families import (
     nova,
     titan,
 )
-from axonflow_core.codec import FamilyCodec, Feature, features_of
+from axonflow_core.codec import Codec, FamilyCodec, Feature, features_of
+from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec
+from axonflow_core.dialects import anthropic_messages, openai_chat
 from axonflow_core.messages import (
     Reasoning,
     ReasoningRequest,
@@ -44,6 +46,7 @@ from axonflow_core.testing import (
     requests,
     streams,
 )
+from axonflow_core.testing.option_values import OPTION_VALUES
 from axonflow_core.testing.strategies import texts
 
 T = TypeVar("T")
@@ -54,7 +57,8 @@ LLAMA2, LLAMA3, *LLAMA_WITH_IMAGES = llama.CODECS
 MISTRAL, MISTRAL_CHAT, *_ = mistral.CODECS
 COMMAND, COMMAND_R = cohere.CODECS
 J2, R1 = j2.CODEC, deepseek_r1.CODEC
-FAMILIES = tuple(load_codecs("bedrock").registry.of_kind(FamilyCodec))
+REGISTRY = load_codecs("bedrock").registry
+FAMILIES = tuple(REGISTRY.of_kind(FamilyCodec))
 
 
 def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
@@ -114,6 +118,24 @@ def test_a_feature_that_one_model_lacks_is_not_drawn() -> None:
     used = set().union(*map(features_of, drawn(requests(narrowed))))
 
     assert used.isdisjoint({Feature.TOOLS, Feature.IMAGES})
+
+
+@pytest.mark.parametrize("kind", [Codec, EmbeddingCodec, RerankCodec])
+def test_the_kit_knows_the_type_of_every_option(kind: type) -> None:
+    codecs = [*REGISTRY.of_kind(FamilyCodec if kind is Codec else kind)]
+    codecs += [openai_chat.CODEC, anthropic_messages.CODEC] if kind is Codec else []
+
+    assert set().union(*(codec.options for codec in codecs)) - OPTION_VALUES.keys() == set()
+
+
+def test_an_option_is_drawn_with_values_of_its_type() -> None:
+    found = [request.options for request in drawn(requests(Claims(codec=COMMAND_R)), 240)]
+    kinds = {(name, type(value)) for options in found for name, value in options.items()}
+
+    assert kinds == {
+        *(("documents", list), ("prompt_truncation", str)),
+        *((flag, bool) for flag in ("search_queries_only", "return_prompt", "raw_prompting")),
+    }
 
 
 def test_a_text_comes_close_to_a_token_and_never_holds_one() -> None:

@@ -16,6 +16,7 @@ from axonflow_core.codec.unary import EmbeddingCodec, TokenCounter, UnaryCodec
 from axonflow_core.messages import Json, Usage
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Encoding
 from axonflow_core.testing import Law, counting_laws, embedding_laws, rerank_laws
+from axonflow_core.testing.breaking import null_as, null_refused
 
 TITAN, TITAN_IMAGE, COHERE, NOVA = (
     titan_embed.TEXT_V2,
@@ -41,7 +42,8 @@ def test_every_codec_keeps_every_law(law: Law[Any]) -> None:
 
 Break: TypeAlias = Callable[[Any], Any]
 REQUEST, ANSWER, UNKNOWN = "a request survives", "an answer survives", "unknown fields survive"
-UNDERSTOOD, STRANGE = "documented keys are understood", "a strange body is a DecodeError"
+UNDERSTOOD, NULLS = "documented keys are understood", "null is absent"
+STRANGE = "a strange body is the error of its role"
 REFUSED, SPLIT = "what is not declared is refused by name", "a split request is the same request"
 
 
@@ -71,8 +73,11 @@ def rebuilt(kind: Any, codec: Any) -> Any:
 
 
 class Netless(EmbeddingCodec):
-    def _decode(self, what: str, function: Callable[..., Any], body: Json, facts: Any) -> Any:
-        return function(body, facts)
+    def decode_request(self, body: Json, facts: Any) -> Any:
+        return self._decode_request(body, facts)
+
+    def decode_response(self, body: Json, facts: Any) -> Any:
+        return self._decode_response(body, facts)
 
 
 class Obliging(EmbeddingCodec):
@@ -149,6 +154,12 @@ MUTANTS = {
         COHERE,
         evolve(COHERE, decode_response=lambda body, facts: Embeddings((), extra=body)),
     ),
+    "null read as an empty text": Mutant(NULLS, TITAN, null_as("")(TITAN)),
+    "null read as a text": Mutant(NULLS, rerank.COHERE, null_as("null")(rerank.COHERE)),
+    "null read as 7": Mutant(NULLS, COHERE, null_as(7)(COHERE)),
+    "null read as true": Mutant(NULLS, NOVA, null_as(stand_in=True)(NOVA)),
+    "null refused": Mutant(NULLS, TITAN_IMAGE, null_refused(TITAN_IMAGE)),
+    "null of a ranking refused": Mutant(NULLS, rerank.AMAZON, null_refused(rerank.AMAZON)),
     "KeyError at the front door": Mutant(STRANGE, NOVA, rebuilt(Netless, NOVA)),
     "undeclared features taken": Mutant(REFUSED, TITAN, rebuilt(Careless, TITAN)),
     "unknown options taken": Mutant(REFUSED, TITAN, rebuilt(Obliging, TITAN)),
@@ -189,6 +200,7 @@ def law_of(codec: Any, name: str) -> Law[Any]:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_breaks_the_law_that_is_to_see_it(name: str, many_examples: None) -> None:
     mutant = MUTANTS[name]
+    law = law_of(mutant.bad, mutant.law)
 
     with pytest.raises(Exception):  # noqa: B017 - in whatever way the codec fails it
-        law_of(mutant.bad, mutant.law)()
+        law()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +15,6 @@ pytestmark = pytest.mark.thorough  # environments of their own, pip and processe
 
 PAGE = Page("writing-a-codec.md")
 CODEC = "axonflow_bedrock_parrot/__init__.py"
-
-
-@pytest.fixture(scope="module")
-def reader(
-    environment_in: Callable[[Path], Environment],
-    few_examples: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Environment, Path]:
-    """Somebody who has written the page's files, and is less patient than most."""
-    folder = tmp_path_factory.mktemp("parrot")
-    PAGE.write(folder, {"conftest.py": few_examples})
-    return environment_in(tmp_path_factory.mktemp("environment")), folder
 
 
 def test_every_block_is_a_file_or_a_command() -> None:
@@ -57,8 +44,4 @@ def test_the_command_writes_the_same_codec(
     written = environment.run("axonflow", "plugins", "new", "codec", "parrot", cwd=tmp_path)
 
     assert written.returncode == 0, written.stderr
-    package = tmp_path / "axonflow-bedrock-parrot"
-    for name in (CODEC, "tests/test_parrot.py"):
-        text = (package / name).read_text()
-        code = text.partition('"""\n\n')[2] if text.startswith('"""') else text
-        assert code == (folder / name).read_text()
+    PAGE.assert_same_code(tmp_path / "axonflow-bedrock-parrot", CODEC, "tests/test_parrot.py")
