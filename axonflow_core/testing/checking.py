@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from time import monotonic
 from typing import Any, TypeVar
 
 from attrs import field, frozen
@@ -20,6 +21,9 @@ from .json_strategies import json_values
 
 T = TypeVar("T")
 
+SHRINK_S = 20.0
+"""Seconds for which a smaller example of a failure is searched for."""
+
 
 def for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
     """Run `check` on as many values as the Hypothesis profile says. Filtering stays a fault:
@@ -31,31 +35,35 @@ def for_all(drawn: SearchStrategy[T], check: Callable[[T], None]) -> None:
         report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.too_slow],
     )
-    if Phase.shrink in rules.phases:
-        rules(given(drawn)(check))()
-        return
+    patience_s = SHRINK_S if Phase.shrink in rules.phases else 0.0
     try:
-        rules(given(drawn)(_unprinted(check)))()
+        rules(given(drawn)(_within(patience_s, check)))()
     except _Unprinted as broken:
         raise broken.fault from None
 
 
 class _Unprinted(BaseException):
-    """Carries a failure through Hypothesis where no smallest example is wanted: as a
+    """Carries a failure through Hypothesis where no smaller example is waited for: as a
     `BaseException` it is neither run again nor printed."""
 
     def __init__(self, fault: Exception) -> None:
         self.fault = fault
 
 
-def _unprinted(check: Callable[[T], None]) -> Callable[[T], None]:
-    """`check`, whose failure passes through Hypothesis at once."""
+def _within(patience_s: float, check: Callable[[T], None]) -> Callable[[T], None]:
+    """`check`, whose failure passes through Hypothesis once smaller examples were searched for so
+    long: Hypothesis itself gives up after five minutes."""
+    ends_at: float | None = None
 
     def checked(value: T) -> None:
+        nonlocal ends_at
         try:
             check(value)
         except Exception as fault:
-            raise _Unprinted(fault) from fault
+            ends_at = monotonic() + patience_s if ends_at is None else ends_at
+            if monotonic() >= ends_at:
+                raise _Unprinted(fault) from fault
+            raise
 
     return checked
 

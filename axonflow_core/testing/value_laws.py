@@ -234,7 +234,7 @@ def check_nulls(
 def _say_the_same(side: Side, key: str, absent: Json, null: Json) -> None:
     """Both bodies are read as one value, or refused as the fault of who wrote them."""
     expected, got = _outcome(side, absent), _outcome(side, null)
-    what = f"a null {key!r} of a {side.name}"
+    what = f"a null {key!r} of {'an' if side.name == 'answer' else 'a'} {side.name}"
     if isinstance(expected, str) or isinstance(got, str):
         words = f"{what} is {_named(got)}, an absent one is {_named(expected)}"
         require(expected == got, words)

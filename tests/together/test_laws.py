@@ -93,7 +93,7 @@ def test_a_law_is_called_after_its_family_and_what_it_says() -> None:
 @pytest.mark.sampled(16)
 @pytest.mark.parametrize("codec", FAMILIES, ids=lambda codec: codec.name)
 def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) -> None:
-    used = set().union(*map(features_of, drawn(requests(Claims(codec=codec)), 240)))
+    used = set().union(*map(features_of, drawn(requests(Claims(codec=codec)), 400)))
 
     assert used == codec.features - {Feature.RAW_PROMPT}
 

@@ -81,16 +81,25 @@ def _bodies(
 
 
 @pytest.mark.thorough
-def test_a_null_member_of_every_recorded_body_says_the_same_as_none(recordings: Path) -> None:
+@pytest.mark.parametrize("half", ["first", "second"])
+def test_a_null_member_of_every_recorded_body_says_the_same_as_none(
+    half: str, recordings: Path
+) -> None:
     checked, broken = Counter[str](), dict[str, str]()
-    for path in sorted(recordings.glob("*.jsonl")):
-        for recording in read_recordings(path):
-            for side, native, documented in natives_of(recording):
-                checked[side.name] += 1
-                try:
-                    check_nulls(side, native, documented)
-                except AssertionError as found:
-                    broken[f"{recording.case} ({side.name})"] = str(found)
+    for recording in half_of(recordings, half):
+        for side, native, documented in natives_of(recording):
+            checked[side.name] += 1
+            try:
+                check_nulls(side, native, documented)
+            except AssertionError as found:
+                broken[f"{recording.case} ({side.name})"] = str(found)
 
     assert broken == {}
-    assert min(checked[name] for name in ("request", "answer", "chunks")) > 50, checked
+    assert min(checked[name] for name in ("request", "answer", "chunks")) > 20, checked
+
+
+def half_of(folder: Path, half: str) -> list[Recording]:
+    """Every second recording: all of them take a minute."""
+    paths = sorted(folder.glob("*.jsonl"))
+    every = [recording for path in paths for recording in read_recordings(path)]
+    return every[half == "second" :: 2]
