@@ -221,6 +221,11 @@ def _require_tool(request: CompletionRequest) -> None:
 
 
 def _reasoning(asked: ReasoningRequest | str | int | None) -> ReasoningRequest | None:
+    if asked in ("", 0):
+        raise RequestError(
+            "reasoning takes an effort or a budget of at least 1 token",
+            hint="for an answer without reasoning, leave it out or give None",
+        )
     if isinstance(asked, str):
         return ReasoningRequest(effort=asked)
     if isinstance(asked, int):

@@ -144,11 +144,13 @@ def number(value: float) -> float:
 
 def optional_integer(value: int | None) -> int | None:
     """A whole number of either sign, or None where it is unset."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+    if value is None:
+        return None
+    if not _is_whole(value):
         raise Unfit("a whole number, or None", described(value))
-    if value is not None and not _is_writable(value):
+    if not _is_writable(int(value)):
         raise Unfit("a whole number of at most 4,300 digits, or None", "a longer one")
-    return None if value is None else int(value)
+    return int(value)
 
 
 def optional_number(value: float | None) -> float | None:
@@ -182,14 +184,20 @@ def optional_flag(value: bool | None) -> bool | None:
 
 
 def _plain_count(value: object, takes: str) -> int:
-    """`value` as a plain int from 0. A float without a fraction is taken, because JSON has one kind
-    of number: `5.0` from JavaScript is 5."""
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not is_whole or value < 0:  # type: ignore[operator]
+    """`value` as a plain int from 0."""
+    if not _is_whole(value) or value < 0:  # type: ignore[operator]
         raise Unfit(takes, described(value))
     if value > MAX_COUNT:  # type: ignore[operator]
         raise Unfit(f"{takes}, up to 2^63-1", "a larger one")
     return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number. A float without a fraction is one, because JSON has one
+    kind of number: `5.0` from JavaScript is 5."""
+    if isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _plain_number(value: object, takes: str) -> float:
@@ -278,9 +286,9 @@ def _plain_json(value: object, room: int) -> Json:
         takes = f"JSON of at most {MAX_DEPTH} levels"
         raise Unfit(takes, "one that is nested too deeply or holds itself")
     if isinstance(value, Mapping):
-        members = _read_out(_pairs, value, "JSON")
+        members = read_out(_pairs, value, "JSON")
         return {_key(key): _plain_json(item, room - 1) for key, item in members}
-    return [_plain_json(item, room - 1) for item in _read_out(list, value, "JSON")]
+    return [_plain_json(item, room - 1) for item in read_out(list, value, "JSON")]
 
 
 def _pairs(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
@@ -322,7 +330,7 @@ def _members(value: object, takes: str) -> Mapping[str, Json]:
     if not isinstance(value, Mapping):
         raise Unfit(takes, described(value))
     plain: Mapping[str, Json] = json_value(
-        value if type(value) is dict else _read_out(dict, value, takes)
+        value if type(value) is dict else read_out(dict, value, takes)
     )
     return plain
 
@@ -331,19 +339,19 @@ def comparable(value: Json) -> Json:
     """`value` as equality compares it: what is written in two ways is not equal. Python has true
     equal to 1 and 1 equal to 1.0; the order of an object's members says nothing.
 
-        comparable({"a": True, "b": 1.0}) == {"a": ("true",), "b": ("1.0",)}
+        comparable({"a": True, "b": [1]}) == frozenset({("a", (bool, True)), ("b", (1,))})
 
-    A tuple is no JSON value, so what stands for true, false and decimals equals nothing else.
+    What it returns is hashable, and so is a value that holds JSON.
     """
     kind = type(value)
     if kind is bool:
-        return ("true",) if value else ("false",)
+        return (bool, value)
     if kind is float:
-        return (repr(value),)
-    if kind is dict:
-        return {key: comparable(item) for key, item in value.items()}
+        return (float, repr(value))
+    if isinstance(value, dict):
+        return frozenset([(key, comparable(item)) for key, item in value.items()])
     if kind is list or kind is tuple:
-        return [comparable(item) for item in value]
+        return tuple([comparable(item) for item in value])
     return value
 
 
@@ -378,14 +386,18 @@ def value_of(kind: type[T], value: object, *, takes: str | None = None) -> T:
     return value
 
 
+_NOT_IN_ORDER = (str, bytes, bytearray, Mapping, set, frozenset)
+
+
 def items(value: object, takes: str) -> list[Any]:
-    """What an iterable holds. A text or a mapping is iterable too and surely a mistake."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    """What an iterable holds. A text or a mapping is iterable too and surely a mistake; a set has
+    no order."""
+    if isinstance(value, _NOT_IN_ORDER) or not isinstance(value, Iterable):
         raise Unfit(takes, described(value))
-    return _read_out(list, value, takes)
+    return read_out(list, value, takes)
 
 
-def _read_out(make: Callable[[Any], T], value: object, takes: str) -> T:
+def read_out(make: Callable[[Any], T], value: object, takes: str) -> T:
     """What `make` reads out of `value`, whose own code may raise anything."""
     try:
         return make(value)

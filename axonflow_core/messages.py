@@ -50,6 +50,7 @@ from axonflow_core.converters import (
     optional_members,
     optional_number,
     optional_text,
+    read_out,
     share,
     text_value,
     text_values,
@@ -57,6 +58,7 @@ from axonflow_core.converters import (
     value_of,
     whole,
 )
+from axonflow_core.errors import RequestError
 from axonflow_core.frozen import Unfit, frozen, passing
 from axonflow_core.json_text import loads
 
@@ -314,8 +316,8 @@ class Image:
 
 @frozen
 class Document:
-    """A document: from a `source`, or given as blocks (`content`). The bytes of a PDF file are a
-    `source` too.
+    """A document: either from a `source`, or given as blocks (`content`). The bytes of a PDF file
+    are a `source` too.
 
     `name` is its title, `context` what the model is told about it. `citations` are the family's own
     settings, e.g. `{"enabled": true}`.
@@ -330,6 +332,11 @@ class Document:
     citations: Json = _json_field(default=None)
     extra: Mapping[str, Json] = members_field()
     spelling: Mapping[str, Json] = members_field()
+
+    def __attrs_post_init__(self) -> None:
+        if (self.source is None) is (self.content is None):
+            given = "neither" if self.source is None else "both"
+            raise RequestError(f"Document takes either `source` or `content`, not {given}")
 
 
 def spelling_of_input(value: Mapping[str, Json] | None, call: Any) -> Mapping[str, Json]:
@@ -505,6 +512,7 @@ def _messages(value: Messages) -> tuple[Message, ...]:
 def _as_message(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
+    value = read_out(dict, value, _WHAT_MESSAGES)
     if value.keys() != {"role", "content"}:
         keys = ", ".join(sorted(key for key in map(str, value) if key.isidentifier())) or "none"
         raise Unfit(
@@ -525,7 +533,9 @@ class Tool:
 
     name: str = field(converter=text_value)
     description: str | None = field(default=None, converter=optional_text)
-    input_schema: Json = field(default=None, converter=json_value, eq=comparable)
+    input_schema: Mapping[str, Json] | None = field(
+        default=None, converter=optional_members, eq=comparable
+    )
     is_strict: bool | None = field(default=None, converter=optional_flag)
     extra: Mapping[str, Json] = members_field()
     spelling: Mapping[str, Json] = members_field()
@@ -562,8 +572,10 @@ _WHAT_TOOLS = (
 
 
 def _as_tool(value: Any) -> object:
-    is_tool = isinstance(value, Mapping) and "name" in value and value.keys() <= _TOOL_KEYS
-    return Tool(**value) if is_tool else value
+    if not isinstance(value, Mapping):
+        return value
+    given = read_out(dict, value, _WHAT_TOOLS)
+    return Tool(**given) if "name" in given and given.keys() <= _TOOL_KEYS else value
 
 
 passing(_tools, "type({0}) is tuple and TOOLS.issuperset(map(type, {0}))", TOOLS=_TOOLS)
@@ -660,7 +672,9 @@ class OutputSchema:
     enforce the schema, where it leaves the choice.
     """
 
-    schema: Json = _json_field(default=None)
+    schema: Mapping[str, Json] | None = hidden(
+        default=None, converter=optional_members, eq=comparable
+    )
     name: str | None = field(default=None, converter=optional_text)
     description: str | None = field(default=None, converter=optional_text, repr=size_only)
     is_strict: bool | None = field(default=None, converter=optional_flag)

@@ -19,7 +19,7 @@ from axonflow_core.converters import (
     Json,
     comparable,
     count,
-    described,
+    items,
     json_members,
     member,
     number,
@@ -31,7 +31,7 @@ from axonflow_core.converters import (
     tuple_of,
     whole,
 )
-from axonflow_core.frozen import Unfit, frozen, passing
+from axonflow_core.frozen import frozen, passing
 from axonflow_core.messages import (
     Document,
     Image,
@@ -191,15 +191,15 @@ class EmbeddingRequest:
 _NUMBERS = frozenset({float, int})
 
 
+_WHAT_VECTOR = "finite numbers, or a base64 text"
+
+
 def _vector_values(value: str | Iterable[float]) -> tuple[float, ...] | str:
     """The numbers of a vector as a tuple, or its base64 text. The check is one sum for all numbers:
     it is finite if they are, and a vector has a thousand of them."""
     if isinstance(value, str):
         return text_value(value)
-    try:
-        given = tuple(value)
-    except TypeError:
-        raise Unfit("finite numbers, or a base64 text", described(value)) from None
+    given = tuple(value) if type(value) is list else tuple(items(value, _WHAT_VECTOR))
     is_right = _NUMBERS.issuperset(map(type, given)) and isfinite(sum(given))
     return given if is_right else tuple(map(number, given))
 

@@ -105,7 +105,7 @@ class Runtime:
         Raises `ConfigError` or `PluginError`.
         """
         environment = os.environ if environment is None else environment
-        _refuse_misfits(config, credentials, extras, environment)
+        _refuse_misfits(config, provider, credentials, extras, environment, client)
         loaded = _config_of(config, provider, settings, credentials, environment)
         entries = sorted(loaded.enabled.values(), key=lambda entry: -entry.priority)
         if not entries:
@@ -244,6 +244,7 @@ class Runtime:
         """The whole answer to a client's own call: its body goes upstream byte for byte where its
         form is the model's, else it is encoded anew and the answer made to fit the client's
         dialect: what that has no place for is left out and stands in `adjustments`."""
+        _require_native(call)
         chosen = self.chosen(provider)
         if isinstance(chosen, SupportsForwarding):
             return await chosen.forward(call, model=model)
@@ -253,6 +254,7 @@ class Runtime:
         self, call: NativeCall, *, model: str | None = None, provider: str | None = None
     ) -> CompletionStream:
         """As `forward`, streamed."""
+        _require_native(call)
         chosen = self.chosen(provider)
         if isinstance(chosen, SupportsForwarding):
             return self._kept(await chosen.forward_stream(call, model=model))
@@ -430,13 +432,21 @@ def _config_of(
     return load_config(None if config is None else Path(config), environment)
 
 
-def _refuse_misfits(config: Any, credentials: Any, extras: Any, environment: Any) -> None:
+def _refuse_misfits(
+    config: Any, provider: Any, credentials: Any, extras: Any, environment: Any, client: Any
+) -> None:
     """`ConfigError` for an argument of `Runtime.open` that is of another type than it takes."""
-    if not isinstance(config, Config | str | os.PathLike | None):
+    is_path = isinstance(config, str | os.PathLike)
+    if (not isinstance(config, Config | None) and not is_path) or (is_path and "\0" in str(config)):
+        got = "a text with a null character" if is_path else described(config)
         raise ConfigError(
-            f"config takes the path of a file or a Config, not {described(config)}",
+            f"config takes the path of a file or a Config, not {got}",
             hint="give the keys of one provider's `config:` as keywords: provider=…, model=…",
         )
+    if not isinstance(provider, str | None):
+        raise ConfigError(f"provider takes the name of a provider, not {described(provider)}")
+    if client is not None and not callable(getattr(client, "open_stream", None)):
+        raise ConfigError(f"client takes an HttpClient, not {described(client)}")
     _require_texts("credentials", credentials, "names to secrets, {'api_key': …}")
     _require_texts("environment", environment, "variables to values, as `os.environ` is one")
     if not isinstance(extras, Mapping):
@@ -457,6 +467,14 @@ def _require_texts(name: str, value: object, of: str) -> None:
 
 def _no_mapping(name: str, of: str, value: object) -> ConfigError:
     return ConfigError(f"{name} takes a mapping of {of}, not {described(value)}")
+
+
+def _require_native(call: object) -> None:
+    if not isinstance(call, NativeCall):
+        raise RequestError(
+            f"a client's own call is a NativeCall, not {described(call)}",
+            hint="to ask a model, use `complete` or `stream`",
+        )
 
 
 def _refuse_unknown_extras(extras: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -337,6 +337,9 @@ def test_a_value_of_a_wrong_type_is_an_error_that_names_its_key() -> None:
 
 # ── arguments of another type than the runtime takes ──────────────────────────────────────────────
 
+ENDLESS: dict[str, Any] = {}
+ENDLESS["itself"] = ENDLESS
+
 
 @pytest.mark.parametrize(
     ("arguments", "names"),
@@ -347,6 +350,10 @@ def test_a_value_of_a_wrong_type_is_an_error_that_names_its_key() -> None:
         ({"extras": 7}, "extras takes a mapping"),
         ({"extras": {"echo": 7}}, r"extras\['echo'\] takes a mapping"),
         ({"environment": "x"}, "environment takes a mapping"),
+        ({"config": "a\0b"}, "not a text with a null character"),
+        ({"provider": 5}, "provider takes the name of a provider, not 5"),
+        ({"client": 5}, "client takes an HttpClient, not 5"),
+        ({"provider": "echo", "model": ENDLESS}, "nested too deeply, or holds itself"),
     ],
 )
 def test_an_argument_of_open_of_another_type_is_named(arguments: Any, names: str) -> None:
@@ -367,6 +374,9 @@ async def test_an_argument_of_a_call_of_another_type_is_named() -> None:
             await ask()
     with pytest.raises(RequestError, match="provider takes the name of a provider"):
         await runtime.complete("hi", provider={})  # type: ignore[arg-type]
+    for forward in (runtime.forward, runtime.forward_stream):
+        with pytest.raises(RequestError, match="a client's own call is a NativeCall, not a str"):
+            await forward("hi")  # type: ignore[arg-type]
 
     assert network.requests == []
 

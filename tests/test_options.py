@@ -85,6 +85,8 @@ def test_a_tool_choice_may_be_of_a_tool_that_the_whole_request_has() -> None:
         ("tool_choice", ToolChoiceMode.TOOL, "tool_choice"),
         ("output_schema", [1], "output schema"),
         ("output_schema", "City", "output schema"),
+        ("reasoning", "", "an effort or a budget of at least 1 token"),
+        ("reasoning", 0, "an effort or a budget of at least 1 token"),
         ("reasoning", 1.5, "CompletionRequest.reasoning"),
         ("reasoning", True, "ReasoningRequest.budget_tokens"),
         ("metadata", 7, "CompletionRequest.metadata"),

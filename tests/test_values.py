@@ -32,6 +32,7 @@ from axonflow_core.messages import (
     MediaKind,
     Message,
     Opaque,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
     Role,
@@ -315,6 +316,7 @@ def test_nothing_can_be_hidden_in_a_subclass(got: object, kind: type) -> None:
 # ── what is refused ───────────────────────────────────────────────────────────────────────────────
 
 HALF = "a\ud83d"
+PDF = Media("base64", "UERG", "application/pdf")
 NAN, INFINITY = float("nan"), float("inf")
 CYCLE: list[Any] = []
 CYCLE.append(CYCLE)
@@ -390,6 +392,14 @@ REFUSED: dict[str, tuple[Callable[..., object], tuple[Any, ...], dict[str, Any],
     "an unknown stop reason": (Stopped, ("bored",), {}, "Stopped.reason"),
     "NaN in a vector": (Vector, ((NAN,),), {}, "Vector.values"),
     "a text among numbers": (Vector, (("a",),), {}, "Vector.values"),
+    "a mapping as a vector": (Vector, ({1: 2},), {}, "Vector.values .* not a dict"),
+    "bytes as a vector": (Vector, (b"x",), {}, "Vector.values .* not a bytes"),
+    "texts in no order": (Message, ("user", {"a", "b"}), {}, "Message.content .* not a set"),
+    "a text as a tool's schema": (Tool, ("f", None, "str"), {}, "Tool.input_schema takes a map"),
+    "a text as an output schema": (OutputSchema, ("str",), {}, "OutputSchema.schema takes a map"),
+    "half a seed": (Inference, (), {"seed": 1.5}, "Inference.seed takes a whole number"),
+    "a document of nothing": (Document, (), {}, "either `source` or `content`, not neither"),
+    "a document of two": (Document, (PDF,), {"content": "a"}, "`content`, not both"),
     "a text as documents": (RerankRequest, ("q", 5), {}, "RerankRequest.documents"),
 }
 
@@ -439,6 +449,17 @@ def test_the_order_of_an_object_s_members_says_nothing() -> None:
 
     assert ToolUse("t", "f", one) == ToolUse("t", "f", other)
     assert canonical(one) == canonical(other) == '{"a":1,"b":{"c":2,"d":3}}'
+
+
+def test_values_that_hold_json_hash_as_they_compare() -> None:
+    one, other = {"a": 1, "b": [True, {}]}, {"b": [True, {}], "a": 1}
+
+    assert hash(user([ToolUse("t", "f", one)])) == hash(user([ToolUse("t", "f", other)]))
+    assert len({Data(1), Data(1.0), Data(True), Data([1]), Data({}), Data(None)}) == 6
+
+
+def test_a_mapping_without_members_is_equal_however_it_was_given() -> None:
+    assert Text("a", extra={}) == Text("a") == Text("a", extra=None)  # type: ignore[arg-type]
 
 
 def test_json_is_held_and_not_copied() -> None:

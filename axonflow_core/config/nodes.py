@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from axonflow_core.config.faults import Place
 from axonflow_core.config.substitution import Unsubstitutable
+from axonflow_core.errors import ConfigError
 from axonflow_core.messages import Json
 
 YAML_KEY = "axonflow_yaml_key"
@@ -94,7 +95,10 @@ Node: TypeAlias = Scalar | Listing | Section
 
 def section_of(values: Mapping[str, Json], place: Place) -> Section:
     """A section of plain JSON values that come from no file; every node has the same `place`."""
-    return _section_of(values, place, is_secret=False)
+    try:
+        return _section_of(values, place, is_secret=False)
+    except RecursionError:
+        raise ConfigError("the configuration is nested too deeply, or holds itself") from None
 
 
 def _section_of(values: Mapping[str, Json], place: Place, *, is_secret: bool) -> Section:
