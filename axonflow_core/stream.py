@@ -33,6 +33,7 @@ from typing import Any, TypeAlias, cast
 from attrs import evolve, field, fields_dict, has
 
 from axonflow_core.converters import (
+    MAX_DEPTH,
     Json,
     comparable,
     count,
@@ -230,12 +231,15 @@ def merge_usage(usage: Usage, newer: Usage) -> Usage:
 
 def tool_input(fragments: str) -> Json:
     """The arguments that streamed JSON text adds up to: no text is no arguments, broken text stays
-    text."""
+    text, and so does text that is nested more deeply than a value may be."""
     if not fragments:
         return {}
     try:
         # Broken JSON is the model's answer too: the caller, who knows the tool, decides.
-        return loads(fragments)
+        value = loads(fragments)
+        if fragments.count("{") + fragments.count("[") > MAX_DEPTH:
+            json_value(value)
+        return value
     except ValueError:
         return fragments
 
@@ -272,6 +276,9 @@ class _OpenBlock:
                     signature=signature if self.signatures else first.signature,
                     redacted=redacted if self.redacted else first.redacted,
                 )
+            case ToolUse(input=str(), spelling=spelling) if spelling:
+                # A call that begins with text, and is spelled so, takes free text and no JSON.
+                return evolve(first, input=first.input + text)
             case ToolUse():
                 return evolve(first, input=tool_input(text)) if text else first
             case ToolResult(content=content):

@@ -289,3 +289,29 @@ def test_a_value_that_is_nested_too_deeply_is_neither_saved_nor_read() -> None:
 def test_text_of_deep_json_with_a_long_integer_is_refused_as_other_text_is() -> None:
     with pytest.raises(RequestError, match="takes JSON"):
         from_json("[" * 100_000 + "123456789012345678901234" + "]" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"\\ud800"', "1e999", "-1e999", "01", "NaN", "1.", "[1,]", "{1: 2}", "'a'", '"\t"'],
+)
+def test_the_grammar_is_the_same_next_to_a_long_integer(text: str) -> None:
+    for number in ("1", "123456789012345678901234"):
+        with pytest.raises(orjson.JSONDecodeError):
+            loads(f"[{text}, {number}]")
+    with pytest.raises(orjson.JSONDecodeError):
+        loads("\ufeff[123456789012345678901234]")
+
+
+def test_a_long_integer_is_read_where_a_text_looks_like_one() -> None:
+    text = '{"12345678901234567890123": ["-1234567890123456789012\\"", -1234567890123456789012]}'
+
+    assert loads(text) == json.loads(text)
+
+
+def test_a_long_integer_may_stand_as_deep_as_a_short_one() -> None:
+    inner = loads("[" * 1000 + "123456789012345678901234" + "]" * 1000)
+    while isinstance(inner, list):
+        (inner,) = inner
+
+    assert inner == 123456789012345678901234

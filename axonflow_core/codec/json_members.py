@@ -2,12 +2,20 @@
 
 The checks (`string`, `array`, …) raise `UnexpectedKind`, whose text a codec's guard puts into the
 error of its role. They never quote the value, which may be a user's text.
+
+An answer is billed, so a fact or count of it that fits nowhere loses nothing else: `apart` tells
+what a value takes from the rest, which belongs into `extra`. It is for the case that the value has
+refused its fields, so that an answer as documented pays nothing for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import attrs
+
+from axonflow_core.frozen import Unfit
 from axonflow_core.messages import EMPTY, Json
 
 
@@ -54,6 +62,35 @@ def set_members(native: Mapping[str, Json]) -> Mapping[str, Json]:
     if len(native) < 2 or None not in native.values():
         return native
     return without_none(native) or native
+
+
+def apart(kind: type[Any], named: Mapping[str, Json]) -> tuple[dict[str, Json], Mapping[str, Json]]:
+    """The fields `named` of a value of `kind`, as far as each takes what is given, and the others:
+    a negative count, a text for a number.
+
+        apart(Usage, {"input_tokens": 5, "output_tokens": -1})
+        == {"input_tokens": 5}, {"output_tokens": -1}
+    """
+    converters = {each.name: each.converter for each in attrs.fields(kind)}
+    fit: dict[str, Json] = {}
+    misfit: dict[str, Json] = {}
+    for name, value in named.items():
+        (fit if _takes(converters[name], value) else misfit)[name] = value
+    return fit, misfit
+
+
+def _takes(converter: Any, value: Json) -> bool:
+    """Whether a field with this converter takes `value`."""
+    try:
+        converter(value)
+    except Unfit:
+        return False
+    return True
+
+
+def mapping_or_empty(value: Json) -> Mapping[str, Json]:
+    """`value` where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else EMPTY
 
 
 def string(value: Json) -> str:

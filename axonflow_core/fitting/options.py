@@ -38,11 +38,12 @@ ASKS_FOR_NOTHING: Mapping[str, tuple[Json, ...]] = {
     "search_queries_only": (False,),
     "return_prompt": (False,),
     "raw_prompting": (False,),
-    "documents": ([],),
     "modalities": (["text"],),
     "store": (False,),
+    "function_call": ("none", "auto"),
 }
-"""Option -> the values that are its default."""
+"""Option -> the values that are its default. An empty list asks for nothing in every option; an
+empty object does in some alone: `web_search_options: {}` asks for a search."""
 
 EQUAL_TIERS: Mapping[str, str] = {"standard_only": "default", "default": "standard_only"}
 """Service tier -> the name that another vendor has for it."""
@@ -71,7 +72,7 @@ def settle_options(request: CompletionRequest, model: Model) -> CompletionReques
         value = request.options[name]
         request = evolve(request, options=unknown_members(request.options, frozenset({name})))
         # What asks for the default may go without a word: the answer is the same.
-        if value is None or value in ASKS_FOR_NOTHING.get(name, ()):
+        if value is None or value == [] or value in ASKS_FOR_NOTHING.get(name, ()):
             continue
         settle = _COUNTERPARTS.get(name, _drop_or_refuse)
         request = settle(request, model, name, value)
@@ -107,12 +108,16 @@ def _carry_limit(
 def _carry_user(
     request: CompletionRequest, model: Model, name: str, value: Json
 ) -> CompletionRequest:
-    """OpenAI's `user` as the metadata `user_id`, which a `user_id` of the request's own
-    replaces."""
+    """OpenAI's `user` as the metadata `user_id`, unless the request has a `user_id` of its own."""
     if not model.takes(Feature.METADATA) or not isinstance(value, str):
         return _drop_or_refuse(request, model, name, value)
-    # The order of the two gives the request's own `user_id` precedence.
-    return evolve(request, metadata={USER_ID: value, **(request.metadata or EMPTY)})
+    metadata = request.metadata or EMPTY
+    own = metadata.get(USER_ID)
+    if own is None:
+        return evolve(request, metadata={**metadata, USER_ID: value})
+    if own != value:
+        model.drops(name, "not sent", f"`{USER_ID}` of the metadata, which the request has too, is")
+    return request
 
 
 _COUNTERPARTS: Mapping[str, Callable[[CompletionRequest, Model, str, Json], CompletionRequest]] = {

@@ -37,6 +37,7 @@ from .tools import (
     drop_choice_of_nothing,
     drop_parallel_choice,
     offer_tools_of_history,
+    put_text_arguments_in_objects,
     refuse_tools_in_stream,
     write_tool_errors_as_text,
 )
@@ -82,6 +83,7 @@ CROSSING: tuple[Step, ...] = (
     refuse_foreign_blocks,
     leave_out_citations,
     leave_out_unknown_members,
+    put_text_arguments_in_objects,
     foresee_answer,
 )
 """For those that came in another dialect."""

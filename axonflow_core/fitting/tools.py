@@ -20,6 +20,7 @@ from axonflow_core.messages import (
     ToolUse,
 )
 
+from .answers import ARGUMENTS
 from .blocks import rewritten
 from .model import Model
 
@@ -150,6 +151,20 @@ _NOT_TO_BE_CALLED = "Not available any more: do not call it."
 
 def _holds_tool_calls(request: CompletionRequest) -> bool:
     return any(isinstance(block, ToolUse | ToolResult) for block in blocks_of(request))
+
+
+def put_text_arguments_in_objects(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Arguments of earlier calls that are no JSON object, in one where the family takes objects
+    alone."""
+    if model.codec.has_text_arguments:
+        return request
+    return rewritten(request, _with_object)
+
+
+def _with_object(block: ContentBlock) -> ContentBlock:
+    if not isinstance(block, ToolUse) or isinstance(block.input, Mapping):
+        return block
+    return evolve(block, input={ARGUMENTS: block.input})
 
 
 def write_tool_errors_as_text(request: CompletionRequest, model: Model) -> CompletionRequest:

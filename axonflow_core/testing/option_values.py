@@ -59,6 +59,9 @@ OPTION_VALUES: Mapping[str, SearchStrategy[Json]] = {
     "verbosity": _one_of("low", "medium", "high"),
     "min_tokens": st.integers(0, 10),
     "response_format": st.just({"type": "json_object"}),
+    "tool_choice": st.just({"type": "custom", "custom": {"name": "x"}}),
+    "functions": st.lists(st.fixed_dictionaries({"name": _WORDS}), max_size=1),
+    "function_call": _one_of("none", "auto") | st.fixed_dictionaries({"name": _WORDS}),
     # Anthropic's Messages
     "anthropic_beta": st.lists(_WORDS, max_size=2),
     "anthropic_version": _one_of("bedrock-2023-05-30"),

@@ -409,7 +409,13 @@ class _Parts:
     @cached_property
     def options(self) -> SearchStrategy[dict[str, Json]]:
         """Options with values of their types."""
-        return options_of(self.claims.codec.options)
+        return options_of(self.claims.codec.options - self._fields_of_their_own)
+
+    @cached_property
+    def _fields_of_their_own(self) -> set[str]:
+        """Options that replace a neutral field, whose values are drawn for that field."""
+        has_schema = self.has(Feature.OUTPUT_SCHEMA) or self.has(Feature.JSON_OUTPUT)
+        return {"tool_choice", *(["response_format"] if has_schema else [])}
 
     # answers
 

@@ -9,10 +9,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
+from typing import Any
 
 from axonflow_core.codec import ModelFacts, NativeNames
-from axonflow_core.codec.json_members import array, unknown_members, without_none
-from axonflow_core.messages import Completion, Json, StopReason, Usage
+from axonflow_core.codec.json_members import (
+    apart,
+    array,
+    mapping_or_empty,
+    unknown_members,
+    without_none,
+)
+from axonflow_core.errors import RequestError
+from axonflow_core.messages import EMPTY, Completion, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content
 from .errors import ERRORS
@@ -44,19 +53,32 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     _expect(body.get("type") or "message", "message")
     _expect(body.get("role") or "assistant", "assistant")
     reason = body.get("stop_reason")
-    usage, service_tier = decode_usage(body.get("usage") or {})
-    return Completion(
-        content=decode_content(array(body["content"])),
-        stop_reason=None if reason is None else STOP_REASONS.decode(reason),
-        usage=usage,
-        stop_sequence=body.get("stop_sequence"),
-        stop_details=body.get("stop_details"),
-        native_stop_reason=reason,
-        id=body.get("id"),
-        model=body.get("model"),
-        service_tier=service_tier,
-        extra=unknown_members(body, ANSWER_KEYS),
-    )
+    counts = body.get("usage")
+    usage, service_tier = decode_usage(counts if isinstance(counts, dict) else EMPTY)
+    decoded: dict[str, Any] = {
+        "content": decode_content(array(body["content"])),
+        "stop_reason": STOP_REASONS.decode(reason) if isinstance(reason, str) else None,
+        "usage": usage,
+        "stop_details": body.get("stop_details"),
+        "service_tier": service_tier,
+    }
+    extra = unknown_members(body, ANSWER_KEYS)
+    if counts is not None and not isinstance(counts, dict):
+        extra = {**extra, "usage": counts}
+    named = {
+        "stop_sequence": body.get("stop_sequence"),
+        "native_stop_reason": reason,
+        "id": body.get("id"),
+        "model": body.get("model"),
+    }
+    try:
+        return Completion(**decoded, **named, extra=extra)
+    except RequestError:
+        fit, misfit = apart(Completion, named)
+        if "native_stop_reason" in misfit:
+            misfit = {**misfit, "stop_reason": reason}
+            del misfit["native_stop_reason"]
+        return Completion(**decoded, **fit, extra={**extra, **misfit})
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json]:
@@ -94,23 +116,63 @@ _NESTED_KEYS = {
 """Group -> its documented keys."""
 
 
-def decode_usage(native: Mapping[str, Json]) -> tuple[Usage, str | None]:
+def decode_usage(
+    native: Mapping[str, Json], misfit: Mapping[str, Json] = EMPTY
+) -> tuple[Usage, str | None]:
     """The counts, in tokens, and the service tier that Anthropic reports among them. `input_tokens`
-    is without cached tokens, as in the neutral model; unknown counts are kept in `Usage.extra`."""
-    nested = {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
-    extra = dict(unknown_members(native, _USAGE_KEYS))
-    for group, known in _NESTED_KEYS.items():
-        if unknown := unknown_members(native.get(group) or {}, known):
-            extra[group] = unknown
-    usage = Usage(
-        input_tokens=native.get("input_tokens"),
-        output_tokens=native.get("output_tokens"),
-        cache_read_tokens=native.get("cache_read_input_tokens"),
-        cache_write_tokens=native.get("cache_creation_input_tokens"),
-        **nested,
-        extra=extra,
-    )
-    return usage, native.get("service_tier")
+    is without cached tokens, as in the neutral model; unknown counts are kept in `Usage.extra`.
+
+    So is what is no count. `misfit` is that, once it was left out of `native`.
+    """
+    tier = native.get("service_tier")
+    try:
+        nested = {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
+        extra = {**unknown_members(native, _USAGE_KEYS), **misfit}
+        for group, known in _NESTED_KEYS.items():
+            if unknown := unknown_members(native.get(group) or {}, known):
+                extra[group] = {**extra.get(group, {}), **unknown}
+        usage = Usage(
+            input_tokens=native.get("input_tokens"),
+            output_tokens=native.get("output_tokens"),
+            cache_read_tokens=native.get("cache_read_input_tokens"),
+            cache_write_tokens=native.get("cache_creation_input_tokens"),
+            **nested,
+            extra=extra,
+        )
+        if tier is None or isinstance(tier, str):
+            return usage, tier
+    except (AttributeError, TypeError, RequestError):
+        if misfit or not _counts_apart(native)[1]:
+            raise
+    return decode_usage(*_counts_apart(native))
+
+
+_COUNTS = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cache_read_input_tokens": "cache_read_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+}
+"""Key, attribute of `Usage`."""
+
+
+def _counts_apart(native: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """A `usage` object without the members that are no counts, and those, as they stood."""
+    read, misfit = {**native}, dict[str, Json]()
+    for key, name in _COUNTS.items():
+        if apart(Usage, {name: read.get(key)})[1]:
+            misfit[key] = read.pop(key)
+    for group in _NESTED_KEYS:
+        if not isinstance(read.get(group), dict | NoneType):
+            misfit[group] = read.pop(group)
+    for group, key, name in _NESTED_COUNTS:
+        counts = mapping_or_empty(read.get(group))
+        if apart(Usage, {name: counts.get(key)})[1]:
+            read[group] = unknown_members(counts, frozenset({key}))
+            misfit[group] = {**misfit.get(group, {}), key: counts[key]}
+    if not isinstance(read.get("service_tier"), str | NoneType):
+        misfit["service_tier"] = read.pop("service_tier")
+    return read, misfit
 
 
 def encode_usage(usage: Usage, service_tier: str | None) -> dict[str, Json]:

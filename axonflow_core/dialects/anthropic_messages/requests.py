@@ -255,7 +255,8 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
     `BuiltinTool`."""
     if native.get("type") not in (None, "custom"):
         settings = unknown_members(native, frozenset({"type", "name", "cache_control"}))
-        return BuiltinTool(DIALECT, native["type"], native["name"], settings)
+        # A set of tools (`mcp_toolset`) has no name of its own.
+        return BuiltinTool(DIALECT, native["type"], native.get("name") or "", settings)
     return Tool(
         string(native["name"]),
         native.get("description"),
@@ -275,7 +276,7 @@ def _encode_tools(tools: Iterable[Tool | BuiltinTool | CachePoint]) -> list[Json
             case CachePoint():
                 hang_cache_control(natives, tool)
             case BuiltinTool(_, kind, name, settings):
-                natives.append({"type": kind, "name": name, **settings})
+                natives.append({"type": kind, **({"name": name} if name else {}), **settings})
             case Tool():
                 named = without_none(
                     {

@@ -37,8 +37,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from axonflow_core.codec import StreamContext
-from axonflow_core.codec.json_members import string, unknown_members, without_none
-from axonflow_core.messages import Json, StopReason, Usage
+from axonflow_core.codec.json_members import (
+    apart,
+    string,
+    unknown_members,
+    without_none,
+)
+from axonflow_core.errors import RequestError
+from axonflow_core.messages import EMPTY, Json, StopReason, Usage
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -117,10 +123,17 @@ def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
     """The head of the answer. Its `usage` has the input tokens, and a first count of output tokens
     that `message_delta` replaces."""
     message = chunk["message"] or {}
-    usage, service_tier = decode_usage(message.get("usage") or {})
+    counts = message.get("usage")
+    usage, service_tier = decode_usage(counts if isinstance(counts, dict) else EMPTY)
     extra = unknown_members(message, ANSWER_KEYS)
+    facts = {"id": message.get("id"), "model": message.get("model")}
+    try:
+        started = Started(**facts)
+    except RequestError:
+        fit, misfit = apart(Started, facts)
+        started, extra = Started(**fit), {**extra, **misfit}
     return (
-        Started(message.get("id"), message.get("model")),
+        started,
         UsageUpdate(usage, service_tier),
         *((Extra(extra),) if extra else ()),
         *_beside(chunk, "type", "message"),
@@ -145,8 +158,8 @@ def _decode_message_delta(chunk: Mapping[str, Json]) -> Batch:
     if reason is not None:
         sequence, details = delta.get("stop_sequence"), delta.get("stop_details")
         events.append(Stopped(STOP_REASONS.decode(reason), reason, sequence, details))
-    if chunk.get("usage"):
-        events.append(UsageUpdate(*decode_usage(chunk["usage"])))
+    if isinstance(counts := chunk.get("usage"), dict) and counts:
+        events.append(UsageUpdate(*decode_usage(counts)))
     if in_delta := unknown_members(delta, _DELTA_KEYS):
         events.append(Extra(in_delta, "delta"))
     return (*events, *_beside(chunk, "type", "delta", "usage"))

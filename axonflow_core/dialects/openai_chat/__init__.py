@@ -86,7 +86,7 @@ def chat_members(form: ChatForm) -> dict[str, Any]:
     return {
         "stop_reasons": form.stop_reasons,
         "documented": DOCUMENTED | form.parameters | form.options | {form.stop_key},
-        "options": form.options,
+        "options": form.codec_options,
         "droppable_options": DROPPABLE_OPTIONS & form.options,
         "schema_members": SCHEMA_MEMBERS,
         "has_text_arguments": True,
@@ -138,10 +138,11 @@ _TRANSPORT = frozenset({"model", "stream", "stream_options"})
 """Keys of a call of OpenAI's that say where it goes and how its answer comes. A codec never sees
 them."""
 VENDOR_OPTIONS = (OPTIONS - _TRANSPORT) | frozenset(
-    "audio modalities prediction prompt_cache_key prompt_cache_retention "
+    "audio function_call functions modalities prediction prompt_cache_key prompt_cache_retention "
     "safety_identifier store verbosity web_search_options".split()
 )
-"""The parameters of OpenAI's own API that have no neutral name."""
+"""The parameters of OpenAI's own API that have no neutral name. `functions` and `function_call` are
+deprecated: they ask for another form of answer than tools, so they are not carried as tools."""
 
 FORM = ChatForm(
     effort_parameter="reasoning_effort",
@@ -158,7 +159,7 @@ CODEC = Codec(
     | {
         *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER, Feature.PREFILL),
         *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
-        *(Feature.TOOLS, Feature.TOOL_CHOICE),
+        *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.BUILTIN_TOOLS),
         *(Feature.IMAGES, Feature.DOCUMENTS, Feature.REASONING),
     },
     joins=frozenset(

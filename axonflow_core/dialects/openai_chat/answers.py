@@ -14,8 +14,17 @@ and in `Usage.extra` `prompt_tokens_details.key`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import NoneType
+from typing import Any
 
-from axonflow_core.codec.json_members import prefixed, split_prefixed, unknown_members
+from axonflow_core.codec.json_members import (
+    apart,
+    mapping_or_empty,
+    prefixed,
+    split_prefixed,
+    unknown_members,
+)
+from axonflow_core.errors import RequestError
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -47,24 +56,39 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     # `n` is refused above 1, so a second choice would be a misreading of another format.
     (choice,) = body["choices"]
     stop, in_choice = read_stop(form, choice)
-    native = choice["message"]
+    native, usage = choice["message"], body.get("usage")
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
     extra = {
         **unknown_members(body, ANSWER_KEYS),
         **prefixed("choice", in_choice),
         **prefixed("message", message.extra),
     }
-    return Completion(
+    if usage is not None and not isinstance(usage, dict):
+        extra["usage"] = usage
+    return _completion(
+        {name: body.get(name) for name in _FACTS},
+        extra,
         content=message.content,
         stop_reason=None if stop is None else form.stop_reasons.decode(stop),
-        usage=decode_usage(body.get("usage")),
+        usage=decode_usage(usage),
         native_stop_reason=stop,
-        id=body.get("id"),
-        model=body.get("model"),
-        created=body.get("created"),
-        service_tier=body.get("service_tier"),
-        extra=extra,
     )
+
+
+_FACTS = ("id", "model", "created", "service_tier")
+"""The members of an answer that a `Completion` has under the same name."""
+
+
+def _completion(
+    facts: Mapping[str, Json], extra: Mapping[str, Json], **decoded: Any
+) -> Completion[Any]:
+    """The answer; facts of another kind than documented, such as a number as `id`, are kept in
+    `extra`."""
+    try:
+        return Completion(**decoded, **facts, extra=extra)
+    except RequestError:
+        fit, misfit = apart(Completion, facts)
+        return Completion(**decoded, **fit, extra={**extra, **misfit})
 
 
 def encode_response(form: ChatForm, completion: Completion) -> Json:
@@ -114,6 +138,8 @@ def read_stop(form: ChatForm, choice: Mapping[str, Json]) -> tuple[str | None, M
     """
     stop = choice.get(form.stop_key)
     extra = unknown_members(choice, form.choice_keys)
+    if stop is not None and not isinstance(stop, str):
+        return None, {**extra, form.stop_key: stop}
     if stop is None and extra:
         other = "stop_reason" if form.stop_key == "finish_reason" else "finish_reason"
         if isinstance(extra.get(other), str):
@@ -133,43 +159,73 @@ _USAGE_KEYS = _COUNTS | {"prompt_tokens_details", "completion_tokens_details"}
 _NO_USAGE = Usage()
 
 
-def decode_usage(native: Mapping[str, Json] | None) -> Usage:
+def decode_usage(native: Json) -> Usage:
     """The counts, in tokens. The dialect counts what was read from a cache among the prompt's
     tokens; `Usage.input_tokens` is without it, as in the neutral model.
 
-    `total_tokens` is derived and written again; a total that is not the sum is kept in `extra`.
+    `total_tokens` is derived and written again; a total that is not the sum is kept in `extra`. So
+    is what is no count, or more cached tokens than the prompt has.
     """
-    if not native:
+    if not native or not isinstance(native, dict):
         return _NO_USAGE
-    prompt, answered = _count(native, "prompt_tokens"), _count(native, "completion_tokens")
+    try:
+        return _read_usage(native, {})
+    except (AttributeError, TypeError, RequestError):
+        return _read_usage(*_counts_apart(native))
+
+
+def _read_usage(native: Mapping[str, Json], misfit: Mapping[str, Json]) -> Usage:
+    """The counts of a `usage` object; `misfit` is what was left out of it."""
+    prompt, answered = native.get("prompt_tokens"), native.get("completion_tokens")
     total = native.get("total_tokens")
     is_sum = total == (prompt or 0) + (answered or 0)
-    if is_sum and native.keys() <= _COUNTS:
+    if is_sum and not misfit and native.keys() <= _COUNTS:
         return Usage(prompt, answered)
     extra = {**unknown_members(native, _USAGE_KEYS), **({} if is_sum else {"total_tokens": total})}
     cached = _detail(native, "prompt_tokens_details", "cached_tokens", extra)
     thought = _detail(native, "completion_tokens_details", "reasoning_tokens", extra)
     # OpenAI, "Prompt caching" (November 2026): `cached_tokens` are part of `prompt_tokens`.
     fresh = prompt if prompt is None or cached is None else prompt - cached
-    return Usage(fresh, answered, cached, reasoning_tokens=thought, extra=extra)
+    return Usage(fresh, answered, cached, reasoning_tokens=thought, extra={**extra, **misfit})
 
 
-def _detail(
-    native: Mapping[str, Json], level: str, name: str, extra: dict[str, Json]
-) -> int | None:
+def _detail(native: Mapping[str, Json], level: str, name: str, extra: dict[str, Json]) -> Json:
     """The one count among the details that has a neutral name; the others go to `extra`."""
     details = native.get(level) or EMPTY
     extra.update(prefixed(level, {key: member for key, member in details.items() if key != name}))
-    return _count(details, name)
+    return details.get(name)
 
 
-def _count(native: Mapping[str, Json], name: str) -> int | None:
-    """A count by its name, None where it is absent or null. `TypeError` where it is no number: some
-    imitators send text."""
-    count: int | None = native.get(name)
-    if count is not None and not isinstance(count, int | float):
-        raise TypeError("a number was expected")
-    return count
+_DETAILS = {
+    "prompt_tokens_details": ("cached_tokens", "cache_read_tokens"),
+    "completion_tokens_details": ("reasoning_tokens", "reasoning_tokens"),
+}
+"""Group of counts -> the one that has a neutral name, and that name."""
+
+
+def _counts_apart(native: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """A `usage` object without the members that are no counts, and those, as `extra` names them."""
+    read = {**native}
+    misfit: dict[str, Json] = {}
+    for key, name in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
+        misfit.update(_taken(read, key, name, key))
+    for level, (key, name) in _DETAILS.items():
+        if not isinstance(read.get(level), dict | NoneType):
+            misfit[level] = read.pop(level)
+            continue
+        details = read[level] = {**mapping_or_empty(read.get(level))}
+        misfit.update(_taken(details, key, name, f"{level}.{key}"))
+    cached = read.get("prompt_tokens_details", {})
+    if (cached.get("cached_tokens") or 0) > (read.get("prompt_tokens") or 0):
+        misfit["prompt_tokens_details.cached_tokens"] = cached.pop("cached_tokens")
+    return read, misfit
+
+
+def _taken(members: dict[str, Json], key: str, name: str, place: str) -> Mapping[str, Json]:
+    """The member `key` under its name in `extra`, taken out of `members`, where it does not fit
+    the field `name` of a `Usage`."""
+    _, misfit = apart(Usage, {name: members.get(key)})
+    return {place: members.pop(key)} if misfit else EMPTY
 
 
 def encode_usage(usage: Usage) -> dict[str, Json] | None:

@@ -9,6 +9,9 @@ r"""Messages and their content: text, pictures, tool calls, tool results, reason
         {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]}
     {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
 
+The deprecated `function_call` of an assistant and the `function` message after it are a call and
+its result too. They have no ids, so they get some, in order.
+
 A part of a kind unknown here is kept whole, as `Opaque`; so is a file that OpenAI itself stores
 (`file_id`), because no other vendor can read it.
 
@@ -17,7 +20,9 @@ Source: OpenAI's API reference, "Chat completions: messages", November 2026.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import evolve
 
 from axonflow_core.codec.json_members import (
     arguments_of,
@@ -137,11 +142,18 @@ def _encode_part(block: ContentBlock) -> Json:
     )
 
 
+def _data_url(media: Media, media_type: str) -> str:
+    """The `data:` URL of base64 data, of `media_type` where the data has none. An empty type is
+    one: it came from such a URL."""
+    kind = media_type if media.media_type is None else media.media_type
+    return f"data:{kind};base64,{media.data}"
+
+
 def _encode_url(media: Media) -> Json:
     """The `image_url` object of a picture. `EncodeError` for a source that is neither base64 nor a
     URL (a file id, an S3 location): the dialect has no form for it."""
     if media.kind is MediaKind.BASE64:
-        return {"url": f"data:{media.media_type or 'image/png'};base64,{media.data}", **media.extra}
+        return {"url": _data_url(media, "image/png"), **media.extra}
     if media.kind is MediaKind.URL:
         return {"url": media.data, **media.extra}
     raise EncodeError(
@@ -162,9 +174,8 @@ def _encode_file(document: Document) -> Json:
             feature="document context",
             hint="write it as a text next to the document",
         )
-    media_type = source.media_type or "application/pdf"
     named = {} if document.name is None else {"filename": document.name}
-    return {"file_data": f"data:{media_type};base64,{source.data}", **named, **source.extra}
+    return {"file_data": _data_url(source, "application/pdf"), **named, **source.extra}
 
 
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────
@@ -187,9 +198,10 @@ _ANSWER_KEYS = _MESSAGE_KEYS | {"reasoning_content"}
 
 
 def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
-    """One message. A `tool` message becomes a user's message with one tool result."""
+    """One message. A `tool` or `function` message becomes a user's message with one tool
+    result."""
     name, content = native["role"], native.get("content")
-    if name == "tool":
+    if name == "tool" or name == "function":
         return _decode_result(native)
     role = _ROLES.get(name)
     if role is None:
@@ -224,19 +236,23 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
     if calls := native.get("tool_calls"):
         blocks = (*blocks, *map(_decode_call, calls))
     known = _ANSWER_KEYS if form.thinking else _MESSAGE_KEYS
+    if native.get("function_call") is not None:
+        blocks = (*blocks, _decode_older_call(native["function_call"]))
+        known |= {"function_call"}
     return Message(Role.ASSISTANT, blocks, extra=_message_extra(native, known))
 
 
 def _decode_result(native: Mapping[str, Json]) -> Message:
     """A `tool` message as a user's message with one `ToolResult`. A list of one text is kept in
     `spelling` (`PARTS`), because one text is otherwise encoded as a bare string."""
-    content = native.get("content")
+    content, is_call = native.get("content"), native["role"] == "function"
     blocks = decode_content(content)
+    spelling = PARTS if isinstance(content, list) and _is_plain(blocks) else EMPTY
     result = ToolResult(
-        string(native["tool_call_id"]),
+        _older_id(1) if is_call else string(native["tool_call_id"]),
         blocks,
-        name=native.get("name"),
-        spelling=PARTS if isinstance(content, list) and _is_plain(blocks) else EMPTY,
+        name=string(native["name"]) if is_call else native.get("name"),
+        spelling={**spelling, **OLDER_RESULT} if is_call else spelling,
     )
     return Message(Role.USER, (result,), extra=unknown_members(native, _MESSAGE_KEYS))
 
@@ -252,14 +268,14 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
     if type(only) is Text and not only.extra and not message.extra:  # nearly every message there is
         return [{"role": _native_role(message), "content": only.text}]
     natives: list[Json] = []
-    calls: list[Json] = []
+    calls: list[ToolUse] = []
     thoughts: list[Reasoning] = []
     others: list[ContentBlock] = []
     for block in message.content:
         if isinstance(block, ToolResult):
             natives.append(_encode_result(block, message.extra))
         elif isinstance(block, ToolUse):
-            calls.append(_encode_call(block))
+            calls.append(block)
         elif isinstance(block, Reasoning) and form.thinking:
             thoughts.append(block)
         else:
@@ -270,7 +286,7 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
         if thoughts:
             _put_thoughts(form, native, thoughts)
         if calls:
-            native["tool_calls"] = calls
+            native.update(_encode_calls(calls))
         natives.append({**native, **message.extra} if message.extra else native)
     return natives
 
@@ -307,6 +323,9 @@ def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
         # The dialect has no flag for a failed tool, and the model must not take it for a result.
         content = f"error: {joined_text(block.content)}"
     named = {"name": block.name} if block.name is not None else {}
+    if named and block.spelling.get("role") == "function":
+        written = {"role": "function", **named, "content": content if block.content else None}
+        return {**written, **block.extra, **extra}
     return {
         "role": "tool",
         "tool_call_id": block.tool_use_id,
@@ -324,9 +343,23 @@ _FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 
 def _decode_call(native: Mapping[str, Json]) -> ToolUse:
-    """One tool call. `arguments` is JSON text; where it is not the text that `call_arguments` would
-    write, it is kept in `spelling` so that it is encoded unchanged. Broken JSON stays a `str`."""
+    """One tool call: of a function, or of a `custom` tool, whose input is free text."""
+    if native.get("type") == "custom":
+        return _decode_custom_call(native)
     function = native["function"]
+    arguments, spelling = _decode_arguments(function)
+    return ToolUse(
+        string(native["id"]),
+        string(function["name"]),
+        arguments,
+        spelling=spelling,
+        extra=call_extra(native, _CALL_KEYS),
+    )
+
+
+def _decode_arguments(function: Mapping[str, Json]) -> tuple[Json, Mapping[str, Json]]:
+    """The arguments of a call and their spelling. They are JSON text; where it is not the text
+    that `call_arguments` would write, `spelling` keeps it. Broken JSON stays a `str`."""
     written = arguments_of(function.get("arguments"))
     # OpenAI: "the model does not always generate valid JSON" (API reference, November 2026), and
     # some servers send an object where text is documented.
@@ -336,13 +369,69 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
         or isinstance(arguments, str)
         or call_arguments(arguments) == written
     )
+    return arguments, EMPTY if is_ours else {"input": written}
+
+
+CUSTOM: Mapping[str, Json] = {"call": "custom"}
+OLDER_CALL: Mapping[str, Json] = {"call": "function_call"}
+"""`ToolUse.spelling` of a custom tool's call, and of an assistant's `function_call`."""
+OLDER_RESULT: Mapping[str, Json] = {"role": "function"}
+"""`ToolResult.spelling` of a `function` message."""
+_CUSTOM_KEYS = frozenset({"id", "type", "custom"})
+_FREE_KEYS = frozenset({"name", "input"})
+
+
+def _decode_custom_call(native: Mapping[str, Json]) -> ToolUse:
+    """The call of a tool that takes free text; unknown members as `custom.key`."""
+    custom = native["custom"]
+    inside = prefixed("custom", unknown_members(custom, _FREE_KEYS))
     return ToolUse(
         string(native["id"]),
-        string(function["name"]),
-        arguments,
-        spelling=EMPTY if is_ours else {"input": written},
-        extra=call_extra(native, _CALL_KEYS),
+        string(custom["name"]),
+        string(custom["input"]),
+        spelling=CUSTOM,
+        extra={**unknown_members(native, _CUSTOM_KEYS), **inside},
     )
+
+
+def _decode_older_call(native: Mapping[str, Json]) -> ToolUse:
+    """The call in a `function_call`. It has no id; in a conversation `with_ids_of_calls` numbers
+    it."""
+    arguments, spelling = _decode_arguments(native)
+    return ToolUse(
+        _older_id(1),
+        string(native["name"]),
+        arguments,
+        spelling={**spelling, **OLDER_CALL},
+        extra=unknown_members(native, _FUNCTION_KEYS),
+    )
+
+
+def _older_id(number: int) -> str:
+    return f"function_call_{number}"
+
+
+def is_older(native: Mapping[str, Json]) -> bool:
+    """Whether a message is a `function` message, or has a `function_call`."""
+    return native.get("function_call") is not None or native["role"] == "function"
+
+
+def with_ids_of_calls(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The messages with each `function_call` numbered, and each `function` message the result of
+    the last one before it."""
+    numbered: list[Message] = []
+    number = 0
+    for message in messages:
+        last = message.content[-1] if message.content else None
+        if isinstance(last, ToolUse) and last.spelling.get("call") == "function_call":
+            number += 1
+            call = evolve(last, id=_older_id(number))
+            message = evolve(message, content=(*message.content[:-1], call))
+        elif isinstance(last, ToolResult) and last.spelling.get("role") == "function":
+            result = evolve(last, tool_use_id=_older_id(max(number, 1)))
+            message = evolve(message, content=(result,))
+        numbered.append(message)
+    return tuple(numbered)
 
 
 def call_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
@@ -353,9 +442,22 @@ def call_extra(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str
     return {**in_call, **prefixed("function", in_function)} if in_function else in_call
 
 
+def _encode_calls(calls: Sequence[ToolUse]) -> Mapping[str, Json]:
+    """The member of a message that has its calls."""
+    only = calls[0]
+    if len(calls) > 1 or only.spelling.get("call") != "function_call":
+        return {"tool_calls": list(map(_encode_call, calls))}
+    arguments = only.spelling.get("input") or call_arguments(only.input)
+    return {"function_call": {"name": only.name, "arguments": arguments, **only.extra}}
+
+
 def _encode_call(block: ToolUse) -> Json:
-    """One tool call; its type is always `function`."""
+    """One tool call, of a function or of a custom tool."""
     arguments = block.spelling.get("input") or call_arguments(block.input)
+    if block.spelling.get("call") == "custom":
+        extra, inside = split_prefixed(block.extra, "custom")
+        custom = {"name": block.name, "input": arguments, **inside}
+        return {"id": block.id, "type": "custom", "custom": custom, **extra}
     if not block.extra:
         return {
             "id": block.id,

@@ -23,6 +23,7 @@ STOP_REASONS = NativeNames(
         "stop": StopReason.END_TURN,
         "length": StopReason.MAX_TOKENS,
         "tool_calls": StopReason.TOOL_USE,
+        "function_call": StopReason.TOOL_USE,
         "content_filter": StopReason.CONTENT_FILTERED,
     }
 )
@@ -32,6 +33,9 @@ OPTIONS = frozenset("model stream stream_options n logit_bias logprobs top_logpr
 """OpenAI's parameters that have no neutral name. `n` may not ask for more than the one answer there
 is room for."""
 
+
+RESPONSE_FORMAT, TOOL_CHOICE = "response_format", "tool_choice"
+"""Parameters that have a neutral field, and values that have not: those are options."""
 
 OUTPUT_FORMATS = frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT})
 """What `response_format` asks for: `json_schema`, `json_object`."""
@@ -108,6 +112,8 @@ class ChatForm:
     """Parameters whose name is that of the attribute of `Inference`."""
     features: frozenset[Feature] = field(init=False)
     """What a family has because its form takes these parameters."""
+    codec_options: frozenset[str] = field(init=False)
+    """`options`, and the parameters with a neutral field that take more than it holds."""
     request_keys: frozenset[str] = field(init=False)
     """The keys of a body that have a neutral field."""
     tool_choices: Mapping[str, ToolChoiceMode] = field(init=False)
@@ -134,6 +140,12 @@ class ChatForm:
         """The features of `takes`, less the output formats that the speaker does not take."""
         features = frozenset[Feature]().union(*(PARAMETER_FEATURES[name] for name in self.takes))
         return features - (OUTPUT_FORMATS - self.output_formats)
+
+    @codec_options.default
+    def _codec_options(self) -> frozenset[str]:
+        """The names that a request of this form may have in its `options`."""
+        chosen = {TOOL_CHOICE} if self.takes_named_tool else set()
+        return self.options | chosen | ({RESPONSE_FORMAT} & self.takes)
 
     @request_keys.default
     def _request_keys(self) -> frozenset[str]:

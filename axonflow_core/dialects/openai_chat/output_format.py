@@ -4,7 +4,8 @@
     {"type": "json_object"}                                               any JSON object
     {"type": "json_schema", "json_schema": {"name", "description", "schema", "strict"}}
 
-A format that is none of these is kept in `extra`.
+A format that is none of these changes the answer in a way that has no neutral name: it is kept as
+an option, so that no other family goes without it unasked.
 
 Source: OpenAI's API reference, "Chat completions", November 2026.
 """
@@ -23,10 +24,9 @@ from axonflow_core.codec.json_members import (
 )
 from axonflow_core.messages import EMPTY, Json, OutputSchema
 
+from .form import RESPONSE_FORMAT as KEY
 from .form import ChatForm
 
-KEY = "response_format"
-"""The parameter of output formats."""
 SCHEMA_MEMBERS = frozenset({"name", "description", "is_strict"})
 """The members of an `OutputSchema` that `json_schema` has a place for."""
 DEFAULT_NAME = "answer"
@@ -42,25 +42,25 @@ class OutputFormat:
 
     schema: OutputSchema | None = None
     spelling: Mapping[str, Json] = EMPTY
-    extra: Mapping[str, Json] = EMPTY
+    options: Mapping[str, Json] = EMPTY
 
 
 NO_FORMAT = OutputFormat()
 
 
 def decode_output_format(form: ChatForm, body: Mapping[str, Json]) -> OutputFormat:
-    """What `response_format` asks for. A format that is not documented is kept in `extra`."""
+    """What `response_format` asks for. A format without a neutral name is kept in `options`."""
     native = body.get(KEY)
     if native is None or KEY not in form.takes:
         return NO_FORMAT
     kind, schema = native["type"], native.get("json_schema")
-    if native == {"type": "text"}:
+    if kind == "text":
         return OutputFormat(spelling={KEY: native})
     if kind == "json_object":
         return OutputFormat(OutputSchema(extra=unknown_members(native, frozenset({"type"}))))
     if kind == "json_schema" and schema and schema.get("schema") is not None:
         return OutputFormat(_decode_schema(native, schema))
-    return OutputFormat(extra={KEY: native})
+    return OutputFormat(options={KEY: native})
 
 
 def _decode_schema(native: Mapping[str, Json], schema: Mapping[str, Json]) -> OutputSchema:

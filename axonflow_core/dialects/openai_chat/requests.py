@@ -38,9 +38,15 @@ from axonflow_core.messages import (
     ToolChoiceMode,
 )
 
-from .content import decode_message, encode_content, encode_message
-from .form import DIALECT, ChatForm
-from .output_format import KEY as OUTPUT_FORMAT
+from .content import (
+    decode_message,
+    encode_content,
+    encode_message,
+    is_older,
+    with_ids_of_calls,
+)
+from .form import DIALECT, TOOL_CHOICE, ChatForm
+from .form import RESPONSE_FORMAT as OUTPUT_FORMAT
 from .output_format import decode_output_format, encode_output_format
 
 _NEWER_LIMIT = "max_completion_tokens"
@@ -60,6 +66,9 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
     # `max_completion_tokens`. Where both stand, the older one counts and the other is kept.
     is_newer = limit is None and type(body.get(_NEWER_LIMIT)) is int
     options, extra = _unnamed_members(form, body, is_newer=is_newer)
+    tool_choice, choice_options = _decode_tool_choice(form, body)
+    if output.options or choice_options:
+        options = {**options, **output.options, **choice_options}
     spelling = _DEVELOPER if system is not None and system.spelling else EMPTY
     if system is not None and system.extra:
         extra = {**extra, **prefixed("system", without_none(system.extra))}
@@ -78,14 +87,14 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
             spelling=_inference_spelling(is_newer=is_newer, is_bare=is_bare),
         ),
         tools=tuple(map(_decode_tool, body.get("tools") or ())),
-        tool_choice=_decode_tool_choice(form, body),
+        tool_choice=tool_choice,
         reasoning=_decode_effort(form, body),
         output_schema=output.schema,
         service_tier=body.get("service_tier") if "service_tier" in form.takes else None,
         metadata=body.get("metadata") if "metadata" in form.takes else None,
         options=options,
         spelling={**spelling, **output.spelling} if output.spelling else spelling,
-        extra={**extra, **output.extra} if output.extra else extra,
+        extra=extra,
     )
 
 
@@ -158,6 +167,8 @@ def _decode_messages(
     `extra` as `system.key`: the system text has no `extra`. Those that are null say nothing.
     """
     messages = tuple([decode_message(form, native) for native in natives])
+    if [native for native in natives if is_older(native)]:
+        messages = with_ids_of_calls(messages)
     if messages and messages[0].role is Role.SYSTEM and messages[0].content:
         return messages[0], messages[1:]
     return None, messages
@@ -242,7 +253,10 @@ def _decode_tool(native: Mapping[str, Json]) -> Tool | BuiltinTool:
     `BuiltinTool`."""
     if native["type"] != "function":
         return BuiltinTool(
-            DIALECT, native["type"], native.get("name", ""), unknown_members(native, _BUILTIN_KEYS)
+            DIALECT,
+            native["type"],
+            native.get("name") or "",
+            unknown_members(native, _BUILTIN_KEYS),
         )
     function = native["function"]
     return Tool(
@@ -285,19 +299,26 @@ def _encode_tool(tool: Tool | BuiltinTool | CachePoint) -> Json:
     )
 
 
-def _decode_tool_choice(form: ChatForm, body: Mapping[str, Json]) -> ToolChoice | None:
-    """`tool_choice` and `parallel_tool_calls` as one value. The second alone means the choice
-    `auto`, which is OpenAI's default where there are tools."""
+def _decode_tool_choice(
+    form: ChatForm, body: Mapping[str, Json]
+) -> tuple[ToolChoice | None, Mapping[str, Json]]:
+    """`tool_choice` and `parallel_tool_calls` as one value, and the options that a choice without
+    a neutral name is: among a few tools (`allowed_tools`), of a tool that is no function.
+
+    The second alone means the choice `auto`, which is OpenAI's default where there are tools.
+    """
     native, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
-    if native is None:
-        return (
-            None if parallel is None else ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel)
-        )
     if isinstance(native, str):
-        return ToolChoice(form.tool_choices[native], allows_parallel=parallel)
-    function = native["function"]
-    extra = _in_two_levels(native, function, _CHOSEN_KEYS)
-    return ToolChoice(ToolChoiceMode.TOOL, string(function["name"]), parallel, extra=extra)
+        return ToolChoice(form.tool_choices[native], allows_parallel=parallel), EMPTY
+    if native is not None and native.get("type", "function") == "function":
+        function = native["function"]
+        extra = _in_two_levels(native, function, _CHOSEN_KEYS)
+        chosen = ToolChoice(ToolChoiceMode.TOOL, string(function["name"]), parallel, extra=extra)
+        return chosen, EMPTY
+    options = EMPTY if native is None else {TOOL_CHOICE: native}
+    if parallel is None:
+        return None, options
+    return ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel), options
 
 
 def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json]:

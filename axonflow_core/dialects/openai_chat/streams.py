@@ -21,8 +21,9 @@ makes one chunk again. The decoder keeps four things between chunks:
   at the end of that batch; otherwise `[DONE]` is the terminal event.
 
 What has no event stands in an `Extra`, whose level is the place: `beside` (next to `choices`),
-`choice`, `delta`, `call N`. So the encoder can restore a chunk of this dialect member by member,
-and skips the levels that only another dialect has.
+`fact` (there too: a documented member of another kind), `choice`, `delta`, `call N`. So the encoder
+can restore a chunk of this dialect member by member, and skips the levels that only another dialect
+has.
 
 Invariant: for every chunk, `encode(feed(chunk)) == [chunk]`, up to members that OpenAI's clients
 treat as absent (`finish_reason: null`). Nothing is decoded twice and no chunk is held back.
@@ -37,8 +38,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from axonflow_core.codec import StreamContext
-from axonflow_core.codec.json_members import split_prefixed, string, unknown_members
-from axonflow_core.errors import EncodeError
+from axonflow_core.codec.json_members import apart, split_prefixed, string, unknown_members
+from axonflow_core.errors import EncodeError, RequestError
 from axonflow_core.messages import EMPTY, Json, Reasoning, Text, ToolUse, Usage
 from axonflow_core.stream import (
     Batch,
@@ -56,7 +57,7 @@ from axonflow_core.stream import (
 )
 
 from .answers import ANSWER_KEYS, decode_usage, encode_usage, native_stop, read_stop
-from .content import call_arguments, call_extra
+from .content import CUSTOM, call_arguments, call_extra
 from .errors import ERRORS
 from .form import LAST_CHUNK, ChatForm
 from .reasoning import MEMBER, OPENING, Part, Parts, TagReader, TagWriter
@@ -99,12 +100,15 @@ class ChunkDecoder:
         is_first = not self._has_started
         if is_first:
             self._has_started = True
-            events.append(Started(chunk.get("id"), chunk.get("model"), chunk.get("created")))
+            events += _started({name: chunk.get(name) for name in ("id", "model", "created")})
         if "error" in chunk:
             ERRORS.raise_reported(chunk)
         for choice in chunk.get("choices") or _no_choices(chunk):
             self._read_choice(choice, events, is_first=is_first)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
+        if tier is not None and not isinstance(tier, str):
+            events.append(Extra({"service_tier": tier}, "fact"))
+            tier = None
         if usage:
             events.append(UsageUpdate(decode_usage(usage), tier))
         elif tier is not None:
@@ -255,6 +259,15 @@ class ChunkDecoder:
         self._is_over = self._form.last_chunk is None
 
 
+def _started(facts: Mapping[str, Json]) -> list[StreamEvent]:
+    """The start of an answer. Facts of another kind than documented are kept as they are."""
+    try:
+        return [Started(**facts)]
+    except RequestError:
+        fit, misfit = apart(Started, facts)
+        return [Started(**fit), Extra(misfit, "fact")]
+
+
 def _no_choices(chunk: Mapping[str, Json]) -> tuple[()]:
     """The choices of a chunk that has none: an empty list; or null or no member at all, in a chunk
     that has counts or is called one. `KeyError` for anything else, which is no chunk."""
@@ -275,6 +288,8 @@ def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent
 
     The id begins the call; `arguments: null` and a repeated `type` are kept as `Extra`.
     """
+    if "custom" in call:
+        return _decode_custom_delta(call, index)
     function = call.get("function") or EMPTY
     events: list[StreamEvent] = []
     if call.get("id") is not None:
@@ -288,6 +303,22 @@ def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent
         extra = {**extra, "function.arguments": None}
     if extra:
         events.append(Extra(extra, f"call {index}"))
+    return events
+
+
+def _decode_custom_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent]:
+    """The events of one piece of a custom tool's call, whose `input` is free text.
+
+    {"index": 0, "id": "call_1", "type": "custom", "custom": {"name": "x", "input": ""}}
+    {"index": 0, "custom": {"input": "free"}}
+    """
+    custom = call["custom"]
+    events: list[StreamEvent] = []
+    if call.get("id") is not None:
+        started = ToolUse(string(call["id"]), string(custom["name"]), "", spelling=CUSTOM)
+        events.append(BlockStart(index, started))
+    if custom.get("input") is not None:
+        events.append(ToolInputDelta(string(custom["input"]), index))
     return events
 
 
@@ -309,6 +340,7 @@ class ChunkEncoder:
         self._has_started = False
         self._has_ended = False
         self._numbers: dict[int, int] = {}
+        self._custom: set[int] = set()
 
     def encode(self, batch: Batch) -> list[Json]:
         """The chunk of `batch`, if any, and `ChatForm.last_chunk` after it once `Ended` has
@@ -402,6 +434,12 @@ class ChunkEncoder:
         """Write a call's id, name and the arguments that it starts with; text after it would be
         read as part of the reasoning, so an implied tag is closed first."""
         draft.write(self._tags.close_implied())
+        if call.spelling.get("call") == "custom":
+            self._custom.add(index)
+            custom = {"name": call.name, "input": call_arguments(call.input)}
+            head = {"index": self._number(index), "id": call.id, "type": "custom"}
+            draft.calls[index] = {**head, "custom": custom}
+            return
         function = {
             "name": call.name,
             "arguments": call_arguments(call.input) if call.input else "",
@@ -416,8 +454,9 @@ class ChunkEncoder:
     def _add_arguments(self, draft: _Draft, event: ToolInputDelta) -> None:
         """Write a piece of arguments, into the piece of the same call that the batch already
         has."""
-        started = {"index": self._number(event.index), "function": {"arguments": ""}}
-        draft.calls.setdefault(event.index, started)["function"]["arguments"] += event.json
+        kind, name = _FREE_INPUT if event.index in self._custom else _ARGUMENTS
+        started = {"index": self._number(event.index), kind: {name: ""}}
+        draft.calls.setdefault(event.index, started)[kind][name] += event.json
 
     def _number(self, index: int) -> int:
         """Tool calls are counted apart from the text: the first is 0, wherever its block stands."""
@@ -452,6 +491,9 @@ class ChunkEncoder:
         else:
             draft.place(event.members, event.level)
 
+
+_ARGUMENTS, _FREE_INPUT = ("function", "arguments"), ("custom", "input")
+"""Where a piece of a call's arguments stands: of a function, of a custom tool."""
 
 _ADD: Mapping[type, Callable[[ChunkEncoder, _Draft, Any], None]] = {
     TextDelta: ChunkEncoder._add_text,
@@ -510,8 +552,8 @@ class _Draft:
     def place(self, members: Mapping[str, Json], level: str) -> None:
         """Set undocumented members at the level that an `Extra` names. Levels of other dialects are
         ignored."""
-        if level == "beside":
-            self.in_chunk = members
+        if level in ("beside", "fact"):
+            self.in_chunk = {**self.in_chunk, **members}
         elif level == "choice":
             self.in_choice = members
         elif level == "delta":
@@ -525,4 +567,5 @@ class _Draft:
         in_call, in_function = split_prefixed(members, "function")
         if index in self.calls:
             self.calls[index].update(in_call)
-            self.calls[index]["function"].update(in_function)
+            if in_function:
+                self.calls[index]["function"].update(in_function)
