@@ -154,7 +154,7 @@ def optional_integer(value: int | None) -> int | None:
 
 
 def optional_number(value: float | None) -> float | None:
-    """A finite number of either sign, or None where it is unset."""
+    """A finite number of either sign, or None where it is unset. The zero has none."""
     return None if value is None else _plain_number(value, "a finite number, or None")
 
 
@@ -204,7 +204,8 @@ def _plain_number(value: object, takes: str) -> float:
     """`value` as a plain int or float that is finite."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise Unfit(takes, described(value))
-    return int(value) if isinstance(value, int) else float(value)
+    # `or 0.0`: -0.0 is equal to 0.0 and would be written in another way.
+    return int(value) if isinstance(value, int) else float(value) or 0.0
 
 
 def _is_finite(value: float) -> bool:
@@ -224,7 +225,12 @@ passing(
     "{0} is None or (type({0}) is int and 0 <= {0} <= MAX_COUNT)",
     MAX_COUNT=MAX_COUNT,
 )
-passing(share, "{0} is None or (type({0}) is float and 0.0 <= {0} < inf)", inf=float("inf"))
+passing(share, "{0} is None or (type({0}) is float and 0.0 < {0} < inf)", inf=float("inf"))
+passing(
+    optional_number,
+    "{0} is None or (type({0}) is float and (0.0 < {0} < inf or -inf < {0} < 0.0))",
+    inf=float("inf"),
+)
 passing(flag, "{0} is True or {0} is False")
 passing(optional_flag, "{0} is None or {0} is True or {0} is False")
 
@@ -278,6 +284,8 @@ def _plain_json(value: object, room: int) -> Json:
         return value
     if isinstance(value, str):
         return _plain_text(value, "JSON")
+    if type(value) is float and isfinite(value):
+        return value
     if isinstance(value, int | float):
         return _plain_number(value, "JSON, whose numbers are finite and of at most 4,300 digits")
     if not isinstance(value, Mapping | list | tuple):

@@ -617,22 +617,29 @@ passing(_tool_choice, "{0} is None or type({0}) is Choice", Choice=ToolChoice)
 # ── the request ───────────────────────────────────────────────────────────────────────────────────
 
 
+def _signed_number() -> Any:
+    return field(default=None, converter=optional_number, eq=comparable)
+
+
 @frozen
 class Inference:
     """The parameters that most families share. None, or no stop sequence, is unset.
 
     `max_tokens` and `top_k` are counts; `temperature` and `top_p` are finite numbers from 0. A text
     as `stop_sequences` is one of them.
+
+    Numbers with a fraction keep their digits and compare as JSON does: a temperature of `1` is
+    written `1`, one of `1.0` is written `1.0`, and the two are not equal. `-0.0` becomes `0.0`.
     """
 
     max_tokens: int | None = field(default=None, converter=count)
-    temperature: float | None = field(default=None, converter=share)
-    top_p: float | None = field(default=None, converter=share)
+    temperature: float | None = field(default=None, converter=share, eq=comparable)
+    top_p: float | None = field(default=None, converter=share, eq=comparable)
     top_k: int | None = field(default=None, converter=count)
     stop_sequences: tuple[str, ...] = field(default=(), converter=text_values, repr=size_only)
     seed: int | None = field(default=None, converter=optional_integer)
-    presence_penalty: float | None = field(default=None, converter=optional_number)
-    frequency_penalty: float | None = field(default=None, converter=optional_number)
+    presence_penalty: float | None = _signed_number()
+    frequency_penalty: float | None = _signed_number()
     extra: Mapping[str, Json] = members_field()
     spelling: Mapping[str, Json] = members_field()
 

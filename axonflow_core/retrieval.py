@@ -214,7 +214,7 @@ class Vector:
     a text was read, where that is not all of it.
     """
 
-    values: tuple[float, ...] | str = field(converter=_vector_values, repr=size_only)
+    values: tuple[float, ...] | str = field(converter=_vector_values, repr=size_only, eq=comparable)
     input_index: int = field(default=0, converter=whole)
     encoding: Encoding = field(default=Encoding.FLOAT, converter=_encoding)
     content: str | None = field(default=None, converter=optional_text)
@@ -311,7 +311,7 @@ class RankedDocument:
     scores of two queries do not compare."""
 
     index: int = field(converter=whole)
-    score: float = field(converter=number)
+    score: float = field(converter=number, eq=comparable)
     extra: Mapping[str, Json] = members_field()
 
 

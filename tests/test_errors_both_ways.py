@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -27,6 +29,7 @@ from axonflow_core.errors import (
     Unavailable,
     UnencodableAnswer,
 )
+from axonflow_core.json import loads
 from axonflow_core.messages import Json
 from axonflow_core.testing import error_laws
 
@@ -48,6 +51,7 @@ SURVIVES, STREAM, VENDOR = (
 )
 RELAYED = "the provider's own message is relayed"
 DENIAL, BLAME = "an upstream denial is not the client's own", "blame follows the role"
+WRITING, WAIT = "writing never fails", "a strange wait is not believed"
 STRANGE, NONE = "reading never fails", "what is no error is none"
 
 
@@ -92,15 +96,64 @@ class Proud(ErrorCodec):
 class Paraphrasing(ErrorCodec):
     """Tells clients our message in place of the provider's."""
 
-    def _relayed(self, row: Any, error: ProviderError) -> ProviderError:
-        return error
+    def encode_error(self, error: AxonFlowError) -> NativeError:
+        if isinstance(error, ProviderError):
+            error.native_message = None
+        return super().encode_error(error)
 
 
 class Quoting(ErrorCodec):
     """Relays what the provider says of this server's own accounts."""
 
-    def _relayed(self, row: Any, error: ProviderError) -> ProviderError:
-        return super()._relayed(self.rows[0], error)
+    def encode_error(self, error: AxonFlowError) -> NativeError:
+        native = super().encode_error(error)
+        said = error.native_message if isinstance(error, AccessDenied) else None
+        return native if said is None else evolve(native, body={**native.body, "reason": said})
+
+
+class Logging(ErrorCodec):
+    """Tells in a stream what the log says of this server's own accounts."""
+
+    def error_event(self, error: AxonFlowError) -> Json:
+        event = super().error_event(error)
+        return {**event, "log": error.message} if isinstance(error, AccessDenied) else event
+
+
+class Rounding(ErrorCodec):
+    """Takes every wait for a number of seconds."""
+
+    def encode_error(self, error: AxonFlowError) -> NativeError:
+        native = super().encode_error(error)
+        wait_s = error.retry_after_s if isinstance(error, ProviderError) else None
+        headers = {} if wait_s is None else {"retry-after": str(math.ceil(wait_s))}
+        return evolve(native, headers={**native.headers, **headers})
+
+
+class Outspoken(ErrorCodec):
+    """Writes the texts of an error as they are."""
+
+    def error_event(self, error: AxonFlowError) -> Json:
+        return {**super().error_event(error), "note": error.message}
+
+
+class Credulous(ErrorCodec):
+    """Believes every wait that a body names."""
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        error = super().decode_error(status, headers, body)
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            error.retry_after_s = self._error_in(loads(body))["axonflow"]["retry_after_s"]
+        return error
+
+
+class Patient(ErrorCodec):
+    """Believes every wait that a header names."""
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        error = super().decode_error(status, headers, body)
+        with suppress(ValueError):
+            error.retry_after_s = float(headers.get("retry-after", ""))
+        return error
 
 
 class Trusting(ErrorCodec):
@@ -134,6 +187,11 @@ MISTAKES: Mapping[str, tuple[str, Callable[[ErrorCodec], ErrorCodec]]] = {
     "an upstream 401 is passed on": (DENIAL, of_class(Leaky)),
     "the provider's message is paraphrased": (RELAYED, of_class(Paraphrasing)),
     "the provider's message of a denial is relayed": (RELAYED, of_class(Quoting)),
+    "what the log says of a denial is told": (RELAYED, of_class(Logging)),
+    "a wait is rounded up whatever it is": (WRITING, of_class(Rounding)),
+    "a text is written as it is": (WRITING, of_class(Outspoken)),
+    "the wait of a body is believed": (WAIT, of_class(Credulous)),
+    "the wait of a header is believed": (WAIT, of_class(Patient)),
     "the provider's message is tidied": (
         RELAYED,
         writes(

@@ -16,8 +16,10 @@ particular row of its class. An `ErrorCodec` adds what every form needs:
 * An upstream 401 or 403 is never the client's own. The client is authenticated; who is not, is this
   server at its provider. It is written with `UPSTREAM_STATUS`.
 * A relayed error keeps the provider's own message, byte for byte, because clients of a vendor look
-  for the vendor's words. Only for an upstream denial our message is written: the provider's names
-  roles and accounts of this server.
+  for the vendor's words. Only of an upstream denial a fixed sentence of ours is written: what the
+  provider says, and what we say of it in the log, names roles and accounts of this server.
+* Writing never fails: an error that a third party made may have a wait that is no number of
+  seconds, or a text that UTF-8 cannot carry. Nor is such a wait believed when it is read.
 * Whatever the native form loses (a class that its vendor does not have, retryability, the vendor's
   own code, the wait in a stream) is added in one member, `axonflow`, next to the native ones.
   Clients of the vendor ignore it; another AxonFlow reads it. So an error survives encode -> decode
@@ -60,6 +62,13 @@ _MAX_SHOWN_CHARACTERS = 80
 """Characters of an unreadable body that a message quotes: enough to recognise a proxy's page."""
 _OURS_ALONE = "the server is not configured correctly; its log has the reason"
 """The message to a client for a fault in this server's configuration."""
+_DENIALS: Mapping[type[ProviderError], str] = {
+    AccessDenied: "this server lacks a permission at its provider; its log has the reason",
+    CredentialsError: "the provider refuses this server's credentials; its log has the reason",
+}
+"""The message to a client for an upstream denial."""
+_MAX_WAIT_S = 366 * 86400.0
+"""The longest wait that is believed and written, in seconds: more than any quota asks for."""
 
 
 @frozen
@@ -196,7 +205,7 @@ class ErrorCodec:
         known = as_provider_error(error)
         row = self.row_of(known)
         headers = {**self._headers(row), **_retry_headers(known), **self._retry_word(row, known)}
-        plain = NativeError(row.status, headers, self._write(row, self._relayed(row, known)))
+        plain = NativeError(row.status, headers, self._write(row, _relayed(known)))
         # What the form loses is found by reading it, so no author has to list it.
         read = self.decode_error(plain.status, plain.headers, orjson.dumps(plain.body))
         return evolve(plain, body=self._completed(plain.body, known, read))
@@ -205,7 +214,7 @@ class ErrorCodec:
         """The chunk that reports `error` in a stream, as its last."""
         known = as_provider_error(error)
         row = self.row_of(known)
-        chunk = self._write_event(row, self._relayed(row, known))
+        chunk = self._write_event(row, _relayed(known))
         return self._completed(chunk, known, self.decode_event(chunk))
 
     def row_of(self, error: ProviderError) -> ErrorRow:
@@ -216,12 +225,6 @@ class ErrorCodec:
             return self.upstream
         fits = [row for row in self.rows if isinstance(error, row.error) and row.pattern is None]
         return max(fits, key=lambda row: _fitness(row, error)) if fits else self.rows[-1]
-
-    def _relayed(self, row: ErrorRow, error: ProviderError) -> ProviderError:
-        """`error` with the message that the client reads: the provider's own where it sent one."""
-        if error.native_message is None or row is self.upstream:
-            return error
-        return _rebuilt(type(error), error, message=error.native_message)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────
 
@@ -299,20 +302,77 @@ def as_provider_error(error: AxonFlowError) -> ProviderError:
 
     A `RequestError` is an `InvalidCall`, an unknown family a `ModelNotFound`; everything else that
     is not the provider's is `Unavailable`, and not worth a retry. What is wrong with the
-    configuration is for the operator and is left out.
+    configuration, or with this server's own credentials, is for the operator and is left out.
     """
     match error:
+        case AccessDenied() | CredentialsError():
+            return _denial(error)
         case ProviderError():
-            return error
+            return _writable(error)
         case UndetectedFamily():
-            return ModelNotFound(error.message, native_code=error.code)
+            return ModelNotFound(_utf8(error.message), native_code=error.code)
         case RequestError():
-            return InvalidCall(error.message, native_code=error.code)
-    message = error.message if isinstance(error, AnswerError) else _OURS_ALONE
+            return InvalidCall(_utf8(error.message), native_code=error.code)
+    message = _utf8(error.message) if isinstance(error, AnswerError) else _OURS_ALONE
     unavailable = Unavailable(message, native_code=error.code)
     # The same call would meet the same fault of ours.
     unavailable.is_retryable = False
     return unavailable
+
+
+def _denial(error: AccessDenied | CredentialsError) -> ProviderError:
+    """An upstream denial without a word of the provider's."""
+    kind = AccessDenied if isinstance(error, AccessDenied) else CredentialsError
+    return _rebuilt(
+        _known_class(error),
+        error,
+        message=_DENIALS[kind],
+        native_message=None,
+        native_code=_utf8(error.native_code),
+        retry_after_s=_wait_of(error.retry_after_s),
+    )
+
+
+def _writable(error: ProviderError) -> ProviderError:
+    """`error`, whose facts JSON and headers can carry; itself, where they all can."""
+    facts = {
+        "message": _utf8(error.message),
+        "native_message": _utf8(error.native_message),
+        "native_code": _utf8(error.native_code),
+        "retry_after_s": _wait_of(error.retry_after_s),
+    }
+    if all(getattr(error, name) is fact for name, fact in facts.items()):
+        return error
+    return _rebuilt(_known_class(error), error, **facts)
+
+
+def _relayed(error: ProviderError) -> ProviderError:
+    """`error` with the message that the client reads: the provider's own where it sent one."""
+    if error.native_message is None:
+        return error
+    return _rebuilt(_known_class(error), error, message=error.native_message)
+
+
+def _known_class(error: ProviderError) -> type[ProviderError]:
+    """The class of the core's that `error` is of: one of a third party may be made in another
+    way."""
+    return next(kind for kind in type(error).__mro__ if kind in _KNOWN)
+
+
+def _utf8(text: Any) -> Any:
+    """`text` with a question mark for each lone surrogate; what is no text, unchanged."""
+    if not isinstance(text, str) or text.isascii():
+        return text
+    written = text.encode("utf-8", "replace").decode()
+    return text if written == text else written
+
+
+def _wait_of(value: Any) -> Any:
+    """`value` where it is a time to wait, in seconds, and None where it is none: a bool, a negative
+    number, infinity. One beyond all reason is `_MAX_WAIT_S`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        return None
+    return value if value <= _MAX_WAIT_S else _MAX_WAIT_S
 
 
 def _subclasses(kind: type[ProviderError]) -> Iterator[type[ProviderError]]:
@@ -326,6 +386,7 @@ CLASSES: Mapping[str, type[ProviderError]] = {
     kind.code: kind for kind in _subclasses(ProviderError)
 }
 """`code` of an error of ours -> its class."""
+_KNOWN = frozenset(CLASSES.values())
 
 
 # ── rows ──────────────────────────────────────────────────────────────────────────────────────────
@@ -380,18 +441,21 @@ def with_member(error: ProviderError, member: Mapping[str, Json]) -> ProviderErr
         for name, types in _MEMBER_TYPES.items()
         if name in member and isinstance(member[name], types)
     }
+    if facts.get("retry_after_s") is not None:
+        wait_s = _wait_of(facts.pop("retry_after_s"))
+        facts |= {} if wait_s is None else {"retry_after_s": wait_s}
     return _rebuilt(kind, error, **facts)
 
 
 def _rebuilt(kind: type[ProviderError], error: ProviderError, **changes: Any) -> ProviderError:
     """`error` as one of the class `kind`, with `changes` of its facts."""
-    facts: dict[str, Any] = {**_facts(error), **changes}
+    facts = {**_facts(error), "native_message": error.native_message, **changes}
     built = kind(
         facts["message"],
         hint=error.hint,
         status=error.status,
         native_code=facts["native_code"],
-        native_message=error.native_message,
+        native_message=facts["native_message"],
         retry_after_s=facts["retry_after_s"],
     )
     built.is_retryable = facts["is_retryable"]
@@ -423,10 +487,11 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     # openai-python and anthropic-sdk-python, `_parse_retry_after_header` (November 2026).
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return milliseconds / 1000
+        return min(milliseconds / 1000, _MAX_WAIT_S)
     word = headers.get("retry-after")
     seconds = _number(word)
-    return seconds if seconds is not None else _seconds_until(word, headers.get("date"))
+    wait_s = seconds if seconds is not None else _seconds_until(word, headers.get("date"))
+    return None if wait_s is None else min(wait_s, _MAX_WAIT_S)
 
 
 def _retry_headers(error: ProviderError) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from attrs import evolve
 
 from axonflow_core.codec import Feature
-from axonflow_core.json import dumps
+from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     CachePoint,
     Completion,
@@ -132,7 +132,7 @@ def output_text(call: ToolUse) -> str:
     """The arguments of `call` as JSON text: as the model wrote them, where that is known."""
     if "input" in call.spelling:
         return str(call.spelling["input"])
-    return call.input if isinstance(call.input, str) else dumps(call.input).decode()
+    return call.input if isinstance(call.input, str) else canonical(call.input)
 
 
 def unforced(reason: StopReason | None) -> dict[str, Any]:

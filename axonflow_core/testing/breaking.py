@@ -33,6 +33,7 @@ from axonflow_core.messages import (
 from axonflow_core.stream import Batch, Ended, Extra, StreamEvent
 
 from ..recordings.json_equality import protocol_objects
+from .checking import UNKNOWN_KEY
 
 Break: TypeAlias = Callable[[Codec], Codec]
 Change: TypeAlias = Callable[[Any], Any]
@@ -574,3 +575,53 @@ def _misreading(codec: Codec, change: Change) -> Codec:
             return batch
 
     return evolve(changed, stream_decoder=Changed)
+
+
+# ── members that are new ──────────────────────────────────────────────────────────────────────────
+
+
+def new_member_refused(codec: Codec) -> Codec:
+    """Raises `ValueError` at a member that nobody documents."""
+
+    def check(native: Json) -> Json:
+        if _is_new(native):
+            raise ValueError("a new member")
+        return native
+
+    return _misreading(codec, check)
+
+
+def new_member_empties(codec: Codec) -> Codec:
+    """Reads an answer with a new member as one without content."""
+    return evolve(
+        codec,
+        decode_response=lambda body, facts: evolve(
+            codec._decode_response(body, facts), **({"content": ()} if _is_new(body) else {})
+        ),
+    )
+
+
+def beside_a_new_member(change: Replace) -> Break:
+    """Replaces the events of a chunk that has a new member."""
+
+    def broken(codec: Codec) -> Codec:
+        class Changed:
+            def __init__(self, facts: ModelFacts) -> None:
+                self._chunks = codec.stream_decoder(facts)
+
+            def feed(self, chunk: Json) -> Batch:
+                batch = self._chunks.feed(chunk)
+                if not _is_new(chunk):
+                    return batch
+                return tuple(new for event in batch for new in change(event))
+
+        return evolve(codec, stream_decoder=Changed)
+
+    return broken
+
+
+def _is_new(native: Json) -> bool:
+    """Whether a member that nobody documents stands anywhere in `native`."""
+    if isinstance(native, dict):
+        return UNKNOWN_KEY in native or any(map(_is_new, native.values()))
+    return isinstance(native, list) and any(map(_is_new, native))

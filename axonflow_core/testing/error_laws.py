@@ -11,6 +11,7 @@ of the vendor reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 import orjson
@@ -135,13 +136,21 @@ def _plain(native: Json) -> Json:
 def _an_error_survives(claims: _Claims) -> None:
     """Every error of ours, encoded as a whole answer, is decoded as itself."""
     codec = claims.codec
-    for_all(_of_any_class(), lambda error: _same(error, _decoded(codec, codec.encode_error(error))))
+
+    def check(error: ProviderError) -> None:
+        _same(as_provider_error(error), _decoded(codec, codec.encode_error(error)))
+
+    for_all(_of_any_class(), check)
 
 
 def _an_error_survives_in_a_stream(claims: _Claims) -> None:
     """Every error of ours, encoded as a chunk, is decoded as itself."""
     codec = claims.codec
-    for_all(_of_any_class(), lambda error: _same(error, _read_event(codec, error)))
+
+    def check(error: ProviderError) -> None:
+        _same(as_provider_error(error), _read_event(codec, error))
+
+    for_all(_of_any_class(), check)
 
 
 def _read_event(codec: ErrorCodec, error: ProviderError) -> ProviderError | None:
@@ -171,18 +180,21 @@ def _a_client_of_the_vendor_reads_it(claims: _Claims) -> None:
 
 def _the_providers_own_message_is_relayed(claims: _Claims) -> None:
     """A client of the vendor reads the provider's message byte for byte, whole and in a stream. Of
-    an upstream denial it reads ours: the provider's names accounts of this server."""
+    an upstream denial it reads a sentence that is always the same, without a word of what the
+    provider or the log says: those name accounts of this server. Nor does `axonflow` tell it."""
     codec = claims.codec
 
     def check(drawn: tuple[ProviderError, str]) -> None:
         error, words = drawn
         error.native_message = f"plum {words}"
-        plain, event = _plain(codec.encode_error(error).body), _plain(codec.error_event(error))
         is_denial = isinstance(error, AccessDenied | CredentialsError)
-        for native in (plain, event):
-            is_relayed = error.native_message in _texts(native)
+        for native in (codec.encode_error(error).body, codec.error_event(error)):
+            is_relayed = error.native_message in _texts(_plain(native))
             require(is_relayed is not is_denial, f"the provider's message of {error!r}")
-            require(not is_denial or error.message in _texts(native), "our message is lost")
+            if is_denial:
+                told = "".join(_texts(native))
+                require("plum" not in told and "kiwi" not in told, "a denial is told in full")
+                require(as_provider_error(error).message in told, "our sentence is lost")
 
     words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     for_all(st.tuples(_of_any_class(), words), check)
@@ -225,6 +237,67 @@ _ERRORS_OF_OURS: tuple[tuple[AxonFlowError, bool], ...] = (
     (AnswerError("the answer stopped", hint="secret hint"), False),
     (ConfigError("/etc/axonflow.yaml is wrong", hint="secret hint"), False),
 )
+
+
+def _writing_never_fails(claims: _Claims) -> None:
+    """Errors of third parties, whose wait may be anything and whose texts may have a lone
+    surrogate, are written as JSON and read again, with a wait that can be waited for."""
+    codec = claims.codec
+
+    def check(error: ProviderError) -> None:
+        native, event = codec.encode_error(error), codec.error_event(error)
+        orjson.dumps(native.headers)
+        whole = _decoded(codec, native)
+        streamed = codec.decode_event(orjson.loads(orjson.dumps(event)))
+        for read in (whole, streamed):
+            require(read is not None, "an error was read as none")
+            _require_wait(read.retry_after_s if read else None)
+
+    for_all(_strange_of_ours(), check)
+
+
+@st.composite
+def _strange_of_ours(draw: DrawFn) -> ProviderError:
+    """Errors as a careless plugin makes them."""
+    error = draw(_of_any_class())
+    error.retry_after_s = draw(st.floats() | st.sampled_from(_STRANGE_WAITS))
+    error.message = draw(_STRANGE_TEXTS)
+    error.native_message = draw(st.none() | _STRANGE_TEXTS)
+    error.native_code = draw(st.none() | _STRANGE_TEXTS)
+    return error
+
+
+_STRANGE_WAITS: tuple[Any, ...] = (
+    *(-5, True, 1e308, 10**400, "5", [], float("inf"), float("-inf"), float("nan")),
+)
+_STRANGE_TEXTS = st.sampled_from(["kiwi", "\ud800", "k\udc00iwi"])
+
+
+def _require_wait(wait_s: Any) -> None:
+    """Assert that a wait is None, or seconds that a clock can measure."""
+    is_wait = wait_s is None or (type(wait_s) in (int, float) and 0 <= wait_s < 1e9)
+    require(is_wait, f"the wait was read as {wait_s!r}")
+
+
+def _a_strange_wait_is_not_believed(claims: _Claims) -> None:
+    """Whatever stands as `retry_after_s` in the member `axonflow`, and in the headers."""
+    codec = claims.codec
+    plain = codec.encode_error(Throttled("slow down", retry_after_s=2.0))
+
+    def check(drawn: tuple[Any, str]) -> None:
+        wait, word = drawn
+        body, event = deepcopy(plain.body), codec.error_event(Throttled("slow down"))
+        for native in (body, event):
+            codec._error_in(native)[MEMBER] = {"retry_after_s": wait}
+        headers = {**plain.headers, "retry-after": word, "retry-after-ms": word}
+        whole = codec.decode_error(plain.status, headers, orjson.dumps(body))
+        for read in (whole, codec.decode_event(event)):
+            require(read is not None, "an error was read as none")
+            _require_wait(read.retry_after_s if read else None)
+
+    waits = st.sampled_from([-5, True, 1e308, 2**63, "5", [], {}]) | st.floats(allow_nan=False)
+    words = st.sampled_from(["-5", "1e308", "inf", "nan", "true", "9" * 400])
+    for_all(st.tuples(waits, words), check)
 
 
 def _reading_never_fails(claims: _Claims) -> None:
@@ -270,6 +343,8 @@ _LAWS: Mapping[str, Callable[[_Claims], None]] = {
     "the provider's own message is relayed": _the_providers_own_message_is_relayed,
     "an upstream denial is not the client's own": _an_upstream_denial_is_not_the_clients_own,
     "blame follows the role": _blame_follows_the_role,
+    "writing never fails": _writing_never_fails,
+    "a strange wait is not believed": _a_strange_wait_is_not_believed,
     "reading never fails": _reading_never_fails,
     "what is no error is none": _what_is_no_error_is_none,
 }

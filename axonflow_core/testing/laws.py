@@ -79,6 +79,7 @@ from .checking import (
 from .claims import CONVERSATION, NO_FACTS, Claims, claimed
 from .strategies import completions, joined_requests, plain_texts, requests, streams, texts
 from .value_laws import (
+    a_new_member_hides_nothing,
     equal_values_encode_equally,
     null_is_absent,
     text_edits_keep_the_rest,
@@ -610,12 +611,17 @@ def _null_is_absent(claims: Claims) -> None:
     null_is_absent(_sides(claims), claims.codec.documented)
 
 
+def _a_new_member_hides_nothing(claims: Claims) -> None:
+    a_new_member_hides_nothing(_sides(claims))
+
+
 _LAWS: Mapping[str, Check] = {
     "a request survives": _a_request_survives,
     "a completion survives": _a_completion_survives,
     "equal values encode equally": _equal_values_encode_equally,
     "text edits keep the rest": _text_edits_keep_the_rest,
     "null is absent": _null_is_absent,
+    "a new member hides nothing": _a_new_member_hides_nothing,
     "a raw prompt comes back as it was": _a_raw_prompt_comes_back_as_it_was,
     "joined text is still there": _joined_text_is_still_there,
     "unknown fields survive": _unknown_fields_survive,

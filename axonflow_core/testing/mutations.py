@@ -66,6 +66,7 @@ from axonflow_core.stream import (
 from .breaking import (
     Break,
     after_an_edit,
+    beside_a_new_member,
     blocks,
     contents,
     counting,
@@ -87,6 +88,8 @@ from .breaking import (
     merged_messages,
     merged_texts,
     netless,
+    new_member_empties,
+    new_member_refused,
     null_as,
     null_ends,
     null_loses_the_chunk,
@@ -269,7 +272,7 @@ HARMLESS, FORGED, DEFUSED = (
 BATCH = "a whole answer survives as one batch"
 STREAM, CHUNKS = "a stream adds up to the whole", "a stream survives chunk by chunk"
 EQUAL, EDITS = "equal values encode equally", "text edits keep the rest"
-NULLS = "null is absent"
+NULLS, HIDDEN = "null is absent", "a new member hides nothing"
 CUT = "a stream without its terminal event is truncated"
 
 
@@ -473,6 +476,21 @@ MUTATIONS: Mapping[str, Mutation] = {
     "null refused": Mutation(NULLS, always, null_refused),
     "a stream that ends at a null": Mutation(NULLS, streams, null_ends),
     "a chunk with a null skipped": Mutation(NULLS, streams, null_loses_the_chunk),
+    # new members
+    "a new member refused": Mutation(HIDDEN, always, new_member_refused),
+    "an answer emptied by a new member": Mutation(HIDDEN, always, new_member_empties),
+    "a chunk silenced by a new member": Mutation(
+        HIDDEN, streams, beside_a_new_member(lambda e: [e] if isinstance(e, Extra) else [])
+    ),
+    "a text lost next to a new member": Mutation(
+        HIDDEN, streams, beside_a_new_member(drop(TextDelta))
+    ),
+    "a stop lost next to a new member": Mutation(
+        HIDDEN, streams, beside_a_new_member(drop(Stopped))
+    ),
+    "arguments lost next to a new member": Mutation(
+        HIDDEN, has(Feature.TOOLS), beside_a_new_member(lose_arguments)
+    ),
 }
 """A mistake -> what has to see it, in whom it can be made, and how."""
 

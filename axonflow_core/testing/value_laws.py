@@ -1,8 +1,9 @@
-"""Three laws about what a value means, for every native form of a codec (`Side`).
+"""Four laws about what a value means, for every native form of a codec (`Side`).
 
     equal values encode equally     nothing is hidden where equality cannot see it
     text edits keep the rest        another text, and all else as before: redaction, neutralising
     null is absent                  each member, null, says the same as none, in every chunk too
+    a new member hides nothing      what is understood next to it is still understood
 
 Each starts from a native body, because only what was decoded may hold more than its fields show.
 """
@@ -19,14 +20,23 @@ from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from axonflow_core.converters import Json
+from axonflow_core.converters import EMPTY, Json
 from axonflow_core.errors import AnswerError, EncodeError, MalformedRequest, ProviderError
 from axonflow_core.json import dumps, from_json, loads, to_json
 from axonflow_core.messages import Reasoning, Text, ToolUse
 from axonflow_core.stream import BlockStart, Extra, RequestEcho, TextDelta, assemble
 
 from ..recordings.json_equality import is_free, is_union_member, strict_difference
-from .checking import Side, any_native, for_all, require, same_value
+from .checking import (
+    UNKNOWN_KEY,
+    UNKNOWN_VALUES,
+    Side,
+    any_native,
+    for_all,
+    require,
+    same_json,
+    same_value,
+)
 
 # ── equal values encode equally ───────────────────────────────────────────────────────────────────
 
@@ -199,7 +209,8 @@ def _with_text(part: Any) -> Any:
 def null_is_absent(sides: tuple[Side, ...], documented: frozenset[str]) -> None:
     """A documented member that is null says the same as one that is not there: the same value, or
     the same refusal. Each member of a body is put to it, and each key in all of its places at once,
-    because a server that fills in nulls does so everywhere; keys of another body too."""
+    because a server that fills in nulls does so everywhere; keys of another body too. So is a null
+    next to the one member of a union, and an undocumented one in every object."""
 
     def check(drawn: tuple[Side, Json, Json]) -> None:
         side, native, other = drawn
@@ -272,21 +283,22 @@ Spot: TypeAlias = tuple[int, str]
 def _spots(
     native: Json, documented: frozenset[str], keys: Mapping[str, frozenset[str]]
 ) -> Iterator[list[Spot]]:
-    """Every member alone, then every key in all of its places."""
+    """Every member alone, then every key in all of its places; of a union, what is not set."""
     of_key: dict[str, list[Spot]] = {}
-    for number, (place, owner) in enumerate(_objects(native)):
+    for number, (place, owner, is_union) in enumerate(_objects(native)):
         known = (owner.keys() | keys.get(place, frozenset())) & documented
-        for key in sorted(known):
+        of_key.setdefault(UNKNOWN_KEY, []).append((number, UNKNOWN_KEY))
+        for key in sorted(known - owner.keys() if is_union else known):
             of_key.setdefault(key, []).append((number, key))
-    for spots in of_key.values():
-        yield from ([spot] for spot in spots)
+    for key, spots in of_key.items():
+        yield from ([spot] for spot in spots if key != UNKNOWN_KEY)
         if len(spots) > 1:
             yield spots
 
 
 def _put(native: Json, spots: list[Spot], change: Callable[[dict[str, Json], str], object]) -> None:
     """Change the members at `spots`."""
-    owners = [owner for _, owner in _objects(native)]
+    owners = [owner for _, owner, _ in _objects(native)]
     for number, key in spots:
         change(owners[number], key)
 
@@ -299,26 +311,25 @@ def _make_null(owner: dict[str, Json], key: str) -> None:
     owner[key] = None
 
 
-def _objects(native: Json) -> list[tuple[str, dict[str, Json]]]:
-    """Every object of the protocol with its place, in which the index of a list does not count: the
-    whole bodies, and all in them that is neither user data nor a union."""
+def _objects(native: Json) -> list[tuple[str, dict[str, Json], bool]]:
+    """Every object of the protocol with its place, in which the index of a list does not count, and
+    whether it is a union: the whole bodies, and all in them that is not user data. A union without
+    its one key is nothing."""
     bodies, place = (native, "$[]") if isinstance(native, list) else ([native], "$")
     return [found for body in bodies for found in _placed(body, place, is_root=True)]
 
 
 def _placed(
     native: Json, place: str, *, is_root: bool = False
-) -> Iterator[tuple[str, dict[str, Json]]]:
-    """The objects of `_objects` in one value. A union is skipped, for without its one key it is
-    nothing; the object in it is not."""
+) -> Iterator[tuple[str, dict[str, Json], bool]]:
+    """The objects of `_objects` in one value."""
     if isinstance(native, list):
         for item in native:
             yield from _placed(item, f"{place}[]")
     elif isinstance(native, dict):
         kind = native.get("type")
         named = f"{place}<{kind}>" if isinstance(kind, str) else place
-        if is_root or not is_union_member(native):
-            yield named, native
+        yield named, native, not is_root and is_union_member(native)
         for key, member in native.items():
             if not is_free(key, native):
                 yield from _placed(member, f"{named}.{key}")
@@ -328,7 +339,7 @@ def _keys_by_place(natives: list[Json]) -> dict[str, frozenset[str]]:
     """Place -> the keys that occur there in any of the bodies."""
     keys: dict[str, frozenset[str]] = {}
     for native in natives:
-        for place, owner in _objects(native):
+        for place, owner, _ in _objects(native):
             keys[place] = keys.get(place, frozenset()) | owner.keys()
     return keys
 
@@ -336,10 +347,73 @@ def _keys_by_place(natives: list[Json]) -> dict[str, frozenset[str]]:
 def _without_nulls(native: Json, documented: frozenset[str]) -> Json:
     """The body without its documented nulls."""
     native = deepcopy(native)
-    for _, owner in _objects(native):
-        for key in [key for key, member in owner.items() if member is None and key in documented]:
+    for _, owner, is_union in _objects(native):
+        for key in (
+            []
+            if is_union
+            else [key for key, member in owner.items() if member is None and key in documented]
+        ):
             del owner[key]
     return native
+
+
+# ── a new member hides nothing ────────────────────────────────────────────────────────────────────
+
+
+def a_new_member_hides_nothing(sides: tuple[Side, ...]) -> None:
+    """A member that nobody documents, in any object of an answer or stream, first or last in it:
+    the content is what it was without, and the member comes back. Vendors add members without
+    notice."""
+
+    def check(drawn: tuple[Side, Json, int, Json, bool]) -> None:
+        side, native, number, value, is_first = drawn
+        owners = _objects(native)
+        added = deepcopy(native)
+        _add_member(_objects(added)[number % len(owners)][1], value, is_first=is_first)
+        same_value(_plain(side.decode(deepcopy(native))), _plain(side.decode(deepcopy(added))))
+        same_json(added, side.again(deepcopy(added)))
+
+    answers = tuple(side for side in sides if side.name != "request")
+    for_all(_with_places(answers), check)
+
+
+@st.composite
+def _with_places(draw: DrawFn, sides: tuple[Side, ...]) -> tuple[Side, Json, int, Json, bool]:
+    """A native body, the number of an object in it, and what to add there."""
+    side, native = draw(any_native(sides))
+    number = draw(st.integers(0, max(len(_objects(native)) - 1, 0)))
+    return side, native, number, draw(st.sampled_from(UNKNOWN_VALUES)), draw(st.booleans())
+
+
+def _add_member(owner: dict[str, Json], value: Json, *, is_first: bool) -> None:
+    """Put an unknown member into `owner`."""
+    members = dict(owner)
+    if is_first:
+        owner.clear()
+    owner[UNKNOWN_KEY] = value
+    owner.update(members)
+
+
+def _plain(value: Any) -> Any:
+    """`value` without what it only carries; a stream as the answer that it adds up to."""
+    return _uncarried(_summed(value))
+
+
+def _uncarried(value: Any) -> Any:
+    """`value` without `extra`, `spelling` and the echo of the request, on any level."""
+    if isinstance(value, tuple):
+        return tuple(map(_uncarried, value))
+    if not attrs.has(type(value)):
+        return value
+    names = attrs.fields_dict(type(value)).keys()
+    changes = {
+        name: _CARRIED_ALONG[name] if name in _CARRIED_ALONG else _uncarried(getattr(value, name))
+        for name in names
+    }
+    return evolve(value, **changes)
+
+
+_CARRIED_ALONG: Mapping[str, Json] = {"extra": EMPTY, "spelling": EMPTY, "request_echo": None}
 
 
 def quiet(value: Any) -> Any:
@@ -366,22 +440,24 @@ def quiet(value: Any) -> Any:
 _CARRIED = frozenset(
     {
         *("extra", "options", "settings", "request_echo"),
-        *("data", "trace", "citations", "citation"),
+        *("data", "trace", "citations", "citation", "stop_details"),
     }
 )
 """The fields of values that hold native JSON as it came; `data` is that of an `Opaque`."""
 
 
 def _loud(carried: Json) -> Json:
-    """JSON without the members that are null, on any level."""
+    """JSON without the members that are null or hold nothing else, on any level."""
     if isinstance(carried, Mapping):
-        return {key: _loud(member) for key, member in carried.items() if member is not None}
+        members = {key: _loud(member) for key, member in carried.items()}
+        return {key: loud for key, loud in members.items() if loud is not None and loud != {}}
     if isinstance(carried, list | tuple):
         return type(carried)(map(_loud, carried))
     return carried
 
 
 __all__ = [
+    "a_new_member_hides_nothing",
     "check_nulls",
     "check_twins",
     "equal_values_encode_equally",

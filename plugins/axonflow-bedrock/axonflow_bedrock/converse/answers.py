@@ -107,9 +107,7 @@ def decode_usage(native: Mapping[str, Json]) -> Usage:
     written = {
         _CACHED[each["ttl"]]: each["inputTokens"]
         for each in details
-        if each.keys() == {"ttl", "inputTokens"}
-        and each["ttl"] in _CACHED
-        and each["inputTokens"] is not None
+        if each.get("ttl") in _CACHED and each.get("inputTokens") is not None
     }
     usage = Usage(
         native.get("inputTokens"),
@@ -123,7 +121,8 @@ def decode_usage(native: Mapping[str, Json]) -> Usage:
         if native.get("totalTokens") in (usage.total_tokens, None)
         else _USAGE_KEYS - {"totalTokens"}
     )
-    known = known | {"cacheDetails"} if len(written) == len(details) else known
+    is_whole = len(written) == len(details) == sum(map(len, map(without_none, details))) / 2
+    known = known | {"cacheDetails"} if is_whole else known
     extra = unknown_members(native, known)
     return evolve(usage, extra=extra) if extra else usage
 

@@ -2,7 +2,14 @@
 kind and direction.
 
 A block of a kind that the neutral model has no word for (video, audio, guarded content, a search
-result) is kept whole, as `Opaque`; so is one that says two things at once.
+result) is kept whole, as `Opaque`; so is one that says two things at once. An unknown member next
+to a known one hides nothing: it goes into the block's `extra`, whose keys name the place where that
+is not the place of the others:
+
+    beside.KEY              next to the one key of the block
+    content.KEY             next to the text inside of `citationsContent`
+    reasoningContent.KEY    next to `reasoningText`
+    source.KEY              next to `s3Location`, in the `extra` of the media
 """
 
 from __future__ import annotations
@@ -13,7 +20,9 @@ from typing import Any
 
 from axonflow_core.codec.json_members import (
     array,
+    prefixed,
     set_members,
+    split_prefixed,
     string,
     unknown_members,
     without_none,
@@ -40,10 +49,12 @@ from ..shapes.converse_shapes import (
     decode_data,
     decode_reasoning,
     decode_tool_use,
+    decode_with_rest,
     encode_cache_point,
     encode_data,
     encode_reasoning,
     encode_tool_use,
+    with_rest,
 )
 
 DIALECT = "converse"
@@ -66,11 +77,14 @@ def decode_block(native: Mapping[str, Json]) -> ContentBlock:
             return Text(string(native["text"]))
         ((kind, value),) = native.items()
         decode = _DECODE.get(kind)
-        if decode is not None:
-            return decode(value)
-    elif len(only := set_members(native)) < len(native):
+        return Opaque(DIALECT, dict(native)) if decode is None else decode(value)
+    if len(only := set_members(native)) < len(native):
         return decode_block(only)
-    return Opaque(DIALECT, dict(native))
+    return decode_with_rest(native, DIALECT, _KINDS, decode_block)
+
+
+_CONTENT, _SOURCE = "content", "source"
+"""Levels in an `extra`; the module describes them."""
 
 
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────
@@ -80,11 +94,14 @@ def _decode_cited(native: Mapping[str, Json]) -> ContentBlock:
     """`{"content": [{"text": "…"}], "citations": [{…}]}` as a text with its citations. More than
     one text has no neutral form and is kept as `Opaque`."""
     pieces, citations = native.get("content") or [], tuple(native.get("citations") or ())
-    if len(pieces) != 1 or pieces[0].keys() != {"text"} or not citations:
+    if len(pieces) != 1 or "text" not in pieces[0] or not citations:
         return Opaque(DIALECT, {"citationsContent": native})
-    return Text(string(pieces[0]["text"]), citations, extra=unknown_members(native, _CITED_KEYS))
+    in_piece = prefixed(_CONTENT, without_none(unknown_members(pieces[0], _TEXT_KEYS)))
+    extra = {**unknown_members(native, _CITED_KEYS), **in_piece}
+    return Text(string(pieces[0]["text"]), citations, extra=extra)
 
 
+_TEXT_KEYS = frozenset({"text"})
 _CITED_KEYS = frozenset({"content", "citations"})
 
 
@@ -100,11 +117,12 @@ def _encode_text(block: Text) -> Json:
             hint="leave the citations of an earlier answer out when the conversation goes on with "
             "another model",
         )
+    own, in_piece = split_prefixed(block.extra, _CONTENT)
     return {
         "citationsContent": {
-            "content": [{"text": block.text}],
+            "content": [{"text": block.text, **in_piece}],
             "citations": list(block.citations),
-            **block.extra,
+            **own,
         }
     }
 
@@ -134,28 +152,33 @@ _SOURCES = {"bytes": MediaKind.BASE64, "text": MediaKind.TEXT}
 
 def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media | None:
     """`{"bytes": base64}`, `{"text": …}` or `{"s3Location": {"uri", "bucketOwner"?}}`; None for an
-    unknown kind. Unknown members of the location go into the media's `extra`."""
-    ((key, value),) = set_members(native).items()
+    unknown kind. Unknown members go into the media's `extra`."""
+    source = set_members(native)
+    known = _SOURCE_KEYS & source.keys()
+    if len(known) != 1:
+        return None
+    (key,) = known
+    value, rest = source[key], unknown_members(source, known)
     if key in _SOURCES:
-        return Media(_SOURCES[key], string(value), media_type)
-    if key == "s3Location":
-        return Media(
-            MediaKind.S3,
-            string(value["uri"]),
-            media_type,
-            extra=unknown_members(value, frozenset({"uri"})),
-        )
-    return None
+        return Media(_SOURCES[key], string(value), media_type, extra=rest)
+    around = prefixed(_SOURCE, rest)
+    extra = {**unknown_members(value, _LOCATION_KEYS), **around}
+    return Media(MediaKind.S3, string(value["uri"]), media_type, extra=extra)
+
+
+_SOURCE_KEYS = frozenset({*_SOURCES, "s3Location"})
+_LOCATION_KEYS = frozenset({"uri"})
 
 
 def _encode_source(media: Media) -> Json:
     match media.kind:
         case MediaKind.BASE64:
-            return {"bytes": media.data}
+            return {"bytes": media.data, **media.extra}
         case MediaKind.TEXT:
-            return {"text": media.data}
+            return {"text": media.data, **media.extra}
         case MediaKind.S3:
-            return {"s3Location": {"uri": media.data, **media.extra}}
+            own, around = split_prefixed(media.extra, _SOURCE)
+            return {"s3Location": {"uri": media.data, **own}, **around}
     raise EncodeError(
         f"Converse takes no {media.kind} source",
         feature=f"{media.kind} source",
@@ -302,14 +325,16 @@ _DECODE: Mapping[str, Callable[[Any], ContentBlock]] = {
     "reasoningContent": partial(decode_reasoning, dialect=DIALECT),
     "cachePoint": decode_cache_point,
 }
+_KINDS = frozenset({"text", *_DECODE})
+"""The keys of a block that have a neutral type."""
 _ENCODE: Mapping[type, Callable[[Any], Json]] = {
-    Text: _encode_text,
-    Data: encode_data,
-    Image: _encode_image,
-    Document: _encode_document,
-    ToolUse: _encode_tool_use,
-    ToolResult: _encode_tool_result,
-    Reasoning: encode_reasoning,
-    CachePoint: encode_cache_point,
+    Text: with_rest(_encode_text),
+    Data: with_rest(encode_data),
+    Image: with_rest(_encode_image),
+    Document: with_rest(_encode_document),
+    ToolUse: with_rest(_encode_tool_use),
+    ToolResult: with_rest(_encode_tool_result),
+    Reasoning: with_rest(encode_reasoning),
+    CachePoint: with_rest(encode_cache_point),
     Opaque: _encode_opaque,
 }

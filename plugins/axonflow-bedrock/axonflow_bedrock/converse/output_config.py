@@ -3,8 +3,8 @@
     {"type": "json_schema",
      "structure": {"jsonSchema": {"schema": "{\\"type\\": …}", "name", "description"}}}
 
-The schema is JSON text. Text that is not how this module writes it is kept in the spelling, and
-goes back as it was while it still means the schema.
+The schema is JSON text, with its members in order. Text that is not how this module writes it is
+kept in the spelling, and goes back as it was while it still means the schema.
 
 Source: the bedrock-runtime service model, API 2023-09-30 (botocore 1.44), and recorded traffic,
 November 2026.
@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
-
 from axonflow_core.codec.json_members import unknown_members, without_none
+from axonflow_core.converters import comparable
+from axonflow_core.json_text import canonical, loads
 from axonflow_core.messages import EMPTY, Json, OutputSchema
 
 KEY = "outputConfig"
@@ -56,28 +56,24 @@ def _decode_schema(native: Mapping[str, Json]) -> OutputSchema | None:
         schema,
         native.get("name"),
         native.get("description"),
-        spelling=EMPTY if _text_of(schema) == text else {"schema": text},
+        spelling=EMPTY if canonical(schema) == text else {"schema": text},
         extra=unknown_members(native, _SCHEMA_KEYS),
     )
 
 
 def _schema_in(text: Json) -> Json:
     try:
-        return orjson.loads(text) if isinstance(text, str) else None
-    except orjson.JSONDecodeError:
+        return loads(text) if isinstance(text, str) else None
+    except ValueError:
         return None
 
 
 def put_output_schema(options: dict[str, Json], asked: OutputSchema) -> None:
     """Add the output schema to the request's options, in place, as JSON text."""
     text = asked.spelling.get("schema")
-    if text is None or _schema_in(text) != asked.schema:
-        text = _text_of(asked.schema)
+    if text is None or comparable(_schema_in(text)) != comparable(asked.schema):
+        text = canonical(asked.schema)
     named = without_none({"name": asked.name, "description": asked.description})
     native = {"schema": text, **named, **asked.extra}
     text_format = {"type": "json_schema", "structure": {"jsonSchema": native}}
     options[KEY] = {**(options.get(KEY) or {}), _FORMAT: text_format}
-
-
-def _text_of(schema: Json) -> str:
-    return orjson.dumps(schema).decode()

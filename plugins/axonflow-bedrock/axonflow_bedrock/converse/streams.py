@@ -23,8 +23,9 @@ The encoder has to supply what other families do not have:
               families and are sent at the end
 
 Unknown members travel in `Extra` events: level `event` for those inside the event object, `chunk`
-for those next to it, `delta N` for a whole delta of block N, `serviceTier` and `trace` for those of
-`metadata`.
+for those next to it, `in start`, `in delta` and `in delta.toolUse` for those next to content,
+`delta N` for a whole delta of block N of which nothing is known, `serviceTier` and `trace` for
+those of `metadata`. A member that is new silences no content next to it.
 
 Source: API reference of ConverseStream and recorded traffic, November 2026.
 """
@@ -75,6 +76,14 @@ from .blocks import DIALECT, decode_block, decode_content, encode_content
 
 _CHUNK, _EVENT = "chunk", "event"
 """Where in a chunk the members of an `Extra` stood: next to the event, or in it."""
+_IN_START, _IN_DELTA = "in start", "in delta"
+_IN_UNION: Mapping[str, tuple[str, ...]] = {
+    _IN_START: ("contentBlockStart", "start"),
+    _IN_DELTA: ("contentBlockDelta", "delta"),
+    f"{_IN_DELTA}.toolUse": ("contentBlockDelta", "delta", "toolUse"),
+    f"{_IN_DELTA}.reasoningContent": ("contentBlockDelta", "delta", "reasoningContent"),
+}
+"""Level of an `Extra` next to content -> the way to the object that it stood in."""
 
 
 def stream_decoder(facts: ModelFacts) -> ChunkDecoder:
@@ -152,7 +161,8 @@ _STOP_KEYS = frozenset({"stopReason"})
 _METADATA_KEYS = frozenset({"usage", "metrics", "trace", "serviceTier"})
 _BLOCK_KEYS = frozenset({"contentBlockIndex", "start", "delta"})
 _INDEX_KEYS = frozenset({"contentBlockIndex"})
-_START_KEYS = frozenset({"toolUseId", "name", "status"})
+_START_KEYS = frozenset({"toolUseId", "name"})
+_INPUT_KEYS = frozenset({"input"})
 
 
 def _with_rest(batch: Batch, event: Mapping[str, Json], known: frozenset[str]) -> Batch:
@@ -169,16 +179,29 @@ def _decode_block_start(event: Mapping[str, Json]) -> Batch:
     """A tool call or a tool result, whose content follows in deltas; any other start is kept as
     `Opaque`."""
     index, start = int(event["contentBlockIndex"]), set_members(event["start"])
-    block: ContentBlock
-    match start:
-        case {"toolUse": dict(call)} if len(start) == 1:
-            extra = unknown_members(call, _START_KEYS)
-            block = ToolUse(string(call["toolUseId"]), string(call["name"]), {}, extra=extra)
-        case {"toolResult": dict(result)} if len(start) == 1:
-            block = decode_block({"toolResult": {**result, "content": []}})
-        case _:
-            block = Opaque(DIALECT, dict(start))
-    return _with_rest((BlockStart(index, block),), event, _BLOCK_KEYS)
+    known = frozenset(start.keys() & _STARTS.keys())
+    if len(known) != 1:
+        return _with_rest((BlockStart(index, Opaque(DIALECT, dict(start))),), event, _BLOCK_KEYS)
+    (kind,) = known
+    batch: Batch = (BlockStart(index, _STARTS[kind](start[kind])),)
+    if len(start) > 1:
+        batch = (*batch, Extra(unknown_members(start, known), _IN_START))
+    return _with_rest(batch, event, _BLOCK_KEYS)
+
+
+def _start_of_call(call: Mapping[str, Json]) -> ContentBlock:
+    extra = unknown_members(call, _START_KEYS)
+    return ToolUse(string(call["toolUseId"]), string(call["name"]), {}, extra=extra)
+
+
+def _start_of_result(result: Mapping[str, Json]) -> ContentBlock:
+    return decode_block({"toolResult": {**result, "content": []}})
+
+
+_STARTS: Mapping[str, Callable[[Any], ContentBlock]] = {
+    "toolUse": _start_of_call,
+    "toolResult": _start_of_result,
+}
 
 
 def _decode_delta(event: Mapping[str, Json]) -> Batch:
@@ -188,36 +211,83 @@ def _decode_delta(event: Mapping[str, Json]) -> Batch:
     if type(index) is not int:
         raise TypeError("a whole number was expected")
     text = delta.get("text")
-    batch = (
-        TextDelta(text, index)
+    batch: Batch = (
+        (TextDelta(text, index),)
         if type(text) is str and len(delta) == 1
-        else _delta_event(set_members(delta), index),
+        else _delta_events(set_members(delta), index)
     )
     return batch if len(event) == 2 else _with_rest(batch, event, _BLOCK_KEYS)
 
 
-def _delta_event(delta: Mapping[str, Json], index: int) -> StreamEvent:
-    """The event for a delta with exactly one known member; any other is kept whole in an `Extra`,
-    so that no member is lost."""
-    match delta:
-        case {"text": str(text)} if len(delta) == 1:
-            return TextDelta(text, index)
-        case {"toolUse": {"input": str(json)} as call} if len(delta) == len(call) == 1:
-            return ToolInputDelta(json, index)
-        case {"reasoningContent": dict(reasoning)} if len(delta) == 1:
-            thought = set_members(reasoning)
-            match thought:
-                case {"text": str(text)} if len(thought) == 1:
-                    return ReasoningDelta(text, index=index)
-                case {"signature": str(signature)} if len(thought) == 1:
-                    return ReasoningDelta(signature=signature, index=index)
-                case {"redactedContent": str(redacted)} if len(thought) == 1:
-                    return ReasoningDelta(redacted=redacted, index=index)
-        case {"toolResult": list(blocks)} if len(delta) == 1:
-            return ToolResultDelta(decode_content(blocks), index)
-        case {"citation": dict(citation)} if len(delta) == 1:
-            return CitationDelta(citation, index)
-    return Extra(delta, f"delta {index}")
+def _delta_events(delta: Mapping[str, Json], index: int) -> Batch:
+    """The events of what is known in a delta, then the rest in an `Extra`. A delta of which nothing
+    is known is kept whole."""
+    events: list[StreamEvent] = []
+    rest: dict[str, Json] = {}
+    for kind, value in delta.items():
+        decode = _DELTAS.get(kind)
+        batch = () if decode is None else decode(value, index)
+        events += batch
+        if not batch:
+            rest[kind] = value
+    if not events:
+        return (Extra(delta, f"delta {index}"),)
+    return (*events, Extra(rest, _IN_DELTA)) if rest else tuple(events)
+
+
+def _text_delta(text: Json, index: int) -> Batch:
+    return (TextDelta(text, index),) if isinstance(text, str) else ()
+
+
+def _call_delta(call: Json, index: int) -> Batch:
+    """A piece of a call's arguments, which are JSON text."""
+    match call:
+        case {"input": str(json)}:
+            return _and_rest(ToolInputDelta(json, index), call, _INPUT_KEYS, "toolUse")
+    return ()
+
+
+def _reasoning_delta(thought: Json, index: int) -> Batch:
+    """A piece of text, a signature or redacted content."""
+    if not isinstance(thought, dict):
+        return ()
+    known = frozenset(key for key in _THOUGHTS if isinstance(thought.get(key), str))
+    if not known:
+        return ()
+    pieces = {_THOUGHTS[key]: thought[key] for key in known}
+    return _and_rest(ReasoningDelta(**pieces, index=index), thought, known, "reasoningContent")
+
+
+_THOUGHTS = {"text": "text", "signature": "signature", "redactedContent": "redacted"}
+"""What a piece of reasoning may be -> the attribute of `ReasoningDelta`."""
+
+
+def _result_delta(blocks: Json, index: int) -> Batch:
+    return (ToolResultDelta(decode_content(blocks), index),) if isinstance(blocks, list) else ()
+
+
+def _citation_delta(citation: Json, index: int) -> Batch:
+    return (CitationDelta(citation, index),) if isinstance(citation, dict) else ()
+
+
+def _and_rest(
+    event: StreamEvent, native: Mapping[str, Json], known: frozenset[str], kind: str
+) -> Batch:
+    """`event`, and the members of the delta's `kind` that are set and not `known`."""
+    if len(native) == len(known):
+        return (event,)
+    rest = without_none(unknown_members(native, known))
+    return (event, Extra(rest, f"{_IN_DELTA}.{kind}")) if rest else (event,)
+
+
+_DELTAS: Mapping[str, Callable[[Json, int], Batch]] = {
+    "text": _text_delta,
+    "toolUse": _call_delta,
+    "reasoningContent": _reasoning_delta,
+    "toolResult": _result_delta,
+    "citation": _citation_delta,
+}
+"""A member of a delta -> its events; none where it is not as documented."""
 
 
 def _decode_block_stop(event: Mapping[str, Json]) -> Batch:
@@ -401,6 +471,8 @@ class ChunkEncoder:
             self._place(level, event.members)
         elif level.startswith("delta "):
             self._add(int(level.removeprefix("delta ")), dict(event.members), chunks)
+        elif level in _IN_UNION:
+            _place_within(event.members, chunks, _IN_UNION[level])
         elif level == _EVENT and chunks:
             next(iter(chunks[-1].values())).update(event.members)
         elif level == _CHUNK:
@@ -411,6 +483,15 @@ class ChunkEncoder:
             chunks[-1].update(members)
         else:
             chunks.append(dict(members))
+
+
+def _place_within(members: Mapping[str, Json], chunks: list[Json], way: tuple[str, ...]) -> None:
+    """Puts members into the object to which `way` leads in the last chunk, if it has one."""
+    owner: Json = chunks[-1] if chunks else None
+    for key in way:
+        owner = owner.get(key) if isinstance(owner, dict) else None
+    if isinstance(owner, dict):
+        owner.update(members)
 
 
 # A block that starts empty has nothing to send before its first delta.

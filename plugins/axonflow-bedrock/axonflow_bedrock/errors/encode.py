@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import orjson
-
 from axonflow_core.codec.errors import ErrorCodec, ErrorRow
 from axonflow_core.errors import (
     InvalidCall,
@@ -27,6 +25,7 @@ from axonflow_core.errors import (
     Throttled,
     Unavailable,
 )
+from axonflow_core.json import dumps
 from axonflow_core.messages import Json
 
 from .diagnose import diagnose, diagnose_exception_frame
@@ -118,7 +117,7 @@ def _decode_in_stream(chunk: Json) -> ProviderError | None:
     """The error in a chunk `{"throttlingException": {"message": "…"}}`; None if the chunk is
     none."""
     found = _exception_in(chunk)
-    return None if found is None else diagnose_exception_frame(found[0], orjson.dumps(found[1]))
+    return None if found is None else diagnose_exception_frame(found[0], dumps(found[1]))
 
 
 def _error_in(native: Json) -> dict[str, Json]:

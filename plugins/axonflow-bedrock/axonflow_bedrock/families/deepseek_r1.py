@@ -155,7 +155,7 @@ def _bare_text(chunk: Json) -> Json:
     null}]}`, as most have; None for any other."""
     if len(chunk) == 1:
         (choice,) = chunk["choices"]
-        if len(choice) == 2 and choice["stop_reason"] is None:
+        if len(choice) == 2 and choice.get("stop_reason", ...) is None:
             return choice["text"]
     return None
 

@@ -49,7 +49,7 @@ def _read(native: Json) -> Piece:
 def _read_bare(chunk: Json) -> Batch | None:
     if len(chunk) == 1 and chunk.get("outputs"):
         (output,) = chunk["outputs"]
-        if len(output) == 2 and output["stop_reason"] is None:
+        if len(output) == 2 and output.get("stop_reason", ...) is None:
             return bare(output["text"])
     return None
 

@@ -13,7 +13,9 @@ Source: the bedrock-runtime service model, API 2023-09-30, and the Amazon Nova u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from attrs import evolve
 
 from axonflow_core.codec.json_members import (
     arguments_of,
@@ -80,6 +82,40 @@ def encode_message(
 
 # ── blocks ────────────────────────────────────────────────────────────────────────────────────────
 
+_BESIDE = "beside"
+"""The level of an `extra` for what stands next to the one key of a block."""
+
+
+def decode_with_rest(
+    native: Mapping[str, Json],
+    dialect: str,
+    kinds: frozenset[str],
+    decode: Callable[[Mapping[str, Json]], ContentBlock],
+) -> ContentBlock:
+    """A block with unknown members next to its one key of `kinds`: they are `beside.KEY` in its
+    `extra`. A block of another kind, or of two, is `Opaque`."""
+    known = native.keys() & kinds
+    if len(known) == 1:
+        (kind,) = known
+        block = decode({kind: native[kind]})
+        if not isinstance(block, Opaque):
+            rest = prefixed(_BESIDE, unknown_members(native, frozenset(known)))
+            return evolve(block, extra={**block.extra, **rest})
+    return Opaque(dialect, {**native})
+
+
+def with_rest(encode: Callable[[Any], dict[str, Json]]) -> Callable[[Any], dict[str, Json]]:
+    """`encode`, which puts what stood next to the key of a block there again."""
+
+    def encoded(block: Any) -> dict[str, Json]:
+        if not block.extra:
+            return encode(block)
+        own, beside = split_prefixed(block.extra, _BESIDE)
+        return {**encode(evolve(block, extra=own)), **beside} if beside else encode(block)
+
+    return encoded
+
+
 _USE_KEYS = frozenset({"toolUseId", "name", "input"})
 _THOUGHT_KEYS = frozenset({"text", "signature"})
 _CACHE_KEYS = frozenset({"type", "ttl"})
@@ -117,37 +153,42 @@ _UNSET: Mapping[str, Json] = {"text": "absent"}
 
 
 def decode_reasoning(native: Mapping[str, Json], dialect: str) -> ContentBlock:
-    """A `reasoningContent` block; forms that are not documented become `Opaque`."""
+    """A `reasoningContent` block; forms that are not documented become `Opaque`. What stands next
+    to `reasoningText` is `reasoningContent.KEY` in the block's `extra`."""
     native = set_members(native)
     match native:
-        case {"reasoningText": dict(thought)} if len(native) == 1:
+        case {"reasoningText": _, "redactedContent": _}:
+            pass
+        case {"reasoningText": dict(thought)}:
             text = thought.get("text")
             return Reasoning(
                 "" if text is None else text,
                 thought.get("signature"),
-                extra=unknown_members(thought, _THOUGHT_KEYS),
+                extra={**unknown_members(thought, _THOUGHT_KEYS), **_around_thought(native)},
                 spelling=_UNSET if text is None else EMPTY,
             )
-        case {"redactedContent": str(data)} if len(native) == 1:
-            return Reasoning(redacted=data)
+        case {"redactedContent": str(data)}:
+            return Reasoning(redacted=data, extra=_around_thought(native))
     return Opaque(dialect, {"reasoningContent": native})
+
+
+def _around_thought(native: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The unknown members of a `reasoningContent`, as they stand in an `extra`."""
+    return prefixed(_THOUGHT, unknown_members(native, _THOUGHTS))
+
+
+_THOUGHT, _THOUGHTS = "reasoningContent", frozenset({"reasoningText", "redactedContent"})
 
 
 def encode_reasoning(block: Reasoning) -> dict[str, Json]:
     """A `reasoningContent` block: redacted data, or text with its signature."""
+    own, around = split_prefixed(block.extra, _THOUGHT)
     if block.redacted is not None:
-        return {"reasoningContent": {"redactedContent": block.redacted}}
+        return {"reasoningContent": {"redactedContent": block.redacted, **around}}
     is_unset = not block.text and block.spelling.get("text") == _UNSET["text"]
     named_text = {} if is_unset else {"text": block.text}
-    return {
-        "reasoningContent": {
-            "reasoningText": {
-                **named_text,
-                **without_none({"signature": block.signature}),
-                **block.extra,
-            }
-        }
-    }
+    thought = {**named_text, **without_none({"signature": block.signature}), **own}
+    return {"reasoningContent": {"reasoningText": thought, **around}}
 
 
 def decode_cache_point(native: Mapping[str, Json]) -> CachePoint:

@@ -9,6 +9,9 @@ import pytest
 from axonflow_bedrock.errors.diagnose import diagnose, diagnose_exception_frame
 from axonflow_bedrock.errors.encode import ERRORS, IN_STREAM
 from axonflow_bedrock.errors.table import MODELLED_STATUSES
+from axonflow_core.codec import ErrorCodec
+from axonflow_core.dialects.anthropic_messages import ERRORS as ANTHROPIC
+from axonflow_core.dialects.openai_chat import ERRORS as OPENAI
 from axonflow_core.errors import (
     AxonFlowError,
     ContextExceeded,
@@ -70,11 +73,17 @@ def test_the_client_of_a_relay_reads_aws_s_message_byte_for_byte() -> None:
     assert "kiwi" not in f"{whole.message}{whole!r}{streamed!r}"
 
 
-def test_a_denial_of_aws_s_is_relayed_in_our_words() -> None:
-    denied = diagnose(403, "AccessDeniedException:http://x/", dumps({"Message": DENIED}))
+@pytest.mark.parametrize("dialect", [ERRORS, OPENAI, ANTHROPIC], ids=lambda codec: codec.name)
+@pytest.mark.parametrize("header", ["AccessDeniedException:http://x/", "NewDenied", None])
+def test_a_denial_of_aws_s_is_relayed_in_our_words(dialect: ErrorCodec, header: str | None) -> None:
+    said = f"{DENIED} on resource: arn:aws:iam::123456789012:role/ProdRole forbidden"
+    denied = diagnose(403, header, dumps({"message": said}))
 
-    assert ERRORS.encode_error(denied).body["message"] == denied.message
-    assert "123456789012" not in dumps(ERRORS.encode_error(denied).body).decode()
+    written = dumps([dialect.encode_error(denied).body, dialect.error_event(denied)]).decode()
+
+    assert written.count("this server lacks a permission at its provider") >= 2
+    assert "123456789012" not in written
+    assert "ProdRole" not in written
 
 
 def test_every_error_in_a_stream_is_one_that_the_service_model_allows() -> None:

@@ -142,7 +142,9 @@ class ChunkDecoder:
             "finish_reason": stop,
         }
         return {
-            key: response.get(key) for key, value in delivered.items() if response.get(key) != value
+            key: response.get(key)
+            for key, value in delivered.items()
+            if response.get(key) != value and _set_alone(response.get(key)) != _set_alone(value)
         }
 
     def _unknown(self, chunk: Mapping[str, Json]) -> Batch:
@@ -154,6 +156,13 @@ class ChunkDecoder:
             stop = string(chunk["finish_reason"])
             events += (Stopped(stop_reason_of(stop, has_calls=bool(self._calls)), stop), Ended())
         return tuple(events)
+
+
+def _set_alone(value: Json) -> Json:
+    """`value` without the members that are null."""
+    if isinstance(value, dict):
+        return {key: _set_alone(item) for key, item in value.items() if item is not None}
+    return list(map(_set_alone, value)) if isinstance(value, list) else value
 
 
 def _members(chunk: Mapping[str, Json]) -> Iterable[Extra]:

@@ -12,7 +12,9 @@ from typing import Any
 
 from axonflow_core.codec.json_members import (
     array,
+    prefixed,
     set_members,
+    split_prefixed,
     string,
     unknown_members,
     without_none,
@@ -38,10 +40,12 @@ from ...shapes.converse_shapes import (
     decode_data,
     decode_reasoning,
     decode_tool_use,
+    decode_with_rest,
     encode_cache_point,
     encode_data,
     encode_reasoning,
     encode_tool_use,
+    with_rest,
 )
 
 DIALECT = "nova"
@@ -70,8 +74,10 @@ def decode_block(native: Mapping[str, Json]) -> ContentBlock:
             if len(native) == 1
             else Text(text, extra=unknown_members(native, _TEXT_KEYS))
         )
+    if len(native) > 1:
+        return decode_with_rest(native, DIALECT, _KINDS, decode_block)
     kind = next(iter(native), "")
-    decode = _DECODE_BLOCK.get(kind) if len(native) == 1 else None
+    decode = _DECODE_BLOCK.get(kind)
     return Opaque(DIALECT, {**native}) if decode is None else decode(native[kind])
 
 
@@ -88,6 +94,7 @@ _TEXT_KEYS = frozenset({"text"})
 _IMAGE_KEYS = frozenset({"format", "source"})
 _BYTES_KEYS = frozenset({"bytes"})
 _LOCATION_KEYS = frozenset({"uri"})
+_SOURCE, _S3_KEYS = "source", frozenset({"s3Location"})
 _TOOL_RESULT_KEYS = frozenset({"toolUseId", "content", "status"})
 
 
@@ -118,10 +125,10 @@ def _decode_source(native: Mapping[str, Json], form: Json) -> Media | None:
             return Media(
                 MediaKind.BASE64, data, media_type, extra=unknown_members(native, _BYTES_KEYS)
             )
-        case {"s3Location": {"uri": str(uri)} as location} if len(native) == 1:
-            return Media(
-                MediaKind.S3, uri, media_type, extra=unknown_members(location, _LOCATION_KEYS)
-            )
+        case {"s3Location": {"uri": str(uri)} as location}:
+            around = prefixed(_SOURCE, unknown_members(native, _S3_KEYS))
+            extra = {**unknown_members(location, _LOCATION_KEYS), **around}
+            return Media(MediaKind.S3, uri, media_type, extra=extra)
     return None
 
 
@@ -130,7 +137,8 @@ def _encode_source(media: Media) -> dict[str, Json]:
         case MediaKind.BASE64:
             return {"bytes": media.data, **media.extra}
         case MediaKind.S3:
-            return {"s3Location": {"uri": media.data, **media.extra}}
+            own, around = split_prefixed(media.extra, _SOURCE)
+            return {"s3Location": {"uri": media.data, **own}, **around}
     raise EncodeError(
         f"a message to Nova takes no {media.kind} source",
         feature=f"{media.kind} source",
@@ -171,13 +179,14 @@ _DECODE_BLOCK: Mapping[str, Callable[[Any], ContentBlock]] = {
     "reasoningContent": partial(decode_reasoning, dialect=DIALECT),
     "cachePoint": decode_cache_point,
 }
+_KINDS = frozenset(_DECODE_BLOCK)
 _ENCODE_BLOCK: Mapping[type, Callable[[Any], dict[str, Json]]] = {
     Text: _encode_text,
-    Data: encode_data,
-    Image: _encode_image,
-    ToolUse: encode_tool_use,
-    ToolResult: _encode_tool_result,
-    Reasoning: encode_reasoning,
-    CachePoint: encode_cache_point,
+    Data: with_rest(encode_data),
+    Image: with_rest(_encode_image),
+    ToolUse: with_rest(encode_tool_use),
+    ToolResult: with_rest(_encode_tool_result),
+    Reasoning: with_rest(encode_reasoning),
+    CachePoint: with_rest(encode_cache_point),
     Opaque: _encode_opaque,
 }

@@ -32,6 +32,9 @@ Members that have no field in the neutral model travel in `Extra` events, by lev
     nova members    further keys of the chunk, next to the known one
     nova event      further members of the event object
     nova delta      further members of `delta`
+    nova call       further members of a delta's `toolUse`
+    nova thought    further members of a delta's `reasoningContent`
+    nova start      further members of `start`
     nova metadata   the members of `metadata` other than `usage`, if not the usual empty ones
 
 Two adjacent texts, which Nova itself does not send, are kept apart by a start that announces
@@ -55,7 +58,7 @@ from axonflow_core.codec.json_members import (
     without_none,
 )
 from axonflow_core.json_text import canonical
-from axonflow_core.messages import Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
+from axonflow_core.messages import EMPTY, Json, Opaque, Reasoning, StopReason, Text, ToolUse, Usage
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -134,12 +137,12 @@ class ChunkDecoder:
         elif "toolUse" in delta:
             event = ToolInputDelta(string(delta["toolUse"]["input"]), self._block)
             is_next = native == self._native
-        elif (thought := _thought_of(delta)) is not None:
+        elif thought := _thought_of(delta):
             event = ReasoningDelta(**thought, index=self._going_on(_REASONING))
         else:
             return (Extra({"contentBlockDelta": native_event}, "nova chunk"),)
         self._native, self._is_open = native, True
-        if is_next and len(native_event) == 2 and len(delta) == 1:
+        if is_next and len(native_event) == 2 and len(delta) == 1 and text is not None:
             return (event,)
         return (*_jump(native, is_next=is_next), event, *_delta_extras(native_event, delta))
 
@@ -159,9 +162,15 @@ class ChunkDecoder:
         if not start:
             return jump
         self._block += 1
-        tool = start.get("toolUse") if len(start) == 1 else None
+        tool = start.get("toolUse")
         block = Opaque(DIALECT, start) if tool is None else decode_tool_use({"input": {}, **tool})
-        return (*jump, BlockStart(self._block, block), *_event_extras(native_event))
+        rest = EMPTY if tool is None else unknown_members(start, _CALL_KEYS)
+        return (
+            *jump,
+            BlockStart(self._block, block),
+            *_extra(rest, "nova start"),
+            *_event_extras(native_event),
+        )
 
     def _stop(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStop`. It ends a content block only where that was announced: the text or
@@ -180,7 +189,7 @@ class ChunkDecoder:
     def _message_start(self, native_event: Mapping[str, Json]) -> Batch:
         return (
             _STARTED
-            if native_event == _ASSISTANT
+            if without_none(native_event) == _ASSISTANT
             else (*_STARTED, Extra({**native_event}, "nova event"))
         )
 
@@ -235,16 +244,17 @@ _DELTA_KEYS = frozenset({"text", "toolUse", "reasoningContent"})
 
 _THOUGHTS = {"text": "text", "signature": "signature", "redactedContent": "redacted"}
 """What a piece of reasoning may be -> the attribute of `ReasoningDelta`."""
+_THOUGHT_KEYS = frozenset(_THOUGHTS)
+_CALL_KEYS, _INPUT_KEYS = frozenset({"toolUse"}), frozenset({"input"})
 
 
-def _thought_of(delta: Mapping[str, Json]) -> dict[str, Any] | None:
-    """The piece of reasoning in `delta`; None where there is none that this module knows."""
+def _thought_of(delta: Mapping[str, Json]) -> dict[str, Any]:
+    """The pieces of reasoning in `delta`; empty where there is none that this module knows."""
     thought = delta.get("reasoningContent")
-    only = set_members(thought) if isinstance(thought, dict) else {}
-    if len(only) != 1:
-        return None
-    ((key, value),) = only.items()
-    return {_THOUGHTS[key]: string(value)} if key in _THOUGHTS else None
+    if not isinstance(thought, dict):
+        return {}
+    known = thought.keys() & _THOUGHTS.keys()
+    return {_THOUGHTS[key]: string(thought[key]) for key in known if thought[key] is not None}
 
 
 def _jump(native: int, *, is_next: bool) -> Batch:
@@ -254,14 +264,25 @@ def _jump(native: int, *, is_next: bool) -> Batch:
 
 def _event_extras(native_event: Mapping[str, Json]) -> Batch:
     """Members of an event object other than `start`, `delta` and `contentBlockIndex`."""
-    others = unknown_members(native_event, _PLACE_KEYS)
-    return (Extra(others, "nova event"),) if others else ()
+    return _extra(unknown_members(native_event, _PLACE_KEYS), "nova event")
+
+
+def _extra(members: Mapping[str, Json], level: str) -> Batch:
+    """An `Extra` for `members`, where there are any."""
+    return (Extra(members, level),) if members else ()
 
 
 def _delta_extras(native_event: Mapping[str, Json], delta: Mapping[str, Json]) -> Batch:
-    """Unknown members of `delta` and of the event around it, each at its own level."""
-    in_delta = unknown_members(delta, _DELTA_KEYS)
-    return (*((Extra(in_delta, "nova delta"),) if in_delta else ()), *_event_extras(native_event))
+    """Unknown members of `delta`, of what is in it and of the event around it, each at its own
+    level."""
+    in_call = unknown_members(delta.get("toolUse") or EMPTY, _INPUT_KEYS)
+    in_thought = unknown_members(delta.get("reasoningContent") or EMPTY, _THOUGHT_KEYS)
+    return (
+        *_extra(without_none(in_call), "nova call"),
+        *_extra(without_none(in_thought), "nova thought"),
+        *_extra(unknown_members(delta, _DELTA_KEYS), "nova delta"),
+        *_event_extras(native_event),
+    )
 
 
 class ChunkEncoder:
@@ -423,5 +444,11 @@ class ChunkEncoder:
                 last.update(members)
             case "nova event" if last is not None:
                 next(iter(last.values())).update(members)
+            case "nova start" if last is not None:
+                last["contentBlockStart"]["start"].update(members)
             case "nova delta" if last is not None:
                 last["contentBlockDelta"]["delta"].update(members)
+            case "nova call" if last is not None:
+                last["contentBlockDelta"]["delta"]["toolUse"].update(members)
+            case "nova thought" if last is not None:
+                last["contentBlockDelta"]["delta"]["reasoningContent"].update(members)
