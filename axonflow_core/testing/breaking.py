@@ -593,12 +593,12 @@ def new_member_refused(codec: Codec) -> Codec:
 
 def new_member_empties(codec: Codec) -> Codec:
     """Reads an answer with a new member as one without content."""
-    return evolve(
-        codec,
-        decode_response=lambda body, facts: evolve(
-            codec._decode_response(body, facts), **({"content": ()} if _is_new(body) else {})
-        ),
-    )
+
+    def decode(body: Json, facts: ModelFacts) -> Completion:
+        answer = codec._decode_response(body, facts)
+        return evolve(answer, content=()) if _is_new(body) else answer
+
+    return evolve(codec, decode_response=decode)
 
 
 def beside_a_new_member(change: Replace) -> Break:

@@ -24,7 +24,11 @@ CODECS = pytest.mark.parametrize("codec", [converse.CODEC, nova.CODEC], ids=lamb
 
 def events_of(codec: Codec, delta: Json) -> list[object]:
     chunk = {"contentBlockDelta": {"delta": delta, "contentBlockIndex": 0}}
-    batch = codec.stream_decoder(FACTS).feed(chunk)
+    decoder = codec.stream_decoder(FACTS)
+    if "toolUse" in delta:
+        start = {"toolUse": {"toolUseId": "1", "name": "f"}}
+        decoder.feed({"contentBlockStart": {"start": start, "contentBlockIndex": 0}})
+    batch = decoder.feed(chunk)
     return [event for event in batch if not isinstance(event, Extra)]
 
 
