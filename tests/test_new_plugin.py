@@ -41,8 +41,8 @@ class Kind:
 
 
 KINDS = (
-    Kind(("codec",), "axonflow-bedrock-{}", 23, "hello"),
-    Kind(("codec", "--chat"), "axonflow-bedrock-{}", 23, "conversation"),
+    Kind(("codec",), "axonflow-bedrock-{}", 24, "hello"),
+    Kind(("codec", "--chat"), "axonflow-bedrock-{}", 24, "conversation"),
     Kind(("provider",), "axonflow-provider-{}", 15),
 )
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)

@@ -155,7 +155,7 @@ class ChunkDecoder:
 
     def _start(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStart`, which announces a tool call; other kinds are kept as `Opaque`."""
-        start = set_members(native_event.get("start") or {})
+        start = without_none(native_event.get("start") or {})
         native = integer(native_event["contentBlockIndex"])
         jump = _jump(native, is_next=native == self._native and not self._is_open)
         self._native, self._is_open, self._kind = native, bool(start), _ANNOUNCED
