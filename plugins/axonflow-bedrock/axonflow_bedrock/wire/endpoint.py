@@ -37,7 +37,14 @@ import orjson
 from attrs import frozen
 
 from axonflow_core.codec import NativeError
-from axonflow_core.errors import AnswerError, AxonFlowError, ProviderError, RequestError
+from axonflow_core.errors import (
+    AccessDenied,
+    AnswerError,
+    AxonFlowError,
+    CredentialsError,
+    ProviderError,
+    RequestError,
+)
 from axonflow_core.http.asgi import (
     AsgiApp,
     BodyTooLong,
@@ -223,7 +230,7 @@ def bedrock_app(
         except ServiceException as error:
             await reply.fail(error.native, error.frame)
         except AxonFlowError as error:
-            if not isinstance(error, ProviderError | RequestError | AnswerError):
+            if _is_for_the_log(error):
                 _LOG.error("call %s failed: %s", reply.request_id, error.message)
             await reply.fail(ERRORS.encode_error(error), partial(_frame_of_error, error))
         except Exception:  # a fault of ours: the log has its traceback, the client its request id
@@ -231,6 +238,14 @@ def bedrock_app(
             await reply.fail(_unexpected().native, _unexpected().frame)
 
     return app
+
+
+def _is_for_the_log(error: AxonFlowError) -> bool:
+    """Whether the client is told less than the operator: of this server's own faults, and of what
+    its provider denies it."""
+    if isinstance(error, AccessDenied | CredentialsError):
+        return True
+    return not isinstance(error, ProviderError | RequestError | AnswerError)
 
 
 def _frame_of_error(error: AxonFlowError) -> bytes:
