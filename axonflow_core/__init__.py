@@ -19,6 +19,7 @@ _NAMES = {
     "codec.registry": "CodecRegistry RegisteredCodec",
     "codec.unary": "EmbeddingCodec EmbeddingFeature RerankCodec TokenCounter",
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
+    "dialects.openai_chat": "ChatForm Thinking chat_codec",
     "errors": (
         "AccessDenied AnswerError AxonFlowError BlockingCallError ConfigError ContextExceeded "
         "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError "

@@ -30,6 +30,9 @@ from axonflow_core.config import Fault as Fault
 from axonflow_core.config import FaultyConfig as FaultyConfig
 from axonflow_core.config import ProviderConfig as ProviderConfig
 from axonflow_core.config import load_config as load_config
+from axonflow_core.dialects.openai_chat import ChatForm as ChatForm
+from axonflow_core.dialects.openai_chat import Thinking as Thinking
+from axonflow_core.dialects.openai_chat import chat_codec as chat_codec
 from axonflow_core.errors import AccessDenied as AccessDenied
 from axonflow_core.errors import AnswerError as AnswerError
 from axonflow_core.errors import AxonFlowError as AxonFlowError

@@ -665,3 +665,14 @@ def test_a_document_in_a_form_that_openai_lacks_is_refused_by_name(
         CODEC.encode_request(CompletionRequest(user(document)), FACTS)
 
     assert refusal.value.feature == name
+
+
+def test_a_codec_has_the_features_that_are_listed_and_no_other_of_its_form() -> None:
+    listed = frozenset({Feature.SEED})
+
+    made = chat_codec(ChatForm(), family="a", models=(), features=listed, evidence="none")
+
+    assert made.features == listed
+    assert made.encode_request(CompletionRequest("Hi", inference=Inference(seed=7)), FACTS)["seed"]
+    with pytest.raises(EncodeError, match="presence_penalty"):
+        made.encode_request(CompletionRequest("Hi", inference=Inference(presence_penalty=1)), FACTS)

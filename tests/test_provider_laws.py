@@ -39,6 +39,15 @@ def without_system(api: ChatApi, services: Services) -> ChatApi:
     return evolve(api, codec=evolve(api.codec, encode_request=encode))
 
 
+def with_an_unlisted_option(api: ChatApi, services: Services) -> ChatApi:
+    def encode(request: CompletionRequest, facts: ModelFacts) -> Json:
+        known = evolve(request, inference=evolve(request.inference, top_k=None))
+        return {**CODEC.encode_request(known, facts), "top_k": request.inference.top_k}
+
+    features = CODEC.features | {Feature.TOP_K}
+    return evolve(api, codec=evolve(api.codec, features=features, encode_request=encode))
+
+
 def with_one_tool_use(api: ChatApi, services: Services) -> ChatApi:
     def decode(body: Json, facts: ModelFacts) -> Completion:
         completion = CODEC.decode_response(body, facts)
@@ -140,6 +149,11 @@ class WithoutReceipt(ChatProvider):
         return evolve(await super().complete(request, **options), receipt=None)
 
 
+class WithoutAdjustments(ChatProvider):
+    async def complete(self, request: CompletionRequest, **options: Any) -> Completion:
+        return evolve(await super().complete(request, **options), adjustments=())
+
+
 class Quoting(ChatProvider):
     async def complete(self, request: CompletionRequest, **options: Any) -> Completion:
         try:
@@ -218,6 +232,12 @@ class Mistake:
 LAWS = provider_laws
 MISTAKES = (
     Mistake(LAWS.a_request_arrives_as_it_was_asked, "system prompt", without_system),
+    Mistake(LAWS.an_option_that_is_not_listed_is_not_sent, "is sent", with_an_unlisted_option),
+    Mistake(
+        LAWS.an_option_that_is_not_listed_is_not_sent,
+        "without an adjustment",
+        provider=WithoutAdjustments,
+    ),
     Mistake(LAWS.an_answer_has_text_usage_and_a_receipt, "no receipt", provider=WithoutReceipt),
     Mistake(LAWS.an_answer_has_text_usage_and_a_receipt, "request-1", with_another_request_id),
     Mistake(LAWS.a_stream_adds_up_to_the_whole, "expected 5", without_stream_usage),

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
@@ -27,6 +28,7 @@ from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import ProviderConfig, structure_provider_config
 from axonflow_core.errors import (
     AnswerError,
+    EncodeError,
     InvalidCall,
     ProviderError,
     Throttled,
@@ -38,6 +40,8 @@ from axonflow_core.messages import (
     EMPTY,
     Completion,
     CompletionRequest,
+    Inference,
+    OutputSchema,
     Receipt,
     StopReason,
     Text,
@@ -172,6 +176,35 @@ def _texts(request: CompletionRequest) -> list[Text]:
         *(block for message in request.messages for block in message.content),
     ]
     return [block for block in blocks if isinstance(block, Text)]
+
+
+_UNLISTED: Mapping[Feature, CompletionRequest] = {
+    Feature.SEED: evolve(QUESTION, inference=Inference(seed=7)),
+    Feature.PRESENCE_PENALTY: evolve(QUESTION, inference=Inference(presence_penalty=0.5)),
+    Feature.FREQUENCY_PENALTY: evolve(QUESTION, inference=Inference(frequency_penalty=0.5)),
+    Feature.TOP_K: evolve(QUESTION, inference=Inference(top_k=7)),
+    Feature.SERVICE_TIER: evolve(QUESTION, service_tier="auto"),
+    Feature.METADATA: evolve(QUESTION, metadata={"label": "a"}),
+    Feature.OUTPUT_SCHEMA: evolve(QUESTION, output_schema=OutputSchema({"type": "object"})),
+}
+"""Feature -> a request with an option that needs it."""
+
+
+async def an_option_that_is_not_listed_is_not_sent(case: ProviderCase) -> None:
+    """An option without its feature is refused, or left out and reported: the body is that of the
+    same request without it."""
+    plain = case.answering(ANSWER)
+    await plain.provider.complete(QUESTION)
+    for feature, request in _UNLISTED.items():
+        opened = case.answering(ANSWER)
+        if case.takes(feature):
+            continue
+        with suppress(EncodeError):
+            completion = await opened.provider.complete(request)
+            name = f"{feature.value}, which `features` does not list,"
+            is_same = opened.client.requests[0].body == plain.client.requests[0].body
+            require(is_same, f"{name} is sent")
+            require(bool(completion.adjustments), f"{name} is left out without an adjustment")
 
 
 async def an_answer_has_text_usage_and_a_receipt(case: ProviderCase) -> None:
@@ -322,6 +355,7 @@ async def a_stream_that_is_left_is_closed(case: ProviderCase) -> None:
 
 LAWS: tuple[Callable[[ProviderCase], Awaitable[None]], ...] = (
     a_request_arrives_as_it_was_asked,
+    an_option_that_is_not_listed_is_not_sent,
     an_answer_has_text_usage_and_a_receipt,
     a_stream_adds_up_to_the_whole,
     every_cutting_of_a_stream_is_the_same_stream,

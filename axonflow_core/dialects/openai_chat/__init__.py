@@ -127,11 +127,14 @@ def _functions_of(form: ChatForm) -> dict[str, Any]:
     }
 
 
-def chat_codec(form: ChatForm, **record: Any) -> FamilyCodec:
-    """The codec of a family that uses this dialect in the given form. `record` holds the other
-    fields of `FamilyCodec`; its `features` are added to those that follow from the form."""
-    features = record.pop("features") | form.features
-    return FamilyCodec(features=features, **chat_members(form), **record)
+def chat_codec(form: ChatForm, *, features: frozenset[Feature], **record: Any) -> FamilyCodec:
+    """The codec of a family that uses this dialect in the given form.
+
+    `features` is all that the models support: a parameter that no feature lists is not sent (a
+    seed, a penalty, `response_format`), whatever `form.takes` says. `record` holds the other fields
+    of `FamilyCodec`."""
+    members = chat_members(form.with_features(features))
+    return FamilyCodec(features=features, **members, **record)
 
 
 _TRANSPORT = frozenset({"model", "stream", "stream_options"})

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Self
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from axonflow_core.codec import Feature, NativeNames
 from axonflow_core.messages import StopReason, ToolChoiceMode
@@ -95,9 +96,10 @@ class ChatForm:
     options: frozenset[str] = OPTIONS
     """The documented parameters that have no neutral name."""
     takes: frozenset[str] = COMMON_PARAMETERS
-    """Those of `PARAMETER_FEATURES` that the speaker takes."""
+    """Those of `PARAMETER_FEATURES` that the speaker takes. `chat_codec` puts those here that its
+    `features` list."""
     output_formats: frozenset[Feature] = OUTPUT_FORMATS
-    """What of `response_format` the speaker takes."""
+    """What of `response_format` the speaker takes; likewise."""
     has_object: bool = True
     """Whether answers and chunks have `object`, the name of their type."""
     chunk_facts: tuple[str, ...] = ("id", "created", "model")
@@ -122,6 +124,12 @@ class ChatForm:
     """The keys of a choice that are decoded."""
     is_tagged: bool = field(init=False)
     """Whether reasoning stands in the content, between tags."""
+
+    def with_features(self, features: frozenset[Feature]) -> Self:
+        """This form with the parameters that `features` list, and no others of
+        `PARAMETER_FEATURES`."""
+        takes = {name for name, given in PARAMETER_FEATURES.items() if given & features}
+        return evolve(self, takes=frozenset(takes), output_formats=OUTPUT_FORMATS & features)
 
     @parameters.default
     def _parameters(self) -> frozenset[str]:

@@ -44,6 +44,7 @@ CODEC = openai_chat.chat_codec(
         {
             *(Feature.SYSTEM, Feature.MID_SYSTEM, Feature.ANY_ROLE_ORDER),
             *(Feature.TEMPERATURE, Feature.TOP_P, Feature.STOP_SEQUENCES),
+            *(Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY, Feature.JSON_OUTPUT),
             *(Feature.TOOLS, Feature.TOOL_CHOICE, Feature.REASONING),
         }
     ),

@@ -46,7 +46,7 @@ _CARDS = "documents: AWS model cards and programs that call these models, Novemb
 
 def chat_family(form: ChatForm, **record: Any) -> FamilyCodec:
     """The codec of a family of this shape; what `record` does not say is as it is for most of
-    them."""
-    features = record.pop("features", THINKING if form.thinking else WITH_TOOLS)
+    them. Its features are those of the form too."""
+    features = form.features | record.pop("features", THINKING if form.thinking else WITH_TOOLS)
     joins = JOINED_REASONING if Feature.REASONING in features else JOINED_BLOCKS
     return chat_codec(form, **{"features": features, "joins": joins, "evidence": _CARDS, **record})
