@@ -45,8 +45,7 @@ def prose_of(page: str) -> str:
 def test_a_python_example_runs_against_the_emulator(
     text: str, bedrock_emulator: RunningEmulator, tmp_path: Path
 ) -> None:
-    model = {"BEDROCK_MODEL": "us.anthropic.claude-sonnet-4-20250514-v1:0"}
-    environment = {**os.environ, **bedrock_emulator.environment, **model}
+    environment = {**os.environ, **bedrock_emulator.environment}
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", text],
         env=environment,

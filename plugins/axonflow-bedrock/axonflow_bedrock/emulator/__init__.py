@@ -41,6 +41,8 @@ from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.plugin_spec import Emulator
 
 from ..aws.signing import ClientKey, ClientToken, KeyRing
+from ..models.profiles import callable_id
+from ..models.table import load_models
 from ..wire.endpoint import Verifier, bedrock_app, signature_verifier
 from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
@@ -66,6 +68,8 @@ MODELS = (
     "mistral.mistral-large-2407-v1:0",
 )
 """The examples of the product's documentation, one for each family that it documents."""
+CONFIGURED_MODEL = "anthropic.claude-sonnet-4-6"
+"""The model of the environment, called through the inference profile of the region's geography."""
 REFUSED_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 """The default of the product's documentation: refused, because newer Claude models need an
 inference profile."""
@@ -177,6 +181,8 @@ def environment(base_url: str, region: str = REGION) -> Mapping[str, str]:
     AWS_BEARER_TOKEN_BEDROCK must be unset as well: botocore prefers it to these keys, even when it
     is empty.
     """
+    entry = load_models().entry(CONFIGURED_MODEL)
+    model = CONFIGURED_MODEL if entry is None else callable_id(entry, region)
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -184,6 +190,7 @@ def environment(base_url: str, region: str = REGION) -> Mapping[str, str]:
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "BEDROCK_REGION": region,
+        "BEDROCK_MODEL": model,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": base_url,
         "AWS_ENDPOINT_URL_BEDROCK": base_url,
         "AWS_ENDPOINT_URL_STS": base_url,

@@ -118,14 +118,18 @@ def _build(
 
 
 def _profile_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:
-    """The line of YAML to write, as a suggestion: which profiles there are only AWS knows."""
+    """The line of YAML to write, or the variable to set, as a suggestion: which profiles there are
+    only AWS knows."""
     command = "`aws bedrock list-inference-profiles" + (f" --region {region}`" if region else "`")
     entry = models.entry(model.base_id) if model and models else None
     named = candidates(model, region, entry) if model else ()
     if not named:
         return f"model: the id of an inference profile; {command} lists them"
     others = f"or {', '.join(named[1:])}; " if named[1:] else ""
-    return f"model: {named[0]} ({others}{command} lists what there is)"
+    return (
+        f"model: {named[0]} ({others}{command} lists what there is); where no file is used, "
+        f"BEDROCK_MODEL={named[0]}, or `model=` of the call"
+    )
 
 
 NO_SUCCESSOR = "name its successor in `model:`"

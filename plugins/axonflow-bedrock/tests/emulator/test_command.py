@@ -122,7 +122,7 @@ def test_what_stays_up_ends_well_when_it_is_told_to(
 def test_the_environment_alone_reaches_the_emulator(
     tmp_path: Path, emulator: Mapping[str, str]
 ) -> None:
-    finished = run(tmp_path, "ask", "Are you there?", "-m", PROFILE, environment=emulator)
+    finished = run(tmp_path, "ask", "Are you there?", environment=emulator)
     assert finished.returncode == 0, finished.stderr
     assert "Are you there?" in finished.stdout
 
