@@ -25,10 +25,15 @@ from weakref import finalize
 
 from axonflow_core.asking import CallOptions, Prompt, RequestOptions
 from axonflow_core.config import Config
-from axonflow_core.errors import AxonFlowError, BlockingCallError, RequestError
+from axonflow_core.errors import (
+    AxonFlowError,
+    BlockingCallError,
+    RequestError,
+    TruncatedStream,
+)
 from axonflow_core.http.client import HttpClient
 from axonflow_core.messages import EMPTY, Adjustment, Completion, Parsed, Receipt, TokenCount
-from axonflow_core.provider import CompletionStream, Provider, texts_of_batch
+from axonflow_core.provider import CompletionStream, Provider, read_before, texts_of_batch
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from axonflow_core.runtime import Runtime
 from axonflow_core.statements import refuses
@@ -207,8 +212,8 @@ class BlockingStream(Generic[Parsed]):
     """An open streamed answer, as `CompletionStream` without `async`.
 
     To leave it before its end, by `break` or by an exception, cancels the call upstream. One thread
-    at a time reads it: a `RequestError` in any other. An error while it is read is raised again by
-    whatever reads it later.
+    at a time reads it: a `RequestError` in any other, and in a second loop after its end. An error
+    while it is read is raised again by whatever reads it later.
     """
 
     def __init__(
@@ -220,6 +225,7 @@ class BlockingStream(Generic[Parsed]):
         self._thread = thread
         self._ready: Iterator[Batch] = iter(())
         self._fault: AxonFlowError | None = None
+        self._is_at_end = False
         self._reading = threading.Lock()
 
     @property
@@ -245,11 +251,13 @@ class BlockingStream(Generic[Parsed]):
 
     def completion(self) -> Completion[Parsed]:
         """The whole answer, with its receipt: reads what is left of the stream."""
-        for _ in self:
+        while next(self, None) is not None:
             pass
         return self._answer.assembled()
 
     def __iter__(self) -> Self:
+        if self._is_at_end:
+            raise read_before("stream.completion()")
         return self
 
     def __next__(self) -> Batch:
@@ -269,6 +277,11 @@ class BlockingStream(Generic[Parsed]):
         """Returns when the call upstream is cancelled. May be called twice."""
         stream, self._stream, self._ready = self._stream, None, iter(())
         if stream is not None:
+            self._fault = TruncatedStream(
+                "this program closed the stream before its end",
+                partial_text="".join(self._answer.kept_texts()),
+                hint="read it inside its `with` block: `stream.completion()` reads what is left",
+            )
             self._thread.call(stream.aclose)
 
     def __enter__(self) -> Self:
@@ -302,7 +315,7 @@ class BlockingStream(Generic[Parsed]):
             self._abandon()
             raise
         if not batches:
-            self._stream = None
+            self._stream, self._is_at_end = None, True
         return batches
 
     def _abandon(self) -> None:
@@ -437,5 +450,7 @@ def _refuse_on_event_loop() -> None:
 
 def _closed() -> RequestError:
     return RequestError(
-        "this runtime is closed", hint="make the call inside the runtime's `with` block"
+        "this runtime is closed",
+        hint="make the call inside the runtime's `with` block; a closed runtime is not opened "
+        "again: `BlockingRuntime.open()` makes another",
     )

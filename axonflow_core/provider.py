@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 from attrs import Factory, evolve, field, frozen
 
+from axonflow_core.errors import RequestError
 from axonflow_core.messages import (
     EMPTY,
     Adjustment,
@@ -51,8 +52,9 @@ class CompletionStream(ABC, Generic[Parsed]):
 
     Iterating gives batches of events (`stream.StreamEvent`): what one chunk of the provider says.
     A provider implements `read` and `aclose`; the rest follows from them. To leave the `async with`
-    block early cancels the call upstream. One task reads a stream: while it waits, a second reader
-    gets a `RequestError`.
+    block early cancels the call upstream; what reads on then gets a `TruncatedStream`. One task
+    reads a stream: while it waits, a second reader gets a `RequestError`. A stream is read once:
+    to iterate over it after its end is a `RequestError`, and `completion` has the answer.
     """
 
     receipt: Receipt | None = None
@@ -66,6 +68,7 @@ class CompletionStream(ABC, Generic[Parsed]):
     """Makes `Completion.parsed` where an output schema was given."""
     _ready: Iterator[Batch] = iter(())
     _kept: list[Batch] | None = None
+    _is_at_end = False
 
     @property
     def request_id(self) -> str | None:
@@ -96,7 +99,7 @@ class CompletionStream(ABC, Generic[Parsed]):
 
         Errors as `read`: `TruncatedStream` when the answer is incomplete.
         """
-        async for _ in self:
+        while await anext(self, None) is not None:
             pass
         return self.assembled()
 
@@ -105,6 +108,11 @@ class CompletionStream(ABC, Generic[Parsed]):
         if self._kept is None:
             self._kept = []
         self._kept += batches
+
+    def kept_texts(self) -> Iterator[str]:
+        """The pieces of text among what was read so far."""
+        for batch in self._kept or ():
+            yield from texts_of_batch(batch)
 
     def assembled(self) -> Completion[Parsed]:
         """What was read so far, as a whole answer. `TruncatedStream` where it is none."""
@@ -115,6 +123,8 @@ class CompletionStream(ABC, Generic[Parsed]):
         return evolve(completion, parsed=self.parse(completion))
 
     def __aiter__(self) -> Self:
+        if self._is_at_end:
+            raise read_before("await stream.completion()")
         return self
 
     async def __anext__(self) -> Batch:
@@ -122,6 +132,7 @@ class CompletionStream(ABC, Generic[Parsed]):
             return batch
         batches = await self.read()
         if not batches:
+            self._is_at_end = True
             raise StopAsyncIteration
         self.keep(batches)
         self._ready = iter(batches)
@@ -132,6 +143,14 @@ class CompletionStream(ABC, Generic[Parsed]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+def read_before(write: str) -> RequestError:
+    """The error of a second iteration; `write` is what has the whole answer."""
+    return RequestError(
+        "this stream was read to its end: it gives its events once",
+        hint=f"`{write}` has the whole answer, as often as it is called",
+    )
 
 
 def texts_of_batch(batch: Batch) -> Iterator[str]:

@@ -318,7 +318,8 @@ def test_a_with_block_around_a_stream_ends_the_call_upstream(
         next(batches)
         assert batches.request_id == "r-1"
     assert stream.closed.is_set()
-    assert list(batches) == []
+    with pytest.raises(TruncatedStream, match="this program closed the stream"):
+        next(batches)
 
 
 def test_an_interrupt_cancels_the_read_and_the_call_upstream(

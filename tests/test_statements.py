@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from toy_chat import answered, runtime_on
 
-from axonflow_core import BlockingRuntime, RequestError, Runtime
+from axonflow_core import BlockingRuntime, RequestError, Runtime, TruncatedStream
 
 
 @pytest.fixture
@@ -77,3 +77,55 @@ def test_async_for_does_not_fit_a_stream_that_blocks(blocking: Any) -> None:
 
         assert "for text in stream.text()" in str(caught.value.hint)
         assert stream.completion().text == "You said: hi"
+
+
+async def test_a_stream_is_iterated_to_its_end_once(runtime: Runtime) -> None:
+    async with runtime.stream("hi") as stream:
+        assert "".join([text async for text in stream.text()]) == "You said: hi"
+        with pytest.raises(RequestError, match="read to its end") as caught:
+            _ = [text async for text in stream.text()]
+
+        assert "await stream.completion()" in str(caught.value.hint)
+        assert (await stream.completion()).text == (await stream.completion()).text
+
+
+def test_a_stream_that_blocks_is_iterated_to_its_end_once(blocking: BlockingRuntime) -> None:
+    with blocking.stream("hi") as stream:
+        assert "".join(stream.text()) == "You said: hi"
+        with pytest.raises(RequestError, match="read to its end") as caught:
+            list(stream)
+
+    assert "`stream.completion()`" in str(caught.value.hint)
+    assert stream.completion().text == "You said: hi"
+
+
+async def test_a_stream_that_was_left_by_break_is_read_on(runtime: Runtime) -> None:
+    async with runtime.stream("hi") as stream:
+        async for _ in stream:
+            break
+        rest = [batch async for batch in stream]
+
+        assert rest
+        assert (await stream.completion()).text == "You said: hi"
+
+
+async def test_a_stream_that_was_left_early_says_who_left_it(runtime: Runtime) -> None:
+    async with runtime.stream("hi") as stream:
+        await anext(stream)
+
+    with pytest.raises(TruncatedStream, match="this program closed the stream") as caught:
+        await stream.completion()
+
+    assert "inside its `async with` block" in str(caught.value.hint)
+
+
+def test_a_stream_that_blocks_and_was_left_early_says_who_left_it(
+    blocking: BlockingRuntime,
+) -> None:
+    with blocking.stream("hi") as stream:
+        next(stream)
+
+    with pytest.raises(TruncatedStream, match="this program closed the stream") as caught:
+        stream.completion()
+
+    assert "inside its `with` block" in str(caught.value.hint)

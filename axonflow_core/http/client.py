@@ -259,7 +259,9 @@ class Transport:
 
         if self._is_closed:
             raise RequestError(
-                "this runtime is closed", hint="make the call inside the runtime's `with` block"
+                "this runtime is closed",
+                hint="make the call inside the runtime's `async with` block; a closed runtime is "
+                "not opened again: `Runtime.open()` makes another",
             )
         self._loop = loop
         return aiohttp.ClientSession(
@@ -385,7 +387,11 @@ class HttpStream:
             self._timer.cancel()
         else:
             self._break_off(
-                TruncatedStream(f"the stream from {_host(self._request)} was closed before its end")
+                TruncatedStream(
+                    f"this program closed the stream from {_host(self._request)} before its end",
+                    hint="read it inside its `async with` block: `await stream.completion()` reads "
+                    "what is left",
+                )
             )
 
     def __aiter__(self) -> Self:

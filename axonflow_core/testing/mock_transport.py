@@ -97,7 +97,10 @@ class MockStream:
         `aclose` before the end."""
         data = next(self._reads, b"")
         if data and self.is_closed:
-            raise TruncatedStream("the stream was closed before its end")
+            raise TruncatedStream(
+                "this program closed the stream before its end",
+                hint="read it inside its `async with` block",
+            )
         if not data and self._breaks_off:
             raise TruncatedStream("the connection was cut in mid-answer")
         return data
