@@ -37,12 +37,14 @@ T = TypeVar("T")
 
 
 class Unfit(ValueError):
-    """What a converter raises: `takes` is what its field takes, `got` what was given instead."""
+    """What a converter raises: `takes` is what its field takes, `got` what was given instead, and
+    `hint` what to write, where that is known."""
 
-    def __init__(self, takes: str, got: str) -> None:
+    def __init__(self, takes: str, got: str, hint: str | None = None) -> None:
         super().__init__(f"{takes} expected, not {got}")
         self.takes = takes
         self.got = got
+        self.hint = hint
 
 
 _TESTS: dict[Any, tuple[str, dict[str, Any]]] = {}
@@ -180,7 +182,8 @@ def _reporting(converter: Callable[..., Any], field: str) -> Callable[..., Any]:
         try:
             return converter(*given)
         except Unfit as unfit:
-            raise RequestError(f"{field} takes {unfit.takes}, not {unfit.got}") from None
+            message = f"{field} takes {unfit.takes}, not {unfit.got}"
+            raise RequestError(message, hint=unfit.hint) from None
 
     return convert
 

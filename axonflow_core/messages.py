@@ -30,6 +30,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from attrs import Converter, field
@@ -197,8 +198,30 @@ def block_value(value: str | ContentBlock) -> ContentBlock:
     return block  # type: ignore[return-value]
 
 
+_BLOCK_TYPES = {
+    "text": "Text(…)",
+    "input_text": "Text(…)",
+    "image": "Image(Path(…).read_bytes())",
+    "image_url": 'Image(Media("url", …))',
+    "document": "Document(Path(…).read_bytes())",
+    "tool_use": "ToolUse(id, name, input)",
+    "tool_result": "ToolResult(id, answer)",
+}
+"""The `type` of a block in the vendors' JSON -> what to write instead."""
+
+
 def _as_block(value: object) -> object:
+    if isinstance(value, Mapping):
+        _refuse_native_block(value)
     return Text(value) if isinstance(value, str) else value
+
+
+def _refuse_native_block(value: Mapping[Any, Any]) -> None:
+    """`Unfit`, with what to write, for a block of a vendor's JSON."""
+    kind = value.get("type")
+    if isinstance(kind, str) and kind in _BLOCK_TYPES:
+        got = f"{described(value)} among them"
+        raise Unfit(_WHAT_BLOCKS, got, f"write `{_BLOCK_TYPES[kind]}`")
 
 
 passing(block_value, "type({0}) in BLOCKS", BLOCKS=_BLOCKS)
@@ -281,22 +304,33 @@ _SIGNATURES = (
 """Offset and bytes that files of a MIME type have there."""
 
 
+_NAME_THE_TYPE = 'name the type: `Media("base64", data, "image/…")`'
+_NAME_THE_DOCUMENT = (
+    'text is `Media("text", …, "text/plain")`; of another file, name the type: '
+    '`Media("base64", data, "application/…")`'
+)
+
+
 def media_value(value: Media | bytes) -> Media:
     """A media. Bytes of a PNG, JPEG, GIF, WebP or PDF file are base64 data of that type."""
-    return _media_of(value) if isinstance(value, bytes) else value_of(Media, value)
+    return _media_of(value, "a Media", _NAME_THE_TYPE)
 
 
-def _media_of(data: bytes) -> Media:
+def _media_of(value: object, takes: str, name_the_type: str) -> Media:
+    if isinstance(value, str | PathLike):
+        hint = 'give the bytes of the file, `Path(…).read_bytes()`; a URL is `Media("url", …)`'
+        raise Unfit(f"{takes}, or the bytes of a file", described(value), hint)
+    if not isinstance(value, bytes):
+        return value_of(Media, value, takes=takes)
     for offset, signature, media_type in _SIGNATURES:
-        if data.startswith(signature, offset):
-            return Media(MediaKind.BASE64, data, media_type)
-    raise Unfit("bytes of a PNG, JPEG, GIF, WebP or PDF file, or a Media", described(data))
+        if value.startswith(signature, offset):
+            return Media(MediaKind.BASE64, value, media_type)
+    files = "bytes of a PNG, JPEG, GIF, WebP or PDF file, or a Media"
+    raise Unfit(files, "bytes of another type of file", name_the_type)
 
 
 def _optional_media(value: Media | bytes | None) -> Media | None:
-    if isinstance(value, bytes):
-        return _media_of(value)
-    return None if value is None else value_of(Media, value, takes="a Media or None")
+    return None if value is None else _media_of(value, "a Media or None", _NAME_THE_DOCUMENT)
 
 
 passing(media_value, "type({0}) is Media", Media=Media)
@@ -513,6 +547,12 @@ def _as_message(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     value = read_out(dict, value, _WHAT_MESSAGES)
+    if value.get("role") == "tool":
+        raise Unfit(
+            "the result of a tool as a block of a user message",
+            "a mapping with the role 'tool'",
+            "write `user([ToolResult(id, answer)])`, one ToolResult for each call",
+        )
     if value.keys() != {"role", "content"}:
         keys = ", ".join(sorted(key for key in map(str, value) if key.isidentifier())) or "none"
         raise Unfit(

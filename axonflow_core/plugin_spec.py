@@ -134,6 +134,8 @@ class ProviderSpec:
     first call."""
     credentials: tuple[str, ...] = ()
     """The names that the provider reads from `credentials:`; any other is refused."""
+    credentials_elsewhere: str = ""
+    """What to set instead, of a provider that reads none: the hint of that refusal."""
     extras: Mapping[str, Callable[[Any], Any]] = EMPTY
     """The ready objects that it reads from `Services.extras`: name -> a converter, which returns
     the object or raises `frozen.Unfit`. Any other name is refused."""
@@ -142,6 +144,8 @@ class ProviderSpec:
     )
     """The `config:` that the environment alone asks for (`BEDROCK_REGION`), or None: this provider
     is not wanted."""
+    enabling_variables: tuple[str, ...] = ()
+    """The variables without which `config_from_environment` is None: named where one is missing."""
     defaults_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json]] = (
         lambda environment: EMPTY
     )

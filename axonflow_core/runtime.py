@@ -518,7 +518,7 @@ def _provider(
         name=entry.name,
         client=client,
         codecs=load_codecs(entry.type, environment).registry,
-        credentials=credentials_of(entry, spec.credentials),
+        credentials=credentials_of(entry, spec.credentials, spec.credentials_elsewhere),
         extras=_objects_of(entry.name, extras, spec.extras),
     )
     try:

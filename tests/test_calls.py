@@ -452,7 +452,7 @@ def test_credentials_for_a_provider_that_takes_none_are_refused_at_their_place(
     with pytest.raises(ConfigError, match=r"axonflow\.yaml:5:19") as caught:
         load_config(file, {"K": toy_chat.SECRET})
 
-    assert "there are no credentials of this provider" in str(caught.value)
+    assert "AWS_BEARER_TOKEN_BEDROCK" in str(caught.value)
     assert toy_chat.SECRET not in str(caught.value)
 
 

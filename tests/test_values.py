@@ -9,6 +9,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -591,3 +592,25 @@ def test_a_tool_result_of_json_is_a_data_block() -> None:
 
 def test_a_message_takes_texts_and_blocks_mixed() -> None:
     assert user(["a", Text("b")]).content == (Text("a"), Text("b"))
+
+
+HINTS: dict[str, tuple[Callable[[], object], str]] = {
+    "a path as an image": (lambda: Image("photo.png"), "Path(…).read_bytes()"),
+    "a path as a document": (lambda: Document(Path("report.pdf")), "Path(…).read_bytes()"),
+    "bytes of no image": (lambda: Image(b"notanimage"), 'Media("base64", data, "image/…")'),
+    "bytes of a text": (lambda: Document(b"just text"), 'Media("text", …, "text/plain")'),
+    "a block of a vendor's": (lambda: user([{"type": "text", "text": "hi"}]), "write `Text(…)`"),
+    "the role tool": (
+        lambda: CompletionRequest([{"role": "tool", "tool_call_id": "1", "content": "hi"}]),
+        "user([ToolResult(id, answer)])",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_slip_is_told_what_to_write(name: str) -> None:
+    make, written = HINTS[name]
+    with pytest.raises(RequestError) as caught:
+        make()
+
+    assert written in str(caught.value.hint)

@@ -88,9 +88,12 @@ def structure_provider_config(entry: ProviderConfig, config_type: type[T]) -> T:
     return structure(entry.config, config_type, key="config")
 
 
-def credentials_of(entry: ProviderConfig, known: Sequence[str]) -> Mapping[str, str]:
+def credentials_of(
+    entry: ProviderConfig, known: Sequence[str], elsewhere: str = ""
+) -> Mapping[str, str]:
     """The entry's `credentials:`, references to the environment resolved. `FaultyConfig` lists
-    every fault, a name that is not one of `known` among them, and quotes no value."""
+    every fault, a name that is not one of `known` among them, and quotes no value; `elsewhere` says
+    where a provider that takes none gets them."""
     from axonflow_core.config.structuring import structure_credentials
 
-    return structure_credentials(entry.credentials, known)
+    return structure_credentials(entry.credentials, known, elsewhere)

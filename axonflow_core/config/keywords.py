@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import attrs
@@ -47,8 +48,19 @@ def _only_provider_with(settings: Mapping[str, Any], environment: Mapping[str, s
             f"several providers have the settings {asked}: {', '.join(fits)}",
             hint=f"say which: provider={fits[0]!r}",
         )
-    known = "; ".join(f"{name} has {', '.join(sorted(keys[name]))}" for name in names)
-    raise ConfigError(f"no installed provider has the settings {asked}", hint=known)
+    raise ConfigError(
+        f"no installed provider has the settings {asked}", hint=_instead_of(settings, keys)
+    )
+
+
+def _instead_of(settings: Mapping[str, Any], keys: Mapping[str, set[str]]) -> str:
+    """The names that are near those that no provider has, else every provider's."""
+    every = sorted(set().union(*keys.values()))
+    unknown = [name for name in settings if name not in every]
+    near = [found[0] for name in unknown if (found := get_close_matches(name, every, n=1))]
+    if near:
+        return f"did you mean {', '.join(f'{name}=' for name in near)}?"
+    return "; ".join(f"{name} has {', '.join(sorted(keys[name]))}" for name in keys)
 
 
 def _keys_of(name: str, environment: Mapping[str, str]) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -179,7 +179,10 @@ class _Loader:
     def _check_credentials(self, node: Node, spec: ProviderSpec | None) -> None:
         """Check `credentials:` against the names that the provider takes."""
         try:
-            structure_credentials(node, None if spec is None else spec.credentials)
+            if spec is None:
+                structure_credentials(node, None)
+            else:
+                structure_credentials(node, spec.credentials, spec.credentials_elsewhere)
         except FaultyConfig as faulty:
             self._faults += faulty.faults
 
@@ -235,7 +238,13 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
         if (settings := spec.config_from_environment(environment)) is not None
     }
     if not providers:
-        raise _nothing_configured(looked_for, _installed(environment))
+        unset = [
+            variable
+            for spec in specs.values()
+            for variable in spec.enabling_variables
+            if not environment.get(variable)
+        ]
+        raise _nothing_configured(looked_for, _installed(environment), unset)
     return Config(providers=providers)
 
 
@@ -268,7 +277,18 @@ def _prefix(name: str) -> str:
     return name.upper().replace("-", "_") + "_"
 
 
-def _nothing_configured(looked_for: tuple[Path, ...], installed: tuple[str, ...]) -> ConfigError:
+def _nothing_configured(
+    looked_for: tuple[Path, ...], installed: tuple[str, ...], unset: Sequence[str]
+) -> ConfigError:
+    """The error where nothing is found. `unset` are the variables that are missing for a provider
+    that has others."""
+    if unset:
+        names = " or ".join(unset)
+        return ConfigError(
+            f"no provider is configured: found no {', no '.join(map(str, looked_for))}, and "
+            f"{names} is not set, without which its other variables enable no provider",
+            hint=f"set {names}, or write axonflow.yaml",
+        )
     variables = " or ".join(f"{_prefix(name)}…" for name in installed) or "its variables"
     return ConfigError(
         f"no provider is configured: found no {', no '.join(map(str, looked_for))}, "

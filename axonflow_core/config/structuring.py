@@ -32,7 +32,7 @@ from axonflow_core.config.nodes import (
     contains_secret,
 )
 from axonflow_core.config.substitution import Unsubstitutable
-from axonflow_core.messages import Json
+from axonflow_core.messages import EMPTY, Json
 
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Node, Any], Any]
@@ -58,9 +58,12 @@ def structure(node: Node, as_type: type[T], *, key: str) -> T:
     return value
 
 
-def structure_credentials(node: Node, known: Sequence[str] | None) -> Mapping[str, str]:
+def structure_credentials(
+    node: Node, known: Sequence[str] | None, elsewhere: str = ""
+) -> Mapping[str, str]:
     """`node` read as the credentials of a provider that takes the `known` names; None where its
-    plugin could not be loaded. Raises `FaultyConfig` with every fault, and quotes no value."""
+    plugin could not be loaded. `elsewhere` says where a provider that takes none gets them. Raises
+    `FaultyConfig` with every fault, and quotes no value."""
     values = structure(node, dict[str, str], key="credentials")
     unknown = [name for name in values if known is not None and name not in known]
     if unknown and known is not None and isinstance(node, Section):
@@ -69,7 +72,7 @@ def structure_credentials(node: Node, known: Sequence[str] | None) -> Mapping[st
             Fault(
                 node.place_of(name),
                 f"the provider takes no credential `{name}`",
-                suggest(name, known, noun=noun),
+                suggest(name, known, noun=noun) if known or not elsewhere else elsewhere,
                 hides=True,
             )
             for name in unknown
@@ -194,7 +197,9 @@ def _whole(text: str) -> int:
 def _number(text: str) -> float:
     if _NUMBER.fullmatch(text):
         return float(text)
-    raise Unfit("a number")
+    value, _, unit = text.partition("s")
+    is_seconds = _NUMBER.fullmatch(value.strip()) and unit in ("", "ec", "econds")
+    raise Unfit("a number", f"write {value.strip()}, without the unit" if is_seconds else None)
 
 
 def _bool(text: str) -> bool:
@@ -281,12 +286,26 @@ def _plain_scalar(scalar: Scalar) -> Json:
 # ── sections and lists ────────────────────────────────────────────────────────────────────────────
 
 
-def _section(node: Node) -> Section:
+def _section(node: Node, fields: Mapping[str, Any] = EMPTY) -> Section:
+    """`node` as a section; `fields` are the keys that it may have."""
     if isinstance(node, Section):
         return node
     if isinstance(node, Scalar) and node.is_null:
         return Section({}, node.place)
-    raise Unfit("a section of `key: value` lines")
+    hint = _keys_to_write(fields) if isinstance(node, Scalar) else None
+    raise Unfit("a section of `key: value` lines", hint)
+
+
+_MAX_WRITTEN = 6
+"""Keys that a hint writes out."""
+
+
+def _keys_to_write(fields: Mapping[str, Any]) -> str | None:
+    """A section with the keys that are required, or with all where none is; None where they are
+    too many for a hint."""
+    needed = _required(fields) or fields
+    members = ", ".join(f"{key}: …" for key in fields if key in needed)
+    return f"write {{{members}}}" if 0 < len(needed) <= _MAX_WRITTEN else None
 
 
 def _optional_hook(converter: BaseConverter, as_type: Any) -> Hook:
@@ -347,7 +366,7 @@ def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
     fields.pop(None, None)
 
     def hook(node: Node, _: Any) -> Any:
-        section, collector = _section(node), _Collector()
+        section, collector = _section(node, fields), _Collector()
         for key in section.keys() - fields.keys():
             collector.add(
                 section.place_of(key),

@@ -68,6 +68,12 @@ def _error_catalogue() -> Sequence[ErrorEntry]:
     return error_catalogue()
 
 
+_CREDENTIALS = (
+    "Bedrock's come from AWS's own chain: AWS_BEARER_TOKEN_BEDROCK for an API key, else "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the machine"
+)
+
+
 @hookimpl
 def axonflow_register_provider() -> ProviderSpec:
     return ProviderSpec(
@@ -75,8 +81,10 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="Amazon Bedrock",
         config_type=BedrockConfig,
         create=_create,
+        credentials_elsewhere=_CREDENTIALS,
         extras={"boto3_session": _session},
         config_from_environment=config_from_environment,
+        enabling_variables=("BEDROCK_REGION",),
         defaults_from_environment=defaults_from_environment,
         emulator=_emulator,
         ingress=_ingress,

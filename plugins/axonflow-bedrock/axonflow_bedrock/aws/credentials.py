@@ -285,6 +285,17 @@ class _Botocore:
         return self._session
 
 
+def _hint_for_place(session: Session, error: Exception) -> str:
+    """How to correct the setting that `error` is about."""
+    if type(error).__name__ == "ProfileNotFound":
+        names = ", ".join(session.available_profiles) or "none"
+        return f"check AWS_PROFILE; the profiles there are: {names}"
+    return (
+        "set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a region in the "
+        "AWS profile"
+    )
+
+
 _UNHEEDED: Mapping[str, object] = {
     "proxies_config": None,
     "connect_timeout": 60,
@@ -312,8 +323,7 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(
             f"AWS's settings do not give a usable region or endpoint: {error}",
-            hint="set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a "
-            "region in the AWS profile",
+            hint=_hint_for_place(session, error),
         ) from error
     client.close()
     return Place(

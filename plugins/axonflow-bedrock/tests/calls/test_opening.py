@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 from botocore.session import Session
 
 from axonflow_bedrock.config import DEFAULT_MODEL
-from axonflow_core import ConfigError, Runtime
+from axonflow_core import ConfigError, Runtime, load_config
 
 NOVA, CLAUDE = "us.amazon.nova-lite-v1:0", "us.anthropic.claude-sonnet-4-6"
 ENVIRONMENT = {"BEDROCK_REGION": "eu-west-1", "BEDROCK_MODEL": NOVA}
@@ -54,3 +55,39 @@ def test_another_object_than_a_session_is_refused_when_the_runtime_is_opened(
     takes = r"\['boto3_session'\] takes a boto3.Session or a botocore session"
     with pytest.raises(ConfigError, match=f"{takes}, not {described}"):
         opened({}, region="us-east-1", extras={"bedrock": {"boto3_session": given}})
+
+
+def test_a_keyword_that_is_nearly_right_is_told_the_right_one() -> None:
+    with pytest.raises(ConfigError) as caught:
+        opened({}, regoin="us-east-1")
+
+    assert caught.value.hint == "did you mean region=?"
+
+
+def test_an_api_key_as_a_credential_names_the_variable_for_it() -> None:
+    with pytest.raises(ConfigError, match="AWS_BEARER_TOKEN_BEDROCK for an API key") as caught:
+        opened({}, region="us-east-1", credentials={"api_key": "planted"})
+
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fix"),
+    [
+        ({"guardrail": "gr123"}, "write {id: …, version: …}"),
+        ({"timeouts": 30}, "write {connect_s: …, first_byte_s: …, idle_s: …, total_s: …}"),
+        ({"timeouts": {"connect_s": "5s"}}, "write 5, without the unit"),
+    ],
+)
+def test_a_keyword_of_another_shape_is_told_its_own(settings: dict[str, Any], fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        opened({}, region="us-east-1", **settings)
+
+    assert f"fix: {fix}" in str(caught.value)
+
+
+def test_a_model_of_the_environment_alone_is_told_the_variable_that_is_missing() -> None:
+    with pytest.raises(ConfigError, match="BEDROCK_REGION is not set") as caught:
+        load_config(environment={"BEDROCK_MODEL": NOVA}, folder=Path("nowhere"))
+
+    assert str(caught.value.hint).startswith("set BEDROCK_REGION")
