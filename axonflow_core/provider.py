@@ -8,7 +8,7 @@ method lacks the ability; there is nothing to declare.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 from attrs import Factory, evolve, field, frozen
@@ -50,7 +50,8 @@ class CompletionStream(ABC, Generic[Parsed]):
                 print(text, end="")
             print((await stream.completion()).usage)
 
-    Iterating gives batches of events (`stream.StreamEvent`): what one chunk of the provider says.
+    Iterating gives batches, tuples of events (`stream.StreamEvent`): what one chunk of the provider
+    says. The texts alone are those of `text`.
     A provider implements `read` and `aclose`; the rest follows from them. To leave the `async with`
     block early cancels the call upstream; what reads on then gets a `TruncatedStream`. One task
     reads a stream: while it waits, a second reader gets a `RequestError`. A stream is read once:
@@ -88,8 +89,11 @@ class CompletionStream(ABC, Generic[Parsed]):
     async def aclose(self) -> None:
         """Cancels the upstream call at once, without reading it to its end. May be called twice."""
 
-    async def text(self) -> AsyncIterator[str]:
-        """The pieces of the answer's text, as they arrive."""
+    def text(self) -> AsyncIterator[str]:
+        """The pieces of the answer's text, as they arrive: `async for text in stream.text()`."""
+        return TextPieces(self._texts())
+
+    async def _texts(self) -> AsyncGenerator[str, None]:
         async for batch in self:
             for text in texts_of_batch(batch):
                 yield text
@@ -143,6 +147,24 @@ class CompletionStream(ABC, Generic[Parsed]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+@refuses("for", "await", write="async for text in stream.text()")
+class TextPieces(AsyncIterator[str]):
+    """The texts of a stream. A loop runs over the generator itself, so a piece costs no call."""
+
+    def __init__(self, pieces: AsyncGenerator[str, None]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self._pieces
+
+    async def __anext__(self) -> str:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """As a generator's: for `contextlib.aclosing`."""
+        await self._pieces.aclose()
 
 
 def read_before(write: str) -> RequestError:

@@ -60,6 +60,7 @@ from axonflow_core.statements import refuses
 T = TypeVar("T")
 
 
+@refuses("await", write="runtime = Runtime.open()` or `async with Runtime.open() as runtime")
 @refuses(
     "with",
     write="async with Runtime.open() as runtime` or, in a program without an event "
@@ -350,7 +351,7 @@ class Runtime:
         name = next(iter(self.providers)) if name is None else name
         return RequestError(
             f"provider {name!r} does not support {ability}",
-            hint="name another one with `provider=`",
+            hint="name another one with `provider=`" if len(self.providers) > 1 else None,
         )
 
 

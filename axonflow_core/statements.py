@@ -21,6 +21,7 @@ _METHODS = {
     "async with": ("__aenter__", "__aexit__"),
     "for": ("__iter__",),
     "async for": ("__aiter__",),
+    "await": ("__await__",),
 }
 """Statement -> the methods that the interpreter looks for."""
 

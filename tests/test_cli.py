@@ -480,3 +480,9 @@ def test_a_terminal_gets_colour_unless_it_says_no(
 
 def test_a_model_cannot_drive_the_terminal() -> None:
     assert visible("a\x1b[31mb\x07\r\n\tc\x9b") == "a�[31mb�\r\n\tc�"
+
+
+def test_a_fix_names_the_options_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    report(errors.RequestError("no", hint="give `model=`, or another `provider=`"))
+
+    assert "fix: give `--model`, or another `--provider`" in capsys.readouterr().err

@@ -129,3 +129,22 @@ def test_a_stream_that_blocks_and_was_left_early_says_who_left_it(
         stream.completion()
 
     assert "inside its `with` block" in str(caught.value.hint)
+
+
+async def test_texts_of_an_open_stream_show_how_they_are_read(runtime: Any) -> None:
+    async with runtime.stream("hi") as stream:
+        with pytest.raises(RequestError, match="`for` does not fit") as caught:
+            list(stream.text())
+        with pytest.raises(RequestError, match="`await` does not fit"):
+            await stream.text()
+        first = await anext(stream.text())
+
+    assert caught.value.hint == "write `async for text in stream.text()`"
+    assert first
+
+
+async def test_await_on_a_runtime_shows_that_opening_waits_for_nothing(runtime: Any) -> None:
+    with pytest.raises(RequestError, match="`await` does not fit Runtime") as caught:
+        await runtime
+
+    assert "runtime = Runtime.open()" in str(caught.value.hint)

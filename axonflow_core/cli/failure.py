@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -98,10 +99,14 @@ def show(error: AxonFlowError) -> None:
         )
 
 
+_KEYWORD = re.compile(r"`(model|provider)=`")
+"""An argument of the library that is an option of the commands too."""
+
+
 def _rendered(code: str, message: str, hint: str | None) -> str:
     from axonflow_core.config.faults import render
 
-    return render(code, message, hint=hint)
+    return render(code, message, hint=hint and _KEYWORD.sub(r"`--\1`", hint))
 
 
 def _circumstances(error: AxonFlowError) -> list[str]:

@@ -7,6 +7,7 @@ What depends on the id of a chat model alone is worked out once for each id.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from attrs import evolve
 from axonflow_core.calls.route import Route, UnaryRoute
 from axonflow_core.codec import Codec, FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import AnyCodec, CodecRegistry
-from axonflow_core.codec.unary import TokenCounter
+from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.errors import RequestError, UndetectedFamily
 
 from .config import BedrockConfig, SurfaceChoice
@@ -26,6 +27,13 @@ from .models.table import ModelTable
 from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, surface_of
 
 C = TypeVar("C", bound=AnyCodec)
+
+_UNARY: Mapping[type[AnyCodec], tuple[str, str, str]] = {
+    EmbeddingCodec: ("an embedding model", "embed", "amazon.titan-embed-text-v2:0"),
+    RerankCodec: ("a reranking model", "rerank", "cohere.rerank-v3-5:0"),
+}
+"""Kind of codec -> its models, the method that asks them, and one of them."""
+_CHAT_EXAMPLE = "us.anthropic.claude-sonnet-4-6"
 
 _LOG = logging.getLogger(__name__)
 _MAX_ROUTES = 1024
@@ -158,12 +166,40 @@ class ModelResolver:
         if family is not None:
             codec = self._codecs.find_by_name(kind, family)
         elif base_id is not None:
-            codec = self._codecs.find(kind, base_id)
+            codec = self._unary_codec(kind, base_id, given)
         else:
             raise self._undescribed(model_id, self._codecs.names_of(kind))
         self._refuse_other_families(given, codec)
         self._warn_of_other_region(model_id)
         return unary_route(model_id, codec, self._facts(given, base_id), INVOKE.operation)
+
+    def _unary_codec(self, kind: type[C], base_id: str, given: str) -> C:
+        try:
+            return self._codecs.find(kind, base_id)
+        except UndetectedFamily:
+            if kind not in _UNARY or not self._has(FamilyCodec, base_id):
+                raise
+        what, _, example = _UNARY[kind]
+        raise UndetectedFamily(
+            f"{given} is a chat model, and {what} is asked for",
+            hint=f"name one with `model=`: {example}, for example",
+        )
+
+    def _refuse_unary(self, given: str, base_id: str) -> None:
+        """`UndetectedFamily` for a model that embeds or reranks, which answers no prompt."""
+        for kind, (what, method, _) in _UNARY.items():
+            if self._has(kind, base_id):
+                raise UndetectedFamily(
+                    f"{given} is {what}: it answers no prompt",
+                    hint=f"name a chat model with `model=`, {_CHAT_EXAMPLE} for example, or ask "
+                    f"with `runtime.{method}`",
+                )
+
+    def _has(self, kind: type[AnyCodec], base_id: str) -> bool:
+        with suppress(UndetectedFamily):
+            self._codecs.find(kind, base_id)
+            return True
+        return False
 
     def counter(self, chat: Route) -> TokenCounter:
         """What counts for a model: its family's own JSON, or Converse's where no counter takes
@@ -198,6 +234,7 @@ class ModelResolver:
         except UndetectedFamily:
             if self._config.surface is SurfaceChoice.INVOKE or family is not None:
                 raise
+            self._refuse_unary(model_id.given, base_id or "")
             return self._codecs.for_base_id(base_id or "", CONVERSE_CODECS)
 
     def _find_own_codec(

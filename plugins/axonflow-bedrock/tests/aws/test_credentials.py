@@ -333,6 +333,17 @@ async def test_a_ready_session_brings_its_region_and_its_credentials() -> None:
     assert await settings.signer() == Signer("AKIAREADY", SECRET, "token", "eu-central-1")
 
 
+async def test_a_profile_that_does_not_exist_is_named_with_those_that_do() -> None:
+    session = session_of(Source(None))
+    session.set_config_variable("profile", "prd")
+    session.set_config_variable("config_file", "nowhere")
+
+    with pytest.raises(ConfigError, match="prd") as caught:
+        await AwsSettings(session=session, region="us-east-1").place()
+
+    assert str(caught.value.hint).startswith("check AWS_PROFILE; the profiles there are: ")
+
+
 READY = """
 import asyncio, json
 import boto3

@@ -10,7 +10,7 @@ import pytest
 from botocore.session import Session
 
 from axonflow_bedrock.config import DEFAULT_MODEL
-from axonflow_core import ConfigError, Runtime, load_config
+from axonflow_core import ConfigError, RequestError, Runtime, load_config
 
 NOVA, CLAUDE = "us.amazon.nova-lite-v1:0", "us.anthropic.claude-sonnet-4-6"
 ENVIRONMENT = {"BEDROCK_REGION": "eu-west-1", "BEDROCK_MODEL": NOVA}
@@ -91,3 +91,22 @@ def test_a_model_of_the_environment_alone_is_told_the_variable_that_is_missing()
         load_config(environment={"BEDROCK_MODEL": NOVA}, folder=Path("nowhere"))
 
     assert str(caught.value.hint).startswith("set BEDROCK_REGION")
+
+
+@pytest.mark.parametrize(
+    ("method", "asked", "named"),
+    [
+        ("embed", {"request": ["x"]}, "amazon.titan-embed-text-v2:0"),
+        ("complete", {"prompt": "x", "model": "cohere.embed-english-v3"}, CLAUDE),
+        ("complete", {"prompt": "x", "model": "cohere.rerank-v3-5:0"}, CLAUDE),
+    ],
+)
+async def test_a_model_of_another_kind_is_refused_with_one_of_the_right_kind(
+    method: str, asked: dict[str, Any], named: str
+) -> None:
+    async with Runtime.open(region="us-east-1", environment={}) as runtime:
+        with pytest.raises(RequestError) as caught:
+            await getattr(runtime, method)(**asked)
+
+    assert named in str(caught.value.hint)
+    assert "`model=`" in str(caught.value.hint)

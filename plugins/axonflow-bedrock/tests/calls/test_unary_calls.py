@@ -180,10 +180,10 @@ async def test_nothing_is_sent_when_one_input_cannot_be_said(
 
 async def test_a_model_that_talks_makes_no_vectors(base_url: str) -> None:
     async with opened_provider(base_url, model=CLAUDE) as provider:
-        with pytest.raises(UndetectedFamily, match="no embedding family is known") as raised:
+        with pytest.raises(UndetectedFamily, match="is a chat model") as raised:
             await provider.embed(texts("a"))
 
-    assert "titan-embed/v2" in str(raised.value.hint)
+    assert "amazon.titan-embed-text-v2:0" in str(raised.value.hint)
 
 
 async def test_an_opaque_arn_needs_a_base_model(service: Service, base_url: str) -> None:
