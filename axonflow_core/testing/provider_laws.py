@@ -41,7 +41,6 @@ from axonflow_core.messages import (
     Completion,
     CompletionRequest,
     Inference,
-    OutputSchema,
     Receipt,
     StopReason,
     Text,
@@ -183,11 +182,11 @@ _UNLISTED: Mapping[Feature, CompletionRequest] = {
     Feature.PRESENCE_PENALTY: evolve(QUESTION, inference=Inference(presence_penalty=0.5)),
     Feature.FREQUENCY_PENALTY: evolve(QUESTION, inference=Inference(frequency_penalty=0.5)),
     Feature.TOP_K: evolve(QUESTION, inference=Inference(top_k=7)),
-    Feature.SERVICE_TIER: evolve(QUESTION, service_tier="auto"),
+    Feature.SERVICE_TIER: evolve(QUESTION, service_tier="flex"),
     Feature.METADATA: evolve(QUESTION, metadata={"label": "a"}),
-    Feature.OUTPUT_SCHEMA: evolve(QUESTION, output_schema=OutputSchema({"type": "object"})),
 }
-"""Feature -> a request with an option that needs it."""
+"""Feature -> a request with an option that needs it. An output schema is none of them: without its
+feature it is asked for as a tool."""
 
 
 async def an_option_that_is_not_listed_is_not_sent(case: ProviderCase) -> None:
