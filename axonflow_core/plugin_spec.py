@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.errors import AxonFlowError, ConfigError
+from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import EMPTY, Json
 from axonflow_core.provider import Provider

@@ -33,11 +33,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core import hookspecs
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.errors import PluginError
+from axonflow_core.frozen import frozen
 from axonflow_core.hookspecs import HOOK_API, PluginCodec
 from axonflow_core.plugin_spec import ProviderSpec
 

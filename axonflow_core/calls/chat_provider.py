@@ -13,12 +13,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.codec.errors import ErrorCodec
 from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.errors import AxonFlowError, ProviderError
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import HttpClient, HttpRequest
 from axonflow_core.messages import Completion, CompletionRequest, Json
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, Health, NativeCall

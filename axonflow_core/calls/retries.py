@@ -21,7 +21,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-from attrs import frozen
+from axonflow_core.frozen import frozen
 
 MAX_PAUSE_S = 20.0
 

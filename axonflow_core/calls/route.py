@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.fitting import Fitted
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Timeouts
 from axonflow_core.messages import EMPTY, FailedAttempt, hidden
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from attrs import field, frozen, validators
+from attrs import field, validators
 
 from axonflow_core.fitting import Unsupported
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Timeouts
 
 

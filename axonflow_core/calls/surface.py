@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.framing.sse import SseDecoder, SseEvent
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Completion, Json
 from axonflow_core.stream import Batch
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from axonflow_core.errors import AxonFlowError, ProviderError
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import HttpRequest
 
 from .retries import Retries

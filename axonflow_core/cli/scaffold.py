@@ -15,9 +15,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from attrs import frozen
-
 from axonflow_core.errors import PluginError, RequestError
+from axonflow_core.frozen import frozen
 from axonflow_core.plugins import CODECS, PROVIDERS, find_plugins
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import frozen
-
 from axonflow_core import errors
+from axonflow_core.frozen import frozen
 from axonflow_core.plugin_spec import ErrorEntry
 
 

@@ -35,7 +35,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 import orjson
-from attrs import evolve, frozen
+from attrs import evolve
 
 from axonflow_core.errors import (
     AccessDenied,
@@ -51,6 +51,7 @@ from axonflow_core.errors import (
     Unavailable,
     UndetectedFamily,
 )
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json, hidden
 
 UPSTREAM_STATUS = 502

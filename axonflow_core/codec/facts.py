@@ -6,8 +6,7 @@ from its catalogue, so that neither codec nor `fitting` asks for a model's id.
 
 from __future__ import annotations
 
-from attrs import frozen
-
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import ToolChoiceMode
 
 from .features import Feature

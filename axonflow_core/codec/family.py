@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from attrs import field, frozen
+from attrs import field
 
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 from .record import Codec

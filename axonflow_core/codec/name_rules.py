@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import count
 
-from attrs import field, frozen
+from attrs import field
+
+from axonflow_core.frozen import frozen
 
 _DIGEST_CHARACTERS = 8
 """Hexadecimal digits that tell two names apart: a collision in a request of 100 names has a

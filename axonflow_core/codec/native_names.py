@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Generic, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json, StopReason
 
 E = TypeVar("E", bound=StrEnum)

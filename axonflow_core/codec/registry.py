@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Protocol, TypeVar
 
-from attrs import frozen
-
 from axonflow_core.codec import FamilyCodec
 from axonflow_core.errors import ConfigError, UndetectedFamily
+from axonflow_core.frozen import frozen
 
 
 class AnyCodec(Protocol):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.errors import ConfigError
+from axonflow_core.frozen import frozen
 
 MAX_SHOWN = 100
 """Faults shown in one message; `FaultyConfig.faults` has all of them."""

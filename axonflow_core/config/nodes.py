@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.config.faults import Place
 from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.errors import ConfigError
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 YAML_KEY = "axonflow_yaml_key"

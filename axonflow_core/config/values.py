@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import Factory, field, frozen, validators
+from attrs import Factory, field, validators
 
 from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
+from axonflow_core.frozen import frozen
 
 VERSION = "1.0"
 """The `version:` of a configuration file that this release reads."""

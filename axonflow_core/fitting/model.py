@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.codec import Codec, Feature, ModelFacts, ReasoningControls
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Adjustment, ToolChoiceMode
 
 

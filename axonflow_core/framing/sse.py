@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import re
 
-from attrs import frozen
-
 from axonflow_core.errors import DecodeError
+from axonflow_core.frozen import frozen
 from axonflow_core.json import loads
 from axonflow_core.messages import Json, hidden
 

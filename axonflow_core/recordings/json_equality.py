@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import orjson
-from attrs import frozen
 
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 ABSENT = "(absent)"

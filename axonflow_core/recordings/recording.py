@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.errors import RequestError
+from axonflow_core.frozen import frozen
 from axonflow_core.json import loads
 from axonflow_core.messages import Json
 

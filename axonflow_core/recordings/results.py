@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import field
 
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 from .json_equality import ABSENT, Difference, bounded

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.unary import Unary
 from axonflow_core.errors import EncodeError, MalformedRequest
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json, Usage
 
 from .billing import miscounted

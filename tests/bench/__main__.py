@@ -1,19 +1,15 @@
-"""`python -m tests.bench [calls|codecs]`: the measurements, each as a ratio to a baseline of the
-same run."""
+"""`python -m tests.bench [calls|codecs|cold]`: the measurements, each as a ratio to a
+baseline of the same run."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or ["codecs", "calls"]
-    for name in chosen:
-        if name == "codecs":
-            from tests.bench.codecs import measure
-        else:
-            from tests.bench.calls import measure
-        measure()
+    for name in sys.argv[1:] or ["codecs", "calls", "cold"]:
+        import_module(f"tests.bench.{name}").measure()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -111,7 +112,9 @@ def _measure(environment: dict[str, str]) -> None:
         runner.run(runtime.__aexit__(None, None, None))
 
 
-def measure() -> None:
+@contextmanager
+def emulator() -> Iterator[dict[str, str]]:
+    """The emulator in a process of its own, and the environment that its clients need."""
     command = [sys.executable, "-m", "axonflow_core.cli", "emulate", "bedrock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -121,6 +124,11 @@ def measure() -> None:
                 environment[name] = value.strip("'\"")
                 if name == "AWS_ENDPOINT_URL_BEDROCK_RUNTIME":
                     break
-            _measure(environment)
+            yield environment
         finally:
             server.terminate()
+
+
+def measure() -> None:
+    with emulator() as environment:
+        _measure(environment)

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Self
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from axonflow_core.codec import Feature, NativeNames
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import StopReason, ToolChoiceMode
 
 DIALECT = "openai"

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from axonflow_core.codec.json_members import (
     prefixed,
     split_prefixed,
     unknown_members,
     without_none,
 )
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json, OutputSchema
 
 from .form import RESPONSE_FORMAT as KEY

@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, field, validators
 
 from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.errors import RequestError
+from axonflow_core.frozen import frozen
 
 from .models.model_id import parse_model_id
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
 from axonflow_core.calls.route import Route
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.json import loads
 from axonflow_core.messages import Adjustment

@@ -8,8 +8,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from attrs import frozen
-
 from axonflow_core.calls.surface import ChunkReader
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.json_members import unknown_members
@@ -24,6 +22,7 @@ from axonflow_core.errors import (
     RequestError,
     UndetectedFamily,
 )
+from axonflow_core.frozen import frozen
 from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, Json, Usage
 from axonflow_core.recordings.recording import Recording

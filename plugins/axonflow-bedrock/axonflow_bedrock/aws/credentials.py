@@ -32,8 +32,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
 from axonflow_core.calls.retries import Retries
 from axonflow_core.errors import (
     AxonFlowError,
@@ -42,6 +40,7 @@ from axonflow_core.errors import (
     CredentialsExpired,
     CredentialsMissing,
 )
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Network
 
 from .network import network_of

@@ -34,7 +34,9 @@ from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
-from attrs import field, frozen
+from attrs import field
+
+from axonflow_core.frozen import frozen
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _STAMP = "%Y%m%dT%H%M%SZ"

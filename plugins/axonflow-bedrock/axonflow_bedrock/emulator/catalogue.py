@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from attrs import field, frozen
+from attrs import field
+
+from axonflow_core.frozen import frozen
 
 from ..models.model_id import Kind, ModelId, parse_model_id, profile_candidates
 from ..models.rules import needs_profile

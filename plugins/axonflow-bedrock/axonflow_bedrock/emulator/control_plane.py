@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from attrs import frozen
-
 from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec
 from axonflow_core.errors import UndetectedFamily
+from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import ReceivedRequest
 from axonflow_core.messages import Image, Json
 from axonflow_core.retrieval import MixedInput

@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from attrs import frozen
-
+from axonflow_core.frozen import frozen
 from axonflow_core.json import dumps
 from axonflow_core.messages import (
     BuiltinTool,

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from axonflow_core.codec import FamilyCodec
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 from ..wire.endpoint import ServiceException, invalid_call

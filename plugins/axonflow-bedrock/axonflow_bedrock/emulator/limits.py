@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from attrs import frozen
+from axonflow_core.frozen import frozen
 
 from ..models.table import ModelTable, Status, load_models
 from ..wire.endpoint import ServiceException, invalid_call

@@ -8,8 +8,9 @@ from contextlib import aclosing
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from attrs import field, frozen
+from attrs import field
 
+from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import (
     AsgiApp,
     ClientLeft,

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import field
 
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 Path: TypeAlias = tuple[str | int, ...]

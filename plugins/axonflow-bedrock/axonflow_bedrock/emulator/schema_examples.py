@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
-
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 _DEEPEST = 16

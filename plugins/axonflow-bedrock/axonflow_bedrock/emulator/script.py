@@ -23,12 +23,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, field, validators
 
 from axonflow_core.config.document import read_document
 from axonflow_core.config.faults import Place
 from axonflow_core.config.nodes import Node, section_of
 from axonflow_core.config.structuring import structure
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 from ..errors.table import MODELLED_STATUSES

@@ -12,8 +12,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from attrs import frozen
-
+from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import ReceivedRequest
 
 from ..models.iam import partition_of

@@ -13,8 +13,7 @@ from hashlib import shake_256
 from math import sqrt
 from struct import pack
 
-from attrs import frozen
-
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Document, Image, Media, Text, Usage
 from axonflow_core.retrieval import (
     AudioVideo,

@@ -15,8 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from attrs import frozen
-
 from axonflow_core.errors import (
     AccessDenied,
     ContextExceeded,
@@ -32,6 +30,7 @@ from axonflow_core.errors import (
     Unavailable,
     Uncountable,
 )
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import hidden
 
 MODELLED_STATUSES: Mapping[str, int] = {

@@ -22,10 +22,9 @@ from enum import StrEnum
 from typing import NoReturn
 from urllib.parse import quote, unquote
 
-from attrs import frozen
-
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import RequestError
+from axonflow_core.frozen import frozen
 
 MAX_LENGTH = 2048
 """Characters. Source: `InvokeModelIdentifier` of the bedrock-runtime service model, API

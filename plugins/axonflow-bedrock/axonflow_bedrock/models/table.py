@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from attrs import field, frozen
+from attrs import field
+
+from axonflow_core.frozen import frozen
 
 PATH = Path(__file__).with_name("models.json")
 """The generated table."""

@@ -20,11 +20,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from itertools import chain
 
-from attrs import field, frozen
+from attrs import field
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import TokenCounter
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Completion, CompletionRequest, TokenCount
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 from axonflow_core.stream import Batch

@@ -34,7 +34,6 @@ from uuid import uuid4
 from zlib import crc32
 
 import orjson
-from attrs import frozen
 
 from axonflow_core.codec import NativeError
 from axonflow_core.errors import (
@@ -45,6 +44,7 @@ from axonflow_core.errors import (
     ProviderError,
     RequestError,
 )
+from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import (
     AsgiApp,
     BodyTooLong,

@@ -30,9 +30,9 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 import orjson
-from attrs import frozen
 
 from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
+from axonflow_core.frozen import frozen
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json, hidden
 

@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from attrs import frozen
-
 from axonflow_core.calls.surface import Surface
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec
 from axonflow_core.errors import UndetectedFamily
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Completion, Json
 from axonflow_core.stream import Batch
 

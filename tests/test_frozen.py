@@ -1,0 +1,121 @@
+"""`frozen` makes the classes that `attrs.frozen` makes; their methods are compiled when they are
+first looked up."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import pytest
+
+from axonflow_core.frozen import frozen
+
+METHODS = ("__init__", "__repr__", "__eq__", "__hash__")
+
+
+def made_by(decorate: Callable[..., Any]) -> Any:
+    """One class with a field of each kind, as `decorate` makes it."""
+
+    @decorate
+    class Parrot:
+        name: str
+        words: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+        secret: str = attrs.field(default="", repr=False, eq=False)
+        weight: float = attrs.field(default=1.0, eq=round, repr="{:.0f} g".format)
+        friends: list[str] = attrs.field(factory=list, hash=False, kw_only=True)
+        size: int = attrs.field(init=False, default=3)
+
+    return Parrot
+
+
+def is_compiled(cls: type, method: str) -> bool:
+    return inspect.isfunction(vars(cls)[method])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_is_compiled_when_it_is_first_looked_up(method: str) -> None:
+    parrot = made_by(frozen)
+    assert not any(is_compiled(parrot, each) for each in METHODS)
+    getattr(parrot, method)
+    assert [each for each in METHODS if is_compiled(parrot, each)] == [method]
+
+
+def test_the_signature_is_that_of_attrs() -> None:
+    ours, theirs = made_by(frozen), made_by(attrs.frozen)
+    assert str(inspect.signature(ours)) == str(inspect.signature(theirs))
+    assert typing.get_type_hints(ours.__init__) == typing.get_type_hints(theirs.__init__)
+    assert ours.__init__.__qualname__ == theirs.__init__.__qualname__
+
+
+def test_a_value_reads_as_one_of_attrs() -> None:
+    ours, theirs = (made_by(decorate)("Polly", ["hi"]) for decorate in (frozen, attrs.frozen))
+    assert repr(ours) == repr(theirs)
+    assert attrs.asdict(ours) == attrs.asdict(theirs)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_equal"),
+    [({"name": "Ara"}, False), ({"secret": "hush"}, True), ({"weight": 1.2}, True)],
+)
+def test_equality_and_hash_compare_the_fields_that_attrs_compares(
+    change: dict[str, Any], is_equal: bool
+) -> None:
+    parrot = made_by(frozen)("Polly")
+    other = attrs.evolve(parrot, **change)
+    assert (parrot == other) is is_equal
+    assert (hash(parrot) == hash(other)) is is_equal
+    assert parrot != "Polly"
+
+
+def test_a_method_that_the_class_has_is_kept() -> None:
+    @frozen
+    class Parrot:
+        name: str
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Parrot)
+
+        def __repr__(self) -> str:
+            return "a parrot"
+
+    assert Parrot("Polly") == Parrot("Ara")
+    assert repr(Parrot("Polly")) == "a parrot"
+    assert Parrot.__hash__ is None
+
+
+def test_options_of_attrs_are_kept() -> None:
+    @frozen(order=True)
+    class Place:
+        line: int
+
+    @frozen(eq=False)
+    class Thing:
+        name: str
+
+    assert Place(1) < Place(2)
+    assert Place(1) == Place(1)
+    assert Thing("a") != Thing("a")
+
+
+def test_a_decorated_subclass_has_methods_of_its_own() -> None:
+    parrot = made_by(frozen)
+
+    @frozen
+    class Macaw(parrot):  # type: ignore[misc, valid-type]
+        color: str = "blue"
+
+    assert parrot("Polly") != Macaw("Polly")
+    assert Macaw("Polly") != Macaw("Polly", color="red")
+    assert "color='blue'" in repr(Macaw("Polly"))
+    assert "color" not in repr(parrot("Polly"))
+
+
+def test_threads_that_make_the_first_value_at_once_all_get_one() -> None:
+    parrot = made_by(frozen)
+    with ThreadPoolExecutor(8) as pool:
+        values = list(pool.map(parrot, ["Polly"] * 64))
+    assert set(values) == {parrot("Polly")}
