@@ -19,7 +19,7 @@ from axonflow_core.messages import EMPTY, Json
 from axonflow_core.provider import Provider
 
 if TYPE_CHECKING:
-    from axonflow_core.codec.registry import CodecRegistry
+    from axonflow_core.codec.registry import Claim, CodecRegistry
     from axonflow_core.http.client import HttpClient
     from axonflow_core.recordings.recording_format import RecordingFormat
 
@@ -152,6 +152,9 @@ class ProviderSpec:
     )
     """The keys of `config:` that the environment has values for (`BEDROCK_MODEL`): the defaults of
     a configuration in code."""
+    codec_claims: Callable[[], Mapping[str, Sequence[Claim]]] = lambda: EMPTY
+    """What the codecs of the plugin's own distribution claim, by the module of their entry point.
+    Each of these modules is imported when a model first asks for it, any other at start-up."""
     emulator: BuildEmulator | None = None
     ingress: Callable[[Any, Any], AsgiApp] | None = None
     """Builds the endpoint that speaks the provider's own wire, from a handler and a verifier of

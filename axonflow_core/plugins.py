@@ -29,6 +29,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,7 +37,7 @@ import pluggy
 from attrs import field
 
 from axonflow_core import hookspecs
-from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
+from axonflow_core.codec.registry import Claim, CodecRegistry, RegisteredCodec, UnloadedCodecs
 from axonflow_core.errors import PluginError
 from axonflow_core.frozen import frozen
 from axonflow_core.hookspecs import HOOK_API, PluginCodec
@@ -346,9 +347,56 @@ def load_codecs(provider: str, environment: Mapping[str, str] | None = None) -> 
         gathering.failed.get(plugin) or PluginState(plugin, State.LOADED) for plugin in allowed
     )
     return LoadedCodecs(
-        CodecRegistry(gathering.entries()),
+        CodecRegistry(gathering.entries(allowed)),
         tuple(sorted(states, key=lambda state: state.plugin.name)),
     )
+
+
+def codecs_on_demand(
+    provider: str,
+    claims: Mapping[str, Sequence[Claim]],
+    environment: Mapping[str, str] | None = None,
+) -> CodecRegistry:
+    """As `load_codecs`, but a plugin whose module is in `claims` is imported when a model first
+    asks for it, unless another claims the same or AXONFLOW_STRICT_PLUGINS=1.
+    """
+    environment = os.environ if environment is None else environment
+    if environment.get("AXONFLOW_STRICT_PLUGINS") == "1":
+        return load_codecs(provider, environment).registry
+    offers = find_plugins(CODECS + provider)
+    allowed = [plugin for plugin in offers if not is_blocked(plugin, environment)]
+    gathering = _Gathering(is_strict=False)
+    waiting = {}
+    for name, rivals in _grouped((plugin.name, plugin) for plugin in allowed).items():
+        if len(rivals) == 1 and rivals[0].value in claims:
+            waiting[rivals[0]] = claims[rivals[0].value]
+        else:
+            gathering.add(f"the codec plugin {name}", rivals)
+    for plugin in gathering.claiming_as(waiting):
+        del waiting[plugin]
+        gathering.add(f"the codec plugin {plugin.name}", [plugin])
+    gathering.settle_claims()
+    return CodecRegistry(
+        entry
+        for plugin in allowed
+        for entry in (
+            [_unloaded(plugin, waiting[plugin])]
+            if plugin in waiting
+            else gathering.entries([plugin])
+        )
+    )
+
+
+def loaded_codecs(plugin: FoundPlugin) -> Sequence[RegisteredCodec]:
+    """The codecs of one plugin; none, and a warning, where it fails."""
+    gathering = _Gathering(is_strict=False)
+    gathering.add(f"the codec plugin {plugin.name}", [plugin])
+    return tuple(gathering.entries([plugin]))
+
+
+def _unloaded(plugin: FoundPlugin, claims: Sequence[Claim]) -> UnloadedCodecs:
+    load = cache(partial(loaded_codecs, plugin))
+    return UnloadedCodecs(claims, load, plugin.distribution, plugin.version)
 
 
 class _Gathering:
@@ -380,10 +428,19 @@ class _Gathering:
             if len(rivals) > 1:
                 self._fail(rivals, _claimed_twice(f"a codec for {name} on {surface}", rivals))
 
-    def entries(self) -> Iterator[RegisteredCodec]:
-        """The codecs of the plugins that did not fail."""
-        for plugin, codec in self._pairs():
-            if plugin not in self.failed:
+    def claiming_as(self, waiting: Mapping[FoundPlugin, Sequence[Claim]]) -> list[FoundPlugin]:
+        """Those of the waiting plugins that claim what a plugin that was loaded claims too."""
+        taken = {(codec.kind, codec.name, codec.surface) for _, codec in self._pairs()}
+        return [
+            plugin
+            for plugin, claims in waiting.items()
+            if any(claim.key in taken for claim in claims)
+        ]
+
+    def entries(self, plugins: Iterable[FoundPlugin]) -> Iterator[RegisteredCodec]:
+        """The codecs of those of the plugins that were loaded and did not fail."""
+        for plugin in plugins:
+            for codec in () if plugin in self.failed else self._codecs.get(plugin, ()):
                 yield RegisteredCodec(codec, plugin.distribution, plugin.version)
 
     def _pairs(self) -> Iterator[tuple[FoundPlugin, PluginCodec]]:

@@ -43,7 +43,7 @@ from axonflow_core.frozen import Unfit
 from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Completion, Parsed, TokenCount
 from axonflow_core.plugin_spec import Services
-from axonflow_core.plugins import load_codecs, load_provider
+from axonflow_core.plugins import codecs_on_demand, load_provider
 from axonflow_core.provider import (
     CompletionStream,
     ForwardedAnswer,
@@ -518,7 +518,7 @@ def _provider(
     services = Services(
         name=entry.name,
         client=client,
-        codecs=load_codecs(entry.type, environment).registry,
+        codecs=codecs_on_demand(entry.type, spec.codec_claims(), environment),
         credentials=credentials_of(entry, spec.credentials, spec.credentials_elsewhere),
         extras=_objects_of(entry.name, extras, spec.extras),
     )

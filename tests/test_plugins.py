@@ -323,6 +323,56 @@ def test_a_plugin_may_register_several_codecs(install: Install, codecs: Codecs) 
     assert codecs()["families"] == ["lion", "tiger"]
 
 
+# ── codecs on demand ──────────────────────────────────────────────────────────────────────────────
+
+ON_DEMAND = """
+    from axonflow_core import FamilyCodec, PluginError, UndetectedFamily
+    from axonflow_core.codec.registry import Claim
+    from axonflow_core.plugins import codecs_on_demand
+    claims = {"lions": [Claim("model", "lion", "invoke", ("lion",))]}
+    try:
+        registry = codecs_on_demand("zoo", claims)
+        answer = [registry.names, "lions" in sys.modules]
+        registry.for_base_id("WANTED")
+    except UndetectedFamily:
+        answer.append("undetected")
+    except PluginError as error:
+        answer = error.message
+    else:
+        answer.append("lions" in sys.modules)
+"""
+
+
+def test_a_codec_with_a_claim_is_imported_when_a_model_asks_for_it(
+    install: Install, run: Run
+) -> None:
+    install("lions", CODECS, A_CODEC.replace("FAMILY", "lion"), point="lion")
+    install("tigers", CODECS, A_CODEC.replace("FAMILY", "tiger"), point="tiger")
+    assert run(ON_DEMAND.replace("WANTED", "tiger-1")) == [["lion", "tiger"], False, False]
+    assert run(ON_DEMAND.replace("WANTED", "lion-1")) == [["lion", "tiger"], False, True]
+
+
+def test_a_claim_that_another_plugin_makes_too_is_served_by_neither(
+    install: Install, run: Run
+) -> None:
+    install("lions", CODECS, A_CODEC.replace("FAMILY", "lion"), point="lion")
+    install("tigers", CODECS, A_CODEC.replace("FAMILY", "lion"), point="tiger")
+    assert run(ON_DEMAND.replace("WANTED", "lion-1")) == [[], True, "undetected"]
+
+
+def test_a_codec_that_is_broken_when_it_is_asked_for_is_left_out(
+    install: Install, run: Run
+) -> None:
+    install("lions", CODECS, "raise RuntimeError('torn')", point="lion")
+    assert run(ON_DEMAND.replace("WANTED", "lion-1")) == [["lion"], False, "undetected"]
+
+
+def test_strict_plugins_are_all_imported_at_once(install: Install, run: Run) -> None:
+    install("lions", CODECS, "raise RuntimeError('torn')", point="lion")
+    said = run(ON_DEMAND.replace("WANTED", "lion-1"), {"AXONFLOW_STRICT_PLUGINS": "1"})
+    assert "importing lions raised RuntimeError: torn" in said
+
+
 # ── states ────────────────────────────────────────────────────────────────────────────────────────
 
 STATES = """

@@ -16,8 +16,9 @@ from axonflow_core.provider import Provider
 from .config import BedrockConfig, config_from_environment, defaults_from_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from axonflow_core.codec.registry import Claim
     from axonflow_core.http.asgi import AsgiApp
     from axonflow_core.recordings.recording_format import RecordingFormat
 
@@ -68,6 +69,12 @@ def _error_catalogue() -> Sequence[ErrorEntry]:
     return error_catalogue()
 
 
+def _codec_claims() -> Mapping[str, Sequence[Claim]]:
+    from .claims import codec_claims
+
+    return codec_claims()
+
+
 _CREDENTIALS = (
     "Bedrock's come from AWS's own chain: AWS_BEARER_TOKEN_BEDROCK for an API key, else "
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the machine"
@@ -86,6 +93,7 @@ def axonflow_register_provider() -> ProviderSpec:
         config_from_environment=config_from_environment,
         enabling_variables=("BEDROCK_REGION",),
         defaults_from_environment=defaults_from_environment,
+        codec_claims=_codec_claims,
         emulator=_emulator,
         ingress=_ingress,
         recordings=_opener,

@@ -49,7 +49,6 @@ from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, Reran
 
 from .aws.credentials import AwsSettings
 from .config import BedrockConfig, SurfaceChoice
-from .converse.model_fields import carry_betas
 from .explain import Known, explanation_of
 from .models.model_id import ModelId
 from .models.profiles import Profiles
@@ -57,10 +56,10 @@ from .models.table import ModelTable, load_models
 from .resolver import ModelResolver, through_profile, unary_route
 from .upstream import BedrockUpstream
 from .wire.choice import carry_on_converse
-from .wire.counting import ids_to_try, wrapped
+from .wire.count_tokens import ids_to_try, wrapped
 from .wire.envelope import measured
 from .wire.guardrails import guarded, in_body, named_by_client, with_guardrail
-from .wire.surfaces import CONVERSE, CONVERSE_CODECS
+from .wire.surfaces import CONVERSE_CODECS
 
 T = TypeVar("T")
 
@@ -192,7 +191,7 @@ class BedrockProvider:
         timeout_s: float | None = None,
     ) -> CompletionCall:
         guardrail, clients = self._config.guardrail, None
-        request = _carried(request, route)
+        request = _carried(request, route.surface.name, route.facts)
         if guardrail is not None:
             clients = named_by_client(request, EMPTY)
             request = guarded(request, guardrail, route.surface)
@@ -216,7 +215,7 @@ class BedrockProvider:
         self, native: NativeCall, route: Route, *, is_streamed: bool
     ) -> CompletionCall:
         guardrail, clients = self._config.guardrail, None
-        request = _carried(in_body(native, route.surface), route)
+        request = _carried(in_body(native, route.surface), route.surface.name, route.facts)
         if guardrail is not None:
             clients = named_by_client(native.request, native.headers)
             request = guarded(request, guardrail, route.surface)
@@ -305,8 +304,7 @@ class BedrockProvider:
         ends_at: float | None,
         model_id: ModelId,
     ) -> TokenCount:
-        if counter.surface == CONVERSE_CODECS:
-            request = carry_betas(request, facts.base_id)
+        request = _carried(request, counter.surface, facts)
         route = unary_route(model_id, counter, facts, "count-tokens")
         wrap = partial(wrapped, counter.surface)
         return await self._caller.unary.ask(route, request, wrap=wrap, ends_at=ends_at)
@@ -345,6 +343,10 @@ class BedrockProvider:
         """Nothing to close: the HTTP client is the runtime's."""
 
 
-def _carried(request: CompletionRequest, route: Route) -> CompletionRequest:
+def _carried(request: CompletionRequest, surface: str, facts: ModelFacts) -> CompletionRequest:
     """`request` with what Converse has a place for, where it travels there."""
-    return carry_betas(request, route.facts.base_id) if route.surface is CONVERSE else request
+    if surface != CONVERSE_CODECS:
+        return request
+    from .converse.model_fields import carry_betas  # with it comes all of Converse's codec
+
+    return carry_betas(request, facts.base_id)

@@ -34,7 +34,7 @@ from .families import imported
 from .models.model_id import Kind, ModelId, parse_model_id, vendors_of
 from .models.table import load_models
 from .wire.body_form import codec_of_call
-from .wire.counting import COUNT_KEY, unwrapped
+from .wire.count_tokens import COUNT_KEY, unwrapped
 from .wire.envelope import MEMBERS, METRICS, measured
 from .wire.eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .wire.surfaces import (

@@ -65,7 +65,7 @@ of them."""
 def vendors_of(codecs: CodecRegistry) -> frozenset[str]:
     """`VENDORS` and the vendors whose models an installed codec claims, as a third party's may."""
     return VENDORS | {
-        prefix.partition(".")[0] for entry in codecs for prefix in entry.codec.models if prefix
+        prefix.partition(".")[0] for claim in codecs.claims for prefix in claim.models if prefix
     }
 
 

@@ -32,7 +32,7 @@ from axonflow_core.stream import Batch
 
 from ..models.model_id import ModelId
 from .body_form import codec_of_call
-from .counting import unwrapped
+from .count_tokens import unwrapped
 from .endpoint import Call, Chunks, NativeAnswer
 from .surfaces import BedrockSurface, Encoder, surface_of
 

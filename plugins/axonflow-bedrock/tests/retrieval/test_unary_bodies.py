@@ -11,7 +11,8 @@ from attrs import frozen
 
 from axonflow_bedrock.recorded import BedrockRecordingFormat
 from axonflow_bedrock.retrieval import cohere_embed, nova_embed, rerank, titan_embed
-from axonflow_bedrock.wire.counting import CLAUDE, CONVERSE, unwrapped, wrapped
+from axonflow_bedrock.wire.count_tokens import unwrapped, wrapped
+from axonflow_bedrock.wire.counting import CLAUDE, CONVERSE
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter, UnaryCodec
