@@ -31,6 +31,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -72,22 +74,52 @@ else:
             return lambda cls: frozen(cls, **options)
         if hasattr(cls, "__attrs_pre_init__"):
             raise TypeError(f"{cls.__name__}: frozen does not support __attrs_pre_init__")
+        if options.get("order"):  # needs attrs' equality
+            return attrs.frozen(cls, **options)
         later = _methods(**options) - vars(cls).keys()
-        at_once = {"init": False, "repr": False, "eq": options.get("order", False)}
-        cls = attrs.frozen(cls, **options | at_once)
-        for name in later:
-            setattr(cls, name, _Later(cls, name))
-        return cls
+        return _with_methods(*_bare(cls, options), later)
 
 
-def _methods(
-    *, init: bool = True, repr: bool = True, eq: bool = True, order: bool = False, **_: object
-) -> set[str]:
-    """The methods that these options of attrs' ask for and that can be compiled later. A class with
-    an order gets its equality from attrs at once."""
-    compares = eq and not order
-    wanted = {"__init__": init, "__repr__": repr, "__eq__": compares, "__hash__": compares}
+def _methods(*, init: bool = True, repr: bool = True, eq: bool = True, **_: object) -> set[str]:
+    """The methods that these options of attrs' ask for."""
+    wanted = {"__init__": init, "__repr__": repr, "__eq__": eq, "__hash__": eq}
     return {name for name, is_wanted in wanted.items() if is_wanted}
+
+
+class _Blank:
+    """What attrs is shown of a field while it builds a class. It compiles an `__attrs_init__` of
+    all fields, even where no `__init__` is asked for; of these it is empty."""
+
+    init = kw_only = False
+    default = attrs.NOTHING
+    converter = validator = on_setattr = None
+
+    def __init__(self, name: str) -> None:
+        self.name = self.alias = name
+
+
+def _bare(cls: type[T], options: dict[str, Any]) -> tuple[type[T], list[attrs.Attribute[Any]]]:
+    """attrs' class of the fields of `cls`, without the methods that are compiled later."""
+    fields: list[attrs.Attribute[Any]] = []
+
+    def blanks(_: type, found: list[attrs.Attribute[Any]]) -> list[Any]:
+        fields.extend(found)
+        return [_Blank(field.name) for field in found]
+
+    later = dict.fromkeys(("init", "repr", "eq", "match_args"), False)
+    return attrs.frozen(cls, **options | later, field_transformer=blanks), fields
+
+
+def _with_methods(cls: Any, fields: list[attrs.Attribute[Any]], methods: set[str]) -> Any:
+    """`cls` with its fields, and with the methods, which are compiled later."""
+    members = {
+        "__attrs_attrs__": type(attrs.fields(cls))(fields),
+        "__match_args__": tuple(field.name for field in fields if field.init and not field.kw_only),
+        **{name: _Later(cls, name) for name in methods},
+    }
+    for name, member in members.items():
+        setattr(cls, name, member)
+    return cls
 
 
 class _Later:
@@ -150,8 +182,23 @@ def _init_of(cls: type[Any], name: str) -> Any:
     exec(code, scope)  # noqa: S102 - as attrs itself does; nothing in it comes from outside
     init = scope[name]
     init.__module__, init.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
-    init.__annotations__ = cls.__attrs_init__.__annotations__
+    given = {field.alias: _takes(field) for field in fields if field.init}
+    init.__annotations__ = {"return": None} | {name: kind for name, kind in given.items() if kind}
     return init
+
+
+def _takes(field: attrs.Attribute[Any]) -> Any:
+    """The type that a parameter of `__init__` is annotated with: what its converter takes, else
+    that of the field."""
+    if field.converter is None:
+        return field.type
+    converter: Any = field.converter
+    if isinstance(converter, attrs.Converter):
+        converter = converter.converter  # type: ignore[attr-defined]
+    with suppress(ValueError, TypeError):  # of some built-in types nothing is known
+        for parameter in signature(converter).parameters.values():
+            return None if parameter.annotation is Parameter.empty else parameter.annotation
+    return None
 
 
 def _signature(fields: tuple[attrs.Attribute[Any], ...], scope: dict[str, Any]) -> str:
