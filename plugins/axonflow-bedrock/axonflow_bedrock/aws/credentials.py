@@ -16,6 +16,8 @@ While the present identity is valid no caller waits, and a refresh that fails fa
     expired                     wait for a new one
     AWS refused the identity    `refresh`: fetch new credentials, once for all calls that failed
 
+Where environment variables alone decide all of it, botocore is not even imported (`environment`).
+
 `AwsSettings` runs on the event loop and holds the results, `_Botocore` runs in worker threads and
 holds the botocore session.
 """
@@ -43,7 +45,8 @@ from axonflow_core.errors import (
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Network
 
-from .network import network_of
+from . import environment
+from .network import network_of, unset_network
 from .retries import retries_of_client
 from .signing import BearerToken, Identity, Signer
 
@@ -229,13 +232,34 @@ class _Botocore:
     def place(self) -> Place:
         """The region and endpoint, determined once."""
         if self._place is None:
-            self._place = _place_of(self._opened(), self._region, self._endpoint_url)
+            self._place = self._place_of_environment() or _place_of(
+                self._opened(), self._region, self._endpoint_url
+            )
         return self._place
+
+    def _place_of_environment(self) -> Place | None:
+        """The place where the environment alone decides it."""
+        found = (
+            environment.endpoint_of(os.environ, self._region, self._endpoint_url)
+            if self._is_alone()
+            else None
+        )
+        if found is None:
+            return None
+        region, endpoint_url = found
+        return Place(region, endpoint_url, _source_of(self._region), unset_network(endpoint_url))
+
+    def _is_alone(self) -> bool:
+        """Whether botocore need not be asked: nobody did so far, and the environment decides."""
+        return self._session is None and environment.decides(os.environ)
 
     def identity(self) -> Identity:
         """A bearer token, else a signer with a snapshot of the chain's credentials. Raises what
         `AwsSettings.signer` raises."""
-        region, session = self.place().region, self._opened()
+        region = self.place().region
+        if self._is_alone():
+            return self._identity_of_environment(region)
+        session = self._opened()
         token = _bearer_token(session)
         if token is not None:
             return BearerToken(token)
@@ -245,6 +269,14 @@ class _Botocore:
         if not frozen or not frozen.access_key:
             raise _missing(session)
         return Signer(frozen.access_key, frozen.secret_key, frozen.token, region)
+
+    def _identity_of_environment(self, region: str) -> Identity:
+        found = environment.credentials_of(os.environ)
+        if isinstance(found, str):
+            return BearerToken(found)
+        # As botocore, which reads the variables once.
+        kept = self._credentials = self._credentials or found
+        return Signer(kept.access_key, kept.secret_key, kept.token, region)
 
     def source(self) -> str:
         """The source of the last identity, by botocore's name for it."""
@@ -328,7 +360,7 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
     return Place(
         client.meta.region_name,
         client.meta.endpoint_url.rstrip("/"),
-        "the provider's config" if asked_region else "AWS's settings",
+        _source_of(asked_region),
         network_of(session, client),
         retries_of_client(getattr(client.meta.config, "retries", None)),
         tuple(
@@ -337,6 +369,11 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
             if getattr(client.meta.config, name, usual) != usual
         ),
     )
+
+
+def _source_of(asked_region: str | None) -> str:
+    """Where the region is from, for people to read."""
+    return "the provider's config" if asked_region else "AWS's settings"
 
 
 def _region_of(session: Session) -> str | None:

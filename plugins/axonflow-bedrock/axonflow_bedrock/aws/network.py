@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -54,23 +55,43 @@ def _proxy_url(client: Any, endpoint_url: str) -> str | None:
     return proxy
 
 
+def unset_network(endpoint_url: str) -> Network:
+    """Proxy and TLS settings for an endpoint where nothing is set. Imports nothing of botocore."""
+    is_https = urlsplit(endpoint_url).scheme == "https"
+    return Network(None, _trusting(_authorities()) if is_https else None)
+
+
+def _authorities() -> Path:
+    """The certificates that botocore trusts: certifi's where it is installed, else its own."""
+    if find_spec("certifi"):
+        from certifi import where  # type: ignore[import-not-found, unused-ignore]
+
+        return Path(where())
+    spec = find_spec("botocore")
+    return Path(str(spec and spec.origin)).with_name("cacert.pem")
+
+
 def _tls(session: Session, client: Any) -> ssl.SSLContext:
     """A TLS context with the trusted authorities and the client certificate."""
-    import ssl
-
     from botocore.httpsession import get_cert_path
 
     named = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-    path = Path(str(named or get_cert_path(verify=True)))
+    context = _trusting(Path(str(named or get_cert_path(verify=True))))
+    _show_certificate(context, client.meta.config.client_cert)
+    return context
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    """A TLS context with the authorities in a file or folder."""
+    import ssl
+
     is_folder = path.is_dir()
     with _usable(
         f"the certificates in {path}", "check AWS_CA_BUNDLE and `ca_bundle` of the profile"
     ):
-        context = ssl.create_default_context(
+        return ssl.create_default_context(
             cafile=None if is_folder else str(path), capath=str(path) if is_folder else None
         )
-    _show_certificate(context, client.meta.config.client_cert)
-    return context
 
 
 def _show_certificate(context: ssl.SSLContext, client_cert: str | tuple[str, str] | None) -> None:
