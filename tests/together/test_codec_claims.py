@@ -29,13 +29,13 @@ async def main():
 asyncio.run(main())
 print(*sys.modules)
 """
-NEEDLESS = ("click", "rich", "hypothesis", "pytest", "uvicorn", "boto3")
+NEEDLESS = ("click", "rich", "hypothesis", "pytest", "uvicorn", "boto3", "botocore")
 ENVIRONMENT = {
     "BEDROCK_REGION": "us-east-1",
     "BEDROCK_MODEL": "amazon.titan-text-lite-v1",
     "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "not-a-secret",
-    "AWS_EC2_METADATA_DISABLED": "true",
+    "HOME": "/nowhere",
 }
 
 

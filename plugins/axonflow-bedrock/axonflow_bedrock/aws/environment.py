@@ -82,7 +82,7 @@ def endpoint_of(
     endpoint = endpoint_url or _first(environment, _ENDPOINTS)
     if not endpoint:
         return region, f"https://bedrock-runtime.{region}.amazonaws.com"
-    if not re.fullmatch(r"https?://[a-z0-9]+([.-][a-z0-9]+)*(:\d{1,4})?/?", endpoint):
+    if not re.fullmatch(r"https?://[a-z0-9]+([.-][a-z0-9]+)*(:\d{1,5})?/?", endpoint):
         return None
     return region, endpoint.rstrip("/")
 

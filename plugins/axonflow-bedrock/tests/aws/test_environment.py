@@ -28,7 +28,7 @@ PLACES: Mapping[str, Mapping[str, str]] = {
     "AWS_DEFAULT_REGION": {"AWS_DEFAULT_REGION": "ap-southeast-2"},
     "both regions": {"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-east-1"},
     "an empty region": {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-east-2"},
-    "any endpoint": {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:8000/"},
+    "any endpoint": {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:43210/"},
     "an endpoint of Bedrock": {
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:8000",
