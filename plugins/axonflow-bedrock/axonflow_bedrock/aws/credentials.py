@@ -46,7 +46,7 @@ from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Network
 
 from . import environment
-from .network import network_of, unset_network
+from .network import direct_network, network_of
 from .retries import retries_of_client
 from .signing import BearerToken, Identity, Signer
 
@@ -247,7 +247,8 @@ class _Botocore:
         if found is None:
             return None
         region, endpoint_url = found
-        return Place(region, endpoint_url, _source_of(self._region), unset_network(endpoint_url))
+        network = direct_network(endpoint_url, environment.authorities_of(os.environ))
+        return Place(region, endpoint_url, _source_of(self._region), network)
 
     def _is_alone(self) -> bool:
         """Whether botocore need not be asked: nobody did so far, and the environment decides."""

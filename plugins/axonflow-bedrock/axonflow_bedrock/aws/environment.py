@@ -22,7 +22,8 @@ _TOKEN = "AWS_BEARER_TOKEN_BEDROCK"  # noqa: S105 - the name of the variable
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
-_READ = frozenset({_TOKEN, *_KEYS, "AWS_SESSION_TOKEN", *_ENDPOINTS, *_REGIONS})
+_AUTHORITIES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+_READ = frozenset({_TOKEN, *_KEYS, "AWS_SESSION_TOKEN", *_ENDPOINTS, *_REGIONS, *_AUTHORITIES})
 _OF_OTHERS = ("AWS_ENDPOINT_URL_", "AWS_EXECUTION_ENV", "AWS_LAMBDA_", "AWS_XRAY_", "AWS_EC2_META")
 """Beginnings of variables that have no effect on calls of Bedrock with credentials at hand: other
 services' endpoints, what Lambda says of itself, the instance metadata that is not asked."""
@@ -53,11 +54,7 @@ def _is_beyond(name: str) -> bool:
     """Whether a variable is one that only botocore understands."""
     if name in _READ or name.startswith(_OF_OTHERS):
         return False
-    return (
-        name.startswith(("AWS_", "BOTO"))
-        or name.upper().endswith("_PROXY")
-        or name == "REQUESTS_CA_BUNDLE"
-    )
+    return name.startswith(("AWS_", "BOTO")) or name.upper().endswith("_PROXY")
 
 
 def credentials_of(environment: Mapping[str, str]) -> str | EnvironmentCredentials:
@@ -85,6 +82,11 @@ def endpoint_of(
     if not re.fullmatch(r"https?://[a-z0-9]+([.-][a-z0-9]+)*(:\d{1,5})?/?", endpoint):
         return None
     return region, endpoint.rstrip("/")
+
+
+def authorities_of(environment: Mapping[str, str]) -> str | None:
+    """The file or folder of certificates that an environment names."""
+    return _first(environment, _AUTHORITIES)
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:

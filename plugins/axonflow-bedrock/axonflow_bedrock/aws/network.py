@@ -55,13 +55,14 @@ def _proxy_url(client: Any, endpoint_url: str) -> str | None:
     return proxy
 
 
-def unset_network(endpoint_url: str) -> Network:
-    """Proxy and TLS settings for an endpoint where nothing is set. Imports nothing of botocore."""
+def direct_network(endpoint_url: str, authorities: str | None) -> Network:
+    """The settings without a proxy; the file or folder `authorities` is trusted, else what botocore
+    trusts. Imports nothing of botocore."""
     is_https = urlsplit(endpoint_url).scheme == "https"
-    return Network(None, _trusting(_authorities()) if is_https else None)
+    return Network(None, _trusting(Path(authorities or _default_path())) if is_https else None)
 
 
-def _authorities() -> Path:
+def _default_path() -> Path:
     """The certificates that botocore trusts: certifi's where it is installed, else its own."""
     if find_spec("certifi"):
         from certifi import where  # type: ignore[import-not-found, unused-ignore]

@@ -14,6 +14,7 @@ from botocore.session import Session
 from axonflow_bedrock.aws.credentials import Place, _Botocore, _place_of
 from axonflow_bedrock.aws.environment import decides, endpoint_of
 from axonflow_bedrock.aws.signing import Identity
+from axonflow_core.errors import ConfigError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
 CREDENTIALS: Mapping[str, Mapping[str, str]] = {
@@ -43,8 +44,6 @@ BEYOND = (
     {"AWS_CREDENTIAL_EXPIRATION": "2026-12-01T00:00:00Z"},
     {"AWS_USE_FIPS_ENDPOINT": "true"},
     {"AWS_RETRY_MODE": "adaptive"},
-    {"AWS_CA_BUNDLE": "/nowhere"},
-    {"REQUESTS_CA_BUNDLE": "/nowhere"},
     {"https_proxy": "http://proxy:3128"},
     {"NO_PROXY": "*"},
     {"AWS_A_SETTING_OF_TOMORROW": "1"},
@@ -132,6 +131,17 @@ def test_a_folder_of_awss_leaves_it_to_botocore(home: Path) -> None:
 )
 def test_what_has_no_usual_form_is_left_to_botocore(region: str, endpoint: str | None) -> None:
     assert endpoint_of({}, region, endpoint) is None
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_the_authorities_of_the_environment_are_trusted_as_botocore_trusts_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name, value in {**KEYS, "AWS_REGION": "eu-west-1", variable: str(home / "no.pem")}.items():
+        monkeypatch.setenv(name, value)
+    for settings in (_Botocore(None, None, None), _Botocore(None, Session(), None)):
+        with pytest.raises(ConfigError, match=r"the certificates in .*no\.pem cannot be used"):
+            settings.place()
 
 
 def test_secrets_are_not_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
