@@ -24,7 +24,7 @@ Most classes of a process are never used, and compiling methods is most of what 
 (`_Later`); the last three are those that attrs compiles for a class with the same fields.
 
 All else (`evolve`, `match`, pickling) is attrs' doing, and to a type checker this is `attrs.frozen`
-itself. A subclass must be decorated too.
+itself. A subclass without a `__dict__` must be decorated too.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache, partial
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -165,13 +166,17 @@ def _init_of(cls: type[Any], name: str) -> Any:
         "cls": cls,
         "opened": opened,
         "change_class": vars(object)["__class__"].__set__,
+        "init_of": cache(partial(_init_of, name=name)),
         "NOTHING": attrs.NOTHING,
         "type_of": type,  # under a name that is no field's
     }
     fields = attrs.fields(cls)
+    given = ", ".join(f"{field.alias}={field.alias}" for field in fields if field.init)
     source = [
         f"def {name}({_signature(fields, scope)}):",
-        "    change_class(self, opened)",
+        "    try: change_class(self, opened)",
+        # A subclass that is not decorated has a `__dict__`, and so another layout.
+        f"    except TypeError: return init_of(self.__class__)(self, {given})",
         *(f"    {line}" for field in fields for line in _filling(cls, field, scope)),
         "    self.__class__ = cls",
         *(f"    {line}" for field in fields for line in _validation(field, scope)),
@@ -182,8 +187,8 @@ def _init_of(cls: type[Any], name: str) -> Any:
     exec(code, scope)  # noqa: S102 - as attrs itself does; nothing in it comes from outside
     init = scope[name]
     init.__module__, init.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
-    given = {field.alias: _takes(field) for field in fields if field.init}
-    init.__annotations__ = {"return": None} | {name: kind for name, kind in given.items() if kind}
+    takes = {field.alias: _takes(field) for field in fields if field.init}
+    init.__annotations__ = {"return": None} | {name: kind for name, kind in takes.items() if kind}
     return init
 
 

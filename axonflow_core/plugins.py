@@ -44,7 +44,7 @@ from axonflow_core.hookspecs import HOOK_API, PluginCodec
 from axonflow_core.plugin_spec import ProviderSpec
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
 _log = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -133,26 +133,25 @@ def find_plugins(group: str | None = None) -> tuple[FoundPlugin, ...]:
 
     groups = entry_points().groups if group is None else {group}
     ours = (point for name in groups if _is_ours(name) for point in entry_points(group=name))
-    return tuple(
-        sorted(
-            map(_found, ours), key=lambda plugin: (plugin.group, plugin.name, plugin.distribution)
-        )
+    origin_of = cache(_origin_of)  # a distribution's metadata is parsed at each look at it
+    found = (
+        FoundPlugin(point.group, point.name, point.value, *origin_of(point.dist), point)
+        for point in ours
     )
+    return tuple(sorted(found, key=lambda plugin: (plugin.group, plugin.name, plugin.distribution)))
 
 
 def _is_ours(group: str) -> bool:
     return group == PROVIDERS or group.startswith(CODECS)
 
 
-def _found(point: EntryPoint) -> FoundPlugin:
-    """The plugin of an entry point. One without a distribution (on a bare path) is called
-    unknown."""
-    distribution = point.dist
-    name, version = (
-        (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
-    )
-    folder = str(distribution.locate_file("")) if distribution else ""
-    return FoundPlugin(point.group, point.name, point.value, name, version, folder, point)
+def _origin_of(distribution: Distribution | None) -> tuple[str, str, str]:
+    """Name, version and folder of a distribution. An entry point without one (on a bare path) has
+    unknown ones."""
+    if distribution is None:
+        return "unknown", "unknown", ""
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"], str(distribution.locate_file(""))
 
 
 def blocked_names(environment: Mapping[str, str]) -> frozenset[str]:

@@ -114,6 +114,18 @@ def test_a_decorated_subclass_has_methods_of_its_own() -> None:
     assert "color" not in repr(parrot("Polly"))
 
 
+def test_a_subclass_that_is_not_decorated_is_a_value_of_its_own_class() -> None:
+    class Loud(made_by(frozen)):  # type: ignore[misc]
+        def shout(self) -> str:
+            return str(self.name.upper())
+
+    loud = Loud("Polly", ["hi"])
+    assert loud.shout() == "POLLY"
+    assert (type(loud), loud.words, loud.size) == (Loud, ("hi",), 3)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        loud.name = "Ara"
+
+
 def test_threads_that_make_the_first_value_at_once_all_get_one() -> None:
     parrot = made_by(frozen)
     with ThreadPoolExecutor(8) as pool:
