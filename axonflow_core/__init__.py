@@ -28,7 +28,8 @@ _NAMES = {
         "UndetectedFamily UnencodableAnswer"
     ),
     "hookspecs": "HOOK_API hookimpl",
-    "http.client": "Timeouts Transport",
+    "http.client": "Transport",
+    "http.messages": "Timeouts",
     "json": "from_json to_json",
     "messages": (
         "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data "

@@ -60,8 +60,8 @@ from axonflow_core.errors import UndetectedFamily as UndetectedFamily
 from axonflow_core.errors import UnencodableAnswer as UnencodableAnswer
 from axonflow_core.hookspecs import HOOK_API as HOOK_API
 from axonflow_core.hookspecs import hookimpl as hookimpl
-from axonflow_core.http.client import Timeouts as Timeouts
 from axonflow_core.http.client import Transport as Transport
+from axonflow_core.http.messages import Timeouts as Timeouts
 from axonflow_core.json import from_json as from_json
 from axonflow_core.json import to_json as to_json
 from axonflow_core.messages import Adjustment as Adjustment

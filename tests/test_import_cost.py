@@ -13,7 +13,7 @@ import pytest
 import axonflow_core
 
 HEAVY = (
-    "aiohttp",
+    "httptools",
     "boto3",
     "botocore",
     "rich",
@@ -57,7 +57,7 @@ def test_importing_the_values_loads_nothing_heavy() -> None:
     )
 
 
-@pytest.mark.parametrize("module", ["aiohttp", "yaml"])
+@pytest.mark.parametrize("module", ["httptools", "yaml"])
 def test_the_watch_sees_what_is_imported(module: str) -> None:
     assert module in cost_of(f"import {module}")
 

@@ -201,5 +201,5 @@ def test_a_codec_imports_the_core_and_shared_shapes_alone(path: Path) -> None:
         f"{plugin}.shapes.",
     )
     imported = runtime_imports(path)
-    assert [name for name in imported if name.startswith(("boto", "aiohttp"))] == []
+    assert [name for name in imported if name.startswith(("boto", "httptools"))] == []
     assert [name for name in imported if name.startswith(plugin) and not name.startswith(own)] == []

@@ -2,177 +2,64 @@
 
 Four timers run over a call; the error of a timer that expires names it:
 
-    connect ──┐
-    first byte ──────────────┐
-    total ───────────────────┼──────────────────────────────┐
-              connected      head of the answer   idle idle │ end of the answer
-                                                  between reads
+    first byte ──────────────────────────────┐
+    total ───────────────────────────────────┼───────────────────────┐
+       place in the pool ─┐ connect ─┐       │
+                        taken    connected  head of the answer  idle │ end of the answer
+                                                          between reads
 
-aiohttp carries the calls (69 µs of CPU a call where httpx takes above 1,000, measured 2026-11). It
-is imported by the first call, so that reading a configuration does not pay for it. No type of it is
-visible outside this module, and its exceptions are converted here. Redirects are not followed,
-cookies are not kept, bodies are not decompressed, and no header is added but `Host` and
-`Content-Length`.
+The modules, from the bytes up. Those above the line do no I/O and know no event loop:
+
+    response_parser   an answer, cut, bounded and checked        request_bytes   a request
+    tls               one layer of TLS                           limits          when time is over
+    messages          what is asked and answered                 faults          errors in words
+    ───────────────────────────────────────────────────────────────────────────────────────────────
+    connection        one connection on an event loop            dial            how it is opened
+    pool              which there are, and who waits             client          calls
+
+A request is sent once. The exception: a connection that answered before and ends before the first
+byte of this answer was closed while it rested, so the request is sent again, once, on a new one.
+Redirects are not followed, cookies are not kept, bodies are not decompressed, and no header is
+added but `Host` and `Content-Length` (and a proxy's password, for the proxy of an http URL).
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
-import os
-import socket
 import ssl
-from collections.abc import Mapping
-from functools import lru_cache
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, Self
-from urllib.parse import urlsplit
-from weakref import WeakSet, ref
+from collections.abc import Hashable
+from typing import NamedTuple, Self
 
-from attrs import field, frozen, validators
+from axonflow_core.errors import AxonFlowError, TruncatedStream, Unavailable
 
-from axonflow_core.errors import (
-    AnswerError,
-    AxonFlowError,
-    ProviderError,
-    ProviderTimeout,
-    RequestError,
-    TruncatedStream,
-    Unavailable,
-)
-
-if TYPE_CHECKING:
-    import aiohttp
+from . import faults
+from .connection import ClosedHere, Connection, ConnectionEnded
+from .dial import dial
+from .limits import Deadlines, LimitExpired
+from .messages import ByteStream as ByteStream
+from .messages import HttpClient as HttpClient
+from .messages import HttpRequest as HttpRequest
+from .messages import HttpResponse as HttpResponse
+from .messages import Network as Network
+from .messages import Timeouts as Timeouts
+from .pool import Pool, PoolClosed
+from .request_bytes import Endpoint, encode_head, endpoint_of, proxy_headers
+from .response_parser import BadResponse, ResponseHead
 
 MAX_CONNECTIONS = 512
 """Less than 1,024, the common limit of a process's file descriptors."""
 MAX_BODY_BYTES = 32 * 2**20
 """The largest answer that is read. Bedrock's own limit is 25 MB (its service model, 2026-11)."""
-KEEP_ALIVE_S = 30.0
-"""Seconds that an idle connection is kept for the next call."""
-TCP_KEEP_ALIVE_S = 60
-"""Seconds between TCP keep-alive probes. NAT gateways and AWS endpoints drop a connection that is
-silent for 350 s, and a model may take longer to begin its answer."""
-_LARGE_BODY_BYTES = 2**20
-"""From this size on aiohttp warns about bytes that it sends in one piece."""
-_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-"""The headers that aiohttp would add. A header that was not signed is not sent."""
-
-
-def _seconds(default: float) -> Any:
-    """A field of `Timeouts`: seconds above 0."""
-    return field(default=default, validator=validators.gt(0))
-
-
-@frozen(kw_only=True)
-class Timeouts:
-    """The time limits of a call, in seconds, all above 0. Exceeding one is a `ProviderTimeout`."""
-
-    connect_s: float = _seconds(10.0)
-    """To get a connection: waiting for the pool, DNS, TCP and TLS."""
-    first_byte_s: float = _seconds(600.0)
-    """From the start of the call to the head of the answer. Without streaming that includes the
-    whole generation."""
-    idle_s: float = _seconds(300.0)
-    """Between two reads of an answer."""
-    total_s: float = _seconds(3600.0)
-    """From the start of the call to the end of the answer."""
-
-
-@frozen
-class Network:
-    """How to reach a host: directly with the system's TLS defaults, unless fields are set."""
-
-    proxy_url: str | None = field(default=None, repr=False)
-    """The URL of an HTTP proxy, used with CONNECT for https. May contain user and password."""
-    tls: ssl.SSLContext | None = None
-    """The trusted authorities and the client certificate; None: the system's authorities, and no
-    client certificate."""
-
-
-@frozen
-class HttpRequest:
-    """One request. It is sent as it is; nothing is added but missing `Host` and `Content-Length`
-    headers."""
-
-    method: str
-    """`GET`, `POST`, in upper case."""
-    url: str
-    """Sent exactly as given: already percent-encoded."""
-    headers: Mapping[str, str] = field(repr=False)
-    """Sent exactly as given; `Host` and `Content-Length` are added where they are missing."""
-    body: bytes = field(default=b"", repr=False)
-    """The bytes to send; empty: none."""
-    timeouts: Timeouts = Timeouts()
-    """The time limits of this call."""
-    network: Network = Network()
-    """Proxy and TLS of this call."""
-
-
-@frozen
-class HttpResponse:
-    """A whole answer, of any status."""
-
-    status: int
-    """The HTTP status, of any class."""
-    headers: Mapping[str, str] = field(repr=False)
-    """Names in lower case."""
-    body: bytes = field(repr=False)
-    """The whole body, not decompressed."""
-    first_byte_s: float
-    """Seconds from the start of the call to the head of the answer."""
-
-
-class ByteStream(Protocol):
-    """An answer whose body is still arriving, as `HttpStream` has it."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Names in lower case."""
-        ...
-
-    async def read(self) -> bytes:
-        """The bytes that have arrived since the last read, at least one; `b""` at the end. Raises
-        `TruncatedStream` or `ProviderTimeout`."""
-        ...
-
-    async def read_all(self) -> bytes:
-        """The rest of the body. Raises `Unavailable` where the connection is cut, `AnswerError`
-        where the body is too large, `ProviderTimeout`."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the connection, which cancels the call, unless the body was read to its end."""
-        ...
-
-
-class HttpClient(Protocol):
-    """Makes HTTP calls. `Transport` is the implementation that uses a network; tests pass their
-    own."""
-
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request and return the whole answer, whatever its status. Raises as
-        `Transport.send` does."""
-        ...
-
-    async def open_stream(self, request: HttpRequest) -> ByteStream:
-        """Send a request and return when the head of the answer has arrived, whatever its status.
-        The caller closes the stream."""
-        ...
-
-    async def aclose(self) -> None:
-        """Abort open streams and close every connection. May be called twice."""
-        ...
+_ENDS = (BadResponse, ClosedHere, ConnectionEnded, LimitExpired)
+"""Whatever ends an answer early. `_Call.error` puts them into words."""
 
 
 class Transport:
     """A pool of connections, opened by the first call and bound to that call's event loop.
 
-    `max_connections` limits the pool: further calls wait, within `Timeouts.connect_s`.
-    `max_body_bytes` limits `HttpStream.read_all`, and so `send`.
+    `max_connections` limits the pool: further calls wait their turn, within
+    `Timeouts.first_byte_s` and `total_s`. `max_body_bytes` limits `HttpStream.read_all`, and so
+    `send`.
     """
 
     def __init__(
@@ -180,9 +67,9 @@ class Transport:
     ) -> None:
         self._max_connections = max_connections
         self._max_body_bytes = max_body_bytes
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._streams: WeakSet[HttpStream] = WeakSet()
+        self._default_tls: ssl.SSLContext | None = None
         self._is_closed = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
@@ -192,181 +79,211 @@ class Transport:
         (too large, or not HTTP), `ProviderError` (TLS certificate) or `RequestError` (a URL or
         header that HTTP cannot carry; another event loop; a closed transport).
         """
-        started = perf_counter()
-        async with await self._open(request) as stream:
-            first_byte_s = perf_counter() - started
-            body = await stream.read_all()
-        return HttpResponse(stream.status, stream.headers, body, first_byte_s)
+        call = self._call(request, self._max_body_bytes)
+        connection, head = await self._answered(call)
+        try:
+            body = await connection.whole()
+        except _ENDS as end:
+            raise call.error(end, head) from end
+        finally:
+            call.pool.give_back(connection)
+        first_byte_s = connection.head_at - call.deadlines.started
+        return HttpResponse(head.status, head.headers, body, first_byte_s)
 
     async def open_stream(self, request: HttpRequest) -> HttpStream:
         """Send a request and return when the head of the answer has arrived, whatever its status.
 
         The caller closes the stream. Raises what `send` raises.
         """
-        stream = await self._open(request)
-        self._streams.add(stream)
-        return stream
+        call = self._call(request, None)
+        connection, head = await self._answered(call)
+        return HttpStream(call, connection, head, self._max_body_bytes)
 
     async def aclose(self) -> None:
         """Abort open streams and close every connection. May be called twice."""
         self._is_closed = True
-        for stream in tuple(self._streams):
-            await stream.aclose()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._pool is not None and self._loop is asyncio.get_running_loop():
+            self._pool.close()
+            await asyncio.sleep(0)  # sockets are closed in the next turn of the loop
 
-    async def _open(self, request: HttpRequest) -> HttpStream:
-        """Send the request and wait for the head of the answer, within the first-byte and total
-        limits. A redirect is an error, because a signature is valid for one host."""
-        loop, timeouts = asyncio.get_running_loop(), request.timeouts
-        session = self._session_of(loop)
-        ends_at = loop.time() + timeouts.total_s
-        try:
-            async with asyncio.timeout(min(timeouts.first_byte_s, timeouts.total_s)) as waiting:
-                response = await _head_of_answer(session, request)
-        except TimeoutError as error:
-            if not waiting.expired():
-                raise _timeout("connect_s", request) from error
-            phase = "total_s" if timeouts.total_s < timeouts.first_byte_s else "first_byte_s"
-            raise _timeout(phase, request) from error
-        except Exception as error:
-            raise _refusal(error, request) from error
-        stream = HttpStream(response, request, ends_at, self._max_body_bytes)
-        # A redirect would send signed headers to another host.
-        if 300 <= stream.status < 400:
-            await stream.aclose()
-            raise _redirect(stream, request)
-        return stream
+    def _call(self, request: HttpRequest, most: int | None) -> _Call:
+        """The request with its way, its time and its first bytes."""
+        loop, network = asyncio.get_running_loop(), request.network
+        pool = self._pool_of(loop)
+        endpoint = endpoint_of(request.url)
+        proxy = endpoint_of(network.proxy_url) if network.proxy_url else None
+        headers, target = request.headers, endpoint.target
+        if proxy is not None and endpoint.scheme == "http":
+            headers = {**headers, **proxy_headers(proxy)}
+            target = f"http://{endpoint.authority}{target}"
+        head = encode_head(request.method, endpoint, headers, len(request.body), target=target)
+        key = (endpoint.origin, network.proxy_url, network.tls)
+        deadlines = Deadlines(request.timeouts, loop.time())
+        return _Call(pool, request, endpoint, proxy, head, key, deadlines, most)
 
-    def _session_of(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
-        """The session of this event loop. `RequestError` on any other loop than that of the first
-        call: aiohttp's connections belong to one loop."""
-        if self._session is None:
-            self._session = self._open_session(loop)
-        if self._loop is not loop:
-            raise RequestError(
-                "this runtime was opened on another event loop",
-                hint="open one runtime for each event loop, or use BlockingRuntime from several "
-                "threads",
-            )
-        return self._session
-
-    def _open_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
-        """A session without cookies, decompression, proxies of the environment, and headers of its
-        own."""
-        import aiohttp
-
+    def _pool_of(self, loop: asyncio.AbstractEventLoop) -> Pool:
+        """The pool of this event loop. `RequestError` on any other loop than that of the first
+        call: connections belong to one loop."""
         if self._is_closed:
-            raise RequestError(
-                "this runtime is closed",
-                hint="make the call inside the runtime's `async with` block; a closed runtime is "
-                "not opened again: `Runtime.open()` makes another",
-            )
-        self._loop = loop
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=self._max_connections,
-                keepalive_timeout=KEEP_ALIVE_S,
-                socket_factory=_kept_alive_socket,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_AUTO_HEADERS,
-            auto_decompress=False,
-            trust_env=False,
-        )
+            raise faults.closed()
+        if self._pool is None:
+            self._pool, self._loop = Pool(loop, self._max_connections), loop
+        if self._loop is not loop:
+            raise faults.another_loop()
+        return self._pool
+
+    async def _answered(self, call: _Call) -> tuple[Connection, ResponseHead]:
+        """A connection on which the head of the answer has come; it is the caller's to give back.
+        A redirect is an error, because a signature is valid for one host."""
+        connection = call.pool.resting(call.key) or await self._taken(call)
+        try:
+            try:
+                head = await call.ask(connection)
+            except ConnectionEnded:
+                if connection.parser.fed or not connection.has_answered:
+                    raise
+                call.pool.close_one(connection)
+                connection = await self._dialled(call)
+                head = await call.ask(connection)
+            if 300 <= head.status < 400:
+                raise faults.redirect(call.endpoint, head)
+        except _ENDS as end:
+            call.pool.discard(connection)
+            raise call.error(end, None) from end
+        except BaseException:
+            call.pool.discard(connection)
+            raise
+        return connection, head
+
+    async def _taken(self, call: _Call) -> Connection:
+        """A connection of the pool, or a new one in a place of the pool; waits for a place."""
+        until, limit = call.deadlines.head
+        try:
+            async with asyncio.timeout_at(until):
+                connection = await call.pool.take(call.key)
+        except TimeoutError:
+            timeouts = call.request.timeouts
+            raise faults.pool_full(limit, self._max_connections, call.endpoint, timeouts) from None
+        except PoolClosed:
+            raise faults.closed() from None
+        if connection is not None:
+            return connection
+        try:
+            return await self._dialled(call)
+        except BaseException as error:
+            call.pool.free_place()
+            if isinstance(error, _ENDS):
+                raise call.error(error, None) from error
+            raise
+
+    async def _dialled(self, call: _Call) -> Connection:
+        """A new connection, in a place that was taken."""
+        loop = asyncio.get_running_loop()
+        connection = call.pool.connection(call.key)
+        until, limit = call.deadlines.connect(loop.time())
+        try:
+            async with asyncio.timeout_at(until):
+                await dial(connection, call.endpoint, call.proxy, self._tls(call))
+        except BaseException as error:
+            call.pool.close_one(connection)
+            if isinstance(error, TimeoutError):
+                raise LimitExpired(limit) from None
+            raise
+        return connection
+
+    def _tls(self, call: _Call) -> ssl.SSLContext | None:
+        """The TLS of the call: its own, or the system's, which takes 17 ms to load."""
+        needs_tls = "https" in (call.endpoint.scheme, call.proxy and call.proxy.scheme)
+        if not needs_tls or call.request.network.tls is not None:
+            return call.request.network.tls
+        if self._default_tls is None:
+            self._default_tls = ssl.create_default_context()
+            self._default_tls.set_alpn_protocols(["http/1.1"])
+        return self._default_tls
 
 
-async def _head_of_answer(
-    session: aiohttp.ClientSession, request: HttpRequest
-) -> aiohttp.ClientResponse:
-    """The answer when its head has come. A body of 1 MiB or more is given as a file object, which
-    aiohttp writes in pieces."""
-    import yarl
+class _Call(NamedTuple):
+    """One request on its way."""
 
-    body = request.body
-    return await session.request(
-        request.method,
-        yarl.URL(request.url, encoded=True),
-        headers=request.headers,
-        data=body if len(body) < _LARGE_BODY_BYTES else io.BytesIO(body),
-        allow_redirects=False,
-        proxy=request.network.proxy_url,
-        ssl=request.network.tls or True,
-        timeout=_connect_timeout(request.timeouts.connect_s),
-    )
+    pool: Pool
+    request: HttpRequest
+    endpoint: Endpoint
+    proxy: Endpoint | None
+    head: bytes
+    key: Hashable
+    deadlines: Deadlines
+    most: int | None
+    """The largest body that is collected; None: a stream's consumer takes what comes."""
 
+    async def ask(self, connection: Connection) -> ResponseHead:
+        """Send the request on `connection` and wait for the head of its answer."""
+        request = self.request
+        connection.begin(request.method, self.head, request.body, self.deadlines, self.most)
+        return await connection.head()
 
-@lru_cache(maxsize=64)
-def _connect_timeout(connect_s: float) -> aiohttp.ClientTimeout:
-    """aiohttp's own limit, for the connection alone. Cached: it is the same for nearly every
-    call."""
-    import aiohttp
+    def error(self, end: Exception, head: ResponseHead | None) -> AxonFlowError:
+        """What ended the answer, in words. `head`: what was known of it."""
+        endpoint = self.endpoint
+        match end:
+            case LimitExpired():
+                return faults.timeout(end.limit, endpoint, self.request.timeouts)
+            case BadResponse():
+                return faults.refused(endpoint, end, self.most)
+            case ConnectionEnded() if head is not None:
+                return Unavailable(faults.cut(endpoint, end.cause).message, status=head.status)
+            case ConnectionEnded():
+                return faults.unanswered(endpoint, end.cause, has_begun=end.has_begun)
+        return faults.closed_in_call(endpoint)
 
-    # aiohttp rounds a timeout above the threshold up to a whole second of the loop's clock.
-    return aiohttp.ClientTimeout(connect=connect_s, ceil_threshold=float("inf"))
-
-
-def _kept_alive_socket(address: Any) -> socket.socket:
-    """A TCP socket with keep-alive probes every `TCP_KEEP_ALIVE_S`."""
-    family, kind, protocol, *_ = address
-    made = socket.socket(family=family, type=kind, proto=protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS
-        if hasattr(socket, name):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), TCP_KEEP_ALIVE_S)
-    return made
+    def stream_error(self, end: Exception) -> AxonFlowError:
+        """What ended the body of a stream, in words."""
+        match end:
+            case LimitExpired():
+                return faults.timeout(end.limit, self.endpoint, self.request.timeouts)
+            case BadResponse():
+                return faults.refused_in_stream(self.endpoint, end)
+            case ConnectionEnded():
+                return faults.cut(self.endpoint, end.cause)
+        return faults.closed_in_stream(self.endpoint)
 
 
 class HttpStream:
     """An answer whose body is still arriving: `read` it, or iterate over it. One consumer at a
     time.
 
-    One timer watches the body. It is set again when it fires and not with every read, and it holds
-    a weak reference only, so that a stream that is no longer referenced frees its connection.
+    Reading from the network stops while 128 KiB wait to be read here. A stream that is no longer
+    referenced frees its connection.
     """
 
     def __init__(
-        self,
-        response: aiohttp.ClientResponse,
-        request: HttpRequest,
-        ends_at: float,
-        max_body_bytes: int,
+        self, call: _Call, connection: Connection, head: ResponseHead, max_body_bytes: int
     ) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items()
-        }
-        self._response = response
-        self._request = request
-        self._ends_at = ends_at
+        self.status, self.headers = head
+        self._call = call
+        self._connection: Connection | None = connection
         self._max_body_bytes = max_body_bytes
         self._size = 0
         self._fault: AxonFlowError | None = None
+        self._is_reading = False
         self._loop = asyncio.get_running_loop()
-        self._reading_since: float | None = None
-        self._timer = self._watch()
 
     async def read(self) -> bytes:
         """The bytes that have arrived since the last read, at least one; `b""` at the end and after
         it.
 
         Raises `TruncatedStream` where the connection is cut before the end (known by chunked
-        encoding or Content-Length), and `ProviderTimeout`.
+        encoding or Content-Length) or the rest is no HTTP, `ProviderTimeout`, and `RequestError`
+        for a second read at the same time, which harms nothing.
         """
-        if self._fault is not None:
-            raise self._fault
-        self._reading_since = self._loop.time()
+        if self._is_reading:
+            raise faults.two_reads()
+        if self._connection is None:
+            return self._nothing_more()
+        self._is_reading = True
         try:
-            data = await self._response.content.readany()
-        except Exception as error:
-            data = self._rescue(_cut(error, self._request))
+            return await self._read(self._connection)
         finally:
-            self._reading_since = None
-        self._size += len(data)
-        if not data:
-            self._timer.cancel()
-        return data
+            self._is_reading = False
 
     async def read_all(self) -> bytes:
         """The rest of the body. `AnswerError` where it is larger than the transport's limit,
@@ -382,17 +299,13 @@ class HttpStream:
         return b"".join(parts)
 
     async def aclose(self) -> None:
-        """Close the connection, which cancels the call, unless the body was read to its end."""
-        if self._response.content.at_eof():
-            self._timer.cancel()
-        else:
-            self._break_off(
-                TruncatedStream(
-                    f"this program closed the stream from {_host(self._request)} before its end",
-                    hint="read it inside its `async with` block: `await stream.completion()` reads "
-                    "what is left",
-                )
-            )
+        """Close the connection, which cancels the call, unless the answer has arrived whole."""
+        connection = self._connection
+        if connection is None:
+            return
+        if not connection.parser.is_complete or connection.fault is not None:
+            self._fault = self._fault or faults.closed_in_stream(self._call.endpoint)
+        self._let_go(connection)
 
     def __aiter__(self) -> Self:
         return self
@@ -410,201 +323,40 @@ class HttpStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        # Response and connection reference each other, so dropping the response alone would close
-        # neither. The garbage collector may run in any thread.
-        if not self._response.closed and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._response.close)
+        # The garbage collector may run in any thread.
+        connection = self._connection
+        if connection is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._call.pool.give_back, connection)
 
-    def _break_off(self, fault: AxonFlowError) -> None:
-        """End the stream with `fault`, which every later read raises, and close the connection."""
-        self._timer.cancel()
-        self._fault = self._fault or fault
-        self._response.close()
+    async def _read(self, connection: Connection) -> bytes:
+        try:
+            data = await connection.more()
+        except _ENDS as end:
+            self._fault = self._fault or self._call.stream_error(end)
+            self._let_go(connection)
+            raise self._fault from end
+        self._size += len(data)
+        if connection.parser.is_complete and connection.fault is None:
+            self._let_go(connection)
+        return data
 
-    def _rescue(self, cut: TruncatedStream) -> bytes:
-        """The bytes that arrived before the connection was cut, which aiohttp keeps although it
-        raises. The next read raises `cut`; this one does where there are none.
-        """
+    def _let_go(self, connection: Connection) -> None:
+        """The connection goes back to the pool, once; one whose answer is not whole is closed."""
+        if self._connection is not None:
+            self._connection = None
+            self._call.pool.give_back(connection)
+
+    def _nothing_more(self) -> bytes:
         if self._fault is not None:
             raise self._fault
-        self._break_off(cut)
-        data: bytes = self._response.content._read_nowait(-1)
-        if not data:
-            raise cut
-        return data
+        return b""
 
     def _check_size(self) -> None:
         """`AnswerError` for a body above `max_body_bytes`; the connection is closed, not read to
         its end."""
         if self._size > self._max_body_bytes:
-            fault = AnswerError(
-                f"the answer of {_host(self._request)} is larger than {self._max_body_bytes} bytes"
-            )
-            self._break_off(fault)
-            raise fault
-
-    def _watch(self) -> asyncio.TimerHandle:
-        """The timer that fires at the next moment at which a limit may have expired."""
-        since = self._loop.time() if self._reading_since is None else self._reading_since
-        rings_at = min(since + self._request.timeouts.idle_s, self._ends_at)
-        return self._loop.call_at(rings_at, _ring, ref(self))
-
-    def _check_clocks(self) -> None:
-        """End the stream where a limit has expired; else set the timer again."""
-        if self._response.content.is_eof():  # all has arrived: only the consumer is slow
-            return
-        now, idle_s = self._loop.time(), self._request.timeouts.idle_s
-        if now >= self._ends_at:
-            self._break_off(_timeout("total_s", self._request))
-        elif self._reading_since is not None and now >= self._reading_since + idle_s:
-            self._break_off(_timeout("idle_s", self._request))
-        else:
-            self._timer = self._watch()
-
-
-def _ring(stream: ref[HttpStream]) -> None:
-    """The timer's callback. It holds the stream weakly, so that the timer keeps no stream alive."""
-    alive = stream()
-    if alive is not None:
-        alive._check_clocks()
-
-
-# ── faults: aiohttp's into ours ───────────────────────────────────────────────────────────────────
-
-_OVERDUE = {
-    "connect_s": ("did not accept a connection", "connect"),
-    "first_byte_s": ("did not begin its answer", "first byte"),
-    "idle_s": ("sent no more of its answer", "idle"),
-    "total_s": ("did not finish its answer", "total"),
-}
-"""Limit -> what did not happen in time, and the phase, for the message."""
-
-
-def _timeout(limit: str, request: HttpRequest) -> ProviderTimeout:
-    """The error of a time limit: it names the phase, the seconds and the setting that raises
-    them."""
-    what, phase = _OVERDUE[limit]
-    seconds = getattr(request.timeouts, limit)
-    of_call = "`timeout=` of the call, or " if limit == "total_s" else ""
-    setting = f"`timeouts: {{{limit}: …}}` in the provider's config"
-    return ProviderTimeout(
-        f"{_host(request)} {what} within {seconds:g} s ({phase} timeout)",
-        hint=f"if that is too short, raise {of_call}{setting}",
-    )
-
-
-def _redirect(stream: HttpStream, request: HttpRequest) -> Unavailable:
-    """The error of an answer with a status of 3xx. It is not retryable: the next attempt is
-    redirected too."""
-    target = urlsplit(stream.headers.get("location", "")).hostname or "nowhere"
-    error = Unavailable(
-        f"{_host(request)} answered {stream.status}, a redirect to {target}; redirects are not "
-        "followed",
-        hint="a signed request is valid for one host: set the provider's endpoint to the service "
-        "itself",
-        status=stream.status,
-    )
-    error.is_retryable = False
-    return error
-
-
-def _cut(error: Exception, request: HttpRequest) -> TruncatedStream:
-    """The error of a body that ended early, with the operating system's reason."""
-    reason = getattr(error, "strerror", None) or "its body is incomplete"
-    return TruncatedStream(f"the connection to {_host(request)} was cut in mid-answer: {reason}")
-
-
-def _refusal(error: Exception, request: HttpRequest) -> AxonFlowError:
-    """The error for an aiohttp exception before the answer. Quotes the operating system and
-    OpenSSL, never the request.
-    """
-    import aiohttp
-
-    unconnected = _unconnected(error, request)
-    if unconnected is not None:
-        return unconnected
-    host = _host(request)
-    match error:
-        case aiohttp.ServerDisconnectedError():
-            return Unavailable(f"{host} closed the connection without an answer")
-        case aiohttp.ClientOSError():
-            return Unavailable(
-                f"the connection to {host} broke before the answer: {_reason(error)}"
-            )
-        case aiohttp.ClientResponseError():
-            return AnswerError(
-                f"{host} did not answer with HTTP", hint="check the endpoint's scheme and port"
-            )
-        case aiohttp.ClientError() | OSError():
-            return Unavailable(f"the call to {host} failed: {type(error).__name__}")
-        case ValueError():
-            return RequestError(
-                f"the call to {host} cannot be written as HTTP: its URL or a header contains a "
-                "character that is not allowed",
-                hint="check the endpoint, and keys and tokens for a trailing line break",
-            )
-        case _:
-            raise error
-
-
-def _unconnected(error: Exception, request: HttpRequest) -> AxonFlowError | None:
-    """The error where no connection was made, by what failed: certificate, TLS, proxy, DNS, TCP;
-    None for any other. The order matters: aiohttp derives the particular from the general.
-    """
-    import aiohttp
-
-    host = _host(request)
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            reason = (
-                getattr(error.certificate_error, "verify_message", None)
-                or type(error.certificate_error).__name__
-            )
-            return ProviderError(
-                f"the TLS certificate of {host} is not trusted: {reason}",
-                hint="if a proxy or a private authority signed it, set SSL_CERT_FILE to that "
-                "authority's file",
-            )
-        case aiohttp.ClientSSLError():
-            return Unavailable(f"the TLS handshake with {host} failed: {_reason(error.os_error)}")
-        case aiohttp.ClientHttpProxyError():
-            return Unavailable(
-                f"the proxy {_proxy(request)} refused to connect to {host}: {error.status}",
-                hint="check HTTPS_PROXY, the proxy's user and password, and that it allows this "
-                "host; NO_PROXY lists hosts to reach without a proxy",
-            )
-        case aiohttp.ClientProxyConnectionError():
-            hint = "check HTTPS_PROXY; NO_PROXY lists hosts to reach without a proxy"
-            return Unavailable(
-                f"no connection to the proxy {_proxy(request)}: {_reason(error.os_error)}",
-                hint=hint,
-            )
-        case aiohttp.ClientConnectorDNSError():
-            hint = (
-                "check the region and the endpoint in the provider's config, and this machine's DNS"
-            )
-            return Unavailable(f"cannot resolve {host}: {_reason(error.os_error)}", hint=hint)
-        case aiohttp.ClientConnectorError():
-            hint = "check the endpoint, and that no firewall blocks this machine"
-            return Unavailable(f"no connection to {host}: {_reason(error.os_error)}", hint=hint)
-    return None
-
-
-def _reason(error: OSError) -> str:
-    """OpenSSL's reason, else the operating system's message. (asyncio's own message for a refused
-    connection repeats the address instead of the reason.)
-    """
-    if isinstance(error, ssl.SSLError):
-        return error.reason or type(error).__name__
-    named = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-    return named or type(error).__name__
-
-
-def _host(request: HttpRequest) -> str:
-    """Host and port of the URL, without user and password."""
-    return urlsplit(request.url).netloc.rpartition("@")[2]
-
-
-def _proxy(request: HttpRequest) -> str:
-    """Host and port of the proxy, without user and password."""
-    return urlsplit(request.network.proxy_url or "").netloc.rpartition("@")[2]
+            host = self._call.endpoint.authority
+            self._fault = faults.too_large(host, self._max_body_bytes)
+            if self._connection is not None:
+                self._let_go(self._connection)
+            raise self._fault

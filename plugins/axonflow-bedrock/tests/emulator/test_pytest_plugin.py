@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("boto3", "botocore", "uvicorn", "aiohttp", "attrs", "orjson", "axonflow_core")
+HEAVY = ("boto3", "botocore", "uvicorn", "httptools", "attrs", "orjson", "axonflow_core")
 TEST = """
 import json
 

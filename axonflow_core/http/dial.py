@@ -1,0 +1,199 @@
+"""Opening a connection: addresses, TCP, a proxy's tunnel, TLS.
+
+    resolve ─► race of addresses ─► [TLS to an https proxy] ─► [CONNECT] ─► [TLS to the service]
+
+Addresses are tried in the manner of Happy Eyeballs (RFC 8305): the families alternate, and the next
+is tried when one fails or `_HEAD_START_S` passed. Each step converts the errors of its own; time
+limits are the caller's, and so is closing a connection that did not come about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from itertools import chain, zip_longest
+from typing import Any, TypeAlias
+
+from . import faults
+from .connection import Connection, ConnectionEnded
+from .request_bytes import Endpoint, connect_head
+from .response_parser import BadResponse, ResponseParser
+from .tls import TlsLayer
+
+TCP_KEEP_ALIVE_S = 60
+"""Seconds between TCP keep-alive probes. NAT gateways and AWS endpoints drop a connection that is
+silent for 350 s, and a model may take longer to begin its answer."""
+_HEAD_START_S = 0.25
+"""How long an address is tried alone (RFC 8305, section 8)."""
+
+Address: TypeAlias = tuple[Any, ...]
+"""What `getaddrinfo` gives: family, type, protocol, name, address of a socket."""
+
+
+async def dial(
+    connection: Connection, endpoint: Endpoint, proxy: Endpoint | None, tls: ssl.SSLContext | None
+) -> None:
+    """Open `connection` to `endpoint`, ready for a request. Raises `Unavailable`, `ProviderError`
+    and `AnswerError` in the words of `faults`. `tls` is for https, of service and proxy."""
+    hop = proxy or endpoint
+    loop = asyncio.get_running_loop()
+    made = await _connected(loop, endpoint, proxy)
+    try:
+        await loop.create_connection(lambda: connection, sock=made)
+    except BaseException:
+        made.close()
+        raise
+    if hop.scheme == "https":
+        await _secured(connection, hop, tls)
+    if proxy is not None and endpoint.scheme == "https":
+        await _tunnelled(connection, endpoint, proxy)
+        await _secured(connection, endpoint, tls)
+
+
+async def _connected(
+    loop: asyncio.AbstractEventLoop, endpoint: Endpoint, proxy: Endpoint | None
+) -> socket.socket:
+    hop = proxy or endpoint
+    try:
+        addresses = await resolve(loop, hop.host, hop.port)
+    except (OSError, UnicodeError) as error:
+        raise (
+            faults.proxy_unconnected(hop, error) if proxy else faults.unresolved(hop, error)
+        ) from error
+    try:
+        return await first_connected(loop, alternating(addresses))
+    except OSError as error:
+        raise (
+            faults.proxy_unconnected(hop, error) if proxy else faults.unconnected(hop, error)
+        ) from error
+
+
+async def resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[Address]:
+    """The addresses of `host`. One that is an address itself needs no thread and no DNS."""
+    if ":" in host or host[-1:].isdigit():
+        with suppress(socket.gaierror):
+            return socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
+    return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def alternating(addresses: Sequence[Address]) -> list[Address]:
+    """The addresses, of either family in turn, beginning with the system's first choice."""
+    first = [address for address in addresses if address[0] == addresses[0][0]]
+    others = [address for address in addresses if address[0] != addresses[0][0]]
+    pairs = chain.from_iterable(zip_longest(first, others))
+    return [address for address in pairs if address is not None]
+
+
+async def first_connected(
+    loop: asyncio.AbstractEventLoop, addresses: Sequence[Address]
+) -> socket.socket:
+    """A socket to the first address that answers; the first error where none does."""
+    if len(addresses) == 1:
+        return await _socket_to(loop, addresses[0])
+    tries: list[asyncio.Task[socket.socket]] = []
+    try:
+        for address in addresses:
+            tries.append(loop.create_task(_socket_to(loop, address)))
+            is_last = len(tries) == len(addresses)
+            winner = await _winner(tries, None if is_last else _HEAD_START_S)
+            if winner is not None:
+                tries.remove(winner)
+                return winner.result()
+        raise tries[0].exception() or OSError
+    finally:
+        for lost in tries:
+            lost.add_done_callback(_let_go)
+            lost.cancel()
+
+
+async def _winner(
+    tries: Sequence[asyncio.Task[socket.socket]], patience_s: float | None
+) -> asyncio.Task[socket.socket] | None:
+    """The try that succeeded. None: no try is left, or the next address is due, which it is when
+    one failed or `patience_s` passed."""
+    while (winner := _succeeded(tries)) is None:
+        pending = [one for one in tries if not one.done()]
+        if not pending or (patience_s is not None and len(pending) < len(tries)):
+            return None
+        done, _ = await asyncio.wait(
+            pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            return None
+    return winner
+
+
+def _succeeded(
+    tries: Sequence[asyncio.Task[socket.socket]],
+) -> asyncio.Task[socket.socket] | None:
+    return next((one for one in tries if one.done() and one.exception() is None), None)
+
+
+def _let_go(lost: asyncio.Task[socket.socket]) -> None:
+    """Closes the socket of a try that succeeded too late."""
+    if not lost.cancelled() and lost.exception() is None:
+        lost.result().close()
+
+
+async def _socket_to(loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:
+    family, kind, protocol, _, where = address
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.settimeout(0)
+        _set_options(made)
+        await loop.sock_connect(made, where)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _set_options(made: socket.socket) -> None:
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), TCP_KEEP_ALIVE_S)
+
+
+async def _secured(connection: Connection, hop: Endpoint, tls: ssl.SSLContext | None) -> None:
+    """TLS to `hop`. Not h2, whatever the context offers: this client speaks HTTP/1.1."""
+    if tls is None:
+        raise ValueError("https without a TLS context")
+    layer = await _told(hop, connection.start_tls(tls, hop.host.partition("%")[0]))
+    if layer.protocol not in (None, "http/1.1"):
+        raise faults.handshake_failed(hop, ValueError("it chose another protocol than HTTP/1.1"))
+
+
+async def _told(hop: Endpoint, handshake: Awaitable[TlsLayer]) -> TlsLayer:
+    """What `handshake` gives, its errors in our words."""
+    try:
+        return await handshake
+    except ssl.SSLCertVerificationError as error:
+        raise faults.untrusted(hop, error) from error
+    except (ssl.SSLError, ValueError) as error:
+        raise faults.handshake_failed(hop, error) from error
+    except ConnectionEnded as ended:
+        raise faults.handshake_failed(hop, ended.cause) from ended
+
+
+async def _tunnelled(connection: Connection, endpoint: Endpoint, proxy: Endpoint) -> None:
+    """Ask the proxy for a tunnel. A refusal is told by its status alone."""
+    connection.write(connect_head(endpoint, proxy))
+    parser = ResponseParser()
+    parser.begin("CONNECT")
+    try:
+        while parser.head is None:
+            parser.feed(await connection.received())
+    except ConnectionEnded as ended:
+        raise faults.proxy_left(endpoint, proxy, ended.cause) from ended
+    except BadResponse as bad:
+        if parser.head is None or parser.head.status // 100 == 2:
+            raise faults.proxy_unreadable(proxy, bad) from bad
+    if parser.head is not None and parser.head.status // 100 != 2:
+        raise faults.proxy_refused(endpoint, proxy, parser.head.status)

@@ -1,0 +1,119 @@
+"""A request as bytes, and where they go. No I/O.
+
+Nothing is added to what was signed but `Host` and `Content-Length`, where they are missing. What
+HTTP cannot carry is a `RequestError` that does not show it: a line break in a header would end the
+header and begin another of somebody else's choice.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from axonflow_core.errors import RequestError
+
+_PORTS = {"http": 80, "https": 443}
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose request has a length even where it has no body (RFC 9110, section 8.6)."""
+_METHODS = re.compile(r"[A-Z]+")
+_HEAD_LINES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+_TARGET = re.compile(r"[!-~]+")
+
+
+class Endpoint(NamedTuple):
+    """What a URL says: whom to connect to, and what to ask for."""
+
+    scheme: str
+    host: str
+    """Without brackets, as DNS and TLS want it."""
+    port: int
+    authority: str
+    """Host and port as in the URL, without user and password: for `Host` and for messages."""
+    target: str
+    """Path and query, exactly as in the URL."""
+    origin: str
+    """Scheme, host and port: what a connection is for."""
+    userinfo: str | None
+    """`user:password`, still encoded. A proxy's is sent to it; another URL's is not sent."""
+
+
+@lru_cache(maxsize=1024)
+def endpoint_of(url: str) -> Endpoint:
+    """The parts of `url`. `RequestError` for one that HTTP cannot carry."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise unwritable() from error
+    host = parts.hostname
+    if parts.scheme not in _PORTS or not host or port == 0:
+        raise unwritable()
+    target = parts.path or "/"
+    if parts.query:
+        target = f"{target}?{parts.query}"
+    userinfo, _, authority = parts.netloc.rpartition("@")
+    if not _TARGET.fullmatch(target) or not _TARGET.fullmatch(authority):
+        raise unwritable()
+    number = _PORTS[parts.scheme] if port is None else port
+    origin = f"{parts.scheme}://{host}:{number}"
+    return Endpoint(parts.scheme, host, number, authority, target, origin, userinfo or None)
+
+
+def encode_head(
+    method: str, endpoint: Endpoint, headers: Mapping[str, str], size: int, *, target: str
+) -> bytes:
+    """Request line and headers, with the empty line. `size` is that of the body."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if not _HEAD_LINES.fullmatch(lines) or lines.count("\r\n") != len(headers):
+        raise unwritable()
+    if not _METHODS.fullmatch(method) or method in ("CONNECT", "HEAD"):
+        raise RequestError(f"the HTTP client sends no request with the method {method!r}")
+    names = {name.lower() for name in headers}
+    if "host" not in names:
+        lines = f"Host: {endpoint.authority}\r\n{lines}"
+    if "transfer-encoding" in names:
+        raise RequestError("a request is sent with its length; Transfer-Encoding is not supported")
+    if "content-length" in names:
+        _check_length(headers, size)
+    elif size or method in _WITH_BODY:
+        lines = f"{lines}Content-Length: {size}\r\n"
+    try:
+        return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode()
+    except UnicodeEncodeError as error:
+        raise unwritable() from error
+
+
+def _check_length(headers: Mapping[str, str], size: int) -> None:
+    """A length that is not the body's would make the next request part of this one."""
+    lengths = [value for name, value in headers.items() if name.lower() == "content-length"]
+    if lengths != [str(size)]:
+        raise RequestError(f"Content-Length is not the length of the body, {size} bytes")
+
+
+def connect_head(endpoint: Endpoint, proxy: Endpoint) -> bytes:
+    """The request for a tunnel through `proxy` to `endpoint`."""
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    target = f"{host}:{endpoint.port}"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in proxy_headers(proxy).items())
+    return f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{lines}\r\n".encode()
+
+
+def proxy_headers(proxy: Endpoint) -> dict[str, str]:
+    """What proves to a proxy who asks: its URL's user and password."""
+    if proxy.userinfo is None:
+        return {}
+    userinfo = proxy.userinfo if ":" in proxy.userinfo else f"{proxy.userinfo}:"
+    return {"Proxy-Authorization": f"Basic {b64encode(unquote(userinfo).encode()).decode()}"}
+
+
+def unwritable() -> RequestError:
+    """The error for a URL or a header that would not be read as it is meant."""
+    return RequestError(
+        "the call cannot be written as HTTP: its URL or a header contains a character that is not "
+        "allowed",
+        hint="check the endpoint, and keys and tokens for a trailing line break",
+    )

@@ -1,0 +1,264 @@
+"""The bytes of a server, read as one answer at a time, or the rule that they break. No I/O.
+
+    begin(method)    before a request is sent: what follows is its answer
+    feed(data)       what one read of the socket brought      ┐ raise `BadResponse`
+    feed_eof()       the server sends no more                 ┘
+    head             status and headers, once they are whole
+    take()           the body that arrived since the last take, in one piece
+    is_complete      the answer is whole; `can_reuse` tells whether another may follow it
+
+httptools (llhttp, the parser of Node.js and uvicorn) cuts the bytes. It runs without any of its
+leniencies; what it lacks is added here: limits, and rules against answers that two readers could
+read differently. A wrong end of an answer makes the next answer another call's.
+
+    interim (1xx) ──► head ──► body: Content-Length │ chunks │ until the connection closes ──► end
+    at most MAX_INTERIM   MAX_HEAD_BYTES, MAX_HEADERS   what is no body: MAX_OVERHEAD_BYTES
+
+Neither the words of a server nor its header values stand in a `BadResponse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
+
+import httptools
+
+MAX_HEAD_BYTES = 64 * 2**10
+"""The longest head of an answer: status line and headers."""
+MAX_HEADERS = 128
+"""The most headers of an answer. Bedrock sends about ten."""
+MAX_INTERIM = 8
+"""The most interim answers (1xx) before an answer."""
+MAX_OVERHEAD_BYTES = 16 * 2**10
+"""The most bytes of a chunked body that are no body: chunk extensions and trailers."""
+_CHUNK_ALLOWANCE_BYTES = 64
+"""What each chunk may have beside its data before it counts as overhead."""
+_FIRST_BYTE = ord("H")
+
+
+class Rule(Enum):
+    """What an answer may not do: the rules by which it is refused."""
+
+    NOT_HTTP = "it does not begin with a status line of HTTP/1.0 or 1.1"
+    STATUS = "its status is not a number from 100 to 599"
+    HEAD_SYNTAX = "its head is malformed"
+    HEAD_SIZE = f"its head is longer than {MAX_HEAD_BYTES} bytes"
+    HEADER_COUNT = f"it has more than {MAX_HEADERS} headers"
+    LENGTH = "its Content-Length is not one number"
+    LENGTH_TWICE = "it has Content-Length twice"
+    LENGTH_AND_CODING = "it has both Content-Length and Transfer-Encoding"
+    CODING = "its Transfer-Encoding is not `chunked` alone"
+    INTERIM = f"it has more than {MAX_INTERIM} interim answers before it"
+    UPGRADE = "it changes to another protocol"
+    BODY_SIZE = "its body is too large"
+    CHUNK = "a chunk of its body is malformed"
+    OVERHEAD = f"its chunks have more than {MAX_OVERHEAD_BYTES} bytes of extensions and trailers"
+    AFTER_END = "bytes follow after its end"
+    UNASKED = "it came before the request was sent"
+
+
+_RULES_BY_REASON: Mapping[str, Rule] = {
+    "Duplicate Content-Length": Rule.LENGTH_TWICE,
+    "Transfer-Encoding can't be present with Content-Length": Rule.LENGTH_AND_CODING,
+    "Content-Length can't be present with Transfer-Encoding": Rule.LENGTH_AND_CODING,
+    "Invalid character in Content-Length": Rule.LENGTH,
+    "Content-Length overflow": Rule.LENGTH,
+    "Empty Content-Length": Rule.LENGTH,
+    "Empty Transfer-Encoding": Rule.CODING,
+    "Expected HTTP/, RTSP/ or ICE/": Rule.NOT_HTTP,
+    "Expected HTTP/": Rule.NOT_HTTP,
+    "Invalid HTTP version": Rule.NOT_HTTP,
+    "Invalid major version": Rule.NOT_HTTP,
+    "Invalid minor version": Rule.NOT_HTTP,
+    "Expected dot": Rule.NOT_HTTP,
+    "Expected space after version": Rule.NOT_HTTP,
+    "Pause on CONNECT/Upgrade": Rule.UPGRADE,
+    "Data after `Connection: close`": Rule.AFTER_END,
+}
+"""llhttp's reason -> rule. What is not here is syntax, of the head or of a chunk."""
+
+
+class BadResponse(Exception):
+    """The server broke `rule`. Nothing that it sends after that can be read."""
+
+    def __init__(self, rule: Rule, detail: str | None = None) -> None:
+        super().__init__(f"{rule.value} ({detail})" if detail else rule.value)
+        self.rule = rule
+
+
+class ResponseHead(NamedTuple):
+    """Status and headers: names in lower case, of namesakes the last."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class ResponseParser:
+    """Reads the answers of one connection, one after the other."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._ready: list[bytes] = []
+        self._parser = httptools.HttpResponseParser(self)
+        self.begin("GET")
+
+    def begin(self, method: str, max_body_bytes: int | None = None) -> None:
+        """Await the answer to a request with `method`, with a body of up to `max_body_bytes`."""
+        self.head: ResponseHead | None = None
+        self.is_complete = self.can_reuse = False
+        self.buffered = 0
+        """Bytes of the body that `take` would return."""
+        self.fed = 0
+        """Bytes of the answer so far; 0: the server has not begun it."""
+        self._is_connect = method == "CONNECT"
+        self._max_body_bytes = max_body_bytes
+        self._bad: BadResponse | None = None
+        self._body_bytes = self._overhead = self._interim = 0
+        self._fields.clear()
+        self._ready.clear()
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Read `data`, at least one byte. What precedes a fault is in `head` and `take`."""
+        if self.is_complete:
+            raise BadResponse(Rule.AFTER_END)
+        if self.fed == 0 and data[0] != _FIRST_BYTE:
+            raise BadResponse(Rule.NOT_HTTP)
+        self.fed += len(data)
+        had_head = self.head is not None
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            raise self._broken(error) from None
+        finally:
+            chunks = len(self._pieces)
+            size = self._collect() if chunks else 0
+        self._check_limits(had_head, len(data) - size - chunks * _CHUNK_ALLOWANCE_BYTES)
+
+    def feed_eof(self) -> bool:
+        """The server sends no more. Whether the answer is whole; of one whose length is not known
+        this is the end."""
+        if self.head is not None and self._ends_with_connection(self.head):
+            self.is_complete = True
+        return self.is_complete
+
+    def take(self) -> bytes:
+        """The body that arrived since the last take; `b""`: none."""
+        ready = self._ready
+        data = ready[0] if len(ready) == 1 else b"".join(ready)
+        ready.clear()
+        self.buffered = 0
+        return data
+
+    # ── what httptools calls ──────────────────────────────────────────────────────────────────────
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            self._refuse(Rule.AFTER_END)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head is None:  # trailers are dropped
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser, fields = self._parser, self._fields
+        status = parser.get_status_code()
+        if len(fields) > MAX_HEADERS:
+            self._refuse(Rule.HEADER_COUNT)
+        if status < 200:
+            self._count_interim(status)
+            return
+        headers = {
+            name.lower().decode("latin-1"): value.strip(b" \t").decode("latin-1")
+            for name, value in fields
+        }
+        self._check_head(status, headers)
+        self.head = ResponseHead(status, headers)
+        self.is_complete = self._is_connect
+
+    def on_message_complete(self) -> None:
+        if self.head is not None:
+            self.is_complete = True
+            self.can_reuse = self._parser.should_keep_alive()
+
+    # ── rules ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _count_interim(self, status: int) -> None:
+        self._interim += 1
+        self._fields.clear()
+        if status < 100:
+            self._refuse(Rule.STATUS)
+        if status == 101:
+            self._refuse(Rule.UPGRADE)
+        if self._interim > MAX_INTERIM:
+            self._refuse(Rule.INTERIM)
+
+    def _check_head(self, status: int, headers: Mapping[str, str]) -> None:
+        version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._refuse(Rule.NOT_HTTP)
+        if status > 599:
+            self._refuse(Rule.STATUS)
+        fields = self._fields
+        if sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEAD_BYTES:
+            self._refuse(Rule.HEAD_SIZE)
+        if "transfer-encoding" in headers:
+            codings = [value for name, value in fields if name.lower() == b"transfer-encoding"]
+            if len(codings) > 1 or codings[0].lower() != b"chunked" or version == "1.0":
+                self._refuse(Rule.CODING)
+        length = int(headers.get("content-length", 0))
+        if self._max_body_bytes is not None and length > self._max_body_bytes:
+            self._refuse(Rule.BODY_SIZE)
+
+    def _check_limits(self, had_head: bool, overhead: int) -> None:
+        """What is no body is bounded, whatever it is: a head without end, extensions, trailers."""
+        if not had_head:
+            if self.head is None and self.fed > MAX_HEAD_BYTES:
+                raise BadResponse(Rule.HEAD_SIZE)
+            return
+        self._overhead += overhead
+        if self._overhead > MAX_OVERHEAD_BYTES:
+            raise BadResponse(Rule.OVERHEAD)
+
+    def _collect(self) -> int:
+        """Joins what one read brought of the body. Its size."""
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        size = len(data)
+        self._ready.append(data)
+        self.buffered += size
+        self._body_bytes += size
+        if self._is_connect:
+            raise BadResponse(Rule.AFTER_END)
+        if self._max_body_bytes is not None and self._body_bytes > self._max_body_bytes:
+            raise BadResponse(Rule.BODY_SIZE)
+        return size
+
+    def _ends_with_connection(self, head: ResponseHead) -> bool:
+        headers = head.headers
+        return "content-length" not in headers and "transfer-encoding" not in headers
+
+    def _refuse(self, rule: Rule) -> None:
+        """Stops httptools, which tells of any exception of a callback in its own words only."""
+        self._bad = BadResponse(rule)
+        raise self._bad
+
+    def _broken(self, error: httptools.HttpParserError) -> BadResponse:
+        """What the parser stopped at. Its reasons are constants; they quote no byte."""
+        if self._bad is not None:
+            return self._bad
+        if isinstance(error, httptools.HttpParserUpgrade):
+            return BadResponse(Rule.UPGRADE)
+        if isinstance(error, httptools.HttpParserInvalidStatusError):
+            return BadResponse(Rule.STATUS)
+        reason = str(error)
+        rule = _RULES_BY_REASON.get(reason)
+        if self.is_complete:
+            return BadResponse(Rule.AFTER_END)
+        if rule is not None and (self.head is None or rule is not Rule.NOT_HTTP):
+            return BadResponse(rule)
+        return BadResponse(Rule.CHUNK if self.head else Rule.HEAD_SYNTAX, reason)
