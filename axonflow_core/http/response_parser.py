@@ -19,6 +19,7 @@ Neither the words of a server nor its header values stand in a `BadResponse`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
@@ -35,6 +36,10 @@ MAX_OVERHEAD_BYTES = 16 * 2**10
 """The most bytes of a chunked body that are no body: chunk extensions and trailers."""
 _CHUNK_ALLOWANCE_BYTES = 64
 """What each chunk may have beside its data before it counts as overhead."""
+_STATUS_LINE_BYTES = 64
+"""What a status line is taken to be long."""
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What llhttp lets pass in a reason."""
 _FIRST_BYTE = ord("H")
 
 
@@ -117,26 +122,30 @@ class ResponseParser:
         self._is_connect = method == "CONNECT"
         self._max_body_bytes = max_body_bytes
         self._bad: BadResponse | None = None
-        self._body_bytes = self._overhead = self._interim = 0
+        self._body_bytes = self._interim = 0
+        self._accounted = 0
+        """Bytes that are head, body, or what a chunk needs: what is fed beyond them is bounded."""
+        self._is_chunked = False
         self._fields.clear()
         self._ready.clear()
 
     def feed(self, data: bytes | memoryview) -> None:
         """Read `data`, at least one byte. What precedes a fault is in `head` and `take`."""
         if self.is_complete:
-            raise BadResponse(Rule.AFTER_END)
+            if bytes(data).strip(b"\r\n"):  # empty lines are of no answer (RFC 9112, section 2.2)
+                raise BadResponse(Rule.AFTER_END)
+            return
         if self.fed == 0 and data[0] != _FIRST_BYTE:
             raise BadResponse(Rule.NOT_HTTP)
         self.fed += len(data)
-        had_head = self.head is not None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             raise self._broken(error) from None
         finally:
-            chunks = len(self._pieces)
-            size = self._collect() if chunks else 0
-        self._check_limits(had_head, len(data) - size - chunks * _CHUNK_ALLOWANCE_BYTES)
+            if self._pieces:
+                self._collect()
+        self._check_limits()
 
     def feed_eof(self) -> bool:
         """The server sends no more. Whether the answer is whole; of one whose length is not known
@@ -159,6 +168,10 @@ class ResponseParser:
         if self.is_complete:
             self._refuse(Rule.AFTER_END)
 
+    def on_status(self, reason: bytes) -> None:
+        if _CONTROL.search(reason):
+            self._refuse(Rule.HEAD_SYNTAX)
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head is None:  # trailers are dropped
             self._fields.append((name, value))
@@ -166,6 +179,10 @@ class ResponseParser:
     def on_headers_complete(self) -> None:
         parser, fields = self._parser, self._fields
         status = parser.get_status_code()
+        size = _STATUS_LINE_BYTES + sum(len(name) + len(value) + 4 for name, value in fields)
+        self._accounted += size
+        if size > MAX_HEAD_BYTES:
+            self._refuse(Rule.HEAD_SIZE)
         if len(fields) > MAX_HEADERS:
             self._refuse(Rule.HEADER_COUNT)
         if status < 200:
@@ -202,33 +219,32 @@ class ResponseParser:
             self._refuse(Rule.NOT_HTTP)
         if status > 599:
             self._refuse(Rule.STATUS)
-        fields = self._fields
-        if sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEAD_BYTES:
-            self._refuse(Rule.HEAD_SIZE)
-        if "transfer-encoding" in headers:
-            codings = [value for name, value in fields if name.lower() == b"transfer-encoding"]
-            if len(codings) > 1 or codings[0].lower() != b"chunked" or version == "1.0":
+        coding = headers.get("transfer-encoding")
+        if coding is not None:
+            names = [name.lower() for name, _ in self._fields]
+            is_alone = names.count(b"transfer-encoding") == 1 and version == "1.1"
+            if coding.lower() != "chunked" or not is_alone:
                 self._refuse(Rule.CODING)
+            self._is_chunked = True
         length = int(headers.get("content-length", 0))
         if self._max_body_bytes is not None and length > self._max_body_bytes:
             self._refuse(Rule.BODY_SIZE)
 
-    def _check_limits(self, had_head: bool, overhead: int) -> None:
+    def _check_limits(self) -> None:
         """What is no body is bounded, whatever it is: a head without end, extensions, trailers."""
-        if not had_head:
-            if self.head is None and self.fed > MAX_HEAD_BYTES:
+        if self.head is None:
+            if self.fed > MAX_HEAD_BYTES:
                 raise BadResponse(Rule.HEAD_SIZE)
-            return
-        self._overhead += overhead
-        if self._overhead > MAX_OVERHEAD_BYTES:
+        elif self._is_chunked and self.fed - self._accounted > MAX_OVERHEAD_BYTES:
             raise BadResponse(Rule.OVERHEAD)
 
-    def _collect(self) -> int:
-        """Joins what one read brought of the body. Its size."""
+    def _collect(self) -> None:
+        """Joins what one read brought of the body."""
         pieces = self._pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
         size = len(data)
+        self._accounted += size + len(pieces) * _CHUNK_ALLOWANCE_BYTES
+        pieces.clear()
         self._ready.append(data)
         self.buffered += size
         self._body_bytes += size
@@ -236,7 +252,6 @@ class ResponseParser:
             raise BadResponse(Rule.AFTER_END)
         if self._max_body_bytes is not None and self._body_bytes > self._max_body_bytes:
             raise BadResponse(Rule.BODY_SIZE)
-        return size
 
     def _ends_with_connection(self, head: ResponseHead) -> bool:
         headers = head.headers
