@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 import httptools
@@ -98,6 +99,12 @@ class ResponseHead(NamedTuple):
 
     status: int
     headers: Mapping[str, str]
+
+
+@lru_cache(maxsize=512)
+def _lower(name: bytes) -> str:
+    """A header's name as it is kept. Servers send the same few over and over."""
+    return name.lower().decode("latin-1")
 
 
 class ResponseParser:
@@ -179,19 +186,14 @@ class ResponseParser:
     def on_headers_complete(self) -> None:
         parser, fields = self._parser, self._fields
         status = parser.get_status_code()
-        size = _STATUS_LINE_BYTES + sum(len(name) + len(value) + 4 for name, value in fields)
-        self._accounted += size
-        if size > MAX_HEAD_BYTES:
+        if self.fed > MAX_HEAD_BYTES and self._account_head() > MAX_HEAD_BYTES:
             self._refuse(Rule.HEAD_SIZE)
         if len(fields) > MAX_HEADERS:
             self._refuse(Rule.HEADER_COUNT)
         if status < 200:
             self._count_interim(status)
             return
-        headers = {
-            name.lower().decode("latin-1"): value.strip(b" \t").decode("latin-1")
-            for name, value in fields
-        }
+        headers = {_lower(name): value.decode("latin-1").rstrip(" \t") for name, value in fields}
         self._check_head(status, headers)
         self.head = ResponseHead(status, headers)
         self.is_complete = self._is_connect
@@ -203,8 +205,15 @@ class ResponseParser:
 
     # ── rules ─────────────────────────────────────────────────────────────────────────────────────
 
+    def _account_head(self) -> int:
+        """Roughly the size of the head that is complete."""
+        size = _STATUS_LINE_BYTES + sum(len(name) + len(value) + 4 for name, value in self._fields)
+        self._accounted += size
+        return size
+
     def _count_interim(self, status: int) -> None:
         self._interim += 1
+        self._account_head()
         self._fields.clear()
         if status < 100:
             self._refuse(Rule.STATUS)
@@ -226,6 +235,7 @@ class ResponseParser:
             if coding.lower() != "chunked" or not is_alone:
                 self._refuse(Rule.CODING)
             self._is_chunked = True
+            self._account_head()
         length = int(headers.get("content-length", 0))
         if self._max_body_bytes is not None and length > self._max_body_bytes:
             self._refuse(Rule.BODY_SIZE)
