@@ -7,6 +7,7 @@ others in each run.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import re
@@ -15,9 +16,12 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
+from axonflow_core.errors import AxonFlowError
+from axonflow_core.http.client import Transport
 from axonflow_core.http.response_parser import Rule
 
 from .mutations import mutated, random_pieces
+from .peers import Peer, becomes, open_sockets, serving, settle
 from .readers import Reading, h11s, ours, stdlibs
 from .responses import rows
 from .test_response_parser import STRICTER, meaning
@@ -71,3 +75,39 @@ def test_no_answer_breaks_the_parser_and_none_is_read_in_two_ways(executions: in
     print("refused by us alone:", dict(alone.most_common()))  # noqa: T201
     assert rules["whole"] > executions / 50
     assert set(rules) >= {Rule.CHUNK, Rule.HEAD_SYNTAX, Rule.LENGTH_AND_CODING, Rule.AFTER_END}
+
+
+async def test_no_answer_over_a_socket_brings_another_error_or_leaves_anything(
+    executions: int,
+) -> None:
+    seed = chosen_seed()
+    chance, outcomes, sockets = random.Random(seed), Counter[str](), open_sockets()
+    transport = Transport(max_connections=4)
+
+    async def answer(peer: Peer, writer: asyncio.StreamWriter, number: int) -> None:
+        for piece in random_pieces(chance, mutated(chance, SEEDS)):
+            writer.write(piece)
+            await asyncio.sleep(0)
+        if chance.random() < 0.7:
+            writer.close()
+
+    async with serving(answer) as peer:
+        for _ in range(executions // 20):
+            request = peer.request(first_byte_s=0.02, idle_s=0.02)
+            try:
+                if chance.random() < 0.5:
+                    await transport.send(request)
+                else:
+                    async with await transport.open_stream(request) as stream:
+                        await stream.read_all()
+                outcomes["whole"] += 1
+            except AxonFlowError as error:
+                outcomes[type(error).__name__] += 1
+        assert transport._pool is not None
+        assert transport._pool._places_taken == len(transport._pool._resting)
+        await transport.aclose()
+    await becomes(lambda: open_sockets() == sockets)
+    await settle()
+    assert len(asyncio.all_tasks()) == 1
+    print(f"seed {seed}:", dict(outcomes))  # noqa: T201
+    assert len(outcomes) == 4
