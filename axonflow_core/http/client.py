@@ -189,6 +189,9 @@ class Transport:
             if isinstance(error, TimeoutError):
                 raise LimitExpired(limit) from None
             raise
+        if call.pool.is_closed:
+            call.pool.close_one(connection)
+            raise ClosedHere
         return connection
 
     def _tls(self, call: _Call) -> ssl.SSLContext | None:

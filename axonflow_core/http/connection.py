@@ -68,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         self.parser = ResponseParser()
         self.fault: Exception | None = None
         self.has_answered = False
-        """Whether an answer was read from it before the present one."""
+        """Whether it is used again: an answer was read from it before."""
         self.head_at = 0.0
         """When the head of the answer arrived, in the loop's time."""
         self._loop = loop
@@ -124,7 +124,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._early:
             self.fault = BadResponse(Rule.UNASKED)
         if self.fault is not None:
-            raise self.fault if not self.has_answered else ConnectionEnded()
+            is_stale = self.has_answered and not isinstance(self.fault, ClosedHere)
+            raise ConnectionEnded() if is_stale else self.fault
         self._phase = _Phase.ANSWERING
         self._is_collecting = most is not None
         self._deadlines = deadlines
@@ -156,9 +157,12 @@ class Connection(asyncio.BufferedProtocol):
         """What has arrived of the body; `b""` at its end. Raises `fault` after what came before
         it."""
         parser = self.parser
-        if not (parser.buffered or parser.is_complete or self.fault):
-            self._watch_idle()
-            await self._wait()
+        try:
+            while not (parser.buffered or parser.is_complete or self.fault):
+                self._watch_idle()
+                await self._wait()
+        finally:
+            self._watch_total()  # a consumer that takes its time is no idle server
         data = parser.take()
         if not data and self.fault is not None:
             raise self.fault
@@ -248,8 +252,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def write(self, data: bytes) -> None:
         """Send `data` through every layer."""
-        for layer in self._layers:
-            data = layer.encrypt(data) if data else b""
+        try:
+            for layer in self._layers:
+                data = layer.encrypt(data) if data else b""
+        except ssl.SSLError as error:
+            self._end(error)
+            return
         if data and self._transport is not None:
             self._transport.write(data)
 
@@ -274,6 +282,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._parse(data)
             case _Phase.DIALLING:
                 self._early += data
+                if len(self._early) > HIGH_WATER_BYTES:
+                    self.abort(BadResponse(Rule.UNASKED))
                 self._wake()
             case _Phase.RESTING:
                 self.abort(BadResponse(Rule.UNASKED))
@@ -338,7 +348,7 @@ class Connection(asyncio.BufferedProtocol):
             self._watch(*self._deadlines.idle(self._loop.time()))
 
     def _watch_total(self) -> None:
-        if self._deadlines is not None and not self.parser.is_complete:
+        if self._deadlines is not None and not self.parser.is_complete and self.fault is None:
             self._watch(*self._deadlines.total)
 
     def _watch(self, deadline: float, limit: str) -> None:

@@ -51,8 +51,8 @@ class Pool:
         can only be its end or a second answer, is closed."""
         resting = self._by_key.get(key)
         while resting:
-            connection = resting.pop()
-            del self._resting[connection]
+            connection = resting[-1]
+            self._drop(connection)
             if not _is_readable(connection.fileno()):
                 return connection
             self.discard(connection)
@@ -69,7 +69,11 @@ class Pool:
         if self._places_taken < self._max_connections or self._evict():
             self._places_taken += 1
             return None
-        return await self._queued(key)
+        connection = await self._queued(key)
+        if connection is not None and _is_readable(connection.fileno()):
+            self.close_one(connection)
+            return None
+        return connection
 
     def give_back(self, connection: Connection) -> None:
         """The answer was read, or nobody wants it: the connection rests, or it is closed."""
@@ -130,7 +134,7 @@ class Pool:
     def _drop(self, connection: Connection) -> None:
         del self._resting[connection]
         resting = self._by_key[connection.key]
-        resting.remove(connection)
+        resting.remove(connection)  # nearly always its last or its first
         if not resting:
             del self._by_key[connection.key]
 

@@ -23,7 +23,7 @@ _METHODS = _WITH_BODY | {"GET", "DELETE", "OPTIONS"}
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ALLOWED = b"\t" + bytes(code for code in range(0x20, 0x100) if code != 0x7F)
 """The bytes of header values (RFC 9110, section 5.5)."""
-_TARGET = re.compile(r"[!-~]+")
+_PRINTABLE = re.compile(r"[!-~]+")
 
 
 class Endpoint(NamedTuple):
@@ -46,6 +46,8 @@ class Endpoint(NamedTuple):
 @lru_cache(maxsize=1024)
 def endpoint_of(url: str) -> Endpoint:
     """The parts of `url`. `RequestError` for one that HTTP cannot carry."""
+    if not _PRINTABLE.fullmatch(url):  # `urlsplit` drops line breaks without a word
+        raise unwritable()
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -54,12 +56,10 @@ def endpoint_of(url: str) -> Endpoint:
     host = parts.hostname
     if parts.scheme not in _PORTS or not host or port == 0:
         raise unwritable()
-    target = parts.path or "/"
-    if parts.query:
-        target = f"{target}?{parts.query}"
+    target = url.partition("#")[0].partition("://")[2].removeprefix(parts.netloc)
+    if not target.startswith("/"):
+        target = f"/{target}"
     userinfo, _, authority = parts.netloc.rpartition("@")
-    if not _TARGET.fullmatch(target) or not _TARGET.fullmatch(authority):
-        raise unwritable()
     number = _PORTS[parts.scheme] if port is None else port
     origin = f"{parts.scheme}://{host}:{number}"
     return Endpoint(parts.scheme, host, number, authority, target, origin, userinfo or None)

@@ -107,6 +107,20 @@ async def test_a_second_answer_that_the_loop_has_not_read_yet_is_not_the_next_ca
     assert peer.connections == 2
 
 
+async def test_a_second_answer_is_not_that_of_a_call_that_waited_for_the_connection() -> None:
+    transport = Transport(max_connections=1)
+    async with serving(always(OK)) as peer:
+        held = await transport.open_stream(peer.request())
+        waiting = asyncio.create_task(transport.send(peer.request()))
+        await asyncio.sleep(0.02)
+        descriptor = peer.writers[0].get_extra_info("socket").fileno()
+        os.write(descriptor, OK.replace(b"ok", b"no"))
+        await held.aclose()  # gives the connection to the call that waits
+        assert (await waiting).body == b"ok"
+        await transport.aclose()
+    assert peer.connections == 2
+
+
 async def test_bytes_after_the_end_are_refused(transport: Transport) -> None:
     async with serving(always(OK + b"more")) as peer:
         with pytest.raises(AnswerError, match="bytes follow after its end"):
@@ -165,6 +179,24 @@ async def test_one_read_of_the_network_is_one_read_of_the_stream(transport: Tran
     async with serving(always(CHUNKED + b"1\r\na\r\n" * 200 + b"0\r\n\r\n")) as peer:
         stream = await transport.open_stream(peer.request())
         assert [await stream.read(), await stream.read()] == [b"a" * 200, b""]
+
+
+async def test_bytes_without_a_body_are_no_end(transport: Transport) -> None:
+    """A chunk's size alone wakes nobody: an empty read would pass for the end."""
+    pieces = [piece for byte in b"2\r\nhi\r\n" for piece in (bytes([byte]), 0.005)]
+    async with serving(always(CHUNKED, 0.01, *pieces, *pieces, b"0\r\n\r\n")) as peer:
+        stream = await transport.open_stream(peer.request())
+        assert [await stream.read() for _ in range(5)] == [b"h", b"i", b"h", b"i", b""]
+
+
+async def test_a_consumer_that_rests_after_a_read_that_waited_is_no_idle_server(
+    transport: Transport,
+) -> None:
+    async with serving(always(CHUNKED, 0.03, b"1\r\na\r\n", 0.2, b"1\r\nb\r\n0\r\n\r\n")) as peer:
+        stream = await transport.open_stream(peer.request(idle_s=0.1))
+        assert await stream.read() == b"a"
+        await asyncio.sleep(0.25)
+        assert await stream.read_all() == b"b"
 
 
 async def test_a_cancelled_read_loses_nothing(transport: Transport) -> None:
