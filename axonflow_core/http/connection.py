@@ -313,7 +313,6 @@ class Connection(asyncio.BufferedProtocol):
     def _end(self, cause: Exception | None = None) -> None:
         """The other side sends no more. An answer that is whole stays so."""
         if self._phase is _Phase.ANSWERING and self.parser.is_complete:
-            self.parser.can_reuse = False
             self._close()
         else:
             self.abort(ConnectionEnded(cause, has_begun=self.parser.fed > 0))

@@ -107,7 +107,7 @@ async def first_connected(
         raise tries[0].exception() or OSError
     finally:
         for lost in tries:
-            lost.add_done_callback(_let_go)
+            lost.add_done_callback(let_go)
             lost.cancel()
 
 
@@ -134,7 +134,7 @@ def _succeeded(
     return next((one for one in tries if one.done() and one.exception() is None), None)
 
 
-def _let_go(lost: asyncio.Task[socket.socket]) -> None:
+def let_go(lost: asyncio.Task[socket.socket]) -> None:
     """Closes the socket of a try that succeeded too late."""
     if not lost.cancelled() and lost.exception() is None:
         lost.result().close()

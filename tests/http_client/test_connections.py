@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from axonflow_core.errors import AnswerError, RequestError, TruncatedStream, Unavailable
-from axonflow_core.http.client import HttpRequest, Transport
-from axonflow_core.http.connection import HIGH_WATER_BYTES, READ_BYTES
+from axonflow_core.http.client import HttpRequest, Timeouts, Transport
+from axonflow_core.http.connection import HIGH_WATER_BYTES, READ_BYTES, Connection
+from axonflow_core.http.limits import Deadlines
+from axonflow_core.http.response_parser import BadResponse, Rule
 
 from .peers import (
     CHUNKED,
@@ -121,6 +123,18 @@ async def test_a_second_answer_is_not_that_of_a_call_that_waited_for_the_connect
     assert peer.connections == 2
 
 
+@pytest.mark.parametrize(("size", "rule"), [(6, Rule.UNASKED), (200_000, Rule.UNASKED)])
+async def test_what_comes_before_the_request_is_no_answer(size: int, rule: Rule) -> None:
+    loop = asyncio.get_running_loop()
+    connection = Connection(loop, "key", memoryview(bytearray(READ_BYTES)))
+    for _ in range(size // READ_BYTES + 1):
+        connection.buffer_updated(min(size, READ_BYTES))
+    with pytest.raises(BadResponse) as caught:
+        connection.begin("GET", b"", b"", Deadlines(Timeouts(), loop.time()), None)
+    assert caught.value.rule is rule
+    assert len(connection._early) < 256 * 2**10
+
+
 async def test_bytes_after_the_end_are_refused(transport: Transport) -> None:
     async with serving(always(OK + b"more")) as peer:
         with pytest.raises(AnswerError, match="bytes follow after its end"):
@@ -139,6 +153,8 @@ async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_cl
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         response = await transport.send(HttpRequest("POST", url, {}, bytes(16 * 2**20)))
+        assert transport._pool is not None
+        assert not transport._pool._resting  # half a request waits in it
         await settle()
     assert response.status == 413
 

@@ -14,7 +14,7 @@ import pytest
 
 from axonflow_core.errors import AxonFlowError, ProviderError, ProviderTimeout, Unavailable
 from axonflow_core.http.client import HttpRequest, Network, Timeouts, Transport
-from axonflow_core.http.dial import alternating, first_connected
+from axonflow_core.http.dial import alternating, first_connected, let_go
 
 from .peers import OK, Authority, Proxy, always, open_sockets, proxying, serving
 
@@ -259,6 +259,16 @@ async def test_a_race_that_is_cancelled_leaves_no_socket() -> None:
             await asyncio.wait_for(first_connected(loop, [address(silent)] * 3), 0.6)
         await asyncio.sleep(0.01)
         assert (open_sockets(), len(asyncio.all_tasks())) == (sockets, 1)
+
+
+async def test_a_connection_that_comes_too_late_is_closed() -> None:
+    async def connected() -> socket.socket:
+        return socket.socket()
+
+    lost = asyncio.create_task(connected())
+    await lost
+    let_go(lost)
+    assert lost.result().fileno() == -1
 
 
 def test_the_families_alternate_beginning_with_the_systems_choice() -> None:
