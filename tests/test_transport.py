@@ -417,7 +417,13 @@ async def test_a_refused_connection_names_host_and_reason(transport: Transport) 
         pass
     host = server.url.removeprefix("http://")
     with pytest.raises(Unavailable, match=f"no connection to {host}: .*[Rr]efused"):
-        await transport.send(HttpRequest("POST", f"http://user:hidden@{host}/", {}))
+        await transport.send(HttpRequest("POST", f"http://{host}/", {}))
+
+
+async def test_a_password_in_a_url_is_refused_and_not_shown(transport: Transport) -> None:
+    with pytest.raises(RequestError, match=r"the URL of h\.example has a user") as caught:
+        await transport.send(HttpRequest("POST", "http://user:hidden@h.example/", {}))
+    assert "hidden" not in f"{caught.value}{caught.value.hint}"
 
 
 async def test_an_unknown_host_is_named(transport: Transport) -> None:

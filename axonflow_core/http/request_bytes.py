@@ -81,6 +81,11 @@ def encode_head(
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     if method not in _METHODS:
         raise RequestError(f"the HTTP client sends no request with the method {method!r}")
+    if endpoint.userinfo is not None:
+        raise RequestError(
+            f"the URL of {endpoint.authority} has a user or password, which is not sent",
+            hint="take it out of the endpoint; credentials belong into the provider's settings",
+        )
     if "host" not in names:
         lines.insert(0, f"Host: {endpoint.authority}\r\n")
     if "transfer-encoding" in names:

@@ -180,8 +180,7 @@ class ResponseParser:
             self._refuse(Rule.HEAD_SYNTAX)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.head is None:  # trailers are dropped
-            self._fields.append((name, value))
+        self._fields.append((name, value))  # a trailer too, which is not read
 
     def on_headers_complete(self) -> None:
         parser, fields = self._parser, self._fields

@@ -105,15 +105,21 @@ class _Floor(asyncio.Protocol):
 
 
 async def floor(port: int) -> Mapping[str, Work]:
-    _, protocol = await asyncio.get_running_loop().create_connection(_Floor, "127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    protocols = [
+        (await loop.create_connection(_Floor, "127.0.0.1", port))[1] for _ in range(IN_FLIGHT)
+    ]
     lines = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode()
     data = b"POST /call HTTP/1.1\r\n%s\r\n%s" % (lines, BODY)
 
-    async def call(count: int) -> None:
+    async def asked(protocol: _Floor, count: int) -> None:
         for _ in range(count):
             await protocol.ask(data, len(ANSWER))
 
-    return {"call": call}
+    async def together(count: int) -> None:
+        await asyncio.gather(*(asked(one, count // IN_FLIGHT + 1) for one in protocols))
+
+    return {"call": lambda count: asked(protocols[0], count), "call x32": together}
 
 
 async def ours(port: int) -> Mapping[str, Work]:
