@@ -137,21 +137,17 @@ class Transport:
         A redirect is an error, because a signature is valid for one host."""
         connection = call.pool.resting(call.key) or await self._taken(call)
         try:
-            try:
-                head = await call.ask(connection)
-            except ConnectionEnded:
-                if connection.parser.fed or not connection.has_answered:
-                    raise
+            if not await call.ask(connection):
                 call.pool.close_one(connection)
                 connection = await self._dialled(call)
-                head = await call.ask(connection)
+                await call.ask(connection)
+            head = await connection.head()
             if 300 <= head.status < 400:
                 raise faults.redirect(call.endpoint, head)
-        except _ENDS as end:
+        except BaseException as error:
             call.pool.discard(connection)
-            raise call.error(end, None) from end
-        except BaseException:
-            call.pool.discard(connection)
+            if isinstance(error, _ENDS):
+                raise call.error(error, None) from error
             raise
         return connection, head
 
@@ -218,11 +214,18 @@ class _Call(NamedTuple):
     most: int | None
     """The largest body that is collected; None: a stream's consumer takes what comes."""
 
-    async def ask(self, connection: Connection) -> ResponseHead:
-        """Send the request on `connection` and wait for the head of its answer."""
+    async def ask(self, connection: Connection) -> bool:
+        """Send the request and wait for the head of its answer. False: the connection was used
+        before and ended before the first byte of this answer, so it was closed while it rested."""
         request = self.request
-        connection.begin(request.method, self.head, request.body, self.deadlines, self.most)
-        return await connection.head()
+        try:
+            connection.begin(request.method, self.head, request.body, self.deadlines, self.most)
+            await connection.head()
+        except ConnectionEnded:
+            if connection.parser.fed or not connection.has_answered:
+                raise
+            return False
+        return True
 
     def error(self, end: Exception, head: ResponseHead | None) -> AxonFlowError:
         """What ended the answer, in words. `head`: what was known of it."""

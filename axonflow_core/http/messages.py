@@ -38,8 +38,8 @@ class Network:
     """The URL of an http or https proxy, used with CONNECT for https. May contain user and
     password."""
     tls: ssl.SSLContext | None = None
-    """The trusted authorities and the client certificate; None: the system's authorities, and no
-    client certificate."""
+    """The trusted authorities and the client certificate, for the service and for an https proxy;
+    None: the system's authorities, and no client certificate."""
 
 
 @frozen

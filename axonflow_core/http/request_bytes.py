@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -78,30 +78,40 @@ def encode_head(
 ) -> bytes:
     """Request line and headers, with the empty line. `size` is that of the body."""
     names = {_lower(name) for name in headers}
+    _check_request(method, endpoint, names)
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if "host" not in names:
+        lines.insert(0, f"Host: {endpoint.authority}\r\n")
+    if "content-length" in names:
+        _check_length(headers, size)
+    elif size or method in _WITH_BODY:
+        lines.append(f"Content-Length: {size}\r\n")
+    return _encoded(f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n", len(lines) + 2)
+
+
+def _encoded(head: str, lines: int) -> bytes:
+    """`head` as UTF-8. What is left of it without the bytes that HTTP allows in a line is the ends
+    of its `lines`; a value with a line break in it leaves one more."""
+    try:
+        data = head.encode()
+    except UnicodeEncodeError as error:
+        raise unwritable() from error
+    if data.translate(None, _ALLOWED) != b"\r\n" * lines:
+        raise unwritable()
+    return data
+
+
+def _check_request(method: str, endpoint: Endpoint, names: Set[str]) -> None:
+    """`RequestError` for what this client does not send."""
     if method not in _METHODS:
         raise RequestError(f"the HTTP client sends no request with the method {method!r}")
+    if "transfer-encoding" in names:
+        raise RequestError("a request is sent with its length; Transfer-Encoding is not supported")
     if endpoint.userinfo is not None:
         raise RequestError(
             f"the URL of {endpoint.authority} has a user or password, which is not sent",
             hint="take it out of the endpoint; credentials belong into the provider's settings",
         )
-    if "host" not in names:
-        lines.insert(0, f"Host: {endpoint.authority}\r\n")
-    if "transfer-encoding" in names:
-        raise RequestError("a request is sent with its length; Transfer-Encoding is not supported")
-    if "content-length" in names:
-        _check_length(headers, size)
-    elif size or method in _WITH_BODY:
-        lines.append(f"Content-Length: {size}\r\n")
-    try:
-        head = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode()
-    except UnicodeEncodeError as error:
-        raise unwritable() from error
-    # What is left without the allowed bytes is the end of every line, or a line too many.
-    if head.translate(None, _ALLOWED) != b"\r\n" * (len(lines) + 2):
-        raise unwritable()
-    return head
 
 
 def _check_length(headers: Mapping[str, str], size: int) -> None:

@@ -41,6 +41,7 @@ _STATUS_LINE_BYTES = 64
 """What a status line is taken to be long."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """What llhttp lets pass in a reason."""
+_CODING = "transfer-encoding"
 _FIRST_BYTE = ord("H")
 
 
@@ -227,11 +228,10 @@ class ResponseParser:
             self._refuse(Rule.NOT_HTTP)
         if status > 599:
             self._refuse(Rule.STATUS)
-        coding = headers.get("transfer-encoding")
-        if coding is not None:
-            names = [name.lower() for name, _ in self._fields]
-            is_alone = names.count(b"transfer-encoding") == 1 and version == "1.1"
-            if coding.lower() != "chunked" or not is_alone:
+        if _CODING in headers:
+            # To the byte: after `chunked` llhttp takes a blank and, for another coding, a tab.
+            codings = [value for name, value in self._fields if _lower(name) == _CODING]
+            if [coding.lower() for coding in codings] != [b"chunked"] or version == "1.0":
                 self._refuse(Rule.CODING)
             self._is_chunked = True
             self._account_head()
@@ -264,7 +264,7 @@ class ResponseParser:
 
     def _ends_with_connection(self, head: ResponseHead) -> bool:
         headers = head.headers
-        return "content-length" not in headers and "transfer-encoding" not in headers
+        return "content-length" not in headers and _CODING not in headers
 
     def _refuse(self, rule: Rule) -> None:
         """Stops httptools, which tells of any exception of a callback in its own words only."""

@@ -215,6 +215,7 @@ LENGTHS: list[Row] = [
     ("the name in upper case", OK + b"CONTENT-LENGTH: 5\r\n\r\nhello", Whole(b"hello")),
     ("no blank", OK + b"Content-Length:5\r\n\r\nhello", Whole(b"hello")),
     ("blanks around", OK + b"Content-Length:  5  \r\n\r\nhello", Whole(b"hello")),
+    ("a tab after", of_length(b"5\t", b"hello"), Whole(b"hello")),
     ("leading zeros", of_length(b"0005", b"hello"), Whole(b"hello")),
     ("a body with line breaks", of_length(8, b"a\r\n\r\nb\r\n"), Whole(b"a\r\n\r\nb\r\n")),
     ("a body like a head", of_length(len(OK), OK), Whole(OK)),
@@ -266,7 +267,9 @@ CODINGS: list[Row] = [
     ("chunked", chunked(b"hello"), Whole(b"hello")),
     ("in upper case", OK + b"TRANSFER-ENCODING: CHUNKED\r\n\r\n" + LAST, Whole()),
     ("in mixed case", OK + b"Transfer-encoding: Chunked\r\n\r\n" + LAST, Whole()),
-    ("blanks around", OK + b"Transfer-Encoding:  chunked \r\n\r\n" + LAST, Whole()),
+    ("blanks before", OK + b"Transfer-Encoding: \t chunked\r\n\r\n" + LAST, Whole()),
+    ("a blank after", OK + b"Transfer-Encoding: chunked \r\n\r\n" + LAST, Rule.CODING),
+    ("a tab after", OK + b"Transfer-Encoding: chunked\t\r\n\r\n" + LAST, Rule.CODING),
     *(
         (
             f"coding {coding.decode('latin-1')!r}",

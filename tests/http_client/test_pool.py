@@ -105,6 +105,46 @@ async def test_whoever_gave_up_waiting_is_passed_over() -> None:
         await transport.aclose()
 
 
+# ── the timer of a connection ─────────────────────────────────────────────────────────────────────
+
+
+async def test_a_connection_that_rests_too_long_is_closed_and_its_place_is_free(
+    transport: Transport,
+) -> None:
+    async with serving(always(OK)) as peer:
+        await transport.send(peer.request())
+        pool = transport._pool
+        assert pool is not None
+        [connection] = pool._resting
+        connection.rest(asyncio.get_running_loop().time() + 0.03, pool._forget)
+        await becomes(lambda: peer.open_connections == 0)
+    assert (pool._places_taken, len(pool._resting), len(pool._open)) == (0, 0, 0)
+
+
+async def test_calls_on_an_open_connection_set_no_timer(transport: Transport) -> None:
+    async with serving(always(OK)) as peer:
+        await transport.send(peer.request(first_byte_s=600, total_s=3600))
+        assert transport._pool is not None
+        [connection] = transport._pool._resting
+        timer = connection._timer
+        for _ in range(20):
+            await transport.send(peer.request(first_byte_s=600, total_s=3600))
+        assert timer is not None
+        assert connection._timer is timer
+
+
+async def test_the_control_of_the_timers_a_limit_that_comes_sooner_sets_one(
+    transport: Transport,
+) -> None:
+    async with serving(always(OK)) as peer:
+        await transport.send(peer.request(first_byte_s=600))
+        assert transport._pool is not None
+        [connection] = transport._pool._resting
+        timer = connection._timer
+        await transport.send(peer.request(first_byte_s=1))
+        assert connection._timer not in (timer, None)
+
+
 # ── cancellation at every await ───────────────────────────────────────────────────────────────────
 
 Step = Callable[[], Awaitable[object]]
