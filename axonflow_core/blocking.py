@@ -1,4 +1,13 @@
-"""The runtime for programs without an event loop: the same runtime, on a loop in its own thread.
+"""The runtime for programs without an event loop.
+
+Its coroutines are those of `Runtime`. Where they never suspend, because every provider waits only
+through a client that does not, each is run to its end in the caller's thread:
+
+    complete() ── runtime.complete() ── sockets            no other thread, no loop
+    next(stream) ── stream.read() ── socket                one wait for each network read
+
+So there is nothing that a fork loses or an exit waits for. A provider that needs an event loop
+(`ProviderSpec.needs_event_loop`) has one, in a thread of its own:
 
     caller's thread          loop's thread
     complete() ── call ────> task: runtime.complete()
@@ -7,35 +16,42 @@
                  <── every batch of that read ──           … however many events it brought
 
 A crossing costs two thread switches, some 30 µs; with 200 events a stream, paying it for each
-would cost more than all the decoding (measured 2026-11). A caller that is interrupted, or lets its
-stream go, cancels the call upstream.
+would cost more than all the decoding (measured 2026-11). Which of the two it is, is settled when
+the runtime is opened.
+
+A caller that is interrupted, or lets its stream go, cancels the call upstream.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from asyncio.events import _get_running_loop
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Generic, Self, TypeVar, Unpack, overload
+from typing import Any, Generic, Protocol, Self, TypeVar, Unpack, overload
 from weakref import finalize
 
+from axonflow_core import waiting
 from axonflow_core.asking import CallOptions, Prompt, RequestOptions
 from axonflow_core.config import Config
 from axonflow_core.errors import (
     AxonFlowError,
     BlockingCallError,
+    PluginError,
     RequestError,
     TruncatedStream,
 )
-from axonflow_core.http.client import HttpClient
+from axonflow_core.http.blocking import BlockingTransport
+from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Adjustment, Completion, Parsed, Receipt, TokenCount
 from axonflow_core.provider import CompletionStream, Provider, read_before, texts_of_batch
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
-from axonflow_core.runtime import Runtime
+from axonflow_core.runtime import Runtime, open_runtime
 from axonflow_core.statements import refuses
 from axonflow_core.stream import Batch
 
@@ -53,8 +69,8 @@ class BlockingRuntime:
     def __init__(self, runtime: Runtime) -> None:
         _refuse_on_event_loop()
         self._runtime = runtime
-        self._thread = _LoopThread()
-        self._finalizer = finalize(self, self._thread.stop, runtime.aclose)
+        self._runner = _LoopThread() if runtime.needs_event_loop else _CallersThread()
+        self._finalizer = finalize(self, self._runner.stop, runtime.aclose)
 
     @classmethod
     def open(
@@ -70,14 +86,16 @@ class BlockingRuntime:
     ) -> Self:
         """As `Runtime.open`: `with BlockingRuntime.open() as runtime`."""
         return cls(
-            Runtime.open(
+            open_runtime(
+                lambda needs_event_loop: Transport() if needs_event_loop else BlockingTransport(),
                 config,
                 provider=provider,
                 environment=environment,
                 credentials=credentials,
                 extras=extras,
                 client=client,
-                **settings,
+                settings=settings,
+                kind=Runtime,
             )
         )
 
@@ -118,7 +136,7 @@ class BlockingRuntime:
     ) -> Completion[Any]:
         """As `Runtime.complete`. `BlockingCallError` on a thread that runs an event loop."""
         complete = partial(self._runtime.complete, prompt, **options)
-        return self._thread.call(partial(complete, model=model, provider=provider, timeout=timeout))
+        return self._runner.call(partial(complete, model=model, provider=provider, timeout=timeout))
 
     @overload
     def stream(
@@ -155,7 +173,7 @@ class BlockingRuntime:
         opening = self._runtime.stream(
             prompt, model=model, provider=provider, timeout=timeout, **options
         )
-        return BlockingStream(self._thread.call(opening.__aenter__), self, self._thread)
+        return BlockingStream(self._runner.call(opening.__aenter__), self, self._runner)
 
     def embed(
         self,
@@ -167,7 +185,7 @@ class BlockingRuntime:
     ) -> Embeddings:
         """As `Runtime.embed`."""
         embed = partial(self._runtime.embed, request)
-        return self._thread.call(partial(embed, model=model, provider=provider, timeout=timeout))
+        return self._runner.call(partial(embed, model=model, provider=provider, timeout=timeout))
 
     def rerank(
         self,
@@ -179,7 +197,7 @@ class BlockingRuntime:
     ) -> Ranking:
         """As `Runtime.rerank`."""
         rerank = partial(self._runtime.rerank, request)
-        return self._thread.call(partial(rerank, model=model, provider=provider, timeout=timeout))
+        return self._runner.call(partial(rerank, model=model, provider=provider, timeout=timeout))
 
     def count_tokens(
         self,
@@ -192,7 +210,7 @@ class BlockingRuntime:
     ) -> TokenCount:
         """As `Runtime.count_tokens`."""
         count = partial(self._runtime.count_tokens, prompt, **options)
-        return self._thread.call(partial(count, model=model, provider=provider, timeout=timeout))
+        return self._runner.call(partial(count, model=model, provider=provider, timeout=timeout))
 
     def close(self) -> None:
         """Cancels what is still running. May be called twice."""
@@ -217,12 +235,12 @@ class BlockingStream(Generic[Parsed]):
     """
 
     def __init__(
-        self, stream: CompletionStream[Parsed], owner: BlockingRuntime, thread: _LoopThread
+        self, stream: CompletionStream[Parsed], owner: BlockingRuntime, runner: _Runner
     ) -> None:
         self._answer = stream
         self._stream: CompletionStream[Parsed] | None = stream
         self._owner = owner  # for a runtime that nobody holds is closed
-        self._thread = thread
+        self._runner = runner
         self._ready: Iterator[Batch] = iter(())
         self._fault: AxonFlowError | None = None
         self._is_at_end = False
@@ -282,7 +300,7 @@ class BlockingStream(Generic[Parsed]):
                 partial_text="".join(self._answer.kept_texts()),
                 hint="read it inside its `with` block: `stream.completion()` reads what is left",
             )
-            self._thread.call(stream.aclose)
+            self._runner.call(stream.aclose)
 
     def __enter__(self) -> Self:
         return self
@@ -291,7 +309,9 @@ class BlockingStream(Generic[Parsed]):
         self.close()
 
     def __del__(self) -> None:
-        self._abandon()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._runner.drop(stream.aclose)
 
     def _next_of_read(self) -> Batch:
         for batch in self._ready:  # of another thread, which has just read
@@ -309,7 +329,7 @@ class BlockingStream(Generic[Parsed]):
         if self._stream is None:
             return ()
         try:
-            batches = self._thread.call(partial(_read, self._stream))
+            batches = self._runner.call(partial(_read, self._stream))
         except BaseException as error:
             self._fault = error if isinstance(error, AxonFlowError) else None
             self._abandon()
@@ -321,7 +341,7 @@ class BlockingStream(Generic[Parsed]):
     def _abandon(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._thread.post(stream.aclose)
+            self._runner.post(stream.aclose)
 
 
 async def _read(stream: CompletionStream) -> tuple[Batch, ...]:
@@ -332,6 +352,60 @@ async def _read(stream: CompletionStream) -> tuple[Batch, ...]:
     return batches
 
 
+class _Runner(Protocol):
+    """What runs the coroutines of a blocking runtime."""
+
+    def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `function` returns. A caller that is interrupted ends it."""
+        ...
+
+    def post(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Run `function` and do not wait for it; nothing where the runtime is closed."""
+        ...
+
+    def drop(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """As `post`, for what the collector found, in whatever thread it runs."""
+        ...
+
+    def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Run `on_close` and end."""
+        ...
+
+
+class _CallersThread:
+    """Runs every coroutine to its end in the thread that calls."""
+
+    def __init__(self) -> None:
+        self._is_closed = False
+
+    def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        _refuse_on_event_loop()
+        if self._is_closed:
+            raise _closed()
+        try:
+            return waiting.drive(function())
+        except waiting.Suspended as error:
+            raise PluginError(
+                "a provider waits for an event loop, though its plugin says that it needs none",
+                hint="set `needs_event_loop=True` in its ProviderSpec, or wait through "
+                "`Services.client` and `axonflow_core.waiting` alone",
+            ) from error
+
+    def post(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        waiting.drive(function())
+
+    def drop(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Nothing: a connection that nobody holds closes itself."""
+
+    def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        self._is_closed = True
+        waiting.drive(on_close())
+
+
+_EXIT_S = 5.0
+"""How long closing waits for what a provider does when it is closed."""
+
+
 class _LoopThread:
     """An event loop in a daemon thread, and the only way to it from other threads."""
 
@@ -340,6 +414,7 @@ class _LoopThread:
             threading.RLock()
         )  # reentrant: the collector may close an abandoned stream while it is held
         self._is_stopped = False
+        self._process = os.getpid()
         self._background_tasks: set[asyncio.Task[object]] = set()
         started: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
         self._thread = threading.Thread(
@@ -348,7 +423,7 @@ class _LoopThread:
         self._thread.start()
         self._loop = started.get()
 
-    def call(self, function: Callable[[], Awaitable[T]]) -> T:
+    def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of `function` on the loop. A caller that is interrupted cancels it and waits
         for its end."""
         _refuse_on_event_loop()
@@ -365,15 +440,19 @@ class _LoopThread:
             raise _closed()
         return task.result()
 
-    def post(self, function: Callable[[], Awaitable[object]]) -> None:
+    def post(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Start `function` on the loop and go on. From any thread, the loop's own too; nothing once
         it has ended."""
         with suppress(RequestError):
             self._schedule(lambda: self._run_in_background(function))
 
-    def stop(self, on_close: Callable[[], Awaitable[object]]) -> None:
+    drop = post
+
+    def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Run `on_close`, cancel what is left and end the thread. Waits for that, except on the
-        loop's own thread."""
+        loop's own thread, and in a forked process, which has no such thread."""
+        if self._process != os.getpid():
+            return
         call = _Call(on_close)
         with self._lock:
             self._schedule(lambda: self._stopping.set_result(call))
@@ -381,10 +460,13 @@ class _LoopThread:
                 True  # whatever was scheduled before comes before the end, so nobody waits for ever
             )
         if threading.current_thread() is not self._thread:
-            self._thread.join()
-            call.done.get().result()
+            self._thread.join(_EXIT_S)
+            if not self._thread.is_alive():
+                call.done.get().result()
 
     def _schedule(self, callback: Callable[[], object]) -> None:
+        if self._process != os.getpid():
+            raise _forked()
         with self._lock:
             if self._is_stopped:
                 raise _closed()
@@ -437,9 +519,7 @@ class _Call(Generic[T]):
 
 
 def _refuse_on_event_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if _get_running_loop() is None:
         return
     raise BlockingCallError(
         "a blocking call on a thread that runs an event loop: every other task would stand still",
@@ -453,4 +533,12 @@ def _closed() -> RequestError:
         "this runtime is closed",
         hint="make the call inside the runtime's `with` block; a closed runtime is not opened "
         "again: `BlockingRuntime.open()` makes another",
+    )
+
+
+def _forked() -> RequestError:
+    return RequestError(
+        "this runtime was opened before the process was forked, and one of its providers needs the "
+        "thread that it had there",
+        hint="open a runtime in each process, after the fork",
     )

@@ -156,6 +156,7 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="Echo",
         config_type=EchoConfig,
         create=_create,
+        needs_event_loop=False,
         credentials=("api_key",),  # of the provider that it stands in for; never read
         config_from_environment=lambda environment: _defaults(environment) or None,
         defaults_from_environment=_defaults,

@@ -133,6 +133,11 @@ class ProviderSpec:
     create: Callable[[Any, Services], Provider]
     """Builds the provider from a `config_type` instance. Does no I/O; opens nothing before the
     first call."""
+    needs_event_loop: bool = True
+    """Whether its coroutines wait for an event loop. False: they wait only through
+    `Services.client` and `axonflow_core.waiting`, and several threads may run them at once. Then a
+    `BlockingRuntime` runs them in the caller's thread; else on an event loop in the background.
+    A `ChatProvider` needs none, and `provider_test` holds a provider to what is declared."""
     credentials: tuple[str, ...] = ()
     """The names that the provider reads from `credentials:`; any other is refused."""
     credentials_elsewhere: str = ""

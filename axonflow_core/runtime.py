@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, overload
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from attrs import evolve
 
@@ -42,7 +42,7 @@ from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, Reques
 from axonflow_core.frozen import Unfit
 from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Completion, Parsed, TokenCount
-from axonflow_core.plugin_spec import Services
+from axonflow_core.plugin_spec import ProviderSpec, Services
 from axonflow_core.plugins import codecs_on_demand, load_provider
 from axonflow_core.provider import (
     CompletionStream,
@@ -71,12 +71,20 @@ class Runtime:
     answers by default."""
 
     def __init__(
-        self, providers: Mapping[str, Provider], client: HttpClient, *, owns_client: bool = True
+        self,
+        providers: Mapping[str, Provider],
+        client: HttpClient,
+        *,
+        owns_client: bool = True,
+        needs_event_loop: bool = True,
     ) -> None:
         self.providers = providers
+        self.needs_event_loop = needs_event_loop
+        """Whether its coroutines may suspend. Where they never do, `BlockingRuntime` runs them in
+        the caller's thread."""
         self._client = client
         self._owns_client = owns_client
-        self._streams: WeakSet[CompletionStream] = WeakSet()
+        self._streams: WeakValueDictionary[int, CompletionStream] = WeakValueDictionary()
 
     @classmethod
     def open(
@@ -105,21 +113,17 @@ class Runtime:
 
         Raises `ConfigError` or `PluginError`.
         """
-        environment = os.environ if environment is None else environment
-        _refuse_misfits(config, provider, credentials, extras, environment, client)
-        loaded = _config_of(config, provider, settings, credentials, environment)
-        entries = sorted(loaded.enabled.values(), key=lambda entry: -entry.priority)
-        if not entries:
-            raise ConfigError(
-                "no provider is enabled", hint="set `enabled: true` under one of `llm_providers`"
-            )
-        _refuse_unknown_extras(extras, [entry.name for entry in entries])
-        shared = Transport() if client is None else client
-        providers = {
-            entry.name: _provider(entry, shared, environment, extras.get(entry.name, EMPTY))
-            for entry in entries
-        }
-        return cls(providers, shared, owns_client=client is None)
+        return open_runtime(
+            lambda needs_event_loop: Transport(),
+            config,
+            provider=provider,
+            environment=environment,
+            credentials=credentials,
+            extras=extras,
+            client=client,
+            settings=settings,
+            kind=cls,
+        )
 
     @overload
     async def complete(
@@ -236,7 +240,7 @@ class Runtime:
         chosen = self.chosen(provider)
         stream = await chosen.stream(asked.request, model=model, timeout_s=timeout)
         stream.parse = asked.parse
-        self._streams.add(stream)
+        self._streams[id(stream)] = stream
         return stream
 
     async def forward(
@@ -321,8 +325,9 @@ class Runtime:
                 closing.push_async_callback(self._client.aclose)
             for provider in self.providers.values():
                 closing.push_async_callback(provider.aclose)
-            for stream in self._streams:
-                closing.push_async_callback(stream.aclose)
+            for kept in self._streams.valuerefs():  # a copy: other threads may open more
+                if (stream := kept()) is not None:
+                    closing.push_async_callback(stream.aclose)
 
     async def __aenter__(self) -> Self:
         return self
@@ -344,7 +349,7 @@ class Runtime:
         return self.providers[name]
 
     def _kept(self, stream: CompletionStream) -> CompletionStream:
-        self._streams.add(stream)
+        self._streams[id(stream)] = stream
         return stream
 
     def _unsupported(self, name: str | None, ability: str) -> RequestError:
@@ -412,6 +417,45 @@ class OpeningStream(Generic[Parsed]):
                 else ""
             )
             raise AttributeError(f"a stream that is not open has no {name!r}{instead}")
+
+
+R = TypeVar("R", bound=Runtime)
+
+
+def open_runtime(
+    new_client: Callable[[bool], HttpClient],
+    config: Config | str | Path | None,
+    *,
+    provider: str | None,
+    environment: Mapping[str, str] | None,
+    credentials: Mapping[str, str],
+    extras: Mapping[str, Mapping[str, Any]],
+    client: HttpClient | None,
+    settings: Mapping[str, Any],
+    kind: type[R],
+) -> R:
+    """As `Runtime.open`, which documents the arguments. Where no client is given, `new_client` is
+    asked for one; it is told whether the providers need an event loop."""
+    environment = os.environ if environment is None else environment
+    _refuse_misfits(config, provider, credentials, extras, environment, client)
+    loaded = _config_of(config, provider, settings, credentials, environment)
+    entries = sorted(loaded.enabled.values(), key=lambda entry: -entry.priority)
+    if not entries:
+        raise ConfigError(
+            "no provider is enabled", hint="set `enabled: true` under one of `llm_providers`"
+        )
+    _refuse_unknown_extras(extras, [entry.name for entry in entries])
+    specs = {entry.name: load_provider(entry.type, environment) for entry in entries}
+    needs_event_loop = any(spec.needs_event_loop for spec in specs.values())
+    shared = new_client(needs_event_loop) if client is None else client
+    providers = {
+        entry.name: _provider(
+            entry, specs[entry.name], shared, environment, extras.get(entry.name, EMPTY)
+        )
+        for entry in entries
+    }
+    needs_event_loop = needs_event_loop or getattr(shared, "needs_event_loop", True)
+    return kind(providers, shared, owns_client=client is None, needs_event_loop=needs_event_loop)
 
 
 def _config_of(
@@ -509,11 +553,11 @@ def _objects_of(
 
 def _provider(
     entry: ProviderConfig,
+    spec: ProviderSpec,
     client: HttpClient,
     environment: Mapping[str, str],
     extras: Mapping[str, Any],
 ) -> Provider:
-    spec = load_provider(entry.type, environment)
     settings = structure_provider_config(entry, spec.config_type)
     services = Services(
         name=entry.name,

@@ -74,6 +74,7 @@ def spec(
         display_name="Toy",
         config_type=ToyChatConfig,
         create=create,
+        needs_event_loop=False,
         credentials=("api_key",),
         extras={"headers": json_members},
     )

@@ -7,27 +7,35 @@
                          at once, where `upstream.recover` mended what was refused (once a call)
                          after a pause, where the error passes and time is left (`retries`)
 
+All of that has one deadline, `Call.ends_at`: finding credentials, every attempt, every pause, a
+second call through another id, and the body of the answer. Each step has its own limit besides and
+names itself where that is over.
+
 Every error that leaves here knows its provider, its model and, where there was an answer, the
 provider's request id.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from attrs import evolve
 
-from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError
+from axonflow_core import waiting
+from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError, ProviderTimeout
 from axonflow_core.http.client import HttpClient, HttpRequest, HttpResponse
 from axonflow_core.messages import FailedAttempt
 
+from .retries import MAX_PAUSE_S
 from .route import Call
 from .unreadable import unreadable
 from .upstream import Upstream
 
 T = TypeVar("T")
+
+_TOLERANCE_S = 0.02
+"""What the limits of an attempt may end after the call's deadline."""
 
 
 class AttemptLog:
@@ -72,11 +80,28 @@ class Attempts:
     async def answered(self, call: Any, attempt: Callable[[Any, AttemptLog], Awaitable[T]]) -> T:
         """What the first attempt brings that does not fail, or the error of the last."""
         log = AttemptLog(call)
+        outer = waiting.ENDS_AT.set(call.ends_at)
         try:
             return await attempt(call, log)
         except AxonFlowError as error:
             self.enriched(error, call.route.model, log.request_id)
             return await self._again(log, attempt, error)
+        except TimeoutError:
+            raise self._unprepared(call) from None
+        finally:
+            waiting.ENDS_AT.reset(outer)
+
+    async def within(self, call: Any, step: Awaitable[T]) -> T:
+        """`step`, which precedes the attempts of `call` and has the same deadline."""
+        outer = waiting.ENDS_AT.set(call.ends_at)
+        try:
+            return await step
+        except AxonFlowError as error:
+            raise self.enriched(error, call.route.model) from error.__cause__
+        except TimeoutError:
+            raise self._unprepared(call) from None
+        finally:
+            waiting.ENDS_AT.reset(outer)
 
     async def _again(
         self,
@@ -86,21 +111,25 @@ class Attempts:
     ) -> T:
         """Later attempts have what is left of the deadline. When it runs out during one, the error
         that made it necessary is raised."""
-        while await self._may_repeat(log, error):
-            log.note(error)
-            try:
-                async with asyncio.timeout_at(log.call.ends_at):
-                    return await attempt(self._shortened(log.call), log)
-            except TimeoutError:
-                break
-            except AxonFlowError as next_error:
-                error = self.enriched(next_error, log.call.route.model, log.request_id)
+        ends_at = log.call.ends_at
+        try:
+            while await self._may_repeat(log, error):
+                log.note(error)
+                try:
+                    async with waiting.within(ends_at):
+                        return await attempt(log.call, log)
+                except AxonFlowError as failed:
+                    if waiting.now() >= ends_at:
+                        break
+                    error = self.enriched(failed, log.call.route.model, log.request_id)
+        except TimeoutError:
+            pass
         raise error from error.__cause__
 
     async def _may_repeat(self, log: AttemptLog, error: AxonFlowError) -> bool:
         """Whether to make the call again; waits out the pause before it."""
         if not log.was_mended and log.request is not None:
-            log.was_mended = await self.upstream.recover(error, log.request)
+            log.was_mended = await self._recovered(log, error, log.request)
             if log.was_mended:
                 return True
         if not isinstance(error, ProviderError) or not error.is_retryable:
@@ -108,16 +137,19 @@ class Attempts:
         retries = (await self.upstream.terms()).retries
         earlier = len(log.call.earlier_attempts) + log.was_mended
         failed = len(log.failed) + 1 - earlier
-        pause_s = max(retries.pause_s(failed), error.retry_after_s or 0.0)
-        is_in_time = asyncio.get_running_loop().time() + pause_s < log.call.ends_at
+        asked_s = error.retry_after_s or 0.0
+        pause_s = max(retries.pause_s(failed), asked_s)
+        is_in_time = asked_s <= MAX_PAUSE_S and pause_s < log.call.ends_at - waiting.now()
         if failed >= retries.max_attempts or not is_in_time:
             return False
         await retries.pause(pause_s)
         return True
 
-    def _shortened(self, call: Call) -> Call:
-        left_s = max(call.ends_at - asyncio.get_running_loop().time(), 0.001)
-        return evolve(call, timeouts=evolve(call.timeouts, total_s=left_s))
+    async def _recovered(self, log: AttemptLog, error: AxonFlowError, request: HttpRequest) -> bool:
+        try:
+            return await self.upstream.recover(error, request)
+        except AxonFlowError as failure:
+            raise self.enriched(failure, log.call.route.model) from error
 
     def enriched(
         self, error: AxonFlowError, model: str, request_id: str | None = None
@@ -126,11 +158,20 @@ class Attempts:
         hint = self.upstream.hint(error) if isinstance(error, ProviderError) else None
         return error.enrich(provider=self.provider, model=model, request_id=request_id, hint=hint)
 
+    async def prepared(self, call: Call, log: AttemptLog) -> HttpRequest:
+        """The request of an attempt; it may take what is left of the deadline."""
+        request = await self.upstream.request(call)
+        total_s, left_s = request.timeouts.total_s, call.ends_at - waiting.now()
+        if left_s < total_s - _TOLERANCE_S:
+            timeouts = evolve(request.timeouts, total_s=max(left_s, 0.001))
+            request = evolve(request, timeouts=timeouts)
+        log.request = request
+        return request
+
     async def sent(self, call: Call, log: AttemptLog) -> HttpResponse:
         """The answer of the service, whose status is 200."""
         upstream = self.upstream
-        log.request = request = await upstream.request(call)
-        response = await self.client.send(request)
+        response = await self.client.send(await self.prepared(call, log))
         log.request_id = response.headers.get(upstream.request_id_header)
         log.first_byte = response.first_byte_s
         if response.status != 200:
@@ -140,3 +181,13 @@ class Attempts:
     def unreadable(self, family: str, body: bytes, cause: Exception | None) -> DecodeError:
         """The error for an answer of status 200 that the codec cannot read."""
         return unreadable(family, body, cause, self.upstream.unreadable_hint)
+
+    def _unprepared(self, call: Call) -> AxonFlowError:
+        """The error of a call whose time was over before it could be sent."""
+        error = ProviderTimeout(
+            f"{self.upstream.preparation} took longer than {call.ends_at - call.started:g} s "
+            "(total timeout); nothing was sent",
+            hint="if that is too short, raise `timeout=` of the call, or `timeouts: {total_s: …}` "
+            "in the provider's config",
+        )
+        return self.enriched(error, call.route.model)

@@ -18,11 +18,13 @@ counts are in `unary`.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from attrs import evolve
 
+from axonflow_core import waiting
 from axonflow_core.codec import Codec
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
 from axonflow_core.errors import AxonFlowError, DecodeError
@@ -38,6 +40,8 @@ from .settings import CommonSettings, ControlTokens
 from .streams import DecodedStream
 from .unary import UnaryCaller
 from .upstream import Upstream
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
@@ -125,7 +129,7 @@ class Caller:
         surface, timeouts = route.surface, self._settings.timeouts
         if timeout_s is not None:
             timeouts = evolve(timeouts, total_s=min(timeout_s, timeouts.total_s))
-        started = asyncio.get_running_loop().time()
+        started = waiting.now()
         return CompletionCall(
             route=route,
             operation=surface.stream_operation if is_streamed else surface.operation,
@@ -139,6 +143,10 @@ class Caller:
         )
 
     # send and read
+
+    async def within(self, call: CompletionCall, step: Awaitable[T]) -> T:
+        """A step of the plugin's own before `call` is sent, within its deadline."""
+        return await self._attempts.within(call, step)
 
     async def complete(self, call: CompletionCall) -> Completion:
         """The whole answer. Any `AxonFlowError`."""
@@ -176,10 +184,9 @@ class Caller:
 
     async def _stream_once(self, call: CompletionCall, log: AttemptLog) -> CompletionStream:
         upstream = self._upstream
-        log.request = request = await upstream.request(call)
-        http = await self._attempts.client.open_stream(request)
+        http = await self._attempts.client.open_stream(await self._attempts.prepared(call, log))
         log.request_id = http.headers.get(upstream.request_id_header)
-        log.first_byte = asyncio.get_running_loop().time() - call.started
+        log.first_byte = waiting.now() - call.started
         try:
             await self._expect_stream(call, http)
             receipt = await self._receipt(call, log, is_whole=False)
@@ -201,7 +208,7 @@ class Caller:
 
     async def _receipt(self, call: CompletionCall, log: AttemptLog, *, is_whole: bool) -> Receipt:
         route, terms = call.route, await self._upstream.terms()
-        elapsed_s = asyncio.get_running_loop().time() - call.started
+        elapsed_s = waiting.now() - call.started
         first_byte_s = log.first_byte
         self._upstream.answered(call, elapsed_s)
         return Receipt(

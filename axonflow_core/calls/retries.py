@@ -9,19 +9,21 @@ not come back within a second.
     │                                                                                        │
     └────────────────────────────── one deadline: Timeouts.total_s ──────────────────────────┘
 
-Where the provider says how long to wait (`retry_after_s`), the pause is no shorter. Otherwise the
-pauses are botocore's, with full jitter: below 1 s, 2 s, 4 s … and never above 20 s. Where the
+Where the provider says how long to wait (`retry_after_s`), the pause is no shorter; where it asks
+for more than 20 s, the error is raised at once, with that number. Otherwise the pauses are
+botocore's, with full jitter: below 1 s, 2 s, 4 s … and never above 20 s. Where the
 deadline leaves no time for the pause, or runs out during a later attempt, the error that made the
 attempt necessary is raised.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
 from axonflow_core.frozen import frozen
+
+from axonflow_core import waiting
 
 MAX_PAUSE_S = 20.0
 
@@ -34,7 +36,7 @@ class Retries:
     """Attempts in all, the first one included."""
     mode: str = "standard"
     """The provider's own name for this behaviour, shown to people."""
-    pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+    pause: Callable[[float], Awaitable[object]] = waiting.sleep
     """Waits so many seconds."""
     draw: Callable[[], float] = random.random
     """A number from 0 to 1: the jitter."""

@@ -70,7 +70,7 @@ class Call:
     timeouts: Timeouts
     """What is left for the present attempt."""
     started: float
-    """On the event loop's clock, as `ends_at`."""
+    """On the clock of `waiting`, as `ends_at`."""
     ends_at: float
     earlier_attempts: tuple[FailedAttempt, ...] = ()
     """Attempts of another call that this one stands in for: under an id that was refused."""

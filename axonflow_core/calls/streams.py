@@ -19,13 +19,13 @@ An answer is complete only when its family's terminal event was read. Bytes that
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve
 
+from axonflow_core import waiting
 from axonflow_core.errors import AxonFlowError, RequestError, TruncatedStream
 from axonflow_core.http.client import ByteStream
 from axonflow_core.messages import Adjustment, Completion, Receipt
@@ -46,6 +46,7 @@ class DecodedStream(CompletionStream):
         self, http: ByteStream, call: CompletionCall, receipt: Receipt, enriched: Enriched
     ) -> None:
         self.receipt = receipt
+        self._request_id = receipt.request_id
         self._enriched = enriched
         surface, route = call.route.surface, call.route
         self._http = http
@@ -105,7 +106,7 @@ class DecodedStream(CompletionStream):
         """What the frames in `data` say. A fault waits until the caller has what came before it."""
         batches: list[Batch] = []
         read_frame, feed, address = self._read_frame, self._chunks.feed, self._address
-        request_id = self.request_id
+        request_id = self._request_id
         fit = None if self._fitted.is_identity else self._fitted.fit
         try:
             for frame in self._frames.feed(data):
@@ -144,7 +145,7 @@ class DecodedStream(CompletionStream):
         self._frames.finish()
         self._chunks.finish()
         if self.receipt is not None and self.receipt.latency_ms is None:
-            elapsed_s = asyncio.get_running_loop().time() - self._started
+            elapsed_s = waiting.now() - self._started
             self.receipt = evolve(self.receipt, latency_ms=round(elapsed_s * 1000))
 
     def _explained(self, error: AxonFlowError) -> AxonFlowError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from attrs import evolve
 
+from axonflow_core import waiting
 from axonflow_core.codec.unary import EmbeddingCodec, Unary
 from axonflow_core.errors import AxonFlowError, DecodeError
 from axonflow_core.http.client import Timeouts
@@ -18,7 +18,6 @@ from axonflow_core.provider import ForwardedAnswer, NativeCall
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, merge_embeddings
 
 from .attempts import AttemptLog, Attempts
-from .concurrency import in_order
 from .route import Call, UnaryRoute
 
 Q = TypeVar("Q")
@@ -29,8 +28,8 @@ _CALLS_AT_ONCE = 8
 
 
 def deadline_of(timeout_s: float | None) -> float | None:
-    """When what may take `timeout_s` from now ends, on the event loop's clock; None: unset."""
-    return None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+    """When what may take `timeout_s` from now ends, on the clock of `waiting`; None: unset."""
+    return None if timeout_s is None else waiting.now() + timeout_s
 
 
 class UnaryCaller:
@@ -87,7 +86,7 @@ class UnaryCaller:
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
         calls = [partial(self._asked, route, body, measure, ends_at) for body in bodies]
-        answers = await in_order(calls, _CALLS_AT_ONCE)
+        answers = await waiting.in_order(calls, _CALLS_AT_ONCE)
         return merge_embeddings(
             [(len(part.inputs), got.answer) for part, got in zip(parts, answers, strict=True)]
         )
@@ -99,7 +98,7 @@ class UnaryCaller:
         measure: Callable[[A, Mapping[str, str]], A],
         ends_at: float | None = None,
     ) -> ForwardedAnswer:
-        timeouts, started = self._timeouts, asyncio.get_running_loop().time()
+        timeouts, started = self._timeouts, waiting.now()
         if ends_at is not None:
             left_s = max(ends_at - started, 0.001)
             timeouts = evolve(timeouts, total_s=min(left_s, timeouts.total_s))
@@ -120,7 +119,7 @@ class UnaryCaller:
                 answer: A = route.codec.decode_response(native, route.facts)
             except (ValueError, DecodeError) as error:
                 raise self._attempts.unreadable(route.codec.name, response.body, error) from error
-            self._attempts.upstream.answered(call, asyncio.get_running_loop().time() - started)
+            self._attempts.upstream.answered(call, waiting.now() - started)
             measured = measure(answer, response.headers)
             return ForwardedAnswer(measured, response.body, response.headers)
 

@@ -22,7 +22,11 @@ class Terms:
 
 
 class Upstream(ABC):
-    """A service, as a plugin describes it. Only `request` and `error` must be written."""
+    """A service, as a plugin describes it. Only `request` and `error` must be written.
+
+    What waits here waits by `axonflow_core.waiting`, so that it ends with the call's deadline and
+    works in a blocking runtime.
+    """
 
     request_id_header = "x-request-id"
     """The header of an answer that holds the provider's id of the call; lower case."""
@@ -30,6 +34,10 @@ class Upstream(ABC):
         "check that the endpoint is the service itself, and that the model is one of this family"
     )
     """The hint of an answer that the codec cannot read."""
+
+    preparation = "preparing the call"
+    """What `request` does before a call can be sent, for the error of a call whose time is over
+    by then."""
 
     async def terms(self) -> Terms:
         """Region and retries. Called for every call, so what is slow is kept."""

@@ -236,7 +236,7 @@ class _Call(NamedTuple):
             case BadResponse():
                 return faults.refused(endpoint, end, self.most)
             case ConnectionEnded() if head is not None:
-                return Unavailable(faults.cut(endpoint, end.cause).message, status=head.status)
+                return faults.incomplete(endpoint, end.cause, head.status)
             case ConnectionEnded():
                 return faults.unanswered(endpoint, end.cause, has_begun=end.has_begun)
         return faults.closed_in_call(endpoint)

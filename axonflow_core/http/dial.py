@@ -145,7 +145,7 @@ async def _socket_to(loop: asyncio.AbstractEventLoop, address: Address) -> socke
     made = socket.socket(family, kind, protocol)
     try:
         made.settimeout(0)
-        _set_options(made)
+        set_options(made)
         await loop.sock_connect(made, where)
     except BaseException:
         made.close()
@@ -153,7 +153,7 @@ async def _socket_to(loop: asyncio.AbstractEventLoop, address: Address) -> socke
     return made
 
 
-def _set_options(made: socket.socket) -> None:
+def set_options(made: socket.socket) -> None:
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS

@@ -131,13 +131,28 @@ def proxy_unreadable(proxy: Endpoint, bad: BadResponse) -> Unavailable:
 
 
 def unanswered(endpoint: Endpoint, cause: Exception | None, *, has_begun: bool) -> Unavailable:
-    """The connection ended before the head of the answer was whole."""
+    """The connection ended before the head of the answer was whole. Not retryable: the request was
+    sent, so an answer may have been generated and billed."""
     host = endpoint.authority
     if has_begun:
-        return Unavailable(f"the connection to {host} was cut in mid-answer: {_reason(cause)}")
-    if cause is None:
-        return Unavailable(f"{host} closed the connection without an answer")
-    return Unavailable(f"the connection to {host} broke before the answer: {_reason(cause)}")
+        message = f"the connection to {host} was cut in mid-answer: {_reason(cause)}"
+    elif cause is None:
+        message = f"{host} closed the connection without an answer"
+    else:
+        message = f"the connection to {host} broke before the answer: {_reason(cause)}"
+    return _not_again(Unavailable(message))
+
+
+def incomplete(endpoint: Endpoint, cause: Exception | None, status: int) -> Unavailable:
+    """The connection ended inside the body of a whole answer. Retryable unless it was of status
+    2xx, which was generated and billed."""
+    error = Unavailable(cut(endpoint, cause).message, status=status)
+    return _not_again(error) if 200 <= status < 300 else error
+
+
+def _not_again(error: Unavailable) -> Unavailable:
+    error.is_retryable = False
+    return error
 
 
 def cut(endpoint: Endpoint, cause: Exception | None) -> TruncatedStream:

@@ -102,8 +102,12 @@ class ByteStream(Protocol):
 
 
 class HttpClient(Protocol):
-    """Makes HTTP calls. `Transport` is the implementation that uses a network; tests pass their
-    own."""
+    """Makes HTTP calls. `Transport` and `BlockingTransport` are those that use a network; tests
+    pass their own.
+
+    One whose coroutines never suspend has `needs_event_loop = False`, so that blocking callers need
+    no second thread.
+    """
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and return the whole answer, whatever its status. Raises as

@@ -45,6 +45,9 @@ def json_answer(value: Json, status: int = 200, headers: Mapping[str, str] = EMP
 class MockTransport:
     """An `HttpClient` that `answer` answers. `requests` are those that were sent, in order."""
 
+    needs_event_loop = False
+    """A subclass that waits in another way than by `axonflow_core.waiting` sets it."""
+
     def __init__(self, answer: Callable[[HttpRequest], MockAnswer | Exception]) -> None:
         self._answer = answer
         self.requests: list[HttpRequest] = []

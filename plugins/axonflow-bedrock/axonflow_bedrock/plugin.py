@@ -89,6 +89,7 @@ def axonflow_register_provider() -> ProviderSpec:
         config_type=BedrockConfig,
         create=_create,
         credentials_elsewhere=_CREDENTIALS,
+        needs_event_loop=False,
         extras={"boto3_session": _session},
         config_from_environment=config_from_environment,
         enabling_variables=("BEDROCK_REGION",),

@@ -232,7 +232,7 @@ class BedrockProvider:
         if not self._config.profile_fallback:
             return await send(call)
         route, model_id = call.route, call.route.address
-        region = await self._region(route)
+        region = (await self._caller.within(call, self._settings.place())).region
         learned = self.profiles.learned(model_id, region)
         if learned is not None:
             return await send(evolve(call, route=through_profile(route, learned)))
@@ -246,13 +246,6 @@ class BedrockProvider:
         self.profiles.learn(model_id, region, profile)
         _LOG.warning("%s is called through %s from now on", route.model, profile)
         return answer
-
-    async def _region(self, route: Route) -> str:
-        try:
-            return (await self._settings.place()).region
-        except AxonFlowError as error:
-            error.enrich(provider=self._services.name, model=route.model)
-            raise
 
     # ── embeddings, rankings, token counts ────────────────────────────────────────────────────────
 

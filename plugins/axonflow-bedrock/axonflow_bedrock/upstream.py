@@ -24,6 +24,7 @@ class BedrockUpstream(Upstream):
     """Bedrock Runtime in the region that AWS's settings name."""
 
     request_id_header = "x-amzn-requestid"
+    preparation = "finding AWS's settings and credentials"
     unreadable_hint = (
         "if the model belongs to another family, name it with `family:` or `base_model:` in the "
         "provider's config"
@@ -66,7 +67,7 @@ class BedrockUpstream(Upstream):
             models=self._models,
             request_id=headers.get(self.request_id_header),
         )
-        wait_s = retry_after_of(headers)
+        wait_s = _asked_wait_s(headers)
         error.retry_after_s = error.retry_after_s if wait_s is None else wait_s
         if isinstance(error, CredentialsError):
             self._clock.learn(headers.get("date"))
@@ -85,3 +86,15 @@ class BedrockUpstream(Upstream):
     def answered(self, call: Call, elapsed_s: float) -> None:
         if elapsed_s > SLOW_S and self._terms is not None and self._terms.region is not None:
             self._region_mismatch.tell(elapsed_s, self._terms.region, call.route.model)
+
+
+def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
+    """How long AWS asks to wait, in seconds: `x-amz-retry-after`, in milliseconds (botocore 1.44,
+    `botocore.retries.standard`), else what every service may send."""
+    milliseconds = headers.get("x-amz-retry-after", "")
+    if milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) < _MAX_DIGITS:
+        return int(milliseconds) / 1000
+    return retry_after_of(headers)
+
+
+_MAX_DIGITS = 10

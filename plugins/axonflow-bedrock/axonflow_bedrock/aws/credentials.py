@@ -9,31 +9,33 @@
 
 botocore blocks: on files, on STS, for seconds on an instance metadata service that does not exist.
 So it is called in a worker thread, at most once a second, and concurrent callers share one result.
+Whoever waits for it waits no longer than the call's deadline.
 While the present identity is valid no caller waits, and a refresh that fails fails no call:
 
     no identity yet             wait for one
     older than ASK_EVERY_S      start a refresh; use the present one while it has not expired
     expired                     wait for a new one
     AWS refused the identity    `refresh`: fetch new credentials, once for all calls that failed
+    a source was slow to fail   its error is every caller's for `SILENT_FOR_S`, at once
 
 Where environment variables alone decide all of it, botocore is not even imported (`environment`).
 
-`AwsSettings` runs on the event loop and holds the results, `_Botocore` runs in worker threads and
-holds the botocore session.
+`AwsSettings` holds the results, `_Botocore` runs in worker threads and holds the botocore session.
+A forked process keeps the results; what was under way when it was forked it begins anew.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from axonflow_core import waiting
 from axonflow_core.calls.retries import Retries
 from axonflow_core.errors import (
     AxonFlowError,
@@ -44,6 +46,7 @@ from axonflow_core.errors import (
 )
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Network
+from axonflow_core.waiting import SharedWork
 
 from . import environment
 from .network import direct_network, network_of
@@ -53,14 +56,17 @@ from .signing import BearerToken, Identity, Signer
 if TYPE_CHECKING:
     from botocore.session import Session
 
-T = TypeVar("T")
-
 ASK_EVERY_S = 1.0
 """Seconds after which botocore is asked for the identity again. That takes 8 µs where credentials
 refresh themselves (measured 2026-11)."""
 RENEW_EVERY_S = 10.0
 """Seconds within which calls to `refresh` share one result: calls that failed together arrive one
 after another."""
+
+SILENT_FOR_S = 5.0
+"""Seconds for which a source of credentials that was slow to fail is not asked again."""
+SLOW_TO_FAIL_S = 1.0
+"""From so many seconds on an error is kept: a metadata service that does not answer takes two."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +88,7 @@ class Place:
 
 
 class AwsSettings:
-    """The AWS settings of one provider, for use on one event loop."""
+    """The AWS settings of one provider, for any thread and any event loop."""
 
     def __init__(
         self,
@@ -97,15 +103,17 @@ class AwsSettings:
         """
         self._botocore = _Botocore(region, session, endpoint_url)
         self._clock = clock
-        self._lock = threading.Lock()
+        self._process, self._lock = os.getpid(), threading.Lock()
         self._place: Place | None = None
         self._identity: Identity | None = None
         self._ask_again_at = 0.0
         self._renew_again_at = 0.0
         self._was_renewed = False
-        self._locating = _SingleFlight(self._locate)
-        self._asking = _SingleFlight(self._ask)
-        self._renewing = _SingleFlight(self._renew)
+        self._failure: CredentialsError | None = None
+        self._fails_until = 0.0
+        self._locating = SharedWork(self._locate)
+        self._asking = SharedWork(self._ask)
+        self._renewing = SharedWork(self._renew)
 
     async def place(self) -> Place:
         """The region and endpoint, and how to reach it. `ConfigError` where the settings give no
@@ -118,11 +126,15 @@ class AwsSettings:
         another `CredentialsError`.
         """
         if self._identity is None:
+            self._raise_recent_failure()
             return await self._asking.result()
         if self._clock() >= self._ask_again_at:
-            self._asking.start()
-            if not self._botocore.is_live():
-                return await self._asking.result()
+            is_live = self._botocore.is_live()
+            if not is_live:
+                self._raise_recent_failure()
+            asked = self._asking.start()
+            if not is_live:
+                return await waiting.outcome(asked)
         return self._identity
 
     async def identity_source(self) -> str:
@@ -130,7 +142,7 @@ class AwsSettings:
         what `signer` raises.
         """
         await self.signer()
-        return await asyncio.to_thread(self._botocore.source)
+        return await waiting.outcome(waiting.in_thread(self._botocore.source))
 
     def login(self) -> str | None:
         """The command that renews the present credentials, None where they need no login."""
@@ -144,16 +156,36 @@ class AwsSettings:
             return self._was_renewed
         return await self._renewing.result()
 
-    # The methods below run in worker threads, one at a time (`_lock`).
+    def _raise_recent_failure(self) -> None:
+        """The error of a source that was slow to fail, while it is fresh."""
+        failure = self._failure
+        if failure is not None and self._clock() < self._fails_until:
+            raise type(failure)(failure.message, hint=failure.hint, native_code=failure.native_code)
+
+    # The methods below run in worker threads, one at a time (`_one_at_a_time`).
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if self._process != os.getpid():  # the lock's holder did not come along
+            self._process, self._lock = os.getpid(), threading.Lock()
+        with self._lock:
+            yield
 
     def _locate(self) -> Place:
-        with self._lock:
+        with self._one_at_a_time():
             self._place = self._botocore.place()
         return self._place
 
     def _ask(self) -> Identity:
-        with self._lock:
-            return self._keep(self._found())
+        with self._one_at_a_time():
+            began = self._clock()
+            try:
+                found = self._found()
+            except CredentialsError as error:
+                if self._clock() - began >= SLOW_TO_FAIL_S:
+                    self._failure, self._fails_until = error, self._clock() + SILENT_FOR_S
+                raise
+            return self._keep(found)
 
     def _found(self) -> Identity:
         """A fresh identity; the present one, with a warning, where refreshing fails and it has not
@@ -179,40 +211,12 @@ class AwsSettings:
 
     def _renew(self) -> bool:
         """Drop the present credentials and fetch new ones; whether they differ."""
-        with self._lock:
+        with self._one_at_a_time():
             before, self._identity = self._identity, None
             self._botocore.renew()
             self._was_renewed = self._keep(self._botocore.identity()) != before
             self._renew_again_at = self._clock() + RENEW_EVERY_S
             return self._was_renewed
-
-
-class _SingleFlight(Generic[T]):
-    """A blocking function that runs in a worker thread, once at a time: concurrent callers await
-    the same run.
-    """
-
-    def __init__(self, function: Callable[[], T]) -> None:
-        self._function = function
-        self._task: asyncio.Task[T] | None = None
-
-    def start(self) -> asyncio.Task[T]:
-        """The running task, started if there is none."""
-        if self._task is None:
-            self._task = asyncio.create_task(asyncio.to_thread(self._function))
-            self._task.add_done_callback(self._forget)
-        return self._task
-
-    async def result(self) -> T:
-        """The result of the present or a new run. Cancelling one caller does not cancel the run."""
-        return await asyncio.shield(self.start())
-
-    def _forget(self, task: asyncio.Task[T]) -> None:
-        """Lets the next caller start anew, after success and after failure."""
-        self._task = None
-        if not task.cancelled():
-            # Retrieved, so that asyncio does not log the exception of a run without a waiter.
-            task.exception()
 
 
 class _Botocore:
@@ -264,8 +268,10 @@ class _Botocore:
         token = _bearer_token(session)
         if token is not None:
             return BearerToken(token)
-        with _diagnosing(session):
-            self._credentials = self._credentials or session.get_credentials()
+        if self._credentials is None:
+            with _diagnosing(session):
+                self._credentials = session.get_credentials()
+        with _diagnosing(session, "refresh"):
             frozen = self._credentials and self._credentials.get_frozen_credentials()
         if not frozen or not frozen.access_key:
             raise _missing(session)
@@ -304,7 +310,7 @@ class _Botocore:
         if self._given is None:
             self._session = self._credentials = None
         else:
-            with _diagnosing(self._given):
+            with _diagnosing(self._given, "refresh"):
                 _refresh_now(self._credentials)
 
     def _opened(self) -> Session:
@@ -429,18 +435,22 @@ _LOGINS = {
 """botocore's exception -> the command that helps. By name: older versions of botocore lack some."""
 _LOGIN_OF_SOURCE = {"sso": "aws sso login", "login": "aws login"}
 """botocore's name for a source of credentials -> the command that renews them."""
+_STILL_EXPIRED = "refreshed credentials are still expired"
+"""botocore's words for credentials that are expired after a refresh. Any other `RuntimeError` is of
+the program that refreshes them."""
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
 
 @contextmanager
-def _diagnosing(session: Session) -> Iterator[None]:
-    """Convert whatever botocore raises in the block to an error of ours."""
+def _diagnosing(session: Session, step: str = "get") -> Iterator[None]:
+    """Convert whatever botocore raises in the block to an error of ours. `step` is what the block
+    does to the credentials: `get` or `refresh`."""
     try:
         yield
     except Exception as error:
         # Not `from error`: botocore's message contains the output of a credential process, which
         # may hold secrets, and a traceback would show it.
-        raise _diagnosed(error, session) from None
+        raise _diagnosed(error, session, step) from None
 
 
 def _profile_of(session: Session) -> str:
@@ -455,7 +465,7 @@ def _login_profile_of(session: Session) -> str:
     return str(name)
 
 
-def _diagnosed(error: Exception, session: Session) -> AxonFlowError:
+def _diagnosed(error: Exception, session: Session, step: str) -> AxonFlowError:
     """botocore's exception as ours. Quotes botocore's own text only where it holds no input, and
     only the code of an answer of AWS.
     """
@@ -473,12 +483,12 @@ def _diagnosed(error: Exception, session: Session) -> AxonFlowError:
         )
     if "ClientError" in kinds:
         return _refused(getattr(error, "operation_name", "?"), getattr(error, "response", {}))
-    if isinstance(error, RuntimeError):  # botocore's "refreshed credentials are still expired"
+    if isinstance(error, RuntimeError) and _STILL_EXPIRED in str(error):
         return CredentialsExpired(
             "AWS credentials are still expired after a refresh", hint="check this machine's clock"
         )
     return CredentialsError(
-        f"cannot get AWS credentials for the profile {profile}: {type(error).__name__}",
+        f"cannot {step} AWS credentials for the profile {profile}: {type(error).__name__}",
         hint=f"`aws sts get-caller-identity --profile {profile}` shows the error in full",
     )
 

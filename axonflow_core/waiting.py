@@ -1,0 +1,214 @@
+"""Waiting, in coroutines that run on an event loop and, unchanged, in a thread without one.
+
+    on an event loop           asyncio waits: the coroutine suspends, and the loop does other work
+    in a thread without one    the thread waits: the coroutine never suspends, so one step runs it
+                               to its end (`drive`)
+
+A coroutine that waits through this module alone, and through an `HttpClient`, runs in both. What
+decides is whether a loop runs in this thread, so nothing is handed down and no code asks.
+
+`ENDS_AT` notes when time is over, and each wait here ends by then. A timer is set only by a wait:
+a call that finds all it needs sets none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from asyncio.events import _get_running_loop
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from contextvars import ContextVar, copy_context
+from functools import partial
+from math import inf
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+ENDS_AT: ContextVar[float] = ContextVar("axonflow_ends_at", default=inf)
+"""When the waits of this context end with a `TimeoutError`: a moment of `now`."""
+
+
+class Suspended(RuntimeError):
+    """A coroutine that was driven without an event loop waits for one."""
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run `coroutine` to its end in this thread, which runs no event loop. `Suspended` where it
+    waits in another way than by this module; it is closed then.
+
+    It has a context of its own, as a task has: what an interrupt leaves in it is gone with it.
+    """
+    return copy_context().run(_run, coroutine)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    coroutine.close()
+    raise Suspended
+
+
+now = time.monotonic
+"""The clock of every deadline, in seconds; the same in a coroutine on an event loop and off it."""
+
+
+@asynccontextmanager
+async def within(ends_at: float) -> AsyncIterator[None]:
+    """What is inside has until `ends_at`, however it waits: on an event loop a timer ends it.
+    Without one a client's own limits have to. `TimeoutError`."""
+    if _get_running_loop() is None:
+        yield
+    else:
+        async with asyncio.timeout(ends_at - now()):
+            yield
+
+
+def left_s() -> float:
+    """Seconds to the deadline, at least 0; `inf` without one."""
+    return max(ENDS_AT.get() - now(), 0.0)
+
+
+async def sleep(seconds: float) -> None:
+    """Wait so long. `TimeoutError` where the deadline comes first."""
+    wait_s = min(seconds, left_s())
+    if _get_running_loop() is None:
+        time.sleep(wait_s)  # noqa: ASYNC251 - no loop runs here
+    else:
+        await asyncio.sleep(wait_s)
+    if wait_s < seconds:
+        raise TimeoutError
+
+
+def in_thread(function: Callable[[], T]) -> Future[T]:
+    """Run `function` in a thread of its own; `outcome` waits for it. The end of the program does
+    not, however long it takes."""
+    future: Future[T] = Future()
+    work = partial(_settle, future, function)
+    threading.Thread(target=work, name="axonflow-work", daemon=True).start()
+    return future
+
+
+async def outcome(future: Future[T]) -> T:
+    """The result of what runs in a thread. `TimeoutError` where the deadline comes first; the work
+    goes on, for others may wait for it."""
+    wait_s = left_s()
+    limit_s = None if wait_s == inf else wait_s
+    if _get_running_loop() is None:
+        return future.result(limit_s)
+    async with asyncio.timeout(limit_s):
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+
+class SharedWork(Generic[T]):
+    """A blocking function that runs in a thread, once at a time: callers in any thread and on any
+    loop share one run. A forked process starts its own."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._present: Future[T] | None = None
+        self._forget()
+
+    def start(self) -> Future[T]:
+        """The present run, begun if there is none."""
+        if self._process != os.getpid():  # neither the thread nor the lock's holder came along
+            self._forget()
+        with self._lock:
+            if self._present is None:
+                self._present = in_thread(self._run)
+            return self._present
+
+    async def result(self) -> T:
+        """What the present or a new run brings. Whoever gives up does not end it."""
+        return await outcome(self.start())
+
+    def _run(self) -> T:
+        try:
+            return self._function()
+        finally:
+            with self._lock:
+                self._present = None  # the next caller starts anew, after a failure too
+
+    def _forget(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._present = None
+
+
+async def in_order(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    """What `calls` return, in their order, with no more than `at_once` under way.
+
+    The first that fails is raised, and no other is begun. On an event loop those under way are
+    cancelled; without one they end in threads of their own, and nobody waits for them.
+    """
+    if len(calls) == 1:
+        return [await calls[0]()]
+    if _get_running_loop() is None:
+        return _in_threads(calls, at_once)
+    return await _in_tasks(calls, at_once)
+
+
+async def _in_tasks(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    free = asyncio.Semaphore(at_once)
+
+    async def run(call: Callable[[], Awaitable[T]]) -> T:
+        async with free:
+            return await call()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run(call)) for call in calls]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures.exceptions[0].__cause__
+    return [task.result() for task in tasks]
+
+
+def _in_threads(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    ended: SimpleQueue[tuple[int, Future[T]]] = SimpleQueue()
+    left = enumerate(calls)  # threads share it: each call is taken once
+    is_over = threading.Event()
+
+    def work() -> None:
+        for number, call in left:
+            if is_over.is_set():
+                return
+            future: Future[T] = Future()
+            _settle(future, partial(drive, _as_coroutine(call)))
+            ended.put((number, future))
+
+    context = copy_context()
+    for _ in range(min(at_once, len(calls))):
+        in_thread(partial(context.copy().run, work))
+    try:
+        results = dict(_next_of(ended) for _ in calls)
+    finally:
+        is_over.set()
+    return [results[number] for number in range(len(calls))]
+
+
+def _next_of(ended: SimpleQueue[tuple[int, Future[T]]]) -> tuple[int, T]:
+    wait_s = left_s()
+    try:
+        number, future = ended.get(timeout=None if wait_s == inf else wait_s)
+    except Empty:
+        raise TimeoutError from None
+    return number, future.result()
+
+
+def _settle(future: Future[T], function: Callable[[], T]) -> None:
+    """Run `function`; `future` has what it returns or raises."""
+    try:
+        future.set_result(function())
+    except BaseException as error:
+        future.set_exception(error)
+
+
+async def _as_coroutine(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
