@@ -178,6 +178,14 @@ class Cached(ChatProvider):
         return await self.answer
 
 
+class Restless(ChatProvider):
+    """Waits for an event loop, which its spec denies."""
+
+    async def complete(self, request: CompletionRequest, **options: Any) -> Completion:
+        await asyncio.sleep(0)
+        return await super().complete(request, **options)
+
+
 class Probing(ChatProvider):
     async def health(self) -> Health:
         await self.complete(CompletionRequest((user("Are you there?"),)))
@@ -271,6 +279,11 @@ MISTAKES = (
     Mistake(LAWS.a_secret_is_sent_and_shown_nowhere, "is shown", with_the_key_in_a_hint),
     Mistake(LAWS.a_secret_is_sent_and_shown_nowhere, "is not sent", without_the_key),
     Mistake(LAWS.a_time_limit_reaches_the_client, "1.5", provider=Unhurried),
+    Mistake(
+        LAWS.what_needs_no_event_loop_never_suspends,
+        "waits for an event loop",
+        provider=Restless,
+    ),
     Mistake(LAWS.many_calls_at_once_never_cross, "question", provider=Cached),
     Mistake(LAWS.nothing_is_sent_before_the_first_call, "calls were made", provider=Probing),
     Mistake(LAWS.nothing_is_sent_before_the_first_call, "to close", provider=Possessive),

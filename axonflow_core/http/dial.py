@@ -154,6 +154,7 @@ async def _socket_to(loop: asyncio.AbstractEventLoop, address: Address) -> socke
 
 
 def set_options(made: socket.socket) -> None:
+    """Small writes leave at once, and a silent connection is kept alive."""
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS

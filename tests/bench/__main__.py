@@ -1,5 +1,5 @@
-"""`python -m tests.bench [calls|codecs|cold|transport]`: the measurements, each as a ratio to a
-baseline of the same run."""
+"""`python -m tests.bench [calls|codecs|cold|facade|transport]`: the measurements, each as a ratio
+to a baseline of the same run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 
 
 def main() -> None:
-    for name in sys.argv[1:] or ["codecs", "calls", "cold", "transport"]:
+    for name in sys.argv[1:] or ["codecs", "calls", "cold", "facade", "transport"]:
         import_module(f"tests.bench.{name}").measure()
 
 

@@ -108,6 +108,7 @@ def axonflow_register_provider() -> ProviderSpec:
         display_name="DeepSeek",
         config_type=DeepSeekConfig,
         create=_create,
+        needs_event_loop=False,
         credentials=("api_key",),
         error_catalogue=lambda: CATALOGUE,
     )

@@ -498,7 +498,7 @@ async def test_an_outage_of_sts_costs_no_call_while_the_credentials_are_valid(
     with caplog.at_level(logging.WARNING, "axonflow_bedrock"):
         assert await access_key(settings) == "AKIA1"
         await _becomes(lambda: "stay in use" in caplog.text)
-        await _becomes(lambda: settings._asking._task is None)
+        await _becomes(lambda: settings._asking._present is None)
     clock.now_s += 61
     with pytest.raises(CredentialsError, match="ConnectionError"):
         await settings.signer()
