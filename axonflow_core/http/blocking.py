@@ -366,21 +366,24 @@ class Lease:
             self.pool.take_back(self._seat)
 
     def __del__(self) -> None:
-        self.end()
+        if hasattr(self, "_seat"):  # an interrupt may have come while it was made
+            self.end()
 
 
 class Pool:
     """The connections of one process, at most `max_connections` at once, resting ones included.
 
-    Giving back waits for no lock: the collector may do it while this thread has the lock. A seat
-    that is over is put down in `_ended`, and taken up by whoever has the lock or gets it.
+    Seats come in by `_queue` and leave by `_ended`; `_serve` alone moves places between them. The
+    collector may give a seat back while this thread is there: so the lock is reentrant, and what is
+    put down meanwhile is taken up by the call that is under way.
     """
 
     def __init__(self, max_connections: int) -> None:
         self.is_closed = False
         self._process = os.getpid()
         self._max_connections = max_connections
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_serving = False
         self._taken = 0
         """Places that seats have."""
         self._resting: list[Connection] = []
@@ -407,25 +410,29 @@ class Pool:
         with self._lock:
             if self.is_closed:
                 raise PoolClosed
-            if self._queue or not self._place(seat):
-                seat.turn = threading.Lock()
-                seat.turn.acquire()
-                self._queue.append(seat)
-        self._tend()
-        while not seat.has_place and seat.turn is not None:
+            self._queue.append(seat)
+            self._serve()
+            if seat.has_place:
+                return
+            seat.turn = turn = threading.Lock()
+            turn.acquire()
+        while not seat.has_place:
             left_s = ends_at - now()
             if left_s <= 0:
                 raise TimeoutError
-            seat.turn.acquire(timeout=min(left_s, _TURN_S))
+            turn.acquire(timeout=min(left_s, _TURN_S))
             if self.is_closed:
                 raise PoolClosed
+            with self._lock:
+                self._serve()
 
     def take_back(self, seat: Seat) -> None:
         """Nobody needs `seat` any more."""
         seat.is_over = True
         if self.is_of_this_process:
             self._ended.append(seat)
-            self._tend()
+            with self._lock:
+                self._serve()
         elif seat.connection is not None:  # a child's copy of the parent's
             seat.connection.close()
 
@@ -446,26 +453,24 @@ class Pool:
 
     # ── inside ────────────────────────────────────────────────────────────────────────────────────
 
-    def _tend(self) -> None:
-        """Take up what ended. Whoever has the lock does so after it, so nobody waits for it."""
-        while self._ended and self._lock.acquire(blocking=False):
-            try:
-                self._serve()
-            finally:
-                self._lock.release()
-
     def _serve(self) -> None:
         """Take up what ended, and give places to those who wait, the first first.
 
         An interrupt may end this between any two calls. So an end is undone step by step, and the
         seat leaves `_ended` last: whoever comes next goes on with it.
         """
-        while self._ended:
-            self._empty(self._ended[0])
-            self._ended.popleft()
-        while self._queue and (self._queue[0].is_over or self._place(self._queue[0])):
-            _wake(self._queue[0])
-            self._queue.popleft()
+        if self._is_serving:
+            return
+        self._is_serving = True
+        try:
+            while self._ended:
+                self._empty(self._ended[0])
+                self._ended.popleft()
+            while self._queue and (self._queue[0].is_over or self._place(self._queue[0])):
+                _wake(self._queue[0])
+                self._queue.popleft()
+        finally:
+            self._is_serving = False
 
     def _place(self, seat: Seat) -> bool:
         """Give `seat` a place, if there is one that it lacks."""
@@ -515,6 +520,8 @@ def _wake(seat: Seat) -> None:
 class Connection:
     """One connection for `key`: whom it is to, through which proxy, with which TLS."""
 
+    sock: socket.socket | None = None
+
     def __init__(self, key: Hashable) -> None:
         self.key = key
         self.parser = ResponseParser()
@@ -525,7 +532,6 @@ class Connection:
         self.head_at = 0.0
         """When the head of the answer arrived, on the clock of `now`."""
         self.rested_at = 0.0
-        self.socket: socket.socket | None = None
         self._process = os.getpid()
         self._layers: tuple[TlsLayer, ...] = ()
         self._early = b""
@@ -543,24 +549,24 @@ class Connection:
     def is_stale(self) -> bool:
         """Of one that rests: whether it ended, or something arrived that nobody asked for."""
         is_too_old = self.rested_at + KEEP_ALIVE_S < now()
-        return self.socket is None or is_too_old or _polled(self.socket, _POLL_IN, 0.0) != 0
+        return self.sock is None or is_too_old or _polled(self.sock, _POLL_IN, 0.0) != 0
 
     @property
     def can_rest(self) -> bool:
         """Whether another request may be sent: the answer is whole, and so was its request."""
         is_good = self.fault is None and not self._is_shut and self._was_sent_whole
-        return is_good and self.parser.can_reuse and self.socket is not None
+        return is_good and self.parser.can_reuse and self.sock is not None
 
     def close(self) -> None:
         """Close this process's end, without a word to the other side."""
-        made, self.socket = self.socket, None
+        made, self.sock = self.sock, None
         if made is not None:
             made.close()
 
     def shut(self) -> None:
         """End it from another thread than the one that uses it, which then closes it."""
         self._is_shut = True
-        made = self.socket
+        made = self.sock
         if made is not None:
             with suppress(OSError):
                 made.shutdown(socket.SHUT_RDWR)
@@ -732,9 +738,9 @@ class Connection:
         return ready
 
     def _alive(self) -> socket.socket:
-        if self._is_shut or self.socket is None:
+        if self._is_shut or self.sock is None:
             raise ClosedHere
-        return self.socket
+        return self.sock
 
     def _ended(self, cause: Exception | None = None) -> Exception:
         if self._is_shut:
@@ -823,7 +829,7 @@ def _connect(
                     selector.unregister(made)
                     code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                     if not code:
-                        connection.socket = made
+                        connection.sock = made
                         tries.discard(made)
                         return
                     tries.discard(made)
@@ -834,7 +840,7 @@ def _connect(
             raise first_error or OSError()
         finally:
             for made in tries:
-                if made is not connection.socket:
+                if made is not connection.sock:
                     made.close()
 
 

@@ -275,6 +275,9 @@ class ResponseParser:
         """What the parser stopped at. Its reasons are constants; they quote no byte."""
         if self._bad is not None:
             return self._bad
+        cause = error.__context__
+        if cause is not None and not isinstance(cause, Exception):
+            raise cause  # an interrupt, which came while a callback ran
         if isinstance(error, httptools.HttpParserUpgrade):
             return BadResponse(Rule.UPGRADE)
         if isinstance(error, httptools.HttpParserInvalidStatusError):

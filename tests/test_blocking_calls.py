@@ -1,0 +1,466 @@
+"""A blocking runtime whose calls run in the caller's thread: threads, interrupts, forks, exits."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy_chat
+from attrs import evolve
+from chat_server import ChatServer, runtime_at
+
+from axonflow_core import waiting
+from axonflow_core.blocking import BlockingRuntime
+from axonflow_core.errors import (
+    PluginError,
+    ProviderTimeout,
+    RequestError,
+    TruncatedStream,
+    Unavailable,
+)
+from axonflow_core.http.blocking import BlockingTransport
+from axonflow_core.http.client import Transport
+
+ROOT = Path(__file__).parent
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with ChatServer() as served:
+        yield served
+
+
+@pytest.fixture
+def runtime(server: ChatServer) -> Iterator[BlockingRuntime]:
+    with BlockingRuntime(runtime_at(server.url)) as opened:
+        yield opened
+
+
+def sockets() -> int:
+    """How many sockets this process has open."""
+    count = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            count += str(descriptor.readlink()).startswith("socket:")
+    return count
+
+
+def becomes(condition: Callable[[], bool], within_s: float = 2.0) -> None:
+    ends_at = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < ends_at
+        time.sleep(0.005)
+
+
+# ── calls and streams ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_call_starts_no_thread_and_uses_its_connection_again(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    before = threading.active_count()
+
+    texts = [runtime.complete(f"question {number}").text for number in range(5)]
+
+    assert texts == [f"question {number}" for number in range(5)]
+    assert server.connections == 1
+    assert threading.active_count() <= before + 1  # the server's own
+
+
+def test_a_call_inside_a_stream_of_the_same_runtime_is_answered(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    with runtime.stream("slowly one two") as stream:
+        inner = [runtime.complete(piece).text for piece in stream.text()]
+
+    assert "".join(inner) == "slowly one two"
+    assert server.connections == 2
+
+
+def test_a_runtime_that_needs_no_loop_runs_in_a_thread_of_an_async_program(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    import asyncio
+
+    answer = asyncio.run(asyncio.to_thread(runtime.complete, "from a thread"))
+
+    assert answer.text == "from a thread"
+
+
+def test_many_threads_get_the_answers_to_their_own_questions(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    def ask(number: int) -> bool:
+        whole = runtime.complete(f"call {number}").text == f"call {number}"
+        streamed = "".join(runtime.stream(f"stream {number}").text()) == f"stream {number}"
+        return whole and streamed
+
+    with ThreadPoolExecutor(40) as pool:
+        assert all(pool.map(ask, range(400)))
+    assert server.connections <= 40
+
+
+def test_threads_that_find_the_pool_full_wait_their_turn(server: ChatServer) -> None:
+    client = BlockingTransport(max_connections=2)
+    with BlockingRuntime(runtime_at(server.url, client)) as runtime, ThreadPoolExecutor(16) as pool:
+        texts = list(pool.map(lambda n: runtime.complete(f"call {n}").text, range(100)))
+
+    assert texts == [f"call {number}" for number in range(100)]
+    assert server.connections == 2
+
+
+def test_a_full_pool_says_so_within_the_limit(server: ChatServer) -> None:
+    client = BlockingTransport(max_connections=1)
+    with BlockingRuntime(runtime_at(server.url, client)) as runtime:
+        stream = runtime.stream("slowly and slowly")
+        started = time.monotonic()
+
+        with pytest.raises(ProviderTimeout, match="the pool of 1 is full"):
+            runtime.complete("hi", timeout=0.3)
+
+        assert 0.29 < time.monotonic() - started < 0.55
+        assert "".join(stream.text()) == "slowly and slowly"
+        assert runtime.complete("hi").text == "hi"
+
+
+def test_embeddings_of_many_calls_run_at_once() -> None:
+    async def call(number: int) -> int:
+        await waiting.sleep(0.1)
+        return number
+
+    calls = [lambda n=n: call(n) for n in range(8)]
+    started = time.monotonic()
+
+    assert waiting.drive(waiting.in_order(calls, 8)) == list(range(8))
+    assert time.monotonic() - started < 0.5
+
+
+def test_the_first_of_many_calls_that_fails_is_raised_and_no_other_is_begun() -> None:
+    begun: list[int] = []
+
+    async def call(number: int) -> None:
+        begun.append(number)
+        await waiting.sleep(0.02)
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match=r"0|1"):
+        waiting.drive(waiting.in_order([lambda n=n: call(n) for n in range(20)], 2))
+
+    assert len(begun) <= 4
+
+
+# ── the choice between a thread of one's own and a loop ───────────────────────────────────────────
+
+
+def names_of_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("needs_event_loop", [False, True])
+def test_a_provider_that_needs_a_loop_has_one(
+    server: ChatServer, *, needs_event_loop: bool
+) -> None:
+    spec = evolve(toy_chat.spec(), needs_event_loop=needs_event_loop)
+    client = Transport() if needs_event_loop else BlockingTransport()
+
+    with BlockingRuntime(runtime_at(server.url, client, spec)) as runtime:
+        assert runtime.complete("hi").text == "hi"
+        assert ("axonflow-loop" in names_of_threads()) is needs_event_loop
+
+
+def test_an_async_client_that_is_given_needs_a_loop(server: ChatServer) -> None:
+    with BlockingRuntime(runtime_at(server.url, Transport())) as runtime:
+        assert runtime.complete("hi").text == "hi"
+
+
+def test_a_provider_that_waits_for_a_loop_against_its_word_is_named_and_sent_nothing(
+    server: ChatServer,
+) -> None:
+    import asyncio
+
+    class Restless(toy_chat.ChatProvider):
+        async def complete(self, *args: Any, **options: Any) -> Any:
+            await asyncio.sleep(0)
+            return await super().complete(*args, **options)
+
+    runtime = BlockingRuntime(runtime_at(server.url, spec=toy_chat.spec(Restless)))
+
+    with pytest.raises(PluginError, match="waits for an event loop"):
+        runtime.complete("hi")
+    assert server.questions == []
+    runtime.close()
+
+
+# ── what is left behind ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stream_that_is_left_closes_its_connection(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    for _ in runtime.stream("slowly one two three four five six seven eight"):
+        break
+    gc.collect()
+
+    becomes(lambda: server.open_connections == 0)
+    assert runtime.complete("hi").text == "hi"
+
+
+def test_a_stream_that_is_closed_is_cancelled_upstream(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    with runtime.stream("slowly one two three four five six seven eight"):
+        pass
+
+    becomes(lambda: server.open_connections == 0)
+
+
+def test_closing_from_another_thread_ends_calls_that_wait(server: ChatServer) -> None:
+    runtime = BlockingRuntime(runtime_at(server.url))
+    stream = runtime.stream("slowly " + "word " * 500)
+    threading.Timer(0.1, runtime.close).start()
+    with ThreadPoolExecutor() as pool:
+        waits = pool.submit(runtime.complete, "never")
+
+        with pytest.raises(TruncatedStream, match="closed before its end"):
+            list(stream)
+        with pytest.raises(Unavailable, match="this runtime was closed"):
+            waits.result(timeout=3)
+
+    becomes(lambda: server.open_connections == 0)
+    with pytest.raises(RequestError, match="this runtime is closed"):
+        runtime.complete("hi")
+
+
+def test_a_runtime_that_nobody_holds_closes_its_connections(server: ChatServer) -> None:
+    runtime = BlockingRuntime(runtime_at(server.url))
+    runtime.complete("hi")
+    del runtime
+    gc.collect()
+
+    becomes(lambda: server.open_connections == 0)
+
+
+def test_two_thousand_calls_leave_one_socket_and_no_memory(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    runtime.complete("hi")
+    before = sockets()
+    for number in range(2000):
+        if number % 4:
+            runtime.complete("hi")
+        else:
+            list(runtime.stream("hi"))
+
+    assert sockets() == before
+    assert server.connections == 1
+
+
+# ── interrupts ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Interrupted(BaseException):
+    """What the signal handler raises, as `KeyboardInterrupt` is raised."""
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[float], None]]:
+    """Raises `Interrupted` in the main thread after so many seconds; 0: does so no more."""
+
+    def ring(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield lambda after_s: signal.setitimer(signal.ITIMER_REAL, after_s)  # type: ignore[func-returns-value]
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("seed", range(4))
+def test_an_interrupt_at_any_moment_leaves_no_place_taken(
+    server: ChatServer, interrupt: Callable[[float], None], seed: int
+) -> None:
+    draw = random.Random(seed)
+    client = BlockingTransport(max_connections=2)
+    runtime = BlockingRuntime(runtime_at(server.url, client))
+    runtime.complete("warm")
+    interrupted = 0
+    for number in range(250):
+        try:
+            interrupt(draw.uniform(1e-5, 3e-3))
+            if number % 2:
+                runtime.complete("hi")
+            else:
+                list(runtime.stream("one two"))
+            interrupt(0)
+        except Interrupted:
+            interrupted += 1
+        finally:
+            interrupt(0)
+    gc.collect()
+
+    assert interrupted > 20
+    assert runtime.complete("after").text == "after"
+    assert client._pool._taken == 0
+    assert len(client._pool._resting) + client._pool._taken <= 2
+    runtime.close()
+    becomes(lambda: server.open_connections == 0)
+
+
+def test_an_interrupted_wait_ends_at_once_and_cancels_the_call(
+    server: ChatServer, runtime: BlockingRuntime, interrupt: Callable[[float], None]
+) -> None:
+    started = time.monotonic()
+    interrupt(0.1)
+
+    with pytest.raises(Interrupted):
+        runtime.complete("never")
+
+    assert time.monotonic() - started < 0.4
+    becomes(lambda: server.open_connections == 0)
+
+
+# ── forks and exits ───────────────────────────────────────────────────────────────────────────────
+
+
+def in_child(work: Callable[[], object], within_s: float = 10.0) -> str:
+    """What `work` returns in a forked process, as text; what it raises, by name."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            said = str(work())
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    ends_at = time.monotonic() + within_s
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > ends_at:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise AssertionError("the child hangs")
+        time.sleep(0.01)
+    with os.fdopen(reader) as told:
+        return told.read()
+
+
+@pytest.mark.parametrize("uses", [0, 1])
+def test_a_forked_process_calls_over_connections_of_its_own(
+    server: ChatServer, runtime: BlockingRuntime, uses: int
+) -> None:
+    for _ in range(uses):
+        runtime.complete("before")
+
+    assert in_child(lambda: [runtime.complete("in the child").text for _ in range(3)]) == str(
+        ["in the child"] * 3
+    )
+    assert runtime.complete("after").text == "after"
+    assert server.connections == 2  # the child's, and the parent's that was used all along
+
+
+def test_a_fork_while_other_threads_call_works(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    is_over = threading.Event()
+
+    def keep_calling() -> None:
+        while not is_over.is_set():
+            runtime.complete("busy")
+
+    threads = [threading.Thread(target=keep_calling) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        told = [in_child(lambda: runtime.complete("child").text) for _ in range(10)]
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+    assert told == ["child"] * 10
+
+
+def test_a_stream_of_the_parent_is_refused_in_the_child_and_goes_on_in_the_parent(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    stream = runtime.stream("slowly one two three")
+
+    told = in_child(lambda: list(stream.text()))
+
+    assert "opened before the process was forked" in told
+    assert stream.completion().text == "slowly one two three"
+
+
+def test_closing_in_the_child_leaves_the_parent_its_connections(
+    server: ChatServer, runtime: BlockingRuntime
+) -> None:
+    stream = runtime.stream("slowly one two three")
+
+    assert in_child(lambda: runtime.close() or "closed") == "closed"
+    assert stream.completion().text == "slowly one two three"
+    assert runtime.complete("hi").text == "hi"
+
+
+def test_a_loop_in_the_background_is_a_clear_error_in_a_child(server: ChatServer) -> None:
+    spec = evolve(toy_chat.spec(), needs_event_loop=True)
+    with BlockingRuntime(runtime_at(server.url, Transport(), spec)) as runtime:
+        runtime.complete("before")
+
+        told = in_child(lambda: runtime.complete("in the child"))
+        assert told.startswith(
+            "RequestError: this runtime was opened before the process was forked"
+        )
+        assert in_child(lambda: runtime.close() or "closed") == "closed"
+        assert runtime.complete("after").text == "after"
+
+
+PROGRAM = """
+import os, sys, threading
+sys.path[:0] = [{tests!r}]
+from chat_server import ChatServer, runtime_at
+from axonflow_core.blocking import BlockingRuntime
+
+server = ChatServer().__enter__()
+runtime = BlockingRuntime(runtime_at(server.url))
+{body}
+print("end")
+"""
+EXITS = {
+    "after a call, without closing": "runtime.complete('hi')",
+    "in the middle of a stream": "stream = runtime.stream('slowly ' + 'word ' * 99); next(stream)",
+    "while a thread waits for an answer": "import time; "
+    "threading.excepthook = print; "
+    "threading.Thread(target=runtime.complete, args=('never',), daemon=True).start(); "
+    "time.sleep(0.2)",
+    "in a forked child too": "runtime.complete('hi'); child = os.fork(); "
+    "child and os.waitpid(child, 0)",
+}
+
+
+@pytest.mark.parametrize("name", EXITS)
+def test_a_program_that_ends_is_not_held_up(name: str) -> None:
+    program = PROGRAM.format(tests=str(ROOT), body=EXITS[name])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("end")
