@@ -428,9 +428,9 @@ class Pool:
 
     def take_back(self, seat: Seat) -> None:
         """Nobody needs `seat` any more."""
-        seat.is_over = True
         if self.is_of_this_process:
             self._ended.append(seat)
+            seat.is_over = True  # after it is put down: a lost lease looks here
             with self._lock:
                 self._serve()
         elif seat.connection is not None:  # a child's copy of the parent's
