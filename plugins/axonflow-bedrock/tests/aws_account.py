@@ -6,7 +6,7 @@ data: reading the service model again for each of several hundred tests would co
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from axonflow_bedrock.config import BedrockConfig
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY
 from axonflow_bedrock.plugin import axonflow_register_provider
 from axonflow_bedrock.provider import BedrockProvider
-from axonflow_core.http.client import Transport
+from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.plugin_spec import Services
 from axonflow_core.plugins import load_codecs
 
@@ -56,11 +56,15 @@ class AccountSession(Session):
 
 @asynccontextmanager
 async def opened_provider(
-    base_url: str, *, session: Session | None = None, **config: Any
+    base_url: str,
+    *,
+    session: Session | None = None,
+    new_client: Callable[[], HttpClient] = Transport,
+    **config: Any,
 ) -> AsyncIterator[BedrockProvider]:
-    """A provider in us-east-1 with a transport of its own. Without a `session` the account is the
+    """A provider in us-east-1 with a client of its own. Without a `session` the account is the
     emulator's, and every call is tried once. `config` as under `config:` of the YAML."""
-    transport = Transport()
+    transport = new_client()
     extras = {"boto3_session": session or AccountSession(base_url)}
     services = Services(name="bedrock", client=transport, codecs=CODECS, extras=extras)
     settings = BedrockConfig(**{"region": "us-east-1", **config})

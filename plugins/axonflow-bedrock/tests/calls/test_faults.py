@@ -15,9 +15,9 @@ import socket
 import struct
 import time
 from binascii import crc32
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from itertools import chain, cycle
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,9 +25,11 @@ import orjson
 import pytest
 from aws_account import CODECS, AccountSession, opened_provider
 
+from axonflow_bedrock.config import SurfaceChoice
 from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.provider import BedrockProvider
 from axonflow_bedrock.wire.eventstream import encode_frame, frame_of_chunk
+from axonflow_core import waiting
 from axonflow_core.errors import (
     AnswerError,
     AxonFlowError,
@@ -39,7 +41,8 @@ from axonflow_core.errors import (
     Unavailable,
 )
 from axonflow_core.http.asgi import AsgiApp
-from axonflow_core.http.client import Timeouts
+from axonflow_core.http.blocking import BlockingTransport
+from axonflow_core.http.client import HttpClient, Timeouts, Transport
 from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, user
 from axonflow_core.stream import TextDelta, assemble
@@ -103,10 +106,13 @@ class Wire:
                 await writer.drain()
 
     @asynccontextmanager
-    async def opened(self, scheme: str = "http") -> AsyncIterator[BedrockProvider]:
+    async def opened(
+        self, scheme: str = "http", new_client: Callable[[], HttpClient] = Transport
+    ) -> AsyncIterator[BedrockProvider]:
         async with await asyncio.start_server(self, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            async with opened(f"{scheme}://127.0.0.1:{port}", LIMITS) as provider:
+            base_url = f"{scheme}://127.0.0.1:{port}"
+            async with opened(base_url, LIMITS, new_client) as provider:
                 await provider.health()  # what botocore has to look up is not the call's time
                 yield provider
 
@@ -119,14 +125,37 @@ def serving(*rules: dict[str, Any]) -> Iterator[tuple[Counted, str]]:
 
 
 def opened(
-    base_url: str, timeouts: Timeouts = LONG
+    base_url: str,
+    timeouts: Timeouts = LONG,
+    new_client: Callable[[], HttpClient] = Transport,
+    **config: Any,
 ) -> AbstractAsyncContextManager[BedrockProvider]:
     """A provider that retries as botocore does unasked."""
-    session = AccountSession(base_url, attempts=None)
-    return opened_provider(base_url, session=session, model=CLAUDE, timeouts=timeouts)
+    return opened_provider(
+        base_url,
+        session=AccountSession(base_url, attempts=None),
+        new_client=new_client,
+        model=CLAUDE,
+        timeouts=timeouts,
+        **config,
+    )
+
+
+@pytest.fixture(params=[Transport, BlockingTransport], ids=["async", "blocking"])
+def new_client(request: pytest.FixtureRequest) -> Callable[[], HttpClient]:
+    """Either client. Calls over the blocking one run in a thread without an event loop."""
+    made: Callable[[], HttpClient] = request.param
+    return made
 
 
 async def say(provider: BedrockProvider, text: str, *, is_streamed: bool) -> str:
+    said = say_here(provider, text, is_streamed=is_streamed)
+    if getattr(provider._services.client, "needs_event_loop", True):
+        return await said
+    return await asyncio.wrap_future(waiting.in_thread(partial(waiting.drive, said)))
+
+
+async def say_here(provider: BedrockProvider, text: str, *, is_streamed: bool) -> str:
     request = CompletionRequest((user(text),))
     if not is_streamed:
         return (await provider.complete(request)).text
@@ -142,15 +171,23 @@ def open_sockets() -> set[str]:
     return {name for name in found if name.startswith("socket:")}
 
 
-async def is_settled(app: Counted | Wire, sockets: set[str], tasks: int) -> bool:
-    """Whether the emulator answers nothing any more, and no socket or task of ours is left; within
-    a second."""
+async def is_settled(
+    app: Counted | Wire, sockets: set[str], tasks: int, *, resting: int = 0
+) -> bool:
+    """Whether the emulator answers nothing any more, and no socket or task of ours is left but
+    `resting` connections; within a second."""
     ends_at = time.monotonic() + 1.0
     while time.monotonic() < ends_at:
-        if app.open_calls == 0 and open_sockets() <= sockets and len(asyncio.all_tasks()) <= tasks:
+        left = len(open_sockets() - sockets)
+        if app.open_calls == 0 and left <= resting and len(asyncio.all_tasks()) <= tasks:
             return True
         await asyncio.sleep(0.01)
     return False
+
+
+def resting_in(client: HttpClient) -> int:
+    """How many connections rest that only the next call will find closed."""
+    return len(client._pool._resting) if isinstance(client, BlockingTransport) else 0
 
 
 async def fails_well(
@@ -167,7 +204,8 @@ async def fails_well(
     with pytest.raises(expected) as raised:
         await say(provider, "bad secret-word", is_streamed=is_streamed)
     elapsed_s = time.monotonic() - started
-    assert await is_settled(app, sockets, 1), "before the pool is closed, which would hide a leak"
+    resting = resting_in(provider._services.client)
+    assert await is_settled(app, sockets, 1, resting=resting), "before the pool is closed"
     assert elapsed_s <= TOTAL_S + GRACE_S
     is_retryable = getattr(raised.value, "is_retryable", False)
     assert app.calls - calls_before in (range(1, 4) if is_retryable else [1])
@@ -227,6 +265,9 @@ WIRE_FAULTS: list[tuple[str, dict[str, Any], bool, type[AxonFlowError]]] = [
 
 
 @pytest.mark.parametrize(
+    "surface", ["invoke", pytest.param("converse", marks=pytest.mark.thorough)]
+)
+@pytest.mark.parametrize(
     ("rule", "is_streamed", "expected"),
     [case[1:] for case in WIRE_FAULTS],
     ids=[case[0] for case in WIRE_FAULTS],
@@ -235,10 +276,13 @@ async def test_a_fault_is_a_typed_error_within_its_deadline_and_leaves_nothing_b
     rule: dict[str, Any],
     is_streamed: bool,
     expected: type[AxonFlowError],
+    surface: str,
+    new_client: Callable[[], HttpClient],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with serving({"when": "^bad", **rule}) as (app, base_url):
-        async with opened(base_url, LIMITS) as provider:
+        choice = SurfaceChoice(surface)
+        async with opened(base_url, LIMITS, new_client, surface=choice) as provider:
             assert "Good?" in await say(provider, "Good?", is_streamed=is_streamed)  # the control
             await fails_well(app, provider, expected, is_streamed=is_streamed)
             assert complaints(caplog) == []
@@ -470,7 +514,7 @@ RAW: list[tuple[str, Iterable[Piece], bool, bool, type[AxonFlowError]]] = [
     ),
     (
         "a stream that does not end",
-        chain([UNTIL_CLOSED, BEGIN], cycle([WORD, 0.01])),
+        [UNTIL_CLOSED, BEGIN, *[WORD, 0.01] * 1000],
         True,
         True,
         ProviderTimeout,
@@ -488,10 +532,11 @@ async def test_what_no_service_should_send_is_a_typed_error_in_time_and_leaves_n
     is_held: bool,
     is_streamed: bool,
     expected: type[AxonFlowError],
+    new_client: Callable[[], HttpClient],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     wire = Wire(pieces, is_held=is_held)
-    async with wire.opened() as provider:
+    async with wire.opened(new_client=new_client) as provider:
         await fails_well(wire, provider, expected, is_streamed=is_streamed)
     assert complaints(caplog) == []
 
@@ -509,10 +554,11 @@ async def test_the_control_the_same_bytes_unspoiled_are_an_answer(
 
 
 async def test_a_handshake_that_nobody_answers_ends_with_the_time_to_connect(
+    new_client: Callable[[], HttpClient],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     wire = Wire([], is_held=True)
-    async with wire.opened("https") as provider:
+    async with wire.opened("https", new_client) as provider:
         await fails_well(wire, provider, ProviderTimeout, is_streamed=False)
     assert complaints(caplog) == []
 
