@@ -39,7 +39,7 @@ from typing import NamedTuple, cast
 from weakref import WeakSet
 
 from axonflow_core import waiting
-from axonflow_core.errors import AxonFlowError, RequestError, TruncatedStream, Unavailable
+from axonflow_core.errors import AxonFlowError, RequestError, TruncatedStream
 from axonflow_core.waiting import now
 
 from . import faults
@@ -59,6 +59,8 @@ _TURN_S = 0.5
 """How often a thread in the queue looks whether it was given a place and not woken."""
 _ENDS = (BadResponse, ClosedHere, ConnectionEnded, LimitExpired)
 """Whatever ends an answer early."""
+_LONGEST_S = 2e6
+"""What poll takes is milliseconds in 32 bits: 24 days."""
 _POLL_IN, _POLL_OUT = 1, 4
 """`select.POLLIN` and `select.POLLOUT`, which Windows lacks."""
 
@@ -213,7 +215,7 @@ class _Call(NamedTuple):
             case BadResponse():
                 return faults.refused(endpoint, end, self.most)
             case ConnectionEnded() if head is not None:
-                return faults.incomplete(endpoint, end.cause, head.status)
+                return faults.incomplete(faults.cut(endpoint, end.cause), head.status)
             case ConnectionEnded():
                 return faults.unanswered(endpoint, end.cause, has_begun=end.has_begun)
         return faults.closed_in_call(endpoint)
@@ -276,7 +278,7 @@ class BlockingHttpStream:
                 parts.append(data)
                 self._check_size()
         except TruncatedStream as cut:
-            raise Unavailable(cut.message, status=self.status) from cut
+            raise faults.incomplete(cut, self.status) from cut
         return b"".join(parts)
 
     async def aclose(self) -> None:
@@ -627,7 +629,7 @@ class Connection:
             return
         # Without TLS's own farewell anybody may have cut the connection.
         is_clean = not self._layers or self._layers[0].is_closed
-        if not is_clean or not self.parser.feed_eof():
+        if self._is_shut or not is_clean or not self.parser.feed_eof():
             raise self._ended()
 
     # ── bytes ─────────────────────────────────────────────────────────────────────────────────────
@@ -638,11 +640,17 @@ class Connection:
         if self._early:
             early, self._early = self._early, b""
             return early
+        ends_at, limit = until
         while True:
-            self._wait(_POLL_IN, until)
-            data = self._arrived()
-            if data is None:
-                continue
+            made = self._alive()
+            if not _polled(made, _POLL_IN, ends_at - now()):
+                raise LimitExpired(limit)
+            try:
+                data = made.recv(READ_BYTES)
+            except BlockingIOError:
+                continue  # nothing after all
+            except OSError as error:
+                raise self._ended(error) from error
             if not self._layers:
                 return data
             if not data or (plain := self._decrypted(data)) or self._layers[0].is_closed:
@@ -693,7 +701,11 @@ class Connection:
             try:
                 left = left[made.send(left) :]
             except BlockingIOError:
-                if self._wait(_POLL_IN | _POLL_OUT, until) & ~_POLL_OUT:
+                ends_at, limit = until
+                ready = _polled(made, _POLL_IN | _POLL_OUT, ends_at - now())
+                if not ready:
+                    raise LimitExpired(limit) from None
+                if ready & ~_POLL_OUT:
                     raise _AnsweredEarly from None
             except OSError as error:
                 self._say_why(error)
@@ -706,15 +718,6 @@ class Connection:
                 if made.recv(1, socket.MSG_PEEK):
                     raise _AnsweredEarly from None
         raise self._ended(error) from error
-
-    def _arrived(self) -> bytes | None:
-        """What one read brings; None: nothing after all."""
-        try:
-            return self._alive().recv(READ_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise self._ended(error) from error
 
     def _decrypted(self, data: bytes) -> bytes:
         """`data` without its layers, the outermost first."""
@@ -729,13 +732,6 @@ class Connection:
         except ssl.SSLError as error:
             raise self._ended(error) from error
         return data
-
-    def _wait(self, events: int, until: tuple[float, str]) -> int:
-        ends_at, limit = until
-        ready = _polled(self._alive(), events, ends_at - now())
-        if not ready:
-            raise LimitExpired(limit)
-        return ready
 
     def _alive(self) -> socket.socket:
         if self._is_shut or self.sock is None:
@@ -754,7 +750,7 @@ class _AnsweredEarly(Exception):
 
 def _polled(made: socket.socket, events: int, wait_s: float) -> int:
     """Which of `events` a socket is ready for within `wait_s`; an end or an error is any."""
-    wait_s = max(wait_s, 0.0)
+    wait_s = min(max(wait_s, 0.0), _LONGEST_S)
     if not hasattr(select, "poll"):  # Windows
         reading, writing = [made] * bool(events & _POLL_IN), [made] * bool(events & _POLL_OUT)
         readable, writable, broken = select.select(reading, writing, [made], wait_s)

@@ -30,7 +30,7 @@ import ssl
 from collections.abc import Hashable
 from typing import NamedTuple, Self
 
-from axonflow_core.errors import AxonFlowError, TruncatedStream, Unavailable
+from axonflow_core.errors import AxonFlowError, TruncatedStream
 
 from . import faults
 from .connection import ClosedHere, Connection, ConnectionEnded
@@ -236,7 +236,7 @@ class _Call(NamedTuple):
             case BadResponse():
                 return faults.refused(endpoint, end, self.most)
             case ConnectionEnded() if head is not None:
-                return faults.incomplete(endpoint, end.cause, head.status)
+                return faults.incomplete(faults.cut(endpoint, end.cause), head.status)
             case ConnectionEnded():
                 return faults.unanswered(endpoint, end.cause, has_begun=end.has_begun)
         return faults.closed_in_call(endpoint)
@@ -301,7 +301,7 @@ class HttpStream:
                 parts.append(data)
                 self._check_size()
         except TruncatedStream as cut:
-            raise Unavailable(cut.message, status=self.status) from cut
+            raise faults.incomplete(cut, self.status) from cut
         return b"".join(parts)
 
     async def aclose(self) -> None:

@@ -143,10 +143,10 @@ def unanswered(endpoint: Endpoint, cause: Exception | None, *, has_begun: bool) 
     return _not_again(Unavailable(message))
 
 
-def incomplete(endpoint: Endpoint, cause: Exception | None, status: int) -> Unavailable:
-    """The connection ended inside the body of a whole answer. Retryable unless it was of status
-    2xx, which was generated and billed."""
-    error = Unavailable(cut(endpoint, cause).message, status=status)
+def incomplete(cut: TruncatedStream, status: int) -> Unavailable:
+    """A whole answer of `status` was wanted and is `cut`. Retryable unless the status is 2xx: that
+    answer was generated and billed."""
+    error = Unavailable(cut.message, status=status)
     return _not_again(error) if 200 <= status < 300 else error
 
 

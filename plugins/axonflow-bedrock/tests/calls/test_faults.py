@@ -19,16 +19,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import orjson
 import pytest
 from aws_account import CODECS, AccountSession, opened_provider
+from claude_wire import BEGIN, BODY, END, STREAM, UNTIL_CLOSED, WORD, Piece, whole
 
 from axonflow_bedrock.config import SurfaceChoice
 from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.provider import BedrockProvider
-from axonflow_bedrock.wire.eventstream import encode_frame, frame_of_chunk
+from axonflow_bedrock.wire.eventstream import encode_frame
 from axonflow_core import waiting
 from axonflow_core.errors import (
     AnswerError,
@@ -68,10 +68,6 @@ class Counted:
             await self._app(scope, receive, send)
         finally:
             self.open_calls -= 1
-
-
-Piece: TypeAlias = bytes | float
-"""Bytes to send, or seconds to wait."""
 
 
 class Wire:
@@ -377,62 +373,10 @@ async def test_a_slow_answer_within_its_limits_is_whole(is_streamed: bool) -> No
 
 # ── the wire, byte by byte: what an emulator of good manners does not send ────────────────────────
 
-BODY = orjson.dumps(
-    {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude",
-        "content": [{"type": "text", "text": "Good."}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 1, "output_tokens": 2},
-    }
-)
-FIRST = {
-    "type": "message_start",
-    "message": {
-        **orjson.loads(BODY),
-        "content": [],
-        "stop_reason": None,
-        "usage": {"input_tokens": 1},
-    },
-}
-BEGIN = frame_of_chunk(FIRST) + frame_of_chunk(
-    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-)
-WORD = frame_of_chunk(
-    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Good."}}
-)
-END = (
-    frame_of_chunk({"type": "content_block_stop", "index": 0})
-    + frame_of_chunk(
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "end_turn"},
-            "usage": {"output_tokens": 2},
-        }
-    )
-    + frame_of_chunk({"type": "message_stop"})
-)
 EVENT = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 ERROR_FRAME = encode_frame(
     {":message-type": "error", ":error-code": "InternalError", ":error-message": "broke"}, b""
 )
-STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
-UNTIL_CLOSED = STREAM + b"Connection: close\r\n\r\n"
-
-
-def whole(body: bytes, *, length: int | None = None, more: bytes = b"") -> bytes:
-    said = str(len(body) if length is None else length).encode()
-    return (
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        + more
-        + b"Content-Length: "
-        + said
-        + b"\r\n\r\n"
-        + body
-    )
 
 
 def prelude(length: int, headers_length: int = 0) -> bytes:
