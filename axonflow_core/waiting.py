@@ -181,6 +181,8 @@ def _in_threads(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> li
                 return
             future: Future[T] = Future()
             _settle(future, partial(drive, _as_coroutine(call)))
+            if future.exception() is not None:
+                is_over.set()
             ended.put((number, future))
 
     context = copy_context()

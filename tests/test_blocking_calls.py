@@ -282,7 +282,11 @@ def interrupt() -> Iterator[Callable[[float], None]]:
         raise Interrupted
 
     before = signal.signal(signal.SIGALRM, ring)
-    yield lambda after_s: signal.setitimer(signal.ITIMER_REAL, after_s)  # type: ignore[func-returns-value]
+
+    def ring_after(seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    yield ring_after
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 

@@ -13,7 +13,13 @@ from .in_threads import ThreadedTransport
 
 OF_TASKS = ("cancel", "two_reads", "second_read")
 """Words in the names of tests that are about tasks."""
-OF_INSIDES = ("whatever_ended", "slow_reader", "before_the_whole_request")
+OF_INSIDES = (
+    "whatever_ended",
+    "slow_reader",
+    "before_the_whole_request",
+    "timer",
+    "rests_too_long",
+)
 """Words in the names of tests that look into the other client; `test_blocking` has their twins."""
 
 
