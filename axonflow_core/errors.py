@@ -169,13 +169,22 @@ class UnencodableAnswer(AnswerError):
 
 
 class TruncatedStream(AnswerError):
-    """The stream ended before its terminal event. `partial_text` is the text that had arrived."""
+    """The stream ended before its terminal event. `partial_text` is the text that had arrived;
+    `is_text_cut` tells that it is only the beginning, because there was more than is kept."""
 
     code = "truncated_stream"
 
-    def __init__(self, message: str, *, partial_text: str = "", hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        partial_text: str = "",
+        is_text_cut: bool = False,
+        hint: str | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.partial_text = partial_text
+        self.is_text_cut = is_text_cut
 
 
 class ProviderError(AxonFlowError):

@@ -13,6 +13,9 @@ is handed out that came after the error.
 `begin` reads ahead to the first event. Until then an error is the call's own, and the call may be
 made again; afterwards it is the stream's, for something of the answer was handed out.
 
+A stream has an end: one of more than `MAX_STREAM_BYTES` or `MAX_STREAM_CHUNKS` is cut there, and
+its connection is closed. Whatever ends a stream early closes its connection.
+
 An answer is complete only when its family's terminal event was read. Bytes that end before it are a
 `TruncatedStream` with the text so far, however cleanly the connection was closed.
 """
@@ -34,6 +37,11 @@ from axonflow_core.stream import Batch, batch_of
 
 if TYPE_CHECKING:
     from .route import CompletionCall
+
+MAX_STREAM_BYTES = 128 * 2**20
+"""The longest stream. The longest answers have 128,000 tokens, in frames of some 300 bytes."""
+MAX_STREAM_CHUNKS = 2**18
+"""The most chunks of a stream: two for each token of the longest answers."""
 
 Enriched: TypeAlias = Callable[[AxonFlowError, str, str | None], AxonFlowError]
 """Adds to an error whose call it was, given the model and the provider's id of the call."""
@@ -62,6 +70,7 @@ class DecodedStream(CompletionStream):
         """Bytes of a native stream whose frames are not handed out yet."""
         self._handed_out = 0
         self._fault: AxonFlowError | None = None
+        self._bytes_left, self._chunks_left = MAX_STREAM_BYTES, MAX_STREAM_CHUNKS
         self._is_being_read = False
         self._ahead: tuple[Batch, ...] | None = None
 
@@ -94,6 +103,7 @@ class DecodedStream(CompletionStream):
             self._finish()
         except AxonFlowError as error:
             self._fault = self._explained(error)  # raised again by every later read
+            await self._http.aclose()
             raise self._fault from error.__cause__
         finally:
             self._is_being_read = False
@@ -115,6 +125,10 @@ class DecodedStream(CompletionStream):
             self._frames.feed(b"")  # raises what is wrong after these frames
         except AxonFlowError as fault:
             self._fault = fault
+        self._bytes_left -= len(data)
+        self._chunks_left -= len(batches)
+        if (self._bytes_left < 0 or self._chunks_left < 0) and self._fault is None:
+            self._fault = _endless()
         return tuple(batches)
 
     def _keep_native(self, data: bytes, count: int) -> None:
@@ -151,8 +165,17 @@ class DecodedStream(CompletionStream):
     def _explained(self, error: AxonFlowError) -> AxonFlowError:
         if isinstance(error, TruncatedStream):
             error.partial_text = self._chunks.partial_text
+            error.is_text_cut = self._chunks.is_text_cut
         receipt = self.receipt
         return error if receipt is None else self._enriched(error, receipt.model, self.request_id)
+
+
+def _endless() -> TruncatedStream:
+    return TruncatedStream(
+        f"the stream was cut after {MAX_STREAM_BYTES // 2**20} MiB or {MAX_STREAM_CHUNKS} chunks: "
+        "no answer is longer",
+        hint="a proxy or the service repeats itself; set `max_tokens` to bound an answer",
+    )
 
 
 class WholeAnswer(CompletionStream):

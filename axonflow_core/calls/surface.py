@@ -22,6 +22,11 @@ class ChunkReader(Protocol):
         """The text so far, for a stream that breaks off."""
         ...
 
+    @property
+    def is_text_cut(self) -> bool:
+        """Whether there was more text than is kept."""
+        ...
+
     def feed(self, chunk: Json, /) -> Batch:
         """The events that `chunk` stands for."""
         ...

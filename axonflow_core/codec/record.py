@@ -218,6 +218,10 @@ _IN_WORDS: Mapping[type[Exception], str] = {
 }
 
 
+MAX_PARTIAL_CHARS = 2**20
+"""How much of a stream's text is kept for the case that it breaks off."""
+
+
 class StreamDecoder:
     """A chunk decoder with its guard. `feed` and `finish` raise `AnswerError`, or the
     `ProviderError` that a chunk reports; nothing else.
@@ -229,12 +233,19 @@ class StreamDecoder:
         self._name = name
         self._chunks = chunks
         self._texts: list[str] = []
+        self._text_chars = 0
         self.has_ended = False
 
     @property
     def partial_text(self) -> str:
-        """The text of the answer so far, in order; `TruncatedStream` carries it."""
-        return "".join(self._texts)
+        """The text of the answer so far, in order, up to `MAX_PARTIAL_CHARS`; `TruncatedStream`
+        carries it."""
+        return "".join(self._texts)[:MAX_PARTIAL_CHARS]
+
+    @property
+    def is_text_cut(self) -> bool:
+        """Whether there was more text than `partial_text` has."""
+        return self._text_chars > MAX_PARTIAL_CHARS
 
     def feed(self, chunk: Json) -> Batch:
         """The events of one native chunk, in order. `DecodeError` for a chunk that is not of this
@@ -249,7 +260,9 @@ class StreamDecoder:
             raise _undecodable(self._name, "stream chunk", error) from error
         for event in batch:
             if type(event) is TextDelta:
-                self._texts.append(event.text)
+                if self._text_chars < MAX_PARTIAL_CHARS:
+                    self._texts.append(event.text)
+                self._text_chars += len(event.text)
             elif type(event) is Ended:
                 self.has_ended = True
         return batch
@@ -258,11 +271,11 @@ class StreamDecoder:
         """Check that the stream is whole, once the transport has no more chunks. `TruncatedStream`
         with the partial text unless `Ended` was decoded."""
         if not self.has_ended:
-            text = self.partial_text
             raise TruncatedStream(
                 f"the {self._name} stream ended before its terminal event, after "
-                f"{len(text)} characters",
-                partial_text=text,
+                f"{self._text_chars} characters",
+                partial_text=self.partial_text,
+                is_text_cut=self.is_text_cut,
                 hint="the answer is incomplete: a proxy, load balancer or time limit on the way "
                 "may have cut it",
             )

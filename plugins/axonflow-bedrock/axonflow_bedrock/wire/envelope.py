@@ -197,6 +197,10 @@ class EnvelopeDecoder:
     def partial_text(self) -> str:
         return self._inner.partial_text
 
+    @property
+    def is_text_cut(self) -> bool:
+        return self._inner.is_text_cut
+
     def feed(self, chunk: Json) -> Batch:
         """The batch of the family's decoder, with metrics and guardrail events added before the
         end."""
