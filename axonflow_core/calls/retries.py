@@ -21,9 +21,8 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 
-from axonflow_core.frozen import frozen
-
 from axonflow_core import waiting
+from axonflow_core.frozen import frozen
 
 MAX_PAUSE_S = 20.0
 

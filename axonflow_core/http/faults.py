@@ -204,7 +204,11 @@ def redirect(endpoint: Endpoint, head: ResponseHead) -> Unavailable:
 
 def closed_in_stream(endpoint: Endpoint) -> TruncatedStream:
     """This side closed a stream that was not read to its end."""
-    return TruncatedStream(f"the stream from {endpoint.authority} was closed before its end")
+    return TruncatedStream(
+        f"this program closed the stream from {endpoint.authority} before its end",
+        hint="read it inside its `async with` block: `await stream.completion()` reads what is "
+        "left",
+    )
 
 
 def closed_in_call(endpoint: Endpoint) -> Unavailable:
@@ -220,7 +224,9 @@ def closed_in_call(endpoint: Endpoint) -> Unavailable:
 def closed() -> RequestError:
     """A call on a closed transport."""
     return RequestError(
-        "this runtime is closed", hint="make the call inside the runtime's `with` block"
+        "this runtime is closed",
+        hint="make the call inside the runtime's `async with` block; a closed runtime is not "
+        "opened again: `Runtime.open()` makes another",
     )
 
 
