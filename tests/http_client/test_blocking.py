@@ -1,0 +1,90 @@
+"""What is the blocking client's alone: its pool, its threads, what it hears while it sends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from axonflow_core.errors import TruncatedStream
+from axonflow_core.http.client import HttpRequest
+
+from .in_threads import ThreadedTransport
+from .peers import OK, always, becomes, in_turn, serving
+
+UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome"
+
+
+@pytest.fixture
+def transport() -> ThreadedTransport:
+    return ThreadedTransport()
+
+
+async def test_closing_from_another_thread_is_no_end_of_an_answer_without_length(
+    transport: ThreadedTransport,
+) -> None:
+    async with serving(always(UNTIL_CLOSED, 5.0)) as peer:
+        stream = await transport.open_stream(peer.request())
+        assert await stream.read() == b"some"
+        reading = asyncio.create_task(stream.read())
+        await asyncio.sleep(0.05)
+        await transport.aclose()
+        with pytest.raises(TruncatedStream, match="this program closed the stream"):
+            await reading
+
+
+async def test_the_control_the_servers_own_end_is_one(transport: ThreadedTransport) -> None:
+    async with serving(always(UNTIL_CLOSED, closes=True)) as peer:
+        stream = await transport.open_stream(peer.request())
+        assert await stream.read_all() == b"some"
+    await transport.aclose()
+
+
+async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_closed(
+    transport: ThreadedTransport,
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.sleep(0.1)
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        response = await transport.send(HttpRequest("POST", url, {}, bytes(16 * 2**20)))
+    assert response.status == 413
+    assert not transport.blocking._pool._resting  # half a request waits in it
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("answer", [always(b"rubbish\r\n\r\n"), always(OK, b"more")])
+async def test_a_place_is_free_again_whatever_ended_the_call(
+    transport: ThreadedTransport, answer: Any
+) -> None:
+    async with serving(in_turn(answer)) as peer:
+        gone = HttpRequest("GET", "http://127.0.0.1:1/", {})
+        requests = (peer.request(), gone, peer.request())
+        await asyncio.gather(*map(transport.send, requests), return_exceptions=True)
+    assert transport.blocking._pool._taken == 0
+    await transport.aclose()
+
+
+async def test_two_reads_at_once_are_refused_and_harm_nothing(
+    transport: ThreadedTransport,
+) -> None:
+    async with serving(always(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", 0.2, b"ok")) as peer:
+        stream = await transport.open_stream(peer.request())
+        first = asyncio.create_task(stream.read())
+        await asyncio.sleep(0.05)
+        with pytest.raises(Exception, match="being read already"):
+            await stream.read()
+        assert (await first, await stream.read()) == (b"ok", b"")
+    await transport.aclose()
+
+
+async def test_what_rests_is_closed_with_the_transport(transport: ThreadedTransport) -> None:
+    async with serving(always(OK)) as peer:
+        await transport.send(peer.request())
+        await transport.aclose()
+        await becomes(lambda: peer.open_connections == 0)
