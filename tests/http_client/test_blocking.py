@@ -38,7 +38,8 @@ async def test_the_control_the_servers_own_end_is_one(transport: ThreadedTranspo
     async with serving(always(UNTIL_CLOSED, closes=True)) as peer:
         stream = await transport.open_stream(peer.request())
         assert await stream.read_all() == b"some"
-    await transport.aclose()
+        await transport.aclose()
+        await becomes(lambda: peer.open_connections == 0)
 
 
 async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_closed(
@@ -66,8 +67,9 @@ async def test_a_place_is_free_again_whatever_ended_the_call(
         gone = HttpRequest("GET", "http://127.0.0.1:1/", {})
         requests = (peer.request(), gone, peer.request())
         await asyncio.gather(*map(transport.send, requests), return_exceptions=True)
-    assert transport.blocking._pool._taken == 0
-    await transport.aclose()
+        assert transport.blocking._pool._taken == 0
+        await transport.aclose()
+        await becomes(lambda: peer.open_connections == 0)
 
 
 async def test_two_reads_at_once_are_refused_and_harm_nothing(
@@ -80,7 +82,8 @@ async def test_two_reads_at_once_are_refused_and_harm_nothing(
         with pytest.raises(Exception, match="being read already"):
             await stream.read()
         assert (await first, await stream.read()) == (b"ok", b"")
-    await transport.aclose()
+        await transport.aclose()
+        await becomes(lambda: peer.open_connections == 0)
 
 
 async def test_what_rests_is_closed_with_the_transport(transport: ThreadedTransport) -> None:
