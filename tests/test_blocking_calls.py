@@ -295,6 +295,7 @@ def interrupt() -> Iterator[Callable[[float], None]]:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", range(4))
 def test_an_interrupt_at_any_moment_leaves_no_place_taken(
     server: ChatServer, interrupt: Callable[[float], None], seed: int
@@ -469,6 +470,7 @@ EXITS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", EXITS)
 def test_a_program_that_ends_is_not_held_up(name: str) -> None:
     program = PROGRAM.format(tests=str(ROOT), body=EXITS[name])

@@ -336,6 +336,7 @@ def measured(folder: Path, text: str | bytes, what: str = "load") -> tuple[float
     return seconds, peak_bytes, said
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_answered_within_a_second_and_fifty_megabytes(
     tmp_path: Path, name: str

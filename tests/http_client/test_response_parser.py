@@ -53,6 +53,7 @@ def meaning(reading: Reading) -> tuple[object, ...]:
     return reading.status, headers, reading.body, reading.is_whole
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("data", [row[1] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_what_we_accept_h11_reads_equally_and_what_we_alone_refuse_has_a_rule(data: bytes) -> None:
     reading, other = ours([data] if data else [], MAX_BODY_BYTES), h11s(data)

@@ -466,6 +466,7 @@ RAW: list[tuple[str, Iterable[Piece], bool, bool, type[AxonFlowError]]] = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("pieces", "is_held", "is_streamed", "expected"),
     [case[1:] for case in RAW],
