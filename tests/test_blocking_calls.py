@@ -308,11 +308,13 @@ def test_an_interrupt_at_any_moment_leaves_no_place_taken(
     for number in range(250):
         try:
             interrupt(draw.uniform(1e-5, 3e-3))
+            asked = f"question {number}"
             if number % 2:
-                runtime.complete("hi")
+                answered = runtime.complete(asked).text
             else:
-                list(runtime.stream("one two"))
+                answered = "".join(runtime.stream(asked).text())
             interrupt(0)
+            assert answered == asked
         except Interrupted:
             interrupted += 1
         finally:

@@ -288,6 +288,8 @@ class BlockingHttpStream:
             return
         if not connection.parser.is_complete or connection.fault is not None:
             self._fault = self._fault or faults.closed_in_stream(self._call.endpoint)
+        elif not self._is_reading:
+            connection.more()  # what arrived whole is read by that
         if self._is_reading and connection.is_of_this_process:
             connection.shut()  # the thread that reads lets it go
         else:
@@ -539,6 +541,8 @@ class Connection:
         self._early = b""
         """What arrived with the end of a handshake."""
         self._was_sent_whole = True
+        self._was_read_whole = False
+        """Set last of all: a call that was interrupted at any moment leaves it unset."""
         self._is_shut = False
         self._deadlines: Deadlines | None = None
 
@@ -555,9 +559,9 @@ class Connection:
 
     @property
     def can_rest(self) -> bool:
-        """Whether another request may be sent: the answer is whole, and so was its request."""
+        """Whether another request may be sent: the answer was read whole, and its request sent."""
         is_good = self.fault is None and not self._is_shut and self._was_sent_whole
-        return is_good and self.parser.can_reuse and self.sock is not None
+        return is_good and self._was_read_whole and self.parser.can_reuse and self.sock is not None
 
     def close(self) -> None:
         """Close this process's end, without a word to the other side."""
@@ -583,6 +587,7 @@ class Connection:
     ) -> ResponseHead:
         """Send a request and wait for the head of its answer, whose body may have `most` bytes."""
         parser, self._deadlines, self.fault = self.parser, deadlines, None
+        self._was_read_whole = False
         parser.begin(method, most)
         if self._early:
             raise BadResponse(Rule.UNASKED)
@@ -605,7 +610,9 @@ class Connection:
             self._read(deadlines.idle(now()))
         if self.fault is not None:
             raise self.fault
-        return parser.take()
+        body = parser.take()
+        self._was_read_whole = True
+        return body
 
     def more(self) -> bytes:
         """What has arrived of the body; `b""` at its end. Raises `fault` after what came before
@@ -619,6 +626,7 @@ class Connection:
         data = parser.take()
         if not data and self.fault is not None:
             raise self.fault
+        self._was_read_whole = parser.is_complete and self.fault is None
         return data
 
     def _read(self, until: tuple[float, str]) -> None:

@@ -134,6 +134,7 @@ class ResponseParser:
         self._accounted = 0
         """Bytes that are head, body, or what a chunk needs: what is fed beyond them is bounded."""
         self._is_chunked = False
+        self._pieces.clear()
         self._fields.clear()
         self._ready.clear()
 
