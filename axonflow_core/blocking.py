@@ -309,7 +309,7 @@ class BlockingStream(Generic[Parsed]):
         self.close()
 
     def __del__(self) -> None:
-        stream, self._stream = self._stream, None
+        stream, self._stream = getattr(self, "_stream", None), None  # it may be half made
         if stream is not None:
             self._runner.drop(stream.aclose)
 
