@@ -11,7 +11,7 @@ from axonflow_core.errors import TruncatedStream
 from axonflow_core.http.client import HttpRequest
 
 from .in_threads import ThreadedTransport
-from .peers import OK, always, becomes, in_turn, serving
+from .peers import OK, always, becomes, in_turn, serving, settle
 
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome"
 
@@ -54,6 +54,8 @@ async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_cl
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         response = await transport.send(HttpRequest("POST", url, {}, bytes(16 * 2**20)))
+        await asyncio.sleep(0.2)  # until the server has closed its end
+        await settle()
     assert response.status == 413
     assert not transport.blocking._pool._resting  # half a request waits in it
     await transport.aclose()
