@@ -109,7 +109,8 @@ def test_what_cannot_be_done_is_an_error_with_its_exit_code(run: Run) -> None:
     empty = run("embed", "-", "-m", TITAN)
 
     assert (talking.returncode, talking.stdout) == (2, "")
-    assert "error[family_not_detected]: no embedding family is known" in talking.stderr
+    assert "is a chat model, and an embedding model is asked for" in talking.stderr
+    assert "name one with `--model`" in talking.stderr
     assert (uncounted.returncode, "error[uncountable]" in uncounted.stderr) == (5, True)
     assert (empty.returncode, "no text on stdin" in empty.stderr) == (2, True)
 

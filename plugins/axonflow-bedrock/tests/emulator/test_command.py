@@ -169,7 +169,8 @@ def test_the_pages_default_model_is_refused_with_the_fix(
     tmp_path: Path, emulator: Mapping[str, str]
 ) -> None:
     (tmp_path / "axonflow.yaml").write_text(THE_PAGES_YAML)
-    finished = run(tmp_path, "ask", "Are you there?", environment=emulator)
+    unset = {name: value for name, value in emulator.items() if name != "BEDROCK_MODEL"}
+    finished = run(tmp_path, "ask", "Are you there?", environment=unset)
     assert (finished.returncode, finished.stdout) == (5, "")
     assert finished.stderr.startswith("error[profile_required]: ")
 
