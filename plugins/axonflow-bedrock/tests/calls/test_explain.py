@@ -150,14 +150,12 @@ def test_a_life_that_will_end_is_warned_of_with_the_day() -> None:
     assert "reaches its end of life on 2027-04-08" in coming
 
 
-def test_a_model_that_does_not_talk_is_told_to_be_one() -> None:
-    assert (
-        "cohere.rerank-v3-5:0 is a rerank model: it does not answer prompts"
-        in explained("-m", "cohere.rerank-v3-5:0")["warnings"]
-    )
-    assert not any(
-        "answers no prompt" in warning for warning in explained("-m", f"us.{SONNET}")["warnings"]
-    ), "the control"
+def test_a_model_that_answers_no_prompt_is_refused_by_its_kind() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        explain("-m", "cohere.rerank-v3-5:0")
+
+    assert "cohere.rerank-v3-5:0 is a reranking model: it answers no prompt" in refused.value.stderr
+    assert "answers no prompt" not in explain("-m", f"us.{SONNET}").stderr, "the control"
 
 
 def test_what_is_not_heeded_is_named() -> None:
