@@ -45,13 +45,14 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All but each n-th of what has the mark `sampled(n)` is thorough: of the cases of a test, or
-    of the tests of a module."""
+    of the tests of a module. Where it is `sampled(n, m)`, all but each m-th is exhaustive."""
     counts = Counter[str]()
     for item in items:
         for node, sampled in item.iter_markers_with_node("sampled"):
             marked = item.nodeid.partition("[")[0] if node is item else node.nodeid
-            if counts[marked] % sampled.args[0]:
-                item.add_marker("thorough")
+            quick, thorough = (*sampled.args, 1)[:2]
+            if counts[marked] % quick:
+                item.add_marker("exhaustive" if counts[marked] % thorough else "thorough")
             counts[marked] += 1
 
 

@@ -31,6 +31,7 @@ def test_there_are_hundreds_of_rows_and_each_rule_has_some() -> None:
     }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("data", "outcome"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
