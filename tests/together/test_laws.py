@@ -80,7 +80,7 @@ def drawn(strategy: SearchStrategy[T], count: int = 80) -> list[T]:
     return values
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("law", [law for codec in FAMILIES for law in codec_laws(codec)])
 def test_every_family_keeps_every_law(law: Law) -> None:
     law()
