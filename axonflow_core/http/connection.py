@@ -22,6 +22,7 @@ from enum import Enum, auto
 from math import inf
 from typing import cast
 
+from .ends import ClosedHere, ConnectionEnded
 from .limits import Deadlines, LimitExpired
 from .response_parser import BadResponse, ResponseHead, ResponseParser, Rule
 from .tls import TlsLayer
@@ -34,20 +35,6 @@ TICK_S = 5.0
 """How often a timer rings that has nothing to do."""
 _JOINED_BYTES = 64 * 2**10
 """Up to this size a body is sent in one piece with its head."""
-
-
-class ConnectionEnded(Exception):
-    """The other side closed the connection, or it broke: `cause` tells how; `has_begun`, whether
-    anything of an answer had arrived."""
-
-    def __init__(self, cause: Exception | None = None, *, has_begun: bool = False) -> None:
-        super().__init__()
-        self.cause = cause
-        self.has_begun = has_begun
-
-
-class ClosedHere(Exception):
-    """This side closed the connection."""
 
 
 class _Phase(Enum):

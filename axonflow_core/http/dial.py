@@ -3,7 +3,7 @@
     resolve ─► race of addresses ─► [TLS to an https proxy] ─► [CONNECT] ─► [TLS to the service]
 
 Addresses are tried in the manner of Happy Eyeballs (RFC 8305): the families alternate, and the next
-is tried when one fails or `_HEAD_START_S` passed. Each step converts the errors of its own; time
+is tried when one fails or `HEAD_START_S` passed. Each step converts the errors of its own; time
 limits are the caller's, and so is closing a connection that did not come about.
 """
 
@@ -18,7 +18,8 @@ from itertools import chain, zip_longest
 from typing import Any, TypeAlias
 
 from . import faults
-from .connection import Connection, ConnectionEnded
+from .connection import Connection
+from .ends import ConnectionEnded
 from .request_bytes import Endpoint, connect_head
 from .response_parser import BadResponse, ResponseParser
 from .tls import TlsLayer
@@ -26,7 +27,7 @@ from .tls import TlsLayer
 TCP_KEEP_ALIVE_S = 60
 """Seconds between TCP keep-alive probes. NAT gateways and AWS endpoints drop a connection that is
 silent for 350 s, and a model may take longer to begin its answer."""
-_HEAD_START_S = 0.25
+HEAD_START_S = 0.25
 """How long an address is tried alone (RFC 8305, section 8)."""
 
 Address: TypeAlias = tuple[Any, ...]
@@ -100,7 +101,7 @@ async def first_connected(
         for address in addresses:
             tries.append(loop.create_task(_socket_to(loop, address)))
             is_last = len(tries) == len(addresses)
-            winner = await _winner(tries, None if is_last else _HEAD_START_S)
+            winner = await _winner(tries, None if is_last else HEAD_START_S)
             if winner is not None:
                 tries.remove(winner)
                 return winner.result()

@@ -16,7 +16,8 @@ import select
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 
-from .connection import READ_BYTES, ClosedHere, Connection
+from .connection import READ_BYTES, Connection
+from .ends import ClosedHere
 
 KEEP_ALIVE_S = 30.0
 """Seconds that an idle connection is kept for the next call."""
@@ -31,6 +32,8 @@ class Pool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, max_connections: int) -> None:
         self.is_closed = False
+        self.now = loop.time
+        """The clock of its calls."""
         self._loop = loop
         self._max_connections = max_connections
         self._places_taken = 0
