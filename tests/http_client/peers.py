@@ -178,7 +178,7 @@ async def settle() -> None:
 
 
 async def becomes(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - no event tells of what a socket does
             await asyncio.sleep(0.005)
 

@@ -515,7 +515,7 @@ async def test_a_caller_that_gives_up_does_not_take_the_refresh_from_the_others(
 
 
 async def _becomes(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         # What is waited for happens in a thread, which sets no event.
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

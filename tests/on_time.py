@@ -1,0 +1,57 @@
+"""Time limits in tests, on a machine that may be busy.
+
+`ends_within(0.5)` fails where its block took longer than half a second and what the machine was
+late by meanwhile. A thread that does nothing but sleep, in steps of 10 ms, stands beside the block
+and adds up how late it wakes: on an idle machine nothing, on one where three processes share two
+cores as much as the block itself lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+STEP_S = 0.01
+
+
+class _Lateness:
+    """How late plain sleeps wake, in seconds, from `start` to `end`."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sleep, daemon=True)
+        self._late_s = 0.0
+
+    def _sleep(self) -> None:
+        due = time.monotonic() + STEP_S
+        while not self._stop.wait(STEP_S):
+            now = time.monotonic()
+            self._late_s += max(now - due, 0.0)
+            due = now + STEP_S
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> float:
+        self._stop.set()
+        self._thread.join()
+        return self._late_s
+
+
+@contextmanager
+def ends_within(at_most_s: float, *, not_before_s: float = 0.0) -> Iterator[None]:
+    """Fails where the block ends before `not_before_s` or after `at_most_s` and the lateness of
+    the machine. A block that raises fails by what it raises."""
+    lateness = _Lateness()
+    lateness.start()
+    started = time.monotonic()
+    try:
+        yield
+        elapsed_s = time.monotonic() - started
+    finally:
+        late_s = lateness.end()
+    assert not_before_s <= elapsed_s <= at_most_s + late_s, (
+        f"it took {elapsed_s:.3f} s, {late_s:.3f} s of it the machine's"
+    )
