@@ -25,6 +25,7 @@ LAWS: list[Law[Any]] = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("law", LAWS)
 def test_a_toy_codec_keeps_every_law(law: Law[Any]) -> None:
     law()

@@ -90,7 +90,7 @@ def test_a_law_is_called_after_its_family_and_what_it_says() -> None:
     assert codec_laws(TITAN)[0].__name__ == "titan: a request survives"
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.thorough
 @pytest.mark.parametrize("codec", FAMILIES, ids=lambda codec: codec.name)
 def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) -> None:
     used = set().union(*map(features_of, drawn(requests(Claims(codec=codec)), 400)))
@@ -129,6 +129,7 @@ def test_the_kit_knows_the_type_of_every_option(kind: type) -> None:
     assert set().union(*(codec.options for codec in codecs)) - OPTION_VALUES.keys() == set()
 
 
+@pytest.mark.thorough
 def test_an_option_is_drawn_with_values_of_its_type() -> None:
     found = [request.options for request in drawn(requests(Claims(codec=COMMAND_R)), 240)]
     kinds = {(name, type(value)) for options in found for name, value in options.items()}

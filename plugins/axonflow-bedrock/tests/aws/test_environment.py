@@ -74,6 +74,7 @@ def names_of(place: Place) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("credentials", "place"), [*product(CREDENTIALS, PLACES)])
 def test_the_environment_alone_says_what_botocore_says(
     home: Path, monkeypatch: pytest.MonkeyPatch, credentials: str, place: str

@@ -267,6 +267,7 @@ WIRE_FAULTS: list[tuple[str, dict[str, Any], bool, type[AxonFlowError]]] = [
 @pytest.mark.parametrize(
     "surface", ["invoke", pytest.param("converse", marks=pytest.mark.thorough)]
 )
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("rule", "is_streamed", "expected"),
     [case[1:] for case in WIRE_FAULTS],
