@@ -7,8 +7,9 @@ refused by name.
 
 Nothing is left behind before: parameters, options, signatures and unknown members come along. A
 number that the second model does not take is moved into its range by fitting, and reported: both
-are counted, by parameter. Of what is sent the service may refuse one thing, a guardrail that the
-account does not have, which nothing but the account knows.
+are counted, by parameter. Of what is sent the service may refuse two things: a guardrail that the
+account does not have, which nothing but the account knows, and the name of a schema that Nova does
+not have, which goes out as the caller wrote it.
 """
 
 from __future__ import annotations
@@ -186,11 +187,19 @@ def answered(party: Party, body: Json) -> NativeAnswer:
     return answer
 
 
-UNKNOWN_GUARDRAIL = "The guardrail identifier or version provided in the request does not exist"
+REFUSED_BY_BEDROCK = {
+    "guardrailConfig": "The guardrail identifier or version provided in the request does not exist",
+    "schemaVersion": "#/schemaVersion: the value is not a valid enum value",
+}
+"""What Bedrock alone refuses, by the member that asks for it."""
 
 
-def names_no_guardrail(body: Json) -> bool:
-    return "guardrailConfig" not in body
+def refused_by_bedrock(body: Json) -> Iterator[str]:
+    """The member of `body` that Bedrock refuses, where there is one."""
+    if "guardrailConfig" in body:
+        yield "guardrailConfig"
+    if body.get("schemaVersion", "messages-v1") != "messages-v1":
+        yield "schemaVersion"
 
 
 def outcomes_of(second: Party, max_examples: int | None = None) -> Counter[str]:
@@ -212,12 +221,12 @@ def outcomes_of(second: Party, max_examples: int | None = None) -> Counter[str]:
             assert refusal.feature and refusal.message
             return
         outcomes.update(["moved", *adjusted])
-        if names_no_guardrail(body):
-            assert answered(second, body).body
-        else:
-            with pytest.raises(ServiceException, match=UNKNOWN_GUARDRAIL):
+        if member := next(refused_by_bedrock(body), None):
+            with pytest.raises(ServiceException, match=REFUSED_BY_BEDROCK[member]):
                 answered(second, body)
-            outcomes["a guardrail that the account lacks"] += 1
+            outcomes[member] += 1
+        else:
+            assert answered(second, body).body
         said = "\n".join(strings_of(body))
         blocks = (block for message in request.messages for block in message.content)
         texts = texts_of((*request.system, *blocks))
