@@ -15,11 +15,11 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import Any, TypeAlias, TypedDict
 
-from attrs import evolve, fields
+from attrs import fields
 
 from axonflow_core.converters import described
 from axonflow_core.errors import RequestError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,

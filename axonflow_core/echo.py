@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from attrs import evolve, field, validators
+from attrs import field, validators
 
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import (
     EMPTY,

@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Generic, Protocol, Self, runtime_checkable
 
-from attrs import Factory, evolve, field
+from attrs import Factory, field
 
 from axonflow_core.errors import RequestError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
     Adjustment,

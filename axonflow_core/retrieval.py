@@ -12,7 +12,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import TypeAlias
 
-from attrs import evolve, field
+from attrs import field
 
 from axonflow_core.converters import (
     EMPTY,
@@ -31,7 +31,7 @@ from axonflow_core.converters import (
     tuple_of,
     whole,
 )
-from axonflow_core.frozen import frozen, passing
+from axonflow_core.frozen import evolve, frozen, passing
 from axonflow_core.messages import (
     Document,
     Image,

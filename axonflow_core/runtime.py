@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, overload
 from weakref import WeakValueDictionary
 
-from attrs import evolve
-
 from axonflow_core.asking import (
     CallOptions,
     Prompt,
@@ -39,7 +37,7 @@ from axonflow_core.config.faults import suggest
 from axonflow_core.config.keywords import config_of_keywords
 from axonflow_core.converters import described
 from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
-from axonflow_core.frozen import Unfit
+from axonflow_core.frozen import Unfit, evolve
 from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Completion, Parsed, TokenCount
 from axonflow_core.plugin_spec import ProviderSpec, Services

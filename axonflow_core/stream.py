@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeAlias, cast
 
-from attrs import evolve, field, fields_dict, has
+from attrs import field, fields_dict, has
 
 from axonflow_core.converters import (
     MAX_DEPTH,
@@ -44,7 +44,7 @@ from axonflow_core.converters import (
     whole,
 )
 from axonflow_core.errors import TruncatedStream
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json_text import loads
 from axonflow_core.messages import (
     CachePoint,

@@ -1,5 +1,5 @@
 """`frozen` makes the classes that `attrs.frozen` makes; their methods are compiled when they are
-first looked up."""
+first looked up. `evolve` makes the copies that `attrs.evolve` makes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 import pytest
 
-from axonflow_core.frozen import frozen
+from axonflow_core.errors import RequestError
+from axonflow_core.frozen import Unfit, evolve, frozen
 
 METHODS = ("__init__", "__repr__", "__eq__", "__hash__")
 
@@ -131,3 +132,79 @@ def test_threads_that_make_the_first_value_at_once_all_get_one() -> None:
     with ThreadPoolExecutor(8) as pool:
         values = list(pool.map(parrot, ["Polly"] * 64))
     assert set(values) == {parrot("Polly")}
+
+
+@frozen
+class Cage:
+    """Of fields that `evolve` copies by itself: none is left to the class."""
+
+    name: str = attrs.field(converter=str.strip)
+    size: int = attrs.field(default=1, validator=attrs.validators.gt(0))
+    _value: object = attrs.field(default=None, kw_only=True)
+    tags: tuple[str, ...] = attrs.field(factory=tuple)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"name": " b "}, {"size": 2}, {"value": 3}, {"tags": ("x",), "name": "c", "value": 4}],
+)
+def test_a_copy_is_the_one_that_attrs_makes(changes: dict[str, Any]) -> None:
+    cage = Cage(" a ", 5, value=[1], tags=("t",))
+
+    assert evolve(cage, **changes) == attrs.evolve(cage, **changes)
+    assert type(evolve(cage, **changes)) is Cage
+    assert cage == Cage("a", 5, value=[1], tags=("t",))
+
+
+def test_what_changes_is_converted_and_the_rest_is_copied() -> None:
+    calls: list[str] = []
+
+    def noted(text: str) -> str:
+        calls.append(text)
+        return text
+
+    @frozen
+    class Pair:
+        one: str = attrs.field(converter=noted)
+        other: str = attrs.field(converter=noted)
+
+    pair = evolve(Pair("a", "b"), other="c")
+
+    assert (pair.one, pair.other) == ("a", "c")
+    assert calls == ["a", "b", "c"]
+
+
+def test_a_copy_is_refused_where_a_new_value_is() -> None:
+    def refused(name: str) -> str:
+        if name == "1":
+            raise Unfit("a name", "a number")
+        return name
+
+    @frozen
+    class Named:
+        name: str = attrs.field(converter=refused)
+
+    with pytest.raises(RequestError, match=r"Named.name takes a name, not a number"):
+        evolve(Named("a"), name="1")
+    with pytest.raises(ValueError, match="'size' must be > 0"):
+        evolve(Cage("a"), size=0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'color'"):
+        evolve(Cage("a"), color="red")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        evolve(Cage("a"), size=3).size = 4  # type: ignore[misc]
+
+
+def test_a_class_that_sets_fields_itself_is_copied_as_attrs_does_it() -> None:
+    @frozen
+    class Area:
+        side: int
+        size: int = attrs.field(init=False)
+
+        def __attrs_post_init__(self) -> None:
+            object.__setattr__(self, "size", self.side**2)
+
+    class Loud(Cage):
+        pass
+
+    assert evolve(Area(2), side=3).size == 9
+    assert type(evolve(Loud("a"), name="b")) is Loud

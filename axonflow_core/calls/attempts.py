@@ -20,10 +20,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from attrs import evolve
-
 from axonflow_core import waiting
 from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError, ProviderTimeout
+from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpClient, HttpRequest, HttpResponse
 from axonflow_core.messages import FailedAttempt
 

@@ -22,13 +22,12 @@ import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from attrs import evolve
-
 from axonflow_core import waiting
 from axonflow_core.codec import Codec
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
 from axonflow_core.errors import AxonFlowError, DecodeError
 from axonflow_core.fitting import Fitted, fit
+from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Completion, CompletionRequest, Receipt

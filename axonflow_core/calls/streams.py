@@ -26,10 +26,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import evolve
-
 from axonflow_core import waiting
 from axonflow_core.errors import AxonFlowError, RequestError, TruncatedStream
+from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream
 from axonflow_core.messages import Adjustment, Completion, Receipt
 from axonflow_core.provider import CompletionStream

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from attrs import evolve
-
 from axonflow_core import waiting
 from axonflow_core.codec.unary import EmbeddingCodec, Unary
 from axonflow_core.errors import AxonFlowError, DecodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.http.client import Timeouts
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json

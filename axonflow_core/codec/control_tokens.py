@@ -34,10 +34,8 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from attrs import evolve
-
 from axonflow_core.errors import EncodeError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import CompletionRequest, ContentBlock, Text, joined_text, texts_of
 
 

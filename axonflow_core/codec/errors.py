@@ -34,7 +34,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import orjson
-from attrs import evolve
 
 from axonflow_core.errors import (
     AccessDenied,
@@ -50,7 +49,7 @@ from axonflow_core.errors import (
     Unavailable,
     UndetectedFamily,
 )
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY, Json, hidden
 
 UPSTREAM_STATUS = 502

@@ -47,7 +47,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
-from attrs import evolve, field
+from attrs import field
 
 from axonflow_core.errors import (
     AnswerError,
@@ -59,7 +59,7 @@ from axonflow_core.errors import (
     TruncatedStream,
     UnencodableAnswer,
 )
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     EMPTY,

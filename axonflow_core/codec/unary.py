@@ -16,11 +16,9 @@ from enum import StrEnum
 from itertools import groupby
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.errors import EncodeError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import CompletionRequest, Document, Image, Json, Text, TokenCount
 from axonflow_core.retrieval import (
     AudioVideo,

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from attrs import evolve, field
+from attrs import field
 
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
 from axonflow_core.config.nodes import Listing, Node, Scalar, Section, looks_secret
 from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.substitution import Unsubstitutable, substitute
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 
 MAX_FILE_BYTES = 1_000_000
 """Larger files are refused unread."""

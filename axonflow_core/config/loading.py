@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from attrs import evolve, field
+from attrs import field
 
 from axonflow_core.config.document import read_document
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
@@ -31,7 +31,7 @@ from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import structure, structure_credentials
 from axonflow_core.config.values import VERSION, Config, ProviderConfig
 from axonflow_core.errors import ConfigError, PluginError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.plugin_spec import ProviderSpec
 from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from attrs import evolve
-
 from axonflow_core.config.faults import Fault
 from axonflow_core.config.nodes import ASSIGNED_KEY, looks_secret
+from axonflow_core.frozen import evolve
 
 MAX_WIDTH = 100
 """The longest part of a line that is shown, in characters."""

@@ -39,10 +39,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve, field
+from attrs import field
 
 from axonflow_core.codec import Codec, ModelFacts, features_of
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY, Adjustment, Completion, CompletionRequest
 from axonflow_core.stream import Batch
 

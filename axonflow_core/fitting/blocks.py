@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from attrs import evolve
-
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import CachePoint, CompletionRequest, ContentBlock, Document, ToolResult
 
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from attrs import evolve
-
 from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     EMPTY,
     BuiltinTool,

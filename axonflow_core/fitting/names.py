@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from attrs import evolve
-
 from axonflow_core.codec import blocks_of
 from axonflow_core.codec.name_rules import NameRule
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
     CachePoint,

@@ -18,10 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import Feature
 from axonflow_core.codec.json_members import unknown_members
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, CompletionRequest, Json
 
 from .model import Model

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
 from axonflow_core.codec import Feature
+from axonflow_core.frozen import evolve
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     CachePoint,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import evolve
-
 from axonflow_core.codec import Feature, ModelFacts, blocks_of
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import CachePoint, CompletionRequest
 
 from .blocks import rewritten

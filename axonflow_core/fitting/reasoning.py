@@ -19,9 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import Feature, ReasoningControls, blocks_of
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import CompletionRequest, ContentBlock, Reasoning, ReasoningRequest
 
 from .blocks import rewritten

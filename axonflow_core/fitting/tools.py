@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,

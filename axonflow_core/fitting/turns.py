@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from attrs import evolve
-
 from axonflow_core.codec import Feature
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import CompletionRequest, ContentBlock, Message, Role, Text, ToolResult
 
 from .model import Model

@@ -23,8 +23,6 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import (
     AnswerError,
@@ -35,7 +33,7 @@ from axonflow_core.errors import (
     ProviderError,
     TruncatedStream,
 )
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Completion, Json, StopReason
 from axonflow_core.stream import (
     Assembler,

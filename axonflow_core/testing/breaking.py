@@ -17,10 +17,10 @@ from copy import deepcopy
 from typing import Any, TypeAlias
 
 import attrs
-from attrs import evolve
 
 from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.errors import EncodeError, MalformedRequest
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     EMPTY,
     Completion,

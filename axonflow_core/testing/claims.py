@@ -13,10 +13,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from axonflow_core.codec import Codec, Feature, ModelFacts
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,

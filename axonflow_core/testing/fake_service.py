@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from axonflow_core.codec import Codec, ModelFacts, StreamContext
 from axonflow_core.codec.errors import ErrorCodec
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.framing.sse import encode_event
+from axonflow_core.frozen import evolve
 from axonflow_core.http.asgi import AsgiApp, ResponseWriter, read_request
 from axonflow_core.http.client import MAX_BODY_BYTES, HttpRequest
 from axonflow_core.json import dumps, loads

@@ -31,10 +31,11 @@ from typing import Any, TypeAlias
 
 import attrs
 import orjson
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from axonflow_core.codec import Codec, ModelFacts, StreamContext
 from axonflow_core.errors import RequestError
+from axonflow_core.frozen import evolve
 from axonflow_core.json import loads
 from axonflow_core.messages import Completion, Json, ToolUse
 from axonflow_core.stream import assemble

@@ -34,7 +34,7 @@ from copy import deepcopy
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -48,6 +48,7 @@ from axonflow_core.errors import (
     TruncatedStream,
     UnencodableAnswer,
 )
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,

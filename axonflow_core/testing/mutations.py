@@ -30,11 +30,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from hypothesis import Phase, settings
 
 from axonflow_core.codec import Codec, Feature, ModelFacts
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     CachePoint,
     Completion,

@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from axonflow_core import waiting
 from axonflow_core.codec import Feature
@@ -36,6 +36,7 @@ from axonflow_core.errors import (
     TruncatedStream,
     Unavailable,
 )
+from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.messages import (
     EMPTY,

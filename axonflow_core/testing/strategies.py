@@ -38,11 +38,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from axonflow_core.codec import Feature, call_id
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -33,6 +33,7 @@ from axonflow_core.errors import (
     RequestError,
     UnencodableAnswer,
 )
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import CompletionRequest, Json, Text, TokenCount
 from axonflow_core.retrieval import EmbeddingRequest, Encoding, Purpose, RerankRequest, Truncation
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature, RerankCodec
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import Document, Image, Media, MediaKind, Text, Usage
 from axonflow_core.retrieval import (
     AudioVideo,

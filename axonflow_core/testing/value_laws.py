@@ -16,12 +16,12 @@ from operator import is_not
 from typing import Any, TypeAlias
 
 import attrs
-from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from axonflow_core.converters import EMPTY, Json
 from axonflow_core.errors import AnswerError, EncodeError, MalformedRequest, ProviderError
+from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps, from_json, loads, to_json
 from axonflow_core.messages import Reasoning, Text, ToolUse
 from axonflow_core.stream import BlockStart, Extra, RequestEcho, TextDelta, assemble

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import Codec, Feature, ModelFacts, ReasoningControls, StreamContext
 from axonflow_core.codec.json_members import unknown_members
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import CompletionRequest, Json
 
 from .answers import STOP_REASONS, decode_response, encode_response

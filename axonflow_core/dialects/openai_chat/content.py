@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import evolve
-
 from axonflow_core.codec.json_members import (
     arguments_of,
     prefixed,
@@ -32,6 +30,7 @@ from axonflow_core.codec.json_members import (
     unknown_members,
 )
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     EMPTY,

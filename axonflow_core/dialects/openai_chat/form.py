@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Self
 
-from attrs import evolve, field
+from attrs import field
 
 from axonflow_core.codec import Feature, NativeNames
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import StopReason, ToolChoiceMode
 
 DIALECT = "openai"

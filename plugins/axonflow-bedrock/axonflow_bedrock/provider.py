@@ -18,8 +18,6 @@ from contextlib import suppress
 from functools import cached_property, partial
 from typing import TypeVar
 
-from attrs import evolve
-
 from axonflow_core.calls.attempts import failed_attempt
 from axonflow_core.calls.call import Caller
 from axonflow_core.calls.route import CompletionCall, Route
@@ -36,6 +34,7 @@ from axonflow_core.errors import (
     ProfileRequired,
     Uncountable,
 )
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, Completion, CompletionRequest, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import (

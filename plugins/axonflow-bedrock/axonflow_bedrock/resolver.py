@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeVar
 
-from attrs import evolve
-
 from axonflow_core.calls.route import Route, UnaryRoute
 from axonflow_core.codec import Codec, FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import AnyCodec, CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.errors import RequestError, UndetectedFamily
+from axonflow_core.frozen import evolve
 
 from .config import BedrockConfig, SurfaceChoice
 from .models.model_id import ModelId, parse_model_id, vendors_of

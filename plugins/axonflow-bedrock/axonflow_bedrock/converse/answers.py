@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import ModelFacts, NativeNames
 from axonflow_core.codec.json_members import prefixed, split_prefixed, unknown_members, without_none
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content

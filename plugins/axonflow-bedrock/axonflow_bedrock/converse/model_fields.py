@@ -15,11 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, TypeVar
 
-from attrs import evolve
-
 from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.errors import EncodeError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import CompletionRequest, Json, ReasoningRequest
 
 FIELDS = "additionalModelRequestFields"

@@ -35,11 +35,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import evolve
-
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.json_members import set_members, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
     ContentBlock,

@@ -33,10 +33,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
-
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import ConfigError
+from axonflow_core.frozen import evolve
 from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.plugin_spec import Emulator
 

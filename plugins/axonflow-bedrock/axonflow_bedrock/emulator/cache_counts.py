@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import Completion, CompletionRequest
 
 from .fake_model import cached_tokens

@@ -27,10 +27,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from attrs import evolve, field
+from attrs import field
 
 from axonflow_core.errors import AxonFlowError, ConfigError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json, hidden
 

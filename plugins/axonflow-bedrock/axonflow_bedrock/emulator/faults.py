@@ -17,9 +17,8 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from attrs import evolve
 
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.http.asgi import AsgiApp
 
 from ..wire.eventstream import frame_of_chunk

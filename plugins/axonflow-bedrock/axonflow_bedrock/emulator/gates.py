@@ -13,10 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Json
 
 from ..wire.endpoint import ServiceException, invalid_call

@@ -32,10 +32,8 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec, StreamContext
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
     Completion,

@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import Callable
 from hashlib import sha256
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
+from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import evolve
-
+from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, ContentBlock, Reasoning, StopReason, Text, ToolUse
 from axonflow_core.stream import (

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from attrs import evolve
-
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, Unary
 from axonflow_core.errors import EncodeError, MalformedRequest
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Text
 from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.dialects import anthropic_messages as messages
+from axonflow_core.frozen import evolve
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import CompletionRequest, Json
 

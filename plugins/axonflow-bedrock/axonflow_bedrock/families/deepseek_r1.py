@@ -32,11 +32,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
 from axonflow_core.codec.json_members import string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import (
     Completion,

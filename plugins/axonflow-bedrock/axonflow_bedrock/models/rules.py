@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import evolve, fields
+from attrs import fields
 
 from axonflow_core.codec import Feature, ModelFacts, ReasoningControls
 from axonflow_core.codec.facts import NumberRange
 from axonflow_core.codec.name_rules import NameRule
 from axonflow_core.dialects.anthropic_messages import REASONING
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import ToolChoiceMode
 
 from .table import ModelEntry

@@ -32,12 +32,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
 from axonflow_core.codec.json_members import string, unknown_members
 from axonflow_core.errors import DecodeError, EncodeError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
     Completion,

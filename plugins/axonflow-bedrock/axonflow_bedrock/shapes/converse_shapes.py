@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
-from attrs import evolve
-
 from axonflow_core.codec.json_members import (
     arguments_of,
     array,
@@ -28,6 +26,7 @@ from axonflow_core.codec.json_members import (
     without_none,
 )
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
     EMPTY,
     BuiltinTool,

@@ -33,11 +33,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from attrs import evolve
-
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.errors import DecodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
 from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.stream import (

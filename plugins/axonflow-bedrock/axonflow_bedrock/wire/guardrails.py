@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from axonflow_core.calls.route import CompletionCall
 from axonflow_core.calls.surface import Surface
 from axonflow_core.codec.json_members import without_none
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import Adjustment, CompletionRequest, Json
 from axonflow_core.provider import NativeCall
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from axonflow_core.codec import ModelFacts, NativeNames
 from axonflow_core.codec.json_members import (
     prefixed,
@@ -14,6 +12,7 @@ from axonflow_core.codec.json_members import (
     unknown_members,
     without_none,
 )
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, Completion, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content
