@@ -151,7 +151,9 @@ def _flat_schema(properties: Mapping[str, Json], required: set[str]) -> Json:
 
 
 _CALL_IDS = _WORDS.map("call_{}".format)
-_TOOL_USES = st.builds(ToolUse, _CALL_IDS, _WORDS, json_objects())
+_TOOL_USES = st.builds(
+    ToolUse, _CALL_IDS, _WORDS, st.just({"city": "Oslo", "days": 3}) | json_objects()
+)
 _TOOLS = st.builds(
     Tool,
     _WORDS,

@@ -31,7 +31,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from attrs import field
@@ -77,7 +77,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @lru_cache(maxsize=256)
 def _target(url: str) -> _Target:
-    """Kept, for a program calls few models: parsing and encoding an id costs as much as the
+    """Kept for the server role, which has no plan: parsing and encoding an id costs as much as the
     signature."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -151,10 +151,26 @@ def _stamp(second: int) -> str:
 # ── identities ────────────────────────────────────────────────────────────────────────────────────
 
 
+class _Plan(NamedTuple):
+    """What the signatures of a day have in common whose URL and headers are the same."""
+
+    sent: dict[str, str]
+    """The headers to send, without the two that differ from call to call."""
+    date_name: str
+    before: str
+    after: str
+    """The canonical request up to its time, and from there to the hash of its body."""
+    digest: str | None
+    """The hash of the body, where the caller declares it."""
+    scope: str
+    authorization: str
+    """The header up to the signature."""
+
+
 @frozen
 class Signer:
     """One set of AWS credentials for one region. Build it once and keep it: it holds the signing
-    key of the day."""
+    key of the day, and a plan for each URL that was called."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -162,6 +178,7 @@ class Signer:
     region: str
     service: str = "bedrock"
     _key_of_day: dict[str, bytes] = field(factory=dict, init=False, repr=False, eq=False)
+    _plans: dict[tuple[Any, ...], _Plan] = field(factory=dict, init=False, repr=False, eq=False)
 
     def sign(
         self, method: str, url: str, headers: Headers, body: bytes, now: datetime
@@ -170,36 +187,52 @@ class Signer:
 
         `Host` is among them, so that the host that is signed is the host that is sent.
         """
-        target = _target(url)
         second = int(now.timestamp())
         stamp = _stamp(second)
-        sent = self._dated(headers, second)
-        signable = _canonical_headers(sent, without=UNSIGNED_HEADERS)
+        day = stamp[:8]
+        known = (day, method, url, *headers.items())
+        plan = self._plans.get(known)
+        if plan is None:
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            plan = self._plans[known] = self._plan(method, url, headers, day)
+        date = stamp if plan.date_name == "X-Amz-Date" else formatdate(second)
+        digest = plan.digest or sha256(body).hexdigest()
+        canonical = f"{plan.before}{date}{plan.after}{digest}"
+        signature = self._signature(stamp, plan.scope, canonical)
+        return {
+            **plan.sent,
+            plan.date_name: date,
+            "Authorization": f"{plan.authorization}{signature}",
+        }
+
+    def _plan(self, method: str, url: str, headers: Headers, day: str) -> _Plan:
+        """The time and the session token of this signature take the place of those of an earlier
+        one."""
+        replaced = _REPLACED_WITH_TOKEN if self.session_token else _REPLACED
+        sent = {name: value for name, value in headers.items() if name.lower() not in replaced}
+        # botocore keeps the header that the caller chose.
+        has_date = any(name.lower() == "date" for name in headers)
+        date_name = "Date" if has_date else "X-Amz-Date"
+        if self.session_token:
+            sent["X-Amz-Security-Token"] = self.session_token
+        signable = _canonical_headers({**sent, date_name: _TIME}, without=UNSIGNED_HEADERS)
+        target = _target(url)
         if "host" not in signable:
             signable["host"] = sent["Host"] = target.host
         names = sorted(signable)
-        canonical = _canonical_request(method, target, signable, names, _digest(signable, body))
-        scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
-        sent["Authorization"] = (
+        before, _, after = _canonical_request(method, target, signable, names, "").partition(_TIME)
+        scope = f"{day}/{self.region}/{self.service}/aws4_request"
+        return _Plan(
+            sent,
+            date_name,
+            before,
+            after,
+            signable.get("x-amz-content-sha256"),
+            scope,
             f"{ALGORITHM} Credential={self.access_key}/{scope}, SignedHeaders={';'.join(names)}, "
-            f"Signature={self._signature(stamp, scope, canonical)}"
+            "Signature=",
         )
-        return sent
-
-    def _dated(self, headers: Headers, second: int) -> dict[str, str]:
-        """`headers` with the time and the session token of this signature in place of those of an
-        earlier one."""
-        replaced = _REPLACED_WITH_TOKEN if self.session_token else _REPLACED
-        sent = {name: value for name, value in headers.items() if name.lower() not in replaced}
-        # botocore keeps the header that the caller chose: `Date` where there was one, else X-Amz-
-        # Date.
-        if len(sent) < len(headers) and any(name.lower() == "date" for name in headers):
-            sent["Date"] = formatdate(second)
-        else:
-            sent["X-Amz-Date"] = _stamp(second)
-        if self.session_token:
-            sent["X-Amz-Security-Token"] = self.session_token
-        return sent
 
     def _signature(self, stamp: str, scope: str, canonical: str) -> str:
         text = f"{ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
@@ -218,6 +251,10 @@ class Signer:
         return key
 
 
+_MAX_PLANS = 256
+"""How many plans a signer keeps: a program calls few models."""
+_TIME = "\x01"
+"""What stands for the time in a canonical request; HTTP allows it in no header."""
 _REPLACED = frozenset({"authorization", "x-amz-date", "date"})
 _REPLACED_WITH_TOKEN = _REPLACED | {"x-amz-security-token"}
 
