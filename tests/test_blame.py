@@ -72,6 +72,7 @@ def test_an_answer_that_the_client_has_no_place_for_is_no_fault_of_the_client() 
 
 REFUSALS: list[tuple[Exception, str]] = [
     (KeyError("kiwi"), "no 'kiwi'"),
+    (KeyError("a secret"), "a member has an undocumented name"),
     (TypeError("a secret"), "a member is missing, null or of another type"),
     (EncodeError("no place for it", feature="citations"), "no place for it"),
     (RequestError("temperature is no number"), "temperature is no number"),

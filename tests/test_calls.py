@@ -143,7 +143,7 @@ async def test_an_answer_of_another_service_is_described_and_never_quoted() -> N
         lambda: caller.complete(caller.prepare(HI, ROUTE)),
         lambda: caller.stream(caller.prepare(HI, ROUTE, is_streamed=True)),
     ):
-        with pytest.raises(DecodeError, match="an HTML or XML page of 20 bytes") as caught:
+        with pytest.raises(DecodeError, match="an HTML page of 20 bytes") as caught:
             await ask()
         assert "private" not in f"{caught.value}{caught.value.hint}"
 

@@ -52,13 +52,13 @@ from axonflow_core.errors import (
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY, Json, hidden
 
+from .likeness import likeness
+
 UPSTREAM_STATUS = 502
 """The status of an upstream 401 or 403 as clients see it: Bad Gateway."""
 MEMBER = "axonflow"
 """The member that carries what the native form has no place for."""
 
-_MAX_SHOWN_CHARACTERS = 80
-"""Characters of an unreadable body that a message quotes: enough to recognise a proxy's page."""
 _OURS_ALONE = "the server is not configured correctly; its log has the reason"
 """The message to a client for a fault in this server's configuration."""
 _DENIALS: Mapping[type[ProviderError], str] = {
@@ -533,10 +533,8 @@ def _json(body: bytes) -> Json:
 
 
 def _without_message(body: bytes, read: ReadError) -> str:
-    """A message for an error whose body has none: its size and first characters, never all of
-    it."""
+    """A message for an error whose body has none."""
     where = f"HTTP {read.status}" if read.status is not None else "in the stream"
     if not body:
         return f"the provider reported an error without a message ({where})"
-    begins = body[:_MAX_SHOWN_CHARACTERS].decode("utf-8", "replace")
-    return f"{len(body)} bytes without a message ({where}), beginning {begins!r}"
+    return f"{likeness(body)} without a message ({where})"

@@ -79,6 +79,7 @@ from .control_tokens import refuse_forged_turns, template_texts
 from .facts import ModelFacts, ReasoningControls
 from .features import BLOCK_FEATURES, Asked, Feature, asked_by
 from .json_members import UnexpectedKind
+from .likeness import is_member_name
 from .native_names import NativeNames
 
 T = TypeVar("T")
@@ -199,8 +200,8 @@ def _unencodable(name: str, error: Exception) -> UnencodableAnswer:
 
 def _kind_of(error: Exception) -> str:
     """A missing key, or what else is wrong, in words. Only the text of an `UnexpectedKind` is
-    quoted: any other exception's may hold a part of the body."""
-    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+    quoted: any other exception's may hold a part of the body, as may a key that is no name."""
+    if isinstance(error, KeyError) and error.args and is_member_name(error.args[0]):
         return f"no {error.args[0]!r}"
     if isinstance(error, UnexpectedKind):
         return str(error)

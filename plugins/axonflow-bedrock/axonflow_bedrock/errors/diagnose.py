@@ -15,8 +15,8 @@ The four shapes that are read:
 
 The header has precedence over the codes in the body. Rows are ordered from the particular to the
 general and the last fits every report, so `find_row` always has a result. A proxy or load balancer
-in front of Bedrock may have written the body: one that is not JSON is reported by its length and
-its first 80 bytes.
+in front of Bedrock may have written the body: one without a message is reported by what it looks
+like and its size.
 
 What is shown of a message is bounded to 300 characters on one line, without the values that a
 validator quotes (`string [...]`): those are prompt text. The client whose prompt it is gets AWS's
@@ -32,6 +32,7 @@ from datetime import date
 import orjson
 
 from axonflow_core.codec.errors import MEMBER, with_member
+from axonflow_core.codec.likeness import likeness
 from axonflow_core.errors import ProviderError
 from axonflow_core.json import loads
 from axonflow_core.messages import EMPTY, Json
@@ -152,7 +153,6 @@ def _successor_line(model: ModelId | None, region: str | None, models: ModelTabl
 # Characters. A validator quotes what it refuses: `string [the user's words] is too long`.
 _MAX_MESSAGE = 4096
 _MAX_SHOWN = 300
-_MAX_SHOWN_BODY = 80
 _QUOTED_VALUE = re.compile(r"string \[[^\]]*\]?")
 
 
@@ -210,9 +210,6 @@ def _shown(message: str | None, body: bytes) -> str:
     """AWS's message, as far as it may be repeated: on one line, bounded, without the values that a
     validator quotes."""
     if message is None:
-        begins = body[:_MAX_SHOWN_BODY].decode("utf-8", "replace")
-        return (
-            f"{len(body)} bytes without a message, beginning {begins!r}" if body else "no message"
-        )
+        return f"{likeness(body)} without a message" if body else "no message"
     line = _QUOTED_VALUE.sub("string […]", " ".join(message.split()))
     return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}…"

@@ -31,6 +31,7 @@ from typing import TypeAlias
 
 import orjson
 
+from axonflow_core.codec.likeness import kind_of
 from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
 from axonflow_core.frozen import frozen
 from axonflow_core.json import dumps, loads
@@ -50,7 +51,6 @@ _PRELUDE = struct.Struct(">III")
 _CRC = struct.Struct(">I")
 _SMALLEST = _PRELUDE.size + _CRC.size
 _STRING = 7
-_SHOWN_BYTES = 60
 
 
 @frozen
@@ -141,7 +141,7 @@ class FrameDecoder:
         its length in `_wanted`."""
         length, headers_length, expected = _PRELUDE.unpack_from(data, start)
         if crc32(data[start : start + 8]) != expected:
-            raise self._no_prelude(data[start : start + _SHOWN_BYTES])
+            raise self._no_prelude(data[start:])
         is_sane = headers_length <= MAX_HEADERS_BYTES and length <= MAX_FRAME_BYTES
         if not is_sane or length < _SMALLEST + headers_length:
             raise self._undecodable(f"says it has {length} bytes, {headers_length} of them headers")
@@ -174,8 +174,7 @@ class FrameDecoder:
             # Read as a frame, `{"message":"…` has a length of 2 GB; older clients report "checksum
             # 0x223a7b22".
             return DecodeError(
-                "the answer is a plain body and not an event stream; it begins "
-                f"{data.decode('utf-8', 'replace')!r}",
+                f"the answer is no event stream; it begins like {kind_of(data)}",
                 hint="the endpoint, or a proxy before it, answered something else than a stream "
                 "under status 200",
             )
@@ -305,7 +304,7 @@ def _exception_in(
     `:error-message` and an empty payload."""
     headers = frame.headers
     name = str(headers.get(":exception-type") or headers.get(":error-code") or "")
-    payload = frame.payload or str(headers.get(":error-message", "")).encode()
+    payload = frame.payload or dumps({"message": str(headers.get(":error-message", ""))})
     return diagnose_exception_frame(
         name, payload, model=model, region=region, request_id=request_id
     )
