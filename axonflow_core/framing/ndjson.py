@@ -11,7 +11,7 @@ from axonflow_core.errors import DecodeError, TruncatedStream
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json
 
-MAX_LINE_BYTES = 16 * 2**20
+MAX_LINE_BYTES = 2 * 2**20
 
 
 class NdjsonDecoder:

@@ -23,7 +23,7 @@ from axonflow_core.frozen import frozen
 from axonflow_core.json import loads
 from axonflow_core.messages import Json, hidden
 
-MAX_EVENT_BYTES = 16 * 2**20
+MAX_EVENT_BYTES = 2 * 2**20
 """An event that grows beyond this is refused: what an endless line holds is never handed out."""
 DONE = "[DONE]"
 """The data with which OpenAI's streams end."""

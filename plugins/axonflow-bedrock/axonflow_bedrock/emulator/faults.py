@@ -21,7 +21,7 @@ import orjson
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.http.asgi import AsgiApp
 
-from ..wire.eventstream import frame_of_chunk
+from ..wire.eventstream import MAX_FRAME_BYTES, frame_of_chunk
 
 
 class FaultKind(StrEnum):
@@ -43,7 +43,7 @@ class FaultKind(StrEnum):
     CONTENT_TYPE = "content-type"
     """A page as of a captive portal: status 200, `text/html`."""
     HUGE = "huge"
-    """A stream with a frame of more than 16 MiB; a whole answer padded to more than 32 MiB."""
+    """A stream with a frame of more than 2 MiB; a whole answer padded to more than 32 MiB."""
     EMPTY = "empty"
     """Status 200 and no body."""
 
@@ -145,7 +145,7 @@ class _DamagingSend:
 
 # ── the faults ────────────────────────────────────────────────────────────────────────────────────
 
-_FRAME_TOO_LARGE = 16 * 2**20 + 1
+_FRAME_TOO_LARGE = MAX_FRAME_BYTES + 1
 _BODY_TOO_LARGE = 32 * 2**20 + 1
 _ERROR = orjson.dumps({"message": "The system encountered an unexpected error during processing."})
 _PORTAL = b"<!doctype html><title>Sign in</title><p>Sign in to use this network."

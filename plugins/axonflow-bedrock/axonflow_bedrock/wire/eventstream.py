@@ -10,7 +10,7 @@ The first line is the prelude; all integers are big-endian.
 A network read ends anywhere, so the decoder keeps what is left over and looks at it again only when
 there is enough: a frame that arrives byte by byte is copied once. Lengths are believed only after
 their CRC fits and they are within bounds, so no peer can make us wait for, or keep, more than
-one frame of 16 MiB.
+one frame of 2 MiB.
 
 InvokeModel wraps each chunk of a family once more, as base64 in the JSON of an event frame;
 `chunk_of` and `frame_of_chunk` take that off and put it on. Converse names its events in the header
@@ -40,7 +40,9 @@ from axonflow_core.messages import Json, hidden
 from ..errors.diagnose import diagnose_exception_frame
 from ..models.model_id import ModelId
 
-MAX_FRAME_BYTES = 16 * 1024 * 1024
+MAX_FRAME_BYTES = 2 * 2**20
+"""The largest frame that is read. The largest recorded one has 3 KB; a frame that holds a call of a
+tool whole may have more."""
 MAX_HEADERS_BYTES = 128 * 1024
 
 HeaderValue: TypeAlias = str | bool | int | bytes
@@ -142,8 +144,9 @@ class FrameDecoder:
         length, headers_length, expected = _PRELUDE.unpack_from(data, start)
         if crc32(data[start : start + 8]) != expected:
             raise self._no_prelude(data[start:])
-        is_sane = headers_length <= MAX_HEADERS_BYTES and length <= MAX_FRAME_BYTES
-        if not is_sane or length < _SMALLEST + headers_length:
+        if length > MAX_FRAME_BYTES:
+            raise self._undecodable(f"has {length} bytes; no more than {MAX_FRAME_BYTES} are read")
+        if headers_length > MAX_HEADERS_BYTES or length < _SMALLEST + headers_length:
             raise self._undecodable(f"says it has {length} bytes, {headers_length} of them headers")
         self._wanted = length
         if end - start < length:
