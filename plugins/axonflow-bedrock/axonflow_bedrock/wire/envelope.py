@@ -50,6 +50,8 @@ from axonflow_core.stream import (
     merge_usage,
 )
 
+from .eventstream import NO_CHUNK
+
 A = TypeVar("A", bound=Embeddings | Ranking)
 
 METRICS = "amazon-bedrock-invocationMetrics"
@@ -203,6 +205,8 @@ class EnvelopeDecoder:
     def feed(self, chunk: Json) -> Batch:
         """The batch of the family's decoder, with metrics and guardrail events added before the
         end."""
+        if chunk is NO_CHUNK:
+            return ()
         if not isinstance(chunk, dict) or chunk.keys().isdisjoint(MEMBERS):
             if self._is_canned is not None and not self._has_intervened:
                 return self._inner.feed(chunk)  # nearly every chunk

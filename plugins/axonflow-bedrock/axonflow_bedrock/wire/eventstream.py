@@ -254,6 +254,8 @@ def _encode_header(name: bytes, value: bytes) -> bytes:
 # ── what Bedrock puts into frames ─────────────────────────────────────────────────────────────────
 
 _JSON_TYPE = "application/json"
+NO_CHUNK: Json = object()
+"""What `chunk_of` gives for an event of a kind that is not known: it says nothing of the answer."""
 _CHUNK_HEADERS = {":event-type": "chunk", ":content-type": _JSON_TYPE, ":message-type": "event"}
 
 
@@ -264,15 +266,13 @@ def chunk_of(
     region: str | None = None,
     request_id: str | None = None,
 ) -> Json:
-    """The family's JSON inside an event frame. An exception frame is raised as what it stands
-    for."""
+    """The family's JSON inside an event frame, or `NO_CHUNK`. An exception frame is raised as what
+    it stands for."""
     headers = frame.headers
     if headers.get(":message-type") != "event":
         raise _exception_in(frame, model, region, request_id)
     if headers.get(":event-type") != "chunk":
-        raise DecodeError(
-            f"the event stream holds an event {headers.get(':event-type')!r} in place of a chunk"
-        )
+        return NO_CHUNK
     try:
         # The payload holds base64 and padding alone, so orjson reads it without loss.
         return loads(a2b_base64(orjson.loads(frame.payload)["bytes"]))

@@ -16,6 +16,7 @@ from axonflow_bedrock.wire.envelope import (
     headers_of,
     open_answer,
 )
+from axonflow_bedrock.wire.eventstream import NO_CHUNK
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, TruncatedStream
 from axonflow_core.messages import Json, StopReason, Usage
@@ -227,3 +228,17 @@ def test_a_stopped_stream_that_is_billed_is_whole_whatever_its_family_says_last(
 def test_an_answer_that_is_no_object_is_a_decode_error() -> None:
     with pytest.raises(DecodeError, match="llama/llama2"):
         open_answer(LLAMA, ["generation"], FACTS)
+
+
+def test_an_event_of_a_kind_that_is_not_known_is_no_part_of_the_answer() -> None:
+    chunks: list[Json] = [
+        {"generation": "Hi", "stop_reason": None},
+        {"generation": "", "stop_reason": "stop", METRICS: {"outputTokenCount": 1}},
+    ]
+    plain, interspersed = EnvelopeDecoder(LLAMA, FACTS), EnvelopeDecoder(LLAMA, FACTS)
+
+    expected = [plain.feed(chunk) for chunk in chunks]
+    read = [interspersed.feed(one) for chunk in chunks for one in (NO_CHUNK, chunk, NO_CHUNK)]
+
+    assert [batch for batch in read if batch] == expected
+    interspersed.finish()

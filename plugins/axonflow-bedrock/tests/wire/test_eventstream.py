@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from axonflow_bedrock.wire.eventstream import (
     MAX_FRAME_BYTES,
+    NO_CHUNK,
     Frame,
     FrameDecoder,
     chunk_of,
@@ -357,9 +358,11 @@ def test_an_event_that_holds_no_chunk_is_a_decode_error(payload: bytes) -> None:
         chunk_of(Frame(HEADERS, payload))
 
 
-def test_an_event_of_another_name_is_a_decode_error_that_names_it() -> None:
-    with pytest.raises(DecodeError, match="'messageStop'"):
-        chunk_of(Frame({**HEADERS, ":event-type": "messageStop"}, b"{}"))
+@pytest.mark.parametrize("name", ["initial-response", "messageStop", "", None])
+def test_an_event_of_a_kind_that_is_not_known_holds_no_chunk(name: str | None) -> None:
+    headers = {key: value for key, value in HEADERS.items() if key != ":event-type"}
+    named = headers if name is None else {**headers, ":event-type": name}
+    assert chunk_of(Frame(named, b"anything")) is NO_CHUNK
 
 
 def test_a_frame_does_not_show_what_the_model_said() -> None:
