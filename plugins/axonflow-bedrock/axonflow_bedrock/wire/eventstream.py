@@ -294,8 +294,8 @@ def event_of(
         raise _exception_in(frame, model, region, request_id)
     try:
         event = loads(frame.payload)
-        event.pop("p", None)
-    except (AttributeError, ValueError) as error:
+        dict.pop(event, "p", None)
+    except (TypeError, ValueError) as error:
         raise DecodeError(f"an event of {len(frame.payload)} bytes is no JSON object") from error
     return {str(headers.get(":event-type")): event}
 

@@ -25,6 +25,7 @@ from axonflow_bedrock.wire.eventstream import (
     FrameDecoder,
     chunk_of,
     encode_frame,
+    event_of,
     frame_of_chunk,
     frame_of_exception,
 )
@@ -353,7 +354,7 @@ def test_an_error_frame_without_a_body_is_raised_too() -> None:
     "payload",
     [b"", b"[]", b"{}", b'{"bytes":1}', b'{"bytes":"x"}', b'{"bytes":"eA=="}', b'"bytes"'],
 )
-def test_an_event_that_holds_no_chunk_is_a_decode_error(payload: bytes) -> None:
+def test_an_event_of_invoke_model_that_holds_no_chunk_is_a_decode_error(payload: bytes) -> None:
     with pytest.raises(DecodeError):
         chunk_of(Frame(HEADERS, payload))
 
@@ -367,3 +368,10 @@ def test_an_event_of_a_kind_that_is_not_known_holds_no_chunk(name: str | None) -
 
 def test_a_frame_does_not_show_what_the_model_said() -> None:
     assert "secret" not in repr(Frame(HEADERS, b"secret"))
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b'["p"]', b"{", b"null", b"3", b'"p"', b"\xff"])
+def test_an_event_of_converse_that_is_no_object_is_a_decode_error(payload: bytes) -> None:
+    headers = {**HEADERS, ":event-type": "contentBlockDelta"}
+    with pytest.raises(DecodeError, match=f"an event of {len(payload)} bytes is no JSON object"):
+        event_of(Frame(headers, payload))
