@@ -147,13 +147,15 @@ class ResponseParser:
         if self.fed == 0 and data[0] != _FIRST_BYTE:
             raise BadResponse(Rule.NOT_HTTP)
         self.fed += len(data)
+        bad: BadResponse | None = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            raise self._broken(error) from None
-        finally:
-            if self._pieces:
-                self._collect()
+            bad = self._broken(error)
+        if self._pieces:
+            self._collect()
+        if bad is not None:
+            raise bad
         self._check_limits()
 
     def feed_eof(self) -> bool:
@@ -274,11 +276,11 @@ class ResponseParser:
 
     def _broken(self, error: httptools.HttpParserError) -> BadResponse:
         """What the parser stopped at. Its reasons are constants; they quote no byte."""
-        if self._bad is not None:
-            return self._bad
         cause = error.__context__
         if cause is not None and not isinstance(cause, Exception):
-            raise cause  # an interrupt, which came while a callback ran
+            raise cause  # an interrupt, which came while a callback ran, a refusing one too
+        if self._bad is not None:
+            return self._bad
         if isinstance(error, httptools.HttpParserUpgrade):
             return BadResponse(Rule.UPGRADE)
         if isinstance(error, httptools.HttpParserInvalidStatusError):

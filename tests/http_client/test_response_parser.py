@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 
+import httptools
 import pytest
 
 from axonflow_core.http.response_parser import BadResponse, ResponseParser, Rule
@@ -12,6 +14,7 @@ from .readers import Reading, h11s, ours, pieces_of, stdlibs
 from .responses import MAX_BODY_BYTES, OK, Cut, Outcome, Whole, chunked, of_length, rows
 
 ROWS = list(rows())
+CODED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def outcome_of(reading: Reading) -> Outcome:
@@ -168,3 +171,51 @@ def test_a_proxy_that_speaks_before_the_service_is_refused() -> None:
     with pytest.raises(BadResponse) as caught:
         parser.feed(b"HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 200 OK\r\n")
     assert caught.value.rule is Rule.AFTER_END
+
+
+CALLBACKS = [
+    "on_message_begin",
+    "on_status",
+    "on_header",
+    "on_headers_complete",
+    "on_message_complete",
+]
+
+
+class Interrupted(ResponseParser):
+    """A parser at whose `callback` somebody presses Ctrl-C, before or after it did its work."""
+
+    def __init__(self, callback: str, *, is_after: bool) -> None:
+        super().__init__()
+        own = getattr(self, callback)
+
+        def interrupted(*args: bytes) -> None:
+            try:
+                if is_after:
+                    own(*args)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+
+        setattr(self, callback, interrupted)
+        self._parser = httptools.HttpResponseParser(self)
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+@pytest.mark.parametrize("callback", CALLBACKS)
+def test_ctrl_c_while_an_answer_is_parsed_is_ctrl_c(callback: str, *, is_after: bool) -> None:
+    parser = Interrupted(callback, is_after=is_after)
+    with pytest.raises(KeyboardInterrupt):
+        parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+def test_ctrl_c_in_a_callback_that_refuses_is_ctrl_c() -> None:
+    parser = Interrupted("on_headers_complete", is_after=True)
+    with pytest.raises(KeyboardInterrupt):
+        parser.feed(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n")
+
+
+def test_ctrl_c_behind_a_body_that_is_too_large_is_ctrl_c() -> None:
+    parser = Interrupted("on_message_complete", is_after=True)
+    parser.begin("GET", 3)
+    with pytest.raises(KeyboardInterrupt):
+        parser.feed(CODED + b"4\r\nmore\r\n0\r\n\r\n")
