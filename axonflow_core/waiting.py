@@ -103,8 +103,18 @@ async def outcome(future: Future[T]) -> T:
     limit_s = None if wait_s == inf else wait_s
     if _get_running_loop() is None:
         return future.result(limit_s)
-    async with asyncio.timeout(limit_s):
-        return await asyncio.shield(asyncio.wrap_future(future))
+    here = asyncio.wrap_future(future)
+    here.add_done_callback(_look_at)
+    done, _ = await asyncio.wait({here}, timeout=limit_s)
+    if not done:
+        raise TimeoutError
+    return here.result()
+
+
+def _look_at(future: asyncio.Future[Any]) -> None:
+    """Take the error of work that nobody waits for any more, of which asyncio would complain."""
+    if not future.cancelled():
+        future.exception()
 
 
 class SharedWork(Generic[T]):
