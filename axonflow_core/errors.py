@@ -211,6 +211,8 @@ class ProviderError(AxonFlowError):
     """The provider's own name of the error: `ThrottlingException`."""
     retry_after_s: float | None
     """How long the provider asks to wait, in seconds; None where it does not say."""
+    original_status: int | None = None
+    """The HTTP status that the model answered the provider with; None where it does not say."""
 
     def __init__(
         self,

@@ -458,6 +458,7 @@ def _rebuilt(kind: type[ProviderError], error: ProviderError, **changes: Any) ->
         retry_after_s=facts["retry_after_s"],
     )
     built.is_retryable = facts["is_retryable"]
+    built.original_status = error.original_status
     return built.enrich(provider=error.provider, model=error.model, request_id=error.request_id)
 
 

@@ -59,8 +59,11 @@ def diagnose(
     code = _bare(error_type_header) or next(_codes_in(native), None)
     message = next(_messages_in(native), None)
     report = Report(status, code, (message or "")[:_MAX_MESSAGE].replace("’", "'"))
-    error = _build(report, _shown(message, body), model, region, models)
+    original = _original_status(native)
+    shown = _shown(message, body) + (f" (the model's own status: {original})" if original else "")
+    error = _build(report, shown, model, region, models)
     error.native_message = message
+    error.original_status = original
     return with_member(error, _member(native)).enrich(request_id=request_id)
 
 
@@ -193,6 +196,12 @@ def _messages_in(native: Mapping[str, Json]) -> Iterator[str]:
         for key in ("message", "Message", "originalMessage"):
             if isinstance(level.get(key), str) and level[key]:
                 yield level[key]
+
+
+def _original_status(native: Mapping[str, Json]) -> int | None:
+    """What a model answered Bedrock with, in a ModelErrorException and in its kin of streams."""
+    status = native.get("originalStatusCode")
+    return status if type(status) is int and 100 <= status <= 599 else None
 
 
 def _member(native: Mapping[str, Json]) -> Mapping[str, Json]:

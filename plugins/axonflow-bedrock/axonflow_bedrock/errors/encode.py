@@ -90,11 +90,17 @@ def frame_name(code: str) -> str:
 
 
 def _write(row: ErrorRow, error: ProviderError) -> Json:
-    return {"message": error.message}
+    return _payload(error)
 
 
 def _write_event(row: ErrorRow, error: ProviderError) -> Json:
-    return {frame_name(row.code or ""): {"message": error.message}}
+    return {frame_name(row.code or ""): _payload(error)}
+
+
+def _payload(error: ProviderError) -> Json:
+    original = error.original_status
+    payload = {"message": error.message}
+    return payload if original is None else {**payload, "originalStatusCode": original}
 
 
 def _headers(row: ErrorRow) -> Mapping[str, str]:

@@ -497,6 +497,25 @@ def test_a_stream_error_shows_the_models_own_words_when_there_are_no_others() ->
     )
 
 
+@pytest.mark.parametrize("name", ["ModelErrorException", "ModelStreamErrorException"])
+def test_the_status_that_the_model_itself_answered_is_kept_and_shown(name: str) -> None:
+    body = b'{"message":"it broke","originalStatusCode":503}'
+
+    for error in (diagnose(424, name, body), diagnose_exception_frame(name, body)):
+        assert (error.status, error.original_status) == (424, 503)
+        assert str(error).endswith("it broke (the model's own status: 503)")
+
+
+@pytest.mark.parametrize("status", [b"null", b"true", b'"503"', b"99", b"600", b"5e2", b"[]"])
+def test_a_models_own_status_that_is_none_is_left_out(status: bytes) -> None:
+    body = b'{"message":"it broke","originalStatusCode":%b}' % status
+
+    error = diagnose(424, "ModelErrorException", body)
+
+    assert error.original_status is None
+    assert str(error).endswith("it broke")
+
+
 # ── recorded refusals ─────────────────────────────────────────────────────────────────────────────
 
 

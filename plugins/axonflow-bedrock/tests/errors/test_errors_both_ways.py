@@ -57,6 +57,19 @@ def test_an_error_has_the_name_that_aws_has_for_it(
     assert list(ERRORS.error_event(error)) == [frame]
 
 
+def test_the_models_own_status_comes_back() -> None:
+    body = b'{"message":"it broke","originalStatusCode":503}'
+    error = diagnose(424, "ModelErrorException", body)
+
+    native = ERRORS.encode_error(error)
+    read = ERRORS.decode_error(native.status, native.headers, dumps(native.body))
+    in_stream = ERRORS.decode_event(ERRORS.error_event(error))
+
+    assert in_stream is not None
+    assert (read.original_status, in_stream.original_status) == (503, 503)
+    assert read.message == in_stream.message == error.message
+
+
 THROTTLED = "Too many requests, please wait before trying again.  You’ve sent string [kiwi] twice."
 DENIED = "User: arn:aws:sts::123456789012:assumed-role/app/i-0 is not authorized to perform: x"
 
