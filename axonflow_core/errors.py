@@ -39,6 +39,8 @@ credentials.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 
@@ -58,6 +60,9 @@ class AxonFlowError(Exception):
     """The model of the call, as the caller or the configuration names it."""
     request_id: str | None = None
     """The provider's own id of the call."""
+    answer_headers: Mapping[str, str] = MappingProxyType({})
+    """The headers of an answer that broke off or is refused, names in lower case; empty where none
+    had come."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -17,8 +17,10 @@ from axonflow_core.errors import (
     ConfigError,
     DecodeError,
     InvalidCall,
+    ProviderTimeout,
     RequestError,
     Throttled,
+    Unavailable,
 )
 from axonflow_core.framing.sse import encode_event
 from axonflow_core.json import dumps
@@ -113,6 +115,27 @@ async def test_an_error_says_whose_call_it_was() -> None:
 
     error = caught.value
     assert (error.provider, error.model, error.request_id) == ("acme", "toy", "r-9")
+
+
+async def test_an_answer_that_breaks_off_is_told_with_its_id() -> None:
+    cut = Unavailable("cut")
+    cut.is_retryable, cut.answer_headers = False, {"x-request-id": "r-8"}
+    caller, *_ = scripted([cut])
+
+    with pytest.raises(Unavailable) as caught:
+        await caller.complete(caller.prepare(HI, ROUTE))
+
+    assert caught.value.request_id == "r-8"
+
+
+async def test_an_attempt_without_an_answer_has_not_the_id_of_the_one_before() -> None:
+    busy = MockAnswer(status=429, headers={"x-request-id": "r-1"})
+    caller, *_ = scripted([busy, ProviderTimeout("slow")], mends=1)
+
+    with pytest.raises(ProviderTimeout) as caught:
+        await caller.complete(caller.prepare(HI, ROUTE))
+
+    assert caught.value.request_id is None
 
 
 async def test_a_request_that_the_family_cannot_take_is_refused_before_it_is_sent() -> None:

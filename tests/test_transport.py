@@ -255,7 +255,12 @@ async def test_a_full_pool_is_waited_for_longer_than_a_connection_may_take() -> 
             r"did not begin its answer within 0.1 s \(first byte timeout\)",
         ),
         ([b"HTTP/1.1 200", 2.0], {"first_byte_s": 0.1}, r"did not begin its answer within 0.1 s"),
-        ([2.0], {"total_s": 0.1}, r"did not finish its answer within 0.1 s \(total timeout\)"),
+        ([2.0], {"total_s": 0.1}, r"did not begin its answer within 0.1 s \(total timeout\)"),
+        (
+            [CHUNKED, chunk(b"a"), 2.0],
+            {"total_s": 0.1},
+            r"did not finish its answer within 0.1 s \(total timeout\)",
+        ),
         (
             [CHUNKED, chunk(b"a"), 2.0],
             {"idle_s": 0.1},
@@ -271,6 +276,7 @@ async def test_a_full_pool_is_waited_for_longer_than_a_connection_may_take() -> 
         "stall before headers",
         "stall in headers",
         "stall past total",
+        "stall in body past total",
         "stall in body",
         "slow drip",
     ],
@@ -321,18 +327,37 @@ async def test_no_clock_runs_over_a_body_that_has_arrived(transport: Transport) 
         assert await stream.read() == b""
 
 
-async def test_an_address_that_does_not_answer_runs_into_the_connect_timeout(
-    transport: Transport,
+@pytest.mark.parametrize(
+    ("limits", "span"),
+    [
+        ({"connect_s": 0.1}, "0.1 s (connect timeout)"),
+        ({"first_byte_s": 0.1}, "0.1 s (first byte timeout)"),
+        ({"total_s": 0.1}, "the 0.1 s that were left of 4 s (total timeout)"),
+    ],
+)
+async def test_an_address_that_does_not_answer_is_told_as_one_whatever_ends_the_wait(
+    transport: Transport, limits: dict[str, float], span: str
 ) -> None:
     """A full backlog drops the SYN, as a firewall does."""
-    with (
-        _full_backlog() as port,
-        within(0.1),
-        pytest.raises(ProviderTimeout, match="connect timeout"),
-    ):
-        await transport.send(
-            HttpRequest("POST", f"http://127.0.0.1:{port}/", {}, b"", Timeouts(connect_s=0.1))
-        )
+    with _full_backlog() as port:
+        url = f"http://127.0.0.1:{port}/"
+        request = HttpRequest("POST", url, {}, timeouts=Timeouts(**limits), given_s=4.0)
+        message = re.escape(f"did not accept a connection within {span}")
+        with within(0.1), pytest.raises(ProviderTimeout, match=message):
+            await transport.send(request)
+
+
+@pytest.mark.parametrize(
+    "rest", [[b"3\r\nab"], [b"3\r\nab", 2.0], [b"bad"]], ids=["cut", "held back", "malformed"]
+)
+async def test_the_headers_of_an_answer_that_breaks_off_stay_with_its_error(
+    transport: Transport, rest: list[bytes | float]
+) -> None:
+    head = CHUNKED[:-2] + b"X-Request-Id: r-1\r\n\r\n"
+    async with peer(writes(head, *rest)) as server:
+        with pytest.raises(AxonFlowError) as raised:
+            await transport.send(server.request(idle_s=0.1))
+    assert raised.value.answer_headers["x-request-id"] == "r-1"
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from axonflow_core import waiting
 from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError, ProviderTimeout
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpClient, HttpRequest, HttpResponse
+from axonflow_core.http.faults import span_of
 from axonflow_core.messages import FailedAttempt
 
 from .retries import MAX_PAUSE_S
@@ -159,18 +160,24 @@ class Attempts:
 
     async def prepared(self, call: Call, log: AttemptLog) -> HttpRequest:
         """The request of an attempt; it may take what is left of the deadline."""
+        log.request_id = log.first_byte = None
         request = await self.upstream.request(call)
         total_s, left_s = request.timeouts.total_s, call.ends_at - waiting.now()
         if left_s < total_s - _TOLERANCE_S:
             timeouts = evolve(request.timeouts, total_s=max(left_s, 0.001))
-            request = evolve(request, timeouts=timeouts)
+            request = evolve(request, timeouts=timeouts, given_s=call.given_s or total_s)
         log.request = request
         return request
 
     async def sent(self, call: Call, log: AttemptLog) -> HttpResponse:
         """The answer of the service, whose status is 200."""
         upstream = self.upstream
-        response = await self.client.send(await self.prepared(call, log))
+        request = await self.prepared(call, log)
+        try:
+            response = await self.client.send(request)
+        except AxonFlowError as error:
+            log.request_id = error.answer_headers.get(upstream.request_id_header)
+            raise
         log.request_id = response.headers.get(upstream.request_id_header)
         log.first_byte = response.first_byte_s
         if response.status != 200:
@@ -183,9 +190,11 @@ class Attempts:
 
     def _unprepared(self, call: Call) -> AxonFlowError:
         """The error of a call whose time was over before it could be sent."""
+        left_s, given_s = call.ends_at - call.started, call.given_s or call.timeouts.total_s
+        span = span_of(left_s, given_s if left_s < given_s - _TOLERANCE_S else None)
         error = ProviderTimeout(
-            f"{self.upstream.preparation} took longer than {call.ends_at - call.started:g} s "
-            "(total timeout); nothing was sent",
+            f"{self.upstream.preparation} took longer than {span} (total timeout); nothing was "
+            "sent",
             hint="if that is too short, raise `timeout=` of the call, or `timeouts: {total_s: …}` "
             "in the provider's config",
         )

@@ -72,6 +72,8 @@ class Call:
     started: float
     """On the clock of `waiting`, as `ends_at`."""
     ends_at: float
+    given_s: float | None = None
+    """What the caller gave for all that has this deadline; None: `timeouts.total_s`."""
     earlier_attempts: tuple[FailedAttempt, ...] = ()
     """Attempts of another call that this one stands in for: under an id that was refused."""
 

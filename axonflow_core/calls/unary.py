@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from axonflow_core import waiting
 from axonflow_core.codec.unary import EmbeddingCodec, Unary
 from axonflow_core.errors import AxonFlowError, DecodeError
-from axonflow_core.frozen import evolve
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Timeouts
 from axonflow_core.json import dumps, loads
 from axonflow_core.messages import Json
@@ -26,18 +26,28 @@ _CALLS_AT_ONCE = 8
 """How many calls one request may have under way, where a model takes few inputs a call."""
 
 
-def deadline_of(timeout_s: float | None) -> float | None:
-    """When what may take `timeout_s` from now ends, on the clock of `waiting`; None: unset."""
-    return None if timeout_s is None else waiting.now() + timeout_s
+@frozen
+class Deadline:
+    """When the calls of one request end together: `given_s` after they began."""
+
+    given_s: float
+    ends_at: float
+    """On the clock of `waiting`."""
 
 
 class UnaryCaller:
-    """Makes these calls for one provider. `timeouts` bound each; `ends_at` (`deadline_of`) bounds
-    the calls of one request together."""
+    """Makes these calls for one provider. `timeouts` bound each; a `deadline` bounds the calls of
+    one request together."""
 
     def __init__(self, attempts: Attempts, timeouts: Timeouts) -> None:
         self._attempts = attempts
         self._timeouts = timeouts
+
+    def deadline(self, timeout_s: float | None = None) -> Deadline:
+        """That of what begins now and may take `timeout_s`, or what the configuration gives."""
+        total_s = self._timeouts.total_s
+        given_s = total_s if timeout_s is None else min(timeout_s, total_s)
+        return Deadline(given_s, waiting.now() + given_s)
 
     async def ask(
         self,
@@ -46,7 +56,7 @@ class UnaryCaller:
         *,
         wrap: Callable[[Json], Json] = lambda body: body,
         measure: Callable[[A, Mapping[str, str]], A] = lambda answer, headers: answer,
-        ends_at: float | None = None,
+        deadline: Deadline | None = None,
     ) -> A:
         """One request and its one answer. `wrap` puts the service's own members around the body;
         `measure` adds to the answer what its headers bill."""
@@ -54,7 +64,7 @@ class UnaryCaller:
             body = wrap(route.codec.encode_request(request, route.facts))
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
-        answered = await self._asked(route, dumps(body), measure, ends_at)
+        answered = await self._asked(route, dumps(body), measure, deadline)
         answer: A = answered.answer
         return answer
 
@@ -75,7 +85,7 @@ class UnaryCaller:
         route: UnaryRoute[EmbeddingCodec],
         request: EmbeddingRequest,
         measure: Callable[[Embeddings, Mapping[str, str]], Embeddings],
-        ends_at: float | None = None,
+        deadline: Deadline | None = None,
     ) -> Embeddings:
         """One answer for all inputs, however many calls they take; all are encoded before one is
         sent. The first call that fails cancels the others."""
@@ -84,7 +94,8 @@ class UnaryCaller:
             bodies = [dumps(route.codec.encode_request(part, route.facts)) for part in parts]
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
-        calls = [partial(self._asked, route, body, measure, ends_at) for body in bodies]
+        deadline = deadline or self.deadline()
+        calls = [partial(self._asked, route, body, measure, deadline) for body in bodies]
         answers = await waiting.in_order(calls, _CALLS_AT_ONCE)
         return merge_embeddings(
             [(len(part.inputs), got.answer) for part, got in zip(parts, answers, strict=True)]
@@ -95,20 +106,18 @@ class UnaryCaller:
         route: UnaryRoute[Any],
         body: bytes,
         measure: Callable[[A, Mapping[str, str]], A],
-        ends_at: float | None = None,
+        deadline: Deadline | None = None,
     ) -> ForwardedAnswer:
-        timeouts, started = self._timeouts, waiting.now()
-        if ends_at is not None:
-            left_s = max(ends_at - started, 0.001)
-            timeouts = evolve(timeouts, total_s=min(left_s, timeouts.total_s))
+        deadline, started = deadline or self.deadline(), waiting.now()
         call = Call(
             route=route,
             operation=route.operation,
             headers=route.headers,
             body=body,
-            timeouts=timeouts,
+            timeouts=self._timeouts,
             started=started,
-            ends_at=started + timeouts.total_s,
+            ends_at=deadline.ends_at,
+            given_s=deadline.given_s,
         )
 
         async def ask_once(call: Call, log: AttemptLog) -> ForwardedAnswer:

@@ -49,10 +49,16 @@ class HttpCall:
 
     def error(self, end: Exception, head: ResponseHead | None) -> AxonFlowError:
         """What ended the answer, in words. `head`: what was known of it."""
+        error = self._in_words(end, head)
+        if head is not None:
+            error.answer_headers = head.headers
+        return error
+
+    def _in_words(self, end: Exception, head: ResponseHead | None) -> AxonFlowError:
         endpoint = self.endpoint
         match end:
             case LimitExpired():
-                return faults.timeout(end.limit, endpoint, self.request.timeouts)
+                return faults.timeout(end.limit, endpoint, self.request)
             case BadResponse():
                 return faults.refused(endpoint, end, self.most)
             case ConnectionEnded() if head is not None:
@@ -65,7 +71,7 @@ class HttpCall:
         """What ended the body of a stream, in words."""
         match end:
             case LimitExpired():
-                return faults.timeout(end.limit, self.endpoint, self.request.timeouts)
+                return faults.timeout(end.limit, self.endpoint, self.request)
             case BadResponse():
                 return faults.refused_in_stream(self.endpoint, end)
             case ConnectionEnded():

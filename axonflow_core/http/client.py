@@ -137,8 +137,8 @@ class Transport:
             async with asyncio.timeout_at(until):
                 connection = await call.pool.take(call.key)
         except TimeoutError:
-            timeouts = call.request.timeouts
-            raise faults.pool_full(limit, self._max_connections, call.endpoint, timeouts) from None
+            size = self._max_connections
+            raise faults.pool_full(limit, size, call.endpoint, call.request) from None
         except PoolClosed:
             raise faults.closed() from None
         if connection is not None:

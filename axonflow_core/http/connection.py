@@ -23,7 +23,7 @@ from math import inf
 from typing import cast
 
 from .ends import ClosedHere, ConnectionEnded
-from .limits import Deadlines, LimitExpired
+from .limits import NO_LIMIT, Deadlines, Limit, LimitExpired
 from .response_parser import BadResponse, ResponseHead, ResponseParser, Rule
 from .tls import TlsLayer
 
@@ -68,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         self._on_lost: Callable[[Connection], None] | None = None
         self._is_collecting = self._is_paused = False
         self._deadlines: Deadlines | None = None
-        self._deadline, self._limit = inf, ""
+        self._deadline, self._limit = inf, NO_LIMIT
         self._rings_at = inf
         self._timer: asyncio.TimerHandle | None = None
 
@@ -176,7 +176,7 @@ class Connection(asyncio.BufferedProtocol):
         self._phase = _Phase.RESTING
         self.has_answered = True
         self._deadlines = None
-        self._watch(until, "rest")
+        self._watch(until, NO_LIMIT)
         self._resume()
 
     def fileno(self) -> int:
@@ -285,7 +285,7 @@ class Connection(asyncio.BufferedProtocol):
             self.abort(bad)
             return
         if parser.is_complete:
-            self._watch(inf, "")
+            self._watch(inf, NO_LIMIT)
         elif had_head and self._is_collecting:
             self._watch_idle()
             return
@@ -337,8 +337,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._deadlines is not None and not self.parser.is_complete and self.fault is None:
             self._watch(*self._deadlines.total)
 
-    def _watch(self, deadline: float, limit: str) -> None:
-        """From now on the time ends at `deadline`, by the limit of that name."""
+    def _watch(self, deadline: float, limit: Limit) -> None:
+        """From now on the time ends at `deadline`, by `limit`."""
         self._deadline, self._limit = deadline, limit
         if deadline < self._rings_at:
             self._set_timer(min(deadline, self._loop.time() + TICK_S))

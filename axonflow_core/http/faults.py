@@ -18,46 +18,61 @@ from axonflow_core.errors import (
     Unavailable,
 )
 
-from .messages import Timeouts
+from .limits import Limit
+from .messages import HttpRequest
 from .request_bytes import Endpoint, endpoint_of
 from .response_parser import BadResponse, ResponseHead, Rule
 
 _OVERDUE = {
-    "connect_s": ("did not accept a connection", "connect"),
-    "first_byte_s": ("did not begin its answer", "first byte"),
-    "idle_s": ("sent no more of its answer", "idle"),
-    "total_s": ("did not finish its answer", "total"),
+    "connect": "did not accept a connection",
+    "head": "did not begin its answer",
+    "body": "did not finish its answer",
 }
-"""Limit -> what did not happen in time, and the phase, for the message."""
+"""Step of a call -> what did not happen in time."""
 _NO_PROXY_HINT = "NO_PROXY lists hosts to reach without a proxy"
 
 # ── time ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def timeout(limit: str, endpoint: Endpoint, timeouts: Timeouts) -> ProviderTimeout:
-    """The error of a time limit: it names the phase, the seconds and the setting that raises
+def timeout(limit: Limit, endpoint: Endpoint, request: HttpRequest) -> ProviderTimeout:
+    """The error of a time limit: it names the step, the seconds and the setting that raises
     them."""
-    what, phase = _OVERDUE[limit]
+    what = "sent no more of its answer" if limit.name == "idle_s" else _OVERDUE[limit.step]
     return ProviderTimeout(
-        f"{endpoint.authority} {what} within {getattr(timeouts, limit):g} s ({phase} timeout)",
+        f"{endpoint.authority} {what} within {_span(limit, request)}",
         hint=f"if that is too short, raise {_setting(limit)}",
     )
 
 
-def pool_full(limit: str, size: int, endpoint: Endpoint, timeouts: Timeouts) -> ProviderTimeout:
+def pool_full(limit: Limit, size: int, endpoint: Endpoint, request: HttpRequest) -> ProviderTimeout:
     """The error of a call that got no place in the pool in time. Nothing was sent."""
-    phase = _OVERDUE[limit][1]
     return ProviderTimeout(
         f"the pool of {size} is full: no connection for {endpoint.authority} became free within "
-        f"{getattr(timeouts, limit):g} s ({phase} timeout)",
+        f"{_span(limit, request)}",
         hint="make fewer calls at once, close streams that are read no further, or raise "
         f"`max_connections` of the transport or {_setting(limit)}",
     )
 
 
-def _setting(limit: str) -> str:
-    of_call = "`timeout=` of the call, or " if limit == "total_s" else ""
-    return f"{of_call}`timeouts: {{{limit}: …}}` in the provider's config"
+def _span(limit: Limit, request: HttpRequest) -> str:
+    """How long that was, and by which limit."""
+    given_s = request.given_s if limit.name == "total_s" else None
+    span = span_of(getattr(request.timeouts, limit.name), given_s)
+    return f"{span} ({limit.name.removesuffix('_s').replace('_', ' ')} timeout)"
+
+
+def span_of(seconds: float, given_s: float | None) -> str:
+    """`seconds` in words, as what was left of `given_s` where that is set."""
+    return (
+        f"{seconds:g} s"
+        if given_s is None
+        else (f"the {seconds:.3g} s that were left of {given_s:g} s")
+    )
+
+
+def _setting(limit: Limit) -> str:
+    of_call = "`timeout=` of the call, or " if limit.name == "total_s" else ""
+    return f"{of_call}`timeouts: {{{limit.name}: …}}` in the provider's config"
 
 
 # ── no connection ─────────────────────────────────────────────────────────────────────────────────
@@ -198,8 +213,8 @@ def redirect(endpoint: Endpoint, head: ResponseHead) -> Unavailable:
         "itself",
         status=head.status,
     )
-    error.is_retryable = False
-    return error
+    error.answer_headers = head.headers
+    return _not_again(error)
 
 
 def closed_in_stream(endpoint: Endpoint) -> TruncatedStream:

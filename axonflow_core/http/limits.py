@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple, TypeAlias
+
 from .messages import Timeouts
 
 
-class LimitExpired(Exception):
-    """The time limit of that name (a field of `Timeouts`) is over."""
+class Limit(NamedTuple):
+    """Why time is over: by the field of `Timeouts` of that name, in a step of the call."""
 
-    def __init__(self, limit: str) -> None:
-        super().__init__(limit)
+    name: str
+    step: str
+    """`connect`, `head` or `body`: what is waited for."""
+
+
+_FIRST_BYTE = Limit("first_byte_s", "head")
+_IDLE = Limit("idle_s", "body")
+_TOTAL = {step: Limit("total_s", step) for step in ("head", "body")}
+_CONNECTING = {name: Limit(name, "connect") for name in ("connect_s", "first_byte_s", "total_s")}
+NO_LIMIT = Limit("", "")
+"""Of a moment that no call waits for."""
+Until: TypeAlias = tuple[float, Limit]
+"""When a wait ends, and by which limit."""
+
+
+class LimitExpired(Exception):
+    """A time limit is over."""
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit.name)
         self.limit = limit
 
 
 class Deadlines:
-    """When a call that starts `now` has to be how far: pairs of a moment and its limit's name."""
+    """When a call that starts `now` has to be how far: pairs of a moment and its limit."""
 
     __slots__ = ("_connect_s", "_idle_s", "head", "started", "total")
 
     def __init__(self, timeouts: Timeouts, now: float) -> None:
         self.started = now
-        self.total = (now + timeouts.total_s, "total_s")
-        self.head = min((now + timeouts.first_byte_s, "first_byte_s"), self.total)
+        total = now + timeouts.total_s
+        self.total = (total, _TOTAL["body"])
+        self.head = min((now + timeouts.first_byte_s, _FIRST_BYTE), (total, _TOTAL["head"]))
         self._idle_s = timeouts.idle_s
         self._connect_s = timeouts.connect_s
 
-    def idle(self, now: float) -> tuple[float, str]:
+    def idle(self, now: float) -> Until:
         """When the next bytes of the answer have to be there."""
-        return min((now + self._idle_s, "idle_s"), self.total)
+        return min((now + self._idle_s, _IDLE), self.total)
 
-    def connect(self, now: float) -> tuple[float, str]:
+    def connect(self, now: float) -> Until:
         """When a connection that is begun `now` has to be open."""
-        return min((now + self._connect_s, "connect_s"), self.head)
+        ends_at, limit = self.head
+        own = (now + self._connect_s, _CONNECTING["connect_s"])
+        return min(own, (ends_at, _CONNECTING[limit.name]))

@@ -59,6 +59,8 @@ class HttpRequest:
     """The time limits of this call."""
     network: Network = Network()
     """Proxy and TLS of this call."""
+    given_s: float | None = None
+    """What the call had in all, where `timeouts.total_s` is only what is left of it."""
 
 
 @frozen

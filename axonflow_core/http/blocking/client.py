@@ -96,8 +96,8 @@ class BlockingTransport:
         try:
             lease.take(ends_at)
         except TimeoutError:
-            timeouts = call.request.timeouts
-            raise faults.pool_full(limit, self._max_connections, call.endpoint, timeouts) from None
+            size = self._max_connections
+            raise faults.pool_full(limit, size, call.endpoint, call.request) from None
         except PoolClosed:
             raise faults.closed() from None
         connection = lease.connection

@@ -13,7 +13,7 @@ from axonflow_core.waiting import now
 
 from ..connection import READ_BYTES
 from ..ends import ENDS, ClosedHere, ConnectionEnded
-from ..limits import Deadlines, LimitExpired
+from ..limits import NO_LIMIT, Deadlines, LimitExpired, Until
 from ..pool import KEEP_ALIVE_S
 from ..response_parser import BadResponse, ResponseHead, ResponseParser, Rule
 from ..tls import TlsLayer
@@ -134,7 +134,7 @@ class Connection:
         self._was_read_whole = parser.is_complete and self.fault is None
         return data
 
-    def _read(self, until: tuple[float, str]) -> None:
+    def _read(self, until: Until) -> None:
         """Wait for bytes of the answer, and feed them to the parser."""
         data = self.received(until)
         if data:
@@ -147,7 +147,7 @@ class Connection:
 
     # ── bytes ─────────────────────────────────────────────────────────────────────────────────────
 
-    def received(self, until: tuple[float, str]) -> bytes:
+    def received(self, until: Until) -> bytes:
         """What arrives next, without its TLS; `b""`: no more will. Raises `LimitExpired`,
         `ConnectionEnded`, `ClosedHere`."""
         if self._early:
@@ -169,7 +169,7 @@ class Connection:
             if not data or (plain := self._decrypted(data)) or self._layers[0].is_closed:
                 return data and plain
 
-    def write(self, data: bytes, until: tuple[float, str]) -> None:
+    def write(self, data: bytes, until: Until) -> None:
         """Send all of `data`, through every layer of TLS."""
         try:
             for layer in self._layers:
@@ -178,9 +178,7 @@ class Connection:
             raise self._ended(error) from error
         self._send_raw(data, until)
 
-    def start_tls(
-        self, context: ssl.SSLContext, hostname: str, until: tuple[float, str]
-    ) -> TlsLayer:
+    def start_tls(self, context: ssl.SSLContext, hostname: str, until: Until) -> TlsLayer:
         """Lay TLS over what there is. `ssl.SSLError`, `ConnectionEnded`."""
         layer = TlsLayer(context, hostname)
         data = b""
@@ -199,7 +197,7 @@ class Connection:
         self._early = layer.decrypt(b"")
         return layer
 
-    def _send(self, data: bytes, until: tuple[float, str]) -> bool:
+    def _send(self, data: bytes, until: Until) -> bool:
         """Send a request. False: its answer came before it was sent whole."""
         try:
             self.write(data, until)
@@ -207,7 +205,7 @@ class Connection:
             return False
         return True
 
-    def _send_raw(self, data: bytes, until: tuple[float, str]) -> None:
+    def _send_raw(self, data: bytes, until: Until) -> None:
         left = memoryview(data)
         while left:
             made = self._alive()
@@ -241,7 +239,7 @@ class Connection:
                 if reply := layers[number].outgoing():
                     for outer in layers[number + 1 :]:
                         reply = outer.encrypt(reply)
-                    self._send_raw(reply, (now() + _FAREWELL_S, "idle_s"))
+                    self._send_raw(reply, (now() + _FAREWELL_S, NO_LIMIT))
         except ssl.SSLError as error:
             raise self._ended(error) from error
         return data

@@ -21,7 +21,7 @@ from axonflow_core.waiting import now
 from .. import faults
 from ..dial import HEAD_START_S, Address, alternating, set_options
 from ..ends import ConnectionEnded
-from ..limits import LimitExpired
+from ..limits import LimitExpired, Until
 from ..request_bytes import Endpoint, connect_head
 from ..response_parser import BadResponse, ResponseParser
 from .connection import Connection
@@ -32,7 +32,7 @@ def dial(
     endpoint: Endpoint,
     proxy: Endpoint | None,
     tls: ssl.SSLContext | None,
-    until: tuple[float, str],
+    until: Until,
 ) -> None:
     """As `dial.dial`, within `until`."""
     hop = proxy or endpoint
@@ -48,7 +48,7 @@ def dial(
         _secure(connection, endpoint, tls, until)
 
 
-def _resolved(hop: Endpoint, proxy: Endpoint | None, until: tuple[float, str]) -> list[Address]:
+def _resolved(hop: Endpoint, proxy: Endpoint | None, until: Until) -> list[Address]:
     """The addresses of `hop`. One that is an address itself needs no thread and no DNS."""
     if ":" in hop.host or hop.host[-1:].isdigit():
         with suppress(socket.gaierror):
@@ -68,9 +68,7 @@ def _resolved(hop: Endpoint, proxy: Endpoint | None, until: tuple[float, str]) -
         raise unresolved(hop, error) from error
 
 
-def _connect(
-    connection: Connection, addresses: Sequence[Address], until: tuple[float, str]
-) -> None:
+def _connect(connection: Connection, addresses: Sequence[Address], until: Until) -> None:
     """Connect to the first address that answers; the first error where none does."""
     ends_at, limit = until
     left, tries = deque(addresses), set[socket.socket]()
@@ -123,7 +121,7 @@ def _begin(
 
 
 def _secure(
-    connection: Connection, hop: Endpoint, tls: ssl.SSLContext | None, until: tuple[float, str]
+    connection: Connection, hop: Endpoint, tls: ssl.SSLContext | None, until: Until
 ) -> None:
     """TLS to `hop`. Not h2, whatever the context offers: this client speaks HTTP/1.1."""
     if tls is None:
@@ -140,9 +138,7 @@ def _secure(
         raise faults.handshake_failed(hop, ValueError("it chose another protocol than HTTP/1.1"))
 
 
-def _tunnel(
-    connection: Connection, endpoint: Endpoint, proxy: Endpoint, until: tuple[float, str]
-) -> None:
+def _tunnel(connection: Connection, endpoint: Endpoint, proxy: Endpoint, until: Until) -> None:
     """Ask the proxy for a tunnel. A refusal is told by its status alone."""
     parser = ResponseParser()
     parser.begin("CONNECT")

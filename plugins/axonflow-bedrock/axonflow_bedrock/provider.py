@@ -23,7 +23,7 @@ from axonflow_core.calls.call import Caller
 from axonflow_core.calls.route import CompletionCall, Route
 from axonflow_core.calls.settings import ControlTokens
 from axonflow_core.calls.streams import WholeAnswer
-from axonflow_core.calls.unary import deadline_of
+from axonflow_core.calls.unary import Deadline
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.errors import (
@@ -255,8 +255,8 @@ class BedrockProvider:
         model: str | None = None,
         timeout_s: float | None = None,
     ) -> Embeddings:
-        route, ends_at = self.resolver.unary(EmbeddingCodec, model), deadline_of(timeout_s)
-        return await self._caller.unary.embed(route, request, measured, ends_at)
+        unary, route = self._caller.unary, self.resolver.unary(EmbeddingCodec, model)
+        return await unary.embed(route, request, measured, unary.deadline(timeout_s))
 
     async def rerank(
         self,
@@ -265,8 +265,9 @@ class BedrockProvider:
         model: str | None = None,
         timeout_s: float | None = None,
     ) -> Ranking:
-        route, ends_at = self.resolver.unary(RerankCodec, model), deadline_of(timeout_s)
-        return await self._caller.unary.ask(route, request, measure=measured, ends_at=ends_at)
+        unary, route = self._caller.unary, self.resolver.unary(RerankCodec, model)
+        deadline = unary.deadline(timeout_s)
+        return await unary.ask(route, request, measure=measured, deadline=deadline)
 
     async def count(
         self,
@@ -275,10 +276,10 @@ class BedrockProvider:
         model: str | None = None,
         timeout_s: float | None = None,
     ) -> TokenCount:
-        ends_at = deadline_of(timeout_s)
+        deadline = self._caller.unary.deadline(timeout_s)
         chat = self.resolver.chat(model)
         counter = self.resolver.counter(chat)
-        count = partial(self._count, request, counter, chat.facts, ends_at)
+        count = partial(self._count, request, counter, chat.facts, deadline)
         first, *others = ids_to_try(chat.address, chat.facts.base_id or None)
         try:
             return await count(first)
@@ -293,13 +294,13 @@ class BedrockProvider:
         request: CompletionRequest,
         counter: TokenCounter,
         facts: ModelFacts,
-        ends_at: float | None,
+        deadline: Deadline,
         model_id: ModelId,
     ) -> TokenCount:
         request = _carried(request, counter.surface, facts)
         route = unary_route(model_id, counter, facts, "count-tokens")
         wrap = partial(wrapped, counter.surface)
-        return await self._caller.unary.ask(route, request, wrap=wrap, ends_at=ends_at)
+        return await self._caller.unary.ask(route, request, wrap=wrap, deadline=deadline)
 
     # ── without a call of a model ─────────────────────────────────────────────────────────────────
 

@@ -204,7 +204,10 @@ async def test_what_the_silence_took_is_not_given_to_the_answer(
     async with serving(SILENCE) as (fake, url):
         session = SlowAccount(url, 0.3, KEYS)
         async with opened_provider(url, session=session, new_client=new_client) as provider:
-            await overdue(provider, ProviderTimeout)
+            error = await overdue(provider, ProviderTimeout)
+    assert re.search(
+        r"did not begin its answer within the 0\.\d+ s that were left of 0\.6 s", error.message
+    )
     assert fake.calls == 1
 
 
@@ -261,7 +264,8 @@ async def test_a_retried_stream_has_no_new_time_for_its_body(
         session = refreshing(url, renewed)
         async with opened_provider(url, session=session, new_client=new_client) as provider:
             await provider.health()
-            await overdue(provider, ProviderTimeout, is_streamed=True)
+            error = await overdue(provider, ProviderTimeout, is_streamed=True)
+    assert "did not finish its answer within" in error.message
     assert fake.calls == 2
 
 
