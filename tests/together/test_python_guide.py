@@ -126,10 +126,13 @@ def test_every_fence_of_the_guide_is_run_or_read() -> None:
 
 
 @pytest.mark.thorough
-def test_the_guide_passes_a_strict_type_check(tmp_path: Path) -> None:
+def test_a_strict_type_check_of_the_guide_finds_the_slip_that_it_shows_and_no_other(
+    tmp_path: Path,
+) -> None:
     api = pytest.importorskip("mypy.api", reason="mypy is not installed")
     body = "\n".join(snippet.code for snippet in SNIPPETS)
     program = f"async def main() -> None:\n{indent(body, '    ')}"
     (tmp_path / "guide.py").write_text(program, "utf-8")
-    report, _, code = api.run(["--strict", "--config-file=", str(tmp_path / "guide.py")])
-    assert code == 0, report
+    report, _, _ = api.run(["--strict", "--config-file=", str(tmp_path / "guide.py")])
+    (slip,) = [n for n, line in enumerate(program.splitlines(), 1) if "max_token=" in line]
+    assert set(re.findall(r"guide\.py:(\d+): error", report)) == {str(slip)}, report
