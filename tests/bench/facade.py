@@ -1,7 +1,8 @@
 """What a call costs a blocking and an async caller, as a ratio to boto3 in the same run.
 
 A server in its own process answers with fixed bytes, so that only the callers are measured. CPU
-time of this process (all threads), median over interleaved rounds. The baselines are boto3's
+time of this process (all threads) for each answer that the server counts, median over interleaved
+rounds. The baselines are boto3's
 `invoke_model`, one call after the other, and `converse_stream` of 200 chunks:
 
     call            one call after the other
@@ -19,10 +20,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from urllib.request import urlopen
 
 import orjson
 
@@ -96,7 +98,10 @@ def _chunked(data: bytes) -> bytes:
 
 
 class _Service(asyncio.Protocol):
-    """Answers by path and by port: the streams of the second port are paced."""
+    """Answers by path and by port: the streams of the second port are paced. `GET` tells how many
+    calls have been answered at both."""
+
+    answered = 0
 
     head = (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
@@ -114,6 +119,13 @@ class _Service(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard += data
+        if self._heard.startswith(b"GET "):
+            told = b"%d" % _Service.answered
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(told) + told
+            )
+            self._heard = b""
+            return
         head, end, body = self._heard.partition(b"\r\n\r\n")
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
         if end and len(body) >= int(length):
@@ -121,6 +133,7 @@ class _Service(asyncio.Protocol):
             self._answer(is_streamed=b"-stream" in head[:200])
 
     def _answer(self, *, is_streamed: bool) -> None:
+        _Service.answered += 1
         if not is_streamed:
             self._transport.write(self.whole)
         elif self._is_paced:
@@ -185,12 +198,15 @@ def blockings(url: str) -> dict[str, Work]:
     whole.complete(REQUEST)  # reads the settings while they are these
     streamed.stream(REQUEST).close()
 
-    def call(count: int) -> None:
-        for _ in range(count):
+    def call_for(turns: Iterable[int]) -> None:
+        for _ in turns:
             whole.complete(REQUEST)
 
+    def call(count: int) -> None:
+        call_for(range(count))
+
     def together(count: int) -> None:
-        list(pool.map(call, [count // THREADS] * THREADS))
+        list(pool.map(call_for, [iter(range(count))] * THREADS))
 
     def stream(count: int) -> None:
         for _ in range(count):
@@ -210,12 +226,13 @@ def asyncs(url: str, runner: asyncio.Runner) -> dict[str, Work]:
         async with streamed.stream(REQUEST):
             pass
 
-    async def call(count: int) -> None:
-        for _ in range(count):
+    async def call(turns: Iterable[int]) -> None:
+        for _ in turns:
             await whole.complete(REQUEST)
 
     async def together(count: int) -> None:
-        await asyncio.gather(*(call(count // IN_FLIGHT + 1) for _ in range(IN_FLIGHT)))
+        turns = iter(range(count))
+        await asyncio.gather(*(call(turns) for _ in range(IN_FLIGHT)))
 
     async def stream(count: int) -> None:
         for _ in range(count):
@@ -225,16 +242,23 @@ def asyncs(url: str, runner: asyncio.Runner) -> dict[str, Work]:
 
     runner.run(settle())
     return {
-        "call": lambda count: runner.run(call(count)),
+        "call": lambda count: runner.run(call(range(count))),
         "call x32": lambda count: runner.run(together(count)),
         "stream": lambda count: runner.run(stream(count)),
     }
 
 
-def cpu_us(work: Work, count: int) -> float:
-    before = time.process_time()
+def cpu_us(work: Work, count: int, url: str) -> float:
+    """Of one call, of as many as the server at `url` answered."""
+    answered, before = answered_at(url), time.process_time()
     work(count)
-    return (time.process_time() - before) / count * 1e6
+    used = time.process_time() - before
+    return used / (answered_at(url) - answered) * 1e6
+
+
+def answered_at(url: str) -> int:
+    with urlopen(url) as answer:
+        return int(answer.read())
 
 
 def report(name: str, ours: list[float], baseline: list[float]) -> None:
@@ -265,7 +289,9 @@ def _measure(burst: str, paced: str) -> None:
         for name, ours, baseline, count in cases:
             ours(count)
             baseline(count)  # both warm
-            rounds = [(cpu_us(ours, count), cpu_us(baseline, count)) for _ in range(ROUNDS)]
+            rounds = [
+                (cpu_us(ours, count, burst), cpu_us(baseline, count, burst)) for _ in range(ROUNDS)
+            ]
             report(name, [a for a, _ in rounds], [b for _, b in rounds])
 
 

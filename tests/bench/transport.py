@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
@@ -45,8 +45,8 @@ STREAM_HEAD = (
     b"Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
 )
 CHUNK = b"12c\r\n" + b"x" * 300 + b"\r\n"
-Work: TypeAlias = Callable[[int], Awaitable[None]]
-"""Makes a number of calls or streams."""
+Work: TypeAlias = Callable[[Iterable[int]], Awaitable[None]]
+"""Makes a call or a stream for each turn; tasks share the turns."""
 
 
 class _Service(asyncio.Protocol):
@@ -112,14 +112,14 @@ async def floor(port: int) -> Mapping[str, Work]:
     lines = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode()
     data = b"POST /call HTTP/1.1\r\n%s\r\n%s" % (lines, BODY)
 
-    async def asked(protocol: _Floor, count: int) -> None:
-        for _ in range(count):
+    async def asked(protocol: _Floor, turns: Iterable[int]) -> None:
+        for _ in turns:
             await protocol.ask(data, len(ANSWER))
 
-    async def together(count: int) -> None:
-        await asyncio.gather(*(asked(one, count // IN_FLIGHT + 1) for one in protocols))
+    async def together(turns: Iterable[int]) -> None:
+        await asyncio.gather(*(asked(one, turns) for one in protocols))
 
-    return {"call": lambda count: asked(protocols[0], count), "call x32": together}
+    return {"call": lambda turns: asked(protocols[0], turns), "call x32": together}
 
 
 async def ours(port: int) -> Mapping[str, Work]:
@@ -128,13 +128,13 @@ async def ours(port: int) -> Mapping[str, Work]:
     def request(path: str) -> HttpRequest:
         return HttpRequest("POST", f"http://127.0.0.1:{port}{path}", HEADERS, BODY)
 
-    async def call(count: int) -> None:
-        for _ in range(count):
+    async def call(turns: Iterable[int]) -> None:
+        for _ in turns:
             await transport.send(request("/call"))
 
     def streams(path: str) -> Work:
-        async def stream(count: int) -> None:
-            for _ in range(count):
+        async def stream(turns: Iterable[int]) -> None:
+            for _ in turns:
                 async with await transport.open_stream(request(path)) as answer:
                     async for _ in answer:
                         pass
@@ -156,14 +156,14 @@ async def aiohttps(port: int) -> Mapping[str, Work]:
     def request(path: str) -> Any:
         return session.post(f"http://127.0.0.1:{port}{path}", data=BODY, headers=HEADERS)
 
-    async def call(count: int) -> None:
-        for _ in range(count):
+    async def call(turns: Iterable[int]) -> None:
+        for _ in turns:
             async with request("/call") as response:
                 await response.read()
 
     def streams(path: str) -> Work:
-        async def stream(count: int) -> None:
-            for _ in range(count):
+        async def stream(turns: Iterable[int]) -> None:
+            for _ in turns:
                 async with request(path) as response:
                     async for _ in response.content.iter_any():
                         pass
@@ -174,8 +174,8 @@ async def aiohttps(port: int) -> Mapping[str, Work]:
 
 
 def cases(call: Work, streams: Callable[[str], Work]) -> Mapping[str, Work]:
-    async def together(count: int) -> None:
-        await asyncio.gather(*(call(count // IN_FLIGHT + 1) for _ in range(IN_FLIGHT)))
+    async def together(turns: Iterable[int]) -> None:
+        await asyncio.gather(*(call(turns) for _ in range(IN_FLIGHT)))
 
     return {
         "call": call,
@@ -190,7 +190,7 @@ COUNTS = {"call": CALLS, "call x32": CALLS, "burst stream": STREAMS, "paced stre
 
 async def cpu_us(work: Work, count: int) -> float:
     before = time.process_time()
-    await work(count)
+    await work(iter(range(count)))
     return (time.process_time() - before) / count * 1e6
 
 
@@ -199,7 +199,7 @@ async def compare(port: int, loop_name: str) -> None:
     for name, count in COUNTS.items():
         clients = [clients[name] for clients in (mine, theirs, least) if name in clients]
         for work in clients:
-            await work(2)  # warm
+            await work(range(2))  # warm
         rounds = [[await cpu_us(work, count) for work in clients] for _ in range(ROUNDS)]
         ratio = statistics.median(row[0] / row[1] for row in rounds)
         medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
