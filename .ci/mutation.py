@@ -6,10 +6,10 @@ them are drawn from each group, from as many places as there are: in the order o
 changed, so that a change elsewhere leaves the sample as it is. Another SEED draws another one.
 
 A mutant meets the group's own tests, and where it survives these, the wider ones. Each run is a
-fork of this process, which has imported what the tests need and is not ours; one that takes much
-longer than the unchanged code is ended, and the mutant counts as killed. FOLDER/killed has the
-mutants that were killed already, by their source: a run that was ended goes on from there. Tests
-that became weaker are found by a run with an empty FOLDER alone.
+fork of this process, which has imported what the tests need and is not ours. One that hangs or
+takes much longer than the unchanged code is ended, and the mutant counts as killed. FOLDER/killed
+has the mutants that were killed already, by their source: a run that was ended goes on from there.
+Tests that became weaker are found by a run with an empty FOLDER alone.
 
 `survivors.txt` beside this file has every survivor with the reason why it may live. A group fails
 with a survivor that is not listed or with more than a tenth of survivors, listed or not.
@@ -29,7 +29,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import click
 import pytest
@@ -42,6 +42,8 @@ SEED = os.environ.get("MUTATION_SEED", "1")
 SAMPLE = 60
 REQUIRED = 0.9
 SURVIVORS = Path(__file__).with_name("survivors.txt")
+OPTIONS = "-x -q -p no:xdist -p no:cacheprovider -o faulthandler_timeout=15"
+"""A test that hangs ends its process."""
 IMPORTED = "asyncio attrs cattrs click httptools orjson rich ssl uvicorn"
 
 
@@ -161,7 +163,7 @@ def candidates_in(tree: Path, path: Path) -> Iterator[Candidate]:
 
 def types_in(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Where annotations and type aliases are."""
-    found = list[ast.AST | None]()
+    found = list[Any]()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias":
             found.append(node)
@@ -191,7 +193,7 @@ def passes(tree: Path, tests: str, limit_s: float = 600) -> bool:
     process = multiprocessing.get_context("fork").Process(target=run_tests, args=(tree, tests))
     process.start()
     process.join(limit_s)
-    if process.is_alive():
+    if process.is_alive() and process.pid:
         os.killpg(process.pid, signal.SIGKILL)
         process.join()
     if process.exitcode == pytest.ExitCode.NO_TESTS_COLLECTED:
@@ -205,7 +207,7 @@ def run_tests(tree: Path, tests: str) -> None:
     log = os.open(tree.with_name("log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os._exit(pytest.main(["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *tests.split()]))
+    os._exit(pytest.main([*OPTIONS.split(), *tests.split()]))
 
 
 class Judge:
