@@ -31,7 +31,7 @@ from axonflow_core.converters import (
     tuple_of,
     whole,
 )
-from axonflow_core.frozen import evolve, frozen, passing
+from axonflow_core.frozen import Unfit, evolve, frozen, passing
 from axonflow_core.messages import (
     Document,
     Image,
@@ -200,7 +200,10 @@ def _vector_values(value: str | Iterable[float]) -> tuple[float, ...] | str:
     if isinstance(value, str):
         return text_value(value)
     given = tuple(value) if type(value) is list else tuple(items(value, _WHAT_VECTOR))
-    is_right = _NUMBERS.issuperset(map(type, given)) and isfinite(sum(given))
+    try:
+        is_right = _NUMBERS.issuperset(map(type, given)) and isfinite(sum(given))
+    except OverflowError:
+        raise Unfit(_WHAT_VECTOR, "one beyond the range of floats") from None
     return given if is_right else tuple(map(number, given))
 
 

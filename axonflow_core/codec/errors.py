@@ -52,6 +52,7 @@ from axonflow_core.errors import (
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY, Json, hidden
 
+from .json_members import number_in_header, time_in_header
 from .likeness import likeness
 
 UPSTREAM_STATUS = 502
@@ -66,7 +67,7 @@ _DENIALS: Mapping[type[ProviderError], str] = {
     CredentialsError: "the provider refuses this server's credentials; its log has the reason",
 }
 """The message to a client for an upstream denial."""
-_MAX_WAIT_S = 366 * 86400.0
+MAX_WAIT_S = 366 * 86400.0
 """The longest wait that is believed and written, in seconds: more than any quota asks for."""
 
 
@@ -368,10 +369,10 @@ def _utf8(text: Any) -> Any:
 
 def _wait_of(value: Any) -> Any:
     """`value` where it is a time to wait, in seconds, and None where it is none: a bool, a negative
-    number, infinity. One beyond all reason is `_MAX_WAIT_S`."""
+    number, infinity. One beyond all reason is `MAX_WAIT_S`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         return None
-    return value if value <= _MAX_WAIT_S else _MAX_WAIT_S
+    return value if value <= MAX_WAIT_S else MAX_WAIT_S
 
 
 def _subclasses(kind: type[ProviderError]) -> Iterator[type[ProviderError]]:
@@ -485,13 +486,13 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     date there, measured against the answer's own `date`: a codec has no clock.
     """
     # openai-python and anthropic-sdk-python, `_parse_retry_after_header` (November 2026).
-    milliseconds = _number(headers.get("retry-after-ms"))
+    milliseconds = number_in_header(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return min(milliseconds / 1000, _MAX_WAIT_S)
+        return min(milliseconds / 1000, MAX_WAIT_S)
     word = headers.get("retry-after")
-    seconds = _number(word)
+    seconds = number_in_header(word)
     wait_s = seconds if seconds is not None else _seconds_until(word, headers.get("date"))
-    return None if wait_s is None else min(wait_s, _MAX_WAIT_S)
+    return None if wait_s is None else min(wait_s, MAX_WAIT_S)
 
 
 def _retry_headers(error: ProviderError) -> dict[str, str]:
@@ -505,24 +506,12 @@ def _retry_headers(error: ProviderError) -> dict[str, str]:
     return headers if wait_s == int(wait_s) else {**headers, "retry-after-ms": repr(wait_s * 1000)}
 
 
-def _number(word: str | None) -> float | None:
-    """A finite number that is not negative, None for anything else: `nan`, `-1`, a date."""
-    try:
-        number = float(word or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
 def _seconds_until(then: str | None, now: str | None) -> float | None:
-    """The seconds between two HTTP dates (RFC 9110, section 5.6.7), 0 for a date that is past."""
-    from email.utils import parsedate_to_datetime  # takes 6 ms to import, seldom needed
-
-    try:
-        wait = parsedate_to_datetime(then or "") - parsedate_to_datetime(now or "")
-    except (TypeError, ValueError):
+    """The seconds between two dates, 0 for a date that is past."""
+    if then is None or now is None:
         return None
-    return max(wait.total_seconds(), 0.0)
+    end, begin = time_in_header(then), time_in_header(now)
+    return None if end is None or begin is None else max((end - begin).total_seconds(), 0.0)
 
 
 def _json(body: bytes) -> Json:

@@ -1,27 +1,67 @@
-"""Native JSON, taken apart and put together: the helpers that every codec needs.
+"""What is read of an answer: its native JSON, taken apart and put together, and its headers.
 
-The checks (`string`, `array`, …) raise `UnexpectedKind`, whose text a codec's guard puts into the
-error of its role. They never quote the value, which may be a user's text.
+What comes from outside may be of any type and size: a list where an id is due, a text for a count,
+`nan` for a latency, a number of 5,000 digits. What holds then follows from what the value is for:
 
-An answer is billed, so a fact or count of it that fits nowhere loses nothing else: `apart` tells
-what a value takes from the rest, which belongs into `extra`. It is for the case that the value has
+    content        texts, blocks, calls, their names, ids and indices, the reason to stop: they
+                   cannot be left out without saying something else. `string`, `array`, `integer`
+                   and the fields of values refuse another kind; the codec's guard makes a
+                   `DecodeError` of it that names what was due and the kind that stood there.
+    facts          counts, times, the answer's own id, its model, its tier: an answer is billed, so
+                   an odd fact loses nothing else. Its field is None, and the value stays where it
+                   stood, in `extra` (`counted`, `with_facts`, `apart`).
+    headers        an odd number or date is as if its header were absent (`count_in_header`,
+                   `number_in_header`, `time_in_header`).
+
+So whoever adds counts up meets whole numbers from 0 to 2**63-1 and None, of every family. A float
+without a fraction is one, because JSON has one kind of number; text, a bool, 5.5 and -1 are none.
+
+No error quotes a value, which may be a user's text. What is odd is looked for once a value has
 refused its fields, so that an answer as documented pays nothing for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from axonflow_core.converters import MAX_COUNT
+from axonflow_core.errors import RequestError
 from axonflow_core.frozen import Unfit
-from axonflow_core.messages import EMPTY, Json
+from axonflow_core.messages import EMPTY, Json, Usage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+V = TypeVar("V")
 
 
 class UnexpectedKind(TypeError):
     """A member is of another kind of JSON than its documents say, or there is none. Its text names
-    the documented kind and quotes nothing of the body."""
+    the documented kind and the one that stood there, and quotes nothing of the body."""
+
+    def __init__(self, due: str, found: Json, member: str = "") -> None:
+        where = f" as `{member}`" if member else ""
+        super().__init__(f"{due} was expected{where}, not {kind_of(found)}")
+
+
+def kind_of(value: Json) -> str:
+    """What kind of JSON a value is, in words."""
+    return _KINDS.get(type(value), "another value")
+
+
+_KINDS: Mapping[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def unknown_members(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
@@ -88,15 +128,76 @@ def _takes(converter: Any, value: Json) -> bool:
     return True
 
 
+def with_facts(
+    kind: type[V],
+    native: Mapping[str, Json],
+    names: Mapping[str, str],
+    extra: Mapping[str, Json],
+    **decoded: Any,
+) -> V:
+    """A value of `kind` with the members of `native` that are facts: `names` are their keys and the
+    fields that they go to. What its field does not take stands in `extra` under its key."""
+    make: Callable[..., V] = kind
+    facts = {name: native.get(key) for key, name in names.items()}
+    try:
+        return make(**decoded, **facts, extra=extra)
+    except RequestError:
+        fit, misfit = apart(kind, facts)
+        odd = {key: native[key] for key, name in names.items() if name in misfit}
+        return make(**decoded, **fit, extra={**extra, **odd})
+
+
+def counted(native: Json, names: Mapping[str, str], known: frozenset[str]) -> Usage:
+    """The counts of an object, as `with_facts` reads them; members that are not `known` are its
+    `extra`. What is no object has no counts."""
+    if not isinstance(native, dict):
+        return Usage()
+    return with_facts(Usage, native, names, unknown_members(native, known))
+
+
+def known_beside(native: Mapping[str, Json], known: frozenset[str], *facts: str) -> frozenset[str]:
+    """`known` for `unknown_members`, without those of `facts` that are documented as objects and
+    are none: they are kept as they are."""
+    odd = [key for key in facts if type(native.get(key)) not in _OBJECT_OR_NULL]
+    return known.difference(odd) if odd else known
+
+
+_OBJECT_OR_NULL = frozenset({dict, type(None)})
+
+
 def mapping_or_empty(value: Json) -> Mapping[str, Json]:
     """`value` where it is an object, else an empty one."""
     return value if isinstance(value, dict) else EMPTY
 
 
-def string(value: Json) -> str:
-    """`value`, which the family documents as a string; `UnexpectedKind` where it is none."""
+def object_in(native: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    """The member `key`, which the family documents as an object. `UnexpectedKind` names it where it
+    is none, `KeyError` where it is absent."""
+    value = native[key]
+    if not isinstance(value, dict):
+        raise UnexpectedKind("an object", value, key)
+    return value
+
+
+def array_in(native: Mapping[str, Json], key: str) -> list[Json]:
+    """The member `key`, which the family documents as a list. Errors as `object_in`."""
+    return array(native[key], key)
+
+
+def index_in(native: Mapping[str, Json], key: str) -> int:
+    """The member `key`, which the family documents as the number of a block. Errors as
+    `object_in`."""
+    value = native[key]
+    if type(value) is not int:
+        raise UnexpectedKind("a whole number", value, key)
+    return value
+
+
+def string(value: Json, member: str = "") -> str:
+    """`value`, which the family documents as a string; `UnexpectedKind`, with the name of the
+    member, where it is none."""
     if not isinstance(value, str):
-        raise UnexpectedKind("a string was expected")
+        raise UnexpectedKind("a string", value, member)
     return value
 
 
@@ -111,10 +212,11 @@ def arguments_of(value: Json) -> Json:
     return {} if value is None else value
 
 
-def array(value: Json) -> list[Json]:
-    """`value`, which the family documents as a list; `UnexpectedKind` where it is none."""
+def array(value: Json, member: str = "") -> list[Json]:
+    """`value`, which the family documents as a list; `UnexpectedKind`, with the name of the member,
+    where it is none."""
     if not isinstance(value, list):
-        raise UnexpectedKind("a list was expected")
+        raise UnexpectedKind("a list", value, member)
     return value
 
 
@@ -122,7 +224,7 @@ def integer(value: Json) -> int:
     """`value`, which the family documents as a whole number; `UnexpectedKind` where it is none, a
     bool included."""
     if type(value) is not int:
-        raise UnexpectedKind("a whole number was expected")
+        raise UnexpectedKind("a whole number", value)
     return value
 
 
@@ -130,5 +232,45 @@ def numbers(value: Json) -> tuple[float, ...]:
     """`value`, which the family documents as a list of numbers; `UnexpectedKind` where it is
     none."""
     if not {*map(type, array(value))} <= {int, float}:
-        raise UnexpectedKind("a list of numbers was expected")
+        raise UnexpectedKind("a list of numbers", value)
     return tuple(value)
+
+
+# ── headers ───────────────────────────────────────────────────────────────────────────────────────
+
+_MOST_DIGITS = len(str(MAX_COUNT))
+_LAST_YEAR = 2999
+"""A later year is no date of a server's: the end of the calendar is too near to add to it."""
+
+
+def count_in_header(word: str | None) -> int | None:
+    """The count in a header, digits alone; None for anything else, and beyond 2**63-1."""
+    if word is None or len(word) > _MOST_DIGITS or not (word.isascii() and word.isdecimal()):
+        return None
+    count = int(word)
+    return count if count <= MAX_COUNT else None
+
+
+def number_in_header(word: str | None) -> float | None:
+    """The number in a header; None where there is none, and for one that is negative, infinite or
+    no number."""
+    if not word or not word.isascii() or "_" in word:
+        return None
+    try:
+        number = float(word)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def time_in_header(word: str | None) -> datetime | None:
+    """The date in a header (RFC 9110, section 5.6.7), in UTC; None for anything else."""
+    from datetime import UTC  # these take 6 ms to import, and are seldom needed
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(word or "")
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment if moment.year <= _LAST_YEAR else None

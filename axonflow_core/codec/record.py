@@ -45,6 +45,7 @@ A `Codec` alone is a dialect: a form that clients use, without any claim about m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
 from typing import Protocol, TypeAlias, TypeVar
 
 from attrs import field
@@ -78,7 +79,7 @@ from axonflow_core.stream import Batch, Ended, TextDelta
 from .control_tokens import refuse_forged_turns, template_texts
 from .facts import ModelFacts, ReasoningControls
 from .features import BLOCK_FEATURES, Asked, Feature, asked_by
-from .json_members import UnexpectedKind
+from .json_members import UnexpectedKind, kind_of
 from .likeness import is_member_name
 from .native_names import NativeNames
 
@@ -146,7 +147,7 @@ def decoded_request(
         raise MalformedRequest(error.message, hint=error.hint) from error
     except _BODY_ERRORS as error:
         raise MalformedRequest(
-            f"the {what} is not in the format {name} ({_kind_of(error)})",
+            f"the {what} is not in the format {name} ({_kind_of(error, body)})",
             hint="compare it with the documents of that format",
         ) from error
 
@@ -163,7 +164,7 @@ def decoded_answer(
     except RequestError as error:
         raise DecodeError(error.message, hint=_HINT_OF_ANSWERS) from error
     except _BODY_ERRORS as error:
-        raise _undecodable(name, what, error) from error
+        raise _undecodable(name, what, error, body) from error
 
 
 def encoded_answer(name: str, function: Encode[T], answer: T, facts: ModelFacts) -> Json:
@@ -181,11 +182,12 @@ _HINT_OF_ANSWERS = (
 )
 
 
-def _undecodable(name: str, what: str, error: Exception) -> DecodeError:
+def _undecodable(name: str, what: str, error: Exception, body: Json) -> DecodeError:
     """The error of an answer whose shape is not the family's. It names a missing key or the kind of
     exception."""
     return DecodeError(
-        f"the {what} is not one of the {name} family ({_kind_of(error)})", hint=_HINT_OF_ANSWERS
+        f"the {what} is not one of the {name} family ({_kind_of(error, body)})",
+        hint=_HINT_OF_ANSWERS,
     )
 
 
@@ -198,16 +200,22 @@ def _unencodable(name: str, error: Exception) -> UnencodableAnswer:
     return UnencodableAnswer(f"the answer cannot be encoded as {name} ({_kind_of(error)})")
 
 
-def _kind_of(error: Exception) -> str:
-    """A missing key, or what else is wrong, in words. Only the text of an `UnexpectedKind` is
-    quoted: any other exception's may hold a part of the body, as may a key that is no name."""
+def _kind_of(error: Exception, body: Json = EMPTY) -> str:
+    """A missing key, or what else is wrong with `body`, in words. Only the text of an
+    `UnexpectedKind` is quoted: any other exception's may hold a part of the body, as may a key that
+    is no name."""
     if isinstance(error, KeyError) and error.args and is_member_name(error.args[0]):
         return f"no {error.args[0]!r}"
     if isinstance(error, UnexpectedKind):
         return str(error)
+    if not isinstance(body, dict):
+        return str(UnexpectedKind("an object", body))
+    if isinstance(error, AttributeError) and isinstance(error.obj, _JSON_KINDS):
+        return f"{kind_of(error.obj)} stands where another kind is documented"
     return next(words for kind, words in _IN_WORDS.items() if isinstance(error, kind))
 
 
+_JSON_KINDS = (dict, list, str, int, float, NoneType)
 _IN_WORDS: Mapping[type[Exception], str] = {
     KeyError: "a member has an undocumented name",
     IndexError: "a list is empty or too short",
@@ -258,7 +266,7 @@ class StreamDecoder:
         except RequestError as error:
             raise DecodeError(error.message, hint=_HINT_OF_ANSWERS) from error
         except _BODY_ERRORS as error:
-            raise _undecodable(self._name, "stream chunk", error) from error
+            raise _undecodable(self._name, "stream chunk", error, chunk) from error
         for event in batch:
             if type(event) is TextDelta:
                 if self._text_chars < MAX_PARTIAL_CHARS:

@@ -15,9 +15,10 @@ from typing import Any
 from axonflow_core.codec import ModelFacts, NativeNames
 from axonflow_core.codec.json_members import (
     apart,
-    array,
+    array_in,
     mapping_or_empty,
     unknown_members,
+    with_facts,
     without_none,
 )
 from axonflow_core.errors import RequestError
@@ -56,7 +57,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     counts = body.get("usage")
     usage, service_tier = decode_usage(counts if isinstance(counts, dict) else EMPTY)
     decoded: dict[str, Any] = {
-        "content": decode_content(array(body["content"])),
+        "content": decode_content(array_in(body, "content")),
         "stop_reason": STOP_REASONS.decode(reason) if isinstance(reason, str) else None,
         "usage": usage,
         "stop_details": body.get("stop_details"),
@@ -65,20 +66,16 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     extra = unknown_members(body, ANSWER_KEYS)
     if counts is not None and not isinstance(counts, dict):
         extra = {**extra, "usage": counts}
-    named = {
-        "stop_sequence": body.get("stop_sequence"),
-        "native_stop_reason": reason,
-        "id": body.get("id"),
-        "model": body.get("model"),
-    }
-    try:
-        return Completion(**decoded, **named, extra=extra)
-    except RequestError:
-        fit, misfit = apart(Completion, named)
-        if "native_stop_reason" in misfit:
-            misfit = {**misfit, "stop_reason": reason}
-            del misfit["native_stop_reason"]
-        return Completion(**decoded, **fit, extra={**extra, **misfit})
+    return with_facts(Completion, body, _FACTS, extra, **decoded)
+
+
+_FACTS = {
+    "stop_sequence": "stop_sequence",
+    "stop_reason": "native_stop_reason",
+    "id": "id",
+    "model": "model",
+}
+"""The members of a message that are facts of a `Completion`."""
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> dict[str, Json]:

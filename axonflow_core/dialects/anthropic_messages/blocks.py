@@ -51,7 +51,7 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
     if isinstance(native, str):
         return (Text(native),)
     blocks: list[ContentBlock] = []
-    for item in array(native):
+    for item in array(native, "content"):
         block = decode_block(item)
         blocks.append(block)
         # An opaque block keeps its `cache_control` inside; a point after it would double it.

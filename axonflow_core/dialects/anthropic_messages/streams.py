@@ -39,6 +39,8 @@ from typing import Any
 from axonflow_core.codec import StreamContext
 from axonflow_core.codec.json_members import (
     apart,
+    index_in,
+    object_in,
     string,
     unknown_members,
     without_none,
@@ -81,7 +83,7 @@ class ChunkDecoder:
 def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
     """The event of a piece of a block, by the type of its `delta`. An unknown type is kept
     whole."""
-    delta, index = chunk["delta"], chunk["index"]
+    delta, index = object_in(chunk, "delta"), index_in(chunk, "index")
     kind = delta["type"]
     if kind == "text_delta":
         event: Any = TextDelta(delta["text"], index)
@@ -122,7 +124,7 @@ def _beside(chunk: Mapping[str, Json], *known: str) -> Batch:
 def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
     """The head of the answer. Its `usage` has the input tokens, and a first count of output tokens
     that `message_delta` replaces."""
-    message = chunk["message"] or {}
+    message = {} if chunk["message"] is None else object_in(chunk, "message")
     counts = message.get("usage")
     usage, service_tier = decode_usage(counts if isinstance(counts, dict) else EMPTY)
     extra = unknown_members(message, ANSWER_KEYS)
@@ -141,12 +143,12 @@ def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
 
 
 def _decode_block_start(chunk: Mapping[str, Json]) -> Batch:
-    start = BlockStart(chunk["index"], decode_block(chunk["content_block"]))
+    start = BlockStart(index_in(chunk, "index"), decode_block(object_in(chunk, "content_block")))
     return (start, *_beside(chunk, "type", "index", "content_block"))
 
 
 def _decode_block_stop(chunk: Mapping[str, Json]) -> Batch:
-    return (BlockStop(chunk["index"]), *_beside(chunk, "type", "index"))
+    return (BlockStop(index_in(chunk, "index")), *_beside(chunk, "type", "index"))
 
 
 def _decode_message_delta(chunk: Mapping[str, Json]) -> Batch:

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import NoneType
-from typing import Any
 
 from axonflow_core.codec.json_members import (
     apart,
+    array_in,
     mapping_or_empty,
+    object_in,
     prefixed,
     split_prefixed,
     unknown_members,
+    with_facts,
 )
 from axonflow_core.errors import RequestError
 from axonflow_core.messages import (
@@ -54,9 +56,9 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     if "error" in body:
         ERRORS.raise_reported(body)
     # `n` is refused above 1, so a second choice would be a misreading of another format.
-    (choice,) = body["choices"]
+    (choice,) = array_in(body, "choices")
     stop, in_choice = read_stop(form, choice)
-    native, usage = choice["message"], body.get("usage")
+    native, usage = object_in(choice, "message"), body.get("usage")
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
     extra = {
         **unknown_members(body, ANSWER_KEYS),
@@ -65,8 +67,10 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     }
     if usage is not None and not isinstance(usage, dict):
         extra["usage"] = usage
-    return _completion(
-        {name: body.get(name) for name in _FACTS},
+    return with_facts(
+        Completion,
+        body,
+        _FACTS,
         extra,
         content=message.content,
         stop_reason=None if stop is None else form.stop_reasons.decode(stop),
@@ -75,20 +79,8 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     )
 
 
-_FACTS = ("id", "model", "created", "service_tier")
+_FACTS = {name: name for name in ("id", "model", "created", "service_tier")}
 """The members of an answer that a `Completion` has under the same name."""
-
-
-def _completion(
-    facts: Mapping[str, Json], extra: Mapping[str, Json], **decoded: Any
-) -> Completion[Any]:
-    """The answer; facts of another kind than documented, such as a number as `id`, are kept in
-    `extra`."""
-    try:
-        return Completion(**decoded, **facts, extra=extra)
-    except RequestError:
-        fit, misfit = apart(Completion, facts)
-        return Completion(**decoded, **fit, extra={**extra, **misfit})
 
 
 def encode_response(form: ChatForm, completion: Completion) -> Json:

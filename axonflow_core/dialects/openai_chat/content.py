@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.codec.json_members import (
     arguments_of,
+    array,
     prefixed,
     split_prefixed,
     string,
@@ -71,7 +72,7 @@ def decode_content(native: Json) -> tuple[ContentBlock, ...]:
         return ()
     if isinstance(native, str):
         return (Text(native),)
-    return tuple(map(_decode_part, native))
+    return tuple(map(_decode_part, array(native, "content")))
 
 
 def _decode_part(native: Mapping[str, Json]) -> ContentBlock:

@@ -8,7 +8,8 @@ from typing import cast
 
 from axonflow_core.calls.route import Call
 from axonflow_core.calls.upstream import Terms, Upstream
-from axonflow_core.codec.errors import retry_after_of
+from axonflow_core.codec.errors import MAX_WAIT_S, retry_after_of
+from axonflow_core.codec.json_members import count_in_header
 from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsExpired
 from axonflow_core.http.client import HttpRequest
 
@@ -91,10 +92,7 @@ class BedrockUpstream(Upstream):
 def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
     """How long AWS asks to wait, in seconds: `x-amz-retry-after`, in milliseconds (botocore 1.44,
     `botocore.retries.standard`), else what every service may send."""
-    milliseconds = headers.get("x-amz-retry-after", "")
-    if milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) < _MAX_DIGITS:
-        return int(milliseconds) / 1000
-    return retry_after_of(headers)
-
-
-_MAX_DIGITS = 10
+    milliseconds = count_in_header(headers.get("x-amz-retry-after"))
+    if milliseconds is None:
+        return retry_after_of(headers)
+    return min(milliseconds / 1000, MAX_WAIT_S)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+
+from axonflow_core.codec.json_members import time_in_header
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,10 +46,10 @@ class Clock:
         """Correct the offset by the `Date` header of a refusal, if it differs by more than
         `TOLERATED_SKEW`. Anything that is not a date is ignored.
         """
-        try:
-            offset = parsedate_to_datetime(date_header or "") - self._now()
-        except (TypeError, ValueError):
+        moment = time_in_header(date_header)
+        if moment is None:
             return
+        offset = moment - self._now()
         if abs(offset - self.offset) > TOLERATED_SKEW:
             _LOG.warning(
                 "this machine's clock is %.0f s off AWS's; calls are signed with AWS's time",

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 
 from axonflow_core.codec import ModelFacts, NativeNames
-from axonflow_core.codec.json_members import prefixed, split_prefixed, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    apart,
+    array_in,
+    counted,
+    known_beside,
+    mapping_or_empty,
+    object_in,
+    prefixed,
+    split_prefixed,
+    unknown_members,
+    with_facts,
+    without_none,
+)
+from axonflow_core.errors import RequestError
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
+from axonflow_core.messages import Completion, Guardrail, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content
 
@@ -27,6 +41,7 @@ STOP_REASONS = NativeNames(
 _INTERVENED = "INTERVENED"
 
 _ANSWER_KEYS = frozenset({"output", "stopReason", "usage", "metrics", "trace", "serviceTier"})
+_OBJECTS = ("usage", "metrics", "trace", "serviceTier")
 _OUTPUT_KEYS = frozenset({"message"})
 _MESSAGE_KEYS = frozenset({"role", "content"})
 _METRICS_KEYS = frozenset({"latencyMs"})
@@ -36,10 +51,12 @@ _TRACE_KEYS = frozenset({"guardrail"})
 
 def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     """A Converse answer as a `Completion`."""
-    output, stop = body["output"], body.get("stopReason")
-    message, metrics = output["message"], body.get("metrics") or EMPTY
-    tier, trace = body.get("serviceTier") or EMPTY, body.get("trace") or EMPTY
-    extra = unknown_members(body, _ANSWER_KEYS)
+    output, stop = object_in(body, "output"), body.get("stopReason")
+    message = object_in(output, "message")
+    metrics, tier, trace = (
+        mapping_or_empty(body.get(key)) for key in ("metrics", "serviceTier", "trace")
+    )
+    extra = unknown_members(body, known_beside(body, _ANSWER_KEYS, *_OBJECTS))
     for level, native, known in (
         ("output", output, _OUTPUT_KEYS),
         ("message", message, _MESSAGE_KEYS),
@@ -49,15 +66,16 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     ):
         if not native.keys() <= known:
             extra = {**extra, **prefixed(level, unknown_members(native, known))}
-    return Completion(
-        content=decode_content(message["content"]),
+    return with_facts(
+        Completion,
+        {"metrics.latencyMs": metrics.get("latencyMs"), "serviceTier.type": tier.get("type")},
+        {"metrics.latencyMs": "latency_ms", "serviceTier.type": "service_tier"},
+        extra,
+        content=decode_content(array_in(message, "content")),
         stop_reason=None if stop is None else STOP_REASONS.decode(stop),
-        usage=decode_usage(body.get("usage") or EMPTY),
+        usage=decode_usage(body.get("usage")),
         native_stop_reason=stop,
-        service_tier=tier.get("type"),
         guardrail=guardrail_of(trace.get("guardrail"), stop),
-        latency_ms=metrics.get("latencyMs"),
-        extra=extra,
     )
 
 
@@ -93,49 +111,54 @@ def guardrail_of(trace: Json, stop: str | None) -> Guardrail | None:
     return Guardrail(_INTERVENED if stop == "guardrail_intervened" else None, trace)
 
 
-_USAGE_KEYS = frozenset(
-    {"inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "totalTokens"}
-)
+_COUNTS = {
+    "inputTokens": "input_tokens",
+    "outputTokens": "output_tokens",
+    "cacheReadInputTokens": "cache_read_tokens",
+    "cacheWriteInputTokens": "cache_write_tokens",
+}
+_USAGE_KEYS = frozenset({"totalTokens", *_COUNTS})
 _CACHED = {"1h": "cache_write_1h_tokens", "5m": "cache_write_5m_tokens"}
 """`cacheDetails`: lifetime of what was written to a cache -> the count of it, the longest first."""
 
 
-def decode_usage(native: Mapping[str, Json]) -> Usage:
-    """The counts of `usage`; cached tokens are not input tokens."""
-    details = native.get("cacheDetails") or []
+def decode_usage(native: Json) -> Usage:
+    """The counts of `usage`; cached tokens are not input tokens. A total that is not the sum, and
+    details that say more than counts, are kept in `extra`."""
+    usage = counted(native, _COUNTS, _USAGE_KEYS)
+    total = mapping_or_empty(native).get("totalTokens")
+    if total is not None and total != usage.total_tokens:
+        usage = evolve(usage, extra={**usage.extra, "totalTokens": total})
+    return _with_details(usage) if "cacheDetails" in usage.extra else usage
+
+
+def _with_details(usage: Usage) -> Usage:
+    """`usage` with the counts of its `cacheDetails`, which stand in its `extra` so far and stay
+    there where they say more than counts."""
+    details = usage.extra["cacheDetails"]
+    if not isinstance(details, list | NoneType):
+        return usage
+    details = details or []
+    found = [without_none(each) for each in details if isinstance(each, dict)]
     written = {
-        _CACHED[each["ttl"]]: each["inputTokens"]
-        for each in details
-        if each.get("ttl") in _CACHED and each.get("inputTokens") is not None
+        _CACHED[ttl]: each["inputTokens"]
+        for each in found
+        if isinstance(ttl := each.get("ttl"), str) and ttl in _CACHED and "inputTokens" in each
     }
-    usage = Usage(
-        native.get("inputTokens"),
-        native.get("outputTokens"),
-        native.get("cacheReadInputTokens"),
-        native.get("cacheWriteInputTokens"),
-        **written,
-    )
-    known = (
-        _USAGE_KEYS
-        if native.get("totalTokens") in (usage.total_tokens, None)
-        else _USAGE_KEYS - {"totalTokens"}
-    )
-    is_whole = len(written) == len(details) == sum(map(len, map(without_none, details))) / 2
-    known = known | {"cacheDetails"} if is_whole else known
-    extra = unknown_members(native, known)
-    return evolve(usage, extra=extra) if extra else usage
+    try:
+        usage = evolve(usage, **written)
+    except RequestError:
+        return evolve(usage, **apart(Usage, written)[0])
+    is_whole = len(written) == len(details) == sum(map(len, found)) / 2
+    return evolve(usage, extra=unknown_members(usage.extra, _DETAILS)) if is_whole else usage
+
+
+_DETAILS = frozenset({"cacheDetails"})
 
 
 def encode_usage(usage: Usage) -> dict[str, Json]:
     """The `usage` object, with the sum that Converse requires."""
-    counts = without_none(
-        {
-            "inputTokens": usage.input_tokens,
-            "outputTokens": usage.output_tokens,
-            "cacheReadInputTokens": usage.cache_read_tokens,
-            "cacheWriteInputTokens": usage.cache_write_tokens,
-        }
-    )
+    counts = without_none({key: getattr(usage, name) for key, name in _COUNTS.items()})
     if counts:
         counts["totalTokens"] = usage.total_tokens
     written = ((ttl, getattr(usage, name)) for ttl, name in _CACHED.items())

@@ -33,10 +33,21 @@ Source: API reference of ConverseStream and recorded traffic, November 2026.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import NoneType
 from typing import Any
 
 from axonflow_core.codec import ModelFacts, StreamContext
-from axonflow_core.codec.json_members import set_members, string, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    index_in,
+    known_beside,
+    mapping_or_empty,
+    object_in,
+    set_members,
+    string,
+    unknown_members,
+    with_facts,
+    without_none,
+)
 from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import evolve
 from axonflow_core.json_text import canonical
@@ -138,24 +149,28 @@ class ChunkDecoder:
     def _decode_metadata(self, event: Mapping[str, Json]) -> Batch:
         """The terminal event: counts in tokens, `latencyMs` in milliseconds, the guardrail's
         trace."""
-        metrics, trace = event.get("metrics") or {}, event.get("trace") or {}
-        tier = event.get("serviceTier") or {}
-        events: list[StreamEvent] = [
-            UsageUpdate(decode_usage(event.get("usage") or {}), tier.get("type"))
-        ]
+        metrics, trace, tier = (
+            mapping_or_empty(event.get(key)) for key in ("metrics", "trace", "serviceTier")
+        )
+        in_tier, kind = unknown_members(tier, frozenset({"type"})), tier.get("type")
+        if not isinstance(kind, str | NoneType):
+            in_tier, kind = tier, None
+        events: list[StreamEvent] = [UsageUpdate(decode_usage(event.get("usage")), kind)]
         if metrics:
-            others = unknown_members(metrics, frozenset({"latencyMs"}))
-            events.append(MetricsUpdate(Usage(), metrics.get("latencyMs"), extra=others))
+            others = unknown_members(metrics, frozenset(_TIMES))
+            events.append(with_facts(MetricsUpdate, metrics, _TIMES, others, usage=Usage()))
         guardrail = guardrail_of(trace.get("guardrail"), self._stop)
         if guardrail is not None:
             events.append(GuardrailUpdate(guardrail))
-        if in_tier := unknown_members(tier, frozenset({"type"})):
+        if in_tier:
             events.append(Extra(in_tier, "serviceTier"))
         if in_trace := unknown_members(trace, frozenset({"guardrail"})):
             events.append(Extra(in_trace, "trace"))
-        return _with_rest((*events, Ended()), event, _METADATA_KEYS)
+        known = known_beside(event, _METADATA_KEYS, *_METADATA_KEYS)
+        return _with_rest((*events, Ended()), event, known)
 
 
+_TIMES = {"latencyMs": "latency_ms"}
 _STOP_KEYS = frozenset({"stopReason"})
 _METADATA_KEYS = frozenset({"usage", "metrics", "trace", "serviceTier"})
 _BLOCK_KEYS = frozenset({"contentBlockIndex", "start", "delta"})
@@ -177,7 +192,7 @@ def _decode_message_start(event: Mapping[str, Json]) -> Batch:
 def _decode_block_start(event: Mapping[str, Json]) -> Batch:
     """A tool call or a tool result, whose content follows in deltas; any other start is kept as
     `Opaque`."""
-    index, start = int(event["contentBlockIndex"]), set_members(event["start"])
+    index, start = index_in(event, "contentBlockIndex"), set_members(object_in(event, "start"))
     known = frozenset(start.keys() & _STARTS.keys())
     if len(known) != 1:
         return _with_rest((BlockStart(index, Opaque(DIALECT, dict(start))),), event, _BLOCK_KEYS)
@@ -204,11 +219,8 @@ _STARTS: Mapping[str, Callable[[Any], ContentBlock]] = {
 
 
 def _decode_delta(event: Mapping[str, Json]) -> Batch:
-    """The event of one delta. Text, which most deltas are, is decoded without a function call.
-    `TypeError` where the index is not an integer."""
-    index, delta = event["contentBlockIndex"], event["delta"]
-    if type(index) is not int:
-        raise TypeError("a whole number was expected")
+    """The event of one delta. Text, which most deltas are, is decoded at once."""
+    index, delta = index_in(event, "contentBlockIndex"), object_in(event, "delta")
     text = delta.get("text")
     batch: Batch = (
         (TextDelta(text, index),)
@@ -290,7 +302,7 @@ _DELTAS: Mapping[str, Callable[[Json, int], Batch]] = {
 
 
 def _decode_block_stop(event: Mapping[str, Json]) -> Batch:
-    return _with_rest((BlockStop(int(event["contentBlockIndex"])),), event, _INDEX_KEYS)
+    return _with_rest((BlockStop(index_in(event, "contentBlockIndex")),), event, _INDEX_KEYS)
 
 
 # ── encoding ──────────────────────────────────────────────────────────────────────────────────────

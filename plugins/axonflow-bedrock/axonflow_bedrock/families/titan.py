@@ -13,12 +13,12 @@ are read, the recorded ones written. Titan knows no system text, no tools and no
 from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, NativeNames
-from axonflow_core.codec.json_members import unknown_members, without_none
+from axonflow_core.codec.json_members import array_in, integer, unknown_members, without_none
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
 from axonflow_core.stream import Batch
 
-from ..shapes.completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec, usage_of
+from ..shapes.completions import TEMPLATE_FEATURES, Form, Piece, bare, completions_codec, counts_in
 from ..shapes.templates import Transcript, alternating
 
 TEMPLATE = Transcript("\nUser:", "\nBot:", is_at_start=True).template(alternating)
@@ -33,13 +33,14 @@ _CHUNK_KEYS = frozenset(
 def _read_answer(body: Json) -> Piece:
     """`{"inputTextTokenCount": 7, "results": [{"tokenCount": 98, "outputText": "…",
     "completionReason": "FINISH"}]}`. Unknown members of the result are in `text_extra`."""
-    (result,) = body["results"]
+    (result,) = array_in(body, "results")
+    usage, odd = counts_in({**body, **result}, "inputTextTokenCount", "tokenCount")
     return Piece(
         result.get("outputText"),
         result.get("completionReason"),
-        usage_of(body.get("inputTextTokenCount"), result.get("tokenCount")),
-        extra=unknown_members(body, _ANSWER_KEYS),
-        text_extra=unknown_members(result, _RESULT_KEYS),
+        usage,
+        extra=unknown_members(body, _ANSWER_KEYS - odd),
+        text_extra=unknown_members(result, _RESULT_KEYS - odd),
     )
 
 
@@ -56,12 +57,13 @@ def _write_answer(piece: Piece) -> Json:
 def _read_chunk(chunk: Json) -> Piece:
     """`{"outputText": "…", "index": 0, "totalOutputTextTokenCount": null, "completionReason": null,
     "inputTextTokenCount": 7}`; the input is counted in the first chunk only (recorded)."""
+    usage, odd = counts_in(chunk, "inputTextTokenCount", "totalOutputTextTokenCount")
     return Piece(
         chunk.get("outputText"),
         chunk.get("completionReason"),
-        usage_of(chunk.get("inputTextTokenCount"), chunk.get("totalOutputTextTokenCount")),
-        index=int(chunk.get("index") or 0),
-        extra=unknown_members(chunk, _CHUNK_KEYS),
+        usage,
+        index=integer(chunk.get("index") or 0),
+        extra=unknown_members(chunk, _CHUNK_KEYS - odd),
     )
 
 

@@ -24,6 +24,7 @@ from axonflow_core.codec.json_members import (
     split_prefixed,
     string,
     unknown_members,
+    with_facts,
     without_none,
 )
 from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature
@@ -213,12 +214,14 @@ def _decode_response(
         for index, values in enumerate(array(several))
     )
     texts = body.get("texts")
-    return Embeddings(
-        vectors,
+    return with_facts(
+        Embeddings,
+        body,
+        {"id": "id"},
+        {**unknown_members(body, _ANSWER_KEYS), **prefixed("embeddings", others)},
+        vectors=vectors,
         texts=None if texts is None else tuple(array(texts)),
-        id=body.get("id"),
         form=None if form == usual(vectors) else form,
-        extra={**unknown_members(body, _ANSWER_KEYS), **prefixed("embeddings", others)},
     )
 
 

@@ -25,6 +25,7 @@ from axonflow_core.codec.json_members import (
     split_prefixed,
     string,
     unknown_members,
+    with_facts,
     without_none,
 )
 from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature
@@ -250,12 +251,16 @@ def _encode_response(embeddings: Embeddings, facts: ModelFacts) -> Json:
 
 def _decode_vector(native: Mapping[str, Json]) -> Vector:
     """One vector; `truncatedCharLength` is how many characters were used, absent if all were."""
-    return Vector(
-        numbers(native["embedding"]),
-        content=native.get("embeddingType"),
-        kept_characters=native.get("truncatedCharLength"),
-        extra=unknown_members(native, _VECTOR_KEYS),
+    return with_facts(
+        Vector,
+        native,
+        _FACTS,
+        unknown_members(native, _VECTOR_KEYS),
+        values=numbers(native["embedding"]),
     )
+
+
+_FACTS = {"embeddingType": "content", "truncatedCharLength": "kept_characters"}
 
 
 def _encode_vector(vector: Vector) -> Json:

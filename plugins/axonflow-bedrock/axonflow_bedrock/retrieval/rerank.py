@@ -18,6 +18,7 @@ from axonflow_core.codec.json_members import (
     numbers,
     string,
     unknown_members,
+    with_facts,
     without_none,
 )
 from axonflow_core.codec.unary import RerankCodec
@@ -65,7 +66,8 @@ def _decode_response(body: Json, facts: ModelFacts) -> Ranking:
     """`{"results": [{"index": 1, "relevance_score": 0.87}]}`, ordered by falling score (recorded).
     Neither body nor headers count tokens."""
     results = tuple([_decode_result(native) for native in array(body["results"])])
-    return Ranking(results, body.get("id"), extra=unknown_members(body, _ANSWER_KEYS))
+    extra = unknown_members(body, _ANSWER_KEYS)
+    return with_facts(Ranking, body, {"id": "id"}, extra, results=results)
 
 
 def _encode_response(ranking: Ranking, facts: ModelFacts) -> Json:

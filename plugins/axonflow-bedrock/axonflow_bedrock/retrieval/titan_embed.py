@@ -18,6 +18,7 @@ from functools import partial
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.json_members import (
+    counted,
     numbers,
     prefixed,
     split_prefixed,
@@ -123,6 +124,7 @@ def _encode_input(given: EmbeddingInput) -> dict[str, Json]:
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 _ANSWER_KEYS = frozenset({"embedding", "embeddingsByType", "inputTextTokenCount", "message"})
+_COUNT = {"inputTextTokenCount": "input_tokens"}
 _PLAIN, _BY_TYPE, _BOTH = "embedding", "embeddingsByType", "both"
 """Where an answer tells its vector of floats."""
 
@@ -140,14 +142,19 @@ def _decode_response(body: Json, facts: ModelFacts, *, usual: str) -> Embeddings
         raise ValueError("two vectors of floats that differ")
     form = _form_of(is_plain=plain is not None, is_by_type="float" in by_type)
     by_encoding, others = of_encodings({"float": plain, **by_type} if form == _PLAIN else by_type)
+    usage = counted(body, _COUNT, frozenset(body))
     return Embeddings(
         tuple(
             Vector(numbers(values), encoding=Encoding(name)) for name, values in by_encoding.items()
         ),
-        Usage(input_tokens=body.get("inputTextTokenCount")),
+        Usage(input_tokens=usage.input_tokens),
         form=None if form == usual else form,
         message=body.get("message"),
-        extra={**unknown_members(body, _ANSWER_KEYS), **prefixed("embeddingsByType", others)},
+        extra={
+            **unknown_members(body, _ANSWER_KEYS),
+            **prefixed("embeddingsByType", others),
+            **usage.extra,
+        },
     )
 
 

@@ -35,8 +35,8 @@ from typing import Any
 from attrs import define, field
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
-from axonflow_core.codec.json_members import string, unknown_members
-from axonflow_core.errors import DecodeError, EncodeError
+from axonflow_core.codec.json_members import apart, counted, string, unknown_members, with_facts
+from axonflow_core.errors import DecodeError, EncodeError, RequestError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
@@ -197,17 +197,17 @@ class _Functions:
                 f"the answer of the {self.name} family has no text",
                 hint="its provider may have changed the format; the answer may have been billed",
             )
-        return Completion(
+        return with_facts(
+            Completion,
+            _facts_in(piece),
+            _FACTS,
+            piece.extra,
             content=(Text(string(piece.text), extra=piece.text_extra),),
             stop_reason=None if piece.stop is None else self.stop_reasons.decode(piece.stop),
             usage=piece.usage,
             stop_sequence=piece.stop_sequence,
             native_stop_reason=piece.stop,
-            id=piece.id,
-            model=piece.model,
-            created=piece.created,
             request_echo=piece.request_echo,
-            extra=piece.extra,
         )
 
     def encode_response(self, completion: Completion, facts: ModelFacts) -> Json:
@@ -393,7 +393,7 @@ class ChunkDecoder:
         events: list[StreamEvent] = []
         # Only the first chunk starts an answer, though some services repeat its id in each.
         if not self._is_underway and (piece.id, piece.model, piece.created) != (None, None, None):
-            events.append(Started(piece.id, piece.model, piece.created))
+            events += _started(piece)
         self._is_underway = True
         if piece.text is not None:
             events.append(TextDelta(string(piece.text), piece.index))
@@ -409,6 +409,24 @@ class ChunkDecoder:
             if self._last_chunk is None:
                 events.append(Ended())
         return tuple(events)
+
+
+_FACTS = {name: name for name in ("id", "model", "created")}
+
+
+def _facts_in(piece: Piece) -> dict[str, Any]:
+    """What a piece says of the answer as a whole."""
+    return {name: getattr(piece, name) for name in _FACTS}
+
+
+def _started(piece: Piece) -> list[StreamEvent]:
+    """The start of an answer. Facts of another kind than documented are kept as they are."""
+    facts = _facts_in(piece)
+    try:
+        return [Started(**facts)]
+    except RequestError:
+        fit, misfit = apart(Started, facts)
+        return [Started(**fit), Extra(misfit)]
 
 
 def _says_nothing(piece: Piece) -> bool:
@@ -479,13 +497,19 @@ def bare(text: Json) -> Batch | None:
     return (TextDelta(text),) if type(text) is str else None
 
 
-def usage_of(input_tokens: Json, output_tokens: Json) -> Usage:
-    """Counts as a native body has them: whole numbers, or floats where a guardrail rewrote the
-    body, or null."""
-    if input_tokens is None and output_tokens is None:
-        return NO_USAGE
-    return Usage(_count(input_tokens), _count(output_tokens))
+def counts_in(
+    native: Mapping[str, Json], input_key: str, output_key: str
+) -> tuple[Usage, frozenset[str]]:
+    """The counts under two keys, whole numbers or null, and the keys of those that are no count."""
+    read, written = native.get(input_key), native.get(output_key)
+    if read is None and written is None:
+        return NO_USAGE, _NONE
+    try:
+        return Usage(read, written), _NONE
+    except RequestError:
+        names = {input_key: "input_tokens", output_key: "output_tokens"}
+        usage = counted(native, names, frozenset(native))
+        return evolve(usage, extra=EMPTY), frozenset(usage.extra)
 
 
-def _count(native: Json) -> int | None:
-    return None if native is None else int(native)
+_NONE = frozenset[str]()

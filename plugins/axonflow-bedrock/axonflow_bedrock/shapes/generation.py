@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from axonflow_core.codec import NativeNames
 from axonflow_core.codec.json_members import unknown_members, without_none
-from axonflow_core.messages import Json, StopReason
+from axonflow_core.messages import Json, StopReason, Usage
 from axonflow_core.stream import Batch, UsageUpdate
 
-from .completions import Piece, bare, usage_of
+from .completions import Piece, bare, counts_in
 
 KEYS = frozenset({"generation", "prompt_token_count", "generation_token_count", "stop_reason"})
 PARAMETERS = {"max_gen_len": "max_tokens", "temperature": "temperature", "top_p": "top_p"}
@@ -23,11 +23,12 @@ STOP_REASONS = NativeNames({"stop": StopReason.END_TURN, "length": StopReason.MA
 
 def read(native: Json) -> Piece:
     """An answer or chunk as a piece: text, stop reason and counts."""
+    usage, odd = counts_in(native, "prompt_token_count", "generation_token_count")
     return Piece(
         native.get("generation"),
         native.get("stop_reason"),
-        usage_of(native.get("prompt_token_count"), native.get("generation_token_count")),
-        extra=unknown_members(native, KEYS),
+        usage,
+        extra=unknown_members(native, KEYS - odd),
     )
 
 
@@ -39,9 +40,9 @@ def read_bare(chunk: Json) -> Batch | None:
         and chunk["prompt_token_count"] is None
     ):
         text, count = bare(chunk["generation"]), chunk["generation_token_count"]
-        return (
-            text if text is None or count is None else (*text, UsageUpdate(usage_of(None, count)))
-        )
+        if text is None or count is None:
+            return text
+        return (*text, UsageUpdate(Usage(None, count))) if type(count) is int else None
     return None
 
 

@@ -15,11 +15,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from axonflow_core.codec import FamilyCodec, Feature
-from axonflow_core.codec.json_members import unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    array_in,
+    counted,
+    known_beside,
+    unknown_members,
+    without_none,
+)
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import Json, StopReason, Usage
 from axonflow_core.stream import Batch
 
-from .completions import NO_USAGE, Form, Piece, bare, completions_codec, usage_of
+from .completions import NO_USAGE, Form, Piece, bare, completions_codec
 from .templates import NO_TEMPLATE
 
 _OBJECT = "text_completion"
@@ -28,14 +35,14 @@ _KNOWN_KEYS = _KEYS | {"object"}
 _CHOICE_KEYS = frozenset({"text", "finish_reason"})
 _FIRST_CHOICE_KEYS = _CHOICE_KEYS | {"index"}
 _BARE_KEYS = _FIRST_CHOICE_KEYS | {"logprobs"}
-_COUNTS = frozenset({"prompt_tokens", "completion_tokens"})
-_COUNTS_AND_SUM = _COUNTS | {"total_tokens"}
-KEYS = _KEYS | _CHOICE_KEYS | _COUNTS
+_NAMES = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+_COUNTS_AND_SUM = frozenset({"total_tokens", *_NAMES})
+KEYS = _KEYS | _CHOICE_KEYS | {*_NAMES}
 
 
 def read(native: Json) -> Piece:
     """An answer or chunk as a piece; it must have exactly one choice."""
-    (choice,) = native["choices"]
+    (choice,) = array_in(native, "choices")
     return Piece(
         choice.get("text"),
         choice.get("finish_reason"),
@@ -43,11 +50,17 @@ def read(native: Json) -> Piece:
         id=native.get("id"),
         model=native.get("model"),
         created=native.get("created"),
-        extra=unknown_members(native, _KNOWN_KEYS if native.get("object") == _OBJECT else _KEYS),
+        extra=unknown_members(native, _known_keys(native)),
         text_extra=unknown_members(
             choice, _FIRST_CHOICE_KEYS if choice.get("index") == 0 else _CHOICE_KEYS
         ),
     )
+
+
+def _known_keys(native: Mapping[str, Json]) -> frozenset[str]:
+    """The members that are decoded: an odd `object` or `usage` is not."""
+    known = _KNOWN_KEYS if native.get("object") == _OBJECT else _KEYS
+    return known_beside(native, known, "usage")
 
 
 def read_bare(chunk: Json) -> Batch | None:
@@ -80,13 +93,14 @@ def write(piece: Piece) -> Json:
     }
 
 
-def _read_usage(native: Mapping[str, Json] | None) -> Usage:
-    if not native:
+def _read_usage(native: Json) -> Usage:
+    if not native or not isinstance(native, dict):
         return NO_USAGE
-    usage = usage_of(native.get("prompt_tokens"), native.get("completion_tokens"))
-    is_sum = native.get("total_tokens") == usage.total_tokens
-    extra = unknown_members(native, _COUNTS_AND_SUM if is_sum else _COUNTS)
-    return Usage(usage.input_tokens, usage.output_tokens, extra=extra) if extra else usage
+    usage = counted(native, _NAMES, _COUNTS_AND_SUM)
+    total = native.get("total_tokens")
+    if "total_tokens" not in native or total == usage.total_tokens:
+        return usage
+    return evolve(usage, extra={**usage.extra, "total_tokens": total})
 
 
 def _write_usage(usage: Usage) -> dict[str, Json]:

@@ -34,14 +34,24 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
-from axonflow_core.codec.json_members import unknown_members, without_none
-from axonflow_core.errors import DecodeError
+from axonflow_core.codec.json_members import (
+    count_in_header,
+    counted,
+    kind_of,
+    number_in_header,
+    unknown_members,
+    with_facts,
+    without_none,
+)
+from axonflow_core.converters import MAX_COUNT
+from axonflow_core.errors import DecodeError, RequestError
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
 from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.stream import (
     Batch,
     Ended,
+    Extra,
     GuardrailUpdate,
     MetricsUpdate,
     Started,
@@ -91,7 +101,6 @@ def open_answer(
     billed, so they win."""
     native, guardrail = _without_members(codec, body)
     completion = codec.decode_response(native, facts)
-    latency = headers.get(_LATENCY_HEADER)
     billed = usage_from_headers(headers)
     stop_reason = completion.stop_reason
     if guardrail is not None and guardrail.has_intervened:
@@ -103,7 +112,7 @@ def open_answer(
         stop_reason=stop_reason,
         usage=merge_usage(completion.usage, billed),
         guardrail=guardrail,
-        latency_ms=round(float(latency)) if latency else None,
+        latency_ms=_latency_ms(headers),
     )
 
 
@@ -115,19 +124,24 @@ def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) 
 
 def measured(answer: A, headers: Mapping[str, str]) -> A:
     """`answer` with what `headers` bill and measure."""
-    usage, latency = (
-        merge_usage(answer.usage, usage_from_headers(headers)),
-        headers.get(_LATENCY_HEADER),
-    )
-    return evolve(answer, usage=usage, latency_ms=round(float(latency)) if latency else None)
+    usage = merge_usage(answer.usage, usage_from_headers(headers))
+    return evolve(answer, usage=usage, latency_ms=_latency_ms(headers))
 
 
 def usage_from_headers(headers: Mapping[str, str]) -> Usage:
     """The billed counts in the headers of an InvokeModel answer. Absent counts are unknown."""
     counts: dict[str, Any] = {
-        name: int(headers[key]) for key, name in _COUNT_HEADERS.items() if key in headers
+        name: count_in_header(headers[key])
+        for key, name in _COUNT_HEADERS.items()
+        if key in headers
     }
     return Usage(**counts)
+
+
+def _latency_ms(headers: Mapping[str, str]) -> int | None:
+    """How long the model took; None where AWS does not say, or not as a number."""
+    latency = number_in_header(headers.get(_LATENCY_HEADER))
+    return None if latency is None or latency > MAX_COUNT else round(latency)
 
 
 def headers_of(completion: Completion | Embeddings | Ranking) -> dict[str, str]:
@@ -141,8 +155,7 @@ def _without_members(codec: FamilyCodec, body: Json) -> tuple[Json, Guardrail | 
     """The family's JSON without Bedrock's members, and the guardrail that they report."""
     if not isinstance(body, dict):
         raise DecodeError(
-            f"the answer is not one of the {codec.name} family ({type(body).__name__} for an "
-            "object)"
+            f"the answer is not one of the {codec.name} family ({kind_of(body)} for an object)"
         )
     return unknown_members(body, MEMBERS), _guardrail_of(body)
 
@@ -151,7 +164,21 @@ def _guardrail_of(native: Mapping[str, Json]) -> Guardrail | None:
     """Action and trace; None where the body has neither, that is, no guardrail was asked for."""
     if ACTION not in native and TRACE not in native:
         return None
-    return Guardrail(native.get(ACTION), native.get(TRACE))
+    try:
+        return Guardrail(native.get(ACTION), native.get(TRACE))
+    except RequestError as error:  # whether it intervened is not known
+        raise DecodeError(error.message) from error
+
+
+def _metrics_of(native: Mapping[str, Json]) -> MetricsUpdate | Extra | None:
+    """The metrics, where the body has them. What is no object is none, and is kept as it is."""
+    metrics = native.get(METRICS)
+    try:
+        if type(metrics) is dict:
+            return _decode_metrics(metrics)
+        return None if metrics is None else Extra({METRICS: metrics})
+    except RequestError as error:
+        raise DecodeError(error.message) from error
 
 
 def _guardrail_members(guardrail: Guardrail) -> dict[str, Json]:
@@ -214,10 +241,10 @@ class EnvelopeDecoder:
             return _before_the_end(batch, self._judged()) if self._has_intervened else batch
         native = unknown_members(chunk, MEMBERS)
         batch = self._fed(native) if native else ()
-        added: list[StreamEvent] = []
-        if METRICS in chunk:
+        metrics = _metrics_of(chunk)
+        added: list[StreamEvent] = [] if metrics is None else [metrics]
+        if type(metrics) is MetricsUpdate:
             self._is_billed = True
-            added.append(_decode_metrics(chunk[METRICS]))
             if not self.has_ended and any(isinstance(event, Stopped) for event in batch):
                 # The model has stopped and is billed: whatever terminal event its family
                 # has besides, nothing is missing.
@@ -293,14 +320,11 @@ def _with_members(chunks: list[Json], members: Mapping[str, Json]) -> list[Json]
 
 
 def _decode_metrics(native: Mapping[str, Json]) -> MetricsUpdate:
-    """Counts in tokens, times in milliseconds; members that are not documented go into `extra`."""
-    counts: dict[str, Any] = {name: native.get(key) for key, name in _METRIC_COUNTS.items()}
-    return MetricsUpdate(
-        Usage(**counts),
-        latency_ms=native.get("invocationLatency"),
-        first_byte_latency_ms=native.get("firstByteLatency"),
-        extra=unknown_members(native, _METRIC_KEYS),
-    )
+    """Counts in tokens, times in milliseconds; members that are not documented, and those that are
+    no count, go into `extra`."""
+    usage = counted(native, _METRIC_COUNTS, _METRIC_KEYS)
+    counts = evolve(usage, extra=EMPTY) if usage.extra else usage
+    return with_facts(MetricsUpdate, native, _METRIC_TIMES, usage.extra, usage=counts)
 
 
 def _encode_metrics(metrics: MetricsUpdate) -> Json:

@@ -22,7 +22,10 @@ def test_a_clock_that_is_off_takes_the_time_of_aws() -> None:
     assert wrong.now() == NOON + timedelta(hours=1)
 
 
-@pytest.mark.parametrize("date", ["Tue, 24 Nov 2026 12:03:00 GMT", "", "yesterday", None])
+@pytest.mark.parametrize(
+    "date",
+    ["Tue, 24 Nov 2026 12:03:00 GMT", "", "yesterday", None, "Fri, 31 Dec 9999 23:59:59 -2359"],
+)
 def test_a_clock_that_is_right_enough_or_hears_nonsense_stays(date: str | None) -> None:
     right = clock()
     right.learn(date)

@@ -242,3 +242,47 @@ def test_an_event_of_a_kind_that_is_not_known_is_no_part_of_the_answer() -> None
 
     assert [batch for batch in read if batch] == expected
     interspersed.finish()
+
+
+COUNT, LATENCY = "x-amzn-bedrock-input-token-count", "x-amzn-bedrock-invocation-latency"
+
+
+@pytest.mark.parametrize("word", ["", "abc", "-1", "5.5", "nan", "inf", "9" * 5000])
+def test_a_header_that_is_no_number_says_nothing(word: str) -> None:
+    body = {"generation": "Hello", "prompt_token_count": 6, "stop_reason": "stop"}
+
+    read = open_answer(LLAMA, body, FACTS, {COUNT: word})
+
+    assert (read.text, read.usage.input_tokens) == ("Hello", 6)
+
+
+@pytest.mark.parametrize("word", ["", "abc", "-1", "nan", "inf", "1e400", "9" * 5000])
+def test_a_latency_that_is_none_is_unknown(word: str) -> None:
+    read = open_answer(LLAMA, {"generation": "Hello"}, FACTS, {LATENCY: word})
+
+    assert (read.text, read.latency_ms) == ("Hello", None)
+
+
+ODD_METRICS: list[Json] = [
+    *(0, "text", [1], True, 5.5),
+    {"inputTokenCount": "6", "invocationLatency": [1], "firstByteLatency": -1, "new": 1},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_METRICS, ids=range(6))
+def test_odd_metrics_lose_no_text_and_come_back(odd: Json) -> None:
+    chunks = [{"generation": "x", METRICS: odd}, {"generation": "y", "stop_reason": "stop"}]
+    decoder = EnvelopeDecoder(LLAMA, FACTS)
+
+    read = assemble(event for chunk in chunks for event in decoder.feed(chunk))
+
+    assert (read.text, read.usage.input_tokens, read.latency_ms) == ("xy", None, None)
+    assert chunks_come_back(LLAMA, chunks)
+
+
+@pytest.mark.parametrize("odd", [5, ["INTERVENED"], {}], ids=str)
+def test_a_guardrail_whose_action_is_no_word_is_refused(odd: Json) -> None:
+    with pytest.raises(DecodeError, match=r"Guardrail\.action takes text"):
+        open_answer(LLAMA, {"generation": "Hello", ACTION: odd}, FACTS)
+    with pytest.raises(DecodeError, match=r"Guardrail\.action takes text"):
+        EnvelopeDecoder(LLAMA, FACTS).feed({"generation": "Hello", ACTION: odd})

@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 
 from axonflow_core.codec import ModelFacts, NativeNames
 from axonflow_core.codec.json_members import (
+    counted,
+    known_beside,
+    mapping_or_empty,
     prefixed,
     split_prefixed,
     string,
     unknown_members,
+    with_facts,
     without_none,
 )
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
-    EMPTY,
     Completion,
     ContentBlock,
     Json,
@@ -52,7 +56,8 @@ _ANSWER_KEYS = _ECHO_KEYS | {
     "finish_reason",
     "meta",
 }
-_BILLED_KEYS = frozenset({"input_tokens", "output_tokens"})
+_BILLED = {name: name for name in ("input_tokens", "output_tokens")}
+_BILLED_KEYS = frozenset(_BILLED)
 _META_KEYS = frozenset({"billed_units", "tokens"})
 
 
@@ -66,18 +71,23 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
         if body.get("text") is not None or not called
         else ()
     )
-    stop, meta = body.get("finish_reason"), body.get("meta") or EMPTY
-    beyond = unknown_members(meta, _META_KEYS)
-    extra = unknown_members(body, _ANSWER_KEYS)
-    return Completion(
+    stop, meta = body.get("finish_reason"), mapping_or_empty(body.get("meta"))
+    beyond = unknown_members(meta, known_beside(meta, _META_KEYS, *_META_KEYS))
+    extra = unknown_members(body, known_beside(body, _ANSWER_KEYS, "meta"))
+    return with_facts(
+        Completion,
+        body,
+        _FACTS,
+        {**extra, **prefixed("meta", beyond)} if beyond else extra,
         content=(*spoken, *called),
         stop_reason=None if stop is None else stop_reason_of(stop, has_calls=bool(called)),
         native_stop_reason=stop,
         usage=_decode_usage(meta),
-        id=body.get("generation_id"),
         request_echo={key: body[key] for key in _ECHO_KEYS if body.get(key) is not None} or None,
-        extra={**extra, **prefixed("meta", beyond)} if beyond else extra,
     )
+
+
+_FACTS = {"generation_id": "id"}
 
 
 def encode_response(completion: Completion, facts: ModelFacts) -> Json:
@@ -124,12 +134,9 @@ def encode_stop(reason: StopReason | None, native: str | None) -> str | None:
 def _decode_usage(meta: Mapping[str, Json]) -> Usage:
     """`{"billed_units": {"input_tokens", "output_tokens"}, "tokens": {…}}`. The billed units are
     the counts; `tokens` is kept in `extra` under its prefix."""
-    billed = meta.get("billed_units") or EMPTY
-    extra = {
-        **unknown_members(billed, _BILLED_KEYS),
-        **prefixed("tokens", meta.get("tokens") or EMPTY),
-    }
-    return Usage(billed.get("input_tokens"), billed.get("output_tokens"), extra=extra or EMPTY)
+    usage = counted(meta.get("billed_units"), _BILLED, _BILLED_KEYS)
+    tokens = mapping_or_empty(meta.get("tokens"))
+    return evolve(usage, extra={**usage.extra, **prefixed("tokens", tokens)}) if tokens else usage
 
 
 def _encode_usage(usage: Usage) -> dict[str, Json]:

@@ -22,7 +22,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from axonflow_core.codec import Feature, ModelFacts, NativeNames, StreamContext
-from axonflow_core.codec.json_members import string, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    array_in,
+    integer,
+    string,
+    unknown_members,
+    with_facts,
+    without_none,
+)
 from axonflow_core.messages import Completion, Json, StopReason, Text
 from axonflow_core.stream import Batch, BlockStart, Ended, Started, assemble, batch_of
 
@@ -50,9 +57,13 @@ _OPTIONS = frozenset({"return_likelihoods", "stream", "num_generations", "logit_
 def _decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     """`{"generations": [{"id", "text", "finish_reason"}], "id", "prompt"}`: one text for each
     generation. Where the finish reasons differ, all of them are in `stop_details`."""
-    generations = body["generations"]
+    generations = array_in(body, "generations")
     reasons = [generation.get("finish_reason") for generation in generations]
-    return Completion(
+    return with_facts(
+        Completion,
+        body,
+        {"id": "id"},
+        unknown_members(body, _ANSWER_KEYS),
         content=tuple(
             Text(string(generation["text"]), extra=unknown_members(generation, _GENERATION_KEYS))
             for generation in generations
@@ -60,9 +71,7 @@ def _decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
         stop_reason=None if reasons[0] is None else STOP_REASONS.decode(reasons[0]),
         native_stop_reason=reasons[0],
         stop_details=reasons if len(set(reasons)) > 1 else None,
-        id=body.get("id"),
         request_echo=body.get("prompt"),
-        extra=unknown_members(body, _ANSWER_KEYS),
     )
 
 
@@ -118,7 +127,7 @@ def _read_chunk(chunk: Json) -> Piece:
     return Piece(
         chunk.get("text"),
         chunk.get("finish_reason") if is_finished else None,
-        index=int(index or 0),
+        index=integer(index or 0),
         extra=unknown_members(chunk, _CHUNK_KEYS),
         text_extra=without_none({"index": index}),
     )

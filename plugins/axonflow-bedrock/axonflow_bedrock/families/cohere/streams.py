@@ -151,11 +151,17 @@ class ChunkDecoder:
         """An event of an unknown type: its members are kept as they are."""
         events: list[StreamEvent] = [Extra(unknown_members(chunk, _UNKNOWN_EVENT_KEYS), _EVENT)]
         if chunk.get("generation_id") is not None:
-            events.append(Started(chunk["generation_id"]))
+            events += _started(chunk)
         if chunk.get("is_finished") is True:
             stop = string(chunk["finish_reason"])
             events += (Stopped(stop_reason_of(stop, has_calls=bool(self._calls)), stop), Ended())
         return tuple(events)
+
+
+def _started(chunk: Mapping[str, Json]) -> list[StreamEvent]:
+    """The start of an answer; an id that is none is kept as it is."""
+    id = chunk["generation_id"]
+    return [Started(id) if isinstance(id, str) else Extra({"generation_id": id}, _MEMBERS)]
 
 
 def _set_alone(value: Json) -> Json:

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 
 from axonflow_core.codec import ModelFacts, NativeNames
 from axonflow_core.codec.json_members import (
+    array_in,
+    counted,
+    known_beside,
+    mapping_or_empty,
+    object_in,
     prefixed,
     split_prefixed,
     string,
@@ -13,7 +18,7 @@ from axonflow_core.codec.json_members import (
     without_none,
 )
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import EMPTY, Completion, Json, StopReason, Usage
+from axonflow_core.messages import Completion, Json, StopReason, Usage
 
 from .blocks import decode_content, encode_content
 
@@ -42,16 +47,18 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     """What was blocked by Amazon's content filters is an answer (HTTP 200) with an `error`, with or
     without output."""
     error, native = body.get("error"), body.get("stopReason")
-    output = body["output"] if error is None else body.get("output") or {"message": {"content": []}}
-    message = output["message"]
+    if error is not None and body.get("output") is None:
+        body = {**body, "output": {"message": {"content": []}}}
+    output = object_in(body, "output")
+    message = object_in(output, "message")
     if error is not None:
         reason: StopReason | None = StopReason.CONTENT_FILTERED
     else:
         reason = None if native is None else STOP_REASONS.decode(native)
     return Completion(
-        content=decode_content(message["content"]),
+        content=decode_content(array_in(message, "content")),
         stop_reason=reason,
-        usage=_decode_summed_usage(body.get("usage") or EMPTY),
+        usage=_decode_summed_usage(body.get("usage")),
         stop_details=None if error is None else string(error),
         native_stop_reason=native,
         extra=_extra_of(body, output, message),
@@ -74,7 +81,7 @@ def _extra_of(
     body: Mapping[str, Json], output: Mapping[str, Json], message: Mapping[str, Json]
 ) -> Mapping[str, Json]:
     """Unknown members of the body, and under prefixes those of `output` and `message`."""
-    extra = unknown_members(body, _ANSWER_KEYS)
+    extra = unknown_members(body, known_beside(body, _ANSWER_KEYS, "usage"))
     in_output, in_message = (
         unknown_members(output, _OUTPUT_KEYS),
         unknown_members(message, _MESSAGE_KEYS),
@@ -94,42 +101,29 @@ def _encode_stop(completion: Completion) -> dict[str, Json]:
 
 # ── counts ────────────────────────────────────────────────────────────────────────────────────────
 
-_USAGE_KEYS = frozenset(
-    {
-        "inputTokens",
-        "outputTokens",
-        "totalTokens",
-        "cacheReadInputTokenCount",
-        "cacheWriteInputTokenCount",
-    }
-)
+_COUNTS = {
+    "inputTokens": "input_tokens",
+    "outputTokens": "output_tokens",
+    "cacheReadInputTokenCount": "cache_read_tokens",
+    "cacheWriteInputTokenCount": "cache_write_tokens",
+}
+_USAGE_KEYS = frozenset({"totalTokens", *_COUNTS})
 
 
-def decode_usage(native: Mapping[str, Json]) -> Usage:
+def decode_usage(native: Json) -> Usage:
     """The counts of `usage`; cached tokens are not input tokens."""
-    return Usage(
-        native.get("inputTokens"),
-        native.get("outputTokens"),
-        native.get("cacheReadInputTokenCount"),
-        native.get("cacheWriteInputTokenCount"),
-        extra=unknown_members(native, _USAGE_KEYS),
-    )
+    return counted(native, _COUNTS, _USAGE_KEYS)
 
 
 def encode_usage(usage: Usage) -> dict[str, Json]:
     """The `usage` object, with the sum that Nova sends."""
-    counts = {
-        "inputTokens": usage.input_tokens,
-        "outputTokens": usage.output_tokens,
-        "cacheReadInputTokenCount": usage.cache_read_tokens,
-        "cacheWriteInputTokenCount": usage.cache_write_tokens,
-    }
+    counts = {key: getattr(usage, name) for key, name in _COUNTS.items()}
     return {**without_none(counts), **usage.extra}
 
 
-def _decode_summed_usage(native: Mapping[str, Json]) -> Usage:
+def _decode_summed_usage(native: Json) -> Usage:
     """A whole answer tells the sum too. It is worth keeping only if it is not the sum."""
-    usage, total = decode_usage(native), native.get("totalTokens")
+    usage, total = decode_usage(native), mapping_or_empty(native).get("totalTokens")
     if total in (None, usage.total_tokens):
         return usage
     return evolve(usage, extra={**usage.extra, "totalTokens": total})

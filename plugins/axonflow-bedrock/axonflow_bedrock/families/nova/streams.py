@@ -50,8 +50,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from axonflow_core.codec.json_members import (
-    UnexpectedKind,
-    integer,
+    index_in,
+    known_beside,
+    object_in,
     set_members,
     string,
     unknown_members,
@@ -122,9 +123,10 @@ class ChunkDecoder:
         pieces; a second text delta under an open number deviates from Nova's numbering and is
         recorded as such.
         """
-        delta, native = native_event["delta"], native_event["contentBlockIndex"]
-        if type(native) is not int:
-            raise UnexpectedKind("a whole number was expected")
+        delta, native = (
+            object_in(native_event, "delta"),
+            index_in(native_event, "contentBlockIndex"),
+        )
         is_next = native == self._native and not self._is_open
         if len(delta) > 1:
             delta = set_members(delta)
@@ -156,7 +158,7 @@ class ChunkDecoder:
     def _start(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStart`, which announces a tool call; other kinds are kept as `Opaque`."""
         start = without_none(native_event.get("start") or {})
-        native = integer(native_event["contentBlockIndex"])
+        native = index_in(native_event, "contentBlockIndex")
         jump = _jump(native, is_next=native == self._native and not self._is_open)
         self._native, self._is_open, self._kind = native, bool(start), _ANNOUNCED
         if not start:
@@ -175,7 +177,7 @@ class ChunkDecoder:
     def _stop(self, native_event: Mapping[str, Json]) -> Batch:
         """A `contentBlockStop`. It ends a content block only where that was announced: the text or
         reasoning continues in the next native block."""
-        native = integer(native_event["contentBlockIndex"])
+        native = index_in(native_event, "contentBlockIndex")
         is_next = native == self._native
         is_whole = is_next and self._is_open and self._kind is _ANNOUNCED
         batch: Batch = (BlockStop(self._block),) if is_whole else _PIECE_STOP
@@ -205,11 +207,9 @@ class ChunkDecoder:
     def _metadata(self, native_event: Mapping[str, Json]) -> Batch:
         """The terminal event: token counts, and what else differs from `{"metrics": {}, "trace":
         {}}`."""
-        usage, others = (
-            decode_usage(native_event.get("usage") or {}),
-            unknown_members(native_event, _METADATA_KEYS),
-        )
-        update = UsageUpdate(usage)
+        known = known_beside(native_event, _METADATA_KEYS, "usage")
+        others = unknown_members(native_event, known)
+        update = UsageUpdate(decode_usage(native_event.get("usage")))
         return (
             (update, Ended())
             if others == _NO_METADATA

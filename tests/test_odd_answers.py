@@ -1,0 +1,136 @@
+"""What comes from outside may be of any type and size: numbers and dates in headers, and answers in
+the dialects whose content is not of the kind that is documented."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.errors import retry_after_of
+from axonflow_core.codec.json_members import count_in_header, number_in_header, time_in_header
+from axonflow_core.dialects import anthropic_messages, openai_chat
+from axonflow_core.errors import DecodeError, RequestError
+from axonflow_core.messages import Completion, Json, StopReason, Text, Usage
+from axonflow_core.retrieval import Vector
+from axonflow_core.stream import assemble
+
+FACTS = ModelFacts()
+NO_NUMBERS = ("", " ", "abc", "-1", "1_0", "0x10", "9" * 5000, "\N{SUPERSCRIPT TWO}", "5\x00")
+
+
+@pytest.mark.parametrize("word", [None, *NO_NUMBERS, "5.0", "1e2", "nan", "inf", str(2**63)])
+def test_what_is_no_count_is_as_if_its_header_were_absent(word: str | None) -> None:
+    assert count_in_header(word) is None
+
+
+def test_a_count_in_a_header_is_digits() -> None:
+    assert [count_in_header(word) for word in ("0", "9", str(2**63 - 1))] == [0, 9, 2**63 - 1]
+
+
+@pytest.mark.parametrize("word", [None, *NO_NUMBERS, "nan", "inf", "-inf", "1e400"])
+def test_what_is_no_number_is_as_if_its_header_were_absent(word: str | None) -> None:
+    assert number_in_header(word) is None
+
+
+def test_a_number_in_a_header_may_have_a_fraction() -> None:
+    assert [number_in_header(word) for word in ("0", "2.5", "1e3")] == [0.0, 2.5, 1000.0]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *(None, "", "soon", "Thu, 99 Foo 99999 99:99:99 GMT", "Thu, 01 Jan 1970"),
+        *("Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -2359"),
+    ],
+)
+def test_what_is_no_date_is_as_if_its_header_were_absent(word: str | None) -> None:
+    assert time_in_header(word) is None
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_in_a_header_is_in_utc(zone: str) -> None:
+    moment = datetime(2026, 11, 29, 8, 0, tzinfo=UTC)
+
+    assert time_in_header(f"Sun, 29 Nov 2026 08:00:00 {zone}") == moment
+
+
+def test_the_wait_until_a_date_needs_two_dates() -> None:
+    then = {"retry-after": "Sun, 29 Nov 2026 08:00:05 GMT"}
+
+    assert retry_after_of(then) is None
+    assert retry_after_of({**then, "date": "Fri, 31 Dec 9999 23:59:59 -2359"}) is None
+    assert retry_after_of({**then, "date": "Sun, 29 Nov 2026 08:00:00 GMT"}) == 5.0
+
+
+# ── content ───────────────────────────────────────────────────────────────────────────────────────
+
+CHUNKS: tuple[tuple[Json, str], ...] = (
+    ({"type": "message_start", "message": [1]}, "an object was expected as `message`, not a list"),
+    ({"type": "content_block_delta", "index": 0, "delta": []}, "as `delta`, not a list"),
+    ({"type": "content_block_delta", "index": [0], "delta": {}}, "as `index`, not a list"),
+    ({"type": "content_block_delta", "index": "0", "delta": {}}, "as `index`, not a string"),
+    ({"type": "content_block_start", "index": 0, "content_block": 5}, "`content_block`, not a num"),
+    ({"type": "content_block_stop", "index": None}, "as `index`, not null"),
+    (
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": [1]}},
+        "TextDelta.text takes text, not a list",
+    ),
+)
+
+
+@pytest.mark.parametrize(("chunk", "told"), CHUNKS, ids=range(len(CHUNKS)))
+def test_an_odd_chunk_is_told_by_its_member_and_the_kind_that_stood_there(
+    chunk: Json, told: str
+) -> None:
+    decoder = anthropic_messages.CODEC.stream_decoder(FACTS)
+
+    with pytest.raises(DecodeError) as refused:
+        decoder.feed(chunk)
+
+    assert told in refused.value.message
+
+
+ANSWERS: tuple[tuple[Any, Json, str], ...] = (
+    (anthropic_messages, {"content": "secret words"}, "as `content`, not a string"),
+    (anthropic_messages, {"content": 5}, "as `content`, not a number"),
+    (openai_chat, {"choices": {}}, "as `choices`, not an object"),
+    (openai_chat, {"choices": [{"message": "secret words"}]}, "as `message`, not a string"),
+    (openai_chat, {"choices": [{"message": {"content": 5}}]}, "as `content`, not a number"),
+    (openai_chat, ["secret words"], "an object was expected, not a list"),
+)
+
+
+@pytest.mark.parametrize(("dialect", "body", "told"), ANSWERS, ids=range(len(ANSWERS)))
+def test_an_odd_answer_is_told_without_its_words(dialect: Any, body: Json, told: str) -> None:
+    with pytest.raises(DecodeError) as refused:
+        dialect.CODEC.decode_response(body, FACTS)
+
+    assert told in refused.value.message
+    assert "secret" not in refused.value.message
+
+
+def test_a_start_with_an_odd_id_is_a_start() -> None:
+    chunks = [
+        {"type": "message_start", "message": {"id": [1], "model": 5, "usage": 5}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": [5]},
+        {"type": "message_stop"},
+    ]
+    decoder = anthropic_messages.CODEC.stream_decoder(FACTS)
+
+    answer = assemble(event for chunk in chunks for event in decoder.feed(chunk))
+
+    assert (answer.id, answer.model, answer.usage) == (None, None, Usage())
+    assert answer.extra == {"id": [1], "model": 5}
+
+
+def test_a_vector_of_numbers_beyond_floats_is_refused() -> None:
+    with pytest.raises(RequestError, match="beyond the range of floats"):
+        Vector([0.5, 10**400])
+
+
+def test_a_value_is_text_that_utf_8_can_carry() -> None:
+    with pytest.raises(RequestError):
+        Completion((Text("a\ud800"),), StopReason.END_TURN)
