@@ -84,7 +84,9 @@ class Caller:
             )
             if fitted.adjustments:
                 _log_adjustments(route, fitted)
-            body = route.codec.encode_request(fitted.request, route.facts, is_streamed=is_streamed)
+            body = route.codec.encode_request(
+                fitted.request, route.facts, is_streamed=is_streamed, asked=fitted.asked
+            )
             if (add_members := route.surface.add_members) is not None:
                 body = add_members(body, route.called, is_streamed)
             return self._call(route, fitted, dumps(body), is_streamed, timeout_s)

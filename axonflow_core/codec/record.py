@@ -388,18 +388,24 @@ class Codec:
     # client role
 
     def encode_request(
-        self, request: CompletionRequest, facts: ModelFacts, *, is_streamed: bool = False
+        self,
+        request: CompletionRequest,
+        facts: ModelFacts,
+        *,
+        is_streamed: bool = False,
+        asked: Asked | None = None,
     ) -> Json:
         """The native body. `EncodeError` names what this form does not support; JSON that it has no
         block for becomes text.
 
-        `is_streamed` asks for an answer in pieces, where the body has a say in that.
+        `is_streamed` asks for an answer in pieces, where the body has a say in that. `asked` is
+        what the request asks for, where that is known.
         """
+        asked = asked or asked_by(request)
         # Order matters: JSON becomes text before the text is searched for control tokens.
-        asked = asked_by(request)
         if _DATA in asked.features and _DATA not in self.features:
             request = data_as_text(request)
-            asked.features.remove(_DATA)
+            asked = asked_by(request)
         self._refuse_undeclared(request, asked, facts)
         if self.control_tokens and not request.is_raw_prompt:
             refuse_forged_turns(self.name, self.control_tokens, template_texts(request))

@@ -41,7 +41,8 @@ from collections.abc import Mapping
 
 from attrs import field
 
-from axonflow_core.codec import Codec, ModelFacts, features_of
+from axonflow_core.codec import Codec, ModelFacts
+from axonflow_core.codec.features import Asked, asked_by
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY, Adjustment, Completion, CompletionRequest
 from axonflow_core.stream import Batch
@@ -75,6 +76,8 @@ class Fitted:
     """The caller's name of the tool that stands in for an output schema."""
     client: Codec | None = None
     """The codec of the dialect that the answer is for, where it has no place for every answer."""
+    asked: Asked | None = field(default=None, repr=False, eq=False)
+    """What `request` asks for, where no step changed it since that was collected."""
 
     def answer(self, completion: Completion) -> Completion:
         """The answer to the request that was sent, as one to the request that was made."""
@@ -144,10 +147,10 @@ def fit(
         is_beyond = is_beyond_limit(request, facts)
         # A codec that answers its own client needs nothing fitted back.
         client = None if client is codec else client
-    used = features_of(request)
+    asked = asked_by(request)
     # Most requests of a program have messages and a limit alone: they pay for this one look.
-    if client is None and not is_beyond and not needs_steps(used):
-        return Fitted(request)
+    if client is None and not is_beyond and not needs_steps(asked.features):
+        return Fitted(request, asked=asked)
     model = Model(codec, facts, unsupported, is_streamed, client)
     if is_beyond:
         request = keep_limit_within_models(request, model)
@@ -155,9 +158,9 @@ def fit(
         # First what only the client's dialect can read, because the steps below know neutral values
         # alone. That may take features away, so they are collected again.
         request = fit_served(request, model)
-        used = features_of(request)
+        asked = asked_by(request)
         client = None if takes_answers_as_they_are(client, codec) else client
-    fitted = fit_request(request, used, model)
+    fitted = fit_request(request, asked.features, model)
     return Fitted(
         fitted,
         tuple(model.adjustments),
@@ -165,6 +168,7 @@ def fit(
         model.document_names,
         model.output_tools[0] if model.output_tools else None,
         client,
+        asked if fitted is request else None,
     )
 
 

@@ -8,6 +8,7 @@ Later steps see what earlier ones did.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from axonflow_core.codec import Feature, blocks_of
@@ -140,7 +141,11 @@ def fit_served(request: CompletionRequest, model: Model) -> CompletionRequest:
 
 def fit_request(request: CompletionRequest, used: set[Feature], model: Model) -> CompletionRequest:
     """Apply the steps of the table whose features the request uses."""
-    for features, step in STEPS:
-        if not used.isdisjoint(features):
-            request = step(request, model)
+    for step in _steps_for(frozenset(used)):
+        request = step(request, model)
     return request
+
+
+@lru_cache(maxsize=256)
+def _steps_for(used: frozenset[Feature]) -> tuple[Step, ...]:
+    return tuple(step for features, step in STEPS if not used.isdisjoint(features))

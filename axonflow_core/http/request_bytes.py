@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -65,24 +65,20 @@ def endpoint_of(url: str) -> Endpoint:
     return Endpoint(parts.scheme, host, number, authority, target, origin, userinfo or None)
 
 
-@lru_cache(maxsize=512)
-def _lower(name: str) -> str:
-    """A header's name to compare by. A program sends the same few over and over."""
-    if not _NAME.fullmatch(name):
-        raise unwritable()
-    return name.lower()
-
-
 def encode_head(
     method: str, endpoint: Endpoint, headers: Mapping[str, str], size: int, *, target: str
 ) -> bytes:
     """Request line and headers, with the empty line. `size` is that of the body."""
-    names = {_lower(name) for name in headers}
-    _check_request(method, endpoint, names)
+    has_host, has_length = _given(method, tuple(headers))
+    if endpoint.userinfo is not None:
+        raise RequestError(
+            f"the URL of {endpoint.authority} has a user or password, which is not sent",
+            hint="take it out of the endpoint; credentials belong into the provider's settings",
+        )
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    if "host" not in names:
+    if not has_host:
         lines.insert(0, f"Host: {endpoint.authority}\r\n")
-    if "content-length" in names:
+    if has_length:
         _check_length(headers, size)
     elif size or method in _WITH_BODY:
         lines.append(f"Content-Length: {size}\r\n")
@@ -101,17 +97,18 @@ def _encoded(head: str, lines: int) -> bytes:
     return data
 
 
-def _check_request(method: str, endpoint: Endpoint, names: Set[str]) -> None:
-    """`RequestError` for what this client does not send."""
+@lru_cache(maxsize=512)
+def _given(method: str, headers: tuple[str, ...]) -> tuple[bool, bool]:
+    """Whether headers of these names have `Host` and `Content-Length`; `RequestError` for what this
+    client does not send. A program sends the same few names over and over."""
+    if not all(map(_NAME.fullmatch, headers)):
+        raise unwritable()
     if method not in _METHODS:
         raise RequestError(f"the HTTP client sends no request with the method {method!r}")
+    names = {name.lower() for name in headers}
     if "transfer-encoding" in names:
         raise RequestError("a request is sent with its length; Transfer-Encoding is not supported")
-    if endpoint.userinfo is not None:
-        raise RequestError(
-            f"the URL of {endpoint.authority} has a user or password, which is not sent",
-            hint="take it out of the endpoint; credentials belong into the provider's settings",
-        )
+    return "host" in names, "content-length" in names
 
 
 def _check_length(headers: Mapping[str, str], size: int) -> None:

@@ -220,13 +220,13 @@ _STARTS: Mapping[str, Callable[[Any], ContentBlock]] = {
 
 def _decode_delta(event: Mapping[str, Json]) -> Batch:
     """The event of one delta. Text, which most deltas are, is decoded at once."""
-    index, delta = index_in(event, "contentBlockIndex"), object_in(event, "delta")
-    text = delta.get("text")
-    batch: Batch = (
-        (TextDelta(text, index),)
-        if type(text) is str and len(delta) == 1
-        else _delta_events(set_members(delta), index)
-    )
+    index, delta = event.get("contentBlockIndex"), event.get("delta")
+    text = delta.get("text") if type(delta) is dict and len(delta) == 1 else None
+    if type(text) is str and type(index) is int:
+        batch: Batch = (TextDelta(text, index),)
+    else:
+        index = index_in(event, "contentBlockIndex")
+        batch = _delta_events(set_members(object_in(event, "delta")), index)
     return batch if len(event) == 2 else _with_rest(batch, event, _BLOCK_KEYS)
 
 

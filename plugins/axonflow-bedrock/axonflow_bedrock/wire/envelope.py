@@ -46,7 +46,7 @@ from axonflow_core.codec.json_members import (
 from axonflow_core.converters import MAX_COUNT
 from axonflow_core.errors import DecodeError, RequestError
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
+from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason
 from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.stream import (
     Batch,
@@ -57,7 +57,6 @@ from axonflow_core.stream import (
     Started,
     Stopped,
     StreamEvent,
-    merge_usage,
 )
 
 from .eventstream import NO_CHUNK
@@ -101,16 +100,16 @@ def open_answer(
     billed, so they win."""
     native, guardrail = _without_members(codec, body)
     completion = codec.decode_response(native, facts)
-    billed = usage_from_headers(headers)
+    billed = _billed_counts(headers)
     stop_reason = completion.stop_reason
     if guardrail is not None and guardrail.has_intervened:
-        is_unbilled = bool(headers) and billed == Usage()
+        is_unbilled = headers and not billed
         if stop_reason is None or is_unbilled or _is_canned(completion.id):
             stop_reason = StopReason.GUARDRAIL
     return evolve(
         completion,
         stop_reason=stop_reason,
-        usage=merge_usage(completion.usage, billed),
+        usage=evolve(completion.usage, **billed) if billed else completion.usage,
         guardrail=guardrail,
         latency_ms=_latency_ms(headers),
     )
@@ -124,18 +123,17 @@ def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) 
 
 def measured(answer: A, headers: Mapping[str, str]) -> A:
     """`answer` with what `headers` bill and measure."""
-    usage = merge_usage(answer.usage, usage_from_headers(headers))
+    usage = evolve(answer.usage, **_billed_counts(headers))
     return evolve(answer, usage=usage, latency_ms=_latency_ms(headers))
 
 
-def usage_from_headers(headers: Mapping[str, str]) -> Usage:
-    """The billed counts in the headers of an InvokeModel answer. Absent counts are unknown."""
-    counts: dict[str, Any] = {
-        name: count_in_header(headers[key])
+def _billed_counts(headers: Mapping[str, str]) -> dict[str, Any]:
+    """The counts of `Usage` that the headers of an InvokeModel answer have."""
+    return {
+        name: count
         for key, name in _COUNT_HEADERS.items()
-        if key in headers
+        if (count := count_in_header(headers.get(key))) is not None
     }
-    return Usage(**counts)
 
 
 def _latency_ms(headers: Mapping[str, str]) -> int | None:

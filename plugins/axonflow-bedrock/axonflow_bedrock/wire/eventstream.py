@@ -26,7 +26,6 @@ import struct
 from base64 import b64encode
 from binascii import a2b_base64, crc32
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TypeAlias
 
 import orjson
@@ -51,6 +50,8 @@ HeaderValue: TypeAlias = str | bool | int | bytes
 
 _PRELUDE = struct.Struct(">III")
 _CRC = struct.Struct(">I")
+_LENGTHS_BYTES = 8
+"""How much of the prelude its checksum covers."""
 _SMALLEST = _PRELUDE.size + _CRC.size
 _STRING = 7
 
@@ -83,7 +84,7 @@ class FrameDecoder:
         """Where in the stream the next frame begins."""
         self._fault: DecodeError | None = None
         self._headers_bytes = b""
-        self._headers: Mapping[str, HeaderValue] = MappingProxyType({})
+        self._headers: Mapping[str, HeaderValue] = {}
 
     def feed(self, data: bytes) -> list[Frame]:
         """Every frame that `data` completes. `DecodeError` says at which byte of the stream the
@@ -119,56 +120,57 @@ class FrameDecoder:
 
     def _decode(self, data: bytes) -> list[Frame]:
         frames: list[Frame] = []
-        start, end = 0, len(data)
-        self._wanted = _PRELUDE.size
         try:
-            while end - start >= _PRELUDE.size:
-                frame = self._frame_at(data, start, end)
-                if frame is None:
-                    break
-                frames.append(frame)
-                start += self._wanted
-                self._offset += self._wanted
-                self._wanted = _PRELUDE.size
+            left = self._cut(data, frames)
         except DecodeError as fault:
             self._fault = fault
             if not frames:
                 raise
             return frames
-        self._left += memoryview(data)[start:]
+        self._left += memoryview(data)[left:]
         return frames
 
-    def _frame_at(self, data: bytes, start: int, end: int) -> Frame | None:
-        """The frame that begins at `start`, or None where the rest of it has not arrived. Leaves
-        its length in `_wanted`."""
-        length, headers_length, expected = _PRELUDE.unpack_from(data, start)
-        if crc32(data[start : start + 8]) != expected:
-            raise self._no_prelude(data[start:])
+    def _cut(self, data: bytes, frames: list[Frame]) -> int:
+        """Add every whole frame in `data`; where the rest begins. `_wanted` is the length that the
+        rest must have."""
+        start, end = 0, len(data)
+        self._wanted = _PRELUDE.size
+        while end - start >= _PRELUDE.size:
+            length, headers_length, expected = _PRELUDE.unpack_from(data, start)
+            checksum = crc32(data[start : start + _LENGTHS_BYTES])
+            if checksum != expected:
+                raise self._no_prelude(data[start:])
+            most = min(length - _SMALLEST, MAX_HEADERS_BYTES)
+            if length > MAX_FRAME_BYTES or headers_length > most:
+                raise self._misshapen(length, headers_length)
+            if end - start < length:
+                self._wanted = length
+                break
+            next_start = start + length
+            frame_end = next_start - _CRC.size
+            (expected,) = _CRC.unpack_from(data, frame_end)
+            if crc32(data[start + _LENGTHS_BYTES : frame_end], checksum) != expected:
+                raise self._undecodable("fails its checksum")
+            payload_start = start + _PRELUDE.size + headers_length
+            encoded = data[start + _PRELUDE.size : payload_start]
+            if encoded != self._headers_bytes:  # most frames of a stream have the same headers
+                self._headers = self._headers_of(encoded)
+                self._headers_bytes = encoded
+            frames.append(Frame(self._headers, data[payload_start:frame_end]))
+            start = next_start
+            self._offset += length
+        return start
+
+    def _misshapen(self, length: int, headers_length: int) -> DecodeError:
         if length > MAX_FRAME_BYTES:
-            raise self._undecodable(f"has {length} bytes; no more than {MAX_FRAME_BYTES} are read")
-        if headers_length > MAX_HEADERS_BYTES or length < _SMALLEST + headers_length:
-            raise self._undecodable(f"says it has {length} bytes, {headers_length} of them headers")
-        self._wanted = length
-        if end - start < length:
-            return None
-        end = start + length - _CRC.size
-        (expected,) = _CRC.unpack_from(data, end)
-        if crc32(data[start:end]) != expected:
-            raise self._undecodable("fails its checksum")
-        payload_start = start + _PRELUDE.size + headers_length
-        encoded, headers = data[start + _PRELUDE.size : payload_start], self._headers
-        if encoded != self._headers_bytes:
-            headers = self._headers_of(encoded)
-        return Frame(headers, data[payload_start:end])
+            return self._undecodable(f"has {length} bytes; no more than {MAX_FRAME_BYTES} are read")
+        return self._undecodable(f"says it has {length} bytes, {headers_length} of them headers")
 
     def _headers_of(self, encoded: bytes) -> Mapping[str, HeaderValue]:
-        """Decoded when they change: most frames of a stream have the same headers."""
         try:
-            self._headers = MappingProxyType(_decode_headers(encoded))
+            return _decode_headers(encoded)
         except (KeyError, ValueError, struct.error) as error:
             raise self._undecodable("has undecodable headers") from error
-        self._headers_bytes = encoded
-        return self._headers
 
     def _no_prelude(self, data: bytes) -> DecodeError:
         """The error for bytes that are no frame. A plain JSON or HTML body under status 200, as a

@@ -255,7 +255,7 @@ async def test_a_body_that_is_no_answer_is_a_decode_error(
 ) -> None:
     service.body = body
     async with opened_provider(base_url, model=LLAMA) as provider:
-        with pytest.raises(DecodeError, match=f"{len(body)} bytes"):
+        with pytest.raises(DecodeError, match=f"{len(body)} bytes|an empty body"):
             await getattr(provider, operation)(HELLO)
 
 
