@@ -18,6 +18,7 @@ values anew, so every check that is made for a value is made here too; saved JSO
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any, TypeVar, get_args, overload
 
@@ -36,22 +37,8 @@ _TAG = "$type"
 _FLATTEN = "nest the blocks inside of tool results less deeply"
 
 
-def _classes_of(module: ModuleType) -> dict[str, type[Any]]:
-    """The names and classes of the values that a module defines itself."""
-    return {
-        name: kind
-        for name, kind in vars(module).items()
-        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
-    }
-
-
 _DERIVED = frozenset({"parsed"})
 """Fields that are made of others, of whatever type the caller asked for. They are not saved."""
-_KINDS: Mapping[str, type[Any]] = {
-    **_classes_of(messages),
-    **{kind.__name__: kind for kind in get_args(stream.StreamEvent)},
-    **_classes_of(retrieval),
-}
 _JSON_CONVERTERS = frozenset(
     {
         converters.json_value,
@@ -76,10 +63,29 @@ def to_json(value: Any) -> dict[str, Json]:
         ) from None
 
 
+@cache
+def _kinds() -> Mapping[str, type[Any]]:
+    """The classes of the values that are saved, by their names."""
+    return {
+        **_classes_of(messages),
+        **{kind.__name__: kind for kind in get_args(stream.StreamEvent)},
+        **_classes_of(retrieval),
+    }
+
+
+def _classes_of(module: ModuleType) -> dict[str, type[Any]]:
+    """The names and classes of the values that a module defines itself."""
+    return {
+        name: kind
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
+    }
+
+
 def _saved(value: Any) -> dict[str, Json]:
     """`to_json` without its guard."""
     kind = type(value)
-    if _KINDS.get(kind.__name__) is not kind:
+    if _kinds().get(kind.__name__) is not kind:
         raise RequestError(f"to_json takes a value of the neutral model, not {described(value)}")
     return {_TAG: kind.__name__, **_members_of(value)}
 
@@ -148,7 +154,7 @@ def _parsed(text: str | bytes) -> Json:
 def _read(native: Mapping[str, Json]) -> Any:
     """The value of one saved object. `RequestError` names the class and counts what is wrong; it
     does not quote keys, which may be a user's."""
-    kind = _KINDS.get(str(native[_TAG]))
+    kind = _kinds().get(str(native[_TAG]))
     if kind is None:
         raise RequestError("a saved value is of a class that the neutral model does not have")
     fields = attrs.fields_dict(kind)

@@ -35,6 +35,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import attrs
 
 from axonflow_core.errors import DecodeError, RequestError
+from axonflow_core.frozen import frozen
 from axonflow_core.json import loads
 from axonflow_core.messages import Completion, Json, OutputSchema
 
@@ -123,7 +124,7 @@ _FORMS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-@attrs.frozen
+@frozen
 class _Field:
     """A field of a class that its constructor takes."""
 

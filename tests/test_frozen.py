@@ -1,13 +1,18 @@
-"""`frozen` makes the classes that `attrs.frozen` makes; their methods are compiled when they are
-first looked up. `evolve` makes the copies that `attrs.evolve` makes."""
+"""`frozen` makes the classes that `attrs.frozen` makes: their fields are collected and their
+methods compiled when they are first looked up. `evolve` makes the copies that `attrs.evolve`
+makes."""
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import typing
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -43,6 +48,58 @@ def test_a_method_is_compiled_when_it_is_first_looked_up(method: str) -> None:
     assert not any(is_compiled(parrot, each) for each in METHODS)
     getattr(parrot, method)
     assert [each for each in METHODS if is_compiled(parrot, each)] == [method]
+
+
+def has_fields(cls: type) -> bool:
+    return isinstance(vars(cls)["__attrs_attrs__"], tuple)
+
+
+def test_the_fields_are_collected_when_they_are_first_asked_for() -> None:
+    ours, theirs = made_by(frozen), made_by(attrs.frozen)
+    assert not has_fields(ours)
+    assert attrs.fields(ours) == attrs.fields(theirs)
+    assert has_fields(ours)
+    assert ours.__slots__ == theirs.__slots__
+    assert ours.__match_args__ == theirs.__match_args__
+
+
+@pytest.mark.parametrize("decorate", [frozen, attrs.frozen])
+def test_the_fields_of_a_base_are_collected_with_those_of_a_subclass(decorate: Any) -> None:
+    @decorate
+    class Macaw(made_by(decorate)):  # type: ignore[misc]
+        name: str = "Ara"
+        color: str = "blue"
+
+    assert Macaw.__slots__ == ("color",)
+    assert [field.name for field in attrs.fields(Macaw)][-2:] == ["name", "color"]
+    assert (Macaw().name, Macaw(name="Polly").name) == ("Ara", "Polly")
+
+
+def test_a_value_is_copied_pickled_and_referred_to_as_one_of_attrs() -> None:
+    cage = Cage("a", 5, value=[1])
+    assert (pickle.loads(pickle.dumps(cage)), copy.deepcopy(cage)) == (cage, cage)
+    assert weakref.ref(cage)() is cage
+
+
+def test_a_class_that_attrs_has_to_change_in_copying_is_attrs_from_the_start() -> None:
+    class Named:
+        def call(self) -> str:
+            return "a bird"
+
+    @frozen
+    class Parrot(Named):
+        kind: ClassVar[str] = "parrot"
+        name: str
+
+        def call(self) -> str:
+            return f"{super().call()} called {self.name}"
+
+        @cached_property
+        def size(self) -> int:
+            return len(self.name)
+
+    assert (Parrot("Polly").call(), Parrot("Polly").size) == ("a bird called Polly", 5)
+    assert [field.name for field in attrs.fields(Parrot)] == ["name"]
 
 
 def test_the_signature_is_that_of_attrs() -> None:

@@ -16,8 +16,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import field
 
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import hidden
 
 AsgiApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]

@@ -6,7 +6,9 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from attrs import field, frozen, validators
+from attrs import field, validators
+
+from axonflow_core.frozen import frozen
 
 
 def _seconds(default: float) -> Any:
