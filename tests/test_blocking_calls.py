@@ -32,7 +32,7 @@ from axonflow_core.errors import (
     Unavailable,
 )
 from axonflow_core.http.blocking import BlockingTransport
-from axonflow_core.http.client import Transport
+from axonflow_core.http.client import HttpRequest, Transport
 
 ROOT = Path(__file__).parent
 
@@ -433,6 +433,17 @@ def test_closing_in_the_child_leaves_a_call_of_another_thread_its_answer(
 
         assert in_child(lambda: runtime.close() or "closed") == "closed"
         assert answer.result(5).text == "slowly one two three four five six"
+
+
+def test_a_transport_that_was_closed_before_the_fork_is_closed_in_the_child(
+    server: ChatServer,
+) -> None:
+    transport = BlockingTransport()
+    waiting.drive(transport.aclose())
+
+    told = in_child(lambda: waiting.drive(transport.send(HttpRequest("GET", server.url, {}))))
+
+    assert told == "RequestError: this runtime is closed"
 
 
 def test_a_loop_in_the_background_is_a_clear_error_in_a_child(server: ChatServer) -> None:

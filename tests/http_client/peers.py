@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import resource
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,22 @@ def open_sockets() -> int:
         with suppress(FileNotFoundError):
             links.append(str(link.readlink()))
     return sum(link.startswith("socket:") for link in links)
+
+
+@contextmanager
+def high_descriptors() -> Iterator[None]:
+    """Those up to 1,024 are in use, and `select` takes no higher one."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    used = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while used[-1] < 1024:
+            used.append(os.dup(used[0]))
+        yield
+    finally:
+        for one in used:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 class Authority:

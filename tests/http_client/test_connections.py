@@ -22,6 +22,7 @@ from .peers import (
     always,
     becomes,
     hang_up,
+    high_descriptors,
     in_turn,
     open_sockets,
     reset,
@@ -50,6 +51,15 @@ async def test_a_connection_that_closed_while_it_rested_costs_no_second_request(
             await transport.send(peer.request())
             await becomes(lambda: peer.open_connections == 0)
     assert (peer.connections, len(peer.requests)) == (3, 3)
+
+
+async def test_a_connection_is_used_again_whatever_its_descriptor(transport: Transport) -> None:
+    with high_descriptors():
+        async with serving(always(OK)) as peer:
+            for _ in range(2):
+                assert (await transport.send(peer.request())).body == b"ok"
+            await transport.aclose()
+    assert peer.connections == 1
 
 
 @pytest.mark.parametrize("ending", [hang_up, reset])
