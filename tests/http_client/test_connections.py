@@ -145,6 +145,30 @@ async def test_what_comes_before_the_request_is_no_answer(size: int, rule: Rule)
     assert len(connection._early) < 256 * 2**10
 
 
+class Writes(asyncio.Transport):
+    """Where a connection writes to, as a list of its writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def write(self, data: Any) -> None:
+        self.sizes.append(len(data))
+
+
+@pytest.mark.parametrize(
+    ("size", "writes"), [(0, [4]), (64 * 2**10, [4 + 64 * 2**10]), (2**20, [4, 2**20])]
+)
+async def test_all_but_a_large_body_leaves_in_one_write_with_its_head(
+    size: int, writes: list[int]
+) -> None:
+    loop, there = asyncio.get_running_loop(), Writes()
+    connection = Connection(loop, "key", memoryview(bytearray(READ_BYTES)))
+    connection.connection_made(there)
+    connection.begin("PUT", b"head", bytes(size), Deadlines(Timeouts(), loop.time()), None)
+    assert there.sizes == writes
+
+
 async def test_bytes_after_the_end_are_refused(transport: Transport) -> None:
     async with serving(always(OK + b"more")) as peer:
         with pytest.raises(AnswerError, match="bytes follow after its end"):
