@@ -7,7 +7,8 @@ what failed.
 Finding reads metadata and imports nothing. Each entry point to be loaded gets a pluggy manager of
 its own. One manager for all (`load_setuptools_entrypoints`) silently skips a name that occurs in
 two groups, silently loads nothing for an unknown name, and stops at the first import that fails.
-Here each plugin fails alone, whatever it raises except KeyboardInterrupt.
+Here each plugin fails alone, whatever it raises except KeyboardInterrupt, and also where it hangs:
+it has AXONFLOW_PLUGIN_LIMIT_S, 30 seconds, to be imported and to register.
 
 A provider that cannot be loaded raises `PluginError`. A codec plugin that cannot be loaded is
 marked failed and logged, and the other families are loaded, unless AXONFLOW_STRICT_PLUGINS=1.
@@ -30,6 +31,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache, partial
+from threading import TIMEOUT_MAX, Thread
+from threading import enumerate as enumerate_threads
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,8 +40,9 @@ import pluggy
 from attrs import field
 
 from axonflow_core import hookspecs
+from axonflow_core.codec.json_members import number_in_header
 from axonflow_core.codec.registry import Claim, CodecRegistry, RegisteredCodec, UnloadedCodecs
-from axonflow_core.errors import PluginError
+from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import frozen
 from axonflow_core.hookspecs import HOOK_API, PluginCodec
 from axonflow_core.plugin_spec import ProviderSpec
@@ -55,6 +59,9 @@ CODECS = "axonflow.codecs."
 """The prefix of the groups of codec plugins; the provider's name follows."""
 PROJECT = "axonflow"
 """The project name of the hook markers in `hookspecs`."""
+_STRICT = "AXONFLOW_STRICT_PLUGINS"
+_MAX_SHOWN = 40
+"""Characters of a variable that a message quotes."""
 
 
 class State(StrEnum):
@@ -177,43 +184,99 @@ def _normalised(name: str) -> str:
 # ── loading one ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _call(plugin: FoundPlugin, hook: str) -> list[Any]:
+def _call(plugin: FoundPlugin, hook: str, environment: Mapping[str, str]) -> list[Any]:
     """Import the plugin and return the results of its implementations of `hook`, at least one.
 
-    `PluginError` names the step that failed: import, version of the hooks, signature, call.
+    `PluginError` names the step that failed: import, version of the hooks, signature, call; or that
+    did not end in time.
     """
-    module = _import(plugin)
-    _check_api(plugin, module)
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(module)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise _invalid_hook(plugin, error) from error
-    try:
-        results: list[Any] = getattr(manager.hook, hook)()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise _failure(plugin, f"{hook}() raised", error) from error
-    if not results:
+    limit_s = _limit_s(environment)
+    loading = _Loading(plugin, hook)
+    if _is_being_imported(plugin):
+        loading.run()
+    else:
+        loading.start()
+        loading.join(limit_s)
+    if loading.fault is not None:
+        raise loading.fault
+    if loading.results is None:
+        raise PluginError(
+            f"the plugin {plugin} hangs: {loading.doing} has not ended within {limit_s:g} s",
+            hint=f"upgrade or uninstall {plugin.distribution}, or block it: "
+            f"AXONFLOW_BLOCK_PLUGINS={plugin.name}; if it is only slow, set {_LIMIT} to more "
+            "seconds",
+        )
+    if not loading.results:
         raise PluginError(
             f"the plugin {plugin} registers nothing: {plugin.value} does not implement {hook}",
             hint=f"define {hook}() there, decorated with @axonflow_core.hookimpl",
         )
-    return results
+    return loading.results
 
 
-def _import(plugin: FoundPlugin) -> ModuleType:
-    """The plugin's module. Whatever importing raises becomes a `PluginError`, except
-    KeyboardInterrupt."""
-    try:
-        return plugin.load()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise _failure(plugin, f"importing {plugin.value} raised", error) from error
+_LIMIT = "AXONFLOW_PLUGIN_LIMIT_S"
+_USUAL_LIMIT_S = 30.0
+
+
+def _limit_s(environment: Mapping[str, str]) -> float:
+    """How long one plugin may take to be imported and to register, in seconds."""
+    written = environment.get(_LIMIT)
+    if not written:
+        return _USUAL_LIMIT_S
+    limit_s = number_in_header(written)
+    if not limit_s or limit_s > TIMEOUT_MAX:
+        raise ConfigError(
+            f"{_LIMIT} is {written[:_MAX_SHOWN]!r}", hint="write a number of seconds above 0: 60"
+        )
+    return limit_s
+
+
+def _is_being_imported(plugin: FoundPlugin) -> bool:
+    """Whether this thread is importing a package that the plugin is in, such as the caller's own:
+    in another thread the plugin's import would wait for that one, which waits for it."""
+    if any(isinstance(thread, _Loading) for thread in enumerate_threads()):
+        return False  # one that hangs may be importing it
+    packages = plugin.value.partition(":")[0].split(".")
+    names = (".".join(packages[:length]) for length in range(1, len(packages)))
+    specs = (getattr(sys.modules.get(name), "__spec__", None) for name in names)
+    return any(getattr(spec, "_initializing", False) for spec in specs)
+
+
+class _Loading(Thread):
+    """The import of one plugin and the call of its hook: a thread, for a module that hangs cannot
+    be stopped and is left behind. It holds the import lock of that module alone."""
+
+    def __init__(self, plugin: FoundPlugin, hook: str) -> None:
+        super().__init__(name=f"axonflow plugin {plugin.name}", daemon=True)
+        self._plugin = plugin
+        self._hook = hook
+        self.doing = f"importing {plugin.value}"
+        self.results: list[Any] | None = None
+        self.fault: BaseException | None = None
+
+    def run(self) -> None:
+        """Leave `results` or `fault`."""
+        try:
+            self.results = self._loaded()
+        except (PluginError, KeyboardInterrupt) as fault:
+            self.fault = fault
+        except BaseException as error:
+            self.fault = _failure(self._plugin, f"{self.doing} raised", error)
+            self.fault.__cause__ = error
+
+    def _loaded(self) -> list[Any]:
+        module = self._plugin.load()
+        _check_api(self._plugin, module)
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(hookspecs)
+        try:
+            manager.register(module)
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise _invalid_hook(self._plugin, error) from error
+        self.doing = f"{self._hook}()"
+        results: list[Any] = getattr(manager.hook, self._hook)()
+        return results
 
 
 def _failure(plugin: FoundPlugin, what: str, error: BaseException) -> PluginError:
@@ -280,12 +343,12 @@ def load_provider(name: str, environment: Mapping[str, str] | None = None) -> Pr
     allowed = [plugin for plugin in offers if not is_blocked(plugin, environment)]
     if len(allowed) > 1:
         raise _claimed_twice(f"the provider {name}", allowed)
-    return _spec_of(allowed[0])
+    return _spec_of(allowed[0], environment)
 
 
-def _spec_of(plugin: FoundPlugin) -> ProviderSpec:
+def _spec_of(plugin: FoundPlugin, environment: Mapping[str, str]) -> ProviderSpec:
     """The one `ProviderSpec` that the plugin returns."""
-    results = _call(plugin, "axonflow_register_provider")
+    results = _call(plugin, "axonflow_register_provider", environment)
     if len(results) == 1 and isinstance(results[0], ProviderSpec):
         return results[0]
     raise _wrong_return(plugin, "axonflow_register_provider", results, "one ProviderSpec")
@@ -332,7 +395,7 @@ def load_codecs(provider: str, environment: Mapping[str, str] | None = None) -> 
     A plugin that fails is logged and left out; `PluginError` under AXONFLOW_STRICT_PLUGINS=1.
     """
     environment = os.environ if environment is None else environment
-    gathering = _Gathering(is_strict=environment.get("AXONFLOW_STRICT_PLUGINS") == "1")
+    gathering = _Gathering(environment)
     offers = find_plugins(CODECS + provider)
     blocked = [plugin for plugin in offers if is_blocked(plugin, environment)]
     allowed = [plugin for plugin in offers if plugin not in blocked]
@@ -360,11 +423,11 @@ def codecs_on_demand(
     asks for it, unless another claims the same or AXONFLOW_STRICT_PLUGINS=1.
     """
     environment = os.environ if environment is None else environment
-    if environment.get("AXONFLOW_STRICT_PLUGINS") == "1":
+    if environment.get(_STRICT) == "1":
         return load_codecs(provider, environment).registry
     offers = find_plugins(CODECS + provider)
     allowed = [plugin for plugin in offers if not is_blocked(plugin, environment)]
-    gathering = _Gathering(is_strict=False)
+    gathering = _Gathering(environment)
     waiting = {}
     for name, rivals in _grouped((plugin.name, plugin) for plugin in allowed).items():
         if len(rivals) == 1 and rivals[0].value in claims:
@@ -379,22 +442,27 @@ def codecs_on_demand(
         entry
         for plugin in allowed
         for entry in (
-            [_unloaded(plugin, waiting[plugin])]
+            [_unloaded(plugin, waiting[plugin], environment)]
             if plugin in waiting
             else gathering.entries([plugin])
         )
     )
 
 
-def loaded_codecs(plugin: FoundPlugin) -> Sequence[RegisteredCodec]:
+def loaded_codecs(
+    plugin: FoundPlugin, environment: Mapping[str, str] | None = None
+) -> Sequence[RegisteredCodec]:
     """The codecs of one plugin; none, and a warning, where it fails."""
-    gathering = _Gathering(is_strict=False)
+    environment = os.environ if environment is None else environment
+    gathering = _Gathering(_lenient(environment))
     gathering.add(f"the codec plugin {plugin.name}", [plugin])
     return tuple(gathering.entries([plugin]))
 
 
-def _unloaded(plugin: FoundPlugin, claims: Sequence[Claim]) -> UnloadedCodecs:
-    load = cache(partial(loaded_codecs, plugin))
+def _unloaded(
+    plugin: FoundPlugin, claims: Sequence[Claim], environment: Mapping[str, str]
+) -> UnloadedCodecs:
+    load = cache(partial(loaded_codecs, plugin, environment))
     return UnloadedCodecs(claims, load, plugin.distribution, plugin.version)
 
 
@@ -403,9 +471,10 @@ class _Gathering:
     of import decides nothing.
     """
 
-    def __init__(self, *, is_strict: bool) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self.failed: dict[FoundPlugin, PluginState] = {}
-        self._is_strict = is_strict
+        self._environment = environment
+        self._is_strict = environment.get(_STRICT) == "1"
         self._codecs: dict[FoundPlugin, Sequence[PluginCodec]] = {}
 
     def add(self, what: str, rivals: Sequence[FoundPlugin]) -> None:
@@ -414,7 +483,7 @@ class _Gathering:
         try:
             if len(rivals) > 1:
                 raise _claimed_twice(what, rivals)
-            self._codecs[rivals[0]] = _codecs_of(rivals[0])
+            self._codecs[rivals[0]] = _codecs_of(rivals[0], self._environment)
         except PluginError as error:
             self._fail(rivals, error)
 
@@ -454,10 +523,10 @@ class _Gathering:
             self.failed[plugin] = _failed(plugin, error)
 
 
-def _codecs_of(plugin: FoundPlugin) -> Sequence[PluginCodec]:
+def _codecs_of(plugin: FoundPlugin, environment: Mapping[str, str]) -> Sequence[PluginCodec]:
     """All codecs that the plugin's implementations return."""
     hook = "axonflow_register_codec"
-    codecs = [codec for result in _call(plugin, hook) for codec in _flat(result)]
+    codecs = [codec for result in _call(plugin, hook, environment) for codec in _flat(result)]
     if all(isinstance(codec, PluginCodec) for codec in codecs):
         return codecs
     raise _wrong_return(plugin, hook, codecs, "a codec or a sequence of codecs")
@@ -490,9 +559,7 @@ def plugin_states(
     imported; nothing is raised for a broken one."""
     environment = os.environ if environment is None else environment
     wanted = frozenset(enabled)
-    lenient = {
-        name: value for name, value in environment.items() if name != "AXONFLOW_STRICT_PLUGINS"
-    }
+    lenient = _lenient(environment)
     providers = [_provider_state(plugin, wanted, lenient) for plugin in find_plugins(PROVIDERS)]
     loaded = {CODECS + state.plugin.name for state in providers if state.state is State.LOADED}
     codecs = [
@@ -506,6 +573,11 @@ def plugin_states(
         if plugin.group != PROVIDERS and plugin.group not in loaded
     ]
     return (*providers, *codecs, *(_idle_state(plugin, lenient) for plugin in others))
+
+
+def _lenient(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """`environment` without AXONFLOW_STRICT_PLUGINS."""
+    return {name: value for name, value in environment.items() if name != _STRICT}
 
 
 def _provider_state(

@@ -82,11 +82,11 @@ def provider_error(run: Run) -> Callable[..., str]:
 
     def ask(name: str = "zoo", environment: Mapping[str, str] | None = None) -> str:
         code = f"""
-            from axonflow_core.errors import PluginError
+            from axonflow_core.errors import ConfigError
             from axonflow_core.plugins import load_provider
             try:
                 answer = load_provider({name!r}).display_name
-            except PluginError as error:
+            except ConfigError as error:
                 answer = f"{{error.message}} | {{error.hint}}"
         """
         return str(run(code, environment))
@@ -208,6 +208,77 @@ def test_an_interrupt_is_the_users_and_not_the_plugins(install: Install, run: Ru
     assert run(code) == "interrupted"
 
 
+HANGING = {
+    "at import": ("import time; time.sleep(60)", "importing {module} has not ended within 0.3 s"),
+    "at registration": (
+        "import time\nfrom axonflow_core import hookimpl\n"
+        "@hookimpl\ndef <hook>():\n    time.sleep(60)",
+        "<hook>() has not ended within 0.3 s",
+    ),
+}
+IMPATIENT = {"AXONFLOW_PLUGIN_LIMIT_S": "0.3"}
+
+
+@pytest.mark.parametrize("how", HANGING)
+def test_a_provider_that_hangs_is_named_with_its_distribution_and_what_helps(
+    install: Install, provider_error: Ask, how: str
+) -> None:
+    code, message = HANGING[how]
+    hook = "axonflow_register_provider"
+    install("axonflow-zoo", PROVIDERS, code.replace("<hook>", hook))
+
+    said = provider_error(environment=IMPATIENT)
+
+    assert message.format(module="axonflow_zoo").replace("<hook>", hook) in said
+    assert "the plugin zoo (axonflow-zoo 1.2) hangs" in said
+    assert "AXONFLOW_BLOCK_PLUGINS=zoo; if it is only slow, set AXONFLOW_PLUGIN_LIMIT_S" in said
+
+
+def test_a_package_that_hangs_is_told_each_time(install: Install, run: Run, tmp_path: Path) -> None:
+    install("axonflow-zoo", PROVIDERS, "", point="zoo")
+    (tmp_path / "axonflow_zoo.py").unlink()
+    (tmp_path / "axonflow_zoo").mkdir()
+    (tmp_path / "axonflow_zoo" / "__init__.py").write_text("import time; time.sleep(60)")
+    (tmp_path / "axonflow_zoo" / "plugin.py").write_text("")
+    points = tmp_path / "axonflow_zoo-1.2.dist-info" / "entry_points.txt"
+    points.write_text(f"[{PROVIDERS}]\nzoo = axonflow_zoo.plugin\n")
+    code = """
+        from axonflow_core.errors import PluginError
+        from axonflow_core.plugins import load_provider
+        answer = []
+        for _ in range(2):
+            try:
+                load_provider("zoo")
+            except PluginError as error:
+                answer.append("hangs" in error.message)
+    """
+    assert run(code, IMPATIENT) == [True, True]
+
+
+def test_a_plugin_of_the_package_that_opens_a_runtime_is_loaded_while_that_is_imported(
+    install: Install, run: Run, tmp_path: Path
+) -> None:
+    install("axonflow-zoo", PROVIDERS, "", point="zoo")
+    (tmp_path / "axonflow_zoo.py").unlink()
+    (tmp_path / "axonflow_zoo").mkdir()
+    opening = 'from axonflow_core.plugins import load_provider\nNAME = load_provider("zoo").name'
+    (tmp_path / "axonflow_zoo" / "__init__.py").write_text(opening)
+    (tmp_path / "axonflow_zoo" / "plugin.py").write_text(dedent(A_PROVIDER))
+    points = tmp_path / "axonflow_zoo-1.2.dist-info" / "entry_points.txt"
+    points.write_text(f"[{PROVIDERS}]\nzoo = axonflow_zoo.plugin\n")
+
+    assert run("from axonflow_zoo import NAME as answer", IMPATIENT) == "zoo"
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "soon", "1e400"])
+def test_a_limit_that_is_none_is_refused(install: Install, provider_error: Ask, limit: str) -> None:
+    install("axonflow-zoo", PROVIDERS, A_PROVIDER)
+
+    said = provider_error(environment={"AXONFLOW_PLUGIN_LIMIT_S": limit})
+
+    assert said == f"AXONFLOW_PLUGIN_LIMIT_S is {limit!r} | write a number of seconds above 0: 60"
+
+
 def test_two_distributions_that_offer_one_provider_are_both_named(
     install: Install, provider_error: Ask
 ) -> None:
@@ -249,6 +320,18 @@ def test_our_own_providers_can_be_blocked_too(provider_error: Ask) -> None:
 
 
 # ── codecs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_codec_that_hangs_is_marked_and_the_others_serve(
+    install: Install, codecs: Codecs
+) -> None:
+    install("lions", CODECS, A_CODEC.replace("FAMILY", "lion"), point="lion")
+    install("tigers", CODECS, "import time; time.sleep(60)", point="tiger")
+
+    loaded = codecs(IMPATIENT)
+
+    assert loaded["families"] == ["lion"]
+    assert "hangs: importing tigers has not ended" in loaded["states"]["tiger of tigers"][1]
 
 
 @pytest.mark.parametrize("how", BROKEN)
