@@ -325,14 +325,18 @@ def _invalid_hook(plugin: FoundPlugin, error: pluggy.PluginValidationError) -> P
 # ── providers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def load_provider(name: str, environment: Mapping[str, str] | None = None) -> ProviderSpec:
+def load_provider(
+    name: str,
+    environment: Mapping[str, str] | None = None,
+    installed: Sequence[FoundPlugin] | None = None,
+) -> ProviderSpec:
     """The `ProviderSpec` of the provider of that name; imports its plugin. `environment` is
-    `os.environ` by default.
+    `os.environ` by default, and `installed` what `find_plugins(PROVIDERS)` finds.
 
     `PluginError` where none or several distributions offer the name, or it is blocked or broken.
     """
     environment = os.environ if environment is None else environment
-    installed = find_plugins(PROVIDERS)
+    installed = find_plugins(PROVIDERS) if installed is None else installed
     offers = [plugin for plugin in installed if plugin.name == name]
     if not offers:
         raise _missing_provider(name, [plugin.name for plugin in installed])
@@ -355,6 +359,7 @@ def _spec_of(plugin: FoundPlugin, environment: Mapping[str, str]) -> ProviderSpe
 
 
 def _missing_provider(name: str, installed: Iterable[str]) -> PluginError:
+    name = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
     nearest = get_close_matches(name, list(installed), n=1)
     return PluginError(
         f"no installed plugin offers the provider {name}; installed: "

@@ -154,7 +154,7 @@ def test_a_merged_section_gives_way_to_its_own_keys() -> None:
     ],
 )
 def test_a_reference_becomes_its_value(text: str, value: str) -> None:
-    assert substitute(text, {"A": "a", "EMPTY": ""}) == value
+    assert substitute(text, {"A": "a", "EMPTY": ""}, 1000) == value
 
 
 @given(value=st.text(min_size=1))
@@ -163,7 +163,7 @@ def test_a_value_cannot_become_yaml(value: str) -> None:
 
 
 def test_a_value_is_not_substituted_again() -> None:
-    assert substitute("$A", {"A": "${B}", "B": "b"}) == "${B}"
+    assert substitute("$A", {"A": "${B}", "B": "b"}, 1000) == "${B}"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,12 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + level)}: &{chr(98 + level)} [{','.join([f'*{chr(97 + level)}'] * 9)}]\n"
     for level in range(8)
 )
-ENVIRONMENT = {"EMPTY": "", "WORD": "word", "AWS_EC2_METADATA_DISABLED": "true"}
+ENVIRONMENT = {
+    "EMPTY": "",
+    "WORD": "word",
+    "HUGE": "x" * 100_000,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @frozen
@@ -216,6 +221,29 @@ FILES: Mapping[str, Faulty] = {
     "control character": Faulty("a: 1\n\x07: 2", 2, 1, "U+0007", "remove it"),
     # ── hostile files ─────────────────────────────────────────────────────────────────────────────
     "alias bomb": Faulty(BOMB, 5, 11, "more than 20,000 values", "fewer aliases"),
+    "eight thousand keys": Faulty(
+        ECHO + "".join(f"key{number}: 1\n" for number in range(8000)),
+        2003,
+        1,
+        "this section has more than 2,000 keys",
+        "is this the right file?",
+    ),
+    "a key without end": Faulty(
+        ECHO + f"? {'k' * 900_000}\n: 1\n", 5, 3, "a key of 900,000 characters", "up to 200"
+    ),
+    "references that expand to megabytes": Faulty(
+        TOY + f'      model: "{"${HUGE}" * 5000}"\n',
+        7,
+        14,
+        "with ${HUGE} here, the variables that the file refers to have more than 1,000,000 char",
+        "refer to it less often",
+    ),
+    "infinity": Faulty(
+        TOY + "      timeouts: {total_s: 1e400}\n", 7, 27, "`total_s` wants a finite number", ""
+    ),
+    "a limit of a thousand years": Faulty(
+        TOY + "      timeouts: {total_s: 1e11}\n", 7, 27, "'total_s' must be <= 31622400", ""
+    ),
     "ten megabytes": Faulty("x" * 10_000_000, 0, 0, "larger than 1,000,000 bytes", "right file"),
     "one word of a megabyte": Faulty("x" * 999_999, 1, 1, "no keys", "key: value"),
     "deep nesting": Faulty("[" * 60, 1, 51, "deeper than 50", "nest less"),
@@ -315,6 +343,10 @@ HOSTILE: Mapping[str, str | bytes] = {
     "ten megabytes of bytes": Random(1).randbytes(10_000_000),
     "ten megabytes of keys": "a: 1\n" * 2_000_000,
     "alias bomb": BOMB,
+    "as many keys as may be, all unknown": ECHO
+    + "".join(f"    enabeld{number}: 1\n" for number in range(1_900))
+    + "".join(f"llm_provider{number}: 1\n" for number in range(1_900)),
+    "eight thousand keys": ECHO + "".join(f"key{number}: 1\n" for number in range(8_000)),
     "as large as may be: items": "- a\n" * 249_999,
     "as large as may be: brackets": "[" * 999_999,
     "as large as may be: anchors": "a: &a x\n" * 124_999,
@@ -342,7 +374,7 @@ def test_a_hostile_file_is_answered_within_a_second_and_fifty_megabytes(
     tmp_path: Path, name: str
 ) -> None:
     seconds, peak_bytes, said = measured(tmp_path, HOSTILE[name])
-    assert said.startswith("error[config]: the file ")
+    assert said.startswith("error[config]: ")
     assert (seconds < MAX_S, peak_bytes < MAX_BYTES) == (True, True), (seconds, peak_bytes)
 
 

@@ -643,3 +643,9 @@ def test_neither_headers_nor_body_show_in_a_repr() -> None:
 def test_a_timeout_of_zero_is_refused(limit: str) -> None:
     with pytest.raises(ValueError, match=limit):
         Timeouts(**{limit: 0})
+
+
+@pytest.mark.parametrize("limit_s", [float("inf"), float("nan"), -1.0, 1e10])
+def test_a_timeout_that_no_clock_can_wait_for_is_refused(limit_s: float) -> None:
+    with pytest.raises(ValueError, match="total_s"):
+        Timeouts(total_s=limit_s)

@@ -4,7 +4,8 @@ Nodes are built from libyaml's events and not by PyYAML's constructor, for three
 stays text, so that the type of its field decides its meaning: YAML 1.1 would read `no`, `007` and
 `12:30:45` as a boolean, an octal number and a base-60 number. Every key and value keeps its line
 and column. And a hostile file is refused at the first event that exceeds a limit: the size of the
-file, the number of nodes with all aliases expanded, and the depth are bounded.
+file, the number of nodes with all aliases expanded, the keys of a section, the depth, and the text
+that references expand to are bounded.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from attrs import field
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
 from axonflow_core.config.nodes import Listing, Node, Scalar, Section, looks_secret
 from axonflow_core.config.snippets import with_snippets
-from axonflow_core.config.substitution import Unsubstitutable, substitute
+from axonflow_core.config.substitution import TooLong, Unsubstitutable, substitute
 from axonflow_core.frozen import evolve, frozen
 
 MAX_FILE_BYTES = 1_000_000
@@ -29,6 +30,12 @@ MAX_NODES = 20_000
 """Keys and values of one file with aliases expanded: 324 bytes of YAML can describe 387 million."""
 MAX_DEPTH = 50
 """Sections and lists inside one another."""
+MAX_KEYS = 2_000
+"""Keys of one section; a key itself has up to `MAX_KEY_CHARACTERS`."""
+MAX_KEY_CHARACTERS = 200
+MAX_EXPANDED_CHARACTERS = 1_000_000
+"""What the values of one file may have together once references are resolved: 20 kB of `${A}` with
+a variable of 100 kB are 500 MB."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL_CHARACTER = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -120,6 +127,7 @@ class _Reader:
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._faults: list[Fault] = []
         self._node_count = 0
+        self._expanded_characters = 0
         self._is_secret = False
         self._depth = 0
 
@@ -201,10 +209,19 @@ class _Reader:
         """The scalar, with references resolved. One that cannot be resolved keeps its text and the
         problem."""
         is_quoted, written = bool(event.style), event.value
+        room = MAX_EXPANDED_CHARACTERS - self._expanded_characters
         try:
-            text = substitute(written, self._environment)
+            text = substitute(written, self._environment, room)
         except Unsubstitutable as problem:
             return Scalar(written, place, is_quoted, is_secret=self._is_secret, problem=problem)
+        except TooLong as problem:
+            raise _faulty(
+                place,
+                f"with {problem.name} here, the variables that the file refers to have more than "
+                f"{MAX_EXPANDED_CHARACTERS:,} characters",
+                "refer to it less often, or look at what it holds",
+            ) from None
+        self._expanded_characters += len(text) if text is not written else 0
         return Scalar(
             text, place, is_quoted, is_substituted=text != written, is_secret=self._is_secret
         )
@@ -241,10 +258,20 @@ class _Reader:
                 self._faults.append(Fault(key_place, message, "keep one of them"))
             elif key is not None:
                 values[key], places[key] = value, key_place
+                self._check_keys(values, key_place)
         for section in merged:
             for key in section.keys() - values.keys():
                 values[key], places[key] = section[key], section.place_of(key)
+            self._check_keys(values, section.place)
         return Section(values, place, places)
+
+    def _check_keys(self, values: Mapping[str, Node], place: Place) -> None:
+        if len(values) > MAX_KEYS:
+            raise _faulty(
+                place,
+                f"this section has more than {MAX_KEYS:,} keys",
+                "a configuration has a few dozen: is this the right file?",
+            )
 
     def _value(self, key: str | None, events: Iterator[Any]) -> Node:
         """The value of `key`, marked as secret if the key or one above it has a secret's name."""
@@ -257,6 +284,11 @@ class _Reader:
     def _key(self, event: Any, events: Iterator[Any]) -> str | None:
         """The key's text, None for a key that is no scalar, which is a fault."""
         key = self._node(event, events)
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_KEY_CHARACTERS:
+            message = f"a key of {len(event.value):,} characters"
+            hint = f"a key has up to {MAX_KEY_CHARACTERS} characters"
+            self._faults.append(Fault(key.place, message, hint))
+            return None
         if isinstance(event, yaml.ScalarEvent):
             return str(event.value)  # references to variables are resolved in values only
         self._faults.append(Fault(key.place, "a key must be text", "write `key: value`"))

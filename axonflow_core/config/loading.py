@@ -119,6 +119,7 @@ class _Loader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._faults: list[Fault] = []
+        self._installed = find_plugins(PROVIDERS)
         self.enabled: list[str] = []
         """The plugins of the enabled entries that have been read so far."""
 
@@ -190,7 +191,7 @@ class _Loader:
     def _spec(self, plugin: str, place: Place) -> ProviderSpec | None:
         """The plugin's spec; None, with a fault at `place`, where it cannot be loaded."""
         try:
-            return load_provider(plugin, self._environment)
+            return load_provider(plugin, self._environment, self._installed)
         except PluginError as error:
             self._faults.append(Fault(place, error.message, error.hint, code=error.code))
             return None

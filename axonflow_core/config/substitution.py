@@ -29,16 +29,34 @@ class Unsubstitutable(Exception):
         self.hint = hint
 
 
-def substitute(text: str, environment: Mapping[str, str]) -> str:
+class TooLong(Exception):
+    """References that expand to more than there is room for. `name` is the variable at which that
+    is so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def substitute(text: str, environment: Mapping[str, str], room: int) -> str:
     """`text` with every reference resolved; the default is used where a variable is unset or empty.
 
-    Raises `Unsubstitutable` for a variable without value and default, and for broken syntax.
+    Raises `Unsubstitutable` for a variable without value and default, and for broken syntax;
+    `TooLong` where what the references stand for has more than `room` characters.
     """
-    return (
-        _REFERENCE.sub(lambda reference: _resolve(reference, environment), text)
-        if "$" in text
-        else text
-    )
+    if "$" not in text:
+        return text
+
+    def resolve(reference: re.Match[str]) -> str:
+        nonlocal room
+        value = _resolve(reference, environment)
+        room -= len(value)
+        if room < 0:
+            name = reference["bare"] or (reference["braced"] or "").partition(":-")[0]
+            raise TooLong(f"${{{name}}}")
+        return value
+
+    return _REFERENCE.sub(resolve, text)
 
 
 def _resolve(reference: re.Match[str], environment: Mapping[str, str]) -> str:

@@ -10,15 +10,19 @@ from attrs import field, validators
 
 from axonflow_core.frozen import frozen
 
+MAX_TIMEOUT_S = 366 * 86400
+"""The longest time limit, a year: sockets take no infinity, and no more than 292 of them."""
+
 
 def _seconds(default: float) -> Any:
-    """A field of `Timeouts`: seconds above 0."""
-    return field(default=default, validator=validators.gt(0))
+    """A field of `Timeouts`: seconds above 0, and up to a year."""
+    return field(default=default, validator=[validators.gt(0), validators.le(MAX_TIMEOUT_S)])
 
 
 @frozen(kw_only=True)
 class Timeouts:
-    """The time limits of a call, in seconds, all above 0. Exceeding one is a `ProviderTimeout`."""
+    """The time limits of a call, in seconds, all above 0 and up to a year. Exceeding one is a
+    `ProviderTimeout`."""
 
     connect_s: float = _seconds(10.0)
     """To open a connection: DNS, TCP, TLS and the proxy. Waiting for a place in a full pool is not
