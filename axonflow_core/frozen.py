@@ -147,8 +147,12 @@ def _collect(original: type[Any], options: dict[str, Any], cls: type[Any], name:
 
 
 def _set_fields(cls: Any, fields: list[attrs.Attribute[Any]]) -> None:
-    cls.__attrs_attrs__ = type(attrs.fields(cls))(fields)
-    cls.__match_args__ = tuple(field.name for field in fields if field.init and not field.kw_only)
+    members = {
+        "__attrs_attrs__": type(attrs.fields(cls))(fields),
+        "__match_args__": tuple(field.name for field in fields if field.init and not field.kw_only),
+    }
+    for name, member in members.items():
+        setattr(cls, name, member)
 
 
 def _is_plain(cls: type[Any], options: dict[str, Any]) -> bool:
@@ -191,7 +195,9 @@ def _slotted(cls: type[Any]) -> type[Any]:
     body["__slots__"] = tuple(name for name in (*fields, "__weakref__") if name not in there)
     body["__qualname__"] = cls.__qualname__
     body |= {name: _NO_FIELDS[name] for name in ("__setattr__", "__delattr__")}
-    return type(cls)(cls.__name__, cls.__bases__, body)
+    make: Any = type(cls)
+    slotted: type[Any] = make(cls.__name__, cls.__bases__, body)
+    return slotted
 
 
 class _Later:
