@@ -146,7 +146,7 @@ def _collect(original: type[Any], options: dict[str, Any], cls: type[Any], name:
     return vars(cls)[name]
 
 
-def _set_fields(cls: Any, fields: list[attrs.Attribute[Any]]) -> None:
+def _set_fields(cls: type[Any], fields: list[attrs.Attribute[Any]]) -> None:
     members = {
         "__attrs_attrs__": type(attrs.fields(cls))(fields),
         "__match_args__": tuple(field.name for field in fields if field.init and not field.kw_only),
@@ -195,9 +195,9 @@ def _slotted(cls: type[Any]) -> type[Any]:
     body["__slots__"] = tuple(name for name in (*fields, "__weakref__") if name not in there)
     body["__qualname__"] = cls.__qualname__
     body |= {name: _NO_FIELDS[name] for name in ("__setattr__", "__delattr__")}
-    make: Any = type(cls)
-    slotted: type[Any] = make(cls.__name__, cls.__bases__, body)
-    return slotted
+    metaclass: Any = type(cls)
+    copy: type[Any] = metaclass(cls.__name__, cls.__bases__, body)
+    return copy
 
 
 class _Later:

@@ -14,12 +14,12 @@ from attrs import field
 
 from axonflow_core.errors import AxonFlowError, ConfigError
 from axonflow_core.frozen import frozen
-from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import EMPTY, Json
 from axonflow_core.provider import Provider
 
 if TYPE_CHECKING:
     from axonflow_core.codec.registry import Claim, CodecRegistry
+    from axonflow_core.http.asgi import AsgiApp
     from axonflow_core.http.client import HttpClient
     from axonflow_core.recordings.recording_format import RecordingFormat
 

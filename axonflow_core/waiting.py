@@ -5,7 +5,8 @@
                                to its end (`drive`)
 
 A coroutine that waits through this module alone, and through an `HttpClient`, runs in both. What
-decides is whether a loop runs in this thread, so nothing is handed down and no code asks.
+decides is whether a loop runs in this thread, so nothing is handed down and no code asks. A program
+without a loop does without asyncio, too.
 
 `ENDS_AT` notes when time is over, and each wait here ends by then. A timer is set only by a wait:
 a call that finds all it needs sets none.
@@ -13,11 +14,10 @@ a call that finds all it needs sets none.
 
 from __future__ import annotations
 
-import asyncio
 import os
+import sys
 import threading
 import time
-from asyncio.events import _get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -25,7 +25,10 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -56,6 +59,12 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
     raise Suspended
 
 
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, if any: none does where asyncio is not imported."""
+    get = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", None)
+    return None if get is None else cast("asyncio.AbstractEventLoop | None", get())
+
+
 now = time.monotonic
 """The clock of every deadline, in seconds; the same in a coroutine on an event loop and off it."""
 
@@ -64,9 +73,11 @@ now = time.monotonic
 async def within(ends_at: float) -> AsyncIterator[None]:
     """What is inside has until `ends_at`, however it waits: on an event loop a timer ends it.
     Without one a client's own limits have to. `TimeoutError`."""
-    if _get_running_loop() is None:
+    if running_loop() is None:
         yield
     else:
+        import asyncio
+
         async with asyncio.timeout(ends_at - now()):
             yield
 
@@ -79,9 +90,11 @@ def left_s() -> float:
 async def sleep(seconds: float) -> None:
     """Wait so long. `TimeoutError` where the deadline comes first."""
     wait_s = min(seconds, left_s())
-    if _get_running_loop() is None:
+    if running_loop() is None:
         time.sleep(wait_s)  # noqa: ASYNC251 - no loop runs here
     else:
+        import asyncio
+
         await asyncio.sleep(wait_s)
     if wait_s < seconds:
         raise TimeoutError
@@ -101,8 +114,10 @@ async def outcome(future: Future[T]) -> T:
     goes on, for others may wait for it."""
     wait_s = left_s()
     limit_s = None if wait_s == inf else wait_s
-    if _get_running_loop() is None:
+    if running_loop() is None:
         return future.result(limit_s)
+    import asyncio
+
     here = asyncio.wrap_future(future)
     here.add_done_callback(_look_at)
     done, _ = await asyncio.wait({here}, timeout=limit_s)
@@ -160,12 +175,14 @@ async def in_order(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) ->
     """
     if len(calls) == 1:
         return [await calls[0]()]
-    if _get_running_loop() is None:
+    if running_loop() is None:
         return _in_threads(calls, at_once)
     return await _in_tasks(calls, at_once)
 
 
 async def _in_tasks(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    import asyncio
+
     free = asyncio.Semaphore(at_once)
 
     async def run(call: Callable[[], Awaitable[T]]) -> T:

@@ -13,6 +13,9 @@ import pytest
 import axonflow_core
 
 HEAVY = (
+    "asyncio",
+    "ssl",
+    "axonflow_core.http.blocking",
     "httptools",
     "boto3",
     "botocore",
@@ -66,11 +69,29 @@ def test_the_watch_sees_a_socket() -> None:
     assert "socket.__new__" in cost_of("import socket; socket.socket().close()")
 
 
-def test_every_public_name_needs_no_cloud_and_no_server() -> None:
-    loaded = cost_of("from axonflow_core import *")
-    assert not {"boto3", "botocore", "starlette", "sqlalchemy", "uvicorn", "socket.__new__"} & set(
-        loaded
+def test_every_public_name_needs_no_cloud_no_client_and_no_server() -> None:
+    assert cost_of("from axonflow_core import *") == ["pluggy"]
+
+
+def test_a_blocking_call_needs_no_event_loop() -> None:
+    call = (
+        "from axonflow_core import BlockingRuntime\n"
+        "with BlockingRuntime.open(provider='echo') as runtime: runtime.complete('hi')"
     )
+    assert "asyncio" not in cost_of(call)
+
+
+def test_a_call_on_an_event_loop_needs_no_client_for_threads() -> None:
+    call = (
+        "import asyncio\n"
+        "from axonflow_core import Runtime\n"
+        "async def main():\n"
+        "    async with Runtime.open(provider='echo') as runtime: await runtime.complete('hi')\n"
+        "asyncio.run(main())"
+    )
+    loaded = cost_of(call)
+    assert "asyncio" in loaded
+    assert "axonflow_core.http.blocking" not in loaded
 
 
 def test_help_loads_nothing_heavy() -> None:

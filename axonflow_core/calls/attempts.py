@@ -24,7 +24,7 @@ from axonflow_core import waiting
 from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError, ProviderTimeout
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpClient, HttpRequest, HttpResponse
-from axonflow_core.http.faults import span_of
+from axonflow_core.http.limits import span_of
 from axonflow_core.messages import FailedAttempt
 
 from .retries import MAX_PAUSE_S

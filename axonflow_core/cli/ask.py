@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +44,8 @@ def ask(
     **sampling: Any,
 ) -> None:
     """Ask the model PROMPT. With `-` the prompt is read from stdin."""
+    import asyncio
+
     request = _request(read_prompt(prompt), system, inference_of(**sampling))
     asyncio.run(_ask(request, model, provider, path, is_streamed=is_streamed, is_json=is_json))
 

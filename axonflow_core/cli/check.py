@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +46,8 @@ def _check(file: Path | None) -> int:
 
 def _built(file: Path | None) -> Config:
     """The configuration, after every enabled provider has been built once."""
+    import asyncio
+
     from axonflow_core.config import load_config
 
     config = load_config(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,8 @@ def count(
 ) -> None:
     """Count the input tokens that PROMPT would be billed as. With `-` the prompt is read from
     stdin."""
+    import asyncio
+
     from axonflow_core.cli.ask import read_prompt
     from axonflow_core.cli.display import write_json
 

@@ -7,7 +7,6 @@ families, and make one call that is refused, to show how an error reads.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from time import monotonic
@@ -58,6 +57,8 @@ def _emulated_providers() -> list[ProviderSpec]:
 def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
     """Serve the provider's emulator, show its models and a refusal, and return whether all went
     well."""
+    import asyncio
+
     from axonflow_core.cli.emulate import emulator_of, until_interrupted, write_exports
     from axonflow_core.http.local_server import Server
 

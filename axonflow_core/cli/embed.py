@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +46,8 @@ def embed(
 
     Each line of the output is one vector, a JSON array of numbers, in the order of the texts.
     """
+    import asyncio
+
     from axonflow_core.cli.display import write_json
 
     request = _request(_read_texts(texts), dimensions)

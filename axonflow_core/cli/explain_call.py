@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +47,8 @@ def explain_call(
     credentials; what the model does not support; the exact body; and the IAM statements that
     allow the call. Credentials and signatures are masked.
     """
+    import asyncio
+
     from axonflow_core.cli.display import write_json
     from axonflow_core.messages import CompletionRequest, user
 

@@ -18,11 +18,6 @@ from .messages import HttpRequest
 from .request_bytes import encode_head, endpoint_of, proxy_headers
 from .response_parser import BadResponse, ResponseHead
 
-MAX_CONNECTIONS = 512
-"""Less than 1,024, the common limit of a process's file descriptors."""
-MAX_BODY_BYTES = 32 * 2**20
-"""The largest answer that is read. Bedrock's own limit is 25 MB (its service model, 2026-11)."""
-
 
 class HttpCall:
     """One request with its way, its time and its first bytes. It begins at `started`; `most` is the

@@ -27,8 +27,6 @@ from .limits import NO_LIMIT, Deadlines, Limit, LimitExpired
 from .response_parser import BadResponse, ResponseHead, ResponseParser, Rule
 from .tls import TlsLayer
 
-READ_BYTES = 64 * 2**10
-"""The most bytes that one read brings."""
 HIGH_WATER_BYTES = 128 * 2**10
 """From this size of what is not taken on, no more is read. With one read that is 192 KiB."""
 TICK_S = 5.0

@@ -14,24 +14,14 @@ import socket
 import ssl
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from itertools import chain, zip_longest
-from typing import Any, TypeAlias
 
 from . import faults
 from .connection import Connection
 from .ends import ConnectionEnded
 from .request_bytes import Endpoint, connect_head
 from .response_parser import BadResponse, ResponseParser
+from .sockets import HEAD_START_S, Address, alternating, set_options
 from .tls import TlsLayer
-
-TCP_KEEP_ALIVE_S = 60
-"""Seconds between TCP keep-alive probes. NAT gateways and AWS endpoints drop a connection that is
-silent for 350 s, and a model may take longer to begin its answer."""
-HEAD_START_S = 0.25
-"""How long an address is tried alone (RFC 8305, section 8)."""
-
-Address: TypeAlias = tuple[Any, ...]
-"""What `getaddrinfo` gives: family, type, protocol, name, address of a socket."""
 
 
 async def dial(
@@ -80,14 +70,6 @@ async def resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequ
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
             )
     return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-
-
-def alternating(addresses: Sequence[Address]) -> list[Address]:
-    """The addresses, of either family in turn, beginning with the system's first choice."""
-    first = [address for address in addresses if address[0] == addresses[0][0]]
-    others = [address for address in addresses if address[0] != addresses[0][0]]
-    pairs = chain.from_iterable(zip_longest(first, others))
-    return [address for address in pairs if address is not None]
 
 
 async def first_connected(
@@ -152,15 +134,6 @@ async def _socket_to(loop: asyncio.AbstractEventLoop, address: Address) -> socke
         made.close()
         raise
     return made
-
-
-def set_options(made: socket.socket) -> None:
-    """Small writes leave at once, and a silent connection is kept alive."""
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS
-        if hasattr(socket, name):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), TCP_KEEP_ALIVE_S)
 
 
 async def _secured(connection: Connection, hop: Endpoint, tls: ssl.SSLContext | None) -> None:

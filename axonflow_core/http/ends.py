@@ -22,3 +22,7 @@ class ClosedHere(Exception):
 
 ENDS = (BadResponse, ClosedHere, ConnectionEnded, LimitExpired)
 """All of them."""
+
+
+class PoolClosed(Exception):
+    """The pool was closed before or while a connection was waited for."""

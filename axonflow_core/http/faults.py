@@ -18,7 +18,7 @@ from axonflow_core.errors import (
     Unavailable,
 )
 
-from .limits import Limit
+from .limits import Limit, span_of
 from .messages import HttpRequest
 from .request_bytes import Endpoint, endpoint_of
 from .response_parser import BadResponse, ResponseHead, Rule
@@ -59,15 +59,6 @@ def _span(limit: Limit, request: HttpRequest) -> str:
     given_s = request.given_s if limit.name == "total_s" else None
     span = span_of(getattr(request.timeouts, limit.name), given_s)
     return f"{span} ({limit.name.removesuffix('_s').replace('_', ' ')} timeout)"
-
-
-def span_of(seconds: float, given_s: float | None) -> str:
-    """`seconds` in words, as what was left of `given_s` where that is set."""
-    return (
-        f"{seconds:g} s"
-        if given_s is None
-        else (f"the {seconds:.3g} s that were left of {given_s:g} s")
-    )
 
 
 def _setting(limit: Limit) -> str:

@@ -55,3 +55,12 @@ class Deadlines:
         ends_at, limit = self.head
         own = (now + self._connect_s, _CONNECTING["connect_s"])
         return min(own, (ends_at, _CONNECTING[limit.name]))
+
+
+def span_of(seconds: float, given_s: float | None) -> str:
+    """`seconds` in words, as what was left of `given_s` where that is set."""
+    return (
+        f"{seconds:g} s"
+        if given_s is None
+        else (f"the {seconds:.3g} s that were left of {given_s:g} s")
+    )

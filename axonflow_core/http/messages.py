@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, validators
 
 from axonflow_core.frozen import frozen
 
+if TYPE_CHECKING:
+    import ssl
+
 MAX_TIMEOUT_S = 366 * 86400
 """The longest time limit, a year: sockets take no infinity, and no more than 292 of them."""
+MAX_CONNECTIONS = 512
+"""Less than 1,024, the common limit of a process's file descriptors."""
+MAX_BODY_BYTES = 32 * 2**20
+"""The largest answer that is read. Bedrock's own limit is 25 MB (its service model, 2026-11)."""
 
 
 def _seconds(default: float) -> Any:

@@ -16,15 +16,9 @@ import select
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 
-from .connection import READ_BYTES, Connection
-from .ends import ClosedHere
-
-KEEP_ALIVE_S = 30.0
-"""Seconds that an idle connection is kept for the next call."""
-
-
-class PoolClosed(Exception):
-    """The pool was closed before or while a connection was waited for."""
+from .connection import Connection
+from .ends import ClosedHere, PoolClosed
+from .sockets import KEEP_ALIVE_S, READ_BYTES
 
 
 class Pool:

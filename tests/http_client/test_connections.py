@@ -10,9 +10,10 @@ import pytest
 
 from axonflow_core.errors import AnswerError, RequestError, TruncatedStream, Unavailable
 from axonflow_core.http.client import HttpRequest, Timeouts, Transport
-from axonflow_core.http.connection import HIGH_WATER_BYTES, READ_BYTES, Connection
+from axonflow_core.http.connection import HIGH_WATER_BYTES, Connection
 from axonflow_core.http.limits import Deadlines
 from axonflow_core.http.response_parser import BadResponse, Rule
+from axonflow_core.http.sockets import READ_BYTES
 
 from .peers import (
     CHUNKED,
@@ -187,8 +188,8 @@ async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_cl
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         response = await transport.send(HttpRequest("POST", url, {}, bytes(16 * 2**20)))
-        assert transport._pool is not None
-        assert not transport._pool._resting  # half a request waits in it
+        assert transport._client._pool is not None
+        assert not transport._client._pool._resting  # half a request waits in it
         await settle()
     assert response.status == 413
 

@@ -14,7 +14,8 @@ from on_time import ends_within
 
 from axonflow_core.errors import AxonFlowError, ProviderError, ProviderTimeout, Unavailable
 from axonflow_core.http.client import HttpRequest, Network, Timeouts, Transport
-from axonflow_core.http.dial import alternating, first_connected, let_go
+from axonflow_core.http.dial import first_connected, let_go
+from axonflow_core.http.sockets import alternating
 
 from .peers import OK, Authority, Proxy, always, open_sockets, proxying, serving
 

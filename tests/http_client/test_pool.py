@@ -28,7 +28,7 @@ from .peers import (
 
 def taken(transport: Transport) -> int:
     """How many places of the pool are taken by connections that do not rest."""
-    pool = transport._pool
+    pool = transport._client._pool
     assert pool is not None
     return pool._places_taken - len(pool._resting)
 
@@ -113,7 +113,7 @@ async def test_a_connection_that_rests_too_long_is_closed_and_its_place_is_free(
 ) -> None:
     async with serving(always(OK)) as peer:
         await transport.send(peer.request())
-        pool = transport._pool
+        pool = transport._client._pool
         assert pool is not None
         [connection] = pool._resting
         connection.rest(asyncio.get_running_loop().time() + 0.03, pool._forget)
@@ -124,8 +124,8 @@ async def test_a_connection_that_rests_too_long_is_closed_and_its_place_is_free(
 async def test_calls_on_an_open_connection_set_no_timer(transport: Transport) -> None:
     async with serving(always(OK)) as peer:
         await transport.send(peer.request(first_byte_s=600, total_s=3600))
-        assert transport._pool is not None
-        [connection] = transport._pool._resting
+        assert transport._client._pool is not None
+        [connection] = transport._client._pool._resting
         timer = connection._timer
         for _ in range(20):
             await transport.send(peer.request(first_byte_s=600, total_s=3600))
@@ -138,8 +138,8 @@ async def test_the_control_of_the_timers_a_limit_that_comes_sooner_sets_one(
 ) -> None:
     async with serving(always(OK)) as peer:
         await transport.send(peer.request(first_byte_s=600))
-        assert transport._pool is not None
-        [connection] = transport._pool._resting
+        assert transport._client._pool is not None
+        [connection] = transport._client._pool._resting
         timer = connection._timer
         await transport.send(peer.request(first_byte_s=1))
         assert connection._timer not in (timer, None)
@@ -170,9 +170,9 @@ async def cancel_everywhere(transport: Transport, call: Step, *, at_most: int = 
         if await cancelled_after(steps, call):
             return steps
         await asyncio.sleep(0)
-        assert transport._pool is None or taken(transport) == 0, steps
-        if transport._pool is not None and steps % 2:
-            while transport._pool._evict():  # so that every other call opens a connection
+        assert transport._client._pool is None or taken(transport) == 0, steps
+        if transport._client._pool is not None and steps % 2:
+            while transport._client._pool._evict():  # so that every other call opens a connection
                 pass
     raise AssertionError("the call never ended")
 

@@ -103,8 +103,8 @@ async def test_no_answer_over_a_socket_brings_another_error_or_leaves_anything(
                 outcomes["whole"] += 1
             except AxonFlowError as error:
                 outcomes[type(error).__name__] += 1
-        assert transport._pool is not None
-        assert transport._pool._places_taken == len(transport._pool._resting)
+        assert transport._client._pool is not None
+        assert transport._client._pool._places_taken == len(transport._client._pool._resting)
         await transport.aclose()
     await becomes(lambda: open_sockets() == sockets)
     await settle()

@@ -6,10 +6,9 @@ from axonflow_core.errors import RequestError
 from axonflow_core.waiting import now
 
 from .. import faults
-from ..call import MAX_BODY_BYTES, MAX_CONNECTIONS, BodyStream, HttpCall, TlsDefaults
-from ..ends import ENDS, ClosedHere, ConnectionEnded
-from ..messages import HttpRequest, HttpResponse
-from ..pool import PoolClosed
+from ..call import BodyStream, HttpCall, TlsDefaults
+from ..ends import ENDS, ClosedHere, ConnectionEnded, PoolClosed
+from ..messages import MAX_BODY_BYTES, MAX_CONNECTIONS, HttpRequest, HttpResponse
 from ..response_parser import ResponseHead
 from .connection import Connection
 from .dial import dial

@@ -11,11 +11,10 @@ from contextlib import suppress
 
 from axonflow_core.waiting import now
 
-from ..connection import READ_BYTES
 from ..ends import ENDS, ClosedHere, ConnectionEnded
 from ..limits import NO_LIMIT, Deadlines, LimitExpired, Until
-from ..pool import KEEP_ALIVE_S
 from ..response_parser import BadResponse, ResponseHead, ResponseParser, Rule
+from ..sockets import KEEP_ALIVE_S, READ_BYTES
 from ..tls import TlsLayer
 
 _FAREWELL_S = 0.25

@@ -19,11 +19,11 @@ from axonflow_core import waiting
 from axonflow_core.waiting import now
 
 from .. import faults
-from ..dial import HEAD_START_S, Address, alternating, set_options
 from ..ends import ConnectionEnded
 from ..limits import LimitExpired, Until
 from ..request_bytes import Endpoint, connect_head
 from ..response_parser import BadResponse, ResponseParser
+from ..sockets import HEAD_START_S, Address, alternating, set_options
 from .connection import Connection
 
 

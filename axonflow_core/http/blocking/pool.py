@@ -10,8 +10,8 @@ from weakref import WeakSet
 
 from axonflow_core.waiting import now
 
-from ..ends import ClosedHere
-from ..pool import KEEP_ALIVE_S, PoolClosed
+from ..ends import ClosedHere, PoolClosed
+from ..sockets import KEEP_ALIVE_S
 from .connection import Connection
 
 _TURN_S = 0.5

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.http.asgi import ReceivedRequest
-from axonflow_core.http.client import HttpRequest, HttpStream, Transport
+from axonflow_core.http.client import HttpRequest, Transport
+from axonflow_core.http.loop_client import HttpStream
 
 from ..aws.credentials import AwsSettings, refuse_plaintext_api_key
 from ..aws.signing import BearerToken

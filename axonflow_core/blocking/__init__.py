@@ -24,15 +24,10 @@ A caller that is interrupted, or lets its stream go, cancels the call upstream.
 
 from __future__ import annotations
 
-import asyncio
-import os
 import threading
-from asyncio.events import _get_running_loop
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Generic, Protocol, Self, TypeVar, Unpack, overload
 from weakref import finalize
 
@@ -41,12 +36,10 @@ from axonflow_core.asking import CallOptions, Prompt, RequestOptions
 from axonflow_core.config import Config
 from axonflow_core.errors import (
     AxonFlowError,
-    BlockingCallError,
     PluginError,
     RequestError,
     TruncatedStream,
 )
-from axonflow_core.http.blocking import BlockingTransport
 from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Adjustment, Completion, Parsed, Receipt, TokenCount
 from axonflow_core.provider import CompletionStream, Provider, read_before, texts_of_batch
@@ -54,6 +47,8 @@ from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, Reran
 from axonflow_core.runtime import Runtime, open_runtime
 from axonflow_core.statements import refuses
 from axonflow_core.stream import Batch
+
+from .refusals import closed, refuse_on_event_loop
 
 T = TypeVar("T")
 
@@ -67,9 +62,9 @@ class BlockingRuntime:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        _refuse_on_event_loop()
+        refuse_on_event_loop()
         self._runtime = runtime
-        self._runner = _LoopThread() if runtime.needs_event_loop else _CallersThread()
+        self._runner = _runner_of(runtime)
         self._finalizer = finalize(self, self._runner.stop, runtime.aclose)
 
     @classmethod
@@ -87,7 +82,7 @@ class BlockingRuntime:
         """As `Runtime.open`: `with BlockingRuntime.open() as runtime`."""
         return cls(
             open_runtime(
-                lambda needs_event_loop: Transport() if needs_event_loop else BlockingTransport(),
+                _client,
                 config,
                 provider=provider,
                 environment=environment,
@@ -352,6 +347,23 @@ async def _read(stream: CompletionStream) -> tuple[Batch, ...]:
     return batches
 
 
+def _client(needs_event_loop: bool) -> HttpClient:
+    if needs_event_loop:
+        return Transport()
+    from axonflow_core.http.blocking import BlockingTransport
+
+    return BlockingTransport()
+
+
+def _runner_of(runtime: Runtime) -> _Runner:
+    """What runs the coroutines of `runtime`. asyncio is imported for one that needs it."""
+    if not runtime.needs_event_loop:
+        return _CallersThread()
+    from .loop_thread import LoopThread
+
+    return LoopThread()
+
+
 class _Runner(Protocol):
     """What runs the coroutines of a blocking runtime."""
 
@@ -379,9 +391,9 @@ class _CallersThread:
         self._is_closed = False
 
     def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        _refuse_on_event_loop()
+        refuse_on_event_loop()
         if self._is_closed:
-            raise _closed()
+            raise closed()
         try:
             return waiting.drive(function())
         except waiting.Suspended as error:
@@ -400,145 +412,3 @@ class _CallersThread:
     def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
         self._is_closed = True
         waiting.drive(on_close())
-
-
-_EXIT_S = 5.0
-"""How long closing waits for what a provider does when it is closed."""
-
-
-class _LoopThread:
-    """An event loop in a daemon thread, and the only way to it from other threads."""
-
-    def __init__(self) -> None:
-        self._lock = (
-            threading.RLock()
-        )  # reentrant: the collector may close an abandoned stream while it is held
-        self._is_stopped = False
-        self._process = os.getpid()
-        self._background_tasks: set[asyncio.Task[object]] = set()
-        started: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._serve, args=(started,), name="axonflow-loop", daemon=True
-        )
-        self._thread.start()
-        self._loop = started.get()
-
-    def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The result of `function` on the loop. A caller that is interrupted cancels it and waits
-        for its end."""
-        _refuse_on_event_loop()
-        call = _Call(function)
-        try:
-            self._schedule(call.start)
-            task = call.done.get()
-        except BaseException:  # Ctrl-C, or what else a signal handler raises, at whatever moment
-            with suppress(RequestError):  # the loop has ended, so nothing runs
-                self._schedule(call.cancel)
-                call.wait()
-            raise
-        if task.cancelled():
-            raise _closed()
-        return task.result()
-
-    def post(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Start `function` on the loop and go on. From any thread, the loop's own too; nothing once
-        it has ended."""
-        with suppress(RequestError):
-            self._schedule(lambda: self._run_in_background(function))
-
-    drop = post
-
-    def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Run `on_close`, cancel what is left and end the thread. Waits for that, except on the
-        loop's own thread, and in a forked process, which has no such thread."""
-        if self._process != os.getpid():
-            return
-        call = _Call(on_close)
-        with self._lock:
-            self._schedule(lambda: self._stopping.set_result(call))
-            self._is_stopped = (
-                True  # whatever was scheduled before comes before the end, so nobody waits for ever
-            )
-        if threading.current_thread() is not self._thread:
-            self._thread.join(_EXIT_S)
-            if not self._thread.is_alive():
-                call.done.get().result()
-
-    def _schedule(self, callback: Callable[[], object]) -> None:
-        if self._process != os.getpid():
-            raise _forked()
-        with self._lock:
-            if self._is_stopped:
-                raise _closed()
-            self._loop.call_soon_threadsafe(callback)
-
-    def _run_in_background(self, function: Callable[[], Awaitable[object]]) -> None:
-        background_task = _Call(function).start()
-        self._background_tasks.add(background_task)
-        background_task.add_done_callback(self._background_tasks.discard)
-
-    def _serve(self, started: SimpleQueue[asyncio.AbstractEventLoop]) -> None:
-        with asyncio.Runner() as runner:
-            loop = runner.get_loop()
-            self._stopping: asyncio.Future[_Call[object]] = loop.create_future()
-            started.put(loop)
-            runner.run(self._live())
-
-    async def _live(self) -> None:
-        on_close = await self._stopping
-        await asyncio.wait({on_close.start()})
-
-
-class _Call(Generic[T]):
-    """A coroutine that runs as a task on the loop, and the box in which its caller finds the
-    finished task."""
-
-    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
-        self.done: SimpleQueue[asyncio.Task[T]] = SimpleQueue()
-        self._function = function
-        self._task: asyncio.Task[T] | None = None
-
-    def start(self) -> asyncio.Task[T]:
-        self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(self.done.put)
-        return self._task
-
-    def cancel(self) -> None:
-        (
-            self._task or self.start()
-        ).cancel()  # a caller interrupted before the start waits for an end all the same
-
-    def wait(self) -> None:
-        """Until the task is done. The box may be empty by then: the interrupted caller had the task
-        in hand."""
-        if self._task is None or not self._task.done():
-            self.done.get()
-
-    async def _run(self) -> T:
-        return await self._function()
-
-
-def _refuse_on_event_loop() -> None:
-    if _get_running_loop() is None:
-        return
-    raise BlockingCallError(
-        "a blocking call on a thread that runs an event loop: every other task would stand still",
-        hint="use `async with Runtime.open() as runtime` and `await`, or hand the call to "
-        "`asyncio.to_thread`",
-    )
-
-
-def _closed() -> RequestError:
-    return RequestError(
-        "this runtime is closed",
-        hint="make the call inside the runtime's `with` block; a closed runtime is not opened "
-        "again: `BlockingRuntime.open()` makes another",
-    )
-
-
-def _forked() -> RequestError:
-    return RequestError(
-        "this runtime was opened before the process was forked, and one of its providers needs the "
-        "thread that it had there",
-        hint="open a runtime in each process, after the fork",
-    )

@@ -1,0 +1,39 @@
+"""What connections of both clients have in common: sizes and times, addresses, options of a
+socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+from typing import Any, TypeAlias
+
+READ_BYTES = 64 * 2**10
+"""The most bytes that one read brings."""
+KEEP_ALIVE_S = 30.0
+"""Seconds that an idle connection is kept for the next call."""
+TCP_KEEP_ALIVE_S = 60
+"""Seconds between TCP keep-alive probes. NAT gateways and AWS endpoints drop a connection that is
+silent for 350 s, and a model may take longer to begin its answer."""
+HEAD_START_S = 0.25
+"""How long an address is tried alone (RFC 8305, section 8)."""
+
+Address: TypeAlias = tuple[Any, ...]
+"""What `getaddrinfo` gives: family, type, protocol, name, address of a socket."""
+
+
+def alternating(addresses: Sequence[Address]) -> list[Address]:
+    """The addresses, of either family in turn, beginning with the system's first choice."""
+    first = [address for address in addresses if address[0] == addresses[0][0]]
+    others = [address for address in addresses if address[0] != addresses[0][0]]
+    pairs = chain.from_iterable(zip_longest(first, others))
+    return [address for address in pairs if address is not None]
+
+
+def set_options(made: socket.socket) -> None:
+    """Small writes leave at once, and a silent connection is kept alive."""
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), TCP_KEEP_ALIVE_S)
