@@ -108,7 +108,7 @@ class Mutant:
     source: str = field(eq=False)
 
     def __str__(self) -> str:
-        return f"{self.path} {self.operator}\n- {self.line}\n+ {self.mutated_line}"
+        return f"{self.path} {self.operator}\n- {self.line}\n+ {self.mutated_line}".rstrip()
 
     @property
     def id(self) -> str:
@@ -188,9 +188,11 @@ def mutant_of(tree: Path, candidate: Candidate) -> Mutant | None:
 # ── tests ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def passes(tree: Path, tests: Sequence[str], limit_s: float = 600) -> bool:
-    """Whether the tests pass, in a process of their own, within the limit."""
-    process = multiprocessing.get_context("fork").Process(target=run_tests, args=(tree, tests))
+def passes(tree: Path, tests: Sequence[str], limit_s: float | None = None) -> bool:
+    """Whether the tests pass, in a process of their own. With a limit they are a mutant's, whose
+    bytecode is not kept."""
+    arguments = (tree, tests, limit_s is None)
+    process = multiprocessing.get_context("fork").Process(target=run_tests, args=arguments)
     process.start()
     process.join(limit_s)
     if process.is_alive() and process.pid:
@@ -201,9 +203,12 @@ def passes(tree: Path, tests: Sequence[str], limit_s: float = 600) -> bool:
     return process.exitcode == pytest.ExitCode.OK
 
 
-def run_tests(tree: Path, tests: Sequence[str]) -> None:
+def run_tests(tree: Path, tests: Sequence[str], keeps_bytecode: bool) -> None:
     os.setsid()
     os.chdir(tree)
+    if not keeps_bytecode:
+        sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     log = os.open(tree.with_name("log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -222,8 +227,6 @@ class Judge:
                 log = tree.with_name("log").read_text()
                 raise click.ClickException(f"these fail without a mutant: {' '.join(tests)}\n{log}")
             self._stages.append((tests, 10 + 4 * (time.monotonic() - begin)))
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-        sys.dont_write_bytecode = True
 
     def kills(self, mutant: Mutant) -> bool:
         path = self._tree / mutant.path
@@ -261,7 +264,7 @@ def survivors_of(folder: Path, name: str, sample: Sequence[Mutant]) -> list[Muta
                 lines.write(f"{mutant.id}\n")
         else:
             survivors.append(mutant)
-        verdict = "SURVIVED" if mutant in survivors[-1:] else "killed"
+        verdict = "survived" if mutant in survivors else "killed"
         click.echo(f"{verdict} {time.monotonic() - begin:.1f} s: {mutant}")
     return survivors
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from toy import CHAT
 
 from axonflow_core.converters import MAX_DEPTH
+from axonflow_core.errors import TruncatedStream
 from axonflow_core.messages import (
     Completion,
     Guardrail,
@@ -26,6 +27,7 @@ from axonflow_core.stream import (
     ToolInputDelta,
     assemble,
     batch_of,
+    merge_usage,
     tool_input,
 )
 from axonflow_core.testing import Claims, completions
@@ -107,3 +109,17 @@ def test_arguments_of_a_tool_that_are_nested_too_deeply_stay_text() -> None:
     assert isinstance(tool_input(deepest), list)
     assert isinstance(tool_input(wide), list)
     assert tool_input(f"[{deepest}]") == f"[{deepest}]"
+
+
+def test_newer_counts_replace_older_ones_and_unknown_members_join() -> None:
+    older = Usage(3, 1, extra={"a": 1, "b": 1})
+    assert merge_usage(older, Usage()) == older
+    assert merge_usage(older, Usage(output_tokens=4, extra={"b": 2, "c": 2})) == Usage(
+        3, 4, extra={"a": 1, "b": 2, "c": 2}
+    )
+
+
+def test_events_without_the_terminal_one_are_no_answer() -> None:
+    with pytest.raises(TruncatedStream) as caught:
+        assemble([TextDelta("Hel"), TextDelta("lo")])
+    assert caught.value.partial_text == "Hello"
