@@ -1,0 +1,80 @@
+"""An answer made to fit the client's dialect: what has no place there is left out and reported."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+from toy import CHAT
+
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.fitting import Fitted, fit
+from axonflow_core.messages import CompletionRequest, user
+from axonflow_core.stream import ReasoningDelta, StreamEvent, TextDelta
+
+REQUEST = CompletionRequest((user("hi"),))
+FACTS = ModelFacts(base_id="toy.chat")
+
+
+def client(*lacks: Feature, dialect: str | None = None) -> FamilyCodec:
+    """A client that has no places for these, of a dialect of its own."""
+    return evolve(CHAT, family="client", features=CHAT.features - {*lacks}, dialect=dialect)
+
+
+def served(client: FamilyCodec) -> Fitted:
+    return fit(REQUEST, CHAT, FACTS, client=client)
+
+
+# ── which answers need to be fitted ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("lacks", [[], [Feature.TOP_K], [Feature.IMAGES, Feature.TEMPERATURE]])
+def test_an_answer_in_the_clients_own_dialect_stays_as_it_is(lacks: list[Feature]) -> None:
+    assert served(client(*lacks, dialect=CHAT.dialect)).client is None
+
+
+@pytest.mark.parametrize("lack", [Feature.TOOLS, Feature.REASONING, Feature.SIGNED_REASONING])
+def test_a_client_that_lacks_a_kind_of_block_has_its_answers_fitted(lack: Feature) -> None:
+    assert served(client(lack, dialect=CHAT.dialect)).client is not None
+
+
+def test_another_dialect_and_none_at_all_have_their_answers_fitted() -> None:
+    assert served(client(dialect="other")).client is not None
+    assert served(client()).client is not None
+
+
+# ── reasoning in a stream ─────────────────────────────────────────────────────────────────────────
+
+
+def streamed(to: FamilyCodec, *events: StreamEvent) -> tuple[list[StreamEvent], list[str]]:
+    """The events as the client gets them, and what it is told was left out."""
+    stream = served(to).stream()
+    got = [event for one in events for event in stream.fit((one,))]
+    return got, [str(adjustment.feature) for adjustment in stream.adjustments]
+
+
+SIGNED, SEALED = ReasoningDelta(signature="c2ln"), ReasoningDelta(redacted="c2VhbGVk")
+
+
+def test_a_signature_without_a_place_is_left_out_in_silence() -> None:
+    to = client(Feature.SIGNED_REASONING)
+    assert streamed(to, ReasoningDelta("Hm."), SIGNED) == ([ReasoningDelta("Hm.")], [])
+
+
+def test_a_thought_that_comes_with_its_signature_is_kept_without_it() -> None:
+    to = client(Feature.SIGNED_REASONING)
+    both = ReasoningDelta("Hm.", signature="c2ln")
+    assert streamed(to, both) == ([ReasoningDelta("Hm.")], [])
+
+
+def test_a_sealed_thought_without_a_place_is_reported() -> None:
+    assert streamed(client(Feature.SIGNED_REASONING), SEALED) == ([], ["reasoning"])
+
+
+def test_signatures_and_sealed_thoughts_are_kept_where_they_have_a_place() -> None:
+    assert streamed(client(), SIGNED, SEALED) == ([SIGNED, SEALED], [])
+
+
+def test_a_client_without_reasoning_gets_the_text_alone_numbered_from_0() -> None:
+    to = client(Feature.REASONING, Feature.SIGNED_REASONING)
+    events = ReasoningDelta("Hm.", index=0), TextDelta("Hi", index=1)
+    assert streamed(to, *events) == ([TextDelta("Hi", index=0)], ["reasoning"])
