@@ -8,7 +8,16 @@ from toy import CHAT
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
 from axonflow_core.fitting import Fitted, fit
-from axonflow_core.messages import CompletionRequest, user
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    ContentBlock,
+    Opaque,
+    StopReason,
+    Text,
+    ToolUse,
+    user,
+)
 from axonflow_core.stream import ReasoningDelta, StreamEvent, TextDelta
 
 REQUEST = CompletionRequest((user("hi"),))
@@ -40,6 +49,30 @@ def test_a_client_that_lacks_a_kind_of_block_has_its_answers_fitted(lack: Featur
 def test_another_dialect_and_none_at_all_have_their_answers_fitted() -> None:
     assert served(client(dialect="other")).client is not None
     assert served(client()).client is not None
+
+
+# ── blocks ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def whole(to: FamilyCodec, *content: ContentBlock) -> tuple[tuple[ContentBlock, ...], list[str]]:
+    """The content as the client gets it, and what it is told was left out."""
+    answer = served(to).answer(Completion(content, StopReason.END_TURN))
+    return answer.content, [str(adjustment.feature) for adjustment in answer.adjustments]
+
+
+def test_a_vendors_private_block_is_for_clients_of_that_vendor_alone() -> None:
+    ours, theirs = Opaque("other", {"type": "a"}), Opaque("third", {"type": "b"})
+    assert whole(client(dialect="other"), ours, theirs) == ((ours,), ["opaque"])
+    assert whole(client(dialect="third"), ours, theirs) == ((theirs,), ["opaque"])
+
+
+def test_a_text_keeps_its_words_and_a_call_its_spelling() -> None:
+    cited = Text("Hi", citations=({"title": "a"},), extra={"x": 1})
+    call = ToolUse("call-1", "shell", "ls", spelling={"type": "custom"}, extra={"x": 1})
+    assert whole(client(), cited, Text("there", extra={"y": 1}), call) == (
+        (Text("Hi"), Text("there"), evolve(call, input={"arguments": "ls"}, extra={})),
+        ["citations"],
+    )
 
 
 # ── reasoning in a stream ─────────────────────────────────────────────────────────────────────────

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from axonflow_core.errors import TruncatedStream
+from axonflow_core.http.blocking.connection import (
+    _POLL_ERR,
+    _POLL_IN,
+    _POLL_OUT,
+    Connection,
+    _polled,
+    _selected,
+)
+from axonflow_core.http.blocking.pool import Lease, Pool
 from axonflow_core.http.client import HttpRequest
+from axonflow_core.waiting import now
 
 from .in_threads import ThreadedTransport
 from .peers import OK, always, becomes, in_turn, serving, settle
@@ -93,3 +105,64 @@ async def test_what_rests_is_closed_with_the_transport(transport: ThreadedTransp
         await transport.send(peer.request())
         await transport.aclose()
         await becomes(lambda: peer.open_connections == 0)
+
+
+# ── waiting at a socket ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as here,
+        listener.accept()[0] as there,
+    ):
+        yield here, there
+
+
+@pytest.mark.parametrize("ready", [_polled, _selected])
+def test_a_socket_is_ready_for_what_it_is_asked_for(
+    ready: Any, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    here, there = ends
+    assert ready(here, _POLL_IN, 0.0) == 0
+    assert ready(here, _POLL_IN | _POLL_OUT, 0.0) == _POLL_OUT
+    there.send(b"x")
+    assert ready(here, _POLL_IN, 5.0) == _POLL_IN
+    assert ready(here, _POLL_OUT, 0.0) == _POLL_OUT
+    assert ready(here, _POLL_IN | _POLL_OUT, 0.0) == _POLL_IN | _POLL_OUT
+    assert here.recv(2) == b"x"
+    there.close()
+    assert ready(here, _POLL_IN, 5.0) & _POLL_IN
+
+
+def test_where_there_is_no_poll_an_error_is_seen_whatever_is_asked_for(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    here, there = ends
+    there.send(b"!", socket.MSG_OOB)  # what select calls exceptional here
+    assert _selected(here, _POLL_IN, 5.0) == _POLL_ERR
+
+
+# ── places ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Interrupted(Connection):
+    """A connection at whose end Ctrl-C is pressed."""
+
+    @property
+    def can_rest(self) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_an_end_that_is_interrupted_frees_its_place_once() -> None:
+    pool = Pool(1)
+    lease = Lease(pool, "key")
+    lease.take(now() + 1)
+    lease._seat.connection = Interrupted("key")
+    with pytest.raises(KeyboardInterrupt):
+        lease.end()
+
+    Lease(pool, "key").end()
+
+    assert (pool._taken, pool._resting) == (0, [])

@@ -21,8 +21,8 @@ _FAREWELL_S = 0.25
 """How long TLS's own replies may take to leave."""
 _LONGEST_S = 2e6
 """What poll takes is milliseconds in 32 bits: 24 days."""
-_POLL_IN, _POLL_OUT = 1, 4
-"""`select.POLLIN` and `select.POLLOUT`, which Windows lacks."""
+_POLL_IN, _POLL_OUT, _POLL_ERR = 1, 4, 8
+"""`select.POLLIN` and so on, which Windows lacks."""
 
 
 class Connection:
@@ -261,11 +261,16 @@ class _AnsweredEarly(Exception):
 def _polled(made: socket.socket, events: int, wait_s: float) -> int:
     """Which of `events` a socket is ready for within `wait_s`; an end or an error is any."""
     wait_s = min(max(wait_s, 0.0), _LONGEST_S)
-    if not hasattr(select, "poll"):  # Windows
-        reading, writing = [made] * bool(events & _POLL_IN), [made] * bool(events & _POLL_OUT)
-        readable, writable, broken = select.select(reading, writing, [made], wait_s)
-        return _POLL_IN * bool(readable) | _POLL_OUT * bool(writable) | 8 * bool(broken)
+    if not hasattr(select, "poll"):
+        return _selected(made, events, wait_s)
     poll = select.poll()
     poll.register(made, events)
     ready = poll.poll(wait_s * 1000)
     return ready[0][1] if ready else 0
+
+
+def _selected(made: socket.socket, events: int, wait_s: float) -> int:
+    """The same under Windows, which has no poll."""
+    reading, writing = [made] * bool(events & _POLL_IN), [made] * bool(events & _POLL_OUT)
+    readable, writable, broken = select.select(reading, writing, [made], wait_s)
+    return _POLL_IN * bool(readable) | _POLL_OUT * bool(writable) | _POLL_ERR * bool(broken)
