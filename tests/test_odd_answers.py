@@ -134,3 +134,13 @@ def test_a_vector_of_numbers_beyond_floats_is_refused() -> None:
 def test_a_value_is_text_that_utf_8_can_carry() -> None:
     with pytest.raises(RequestError):
         Completion((Text("a\ud800"),), StopReason.END_TURN)
+
+
+def test_an_error_whose_words_utf_8_cannot_carry_has_a_message_that_a_log_can() -> None:
+    event = {"error": {"message": "a\ud800", "type": "a\ud800", "code": "a\ud800"}}
+
+    error = openai_chat.ERRORS.decode_event(event)
+
+    assert error is not None
+    assert (error.message, error.native_code) == ("a?", "a?")
+    assert error.native_message == "a\ud800"

@@ -240,9 +240,9 @@ class ErrorCodec:
         """The error that the names mean, retryable as its row has it."""
         kind, retries = self._meaning(read)
         error = kind(
-            read.message or _without_message(body, read),
+            _utf8(read.message) or _without_message(body, read),
             status=read.status,
-            native_code=read.code or read.type,
+            native_code=_utf8(read.code or read.type),
             native_message=read.message,
         )
         error.is_retryable = retries

@@ -146,11 +146,13 @@ def _asked_by_headers(call: Call) -> Asked | None:
     )
 
 
-def _asked(identifier: str, version: str | None, **more: Any) -> Asked:
+def _asked(identifier: str, version: Json, **more: Any) -> Asked:
     """The guardrail by its id, without the rest of an ARN. `ServiceException` for a missing version
     or a malformed identifier."""
     if not version:
         raise invalid_call("The request has a guardrail identifier and no guardrail version.")
+    if not isinstance(version, str):
+        raise invalid_call("The provided guardrail version is invalid.")
     if not _IDENTIFIERS.fullmatch(identifier):
         raise invalid_call("The provided guardrail identifier is invalid.")
     return Asked(identifier=identifier.rpartition("/")[2], version=version, **more)

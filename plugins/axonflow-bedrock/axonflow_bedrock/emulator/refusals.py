@@ -28,6 +28,7 @@ from axonflow_core.messages import (
 
 from ..models.rules import CONVERSE
 from ..wire.endpoint import ServiceException, invalid_call
+from .schema_examples import is_schema
 
 Check: TypeAlias = Callable[[CompletionRequest, ModelFacts], Iterator[str]]
 """Yields a message for each violation."""
@@ -48,8 +49,8 @@ def refuse_rule_violations(
 
 
 def refuse_meaningless(request: CompletionRequest, facts: ModelFacts, codec: FamilyCodec) -> None:
-    """Raise `ServiceException` for an empty or blank message, a document without text, and a
-    reasoning budget above the token limit.
+    """Raise `ServiceException` for an empty or blank message, a document without text, a schema
+    that is none, and a reasoning budget above the token limit.
 
     These are no rules of a model, and the core does not fit requests to them: such a request is a
     mistake of its author.
@@ -57,6 +58,8 @@ def refuse_meaningless(request: CompletionRequest, facts: ModelFacts, codec: Fam
     for check in (_blank_text, _documents_alone) if codec.surface == CONVERSE else ():
         for words in check(request, facts):
             raise invalid_call(words)
+    for words in _schemas(request):
+        raise _by_vendor(words, codec.surface)
     # Transcript forms (with control tokens) may have an empty turn.
     if facts.base_id.startswith("anthropic.") and not codec.control_tokens:
         for check in (_blank_text_to_claude, _budget):
@@ -255,6 +258,21 @@ def _cache_points(request: CompletionRequest, facts: ModelFacts) -> Iterator[str
             f"A maximum of {facts.max_cache_points} blocks with cache_control may be provided. "
             f"Found {found}."
         )
+
+
+def _schemas(request: CompletionRequest) -> Iterator[str]:
+    """Schemas of tools and of the answer that are no JSON schemas."""
+    for number, tool in enumerate(request.tools):
+        if isinstance(tool, Tool) and not is_schema(tool.input_schema):
+            yield f"tools.{number}.custom.input_schema: {_NO_SCHEMA}"
+    if request.output_schema is not None and not is_schema(request.output_schema.schema):
+        yield f"output_config.format.schema: {_NO_SCHEMA}"
+
+
+_NO_SCHEMA = (
+    "JSON schema is invalid. It must match JSON Schema draft 2020-12 "
+    "(https://json-schema.org/draft/2020-12)."
+)
 
 
 def _tools_of_history(request: CompletionRequest, facts: ModelFacts) -> Iterator[str]:

@@ -442,6 +442,36 @@ async def test_a_parameter_of_another_type_is_malformed(parameters: Json) -> Non
     assert message.startswith("Malformed input request: ")
 
 
+@pytest.mark.parametrize("schema", [{"type": 5}, {"required": [{"a": 1}]}, {"properties": []}])
+@pytest.mark.parametrize(
+    "model", ["us.anthropic.claude-sonnet-4-20250514-v1:0", "amazon.nova-lite-v1:0"]
+)
+async def test_a_tool_whose_schema_is_none_is_refused(model: str, schema: Json) -> None:
+    tools = (Tool("weather", "The weather.", schema),)
+    codec, facts = codec_of(model)
+    body = codec.encode_request(evolve(QUESTION, tools=tools), facts)
+
+    status, code, message = await refusal_of(model, body)
+
+    assert (status, code) == (400, "ValidationException")
+    assert message.startswith("tools.0.custom.input_schema: JSON schema is invalid.")
+
+
+@pytest.mark.parametrize("version", [5, ["1"], {"a": 1}, True], ids=str)
+async def test_a_guardrail_whose_version_is_no_text_is_refused(version: Json) -> None:
+    named = {"guardrailIdentifier": "abc123", "guardrailVersion": version}
+    messages = [{"role": "user", "content": [{"text": "Hi"}]}]
+    body = {"messages": messages, "guardrailConfig": named}
+
+    with pytest.raises(ServiceException) as raised:
+        await EmulatedBedrock(INSTALLED, CATALOGUE)(
+            call("amazon.nova-lite-v1:0", body, Operation.CONVERSE)
+        )
+
+    refused = (raised.value.status, raised.value.message)
+    assert refused == (400, "The provided guardrail version is invalid.")
+
+
 # ── which models there are ────────────────────────────────────────────────────────────────────────
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from axonflow_bedrock.emulator.schema_examples import example_of
+from axonflow_bedrock.emulator.schema_examples import example_of, is_schema
+from axonflow_core.json import dumps
 from axonflow_core.messages import Json
 
 
@@ -64,3 +65,40 @@ def test_a_schema_that_refers_to_itself_has_an_end() -> None:
     schema = {"properties": {"child": {"$ref": "#"}}, "required": ["child"]}
 
     assert "child" in str(example_of(schema))
+
+
+NO_SCHEMAS: list[Json] = [
+    *(5, "object", [], [{}]),
+    *({"type": 5}, {"type": [5]}, {"type": {"a": 1}}, {"format": 5}, {"$ref": ["#"]}),
+    *({"required": "city"}, {"required": [{"a": 1}]}, {"enum": "a"}, {"items": 5}),
+    *({"properties": []}, {"properties": {"a": 5}}, {"$defs": {"a": []}}),
+    *({"anyOf": {}}, {"oneOf": [5]}, {"allOf": ["a"]}),
+    *({"minItems": "2"}, {"minLength": -1}, {"maxLength": 1.5}, {"minItems": True}),
+    *({"minimum": "1"}, {"exclusiveMaximum": [1]}, {"maximum": True}),
+    {"properties": {"a": {"properties": {"b": {"required": [1]}}}}},
+]
+
+
+@pytest.mark.parametrize("value", NO_SCHEMAS, ids=str)
+def test_a_keyword_of_another_type_makes_no_schema(value: Json) -> None:
+    assert not is_schema(value)
+
+
+def test_a_schema_that_requires_itself_eight_times_has_a_bounded_example() -> None:
+    again = {"properties": {name: {"$ref": "#"} for name in "abcdefgh"}, "required": [*"abcdefgh"]}
+
+    assert len(dumps(example_of(again))) < 50_000
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "minLength": 10**12},
+        {"type": "array", "minItems": 10**12},
+        {"type": "number", "exclusiveMinimum": 10**400},
+        {"type": "integer", "exclusiveMaximum": -(10**400)},
+    ],
+    ids=range(4),
+)
+def test_a_huge_bound_makes_no_huge_example(schema: Json) -> None:
+    assert len(dumps(example_of(schema))) < 10_000
