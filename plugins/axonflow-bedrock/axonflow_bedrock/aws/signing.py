@@ -177,7 +177,7 @@ class Signer:
     session_token: str | None = field(repr=False)
     region: str
     service: str = "bedrock"
-    _key_of_day: dict[str, bytes] = field(factory=dict, init=False, repr=False, eq=False)
+    _key_of_day: dict[str, hmac.HMAC] = field(factory=dict, init=False, repr=False, eq=False)
     _plans: dict[tuple[Any, ...], _Plan] = field(factory=dict, init=False, repr=False, eq=False)
 
     def sign(
@@ -236,19 +236,22 @@ class Signer:
 
     def _signature(self, stamp: str, scope: str, canonical: str) -> str:
         text = f"{ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        return hmac.digest(self._signing_key(stamp[:8]), text.encode(), "sha256").hex()
+        signature = self._keyed(stamp[:8]).copy()
+        signature.update(text.encode())
+        return signature.hexdigest()
 
-    def _signing_key(self, day: str) -> bytes:
-        """The key of a UTC day, derived by four HMACs and kept until the day changes."""
-        key = self._key_of_day.get(day)
-        if key is None:
+    def _keyed(self, day: str) -> hmac.HMAC:
+        """An HMAC with the key of a UTC day, which is derived by four HMACs and kept until the day
+        changes."""
+        keyed = self._key_of_day.get(day)
+        if keyed is None:
             key = f"AWS4{self.secret_key}".encode()
             for step in (day, self.region, self.service, "aws4_request"):
                 key = hmac.digest(key, step.encode(), "sha256")
             # Yesterday's key is of no use: a signature is valid for minutes.
             self._key_of_day.clear()
-            self._key_of_day[day] = key
-        return key
+            keyed = self._key_of_day[day] = hmac.new(key, digestmod="sha256")
+        return keyed
 
 
 _MAX_PLANS = 256
