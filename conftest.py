@@ -19,7 +19,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
-pytest_plugins = ["planted"]
+pytest_plugins = ["planted", "fault_score"]
 
 HAS_BEDROCK = find_spec("axonflow_bedrock") is not None
 collect_ignore = [] if HAS_BEDROCK else ["plugins/axonflow-bedrock", "tests/together"]

@@ -1,9 +1,9 @@
 """Time limits in tests, on a machine that may be busy.
 
 `ends_within(0.5)` fails where its block took longer than half a second and what the machine was
-late by meanwhile. A thread that does nothing but sleep, in steps of 10 ms, stands beside the block
-and adds up how late it wakes: on an idle machine nothing, on one where three processes share two
-cores as much as the block itself lost.
+late by meanwhile; `timed()` measures both. A thread that does nothing but sleep, in steps of 10 ms,
+stands beside the block and adds up how late it wakes: on an idle machine nothing, on one where
+three processes share two cores as much as the block itself lost.
 """
 
 from __future__ import annotations
@@ -40,18 +40,36 @@ class _Lateness:
         return self._late_s
 
 
+class Timed:
+    """How long a block took, and how much of that the machine was late; both known at its end."""
+
+    elapsed_s = late_s = 0.0
+
+    @property
+    def own_s(self) -> float:
+        """What the block itself took."""
+        return self.elapsed_s - self.late_s
+
+
+@contextmanager
+def timed() -> Iterator[Timed]:
+    """Measures its block, however it ends."""
+    measured, lateness = Timed(), _Lateness()
+    lateness.start()
+    started = time.monotonic()
+    try:
+        yield measured
+    finally:
+        measured.elapsed_s = time.monotonic() - started
+        measured.late_s = lateness.end()
+
+
 @contextmanager
 def ends_within(at_most_s: float, *, not_before_s: float = 0.0) -> Iterator[None]:
     """Fails where the block ends before `not_before_s` or after `at_most_s` and the lateness of
     the machine. A block that raises fails by what it raises."""
-    lateness = _Lateness()
-    lateness.start()
-    started = time.monotonic()
-    try:
+    with timed() as measured:
         yield
-        elapsed_s = time.monotonic() - started
-    finally:
-        late_s = lateness.end()
-    assert not_before_s <= elapsed_s <= at_most_s + late_s, (
-        f"it took {elapsed_s:.3f} s, {late_s:.3f} s of it the machine's"
+    assert not_before_s <= measured.elapsed_s <= at_most_s + measured.late_s, (
+        f"it took {measured.elapsed_s:.3f} s, {measured.late_s:.3f} s of it the machine's"
     )

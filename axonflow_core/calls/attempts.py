@@ -155,6 +155,7 @@ class Attempts:
         self, error: AxonFlowError, model: str, request_id: str | None = None
     ) -> AxonFlowError:
         """`error`, which now says whose call it was, and how it is mended."""
+        request_id = request_id or error.answer_headers.get(self.upstream.request_id_header)
         hint = self.upstream.hint(error) if isinstance(error, ProviderError) else None
         return error.enrich(provider=self.provider, model=model, request_id=request_id, hint=hint)
 
@@ -172,12 +173,7 @@ class Attempts:
     async def sent(self, call: Call, log: AttemptLog) -> HttpResponse:
         """The answer of the service, whose status is 200."""
         upstream = self.upstream
-        request = await self.prepared(call, log)
-        try:
-            response = await self.client.send(request)
-        except AxonFlowError as error:
-            log.request_id = error.answer_headers.get(upstream.request_id_header)
-            raise
+        response = await self.client.send(await self.prepared(call, log))
         log.request_id = response.headers.get(upstream.request_id_header)
         log.first_byte = response.first_byte_s
         if response.status != 200:

@@ -223,5 +223,6 @@ class Authority:
         subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-        self.client = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+        self.certificate = folder / "cert.pem"
+        self.client = ssl.create_default_context(cafile=str(self.certificate))
         self.network = Network(tls=self.client)

@@ -309,7 +309,9 @@ def _exception_in(
     `:error-message` and an empty payload."""
     headers = frame.headers
     name = str(headers.get(":exception-type") or headers.get(":error-code") or "")
-    payload = frame.payload or dumps({"message": str(headers.get(":error-message", ""))})
+    payload, said = frame.payload, headers.get(":error-message")
+    if said and not payload:
+        payload = dumps({"message": str(said)})
     return diagnose_exception_frame(
         name, payload, model=model, region=region, request_id=request_id
     )

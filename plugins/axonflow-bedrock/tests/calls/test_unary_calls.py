@@ -6,14 +6,17 @@ from __future__ import annotations
 import asyncio
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 import pytest
 from aws_account import opened_provider
+from on_time import ends_within
 
 from axonflow_bedrock.config import SurfaceChoice
+from axonflow_core import waiting
 from axonflow_core.errors import (
     DecodeError,
     EncodeError,
@@ -24,6 +27,8 @@ from axonflow_core.errors import (
     Uncountable,
     UndetectedFamily,
 )
+from axonflow_core.http.blocking import BlockingTransport
+from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, Image, Inference, Media, MediaKind, Text, user
 from axonflow_core.provider import SupportsEmbedding, SupportsReranking, SupportsTokenCounting
@@ -339,15 +344,25 @@ async def test_the_provider_says_what_it_can(base_url: str) -> None:
 # ── time limits ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("new_client", [Transport, BlockingTransport])
 async def test_a_time_limit_bounds_all_calls_of_one_request(
-    service: Service, base_url: str
+    service: Service, base_url: str, new_client: Callable[[], HttpClient]
 ) -> None:
-    service.pause_s = 0.15
+    async def embed(count: int, timeout_s: float) -> None:
+        asked = provider.embed(texts(*"a" * count), model=TITAN, timeout_s=timeout_s)
+        if new_client is Transport:
+            await asked
+        else:
+            await asyncio.wrap_future(waiting.in_thread(partial(waiting.drive, asked)))
 
-    async with opened_provider(base_url) as provider:
-        await provider.embed(texts(*"a" * 8), model=TITAN, timeout_s=5)
-        with pytest.raises(ProviderTimeout, match=r"s that were left of 0\.25 s"):
-            await provider.embed(texts(*"a" * 24), model=TITAN, timeout_s=0.25)
+    service.pause_s = 0.15
+    async with opened_provider(base_url, new_client=new_client) as provider:
+        await embed(8, 10)
+        with (
+            ends_within(0.25 + 0.25),
+            pytest.raises(ProviderTimeout, match=r"s that were left of 0\.25 s"),
+        ):
+            await embed(24, 0.25)
 
 
 async def test_a_time_limit_bounds_a_count_and_a_ranking(service: Service, base_url: str) -> None:
