@@ -341,6 +341,35 @@ def test_an_interrupted_wait_ends_at_once_and_cancels_the_call(
     becomes(lambda: server.open_connections == 0)
 
 
+def test_an_interrupted_pause_before_another_attempt_ends_at_once(
+    interrupt: Callable[[float], None],
+) -> None:
+    interrupt(0.1)
+
+    with ends_within(0.4), pytest.raises(Interrupted):
+        waiting.drive(waiting.sleep(20))
+
+
+def test_an_interrupted_search_for_credentials_ends_at_once_and_serves_the_next_call(
+    interrupt: Callable[[float], None],
+) -> None:
+    is_found, searches = threading.Event(), []
+
+    def search() -> str:
+        searches.append(1)
+        is_found.wait(5)
+        return "keys"
+
+    work = waiting.SharedWork(search)
+    interrupt(0.1)
+    with ends_within(0.4), pytest.raises(Interrupted):
+        waiting.drive(work.result())
+
+    threading.Timer(0.05, is_found.set).start()
+    assert waiting.drive(work.result()) == "keys"
+    assert len(searches) == 1
+
+
 # ── forks and exits ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -444,6 +473,20 @@ def test_a_transport_that_was_closed_before_the_fork_is_closed_in_the_child(
     told = in_child(lambda: waiting.drive(transport.send(HttpRequest("GET", server.url, {}))))
 
     assert told == "RequestError: this runtime is closed"
+
+
+def test_an_async_runtime_serves_one_loop_that_of_a_child_too(server: ChatServer) -> None:
+    import asyncio
+
+    used, unused = (runtime_at(server.url, Transport()) for _ in range(2))
+    with asyncio.Runner() as loop:
+        loop.run(used.complete("before"))
+
+        assert in_child(lambda: asyncio.run(unused.complete("in the child")).text) == "in the child"
+        told = in_child(lambda: asyncio.run(used.complete("in the child")))
+        assert told.startswith("RequestError: this runtime was opened on another event loop")
+        assert loop.run(used.complete("after")).text == "after"
+        loop.run(used.aclose())
 
 
 def test_a_loop_in_the_background_is_a_clear_error_in_a_child(server: ChatServer) -> None:
