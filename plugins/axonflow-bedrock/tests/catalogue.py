@@ -34,6 +34,7 @@ from claude_wire import (
     error_frame,
     exception,
     head,
+    message_start,
     page,
     prelude,
     refusal,
@@ -376,6 +377,14 @@ JSON_OF_ANOTHER_SHAPE = {
     "another service's": b'{"id":"hunter2","choices":[{"text":"hunter2"}]}',
     "content of a wrong kind": b'{"content":5,"output":5}',
 }
+
+
+def counted(number: str) -> list[str]:
+    """The headers in which AWS counts, all with one value."""
+    names = ("input-token-count", "output-token-count", "invocation-latency")
+    return [f"x-amzn-bedrock-{name}: {number}" for name in names]
+
+
 LOGIN = "Location: https://login.example.com/hunter2"
 
 BROKEN = (
@@ -503,6 +512,24 @@ BROKEN = (
                 must=Fails(kind=DecodeError, says=rf"it is .* of {len(body)} bytes"),
             )
             for name, body in JSON_OF_ANOTHER_SHAPE.items()
+        ),
+        *(
+            Case(
+                name=f"headers that count {shown}",
+                does=lambda wire, number=number: [[whole(wire.body, *counted(number))]],
+                was="U1",
+                surfaces=(INVOKE,),
+                **only(CALL),
+                must=Says(),
+            )
+            for shown, number in {
+                "words": "abc",
+                "nothing": "",
+                "5,000 digits": "9" * 5000,
+                "nan": "nan",
+                "infinity": "inf",
+                "below zero": "-1",
+            }.items()
         ),
     ),
     row(
@@ -1148,6 +1175,32 @@ def bits(wire: Wire) -> list[Piece]:
     return [data[at : at + 7] for at in range(0, len(data), 7)]
 
 
+METRICS = "amazon-bedrock-invocationMetrics"
+
+
+def claude_index(wire: Wire, index: Any) -> bytes:
+    """A word, and another in a block of an `index` that is none."""
+    delta = {"type": "text_delta", "text": "x"}
+    said = {"type": "content_block_delta", "index": index, "delta": delta}
+    return wire.begin + wire.word + frame_of_chunk(said)
+
+
+def converse_index(wire: Wire, index: Any) -> bytes:
+    said = {"contentBlockIndex": index, "delta": {"text": "x"}}
+    return wire.begin + wire.word + frame_of_event({"contentBlockDelta": said})
+
+
+def claude_metrics(wire: Wire, metrics: Any) -> bytes:
+    """The stream, with such metrics in its last frame."""
+    last = frame_of_chunk({"type": "message_stop", METRICS: metrics})
+    return wire.stream.removesuffix(wire.last) + last
+
+
+def claude_id(wire: Wire, identity: Any) -> bytes:
+    """The stream, with such an id in its first frame."""
+    return message_start(id=identity) + wire.stream.removeprefix(message_start())
+
+
 STREAMS = (
     row(
         33,
@@ -1368,6 +1421,49 @@ STREAMS = (
                 ((INVOKE, CONVERSE), "U4", "null", b"null"),
                 ((INVOKE, CONVERSE), "U4", "a string", b'"p"'),
             )
+        ),
+        *(
+            Case(
+                name=f"{name} that is {shown}",
+                does=streamed(
+                    lambda wire, write=write, value=value: [write(wire, value), End.HOLD]
+                ),
+                was="U8",
+                surfaces=(surface,),
+                must=Fails(kind=DecodeError, says="a whole number was expected", text="Good."),
+                **IN_STREAM,
+            )
+            for surface, name, write in (
+                (INVOKE, "an index", claude_index),
+                (CONVERSE, "a block's index", converse_index),
+            )
+            for shown, value in {"a list": [0], "a string": "0", "null": None}.items()
+        ),
+        *(
+            Case(
+                name=f"metrics that are {shown}",
+                does=streamed(lambda wire, value=value: [claude_metrics(wire, value)]),
+                was="U2",
+                surfaces=(INVOKE,),
+                must=Says(),
+                **IN_STREAM,
+            )
+            for shown, value in {
+                "a number": 0,
+                "a list": [],
+                "words": {"inputTokenCount": "x"},
+            }.items()
+        ),
+        *(
+            Case(
+                name=f"an id that is {shown}",
+                does=streamed(lambda wire, value=value: [claude_id(wire, value)]),
+                was="U3",
+                surfaces=(INVOKE,),
+                must=Says(),
+                **IN_STREAM,
+            )
+            for shown, value in {"a list": [1], "a number": 5, "an object": {}}.items()
         ),
     ),
     row(

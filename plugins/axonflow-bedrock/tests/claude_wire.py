@@ -202,6 +202,12 @@ _BODIES = {
 }
 
 
+def message_start(**changes: Any) -> bytes:
+    """The first frame of Claude's, with other members."""
+    message = {**_CLAUDE_START, **changes}
+    return frame_of_chunk({"type": "message_start", "message": message})
+
+
 def wire(surface: str, *, is_streamed: bool) -> Wire:
     """What is sent on `surface`."""
     begin, word, end = _FRAMES[surface]
