@@ -16,9 +16,9 @@ import socket
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 from attrs import evolve
@@ -67,13 +67,19 @@ SECRETS = ("secret-word", "hunter2", "AKIDEXAMPLE", "wJalrXUtnFEMI")
 # ── where the service is ──────────────────────────────────────────────────────────────────────────
 
 
+NewAuthority: TypeAlias = Callable[[], Authority]
+
+
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> NewAuthority:
+    """Makes one certificate, for the cases that need it."""
+    return cache(lambda: Authority(tmp_path_factory.mktemp("authority")))
 
 
 @asynccontextmanager
-async def placed(place: Place, service: FaultyService, authority: Authority) -> AsyncIterator[str]:
+async def placed(
+    place: Place, service: FaultyService, authority: NewAuthority
+) -> AsyncIterator[str]:
     """The URL of the service, or of what is in its place."""
     match place:
         case Place.NO_NAME:
@@ -87,7 +93,7 @@ async def placed(place: Place, service: FaultyService, authority: Authority) -> 
                 yield f"http://127.0.0.1:{port}"
         case Place.TLS | Place.STRANGE_TLS | Place.OTHER_HOST:
             host = "127.0.0.1" if place is Place.OTHER_HOST else "localhost"
-            async with service.served(authority.server) as port:
+            async with service.served(authority().server) as port:
                 yield f"https://{host}:{port}"
         case _:
             scheme = "https" if place is Place.NOT_TLS else "http"
@@ -202,7 +208,7 @@ async def driven(client: HttpClient, work: Coroutine[Any, Any, None]) -> None:
 
 async def tried(
     run: Run,
-    authority: Authority,
+    authority: NewAuthority,
     logged: pytest.LogCaptureFixture,
     wrapped: Callable[[HttpClient], HttpClient] = lambda client: client,
 ) -> tuple[Score, list[str]]:
@@ -217,7 +223,7 @@ async def tried(
         client = BlockingTransport() if run.client == BLOCKING else Transport()
         session = case.account(url)
         if case.place in (Place.TLS, Place.OTHER_HOST):
-            session.set_config_variable("ca_bundle", str(authority.certificate))
+            session.set_config_variable("ca_bundle", str(authority().certificate))
         async with opened_provider(
             url,
             session=session,
@@ -364,7 +370,7 @@ async def asking_once() -> None:
 @pytest.mark.parametrize("run", RUNS, ids=str)
 async def test_a_fault_has_the_end_that_it_must_have(
     run: Run,
-    authority: Authority,
+    authority: NewAuthority,
     caplog: pytest.LogCaptureFixture,
     record_property: Callable[[str, Any], None],
 ) -> None:
@@ -495,7 +501,7 @@ CONTROLS: dict[str, tuple[type[Wrapped], int, str, str, str]] = {
 
 @pytest.mark.parametrize("name", CONTROLS)
 async def test_the_score_shows_a_mistake(
-    name: str, authority: Authority, caplog: pytest.LogCaptureFixture
+    name: str, authority: NewAuthority, caplog: pytest.LogCaptureFixture
 ) -> None:
     mistaken, number, case, client, shows = CONTROLS[name]
     run = next(
