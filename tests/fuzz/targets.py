@@ -1,0 +1,384 @@
+"""What is fed with mutations: each target makes one of them, reads it as a call would, and tells
+what came of it. An exception that is none of ours passes, and is the finding."""
+
+from __future__ import annotations
+
+from asyncio import run, sleep
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, TypeAlias
+
+from axonflow_bedrock.aws.clock import Clock
+from axonflow_bedrock.emulator import installed_codecs
+from axonflow_bedrock.emulator.catalogue import CATALOGUE
+from axonflow_bedrock.emulator.service import EmulatedBedrock
+from axonflow_bedrock.errors.diagnose import diagnose, diagnose_exception_frame
+from axonflow_bedrock.wire.endpoint import Handler, bedrock_app
+from axonflow_bedrock.wire.envelope import measured
+from axonflow_bedrock.wire.eventstream import FrameDecoder
+from axonflow_core.codec.errors import ErrorCodec, retry_after_of
+from axonflow_core.dialects import anthropic_messages, openai_chat
+from axonflow_core.errors import AnswerError, AxonFlowError, ProviderError, RequestError
+from axonflow_core.framing.ndjson import NdjsonDecoder
+from axonflow_core.framing.sse import SseDecoder
+from axonflow_core.json import dumps, to_json
+from axonflow_core.messages import Completion
+from axonflow_core.stream import Assembler
+
+from . import seeds
+from .mutate import ODD_WORDS, Mutator
+from .seeds import CONTEXT, Seeds, wire_of
+
+Target: TypeAlias = Callable[[Random], str]
+"""Reads one mutation; the name of what came of it."""
+OF_ANSWERS = (AnswerError, ProviderError)
+"""What the answer of a provider may be told as: the caller is not to blame."""
+DIALECTS = (openai_chat.CODEC, anthropic_messages.CODEC)
+"""What clients of other vendors speak."""
+MAX_MESSAGE = 1_000
+"""Characters; bodies hold texts of 5,000."""
+
+
+def outcome(
+    read: Callable[[], object], errors: tuple[type[AxonFlowError], ...] = OF_ANSWERS
+) -> str:
+    """What came of reading: `read`, or the class of an error among those that blame whom it
+    should."""
+    try:
+        read()
+    except errors as error:
+        _shown(error)
+        assert len(error.message) < MAX_MESSAGE, "a message quotes what it tells of"
+        return type(error).__name__
+    return "read"
+
+
+def _shown(error: AxonFlowError) -> None:
+    """An error is text, whatever it tells of."""
+    f"{error} {error.hint} {error!r} {error.__notes__}".encode()
+
+
+def _used(answer: Completion) -> None:
+    """What whoever called does with an answer: adds its counts up, looks at its ids, saves it."""
+    usage = answer.usage
+    assert usage.total_tokens >= 0
+    assert (answer.id or "") + (answer.model or "") + answer.text is not None
+    assert (answer.latency_ms or 0) + (answer.created or 0) >= 0
+    dumps(to_json(answer))
+
+
+def _choosing(of: Sequence[Seeds], kind: str) -> Callable[[Random], tuple[Seeds, Any]]:
+    """Draws a codec that has seeds of the kind, and one of them."""
+    having = [one for one in of if getattr(one, kind)]
+
+    def choose(source: Random) -> tuple[Seeds, Any]:
+        one = source.choice(having)
+        return one, source.choice(getattr(one, kind))
+
+    return choose
+
+
+def answers(of: Sequence[Seeds] | None = None) -> Target:
+    """Whole answers and their headers, in the envelope; read, and written for some client."""
+    choose = _choosing(of or seeds.conversations(), "answers")
+
+    def target(source: Random) -> str:
+        one, body = choose(source)
+        mutator = Mutator(source)
+        native = mutator.value(body.native, body.ways)
+        headers = mutator.headers(body.headers)
+        wire, writer = wire_of(one.codec), source.choice((one.codec, *DIALECTS))
+
+        def read() -> None:
+            if wire is None:
+                answer = one.codec.decode_response(native, one.facts)
+            else:
+                answer = wire.read_answer(one.codec, native, one.facts, headers)
+            _used(answer)
+            dumps(writer.encode_response(answer, one.facts))
+
+        return outcome(read)
+
+    return target
+
+
+def streams(of: Sequence[Seeds] | None = None) -> Target:
+    """The chunks of a stream, added up, and written for some client."""
+    choose = _choosing(of or seeds.conversations(), "streams")
+
+    def target(source: Random) -> str:
+        one, stream = choose(source)
+        natives = Mutator(source).chunks(stream.natives, stream.ways)
+        wire, writer = wire_of(one.codec), source.choice((one.codec, *DIALECTS))
+
+        def read() -> None:
+            decoder = (
+                one.codec.stream_decoder(one.facts)
+                if wire is None
+                else wire.chunk_reader(one.codec, one.facts)
+            )
+            encoder = writer.stream_encoder(CONTEXT, one.facts)
+            assembler = Assembler()
+            for native in natives:
+                batch = decoder.feed(native)
+                dumps(encoder.encode(batch))
+                for event in batch:
+                    assembler.add(event)
+            decoder.finish()
+            _used(assembler.completion)
+
+        return outcome(read)
+
+    return target
+
+
+def requests(of: Sequence[Seeds] | None = None) -> Target:
+    """Requests of clients, read and written again."""
+    choose = _choosing(of or seeds.conversations(), "requests")
+
+    def target(source: Random) -> str:
+        one, body = choose(source)
+        native = Mutator(source).value(body.native, body.ways)
+
+        def read() -> None:
+            request = one.codec.decode_request(native, one.facts)
+            dumps(one.codec.encode_request(request, one.facts))
+
+        return outcome(read, (RequestError,))
+
+    return target
+
+
+def unary() -> Target:
+    """Answers and requests of embedding models, rerankers and token counters."""
+    answers, requests = _choosing(seeds.unary(), "answers"), _choosing(seeds.unary(), "requests")
+
+    def target(source: Random) -> str:
+        is_answer = source.random() < 0.7
+        one, body = (answers if is_answer else requests)(source)
+        mutator = Mutator(source)
+        native = mutator.value(body.native, body.ways)
+        headers = mutator.headers(body.headers)
+
+        def read() -> None:
+            if not is_answer:
+                request = one.codec.decode_request(native, one.facts)
+                dumps(one.codec.encode_request(request, one.facts))
+                return
+            answer = one.codec.decode_response(native, one.facts)
+            dumps(to_json(answer if one.codec.kind == "count" else measured(answer, headers)))
+
+        return outcome(read, OF_ANSWERS if is_answer else (RequestError,))
+
+    return target
+
+
+ERRORS: tuple[ErrorCodec, ...] = (openai_chat.ERRORS, anthropic_messages.ERRORS)
+REFUSALS = (
+    {"message": "Malformed input request: #/a: expected type: String [a b], please reformat"},
+    {"Message": "no", "__type": "ns#AccessDeniedException:http://a/"},
+    {"Output": {"__type": "ns#UnknownOperationException"}, "Version": "1.0"},
+    {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+    {"error": {"message": "m", "type": "invalid_request_error", "param": None, "code": "c"}},
+    {
+        "message": "m",
+        "axonflow": {"code": "throttled", "retry_after_s": 2.5, "is_retryable": True},
+    },
+    {"error": {"message": "m", "axonflow": {"code": "throttled", "retry_after_s": 2.5}}},
+)
+
+
+def errors() -> Target:
+    """Refusals: status, headers and body, and the same in a stream."""
+    bodies = [seeds.body(native) for native in REFUSALS]
+    bodies += [
+        seeds.body(recording.response_body)
+        for recording in seeds.recordings()
+        if recording.status >= 400 and recording.response_body is not None
+    ]
+    names = ("retry-after", "retry-after-ms", "x-amz-retry-after", "date", "x-should-retry")
+    headers = {**dict.fromkeys(names, "5"), "x-amzn-errortype": "ThrottlingException:http://a/"}
+
+    def target(source: Random) -> str:
+        mutator, body = Mutator(source), source.choice(bodies)
+        native = mutator.value(body.native, body.ways)
+        sent = mutator.headers(headers)
+        data = _text(native)
+        data = mutator.data(data) if source.random() < 0.3 else data
+        status = source.choice((400, 401, 403, 404, 413, 424, 429, 500, 503, 529, 302, 0, 999))
+
+        def read() -> None:
+            _shown(diagnose(status, sent.get("x-amzn-errortype"), data))
+            _shown(diagnose_exception_frame(source.choice(ODD_WORDS), data))
+            for codec in ERRORS:
+                error = codec.decode_error(status, sent, data)
+                _shown(error)
+                dumps(codec.encode_error(error).body)
+                dumps(codec.error_event(error))
+                if (reported := codec.decode_event(native)) is not None:
+                    _shown(reported)
+
+        return outcome(read)
+
+    return target
+
+
+def _text(native: Any) -> bytes:
+    """The JSON of a mutated body; of one that JSON has no text for, bytes that are none."""
+    try:
+        return dumps(native)
+    except TypeError:
+        return b'{"odd": nan'
+
+
+def headers() -> Target:
+    """Numbers and dates of headers: waits, and the clock."""
+
+    def target(source: Random) -> str:
+        sent = {
+            name: source.choice(ODD_WORDS)
+            for name in ("retry-after", "retry-after-ms", "x-amz-retry-after", "date")
+            if source.random() < 0.7
+        }
+
+        def read() -> None:
+            wait_s = retry_after_of(sent)
+            assert wait_s is None or 0 <= wait_s < 1e9
+            clock = Clock()
+            clock.learn(source.choice(ODD_WORDS))
+            clock.now()
+
+        return outcome(read)
+
+    return target
+
+
+def frames() -> Target:
+    """The bytes of a stream with bits flipped, cut, or with frames that a peer sealed itself."""
+    choose = _choosing(
+        [
+            Seeds(one.codec, one.facts, [], [], [stream for stream in one.streams if stream.frames])
+            for one in seeds.conversations()
+        ],
+        "streams",
+    )
+
+    def target(source: Random) -> str:
+        one, stream = choose(source)
+        mutator, sent, wire = Mutator(source), [*stream.frames], wire_of(one.codec)
+        place = source.randrange(len(sent))
+        if source.random() < 0.6:
+            sent[place] = mutator.sealed(sent[place])
+        else:
+            sent[place] = mutator.data(sent[place])
+        data = b"".join(sent)
+        cut = source.randrange(len(data) + 1)
+
+        def read() -> None:
+            decoder, chunks, assembler = (
+                FrameDecoder(),
+                wire.chunk_reader(one.codec, one.facts),
+                Assembler(),
+            )
+            for piece in (data[:cut], data[cut:]):
+                for frame in decoder.feed(piece):
+                    for event in chunks.feed(wire.read_frame(frame)):
+                        assembler.add(event)
+            decoder.finish()
+            chunks.finish()
+            _used(assembler.completion)
+
+        return outcome(read)
+
+    return target
+
+
+def lines() -> Target:
+    """Server-sent events and JSON lines, as the dialects have them."""
+    recorded = [
+        stream
+        for one in seeds.conversations()
+        if wire_of(one.codec) is None
+        for stream in one.streams
+    ]
+    written = [
+        b"".join(b"event: message\ndata: " + dumps(native) + b"\n\n" for native in stream.natives)
+        for stream in recorded
+    ]
+    written += [b"".join(dumps(native) + b"\n" for native in stream.natives) for stream in recorded]
+
+    def target(source: Random) -> str:
+        data = Mutator(source).data(source.choice(written))
+        cut = source.randrange(len(data) + 1)
+
+        def read() -> None:
+            events, values = SseDecoder(), NdjsonDecoder()
+            for piece in (data[:cut], data[cut:]):
+                for event in events.feed(piece):
+                    event.json()
+            events.finish()
+            for piece in (data[:cut], data[cut:]):
+                values.feed(piece)
+            values.finish()
+
+        return outcome(read)
+
+    return target
+
+
+def emulator(handler: Handler | None = None) -> Target:
+    """Bodies that a client sends to the emulator: no status of 500 or more."""
+    every = seeds.calls()
+    handler = handler or EmulatedBedrock(installed_codecs(), CATALOGUE)
+    app = bedrock_app(handler, lambda request: "client-1", new_request_id=lambda: "request-1")
+
+    def target(source: Random) -> str:
+        call = source.choice(every)
+        body = source.choice(call.bodies)
+        mutator = Mutator(source)
+        data = _text(mutator.value(body.native, body.ways))
+        data = mutator.data(data) if source.random() < 0.1 else data
+        status = run(_status(app, call.path, data))
+        assert status < 500, f"{call.path} {status}"
+        return str(status)
+
+    return target
+
+
+async def _status(app: Any, path: str, body: bytes) -> int:
+    """The status that `app` answers a body with; 500 for an exception in the middle of a stream."""
+    statuses: list[int] = []
+    requests = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Any:
+        return requests.pop() if requests else await sleep(3600)
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+        elif b"internalServerException" in message.get("body", b""):
+            statuses.append(500)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    await app(scope, receive, send)
+    return max(statuses)
+
+
+TARGETS: Mapping[str, Callable[[], Target]] = {
+    "answers": answers,
+    "streams": streams,
+    "requests": requests,
+    "unary": unary,
+    "errors": errors,
+    "headers": headers,
+    "frames": frames,
+    "lines": lines,
+    "emulator": emulator,
+}
+"""Name -> what makes the target; making one reads its seeds."""
