@@ -154,7 +154,8 @@ def _parsed(text: str | bytes) -> Json:
 def _read(native: Mapping[str, Json]) -> Any:
     """The value of one saved object. `RequestError` names the class and counts what is wrong; it
     does not quote keys, which may be a user's."""
-    kind = _kinds().get(str(native[_TAG]))
+    tag = native[_TAG]
+    kind = _kinds().get(tag) if isinstance(tag, str) else None
     if kind is None:
         raise RequestError("a saved value is of a class that the neutral model does not have")
     fields = attrs.fields_dict(kind)

@@ -315,3 +315,9 @@ def test_a_long_integer_may_stand_as_deep_as_a_short_one() -> None:
         (inner,) = inner
 
     assert inner == 123456789012345678901234
+
+
+@pytest.mark.parametrize("tag", [5, None, ["Text"], {"a": 1}, 10**5000], ids=range(5))
+def test_a_tag_that_is_no_text_is_no_class(tag: object) -> None:
+    with pytest.raises(RequestError, match="a class that the neutral model does not have"):
+        from_json({"$type": tag, "text": "hi"})

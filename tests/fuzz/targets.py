@@ -5,8 +5,15 @@ from __future__ import annotations
 
 from asyncio import run, sleep
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
 from random import Random
-from typing import Any, TypeAlias
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, TypeAlias
+
+import yaml
+from attrs import frozen
 
 from axonflow_bedrock.aws.clock import Clock
 from axonflow_bedrock.emulator import installed_codecs
@@ -17,12 +24,20 @@ from axonflow_bedrock.wire.endpoint import Handler, bedrock_app
 from axonflow_bedrock.wire.envelope import measured
 from axonflow_bedrock.wire.eventstream import FrameDecoder
 from axonflow_core.codec.errors import ErrorCodec, retry_after_of
+from axonflow_core.config import load_config
 from axonflow_core.dialects import anthropic_messages, openai_chat
-from axonflow_core.errors import AnswerError, AxonFlowError, ProviderError, RequestError
+from axonflow_core.errors import (
+    AnswerError,
+    AxonFlowError,
+    ConfigError,
+    ProviderError,
+    RequestError,
+)
 from axonflow_core.framing.ndjson import NdjsonDecoder
 from axonflow_core.framing.sse import SseDecoder
-from axonflow_core.json import dumps, to_json
-from axonflow_core.messages import Completion
+from axonflow_core.json import dumps, from_json, to_json
+from axonflow_core.messages import Completion, StopReason, Text
+from axonflow_core.output_types import output_of
 from axonflow_core.stream import Assembler
 
 from . import seeds
@@ -48,7 +63,8 @@ def outcome(
         read()
     except errors as error:
         _shown(error)
-        assert len(error.message) < MAX_MESSAGE, "a message quotes what it tells of"
+        for fault in getattr(error, "faults", (error,)):
+            assert len(fault.message) < MAX_MESSAGE, "a message quotes what it tells of"
         return type(error).__name__
     return "read"
 
@@ -326,6 +342,114 @@ def lines() -> Target:
     return target
 
 
+class Unit(Enum):
+    """Of a temperature."""
+
+    CELSIUS = "C"
+    FAHRENHEIT = "F"
+
+
+@frozen
+class Day:
+    """A day's weather, in every type that an answer may be read into."""
+
+    name: str
+    on: date
+    at: datetime | None
+    unit: Unit
+    highs: list[float]
+    pair: tuple[int, str]
+    names: set[str]
+    notes: dict[str, Any]
+    is_sunny: bool
+    sky: Literal["blue", "grey"] = "blue"
+    next: Day | None = None
+
+
+WEATHER: Any = {
+    "name": "Monday",
+    "on": "2026-11-30",
+    "at": "2026-11-30T08:00:00Z",
+    "unit": "C",
+    "highs": [4, 5.5],
+    "pair": [1, "a"],
+    "names": ["a", "b"],
+    "notes": {"wind": {"from": "N"}},
+    "is_sunny": True,
+    "sky": "grey",
+}
+
+
+def types() -> Target:
+    """Answers that are read into the type that was asked for."""
+    body = seeds.body({**WEATHER, "next": WEATHER})
+    kinds = (Day, list[Day], Day | int, dict[str, Day], set[date], tuple[Day, ...], {"a": 1})
+    readers = [output_of(kind)[1] for kind in kinds]
+
+    def target(source: Random) -> str:
+        mutator = Mutator(source)
+        data = _text(mutator.value(body.native, body.ways))
+        data = mutator.data(data) if source.random() < 0.1 else data
+        answer = Completion((Text(data.decode("utf-8", "replace")),), StopReason.END_TURN)
+        read = source.choice((readers[0], *readers))
+        return outcome(lambda: read(answer))
+
+    return target
+
+
+def values() -> Target:
+    """Values that were saved as JSON, and come from a file of somebody's."""
+    saved = [*seeds.REQUESTS, *seeds.ANSWERS, seeds.VECTORS, seeds.RANKING]
+    bodies = [seeds.body(to_json(value)) for value in saved]
+
+    def target(source: Random) -> str:
+        mutator, body = Mutator(source), source.choice(bodies)
+        native = mutator.value(body.native, body.ways)
+        written = mutator.data(_text(native)) if source.random() < 0.2 else native
+        return outcome(lambda: dumps(to_json(from_json(written))), (RequestError,))
+
+    return target
+
+
+CONFIG = """\
+version: "1.0"
+llm_providers:
+  bedrock: &bedrock
+    enabled: true
+    priority: 1
+    weight: 0.5
+    config:
+      region: us-east-1
+      model: ${MODEL:-amazon.nova-lite-v1:0}
+      max_tokens: 10
+      timeouts: {connect_s: 5, total_s: 1e2}
+      families: [nova, titan]
+      guardrail: {id: abc123, version: "1"}
+    credentials: {}
+  echo:
+    <<: *bedrock
+    enabled: no
+    credentials: {api_key: "$KEY"}
+"""
+
+
+def config() -> Target:
+    """Configuration files, as bytes and as the values that they are read as."""
+    values = seeds.body(yaml.safe_load(CONFIG))
+    environment = {"KEY": "a-key", "MODEL": "x" * 1000}
+
+    def target(source: Random) -> str:
+        mutator = Mutator(source)
+        is_bytes = source.random() < 0.5
+        written = CONFIG.encode() if is_bytes else mutator.value(values.native, values.ways)
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "axonflow.yaml")
+            path.write_bytes(mutator.data(written) if is_bytes else _text(written))
+            return outcome(lambda: load_config(path, environment), (ConfigError,))
+
+    return target
+
+
 def emulator(handler: Handler | None = None) -> Target:
     """Bodies that a client sends to the emulator: no status of 500 or more."""
     every = seeds.calls()
@@ -379,6 +503,11 @@ TARGETS: Mapping[str, Callable[[], Target]] = {
     "headers": headers,
     "frames": frames,
     "lines": lines,
+    "types": types,
+    "values": values,
+    "config": config,
     "emulator": emulator,
 }
 """Name -> what makes the target; making one reads its seeds."""
+SLOW: Mapping[str, int] = {"config": 50}
+"""Name -> of how many executions one is made: a file is read with the plugins' metadata."""

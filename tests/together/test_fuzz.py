@@ -13,7 +13,7 @@ from axonflow_core.testing.breaking import netless
 from tests.fuzz import seeds
 from tests.fuzz.fuzzing import fuzzed
 from tests.fuzz.seeds import Seeds
-from tests.fuzz.targets import TARGETS, answers, emulator, requests
+from tests.fuzz.targets import SLOW, TARGETS, answers, emulator, requests
 
 COUNT = 200
 
@@ -23,10 +23,10 @@ def test_nothing_of_any_type_or_size_is_an_exception_of_another_s(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("CRITICAL"):
-        found = fuzzed(TARGETS[name](), f"{name} 1", COUNT)
+        found = fuzzed(TARGETS[name](), f"{name} 1", COUNT // SLOW.get(name, 1))
 
     assert [finding.traceback for finding in found.findings.values()] == []
-    assert found.outcomes.total() == COUNT
+    assert found.outcomes.total() == found.executions > 0
 
 
 def test_an_answer_that_is_nearly_as_documented_is_read_as_often_as_it_is_refused() -> None:
