@@ -123,7 +123,7 @@ def test_a_start_with_an_odd_id_is_a_start() -> None:
     answer = assemble(event for chunk in chunks for event in decoder.feed(chunk))
 
     assert (answer.id, answer.model, answer.usage) == (None, None, Usage())
-    assert answer.extra == {"id": [1], "model": 5}
+    assert answer.extra == {"id": [1], "model": 5, "usage": 5}
 
 
 def test_a_vector_of_numbers_beyond_floats_is_refused() -> None:

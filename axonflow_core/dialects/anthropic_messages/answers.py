@@ -16,6 +16,7 @@ from axonflow_core.codec import ModelFacts, NativeNames
 from axonflow_core.codec.json_members import (
     apart,
     array_in,
+    known_beside,
     mapping_or_empty,
     unknown_members,
     with_facts,
@@ -54,8 +55,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     _expect(body.get("type") or "message", "message")
     _expect(body.get("role") or "assistant", "assistant")
     reason = body.get("stop_reason")
-    counts = body.get("usage")
-    usage, service_tier = decode_usage(counts if isinstance(counts, dict) else EMPTY)
+    usage, service_tier = decode_usage(mapping_or_empty(body.get("usage")))
     decoded: dict[str, Any] = {
         "content": decode_content(array_in(body, "content")),
         "stop_reason": STOP_REASONS.decode(reason) if isinstance(reason, str) else None,
@@ -63,9 +63,7 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
         "stop_details": body.get("stop_details"),
         "service_tier": service_tier,
     }
-    extra = unknown_members(body, ANSWER_KEYS)
-    if counts is not None and not isinstance(counts, dict):
-        extra = {**extra, "usage": counts}
+    extra = unknown_members(body, known_beside(body, ANSWER_KEYS, "usage"))
     return with_facts(Completion, body, _FACTS, extra, **decoded)
 
 

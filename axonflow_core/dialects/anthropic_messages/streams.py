@@ -40,13 +40,15 @@ from axonflow_core.codec import StreamContext
 from axonflow_core.codec.json_members import (
     apart,
     index_in,
+    known_beside,
+    mapping_or_empty,
     object_in,
     string,
     unknown_members,
     without_none,
 )
 from axonflow_core.errors import RequestError
-from axonflow_core.messages import EMPTY, Json, StopReason, Usage
+from axonflow_core.messages import Json, StopReason, Usage
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -69,6 +71,7 @@ from .blocks import decode_block, encode_block
 from .errors import ERRORS
 
 _DELTA_KEYS = frozenset({"stop_reason", "stop_sequence", "stop_details"})
+_MESSAGE_DELTA_KEYS = frozenset({"type", "delta", "usage"})
 
 
 class ChunkDecoder:
@@ -125,9 +128,8 @@ def _decode_message_start(chunk: Mapping[str, Json]) -> Batch:
     """The head of the answer. Its `usage` has the input tokens, and a first count of output tokens
     that `message_delta` replaces."""
     message = {} if chunk["message"] is None else object_in(chunk, "message")
-    counts = message.get("usage")
-    usage, service_tier = decode_usage(counts if isinstance(counts, dict) else EMPTY)
-    extra = unknown_members(message, ANSWER_KEYS)
+    usage, service_tier = decode_usage(mapping_or_empty(message.get("usage")))
+    extra = unknown_members(message, known_beside(message, ANSWER_KEYS, "usage"))
     facts = {"id": message.get("id"), "model": message.get("model")}
     try:
         started = Started(**facts)
@@ -160,11 +162,11 @@ def _decode_message_delta(chunk: Mapping[str, Json]) -> Batch:
     if reason is not None:
         sequence, details = delta.get("stop_sequence"), delta.get("stop_details")
         events.append(Stopped(STOP_REASONS.decode(reason), reason, sequence, details))
-    if isinstance(counts := chunk.get("usage"), dict) and counts:
+    if counts := mapping_or_empty(chunk.get("usage")):
         events.append(UsageUpdate(*decode_usage(counts)))
     if in_delta := unknown_members(delta, _DELTA_KEYS):
         events.append(Extra(in_delta, "delta"))
-    return (*events, *_beside(chunk, "type", "delta", "usage"))
+    return (*events, *_beside(chunk, *known_beside(chunk, _MESSAGE_DELTA_KEYS, "usage")))
 
 
 def _decode_message_stop(chunk: Mapping[str, Json]) -> Batch:

@@ -19,6 +19,7 @@ from types import NoneType
 from axonflow_core.codec.json_members import (
     apart,
     array_in,
+    known_beside,
     mapping_or_empty,
     object_in,
     prefixed,
@@ -61,12 +62,10 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     native, usage = object_in(choice, "message"), body.get("usage")
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
     extra = {
-        **unknown_members(body, ANSWER_KEYS),
+        **unknown_members(body, known_beside(body, ANSWER_KEYS, "usage")),
         **prefixed("choice", in_choice),
         **prefixed("message", message.extra),
     }
-    if usage is not None and not isinstance(usage, dict):
-        extra["usage"] = usage
     return with_facts(
         Completion,
         body,

@@ -109,6 +109,9 @@ class ChunkDecoder:
         if tier is not None and not isinstance(tier, str):
             events.append(Extra({"service_tier": tier}, "fact"))
             tier = None
+        if usage and not isinstance(usage, dict):
+            events.append(Extra({"usage": usage}, "fact"))
+            usage = None
         if usage:
             events.append(UsageUpdate(decode_usage(usage), tier))
         elif tier is not None:

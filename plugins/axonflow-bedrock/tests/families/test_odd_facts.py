@@ -29,13 +29,21 @@ ANSWER = Completion(
     created=1031,
     latency_ms=1033,
 )
-NUMBERS, NAMES = {1013, 1019, 1031, 1033}, {"the-id", "the-model"}
+NUMBERS, SUM, NAMES = {1013, 1019, 1031, 1033}, 2032, {"the-id", "the-model"}
 NO_NUMBERS: Sequence[Json] = ("5", True, 5.5, -1, [1], {"a": 1}, 2**63, 10**30)
+NO_COUNTS: Sequence[Json] = (5, "text", True, [1])
 NO_NAMES: Sequence[Json] = (5, True, 5.5, [1], {"a": 1})
 
 
 def odd_bodies(native: Json) -> Iterator[Json]:
-    """`native` with each of the facts replaced by what is none, one at a time."""
+    """`native` with each of the facts, and each object of them, replaced by what is none, one at a
+    time."""
+    if (
+        isinstance(native, dict)
+        and native
+        and all(one in [*NUMBERS, SUM] for one in native.values())
+    ):
+        yield from NO_COUNTS
     if isinstance(native, dict | list):
         for key, value in native.items() if isinstance(native, dict) else enumerate(native):
             for odd in odd_bodies(value):
@@ -71,7 +79,7 @@ def test_an_answer_is_read_without_a_fact_that_is_none(codec: FamilyCodec) -> No
     for body in odd_bodies(native):
         answer = codec.decode_response(body, FACTS)
 
-        assert lost(answer, whole) == [None]
+        assert {*lost(answer, whole)} == {None}
         assert codec.encode_response(answer, FACTS) == body
 
 
@@ -87,7 +95,7 @@ def test_a_stream_is_read_without_a_fact_that_is_none(codec: FamilyCodec) -> Non
             answer = read(codec, [*chunks[:place], odd, *chunks[place + 1 :]])
 
             # A later chunk may have the fact again.
-            assert lost(answer, whole) in ([], [None])
+            assert {*lost(answer, whole)} <= {None}
 
 
 def chunks_of(codec: FamilyCodec, answer: Completion) -> list[Json]:
