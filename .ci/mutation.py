@@ -61,7 +61,7 @@ BEDROCK = "plugins/axonflow-bedrock/tests"
 GROUPS = {
     "http": Group(
         f"{CORE}/http/**/*.py",
-        "tests/http_client tests/test_transport.py tests/test_local_server.py",
+        "tests/http_client tests/test_asgi.py tests/test_transport.py tests/test_local_server.py",
         "tests/http_client/test_blocking_same.py tests/http_client/test_response_parser.py"
         f" tests/test_blocking_calls.py tests/test_retries.py {BEDROCK}/wire/test_endpoint.py",
     ),
@@ -93,7 +93,7 @@ GROUPS = {
         f"{CORE}/fitting/*.py",
         "tests/test_fitting.py tests/test_options.py tests/test_output_types.py"
         " tests/test_output_answers.py tests/test_answers_for_clients.py"
-        " tests/test_foreign_options.py",
+        " tests/test_foreign_options.py tests/test_reasoning_requests.py",
         f"tests/test_calls.py tests/test_unary.py {BEDROCK}/calls/test_fitted_calls.py"
         " tests/together/test_crossing.py tests/together/test_moving_between_families.py",
     ),
