@@ -93,7 +93,8 @@ GROUPS = {
         f"{CORE}/fitting/*.py",
         "tests/test_fitting.py tests/test_options.py tests/test_output_types.py"
         " tests/test_output_answers.py tests/test_answers_for_clients.py"
-        " tests/test_foreign_options.py tests/test_reasoning_requests.py",
+        " tests/test_foreign_options.py tests/test_reasoning_requests.py"
+        " tests/test_members_of_other_dialects.py",
         f"tests/test_calls.py tests/test_unary.py {BEDROCK}/calls/test_fitted_calls.py"
         " tests/together/test_crossing.py tests/together/test_moving_between_families.py",
     ),

@@ -1,0 +1,52 @@
+"""What went wrong in words: the reason that the system gives, and the setting that helps."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+
+from axonflow_core.http import faults
+from axonflow_core.http.messages import Timeouts
+from axonflow_core.http.request_bytes import endpoint_of
+
+HOST = endpoint_of("https://service.example/secret")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "Name or service not known",
+        ),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "to 10.0.0.1 failed"), "Connection refused"),
+        (OSError("secret"), "OSError"),
+        (OSError(), "OSError"),
+        (UnicodeError("secret"), "UnicodeError"),
+        (ValueError("it chose another protocol"), "it chose another protocol"),
+    ],
+)
+def test_the_reason_is_the_systems_and_quotes_nothing(error: Exception, reason: str) -> None:
+    assert str(faults.unconnected(HOST, error)) == f"no connection to service.example: {reason}"
+
+
+def test_without_an_error_the_other_side_closed() -> None:
+    assert str(faults.handshake_failed(HOST, None)).endswith("failed: it closed the connection")
+
+
+@pytest.mark.parametrize(
+    ("limit", "setting"),
+    [
+        ("connect_s", "`timeouts: {connect_s: …}` in the provider's config"),
+        ("first_byte_s", "`timeouts: {first_byte_s: …}` in the provider's config"),
+        ("idle_s", "`timeouts: {idle_s: …}` in the provider's config"),
+        ("total_s", "`timeout=` of the call, or `timeouts: {total_s: …}` in the provider's config"),
+    ],
+)
+def test_a_time_limit_names_the_setting_that_raises_it(limit: str, setting: str) -> None:
+    error = faults.timeout(limit, HOST, Timeouts(**{limit: 2.5}))
+    assert "within 2.5 s" in str(error)
+    assert error.hint == f"if that is too short, raise {setting}"
+    assert str(faults.pool_full(limit, 9, HOST, Timeouts()).hint).endswith(f"or {setting}")
