@@ -18,7 +18,7 @@ from axonflow_core.messages import (
     ToolUse,
     user,
 )
-from axonflow_core.stream import ReasoningDelta, StreamEvent, TextDelta
+from axonflow_core.stream import BlockStart, BlockStop, ReasoningDelta, StreamEvent, TextDelta
 
 REQUEST = CompletionRequest((user("hi"),))
 FACTS = ModelFacts(base_id="toy.chat")
@@ -111,3 +111,27 @@ def test_a_client_without_reasoning_gets_the_text_alone_numbered_from_0() -> Non
     to = client(Feature.REASONING, Feature.SIGNED_REASONING)
     events = ReasoningDelta("Hm.", index=0), TextDelta("Hi", index=1)
     assert streamed(to, *events) == ([TextDelta("Hi", index=0)], ["reasoning"])
+
+
+def test_between_tags_there_is_a_place_for_one_thought_before_the_text() -> None:
+    to = evolve(client(Feature.SIGNED_REASONING), reasoning_tags=("<t>", "</t>"))
+    first, more = ReasoningDelta("a<t>b", index=3), ReasoningDelta("c</t>", index=3)
+    kept = [ReasoningDelta("ab", index=3), ReasoningDelta("c", index=3)]
+    for late in (ReasoningDelta("d", index=4), ReasoningDelta("d", index=2)):
+        assert streamed(to, first, more, late) == (kept, ["reasoning"])
+    text = TextDelta("Hi", index=0)
+    assert streamed(to, text, first) == ([text], ["reasoning"])
+    assert streamed(to, first, more) == (kept, [])
+
+
+def test_a_block_keeps_its_number_when_a_later_one_is_left_out() -> None:
+    words = TextDelta("Hi", index=1)
+    private = [BlockStart(index, Opaque("third", {})) for index in (0, 2)]
+    got, _ = streamed(client(dialect="other"), private[0], words, private[1], words)
+    assert got == [TextDelta("Hi", index=0)] * 2
+
+
+def test_an_index_that_is_used_again_is_of_the_later_block() -> None:
+    private, text = BlockStart(0, Opaque("third", {})), BlockStart(0, Text(""))
+    events = (private, BlockStop(0), text, TextDelta("Hi", index=0), BlockStop(0))
+    assert streamed(client(dialect="other"), *events)[0] == [*events[2:]]
