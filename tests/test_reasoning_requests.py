@@ -161,15 +161,18 @@ def test_too_little_room_means_no_reasoning(asked: ReasoningRequest) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "sent"), [(5000, 2500), (3000, 1500), (3001, 3000), (2048, 1024)]
+    ("budget", "limit", "sent"), [(5000, 5000, 2500), (3000, 2999, 1499), (3000, 2048, 1024)]
 )
-def test_a_budget_that_reaches_the_limit_is_halved_and_another_is_not(
-    limit: int, sent: int
-) -> None:
-    asked = ReasoningRequest("enabled", 3000 if limit < 5000 else 5000)
-    made = fitted(asked, BUDGET, limit)
-    assert made.request.reasoning == evolve(asked, budget_tokens=sent)
-    assert bool(told(made)) is (sent != asked.budget_tokens)
+def test_a_budget_that_reaches_the_limit_is_halved(budget: int, limit: int, sent: int) -> None:
+    made = fitted(ReasoningRequest("enabled", budget), BUDGET, limit)
+    assert made.request.reasoning == ReasoningRequest("enabled", sent)
+    assert told(made) == [f"reasoning: a budget of {budget} tokens sent as {sent}"]
+
+
+def test_a_budget_below_the_limit_is_sent_as_it_was_asked_for() -> None:
+    asked = ReasoningRequest("enabled", 3000)
+    made = fitted(asked, BUDGET, 3001)
+    assert (made.request.reasoning, told(made)) == (asked, [])
 
 
 # ── turned off ────────────────────────────────────────────────────────────────────────────────────
