@@ -365,6 +365,12 @@ FAULTS = [
         "IncompleteSignatureException",
         "slash-delimited",
     ),
+    (
+        "another term",
+        with_changed("/aws4_request", "/aws5_request"),
+        "IncompleteSignatureException",
+        "slash-delimited",
+    ),
     ("no scheme", {"Authorization": "Basic eA=="}, "IncompleteSignatureException", "'Basic'"),
     (
         "no date",
