@@ -27,6 +27,7 @@ from axonflow_bedrock.wire.eventstream import (
     encode_frame,
     event_of,
     frame_of_chunk,
+    frame_of_event,
     frame_of_exception,
 )
 from axonflow_core.errors import (
@@ -203,9 +204,42 @@ def test_a_frame_of_2_mib_is_read_and_none_that_is_larger() -> None:
         decoded([encode_frame({}, bytes(2 * 2**20 - 15))])
 
 
+def test_headers_of_128_kib_are_read() -> None:
+    half = 65_536 - len(b"\x01a\x07\x00\x00")
+    long = b"".join(b"\x01%c\x07" % name + struct.pack(">H", half) + b"x" * half for name in b"ab")
+    assert len(long) == 2**17
+
+    (read,) = decoded([raw_frame(long)])
+
+    assert read.headers == {"a": "x" * half, "b": "x" * half}
+
+
+def test_a_stream_that_stops_inside_a_frame_is_told_by_the_place() -> None:
+    decoder = FrameDecoder()
+    assert len(decoder.feed(FRAME + FRAME[:9])) == 1
+    assert decoder.consumed_bytes == len(FRAME)
+
+    with pytest.raises(TruncatedStream) as caught:
+        decoder.finish()
+
+    place = f"ended at byte {len(FRAME) + 9}, 9 bytes into a frame"
+    assert str(caught.value) == f"the event stream {place}"
+
+
+@pytest.mark.parametrize("body", [b'{"message":"no frame"}', b"<html></html>", b"\x00" * 16])
+def test_what_follows_a_frame_and_is_none_is_no_plain_body(body: bytes) -> None:
+    decoder = FrameDecoder()
+    assert len(decoder.feed(FRAME + body)) == 1
+
+    with pytest.raises(DecodeError, match=f"at byte {len(FRAME)} of .* has no valid prelude"):
+        decoder.finish()
+
+
 @pytest.mark.parametrize(
     ("body", "looks"),
     [
+        (b"\r\n  <html><body>502 Bad Gateway</body></html>", "an HTML page"),
+        (b'["The security token included"]', "a JSON list"),
         (b'{"message":"The security token included in the request is invalid."}', "a JSON object"),
         (b'{"message":"The security tok', "JSON that is cut"),
         (b"<html><body>502 Bad Gateway</body></html>", "an HTML page"),
@@ -375,3 +409,30 @@ def test_an_event_of_converse_that_is_no_object_is_a_decode_error(payload: bytes
     headers = {**HEADERS, ":event-type": "contentBlockDelta"}
     with pytest.raises(DecodeError, match=f"an event of {len(payload)} bytes is no JSON object"):
         event_of(Frame(headers, payload))
+
+
+@given(
+    name=st.text("abcdef", min_size=1),
+    event=st.dictionaries(st.text("abc", max_size=3), JSONS, max_size=3),
+    padding=st.text("abcdef", max_size=30),
+)
+def test_an_event_of_converse_comes_back_out_of_its_frame(
+    name: str, event: dict[str, object], padding: str
+) -> None:
+    (frame,) = decoded([frame_of_event({name: event}, padding=padding)])
+
+    assert event_of(frame) == {name: event}
+    assert ("p" in json.loads(frame.payload)) == bool(padding)
+    assert frame.headers == {**HEADERS, ":event-type": name}
+
+
+@pytest.mark.parametrize("read", [chunk_of, event_of])
+@pytest.mark.parametrize("kind", ["exception", "error", "unheard-of", None])
+def test_what_is_no_event_is_raised_by_the_name_that_it_has(read: Any, kind: str | None) -> None:
+    known = {":exception-type": "throttlingException", ":error-code": "InternalFailure"}
+    headers = {**known, **({} if kind is None else {":message-type": kind})}
+
+    with pytest.raises(Throttled) as caught:
+        read(Frame(headers, b'{"message":"Too many."}'), request_id="4711", region="eu-west-3")
+
+    assert (caught.value.native_message, caught.value.request_id) == ("Too many.", "4711")
