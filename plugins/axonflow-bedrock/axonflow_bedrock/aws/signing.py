@@ -444,15 +444,13 @@ def _read_claim(authorization: str) -> _Claim | Refusal:
             " ".join(f"Authorization header requires '{name}' parameter." for name in absent)
         )
     # From the right: only the access key, which the client chooses, may contain a slash.
-    scope = fields["Credential"].rsplit("/", 4)
-    if len(scope) != 5 or scope[4] != "aws4_request":
-        return _incomplete(
-            "Credential must have exactly 5 slash-delimited elements, e.g. "
-            "keyid/date/region/service/term."
-        )
-    access_key, day, region, service, _ = scope
-    return _Claim(
-        access_key, day, region, service, fields["SignedHeaders"].split(";"), fields["Signature"]
+    match fields["Credential"].rsplit("/", 4):
+        case [access_key, day, region, service, "aws4_request"]:
+            names, signature = fields["SignedHeaders"].split(";"), fields["Signature"]
+            return _Claim(access_key, day, region, service, names, signature)
+    return _incomplete(
+        "Credential must have exactly 5 slash-delimited elements, e.g. "
+        "keyid/date/region/service/term."
     )
 
 

@@ -277,6 +277,13 @@ def test_a_client_is_known_by_its_key_in_any_region(region: str) -> None:
     assert isinstance(judged(sent), Refusal) is (region != "us-east-1")
 
 
+def test_a_client_is_called_by_its_access_key_or_by_a_name_of_its_own() -> None:
+    assert ClientKey("AKID", "secret").client == "AKID"
+    assert ClientKey("AKID", "secret", "token", client="name").client == "name"
+    with pytest.raises(TypeError):
+        ClientKey("AKID", "secret", "token", "name")  # type: ignore[misc]
+
+
 def test_a_client_is_found_among_many_by_its_key_alone() -> None:
     many = [ClientKey(f"AKID{number}", f"secret-{number}") for number in range(1000)]
     sent = Signer("AKID777", "secret-777", None, "us-west-2").sign("POST", URL, {}, b"", NOW)
@@ -385,11 +392,14 @@ FAULTS = [
         "InvalidSignatureException",
         "match",
     ),
-    (
-        "a hash of another body",
-        SIGNER.sign("POST", URL, {**HEADERS, HASH: "0" * 64}, b"{}", NOW),
-        "InvalidSignatureException",
-        HASH,
+    *(
+        (
+            f"a hash of another body: {digit}…",
+            SIGNER.sign("POST", URL, {**HEADERS, HASH: digit * 64}, b"{}", NOW),
+            "InvalidSignatureException",
+            HASH,
+        )
+        for digit in "0f"
     ),
 ]
 
