@@ -81,6 +81,12 @@ async def test_the_control_a_long_stream_below_the_limits_is_whole() -> None:
     assert len((await stream.completion()).text) == 4 * 2**19 + len("lo.")
 
 
+async def test_an_answer_of_thousands_of_chunks_is_whole() -> None:
+    stream, _ = await opened(event({"text": "x"}) * 512, 8)
+
+    assert (await stream.completion()).text == "x" * 4096 + "lo."
+
+
 async def test_a_short_text_is_kept_whole_and_says_so() -> None:
     stream, _ = await opened(event({"text": "Hel"}), 1)
     await stream.aclose()
