@@ -93,6 +93,30 @@ async def test_a_pause_is_no_shorter_than_the_provider_asks_for() -> None:
     assert pauses == [7.5]
 
 
+@pytest.mark.parametrize(("asked_s", "waited"), [(20.0, [20.0]), (20.5, []), (0.5, [1.0])])
+async def test_a_provider_that_asks_for_more_than_20_s_is_not_waited_for(
+    asked_s: float, waited: list[float]
+) -> None:
+    pauses, busy = Pauses(), Throttled("wait", retry_after_s=asked_s)
+    if waited:
+        await complete(busy, ANSWER, pauses=pauses)
+    else:
+        with pytest.raises(Throttled) as caught:
+            await complete(busy, ANSWER, pauses=pauses)
+        assert caught.value.retry_after_s == asked_s
+    assert pauses == waited
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 4])
+async def test_a_call_is_made_as_often_as_the_settings_say(attempts: int) -> None:
+    caller, network, _ = scripted([Throttled("no")] * 9, attempts=attempts)
+
+    with pytest.raises(Throttled):
+        await caller.complete(caller.prepare(HI, ROUTE))
+
+    assert len(network.requests) == attempts
+
+
 async def test_a_pause_never_grows_beyond_its_limit() -> None:
     pauses = Pauses()
 
