@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import toy_chat
 from attrs import evolve
-from toy_upstream import ANSWER, CHUNKS, ROUTE, scripted, streamed
+from toy_upstream import ANSWER, CHUNKS, ROUTE, Delayed, scripted, streamed
 
 from axonflow_core.blocking import BlockingRuntime
 from axonflow_core.codec.registry import CodecRegistry
@@ -93,6 +93,18 @@ async def test_a_receipt_reports_how_the_call_was_made() -> None:
     assert (receipt.request_id, receipt.attempts) == ("r-1", 2)
     assert receipt.failed_attempts == (FailedAttempt("throttled", "slow", 429, None),)
     assert receipt.latency_ms is not None and receipt.first_byte_ms is not None
+
+
+async def test_a_latency_is_in_milliseconds() -> None:
+    class Slow(Delayed):
+        delays = (0.05,)
+
+    caller, *_ = scripted([ANSWER], client=Slow)
+
+    receipt = (await caller.complete(caller.prepare(HI, ROUTE))).receipt
+
+    assert receipt is not None and receipt.latency_ms is not None
+    assert receipt.latency_ms >= 50
 
 
 async def test_the_receipt_of_a_stream_has_its_latency_when_it_has_ended() -> None:

@@ -125,6 +125,7 @@ SIGNERS = st.builds(
 )
 @example(SIGNER, "POST", HOST, {}, b"")
 @example(SIGNER, "POST", f"{HOST}//model/./a/../b//", {}, b"{}")
+@example(SIGNER, "POST", f"{HOST}/a/b/c/../d/../../../../e", {}, b"{}")
 @example(SIGNER, "POST", URL, {"A": "1", "a": " 2  3 "}, b"{}")
 def test_a_signature_is_botocores_byte_for_byte(
     signer: Signer, method: str, url: str, headers: dict[str, str], body: bytes
