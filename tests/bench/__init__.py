@@ -1,2 +1,2 @@
 """Measurements: ratios against a baseline of the same run, never a test. `python -m tests.bench`
-prints them."""
+prints them in one table."""

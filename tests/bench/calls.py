@@ -1,134 +1,84 @@
-"""What a call costs, as a ratio to the same call through boto3, side by side against the emulator
-in its own process.
+"""Calls and streams, against boto3's `invoke_model` and `converse_stream`, one after the other.
 
-CPU time of this process (all threads), median over interleaved rounds; the emulator's work is not
-counted. One line for each figure:
+    call            one after the other, in 8 threads, 32 in flight on one event loop
+    burst stream    200 chunks that come together
+    paced stream    200 chunks, 1 ms apart, as a model sends them
 
-    complete        one call, sequential, against boto3 `invoke_model`
-    complete x32    32 calls in flight on one loop, against boto3 `invoke_model` one after the other
-    stream          a streamed answer, read to its end, against boto3
-                    `invoke_model_with_response_stream`
+In each round the baseline and every case run in turn, so that a slow moment of the machine meets
+both. Lines of uvloop follow where that is asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 
-import boto3
-import orjson
+from .callers import IN_FLIGHT, SETTINGS, asyncs, blockings, boto3s, others
+from .rows import Row, Work, cpu_us, row
+from .service import Service, running_service
 
-from axonflow_core import CompletionRequest, Inference, Runtime, user
-
-MODEL = "us.anthropic.claude-sonnet-4-20250514-v1:0"
-CALLS, ROUNDS, IN_FLIGHT = 100, 7, 32
-REQUEST = CompletionRequest(
-    tuple(user("word " * 50) for _ in range(5)), inference=Inference(max_tokens=100)
-)
-BODY = orjson.dumps(
-    {
-        "anthropic_version": "bedrock-2023-05-31",
-        "max_tokens": 100,
-        "messages": [
-            {"role": "user", "content": [{"type": "text", "text": "word " * 50}]} for _ in range(5)
-        ],
-    }
-)
+ROUNDS = 9
+CALLS, BURSTS, PACED = 128, 16, 2
 
 
-def cpu_us(work: Callable[[], Any], calls: int) -> float:
-    before = time.process_time()
-    work()
-    return (time.process_time() - before) / calls * 1e6
+def measure(*, with_uvloop: bool, with_tls: bool) -> Iterator[Row]:
+    os.environ.update(SETTINGS)
+    with ExitStack() as stack:
+        service = stack.enter_context(running_service(with_tls=with_tls))
+        runners = {"async": stack.enter_context(asyncio.Runner())}
+        if with_uvloop:
+            import uvloop
+
+            factory = uvloop.new_event_loop
+            runners["uvloop"] = stack.enter_context(asyncio.Runner(loop_factory=factory))
+        base, cases = boto3s(service.burst_url), _cases(service.burst_url, runners)
+        for kind, baseline, title, count in (
+            ("call", "invoke_model", "call", CALLS),
+            ("stream", "converse_stream", "burst stream", BURSTS),
+        ):
+            works = {
+                name.replace(kind, title, 1): work
+                for name, work in cases.items()
+                if name.startswith(kind) and (kind == "call" or "at once" not in name)
+            }
+            yield from _section(service, (baseline, base[kind]), works, count)
+        paced = {
+            name.replace("stream", "paced stream", 1): work
+            for name, work in _ours(service.paced_url, runners).items()
+            if name.startswith("stream")
+        }
+        yield from _section(
+            service, ("converse_stream", boto3s(service.paced_url)["stream"]), paced, PACED
+        )
 
 
-def _run_new(runner: asyncio.Runner, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    runner.run(work())
+def _ours(url: str, runners: Mapping[str, asyncio.Runner]) -> dict[str, Work]:
+    cases = dict(blockings(url))
+    for loop, runner in runners.items():
+        cases |= asyncs(url, runner, loop)
+    return cases
 
 
-def report(name: str, ours: list[float], baseline: list[float]) -> None:
-    ratio = statistics.median(a / b for a, b in zip(ours, baseline, strict=True))
-    mine, theirs = statistics.median(ours), statistics.median(baseline)
-    sys.stdout.write(f"{name:<14} {mine:8.0f} us   boto3 {theirs:8.0f} us   ratio {ratio:.2f}\n")
+def _cases(url: str, runners: Mapping[str, asyncio.Runner]) -> dict[str, Work]:
+    return _ours(url, runners) | dict(others(url, runners["async"]))
 
 
-def _measure(environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-    client: Any = boto3.client("bedrock-runtime")
-
-    def boto3_complete() -> None:
-        for _ in range(CALLS):
-            orjson.loads(client.invoke_model(modelId=MODEL, body=BODY)["body"].read())
-
-    def boto3_stream() -> None:
-        for _ in range(CALLS):
-            for event in client.invoke_model_with_response_stream(modelId=MODEL, body=BODY)["body"]:
-                orjson.loads(event["chunk"]["bytes"])
-
-    with asyncio.Runner() as runner:
-        runtime = runner.run(Runtime.open().__aenter__())
-
-        async def complete() -> None:
-            for _ in range(CALLS):
-                await runtime.complete(REQUEST, model=MODEL)
-
-        async def complete_together() -> None:
-            async def one_after_the_other() -> None:
-                for _ in range(CALLS // IN_FLIGHT + 1):
-                    await runtime.complete(REQUEST, model=MODEL)
-
-            await asyncio.gather(*(one_after_the_other() for _ in range(IN_FLIGHT)))
-
-        async def stream() -> None:
-            for _ in range(CALLS):
-                async with runtime.stream(REQUEST, model=MODEL) as answer:
-                    async for _ in answer:
-                        pass
-
-        cases: list[tuple[str, Callable[[], Any], int, Callable[[], None]]] = [
-            ("complete", complete, CALLS, boto3_complete),
-            (
-                "complete x32",
-                complete_together,
-                (CALLS // IN_FLIGHT + 1) * IN_FLIGHT,
-                boto3_complete,
-            ),
-            ("stream", stream, CALLS, boto3_stream),
-        ]
-        for name, ours, calls, baseline in cases:
-            runner.run(ours())
-            baseline()  # both warm
-            work = partial(_run_new, runner, ours)
-            rounds = [(cpu_us(work, calls), cpu_us(baseline, CALLS)) for _ in range(ROUNDS)]
-            report(name, [a for a, _ in rounds], [b for _, b in rounds])
-        runner.run(runtime.__aexit__(None, None, None))
-
-
-@contextmanager
-def emulator() -> Iterator[dict[str, str]]:
-    """The emulator in a process of its own, and the environment that its clients need."""
-    command = [sys.executable, "-m", "axonflow_core.cli", "emulate", "bedrock"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            environment = {}
-            for line in server.stdout or ():
-                name, _, value = line.removeprefix("export ").strip().partition("=")
-                environment[name] = value.strip("'\"")
-                if name == "AWS_ENDPOINT_URL_BEDROCK_RUNTIME":
-                    break
-            yield environment
-        finally:
-            server.terminate()
-
-
-def measure() -> None:
-    with emulator() as environment:
-        _measure(environment)
+def _section(
+    service: Service, baseline: tuple[str, Work], cases: Mapping[str, Work], count: int
+) -> Iterator[Row]:
+    """The cases against one baseline. What is `at once` makes a call or stream for each task."""
+    title, base = baseline
+    counts = {name: max(count, IN_FLIGHT) if "at once" in name else count for name in cases}
+    base(count)
+    for name, work in cases.items():
+        work(counts[name])  # warm
+    theirs: list[float] = []
+    ours: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(ROUNDS):
+        theirs.append(cpu_us(base, count, service.answered))
+        for name, work in cases.items():
+            ours[name].append(cpu_us(work, counts[name], service.answered))
+    for name in cases:
+        yield row("calls and streams", name, title, ours[name], theirs)

@@ -1,28 +1,22 @@
-"""What a codec costs, as a ratio to what orjson costs for the same JSON, in the same run.
+"""What a codec costs, every codec on every surface that is installed.
 
-    body      decode and encode of a request of ten messages, against `orjson.loads` and
-              `orjson.dumps` of it
-    chunks    decode of a stream's text, a hundred words in a chunk each, against `orjson.loads` of
-              every chunk
+    ten short messages   decode and encode of a request, against boto3's `invoke_model`
+    ten messages         the same of longer ones, against `orjson.loads` and `orjson.dumps` of it
+    chunk                decode of a stream's text, a hundred words in a chunk, against
+                         `orjson.loads` of every chunk
 
 The ten messages are a made-up conversation of a real one's shape and length: six questions of one
-or two sentences, four answers of 360 words in Markdown with lists, quotation marks and code, two
-accented letters in every other answer, 8 kB in all. A family that takes a prompt and no
-conversation gets the same text as one user message. An accent makes a string dear to orjson, while
-most of a codec's cost is in the number of values: so the ratios are told too for the same text in
-ASCII, and for the first 200 characters of each message of that. For the latter no goal is set: ten
-frozen messages alone cost 4 us, as much as orjson takes for all of 2 kB.
-
-Every codec on every surface that is installed. Times are of this process alone; the median of
-interleaved rounds.
+or two sentences, four answers of 360 words in Markdown with lists, quotation marks and code, 8 kB
+in all; the short ones are the first 200 characters of each. A family that takes a prompt and no
+conversation gets the same text as one user message. For the short ones no share of orjson's cost is
+told: ten frozen messages alone cost 4 us, as much as orjson takes for all of 2 kB.
 """
 
 from __future__ import annotations
 
-import statistics
-import sys
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 import orjson
@@ -43,7 +37,11 @@ from axonflow_core.messages import (
 from axonflow_core.plugins import load_codecs
 from axonflow_core.stream import TextDelta
 
-ROUNDS, REPEATS = 25, 40
+from .callers import SETTINGS, boto3s
+from .rows import Row, cpu_us, row
+from .service import running_service
+
+ROUNDS, SHORT_ROUNDS, REPEATS, CALLS = 15, 7, 20, 100
 
 QUESTIONS = (
     "Our nightly export has become slow: it took 20 minutes in March and takes almost two hours "
@@ -57,7 +55,7 @@ QUESTIONS = (
 )
 LAST_QUESTIONS = (
     "Good. Could you sum up what we do first?",
-    "Short, please: it goes into a ticket for Zoë.",
+    "Short, please: it goes into a ticket for Zoe.",
 )
 ANSWER = """\
 There are three usual suspects, and it pays to look at them **in this order**, because each one \
@@ -72,7 +70,7 @@ seldom the same.
 costs as much as the \
 whole table. Paging by the key costs the same for every page.
 3. **The objects.** An ORM that builds one object for each row spends most of its time in doing \
-so. A naïve loop shows \
+so. A naive loop shows \
 this as time in "fetch", though the database has long since answered.
 
 A loop that does without all three looks like this:
@@ -104,70 +102,75 @@ the plan. If the first page is as slow as the last, paging is not your problem; 
 than the one before, \
 you have found it. Whatever comes out, change **one** thing at a time, and keep the old export \
 beside the new one for \
-a week: the café rule, "never renovate the kitchen and the menu on the same day", holds for \
+a week: the cafe rule, "never renovate the kitchen and the menu on the same day", holds for \
 exports too.
 """
-IN_ASCII = str.maketrans("éëï", "eei")
 
 
-def conversation(other_answer: str) -> CompletionRequest:
-    turns = zip(map(user, QUESTIONS), map(assistant, (ANSWER, other_answer) * 2), strict=True)
+def conversation() -> CompletionRequest:
+    turns = zip(map(user, QUESTIONS), map(assistant, (ANSWER,) * 4), strict=True)
     messages = (*chain.from_iterable(turns), *map(user, LAST_QUESTIONS))
     return CompletionRequest(messages, inference=Inference(max_tokens=1000))
 
 
-def in_ascii(request: CompletionRequest, length: int | None = None) -> CompletionRequest:
-    """The same text without accents, of each message the first `length` characters."""
-    return evolve(
-        request,
-        messages=tuple(
-            text_message(m.role, m.text.translate(IN_ASCII)[:length]) for m in request.messages
-        ),
-    )
+def shortened(request: CompletionRequest) -> CompletionRequest:
+    """Of each message the first 200 characters."""
+    messages = (text_message(message.role, message.text[:200]) for message in request.messages)
+    return evolve(request, messages=tuple(messages))
 
 
-def as_given(request: CompletionRequest) -> CompletionRequest:
-    return request
-
-
-def as_prompt(request: CompletionRequest) -> CompletionRequest:
+def _taken(codec: FamilyCodec, request: CompletionRequest) -> CompletionRequest:
+    """The conversation, or one message with its text where the family takes no other."""
+    if not codec.is_single_turn:
+        return request
     return evolve(
         request, messages=(user("\n\n".join(message.text for message in request.messages)),)
     )
 
 
-CONVERSATION = conversation(ANSWER.translate(IN_ASCII))
+CONVERSATION = conversation()
 FACTS = ModelFacts()
 
 
-def measure() -> None:
-    bodies: list[float] = []
-    plain_bodies: list[float] = []
-    short_bodies: list[float] = []
-    chunks: list[float] = []
-    for codec in load_codecs("bedrock").registry.of_kind(FamilyCodec):
-        name = f"{codec.name} ({codec.surface})"
-        takes = as_prompt if codec.is_single_turn else as_given
-        ratio, told = _measured(*_body(codec, takes(CONVERSATION)))
-        plain, _ = _measured(*_body(codec, takes(in_ascii(CONVERSATION))))
-        short, _ = _measured(*_body(codec, takes(in_ascii(CONVERSATION, 200))))
-        bodies.append(ratio)
-        plain_bodies.append(plain)
-        short_bodies.append(short)
-        sys.stdout.write(f"body   {name:<32} {told}   in ASCII {plain:.2f}, short {short:.2f}\n")
+def measure() -> Iterator[Row]:
+    os.environ.update(SETTINGS)
+    codecs = list(load_codecs("bedrock").registry.of_kind(FamilyCodec))
+    with running_service(with_tls=False) as service:
+        call = boto3s(service.burst_url)["call"]
+        call(CALLS)  # warm
+        calls = [cpu_us(call, CALLS, service.answered) for _ in range(SHORT_ROUNDS)]
+    yield from _short(codecs, calls)
+    for codec in codecs:
+        yield _row("codecs: ten messages", codec, *_body(codec, _taken(codec, CONVERSATION)))
+    for codec in codecs:
         if codec.streams:
-            ratio, told = _measured(*_chunks(codec))
-            chunks.append(ratio)
-            sys.stdout.write(f"chunks {name:<32} {told}\n")
-    for what, ratios in {
-        "body": bodies,
-        "body in ASCII": plain_bodies,
-        "short body": short_bodies,
-        "chunks": chunks,
-    }.items():
-        sys.stdout.write(
-            f"{what:<14} median {statistics.median(ratios):.2f}, highest {max(ratios):.2f}\n"
-        )
+            yield _row("codecs: chunk of a stream", codec, *_chunks(codec))
+
+
+def _short(codecs: Sequence[FamilyCodec], calls: Sequence[float]) -> Iterator[Row]:
+    """Of every codec; first of Anthropic's and of the dearest."""
+    section = "codecs: ten short messages"
+    rows = {}
+    for codec in codecs:
+        work, _ = _body(codec, _taken(codec, shortened(CONVERSATION)))
+        costs = [_us(work) for _ in calls]
+        rows[_name(codec)] = row(section, _name(codec), "invoke_model", costs, calls)
+    yield evolve(rows["anthropic (invoke)"], name="ten short messages, Anthropic's")
+    dearest = max(rows.values(), key=lambda one: one.ratio)
+    yield evolve(dearest, name="ten short messages, dearest")
+    yield from rows.values()
+
+
+def _row(
+    section: str, codec: FamilyCodec, ours: Callable[[], object], baseline: Callable[[], object]
+) -> Row:
+    rounds = [(_us(ours), _us(baseline)) for _ in range(ROUNDS)]
+    mine, theirs = zip(*rounds, strict=True)
+    return row(section, _name(codec), "orjson", mine, theirs)
+
+
+def _name(codec: FamilyCodec) -> str:
+    return f"{codec.name} ({codec.surface})"
 
 
 def _body(
@@ -204,16 +207,8 @@ def _chunks(codec: FamilyCodec) -> tuple[Callable[[], object], Callable[[], obje
     return ours, baseline
 
 
-def _measured(ours: Callable[[], object], baseline: Callable[[], object]) -> tuple[float, str]:
-    """The ratio, and how it came about."""
-    rounds = [(_seconds(ours), _seconds(baseline)) for _ in range(ROUNDS)]
-    ratio = statistics.median(mine / theirs for mine, theirs in rounds)
-    mine, theirs = (statistics.median(each) / REPEATS * 1e6 for each in zip(*rounds, strict=True))
-    return ratio, f"{mine:8.2f} us   orjson {theirs:8.2f} us   ratio {ratio:5.2f}"
-
-
-def _seconds(work: Callable[[], object]) -> float:
+def _us(work: Callable[[], object]) -> float:
     before = time.process_time()
     for _ in range(REPEATS):
         work()
-    return time.process_time() - before
+    return (time.process_time() - before) / REPEATS * 1e6

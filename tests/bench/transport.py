@@ -8,22 +8,23 @@ of this process, median over interleaved rounds:
     burst stream  200 chunks of 300 bytes that come together
     paced stream  200 chunks, 1 ms apart: a wake-up of the loop for each
 
-`floor` is a bare protocol that waits for the known length of the answer. Lines of uvloop follow
-where it is installed. aiohttp is no dependency: `pip install aiohttp` first.
+`floor` is a bare protocol that waits for the known length of the answer. aiohttp is no dependency:
+`pip install aiohttp` first.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 from axonflow_core.http.client import HttpRequest, Transport
+
+from .rows import Row, row
 
 CALLS, STREAMS, PACED, ROUNDS, IN_FLIGHT = 400, 40, 2, 7, 32
 BODY = b'{"messages":"' + b"x" * 1200 + b'"}'
@@ -194,36 +195,36 @@ async def cpu_us(work: Work, count: int) -> float:
     return (time.process_time() - before) / count * 1e6
 
 
-async def compare(port: int, loop_name: str) -> None:
+async def compare(port: int, loop_name: str) -> list[Row]:
+    rows = []
     mine, theirs, least = await ours(port), await aiohttps(port), await floor(port)
     for name, count in COUNTS.items():
         clients = [clients[name] for clients in (mine, theirs, least) if name in clients]
         for work in clients:
             await work(range(2))  # warm
         rounds = [[await cpu_us(work, count) for work in clients] for _ in range(ROUNDS)]
-        ratio = statistics.median(row[0] / row[1] for row in rounds)
-        medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
-        bare = f"   floor {medians[2]:6.1f} us" if len(medians) > 2 else ""
-        sys.stdout.write(
-            f"{loop_name:<8} {name:<13} {medians[0]:8.1f} us   aiohttp {medians[1]:8.1f} us   "
-            f"ratio {ratio:.2f}{bare}\n"
-        )
+        section = f"HTTP client, {loop_name}"
+        mine_us, theirs_us, *bare = zip(*rounds, strict=True)
+        rows.append(row(section, name, "aiohttp", mine_us, theirs_us))
+        if bare:
+            rows.append(row(section, f"{name}, floor", "aiohttp", bare[0], theirs_us))
+    return rows
 
 
-def measure() -> None:
+def measure(*, with_uvloop: bool) -> Iterator[Row]:
     if find_spec("aiohttp") is None:
-        sys.stdout.write("transport: skipped, aiohttp is not installed\n")
+        sys.stderr.write("transport: skipped, aiohttp is not installed\n")
         return
     command = [sys.executable, "-c", "from tests.bench.transport import serve; serve()"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         try:
-            asyncio.run(compare(port, "asyncio"))
-            if find_spec("uvloop") is not None:
+            yield from asyncio.run(compare(port, "asyncio"))
+            if with_uvloop:
                 import uvloop
 
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    runner.run(compare(port, "uvloop"))
+                    yield from runner.run(compare(port, "uvloop"))
         finally:
             server.terminate()

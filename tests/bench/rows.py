@@ -1,0 +1,116 @@
+"""A row of the table: a cost, its baseline of the same rounds, and the design's bar and goal."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import asdict, frozen
+
+Work: TypeAlias = Callable[[int], None]
+"""Makes so many calls or streams."""
+
+BARS: Mapping[str, tuple[float, float | None]] = {
+    "call, blocking": (0.25, 0.15),
+    "call, async, 32 at once": (0.15, 0.10),
+    "burst stream, async": (0.20, 0.15),
+    "burst stream, blocking": (0.23, 0.18),
+    "paced stream, blocking": (1.2, 0.65),
+    "paced stream, async, 32 at once": (0.14, 0.12),
+    "first call, blocking": (1.4, 1.1),
+    "first call, async": (1.4, 1.1),
+    "first call, blocking, ~/.aws": (1.4, 1.1),
+    "first call, async, ~/.aws": (1.4, 1.1),
+    "import *": (0.75, None),
+    "--help": (1.25, None),
+    "ten short messages, Anthropic's": (0.04, 0.02),
+    "ten short messages, dearest": (0.04, 0.02),
+}
+"""Row -> the bar, and the goal where there is one: shares of the baseline."""
+
+
+@frozen
+class Row:
+    """One cost: medians in microseconds of CPU, and the median, the least and the greatest of the
+    rounds' ratios."""
+
+    section: str
+    name: str
+    ours_us: float
+    baseline: str
+    baseline_us: float
+    ratio: float
+    lowest: float
+    highest: float
+
+    @property
+    def bar(self) -> float | None:
+        return BARS.get(self.name, (None, None))[0]
+
+    @property
+    def goal(self) -> float | None:
+        return BARS.get(self.name, (None, None))[1]
+
+    @property
+    def verdict(self) -> str:
+        if self.bar is None:
+            return ""
+        if self.goal is not None and self.ratio <= self.goal:
+            return "goal"
+        return "bar" if self.ratio <= self.bar else "ABOVE"
+
+    def as_json(self) -> dict[str, object]:
+        return {**asdict(self), "bar": self.bar, "goal": self.goal, "verdict": self.verdict}
+
+
+def row(
+    section: str, name: str, baseline: str, ours: Sequence[float], theirs: Sequence[float]
+) -> Row:
+    """The row of the costs of all rounds, in microseconds."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return Row(
+        section,
+        name,
+        statistics.median(ours),
+        baseline,
+        statistics.median(theirs),
+        statistics.median(ratios),
+        min(ratios),
+        max(ratios),
+    )
+
+
+def cpu_us(work: Work, count: int, answered: Callable[[], int]) -> float:
+    """CPU time of this process, all threads, for each call that the service answered."""
+    gc.collect()
+    calls, before = answered(), time.process_time()
+    work(count)
+    used = time.process_time() - before
+    return used / (answered() - calls) * 1e6
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text, in columns."""
+    lines = [
+        f"{'':<44}{'ours':>10}  {'baseline':<28}{'ratio':>7}  {'rounds':<13}{'bar':>6}{'goal':>6}"
+    ]
+    section = None
+    for one in rows:
+        if one.section != section:
+            lines.append(one.section)
+            section = one.section
+        cost = f"  {one.name:<42}{_time(one.ours_us):>10}"
+        against = f"  {one.baseline} {_time(one.baseline_us)}"
+        ratio = f"{one.ratio:>7.3f}  {one.lowest:.3f}–{one.highest:.3f}"
+        bars = f"{one.bar or '':>6}{one.goal or '':>6}  {one.verdict}"
+        lines.append(f"{cost}{against:<30}{ratio:<22}{bars}".rstrip())
+    return "\n".join(lines)
+
+
+def _time(us: float) -> str:
+    if us >= 10_000:
+        return f"{us / 1000:.1f} ms"
+    return f"{us:.0f} us" if us >= 100 else f"{us:.1f} us"
