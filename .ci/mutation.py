@@ -75,7 +75,8 @@ GROUPS = {
     "signing": Group(
         f"{PLUGIN}/aws/signing.py",
         f"{BEDROCK}/aws/test_signing.py",
-        f"{BEDROCK}/aws/test_clock.py {BEDROCK}/wire/test_endpoint.py {BEDROCK}/calls/test_provider.py",
+        f"{BEDROCK}/aws/test_clock.py {BEDROCK}/wire/test_endpoint.py"
+        f" {BEDROCK}/calls/test_provider.py",
     ),
     "eventstream": Group(
         f"{PLUGIN}/wire/eventstream.py",
