@@ -81,7 +81,7 @@ GROUPS = {
     "eventstream": Group(
         f"{PLUGIN}/wire/eventstream.py",
         f"{BEDROCK}/wire/test_eventstream.py",
-        f"{BEDROCK}/wire/test_pass_through.py {BEDROCK}/calls/test_faults.py",
+        f"{BEDROCK}/wire/test_pass_through.py {BEDROCK}/calls/test_catalogue.py",
     ),
     "stream": Group(
         f"{CORE}/stream.py",

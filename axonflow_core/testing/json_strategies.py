@@ -34,3 +34,9 @@ def json_values() -> SearchStrategy[Json]:
 def json_objects() -> SearchStrategy[dict[str, Json]]:
     """Small JSON objects with any keys and values, for tool arguments, settings and options."""
     return st.dictionaries(st.text(UNICODE, max_size=6), json_values(), max_size=3)
+
+
+def schemas() -> SearchStrategy[dict[str, Json]]:
+    """Schemas of objects, whose properties are schemas with members that no standard knows."""
+    properties = st.dictionaries(st.text(UNICODE, max_size=6), json_objects(), max_size=3)
+    return properties.map(lambda described: {"type": "object", "properties": described})

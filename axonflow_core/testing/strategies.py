@@ -85,7 +85,7 @@ from axonflow_core.stream import (
 )
 
 from .claims import Claims
-from .json_strategies import UNICODE, json_objects, json_values
+from .json_strategies import UNICODE, json_objects, json_values, schemas
 from .option_values import options_of
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ _TOOLS = st.builds(
     Tool,
     _WORDS,
     st.none() | texts(),
-    json_objects().map(lambda rest: {"type": "object", "properties": rest}),
+    schemas(),
 )
 _PROPERTIES = st.fixed_dictionaries(
     {"type": st.sampled_from(["string", "integer", "number", "boolean", "array", "object"])},
@@ -400,8 +400,8 @@ class _Parts:
     @cached_property
     def output_schemas(self) -> SearchStrategy[OutputSchema | None]:
         """The output schemas that the codec takes, with properties of any kind."""
-        schemas = st.sampled_from([None, *self.claims.output_schemas])
-        return st.builds(_with_schema, schemas, json_objects())
+        asked = st.sampled_from([None, *self.claims.output_schemas])
+        return st.builds(_with_schema, asked, schemas())
 
     @cached_property
     def reasoning_requests(self) -> SearchStrategy[ReasoningRequest | None]:
@@ -456,11 +456,11 @@ class _Parts:
         )
 
 
-def _with_schema(asked: OutputSchema | None, properties: Json) -> OutputSchema | None:
-    """The schema asked for, with properties of its own."""
+def _with_schema(asked: OutputSchema | None, schema: Json) -> OutputSchema | None:
+    """What is asked for, with a schema of its own."""
     if asked is None or asked.schema is None:
         return asked
-    return evolve(asked, schema={"type": "object", "properties": properties})
+    return evolve(asked, schema=schema)
 
 
 def _result_alone(blocks: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
