@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from functools import partial
 from itertools import repeat
 from typing import Any, TypeAlias
 
@@ -67,6 +66,7 @@ CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 ON_DEMAND = "anthropic.claude-sonnet-4-20250514-v1:0"
 
 CALL, STREAM = "call", "stream"
+WHOLE, STREAMED = (CALL,), (STREAM,)
 INVOKE, CONVERSE = "invoke", "converse"
 ASYNC, BLOCKING = "async", "blocking"
 
@@ -105,8 +105,6 @@ class Fails:
     """A part of its hint."""
     has_id: bool = True
     """Whether it has the service's id of the call."""
-    is_of_call: bool = True
-    """Whether it says whose call it was: not where none was made."""
     facts: Mapping[str, Any] = field(factory=dict)
     """Attributes of the error."""
     text: str | None = None
@@ -137,7 +135,7 @@ class Asking(Enum):
     BY_TWO_READERS = auto()
     """Two tasks read one stream; what the second gets is not looked at."""
     AND_LEAVES = auto()
-    """Its task is cancelled after `leaves_s`."""
+    """Its task is cancelled after `LEAVES_S`."""
     AND_CLOSES = auto()
     """It closes the stream after one read."""
     BADLY = auto()
@@ -146,6 +144,11 @@ class Asking(Enum):
 
 Say: TypeAlias = Callable[[Wire], Script]
 Account: TypeAlias = Callable[[str], AccountSession]
+
+
+def good(wire: Wire) -> Script:
+    """The answer, unspoiled."""
+    return [wire.good]
 
 
 def account(url: str) -> AccountSession:
@@ -158,7 +161,7 @@ class Case:
     """One fault, what must come of it, and how many requests may reach the service."""
 
     name: str
-    does: Say = lambda wire: [wire.good]
+    does: Say
     must: Fails | Says | Cancelled
     calls: tuple[int, int] = (1, 1)
     """The fewest and the most."""
@@ -193,6 +196,27 @@ def row(number: int, name: str, *cases: Case) -> Row:
     return Row(number, name, cases)
 
 
+def case(name: str, does: Say, must: Fails | Says | Cancelled, **options: Any) -> Case:
+    return Case(name=name, does=does, must=must, **options)
+
+
+def fails(
+    kind: type[AxonFlowError],
+    says: str = "",
+    *,
+    hint: str = "",
+    has_id: bool = True,
+    text: str | None = None,
+    **facts: Any,
+) -> Fails:
+    return Fails(kind=kind, says=says, hint=hint, has_id=has_id, text=text, facts=facts)
+
+
+def unheard(kind: type[AxonFlowError], says: str = "", **facts: Any) -> Fails:
+    """Of a call that no head of an answer came to, so no id either."""
+    return fails(kind, says, has_id=False, **facts)
+
+
 def each(*answers: Answer) -> Say:
     """The same for every surface and form."""
     return lambda wire: answers
@@ -213,134 +237,138 @@ def then(first: Sequence[Piece], second: Callable[[Wire], Answer]) -> Say:
 
 
 HELD: Answer = [End.HOLD]
+TWO, THREE = (2, 2), (3, 3)
 RETRIED = (1, 3)
 """The calls of an error that passes: as many as botocore makes, or as there is time for."""
-SILENT_ATTEMPT: Mapping[str, Any] = {"limits": TOTAL, "ends_s": TOTAL.total_s}
+ONE_DEADLINE: Mapping[str, Any] = {"limits": TOTAL, "ends_s": TOTAL.total_s}
 """Of a call that has only the time of one deadline for all its attempts."""
-
-
-def only(*forms: str) -> dict[str, Any]:
-    return {"forms": forms}
+CONNECTING: Mapping[str, Any] = {"limits": TIGHT, "ends_s": TIGHT.connect_s}
+FIRST_BYTE: Mapping[str, Any] = {"limits": TIGHT, "ends_s": TIGHT.first_byte_s}
+IDLE: Mapping[str, Any] = {"limits": TIGHT, "ends_s": TIGHT.idle_s}
+UNSENT: Mapping[str, Any] = {"calls": (0, 0)}
 
 
 # ── the way there ─────────────────────────────────────────────────────────────────────────────────
 
-NOT_REACHED: Mapping[str, Any] = {"calls": (0, 0), **SILENT_ATTEMPT}
+NOT_REACHED: Mapping[str, Any] = {"calls": (0, 0), **ONE_DEADLINE}
 
 THE_WAY = (
     row(
         1,
         "the name of the host is unknown",
-        Case(
-            name="no such name",
+        case(
+            "no such name",
+            good,
+            fails(Unavailable, "cannot resolve", has_id=False),
             place=Place.NO_NAME,
-            must=Fails(kind=Unavailable, says="cannot resolve", has_id=False),
             **NOT_REACHED,
         ),
     ),
     row(
         2,
         "the connection is refused",
-        Case(
-            name="nobody listens",
+        case(
+            "nobody listens",
+            good,
+            fails(Unavailable, "no connection to .* refused", has_id=False),
             place=Place.REFUSED,
-            must=Fails(kind=Unavailable, says="no connection to .* refused", has_id=False),
             **NOT_REACHED,
         ),
     ),
     row(
         3,
         "TLS to what does not speak it",
-        Case(
-            name="a plain answer to a handshake",
+        case(
+            "a plain answer to a handshake",
+            good,
+            fails(Unavailable, "TLS handshake .* failed", has_id=False),
             place=Place.NOT_TLS,
             speaks_first=[b"HTTP/1.1 400 Bad Request\r\n\r\nhunter2", End.CLOSE],
-            must=Fails(kind=Unavailable, says="TLS handshake .* failed", has_id=False),
             **NOT_REACHED,
         ),
-        Case(
-            name="a handshake that is cut",
+        case(
+            "a handshake that is cut",
+            good,
+            fails(Unavailable, "TLS handshake .* failed", has_id=False),
             place=Place.NOT_TLS,
             speaks_first=[End.CLOSE],
-            must=Fails(kind=Unavailable, says="TLS handshake .* failed", has_id=False),
             **NOT_REACHED,
         ),
-        Case(
-            name="a handshake that nobody answers",
+        case(
+            "a handshake that nobody answers",
+            good,
+            fails(ProviderTimeout, r"within 0\.25 s \(connect timeout\)", has_id=False),
             place=Place.NOT_TLS,
             speaks_first=HELD,
-            limits=TIGHT,
-            ends_s=TIGHT.connect_s,
-            must=Fails(
-                kind=ProviderTimeout, says=r"within 0\.25 s \(connect timeout\)", has_id=False
-            ),
-            calls=(0, 0),
+            **CONNECTING,
+            **UNSENT,
         ),
-        Case(
-            name="a handshake that nobody answers, to the end of the call",
-            place=Place.NOT_TLS,
-            speaks_first=HELD,
-            limits=TOTAL,
-            ends_s=TOTAL.total_s,
-            must=Fails(
-                kind=ProviderTimeout,
-                says=r"did not accept a connection within .* \(total timeout\)",
+        case(
+            "a handshake that nobody answers, to the end of the call",
+            good,
+            fails(
+                ProviderTimeout,
+                r"did not accept a connection within .* \(total timeout\)",
                 has_id=False,
             ),
-            calls=(0, 0),
+            place=Place.NOT_TLS,
+            speaks_first=HELD,
+            **ONE_DEADLINE,
+            **UNSENT,
         ),
     ),
     row(
         4,
         "the certificate is not the service's",
-        Case(
-            name="one that nobody signed",
+        case(
+            "one that nobody signed",
+            good,
+            fails(ProviderError, "certificate .* is not trusted", has_id=False),
             place=Place.STRANGE_TLS,
-            must=Fails(kind=ProviderError, says="certificate .* is not trusted", has_id=False),
-            calls=(0, 0),
+            **UNSENT,
         ),
-        Case(
-            name="one of another host",
+        case(
+            "one of another host",
+            good,
+            fails(ProviderError, "certificate .* is not trusted", has_id=False),
             place=Place.OTHER_HOST,
-            must=Fails(kind=ProviderError, says="certificate .* is not trusted", has_id=False),
-            calls=(0, 0),
+            **UNSENT,
         ),
-        Case(name="the right one", place=Place.TLS, must=Says()),
+        case("the right one", good, Says(), place=Place.TLS),
     ),
     row(
         5,
         "nothing answers at all",
-        Case(
-            name="no answer to a connection",
-            place=Place.BLACK_HOLE,
-            limits=TIGHT,
-            ends_s=TIGHT.connect_s,
-            must=Fails(
-                kind=ProviderTimeout,
-                says=r"did not accept a connection within 0\.25 s \(connect timeout\)",
+        case(
+            "no answer to a connection",
+            good,
+            fails(
+                ProviderTimeout,
+                r"did not accept a connection within 0\.25 s \(connect timeout\)",
                 has_id=False,
             ),
-            calls=(0, 0),
+            place=Place.BLACK_HOLE,
+            **CONNECTING,
+            **UNSENT,
         ),
-        Case(
-            name="no answer to a connection, to the end of the call",
-            place=Place.BLACK_HOLE,
-            limits=TOTAL,
-            ends_s=TOTAL.total_s,
-            must=Fails(
-                kind=ProviderTimeout,
-                says=r"did not accept a connection within .* \(total timeout\)",
+        case(
+            "no answer to a connection, to the end of the call",
+            good,
+            fails(
+                ProviderTimeout,
+                r"did not accept a connection within .* \(total timeout\)",
                 has_id=False,
             ),
-            calls=(0, 0),
+            place=Place.BLACK_HOLE,
+            **ONE_DEADLINE,
+            **UNSENT,
         ),
     ),
 )
 
 # ── slow and broken answers ───────────────────────────────────────────────────────────────────────
 
-NO_HEAD = partial(Fails, has_id=False)
-BILLED = {"is_retryable": False}
+BILLED: Mapping[str, Any] = {"is_retryable": False}
 """An answer may have been generated: such a call is not made again."""
 
 
@@ -391,87 +419,82 @@ BROKEN = (
     row(
         6,
         "no answer",
-        Case(
-            name="silence",
-            does=each(HELD),
-            limits=TOTAL,
-            ends_s=TOTAL.total_s,
-            must=NO_HEAD(
-                kind=ProviderTimeout, says=r"did not begin its answer within .*\(total timeout\)"
-            ),
+        case(
+            "silence",
+            each(HELD),
+            unheard(ProviderTimeout, r"did not begin its answer within .*\(total timeout\)"),
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="silence, with a limit of the caller's",
-            does=each(HELD),
+        case(
+            "silence, with a limit of the caller's",
+            each(HELD),
+            unheard(ProviderTimeout, r"within .*0\.3 s \(total timeout\)"),
             timeout_s=0.3,
             ends_s=0.3,
-            must=NO_HEAD(kind=ProviderTimeout, says=r"within .*0\.3 s \(total timeout\)"),
         ),
     ),
     row(
         7,
         "a slow answer, within its limits",
-        Case(name="a pause first", does=lambda wire: [[0.1, *wire.good]], must=Says()),
+        case("a pause first", lambda wire: [[0.1, *wire.good]], Says()),
     ),
     row(
         8,
         "an answer that begins too late",
-        Case(
-            name="an answer after two seconds",
-            does=lambda wire: [[2.0, *wire.good]],
-            limits=TIGHT,
-            ends_s=TIGHT.first_byte_s,
-            must=NO_HEAD(kind=ProviderTimeout, says=r"within 0\.4 s \(first byte timeout\)"),
+        case(
+            "an answer after two seconds",
+            lambda wire: [[2.0, *wire.good]],
+            unheard(ProviderTimeout, r"within 0\.4 s \(first byte timeout\)"),
+            **FIRST_BYTE,
         ),
-        Case(
-            name="a head that never ends",
-            does=each(SLOW_HEAD),
-            limits=TIGHT,
-            ends_s=TIGHT.first_byte_s,
-            must=NO_HEAD(kind=ProviderTimeout, says=r"within 0\.4 s \(first byte timeout\)"),
+        case(
+            "a head that never ends",
+            each(SLOW_HEAD),
+            unheard(ProviderTimeout, r"within 0\.4 s \(first byte timeout\)"),
+            **FIRST_BYTE,
         ),
     ),
     row(
         9,
         "a body that drips",
-        Case(
-            name="a byte now and then",
-            does=lambda wire: [dripping(wire)],
+        case(
+            "a byte now and then",
+            lambda wire: [dripping(wire)],
+            fails(ProviderTimeout, r"did not finish .*\(total timeout\)"),
             was="D1",
-            must=Fails(kind=ProviderTimeout, says=r"did not finish .*\(total timeout\)"),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
     ),
     row(
         10,
         "the connection is reset in the middle of the body",
-        Case(
-            name="most of a body",
-            does=lambda wire: [cut_body(wire, End.RESET)],
+        case(
+            "most of a body",
+            lambda wire: [cut_body(wire, End.RESET)],
+            fails(Unavailable, "cut in mid-answer", **BILLED),
             was="D2",
-            **only(CALL),
-            must=Fails(kind=Unavailable, says="cut in mid-answer", facts=BILLED),
+            forms=WHOLE,
         ),
-        Case(
-            name="half a frame",
-            does=lambda wire: [cut_body(wire, End.RESET)],
-            **only(STREAM),
-            must=Fails(kind=TruncatedStream, says="cut in mid-answer", text="Good."),
+        case(
+            "half a frame",
+            lambda wire: [cut_body(wire, End.RESET)],
+            fails(TruncatedStream, "cut in mid-answer", text="Good."),
+            forms=STREAMED,
         ),
     ),
     row(
         11,
         "a body shorter than it says",
-        Case(
-            name="the connection is closed",
-            does=lambda wire: [[whole(wire.body, length=len(wire.body) + 1), End.CLOSE]],
+        case(
+            "the connection is closed",
+            lambda wire: [[whole(wire.body, length=len(wire.body) + 1), End.CLOSE]],
+            fails(Unavailable, "its body is incomplete|closed", **BILLED),
             was="D2",
-            **only(CALL),
-            must=Fails(kind=Unavailable, says="its body is incomplete|closed", facts=BILLED),
+            forms=WHOLE,
         ),
-        Case(
-            name="a stream with a length",
-            does=lambda wire: [
+        case(
+            "a stream with a length",
+            lambda wire: [
                 [
                     whole(
                         wire.stream,
@@ -481,46 +504,44 @@ BROKEN = (
                     End.CLOSE,
                 ]
             ],
-            **only(STREAM),
-            must=Fails(kind=TruncatedStream, says="cut in mid-answer", text="Good."),
+            fails(TruncatedStream, "cut in mid-answer", text="Good."),
+            forms=STREAMED,
         ),
-        Case(
-            name="a body in chunks without their end",
-            does=lambda wire: [
-                [head(200, "application/json", CHUNKED), chunk(wire.body), End.CLOSE]
-            ],
+        case(
+            "a body in chunks without their end",
+            lambda wire: [[head(200, "application/json", CHUNKED), chunk(wire.body), End.CLOSE]],
+            fails(Unavailable, **BILLED),
             was="D2",
-            **only(CALL),
-            must=Fails(kind=Unavailable, facts=BILLED),
+            forms=WHOLE,
         ),
     ),
     row(
         12,
         "JSON that is cut, or of another shape",
-        Case(
-            name="half of the JSON as if it were all",
-            does=lambda wire: [[whole(wire.body[:-40])]],
-            **only(CALL),
-            must=Fails(kind=DecodeError, says=r"it is JSON that is cut or broken of \d+ bytes"),
+        case(
+            "half of the JSON as if it were all",
+            lambda wire: [[whole(wire.body[:-40])]],
+            fails(DecodeError, r"it is JSON that is cut or broken of \d+ bytes"),
+            forms=WHOLE,
         ),
         *(
-            Case(
-                name=name,
-                does=each([whole(body)]),
+            case(
+                name,
+                each([whole(body)]),
+                fails(DecodeError, rf"it is .* of {len(body)} bytes"),
                 was="R4",
-                **only(CALL),
-                must=Fails(kind=DecodeError, says=rf"it is .* of {len(body)} bytes"),
+                forms=WHOLE,
             )
             for name, body in JSON_OF_ANOTHER_SHAPE.items()
         ),
         *(
-            Case(
-                name=f"headers that count {shown}",
-                does=lambda wire, number=number: [[whole(wire.body, *counted(number))]],
+            case(
+                f"headers that count {shown}",
+                lambda wire, number=number: [[whole(wire.body, *counted(number))]],
+                Says(),
                 was="U1",
                 surfaces=(INVOKE,),
-                **only(CALL),
-                must=Says(),
+                forms=WHOLE,
             )
             for shown, number in {
                 "words": "abc",
@@ -535,44 +556,40 @@ BROKEN = (
     row(
         13,
         "an empty answer of status 200",
-        Case(
-            name="no byte",
-            does=each([whole(b"")]),
-            **only(CALL),
-            must=Fails(kind=DecodeError, says="it is an empty body"),
-        ),
+        case("no byte", each([whole(b"")]), fails(DecodeError, "it is an empty body"), forms=WHOLE),
     ),
     row(
         14,
         "a page for an answer",
-        Case(
-            name="a captive portal's",
-            does=each([page()]),
+        case(
+            "a captive portal's",
+            each([page()]),
+            fails(DecodeError, f"it is an HTML page of {len(PAGE)} bytes"),
             was="R4",
-            must=Fails(kind=DecodeError, says=f"it is an HTML page of {len(PAGE)} bytes"),
         ),
-        Case(
-            name="with the content type of an answer",
-            does=lambda wire: [
+        case(
+            "with the content type of an answer",
+            lambda wire: [
                 [whole(PAGE, content_type="application/vnd.amazon.eventstream")]
                 if wire.is_streamed
                 else [whole(PAGE)]
             ],
+            fails(DecodeError, "an HTML page"),
             was="R4",
-            must=Fails(kind=DecodeError, says="an HTML page"),
         ),
     ),
     row(
         15,
         "a redirect",
         *(
-            Case(
-                name=f"status {status}",
-                does=each([whole(b"hunter2", LOGIN, status=status)]),
-                must=Fails(
-                    kind=Unavailable,
-                    says=f"answered {status}, a redirect to login.example.com",
-                    facts={**BILLED, "status": status},
+            case(
+                f"status {status}",
+                each([whole(b"hunter2", LOGIN, status=status)]),
+                fails(
+                    Unavailable,
+                    f"answered {status}, a redirect to login.example.com",
+                    status=status,
+                    **BILLED,
                 ),
             )
             for status in (301, 302, 307)
@@ -582,80 +599,67 @@ BROKEN = (
         16,
         "no HTTP",
         *(
-            Case(
-                name=name,
-                does=each([said, End.CLOSE]),
-                must=NO_HEAD(kind=AnswerError, says="did not answer with HTTP"),
-            )
+            case(name, each([said, End.CLOSE]), unheard(AnswerError, "did not answer with HTTP"))
             for name, said in {
                 "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n\r\nhunter2",
                 "binary data": bytes(range(256)),
                 "another version": b"HTTP/3.0 200 OK\r\n\r\nhunter2",
             }.items()
         ),
-        Case(
-            name="a status of four digits",
-            does=each([b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n", End.CLOSE]),
-            must=NO_HEAD(kind=AnswerError, says="is refused"),
+        case(
+            "a status of four digits",
+            each([b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n", End.CLOSE]),
+            unheard(AnswerError, "is refused"),
         ),
     ),
     row(
         17,
         "a head without measure",
-        Case(
-            name="500 headers",
-            does=many_headers,
-            must=NO_HEAD(kind=AnswerError, says="more than 128 headers"),
-        ),
-        Case(
-            name="a header of a megabyte",
-            does=each([head(200, "application/json", "X: " + "x" * 2**20)]),
-            must=NO_HEAD(kind=AnswerError, says="its head is longer than"),
+        case("500 headers", many_headers, unheard(AnswerError, "more than 128 headers")),
+        case(
+            "a header of a megabyte",
+            each([head(200, "application/json", "X: " + "x" * 2**20)]),
+            unheard(AnswerError, "its head is longer than"),
         ),
     ),
     row(
         18,
         "the connection is closed without a byte",
         *(
-            Case(
-                name=name,
-                does=each(answer),
-                was="D2",
-                must=NO_HEAD(kind=Unavailable, facts=BILLED),
-            )
+            case(name, each(answer), unheard(Unavailable, **BILLED), was="D2")
             for name, answer in {
                 "a new one": [End.CLOSE],
                 "a new one, reset": [End.RESET],
                 "within the head": [b"HTTP/1.1 200 OK\r\nContent-", End.CLOSE],
             }.items()
         ),
-        Case(
-            name="one that was used before",
-            does=lambda wire: [wire.good, [End.CLOSE], wire.good],
+        case(
+            "one that was used before",
+            lambda wire: [wire.good, [End.CLOSE], wire.good],
+            Says(),
             asking=Asking.AGAIN,
-            calls=(3, 3),
-            must=Says(),
+            calls=THREE,
         ),
-        Case(
-            name="one that was used before, reset",
-            does=lambda wire: [wire.good, [End.RESET], wire.good],
+        case(
+            "one that was used before, reset",
+            lambda wire: [wire.good, [End.RESET], wire.good],
+            Says(),
             asking=Asking.AGAIN,
-            calls=(3, 3),
-            must=Says(),
+            calls=THREE,
         ),
-        Case(
-            name="one that rested, and the new one too",
-            does=lambda wire: [wire.good, [End.CLOSE]],
+        case(
+            "one that rested, and the new one too",
+            lambda wire: [wire.good, [End.CLOSE]],
+            unheard(Unavailable, **BILLED),
             asking=Asking.AGAIN,
-            calls=(3, 3),
-            must=NO_HEAD(kind=Unavailable, facts=BILLED),
+            calls=THREE,
         ),
-        Case(
-            name="one that was closed while it rested",
-            does=lambda wire: [[*wire.good, End.CLOSE], wire.good],
+        case(
+            "one that was closed while it rested",
+            lambda wire: [[*wire.good, End.CLOSE], wire.good],
+            Says(),
             asking=Asking.AGAIN,
-            calls=(2, 2),
-            must=Says(),
+            calls=TWO,
         ),
     ),
 )
@@ -678,7 +682,7 @@ DENIED = refusal(
     "resource: arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude because no "
     "identity-based policy allows the bedrock:InvokeModel action",
 )
-TOO_LATE: Mapping[str, Any] = {"was": "D1", "calls": (1, 2), **SILENT_ATTEMPT}
+TOO_LATE: Mapping[str, Any] = {"was": "D1", "calls": (1, 2), **ONE_DEADLINE}
 """Of a second attempt that is not answered in time: the error that made it necessary is raised."""
 
 
@@ -696,20 +700,20 @@ REFUSED = (
     row(
         19,
         "429, throttled",
-        Case(
-            name="again and again",
-            does=each(THROTTLED),
+        case(
+            "again and again",
+            each(THROTTLED),
+            fails(Throttled, status=429, is_retryable=True),
             calls=RETRIED,
-            must=Fails(kind=Throttled, facts={"status": 429, "is_retryable": True}),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
         *(
-            Case(
-                name=f"it asks to wait: {header}",
-                does=each(waits(header)),
+            case(
+                f"it asks to wait: {header}",
+                each(waits(header)),
+                fails(Throttled, retry_after_s=wait_s),
                 was="R1",
-                must=Fails(kind=Throttled, facts={"retry_after_s": wait_s}),
-                **SILENT_ATTEMPT,
+                **ONE_DEADLINE,
             )
             for header, wait_s in {
                 "Retry-After: 7": 7.0,
@@ -718,182 +722,174 @@ REFUSED = (
             }.items()
         ),
         *(
-            Case(
-                name=f"it asks for no time at all: {header}",
-                does=each(waits(header)),
+            case(
+                f"it asks for no time at all: {header}",
+                each(waits(header)),
+                fails(Throttled, retry_after_s=None),
                 was="R1",
                 calls=RETRIED,
-                must=Fails(kind=Throttled, facts={"retry_after_s": None}),
-                **SILENT_ATTEMPT,
+                **ONE_DEADLINE,
             )
             for header in ("x-amz-retry-after: 99999999999999999999", "Retry-After: soon")
         ),
-        Case(
-            name="a long time at once, however much the call has",
-            does=each(waits("Retry-After: 21")),
+        case(
+            "a long time at once, however much the call has",
+            each(waits("Retry-After: 21")),
+            fails(Throttled, retry_after_s=21.0),
             was="R1",
-            must=Fails(kind=Throttled, facts={"retry_after_s": 21.0}),
         ),
     ),
     row(
         20,
         "429, then an answer",
-        Case(
-            name="after a pause",
-            does=then_good(THROTTLED),
-            calls=(2, 2),
-            must=Says(attempts=2),
-        ),
-        Case(
-            name="after the pause that was asked for",
-            does=then_good(waits("x-amz-retry-after: 1100")),
+        case("after a pause", then_good(THROTTLED), Says(attempts=2), calls=TWO),
+        case(
+            "after the pause that was asked for",
+            then_good(waits("x-amz-retry-after: 1100")),
+            Says(attempts=2),
             was="R1",
-            calls=(2, 2),
             not_before_s=1.1,
-            must=Says(attempts=2),
+            calls=TWO,
         ),
-        Case(
-            name="then silence",
-            does=each(THROTTLED, HELD),
-            must=Fails(kind=Throttled),
-            **TOO_LATE,
-        ),
-        Case(
-            name="then an answer that drips",
-            does=then(THROTTLED, dripping),
-            must=Fails(kind=Throttled),
-            **only(CALL),
+        case("then silence", each(THROTTLED, HELD), fails(Throttled), **TOO_LATE),
+        case(
+            "then an answer that drips",
+            then(THROTTLED, dripping),
+            fails(Throttled),
+            forms=WHOLE,
             **TOO_LATE,
         ),
     ),
     row(
         21,
         "429, the model is not ready",
-        Case(
-            name="again and again",
-            does=each(refusal(429, "ModelNotReadyException", "Not ready.")),
+        case(
+            "again and again",
+            each(refusal(429, "ModelNotReadyException", "Not ready.")),
+            fails(Unavailable, status=429, is_retryable=True),
             calls=RETRIED,
-            must=Fails(kind=Unavailable, facts={"status": 429, "is_retryable": True}),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
     ),
     row(
         22,
         "503",
-        Case(
-            name="again and again",
-            does=each(BUSY),
+        case(
+            "again and again",
+            each(BUSY),
+            fails(Unavailable, status=503, is_retryable=True),
             calls=RETRIED,
-            must=Fails(kind=Unavailable, facts={"status": 503, "is_retryable": True}),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
-        Case(name="once", does=then_good(BUSY), calls=(2, 2), must=Says(attempts=2)),
+        case("once", then_good(BUSY), Says(attempts=2), calls=TWO),
     ),
     row(
         23,
         "500 with a page",
         *(
-            Case(
-                name=f"status {status}",
-                does=each([page(status)]),
+            case(
+                f"status {status}",
+                each([page(status)]),
+                fails(
+                    Unavailable,
+                    f"HTTP {status}.*: an HTML page of {len(PAGE)} bytes",
+                    status=status,
+                ),
                 was="R4",
                 calls=RETRIED,
-                must=Fails(
-                    kind=Unavailable,
-                    says=f"HTTP {status}.*: an HTML page of {len(PAGE)} bytes",
-                    facts={"status": status},
-                ),
-                **SILENT_ATTEMPT,
+                **ONE_DEADLINE,
             )
             for status in (500, 502)
         ),
-        Case(
-            name="a gateway that waited for the model",
-            does=each([page(504)]),
+        case(
+            "a gateway that waited for the model",
+            each([page(504)]),
+            fails(ProviderTimeout, "an HTML page"),
             was="R4",
-            must=Fails(kind=ProviderTimeout, says="an HTML page"),
         ),
-        Case(
-            name="a page that is cut",
-            does=each([whole(PAGE, status=500, length=len(PAGE) + 1), End.CLOSE]),
+        case(
+            "a page that is cut",
+            each([whole(PAGE, status=500, length=len(PAGE) + 1), End.CLOSE]),
+            fails(Unavailable, "cut in mid-answer"),
             calls=RETRIED,
-            must=Fails(kind=Unavailable, says="cut in mid-answer"),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
     ),
     row(
         24,
         "424, the model failed",
-        Case(
-            name="with the status that the model itself answered",
-            does=each(refusal(424, "ModelErrorException", "Broken.", originalStatusCode=503)),
-            must=Fails(
-                kind=Unavailable,
-                says=r"its? own status|own status: 503",
-                facts={**BILLED, "original_status": 503, "status": 424},
+        case(
+            "with the status that the model itself answered",
+            each(refusal(424, "ModelErrorException", "Broken.", originalStatusCode=503)),
+            fails(
+                Unavailable,
+                r"its? own status|own status: 503",
+                original_status=503,
+                status=424,
+                **BILLED,
             ),
         ),
-        Case(
-            name="with a status that is none",
-            does=each(refusal(424, "ModelErrorException", "Broken.", originalStatusCode="503")),
-            must=Fails(kind=Unavailable, facts={**BILLED, "original_status": None}),
+        case(
+            "with a status that is none",
+            each(refusal(424, "ModelErrorException", "Broken.", originalStatusCode="503")),
+            fails(Unavailable, original_status=None, **BILLED),
         ),
     ),
     row(
         25,
         "408, the model took too long",
-        Case(
-            name="it is billed all the same",
-            does=each(refusal(408, "ModelTimeoutException", "The model has timed out.")),
-            must=Fails(kind=ProviderTimeout, facts={**BILLED, "status": 408}),
+        case(
+            "it is billed all the same",
+            each(refusal(408, "ModelTimeoutException", "The model has timed out.")),
+            fails(ProviderTimeout, status=408, **BILLED),
         ),
     ),
     row(
         26,
         "400, the request is refused",
-        Case(
-            name="the model is called by a profile only",
-            does=each(NO_PROFILE),
+        case(
+            "the model is called by a profile only",
+            each(NO_PROFILE),
+            fails(ProfileRequired, hint=f"us.{ON_DEMAND}", status=400),
             config={"model": ON_DEMAND},
-            must=Fails(kind=ProfileRequired, hint=f"us.{ON_DEMAND}", facts={"status": 400}),
         ),
-        Case(
-            name="the profile that stands in answers",
-            does=then_good(NO_PROFILE),
+        case(
+            "the profile that stands in answers",
+            then_good(NO_PROFILE),
+            Says(attempts=2),
             config={"model": ON_DEMAND, "profile_fallback": True},
-            calls=(2, 2),
-            must=Says(attempts=2),
+            calls=TWO,
         ),
-        Case(
-            name="the profile that stands in is silent",
-            does=each(NO_PROFILE, HELD),
+        case(
+            "the profile that stands in is silent",
+            each(NO_PROFILE, HELD),
+            unheard(ProviderTimeout, "did not begin its answer"),
             config={"model": ON_DEMAND, "profile_fallback": True},
             was="D1",
-            calls=(2, 2),
-            limits=TOTAL,
-            ends_s=TOTAL.total_s,
-            must=NO_HEAD(kind=ProviderTimeout, says="did not begin its answer"),
+            calls=TWO,
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="something else is wrong with it",
-            does=each(refusal(400, "ValidationException", "Wrong.")),
-            must=Fails(kind=InvalidCall, facts={"status": 400}),
+        case(
+            "something else is wrong with it",
+            each(refusal(400, "ValidationException", "Wrong.")),
+            fails(InvalidCall, status=400),
         ),
-        Case(
-            name="no JSON can carry it",
+        case(
+            "no JSON can carry it",
+            good,
+            fails(RequestError),
             asking=Asking.BADLY,
             was="U7",
-            calls=(0, 0),
-            must=NO_HEAD(kind=RequestError, is_of_call=False),
+            **UNSENT,
         ),
     ),
     row(
         27,
         "403, denied",
-        Case(
-            name="the statement that is missing is named",
-            does=each(DENIED),
-            must=Fails(kind=AccessDenied, hint="bedrock:InvokeModel", facts={"status": 403}),
+        case(
+            "the statement that is missing is named",
+            each(DENIED),
+            fails(AccessDenied, hint="bedrock:InvokeModel", status=403),
         ),
     ),
 )
@@ -954,175 +950,164 @@ CREDENTIALS = (
     row(
         28,
         "403, the token has expired",
-        Case(
-            name="another one is fetched",
-            does=then_good(EXPIRED),
-            calls=(2, 2),
-            must=Says(attempts=2),
+        case("another one is fetched", then_good(EXPIRED), Says(attempts=2), calls=TWO, **RENEWED),
+        case(
+            "another one has expired too",
+            each(EXPIRED),
+            fails(CredentialsExpired, status=403),
+            calls=TWO,
             **RENEWED,
         ),
-        Case(
-            name="another one has expired too",
-            does=each(EXPIRED),
-            calls=(2, 2),
-            must=Fails(kind=CredentialsExpired, facts={"status": 403}),
-            **RENEWED,
-        ),
-        Case(
-            name="there is no other",
-            does=each(EXPIRED),
-            must=Fails(kind=CredentialsExpired, facts={"status": 403}),
-        ),
-        Case(
-            name="another one is fetched, then silence",
-            does=each(EXPIRED, HELD),
-            must=Fails(kind=CredentialsExpired),
+        case("there is no other", each(EXPIRED), fails(CredentialsExpired, status=403)),
+        case(
+            "another one is fetched, then silence",
+            each(EXPIRED, HELD),
+            fails(CredentialsExpired),
             **RENEWED,
             **TOO_LATE,
         ),
-        Case(
-            name="another one is fetched, then a stream that drips",
-            does=then(EXPIRED, dripping),
+        case(
+            "another one is fetched, then a stream that drips",
+            then(EXPIRED, dripping),
+            fails(ProviderTimeout, "did not finish its answer"),
             was="D1",
-            **only(STREAM),
-            calls=(2, 2),
-            must=Fails(kind=ProviderTimeout, says="did not finish its answer"),
+            forms=STREAMED,
+            calls=TWO,
             **RENEWED,
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="another one never comes",
-            does=each(EXPIRED),
+        case(
+            "another one never comes",
+            each(EXPIRED),
+            fails(CredentialsExpired),
             account=expiring(never_renewed),
             was="D1",
-            must=Fails(kind=CredentialsExpired),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="another one cannot be fetched",
-            does=each(EXPIRED),
+        case(
+            "another one cannot be fetched",
+            each(EXPIRED),
+            unheard(CredentialsError, "cannot refresh AWS credentials"),
             account=expiring(broken_refresh),
             was="R9",
-            must=NO_HEAD(kind=CredentialsError, says="cannot refresh AWS credentials"),
         ),
     ),
     row(
         29,
         "403, this machine's clock is wrong",
-        Case(
-            name="it is corrected",
-            does=lambda wire: [skewed(), wire.good],
-            calls=(2, 2),
-            must=Says(attempts=2),
+        case("it is corrected", lambda wire: [skewed(), wire.good], Says(attempts=2), calls=TWO),
+        case(
+            "it is corrected in vain",
+            lambda wire: [skewed()],
+            fails(CredentialsError, status=403),
+            calls=TWO,
         ),
-        Case(
-            name="it is corrected in vain",
-            does=lambda wire: [skewed()],
-            calls=(2, 2),
-            must=Fails(kind=CredentialsError, facts={"status": 403}),
-        ),
-        Case(
-            name="it is corrected, then silence",
-            does=lambda wire: [skewed(), HELD],
-            must=Fails(kind=CredentialsError),
+        case(
+            "it is corrected, then silence",
+            lambda wire: [skewed(), HELD],
+            fails(CredentialsError),
             **TOO_LATE,
         ),
     ),
     row(
         30,
         "no credentials",
-        Case(
-            name="none anywhere",
+        case(
+            "none anywhere",
+            good,
+            unheard(CredentialsMissing, "no AWS credentials"),
             account=lambda url: SlowAccount(url, 0.0),
-            calls=(0, 0),
             is_warm=False,
-            must=NO_HEAD(kind=CredentialsMissing, says="no AWS credentials"),
+            **UNSENT,
         ),
     ),
     row(
         31,
         "the metadata service is silent",
-        Case(
-            name="longer than the call",
+        case(
+            "longer than the call",
+            good,
+            unheard(ProviderTimeout, r"credentials took longer than 0\.6 s .*; nothing was sent"),
             account=lambda url: SlowAccount(url, 1.5),
             is_warm=False,
             was="D1",
-            calls=(0, 0),
-            must=NO_HEAD(
-                kind=ProviderTimeout,
-                says=r"credentials took longer than 0\.6 s .*; nothing was sent",
-            ),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
+            **UNSENT,
         ),
-        Case(
-            name="for most of the call, and then the service",
+        case(
+            "for most of the call, and then the service",
+            each(HELD),
+            unheard(
+                ProviderTimeout,
+                r"did not begin its answer within the 0\.\d+ s that were left of 0\.6 s",
+            ),
             account=lambda url: SlowAccount(url, 0.3, KEYS),
             is_warm=False,
-            does=each(HELD),
             was="D1",
-            must=NO_HEAD(
-                kind=ProviderTimeout,
-                says=r"did not begin its answer within the 0\.\d+ s that were left of 0\.6 s",
-            ),
-            limits=TOTAL,
-            ends_s=TOTAL.total_s,
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="for a while",
+        case(
+            "for a while",
+            good,
+            Says(),
             account=lambda url: SlowAccount(url, 0.3, KEYS),
             is_warm=False,
-            must=Says(),
         ),
-        Case(
-            name="and is not waited for again",
+        case(
+            "and is not waited for again",
+            good,
+            unheard(CredentialsMissing),
             account=lambda url: SlowAccount(url, 1.1),
             asking=Asking.AFTER_A_FAILURE,
             is_warm=False,
             was="R2",
-            calls=(0, 0),
             ends_s=0.0,
-            must=NO_HEAD(kind=CredentialsMissing),
+            **UNSENT,
         ),
-        Case(
-            name="or refuses",
+        case(
+            "or refuses",
+            good,
+            unheard(CredentialsError),
             account=BrokenAccount,
             is_warm=False,
-            calls=(0, 0),
-            must=NO_HEAD(kind=CredentialsError),
+            **UNSENT,
         ),
     ),
     row(
         32,
         "credentials cannot be renewed",
-        Case(
-            name="before they have to be",
+        case(
+            "before they have to be",
+            good,
+            Says(),
             account=expiring(broken_refresh, in_minutes=12),
             is_warm=False,
-            must=Says(),
         ),
-        Case(
-            name="though they have expired",
+        case(
+            "though they have expired",
+            good,
+            unheard(CredentialsError, "cannot refresh AWS credentials"),
             account=expiring(broken_refresh, in_minutes=-1),
             is_warm=False,
             was="R9",
-            calls=(0, 0),
-            must=NO_HEAD(kind=CredentialsError, says="cannot refresh AWS credentials"),
+            **UNSENT,
         ),
-        Case(
-            name="for the renewal hangs",
+        case(
+            "for the renewal hangs",
+            good,
+            unheard(ProviderTimeout, "credentials took longer"),
             account=expiring(never_renewed, in_minutes=-1),
             is_warm=False,
             was="D1",
-            calls=(0, 0),
-            must=NO_HEAD(kind=ProviderTimeout, says="credentials took longer"),
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
+            **UNSENT,
         ),
     ),
 )
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
-IN_STREAM: Mapping[str, Any] = only(STREAM)
+IN_STREAM: Mapping[str, Any] = {"forms": STREAMED}
 
 
 def flipped(data: bytes, at: int) -> bytes:
@@ -1132,11 +1117,11 @@ def flipped(data: bytes, at: int) -> bytes:
 def refused_frame(name: str, frame: bytes, says: str = "", **more: Any) -> Case:
     """A frame after the first word that cannot be read: the word is handed out, the frame is not
     waited for."""
-    must = Fails(kind=DecodeError, says=says, text="Good.")
-    return Case(
-        name=name,
-        does=streamed(lambda wire: [wire.begin + wire.word + frame, End.HOLD]),
-        must=must,
+    must = fails(DecodeError, says, text="Good.")
+    return case(
+        name,
+        streamed(lambda wire: [wire.begin + wire.word + frame, End.HOLD]),
+        must,
         **{**IN_STREAM, **more},
     )
 
@@ -1145,10 +1130,10 @@ def reported(
     name: str, frame: bytes, kind: type[AxonFlowError], says: str = "", **facts: Any
 ) -> Case:
     """A frame that reports an error, after the first word."""
-    return Case(
-        name=name,
-        does=streamed(lambda wire: [wire.begin + wire.word + frame]),
-        must=Fails(kind=kind, says=says, facts=facts, text="Good."),
+    return case(
+        name,
+        streamed(lambda wire: [wire.begin + wire.word + frame]),
+        fails(kind, says, text="Good.", **facts),
         **IN_STREAM,
     )
 
@@ -1206,10 +1191,10 @@ STREAMS = (
         33,
         "the stream ends within a frame, in order",
         *(
-            Case(
-                name=name,
-                does=cut_at(place),
-                must=Fails(kind=TruncatedStream, says="bytes into a frame", text=text),
+            case(
+                name,
+                cut_at(place),
+                fails(TruncatedStream, "bytes into a frame", text=text),
                 **IN_STREAM,
             )
             for name, place, text in (
@@ -1224,12 +1209,7 @@ STREAMS = (
         34,
         "the stream ends between two frames, in order",
         *(
-            Case(
-                name=name,
-                does=cut_at(place),
-                must=Fails(kind=TruncatedStream, text=text),
-                **IN_STREAM,
-            )
+            case(name, cut_at(place), fails(TruncatedStream, text=text), **IN_STREAM)
             for name, place, text in (
                 ("before a word", lambda wire: wire.begin, ""),
                 ("after a word", lambda wire: wire.begin + wire.word, "Good."),
@@ -1245,10 +1225,10 @@ STREAMS = (
         35,
         "the stream ends without the end of HTTP",
         *(
-            Case(
-                name=name,
-                does=cut_at(place, End.CLOSE),
-                must=Fails(kind=TruncatedStream, says="cut in mid-answer", text=text),
+            case(
+                name,
+                cut_at(place, End.CLOSE),
+                fails(TruncatedStream, "cut in mid-answer", text=text),
                 **IN_STREAM,
             )
             for name, place, text in (
@@ -1262,10 +1242,10 @@ STREAMS = (
         36,
         "a frame with a wrong sum",
         *(
-            Case(
-                name=name,
-                does=streamed(lambda wire, at=at: [wire.begin + flipped(wire.word, at), End.HOLD]),
-                must=Fails(kind=DecodeError, says="fails its checksum", text=""),
+            case(
+                name,
+                streamed(lambda wire, at=at: [wire.begin + flipped(wire.word, at), End.HOLD]),
+                fails(DecodeError, "fails its checksum", text=""),
                 **IN_STREAM,
             )
             for name, at in (("in its payload", -10), ("in its headers", 20), ("in the sum", -1))
@@ -1275,10 +1255,10 @@ STREAMS = (
         37,
         "a prelude with a wrong sum",
         *(
-            Case(
-                name=name,
-                does=streamed(lambda wire, at=at: [wire.begin + flipped(wire.word, at), End.HOLD]),
-                must=Fails(kind=DecodeError, says="no valid prelude", text=""),
+            case(
+                name,
+                streamed(lambda wire, at=at: [wire.begin + flipped(wire.word, at), End.HOLD]),
+                fails(DecodeError, "no valid prelude", text=""),
                 **IN_STREAM,
             )
             for name, at in (("in the length", 2), ("in the sum", 9))
@@ -1303,42 +1283,38 @@ STREAMS = (
             "a frame of 16 MB", prelude(16 * 2**20) + bytes(2**16), "no more than", was="R5"
         ),
         refused_frame("a frame of 2 MiB and a byte", prelude(MAX_FRAME_BYTES + 1), "no more than"),
-        Case(
-            name="a body that says it has 33 MiB",
-            does=each([whole(b"{", length=33 * 2**20), End.HOLD]),
-            must=NO_HEAD(kind=AnswerError, says="is larger than 33554432 bytes"),
-            **only(CALL),
+        case(
+            "a body that says it has 33 MiB",
+            each([whole(b"{", length=33 * 2**20), End.HOLD]),
+            unheard(AnswerError, "is larger than 33554432 bytes"),
+            forms=WHOLE,
         ),
-        Case(
-            name="a body of more than 32 MiB in chunks",
-            does=lambda wire: [
-                [
-                    head(200, "application/json", CHUNKED),
-                    *repeat(chunk(bytes(2**20)), 33),
-                    End.HOLD,
-                ]
+        case(
+            "a body of more than 32 MiB in chunks",
+            lambda wire: [
+                [head(200, "application/json", CHUNKED), *repeat(chunk(bytes(2**20)), 33), End.HOLD]
             ],
-            must=Fails(kind=AnswerError, says="is larger than 33554432 bytes"),
-            **only(CALL),
+            fails(AnswerError, "is larger than 33554432 bytes"),
+            forms=WHOLE,
         ),
     ),
     row(
         41,
         "a throttle in the stream",
         reported("after a word", exception("throttlingException"), Throttled, status=429),
-        Case(
-            name="in place of an answer",
-            does=streamed(lambda wire: [exception("throttlingException")]),
+        case(
+            "in place of an answer",
+            streamed(lambda wire: [exception("throttlingException")]),
+            fails(Throttled, text=None),
             calls=RETRIED,
-            must=Fails(kind=Throttled, text=None),
             **IN_STREAM,
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="in place of an answer, once",
-            does=lambda wire: [list(chunked(exception("throttlingException"))), wire.good],
-            calls=(2, 2),
-            must=Says(attempts=2),
+        case(
+            "in place of an answer, once",
+            lambda wire: [list(chunked(exception("throttlingException"))), wire.good],
+            Says(attempts=2),
+            calls=TWO,
             **IN_STREAM,
         ),
     ),
@@ -1380,11 +1356,11 @@ STREAMS = (
         46,
         "an event of a kind that nobody knows",
         *(
-            Case(
-                name=name,
-                does=streamed(lambda wire, at=at: at(wire, wire.event("initial-response", b"{}"))),
+            case(
+                name,
+                streamed(lambda wire, at=at: at(wire, wire.event("initial-response", b"{}"))),
+                Says(),
                 was="R3",
-                must=Says(),
                 **IN_STREAM,
             )
             for name, at in (
@@ -1398,17 +1374,17 @@ STREAMS = (
         47,
         "an event that is not what it should be",
         *(
-            Case(
-                name=name,
-                does=streamed(
+            case(
+                name,
+                streamed(
                     lambda wire, payload=payload: [
                         wire.begin + wire.word + wire.said(payload),
                         End.HOLD,
                     ]
                 ),
+                fails(DecodeError, text="Good."),
                 was=was,
                 surfaces=surfaces,
-                must=Fails(kind=DecodeError, text="Good."),
                 **IN_STREAM,
             )
             for surfaces, was, name, payload in (
@@ -1423,14 +1399,12 @@ STREAMS = (
             )
         ),
         *(
-            Case(
-                name=f"{name} that is {shown}",
-                does=streamed(
-                    lambda wire, write=write, value=value: [write(wire, value), End.HOLD]
-                ),
+            case(
+                f"{name} that is {shown}",
+                streamed(lambda wire, write=write, value=value: [write(wire, value), End.HOLD]),
+                fails(DecodeError, "a whole number was expected", text="Good."),
                 was="U8",
                 surfaces=(surface,),
-                must=Fails(kind=DecodeError, says="a whole number was expected", text="Good."),
                 **IN_STREAM,
             )
             for surface, name, write in (
@@ -1440,12 +1414,12 @@ STREAMS = (
             for shown, value in {"a list": [0], "a string": "0", "null": None}.items()
         ),
         *(
-            Case(
-                name=f"metrics that are {shown}",
-                does=streamed(lambda wire, value=value: [claude_metrics(wire, value)]),
+            case(
+                f"metrics that are {shown}",
+                streamed(lambda wire, value=value: [claude_metrics(wire, value)]),
+                Says(),
                 was="U2",
                 surfaces=(INVOKE,),
-                must=Says(),
                 **IN_STREAM,
             )
             for shown, value in {
@@ -1455,12 +1429,12 @@ STREAMS = (
             }.items()
         ),
         *(
-            Case(
-                name=f"an id that is {shown}",
-                does=streamed(lambda wire, value=value: [claude_id(wire, value)]),
+            case(
+                f"an id that is {shown}",
+                streamed(lambda wire, value=value: [claude_id(wire, value)]),
+                Says(),
                 was="U3",
                 surfaces=(INVOKE,),
-                must=Says(),
                 **IN_STREAM,
             )
             for shown, value in {"a list": [1], "a number": 5, "an object": {}}.items()
@@ -1469,94 +1443,77 @@ STREAMS = (
     row(
         48,
         "an event that comes twice",
-        Case(
-            name="a word",
-            does=streamed(lambda wire: [wire.begin + wire.word + wire.word + wire.end]),
-            must=Says(text="Good.Good."),
+        case(
+            "a word",
+            streamed(lambda wire: [wire.begin + wire.word + wire.word + wire.end]),
+            Says(text="Good.Good."),
             **IN_STREAM,
         ),
     ),
     row(
         49,
         "the stream is reset",
-        Case(
-            name="between two frames",
-            does=cut_at(lambda wire: wire.begin + wire.word, End.RESET),
-            must=Fails(
-                kind=TruncatedStream,
-                says="cut in mid-answer",
-                facts={"partial_text": "Good."},
-                text="Good.",
-            ),
+        case(
+            "between two frames",
+            cut_at(lambda wire: wire.begin + wire.word, End.RESET),
+            fails(TruncatedStream, "cut in mid-answer", partial_text="Good.", text="Good."),
             **IN_STREAM,
         ),
     ),
     row(
         50,
         "the answer stalls",
-        Case(
-            name="in the middle",
-            does=lambda wire: [cut_body(wire, End.HOLD)],
-            limits=TIGHT,
-            ends_s=TIGHT.idle_s,
-            must=Fails(
-                kind=ProviderTimeout,
-                says=r"sent no more of its answer within 0\.25 s \(idle timeout\)",
-            ),
+        case(
+            "in the middle",
+            lambda wire: [cut_body(wire, End.HOLD)],
+            fails(ProviderTimeout, r"sent no more of its answer within 0\.25 s \(idle timeout\)"),
+            **IDLE,
         ),
-        Case(
-            name="in the middle, to the end of the call",
-            does=lambda wire: [cut_body(wire, End.HOLD)],
-            limits=TOTAL,
-            ends_s=TOTAL.total_s,
-            must=Fails(kind=ProviderTimeout, says=r"did not finish its answer .*\(total timeout\)"),
+        case(
+            "in the middle, to the end of the call",
+            lambda wire: [cut_body(wire, End.HOLD)],
+            fails(ProviderTimeout, r"did not finish its answer .*\(total timeout\)"),
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="while two tasks read it",
-            does=streamed(lambda wire: [wire.begin, 0.1, wire.word + wire.end]),
+        case(
+            "while two tasks read it",
+            streamed(lambda wire: [wire.begin, 0.1, wire.word + wire.end]),
+            Says(),
             asking=Asking.BY_TWO_READERS,
             clients=(ASYNC,),
             was="R7",
-            must=Says(),
             **IN_STREAM,
         ),
     ),
-    row(
-        51,
-        "a stream in drops",
-        Case(name="of 7 bytes", does=streamed(bits), must=Says(), **IN_STREAM),
-    ),
+    row(51, "a stream in drops", case("of 7 bytes", streamed(bits), Says(), **IN_STREAM)),
     row(
         52,
         "a stream that does not end",
-        Case(
-            name="one word after the other",
-            does=lambda wire: [chunked(wire.begin, *[wire.word, 0.01] * 300)],
-            must=Fails(kind=ProviderTimeout, says=r"did not finish its answer .*\(total timeout\)"),
+        case(
+            "one word after the other",
+            lambda wire: [chunked(wire.begin, *[wire.word, 0.01] * 300)],
+            fails(ProviderTimeout, r"did not finish its answer .*\(total timeout\)"),
             **IN_STREAM,
-            **SILENT_ATTEMPT,
+            **ONE_DEADLINE,
         ),
-        Case(
-            name="as fast as can be",
-            does=lambda wire: [chunked(wire.begin, *repeat(padded(wire), 80))],
+        case(
+            "as fast as can be",
+            lambda wire: [chunked(wire.begin, *repeat(padded(wire), 80))],
+            fails(TruncatedStream, "was cut after 128 MiB"),
             was="D4",
-            must=Fails(kind=TruncatedStream, says="was cut after 128 MiB"),
             **IN_STREAM,
         ),
     ),
     row(
         53,
         "an empty stream",
-        Case(
-            name="in chunks",
-            does=streamed(lambda wire: []),
-            must=Fails(kind=TruncatedStream, text=None),
-            **IN_STREAM,
+        case(
+            "in chunks", streamed(lambda wire: []), fails(TruncatedStream, text=None), **IN_STREAM
         ),
-        Case(
-            name="of a length of 0",
-            does=each([whole(b"", content_type="application/vnd.amazon.eventstream")]),
-            must=Fails(kind=TruncatedStream, text=None),
+        case(
+            "of a length of 0",
+            each([whole(b"", content_type="application/vnd.amazon.eventstream")]),
+            fails(TruncatedStream, text=None),
             **IN_STREAM,
         ),
     ),
@@ -1564,11 +1521,11 @@ STREAMS = (
         54,
         "JSON in place of a stream",
         *(
-            Case(
-                name=name,
-                does=each([whole(orjson.dumps({"message": "hunter2"}), content_type=kind)]),
+            case(
+                name,
+                each([whole(orjson.dumps({"message": "hunter2"}), content_type=kind)]),
+                fails(DecodeError, says, text=None),
                 was="R4",
-                must=Fails(kind=DecodeError, says=says, text=None),
                 **IN_STREAM,
             )
             for name, kind, says in (
@@ -1584,19 +1541,13 @@ STREAMS = (
     row(
         55,
         "a stream without chunks",
-        Case(
-            name="whole",
-            does=lambda wire: [until_closed(wire.stream, End.CLOSE)],
-            must=Says(),
+        case("whole", lambda wire: [until_closed(wire.stream, End.CLOSE)], Says(), **IN_STREAM),
+        case(
+            "what has arrived is handed out before the rest stalls",
+            lambda wire: [until_closed(wire.begin + wire.word, End.HOLD)],
+            fails(ProviderTimeout, "idle timeout", text="Good."),
             **IN_STREAM,
-        ),
-        Case(
-            name="what has arrived is handed out before the rest stalls",
-            does=lambda wire: [until_closed(wire.begin + wire.word, End.HOLD)],
-            limits=TIGHT,
-            ends_s=TIGHT.idle_s,
-            must=Fails(kind=ProviderTimeout, says="idle timeout", text="Good."),
-            **IN_STREAM,
+            **IDLE,
         ),
     ),
 )
@@ -1609,44 +1560,44 @@ THE_CALLER = (
     row(
         57,
         "the caller leaves",
-        Case(
-            name="before the answer begins",
-            does=each(HELD),
+        case(
+            "before the answer begins",
+            each(HELD),
+            Cancelled(),
             asking=Asking.AND_LEAVES,
             clients=(ASYNC,),
             ends_s=LEAVES_S,
-            must=Cancelled(),
         ),
-        Case(
-            name="in the middle of the answer",
-            does=lambda wire: [dripping(wire)],
+        case(
+            "in the middle of the answer",
+            lambda wire: [dripping(wire)],
+            Cancelled(),
             asking=Asking.AND_LEAVES,
             clients=(ASYNC,),
             ends_s=LEAVES_S,
-            must=Cancelled(),
         ),
-        Case(
-            name="while it waits to call again",
-            does=each(waits("x-amz-retry-after: 5000")),
+        case(
+            "while it waits to call again",
+            each(waits("x-amz-retry-after: 5000")),
+            Cancelled(),
             asking=Asking.AND_LEAVES,
             clients=(ASYNC,),
             ends_s=LEAVES_S,
-            must=Cancelled(),
         ),
-        Case(
-            name="by closing the stream",
-            does=streamed(lambda wire: [wire.begin + wire.word, End.HOLD]),
+        case(
+            "by closing the stream",
+            streamed(lambda wire: [wire.begin + wire.word, End.HOLD]),
+            Cancelled(),
             asking=Asking.AND_CLOSES,
             ends_s=0.0,
-            must=Cancelled(),
             **IN_STREAM,
         ),
-        Case(
-            name="after a time of its own, in the middle of the answer",
-            does=lambda wire: [cut_body(wire, End.HOLD)],
+        case(
+            "after a time of its own, in the middle of the answer",
+            lambda wire: [cut_body(wire, End.HOLD)],
+            fails(ProviderTimeout, r"0\.3 s \(total timeout\)"),
             timeout_s=0.3,
             ends_s=0.3,
-            must=Fails(kind=ProviderTimeout, says=r"0\.3 s \(total timeout\)"),
         ),
     ),
 )

@@ -152,7 +152,7 @@ class Caller:
                 with pytest.raises(RequestError, match="another task is reading this stream"):
                     await stream.read()
                 await first
-                self.attempts = stream.receipt and stream.receipt.attempts
+                self.attempts = stream.receipt.attempts if stream.receipt else None
             case Asking.BADLY:
                 await self._call("a\ud800")
             case _:
@@ -173,12 +173,12 @@ class Caller:
         if self._run.form == STREAM:
             async with await self._opened(prompt) as stream:
                 await self._read_all(stream)
-                self.attempts = stream.receipt and stream.receipt.attempts
+                self.attempts = stream.receipt.attempts if stream.receipt else None
             return
         request = CompletionRequest((user(prompt),))
         answer = await self._provider.complete(request, timeout_s=self._run.case.timeout_s)
         self.text = answer.text
-        self.attempts = answer.receipt and answer.receipt.attempts
+        self.attempts = answer.receipt.attempts if answer.receipt else None
 
     async def _opened(self, prompt: str = PROMPT) -> CompletionStream:
         request = CompletionRequest((user(prompt),))
@@ -293,7 +293,8 @@ def faults_of_error(run: Run, must: Fails, error: AxonFlowError) -> Iterator[str
         yield f"its hint is {error.hint!r}"
     whose = (error.provider, error.model, error.request_id)
     model = run.case.config.get("model", CLAUDE)
-    if must.is_of_call and whose != ("bedrock", model, REQUEST_ID if must.has_id else None):
+    is_made = run.case.asking is not Asking.BADLY
+    if is_made and whose != ("bedrock", model, REQUEST_ID if must.has_id else None):
         yield f"it knows of its call {whose}"
     for name, expected in must.facts.items():
         if getattr(error, name) != expected:
