@@ -22,7 +22,7 @@ answer two questions that the family's decoder cannot:
   merely masked a text leaves the model's stop reason. The recorded signs of a replaced answer are:
   its id begins with `bedrock-guardrails-` (Claude), or no tokens are billed (Titan, Llama, Nova).
 
-Invariant: `Ended` is the final event of the final batch; whatever the envelope adds goes before it.
+Invariant: whatever the envelope adds goes before `Ended`, for a consumer stops reading there.
 Most chunks have no member of Bedrock's and take a path that costs one set comparison.
 
 Source: recorded traffic and the AWS user guide, "Use guardrails with InvokeModel", November 2026.
@@ -279,8 +279,11 @@ class EnvelopeDecoder:
 
 
 def _before_the_end(batch: Batch, added: Batch) -> Batch:
-    """`batch` with `added`, keeping `Ended` last: a consumer stops reading at that event."""
-    return (*batch[:-1], *added, batch[-1]) if batch[-1:] == (Ended(),) else (*batch, *added)
+    """`batch` with `added` before `Ended`: a consumer stops reading at that event. Members of the
+    family's last chunk that nobody documented may follow it."""
+    ends = (place for place, event in enumerate(batch) if type(event) is Ended)
+    place = next(ends, len(batch))
+    return (*batch[:place], *added, *batch[place:])
 
 
 class EnvelopeEncoder:

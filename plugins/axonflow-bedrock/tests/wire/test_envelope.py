@@ -20,7 +20,7 @@ from axonflow_bedrock.wire.eventstream import NO_CHUNK
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError, TruncatedStream
 from axonflow_core.messages import Json, StopReason, Usage
-from axonflow_core.stream import Ended, MetricsUpdate, Stopped, assemble
+from axonflow_core.stream import Ended, Extra, MetricsUpdate, Stopped, assemble
 
 FACTS = ModelFacts()
 LLAMA = llama.CODECS[0]
@@ -286,3 +286,12 @@ def test_a_guardrail_whose_action_is_no_word_is_refused(odd: Json) -> None:
         open_answer(LLAMA, {"generation": "Hello", ACTION: odd}, FACTS)
     with pytest.raises(DecodeError, match=r"Guardrail\.action takes text"):
         EnvelopeDecoder(LLAMA, FACTS).feed({"generation": "Hello", ACTION: odd})
+
+
+def test_metrics_come_before_the_end_whatever_else_is_new_in_the_last_chunk() -> None:
+    decoder = EnvelopeDecoder(anthropic.CODEC, FACTS)
+
+    batch = decoder.feed({"type": "message_stop", "new": 1, METRICS: {"outputTokenCount": 2}})
+
+    kinds = [type(event) for event in batch]
+    assert kinds.index(MetricsUpdate) < kinds.index(Ended) < kinds.index(Extra)
