@@ -68,8 +68,8 @@ GROUPS = {
     "calls": Group(
         f"{CORE}/calls/*.py",
         "tests/test_calls.py tests/test_retries.py tests/test_unary.py tests/test_forwarding.py"
-        " tests/test_streamed_answers.py tests/test_stream_limits.py",
-        f"tests/test_provider_laws.py tests/test_runtime.py {BEDROCK}/calls/test_deadlines.py"
+        " tests/test_streamed_answers.py tests/test_client_bodies.py",
+        f"tests/test_stream_limits.py tests/test_provider_laws.py tests/test_runtime.py {BEDROCK}/calls/test_deadlines.py"
         f" {BEDROCK}/calls/test_provider.py {BEDROCK}/calls/test_opening.py",
     ),
     "signing": Group(

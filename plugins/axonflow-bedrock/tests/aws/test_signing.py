@@ -285,6 +285,14 @@ def test_a_client_is_called_by_its_access_key_or_by_a_name_of_its_own() -> None:
         ClientKey("AKID", "secret", "token", "name")  # type: ignore[misc]
 
 
+def test_an_access_key_may_contain_slashes() -> None:
+    sent = Signer("team/a/key", "secret", None, "us-west-2").sign("POST", URL, {}, b"", NOW)
+
+    assert KeyRing([ClientKey("team/a/key", "secret")]).verify("POST", URL, sent, b"", NOW) == (
+        "team/a/key"
+    )
+
+
 def test_a_client_is_found_among_many_by_its_key_alone() -> None:
     many = [ClientKey(f"AKID{number}", f"secret-{number}") for number in range(1000)]
     sent = Signer("AKID777", "secret-777", None, "us-west-2").sign("POST", URL, {}, b"", NOW)
