@@ -82,7 +82,7 @@ GROUPS = {
     "eventstream": Group(
         f"{PLUGIN}/wire/eventstream.py",
         f"{BEDROCK}/wire/test_eventstream.py",
-        f"{BEDROCK}/wire/test_pass_through.py {BEDROCK}/calls/test_catalogue.py",
+        f"{BEDROCK}/wire/test_envelope.py {BEDROCK}/wire/test_pass_through.py",
     ),
     "stream": Group(
         f"{CORE}/stream.py",
