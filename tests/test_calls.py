@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import toy_chat
 from attrs import evolve
 from toy_upstream import ANSWER, CHUNKS, ROUTE, Delayed, scripted, streamed
 
+from axonflow_core import waiting
 from axonflow_core.blocking import BlockingRuntime
+from axonflow_core.calls.retries import Retries
+from axonflow_core.calls.route import Call, CompletionCall, Route, UnaryRoute
+from axonflow_core.calls.surface import Surface
+from axonflow_core.calls.upstream import Terms
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import Config, ProviderConfig, load_config
 from axonflow_core.errors import (
@@ -23,6 +30,7 @@ from axonflow_core.errors import (
     Unavailable,
 )
 from axonflow_core.framing.sse import encode_event
+from axonflow_core.http.client import ByteStream, HttpRequest
 from axonflow_core.json import dumps
 from axonflow_core.messages import CompletionRequest, FailedAttempt, Inference, user
 from axonflow_core.plugin_spec import Services
@@ -95,16 +103,34 @@ async def test_a_receipt_reports_how_the_call_was_made() -> None:
     assert receipt.latency_ms is not None and receipt.first_byte_ms is not None
 
 
-async def test_a_latency_is_in_milliseconds() -> None:
+async def test_latencies_are_milliseconds_of_the_call() -> None:
     class Slow(Delayed):
         delays = (0.05,)
 
-    caller, *_ = scripted([ANSWER], client=Slow)
+        async def open_stream(self, request: HttpRequest) -> ByteStream:
+            await asyncio.sleep(0.05)
+            return await super().open_stream(request)
 
-    receipt = (await caller.complete(caller.prepare(HI, ROUTE))).receipt
+    for ask in ("complete", "stream"):
+        caller, *_ = scripted([ANSWER if ask == "complete" else streamed(*CHUNKS)], client=Slow)
+        began = waiting.now()
+        call = caller.prepare(HI, ROUTE, is_streamed=ask == "stream")
+        answer = await getattr(caller, ask)(call)
+        receipt = (answer if ask == "complete" else await answer.completion()).receipt
+        took_ms = (waiting.now() - began) * 1000
 
-    assert receipt is not None and receipt.latency_ms is not None
-    assert receipt.latency_ms >= 50
+        assert receipt is not None and receipt.latency_ms is not None
+        assert 50 <= receipt.latency_ms <= took_ms + 1
+        if ask == "stream":
+            assert receipt.first_byte_ms is not None
+            assert 50 <= receipt.first_byte_ms <= receipt.latency_ms
+
+
+@pytest.mark.parametrize(
+    "kind", [Route, UnaryRoute, Call, CompletionCall, Surface, Terms, Retries], ids=str
+)
+def test_what_describes_a_call_is_built_by_keywords_alone(kind: Any) -> None:
+    assert all(field.kw_only for field in attrs.fields(kind))
 
 
 async def test_the_receipt_of_a_stream_has_its_latency_when_it_has_ended() -> None:

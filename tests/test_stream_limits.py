@@ -87,6 +87,22 @@ async def test_an_answer_of_thousands_of_chunks_is_whole() -> None:
     assert (await stream.completion()).text == "x" * 4096 + "lo."
 
 
+@pytest.mark.parametrize(("bytes_less", "chunks_less"), [(0, 0), (1, 0), (0, 1)])
+async def test_a_stream_may_reach_its_limits_and_not_exceed_them(
+    bytes_less: int, chunks_less: int
+) -> None:
+    stream: Any
+    stream, _ = await opened(event({"text": "x"}), 3)
+    stream._bytes_left = 2 * len(event({"text": "x"})) + len(event(CHUNKS[1])) - bytes_less
+    stream._chunks_left = 3 - chunks_less
+
+    if bytes_less or chunks_less:
+        with pytest.raises(TruncatedStream, match="128 MiB or 262144 chunks"):
+            await stream.completion()
+    else:
+        assert (await stream.completion()).text == "xxxlo."
+
+
 async def test_a_short_text_is_kept_whole_and_says_so() -> None:
     stream, _ = await opened(event({"text": "Hel"}), 1)
     await stream.aclose()
