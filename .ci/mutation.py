@@ -8,8 +8,8 @@ changed, so that a change elsewhere leaves the sample as it is. Another SEED dra
 A mutant meets the group's own tests, and where it survives these, the wider ones. Each run is a
 fork of this process, which has imported what the tests need and is not ours. One that hangs or
 takes much longer than the unchanged code is ended, and the mutant counts as killed. FOLDER/killed
-has the mutants that were killed already, by their source: a run that was ended goes on from there.
-Tests that became weaker are found by a run with an empty FOLDER alone.
+has the mutants that were killed already: a run that was ended goes on from there. What a change of
+code or tests let live since then is found by a run with an empty FOLDER alone.
 
 `survivors.txt` beside this file has every survivor with the reason why it may live. A group fails
 with a survivor that is not listed or with more than a tenth of survivors, listed or not.
@@ -111,10 +111,6 @@ class Mutant:
 
     def __str__(self) -> str:
         return f"{self.path} {self.operator}\n- {self.line}\n+ {self.mutated_line}".rstrip()
-
-    @property
-    def id(self) -> str:
-        return hashlib.sha256(f"{self.path} {self.source}".encode()).hexdigest()[:16]
 
 
 # ── mutants ───────────────────────────────────────────────────────────────────────────────────────
@@ -255,15 +251,15 @@ def listed_survivors() -> set[str]:
 
 def survivors_of(folder: Path, name: str, sample: Sequence[Mutant]) -> list[Mutant]:
     record, survivors, judge = folder / "killed", [], None
-    killed = set(record.read_text().split()) if record.exists() else set[str]()
+    killed = set(record.read_text().split("\n\n")) if record.exists() else set[str]()
     for mutant in sample:
-        if mutant.id in killed:
+        if str(mutant) in killed:
             continue
         judge = judge or Judge(folder / "tree", GROUPS[name])
         begin = time.monotonic()
         if judge.kills(mutant):
             with record.open("a") as lines:
-                lines.write(f"{mutant.id}\n")
+                lines.write(f"{mutant}\n\n")
         else:
             survivors.append(mutant)
         verdict = "survived" if mutant in survivors else "killed"
