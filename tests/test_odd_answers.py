@@ -100,6 +100,13 @@ ANSWERS: tuple[tuple[Any, Json, str], ...] = (
     (openai_chat, {"choices": [{"message": "secret words"}]}, "as `message`, not a string"),
     (openai_chat, {"choices": [{"message": {"content": 5}}]}, "as `content`, not a number"),
     (openai_chat, ["secret words"], "an object was expected, not a list"),
+    (openai_chat, {"choices": []}, "a list of one was expected as `choices`, not one of 0"),
+    (openai_chat, {"choices": ["secret words"]}, "one object was expected as `choices`, not a str"),
+    (openai_chat, {"choices": [{"message": {"role": [1]}}]}, "a list stands where another kind"),
+    (openai_chat, {"choices": [{"message": {"content": [5]}}]}, "a number stands where another"),
+    (anthropic_messages, {"type": "secret words", "content": []}, "as `type`, not another"),
+    (anthropic_messages, {"role": {"a": 1}, "content": []}, "as `role`, not an object"),
+    (anthropic_messages, {"content": [{"type": ["secret"]}]}, "a list stands where another kind"),
 )
 
 

@@ -4,7 +4,7 @@ What comes from outside may be of any type and size: a list where an id is due, 
 `nan` for a latency, a number of 5,000 digits. What holds then follows from what the value is for:
 
     content        texts, blocks, calls, their names, ids and indices, the reason to stop: they
-                   cannot be left out without saying something else. `string`, `array`, `integer`
+                   cannot be left out without saying something else. `string`, `array`, `object_in`
                    and the fields of values refuse another kind; the codec's guard makes a
                    `DecodeError` of it that names what was due and the kind that stood there.
     facts          counts, times, the answer's own id, its model, its tier: an answer is billed, so
@@ -43,17 +43,17 @@ class UnexpectedKind(TypeError):
     """A member is of another kind of JSON than its documents say, or there is none. Its text names
     the documented kind and the one that stood there, and quotes nothing of the body."""
 
-    def __init__(self, due: str, found: Json, member: str = "") -> None:
+    def __init__(self, due: str, found: str, member: str = "") -> None:
         where = f" as `{member}`" if member else ""
-        super().__init__(f"{due} was expected{where}, not {kind_of(found)}")
+        super().__init__(f"{due} was expected{where}, not {found}")
 
 
 def kind_of(value: Json) -> str:
     """What kind of JSON a value is, in words."""
-    return _KINDS.get(type(value), "another value")
+    return KINDS.get(type(value), "another value")
 
 
-_KINDS: Mapping[type, str] = {
+KINDS: Mapping[type, str] = {
     type(None): "null",
     bool: "a boolean",
     int: "a number",
@@ -62,6 +62,7 @@ _KINDS: Mapping[type, str] = {
     list: "a list",
     dict: "an object",
 }
+"""A type of Python -> the kind of JSON that it is, in words."""
 
 
 def unknown_members(native: Mapping[str, Json], known: frozenset[str]) -> Mapping[str, Json]:
@@ -175,7 +176,7 @@ def object_in(native: Mapping[str, Json], key: str) -> Mapping[str, Json]:
     is none, `KeyError` where it is absent."""
     value = native[key]
     if not isinstance(value, dict):
-        raise UnexpectedKind("an object", value, key)
+        raise UnexpectedKind("an object", kind_of(value), key)
     return value
 
 
@@ -184,12 +185,22 @@ def array_in(native: Mapping[str, Json], key: str) -> list[Json]:
     return array(native[key], key)
 
 
+def only_in(native: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    """The one object in the list that is the member `key`. Errors as `object_in`."""
+    items = array_in(native, key)
+    if len(items) != 1:
+        raise UnexpectedKind("a list of one", f"one of {len(items)}", key)
+    if not isinstance(items[0], dict):
+        raise UnexpectedKind("a list of one object", kind_of(items[0]), key)
+    return items[0]
+
+
 def index_in(native: Mapping[str, Json], key: str) -> int:
     """The member `key`, which the family documents as the number of a block. Errors as
     `object_in`."""
     value = native[key]
     if type(value) is not int:
-        raise UnexpectedKind("a whole number", value, key)
+        raise UnexpectedKind("a whole number", kind_of(value), key)
     return value
 
 
@@ -197,7 +208,7 @@ def string(value: Json, member: str = "") -> str:
     """`value`, which the family documents as a string; `UnexpectedKind`, with the name of the
     member, where it is none."""
     if not isinstance(value, str):
-        raise UnexpectedKind("a string", value, member)
+        raise UnexpectedKind("a string", kind_of(value), member)
     return value
 
 
@@ -216,7 +227,7 @@ def array(value: Json, member: str = "") -> list[Json]:
     """`value`, which the family documents as a list; `UnexpectedKind`, with the name of the member,
     where it is none."""
     if not isinstance(value, list):
-        raise UnexpectedKind("a list", value, member)
+        raise UnexpectedKind("a list", kind_of(value), member)
     return value
 
 
@@ -224,7 +235,7 @@ def integer(value: Json) -> int:
     """`value`, which the family documents as a whole number; `UnexpectedKind` where it is none, a
     bool included."""
     if type(value) is not int:
-        raise UnexpectedKind("a whole number", value)
+        raise UnexpectedKind("a whole number", kind_of(value))
     return value
 
 
@@ -232,7 +243,7 @@ def numbers(value: Json) -> tuple[float, ...]:
     """`value`, which the family documents as a list of numbers; `UnexpectedKind` where it is
     none."""
     if not {*map(type, array(value))} <= {int, float}:
-        raise UnexpectedKind("a list of numbers", value)
+        raise UnexpectedKind("a list of numbers", kind_of(value))
     return tuple(value)
 
 

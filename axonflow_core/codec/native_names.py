@@ -15,6 +15,8 @@ from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json, StopReason
 
+from .json_members import UnexpectedKind, kind_of
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -43,7 +45,10 @@ class NativeNames(Generic[E]):
 
     def decode(self, native: str) -> E:
         """The meaning of `native`. ValueError where a closed table lacks it."""
-        meaning = self.table.get(native, self.other)
+        try:
+            meaning = self.table.get(native, self.other)
+        except TypeError:  # what cannot be a key is no name
+            raise UnexpectedKind("a string", kind_of(native), self.what) from None
         if meaning is None:
             raise ValueError(f"this is no {self.what} of the family")
         return meaning

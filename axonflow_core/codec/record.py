@@ -44,8 +44,8 @@ A `Codec` alone is a dialect: a form that clients use, without any claim about m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from types import NoneType
 from typing import Protocol, TypeAlias, TypeVar
 
 from attrs import field
@@ -79,7 +79,7 @@ from axonflow_core.stream import Batch, Ended, TextDelta
 from .control_tokens import refuse_forged_turns, template_texts
 from .facts import ModelFacts, ReasoningControls
 from .features import BLOCK_FEATURES, Asked, Feature, asked_by
-from .json_members import UnexpectedKind, kind_of
+from .json_members import KINDS, UnexpectedKind, kind_of
 from .likeness import is_member_name
 from .native_names import NativeNames
 
@@ -209,13 +209,29 @@ def _kind_of(error: Exception, body: Json = EMPTY) -> str:
     if isinstance(error, UnexpectedKind):
         return str(error)
     if not isinstance(body, dict):
-        return str(UnexpectedKind("an object", body))
-    if isinstance(error, AttributeError) and isinstance(error.obj, _JSON_KINDS):
-        return f"{kind_of(error.obj)} stands where another kind is documented"
+        return str(UnexpectedKind("an object", kind_of(body)))
+    if (found := _kind_in(error)) is not None:
+        return f"{found} stands where another kind is documented"
     return next(words for kind, words in _IN_WORDS.items() if isinstance(error, kind))
 
 
-_JSON_KINDS = (dict, list, str, int, float, NoneType)
+def _kind_in(error: Exception) -> str | None:
+    """The kind of JSON that an operation was not made for, where the exception tells it."""
+    if isinstance(error, AttributeError):
+        return _KINDS.get(type(error.obj).__name__)
+    told = _OPERATION.search(str(error)) if isinstance(error, TypeError) else None
+    return None if told is None else _KINDS.get(next(filter(None, told.groups())))
+
+
+_OPERATION = re.compile(
+    r"^'(\w+)' object is not|^cannot unpack non-iterable (\w+)|^(list|string) indices must"
+    r"|^(?:unhashable type: |object of type |argument of type )'(\w+)'"
+)
+"""CPython's words for it, which name types alone."""
+_KINDS: Mapping[str, str] = {
+    **{kind.__name__: words for kind, words in KINDS.items()},
+    "string": KINDS[str],
+}
 _IN_WORDS: Mapping[type[Exception], str] = {
     KeyError: "a member has an undocumented name",
     IndexError: "a list is empty or too short",

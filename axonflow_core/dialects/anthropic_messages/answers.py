@@ -14,8 +14,10 @@ from typing import Any
 
 from axonflow_core.codec import ModelFacts, NativeNames
 from axonflow_core.codec.json_members import (
+    UnexpectedKind,
     apart,
     array_in,
+    kind_of,
     known_beside,
     mapping_or_empty,
     unknown_members,
@@ -52,8 +54,8 @@ def decode_response(body: Mapping[str, Json], facts: ModelFacts) -> Completion:
     """A whole message as a `Completion`. `ProviderError` where it is an error."""
     if body.get("type") == "error":
         ERRORS.raise_reported(body)
-    _expect(body.get("type") or "message", "message")
-    _expect(body.get("role") or "assistant", "assistant")
+    _expect(body, "type", "message")
+    _expect(body, "role", "assistant")
     reason = body.get("stop_reason")
     usage, service_tier = decode_usage(mapping_or_empty(body.get("usage")))
     decoded: dict[str, Any] = {
@@ -190,7 +192,10 @@ def encode_usage(usage: Usage, service_tier: str | None) -> dict[str, Json]:
     return native
 
 
-def _expect(value: Json, expected: str) -> None:
-    """`ValueError`, a `DecodeError` of the codec, where a body is another object than a message."""
-    if value != expected:
-        raise ValueError(f"{expected!r} was expected")
+def _expect(body: Mapping[str, Json], key: str, expected: str) -> None:
+    """`UnexpectedKind`, a `DecodeError` of the codec, where a body is another object than a
+    message."""
+    value = body.get(key)
+    if value and value != expected:
+        found = "another" if isinstance(value, str) else kind_of(value)
+        raise UnexpectedKind(repr(expected), found, key)

@@ -18,10 +18,10 @@ from types import NoneType
 
 from axonflow_core.codec.json_members import (
     apart,
-    array_in,
     known_beside,
     mapping_or_empty,
     object_in,
+    only_in,
     prefixed,
     split_prefixed,
     unknown_members,
@@ -57,7 +57,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     if "error" in body:
         ERRORS.raise_reported(body)
     # `n` is refused above 1, so a second choice would be a misreading of another format.
-    (choice,) = array_in(body, "choices")
+    choice = only_in(body, "choices")
     stop, in_choice = read_stop(form, choice)
     native, usage = object_in(choice, "message"), body.get("usage")
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})

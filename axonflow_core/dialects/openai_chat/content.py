@@ -23,8 +23,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.codec.json_members import (
+    UnexpectedKind,
     arguments_of,
     array,
+    array_in,
+    kind_of,
     prefixed,
     split_prefixed,
     string,
@@ -205,7 +208,8 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
         return _decode_result(native)
     role = _ROLES.get(name)
     if role is None:
-        raise ValueError("an undocumented role")
+        found = "another" if isinstance(name, str) else kind_of(name)
+        raise UnexpectedKind("a documented role", found, "role")
     if type(content) is str and len(native) == 2:  # nearly every message there is
         if name == "developer":
             return Message(role, (Text(content),), spelling=DEVELOPER)
@@ -233,8 +237,8 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
     if form.thinking and native.get("reasoning_content") is not None:
         thought = string(native["reasoning_content"])
         blocks = (Reasoning(thought, spelling=MEMBER if form.is_tagged else EMPTY), *blocks)
-    if calls := native.get("tool_calls"):
-        blocks = (*blocks, *map(_decode_call, calls))
+    if native.get("tool_calls"):
+        blocks = (*blocks, *map(_decode_call, array_in(native, "tool_calls")))
     known = _ANSWER_KEYS if form.thinking else _MESSAGE_KEYS
     if native.get("function_call") is not None:
         blocks = (*blocks, _decode_older_call(native["function_call"]))

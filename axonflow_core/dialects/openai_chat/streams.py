@@ -38,7 +38,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from axonflow_core.codec import StreamContext
-from axonflow_core.codec.json_members import apart, split_prefixed, string, unknown_members
+from axonflow_core.codec.json_members import apart, array, split_prefixed, string, unknown_members
 from axonflow_core.errors import EncodeError, RequestError
 from axonflow_core.messages import EMPTY, Json, Reasoning, Text, ToolUse, Usage
 from axonflow_core.stream import (
@@ -103,7 +103,7 @@ class ChunkDecoder:
             events += _started({name: chunk.get(name) for name in ("id", "model", "created")})
         if "error" in chunk:
             ERRORS.raise_reported(chunk)
-        for choice in chunk.get("choices") or _no_choices(chunk):
+        for choice in array(chunk.get("choices") or _no_choices(chunk), "choices"):
             self._read_choice(choice, events, is_first=is_first)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
         if tier is not None and not isinstance(tier, str):
@@ -271,13 +271,13 @@ def _started(facts: Mapping[str, Json]) -> list[StreamEvent]:
         return [Started(**fit), Extra(misfit, "fact")]
 
 
-def _no_choices(chunk: Mapping[str, Json]) -> tuple[()]:
+def _no_choices(chunk: Mapping[str, Json]) -> list[Json]:
     """The choices of a chunk that has none: an empty list; or null or no member at all, in a chunk
     that has counts or is called one. `KeyError` for anything else, which is no chunk."""
     is_chunk = chunk.get("usage") or chunk.get("object") == OBJECT
     if chunk.get("choices") is None and not is_chunk:
         raise KeyError("choices")
-    return ()
+    return []
 
 
 _CALL_KEYS = frozenset({"index", "id", "type", "function"})

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
-from axonflow_core.codec.json_members import string, unknown_members, without_none
+from axonflow_core.codec.json_members import only_in, string, unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import evolve
 from axonflow_core.hookspecs import hookimpl
@@ -122,7 +122,7 @@ _CHOICES = frozenset({"choices"})
 def _read(native: Json) -> Piece:
     """The one choice of an answer or chunk. `extra` holds unknown members of the body, `text_extra`
     those of the choice."""
-    (choice,) = native["choices"]
+    choice = only_in(native, "choices")
     return Piece(
         choice.get("text"),
         choice.get("stop_reason"),
@@ -153,7 +153,7 @@ def _bare_text(chunk: Json) -> Json:
     """The text of a chunk that has nothing else, `{"choices": [{"text": "…", "stop_reason":
     null}]}`, as most have; None for any other."""
     if len(chunk) == 1:
-        (choice,) = chunk["choices"]
+        choice = only_in(chunk, "choices")
         if len(choice) == 2 and choice.get("stop_reason", ...) is None:
             return choice["text"]
     return None

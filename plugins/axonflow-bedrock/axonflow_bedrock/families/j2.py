@@ -15,7 +15,14 @@ Source: AWS user guide, "AI21 Labs Jurassic-2 models", and recorded traffic (3 e
 from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, NativeNames
-from axonflow_core.codec.json_members import prefixed, split_prefixed, unknown_members, without_none
+from axonflow_core.codec.json_members import (
+    object_in,
+    only_in,
+    prefixed,
+    split_prefixed,
+    unknown_members,
+    without_none,
+)
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
 
@@ -37,8 +44,8 @@ def _read_answer(body: Json) -> Piece:
     `text_extra` keeps unknown members of the three inner levels: those of `data` as they are, the
     others under the prefix of their object.
     """
-    (completion,) = body["completions"]
-    data, finish = completion["data"], completion.get("finishReason") or {}
+    completion = only_in(body, "completions")
+    data, finish = object_in(completion, "data"), completion.get("finishReason") or {}
     return Piece(
         data["text"],
         finish.get("reason"),

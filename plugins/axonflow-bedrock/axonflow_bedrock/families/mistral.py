@@ -17,7 +17,7 @@ Devstral, Voxtral, Large 3): their cards show OpenAI's body.
 from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, NativeNames
-from axonflow_core.codec.json_members import unknown_members, without_none
+from axonflow_core.codec.json_members import only_in, unknown_members, without_none
 from axonflow_core.dialects.openai_chat import ChatForm, chat_codec
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import EMPTY, Json, StopReason
@@ -37,7 +37,7 @@ _OUTPUT_KEYS = frozenset({"text", "stop_reason"})
 def _read(native: Json) -> Piece:
     """`{"outputs": [{"text": " …", "stop_reason": "stop" | "length"}]}`; the reason is null until
     the last chunk."""
-    (output,) = native.get("outputs") or (EMPTY,)
+    output = only_in(native, "outputs") if native.get("outputs") else EMPTY
     return Piece(
         output.get("text"),
         output.get("stop_reason"),

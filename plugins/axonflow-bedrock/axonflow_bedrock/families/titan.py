@@ -13,7 +13,7 @@ are read, the recorded ones written. Titan knows no system text, no tools and no
 from __future__ import annotations
 
 from axonflow_core.codec import FamilyCodec, Feature, NativeNames
-from axonflow_core.codec.json_members import array_in, integer, unknown_members, without_none
+from axonflow_core.codec.json_members import integer, only_in, unknown_members, without_none
 from axonflow_core.hookspecs import hookimpl
 from axonflow_core.messages import Json, StopReason
 from axonflow_core.stream import Batch
@@ -33,7 +33,7 @@ _CHUNK_KEYS = frozenset(
 def _read_answer(body: Json) -> Piece:
     """`{"inputTextTokenCount": 7, "results": [{"tokenCount": 98, "outputText": "…",
     "completionReason": "FINISH"}]}`. Unknown members of the result are in `text_extra`."""
-    (result,) = array_in(body, "results")
+    result = only_in(body, "results")
     usage, odd = counts_in({**body, **result}, "inputTextTokenCount", "tokenCount")
     return Piece(
         result.get("outputText"),

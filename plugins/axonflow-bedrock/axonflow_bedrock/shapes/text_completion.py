@@ -16,9 +16,9 @@ from typing import Any
 
 from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.codec.json_members import (
-    array_in,
     counted,
     known_beside,
+    only_in,
     unknown_members,
     without_none,
 )
@@ -42,7 +42,7 @@ KEYS = _KEYS | _CHOICE_KEYS | {*_NAMES}
 
 def read(native: Json) -> Piece:
     """An answer or chunk as a piece; it must have exactly one choice."""
-    (choice,) = array_in(native, "choices")
+    choice = only_in(native, "choices")
     return Piece(
         choice.get("text"),
         choice.get("finish_reason"),
