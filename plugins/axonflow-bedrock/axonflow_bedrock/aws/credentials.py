@@ -18,7 +18,8 @@ While the present identity is valid no caller waits, and a refresh that fails fa
     AWS refused the identity    `refresh`: fetch new credentials, once for all calls that failed
     a source was slow to fail   its error is every caller's for `SILENT_FOR_S`, at once
 
-Where environment variables alone decide all of it, botocore is not even imported (`environment`).
+Where environment variables and a plain profile decide all of it, botocore is not even imported
+(`environment`, `profile`).
 
 `AwsSettings` holds the results, `_Botocore` runs in worker threads and holds the botocore session.
 A forked process keeps the results; what was under way when it was forked it begins anew.
@@ -49,7 +50,9 @@ from axonflow_core.http.client import Network
 from axonflow_core.waiting import SharedWork
 
 from . import environment
+from .environment import StaticCredentials
 from .network import direct_network, network_of
+from .profile import Profile, profile_of
 from .retries import retries_of_client
 from .signing import BearerToken, Identity, Signer
 
@@ -231,39 +234,45 @@ class _Botocore:
         self._given: Session | None = getattr(given, "_session", given)
         self._session: Session | None = self._given
         self._place: Place | None = None
+        self._profile: Profile | None = None
         self._credentials: Any = None
 
     def place(self) -> Place:
         """The region and endpoint, determined once."""
         if self._place is None:
-            self._place = self._place_of_environment() or _place_of(
+            self._place = self._place_of_settings() or _place_of(
                 self._opened(), self._region, self._endpoint_url
             )
         return self._place
 
-    def _place_of_environment(self) -> Place | None:
-        """The place where the environment alone decides it."""
-        found = (
-            environment.endpoint_of(os.environ, self._region, self._endpoint_url)
-            if self._is_alone()
-            else None
-        )
+    def _place_of_settings(self) -> Place | None:
+        """The place where botocore need not be asked for it."""
+        settings = self._settings()
+        if settings is None:
+            return None
+        found = environment.endpoint_of(settings, self._region, self._endpoint_url)
         if found is None:
             return None
         region, endpoint_url = found
-        network = direct_network(endpoint_url, environment.authorities_of(os.environ))
+        network = direct_network(endpoint_url, environment.authorities_of(settings))
         return Place(region, endpoint_url, _source_of(self._region), network)
 
-    def _is_alone(self) -> bool:
-        """Whether botocore need not be asked: nobody did so far, and the environment decides."""
-        return self._session is None and environment.decides(os.environ)
+    def _settings(self) -> Mapping[str, str] | None:
+        """The settings where botocore need not be asked for them, nor was so far."""
+        if self._session is not None:
+            return None
+        if self._profile is None:
+            self._profile = profile_of(os.environ)
+        return environment.settings_of(os.environ, self._profile)
 
     def identity(self) -> Identity:
         """A bearer token, else a signer with a snapshot of the chain's credentials. Raises what
         `AwsSettings.signer` raises."""
         region = self.place().region
-        if self._is_alone():
-            return self._identity_of_environment(region)
+        settings = self._settings()
+        if settings is not None and self._profile is not None:
+            found = environment.credentials_of(settings, os.environ, self._profile)
+            return self._identity_of(found, region)
         session = self._opened()
         token = _bearer_token(session)
         if token is not None:
@@ -277,8 +286,7 @@ class _Botocore:
             raise _missing(session)
         return Signer(frozen.access_key, frozen.secret_key, frozen.token, region)
 
-    def _identity_of_environment(self, region: str) -> Identity:
-        found = environment.credentials_of(os.environ)
+    def _identity_of(self, found: str | StaticCredentials, region: str) -> Identity:
         if isinstance(found, str):
             return BearerToken(found)
         # As botocore, which reads the variables once.
@@ -308,7 +316,7 @@ class _Botocore:
         session that was passed in is kept, and its credentials are refreshed.
         """
         if self._given is None:
-            self._session = self._credentials = None
+            self._session = self._credentials = self._profile = None
         else:
             with _diagnosing(self._given, "refresh"):
                 _refresh_now(self._credentials)

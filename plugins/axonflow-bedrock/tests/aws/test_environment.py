@@ -12,7 +12,8 @@ import pytest
 from botocore.session import Session
 
 from axonflow_bedrock.aws.credentials import Place, _Botocore, _place_of
-from axonflow_bedrock.aws.environment import decides, endpoint_of
+from axonflow_bedrock.aws.environment import endpoint_of, settings_of
+from axonflow_bedrock.aws.profile import profile_of
 from axonflow_bedrock.aws.signing import Identity
 from axonflow_core.errors import ConfigError
 
@@ -38,7 +39,7 @@ PLACES: Mapping[str, Mapping[str, str]] = {
     "what Lambda says": {"AWS_REGION": "us-east-1", "AWS_LAMBDA_FUNCTION_NAME": "parrot"},
 }
 BEYOND = (
-    {"AWS_PROFILE": "work"},
+    {"AWS_DEFAULT_PROFILE": "work"},
     {"AWS_CONFIG_FILE": "/nowhere"},
     {"AWS_SECURITY_TOKEN": "older"},
     {"AWS_CREDENTIAL_EXPIRATION": "2026-12-01T00:00:00Z"},
@@ -59,6 +60,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
+
+
+def decides(environment: Mapping[str, str]) -> bool:
+    """Whether botocore need not be asked."""
+    return settings_of(environment, profile_of(environment)) is not None
 
 
 def read_by(settings: _Botocore) -> tuple[tuple[str, ...], bool, Identity]:
@@ -113,9 +119,116 @@ def test_any_other_setting_leaves_it_to_botocore(home: Path, more: Mapping[str, 
     assert not decides({**KEYS, **more})
 
 
-def test_a_folder_of_awss_leaves_it_to_botocore(home: Path) -> None:
+PLAIN = "aws_access_key_id = AKIAFILE\naws_secret_access_key = not-a-secret\n"
+FILES: Mapping[str, tuple[str, str]] = {
+    "keys and region": (f"[default]\n{PLAIN}", "[default]\nregion = eu-west-1\noutput=json\n"),
+    "a session": (f"[default]\n{PLAIN}aws_session_token = t=\n", "[default]\nregion = eu-west-1\n"),
+    "region with the keys": (
+        f"[default]\n{PLAIN}region=eu-west-2",
+        "[default]\nregion=us-east-1\n",
+    ),
+    "all in the config": ("", f"[default]\nregion = eu-west-1\n{PLAIN}"),
+    "keys in both": (
+        f"[default]\n{PLAIN}",
+        f"[default]\nregion=eu-west-1\n{PLAIN}".replace("E\n", "2\n"),
+    ),
+    "two profiles": (
+        f"[default]\n{PLAIN}[work]\n{PLAIN.replace('FILE', 'WORK')}",
+        "[default]\nregion=eu-west-1\n[profile work]\nregion=us-west-2\n[sso-session x]\na=b\n",
+    ),
+}
+"""Texts of `~/.aws/credentials` and `~/.aws/config`."""
+VARIABLES: Mapping[str, Mapping[str, str]] = {
+    "nothing": {},
+    "keys": KEYS,
+    "a region": {"AWS_REGION": "sa-east-1"},
+    "another region": {"AWS_DEFAULT_REGION": "sa-east-1"},
+    "an API key": {"AWS_BEARER_TOKEN_BEDROCK": "api-key"},
+    "the profile": {"AWS_PROFILE": "default"},
+}
+
+
+def write_files(home: Path, credentials: str, config: str) -> None:
     (home / ".aws").mkdir()
+    (home / ".aws/credentials").write_text(credentials)
+    (home / ".aws/config").write_text(config)
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize(("files", "variables"), [*product(FILES, VARIABLES)])
+def test_a_plain_profile_says_what_botocore_says(
+    home: Path, monkeypatch: pytest.MonkeyPatch, files: str, variables: str
+) -> None:
+    write_files(home, *FILES[files])
+    for name, value in VARIABLES[variables].items():
+        monkeypatch.setenv(name, value)
+    ours, theirs = _Botocore(None, None, None), _Botocore(None, Session(), None)
+
+    assert read_by(ours) == read_by(theirs)
+    assert ours.source() == theirs.source()
+    assert ours._session is None, "botocore was not asked"
+
+
+def test_the_profile_that_is_named_is_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(home, *FILES["two profiles"])
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    ours = _Botocore(None, None, None)
+    assert read_by(ours) == read_by(_Botocore(None, Session(), None))
+    assert (ours.place().region, ours.source()) == (
+        "us-west-2",
+        "shared-credentials-file, key … WORK",
+    )
+
+
+@pytest.mark.parametrize(
+    ("credentials", "config"),
+    [
+        (f"[default]\n{PLAIN}", "[default]\nrole_arn = arn:aws:iam::1:role/parrot\n"),
+        (f"[default]\n{PLAIN}", "[default]\nregion = eu-west-1\nretry_mode = adaptive\n"),
+        (f"[default]\n{PLAIN}", "[default]\nregion = eu-west-1\nca_bundle = /a.pem\n"),
+        (f"[default]\n{PLAIN}", "[default]\nregion = eu-west-1\ns3 =\n  use_fips = true\n"),
+        (f"[default]\n{PLAIN}", "[default]\nregion =\n"),
+        (f"[default]\n{PLAIN}", "[profile default]\nregion = eu-west-1\n"),
+        (f"[default]\n{PLAIN}", "no section\n"),
+        (f"[default]\n{PLAIN}[default]\n{PLAIN}", ""),
+        ("[default]\naws_access_key_id = AKIAFILE\n", "[default]\nregion = eu-west-1\n"),
+        ("[default]\ncredential_process = cat keys\n", "[default]\nregion = eu-west-1\n"),
+        (f"[default]\n{PLAIN}aws_security_token = older\n", "[default]\nregion = eu-west-1\n"),
+    ],
+)
+def test_any_other_profile_is_left_to_botocore(home: Path, credentials: str, config: str) -> None:
+    write_files(home, credentials, config)
+    assert not decides({})
     assert not decides(KEYS)
+
+
+@pytest.mark.parametrize("name", ["missing", "", "a name"])
+def test_a_profile_that_is_not_there_is_left_to_botocore(home: Path, name: str) -> None:
+    write_files(home, *FILES["two profiles"])
+    assert not decides({"AWS_PROFILE": name})
+
+
+def test_models_of_a_users_own_leave_it_to_botocore(home: Path) -> None:
+    write_files(home, *FILES["keys and region"])
+    assert decides({})
+    (home / ".aws/models").mkdir()
+    assert not decides({})
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_keys_are_never_made_of_both(home: Path, name: str) -> None:
+    write_files(home, *FILES["keys and region"])
+    assert not decides({name: "a part"})
+
+
+def test_files_are_read_anew_where_aws_refused_their_keys(home: Path) -> None:
+    write_files(home, *FILES["keys and region"])
+    ours = _Botocore(None, None, None)
+    before = ours.identity()
+    (home / ".aws/credentials").write_text(f"[default]\n{PLAIN}".replace("FILE", "NEXT"))
+    assert ours.identity() == before
+    ours.renew()
+    assert ours.identity() != before
 
 
 @pytest.mark.parametrize(
