@@ -23,7 +23,9 @@ from typing import Any, ClassVar, TypeAlias
 import pytest
 from attrs import evolve
 from aws_account import opened_provider
-from catalogue import (
+from catalogue import runs
+from claude_wire import PAGE, REQUEST_ID, wire
+from fault_cases import (
     ASYNC,
     BLOCKING,
     CLAUDE,
@@ -35,9 +37,7 @@ from catalogue import (
     Place,
     Run,
     Says,
-    runs,
 )
-from claude_wire import PAGE, REQUEST_ID, wire
 from fault_score import Score, note, summary
 from faulty_service import FaultyService
 from http_client.peers import Authority
