@@ -68,7 +68,8 @@ GROUPS = {
     "calls": Group(
         f"{CORE}/calls/*.py",
         "tests/test_calls.py tests/test_retries.py tests/test_unary.py tests/test_forwarding.py"
-        " tests/test_streamed_answers.py tests/test_client_bodies.py",
+        " tests/test_streamed_answers.py tests/test_client_bodies.py"
+        f" {BEDROCK}/calls/test_unary_calls.py",
         f"tests/test_stream_limits.py tests/test_provider_laws.py {BEDROCK}/calls/test_opening.py",
     ),
     "signing": Group(
@@ -95,8 +96,7 @@ GROUPS = {
         " tests/test_output_answers.py tests/test_answers_for_clients.py"
         " tests/test_foreign_options.py tests/test_reasoning_requests.py"
         " tests/test_members_of_other_dialects.py",
-        f"tests/test_calls.py tests/test_unary.py {BEDROCK}/calls/test_fitted_calls.py"
-        " tests/together/test_crossing.py tests/together/test_moving_between_families.py",
+        f"{BEDROCK}/calls/test_fitted_calls.py tests/together/test_crossing.py",
     ),
 }
 
