@@ -86,7 +86,9 @@ class ChunkDecoder:
 def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
     """The event of a piece of a block, by the type of its `delta`. An unknown type is kept
     whole."""
-    delta, index = object_in(chunk, "delta"), index_in(chunk, "index")
+    delta, index = chunk["delta"], chunk["index"]
+    if type(delta) is not dict or type(index) is not int:
+        delta, index = object_in(chunk, "delta"), index_in(chunk, "index")
     kind = delta["type"]
     if kind == "text_delta":
         event: Any = TextDelta(delta["text"], index)

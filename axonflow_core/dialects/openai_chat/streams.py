@@ -103,7 +103,8 @@ class ChunkDecoder:
             events += _started({name: chunk.get(name) for name in ("id", "model", "created")})
         if "error" in chunk:
             ERRORS.raise_reported(chunk)
-        for choice in array(chunk.get("choices") or _no_choices(chunk), "choices"):
+        choices = chunk.get("choices") or _no_choices(chunk)
+        for choice in choices if type(choices) is list else array(choices, "choices"):
             self._read_choice(choice, events, is_first=is_first)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
         if tier is not None and not isinstance(tier, str):

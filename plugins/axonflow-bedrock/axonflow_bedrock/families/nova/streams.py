@@ -123,10 +123,10 @@ class ChunkDecoder:
         pieces; a second text delta under an open number deviates from Nova's numbering and is
         recorded as such.
         """
-        delta, native = (
-            object_in(native_event, "delta"),
-            index_in(native_event, "contentBlockIndex"),
-        )
+        delta, native = native_event["delta"], native_event["contentBlockIndex"]
+        if type(delta) is not dict or type(native) is not int:
+            delta = object_in(native_event, "delta")
+            native = index_in(native_event, "contentBlockIndex")
         is_next = native == self._native and not self._is_open
         if len(delta) > 1:
             delta = set_members(delta)
