@@ -26,7 +26,6 @@ from hypothesis import strategies as st
 
 from axonflow_bedrock.emulator.catalogue import CATALOGUE, LISTINGS
 from axonflow_bedrock.emulator.limits import MODELS
-from axonflow_bedrock.emulator.schema_examples import is_schema
 from axonflow_bedrock.emulator.service import EmulatedBedrock
 from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.models.rules import facts_of
@@ -44,7 +43,6 @@ from axonflow_core.messages import (
     Message,
     ReasoningRequest,
     Text,
-    Tool,
     ToolResult,
 )
 from axonflow_core.plugins import load_codecs
@@ -124,24 +122,9 @@ def is_beside(codec: FamilyCodec, model: str) -> bool:
     return not codec.models and own is not None and codec.name in own.other_forms
 
 
-def sound(request: CompletionRequest) -> CompletionRequest:
-    """`request` with an empty schema in the place of JSON that is none, which the service refuses
-    whoever sends it."""
-    tools = [
-        evolve(tool, input_schema={})
-        if isinstance(tool, Tool) and not is_schema(tool.input_schema)
-        else tool
-        for tool in request.tools
-    ]
-    asked = request.output_schema
-    if asked is not None and not is_schema(asked.schema):
-        asked = evolve(asked, schema={})
-    return evolve(request, tools=tools, output_schema=asked)
-
-
 PARTIES = tuple(parties())
 SPEECH = st.sampled_from([(each, requests(Claims(codec=each.codec))) for each in PARTIES]).flatmap(
-    lambda drawn: st.tuples(st.just(drawn[0]), drawn[1].map(sound))
+    lambda drawn: st.tuples(st.just(drawn[0]), drawn[1])
 )
 """A party, and what it says."""
 
