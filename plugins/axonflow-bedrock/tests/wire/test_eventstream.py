@@ -380,8 +380,10 @@ def test_an_error_frame_without_a_body_is_raised_too() -> None:
         ":error-message": "An internal error.",
     }
 
-    with pytest.raises(ProviderError, match="An internal error"):
+    with pytest.raises(ProviderError, match="An internal error") as caught:
         chunk_of(Frame(headers, b""))
+
+    assert (caught.value.status, caught.value.native_code) == (500, "InternalFailure")
 
 
 @pytest.mark.parametrize(
