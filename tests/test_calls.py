@@ -262,8 +262,12 @@ async def test_time_that_is_over_before_a_call_is_sent_says_what_took_it() -> No
     assert "longer than the 0.05 s that were left of 7.5 s (total timeout)" in said[1]
 
 
+VECTORS_ROUTE = UnaryRoute(
+    model="v", called="v", codec=VECTORS, facts=ModelFacts(), operation="embed"
+)
+
+
 async def test_a_clients_own_body_of_a_unary_call_is_sent_where_its_form_is_the_models() -> None:
-    route = UnaryRoute(model="v", called="v", codec=VECTORS, facts=ModelFacts(), operation="embed")
     asked, body = EmbeddingRequest(("a",)), b'{ "inputs" : ["a"] }'
     own = NativeCall(codec=VECTORS, surface="embed", request=asked, body=body)
     other = evolve(own, codec=evolve(VECTORS, family="other"))
@@ -271,7 +275,7 @@ async def test_a_clients_own_body_of_a_unary_call_is_sent_where_its_form_is_the_
     caller, network, _ = scripted([answer] * 3)
 
     got = [
-        await caller.unary.forward(route, native, lambda answer, headers: answer)
+        await caller.unary.forward(VECTORS_ROUTE, native, lambda answer, headers: answer)
         for native in (own, other, evolve(own, body=None))
     ]
 
@@ -282,6 +286,16 @@ async def test_a_clients_own_body_of_a_unary_call_is_sent_where_its_form_is_the_
     ]
     assert [each.body for each in got] == [answer.reads[0], None, None]
     assert all(each.answer.vectors[0].values == (1.0,) for each in got)
+
+
+@pytest.mark.parametrize("body", [b"<html>private</html>", b"[]"])
+async def test_a_unary_answer_of_another_service_is_described_and_never_quoted(body: bytes) -> None:
+    caller, *_ = scripted([MockAnswer(reads=(body,))])
+
+    with pytest.raises(DecodeError, match=r"an HTML page of 20 bytes|a JSON list") as caught:
+        await caller.unary.ask(VECTORS_ROUTE, EmbeddingRequest(("a",)))
+
+    assert "private" not in f"{caught.value}{caught.value.hint}"
 
 
 # ── what a runtime hands to its providers ─────────────────────────────────────────────────────────
