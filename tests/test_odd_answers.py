@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.errors import retry_after_of
@@ -151,3 +152,26 @@ def test_an_error_whose_words_utf_8_cannot_carry_has_a_message_that_a_log_can() 
     assert error is not None
     assert (error.message, error.native_code) == ("a?", "a?")
     assert error.native_message == "a\ud800"
+
+
+def test_a_count_of_thousands_of_digits_beside_half_a_token_is_no_count() -> None:
+    usage = {"prompt_tokens": 5.5, "completion_tokens": 10**4000, "total_tokens": 7}
+    body = {"choices": [{"message": {"content": "Hi"}}], "usage": usage}
+
+    answer = openai_chat.CODEC.decode_response(body, FACTS)
+
+    assert (answer.text, answer.usage.input_tokens, answer.usage.output_tokens) == (
+        "Hi",
+        None,
+        None,
+    )
+
+
+def test_a_number_that_an_author_s_reader_cannot_hold_is_told_as_one() -> None:
+    def read(body: Json, facts: ModelFacts) -> Completion:
+        return Completion((Text(str(int(body["a"]))),), StopReason.END_TURN)
+
+    codec = evolve(openai_chat.CODEC, decode_response=read)
+
+    with pytest.raises(DecodeError, match="a number is too large"):
+        codec.decode_response({"a": float("inf")}, FACTS)

@@ -126,7 +126,10 @@ NAMED_BY_ALL: frozenset[type[ProviderError]] = frozenset(
     {InvalidCall, ModelNotFound, ProviderTimeout, Throttled, Unavailable}
 )
 """The errors that every vendor has a name for."""
-_STRANGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_STRANGE = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError),
+    *(RecursionError, OverflowError),
+)
 """What an author's reader may raise about a body that is not as it expects."""
 
 

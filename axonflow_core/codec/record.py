@@ -18,8 +18,9 @@ Each call passes three guards that no author has to remember:
   `EncodeError` that names it, and never dropped. `asked_by` walks the request once for that.
 * Text that holds a control token of the family is refused, because it would forge a turn.
 * Whatever an author's function raises about a body becomes the error of the role that reads it. A
-  body is untrusted, so `KeyError`, `TypeError`, `ValueError`, `AttributeError`, `IndexError` and
-  `RecursionError` are expected; any other exception is a defect here and passes unchanged.
+  body is untrusted, so `KeyError`, `TypeError`, `ValueError`, `AttributeError`, `IndexError`,
+  `RecursionError` and `OverflowError` are expected; any other exception is a defect here and passes
+  unchanged.
 
 A stream that stops before `Ended` is a `TruncatedStream` with the partial text.
 
@@ -129,7 +130,10 @@ class ChunkEncoder(Protocol):
 
 # ── the guards ────────────────────────────────────────────────────────────────────────────────────
 
-_BODY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+_BODY_ERRORS = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError),
+    *(RecursionError, OverflowError),
+)
 """What a function raises about a body that is not as it expects. Anything else is a fault of ours
 and stays visible."""
 
@@ -238,6 +242,7 @@ _IN_WORDS: Mapping[type[Exception], str] = {
     AttributeError: "a member is missing, null or of another type",
     TypeError: "a member is missing, null or of another type",
     RecursionError: "it is nested too deeply",
+    OverflowError: "a number is too large",
     ValueError: "a member has an undocumented value",
     Exception: "it has another form",
 }

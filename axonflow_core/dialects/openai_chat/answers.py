@@ -161,7 +161,7 @@ def decode_usage(native: Json) -> Usage:
         return _NO_USAGE
     try:
         return _read_usage(native, {})
-    except (AttributeError, TypeError, RequestError):
+    except (AttributeError, TypeError, OverflowError, RequestError):
         return _read_usage(*_counts_apart(native))
 
 
