@@ -11,14 +11,14 @@ from importlib.metadata import version
 
 from axonflow_core.json import dumps
 
-from . import calls, codecs, cold, transport
+from . import calls, codecs, cold, instructions, transport
 from .rows import Row, table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help="calls cold codecs transport"
+        "sections", nargs="*", metavar="SECTION", help="calls cold codecs instructions transport"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--uvloop", action="store_true", help="rows on uvloop, too")
@@ -28,6 +28,7 @@ def main() -> None:
         "calls": lambda: calls.measure(with_uvloop=given.uvloop, with_tls=given.tls),
         "cold": cold.measure,
         "codecs": codecs.measure,
+        "instructions": instructions.measure,
         "transport": lambda: transport.measure(with_uvloop=given.uvloop),
     }
     unknown = set(given.sections) - sections.keys()

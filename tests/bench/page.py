@@ -10,28 +10,30 @@ from typing import Any
 
 from axonflow_core.json import loads
 
+from .rows import cost_of
+
 
 def tables(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The lines of a table for each section."""
     titles = [f"{run['python']}{', TLS' if run['tls'] else ''}" for run in runs]
-    ratios = [{one["name"]: one for one in run["rows"]} for run in runs]
+    ratios = [{(one["section"], one["name"]): one for one in run["rows"]} for run in runs]
     for section in dict.fromkeys(one["section"] for run in runs for one in run["rows"]):
-        names = dict.fromkeys(
-            one["name"] for run in runs for one in run["rows"] if one["section"] == section
-        )
+        keys = dict.fromkeys(key for rows in ratios for key in rows if key[0] == section)
         columns = [
-            (title, rows) for title, rows in zip(titles, ratios, strict=True) if names.keys() & rows
+            (title, rows)
+            for title, rows in zip(titles, ratios, strict=True)
+            if keys.keys() & rows.keys()
         ]
         heads = " | ".join(title for title, _ in columns)
         yield f"| {section} | ours | baseline | {heads} | bar, goal |"
         yield f"|---|--:|--:|{'--:|' * len(columns)}--:|"
-        for name in names:
-            row = next(rows[name] for _, rows in columns if name in rows)
-            cells = (_ratio(rows.get(name)) for _, rows in columns)
+        for key in keys:
+            row = next(rows[key] for _, rows in columns if key in rows)
+            cells = (_ratio(rows.get(key)) for _, rows in columns)
             bars = ", ".join(f"{row[key]}" for key in ("bar", "goal") if row[key] is not None)
             yield (
-                f"| {name.replace('*', chr(92) + '*')} | {_time(row['ours_us'])} "
-                f"| {_time(row['baseline_us'])} | {' | '.join(cells)} | {bars} |"
+                f"| {key[1].replace('*', chr(92) + '*')} | {_cost(row, 'ours')} "
+                f"| {_cost(row, 'theirs')} | {' | '.join(cells)} | {bars} |"
             )
         yield ""
 
@@ -42,8 +44,8 @@ def _ratio(row: Mapping[str, Any] | None) -> str:
     return f"**{row['ratio']:.2f}** {row['lowest']:.2f}–{row['highest']:.2f}"
 
 
-def _time(us: float) -> str:
-    return f"{us / 1000:.1f} ms" if us >= 1000 else f"{us:.0f} µs"
+def _cost(row: Mapping[str, Any], whose: str) -> str:
+    return cost_of(row[whose], row["unit"]).replace("us", "µs")
 
 
 if __name__ == "__main__":

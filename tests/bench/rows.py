@@ -34,17 +34,19 @@ BARS: Mapping[str, tuple[float, float | None]] = {
 
 @frozen
 class Row:
-    """One cost: medians in microseconds of CPU, and the median, the least and the greatest of the
-    rounds' ratios."""
+    """One cost: medians in `unit`, and the median, the least and the greatest of the rounds'
+    ratios."""
 
     section: str
     name: str
-    ours_us: float
+    ours: float
     baseline: str
-    baseline_us: float
+    theirs: float
     ratio: float
     lowest: float
     highest: float
+    unit: str = "us"
+    """`us`: microseconds of CPU; `kI`: thousands of instructions."""
 
     @property
     def bar(self) -> float | None:
@@ -67,9 +69,14 @@ class Row:
 
 
 def row(
-    section: str, name: str, baseline: str, ours: Sequence[float], theirs: Sequence[float]
+    section: str,
+    name: str,
+    baseline: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    unit: str = "us",
 ) -> Row:
-    """The row of the costs of all rounds, in microseconds."""
+    """The row of the costs of all rounds."""
     ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     return Row(
         section,
@@ -80,6 +87,7 @@ def row(
         statistics.median(ratios),
         min(ratios),
         max(ratios),
+        unit,
     )
 
 
@@ -102,15 +110,16 @@ def table(rows: Sequence[Row]) -> str:
         if one.section != section:
             lines.append(one.section)
             section = one.section
-        cost = f"  {one.name:<42}{_time(one.ours_us):>10}"
-        against = f"  {one.baseline} {_time(one.baseline_us)}"
+        cost = f"  {one.name:<42}{cost_of(one.ours, one.unit):>10}"
+        against = f"  {one.baseline} {cost_of(one.theirs, one.unit)}"
         ratio = f"{one.ratio:>7.3f}  {one.lowest:.3f}–{one.highest:.3f}"
         bars = f"{one.bar or '':>6}{one.goal or '':>6}  {one.verdict}"
         lines.append(f"{cost}{against:<30}{ratio:<22}{bars}".rstrip())
     return "\n".join(lines)
 
 
-def _time(us: float) -> str:
-    if us >= 10_000:
-        return f"{us / 1000:.1f} ms"
-    return f"{us:.0f} us" if us >= 100 else f"{us:.1f} us"
+def cost_of(value: float, unit: str) -> str:
+    """A cost with its unit, for people."""
+    if unit == "us" and value >= 1000:
+        return f"{value / 1000:.1f} ms"
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
