@@ -280,6 +280,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
             f"{name:12} {count:7} {killed:7} {len(survivors):9} {len(unlisted):9}"
             f" {killed / count:8.1%}"
         )
+        click.echo(table[-1])
         failed |= bool(unlisted) or killed < REQUIRED * count
         for mutant in unlisted:
             click.echo(f"\nneither killed nor listed:\n{mutant}")

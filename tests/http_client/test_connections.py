@@ -170,6 +170,20 @@ async def test_all_but_a_large_body_leaves_in_one_write_with_its_head(
     assert there.sizes == writes
 
 
+@pytest.mark.parametrize(
+    ("status", "is_redirect"), [(299, False), (300, True), (399, True), (400, False)]
+)
+async def test_a_status_of_3xx_alone_is_a_redirect(
+    transport: Transport, status: int, is_redirect: bool
+) -> None:
+    async with serving(always(OK.replace(b"200", str(status).encode()))) as peer:
+        if is_redirect:
+            with pytest.raises(Unavailable, match=f"answered {status}, a redirect"):
+                await transport.send(peer.request())
+        else:
+            assert (await transport.send(peer.request())).status == status
+
+
 async def test_bytes_after_the_end_are_refused(transport: Transport) -> None:
     async with serving(always(OK + b"more")) as peer:
         with pytest.raises(AnswerError, match="bytes follow after its end"):
