@@ -120,6 +120,7 @@ BROKEN_HEADERS = [
     b"\x05a",
     b"\x01a",
     b"\x01a\x0a",
+    b"\x01a\x0a" + bytes(16),
     b"\x01a\x07\x00\x05x",
     b"\x01a\x04\x00",
     b"\x01a\x09\x00",
