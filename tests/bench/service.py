@@ -75,8 +75,9 @@ _STREAM_HEAD = (
 
 def _events() -> Iterator[Json]:
     yield {"messageStart": {"role": "assistant"}}
-    for _ in range(CHUNKS):
-        yield {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "word word "}}}
+    for number in range(CHUNKS):  # LiteLLM takes a hundred equal chunks for a model in a loop
+        text = f"word {number:03} "
+        yield {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": text}}}
     yield {"contentBlockStop": {"contentBlockIndex": 0}}
     yield {"messageStop": {"stopReason": "end_turn"}}
     yield {"metadata": _METADATA}
