@@ -13,24 +13,27 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def collected(seed: str) -> list[str]:
+def collecting(seed: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTHONHASHSEED": seed}
-    ran = subprocess.run(
+    return subprocess.Popen(
         [*command, "-m", "thorough or not thorough"],
         cwd=ROOT,
-        env=environment,
-        capture_output=True,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
-        timeout=110,
     )
-    return [line for line in ran.stdout.splitlines() if "::" in line]
+
+
+def collected(process: subprocess.Popen[str]) -> list[str]:
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    return [line for line in said.splitlines() if "::" in line]
 
 
 @pytest.mark.thorough
 def test_the_tests_are_collected_in_one_order_whatever_the_hash_seed() -> None:
-    first, second = collected("1"), collected("2")
+    with collecting("1") as one, collecting("2") as other:
+        first, second = collected(one), collected(other)
 
     assert len(first) > 5000
     assert [pair for pair in zip(first, second, strict=True) if pair[0] != pair[1]] == []
