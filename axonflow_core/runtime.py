@@ -36,7 +36,13 @@ from axonflow_core.config import (
 from axonflow_core.config.faults import suggest
 from axonflow_core.config.keywords import config_of_keywords
 from axonflow_core.converters import described
-from axonflow_core.errors import AxonFlowError, ConfigError, PluginError, RequestError
+from axonflow_core.errors import (
+    AxonFlowError,
+    ConfigError,
+    DecodeError,
+    PluginError,
+    RequestError,
+)
 from axonflow_core.frozen import Unfit, evolve
 from axonflow_core.http.client import HttpClient, Transport
 from axonflow_core.messages import EMPTY, Completion, Parsed, TokenCount
@@ -295,7 +301,12 @@ class Runtime:
             raise self._unsupported(provider, "reranking")
         if not isinstance(request, RerankRequest):
             raise RequestError(f"rerank takes a RerankRequest, not {described(request)}")
-        return await chosen.rerank(request, model=model_id(model), timeout_s=timeout_s)
+        ranking = await chosen.rerank(request, model=model_id(model), timeout_s=timeout_s)
+        if any(ranked.index >= len(request.documents) for ranked in ranking.results):
+            raise DecodeError(
+                f"the ranking has an index beyond the {len(request.documents)} documents"
+            )
+        return ranking
 
     async def count_tokens(
         self,

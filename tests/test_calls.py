@@ -28,6 +28,7 @@ from axonflow_core.errors import (
     ConfigError,
     DecodeError,
     InvalidCall,
+    ProviderError,
     ProviderTimeout,
     RequestError,
     Throttled,
@@ -39,7 +40,7 @@ from axonflow_core.json import dumps
 from axonflow_core.messages import CompletionRequest, FailedAttempt, Inference, user
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import NativeCall
-from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
+from axonflow_core.retrieval import EmbeddingRequest, Ranking, RerankRequest
 from axonflow_core.runtime import Runtime
 from axonflow_core.testing import MockAnswer, MockTransport, json_answer
 from axonflow_core.testing.provider_laws import ANSWER as SAID
@@ -105,6 +106,20 @@ async def test_a_receipt_reports_how_the_call_was_made() -> None:
     assert (receipt.request_id, receipt.attempts) == ("r-1", 2)
     assert receipt.failed_attempts == (FailedAttempt("throttled", "slow", 429, None),)
     assert receipt.latency_ms is not None and receipt.first_byte_ms is not None
+
+
+@pytest.mark.parametrize("broken", [Unavailable, ProviderTimeout])
+async def test_a_refusal_without_its_body_is_what_status_and_headers_say(
+    broken: type[ProviderError],
+) -> None:
+    cut = broken("cut", status=403)
+    cut.answer_headers = {"x-request-id": "r-9"}
+    caller, *_ = scripted([cut, ANSWER])
+
+    with pytest.raises(InvalidCall, match="refused with 0 bytes") as caught:
+        await caller.complete(caller.prepare(HI, ROUTE))
+
+    assert (caught.value.status, caught.value.request_id) == (403, "r-9")
 
 
 async def test_latencies_are_milliseconds_of_the_call() -> None:
@@ -551,6 +566,7 @@ class Timed(Everything):
         self, request: Any, *, model: str | None = None, timeout_s: float | None = None
     ) -> Any:
         self.time_limits.append(timeout_s)
+        return Ranking(())
 
     rerank = count = embed
 

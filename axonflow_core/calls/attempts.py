@@ -173,7 +173,16 @@ class Attempts:
     async def sent(self, call: Call, log: AttemptLog) -> HttpResponse:
         """The answer of the service, whose status is 200."""
         upstream = self.upstream
-        response = await self.client.send(await self.prepared(call, log))
+        request = await self.prepared(call, log)
+        try:
+            response = await self.client.send(request)
+        except ProviderError as broken:
+            if not broken.answer_headers or broken.status is None or broken.status < 400:
+                raise
+            # The refusal has arrived; only its body is missing.
+            headers = broken.answer_headers
+            log.request_id = headers.get(upstream.request_id_header)
+            raise await upstream.error(call, broken.status, headers, b"") from broken
         log.request_id = response.headers.get(upstream.request_id_header)
         log.first_byte = response.first_byte_s
         if response.status != 200:

@@ -25,7 +25,7 @@ from typing import TypeVar
 from axonflow_core import waiting
 from axonflow_core.codec import Codec
 from axonflow_core.codec.control_tokens import neutralise_control_tokens
-from axonflow_core.errors import AxonFlowError, DecodeError
+from axonflow_core.errors import AxonFlowError, DecodeError, ProviderError
 from axonflow_core.fitting import Fitted, fit
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
@@ -201,7 +201,10 @@ class Caller:
     async def _expect_stream(self, call: CompletionCall, http: ByteStream) -> None:
         """Returns when the answer is a stream of events; otherwise raises what it is instead."""
         if http.status != 200:
-            body = await http.read_all()
+            try:
+                body = await http.read_all()
+            except ProviderError:
+                body = b""  # the refusal has arrived
             raise await self._upstream.error(call, http.status, http.headers, body)
         surface = call.route.surface
         if not http.headers.get("content-type", "").startswith(surface.stream_type):

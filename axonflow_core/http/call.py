@@ -9,7 +9,7 @@ import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 
-from axonflow_core.errors import AxonFlowError, TruncatedStream
+from axonflow_core.errors import AxonFlowError, ProviderError, TruncatedStream
 
 from . import faults
 from .ends import ConnectionEnded
@@ -47,6 +47,8 @@ class HttpCall:
         error = self._in_words(end, head)
         if head is not None:
             error.answer_headers = head.headers
+            if isinstance(error, ProviderError):
+                error.status = head.status
         return error
 
     def _in_words(self, end: Exception, head: ResponseHead | None) -> AxonFlowError:

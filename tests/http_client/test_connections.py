@@ -7,8 +7,15 @@ import os
 from typing import Any
 
 import pytest
+from on_time import ends_within
 
-from axonflow_core.errors import AnswerError, RequestError, TruncatedStream, Unavailable
+from axonflow_core.errors import (
+    AnswerError,
+    ProviderTimeout,
+    RequestError,
+    TruncatedStream,
+    Unavailable,
+)
 from axonflow_core.http.client import HttpRequest, Timeouts, Transport
 from axonflow_core.http.connection import HIGH_WATER_BYTES, Connection
 from axonflow_core.http.limits import Deadlines
@@ -270,6 +277,16 @@ async def test_a_cancelled_read_loses_nothing(transport: Transport) -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(stream.read(), 0.03)
         assert [await stream.read(), await stream.read()] == [b"hi", b""]
+
+
+async def test_a_stream_ends_at_its_deadline_however_much_of_it_waits_to_be_read(
+    transport: Transport,
+) -> None:
+    async with serving(always(CHUNKED, *[b"1\r\nx\r\n", 0.002] * 5000)) as peer:
+        stream = await transport.open_stream(peer.request(total_s=0.3))
+        with ends_within(0.8, not_before_s=0.2), pytest.raises(ProviderTimeout, match="finish"):
+            async for _ in stream:
+                await asyncio.sleep(0.02)  # meanwhile more arrives
 
 
 async def test_a_stream_that_arrived_whole_gives_its_connection_back_unread(

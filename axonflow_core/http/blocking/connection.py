@@ -155,7 +155,8 @@ class Connection:
         ends_at, limit = until
         while True:
             made = self._alive()
-            if not _polled(made, _POLL_IN, ends_at - now()):
+            left_s = ends_at - now()
+            if left_s <= 0 or not _polled(made, _POLL_IN, left_s):
                 raise LimitExpired(limit)
             try:
                 data = made.recv(READ_BYTES)
@@ -212,7 +213,8 @@ class Connection:
                 left = left[made.send(left) :]
             except BlockingIOError:
                 ends_at, limit = until
-                ready = _polled(made, _POLL_IN | _POLL_OUT, ends_at - now())
+                left_s = ends_at - now()
+                ready = _polled(made, _POLL_IN | _POLL_OUT, left_s) if left_s > 0 else 0
                 if not ready:
                     raise LimitExpired(limit) from None
                 if ready & ~_POLL_OUT:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import orjson
 import pytest
-from aws_account import opened_provider
+from aws_account import AccountSession, opened_provider
 from on_time import ends_within
 
 from axonflow_bedrock.config import SurfaceChoice
@@ -33,6 +33,8 @@ from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, Image, Inference, Media, MediaKind, Text, user
 from axonflow_core.provider import SupportsEmbedding, SupportsReranking, SupportsTokenCounting
 from axonflow_core.retrieval import EmbeddingRequest, RankedDocument, RerankRequest
+from axonflow_core.runtime import Runtime
+from axonflow_core.testing import MockTransport, json_answer
 
 TITAN, COHERE = "amazon.titan-embed-text-v2:0", "cohere.embed-english-v3"
 CLAUDE = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -374,3 +376,20 @@ async def test_a_time_limit_bounds_a_count_and_a_ranking(service: Service, base_
         with pytest.raises(ProviderTimeout):
             asked = RerankRequest("a", ["b"])
             await provider.rerank(asked, model="cohere.rerank-v3-5:0", timeout_s=0.05)
+
+
+async def test_a_ranking_of_a_document_that_there_is_not_is_refused() -> None:
+    client = MockTransport(
+        lambda request: json_answer({"results": [{"index": 2, "relevance_score": 0.5}]})
+    )
+    opened = Runtime.open(
+        provider="bedrock",
+        region="us-east-1",
+        model="cohere.rerank-v3-5:0",
+        client=client,
+        extras={"bedrock": {"boto3_session": AccountSession("http://127.0.0.1:1")}},
+        environment={},
+    )
+    async with opened as runtime:
+        with pytest.raises(DecodeError, match="an index beyond the 2 documents"):
+            await runtime.rerank(RerankRequest("q", ("a", "b")))
