@@ -5,14 +5,15 @@
                           [profile work]    where AWS_PROFILE is `work`
 
 Roles, single sign-on, endpoints, retries, whatever else a profile may hold, is botocore's to read:
-a profile with any other key is not plain, nor one that is written in an unusual way.
+a profile with any other key is not plain, nor one that is written in an unusual way, nor any beside
+a section `[DEFAULT]`, whose keys botocore reads into every profile.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from configparser import Error, RawConfigParser
+from configparser import DEFAULTSECT, Error, RawConfigParser
 from pathlib import Path
 
 from attrs import field
@@ -71,10 +72,12 @@ def profile_of(environment: Mapping[str, str]) -> Profile:
 
 
 def _section(path: Path, name: str) -> Mapping[str, str]:
-    """One section of a file; empty where either is missing. `Error` where another spelling of the
-    name may mean it too."""
+    """One section of a file; empty where either is missing. `Error` where another section may
+    mean it too."""
     parser = RawConfigParser(default_section="")
     parser.read(path)
+    if DEFAULTSECT in parser:
+        raise Error(f"{DEFAULTSECT} is part of every profile")
     profile = name.removeprefix("profile ")
     if not re.fullmatch(r"[\w.-]+", profile) or any(
         section != name and section.startswith("profile") and profile in section

@@ -190,6 +190,9 @@ def test_the_profile_that_is_named_is_read(home: Path, monkeypatch: pytest.Monke
         (f"[default]\n{PLAIN}", "[default]\nregion =\n"),
         (f"[default]\n{PLAIN}", "[profile default]\nregion = eu-west-1\n"),
         (f"[default]\n{PLAIN}", "no section\n"),
+        (f"[default]\n{PLAIN}", "[DEFAULT]\nuse_fips_endpoint = true\n[default]\noutput = json\n"),
+        (f"[DEFAULT]\naws_session_token = t\n[default]\n{PLAIN}", ""),
+        (f"[default]\n{PLAIN}", "[DEFAULT]\n"),
         (f"[default]\n{PLAIN}[default]\n{PLAIN}", ""),
         ("[default]\naws_access_key_id = AKIAFILE\n", "[default]\nregion = eu-west-1\n"),
         ("[default]\ncredential_process = cat keys\n", "[default]\nregion = eu-west-1\n"),
@@ -202,10 +205,21 @@ def test_any_other_profile_is_left_to_botocore(home: Path, credentials: str, con
     assert not decides(KEYS)
 
 
-@pytest.mark.parametrize("name", ["missing", "", "a name"])
+@pytest.mark.parametrize("name", ["missing", "", "a name", "DEFAULT"])
 def test_a_profile_that_is_not_there_is_left_to_botocore(home: Path, name: str) -> None:
     write_files(home, *FILES["two profiles"])
     assert not decides({"AWS_PROFILE": name})
+
+
+@pytest.mark.parametrize("key", ["use_fips_endpoint = true", "endpoint_url = https://a.example"])
+def test_a_section_of_defaults_counts_for_every_profile_as_in_botocore(
+    home: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    write_files(home, f"[work]\n{PLAIN}", f"[DEFAULT]\n{key}\n[profile work]\nregion=us-west-2\n")
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    ours, theirs = _Botocore(None, None, None), _Botocore(None, Session(), None)
+    assert read_by(ours) == read_by(theirs)
+    assert ours.place().endpoint_url != "https://bedrock-runtime.us-west-2.amazonaws.com"
 
 
 def test_models_of_a_users_own_leave_it_to_botocore(home: Path) -> None:
