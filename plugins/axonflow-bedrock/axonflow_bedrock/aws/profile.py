@@ -11,6 +11,7 @@ a section `[DEFAULT]`, whose keys botocore reads into every profile.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from configparser import DEFAULTSECT, Error, RawConfigParser
@@ -75,7 +76,8 @@ def _section(path: Path, name: str) -> Mapping[str, str]:
     """One section of a file; empty where either is missing. `Error` where another section may
     mean it too."""
     parser = RawConfigParser(default_section="")
-    parser.read(path)
+    if os.path.isfile(path):  # noqa: PTH113 - as botocore; a pipe would be waited for
+        parser.read(path)
     if DEFAULTSECT in parser:
         raise Error(f"{DEFAULTSECT} is part of every profile")
     profile = name.removeprefix("profile ")

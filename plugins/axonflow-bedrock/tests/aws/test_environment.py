@@ -4,7 +4,7 @@ botocore is asked."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -220,6 +220,20 @@ def test_a_section_of_defaults_counts_for_every_profile_as_in_botocore(
     ours, theirs = _Botocore(None, None, None), _Botocore(None, Session(), None)
     assert read_by(ours) == read_by(theirs)
     assert ours.place().endpoint_url != "https://bedrock-runtime.us-west-2.amazonaws.com"
+
+
+@pytest.mark.parametrize("name", ["credentials", "config"])
+@pytest.mark.parametrize("made", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_counts_as_absent(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, made: Callable[[Path], None]
+) -> None:
+    (home / ".aws").mkdir()
+    made(home / ".aws" / name)
+    for variable, value in {**KEYS, "AWS_REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(variable, value)
+    ours = _Botocore(None, None, None)
+    assert read_by(ours) == read_by(_Botocore(None, Session(), None))
+    assert ours._session is None, "botocore was not asked"
 
 
 def test_models_of_a_users_own_leave_it_to_botocore(home: Path) -> None:
