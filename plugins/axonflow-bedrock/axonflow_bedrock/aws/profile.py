@@ -9,13 +9,15 @@ a profile with any other key is not plain, nor one that is written in an unusual
 a section `[DEFAULT]`, whose keys botocore reads into every profile.
 """
 
+# os.path, as botocore: pathlib raises where there is no home, or no way into it.
+# ruff: noqa: PTH110, PTH111, PTH113
+
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
 from configparser import DEFAULTSECT, Error, RawConfigParser
-from pathlib import Path
 
 from attrs import field
 
@@ -47,17 +49,16 @@ _NOT_PLAIN = Profile(is_plain=False)
 
 def profile_of(environment: Mapping[str, str]) -> Profile:
     """The profile that AWS_PROFILE names, by default `default`. Reads files."""
-    folder = Path("~/.aws").expanduser()
+    folder = os.path.expanduser("~/.aws")
     name = environment.get("AWS_PROFILE", "default")
     try:
-        config = _section(folder / "config", f"profile {name}" if name != "default" else name)
-        credentials = _section(folder / "credentials", name)
+        config = _section(f"{folder}/config", f"profile {name}" if name != "default" else name)
+        credentials = _section(f"{folder}/credentials", name)
     except (Error, UnicodeDecodeError):
         return _NOT_PLAIN
     is_there = bool(config or credentials) or "AWS_PROFILE" not in environment
-    if (
-        not (is_there and all(map(_is_plain, (config, credentials))))
-        or (folder / "models").exists()
+    if not (is_there and all(map(_is_plain, (config, credentials)))) or os.path.exists(
+        f"{folder}/models"
     ):
         return _NOT_PLAIN
     method, holder = (
@@ -72,11 +73,11 @@ def profile_of(environment: Mapping[str, str]) -> Profile:
     return Profile(is_plain=True, variables=variables, method=method)
 
 
-def _section(path: Path, name: str) -> Mapping[str, str]:
+def _section(path: str, name: str) -> Mapping[str, str]:
     """One section of a file; empty where either is missing. `Error` where another section may
     mean it too."""
     parser = RawConfigParser(default_section="")
-    if os.path.isfile(path):  # noqa: PTH113 - as botocore; a pipe would be waited for
+    if os.path.isfile(path):  # a pipe would be waited for
         parser.read(path)
     if DEFAULTSECT in parser:
         raise Error(f"{DEFAULTSECT} is part of every profile")

@@ -236,6 +236,23 @@ def test_what_is_no_regular_file_counts_as_absent(
     assert ours._session is None, "botocore was not asked"
 
 
+@pytest.mark.parametrize("at", ["~", "~nosuch", "", "nowhere", f"/{'long' * 100}", None])
+def test_without_a_home_there_are_no_files(
+    home: Path, monkeypatch: pytest.MonkeyPatch, at: str | None
+) -> None:
+    monkeypatch.chdir(home)
+    for name, value in {**KEYS, "AWS_REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(name, value)
+    if at is not None:
+        monkeypatch.setenv("HOME", at)
+    else:  # as a user who is not in the list of users
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    ours = _Botocore(None, None, None)
+    assert read_by(ours) == read_by(_Botocore(None, Session(), None))
+    assert ours._session is None, "botocore was not asked"
+
+
 def test_models_of_a_users_own_leave_it_to_botocore(home: Path) -> None:
     write_files(home, *FILES["keys and region"])
     assert decides({})
