@@ -654,7 +654,7 @@ REFUSED = (
         case(
             "a page that is cut",
             each([whole(PAGE, status=500, length=len(PAGE) + 1), End.CLOSE]),
-            fails(Unavailable, "the service failed (HTTP 500)"),
+            fails(Unavailable, "the service failed"),
             calls=RETRIED,
             **ONE_DEADLINE,
         ),
