@@ -43,6 +43,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Self
 
+MAX_WORD = 256
+"""How many characters are kept of an id or a name that a provider chooses."""
+
 
 class AxonFlowError(Exception):
     """The root. `str(error)` is the message alone, one line for a log; a traceback shows `hint` and
@@ -93,7 +96,7 @@ class AxonFlowError(Exception):
         """Set what only the caller of the failing function knows; what is set already stays."""
         self.provider = self.provider or provider
         self.model = self.model or model
-        self.request_id = self.request_id or request_id
+        self.request_id = self.request_id or (request_id and request_id[:MAX_WORD])
         self.hint = self.hint or hint
         return self
 
@@ -231,7 +234,7 @@ class ProviderError(AxonFlowError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
-        self.native_code = native_code
+        self.native_code = native_code and native_code[:MAX_WORD]
         self.native_message = native_message
         self.retry_after_s = retry_after_s
 

@@ -57,6 +57,12 @@ def test_an_error_goes_to_another_process_with_its_hint() -> None:
     assert (shown(error)[1:], error.status) == (["fix: yes"], 429)
 
 
+def test_words_that_a_provider_chooses_are_bounded() -> None:
+    error = Throttled("no", native_code="c" * 20_000).enrich(request_id="r" * 30_000)
+
+    assert (len(error.native_code or ""), len(error.request_id or "")) == (256, 256)
+
+
 @pytest.mark.parametrize("name", [*AxonFlowError.__annotations__, *Throttled("").__dict__])
 def test_the_guide_explains_every_attribute(name: str) -> None:
     assert name.startswith("_") or f"`{name}`" in PAGE
