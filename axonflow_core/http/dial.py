@@ -1,6 +1,6 @@
 """Opening a connection: addresses, TCP, a proxy's tunnel, TLS.
 
-    resolve ─► race of addresses ─► [TLS to an https proxy] ─► [CONNECT] ─► [TLS to the service]
+    lookup ─► race of addresses ─► [TLS to an https proxy] ─► [CONNECT] ─► [TLS to the service]
 
 Addresses are tried in the manner of Happy Eyeballs (RFC 8305): the families alternate, and the next
 is tried when one fails or `HEAD_START_S` passed. Each step converts the errors of its own; time
@@ -13,14 +13,15 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
+
+from axonflow_core import waiting
 
 from . import faults
 from .connection import Connection
 from .ends import ConnectionEnded
 from .request_bytes import Endpoint, connect_head
 from .response_parser import BadResponse, ResponseParser
-from .sockets import HEAD_START_S, Address, alternating, set_options
+from .sockets import HEAD_START_S, Address, alternating, lookup, set_options
 from .tls import TlsLayer
 
 
@@ -49,7 +50,9 @@ async def _connected(
 ) -> socket.socket:
     hop = proxy or endpoint
     try:
-        addresses = await resolve(loop, hop.host, hop.port)
+        addresses = await waiting.outcome(lookup(hop.host, hop.port))
+    except TimeoutError:
+        raise  # the caller's limit, though it is an OSError
     except (OSError, UnicodeError) as error:
         raise (
             faults.proxy_unconnected(hop, error) if proxy else faults.unresolved(hop, error)
@@ -60,16 +63,6 @@ async def _connected(
         raise (
             faults.proxy_unconnected(hop, error) if proxy else faults.unconnected(hop, error)
         ) from error
-
-
-async def resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[Address]:
-    """The addresses of `host`. One that is an address itself needs no thread and no DNS."""
-    if ":" in host or host[-1:].isdigit():
-        with suppress(socket.gaierror):
-            return socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-            )
-    return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 async def first_connected(

@@ -1,12 +1,21 @@
 """What connections of both clients have in common: sizes and times, addresses, options of a
-socket."""
+socket.
+
+DNS may take the system any time, and nothing ends a lookup. So each has a thread of its own, for
+which neither other lookups nor the end of the program wait; for an event loop's executor both do.
+"""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, TypeAlias
+
+from axonflow_core import waiting
 
 READ_BYTES = 64 * 2**10
 """The most bytes that one read brings."""
@@ -20,6 +29,17 @@ HEAD_START_S = 0.25
 
 Address: TypeAlias = tuple[Any, ...]
 """What `getaddrinfo` gives: family, type, protocol, name, address of a socket."""
+
+
+def lookup(host: str, port: int) -> Future[list[Address]]:
+    """The addresses of `host`. One that is an address itself needs no thread and no DNS."""
+    find = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    if ":" in host or host[-1:].isdigit():
+        found: Future[list[Address]] = Future()
+        with suppress(socket.gaierror):
+            found.set_result(find(flags=socket.AI_NUMERICHOST))
+            return found
+    return waiting.in_thread(find)
 
 
 def alternating(addresses: Sequence[Address]) -> list[Address]:

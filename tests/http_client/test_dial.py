@@ -6,8 +6,10 @@ import asyncio
 import base64
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from on_time import ends_within
@@ -279,3 +281,50 @@ def test_the_families_alternate_beginning_with_the_systems_choice() -> None:
 async def test_a_name_without_an_address_is_named(transport: Transport, host: str) -> None:
     with pytest.raises(AxonFlowError, match="cannot resolve"):
         await transport.send(HttpRequest("GET", f"http://{host}/", {}))
+
+
+@contextmanager
+def hanging_dns() -> Iterator[None]:
+    """Within it the lookup of a `hanging` name does not return."""
+    found, is_over = socket.getaddrinfo, threading.Event()
+
+    def find(host: str, *arguments: Any, **options: Any) -> Any:
+        if host.startswith("hanging"):
+            is_over.wait(30)
+        return found("127.0.0.1", *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", find)
+        try:
+            yield
+        finally:
+            is_over.set()
+
+
+async def test_lookups_that_hang_are_given_up_and_hold_up_no_other_host(
+    transport: Transport,
+) -> None:
+    timeouts = Timeouts(connect_s=0.3)
+    hanging = HttpRequest("GET", "http://hanging.example/", {}, timeouts=timeouts)
+    async with serving(always(OK)) as peer:
+        url = peer.url.replace("127.0.0.1", "healthy.example")
+        healthy = HttpRequest("GET", url, {}, timeouts=timeouts)
+        with hanging_dns():
+            asked = [asyncio.create_task(transport.send(hanging)) for _ in range(40)]
+            await asyncio.sleep(0)
+            assert (await transport.send(healthy)).body == b"ok"
+            for end in await asyncio.gather(*asked, return_exceptions=True):
+                assert isinstance(end, ProviderTimeout)
+        await transport.aclose()
+
+
+def test_a_lookup_that_hangs_holds_up_no_exit() -> None:
+    async def main() -> None:
+        request = HttpRequest(
+            "GET", "http://hanging.example/", {}, timeouts=Timeouts(connect_s=0.1)
+        )
+        with pytest.raises(ProviderTimeout):
+            await Transport().send(request)
+
+    with hanging_dns(), ends_within(2):
+        asyncio.run(main())

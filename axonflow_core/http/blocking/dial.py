@@ -10,12 +10,9 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
 from math import inf
 from typing import cast
 
-from axonflow_core import waiting
 from axonflow_core.waiting import now
 
 from .. import faults
@@ -23,7 +20,7 @@ from ..ends import ConnectionEnded
 from ..limits import LimitExpired, Until
 from ..request_bytes import Endpoint, connect_head
 from ..response_parser import BadResponse, ResponseParser
-from ..sockets import HEAD_START_S, Address, alternating, set_options
+from ..sockets import HEAD_START_S, Address, alternating, lookup, set_options
 from .connection import Connection
 
 
@@ -49,18 +46,9 @@ def dial(
 
 
 def _resolved(hop: Endpoint, proxy: Endpoint | None, until: Until) -> list[Address]:
-    """The addresses of `hop`. One that is an address itself needs no thread and no DNS."""
-    if ":" in hop.host or hop.host[-1:].isdigit():
-        with suppress(socket.gaierror):
-            return socket.getaddrinfo(
-                hop.host, hop.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-            )
     ends_at, limit = until
-    asked = waiting.in_thread(
-        partial(socket.getaddrinfo, hop.host, hop.port, type=socket.SOCK_STREAM)
-    )
     try:
-        return alternating(asked.result(max(ends_at - now(), 0.0)))
+        return alternating(lookup(hop.host, hop.port).result(max(ends_at - now(), 0.0)))
     except TimeoutError:
         raise LimitExpired(limit) from None
     except (OSError, UnicodeError) as error:
