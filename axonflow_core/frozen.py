@@ -28,7 +28,7 @@ with the same fields.
 others, which were converted when the value was made.
 
 All else (`match`, pickling) is attrs' doing, and to a type checker these are `attrs.frozen` and
-`attrs.evolve` themselves. A subclass without a `__dict__` must be decorated too.
+`attrs.evolve` themselves.
 """
 
 from __future__ import annotations
@@ -236,9 +236,9 @@ def _init_of(cls: type[Any], name: str) -> Any:
     given = ", ".join(f"{field.alias}={field.alias}" for field in fields if field.init)
     source = [
         f"def {name}({_signature(fields, scope)}):",
-        "    try: _change_class(self, _opened)",
-        # A subclass that is not decorated has a `__dict__`, and so another layout.
-        f"    except TypeError: return _init_of(self.__class__)(self, {given})",
+        # A subclass that is not decorated has this method too.
+        f"    if self.__class__ is not _cls: return _init_of(self.__class__)(self, {given})",
+        "    _change_class(self, _opened)",
         *(f"    {line}" for field in fields for line in _filling(cls, field, scope)),
         "    self.__class__ = _cls",
         *(f"    {line}" for field in fields for line in _validation(field, scope)),

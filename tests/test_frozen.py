@@ -184,6 +184,15 @@ def test_a_subclass_that_is_not_decorated_is_a_value_of_its_own_class() -> None:
         loud.name = "Ara"
 
 
+def test_a_subclass_of_the_same_layout_is_a_value_of_its_own_class() -> None:
+    class Quiet(made_by(frozen)):  # type: ignore[misc]
+        __slots__ = ()
+
+    assert type(Quiet("Polly")) is Quiet
+    assert type(evolve(Quiet("Polly"), name="Ara")) is Quiet
+    assert Quiet("Polly") == Quiet("Polly")
+
+
 def test_threads_that_make_the_first_value_at_once_all_get_one() -> None:
     parrot = made_by(frozen)
     with ThreadPoolExecutor(8) as pool:
