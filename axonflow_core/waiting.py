@@ -10,6 +10,9 @@ without a loop does without asyncio, too.
 
 `ENDS_AT` notes when time is over, and each wait here ends by then. A timer is set only by a wait:
 a call that finds all it needs sets none.
+
+Nothing cancels a thread. What `in_order` runs in several is a `_Group`: a wait that another thread
+can end says how (`stoppable`), and the group's end ends it, as cancelling a task would.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from functools import partial
 from math import inf
@@ -170,8 +173,9 @@ class SharedWork(Generic[T]):
 async def in_order(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
     """What `calls` return, in their order, with no more than `at_once` under way.
 
-    The first that fails is raised, and no other is begun. On an event loop those under way are
-    cancelled; without one they end in threads of their own, and nobody waits for them.
+    The first that fails is raised, as is an interrupt of the caller: no other is begun, and those
+    under way are cancelled. Without an event loop they run in threads of their own, and nobody
+    waits for their ends.
     """
     if len(calls) == 1:
         return [await calls[0]()]
@@ -197,28 +201,77 @@ async def _in_tasks(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -
     return [task.result() for task in tasks]
 
 
+class Cancelled(BaseException):
+    """The group of this call is over: what `CancelledError` is to a task."""
+
+
+class _Group:
+    """Calls in several threads that end together."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._lock = threading.Lock()
+        self._stops: set[Callable[[], None]] = set()
+
+    def cancel(self) -> None:
+        """End what is under way; what would begin is `Cancelled`. May be called twice."""
+        with self._lock:
+            self.is_over = True
+            stops, self._stops = self._stops, set()
+        for stop in stops:
+            stop()
+
+    @contextmanager
+    def stoppable(self, stop: Callable[[], None]) -> Iterator[None]:
+        """As the function of this name."""
+        with self._lock:
+            if self.is_over:
+                raise Cancelled
+            self._stops.add(stop)
+        try:
+            yield
+        except Exception:
+            if self.is_over:
+                raise Cancelled from None
+            raise
+        finally:
+            with self._lock:
+                self._stops.discard(stop)
+
+
+_GROUP: ContextVar[_Group | None] = ContextVar("axonflow_group", default=None)
+
+
+def stoppable(stop: Callable[[], None]) -> AbstractContextManager[None]:
+    """What is inside waits without an event loop, and `stop` ends it from another thread, with any
+    error; it may come when it is over. Raises `Cancelled` where it came to that."""
+    group = _GROUP.get()
+    return nullcontext() if group is None else group.stoppable(stop)
+
+
 def _in_threads(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
     ended: SimpleQueue[tuple[int, Future[T]]] = SimpleQueue()
     left = enumerate(calls)  # threads share it: each call is taken once
-    is_over = threading.Event()
+    group = _Group()
 
     def work() -> None:
+        _GROUP.set(group)
         for number, call in left:
-            if is_over.is_set():
+            if group.is_over:
                 return
             future: Future[T] = Future()
             _settle(future, partial(drive, _as_coroutine(call)))
-            if future.exception() is not None:
-                is_over.set()
             ended.put((number, future))
+            if future.exception() is not None:
+                group.cancel()  # after it is told: the others fail of this
 
     context = copy_context()
-    for _ in range(min(at_once, len(calls))):
-        in_thread(partial(context.copy().run, work))
     try:
+        for _ in range(min(at_once, len(calls))):
+            in_thread(partial(context.copy().run, work))
         results = dict(_next_of(ended) for _ in calls)
     finally:
-        is_over.set()
+        group.cancel()
     return [results[number] for number in range(len(calls))]
 
 

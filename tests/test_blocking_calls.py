@@ -162,6 +162,27 @@ def test_the_first_of_many_calls_that_fails_is_raised_and_no_other_is_begun() ->
     assert len(begun) <= 4
 
 
+@pytest.mark.parametrize("places", [1, 8])
+def test_the_first_of_many_calls_that_fails_cancels_the_others_upstream(
+    server: ChatServer, places: int
+) -> None:
+    client = BlockingTransport(max_connections=places)
+    runtime = runtime_at(server.url, client)
+
+    async def fail() -> None:
+        becomes(lambda: len(server.questions) == min(places, 3))
+        raise ZeroDivisionError
+
+    asking = [lambda: runtime.complete("never") for _ in range(3)]
+
+    with ends_within(4), pytest.raises(ZeroDivisionError):
+        waiting.drive(waiting.in_order([*asking, fail], 4))
+
+    becomes(lambda: server.open_connections == 0)
+    assert waiting.drive(runtime.complete("hi")).text == "hi"
+    assert server.questions == ["never"] * min(places, 3) + ["hi"]
+
+
 # ── the choice between a thread of one's own and a loop ───────────────────────────────────────────
 
 
@@ -339,6 +360,21 @@ def test_an_interrupted_wait_ends_at_once_and_cancels_the_call(
         runtime.complete("never")
 
     becomes(lambda: server.open_connections == 0)
+
+
+def test_an_interrupt_cancels_all_of_many_calls_upstream(
+    server: ChatServer, interrupt: Callable[[float], None]
+) -> None:
+    runtime = runtime_at(server.url)
+    asking = [lambda: runtime.complete("never") for _ in range(6)]
+    interrupt(0.2)
+
+    with ends_within(0.5), pytest.raises(Interrupted):
+        waiting.drive(waiting.in_order(asking, 4))
+
+    becomes(lambda: server.open_connections == 0)
+    assert server.questions == ["never"] * 4
+    assert waiting.drive(runtime.complete("hi")).text == "hi"
 
 
 def test_an_interrupted_pause_before_another_attempt_ends_at_once(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from on_time import ends_within
 
 from axonflow_core.errors import TruncatedStream
 from axonflow_core.http.blocking.connection import (
@@ -20,6 +22,7 @@ from axonflow_core.http.blocking.connection import (
 )
 from axonflow_core.http.blocking.pool import Lease, Pool
 from axonflow_core.http.client import HttpRequest
+from axonflow_core.http.ends import ClosedHere
 from axonflow_core.waiting import now
 
 from .in_threads import ThreadedTransport
@@ -166,3 +169,46 @@ def test_an_end_that_is_interrupted_frees_its_place_once() -> None:
     Lease(pool, "key").end()
 
     assert (pool._taken, pool._resting) == (0, [])
+
+
+def test_a_call_that_is_shut_after_its_end_leaves_its_connection_to_the_next() -> None:
+    class Answered(Connection):
+        can_rest = True
+
+        def shut(self) -> None:
+            raise AssertionError
+
+    pool = Pool(1)
+    ended, following = Lease(pool, "key"), Lease(pool, "key")
+    ended.take(now() + 1)
+    ended._seat.connection = resting = Answered("key")
+    ended.end()
+    following.take(now() + 1)
+
+    ended.shut()
+
+    assert following.connection is resting
+
+
+def test_a_call_that_is_shut_before_it_connects_opens_no_connection() -> None:
+    pool = Pool(1)
+    lease = Lease(pool, "key")
+    lease.take(now() + 1)
+    lease.shut()
+
+    with pytest.raises(ClosedHere):
+        lease.renew()
+
+
+def test_a_call_that_is_shut_in_the_queue_leaves_it() -> None:
+    pool = Pool(1)
+    first, second = Lease(pool, "key"), Lease(pool, "key")
+    first.take(now() + 1)
+    threading.Timer(0.05, second.shut).start()
+
+    with ends_within(0.4), pytest.raises(ClosedHere):
+        second.take(now() + 5)
+
+    second.end()
+    first.end()
+    assert pool._taken == 0

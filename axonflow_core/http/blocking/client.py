@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from axonflow_core import waiting
 from axonflow_core.errors import RequestError
 from axonflow_core.waiting import now
 
@@ -37,14 +38,15 @@ class BlockingTransport:
         """As `Transport.send`."""
         call = _Call(self._pool_here(), request, self._max_body_bytes)
         lease, head = call.lease, None
-        try:
-            head = self._answered(call)
-            connection = lease.opened
-            body = connection.whole()
-        except ENDS as end:
-            raise call.error(end, head) from end
-        finally:
-            lease.end()
+        with waiting.stoppable(lease.shut):
+            try:
+                head = self._answered(call)
+                connection = lease.opened
+                body = connection.whole()
+            except ENDS as end:
+                raise call.error(end, head) from end
+            finally:
+                lease.end()
         first_byte_s = connection.head_at - call.deadlines.started
         return HttpResponse(head.status, head.headers, body, first_byte_s)
 

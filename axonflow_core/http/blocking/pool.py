@@ -21,7 +21,7 @@ _TURN_S = 0.5
 class Seat:
     """What the pool gave to one call: a place, and perhaps a connection in it."""
 
-    __slots__ = ("connection", "has_place", "is_over", "key", "turn")
+    __slots__ = ("connection", "has_place", "is_over", "is_shut", "key", "turn")
 
     def __init__(self, key: Hashable) -> None:
         self.key = key
@@ -29,6 +29,8 @@ class Seat:
         self.has_place = False
         self.is_over = False
         """Nobody needs it any more."""
+        self.is_shut = False
+        """Its call is to end."""
         self.turn: threading.Lock | None = None
         """Held while the call waits for a place; None: it never waited."""
 
@@ -55,16 +57,24 @@ class Lease:
         return self._seat.connection
 
     def take(self, ends_at: float) -> None:
-        """As `Pool.take`."""
+        """As `Pool.take`. `ClosedHere`."""
         self.pool.take(self._seat, ends_at)
+        if self._seat.is_shut:
+            raise ClosedHere
 
     def renew(self) -> Connection:
-        """A connection to be opened, instead of the present one."""
+        """A connection to be opened, instead of the present one. `ClosedHere`."""
         seat = self._seat
         if seat.connection is not None:
             seat.connection.close()
         seat.connection = self.pool.connection(seat.key)
+        if seat.is_shut:  # after it is put down, where `Pool.shut` looks
+            raise ClosedHere
         return seat.connection
+
+    def shut(self) -> None:
+        """End the call from another thread: it gets a `ClosedHere`, and gives the seat back."""
+        self.pool.shut(self._seat)
 
     def end(self) -> None:
         """The connection rests for the next call if it can, else it is closed; the place is the
@@ -123,7 +133,7 @@ class Pool:
                 return
             seat.turn = turn = threading.Lock()
             turn.acquire()
-        while not seat.has_place:
+        while not (seat.has_place or seat.is_shut):
             left_s = ends_at - now()
             if left_s <= 0:
                 raise TimeoutError
@@ -132,6 +142,14 @@ class Pool:
                 raise PoolClosed
             with self._lock:
                 self._serve()
+
+    def shut(self, seat: Seat) -> None:
+        """End the call that has `seat`, if it does still: its connection may be another's soon."""
+        with self._lock:
+            seat.is_shut = True
+            if seat.connection is not None:
+                seat.connection.shut()
+            _wake(seat)
 
     def take_back(self, seat: Seat) -> None:
         """Nobody needs `seat` any more."""
