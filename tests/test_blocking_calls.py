@@ -539,7 +539,7 @@ def test_a_loop_in_the_background_is_a_clear_error_in_a_child(server: ChatServer
 
 
 PROGRAM = """
-import os, sys, threading
+import os, sys, threading, time
 sys.path[:0] = [{tests!r}]
 from chat_server import ChatServer, runtime_at
 from axonflow_core.blocking import BlockingRuntime
@@ -549,13 +549,18 @@ runtime = BlockingRuntime(runtime_at(server.url))
 {body}
 print("end")
 """
+WAITING_THREAD = (
+    "threading.Thread(target=runtime.complete, args=('never',), daemon=True).start(); "
+    "time.sleep(0.2)"
+)
 EXITS = {
     "after a call, without closing": "runtime.complete('hi')",
     "in the middle of a stream": "stream = runtime.stream('slowly ' + 'word ' * 99); next(stream)",
-    "while a thread waits for an answer": "import time; "
-    "threading.excepthook = print; "
-    "threading.Thread(target=runtime.complete, args=('never',), daemon=True).start(); "
-    "time.sleep(0.2)",
+    "while a thread waits for an answer": WAITING_THREAD,
+    "while a thread waits for an answer that a loop reads": "from axonflow_core.http.client import "
+    "Transport; runtime = BlockingRuntime(runtime_at(server.url, Transport())); " + WAITING_THREAD,
+    "while a thread reads a stream": "stream = runtime.stream('slowly ' + 'word ' * 999); "
+    "threading.Thread(target=list, args=(stream,), daemon=True).start(); time.sleep(0.2)",
     "in a forked child too": "runtime.complete('hi'); child = os.fork(); "
     "child and os.waitpid(child, 0)",
 }
@@ -575,3 +580,25 @@ def test_a_program_that_ends_is_not_held_up(name: str) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("end")
+
+
+def test_a_runtime_that_is_closed_while_the_program_waits_for_threads_cancels_their_calls() -> None:
+    body = """
+def close():
+    threading.main_thread().join()
+    runtime.close()
+
+threading.excepthook = lambda failed: print(failed.exc_value)
+threading.Thread(target=runtime.complete, args=('never',)).start()
+time.sleep(0.2)
+threading.Thread(target=close).start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(tests=str(ROOT), body=body)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert "this runtime was closed before" in done.stdout

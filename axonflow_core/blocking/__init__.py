@@ -48,6 +48,7 @@ from axonflow_core.runtime import Runtime, open_runtime
 from axonflow_core.statements import refuses
 from axonflow_core.stream import Batch
 
+from .exits import Calls
 from .refusals import closed, refuse_on_event_loop
 
 T = TypeVar("T")
@@ -380,7 +381,7 @@ class _Runner(Protocol):
         ...
 
     def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Run `on_close` and end."""
+        """Run `on_close` and end; at the program's exit only where no call is under way."""
         ...
 
 
@@ -389,13 +390,15 @@ class _CallersThread:
 
     def __init__(self) -> None:
         self._is_closed = False
+        self._calls = Calls()
 
     def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         refuse_on_event_loop()
         if self._is_closed:
             raise closed()
         try:
-            return waiting.drive(function())
+            with self._calls:
+                return waiting.drive(function())
         except waiting.Suspended as error:
             raise PluginError(
                 "a provider waits for an event loop, though its plugin says that it needs none",
@@ -410,5 +413,7 @@ class _CallersThread:
         """Nothing: a connection that nobody holds closes itself."""
 
     def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        if self._calls.outlive_program():
+            return
         self._is_closed = True
         waiting.drive(on_close())

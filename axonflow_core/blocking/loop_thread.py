@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from axonflow_core.errors import RequestError
 
+from .exits import Calls
 from .refusals import closed, forked, refuse_on_event_loop
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class LoopThread:
         )  # reentrant: the collector may close an abandoned stream while it is held
         self._is_stopped = False
         self._process = os.getpid()
+        self._calls = Calls()
         self._background_tasks: set[asyncio.Task[object]] = set()
         started: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
         self._thread = threading.Thread(
@@ -43,8 +45,9 @@ class LoopThread:
         refuse_on_event_loop()
         call = _Call(function)
         try:
-            self._schedule(call.start)
-            task = call.done.get()
+            with self._calls:
+                self._schedule(call.start)
+                task = call.done.get()
         except BaseException:  # Ctrl-C, or what else a signal handler raises, at whatever moment
             with suppress(RequestError):  # the loop has ended, so nothing runs
                 self._schedule(call.cancel)
@@ -64,8 +67,9 @@ class LoopThread:
 
     def stop(self, on_close: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Run `on_close`, cancel what is left and end the thread. Waits for that, except on the
-        loop's own thread, and in a forked process, which has no such thread."""
-        if self._process != os.getpid():
+        loop's own thread, and in a forked process, which has no such thread. Nothing at the
+        program's exit where calls are under way."""
+        if self._process != os.getpid() or self._calls.outlive_program():
             return
         call = _Call(on_close)
         with self._lock:
