@@ -152,9 +152,7 @@ CASES: Mapping[str, Case] = {
         error="credentials",
         variables={
             "AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK"),
-            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": (
-                f"http://user:{secret('password of the endpoint')}@bedrock.example"
-            ),
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "http://bedrock.example",
         },
     ),
     "an API key with a line break": Case(
@@ -162,7 +160,7 @@ CASES: Mapping[str, Case] = {
         variables={"AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK") + "\n"},
     ),
     "a password in the endpoint": Case(
-        error="request",
+        error="config",
         variables={
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": (
                 f"http://u:{secret('password of the endpoint')}@127.0.0.1:9"

@@ -51,7 +51,7 @@ from axonflow_core.waiting import SharedWork
 
 from . import environment
 from .environment import StaticCredentials
-from .network import direct_network, network_of
+from .network import direct_network, network_of, unusable_endpoint
 from .profile import Profile, profile_of
 from .retries import retries_of_client
 from .signing import BearerToken, Identity, Signer
@@ -366,10 +366,17 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
         client = session.create_client(
             "bedrock-runtime", region_name=region, endpoint_url=endpoint_url, config=config
         )
-    except (BotoCoreError, ValueError) as error:
+    except BotoCoreError as error:
         raise ConfigError(
             f"AWS's settings do not give a usable region or endpoint: {error}",
             hint=_hint_for_place(session, error),
+        ) from error
+    except ValueError as error:
+        if not str(error).startswith("invalid literal"):  # of the endpoint, which it shows
+            raise unusable_endpoint() from None
+        raise ConfigError(
+            f"AWS's settings have a number that is none: {error}",
+            hint="check AWS_MAX_ATTEMPTS and `max_attempts` of the AWS profile",
         ) from error
     client.close()
     return Place(

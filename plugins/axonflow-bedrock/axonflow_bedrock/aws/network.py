@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from axonflow_core.errors import ConfigError
+from axonflow_core.errors import ConfigError, RequestError
 from axonflow_core.http.client import Network
+from axonflow_core.http.request_bytes import endpoint_of
 
 if TYPE_CHECKING:
     import ssl
@@ -30,35 +30,59 @@ if TYPE_CHECKING:
 
 def network_of(session: Session, client: Any) -> Network:
     """Proxy and TLS settings for the endpoint of a botocore `client`. Raises `ConfigError` for a
-    file that cannot be used and for a proxy that is not http or https. Reads files.
+    file, an endpoint or a proxy that cannot be used. Reads files.
     """
-    endpoint_url: str = client.meta.endpoint_url
-    is_https = urlsplit(endpoint_url).scheme == "https"
-    return Network(_proxy_url(client, endpoint_url), _tls(session, client) if is_https else None)
+    scheme = _scheme_of(client.meta.endpoint_url)
+    tls = _tls(session, client) if scheme == "https" else None
+    return Network(_proxy_url(client, scheme), tls)
 
 
-def _proxy_url(client: Any, endpoint_url: str) -> str | None:
+def _scheme_of(endpoint_url: str) -> str:
+    try:
+        endpoint = endpoint_of(endpoint_url)
+    except RequestError:
+        raise unusable_endpoint() from None
+    if endpoint.userinfo is not None:
+        raise unusable_endpoint()
+    return endpoint.scheme
+
+
+def unusable_endpoint() -> ConfigError:
+    """The error for an endpoint that is no URL of HTTP. It may hold a password, and is not
+    shown."""
+    return ConfigError(
+        "the endpoint of AWS's settings cannot be used: it has to be an http:// or https:// URL "
+        "with a host, no user or password, and a port of 1 to 65535 if any",
+        hint="check AWS_ENDPOINT_URL_BEDROCK_RUNTIME, AWS_ENDPOINT_URL and `endpoint_url` of the "
+        "AWS profile",
+    )
+
+
+def _proxy_url(client: Any, scheme: str) -> str | None:
     """The proxy for the endpoint's scheme, None for a direct connection. A proxy without a scheme
     is http, as in botocore."""
     from botocore.utils import get_environ_proxies
 
-    proxies = client.meta.config.proxies or get_environ_proxies(endpoint_url)
-    proxy: str | None = proxies.get(urlsplit(endpoint_url).scheme)
-    if proxy and "://" not in proxy:
-        return f"http://{proxy}"
-    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+    proxies = client.meta.config.proxies or get_environ_proxies(client.meta.endpoint_url)
+    proxy: str | None = proxies.get(scheme)
+    if not proxy:
+        return None
+    url = proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}"
+    try:
+        endpoint_of(url)
+    except RequestError:  # which has the URL, and with it a password, in its cause
         raise ConfigError(
-            f"the proxy URL begins with {urlsplit(proxy).scheme}://; only http:// and https:// are "
-            "supported",
-            hint="check HTTPS_PROXY, HTTP_PROXY and the proxies of the client config",
-        )
-    return proxy
+            "the URL of the proxy cannot be used: it has to begin with http:// or https://, with a "
+            "host and a port of 1 to 65535 if any",
+            hint=f"check {scheme.upper()}_PROXY and the proxies of the client config",
+        ) from None
+    return url
 
 
 def direct_network(endpoint_url: str, authorities: str | None) -> Network:
     """The settings without a proxy; the file or folder `authorities` is trusted, else what botocore
     trusts. Imports nothing of botocore."""
-    is_https = urlsplit(endpoint_url).scheme == "https"
+    is_https = _scheme_of(endpoint_url) == "https"
     return Network(None, _trusting(Path(authorities or _default_path())) if is_https else None)
 
 

@@ -4,6 +4,7 @@ botocore is asked."""
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,7 @@ from axonflow_bedrock.aws.credentials import Place, _Botocore, _place_of
 from axonflow_bedrock.aws.environment import endpoint_of, settings_of
 from axonflow_bedrock.aws.profile import profile_of
 from axonflow_bedrock.aws.signing import Identity
-from axonflow_core.errors import ConfigError
+from axonflow_core.errors import ConfigError, CredentialsError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
 CREDENTIALS: Mapping[str, Mapping[str, str]] = {
@@ -301,6 +302,82 @@ def test_the_authorities_of_the_environment_are_trusted_as_botocore_trusts_them(
     for settings in (_Botocore(None, None, None), _Botocore(None, Session(), None)):
         with pytest.raises(ConfigError, match=r"the certificates in .*no\.pem cannot be used"):
             settings.place()
+
+
+# ── what cannot be used ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["without botocore", "with botocore"])
+def settled(request: pytest.FixtureRequest, home: Path) -> Callable[[], _Botocore]:
+    """Settings read on either way."""
+    return lambda: _Botocore(None, None if request.param == "without botocore" else Session(), None)
+
+
+def refusal(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore], **variables: str
+) -> str:
+    """The typed error for these variables beside keys and a region, as a traceback shows it."""
+    for name, value in {**KEYS, "AWS_DEFAULT_REGION": "eu-west-1", **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises((ConfigError, CredentialsError)) as caught:
+        settled().identity()
+    assert caught.value.hint
+    return "".join(traceback.format_exception(caught.value)) + caught.value.hint
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://[::1", "http://[::g]", "http://x:99999", "http://x:0", "http://x:port", "x"),
+        *("ftp://x", "http://", "http://a b", "http://x/a b", "http://hush:hush@x:80"),
+        *("http://hush:hush@a b", "http://hush:hush@\u2100", "http://x/\udcff"),
+    ],
+)
+def test_an_endpoint_that_http_cannot_use_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore], url: str
+) -> None:
+    said = refusal(monkeypatch, settled, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=url)
+    assert "ConfigError: the endpoint of AWS's settings cannot be used" in said
+    assert "AWS_ENDPOINT_URL_BEDROCK_RUNTIME" in said
+    assert "hush" not in said
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://[::1", "http://hush:hush@127.0.0.1:99999", "http://:80", "http://a b", "http://"),
+        *("socks5://hush:hush@x:1", "hush:hush://x", "http://hush:hush@\u2100", "http://x:port"),
+        *("http://hush\n@x", "http://\udcff", "[::1"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_http_cannot_use_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore], scheme: str, url: str
+) -> None:
+    variable = f"{scheme.upper()}_PROXY"
+    endpoint = f"{scheme}://bedrock.example.com"
+    said = refusal(monkeypatch, settled, AWS_ENDPOINT_URL=endpoint, **{variable: url})
+    assert "ConfigError: the URL of the proxy cannot be used" in said
+    assert f"check {variable} " in said
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("url", ["proxy:3128", "//proxy:3128", "http://proxy:3128"])
+def test_a_proxy_without_a_scheme_is_http_as_in_botocore(
+    home: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", url)
+    assert _Botocore("eu-west-1", None, None).place().network.proxy_url == "http://proxy:3128"
+
+
+def test_a_number_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore]
+) -> None:
+    said = refusal(monkeypatch, settled, AWS_MAX_ATTEMPTS="many")
+    assert "ConfigError: AWS's settings have a number that is none" in said
+    assert "check AWS_MAX_ATTEMPTS" in said
 
 
 def test_secrets_are_not_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
