@@ -156,7 +156,7 @@ CASES: Mapping[str, Case] = {
         },
     ),
     "an API key with a line break": Case(
-        error="request",
+        error="credentials",
         variables={"AWS_BEARER_TOKEN_BEDROCK": secret("AWS_BEARER_TOKEN_BEDROCK") + "\n"},
     ),
     "a password in the endpoint": Case(

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -268,6 +269,11 @@ class _Botocore:
     def identity(self) -> Identity:
         """A bearer token, else a signer with a snapshot of the chain's credentials. Raises what
         `AwsSettings.signer` raises."""
+        found = self._found_identity()
+        _refuse_unsendable(found, getattr(self._credentials, "method", "given"))
+        return found
+
+    def _found_identity(self) -> Identity:
         region = self.place().region
         settings = self._settings()
         if settings is not None and self._profile is not None:
@@ -425,6 +431,31 @@ def _refresh_now(credentials: Any) -> None:
     if lock is not None:
         with lock:
             credentials._protected_refresh(is_mandatory=True)
+
+
+_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+"""What no header may have, and no UTF-8: a byte of a variable that is not UTF-8 is read as a
+surrogate."""
+
+
+def _refuse_unsendable(identity: Identity, source: str) -> None:
+    """Raise `CredentialsError` where a part of `identity` cannot be signed with or sent."""
+    if isinstance(identity, BearerToken):
+        parts, of_source = {"AWS_BEARER_TOKEN_BEDROCK": identity.token}, ""
+    else:
+        of_source = f" ({source})"
+        parts = {
+            "AWS_ACCESS_KEY_ID": identity.access_key,
+            "AWS_SECRET_ACCESS_KEY": identity.secret_key,
+            "AWS_SESSION_TOKEN": identity.session_token or "",
+        }
+    for name, value in parts.items():
+        if _UNSENDABLE.search(value):
+            raise CredentialsError(
+                f"{name}{of_source} has a line break, another control character or a byte that is "
+                "not UTF-8",
+                hint=f"set {name} again, without a line break at its end",
+            )
 
 
 def refuse_plaintext_api_key(endpoint_url: str) -> None:

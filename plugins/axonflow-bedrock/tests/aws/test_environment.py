@@ -372,6 +372,18 @@ def test_a_proxy_without_a_scheme_is_http_as_in_botocore(
     assert _Botocore("eu-west-1", None, None).place().network.proxy_url == "http://proxy:3128"
 
 
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("end", ["\n", "\r", "\x7f", "\udcff"])
+@pytest.mark.parametrize("variable", [*KEYS, "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"])
+def test_a_key_that_cannot_be_sent_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore], variable: str, end: str
+) -> None:
+    said = refusal(monkeypatch, settled, **{variable: f"hush{end}"})
+    assert f"CredentialsError: {variable}" in said
+    assert f"set {variable} again" in said
+    assert "hush" not in said
+
+
 def test_a_number_that_is_none_is_named(
     monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore]
 ) -> None:
