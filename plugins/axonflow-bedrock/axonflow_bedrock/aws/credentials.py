@@ -342,6 +342,8 @@ def _hint_for_place(session: Session, error: Exception) -> str:
     if type(error).__name__ == "ProfileNotFound":
         names = ", ".join(session.available_profiles) or "none"
         return f"check AWS_PROFILE; the profiles there are: {names}"
+    if not re.search("Region|Endpoint", type(error).__name__):
+        return "correct the setting that is named, in the environment or in the AWS profile"
     return (
         "set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a region in the "
         "AWS profile"

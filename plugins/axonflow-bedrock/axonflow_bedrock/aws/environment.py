@@ -4,7 +4,8 @@ Importing botocore and making one of its clients is half of a first call. Where 
 the environment of a function or a container, or in the files that `aws configure` wrote, there is
 nothing for it to find out. Whether that is so is judged strictly, because botocore's word is AWS's:
 a profile that is not plain (`profile`), any variable of AWS's or of proxies beyond those below,
-another system than Linux, an endpoint or region of unusual form, and botocore is asked. A test
+another system than Linux, an endpoint or region of unusual form, certificates without a name, and
+botocore is asked. A test
 compares both over many environments.
 """
 
@@ -49,6 +50,7 @@ def settings_of(environment: Mapping[str, str], profile: Profile) -> Mapping[str
         sys.platform != "linux"  # elsewhere the system has proxies of its own
         or not profile.is_plain
         or any(map(_is_beyond, environment))
+        or any(not environment.get(name, "set").strip() for name in _AUTHORITIES)
     ):
         return None
     variables = dict(profile.variables)

@@ -110,10 +110,10 @@ def _trusting(path: Path) -> ssl.SSLContext:
     """A TLS context with the authorities in a file or folder."""
     import ssl
 
-    is_folder = path.is_dir()
     with _usable(
         f"the certificates in {path}", "check AWS_CA_BUNDLE and `ca_bundle` of the profile"
     ):
+        is_folder = path.is_dir()
         return ssl.create_default_context(
             cafile=None if is_folder else str(path), capath=str(path) if is_folder else None
         )

@@ -50,6 +50,8 @@ BEYOND = (
     {"NO_PROXY": "*"},
     {"AWS_A_SETTING_OF_TOMORROW": "1"},
     {"AWS_SECRET_ACCESS_KEY": ""},
+    {"AWS_CA_BUNDLE": ""},
+    {"REQUESTS_CA_BUNDLE": " "},
 )
 
 
@@ -293,17 +295,6 @@ def test_what_has_no_usual_form_is_left_to_botocore(region: str, endpoint: str |
     assert endpoint_of({}, region, endpoint) is None
 
 
-@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
-def test_the_authorities_of_the_environment_are_trusted_as_botocore_trusts_them(
-    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    for name, value in {**KEYS, "AWS_REGION": "eu-west-1", variable: str(home / "no.pem")}.items():
-        monkeypatch.setenv(name, value)
-    for settings in (_Botocore(None, None, None), _Botocore(None, Session(), None)):
-        with pytest.raises(ConfigError, match=r"the certificates in .*no\.pem cannot be used"):
-            settings.place()
-
-
 # ── what cannot be used ───────────────────────────────────────────────────────────────────────────
 
 
@@ -370,6 +361,29 @@ def test_a_proxy_without_a_scheme_is_http_as_in_botocore(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", url)
     assert _Botocore("eu-west-1", None, None).place().network.proxy_url == "http://proxy:3128"
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize("path", ["/no.pem", f"/{'long' * 100}.pem"])
+def test_authorities_that_cannot_be_read_are_named(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore], variable: str, path: str
+) -> None:
+    said = refusal(monkeypatch, settled, **{variable: path})
+    assert f"ConfigError: the certificates in {path} cannot be used" in said
+    assert "check AWS_CA_BUNDLE" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("AWS_RETRY_MODE", "none"), ("AWS_MAX_ATTEMPTS", "0"), ("AWS_DEFAULTS_MODE", "none")],
+)
+def test_a_setting_that_botocore_refuses_is_not_blamed_on_the_region(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore], variable: str, value: str
+) -> None:
+    said = refusal(monkeypatch, settled, **{variable: value})
+    assert "ConfigError" in said
+    assert "correct the setting that is named" in said
+    assert "BEDROCK_REGION" not in said
 
 
 @pytest.mark.sampled(4)
