@@ -337,6 +337,12 @@ class _Botocore:
         return self._session
 
 
+_HINT_FOR_REGION = (
+    "set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a region in the AWS "
+    "profile"
+)
+
+
 def _hint_for_place(session: Session, error: Exception) -> str:
     """How to correct the setting that `error` is about."""
     if type(error).__name__ == "ProfileNotFound":
@@ -344,10 +350,7 @@ def _hint_for_place(session: Session, error: Exception) -> str:
         return f"check AWS_PROFILE; the profiles there are: {names}"
     if not re.search("Region|Endpoint", type(error).__name__):
         return "correct the setting that is named, in the environment or in the AWS profile"
-    return (
-        "set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a region in the "
-        "AWS profile"
-    )
+    return _HINT_FOR_REGION
 
 
 _UNHEEDED: Mapping[str, object] = {
@@ -368,6 +371,7 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
+    region = None
     try:
         region = asked_region or _region_of(session)
         config = Config(signature_version=UNSIGNED)
@@ -380,6 +384,10 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
             hint=_hint_for_place(session, error),
         ) from error
     except ValueError as error:
+        if region and region.endswith("\n"):  # which botocore lets pass
+            raise ConfigError(
+                "the region of AWS's settings ends in a line break", hint=_HINT_FOR_REGION
+            ) from None
         if not str(error).startswith("invalid literal"):  # of the endpoint, which it shows
             raise unusable_endpoint() from None
         raise ConfigError(

@@ -398,6 +398,15 @@ def test_a_key_that_cannot_be_sent_is_named_and_not_shown(
     assert "hush" not in said
 
 
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_a_region_with_a_line_break_is_not_blamed_on_the_endpoint(
+    monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore], variable: str
+) -> None:
+    said = refusal(monkeypatch, settled, **{variable: "eu-west-1\n"})
+    assert "ConfigError: the region of AWS's settings ends in a line break" in said
+    assert "AWS_REGION" in said
+
+
 def test_a_number_that_is_none_is_named(
     monkeypatch: pytest.MonkeyPatch, settled: Callable[[], _Botocore]
 ) -> None:
