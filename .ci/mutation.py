@@ -103,6 +103,8 @@ GROUPS = {
 
 @frozen
 class Mutant:
+    """One file with one mistake. Its `str` is what the list of survivors knows it by."""
+
     path: str
     operator: str
     line: str
@@ -120,6 +122,8 @@ Place: TypeAlias = tuple[str, str, int]  # a file, the text of a line, a column
 
 @frozen
 class Candidate:
+    """A place where an operator applies; its file is not written yet."""
+
     place: Place
     operator: str
     occurrence: int
@@ -131,6 +135,7 @@ class Candidate:
 
 
 def sample_of(tree: Path, group: Group) -> list[Mutant]:
+    """The mutants of a group that are run: the same for a seed, from as many places as can be."""
     found = [each for path in sorted(tree.glob(group.files)) for each in candidates_in(tree, path)]
     tried, ranked = Counter[Place](), []
     for candidate in sorted(found, key=lambda candidate: candidate.rank):
@@ -145,6 +150,7 @@ def sample_of(tree: Path, group: Group) -> list[Mutant]:
 
 
 def candidates_in(tree: Path, path: Path) -> Iterator[Candidate]:
+    """Every place of a file where a mistake can be made that runs; types are left out."""
     source, name = path.read_text(), str(path.relative_to(tree))
     lines, nodes, types = source.splitlines(), list(ast_nodes(get_ast(source))), types_in(source)
     for operator in operator_names():
@@ -202,6 +208,7 @@ def passes(tree: Path, tests: Sequence[str], limit_s: float | None = None) -> bo
 
 
 def run_tests(tree: Path, tests: Sequence[str], keeps_bytecode: bool) -> None:
+    """The child's part of `passes`: leaves with the exit code of pytest."""
     os.setsid()
     os.chdir(tree)
     if not keeps_bytecode:
@@ -250,6 +257,7 @@ def listed_survivors() -> set[str]:
 
 
 def survivors_of(folder: Path, name: str, sample: Sequence[Mutant]) -> list[Mutant]:
+    """The mutants that no test sees. What was killed is kept in `folder`, and not run again."""
     record, survivors, judge = folder / "killed", [], None
     killed = set(record.read_text().split("\n\n")) if record.exists() else set[str]()
     for mutant in sample:
@@ -268,6 +276,7 @@ def survivors_of(folder: Path, name: str, sample: Sequence[Mutant]) -> list[Muta
 
 
 def main(folder: Path, names: Sequence[str]) -> None:
+    """Run the groups and print their table; fail below the bar or for an unlisted survivor."""
     for module in IMPORTED.split():
         importlib.import_module(module)
     listed, failed, table = listed_survivors(), False, []
