@@ -249,6 +249,14 @@ def stoppable(stop: Callable[[], None]) -> AbstractContextManager[None]:
     return nullcontext() if group is None else group.stoppable(stop)
 
 
+def raise_if_cancelled() -> None:
+    """`Cancelled` where this call's group is over, also before the call's own `stop` has come: the
+    end of one call may be what another waits for."""
+    group = _GROUP.get()
+    if group is not None and group.is_over:
+        raise Cancelled
+
+
 def _in_threads(calls: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
     ended: SimpleQueue[tuple[int, Future[T]]] = SimpleQueue()
     left = enumerate(calls)  # threads share it: each call is taken once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -56,3 +57,32 @@ async def test_work_whose_caller_waits_fails_for_each_caller() -> None:
     results = await asyncio.gather(*callers, return_exceptions=True)
 
     assert [type(result) for result in results] == [ZeroDivisionError] * 2
+
+
+def test_a_call_that_went_on_because_another_was_cancelled_is_cancelled_too() -> None:
+    is_ended, sent = threading.Event(), []
+
+    def end_slowly() -> None:
+        is_ended.set()
+        time.sleep(0.1)  # the other's turn, before its own stop has come
+
+    async def first() -> None:
+        with waiting.stoppable(end_slowly):
+            is_ended.wait(5)
+            raise ConnectionError
+
+    async def second() -> None:
+        with waiting.stoppable(lambda: None):
+            is_ended.wait(5)
+            waiting.raise_if_cancelled()
+            sent.append("second")
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        waiting.drive(waiting.in_order([first, second, fail], 3))
+
+    assert is_ended.wait(5)
+    time.sleep(0.2)
+    assert sent == []

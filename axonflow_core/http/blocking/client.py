@@ -101,6 +101,7 @@ class BlockingTransport:
             raise faults.pool_full(limit, size, call.endpoint, call.request) from None
         except PoolClosed:
             raise faults.closed() from None
+        waiting.raise_if_cancelled()
         connection = lease.connection
         return self._dialled(call) if connection is None or connection.is_stale else connection
 
