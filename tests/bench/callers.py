@@ -29,6 +29,8 @@ _BODY = orjson.dumps(
     {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": _TURNS}
 )
 _CONVERSED = [{"role": "user", "content": [{"text": "word " * 50}]} for _ in range(5)]
+_STREAMED_BODY = orjson.dumps({"messages": _CONVERSED})
+_HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
@@ -122,6 +124,57 @@ def _together(runner: asyncio.Runner, run: Callable[[Iterable[int]], Any]) -> Wo
         await asyncio.gather(*(run(turns) for _ in range(IN_FLIGHT)))
 
     return lambda count: runner.run(tasks(count))
+
+
+def floors(url: str, runner: asyncio.Runner) -> Mapping[str, Work]:
+    """The least that asyncio asks for: the bytes are sent, and each read wakes a task that looks
+    for the last bytes of the answer. Nothing is signed, parsed or decoded."""
+    port = int(url.rpartition(":")[2])
+    resting: list[_Bare] = []
+
+    async def ask(path: str, body: bytes, last: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if not resting:
+            resting.append((await loop.create_connection(_Bare, "127.0.0.1", port))[1])
+        connection = resting.pop()
+        await connection.ask(_HEAD % (path.encode(), len(body)) + body, last)
+        resting.append(connection)
+
+    async def call(turns: Iterable[int]) -> None:
+        for _ in turns:
+            await ask("/invoke", _BODY, b"}}")
+
+    async def stream(turns: Iterable[int]) -> None:
+        for _ in turns:
+            await ask("/converse-stream", _STREAMED_BODY, b"\r\n0\r\n\r\n")
+
+    return {
+        f"call, bare asyncio, {IN_FLIGHT} at once": _together(runner, call),
+        "stream, bare asyncio": _one_by_one(runner, stream),
+        f"stream, bare asyncio, {IN_FLIGHT} at once": _together(runner, stream),
+    }
+
+
+class _Bare(asyncio.BufferedProtocol):
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._buffer = memoryview(bytearray(2**16))
+        self._waiter: asyncio.Future[int] | None = None
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(nbytes)
+
+    async def ask(self, request: bytes, last: bytes) -> None:
+        loop, end = asyncio.get_running_loop(), b""
+        self._transport.write(request)
+        while not end.endswith(last):
+            self._waiter = loop.create_future()
+            count = await self._waiter
+            end = (end + self._buffer[max(count - 16, 0) : count])[-16:]
 
 
 def others(url: str, runner: asyncio.Runner) -> Mapping[str, Work]:

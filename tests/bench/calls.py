@@ -5,7 +5,8 @@
     paced stream    200 chunks, 1 ms apart, as a model sends them
 
 In each round the baseline and every case run in turn, so that a slow moment of the machine meets
-both. Lines of uvloop follow where that is asked for.
+both. Lines of uvloop follow where that is asked for. `bare asyncio` is the floor: the same bytes,
+and nothing done with them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
-from .callers import IN_FLIGHT, SETTINGS, asyncs, blockings, boto3s, others
+from .callers import IN_FLIGHT, SETTINGS, asyncs, blockings, boto3s, floors, others
 from .rows import Row, Work, cpu_us, row
 from .service import Service, running_service
 
@@ -34,6 +35,10 @@ def measure(*, with_uvloop: bool, with_tls: bool) -> Iterator[Row]:
             factory = uvloop.new_event_loop
             runners["uvloop"] = stack.enter_context(asyncio.Runner(loop_factory=factory))
         base, cases = boto3s(service.burst_url), _cases(service.burst_url, runners)
+        paced = _ours(service.paced_url, runners)
+        if not with_tls:
+            cases |= floors(service.burst_url, runners["async"])
+            paced |= floors(service.paced_url, runners["async"])
         for kind, baseline, title, count in (
             ("call", "invoke_model", "call", CALLS),
             ("stream", "converse_stream", "burst stream", BURSTS),
@@ -44,13 +49,13 @@ def measure(*, with_uvloop: bool, with_tls: bool) -> Iterator[Row]:
                 if name.startswith(kind) and (kind == "call" or "at once" not in name)
             }
             yield from _section(service, (baseline, base[kind]), works, count)
-        paced = {
+        works = {
             name.replace("stream", "paced stream", 1): work
-            for name, work in _ours(service.paced_url, runners).items()
+            for name, work in paced.items()
             if name.startswith("stream")
         }
         yield from _section(
-            service, ("converse_stream", boto3s(service.paced_url)["stream"]), paced, PACED
+            service, ("converse_stream", boto3s(service.paced_url)["stream"]), works, PACED
         )
 
 

@@ -123,11 +123,13 @@ def decode_usage(
     """
     tier = native.get("service_tier")
     try:
-        nested = {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
         extra = {**unknown_members(native, _USAGE_KEYS), **misfit}
-        for group, known in _NESTED_KEYS.items():
-            if unknown := unknown_members(native.get(group) or {}, known):
-                extra[group] = {**extra.get(group, {}), **unknown}
+        nested = {}
+        if not _NESTED_KEYS.keys().isdisjoint(native):
+            nested = _counts_of_groups(native)
+            for group, known in _NESTED_KEYS.items():
+                if unknown := unknown_members(native.get(group) or {}, known):
+                    extra[group] = {**extra.get(group, {}), **unknown}
         usage = Usage(
             input_tokens=native.get("input_tokens"),
             output_tokens=native.get("output_tokens"),
@@ -142,6 +144,10 @@ def decode_usage(
         if misfit or not _counts_apart(native)[1]:
             raise
     return decode_usage(*_counts_apart(native))
+
+
+def _counts_of_groups(native: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: (native.get(group) or {}).get(key) for group, key, name in _NESTED_COUNTS}
 
 
 _COUNTS = {

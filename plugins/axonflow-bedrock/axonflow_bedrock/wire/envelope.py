@@ -46,7 +46,7 @@ from axonflow_core.codec.json_members import (
 from axonflow_core.converters import MAX_COUNT
 from axonflow_core.errors import DecodeError, RequestError
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason
+from axonflow_core.messages import EMPTY, Completion, Guardrail, Json, StopReason, Usage
 from axonflow_core.retrieval import Embeddings, Ranking
 from axonflow_core.stream import (
     Batch,
@@ -109,7 +109,7 @@ def open_answer(
     return evolve(
         completion,
         stop_reason=stop_reason,
-        usage=evolve(completion.usage, **billed) if billed else completion.usage,
+        usage=_as_billed(completion.usage, billed),
         guardrail=guardrail,
         latency_ms=_latency_ms(headers),
     )
@@ -123,11 +123,19 @@ def close_answer(codec: FamilyCodec, completion: Completion, facts: ModelFacts) 
 
 def measured(answer: A, headers: Mapping[str, str]) -> A:
     """`answer` with what `headers` bill and measure."""
-    usage = evolve(answer.usage, **_billed_counts(headers))
+    usage = _as_billed(answer.usage, _billed_counts(headers))
     return evolve(answer, usage=usage, latency_ms=_latency_ms(headers))
 
 
-def _billed_counts(headers: Mapping[str, str]) -> dict[str, Any]:
+def _as_billed(usage: Usage, billed: Mapping[str, int]) -> Usage:
+    """`usage` with the counts that are billed, which are the model's own in nearly every call."""
+    if all(getattr(usage, name) == count for name, count in billed.items()):
+        return usage
+    changes: dict[str, Any] = {**billed}
+    return evolve(usage, **changes)
+
+
+def _billed_counts(headers: Mapping[str, str]) -> dict[str, int]:
     """The counts of `Usage` that the headers of an InvokeModel answer have."""
     return {
         name: count
