@@ -55,7 +55,7 @@ class HttpCall:
         endpoint = self.endpoint
         match end:
             case LimitExpired():
-                return faults.timeout(end.limit, endpoint, self.request)
+                return faults.timeout(end.limit, endpoint, self.request, end.at)
             case BadResponse():
                 return faults.refused(endpoint, end, self.most)
             case ConnectionEnded() if head is not None:

@@ -23,7 +23,7 @@ from math import inf
 from typing import cast
 
 from .ends import ClosedHere, ConnectionEnded
-from .limits import NO_LIMIT, Deadlines, Limit, LimitExpired
+from .limits import NO_LIMIT, Deadlines, DialStep, Limit, LimitExpired
 from .response_parser import BadResponse, ResponseHead, ResponseParser, Rule
 from .tls import TlsLayer
 
@@ -52,6 +52,8 @@ class Connection(asyncio.BufferedProtocol):
         self.key = key
         self.parser = ResponseParser()
         self.fault: Exception | None = None
+        self.dialling: DialStep | None = None
+        """The present or last step of its opening."""
         self.has_answered = False
         """Whether it is used again: an answer was read from it before."""
         self.head_at = 0.0

@@ -19,6 +19,7 @@ from axonflow_core import waiting
 from . import faults
 from .connection import Connection
 from .ends import ConnectionEnded
+from .limits import DialStep
 from .request_bytes import Endpoint, connect_head
 from .response_parser import BadResponse, ResponseParser
 from .sockets import HEAD_START_S, Address, alternating, lookup, set_options
@@ -32,36 +33,40 @@ async def dial(
     and `AnswerError` in the words of `faults`. `tls` is for https, of service and proxy."""
     hop = proxy or endpoint
     loop = asyncio.get_running_loop()
-    made = await _connected(loop, endpoint, proxy)
+    made = await _connected(connection, loop, hop, is_proxy=proxy is not None)
     try:
         await loop.create_connection(lambda: connection, sock=made)
     except BaseException:
         made.close()
         raise
     if hop.scheme == "https":
+        connection.dialling = DialStep("handshake", hop, proxy is not None)
         await _secured(connection, hop, tls)
     if proxy is not None and endpoint.scheme == "https":
+        connection.dialling = DialStep("tunnel", proxy, is_proxy=True)
         await _tunnelled(connection, endpoint, proxy)
+        connection.dialling = DialStep("handshake", endpoint)
         await _secured(connection, endpoint, tls)
 
 
 async def _connected(
-    loop: asyncio.AbstractEventLoop, endpoint: Endpoint, proxy: Endpoint | None
+    connection: Connection, loop: asyncio.AbstractEventLoop, hop: Endpoint, *, is_proxy: bool
 ) -> socket.socket:
-    hop = proxy or endpoint
+    connection.dialling = DialStep("lookup", hop, is_proxy)
     try:
         addresses = await waiting.outcome(lookup(hop.host, hop.port))
     except TimeoutError:
         raise  # the caller's limit, though it is an OSError
     except (OSError, UnicodeError) as error:
         raise (
-            faults.proxy_unconnected(hop, error) if proxy else faults.unresolved(hop, error)
+            faults.proxy_unconnected(hop, error) if is_proxy else faults.unresolved(hop, error)
         ) from error
+    connection.dialling = DialStep("connect", hop, is_proxy)
     try:
         return await first_connected(loop, alternating(addresses))
     except OSError as error:
         raise (
-            faults.proxy_unconnected(hop, error) if proxy else faults.unconnected(hop, error)
+            faults.proxy_unconnected(hop, error) if is_proxy else faults.unconnected(hop, error)
         ) from error
 
 

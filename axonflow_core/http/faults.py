@@ -18,13 +18,16 @@ from axonflow_core.errors import (
     Unavailable,
 )
 
-from .limits import Limit, span_of
+from .limits import DialStep, Limit, span_of
 from .messages import HttpRequest
 from .request_bytes import Endpoint, endpoint_of
 from .response_parser import BadResponse, ResponseHead, Rule
 
 _OVERDUE = {
+    "lookup": "was not found by DNS",
     "connect": "did not accept a connection",
+    "handshake": "did not finish the TLS handshake",
+    "tunnel": "did not answer CONNECT",
     "head": "did not begin its answer",
     "body": "did not finish its answer",
 }
@@ -34,12 +37,17 @@ _NO_PROXY_HINT = "NO_PROXY lists hosts to reach without a proxy"
 # ── time ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def timeout(limit: Limit, endpoint: Endpoint, request: HttpRequest) -> ProviderTimeout:
+def timeout(
+    limit: Limit, endpoint: Endpoint, request: HttpRequest, at: DialStep | None = None
+) -> ProviderTimeout:
     """The error of a time limit: it names the step, the seconds and the setting that raises
     them."""
-    what = "sent no more of its answer" if limit.name == "idle_s" else _OVERDUE[limit.step]
+    step, hop = limit.step, endpoint.authority
+    if at is not None:
+        step, hop = at.what, f"the proxy {at.hop.authority}" if at.is_proxy else at.hop.authority
+    what = "sent no more of its answer" if limit.name == "idle_s" else _OVERDUE[step]
     return ProviderTimeout(
-        f"{endpoint.authority} {what} within {_span(limit, request)}",
+        f"{hop} {what} within {_span(limit, request)}",
         hint=f"if that is too short, raise {_setting(limit)}",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from .messages import Timeouts
+from .request_bytes import Endpoint
 
 
 class Limit(NamedTuple):
@@ -25,12 +26,22 @@ Until: TypeAlias = tuple[float, Limit]
 """When a wait ends, and by which limit."""
 
 
-class LimitExpired(Exception):
-    """A time limit is over."""
+class DialStep(NamedTuple):
+    """What is under way while a connection is opened, and with whom."""
 
-    def __init__(self, limit: Limit) -> None:
+    what: str
+    """`lookup`, `connect`, `handshake` or `tunnel`."""
+    hop: Endpoint
+    is_proxy: bool = False
+
+
+class LimitExpired(Exception):
+    """A time limit is over; `at` says where, while a connection is opened."""
+
+    def __init__(self, limit: Limit, at: DialStep | None = None) -> None:
         super().__init__(limit.name)
         self.limit = limit
+        self.at = at
 
 
 class Deadlines:

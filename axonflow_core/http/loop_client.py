@@ -116,7 +116,7 @@ class LoopClient:
         except BaseException as error:
             call.pool.close_one(connection)
             if isinstance(error, TimeoutError):
-                raise LimitExpired(limit) from None
+                raise LimitExpired(limit, connection.dialling) from None
             raise
         if call.pool.is_closed:
             call.pool.close_one(connection)

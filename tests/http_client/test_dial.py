@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import socket
 import ssl
 import threading
@@ -113,17 +114,36 @@ async def test_a_proxy_that_is_not_there_is_named(transport: Transport) -> None:
         await transport.send(HttpRequest("GET", "https://service.example/", {}, network=network))
 
 
-async def test_a_proxy_that_is_silent_runs_into_the_connect_timeout(
-    transport: Transport,
+@pytest.mark.parametrize(
+    ("scheme", "what"),
+    [("http", "answer CONNECT"), ("https", "finish the TLS handshake")],
+)
+async def test_a_proxy_that_is_silent_is_named_with_the_step(
+    transport: Transport, authority: Authority, scheme: str, what: str
 ) -> None:
     async with serving(always(OK)) as silent:  # waits for a body that never comes
         silent.answer = always(5.0)
-        network = Network(silent.url)
+        proxy = silent.url.replace("http:", f"{scheme}:")
+        network = Network(proxy, authority.client)
         request = HttpRequest(
             "GET", "https://service.example/", {}, b"", Timeouts(connect_s=0.1), network
         )
-        with pytest.raises(ProviderTimeout, match="connect timeout"):
+        words = f"the proxy {proxy.partition('://')[2]} did not {what} within 0.1 s (connect"
+        with pytest.raises(ProviderTimeout, match=re.escape(words)):
             await transport.send(request)
+
+
+async def test_dns_that_does_not_answer_is_named(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait(5))
+    request = HttpRequest("GET", "https://service.example/", {}, b"", Timeouts(connect_s=0.1))
+    try:
+        with pytest.raises(ProviderTimeout, match=r"^service.example was not found by DNS within"):
+            await transport.send(request)
+    finally:
+        is_over.set()
 
 
 # ── TLS ───────────────────────────────────────────────────────────────────────────────────────────
@@ -178,13 +198,12 @@ async def test_a_server_that_chooses_http2_is_refused(
         server.set_alpn_protocols(["http/1.1"])
 
 
-async def test_a_handshake_that_stalls_runs_into_the_connect_timeout(
-    transport: Transport, authority: Authority
-) -> None:
+async def test_a_handshake_that_stalls_is_named(transport: Transport, authority: Authority) -> None:
     async with serving(always(OK)) as peer:
         url = peer.url.replace("http:", "https:")
         request = HttpRequest("GET", url, {}, b"", Timeouts(connect_s=0.1), authority.network)
-        with pytest.raises(ProviderTimeout, match="connect timeout"):
+        words = r"^127.0.0.1:\d+ did not finish the TLS handshake within 0.1 s \(connect timeout\)"
+        with pytest.raises(ProviderTimeout, match=words):
             await transport.send(request)
 
 

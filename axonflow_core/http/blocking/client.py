@@ -9,6 +9,7 @@ from axonflow_core.waiting import now
 from .. import faults
 from ..call import BodyStream, HttpCall, TlsDefaults
 from ..ends import ENDS, ClosedHere, ConnectionEnded, PoolClosed
+from ..limits import LimitExpired
 from ..messages import MAX_BODY_BYTES, MAX_CONNECTIONS, HttpRequest, HttpResponse
 from ..response_parser import ResponseHead
 from .connection import Connection
@@ -109,7 +110,11 @@ class BlockingTransport:
         """A new connection, instead of the one that the call had."""
         lease = call.lease
         connection, until = lease.renew(), call.deadlines.connect(now())
-        dial(connection, call.endpoint, call.proxy, self._tls.of(call), until)
+        try:
+            dial(connection, call.endpoint, call.proxy, self._tls.of(call), until)
+        except LimitExpired as expired:
+            expired.at = connection.dialling
+            raise
         if lease.pool.is_closed:
             raise ClosedHere
         return connection

@@ -12,7 +12,7 @@ from contextlib import suppress
 from axonflow_core.waiting import now
 
 from ..ends import ENDS, ClosedHere, ConnectionEnded
-from ..limits import NO_LIMIT, Deadlines, LimitExpired, Until
+from ..limits import NO_LIMIT, Deadlines, DialStep, LimitExpired, Until
 from ..response_parser import BadResponse, ResponseHead, ResponseParser, Rule
 from ..sockets import KEEP_ALIVE_S, READ_BYTES
 from ..tls import TlsLayer
@@ -35,6 +35,8 @@ class Connection:
         self.parser = ResponseParser()
         self.fault: Exception | None = None
         """Why nothing more is read of the present answer."""
+        self.dialling: DialStep | None = None
+        """The present or last step of its opening."""
         self.has_answered = False
         """Whether it is used again: an answer was read from it before."""
         self.head_at = 0.0

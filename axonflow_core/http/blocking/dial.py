@@ -17,7 +17,7 @@ from axonflow_core.waiting import now
 
 from .. import faults
 from ..ends import ConnectionEnded
-from ..limits import LimitExpired, Until
+from ..limits import DialStep, LimitExpired, Until
 from ..request_bytes import Endpoint, connect_head
 from ..response_parser import BadResponse, ResponseParser
 from ..sockets import HEAD_START_S, Address, alternating, lookup, set_options
@@ -32,16 +32,22 @@ def dial(
     until: Until,
 ) -> None:
     """As `dial.dial`, within `until`."""
-    hop = proxy or endpoint
+    hop, is_proxy = proxy or endpoint, proxy is not None
+    connection.dialling = DialStep("lookup", hop, is_proxy)
+    addresses = _resolved(hop, proxy, until)
+    connection.dialling = DialStep("connect", hop, is_proxy)
     try:
-        _connect(connection, _resolved(hop, proxy, until), until)
+        _connect(connection, addresses, until)
     except OSError as error:
         unconnected = faults.proxy_unconnected if proxy else faults.unconnected
         raise unconnected(hop, error) from error
     if hop.scheme == "https":
+        connection.dialling = DialStep("handshake", hop, is_proxy)
         _secure(connection, hop, tls, until)
     if proxy is not None and endpoint.scheme == "https":
+        connection.dialling = DialStep("tunnel", proxy, is_proxy=True)
         _tunnel(connection, endpoint, proxy, until)
+        connection.dialling = DialStep("handshake", endpoint)
         _secure(connection, endpoint, tls, until)
 
 

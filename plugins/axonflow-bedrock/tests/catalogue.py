@@ -141,7 +141,11 @@ THE_WAY = (
         case(
             "a handshake that nobody answers",
             good,
-            fails(ProviderTimeout, r"within 0\.25 s \(connect timeout\)", has_id=False),
+            fails(
+                ProviderTimeout,
+                r"did not finish the TLS handshake within 0\.25 s \(connect timeout\)",
+                has_id=False,
+            ),
             place=Place.NOT_TLS,
             speaks_first=HELD,
             **CONNECTING,
@@ -152,7 +156,7 @@ THE_WAY = (
             good,
             fails(
                 ProviderTimeout,
-                r"did not accept a connection within .* \(total timeout\)",
+                r"did not finish the TLS handshake within .* \(total timeout\)",
                 has_id=False,
             ),
             place=Place.NOT_TLS,
