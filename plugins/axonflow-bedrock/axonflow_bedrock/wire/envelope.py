@@ -140,7 +140,7 @@ def _billed_counts(headers: Mapping[str, str]) -> dict[str, int]:
     return {
         name: count
         for key, name in _COUNT_HEADERS.items()
-        if (count := count_in_header(headers.get(key))) is not None
+        if key in headers and (count := count_in_header(headers[key])) is not None
     }
 
 
@@ -163,6 +163,8 @@ def _without_members(codec: FamilyCodec, body: Json) -> tuple[Json, Guardrail | 
         raise DecodeError(
             f"the answer is not one of the {codec.name} family ({kind_of(body)} for an object)"
         )
+    if MEMBERS.isdisjoint(body):
+        return body, None
     return unknown_members(body, MEMBERS), _guardrail_of(body)
 
 

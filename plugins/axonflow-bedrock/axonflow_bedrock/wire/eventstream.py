@@ -26,15 +26,14 @@ import struct
 from base64 import b64encode
 from binascii import a2b_base64, crc32
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
 from axonflow_core.codec.likeness import kind_of
 from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
-from axonflow_core.frozen import frozen
 from axonflow_core.json import dumps, loads
-from axonflow_core.messages import Json, hidden
+from axonflow_core.messages import Json
 
 from ..errors.diagnose import diagnose_exception_frame
 from ..models.model_id import ModelId
@@ -52,17 +51,20 @@ _PRELUDE = struct.Struct(">III")
 _CRC = struct.Struct(">I")
 _LENGTHS_BYTES = 8
 """How much of the prelude its checksum covers."""
-_SMALLEST = _PRELUDE.size + _CRC.size
+_PRELUDE_BYTES, _CRC_BYTES = _PRELUDE.size, _CRC.size
+_SMALLEST = _PRELUDE_BYTES + _CRC_BYTES
 _STRING = 7
 
 
-@frozen
-class Frame:
+class Frame(NamedTuple):
     """One decoded frame. The payload is JSON; its type is in the headers `:message-type` and
     `:event-type`."""
 
     headers: Mapping[str, HeaderValue]
-    payload: bytes = hidden()
+    payload: bytes
+
+    def __repr__(self) -> str:
+        return f"Frame(headers={self.headers!r})"
 
 
 # ── decoding ──────────────────────────────────────────────────────────────────────────────────────
@@ -78,7 +80,7 @@ class FrameDecoder:
 
     def __init__(self) -> None:
         self._left = bytearray()
-        self._wanted = _PRELUDE.size
+        self._wanted = _PRELUDE_BYTES
         """How many bytes must be there before a look at them is worth it."""
         self._offset = 0
         """Where in the stream the next frame begins."""
@@ -134,25 +136,25 @@ class FrameDecoder:
         """Add every whole frame in `data`; where the rest begins. `_wanted` is the length that the
         rest must have."""
         start, end = 0, len(data)
-        self._wanted = _PRELUDE.size
-        while end - start >= _PRELUDE.size:
+        self._wanted = _PRELUDE_BYTES
+        while end - start >= _PRELUDE_BYTES:
             length, headers_length, expected = _PRELUDE.unpack_from(data, start)
             checksum = crc32(data[start : start + _LENGTHS_BYTES])
             if checksum != expected:
                 raise self._no_prelude(data[start:])
-            most = min(length - _SMALLEST, MAX_HEADERS_BYTES)
-            if length > MAX_FRAME_BYTES or headers_length > most:
+            is_overlong = length > MAX_FRAME_BYTES or headers_length > MAX_HEADERS_BYTES
+            if is_overlong or headers_length > length - _SMALLEST:
                 raise self._misshapen(length, headers_length)
             if end - start < length:
                 self._wanted = length
                 break
             next_start = start + length
-            frame_end = next_start - _CRC.size
+            frame_end = next_start - _CRC_BYTES
             (expected,) = _CRC.unpack_from(data, frame_end)
             if crc32(data[start + _LENGTHS_BYTES : frame_end], checksum) != expected:
                 raise self._undecodable("fails its checksum")
-            payload_start = start + _PRELUDE.size + headers_length
-            encoded = data[start + _PRELUDE.size : payload_start]
+            payload_start = start + _PRELUDE_BYTES + headers_length
+            encoded = data[start + _PRELUDE_BYTES : payload_start]
             if encoded != self._headers_bytes:  # most frames of a stream have the same headers
                 self._headers = self._headers_of(encoded)
                 self._headers_bytes = encoded
