@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache, partial
-from threading import TIMEOUT_MAX, Thread
+from threading import TIMEOUT_MAX, Thread, current_thread
 from threading import enumerate as enumerate_threads
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,6 +46,7 @@ from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import frozen
 from axonflow_core.hookspecs import HOOK_API, PluginCodec
 from axonflow_core.plugin_spec import ProviderSpec
+from axonflow_core.waiting import now
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
@@ -191,12 +192,15 @@ def _call(plugin: FoundPlugin, hook: str, environment: Mapping[str, str]) -> lis
     did not end in time.
     """
     limit_s = _limit_s(environment)
-    loading = _Loading(plugin, hook)
-    if _is_being_imported(plugin):
-        loading.run()
-    else:
-        loading.start()
-        loading.join(limit_s)
+    loading = _under_way(plugin, hook)
+    if loading is None:
+        loading = _Loading(plugin, hook)
+        if _is_being_imported(plugin):
+            loading.run()
+        else:
+            loading.start()
+    if loading.ident is not None:
+        loading.join(max(loading.began + limit_s - now(), 0.0))
     if loading.fault is not None:
         raise loading.fault
     if loading.results is None:
@@ -242,14 +246,24 @@ def _is_being_imported(plugin: FoundPlugin) -> bool:
     return any(getattr(spec, "_initializing", False) for spec in specs)
 
 
+def _under_way(plugin: FoundPlugin, hook: str) -> _Loading | None:
+    """The loading of it that another call began and that has not ended: it has hung since then."""
+    others = (thread for thread in enumerate_threads() if thread is not current_thread())
+    for thread in others:
+        if isinstance(thread, _Loading) and (thread.plugin, thread.hook) == (plugin, hook):
+            return thread
+    return None
+
+
 class _Loading(Thread):
     """The import of one plugin and the call of its hook: a thread, for a module that hangs cannot
     be stopped and is left behind. It holds the import lock of that module alone."""
 
     def __init__(self, plugin: FoundPlugin, hook: str) -> None:
         super().__init__(name=f"axonflow plugin {plugin.name}", daemon=True)
-        self._plugin = plugin
-        self._hook = hook
+        self.plugin = plugin
+        self.hook = hook
+        self.began = now()
         self.doing = f"importing {plugin.value}"
         self.results: list[Any] | None = None
         self.fault: BaseException | None = None
@@ -261,21 +275,21 @@ class _Loading(Thread):
         except (PluginError, KeyboardInterrupt) as fault:
             self.fault = fault
         except BaseException as error:
-            self.fault = _failure(self._plugin, f"{self.doing} raised", error)
+            self.fault = _failure(self.plugin, f"{self.doing} raised", error)
             self.fault.__cause__ = error
 
     def _loaded(self) -> list[Any]:
-        module = self._plugin.load()
-        _check_api(self._plugin, module)
+        module = self.plugin.load()
+        _check_api(self.plugin, module)
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(hookspecs)
         try:
             manager.register(module)
             manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise _invalid_hook(self._plugin, error) from error
-        self.doing = f"{self._hook}()"
-        results: list[Any] = getattr(manager.hook, self._hook)()
+            raise _invalid_hook(self.plugin, error) from error
+        self.doing = f"{self.hook}()"
+        results: list[Any] = getattr(manager.hook, self.hook)()
         return results
 
 
