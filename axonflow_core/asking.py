@@ -11,7 +11,6 @@ not acceptable is a `RequestError` that names the field.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from types import UnionType
 from typing import Any, TypeAlias, TypedDict
 
@@ -34,6 +33,7 @@ from axonflow_core.messages import (
     ToolChoice,
     ToolChoiceMode,
 )
+from axonflow_core.nearest import nearest
 from axonflow_core.output_types import Parse, output_of
 
 Prompt: TypeAlias = CompletionRequest | Messages
@@ -243,9 +243,9 @@ def _instead_of(name: str) -> str:
     """What to write instead of an option that does not exist."""
     if name in _OF_REQUESTS:
         return f"ask with a whole request: CompletionRequest(prompt, {name}=…)"
-    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, _OPTIONS, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
+    near = _ELSEWHERE.get(name) or nearest(name, _OPTIONS)
+    if near is not None:
+        return f"did you mean {near}?"
     return (
         f"the options are {', '.join(sorted(_OPTIONS))}; a parameter that one family alone has "
         f"stands in a whole request: CompletionRequest(prompt, options={{{name!r}: …}})"

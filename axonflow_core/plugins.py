@@ -28,7 +28,6 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache, partial
 from threading import TIMEOUT_MAX, Thread, current_thread
@@ -45,6 +44,7 @@ from axonflow_core.codec.registry import Claim, CodecRegistry, RegisteredCodec, 
 from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import frozen
 from axonflow_core.hookspecs import HOOK_API, PluginCodec
+from axonflow_core.nearest import nearest
 from axonflow_core.plugin_spec import ProviderSpec
 from axonflow_core.waiting import now
 
@@ -374,11 +374,11 @@ def _spec_of(plugin: FoundPlugin, environment: Mapping[str, str]) -> ProviderSpe
 
 def _missing_provider(name: str, installed: Iterable[str]) -> PluginError:
     name = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
-    nearest = get_close_matches(name, list(installed), n=1)
+    near = nearest(name, installed)
     return PluginError(
         f"no installed plugin offers the provider {name}; installed: "
         f"{', '.join(sorted(installed)) or 'none'}",
-        hint=(f"did you mean `{nearest[0]}`? Otherwise " if nearest else "")
+        hint=(f"did you mean `{near}`? Otherwise " if near else "")
         + "install the package that offers it",
     )
 

@@ -74,6 +74,17 @@ class Runtime:
     """Providers that are ready to be called. `providers` is in order of preference; the first
     answers by default."""
 
+    def __new__(cls, *given: object, **named: object) -> Self:
+        """`ConfigError` where no providers are given: `Runtime.open()` is meant."""
+        providers = given[0] if given else named.get("providers")
+        if not isinstance(providers, Mapping):
+            raise ConfigError(
+                f"Runtime(…) takes providers that are built already, not {described(providers)}",
+                hint="open one from axonflow.yaml or the environment: `Runtime.open()`, or from "
+                "settings: `Runtime.open(region=…, model=…)`",
+            )
+        return super().__new__(cls)
+
     def __init__(
         self,
         providers: Mapping[str, Provider],

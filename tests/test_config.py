@@ -247,6 +247,7 @@ def test_every_fault_is_told_at_once() -> None:
         (5, 9),
         (5, 17),
         (6, 1),
+        (6, 8),
     ]
 
 
@@ -430,6 +431,34 @@ def test_a_wrong_entry_is_located_and_mended(
     assert (hint or "") in (fault.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("  echo:\n    enable: true\n    config:\n      modle: x\n      max_tokens: y", [4, 6, 7]),
+        ("  echo:\n    enabeld: on\n    config:\n      max_tokens: 0", [4, 6]),
+        ("  echo:\n    enabled: ture\n    config:\n      max_tokens: 0", [4, 6]),
+        ("  echo:\n    enabled: on\n    confg:\n      max_tokens: 0", [5, 6]),
+        ("  echo:\n    enabled: on\n    credentals:\n      api_kye: x", [5, 6]),
+        ("  echo:\n    enabled: on\n    tpye: ecco", [5, 5]),
+        ("  echo:\n    enable: false\n    config:\n      max_tokens: y", [4]),
+        ("  echo:\n    config:\n      max_tokens: y", []),
+    ],
+)
+@pytest.mark.parametrize("head", ["llm_providers", "llm_provider"])
+def test_a_misspelt_key_hides_no_fault_of_its_value(
+    tmp_path: Path, text: str, lines: list[int], head: str
+) -> None:
+    path = tmp_path / "axonflow.yaml"
+    path.write_text(f'version: "1.0"\n{head}:\n{text}')
+    expected = lines if head == "llm_providers" else [2, *lines]
+    try:
+        load_config(path, {})
+    except FaultyConfig as faulty:
+        assert [fault.line for fault in faulty.faults] == expected
+    else:
+        assert expected == []
+
+
 def test_faults_of_every_level_are_told_at_once(tmp_path: Path) -> None:
     text = (
         "version: 3\nllm_providers:\n  echo:\n    enabled: yes\n    wieght: 1\n"
@@ -516,6 +545,16 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
     environment = {"AXONFLOW_CONFIG_FILE": str(tmp_path / "no.yaml")}
     with pytest.raises(FaultyConfig, match="cannot read the file: No such file"):
         load_config(environment=environment, folder=tmp_path)
+
+
+def test_a_folder_that_may_not_be_entered_is_a_fault_and_not_passed_over(tmp_path: Path) -> None:
+    class Locked(type(tmp_path)):  # type: ignore[misc]
+        def is_file(self, **options: Any) -> bool:
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(FaultyConfig, match="cannot look for the file: Permission denied") as found:
+        load_config(environment={"ECHO_MODEL": "parrot"}, folder=Locked(tmp_path))
+    assert "axonflow.yaml" in found.value.faults[0].path
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

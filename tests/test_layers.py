@@ -16,6 +16,7 @@ PLUGINS = sorted(ROOT.glob("plugins/*/axonflow_*"))
 ROWS: Mapping[str, float] = {
     "errors": 0,
     "json_text": 0,
+    "nearest": 0,
     "waiting": 0,
     "frozen": 1,
     "statements": 1,

@@ -431,6 +431,16 @@ def run(program: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.parametrize("given", [(), (None,), ("axonflow.yaml",), ({"region": "x"}.keys(),)])
+@pytest.mark.parametrize("kind", [Runtime, BlockingRuntime])
+def test_a_runtime_that_is_called_says_how_it_is_opened(
+    kind: type[Any], given: tuple[object, ...]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        kind(*given)
+    assert f"{kind.__name__}.open()" in str(caught.value.hint)
+
+
 def test_a_program_that_forgets_to_close_ends_cleanly() -> None:
     finished = run(PROGRAM)
     assert finished.communicate(timeout=10) == ("1\nclosed\n", "")

@@ -34,8 +34,10 @@ from weakref import finalize
 from axonflow_core import waiting
 from axonflow_core.asking import CallOptions, Prompt, RequestOptions
 from axonflow_core.config import Config
+from axonflow_core.converters import described
 from axonflow_core.errors import (
     AxonFlowError,
+    ConfigError,
     PluginError,
     RequestError,
     TruncatedStream,
@@ -61,6 +63,16 @@ class BlockingRuntime:
     Closed by its `with` block, by `close`, when nobody holds it any more, or at the end of the
     program.
     """
+
+    def __new__(cls, *given: object, **named: object) -> Self:
+        """`ConfigError` where no runtime is given: `BlockingRuntime.open()` is meant."""
+        runtime = given[0] if given else named.get("runtime")
+        if not isinstance(runtime, Runtime):
+            raise ConfigError(
+                f"BlockingRuntime(…) takes a Runtime, not {described(runtime)}",
+                hint="open one from axonflow.yaml or the environment: `BlockingRuntime.open()`",
+            )
+        return super().__new__(cls)
 
     def __init__(self, runtime: Runtime) -> None:
         refuse_on_event_loop()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from attrs import field
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import frozen
+from axonflow_core.nearest import nearest
 
 MAX_SHOWN = 100
 """Faults shown in one message; `FaultyConfig.faults` has all of them."""
@@ -110,7 +110,7 @@ def suggest(word: str, known: Iterable[str], *, noun: str) -> str:
     all, introduced by `noun`.
     """
     known = sorted(known)
-    nearest = get_close_matches(word.lower(), known, n=1)
-    if nearest:
-        return f"did you mean `{nearest[0]}`?"
+    near = nearest(word, known)
+    if near is not None:
+        return f"did you mean `{near}`?"
     return f"{noun}: {', '.join(known)}" if known else f"there are no {noun}"

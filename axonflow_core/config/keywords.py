@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
-import attrs
-
-from axonflow_core.config.nodes import YAML_KEY
 from axonflow_core.config.values import Config, ProviderConfig
 from axonflow_core.errors import ConfigError
+from axonflow_core.nearest import nearest
 from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
 _STAND_IN = "echo"
@@ -57,12 +54,13 @@ def _instead_of(settings: Mapping[str, Any], keys: Mapping[str, set[str]]) -> st
     """The names that are near those that no provider has, else every provider's."""
     every = sorted(set().union(*keys.values()))
     unknown = [name for name in settings if name not in every]
-    near = [found[0] for name in unknown if (found := get_close_matches(name, every, n=1))]
+    near = [found for name in unknown if (found := nearest(name, every)) is not None]
     if near:
         return f"did you mean {', '.join(f'{name}=' for name in near)}?"
     return "; ".join(f"{name} has {', '.join(sorted(keys[name]))}" for name in keys)
 
 
 def _keys_of(name: str, environment: Mapping[str, str]) -> set[str]:
-    fields = attrs.fields(load_provider(name, environment).config_type)
-    return {field.metadata.get(YAML_KEY, field.name) for field in fields}
+    from axonflow_core.config.structuring import fields_of
+
+    return set(fields_of(load_provider(name, environment).config_type))

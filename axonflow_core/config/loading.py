@@ -28,7 +28,7 @@ from axonflow_core.config.nodes import (
     section_of,
 )
 from axonflow_core.config.snippets import with_snippets
-from axonflow_core.config.structuring import structure, structure_credentials
+from axonflow_core.config.structuring import fields_of, meant, structure, structure_credentials
 from axonflow_core.config.values import VERSION, Config, ProviderConfig
 from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import evolve, frozen
@@ -77,7 +77,18 @@ def _find_file(
         return path
     candidates = search_path(environment, folder)
     is_named = len(candidates) == 1
-    return next((candidate for candidate in candidates if is_named or candidate.is_file()), None)
+    return next((candidate for candidate in candidates if is_named or _exists(candidate)), None)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file. `FaultyConfig` where that cannot be found out, as in a folder
+    that this process may not enter: another file must not be read in its place."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        hint = "let this process read the folder, or name another file: AXONFLOW_CONFIG_FILE"
+        message = f"cannot look for the file: {error.strerror}"
+        raise FaultyConfig([Fault(Place(str(path)), message, hint)]) from None
 
 
 def enabled_providers(
@@ -129,6 +140,7 @@ class _Loader:
         read = read_document(path, self._environment)
         document, self._faults = read.root, list(read.faults)
         file = self._try(document, _File, "the file")
+        document = meant(document, fields_of(_File))
         entries = self._try(
             document.get("llm_providers", Section({}, document.place)), Section, "llm_providers"
         )
@@ -163,10 +175,11 @@ class _Loader:
 
     def _check_settings(self, name: str, section: Section, place: Place) -> None:
         """Check an enabled entry's `config:` and `credentials:` against the provider's types, even
-        where the entry itself has faults.
+        where the entry itself has faults: `enable: true` is a fault, and means an enabled one.
         """
+        section = meant(section, fields_of(ProviderConfig))
         enabled, credentials, type_node = map(section.given, ("enabled", "credentials", "type"))
-        if enabled is None or not self._try(enabled, bool, "enabled"):
+        if enabled is None or self._try(enabled, bool, "enabled") is False:
             return
         plugin = name if type_node is None else self._try(type_node, str, "type")
         spec = None

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import cache
+from itertools import islice
 from math import isfinite
 from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
@@ -35,6 +36,7 @@ from axonflow_core.config.nodes import (
 )
 from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import EMPTY, Json
+from axonflow_core.nearest import nearest
 
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Node, Any], Any]
@@ -104,7 +106,8 @@ class _Collector:
                 if hides
                 else str(error.args[0] if error.args else type(error).__name__)
             )
-            self.add(node.place, f"`{key}` is not acceptable: {reason}", hides=hides)
+            hint = None if hides else getattr(error, "hint", None)
+            self.add(node.place, f"`{key}` is not acceptable: {reason}", hint, hides=hides)
 
     def _add_misfit(
         self, key: str, node: Node, misfit: Unfit | Unsubstitutable, *, hides: bool
@@ -359,23 +362,22 @@ def _mapping_hook(converter: BaseConverter, as_type: Any) -> Hook:
     return hook
 
 
+def fields_of(as_type: Any) -> Mapping[str, Any]:
+    """Key -> attrs field of everything that a section read into `as_type` may have."""
+    attrs.resolve_types(as_type)
+    keyed = {field.metadata.get(YAML_KEY, field.name): field for field in attrs.fields(as_type)}
+    return {key: field for key, field in keyed.items() if key is not None and field.init}
+
+
 def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
     """A hook for an attrs class: reports unknown and missing keys, then converts and validates each
     member."""
-    attrs.resolve_types(as_type)
-    fields = {
-        field.metadata.get(YAML_KEY, field.name): field
-        for field in attrs.fields(as_type)
-        if field.init
-    }
-    fields.pop(None, None)
+    fields = fields_of(as_type)
 
     def hook(node: Node, _: Any) -> Any:
         section, collector = _section(node, fields), _Collector()
-        for number, key in enumerate(key for key in section if key not in fields):
-            # What is near is looked for as long as it is shown: it takes 0.3 ms a key.
-            hint = suggest(key, fields, noun="known keys") if number < MAX_SHOWN else None
-            collector.add(section.place_of(key), f"unknown key `{key}`", hint)
+        _add_unknown(section, fields, collector)
+        section = meant(section, fields)
         values = _members(converter, section, fields, collector)
         for key in _required(fields) - section.keys():
             example = fields[key].metadata.get(YAML_EXAMPLE, "…")
@@ -385,6 +387,22 @@ def _class_hook(converter: BaseConverter, as_type: Any) -> Hook:
         return as_type(**{fields[key].alias: value for key, value in values.items()})
 
     return hook
+
+
+def _add_unknown(section: Section, known: Mapping[str, Any], collector: _Collector) -> None:
+    for number, key in enumerate(key for key in section if key not in known):
+        # What is near is looked for as long as it is shown: it takes 0.3 ms a key.
+        hint = suggest(key, known, noun="known keys") if number < MAX_SHOWN else None
+        collector.add(section.place_of(key), f"unknown key `{key}`", hint)
+
+
+def meant(section: Section, known: Collection[str]) -> Section:
+    """`section` with the values of misspelt keys under the `known` keys that are meant, so that the
+    faults of these values are found together with that of the spelling."""
+    unknown = islice((key for key in section if key not in known), MAX_SHOWN)
+    near = {nearest(key, known): key for key in unknown}
+    found = {key: section[near[key]] for key in near if key is not None and key not in section}
+    return Section({**section, **found}, section.place) if found else section
 
 
 def _members(

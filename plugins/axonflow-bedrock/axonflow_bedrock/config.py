@@ -6,16 +6,16 @@ that a VPC endpoint that boto3 finds is found here too. `docs/configure.md` list
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 
 from attrs import Attribute, field, validators
 
 from axonflow_core.calls.settings import CommonSettings
-from axonflow_core.errors import RequestError
+from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import frozen
 
+from .aws.regions import hint_for, is_region
 from .models.model_id import parse_model_id
 
 DEFAULT_MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -73,15 +73,12 @@ class GuardrailConfig:
 
 
 def _is_region(_: object, __: Attribute[str], value: str) -> None:
-    if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)+", value):
-        raise ValueError("not an AWS region; regions look like us-east-1")
+    if not is_region(value):
+        raise ConfigError(f"{value!r} is not an AWS region", hint=hint_for(value))
 
 
 def _is_model_id(_: object, __: Attribute[str], value: str) -> None:
-    try:
-        parse_model_id(value)
-    except RequestError as error:
-        raise ValueError(error.message) from None
+    parse_model_id(value)
 
 
 @frozen(kw_only=True)

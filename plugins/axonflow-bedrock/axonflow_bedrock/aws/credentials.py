@@ -48,6 +48,7 @@ from axonflow_core.errors import (
 )
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Network
+from axonflow_core.nearest import nearest
 from axonflow_core.waiting import SharedWork
 
 from . import environment
@@ -72,6 +73,9 @@ SILENT_FOR_S = 5.0
 SLOW_TO_FAIL_S = 1.0
 """From so many seconds on an error is kept: a metadata service that does not answer takes two."""
 
+OF_CONFIG = "the provider's config"
+"""The source of a region that is named there."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +86,7 @@ class Place:
     region: str
     endpoint_url: str
     """Scheme, host and optional path, without a trailing slash."""
-    region_source: str = "AWS's settings"
+    region_source: str = OF_CONFIG
     """The setting that decided the region, for people to read."""
     network: Network = Network()
     retries: Retries = Retries()
@@ -329,13 +333,17 @@ class _Botocore:
 
     def _opened(self) -> Session:
         """The session; botocore is imported at first use, because it is slow to import and
-        optional."""
+        optional. An empty AWS_PROFILE is unset, and no profile with an empty name."""
         if self._session is None:
             from botocore.session import Session
 
-            self._session = Session()
+            named = [name for name in _PROFILE_VARIABLES if os.environ.get(name)]
+            self._session = Session(session_vars={"profile": (None, named, None, None)})
         return self._session
 
+
+_PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+"""What names the profile, in botocore's order (`botocore.configprovider`, 1.43)."""
 
 _HINT_FOR_REGION = (
     "set `region:` in the provider's config, or BEDROCK_REGION, AWS_REGION or a region in the AWS "
@@ -345,9 +353,6 @@ _HINT_FOR_REGION = (
 
 def _hint_for_place(session: Session, error: Exception) -> str:
     """How to correct the setting that `error` is about."""
-    if type(error).__name__ == "ProfileNotFound":
-        names = ", ".join(session.available_profiles) or "none"
-        return f"check AWS_PROFILE; the profiles there are: {names}"
     if not re.search("Region|Endpoint", type(error).__name__):
         return "correct the setting that is named, in the environment or in the AWS profile"
     return _HINT_FOR_REGION
@@ -379,6 +384,8 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
             "bedrock-runtime", region_name=region, endpoint_url=endpoint_url, config=config
         )
     except BotoCoreError as error:
+        if type(error).__name__ == "ProfileNotFound":
+            raise _no_such_profile(session) from None
         raise ConfigError(
             f"AWS's settings do not give a usable region or endpoint: {error}",
             hint=_hint_for_place(session, error),
@@ -398,7 +405,7 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
     return Place(
         client.meta.region_name,
         client.meta.endpoint_url.rstrip("/"),
-        _source_of(asked_region),
+        _source_of(asked_region, session),
         network_of(session, client),
         retries_of_client(getattr(client.meta.config, "retries", None)),
         tuple(
@@ -409,9 +416,28 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
     )
 
 
-def _source_of(asked_region: str | None) -> str:
+def _no_such_profile(session: Session) -> ConfigError:
+    """The error for a profile that is named and that no file has."""
+    name, names = session.profile or "", session.available_profiles
+    variables = (variable for variable in _PROFILE_VARIABLES if os.environ.get(variable) == name)
+    where = next(variables, "the session")
+    near = nearest(name, names)
+    return ConfigError(
+        f"{where} names the profile {name!r}, and AWS's files have none of that name",
+        hint=(f"did you mean `{near}`? " if near else f"correct {where}; ")
+        + f"the profiles there are: {', '.join(names) or 'none'}",
+    )
+
+
+def _source_of(asked_region: str | None, session: Session | None = None) -> str:
     """Where the region is from, for people to read."""
-    return "the provider's config" if asked_region else "AWS's settings"
+    if asked_region:
+        return OF_CONFIG
+    if session is not None and session.instance_variables().get("region"):
+        return "the session"
+    variable = next((name for name in environment.REGIONS if os.environ.get(name)), None)
+    profile = os.environ.get("AWS_PROFILE") if session is None else session.profile
+    return variable or f"the AWS profile {profile or 'default'}"
 
 
 def _region_of(session: Session) -> str | None:

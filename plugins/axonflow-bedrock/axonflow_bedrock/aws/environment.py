@@ -24,10 +24,10 @@ from .profile import Profile
 _TOKEN = "AWS_BEARER_TOKEN_BEDROCK"  # noqa: S105 - the name of the variable
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL")
-_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _AUTHORITIES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 _SESSION = "AWS_SESSION_TOKEN"
-_READ = frozenset({_TOKEN, *_KEYS, _SESSION, "AWS_PROFILE", *_ENDPOINTS, *_REGIONS, *_AUTHORITIES})
+_READ = frozenset({_TOKEN, *_KEYS, _SESSION, "AWS_PROFILE", *_ENDPOINTS, *REGIONS, *_AUTHORITIES})
 _OF_OTHERS = ("AWS_ENDPOINT_URL_", "AWS_EXECUTION_ENV", "AWS_LAMBDA_", "AWS_XRAY_", "AWS_EC2_META")
 """Beginnings of variables that have no effect on calls of Bedrock with credentials at hand: other
 services' endpoints, what Lambda says of itself, the instance metadata that is not asked."""
@@ -55,7 +55,7 @@ def settings_of(environment: Mapping[str, str], profile: Profile) -> Mapping[str
         return None
     variables = dict(profile.variables)
     if any(name in environment for name in (*_KEYS, _SESSION)):  # never parts of both
-        variables = {name: value for name, value in variables.items() if name in _REGIONS}
+        variables = {name: value for name, value in variables.items() if name in REGIONS}
     variables |= environment
     has_credentials = variables.get(_TOKEN) or all(variables.get(name) for name in _KEYS)
     return variables if has_credentials else None
@@ -85,7 +85,7 @@ def endpoint_of(
 ) -> tuple[str, str] | None:
     """Region and endpoint, those asked for before those of the settings. None where either is not
     of the usual form."""
-    region = region or _first(settings, _REGIONS)
+    region = region or _first(settings, REGIONS)
     if not region or not re.fullmatch(r"(?!cn-)[a-z]{2}-[a-z]+-\d", region):
         return None
     endpoint = endpoint_url or _first(settings, _ENDPOINTS)

@@ -48,15 +48,16 @@ _NOT_PLAIN = Profile(is_plain=False)
 
 
 def profile_of(environment: Mapping[str, str]) -> Profile:
-    """The profile that AWS_PROFILE names, by default `default`. Reads files."""
+    """The profile that AWS_PROFILE names, `default` where it is unset or empty. Reads files."""
     folder = os.path.expanduser("~/.aws")
-    name = environment.get("AWS_PROFILE", "default")
+    chosen = environment.get("AWS_PROFILE")
+    name = chosen or "default"
     try:
         config = _section(f"{folder}/config", f"profile {name}" if name != "default" else name)
         credentials = _section(f"{folder}/credentials", name)
     except (Error, UnicodeDecodeError):
         return _NOT_PLAIN
-    is_there = bool(config or credentials) or "AWS_PROFILE" not in environment
+    is_there = bool(config or credentials) or not chosen
     if not (is_there and all(map(_is_plain, (config, credentials)))) or os.path.exists(
         f"{folder}/models"
     ):

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -342,7 +343,52 @@ async def test_a_profile_that_does_not_exist_is_named_with_those_that_do() -> No
     with pytest.raises(ConfigError, match="prd") as caught:
         await AwsSettings(session=session, region="us-east-1").place()
 
-    assert str(caught.value.hint).startswith("check AWS_PROFILE; the profiles there are: ")
+    assert str(caught.value.hint).startswith("correct the session; the profiles there are: ")
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home with the profiles `default` and `production`, and nothing of AWS's in the
+    environment."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    text = "[default]\nregion = eu-west-1\n[profile production]\nregion = us-west-2\n"
+    (tmp_path / ".aws" / "config").write_text(text)
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+async def test_a_profile_that_a_variable_names_wrongly_is_told_with_the_variable(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "prodution")
+    with pytest.raises(ConfigError, match=f"{variable} names the profile 'prodution'") as caught:
+        await AwsSettings(region="us-east-1").place()
+    assert str(caught.value.hint).startswith("did you mean `production`? the profiles there are: ")
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize(
+    ("more", "region", "source"),
+    [
+        ({"AWS_PROFILE": ""}, "eu-west-1", "the AWS profile default"),
+        ({"AWS_DEFAULT_PROFILE": ""}, "eu-west-1", "the AWS profile default"),
+        ({"AWS_PROFILE": "", "AWS_RETRY_MODE": "standard"}, "eu-west-1", "the AWS profile default"),
+        ({"AWS_DEFAULT_PROFILE": "", "AWS_PROFILE": "production"}, "us-west-2", None),
+        ({"AWS_PROFILE": "", "AWS_REGION": "us-east-2"}, "us-east-2", "AWS_REGION"),
+        ({"AWS_PROFILE": "", "AWS_DEFAULT_REGION": "us-east-2"}, "us-east-2", "AWS_DEFAULT_REGION"),
+    ],
+)
+async def test_an_empty_profile_is_unset_and_the_source_of_the_region_is_told(
+    more: Mapping[str, str], region: str, source: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    place = await AwsSettings().place()
+    told = source or "the AWS profile production"
+    assert (place.region, place.region_source) == (region, told)
 
 
 READY = """

@@ -208,7 +208,7 @@ def test_any_other_profile_is_left_to_botocore(home: Path, credentials: str, con
     assert not decides(KEYS)
 
 
-@pytest.mark.parametrize("name", ["missing", "", "a name", "DEFAULT"])
+@pytest.mark.parametrize("name", ["missing", "a name", "DEFAULT"])
 def test_a_profile_that_is_not_there_is_left_to_botocore(home: Path, name: str) -> None:
     write_files(home, *FILES["two profiles"])
     assert not decides({"AWS_PROFILE": name})
