@@ -62,6 +62,8 @@ from axonflow_core.converters import (
 from axonflow_core.errors import RequestError
 from axonflow_core.frozen import Unfit, frozen, passing
 from axonflow_core.json_text import loads
+from axonflow_core.media import MediaKind as MediaKind
+from axonflow_core.media import type_of_bytes
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -249,16 +251,6 @@ passing(_result_blocks, _IS_BLOCKS, BLOCKS=_BLOCKS, Text=Text)
 passing(blocks_value, _IS_BLOCKS, BLOCKS=_BLOCKS, Text=Text)
 
 
-class MediaKind(StrEnum):
-    """How a `Media` gives its data."""
-
-    BASE64 = "base64"
-    TEXT = "text"
-    URL = "url"
-    S3 = "s3"
-    FILE = "file"
-
-
 def _media_kind(value: MediaKind | str) -> MediaKind:
     return member(MediaKind, value)
 
@@ -294,16 +286,6 @@ class Media:
     extra: Mapping[str, Json] = members_field()
 
 
-_SIGNATURES = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF8", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (0, b"%PDF-", "application/pdf"),
-)
-"""Offset and bytes that files of a MIME type have there."""
-
-
 _NAME_THE_TYPE = 'name the type: `Media("base64", data, "image/…")`'
 _NAME_THE_DOCUMENT = (
     'text is `Media("text", …, "text/plain")`; of another file, name the type: '
@@ -322,9 +304,9 @@ def _media_of(value: object, takes: str, name_the_type: str) -> Media:
         raise Unfit(f"{takes}, or the bytes of a file", described(value), hint)
     if not isinstance(value, bytes):
         return value_of(Media, value, takes=takes)
-    for offset, signature, media_type in _SIGNATURES:
-        if value.startswith(signature, offset):
-            return Media(MediaKind.BASE64, value, media_type)
+    media_type = type_of_bytes(value)
+    if media_type is not None:
+        return Media(MediaKind.BASE64, value, media_type)
     files = "bytes of a PNG, JPEG, GIF, WebP or PDF file, or a Media"
     raise Unfit(files, "bytes of another type of file", name_the_type)
 

@@ -641,7 +641,9 @@ def test_a_request_that_fits_costs_little_more_than_a_look_at_it() -> None:
 
 
 def test_citations_that_the_model_does_not_give_are_not_asked_for_and_reported() -> None:
-    cited = Document(Media(MediaKind.BASE64, "JVBERi0="), citations={"enabled": True})
+    cited = Document(
+        Media(MediaKind.BASE64, "JVBERi0=", "application/pdf"), citations={"enabled": True}
+    )
     request = CompletionRequest(user(cited))
 
     fitted = fit(request, family(EVERYTHING - {Feature.CITATIONS}), ModelFacts())

@@ -21,6 +21,7 @@ ROWS: Mapping[str, float] = {
     "frozen": 1,
     "statements": 1,
     "converters": 1.5,
+    "media": 1.5,
     "messages": 2,
     "retrieval": 3,
     "stream": 3,

@@ -7,6 +7,7 @@ from its catalogue, so that neither codec nor `fitting` asks for a model's id.
 from __future__ import annotations
 
 from axonflow_core.frozen import frozen
+from axonflow_core.media import MediaTerms
 from axonflow_core.messages import ToolChoiceMode
 
 from .features import Feature
@@ -83,6 +84,10 @@ class ModelFacts:
     """Whether two messages of one role in a row are refused."""
     max_cache_points: int | None = None
     """The most cache points in one request; None: no limit is known."""
+    images: MediaTerms | None = None
+    """What it takes of pictures; None: nothing is known."""
+    documents: MediaTerms | None = None
+    """What it takes of documents; None: nothing is known."""
     reasoning: ReasoningControls | None = None
     """The controls of reasoning that this model has; None: those of its family."""
     tool_names: NameRule | None = None

@@ -30,6 +30,7 @@ the call.
     members      what only the client's dialect can read
     reasoning    effort and budget; reasoning of earlier turns
     output       an output schema as a forced tool
+    media        pictures and documents: labels, sources, limits
     parameters tools names turns    one kind of step each
     answers      the answer, whole and in a stream
     model        what a step knows of the model, and where it reports

@@ -15,6 +15,7 @@ from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.messages import CompletionRequest, Document
 
 from .answers import Client
+from .media import fit_media
 from .members import (
     leave_out_citation_settings,
     leave_out_citations,
@@ -93,6 +94,7 @@ _TOOLS = frozenset({Feature.TOOLS})
 _REASONING = frozenset({Feature.REASONING})
 
 STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
+    (frozenset({Feature.IMAGES, Feature.DOCUMENTS}), fit_media),
     (frozenset({Feature.MID_SYSTEM}), lead_with_system),
     (frozenset({Feature.METADATA}), fit_metadata),
     (frozenset({Feature.SERVICE_TIER}), fit_service_tier),

@@ -26,6 +26,7 @@ from axonflow_core.codec.json_members import (
     without_none,
 )
 from axonflow_core.errors import EncodeError
+from axonflow_core.media import type_of_base64
 from axonflow_core.messages import (
     EMPTY,
     CachePoint,
@@ -155,8 +156,11 @@ def _encode_media(media: Media) -> dict[str, Json]:
             f"an Anthropic message takes no {media.kind} source", feature=f"{media.kind} source"
         )
     native = {"type": str(media.kind), key: media.data, **media.extra}
-    if media.media_type is not None:
-        native["media_type"] = media.media_type
+    media_type = media.media_type
+    if media_type is None and media.kind is MediaKind.BASE64:
+        media_type = type_of_base64(media.data)
+    if media_type is not None:
+        native["media_type"] = media_type
     return native
 
 

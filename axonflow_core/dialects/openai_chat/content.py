@@ -36,6 +36,7 @@ from axonflow_core.codec.json_members import (
 from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import evolve
 from axonflow_core.json_text import canonical
+from axonflow_core.media import type_of_base64
 from axonflow_core.messages import (
     EMPTY,
     ContentBlock,
@@ -145,10 +146,12 @@ def _encode_part(block: ContentBlock) -> Json:
     )
 
 
-def _data_url(media: Media, media_type: str) -> str:
-    """The `data:` URL of base64 data, of `media_type` where the data has none. An empty type is
-    one: it came from such a URL."""
-    kind = media_type if media.media_type is None else media.media_type
+def _data_url(media: Media, usual: str) -> str:
+    """The `data:` URL of base64 data: of its type, the one that its bytes tell, or the `usual`
+    one. An empty type is one: it came from such a URL."""
+    kind = media.media_type
+    if kind is None:
+        kind = type_of_base64(media.data) or usual
     return f"data:{kind};base64,{media.data}"
 
 

@@ -28,6 +28,7 @@ from axonflow_core.codec.json_members import (
     without_none,
 )
 from axonflow_core.errors import EncodeError
+from axonflow_core.media import DOCUMENT_FORMATS, IMAGE_FORMATS, format_of, type_of_base64
 from axonflow_core.messages import (
     CachePoint,
     ContentBlock,
@@ -129,24 +130,6 @@ def _encode_text(block: Text) -> Json:
 
 # ── media ─────────────────────────────────────────────────────────────────────────────────────────
 
-_OFFICE = "application/vnd.openxmlformats-officedocument"
-_DOCUMENT_TYPES: Mapping[str, str] = {
-    "pdf": "application/pdf",
-    "csv": "text/csv",
-    "doc": "application/msword",
-    "docx": f"{_OFFICE}.wordprocessingml.document",
-    "xls": "application/vnd.ms-excel",
-    "xlsx": f"{_OFFICE}.spreadsheetml.sheet",
-    "html": "text/html",
-    "txt": "text/plain",
-    "md": "text/markdown",
-}
-_IMAGE_TYPES: Mapping[str, str] = {name: f"image/{name}" for name in ("png", "jpeg", "gif", "webp")}
-"""Format in the service model -> media type."""
-_DOCUMENT_FORMATS = {media_type: name for name, media_type in _DOCUMENT_TYPES.items()}
-_IMAGE_FORMATS = {media_type: name for name, media_type in _IMAGE_TYPES.items()}
-_MAGIC = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp"}
-"""The first bytes of a picture, in base64 -> its format, for one whose media type is unset."""
 _SOURCES = {"bytes": MediaKind.BASE64, "text": MediaKind.TEXT}
 
 
@@ -191,7 +174,7 @@ _IMAGE_KEYS = frozenset({"format", "source"})
 
 def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
     """`{"format": "png", "source": {…}}`; an unknown format or source is kept as `Opaque`."""
-    source = _decode_source(native["source"], _IMAGE_TYPES.get(native.get("format") or ""))
+    source = _decode_source(native["source"], IMAGE_FORMATS.get(native.get("format") or ""))
     if source is None or source.media_type is None or source.kind is MediaKind.TEXT:
         return Opaque(DIALECT, {"image": native})
     return Image(source, extra=unknown_members(native, _IMAGE_KEYS))
@@ -201,22 +184,16 @@ def _encode_image(block: Image) -> Json:
     """The native image, whose `format` is required. `EncodeError` for a media type without a
     format."""
     source = block.source
-    name = _IMAGE_FORMATS.get(source.media_type or "") or _sniffed(source)
-    if name is None:
+    # Without a type and first bytes that tell it, the format is most likely this one.
+    media_type = source.media_type or type_of_base64(source.data) or "image/png"
+    name = format_of(media_type)
+    if name not in IMAGE_FORMATS:
         raise EncodeError(
-            f"Converse takes no image of the type {source.media_type or 'unset'}",
+            f"Converse takes no image of the type {media_type}",
             feature="image type",
-            hint=f"it takes {', '.join(_IMAGE_FORMATS)}",
+            hint=f"it takes {', '.join(IMAGE_FORMATS)}",
         )
     return {"image": {"format": name, "source": _encode_source(source), **block.extra}}
-
-
-def _sniffed(media: Media) -> str | None:
-    """The format by the first bytes of base64 data of unset media type; `png` if they are not
-    recognised. None for a stated media type, which is never overruled."""
-    if media.media_type is not None or media.kind is not MediaKind.BASE64:
-        return None
-    return next((name for magic, name in _MAGIC.items() if media.data.startswith(magic)), "png")
 
 
 _DOCUMENT_KEYS = frozenset({"format", "name", "source", "context", "citations"})
@@ -226,7 +203,7 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
     """`{"format": "pdf", "name": "…", "source": {…}, "context"?, "citations"?}`; what has no
     neutral form is kept as `Opaque`."""
     source, media, content, name = set_members(native["source"]), None, None, native.get("format")
-    media_type = None if name is None else _DOCUMENT_TYPES.get(name)
+    media_type = None if name is None else DOCUMENT_FORMATS.get(name)
     if "content" in source and len(source) == 1:
         content = decode_content(source["content"])
     else:
@@ -263,12 +240,12 @@ def _encode_document(block: Document) -> Json:
 
 
 def _document_format(media_type: str) -> str:
-    name = _DOCUMENT_FORMATS.get(media_type)
-    if name is None:
+    name = format_of(media_type)
+    if name not in DOCUMENT_FORMATS:
         raise EncodeError(
             f"Converse takes no document of the type {media_type}",
             feature="document type",
-            hint=f"it takes {', '.join(_DOCUMENT_TYPES)}",
+            hint=f"it takes {', '.join(DOCUMENT_FORMATS)}",
         )
     return name
 

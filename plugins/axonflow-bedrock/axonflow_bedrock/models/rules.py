@@ -19,6 +19,7 @@ from axonflow_core.dialects.anthropic_messages import REASONING
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import ToolChoiceMode
 
+from .media import with_media
 from .table import ModelEntry
 
 INVOKE = "invoke"
@@ -351,6 +352,7 @@ def facts_of(
         return facts
     for rule in rules_of(base_id, surface):
         facts = _both(facts, rule.facts)
+    facts = with_media(facts, base_id, surface, entry)
     if entry is None:
         return facts
     lacking = {feature for flag, feature in _FLAGS.items() if entry.supports.get(flag) is False}

@@ -31,6 +31,7 @@ from axonflow_core.codec.json_members import (
 from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature
 from axonflow_core.errors import EncodeError
 from axonflow_core.hookspecs import hookimpl
+from axonflow_core.media import format_of, type_of_base64
 from axonflow_core.messages import Document, Image, Json, Media, MediaKind, Text
 from axonflow_core.retrieval import (
     AudioVideo,
@@ -191,14 +192,15 @@ def _encode_media(
 ) -> tuple[str, dict[str, Json]]:
     """The member name and the native object. `EncodeError` for a media type that is unset or of the
     wrong kind, because `format` is required."""
-    kind, _, format_ = (source.media_type or "").partition("/")
-    if kind not in kinds or not format_:
+    media_type = source.media_type or type_of_base64(source.data) or ""
+    kind = media_type.partition("/")[0]
+    if kind not in kinds:
         raise EncodeError(
             "Nova requires the media type of an image, audio or video",
             feature="inputs",
             hint="give its source a media type: image/png, audio/mp3, video/mp4",
         )
-    return kind, {"format": format_, "source": _encode_source(source), **others}
+    return kind, {"format": format_of(media_type), "source": _encode_source(source), **others}
 
 
 def _decode_source(native: Mapping[str, Json], media_type: str | None) -> Media:

@@ -38,6 +38,7 @@ from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, S
 from axonflow_core.codec.json_members import apart, counted, string, unknown_members, with_facts
 from axonflow_core.errors import DecodeError, EncodeError, RequestError
 from axonflow_core.frozen import evolve, frozen
+from axonflow_core.media import type_of_base64
 from axonflow_core.messages import (
     EMPTY,
     Completion,
@@ -313,24 +314,11 @@ def _write_inference(form: Form, inference: Inference, native: dict[str, Json]) 
 
 # ── images: the picture in a list, a token for it at the head of its turn ─────────────────────────
 
-_MAGIC = {
-    "iVBORw0KGgo": "image/png",
-    "/9j/": "image/jpeg",
-    "R0lGOD": "image/gif",
-    "UklGR": "image/webp",
-}
-"""The first bytes of a picture, in base64 -> its media type, which the native body does not say."""
-
 
 def _read_images(natives: list[str]) -> tuple[Image, ...]:
     return tuple(
-        Image(Media(MediaKind.BASE64, string(data), _media_type(data))) for data in natives
+        Image(Media(MediaKind.BASE64, string(data), type_of_base64(data))) for data in natives
     )
-
-
-def _media_type(data: str) -> str | None:
-    """The media type by the first bytes; None for a format that is not in the table."""
-    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
 
 
 def _with_image_tokens(request: CompletionRequest, token: str) -> CompletionRequest:

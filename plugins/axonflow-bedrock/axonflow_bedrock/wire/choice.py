@@ -51,13 +51,13 @@ def carry_on_converse(
         call = prepare(_guarded(request, own, neutralises=neutralises), converse)
     except EncodeError as second:
         if second.message != refusal.message:
-            refusal.hint = f"{_first(refusal)}nor does Converse carry it: {second.message}"
+            refusal.hint = _without_either(refusal, second)
         raise refusal from refusal.__cause__
     if may_switch:
         return call
     refusal.hint = (
         "set `surface: converse` in the provider's config, which carries it for this model; or "
-        + (refusal.hint or "leave it out")
+        "leave it out"
     )
     raise refusal
 
@@ -73,6 +73,9 @@ def _guarded(request: CompletionRequest, own: Route, *, neutralises: bool) -> Co
     return request
 
 
-def _first(refusal: EncodeError) -> str:
-    """The hint of the refusal, as the first half of a longer one."""
-    return f"{refusal.hint}; " if refusal.hint else ""
+def _without_either(refusal: EncodeError, second: EncodeError) -> str:
+    """The hint where neither form carries the request. Where the two refuse the same thing, the
+    way out is that of Converse: the one of the own form may be Converse."""
+    hint = second.hint if second.feature == refusal.feature else refusal.hint
+    first = f"{hint}; " if hint else ""
+    return f"{first}nor does Converse carry it: {second.message}"

@@ -20,6 +20,7 @@ from axonflow_core.codec.json_members import (
     without_none,
 )
 from axonflow_core.errors import EncodeError
+from axonflow_core.media import format_of, type_of_base64
 from axonflow_core.messages import (
     CachePoint,
     ContentBlock,
@@ -111,8 +112,8 @@ def _decode_image(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _encode_image(block: Image) -> dict[str, Json]:
-    media_type = block.source.media_type
-    named = {} if media_type is None else {"format": media_type.partition("/")[2]}
+    media_type = block.source.media_type or type_of_base64(block.source.data)
+    named = {} if media_type is None else {"format": format_of(media_type)}
     return {"image": {**named, "source": _encode_source(block.source), **block.extra}}
 
 
