@@ -14,7 +14,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of the `known` that is most similar to `word`, in lower case; None where none is."""
     written = word.lower()
     candidates = get_close_matches(written, sorted(known), n=_CANDIDATES)
-    return min(candidates, key=lambda candidate: _edits(written, candidate), default=None)
+    return min(candidates, key=lambda candidate: _distance(written, candidate), default=None)
+
+
+def _distance(one: str, other: str) -> tuple[int, bool]:
+    """Edits; of as many, those that change no letter, but only swap them, are fewer."""
+    return _edits(one, other), sorted(one) != sorted(other)
 
 
 def _edits(one: str, other: str) -> int:

@@ -297,6 +297,56 @@ class SupportsExplanation(Protocol):
         ...
 
 
+@frozen(kw_only=True)
+class Fact:
+    """What a provider has settled before its first call."""
+
+    value: str
+    key: str | None = None
+    """The key of `config:` that decides it; None where something else does, which `value` says."""
+
+
+@frozen(kw_only=True)
+class Finding:
+    """What a call would meet, of the provider's settings."""
+
+    message: str
+    hint: str | None = None
+    """How to correct it."""
+    key: str | None = None
+    """The key of `config:` that it is about: `region`, `guardrail.id`, `families.0` for an item;
+    None where it is in no file, as in the environment."""
+    code: str = "config"
+    """The code of the error that the call would raise."""
+    is_fault: bool = True
+    """Whether a call is refused for it before anything is sent. Otherwise it is what the service
+    refuses, as far as is known, or what is probably not intended."""
+
+    @property
+    def root_key(self) -> str | None:
+        """The key of `config:` that `key` begins with."""
+        return None if self.key is None else self.key.partition(".")[0]
+
+
+@frozen(kw_only=True)
+class Checkup:
+    """What a provider has settled, and what is wrong with it."""
+
+    facts: Mapping[str, Fact]
+    """Label -> fact, in the order to be read: region, model, credentials. No secret is in it."""
+    findings: tuple[Finding, ...] = ()
+
+
+@runtime_checkable
+class SupportsCheck(Protocol):
+    """A provider that can say whether its first call would be made."""
+
+    async def check(self, *, with_credentials: bool = True) -> Checkup:
+        """What the first call would find, by the way that it takes; nothing is sent to a model.
+        Where not `with_credentials`, none are looked for. Raises nothing for what is wrong."""
+        ...
+
+
 @runtime_checkable
 class SupportsEmbedding(Protocol):
     """A provider that makes vectors."""

@@ -319,6 +319,7 @@ def test_a_sound_configuration_as_json(run: Run) -> None:
         "path": "axonflow.yaml",
         "faults": [],
         "warnings": [],
+        "providers": {"echo": {}},
     }
 
 

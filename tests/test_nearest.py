@@ -13,6 +13,7 @@ REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-east-2", "us-west-1", "
     ("word", "known", "meant"),
     [
         ("us-esat-1", REGIONS, "us-east-1"),  # two letters swapped
+        ("ue-west-1", REGIONS, "eu-west-1"),  # and not another letter, of `us`
         ("us-wst-2", REGIONS, "us-west-2"),  # one left out
         ("eu-centrall-1", REGIONS, "eu-central-1"),  # one too many
         ("US-EAST-2", REGIONS, "us-east-2"),

@@ -1,162 +1,219 @@
-"""`axonflow check`: whether the configuration is valid and its plugins load."""
+"""`axonflow check`: whether the first call through each provider would be made."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from axonflow_core.frozen import frozen
 
-    from axonflow_core.config import Config, Fault, ProviderConfig
+if TYPE_CHECKING:
+    from axonflow_core.config import Config, Fault
+    from axonflow_core.config.loading import ReadConfig
     from axonflow_core.errors import ConfigError
     from axonflow_core.messages import Json
-    from axonflow_core.plugins import PluginState
+    from axonflow_core.provider import Checkup, Fact
 
 
-@click.command(short_help="Check the configuration and the plugins it needs.")
+@click.command(short_help="Check the configuration, and whether the first call would be made.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--json", "is_json", is_flag=True, help="One JSON object with every fault and warning."
 )
-def check(*, file: Path | None, is_json: bool) -> int:
-    """Read FILE, or the configuration found by default, and build its providers without calling
-    them.
+@click.option(
+    "--no-credentials",
+    "has_no_credentials",
+    is_flag=True,
+    help="Look for no credentials: for a machine that makes no calls, as in CI.",
+)
+def check(*, file: Path | None, is_json: bool, has_no_credentials: bool) -> int:
+    """Read FILE, or the configuration found by default, and ask its providers what their first call
+    would meet. Nothing is sent to a model.
 
-    Exits with 3 when the configuration has faults, and with 1 when a model family could not be
-    loaded.
+    A fault is what refuses that call before anything is sent. A warning is what the service would
+    refuse, as far as is known, or what is probably not intended.
+
+    Exits with 3 for faults of the configuration, with 4 where only credentials are wrong, and with
+    1 when a model family could not be loaded.
     """
-    return _check_as_json(file) if is_json else _check(file)
-
-
-def _check(file: Path | None) -> int:
-    """Report on stdout for people, and return the exit code. A faulty configuration raises."""
-    from axonflow_core.cli.failure import CHECK_FAILED, OK
-
-    config = _built(file)
-    are_loaded = [_show_families(entry) for entry in config.enabled.values()]
-    count = len(config.enabled)
-    click.echo(
-        f"{config.path or 'the environment'}: {count} provider{'' if count == 1 else 's'} enabled"
-    )
-    return OK if all(are_loaded) else CHECK_FAILED
-
-
-def _built(file: Path | None) -> Config:
-    """The configuration, after every enabled provider has been built once."""
     import asyncio
 
-    from axonflow_core.config import load_config
+    report = asyncio.run(_report_on(file, with_credentials=not has_no_credentials))
+    if is_json:
+        _write_json(report, file)
+    else:
+        _write(report)
+    return report.exit_code
 
-    config = load_config(file)
-    asyncio.run(_build(config))
-    return config
+
+@frozen(kw_only=True)
+class _Report:
+    """What was found."""
+
+    config: Config | None = None
+    """None where it cannot be read."""
+    checkups: Mapping[str, Checkup | None] = {}
+    """Provider -> what it says; None where it cannot be asked."""
+    faults: Sequence[Fault] = ()
+    warnings: Sequence[Fault] = ()
+    broken: Sequence[Fault] = ()
+    """The model families that could not be loaded."""
+
+    @property
+    def exit_code(self) -> int:
+        """As the command's help says."""
+        from axonflow_core.cli.failure import CHECK_FAILED, CONFIGURATION, CREDENTIALS, OK
+
+        if self.faults:
+            is_identity = all(fault.code.startswith("credentials") for fault in self.faults)
+            return CREDENTIALS if is_identity else CONFIGURATION
+        return CHECK_FAILED if self.broken else OK
 
 
-async def _build(config: Config) -> None:
+# ── examining ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _report_on(file: Path | None, *, with_credentials: bool) -> _Report:
+    import os
+
+    from axonflow_core.config import FaultyConfig
+    from axonflow_core.config.loading import read_config
+    from axonflow_core.errors import ConfigError
+
+    read: ReadConfig | None = None
+    try:
+        read = read_config(file, os.environ)
+        return await _examined(read, with_credentials=with_credentials)
+    except FaultyConfig as error:
+        faults, warnings = (*(read.faults if read else ()), *error.faults), error.warnings
+    except ConfigError as error:  # of what is left of a faulty file, nothing new
+        faults, warnings = (read.faults if read else ()) or (_placeless(error),), ()
+    if read is None:
+        return _Report(faults=faults, warnings=warnings)
+    return _Report(config=read.config, faults=faults, warnings=read.config.warnings)
+
+
+async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
+    """What the providers say of the sound part of the configuration, with the faults of the
+    rest."""
+    from axonflow_core.config.findings import located
+    from axonflow_core.provider import SupportsCheck
     from axonflow_core.runtime import Runtime
 
-    async with Runtime.open(config):
-        pass
+    checkups: dict[str, Checkup | None] = {}
+    faults, warnings = list(read.faults), list(read.config.warnings)
+    async with Runtime.open(read.config) as runtime:
+        for name, provider in runtime.providers.items():
+            checkups[name] = None
+            if isinstance(provider, SupportsCheck):
+                found = checkups[name] = await provider.check(with_credentials=with_credentials)
+                left_out, entry = read.left_out.get(name, ()), read.config.enabled[name]
+                new = [each for each in found.findings if each.root_key not in left_out]
+                faults += located(read.config, entry, (each for each in new if each.is_fault))
+                warnings += located(read.config, entry, (e for e in new if not e.is_fault))
+    return _Report(
+        config=read.config,
+        checkups=checkups,
+        faults=sorted(faults, key=lambda fault: fault.place),
+        warnings=sorted(warnings, key=lambda fault: fault.place),
+        broken=tuple(_broken_families(read.config)),
+    )
 
 
-def _show_families(entry: ProviderConfig) -> bool:
-    """Print the provider's families and return whether all were loaded. The loader logs why one
-    was not.
-    """
-    from axonflow_core.plugins import load_codecs
+def _broken_families(config: Config) -> Iterator[Fault]:
+    """A fault for each codec plugin of an enabled provider that could not be loaded. The loader
+    logs why."""
+    from axonflow_core.errors import PluginError
+    from axonflow_core.plugins import State, load_codecs
 
-    loaded = load_codecs(entry.type)
-    families = ", ".join(loaded.registry.names) or "no model families of its own"
-    click.echo(f"{entry.name}: {families}")
-    return not any(_is_broken(state) for state in loaded.plugins)
+    for entry in config.enabled.values():
+        for state in load_codecs(entry.type).plugins:
+            if state.state in (State.FAILED, State.INCOMPATIBLE):
+                name, reason = state.plugin.name, state.reason
+                yield _placeless(
+                    PluginError(f"the model family {name} of {entry.name} was not loaded: {reason}")
+                )
 
 
-def _is_broken(state: PluginState) -> bool:
-    from axonflow_core.plugins import State
+def _placeless(error: ConfigError) -> Fault:
+    """An error that has no place in a file."""
+    from axonflow_core.config import Fault, Place
 
-    return state.state in (State.FAILED, State.INCOMPATIBLE)
+    return Fault(Place(""), error.message, error.hint, code=error.code)
+
+
+# ── for people ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _write(report: _Report) -> None:
+    """Faults and warnings to stderr; what holds to stdout, where there are no faults."""
+    from axonflow_core.cli.failure import write_faults
+
+    write_faults(report.warnings, kind="warning")
+    write_faults(report.faults)
+    if report.faults or report.config is None:
+        return
+    for name, checkup in report.checkups.items():
+        _write_provider(report.config, name, checkup)
+    count, warned = len(report.config.enabled), len(report.warnings)
+    click.echo(
+        f"{report.config.path or 'the environment'}: {_counted(count, 'provider')} enabled"
+        + (f", {_counted(warned, 'warning')}" if warned else "")
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _write_provider(config: Config, name: str, checkup: Checkup | None) -> None:
+    from axonflow_core.cli.display import write_line
+    from axonflow_core.config.findings import origin_of
+    from axonflow_core.plugins import load_provider
+
+    entry = config.enabled[name]
+    write_line(f"{name}: {entry.display_name or load_provider(entry.type).display_name}")
+    for label, fact in _facts_of(checkup).items():
+        origin = origin_of(entry, fact)
+        write_line(f"  {label:<12} {fact.value}" + (f" ({origin})" if origin else ""))
+
+
+def _facts_of(checkup: Checkup | None) -> Mapping[str, Fact]:
+    return {} if checkup is None else checkup.facts
 
 
 # ── as JSON ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _check_as_json(file: Path | None) -> int:
-    """Report the configuration's faults as the result, on stdout, and return the exit code."""
-    from axonflow_core.cli.failure import CHECK_FAILED, CONFIGURATION, OK
-    from axonflow_core.errors import ConfigError
-
-    try:
-        config = _built(file)
-    except ConfigError as error:
-        _write(file or _path_of(error), *_reported(error))
-        return CONFIGURATION
-    broken = _broken_families(config)
-    _write(config.path, broken, _described(config.warnings))
-    return CHECK_FAILED if broken else OK
-
-
-def _write(path: Path | None, faults: list[Json], warnings: list[Json]) -> None:
+def _write_json(report: _Report, file: Path | None) -> None:
     from axonflow_core.cli.display import write_json
 
-    name = None if path is None else str(path)
-    write_json({"ok": not faults, "path": name, "faults": faults, "warnings": warnings})
-
-
-def _path_of(error: ConfigError) -> Path | None:
-    """The path of the faulty file, None where the faults are in no file."""
-    from axonflow_core.config import FaultyConfig
-
-    return Path(error.faults[0].path) if isinstance(error, FaultyConfig) and error.faults else None
-
-
-def _reported(error: ConfigError) -> tuple[list[Json], list[Json]]:
-    from axonflow_core.config import FaultyConfig
-
-    if isinstance(error, FaultyConfig):
-        return _described(error.faults), _described(error.warnings)
-    return [_placeless(error.code, error.message, error.hint)], []
-
-
-def _described(faults: Iterable[Fault]) -> list[Json]:
-    return [
+    path = file if report.config is None else report.config.path
+    if path is None and report.faults and report.faults[0].path:
+        path = Path(report.faults[0].path)
+    write_json(
         {
-            "path": fault.path,
-            "line": fault.line or None,
-            "column": fault.column or None,
-            "code": fault.code,
-            "message": fault.message,
-            "fix": fault.hint,
+            "ok": not report.exit_code,
+            "path": None if path is None else str(path),
+            "faults": [_described(fault) for fault in (*report.faults, *report.broken)],
+            "warnings": [_described(fault) for fault in report.warnings],
+            "providers": {
+                name: {label: fact.value for label, fact in _facts_of(checkup).items()}
+                for name, checkup in report.checkups.items()
+            },
         }
-        for fault in faults
-    ]
+    )
 
 
-def _placeless(code: str, message: str, fix: str | None) -> Json:
-    """A fault that has no place in a file."""
+def _described(fault: Fault) -> Json:
     return {
-        "path": None,
-        "line": None,
-        "column": None,
-        "code": code,
-        "message": message,
-        "fix": fix,
+        "path": fault.path or None,
+        "line": fault.line or None,
+        "column": fault.column or None,
+        "code": fault.code,
+        "message": fault.message,
+        "fix": fault.hint,
     }
-
-
-def _broken_families(config: Config) -> list[Json]:
-    """A fault for each codec plugin of an enabled provider that could not be loaded."""
-    from axonflow_core.plugins import load_codecs
-
-    return [
-        _placeless(
-            "plugin",
-            f"the model family {state.plugin.name} of {entry.name} was not loaded: {state.reason}",
-            None,
-        )
-        for entry in config.enabled.values()
-        for state in load_codecs(entry.type).plugins
-        if _is_broken(state)
-    ]

@@ -75,6 +75,11 @@ def write_text(text: str) -> None:
     click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
+def write_line(text: str) -> None:
+    """Write a line of our own to stdout, without control characters of what it quotes."""
+    click.echo(visible(text))
+
+
 def write_json(value: Json) -> None:
     """Write `value` to stdout as indented JSON."""
     import orjson

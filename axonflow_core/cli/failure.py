@@ -7,12 +7,13 @@ import errno
 import os
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from axonflow_core.config import Fault
     from axonflow_core.errors import AxonFlowError
 
 OK = 0
@@ -97,6 +98,12 @@ def show(error: AxonFlowError) -> None:
         _print(
             "\n".join([_rendered(error.code, error.message, error.hint), *_circumstances(error)])
         )
+
+
+def write_faults(faults: Iterable[Fault], *, kind: str = "error") -> None:
+    """Write faults or warnings to stderr, each with place, snippet, fix and a blank line."""
+    for fault in faults:
+        _print(fault.rendered(kind) + "\n\n")
 
 
 _KEYWORD = re.compile(r"`(model|provider)=`")

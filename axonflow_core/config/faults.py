@@ -60,8 +60,13 @@ class Fault:
         return self.place.column
 
     def __str__(self) -> str:
+        return self.rendered()
+
+    def rendered(self, kind: str = "error") -> str:
+        """As it is shown, called an error or a warning."""
+        place = self.place if self.path else None
         return render(
-            self.code, self.message, place=self.place, hint=self.hint, snippet=self.snippet
+            self.code, self.message, place=place, hint=self.hint, snippet=self.snippet, kind=kind
         )
 
 

@@ -32,6 +32,7 @@ from axonflow_core.config.structuring import fields_of, meant, structure, struct
 from axonflow_core.config.values import VERSION, Config, ProviderConfig
 from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import evolve, frozen
+from axonflow_core.messages import EMPTY
 from axonflow_core.plugin_spec import ProviderSpec
 from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
@@ -57,13 +58,35 @@ def search_path(environment: Mapping[str, str], folder: Path | None = None) -> t
 def load(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> Config:
     """`load_config` without defaults: the configuration of the file that is found, else of the
     environment. Logs warnings."""
+    read = read_config(path, environment, folder)
+    if read.faults:
+        raise FaultyConfig(read.faults, warnings=read.config.warnings)
+    for warning in read.config.warnings:
+        _log.warning("%s: %s (%s)", warning.place, warning.message, warning.hint)
+    return read.config
+
+
+@frozen
+class ReadConfig:
+    """A configuration as far as it is sound, for whoever looks for further faults."""
+
+    config: Config
+    faults: tuple[Fault, ...] = ()
+    left_out: Mapping[str, frozenset[str]] = EMPTY
+    """Provider -> the keys of its `config:` that are faulty, which `config` does not have."""
+
+
+def read_config(
+    path: Path | None, environment: Mapping[str, str], folder: Path | None = None
+) -> ReadConfig:
+    """Read the configuration as `load` does, with its faults as values. Raises where the file
+    cannot be read, or nothing is configured."""
     found = _find_file(path, environment, folder)
     if found is None:
-        return _config_of_environment(environment, search_path(environment, folder))
-    config = _Loader(environment).load(found)
-    for warning in config.warnings:
-        _log.warning("%s: %s (%s)", warning.place, warning.message, warning.hint)
-    return config
+        return ReadConfig(_config_of_environment(environment, search_path(environment, folder)))
+    loader = _Loader(environment)
+    config = loader.load(found)
+    return ReadConfig(config, loader.faults, loader.left_out)
 
 
 def _find_file(
@@ -125,7 +148,7 @@ class _File:
 
 
 class _Loader:
-    """Reads one file and collects its faults, to raise all of them at the end."""
+    """Reads one file and collects its faults."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -133,10 +156,13 @@ class _Loader:
         self._installed = find_plugins(PROVIDERS)
         self.enabled: list[str] = []
         """The plugins of the enabled entries that have been read so far."""
+        self.faults: tuple[Fault, ...] = ()
+        """Every fault of the file that was read."""
+        self.left_out: dict[str, frozenset[str]] = {}
 
     def load(self, path: Path) -> Config:
-        """Read the whole file. Raises `FaultyConfig` with every fault, of which those of `config:`
-        sections come from the plugins' types."""
+        """The sound part of the whole file. Its `faults` of `config:` sections come from the
+        plugins' types. Raises `FaultyConfig` where the file cannot be read."""
         read = read_document(path, self._environment)
         document, self._faults = read.root, list(read.faults)
         file = self._try(document, _File, "the file")
@@ -150,10 +176,9 @@ class _Loader:
             else []
         )
         warnings = with_snippets(_warnings(document), read.text)
-        if self._faults or file is None:
-            raise FaultyConfig(with_snippets(self._faults, read.text), warnings=warnings)
+        self.faults = with_snippets(self._faults, read.text)
         sound = {entry.name: entry for entry in providers if entry is not None}
-        return Config(file.version, sound, path, warnings)
+        return Config(VERSION if file is None else file.version, sound, path, warnings)
 
     def _try(self, node: Node, as_type: type[T], key: str) -> T | None:
         """The node as `as_type`; None, with its faults recorded, where it does not fit."""
@@ -164,23 +189,25 @@ class _Loader:
             return None
 
     def _provider(self, name: str, node: Node, place: Place) -> ProviderConfig | None:
-        """One entry, None where it is faulty. Its `config:` is checked even then."""
+        """One entry, without what is faulty in it; None where nothing is left of it."""
         entry = self._try(node, ProviderConfig, name)
-        if isinstance(node, Section):
-            self._check_settings(name, node, place)
-        if entry is None:
+        settings = self._settings(name, node, place) if isinstance(node, Section) else None
+        if entry is None and settings is None:
             return None
-        config = entry.config if len(entry.config) else Section({}, place)
+        entry = entry or ProviderConfig(is_enabled=True)
+        config = entry.config if settings is None else settings
+        config = config if config.place.line else Section({}, place)
         return evolve(entry, name=name, type=entry.type or name, config=config)
 
-    def _check_settings(self, name: str, section: Section, place: Place) -> None:
-        """Check an enabled entry's `config:` and `credentials:` against the provider's types, even
-        where the entry itself has faults: `enable: true` is a fault, and means an enabled one.
+    def _settings(self, name: str, section: Section, place: Place) -> Section | None:
+        """The sound part of an enabled entry's `config:`; None where its plugin is not known. This
+        and `credentials:` are checked against the provider's types even where the entry itself has
+        faults: `enable: true` is one, and means an enabled entry.
         """
         section = meant(section, fields_of(ProviderConfig))
         enabled, credentials, type_node = map(section.given, ("enabled", "credentials", "type"))
         if enabled is None or self._try(enabled, bool, "enabled") is False:
-            return
+            return None
         plugin = name if type_node is None else self._try(type_node, str, "type")
         spec = None
         if plugin:
@@ -188,8 +215,23 @@ class _Loader:
             spec = self._spec(plugin, type_node.place if type_node else place)
         if credentials is not None:
             self._check_credentials(credentials, spec)
-        if spec is not None:
-            self._try(section.given("config") or Section({}, place), spec.config_type, "config")
+        if spec is None:
+            return None
+        config = section.given("config") or Section({}, place)
+        is_sound = self._try(config, spec.config_type, "config") is not None
+        if not isinstance(config, Section):
+            return Section({}, place)
+        return config if is_sound else self._sound_part(name, config, spec)
+
+    def _sound_part(self, name: str, config: Section, spec: ProviderSpec) -> Section:
+        """The keys of a faulty `config:` that have no fault themselves."""
+        config, sound = meant(config, fields_of(spec.config_type)), {}
+        for key, node in config.items():
+            with suppress(FaultyConfig):
+                structure(Section({key: node}, config.place), spec.config_type, key="config")
+                sound[key] = node
+        self.left_out[name] = frozenset(config.keys() - sound.keys())
+        return Section(sound, config.place)
 
     def _check_credentials(self, node: Node, spec: ProviderSpec | None) -> None:
         """Check `credentials:` against the names that the provider takes."""

@@ -15,10 +15,11 @@ from axonflow_core.provider import Explanation
 
 from .aws.credentials import Place
 from .models.iam import statements_for
+from .models.lifecycle import end_of, successor_id
 from .models.model_id import Kind, ModelId
-from .models.profiles import callable_id, candidates
+from .models.profiles import candidates
 from .models.rules import needs_profile
-from .models.table import ModelEntry, ModelTable, Status
+from .models.table import ModelEntry, ModelTable
 
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
 _SHOWN_CHARACTERS = 4
@@ -154,18 +155,9 @@ _SILENT = {"embedding": "is an embedding model", "rerank": "is a rerank model"}
 def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator[str]:
     """A warning for a model that has reached, or will reach, its end of life."""
     today = date.today()
-    status, day = entry.status_on(today), entry.end_of_life
-    if status is Status.ACTIVE and day is None:
-        return
-    successor = models.successor(entry, today)
-    instead = (
-        f"; its successor is {callable_id(successor, region)}" if successor is not None else ""
-    )
-    if status is Status.END_OF_LIFE:
-        yield f"{entry.base_id} reached its end of life{f' on {day}' if day else ''}{instead}"
-    else:
-        when = f"on {day}" if day else "soon"
-        yield f"{entry.base_id} is {status} and reaches its end of life {when}{instead}"
+    end, successor = end_of(entry, today), successor_id(models, entry, region, today)
+    if end is not None:
+        yield end if successor is None else f"{end}; its successor is {successor}"
 
 
 def _masked(name: str, value: str) -> str:

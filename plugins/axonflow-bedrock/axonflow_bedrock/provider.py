@@ -38,6 +38,7 @@ from axonflow_core.frozen import evolve
 from axonflow_core.messages import EMPTY, Completion, CompletionRequest, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import (
+    Checkup,
     CompletionStream,
     Explanation,
     ForwardedAnswer,
@@ -324,6 +325,15 @@ class BedrockProvider:
         entry = self.models.entry(route.facts.base_id)
         known = Known(self.models, entry, call.fitted.adjustments, guardrail)
         return explanation_of(route, signed, place, source, known, is_streamed=is_streamed)
+
+    async def check(self, *, with_credentials: bool = True) -> Checkup:
+        """What the first call would find, by the way that it takes. Sends nothing to a model."""
+        from .checkup import Examiner
+
+        examiner = Examiner(
+            self._config, self._services.codecs, self.models, self.resolver, self._settings
+        )
+        return await examiner.checkup(with_credentials=with_credentials)
 
     async def health(self) -> Health:
         try:

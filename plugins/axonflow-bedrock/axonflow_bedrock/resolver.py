@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 from typing import TypeVar
 
 from axonflow_core.calls.route import Route, UnaryRoute
@@ -19,10 +20,11 @@ from axonflow_core.errors import RequestError, UndetectedFamily
 from axonflow_core.frozen import evolve
 
 from .config import BedrockConfig, SurfaceChoice
-from .models.model_id import ModelId, parse_model_id, vendors_of
-from .models.profiles import Profiles
+from .models.lifecycle import end_of, successor_id
+from .models.model_id import Kind, ModelId, parse_model_id, vendors_of
+from .models.profiles import Profiles, callable_id
 from .models.rules import facts_of
-from .models.table import ModelTable
+from .models.table import ModelTable, Status
 from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, surface_of
 
 C = TypeVar("C", bound=AnyCodec)
@@ -136,6 +138,7 @@ class ModelResolver:
         """As `_route`, for a model and codec that the configuration was not asked about yet."""
         self._refuse_other_families(given, self._family_of(base_id, codec))
         self._warn_of_other_region(model_id)
+        self._warn_of_end(base_id)
         return self._route(given, model_id, base_id, codec)
 
     def _route(
@@ -247,10 +250,14 @@ class ModelResolver:
         raise self._undescribed(model_id, self._codecs.names)
 
     def _undescribed(self, model_id: ModelId, families: tuple[str, ...]) -> UndetectedFamily:
+        near = None
+        if model_id.kind is Kind.PROVISIONED_MODEL and model_id.partition is None:
+            near = self._models.nearest(model_id.given, date.today())
+        meant = f"did you mean `{callable_id(near, self._config.region)}`? Else " if near else ""
         return UndetectedFamily(
             f"{model_id.given} does not say which model is behind it",
-            hint="add one line to the provider's config: `base_model:` with that model's id, or "
-            "`family:` with one of " + ", ".join(families),
+            hint=f"{meant}add one line to the provider's config: `base_model:` with that model's "
+            f"id, or `family:` with one of {', '.join(families)}",
         )
 
     def _family_of(self, base_id: str | None, codec: FamilyCodec) -> FamilyCodec:
@@ -270,6 +277,15 @@ class ModelResolver:
                 hint=f"`families:` of the provider {self._provider} allows "
                 f"{', '.join(allowed) or 'none'}",
             )
+
+    def _warn_of_end(self, base_id: str | None) -> None:
+        """One line for a model that has ended, with the id to write in its place."""
+        entry, today = self._models.entry(base_id), date.today()
+        if entry is None or entry.status_on(today) is not Status.END_OF_LIFE:
+            return
+        successor = successor_id(self._models, entry, self._config.region, today)
+        instead = f"; write `model: {successor}`" if successor is not None else ""
+        _LOG.warning("%s%s", end_of(entry, today), instead)
 
     def _warn_of_other_region(self, model_id: ModelId) -> None:
         if model_id.region and self._config.region and model_id.region != self._config.region:

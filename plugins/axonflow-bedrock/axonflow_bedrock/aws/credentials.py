@@ -152,6 +152,11 @@ class AwsSettings:
         await self.signer()
         return await waiting.outcome(waiting.in_thread(self._botocore.source))
 
+    async def identity_method(self) -> str:
+        """The source of the credentials alone. Raises what `signer` raises."""
+        await self.signer()
+        return await waiting.outcome(waiting.in_thread(self._botocore.method))
+
     def login(self) -> str | None:
         """The command that renews the present credentials, None where they need no login."""
         return self._botocore.login()
@@ -310,6 +315,10 @@ class _Botocore:
         method = getattr(self._credentials, "method", "given")
         return f"{method}, key … {self._credentials.access_key[-4:]}"
 
+    def method(self) -> str:
+        """As `source`, without any of the key."""
+        return self.source().partition(",")[0]
+
     def is_live(self) -> bool:
         """Whether the present credentials have not expired, as far as botocore knows."""
         needs_refresh = getattr(self._credentials, "refresh_needed", None)
@@ -384,8 +393,11 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
             "bedrock-runtime", region_name=region, endpoint_url=endpoint_url, config=config
         )
     except BotoCoreError as error:
-        if type(error).__name__ == "ProfileNotFound":
+        kind = type(error).__name__
+        if kind == "ProfileNotFound":
             raise _no_such_profile(session) from None
+        if kind == "NoRegionError":
+            raise NoRegion("no region is configured", hint=_HINT_FOR_REGION) from None
         raise ConfigError(
             f"AWS's settings do not give a usable region or endpoint: {error}",
             hint=_hint_for_place(session, error),
@@ -414,6 +426,10 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
             if getattr(client.meta.config, name, usual) != usual
         ),
     )
+
+
+class NoRegion(ConfigError):
+    """Neither the configuration nor AWS's settings name a region."""
 
 
 def _no_such_profile(session: Session) -> ConfigError:

@@ -293,7 +293,10 @@ def profile_candidates(model: ModelId, region: str | None) -> tuple[str, ...]:
     """
     if model.kind is not Kind.FOUNDATION_MODEL or model.base_id is None or region is None:
         return ()
-    geos: tuple[str, ...] = next(
-        (geos for prefix, geos in _GEOGRAPHIES if region.startswith(prefix)), ()
-    )
-    return tuple(f"{geo}.{model.base_id}" for geo in geos)
+    return tuple(f"{geo}.{model.base_id}" for geo in geographies_of(region))
+
+
+def geographies_of(region: str) -> tuple[str, ...]:
+    """The geographies whose profiles can be called from a region, its own first; `global`, which
+    every commercial region calls, is not among them."""
+    return next((geos for prefix, geos in _GEOGRAPHIES if region.startswith(prefix)), ())

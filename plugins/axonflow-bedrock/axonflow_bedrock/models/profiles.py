@@ -27,10 +27,12 @@ def candidates(model: ModelId, region: str | None, entry: ModelEntry | None) -> 
 
 
 def callable_id(entry: ModelEntry, region: str | None) -> str:
-    """The id to call a model of the table with: its plain id, or a profile's where it needs one."""
+    """The id to call a model of the table with: its plain id, or a profile's where it needs one. An
+    unknown region is one of the US, where most models are."""
     if not needs_profile(entry):
         return entry.base_id
-    return next(iter(candidates(parse_model_id(entry.base_id), region, entry)), entry.base_id)
+    named = candidates(parse_model_id(entry.base_id), region or "us-east-1", entry)
+    return next(iter(named), entry.base_id)
 
 
 class Profiles:

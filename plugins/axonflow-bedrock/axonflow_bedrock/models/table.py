@@ -18,6 +18,7 @@ import orjson
 from attrs import field
 
 from axonflow_core.frozen import frozen
+from axonflow_core.nearest import nearest
 
 PATH = Path(__file__).with_name("models.json")
 """The generated table."""
@@ -156,6 +157,16 @@ class ModelTable:
         ]
         return max(heirs, key=lambda other: _succession(own, other, today), default=None)
 
+    def nearest(self, base_id: str, today: date) -> ModelEntry | None:
+        """The model whose id, or a part of it that people write for it, is most similar to one that
+        the table does not have; one that lives, where one is similar. None where none is."""
+        every = [(name, entry) for entry in self for name in _names_of(entry.base_id)]
+        living = [pair for pair in every if pair[1].status_on(today) is not Status.END_OF_LIFE]
+        for named in (dict(living), dict(every)):
+            if (name := nearest(base_id, named)) is not None:
+                return named[name]
+        return None
+
     def _entry(self, base_id: str, line: Mapping[str, Any]) -> ModelEntry:
         entry = self._entries.get(base_id)
         if entry is None:
@@ -222,6 +233,15 @@ def _ends(entry: ModelEntry) -> date:
 
 
 # ── the order of succession ───────────────────────────────────────────────────────────────────────
+
+_ISSUE = re.compile(r"(-\d{8})?(-v\d+)?(:\d+)?$")
+
+
+def _names_of(base_id: str) -> Iterator[str]:
+    """The id, and what people write who leave out its vendor, its day and revision, or both."""
+    for name in (base_id, base_id.partition(".")[2]):
+        yield from (_ISSUE.sub("", name), name)
+
 
 _REVISION = re.compile(r"-(?:v\d+(?::\d+)?|\d+:\d+)$")
 _SIZE = re.compile(r"[ae]?\d+(?:x\d+)?b")

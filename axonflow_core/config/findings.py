@@ -1,0 +1,71 @@
+"""What a provider finds of its settings, located in the file that they are from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from axonflow_core.config.faults import Fault, Place
+from axonflow_core.config.nodes import Listing, Node, Section
+from axonflow_core.config.snippets import with_snippets
+from axonflow_core.config.values import Config, ProviderConfig
+from axonflow_core.provider import Fact, Finding
+
+
+def located(
+    config: Config, entry: ProviderConfig, findings: Iterable[Finding]
+) -> tuple[Fault, ...]:
+    """The findings of `entry` as faults with place and snippet. One without a key is placed at the
+    entry's `config:`."""
+    faults = [_fault_of(entry, finding) for finding in findings]
+    try:
+        text = config.path.read_text("utf-8-sig") if config.path else ""
+    except (OSError, UnicodeDecodeError):  # it was read before, and is gone
+        text = ""
+    return with_snippets(faults, text)
+
+
+def origin_of(entry: ProviderConfig, fact: Fact) -> str | None:
+    """Where a fact is from, for people to read: file and line, a variable, or the default; None
+    where the fact says so itself."""
+    if fact.key is None:
+        return None
+    node = entry.config.get(fact.key)
+    if node is None:
+        return "the default"
+    if node.place.line:
+        return f"{node.place.path}:{node.place.line}"
+    return _variable_of(entry, fact.key)
+
+
+def _variable_of(entry: ProviderConfig, key: str) -> str | None:
+    """The variable that a key of a configuration without a file is from: `BEDROCK_REGION`."""
+    variable = f"{entry.type}_{key}".replace("-", "_").upper()
+    return variable if os.environ.get(variable) else None
+
+
+def _fault_of(entry: ProviderConfig, finding: Finding) -> Fault:
+    place, key = _place_of(entry.config, finding.key), finding.root_key
+    if not place.line and key is not None and key in entry.config:
+        place = Place(_variable_of(entry, key) or place.path)
+    return Fault(place, finding.message, finding.hint, code=finding.code)
+
+
+def _place_of(section: Section, key: str | None) -> Place:
+    """The place of the value at a dotted key; of the nearest section above it where it is not
+    written."""
+    node: Node = section
+    for word in key.split(".") if key else ():
+        inner = _member(node, word)
+        if inner is None:
+            break
+        node = inner
+    return node.place
+
+
+def _member(node: Node, word: str) -> Node | None:
+    if isinstance(node, Section):
+        return node.get(word)
+    if isinstance(node, Listing) and word.isdecimal() and int(word) < len(node.items):
+        return node.items[int(word)]
+    return None
