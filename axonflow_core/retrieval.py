@@ -27,12 +27,13 @@ from axonflow_core.converters import (
     optional_text,
     optional_text_values,
     text_value,
-    text_values,
     tuple_of,
     whole,
 )
 from axonflow_core.frozen import Unfit, evolve, frozen, passing
+from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
+    Data,
     Document,
     Image,
     Media,
@@ -294,13 +295,42 @@ def merge_embeddings(answers: Sequence[tuple[int, Embeddings]]) -> Embeddings:
 # ── rankings ──────────────────────────────────────────────────────────────────────────────────────
 
 
+_DOCUMENTS = frozenset({str, Text, Data})
+
+
+def _documents(
+    value: str | Text | Data | Iterable[str | Text | Data],
+) -> tuple[str | Text | Data, ...]:
+    """The documents of a request, from one or several."""
+    given = [value] if isinstance(value, str) else value
+    return tuple_of(_DOCUMENTS, given, "texts, Texts and Data", _as_plain)
+
+
+def _as_plain(value: object) -> object:
+    return text_value(value) if isinstance(value, str) else value
+
+
+def text_of_document(document: str | Text | Data) -> str:
+    """What there is to read of a document; of fields, their JSON."""
+    match document:
+        case Text(text):
+            return text
+        case Data(value):
+            return canonical(value)
+    return document
+
+
 @frozen
 class RerankRequest:
     """Documents to be put in order by their relevance to `query`; `top_n` asks for the best so many
-    alone."""
+    alone.
+
+    A document is a text. A `Text` is one with fields of the family's own beside it, in its `extra`;
+    a `Data` is an object of fields, for families that rank these.
+    """
 
     query: str = field(converter=text_value, repr=size_only)
-    documents: tuple[str, ...] = field(converter=text_values, repr=size_only)
+    documents: tuple[str | Text | Data, ...] = field(converter=_documents, repr=size_only)
     top_n: int | None = field(default=None, converter=count)
     options: Mapping[str, Json] = field(
         default=EMPTY, converter=json_members, repr=size_only, eq=comparable

@@ -17,8 +17,9 @@ from itertools import groupby
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from axonflow_core.codec import FamilyCodec, ModelFacts
-from axonflow_core.errors import EncodeError
+from axonflow_core.errors import DecodeError, EncodeError
 from axonflow_core.frozen import evolve, frozen
+from axonflow_core.media import MediaTerms
 from axonflow_core.messages import CompletionRequest, Document, Image, Json, Text, TokenCount
 from axonflow_core.retrieval import (
     AudioVideo,
@@ -32,6 +33,7 @@ from axonflow_core.retrieval import (
     RerankRequest,
 )
 
+from .embedding_limits import cut_to_limit, refuse_beyond_limits
 from .json_members import integer, unknown_members
 from .record import Decode, Encode, decoded_answer, decoded_request, encoded_answer
 
@@ -134,6 +136,21 @@ INPUT_NAMES: Mapping[type[EmbeddingInput], str] = {
 
 
 @frozen(kw_only=True)
+class EmbeddingLimits:
+    """What a family refuses of inputs and of what is asked for; None, or nothing, is no limit."""
+
+    text_characters: int | None = None
+    """The longest text. One that may be cut (`EmbeddingRequest.truncation`) is cut to it."""
+    has_empty_texts: bool = True
+    dimensions: frozenset[int] = frozenset()
+    """The lengths that a vector may have; empty: any."""
+    images: MediaTerms = MediaTerms()
+    """The types and sizes of its pictures."""
+    source: str = ""
+    """Where the limits are documented, with the date."""
+
+
+@frozen(kw_only=True)
 class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
     """The codec of one family of embedding models: what it supports, and its functions in both
     roles."""
@@ -148,10 +165,17 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
     form has no parameter for it."""
     default_purposes: Mapping[type[EmbeddingInput], Purpose] = {}
     """Not empty: the family requires a purpose, and this is sent where the request has none."""
+    limits: EmbeddingLimits = EmbeddingLimits()
+    """What it refuses although its form has a place for it."""
+
+    def without_limits(self) -> EmbeddingCodec:
+        """The form alone, which takes whatever it has a place for."""
+        return evolve(self, limits=EmbeddingLimits())
 
     def split(self, request: EmbeddingRequest) -> tuple[EmbeddingRequest, ...]:
         """The calls that `request` takes, inputs in their order; a request that is one call is
-        itself."""
+        itself. `EncodeError` names what is beyond the family's limits by its number."""
+        refuse_beyond_limits(self, request)
         # Runs of one kind, in order: the vectors come back in the order of the inputs.
         parts = [
             inputs[start : start + self.takes.get(kind, 1)]
@@ -177,7 +201,19 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
             if encoding not in self.encodings or len(self.encodings) == 1:
                 raise self._cannot(encoding, f"its vectors are {', '.join(sorted(self.encodings))}")
         self._refuse_options(request.options)
-        return self._encode_request(self._with_purpose(request), facts)
+        refuse_beyond_limits(self, request)
+        return self._encode_request(self._with_purpose(cut_to_limit(self, request)), facts)
+
+    def decode_response(self, body: Json, facts: ModelFacts) -> Embeddings:
+        """The vectors in a native body. `DecodeError` where the body is none, or a vector is
+        empty: the provider made none."""
+        embeddings = super().decode_response(body, facts)
+        if not embeddings.vectors or not all(vector.values for vector in embeddings.vectors):
+            raise DecodeError(
+                f"the answer of {self.name} has no numbers for an input",
+                hint="the provider failed without saying so; call again",
+            )
+        return embeddings
 
     def _refuse_inputs(self, inputs: tuple[EmbeddingInput, ...]) -> None:
         """`EncodeError` for a kind of input that the family has not, for two kinds in one call, and
@@ -220,11 +256,35 @@ class RerankCodec(UnaryCodec[RerankRequest, Ranking]):
     """The codec of one family of rerank models. Options that it does not declare are refused."""
 
     kind: ClassVar[str] = "rerank"
+    most_documents: int | None = None
+    """How many documents one call may rank, from 1; None: no limits are known."""
 
     def encode_request(self, request: RerankRequest, facts: ModelFacts) -> Json:
-        """The body of one call. `EncodeError` names an option that the family does not declare."""
+        """The body of one call. `EncodeError` names an option that the family does not declare, and
+        what is beyond its limits."""
         self._refuse_options(request.options)
+        if self.most_documents is not None:
+            self._refuse_beyond(request, self.most_documents)
         return self._encode_request(request, facts)
+
+    def without_limits(self) -> RerankCodec:
+        """As `EmbeddingCodec.without_limits`."""
+        return evolve(self, most_documents=None)
+
+    def _refuse_beyond(self, request: RerankRequest, most: int) -> None:
+        if not 1 <= len(request.documents) <= most:
+            raise EncodeError(
+                f"{self.name} does not rank {len(request.documents):,} documents: it takes 1 to "
+                f"{most:,}",
+                feature="documents",
+                hint="give one at least, and rank a large number in parts",
+            )
+        if not request.query:
+            raise EncodeError(
+                f"{self.name} ranks by a query, and this one is empty",
+                feature="query",
+                hint="give the text that the documents are to be relevant to",
+            )
 
 
 # ── token counts ──────────────────────────────────────────────────────────────────────────────────

@@ -52,7 +52,7 @@ class EmulatedUnary:
         return await self._ranked(call, codec, facts)
 
     async def _embedded(self, call: Call, codec: EmbeddingCodec, facts: ModelFacts) -> NativeAnswer:
-        request = _read(codec, call, facts)
+        request = _read(codec.without_limits(), call, facts)
         texts = tuple(given.text for given in request.inputs if isinstance(given, Text))
         await apply_rule(self.rules.take(texts[0] if texts else ""))
         embeddings = embeddings_of(request, facts.base_id)
@@ -61,7 +61,7 @@ class EmulatedUnary:
         return NativeAnswer(codec.encode_response(identified, facts), headers_of(identified))
 
     async def _ranked(self, call: Call, codec: RerankCodec, facts: ModelFacts) -> NativeAnswer:
-        request = _read(codec, call, facts)
+        request = _read(codec.without_limits(), call, facts)
         await apply_rule(self.rules.take(request.query))
         self._spend(facts, 0)
         ranking = ranking_of(request)

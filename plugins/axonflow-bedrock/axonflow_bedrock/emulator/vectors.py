@@ -26,6 +26,7 @@ from axonflow_core.retrieval import (
     Ranking,
     RerankRequest,
     Vector,
+    text_of_document,
 )
 
 from ..wire.endpoint import invalid_call
@@ -93,7 +94,9 @@ def embeddings_of(request: EmbeddingRequest, base_id: str) -> Embeddings:
 
 def ranking_of(request: RerankRequest) -> Ranking:
     """The documents by relevance, at most `top_n` of them; relevance is between 0 and 1."""
-    scores = [_relevance(request.query, document) for document in request.documents]
+    scores = [
+        _relevance(request.query, text_of_document(document)) for document in request.documents
+    ]
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
     return Ranking(
         tuple(RankedDocument(index, scores[index]) for index in order[: request.top_n]),

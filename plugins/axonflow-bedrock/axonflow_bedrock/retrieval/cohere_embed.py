@@ -27,10 +27,11 @@ from axonflow_core.codec.json_members import (
     with_facts,
     without_none,
 )
-from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature
+from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature, EmbeddingLimits
 from axonflow_core.errors import EncodeError
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Image, Json, Media, MediaKind, Text
+from axonflow_core.media import MediaTerms, canonical, type_of_base64
+from axonflow_core.messages import EMPTY, Image, Json, Media, MediaKind, Text
 from axonflow_core.retrieval import (
     EmbeddingInput,
     EmbeddingRequest,
@@ -153,19 +154,29 @@ def _encode_part(part: Text | Image) -> Json:
     return {"type": "image_url", "image_url": _encode_url(part), **part.extra}
 
 
-def _decode_url(url: Json) -> Media:
-    """A data URL as base64 data with its media type; any other URL as it is."""
+def _decode_url(native: Json) -> Media:
+    """A data URL as base64 data with its media type; any other URL as it is. An object with the
+    URL, as OpenAI's and Cohere's own services take it, means the same."""
+    url, extra = native, EMPTY
+    if isinstance(native, dict):
+        url, extra = native["url"], unknown_members(native, frozenset({"url"}))
     media_type, found, data = string(url).partition(";base64,")
     if found and media_type.startswith("data:"):
-        return Media(MediaKind.BASE64, data, media_type.removeprefix("data:"))
-    return Media(MediaKind.URL, url)
+        return Media(MediaKind.BASE64, data, media_type.removeprefix("data:"), extra=extra)
+    return Media(MediaKind.URL, url, extra=extra)
 
 
-def _encode_url(image: Image) -> str:
-    """A data URL. `EncodeError` for base64 data of unknown type, which no data URL can hold."""
-    source = image.source
-    if source.kind is MediaKind.BASE64 and source.media_type is not None:
-        return f"data:{source.media_type};base64,{source.data}"
+def _encode_url(image: Image) -> Json:
+    """A data URL, in an object where something else stands there. `EncodeError` for base64 data of
+    unknown type, which no data URL can hold."""
+    url, extra = _url_of(image.source), image.source.extra
+    return {"url": url, **extra} if extra else url
+
+
+def _url_of(source: Media) -> str:
+    media_type = type_of_base64(source.data) or source.media_type
+    if source.kind is MediaKind.BASE64 and media_type is not None:
+        return f"data:{canonical(media_type)};base64,{source.data}"
     if source.kind is MediaKind.URL:
         return source.data
     raise EncodeError(
@@ -259,6 +270,8 @@ _ENCODINGS = frozenset(
     }
 )
 
+_PICTURES = MediaTerms(types=frozenset({"image/png", "image/jpeg"}), max_bytes=5_242_880)
+
 V3 = EmbeddingCodec(
     family="cohere-embed",
     variant="v3",
@@ -267,6 +280,12 @@ V3 = EmbeddingCodec(
     features=frozenset({EmbeddingFeature.PURPOSE, EmbeddingFeature.TRUNCATION}),
     encodings=_ENCODINGS,
     default_purposes={Text: Purpose.DOCUMENT, Image: Purpose.IMAGE},
+    limits=EmbeddingLimits(
+        text_characters=2048,
+        images=_PICTURES,
+        source="AWS user guide, Cohere Embed v3; that `truncate` cuts below this alone: "
+        "deepset-ai/haystack-core-integrations#912, November 2026",
+    ),
     documented=_V3_KEYS | _ANSWER_KEYS,
     evidence="recorded traffic",
     encode_request=_encode_request,
@@ -285,6 +304,10 @@ V4 = EmbeddingCodec(
     encodings=_ENCODINGS,
     default_purposes=dict.fromkeys((Text, Image, MixedInput), Purpose.DOCUMENT),
     options=_OPTIONS,
+    limits=EmbeddingLimits(
+        dimensions=frozenset({256, 512, 1024, 1536}),
+        source="AWS user guide, Cohere Embed v4, November 2026",
+    ),
     documented=_V4_KEYS | _ANSWER_KEYS | {"content", "type", "text", "image_url"},
     evidence="recorded traffic",
     encode_request=_encode_request,

@@ -28,10 +28,10 @@ from axonflow_core.codec.json_members import (
     with_facts,
     without_none,
 )
-from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature
+from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature, EmbeddingLimits
 from axonflow_core.errors import EncodeError
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.media import format_of, type_of_base64
+from axonflow_core.media import IMAGE_FORMATS, MediaTerms, format_of, type_of_base64
 from axonflow_core.messages import Document, Image, Json, Media, MediaKind, Text
 from axonflow_core.retrieval import (
     AudioVideo,
@@ -192,7 +192,7 @@ def _encode_media(
 ) -> tuple[str, dict[str, Json]]:
     """The member name and the native object. `EncodeError` for a media type that is unset or of the
     wrong kind, because `format` is required."""
-    media_type = source.media_type or type_of_base64(source.data) or ""
+    media_type = type_of_base64(source.data) or source.media_type or ""
     kind = media_type.partition("/")[0]
     if kind not in kinds:
         raise EncodeError(
@@ -281,6 +281,12 @@ CODEC = EmbeddingCodec(
     ),
     default_purposes=dict.fromkeys((Text, Image, Document, AudioVideo), Purpose.DOCUMENT),
     options=_OUTER_OPTIONS | _IMAGE_OPTIONS,
+    limits=EmbeddingLimits(
+        dimensions=frozenset({256, 384, 1024, 3072}),
+        images=MediaTerms(types=frozenset(IMAGE_FORMATS.values())),
+        source="AWS user guide of Nova, Complete embeddings request and response schema, November "
+        "2026",
+    ),
     documented=_REQUEST_KEYS
     | _PARAM_KEYS
     | _TEXT_KEYS

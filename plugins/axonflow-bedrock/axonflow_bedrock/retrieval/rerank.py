@@ -1,6 +1,6 @@
 """Rerank models on InvokeModel: `{"query", "documents", "top_n"}` there, `{"results": [{"index",
 "relevance_score"}]}` back, the best first. Cohere's wants `"api_version": 2` besides; Amazon's
-knows no version.
+knows no version. A document is a text, or an object of fields as Cohere's own service takes it.
 
 Source: AWS user guide, "Improve the relevance of query responses with a reranker model", and AWS's
 code examples for both models, November 2026.
@@ -23,12 +23,13 @@ from axonflow_core.codec.json_members import (
 )
 from axonflow_core.codec.unary import RerankCodec
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.messages import Json
+from axonflow_core.messages import Data, Json, Text
 from axonflow_core.retrieval import RankedDocument, Ranking, RerankRequest
 
 _VERSION = {"api_version": 2}
 _COHERE_OPTIONS = frozenset({"api_version", "max_tokens_per_doc"})
 _REQUEST_KEYS = frozenset({"query", "documents", "top_n"})
+_TEXT_KEYS = frozenset({"text"})
 _RESULT_KEYS = frozenset({"index", "relevance_score"})
 _ANSWER_KEYS = frozenset({"results", "id"})
 
@@ -41,17 +42,35 @@ def _decode_request(
     asked = {key: body[key] for key in options if body.get(key) is not None}
     return RerankRequest(
         string(body["query"]),
-        tuple(map(string, array(body["documents"]))),
+        tuple(map(_decode_document, array(body["documents"]))),
         body.get("top_n"),
         {key: value for key, value in asked.items() if _VERSION.get(key) != value},
         extra=unknown_members(body, _REQUEST_KEYS | options),
     )
 
 
+def _decode_document(native: Json) -> str | Text | Data:
+    """A document: a text, an object with its text, or an object of other fields."""
+    if not isinstance(native, dict):
+        return string(native)
+    if not isinstance(native.get("text"), str):
+        return Data(native)
+    return Text(native["text"], extra=unknown_members(native, _TEXT_KEYS))
+
+
+def _encode_document(document: str | Text | Data) -> Json:
+    match document:
+        case Text(text):
+            return {"text": text, **document.extra}
+        case Data(value):
+            return value
+    return document
+
+
 def _encode_request(request: RerankRequest, facts: ModelFacts) -> Json:
     asked = {
         "query": request.query,
-        "documents": list(request.documents),
+        "documents": list(map(_encode_document, request.documents)),
         **without_none({"top_n": request.top_n}),
     }
     return {**asked, **request.options, **request.extra}
@@ -87,11 +106,15 @@ def _decode_result(native: Mapping[str, Json]) -> RankedDocument:
 
 _DOCUMENTED = _REQUEST_KEYS | _RESULT_KEYS | _ANSWER_KEYS
 
+MOST_DOCUMENTS = 1000
+"""bedrock-agent-runtime service model, API 2023-07-26, RerankSourcesList, November 2026."""
+
 COHERE = RerankCodec(
     family="cohere-rerank",
     models=("cohere.rerank",),
     options=_COHERE_OPTIONS,
     documented=_DOCUMENTED | _COHERE_OPTIONS,
+    most_documents=MOST_DOCUMENTS,
     evidence="documents: AWS user guide, November 2026",
     encode_request=_encode_cohere_request,
     decode_response=_decode_response,
@@ -102,6 +125,7 @@ AMAZON = RerankCodec(
     family="amazon-rerank",
     models=("amazon.rerank",),
     documented=_DOCUMENTED,
+    most_documents=MOST_DOCUMENTS,
     evidence="documents: AWS user guide, November 2026",
     encode_request=_encode_request,
     decode_response=_decode_response,

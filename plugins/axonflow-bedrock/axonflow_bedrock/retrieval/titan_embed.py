@@ -26,9 +26,11 @@ from axonflow_core.codec.json_members import (
     unknown_members,
     without_none,
 )
-from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature
+from axonflow_core.codec.unary import EmbeddingCodec, EmbeddingFeature, EmbeddingLimits
 from axonflow_core.errors import EncodeError
+from axonflow_core.frozen import evolve
 from axonflow_core.hookspecs import hookimpl
+from axonflow_core.media import MediaTerms
 from axonflow_core.messages import EMPTY, Image, Json, Media, MediaKind, Text, Usage
 from axonflow_core.retrieval import (
     EmbeddingInput,
@@ -195,11 +197,18 @@ def _by_encoding(vectors: Sequence[Vector]) -> dict[str, list[Json]]:
 
 _DOCUMENTED = frozenset({"inputText", "embedding", "inputTextTokenCount"})
 
+_TEXTS = EmbeddingLimits(
+    text_characters=50_000,
+    has_empty_texts=False,
+    source="AWS user guide, Amazon Titan Text Embeddings models, November 2026",
+)
+
 TEXT_V1 = EmbeddingCodec(
     family="titan-embed",
     variant="v1",
     models=("amazon.titan-embed-text-v1", "amazon.titan-embed-g1-text"),
     takes={Text: 1},
+    limits=_TEXTS,
     documented=_DOCUMENTED,
     evidence="recorded traffic",
     encode_request=_encode_text_request,
@@ -214,6 +223,7 @@ TEXT_V2 = EmbeddingCodec(
     takes={Text: 1},
     features=frozenset({EmbeddingFeature.DIMENSIONS, EmbeddingFeature.NORMALIZATION}),
     encodings=frozenset({Encoding.FLOAT, Encoding.BINARY}),
+    limits=evolve(_TEXTS, dimensions=frozenset({256, 512, 1024})),
     documented=_DOCUMENTED | _TEXT_KEYS | {"embeddingsByType"},
     evidence="recorded traffic",
     encode_request=_encode_text_request,
@@ -227,6 +237,11 @@ IMAGE = EmbeddingCodec(
     models=("amazon.titan-embed-image-v1",),
     takes={Text: 1, Image: 1, MixedInput: 1},
     features=frozenset({EmbeddingFeature.DIMENSIONS}),
+    limits=EmbeddingLimits(
+        dimensions=frozenset({256, 384, 1024}),
+        images=MediaTerms(max_bytes=25 * 1024 * 1024, max_side_px=2048),
+        source="AWS user guide, Amazon Titan Multimodal Embeddings G1 model, November 2026",
+    ),
     documented=_DOCUMENTED | _IMAGE_KEYS | _CONFIG_KEYS | {"message"},
     evidence="documents: AWS user guide, November 2026",
     encode_request=_encode_image_request,
