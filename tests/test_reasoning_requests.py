@@ -126,9 +126,12 @@ def test_a_mode_alone_asks_for_a_medium_effort() -> None:
     )
 
 
-def test_a_model_without_controls_decides_itself() -> None:
-    made = fitted(ReasoningRequest(effort="high"), NEITHER)
-    assert (made.request.reasoning, told(made)) == (None, ["reasoning: not sent"])
+def test_a_model_without_controls_is_asked_for_nothing_and_says_so() -> None:
+    for asked in (ReasoningRequest(effort="high"), ReasoningRequest("enabled", 2_000)):
+        with pytest.raises(EncodeError, match="takes no word about how much it reasons"):
+            fitted(asked, NEITHER)
+    made = fitted(ReasoningRequest("disabled"), NEITHER)
+    assert (made.request.reasoning, told(made)) == (None, ["reasoning: not turned off"])
 
 
 def test_an_effort_that_no_vendor_documents_is_refused() -> None:

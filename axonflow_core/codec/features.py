@@ -96,7 +96,14 @@ class Feature(StrEnum):
     """Labels of the call for the vendor's own records: `metadata`."""
 
 
-_DATA = Feature.DATA
+BLANK = "blank content"
+"""What a request may have and no family is asked for: a message without blocks, or a text of
+nothing but blanks. It stands beside the features where these choose what to do."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text says nothing: it is empty, or blanks alone."""
+    return not text or text.isspace()
 
 
 def blocks_of(request: CompletionRequest) -> list[ContentBlock]:
@@ -118,24 +125,34 @@ def features_of(request: CompletionRequest) -> set[Feature]:
 class Asked:
     """What a request asks for: features, and the dialects whose private blocks and tools it holds.
 
-    The methods add to both sets. They are written for speed: this runs for each call, and most
+    The methods add to them. They are written for speed: this runs for each call, and most
     messages are one text, which asks for nothing.
     """
 
     def __init__(self) -> None:
         self.features: set[Feature] = set()
         self.dialects: set[str] = set()
+        self.has_blanks = False
+        """Whether a message has no blocks, or a text says nothing."""
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The features, and `BLANK` where it applies."""
+        return frozenset((*self.features, BLANK) if self.has_blanks else self.features)
 
     def add_content(self, content: tuple[ContentBlock, ...]) -> None:
         """What the blocks of one message ask for. Exactly one block is the case that every family
         has."""
         if len(content) != 1:
             self.features.add(Feature.MANY_BLOCKS)
+            self.has_blanks |= not content
         for block in content:
             if type(block) is not Text:
                 self.add_block(block)
                 if len(content) > 1 and isinstance(block, ToolResult):
                     self.features.add(Feature.MIXED_RESULTS)
+            elif is_blank(block.text):
+                self.has_blanks = True
 
     def add_block(self, block: ContentBlock) -> None:
         """What a block asks for, with the blocks inside it."""
@@ -155,6 +172,7 @@ class Asked:
         if isinstance(block, ToolResult | Document) and block.content:
             for inner in block.content:
                 self.add_block(inner)
+                self.has_blanks |= type(inner) is Text and is_blank(inner.text)
 
     def add_parameters(self, request: CompletionRequest) -> None:
         """What the parameters ask for. A chain of tests and no table: each is one attribute that is
@@ -196,6 +214,8 @@ class Asked:
             content, role = message.content, message.role
             if len(content) != 1 or type(content[0]) is not Text:
                 self.add_content(content)
+            elif not (text := content[0].text) or text.isspace():  # `is_blank`, called for each
+                self.has_blanks = True
             if role is _SYSTEM:
                 self.features.add(Feature.MID_SYSTEM)
             else:

@@ -38,6 +38,10 @@ class NameRule:
     """What a wrong character becomes."""
     single: str = ""
     """A character of which two in a row are wrong."""
+    min_length: int = 1
+    """The least characters of a name."""
+    also: str = ""
+    """A regular expression of other names that are right: those that the service made itself."""
     _right: re.Pattern[str] = field(init=False, repr=False, eq=False)
     _wrong: re.Pattern[str] = field(init=False, repr=False, eq=False)
 
@@ -45,7 +49,8 @@ class NameRule:
     def _pattern_of_right(self) -> re.Pattern[str]:
         """A whole name that is right: its characters, its length, and no pair of `single`."""
         no_pair = f"(?!.*[{self.single}]{{2}})" if self.single else ""
-        return re.compile(rf"{no_pair}[{self.characters}]{{1,{self.max_length}}}")
+        right = rf"{no_pair}[{self.characters}]{{{self.min_length},{self.max_length}}}"
+        return re.compile(f"{right}|{self.also}" if self.also else right)
 
     @_wrong.default
     def _pattern_of_wrong(self) -> re.Pattern[str]:
@@ -58,7 +63,7 @@ class NameRule:
     @property
     def pattern(self) -> str:
         """As a regular expression, to be shown."""
-        return f"^[{self.characters}]{{1,{self.max_length}}}$"
+        return f"^[{self.characters}]{{{self.min_length},{self.max_length}}}$"
 
     def accepts(self, name: str) -> bool:
         """Whether `name` may be sent as it is. An empty name may not."""
@@ -83,9 +88,9 @@ class NameRule:
         plain = self._wrong.sub(self.stand_in, name)[: self.max_length]
         if self.accepts(plain):
             yield plain
+        head = plain[: self.max_length - _DIGEST_CHARACTERS]
+        length = max(_DIGEST_CHARACTERS, self.min_length - len(head))
         for number in count():
             # `surrogatepass`: a name is checked by its rule and not by UTF-8.
-            digest = sha256(f"{number} {name}".encode("utf-8", "surrogatepass")).hexdigest()[
-                :_DIGEST_CHARACTERS
-            ]
-            yield f"{plain[: self.max_length - _DIGEST_CHARACTERS]}{digest}"
+            digest = sha256(f"{number} {name}".encode("utf-8", "surrogatepass")).hexdigest()
+            yield f"{head}{digest[:length]}"

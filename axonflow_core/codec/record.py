@@ -478,7 +478,8 @@ class Codec:
         """`request` with a limit of output tokens where it has none: the operator's, else the
         form's own."""
         limit = facts.default_max_tokens or self.default_max_tokens
-        if request.inference.max_tokens is not None or limit is None:
+        is_stated = request.inference.max_tokens is not None
+        if is_stated or limit is None or not facts.takes_limit(request.reasoning):
             return request
         return evolve(request, inference=evolve(request.inference, max_tokens=limit))
 

@@ -150,7 +150,7 @@ def fit(
         client = None if client is codec else client
     asked = asked_by(request)
     # Most requests of a program have messages and a limit alone: they pay for this one look.
-    if client is None and not is_beyond and not needs_steps(asked.features):
+    if client is None and not is_beyond and not needs_steps(asked):
         return Fitted(request, asked=asked)
     model = Model(codec, facts, unsupported, is_streamed, client)
     if is_beyond:
@@ -161,7 +161,7 @@ def fit(
         request = fit_served(request, model)
         asked = asked_by(request)
         client = None if takes_answers_as_they_are(client, codec) else client
-    fitted = fit_request(request, asked.features, model)
+    fitted = fit_request(request, asked.uses, model)
     return Fitted(
         fitted,
         tuple(model.adjustments),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import CachePoint, CompletionRequest, ContentBlock, Document, ToolResult
@@ -22,13 +23,12 @@ def rewritten(
             if changed is not None:
                 yield changed
 
+    tools: list[Any] = [
+        change(tool) if isinstance(tool, CachePoint) else tool for tool in request.tools
+    ]
     return evolve(
         request,
-        tools=tuple(
-            tool
-            for tool in request.tools
-            if not isinstance(tool, CachePoint) or change(tool) is not None
-        ),
+        tools=tuple(tool for tool in tools if tool is not None),
         system=tuple(blocks(request.system)),
         messages=tuple(
             evolve(message, content=tuple(blocks(message.content))) for message in request.messages

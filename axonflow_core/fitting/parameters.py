@@ -1,22 +1,23 @@
-"""Sampling parameters and cache points: what may be dropped, for it changes no content."""
+"""Sampling parameters, limits of output tokens and stop sequences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from axonflow_core.codec import Feature, ModelFacts, blocks_of
+from axonflow_core.codec import Feature, ModelFacts
+from axonflow_core.codec.features import is_blank
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import CachePoint, CompletionRequest
+from axonflow_core.messages import CompletionRequest
 
-from .blocks import rewritten
 from .model import Model
 
 SAMPLING = (
     *(Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K),
     *(Feature.SEED, Feature.PRESENCE_PENALTY, Feature.FREQUENCY_PENALTY),
 )
-"""What may be dropped. The value of each is the attribute of `Inference`."""
+"""What may be dropped, for it changes no content. The value of each is the attribute of
+`Inference`."""
 
 
 def drop_refused_sampling(request: CompletionRequest, model: Model) -> CompletionRequest:
@@ -77,34 +78,34 @@ def _without(request: CompletionRequest, names: list[Feature]) -> CompletionRequ
     return evolve(request, inference=evolve(request.inference, **nothing))
 
 
-def keep_cache_points_within_limit(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """Leave out the least valuable cache points beyond the model's limit."""
-    limit = model.facts.max_cache_points if model.takes(Feature.CACHE_POINTS) else 0
-    worth = _cache_points_by_worth(request)
-    if limit is None or len(worth) <= limit:
-        return request
-    why = f"{model.name} takes {limit or 'none'}"
-    model.drops(Feature.CACHE_POINTS, f"{len(worth) - limit} of {len(worth)} not sent", why)
-    is_kept = (number in worth[:limit] for number in range(len(worth)))
-    kept = rewritten(
-        request, lambda block: block if not isinstance(block, CachePoint) or next(is_kept) else None
-    )
-    return evolve(kept, messages=tuple(message for message in kept.messages if message.content))
+# ── stop sequences ────────────────────────────────────────────────────────────────────────────────
 
 
-def _cache_points_by_worth(request: CompletionRequest) -> list[int]:
-    """Their numbers, in the order of the request (tools, system, messages), the one to keep longest
-    first.
-
-    The last one after the tools and the last one after the system text serve every conversation;
-    then the newest, for the next turn finds it.
-    """
-    tools = sum(isinstance(tool, CachePoint) for tool in request.tools)
-    system = tools + _count_cache_points(evolve(request, messages=()))
-    every = list(range(system + _count_cache_points(evolve(request, system=()))))
-    best = [*every[:tools][-1:], *every[tools:system][-1:]]
-    return best + [number for number in reversed(every) if number not in best]
-
-
-def _count_cache_points(request: CompletionRequest) -> int:
-    return sum(isinstance(block, CachePoint) for block in blocks_of(request))
+def fit_stop_sequences(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Leave empty stop sequences out, which stop nothing, and report it. Refuse what the model does
+    not take of the others: where an answer stops is a part of what it says."""
+    asked = request.inference.stop_sequences
+    stops = tuple(stop for stop in asked if stop)
+    if len(stops) < len(asked):
+        what = f"{len(asked) - len(stops)} empty of {len(asked)} not sent"
+        model.drops(Feature.STOP_SEQUENCES, what, "they stop nothing")
+        request = evolve(request, inference=evolve(request.inference, stop_sequences=stops))
+    if not model.facts.has_blank_stops and any(map(is_blank, stops)):
+        raise model.refuses(
+            "a stop sequence of blanks alone",
+            "each must have another character",
+            "leave it out, and cut the answer there yourself",
+        )
+    longest = model.facts.max_stop_characters
+    if longest is not None and any(len(stop) > longest for stop in stops):
+        raise model.refuses(
+            f"a stop sequence of {max(map(len, stops))} characters",
+            f"it takes {longest}",
+            "shorten it, or cut the answer there yourself",
+        )
+    most = model.facts.max_stop_sequences
+    if most is not None and len(stops) > most:
+        raise model.refuses(
+            f"{len(stops)} stop sequences", f"it takes {most}", "leave the others out"
+        )
+    return request

@@ -20,8 +20,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from axonflow_core.codec import Feature, ReasoningControls, blocks_of
+from axonflow_core.codec.facts import OFF_EFFORT, OFF_MODE
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import CompletionRequest, ContentBlock, Reasoning, ReasoningRequest
+from axonflow_core.messages import (
+    CompletionRequest,
+    ContentBlock,
+    Message,
+    Reasoning,
+    ReasoningRequest,
+    Role,
+    ToolResult,
+)
 
 from .blocks import rewritten
 from .model import Model
@@ -38,8 +47,11 @@ BUDGETS: Mapping[str, int] = {
 
 LEAST_BUDGET = 1_024
 _UNSTATED_LIMIT = 4_096
-"""The limit of an answer that is reckoned with where neither caller nor operator states one."""
-_OFF_MODE, _OFF_EFFORT = "disabled", "none"
+"""The limit of an answer that is reckoned with where neither caller nor operator states one. The
+same is what is left for the answer where such a call asks for a greater budget."""
+_ENABLED, _ADAPTIVE = "enabled", "adaptive"
+_BETAS, _INTERLEAVED = "anthropic_beta", "interleaved-thinking-"
+"""The option, and how the beta begins with which a budget may exceed the limit of one answer."""
 
 
 def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest:
@@ -47,23 +59,45 @@ def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest
     asked, controls = request.reasoning, model.reasoning_controls
     if asked is None:
         return request
-    if asked.mode == _OFF_MODE or asked.effort == _OFF_EFFORT:
-        return _turned_off(request, asked, model)
+    if asked.mode == OFF_MODE or asked.effort == OFF_EFFORT:
+        return evolve(request, reasoning=_turned_off(asked, model))
     if controls is None or not model.takes(Feature.REASONING) or _fits(asked, controls):
         return request
     return evolve(request, reasoning=_converted(request, asked, controls, model))
 
 
 def leave_room_for_answer(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """Halve the room between reasoning and answer where the budget reaches the answer's limit,
-    which counts both. A limit that leaves less than `LEAST_BUDGET` means no reasoning. Both are
-    reported."""
+    """Keep the budget below the answer's limit, which counts both. Where the caller stated no limit
+    it becomes greater, and else the budget less: half of the limit. A limit that leaves less than
+    `LEAST_BUDGET` means no reasoning. All of it is reported."""
     asked, controls = request.reasoning, model.reasoning_controls
     if asked is None or asked.budget_tokens is None or controls is None or not controls.has_budget:
         return request
-    limit = request.inference.max_tokens or model.default_max_tokens
-    if limit is None or asked.budget_tokens < limit:
+    limit = request.inference.max_tokens or model.facts.default_max_tokens
+    if limit is None:
+        return _with_greater_limit(request, asked.budget_tokens, model)
+    if asked.budget_tokens < limit or _is_interleaved(request):
         return request
+    return _with_lesser_budget(request, asked, limit, model)
+
+
+def _with_greater_limit(request: CompletionRequest, budget: int, model: Model) -> CompletionRequest:
+    """The request with a limit above the budget, where the one that applies unasked is not."""
+    if budget < (model.default_max_tokens or _UNSTATED_LIMIT):
+        return request
+    limit = budget + _UNSTATED_LIMIT
+    most = model.facts.max_output_tokens
+    limit = limit if most is None else min(limit, most)
+    why = f"the limit counts the budget of {budget} tokens too"
+    model.changes("max_tokens", f"{limit} sent", why)
+    return leave_room_for_answer(
+        evolve(request, inference=evolve(request.inference, max_tokens=limit)), model
+    )
+
+
+def _with_lesser_budget(
+    request: CompletionRequest, asked: ReasoningRequest, limit: int, model: Model
+) -> CompletionRequest:
     if limit // 2 < LEAST_BUDGET:
         model.drops(Feature.REASONING, "not asked for", f"{limit} tokens leave no room for it")
         return evolve(request, reasoning=None)
@@ -72,54 +106,97 @@ def leave_room_for_answer(request: CompletionRequest, model: Model) -> Completio
     return evolve(request, reasoning=evolve(asked, budget_tokens=limit // 2))
 
 
+def _is_interleaved(request: CompletionRequest) -> bool:
+    """Whether a beta of the request lets the budget be of all answers between calls of tools."""
+    holders = (request.options, *request.options.values())
+    betas = (holder.get(_BETAS) for holder in holders if isinstance(holder, Mapping))
+    return any(str(beta).startswith(_INTERLEAVED) for group in betas for beta in group or ())
+
+
 def _fits(asked: ReasoningRequest, controls: ReasoningControls) -> bool:
     """Whether the model takes the mode, budget and effort as they were asked for."""
+    budget = asked.budget_tokens
+    if budget is None:
+        takes_budget = asked.mode != _ENABLED or not controls.has_budget
+    else:
+        is_enough = budget >= controls.least_budget
+        takes_budget = controls.has_budget and is_enough and asked.mode in (None, _ENABLED)
     return (
-        (asked.mode is None or asked.mode in controls.modes)
-        and (asked.budget_tokens is None or controls.has_budget)
+        takes_budget
+        and (asked.mode is None or asked.mode in controls.modes)
         and (asked.effort is None or asked.effort in controls.efforts)
     )
 
 
-def _turned_off(
-    request: CompletionRequest, asked: ReasoningRequest, model: Model
-) -> CompletionRequest:
-    """The request with reasoning turned off in the model's own way: the mode `disabled`, the effort
-    `none`, or nothing for a model that does not reason. A model that cannot turn it off is
-    reported."""
+def _turned_off(asked: ReasoningRequest, model: Model) -> ReasoningRequest | None:
+    """Reasoning turned off in the model's own way: the mode `disabled`, the effort `none`, or
+    nothing for a model that does not reason unasked. One that cannot turn it off is reported."""
     controls = model.reasoning_controls
     if not model.takes(Feature.REASONING):
-        return evolve(request, reasoning=None)  # it does not reason, as asked
-    if controls is not None and _OFF_MODE in controls.modes:
-        return evolve(request, reasoning=ReasoningRequest(_OFF_MODE, extra=asked.extra))
-    if controls is not None and _OFF_EFFORT in controls.efforts:
-        return evolve(request, reasoning=ReasoningRequest(effort=_OFF_EFFORT, extra=asked.extra))
+        return None  # it does not reason, as asked
+    if controls is not None and OFF_MODE in controls.modes:
+        return ReasoningRequest(
+            OFF_MODE, effort=_effort_when_off(asked, controls, model), extra=asked.extra
+        )
+    if controls is not None and OFF_EFFORT in controls.efforts:
+        return ReasoningRequest(effort=OFF_EFFORT, extra=asked.extra)
+    if controls is not None and controls.is_off_unasked:
+        effort = _effort_when_off(asked, controls, model)
+        return None if effort is None else ReasoningRequest(effort=effort)
     model.drops(Feature.REASONING, "not turned off", f"{model.name} decides itself")
-    return evolve(request, reasoning=None)
+    return None
+
+
+def _effort_when_off(
+    asked: ReasoningRequest, controls: ReasoningControls, model: Model
+) -> str | None:
+    """The effort next to reasoning that is turned off, where it is about more than that."""
+    if asked.effort in (None, OFF_EFFORT) or controls.is_mode_optional or not controls.efforts:
+        return None
+    efforts = controls.efforts if controls.efforts_when_off is None else controls.efforts_when_off
+    effort = _effort_of(asked, efforts, model)
+    if effort != asked.effort:
+        _report(model, f"asked for as effort {effort}")
+    return effort
 
 
 def _converted(
     request: CompletionRequest, asked: ReasoningRequest, controls: ReasoningControls, model: Model
 ) -> ReasoningRequest | None:
     """The request for reasoning in the controls that the model has."""
-    mode = asked.mode if asked.mode in controls.modes else None
-    # Where the model has both controls, the one that was asked for is used.
-    if controls.has_budget and (asked.budget_tokens is not None or not controls.efforts):
-        return _by_budget(request, asked, mode, model)
-    if not controls.efforts:
-        model.drops(Feature.REASONING, "not sent", f"{model.name} decides itself")
-        return None
-    effort = _effort_of(asked, controls, model)
-    _report(model, f"asked for as effort {effort}")
-    return ReasoningRequest(mode, effort=effort, extra=asked.extra)
+    is_by_effort = controls.efforts and (
+        (asked.budget_tokens is None and asked.mode != _ENABLED)
+        or not controls.has_budget
+        or asked.mode == _ADAPTIVE in controls.modes
+    )
+    if is_by_effort:
+        effort = _effort_of(asked, controls.efforts, model)
+        _report(model, f"asked for as effort {effort}")
+        return ReasoningRequest(_mode_of(asked, controls), effort=effort, extra=asked.extra)
+    if controls.has_budget:
+        return _by_budget(request, asked, controls, model)
+    raise model.refuses(
+        Feature.REASONING,
+        "it takes no word about how much it reasons",
+        "leave it out, and the model decides itself",
+    )
+
+
+def _mode_of(asked: ReasoningRequest, controls: ReasoningControls) -> str | None:
+    """The mode to name next to an effort: the one asked for, `adaptive` for a budget or another
+    mode."""
+    if asked.mode in controls.modes:
+        return asked.mode
+    has_word = asked.mode is not None or asked.budget_tokens is not None
+    return _ADAPTIVE if has_word and _ADAPTIVE in controls.modes else None
 
 
 def _by_budget(
-    request: CompletionRequest, asked: ReasoningRequest, mode: str | None, model: Model
+    request: CompletionRequest, asked: ReasoningRequest, controls: ReasoningControls, model: Model
 ) -> ReasoningRequest | None:
     """The request as a number of tokens: the one asked for, or that of the effort, at most half of
     the answer's limit. A limit that leaves less than `LEAST_BUDGET` means no reasoning, which is
-    reported."""
+    reported. An effort that the model takes stays beside it."""
     budget = asked.budget_tokens
     if budget is None:
         limit = request.inference.max_tokens or model.default_max_tokens or _UNSTATED_LIMIT
@@ -128,19 +205,20 @@ def _by_budget(
         if budget < LEAST_BUDGET:
             model.drops(Feature.REASONING, "not asked for", f"{limit} tokens leave no room for it")
             return None
+    budget = max(budget, controls.least_budget)
+    effort = asked.effort if asked.effort in controls.efforts else None
     _report(model, f"asked for as a budget of {budget} tokens")
-    # A mode without a budget of its own, `adaptive`, takes none.
-    return ReasoningRequest("enabled", budget, extra=asked.extra)
+    return ReasoningRequest(_ENABLED, budget, effort, extra=asked.extra)
 
 
-def _effort_of(asked: ReasoningRequest, controls: ReasoningControls, model: Model) -> str:
-    """The effort that the model takes and that is nearest to what was asked; a budget is turned
-    into an effort first."""
+def _effort_of(asked: ReasoningRequest, efforts: tuple[str, ...], model: Model) -> str:
+    """The effort of `efforts` that is nearest to what was asked; a budget is turned into an effort
+    first."""
     wanted = asked.effort or effort_for(asked.budget_tokens)
-    if wanted in controls.efforts:
+    if wanted in efforts:
         return wanted
     place = _ORDER.index(_known_effort(wanted, model))
-    known = (effort for effort in controls.efforts if effort in BUDGETS)
+    known = (effort for effort in efforts if effort in BUDGETS)
     return min(known, key=lambda effort: abs(_ORDER.index(effort) - place))
 
 
@@ -201,7 +279,8 @@ def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> Comple
 
 def _in_history(block: Reasoning, model: Model) -> Reasoning | None:
     """A thought as the model takes it; None where it takes none of it."""
-    if not model.takes(Feature.REASONING):
+    controls = model.reasoning_controls
+    if not model.takes(Feature.REASONING) or (controls is not None and not controls.has_history):
         return None
     is_signed = block.signature is not None or block.redacted is not None
     # A vendor verifies signatures, and refuses the whole request for one that is not its own.
@@ -210,6 +289,36 @@ def _in_history(block: Reasoning, model: Model) -> Reasoning | None:
         is_signed = False
         if not block.text:
             return None
-    controls = model.reasoning_controls
     must_be_signed = controls is not None and controls.is_signed
     return None if must_be_signed and not is_signed else block
+
+
+def reason_where_the_round_began_so(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Ask for no budget while a round of tool calls goes on that did not begin with reasoning,
+    where the model refuses that. It is reported; the next turn reasons again."""
+    asked, controls = request.reasoning, model.reasoning_controls
+    if asked is None or asked.budget_tokens is None or controls is None:
+        return request
+    first = _first_of_open_round(request.messages)
+    if not controls.opens_calls or first is None or isinstance(first.content[0], Reasoning):
+        return request
+    why = "the round of tool calls that goes on did not begin with reasoning"
+    model.drops(Feature.REASONING, "not asked for", why)
+    return evolve(request, reasoning=None)
+
+
+def _first_of_open_round(messages: tuple[Message, ...]) -> Message | None:
+    """The assistant's first message since the user spoke, where results of tools come last."""
+    first = None
+    if not messages or not _has_results(messages[-1]):
+        return None
+    for message in reversed(messages):
+        if message.role is Role.ASSISTANT and message.content:
+            first = message
+        elif message.role is Role.USER and not _has_results(message):
+            break
+    return first
+
+
+def _has_results(message: Message) -> bool:
+    return any(isinstance(block, ToolResult) for block in message.content)

@@ -1,7 +1,7 @@
 """The steps that make a request fit: each a function (request, model) -> request, in two tables.
 
 `CROSSING` is for requests that came in another codec's JSON, `STEPS` for every request. A row names
-the features that give its step work, so that a request that fits costs one look at its features.
+what gives its step work, features or `BLANK`, so that a request that fits costs one look at them.
 Later steps see what earlier ones did.
 """
 
@@ -12,9 +12,17 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from axonflow_core.codec import Feature, blocks_of
+from axonflow_core.codec.features import BLANK, Asked
 from axonflow_core.messages import CompletionRequest, Document
 
 from .answers import Client
+from .blanks import cut_blank_end, leave_out_blanks
+from .cache_points import (
+    fit_cache_ttls,
+    keep_cache_points_within_limit,
+    leave_out_misplaced_cache_points,
+)
+from .exclusions import keep_what_stands_beside_reasoning
 from .media import fit_media
 from .members import (
     leave_out_citation_settings,
@@ -30,10 +38,16 @@ from .parameters import (
     SAMPLING,
     choose_one_of_each_group,
     drop_refused_sampling,
-    keep_cache_points_within_limit,
+    fit_stop_sequences,
     move_into_range,
 )
-from .reasoning import fit_reasoning, fit_reasoning_of_history, leave_room_for_answer
+from .reasoning import (
+    fit_reasoning,
+    fit_reasoning_of_history,
+    leave_room_for_answer,
+    reason_where_the_round_began_so,
+)
+from .schemas import fit_tools, refuse_choice_of_unknown_tool
 from .tools import (
     choose_tool,
     drop_choice_of_nothing,
@@ -85,33 +99,44 @@ CROSSING: tuple[Step, ...] = (
     refuse_foreign_blocks,
     leave_out_citations,
     leave_out_unknown_members,
-    put_text_arguments_in_objects,
     foresee_answer,
 )
 """For those that came in another dialect."""
 
 _TOOLS = frozenset({Feature.TOOLS})
+_CHOICE = frozenset({Feature.TOOL_CHOICE})
 _REASONING = frozenset({Feature.REASONING})
+_CACHE_POINTS = frozenset({Feature.CACHE_POINTS})
 
-STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
+STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (frozenset({Feature.IMAGES, Feature.DOCUMENTS}), fit_media),
+    (frozenset({BLANK}), leave_out_blanks),
     (frozenset({Feature.MID_SYSTEM}), lead_with_system),
     (frozenset({Feature.METADATA}), fit_metadata),
     (frozenset({Feature.SERVICE_TIER}), fit_service_tier),
+    # What a history lost decides on reasoning, and reasoning on the parameters next to it.
+    (_REASONING, fit_reasoning_of_history),
+    (_REASONING, fit_reasoning),
+    (_REASONING, reason_where_the_round_began_so),
+    (_REASONING, leave_room_for_answer),
+    (_REASONING, keep_what_stands_beside_reasoning),
     (frozenset(SAMPLING), drop_refused_sampling),
     (frozenset(SAMPLING), choose_one_of_each_group),
     (frozenset(SAMPLING), move_into_range),
-    (_REASONING, fit_reasoning),
-    (_REASONING, leave_room_for_answer),
-    (_REASONING, fit_reasoning_of_history),
-    (frozenset({Feature.CACHE_POINTS}), keep_cache_points_within_limit),
+    (frozenset({Feature.STOP_SEQUENCES}), fit_stop_sequences),
+    (_CACHE_POINTS, leave_out_misplaced_cache_points),
+    (_CACHE_POINTS, keep_cache_points_within_limit),
+    (_CACHE_POINTS, fit_cache_ttls),
     # A schema may become a tool that must be called, so it precedes the steps for tools.
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
     (_TOOLS, refuse_tools_in_stream),
-    (frozenset({Feature.TOOL_CHOICE}), drop_parallel_choice),
-    (frozenset({Feature.TOOL_CHOICE}), choose_tool),
+    (_TOOLS | {Feature.OUTPUT_SCHEMA}, fit_tools),
+    (_TOOLS, put_text_arguments_in_objects),
+    (_CHOICE, refuse_choice_of_unknown_tool),
+    (_CHOICE, drop_parallel_choice),
+    (_CHOICE, choose_tool),
     (_TOOLS, offer_tools_of_history),
-    (frozenset({Feature.TOOL_CHOICE}), drop_choice_of_nothing),
+    (_CHOICE, drop_choice_of_nothing),
     (frozenset({Feature.TOOL_ERRORS}), write_tool_errors_as_text),
     # Spelled last, when no step adds a tool or a call any more.
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),
@@ -119,16 +144,17 @@ STEPS: tuple[tuple[frozenset[Feature], Step], ...] = (
     (frozenset({Feature.DOCUMENTS}), spell_document_names),
     (frozenset({Feature.CITATIONS}), leave_out_citation_settings),
     (_TOOLS, arrange_results),
-    # A message of nothing but cache points or reasoning may be gone by now.
-    (frozenset({Feature.CACHE_POINTS, Feature.ANY_ROLE_ORDER}) | _REASONING, put_roles_in_order),
+    # A message of nothing but cache points, reasoning or blanks may be gone by now.
+    (_REASONING | {Feature.CACHE_POINTS, Feature.ANY_ROLE_ORDER, BLANK}, put_roles_in_order),
+    (frozenset({Feature.PREFILL, BLANK}), cut_blank_end),
 )
 
-_ADJUSTABLE = frozenset[Feature]().union(*(features for features, _ in STEPS))
+_ADJUSTABLE = frozenset[str]().union(*(uses for uses, _ in STEPS))
 
 
-def needs_steps(used: set[Feature]) -> bool:
-    """Whether any step of the table may change a request with these features."""
-    return not used.isdisjoint(_ADJUSTABLE)
+def needs_steps(asked: Asked) -> bool:
+    """Whether any step of the table may change a request that asks for this."""
+    return asked.has_blanks or not asked.features.isdisjoint(_ADJUSTABLE)
 
 
 def fit_served(request: CompletionRequest, model: Model) -> CompletionRequest:
@@ -141,13 +167,15 @@ def fit_served(request: CompletionRequest, model: Model) -> CompletionRequest:
     return request
 
 
-def fit_request(request: CompletionRequest, used: set[Feature], model: Model) -> CompletionRequest:
-    """Apply the steps of the table whose features the request uses."""
-    for step in _steps_for(frozenset(used)):
+def fit_request(
+    request: CompletionRequest, uses: frozenset[str], model: Model
+) -> CompletionRequest:
+    """Apply the steps of the table for what the request uses."""
+    for step in _steps_for(uses):
         request = step(request, model)
     return request
 
 
 @lru_cache(maxsize=256)
-def _steps_for(used: frozenset[Feature]) -> tuple[Step, ...]:
-    return tuple(step for features, step in STEPS if not used.isdisjoint(features))
+def _steps_for(uses: frozenset[str]) -> tuple[Step, ...]:
+    return tuple(step for some, step in STEPS if not uses.isdisjoint(some))

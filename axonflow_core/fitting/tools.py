@@ -154,9 +154,15 @@ def _holds_tool_calls(request: CompletionRequest) -> bool:
 
 def put_text_arguments_in_objects(request: CompletionRequest, model: Model) -> CompletionRequest:
     """Arguments of earlier calls that are no JSON object, in one where the family takes objects
-    alone."""
+    alone; it is reported. A call that a limit cut is such a one."""
     if model.codec.has_text_arguments:
         return request
+    calls = [block for block in blocks_of(request) if isinstance(block, ToolUse)]
+    cut = sum(not isinstance(call.input, Mapping) for call in calls)
+    if not cut:
+        return request
+    what = f"the arguments of {cut} earlier calls sent as text in an object"
+    model.changes(Feature.TOOLS, what, "they are no JSON object")
     return rewritten(request, _with_object)
 
 

@@ -367,7 +367,7 @@ def test_a_member_that_nobody_documented_is_reported() -> None:
 
 
 def test_calls_one_at_a_time_have_a_counterpart_or_are_reported() -> None:
-    tools = [{"type": "function", "function": {"name": "weather", "parameters": {}}}]
+    tools = [{"type": "function", "function": {"name": "weather"}}]
     body = openai_body(tools=tools, parallel_tool_calls=False)
 
     assert carried(OPENAI, CLAUDE, body)[1]["tool_choice"]["disable_parallel_tool_use"] is True
@@ -535,7 +535,7 @@ def test_where_no_tool_can_stand_in_a_schema_is_refused(members: Json, model: Pa
 
 
 def test_that_an_answer_will_lack_reasoning_is_reported_before_the_call() -> None:
-    request = CompletionRequest((user("hi"),), reasoning=ReasoningRequest("enabled", 1024))
+    request = CompletionRequest((user("hi"),), reasoning=ReasoningRequest("adaptive"))
 
     fitted = fitted_for(TITAN, CLAUDE, request)
 

@@ -256,24 +256,34 @@ THINKING = evolve(ASKED, reasoning=ReasoningRequest("enabled", 10**6))
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "adjusted"),
+    ("name", "adjusted"),
     [
-        ("mistral/prompt", ASKED, {"max_tokens", "temperature", "top_k"}),
-        ("cohere/command-r", ASKED, {"max_tokens", "temperature", "top_k"}),
-        ("anthropic", THINKING, {"max_tokens", "temperature", "top_k", "reasoning"}),
-        ("gpt-oss", ASKED, {"max_tokens"}),
+        ("mistral/prompt", {"max_tokens", "temperature", "top_k"}),
+        ("cohere/command-r", {"max_tokens", "temperature", "top_k"}),
+        ("anthropic", {"max_tokens", "temperature", "top_k"}),
+        ("gpt-oss", {"max_tokens"}),
     ],
 )
 def test_a_number_beyond_the_models_range_is_moved_into_it_and_reported(
-    name: str, asked: CompletionRequest, adjusted: set[str]
+    name: str, adjusted: set[str]
 ) -> None:
-    party = next(each for each in PARTIES if each.codec.name == name)
+    second = next(each for each in PARTIES if each.codec.name == name)
 
-    fitted = fit(asked, party.codec, party.facts, client=openai_chat.CODEC)
+    assert adjusted_in(second, ASKED, "sent as") == adjusted
 
-    said = {str(each.feature) for each in fitted.adjustments if "sent as" in each.what}
-    assert said == adjusted
-    assert answered(party, party.codec.encode_request(fitted.request, party.facts)).body
+
+def test_a_budget_beyond_the_models_limit_leaves_room_and_takes_the_place_of_sampling() -> None:
+    second = party(REGISTRY.for_name("anthropic"), "us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+
+    assert adjusted_in(second, THINKING, "sent as") == {"max_tokens", "reasoning"}
+    assert adjusted_in(second, THINKING, "not sent") == {"temperature", "top_k"}
+
+
+def adjusted_in(second: Party, asked: CompletionRequest, how: str) -> set[str]:
+    """What was adjusted in that way, in a request that the model then answers."""
+    fitted = fit(asked, second.codec, second.facts, client=openai_chat.CODEC)
+    assert answered(second, second.codec.encode_request(fitted.request, second.facts)).body
+    return {str(each.feature) for each in fitted.adjustments if how in each.what}
 
 
 def test_what_was_not_made_to_fit_is_stopped_at_the_gate() -> None:

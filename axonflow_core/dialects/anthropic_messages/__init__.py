@@ -59,6 +59,7 @@ REASONING = ReasoningControls(
     has_budget=True,
     efforts=("low", "medium", "high", "xhigh", "max"),
     modes=frozenset({"enabled", "adaptive", "disabled"}),
+    is_mode_optional=False,
     signer=DIALECT,
     is_signed=True,
 )

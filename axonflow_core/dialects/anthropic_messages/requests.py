@@ -48,6 +48,8 @@ OPTIONS = frozenset({"anthropic_beta", "cache_control", "output_config", "output
 have one and stand in `reasoning` and `output_schema`; so does `output_format`, the older name of
 `output_config.format`."""
 
+_BETAS = "anthropic_beta"
+
 DROPPABLE_OPTIONS = frozenset({"anthropic_beta", "cache_control"})
 """Options that change no meaning: a beta of Anthropic's steers what Anthropic's server does, and
 `cache_control` of the whole request what it keeps."""
@@ -90,6 +92,9 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     options = dict(request.options)
     if effort:
         options["output_config"] = {**(options.get("output_config") or {}), **effort}
+        if facts.reasoning is not None and facts.reasoning.effort_beta is not None:
+            betas = (*(options.get(_BETAS) or ()), facts.reasoning.effort_beta)
+            options[_BETAS] = list(dict.fromkeys(betas))
     if request.output_schema is not None:
         _put_output_schema(options, request.output_schema)
     optional = {

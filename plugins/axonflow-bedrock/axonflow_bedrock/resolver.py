@@ -144,9 +144,8 @@ class ModelResolver:
     def _route(
         self, given: str, model_id: ModelId, base_id: str | None, codec: FamilyCodec
     ) -> Route:
-        facts = facts_of(
-            base_id, codec.surface, self._facts(given, base_id), self._models.entry(base_id)
-        )
+        entry = self._models.entry(base_id) or self._models.newest_like(base_id)
+        facts = facts_of(base_id, codec.surface, self._facts(given, base_id), entry)
         return Route(
             model=given,
             called=model_id.given,

@@ -5,9 +5,10 @@
     betas       of Claude alone:          {"anthropic_beta": ["context-1m-2025-08-07"]}
 
 The fields are free, and Bedrock hands them on unread. So what has not the documented form is not
-taken: it stays. Which vendor's words they are follows from the base id; for an id that does not
-say its model stands Claude more often than anything else, so its words are the default. Source: AWS
-user guide, the parameter pages of each vendor, and recorded traffic, November 2026.
+taken: it stays. Which vendor's words they are follows from the base id. For an id that does not say
+its model stands Claude more often than anything else, so it gets Claude's words about reasoning; a
+vendor that documents none gets none. Source: AWS user guide, the parameter pages of each vendor,
+and recorded traffic, November 2026.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, TypeVar
 
+from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.json_members import unknown_members, without_none
 from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import evolve, frozen
@@ -76,7 +78,7 @@ def _put(fields: Fields, key: str, value: Mapping[str, Json]) -> None:
 @frozen
 class _Form:
     take: Callable[[Fields], ReasoningRequest | None]
-    put: Callable[[Fields, ReasoningRequest], None]
+    put: Callable[[Fields, ReasoningRequest, str | None], None]
 
 
 _THINKING_KEYS = frozenset({"type", "budget_tokens"})
@@ -97,8 +99,9 @@ def _take_thinking(fields: Fields) -> ReasoningRequest | None:
     return ReasoningRequest(thinking["type"], thinking.get("budget_tokens"), effort, extra=extra)
 
 
-def _put_thinking(fields: Fields, asked: ReasoningRequest) -> None:
-    """The inverse of `_take_thinking`; a budget without a mode means `enabled`."""
+def _put_thinking(fields: Fields, asked: ReasoningRequest, beta: str | None) -> None:
+    """The inverse of `_take_thinking`; a budget without a mode means `enabled`. An effort brings
+    the beta that it needs."""
     mode = asked.mode or ("enabled" if asked.budget_tokens is not None else None)
     if mode:
         fields["thinking"] = {
@@ -108,6 +111,8 @@ def _put_thinking(fields: Fields, asked: ReasoningRequest) -> None:
         }
     if asked.effort is not None:
         fields["output_config"] = {**(fields.get("output_config") or {}), "effort": asked.effort}
+        if beta is not None:
+            fields[_BETAS] = list(dict.fromkeys((*(fields.get(_BETAS) or ()), beta)))
 
 
 _NOVA_KEYS = frozenset({"type", "maxReasoningEffort"})
@@ -123,7 +128,7 @@ def _take_nova(fields: Fields) -> ReasoningRequest | None:
     return ReasoningRequest(native["type"], effort=native.get("maxReasoningEffort"), extra=extra)
 
 
-def _put_nova(fields: Fields, asked: ReasoningRequest) -> None:
+def _put_nova(fields: Fields, asked: ReasoningRequest, beta: str | None) -> None:
     """The inverse of `_take_nova`. Nova has no budget of tokens."""
     _refuse_budget(asked)
     mode = asked.mode or "enabled"
@@ -134,15 +139,22 @@ def _put_nova(fields: Fields, asked: ReasoningRequest) -> None:
     }
 
 
-def _effort_under(key: str) -> _Form:
-    """A vendor whose one word about reasoning is how hard to try."""
+def _effort_under(*keys: str) -> _Form:
+    """A vendor whose one word about reasoning is how hard to try, under a key or a path of two."""
+    *outer, key = keys
 
     def take(fields: Fields) -> ReasoningRequest | None:
-        return (
-            ReasoningRequest(effort=fields.pop(key)) if isinstance(fields.get(key), str) else None
-        )
+        holder = fields.get(outer[0]) if outer else fields
+        if not isinstance(holder, dict) or not isinstance(holder.get(key), str):
+            return None
+        effort = holder[key]
+        if outer:
+            _put(fields, outer[0], unknown_members(holder, frozenset({key})))
+        else:
+            del fields[key]
+        return ReasoningRequest(effort=effort)
 
-    def put(fields: Fields, asked: ReasoningRequest) -> None:
+    def put(fields: Fields, asked: ReasoningRequest, beta: str | None) -> None:
         _refuse_budget(asked)
         if asked.effort is None:
             raise EncodeError(
@@ -150,9 +162,24 @@ def _effort_under(key: str) -> _Form:
                 feature="reasoning",
                 hint="ask for an effort: low, medium or high",
             )
-        fields[key] = asked.effort
+        if outer:
+            fields[outer[0]] = {**(fields.get(outer[0]) or {}), key: asked.effort}
+        else:
+            fields[key] = asked.effort
 
     return _Form(take, put)
+
+
+def _take_nothing(fields: Fields) -> None:
+    return None
+
+
+def _put_nothing(fields: Fields, asked: ReasoningRequest, beta: str | None) -> None:
+    raise EncodeError(
+        "this model takes no word about its reasoning on Converse",
+        feature="reasoning",
+        hint="leave it out: a model that reasons does so unasked",
+    )
 
 
 def _refuse_budget(asked: ReasoningRequest) -> None:
@@ -165,27 +192,36 @@ def _refuse_budget(asked: ReasoningRequest) -> None:
         )
 
 
+_BETAS = "anthropic_beta"
+
+_THINKING = _Form(_take_thinking, _put_thinking)
 _REASONING: Mapping[str, _Form] = {
-    "": _Form(_take_thinking, _put_thinking),
+    "": _Form(_take_nothing, _put_nothing),
+    "anthropic.": _THINKING,
     "amazon.nova": _Form(_take_nova, _put_nova),
     "openai.": _effort_under("reasoning_effort"),
+    "openai.gpt-5": _effort_under("reasoning", "effort"),
+    "openai.gpt-6": _effort_under("reasoning", "effort"),
     "qwen.": _effort_under("reasoning_config"),
 }
 
 
+def _form_of(base_id: str) -> _Form:
+    return of_vendor(_REASONING, base_id) if base_id else _THINKING
+
+
 def take_reasoning(fields: Fields, base_id: str) -> ReasoningRequest | None:
     """Takes what is asked of the model's reasoning out of `fields`, if anything is."""
-    return of_vendor(_REASONING, base_id).take(fields) if fields else None
+    return _form_of(base_id).take(fields) if fields else None
 
 
-def put_reasoning(fields: Fields, base_id: str, asked: ReasoningRequest) -> None:
+def put_reasoning(fields: Fields, facts: ModelFacts, asked: ReasoningRequest) -> None:
     """Add the reasoning request to the model's own fields, in place, in the vendor's form."""
-    of_vendor(_REASONING, base_id).put(fields, asked)
+    beta = None if facts.reasoning is None else facts.reasoning.effort_beta
+    _form_of(facts.base_id).put(fields, asked, beta)
 
 
 # ── betas ─────────────────────────────────────────────────────────────────────────────────────────
-
-_BETAS = "anthropic_beta"
 
 
 def carry_betas(request: CompletionRequest, base_id: str) -> CompletionRequest:

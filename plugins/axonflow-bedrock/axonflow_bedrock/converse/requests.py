@@ -105,7 +105,7 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     if request.output_schema is not None:
         put_output_schema(body, request.output_schema)
     if request.inference.top_k is not None or request.reasoning is not None:
-        body[FIELDS] = _encode_fields(request, facts.base_id)
+        body[FIELDS] = _encode_fields(request, facts)
     body.update(extra)
     return body
 
@@ -117,14 +117,14 @@ def _decode_tier(native: Json) -> tuple[str | None, Mapping[str, Json]]:
     return native["type"], unknown_members(native, _TIER_KEYS)
 
 
-def _encode_fields(request: CompletionRequest, base_id: str) -> dict[str, Json]:
+def _encode_fields(request: CompletionRequest, facts: ModelFacts) -> dict[str, Json]:
     """`additionalModelRequestFields`: the caller's own, with `top_k` and reasoning in the vendor's
     names."""
     fields = dict(request.options.get(FIELDS) or {})
     if request.inference.top_k is not None:
-        put_top_k(fields, base_id, request.inference.top_k)
+        put_top_k(fields, facts.base_id, request.inference.top_k)
     if request.reasoning is not None:
-        put_reasoning(fields, base_id, request.reasoning)
+        put_reasoning(fields, facts, request.reasoning)
     return fields
 
 

@@ -184,15 +184,15 @@ def _has_just_answered(request: CompletionRequest) -> bool:
 
 
 def _calls_of(tools: Sequence[Tool], request: CompletionRequest) -> Iterator[ToolUse]:
-    """A call of each tool with example arguments. Ids count the calls of the conversation, so that
-    they never repeat."""
+    """A call of each tool with example arguments. Ids have the shape of Bedrock's own, which every
+    vendor takes, and count the calls of the conversation, so that they never repeat."""
     # A client matches results to calls by id, so ids must differ within a conversation. A count and
     # not a random number keeps the answer the same for the same request.
     earlier = sum(
         isinstance(block, ToolUse) for message in request.messages for block in message.content
     )
     for number, tool in enumerate(tools, earlier + 1):
-        yield ToolUse(f"tooluse_emulated_{number}", tool.name, example_of(tool.input_schema))
+        yield ToolUse(f"tooluse_emulated{number:014}", tool.name, example_of(tool.input_schema))
 
 
 # ── token counts ──────────────────────────────────────────────────────────────────────────────────

@@ -12,47 +12,19 @@ from typing import Any
 
 from attrs import fields
 
-from axonflow_core.codec import Feature, ModelFacts, ReasoningControls
+from axonflow_core.codec import Feature, ModelFacts
 from axonflow_core.codec.facts import NumberRange
 from axonflow_core.codec.name_rules import NameRule
-from axonflow_core.dialects.anthropic_messages import REASONING
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import ToolChoiceMode
 
 from .media import with_media
+from .model_rule import CLAUDE, EVERY, ModelRule, claude
+from .model_rule import CONVERSE as CONVERSE
+from .model_rule import INVOKE as INVOKE
+from .reasoning_rules import REASONING_RULES, WITHOUT_REASONING
 from .table import ModelEntry
 
-INVOKE = "invoke"
-CONVERSE = "converse"
-
-
-@frozen
-class ModelRule:
-    """One row: what the models refuse, and the source of that knowledge."""
-
-    models: tuple[str, ...]
-    """Prefixes of base ids."""
-    facts: ModelFacts
-    """The rule: the fields that are not at their default."""
-    source: str
-    """Where the rule is documented or was observed, with the date."""
-    surface: str | None = None
-    """The surface that the rule is for; None: all."""
-    except_models: tuple[str, ...] = ()
-    """Prefixes of base ids that the rule is not for."""
-
-    def fits(self, base_id: str, surface: str) -> bool:
-        """Whether the rule applies to the model on the surface."""
-        is_here = self.surface in (None, surface)
-        return (
-            is_here
-            and base_id.startswith(self.models)
-            and not base_id.startswith(self.except_models)
-        )
-
-
-_EVERY = ("",)
-_CLAUDE = ("anthropic.claude-",)
 _LLAMA = ("meta.llama",)
 _SAMPLING = frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K})
 _NO_PREFILL = (
@@ -80,10 +52,11 @@ AUTO, ANY, TOOL, NONE = (
 TOOL_NAMES = NameRule("a-zA-Z0-9_-", 64)
 TOOL_USE_IDS = NameRule("a-zA-Z0-9_.:-", 64)
 CLAUDE_TOOL_USE_IDS = NameRule("a-zA-Z0-9_-", 64)
+MISTRAL_TOOL_USE_IDS = NameRule(
+    "a-zA-Z0-9", 9, stand_in="0", min_length=9, also="tooluse_[a-zA-Z0-9_-]{22}"
+)
 DOCUMENT_NAMES = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
 
-
-_EFFORTS = ("low", "medium", "high")
 
 _SHARE = (NumberRange("temperature", 0, 1), NumberRange("top_p", 0, 1))
 _MORE_THAN_0 = 1e-6
@@ -91,15 +64,11 @@ _MORE_THAN_0 = 1e-6
 _UP_TO_500 = NumberRange("top_k", 0, 500)
 
 
-def _claude(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"anthropic.claude-{name}" for name in names)
-
-
-RULES: tuple[ModelRule, ...] = (
+_RULES: tuple[ModelRule, ...] = (
     # ── every model of a surface
     # ───────────────────────────────────────────────────────────────────
     ModelRule(
-        _EVERY,
+        EVERY,
         ModelFacts(
             tool_names=TOOL_NAMES,
             tool_use_ids=TOOL_USE_IDS,
@@ -107,24 +76,38 @@ RULES: tuple[ModelRule, ...] = (
             tools_with_history=True,
             tool_results_together=True,
             tool_choices=frozenset({AUTO, ANY, TOOL}),
+            has_object_schemas=True,
+            has_unique_tools=True,
+            refuses_blanks=True,
+            max_stop_sequences=2500,
             max_cache_points=4,
         ),
         "bedrock-runtime service model, API 2023-09-30; AWS user guide, Prompt caching; public "
         "reports of "
         '"The toolConfig field must be defined when using toolUse and toolResult content blocks." '
         "and of "
-        '"Expected toolResult blocks at messages.2.content for the following Ids", 2025 and 2026',
+        '"Expected toolResult blocks at messages.2.content for the following Ids", of blank texts '
+        "(aws/aws-sdk-net#4015) and of schemas without a type (code-yeongyu/senpi#1947), 2025 and "
+        "2026",
         CONVERSE,
     ),
     ModelRule(
-        _EVERY,
+        EVERY,
+        ModelFacts(has_strict_tools=False),
+        "litellm 1.109.1 (bedrock_converse_supports_strict_tools): Nova, Llama and gpt-oss refuse "
+        "it, November 2026",
+        CONVERSE,
+        except_models=CLAUDE,
+    ),
+    ModelRule(
+        EVERY,
         ModelFacts(without=frozenset({Feature.CACHE_POINTS})),
         "AWS user guide, Prompt caching, Supported models, November 2026",
         CONVERSE,
-        except_models=(*_CLAUDE, "amazon.nova"),
+        except_models=(*CLAUDE, "amazon.nova"),
     ),
     ModelRule(
-        _EVERY,
+        EVERY,
         ModelFacts(without=frozenset({Feature.SERVICE_TIER})),
         "bedrock-runtime service model, API 2023-09-30: a header of InvokeModel, no member of a "
         "body",
@@ -132,63 +115,82 @@ RULES: tuple[ModelRule, ...] = (
     ),
     # ── Anthropic ─────────────────────────────────────────────────────────────────────────────────
     ModelRule(
-        _CLAUDE,
+        CLAUDE,
         ModelFacts(
             tool_names=TOOL_NAMES,
             tool_use_ids=CLAUDE_TOOL_USE_IDS,
             tools_with_history=True,
+            has_object_schemas=True,
+            has_unique_tools=True,
+            refuses_blanks=True,
+            refuses_blank_results=True,
             max_cache_points=4,
         ),
         "AWS user guide, Anthropic Claude Messages API and Prompt caching, November 2026; "
-        "Anthropic's API reference",
+        "Anthropic's API reference; anomalyco/opencode#48846 and NousResearch/hermes-agent#41985 "
+        "(blank texts), 2026",
         INVOKE,
     ),
     ModelRule(
-        _CLAUDE,
-        ModelFacts(reasoning=REASONING),
-        "Anthropic's API reference, Extended thinking and Effort, November 2026",
-        CONVERSE,
+        CLAUDE,
+        ModelFacts(
+            refused_in_schemas=frozenset({"oneOf", "allOf", "anyOf"}),
+            refuses_blank_end=True,
+            has_blank_stops=False,
+            max_stop_sequences=8191,
+        ),
+        "AWS user guide, Anthropic Claude Messages API, November 2026; trycua/cua#3303 (schemas), "
+        "langchain-ai/langchain-aws#599 (the end), BerriAI/litellm#3286 (stop sequences), 2024 to "
+        "2026",
+        except_models=claude("v1", "v2", "instant"),
     ),
     ModelRule(
-        _claude(_NO_SAMPLING),
+        CLAUDE,
+        ModelFacts(cache_ttls=("5m", "1h")),
+        "AWS, one-hour duration of prompt caching, January 2026; litellm 1.109.1 (prices of writes "
+        "for an hour), November 2026",
+    ),
+    ModelRule(
+        claude("3-", "opus-4-2", "sonnet-4-2", "opus-4-1"),
+        ModelFacts(cache_ttls=()),
+        "earendil-works/pi#1570 (`Extra inputs are not permitted`), February 2026; litellm 1.109.1",
+    ),
+    ModelRule(
+        claude("3-haiku", "3-sonnet", "3-opus", "3-5-sonnet-20240620"),
+        ModelFacts(without=frozenset({Feature.CACHE_POINTS})),
+        "AWS user guide, Prompt caching, Supported models, November 2026; litellm 1.109.1 "
+        "(supports_prompt_caching)",
+    ),
+    ModelRule(
+        CLAUDE,
+        ModelFacts(has_strict_tools=False),
+        "BerriAI/litellm#31582, #31943, #32455 (`strict: Extra inputs are not permitted`), June to "
+        "July 2026; recorded traffic of Sonnet 4.5, which takes it",
+        except_models=claude("sonnet-4-5", "haiku-4-5", "opus-4-5", "opus-4-6", "sonnet-4-6"),
+    ),
+    ModelRule(
+        claude(*_NO_SAMPLING),
         ModelFacts(without=_SAMPLING),
         "litellm 1.109.1 (supports_sampling_params); AWS model card of Claude Opus 4.7; public "
         "reports of "
         '"`temperature` is deprecated for this model.", May to August 2026',
     ),
     ModelRule(
-        _claude(_ONE_OF_TWO),
+        claude(*_ONE_OF_TWO),
         ModelFacts(one_of=((Feature.TEMPERATURE, Feature.TOP_P),)),
         "AWS user guide, Anthropic Claude Messages API (Sonnet 4.5, Haiku 4.5), November 2026; "
         "public reports for Opus 4.1, Opus 4.5 and Sonnet 4.6, April 2026",
     ),
     ModelRule(
-        _claude(_NO_PREFILL),
+        claude(*_NO_PREFILL),
         ModelFacts(without=frozenset({Feature.PREFILL})),
         "litellm 1.109.1 (supports_assistant_prefill); Anthropic, What's new in Claude 4.6, "
         "February 2026",
     ),
     ModelRule(
-        _claude(_NO_FORCED_TOOL),
+        claude(*_NO_FORCED_TOOL),
         ModelFacts(tool_choices=frozenset({AUTO, NONE})),
         "litellm 1.109.1 (supports_forced_tool_use), November 2026",
-    ),
-    # ── reasoning in additionalModelRequestFields ─────────────────────────────────────────────────
-    ModelRule(
-        ("amazon.nova",),
-        ModelFacts(
-            reasoning=ReasoningControls(
-                efforts=_EFFORTS, modes=frozenset({"enabled", "disabled"}), signer="nova"
-            )
-        ),
-        "Amazon Nova 2 user guide, November 2026",
-        CONVERSE,
-    ),
-    ModelRule(
-        ("openai.", "qwen."),
-        ModelFacts(reasoning=ReasoningControls(efforts=_EFFORTS)),
-        "AWS user guide, OpenAI models; recorded traffic, November 2026",
-        CONVERSE,
     ),
     # ── Meta ──────────────────────────────────────────────────────────────────────────────────────
     ModelRule(
@@ -214,6 +216,12 @@ RULES: tuple[ModelRule, ...] = (
         CONVERSE,
     ),
     ModelRule(
+        ("mistral.",),
+        ModelFacts(tool_use_ids=MISTRAL_TOOL_USE_IDS),
+        "anomalyco/opencode#48843 and #1680, vercel/ai#11802 and #16606 (nine letters or digits, "
+        "or an id of Bedrock's own), 2025 and 2026",
+    ),
+    ModelRule(
         ("mistral.mistral-7b", "mistral.mixtral"),
         ModelFacts(without=frozenset({Feature.SYSTEM, Feature.TOOLS})),
         'public reports of "This model doesn\'t support system messages.", 2024 to 2026',
@@ -227,7 +235,7 @@ RULES: tuple[ModelRule, ...] = (
     ),
     # ── ranges of sampling parameters ─────────────────────────────────────────────────────────────
     ModelRule(
-        (*_CLAUDE, *_LLAMA, "mistral.mistral-", "mistral.mixtral", "amazon.nova", "deepseek.r1"),
+        (*CLAUDE, *_LLAMA, "mistral.mistral-", "mistral.mixtral", "amazon.nova", "deepseek.r1"),
         ModelFacts(ranges=(*_SHARE, _UP_TO_500)),
         "AWS user guide, Inference request parameters of each family, November 2026",
         INVOKE,
@@ -297,6 +305,36 @@ RULES: tuple[ModelRule, ...] = (
         "AWS user guide, Cohere Command R and Command R+ models, November 2026",
         INVOKE,
     ),
+    # ── stop sequences ────────────────────────────────────────────────────────────────────────────
+    ModelRule(
+        ("openai.", "qwen.", "xai.", "deepseek.v3"),
+        ModelFacts(without=frozenset({Feature.STOP_SEQUENCES})),
+        'public reports of "This model doesn\'t support the stopSequences field." '
+        "(crewAIInc/crewAI#3317, langgenius/dify-official-plugins#1767, "
+        "langchain-ai/langchain-aws#664), 2025; litellm 1.109.1 (bedrock_rejects_stop_sequences)",
+        CONVERSE,
+    ),
+    ModelRule(
+        ("deepseek.r1",),
+        ModelFacts(max_stop_sequences=10, max_stop_characters=10),
+        "AWS user guide, DeepSeek models, November 2026; langgenius/dify#19975 (`longer than the "
+        "model limit of 10 characters`), May 2025",
+    ),
+    ModelRule(
+        ("mistral.mistral-7b", "mistral.mixtral", "mistral.mistral-large-2402"),
+        ModelFacts(max_stop_sequences=10),
+        "AWS user guide, Mistral AI text completion, November 2026",
+    ),
+    ModelRule(
+        ("writer.palmyra",),
+        ModelFacts(max_stop_sequences=4),
+        "AWS user guide, Writer Palmyra models, November 2026",
+    ),
+    ModelRule(
+        ("ai21.j2",),
+        ModelFacts(max_stop_sequences=1),
+        "langchain-ai/langchain#10456 (`expected maximum item count: 1`), September 2023",
+    ),
     # ── others ────────────────────────────────────────────────────────────────────────────────────
     ModelRule(
         ("amazon.titan-text", "amazon.titan-tg1"),
@@ -310,9 +348,21 @@ RULES: tuple[ModelRule, ...] = (
             starts_with_user=True,
             tool_names=TOOL_NAMES,
             tool_use_ids=TOOL_USE_IDS,
+            has_object_schemas=True,
+            has_unique_tools=True,
+            has_strict_tools=False,
+            refuses_blanks=True,
+            max_stop_sequences=4,
             max_cache_points=4,
         ),
         "AWS user guide, Amazon Nova, Complete request schema and Prompt caching, November 2026",
+    ),
+    ModelRule(
+        ("amazon.nova",),
+        ModelFacts(cache_ttls=(), has_cached_tools=False, has_cached_results=False),
+        "AWS user guide, Prompt caching, Supported models, November 2026; maximhq/bifrost#4527 (an "
+        "hour), danny-avila/LibreChat#13838 (tools), aws-samples/bedrock-engineer#71 (after a "
+        "result), 2025 and 2026",
     ),
     ModelRule(
         ("writer.palmyra",),
@@ -338,45 +388,51 @@ RULES: tuple[ModelRule, ...] = (
 )
 
 
-def rules_of(base_id: str, surface: str) -> Iterator[ModelRule]:
-    """The rows that apply to a model on a surface, in the order of the table."""
-    return (rule for rule in RULES if rule.fits(base_id, surface))
+RULES = (*_RULES, *REASONING_RULES)
+"""Every row, in the order in which they are combined."""
+
+
+def rules_of(base_id: str, surface: str, entry: ModelEntry | None = None) -> Iterator[ModelRule]:
+    """The rows that apply to a model on a surface, in the order in which they are combined; with
+    the model's entry in the table, what that says of it is the last one."""
+    yield from (rule for rule in RULES if rule.fits(base_id, surface))
+    if entry is not None:
+        yield _rule_of_table(entry, surface)
 
 
 def facts_of(
     base_id: str | None, surface: str, facts: ModelFacts, entry: ModelEntry | None = None
 ) -> ModelFacts:
     """`facts` with everything that the rules and the table know of the model. Of an unread id
-    nothing is known."""
+    nothing is known. The entry of another model, which stands in for one that is not in the table,
+    brings that model's rules."""
     if base_id is None:
         return facts
-    for rule in rules_of(base_id, surface):
-        facts = _both(facts, rule.facts)
-    facts = with_media(facts, base_id, surface, entry)
-    if entry is None:
-        return facts
-    lacking = {feature for flag, feature in _FLAGS.items() if entry.supports.get(flag) is False}
-    if base_id.startswith(_CLAUDE):
-        facts, lacking = _of_claude(facts, lacking, entry.supports)
-    without = facts.without | lacking
-    if Feature.TOOLS in without:
-        without |= {Feature.BUILTIN_TOOLS}
-    limits = [
-        limit for limit in (facts.max_output_tokens, entry.output_tokens) if limit is not None
-    ]
-    return evolve(facts, without=without, max_output_tokens=min(limits, default=None))
+    known = base_id if entry is None else entry.base_id
+    for rule in rules_of(known, surface, entry):
+        facts = both(facts, rule.facts)
+    facts = with_media(facts, known, surface, entry)
+    if Feature.TOOLS in facts.without:
+        facts = evolve(facts, without=facts.without | {Feature.BUILTIN_TOOLS})
+    return facts
 
 
-def _of_claude(
-    facts: ModelFacts, lacking: set[Feature], supports: Mapping[str, bool]
-) -> tuple[ModelFacts, set[Feature]]:
-    """What one Claude takes and the next does not: an effort, a schema of the answer. A flag that
-    is missing means that the model is older than the flag."""
-    if not supports.get("output_config"):
-        facts = evolve(facts, reasoning=evolve(REASONING, efforts=()))
-    if not supports.get("native_structured_output"):
-        lacking = {*lacking, Feature.OUTPUT_SCHEMA}
-    return facts, lacking
+def _rule_of_table(entry: ModelEntry, surface: str) -> ModelRule:
+    """What the table says of a model, as a row. Of a Claude's a flag that is missing means that the
+    model is older than the flag."""
+    supports, is_claude = entry.supports, entry.base_id.startswith(CLAUDE)
+    lacking = {feature for flag, feature in _FLAGS.items() if supports.get(flag) is False}
+    if is_claude and not supports.get("native_structured_output"):
+        lacking.add(Feature.OUTPUT_SCHEMA)
+    # What reasons without a flag for it is OpenAI's alone: gpt-oss-safeguard.
+    is_known = is_claude or surface == INVOKE or entry.vendor in ("amazon", "openai")
+    if not is_known and not supports.get("reasoning"):
+        lacking |= WITHOUT_REASONING.without
+    return ModelRule(
+        (entry.base_id,),
+        ModelFacts(without=frozenset(lacking), max_output_tokens=entry.output_tokens),
+        "models.json, whose head names its sources",
+    )
 
 
 _FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOLS}
@@ -384,9 +440,10 @@ _FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOL
 unknown."""
 
 
-def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
-    """Combine two rules: `without`, `one_of`, `ranges` and `tool_choices` accumulate; for the other
-    fields the later, more specific row wins where it is not at the default.
+def both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
+    """Combine two rules: `without`, `one_of`, `ranges` and `tool_choices` accumulate, the lesser of
+    two limits of output tokens holds, and for the other fields the later, more specific row wins
+    where it is not at the default.
     """
     later = {
         field.name: getattr(more, field.name)
@@ -398,6 +455,8 @@ def _both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
         "one_of": facts.one_of + more.one_of,
         "ranges": facts.ranges + more.ranges,
     }
+    if facts.max_output_tokens is not None and more.max_output_tokens is not None:
+        together["max_output_tokens"] = min(facts.max_output_tokens, more.max_output_tokens)
     if facts.tool_choices is not None and more.tool_choices is not None:
         together["tool_choices"] = facts.tool_choices & more.tool_choices
     return evolve(facts, **{**later, **together})
@@ -417,8 +476,8 @@ class ProfileRule:
 
 PROFILE_RULES: tuple[ProfileRule, ...] = (
     ProfileRule(
-        _CLAUDE,
-        _claude(("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-5-sonnet-20240620")),
+        CLAUDE,
+        claude("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-5-sonnet-20240620"),
         "AWS user guide, Supported Regions and models for inference profiles, November 2026",
     ),
     ProfileRule(

@@ -137,6 +137,16 @@ class ModelTable:
             else self._entry(base_id, line)
         )
 
+    def newest_like(self, base_id: str | None) -> ModelEntry | None:
+        """The entry to go by where the table has none for a chat model: that of the model with the
+        same words and version in its name, else the newest of its vendor, of its own line before
+        others. None where the vendor is unknown."""
+        if base_id is None:
+            return None
+        own, vendor = _Name.of(base_id), base_id.partition(".")[0]
+        kin = [entry for entry in self if entry.vendor == vendor and entry.mode == "chat"]
+        return max(kin, key=lambda entry: _kinship(own, entry), default=None)
+
     def successor(self, entry: ModelEntry, today: date) -> ModelEntry | None:
         """The model to call instead of one that has reached, or reaches, its end of life; None
         where there is none.
@@ -273,6 +283,15 @@ class _Name:
             elif not _SIZE.fullmatch(part):
                 words.add(part)
         return cls(frozenset(words), tuple(version), day)
+
+
+def _kinship(own: _Name, entry: ModelEntry) -> tuple[Any, ...]:
+    """The sort key of a model to go by in place of one that is not in the table."""
+    name = _Name.of(entry.base_id)
+    is_same = (own.words, own.version) == (name.words, name.version)
+    is_finished = "preview" not in name.words
+    in_common = len(own.words & name.words)
+    return is_same, is_finished, in_common, name.version, name.day, entry.base_id
 
 
 def _succession(own: _Name, other: ModelEntry, today: date) -> tuple[Any, ...]:

@@ -183,7 +183,8 @@ def test_a_tool_is_called_with_arguments(boto3_client: Any, ask: Any) -> None:
 
     answer = ask(boto3_client, CLAUDE, evolve(QUESTION, tools=tools, tool_choice=choice))
 
-    assert answer.content[1] == ToolUse("tooluse_emulated_1", "weather", {"city": "example"})
+    first = "tooluse_emulated00000000000001"
+    assert answer.content[1] == ToolUse(first, "weather", {"city": "example"})
     assert answer.stop_reason is StopReason.TOOL_USE
 
 

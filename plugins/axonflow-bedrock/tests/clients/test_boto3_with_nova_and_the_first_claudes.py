@@ -151,7 +151,8 @@ def test_a_tool_s_call_is_streamed_in_pieces_behind_a_start(client: Any) -> None
     assert [begun["start"]["toolUse"]["name"] for begun in starts] == ["weather"]
     completion = added_up(nova.CODEC, natives)
     assert [type(block) for block in completion.content] == [Text, ToolUse]
-    assert completion.content[1] == ToolUse("tooluse_emulated_1", "weather", {"city": "example"})
+    first = "tooluse_emulated00000000000001"
+    assert completion.content[1] == ToolUse(first, "weather", {"city": "example"})
     assert completion.stop_reason is StopReason.TOOL_USE
 
 

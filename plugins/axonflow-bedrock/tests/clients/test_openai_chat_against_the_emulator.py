@@ -126,11 +126,12 @@ def test_the_arguments_of_a_call_are_streamed_in_pieces(bedrock: Any, family: st
 
 
 def test_a_conversation_with_a_tool_goes_on(bedrock: Any) -> None:
-    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    function = {"name": "weather", "arguments": "{}"}
+    call = {"id": "weather01", "type": "function", "function": function}
     messages = [
         *QUESTION["messages"],  # type: ignore[misc]
         {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+        {"role": "tool", "tool_call_id": "weather01", "content": "rain"},
     ]
 
     for family in PLAIN:

@@ -261,7 +261,7 @@ def test_a_tool_that_must_be_used_is_called_with_arguments_that_fit_its_schema(
 
     assert said.stop_reason is StopReason.TOOL_USE
     assert said.content[-1] == ToolUse(
-        "tooluse_emulated_1",
+        "tooluse_emulated00000000000001",
         "weather",
         {"city": "example", "unit": "celsius", "place": {"zip": "example"}},
     )

@@ -1,0 +1,566 @@
+"""What people really send, as a table: a request that its author found right, the model that it is
+for, and what goes on the wire or the words of its refusal.
+
+Each row stands for public complaints; the rules that decide it name their sources
+(`models/rules.py`, `models/reasoning_rules.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from axonflow_bedrock.models.model_id import parse_model_id
+from axonflow_bedrock.models.rules import CONVERSE, INVOKE, facts_of
+from axonflow_bedrock.models.table import load_models
+from axonflow_core.codec import ModelFacts
+from axonflow_core.errors import EncodeError, RequestError
+from axonflow_core.fitting import fit
+from axonflow_core.json_text import dumps, loads
+from axonflow_core.messages import (
+    CachePoint,
+    CompletionRequest,
+    Inference,
+    Json,
+    Message,
+    Reasoning,
+    ReasoningRequest,
+    Role,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+    ToolUse,
+    assistant,
+    user,
+)
+from axonflow_core.plugins import load_codecs
+from axonflow_core.stream import Ended, assemble
+
+MODELS = load_models()
+REGISTRY = load_codecs("bedrock").registry
+
+S45 = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+HAIKU_45 = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+SONNET_4 = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+SONNET_37 = "us.anthropic.claude-3-7-sonnet-20250219-v1:0"
+HAIKU_35 = "us.anthropic.claude-3-5-haiku-20241022-v1:0"
+OPUS_45 = "us.anthropic.claude-opus-4-5-20251101-v1:0"
+OPUS_46, SONNET_46 = "us.anthropic.claude-opus-4-6-v1", "us.anthropic.claude-sonnet-4-6"
+OPUS_47, OPUS_5 = "us.anthropic.claude-opus-4-7", "us.anthropic.claude-opus-5"
+OPUS_55, UNKNOWN_CLAUDE = "us.anthropic.claude-opus-5-5", "us.anthropic.claude-sonnet-7"
+NOVA_PRO, NOVA_2 = "us.amazon.nova-pro-v1:0", "us.amazon.nova-2-lite-v1:0"
+R1, V3, LLAMA = "us.deepseek.r1-v1:0", "deepseek.v3-v1:0", "us.meta.llama3-3-70b-instruct-v1:0"
+PIXTRAL, GPT_OSS = "us.mistral.pixtral-large-2502-v1:0", "openai.gpt-oss-120b-1:0"
+QWEN, KIMI, GROK = "qwen.qwen3-32b-v1:0", "moonshot.kimi-k2-thinking", "us.xai.grok-4.6"
+LARGE_3 = "mistral.mistral-large-3-675b-instruct"
+
+BOTH = (INVOKE, CONVERSE)
+
+
+@frozen
+class Sent:
+    """A body, and what of the request was reported."""
+
+    body: Mapping[str, Any]
+    told: tuple[str, ...]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.body
+
+    @property
+    def inference(self) -> Mapping[str, Any]:
+        """The parameters, wherever the surface has them."""
+        return self.body.get("inferenceConfig", self.body)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The members that are the vendor's own."""
+        return self.body.get("additionalModelRequestFields", self.body)
+
+    @property
+    def tool(self) -> Mapping[str, Any]:
+        """The first tool, in Converse's words or in Claude's."""
+        if "toolConfig" in self.body:
+            spec = self.body["toolConfig"]["tools"][0]["toolSpec"]
+            return {**spec, "input_schema": spec["inputSchema"]["json"]}
+        return dict(self.body["tools"][0])
+
+
+def sent(model: str, request: CompletionRequest, surface: str = INVOKE) -> Sent:
+    """What goes on the wire. `EncodeError` where the request is refused before."""
+    base_id = parse_model_id(model).base_id
+    entry = MODELS.entry(base_id) or MODELS.newest_like(base_id)
+    codec = REGISTRY.for_base_id(base_id or "", surface)
+    facts = facts_of(base_id, surface, ModelFacts(base_id=base_id or ""), entry)
+    fitted = fit(request, codec, facts)
+    body = codec.encode_request(fitted.request, facts, asked=fitted.asked)
+    return Sent(loads(dumps(body)), tuple(str(each.feature) for each in fitted.adjustments))
+
+
+def asked(*messages: Message, **parts: Any) -> CompletionRequest:
+    """A request; the parameters of `Inference` by their names."""
+    names = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
+    inference = {name: parts.pop(name) for name in names if name in parts}
+    return CompletionRequest(messages or (user("Hi"),), inference=Inference(**inference), **parts)
+
+
+def thinking(budget: int | None = None, **parts: Any) -> CompletionRequest:
+    reasoning = ReasoningRequest(parts.pop("mode", None), budget, parts.pop("effort", None))
+    return asked(*parts.pop("messages", ()), reasoning=reasoning, **{"max_tokens": 8000, **parts})
+
+
+def said(*blocks: Any) -> Message:
+    return Message(Role.ASSISTANT, blocks)
+
+
+def heard(*blocks: Any) -> Message:
+    return Message(Role.USER, blocks)
+
+
+OBJECT: Mapping[str, Json] = {"type": "object"}
+F = Tool("f", "does f", OBJECT)
+
+
+def tool(schema: Mapping[str, Json] = OBJECT, description: str = "d", **more: Any) -> Any:
+    return asked(tools=(Tool("f", description, schema, **more),))
+
+
+def called(call_id: str = "a", arguments: Any = None, **parts: Any) -> CompletionRequest:
+    """A conversation in which a tool was called and answered."""
+    call = ToolUse(call_id, "f", {} if arguments is None else arguments)
+    answered = heard(ToolResult(call_id, "x"))
+    return asked(user("a"), said(call), answered, **{"tools": (F,), **parts})
+
+
+def choice(mode: ToolChoiceMode, name: str | None = None) -> Mapping[str, Any]:
+    return {"tools": (F,), "tool_choice": ToolChoice(mode, name)}
+
+
+MODES = ToolChoiceMode
+HM = said(Reasoning("hm"), Text("b"))
+
+# ── what is refused, before anything is sent ──────────────────────────────────────────────────────
+
+REFUSED: list[tuple[str, CompletionRequest, str, tuple[str, ...]]] = [
+    # reasoning next to what excludes it
+    (S45, thinking(2000, **choice(MODES.ANY)), "tool choice `any` next to reasoning", BOTH),
+    (S45, thinking(2000, **choice(MODES.TOOL, "f")), "tool choice `tool` next to", BOTH),
+    (OPUS_46, thinking(mode="adaptive", **choice(MODES.ANY)), "next to reasoning", BOTH),
+    (OPUS_47, thinking(2000, **choice(MODES.ANY)), "next to reasoning", BOTH),
+    (S45, thinking(2000, messages=(user("a"), assistant("b"))), "next to reasoning", BOTH),
+    # reasoning of models that have none, or take no word about it
+    (HAIKU_35, thinking(2000), "does not support: reasoning", BOTH),
+    ("anthropic.claude-3-haiku-20240307-v1:0", thinking(effort="low"), "reasoning", BOTH),
+    (NOVA_PRO, thinking(effort="low"), "does not support: reasoning", BOTH),
+    (R1, thinking(2000), "takes no word about how much it reasons", (CONVERSE,)),
+    (R1, thinking(2000), "has no parameter for how much to think", (INVOKE,)),
+    (LLAMA, thinking(2000, max_tokens=4000), "does not support: reasoning", BOTH),
+    (KIMI, thinking(effort="high"), "takes no word", (CONVERSE,)),
+    ("us.mistral.pixtral-large-2502-v1:0", thinking(2000), "reasoning", BOTH),
+    ("zai.glm-5", thinking(2000), "takes no word", (CONVERSE,)),
+    ("cohere.command-r-v1:0", thinking(2000), "does not support: reasoning", (CONVERSE,)),
+    # schemas and names of tools
+    (S45, tool({"anyOf": [OBJECT]}), "the schema of the tool f: it has `anyOf`", BOTH),
+    (S45, tool({"type": "object", "oneOf": [OBJECT]}), "`oneOf` at the top", BOTH),
+    (OPUS_5, tool({"allOf": [OBJECT]}), "the tool f", BOTH),
+    (S45, tool({"type": "string"}), "another type than `object`", BOTH),
+    (NOVA_PRO, tool({"type": ["object", "null"]}), "another type than `object`", BOTH),
+    (S45, asked(tools=(F, Tool("f", "other", OBJECT))), "two tools of the name f", BOTH),
+    (S45, asked(**choice(MODES.TOOL, "g")), "the tool choice g", BOTH),
+    # stop sequences
+    (GPT_OSS, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
+    (QWEN, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
+    (GROK, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
+    (V3, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
+    (R1, asked(stop_sequences=("Observation",)), "of 11 characters: it takes 10", BOTH),
+    (S45, asked(stop_sequences=("\n",)), "blanks alone", BOTH),
+    (NOVA_PRO, asked(stop_sequences=tuple("abcde")), "5 stop sequences: it takes 4", BOTH),
+    ("us.writer.palmyra-x5-v1:0", asked(stop_sequences=tuple("abcde")), "takes 4", BOTH),
+    # nothing to answer
+    (S45, asked(user(" ")), "a last message without content", BOTH),
+    (NOVA_PRO, asked(user("a"), assistant("b"), user("")), "a last message without", BOTH),
+]
+
+
+@pytest.mark.parametrize(("model", "request_", "words", "surfaces"), REFUSED)
+def test_a_request_that_no_change_can_make_right_is_refused_by_name(
+    model: str, request_: CompletionRequest, words: str, surfaces: tuple[str, ...]
+) -> None:
+    for surface in surfaces:
+        with pytest.raises(EncodeError) as caught:
+            sent(model, request_, surface)
+        assert words in caught.value.message
+        assert caught.value.feature
+
+
+# ── what is changed, and reported ─────────────────────────────────────────────────────────────────
+
+Look = Callable[[Sent], Any]
+
+
+def thinking_of(wire: Sent) -> Any:
+    return wire.fields.get("thinking")
+
+
+def effort_of(wire: Sent) -> Any:
+    return wire.fields.get("output_config", {}).get("effort")
+
+
+def betas_of(wire: Sent) -> Any:
+    return wire.fields.get("anthropic_beta")
+
+
+def sampling_of(wire: Sent) -> Any:
+    names = ("temperature", "topP", "top_p", "maxTokens")
+    found = {name: wire.inference[name] for name in names if name in wire.inference}
+    return {**found, **({"top_k": wire.fields["top_k"]} if "top_k" in wire.fields else {})}
+
+
+def contents_of(wire: Sent) -> Any:
+    return [message["content"] for message in wire.body["messages"]]
+
+
+def texts_of(wire: Sent) -> Any:
+    return [
+        [block.get("text", "") for block in content] if isinstance(content, list) else content
+        for content in contents_of(wire)
+    ]
+
+
+def points_of(wire: Sent) -> list[Any]:
+    """The times of every cache point, in the order of tools, system and messages."""
+    config = wire.body.get("toolConfig", {}).get("tools", wire.body.get("tools", []))
+    blocks = [*config, *wire.body.get("system", []), *(b for c in contents_of(wire) for b in c)]
+    points = [block.get("cachePoint", block.get("cache_control")) for block in blocks]
+    return [point.get("ttl") for point in points if point is not None]
+
+
+def budget(tokens: int) -> Mapping[str, Any]:
+    return {"type": "enabled", "budget_tokens": tokens}
+
+
+SAMPLED = {"temperature": 0.2, "top_k": 5}
+HOUR, FIVE = CachePoint(ttl="1h"), CachePoint(ttl="5m")
+
+CHANGED: list[tuple[str, CompletionRequest, Look, Any, set[str], tuple[str, ...]]] = [
+    # next to reasoning
+    (S45, thinking(2000, **SAMPLED), sampling_of, {}, {"temperature", "top_k"}, (INVOKE,)),
+    (S45, thinking(2000, temperature=1), sampling_of, {"temperature": 1}, set(), (INVOKE,)),
+    (S45, thinking(2000, top_p=0.5), sampling_of, {"top_p": 0.95}, {"top_p"}, (INVOKE,)),
+    (SONNET_37, thinking(2000, **SAMPLED), thinking_of, budget(2000), set(SAMPLED), BOTH),
+    (SONNET_46, thinking(mode="adaptive", **SAMPLED), thinking_of, {"type": "adaptive"},
+     set(SAMPLED), BOTH),
+    (NOVA_2, thinking(effort="high", temperature=0.3, top_p=0.9), sampling_of, {},
+     {"max_tokens", "temperature", "top_p"}, BOTH),
+    (NOVA_2, thinking(effort="low", temperature=0.3), sampling_of,
+     {"maxTokens": 8000, "temperature": 0.3}, set(), BOTH),
+    (NOVA_2, thinking(effort="medium", top_p=0.9), sampling_of,
+     {"maxTokens": 8000, "topP": 0.9}, set(), BOTH),
+    # budget, mode and effort
+    (OPUS_47, thinking(2000), thinking_of, {"type": "adaptive"}, {"reasoning"}, BOTH),
+    (OPUS_47, thinking(2000), effort_of, "medium", {"reasoning"}, BOTH),
+    (OPUS_47, thinking(effort="max"), effort_of, "xhigh", {"reasoning"}, BOTH),
+    (OPUS_5, thinking(effort="max"), effort_of, "max", set(), BOTH),
+    (OPUS_46, thinking(2000), thinking_of, budget(2000), set(), BOTH),
+    (OPUS_46, thinking(2000, mode="adaptive"), thinking_of, {"type": "adaptive"},
+     {"reasoning"}, BOTH),
+    (OPUS_46, thinking(effort="xhigh"), effort_of, "high", {"reasoning"}, BOTH),
+    (OPUS_45, thinking(effort="max"), effort_of, "high", {"reasoning"}, BOTH),
+    (OPUS_45, thinking(effort="low"), betas_of, ["effort-2025-11-24"], set(), BOTH),
+    (OPUS_45, thinking(2000), betas_of, None, set(), BOTH),
+    (S45, thinking(effort="low"), effort_of, None, {"reasoning"}, BOTH),
+    (S45, thinking(mode="adaptive"), thinking_of, budget(4000), {"reasoning"}, BOTH),
+    (S45, thinking(mode="enabled"), thinking_of, budget(4000), {"reasoning"}, BOTH),
+    (S45, thinking(500), thinking_of, budget(1024), {"reasoning"}, BOTH),
+    (HAIKU_45, thinking(2000, effort="high"), effort_of, None, {"reasoning"}, BOTH),
+    (OPUS_55, thinking(mode="disabled"), thinking_of, None, {"reasoning"}, BOTH),
+    (OPUS_5, thinking(mode="disabled", effort="max"), effort_of, "high", {"reasoning"}, BOTH),
+    (OPUS_47, thinking(mode="disabled"), thinking_of, None, set(), BOTH),
+    (HAIKU_35, thinking(mode="disabled"), thinking_of, None, set(), BOTH),
+    (UNKNOWN_CLAUDE, thinking(2000), thinking_of, {"type": "adaptive"}, {"reasoning"}, BOTH),
+    # limits
+    (S45, thinking(9000), thinking_of, budget(4000), {"reasoning"}, BOTH),
+    (S45, thinking(9000, max_tokens=None), thinking_of, budget(9000), {"max_tokens"}, BOTH),
+    # thoughts of earlier turns
+    (S45, asked(user("a"), HM, user("c")), texts_of, [["a"], ["b"], ["c"]], {"reasoning"}, BOTH),
+    (R1, asked(user("a"), HM, user("c")), texts_of, [["a"], ["b"], ["c"]], {"reasoning"},
+     (CONVERSE,)),
+    (KIMI, asked(user("a"), HM, user("c")), texts_of, [["a"], ["b"], ["c"]], {"reasoning"},
+     (CONVERSE,)),
+    (GPT_OSS, asked(user("a"), HM, user("c")), texts_of, [["a"], ["b"], ["c"]], {"reasoning"},
+     (CONVERSE,)),
+    (HAIKU_35, asked(user("a"), HM, user("c")), texts_of, [["a"], ["b"], ["c"]], {"reasoning"},
+     BOTH),
+    (S45, called(reasoning=ReasoningRequest("enabled", 2000), max_tokens=8000), thinking_of, None,
+     {"reasoning"}, BOTH),
+    (OPUS_46, called(reasoning=ReasoningRequest("adaptive"), max_tokens=8000), thinking_of,
+     {"type": "adaptive"}, set(), BOTH),
+    # what is said of tools
+    (S45, tool(description=""), lambda wire: "description" in wire.tool, False, {"tools"}, BOTH),
+    (NOVA_PRO, tool(description=" "), lambda wire: "description" in wire.tool, False, {"tools"},
+     BOTH),
+    (S45, tool({"properties": {}}), lambda wire: wire.tool["input_schema"],
+     {"type": "object", "properties": {}}, {"tools"}, BOTH),
+    (LLAMA, tool({}), lambda wire: wire.tool["input_schema"], OBJECT, {"tools"}, (CONVERSE,)),
+    (OPUS_47, tool(is_strict=True), lambda wire: "strict" in wire.tool, False, {"tools"}, BOTH),
+    (NOVA_PRO, tool(is_strict=True), lambda wire: "strict" in wire.tool, False, {"tools"}, BOTH),
+    (SONNET_4, tool(is_strict=False), lambda wire: "strict" in wire.tool, False, set(), BOTH),
+    (S45, tool(is_strict=True), lambda wire: wire.tool["strict"], True, set(), BOTH),
+    # arguments that a limit cut
+    (S45, called("t", '{"a": '), lambda wire: contents_of(wire)[1][0]["input"],
+     {"arguments": '{"a": '}, {"tools"}, (INVOKE,)),
+    (NOVA_PRO, called("t", '{"a": '), lambda wire: contents_of(wire)[1][0]["toolUse"]["input"],
+     {"arguments": '{"a": '}, {"tools"}, BOTH),
+    (S45, called("t", [1]), lambda wire: contents_of(wire)[1][0]["input"], {"arguments": [1]},
+     {"tools"}, (INVOKE,)),
+    # blank content
+    (S45, asked(user("a"), assistant("The answer is ")), lambda wire: texts_of(wire)[-1],
+     ["The answer is"], {"blank content"}, BOTH),
+    (S45, asked(user("a"), said(), user("b")), texts_of, [["a"], ["b"]], {"blank content"}, BOTH),
+    (LLAMA, asked(user("a"), said(Text(" ")), user("b")), texts_of, [["a"], ["b"]],
+     {"blank content"}, (CONVERSE,)),
+    (S45, asked(heard(Text(""), Text("a"))), texts_of, [["a"]], {"blank content"}, BOTH),
+    (S45, asked(user("a"), system=(Text("\n"),)), lambda wire: "system" in wire, False,
+     {"blank content"}, BOTH),
+    (NOVA_PRO, asked(user("a"), system=(Text(""), CachePoint(), Text("b"))),
+     lambda wire: wire.body["system"], [{"text": "b"}], {"blank content"}, BOTH),
+    # cache points
+    (NOVA_PRO, asked(heard(Text("a"), HOUR)), points_of, [None], {"cache points"}, BOTH),
+    (NOVA_2, asked(heard(Text("a"), FIVE)), points_of, [None], set(), BOTH),
+    (SONNET_4, asked(heard(Text("a"), HOUR)), points_of, [None], {"cache points"}, BOTH),
+    (S45, asked(heard(Text("a"), HOUR)), points_of, ["1h"], set(), BOTH),
+    (S45, asked(heard(Text("a"), HOUR), system=(Text("s"), FIVE)), points_of, ["5m", None],
+     {"cache points"}, BOTH),
+    (S45, asked(heard(Text("a"), FIVE), system=(Text("s"), HOUR)), points_of, ["1h", "5m"], set(),
+     BOTH),
+    (NOVA_PRO, asked(user("a"), tools=(F, CachePoint())), points_of, [], {"cache points"}, BOTH),
+    (LLAMA, asked(heard(Text("a"), CachePoint())), points_of, [], {"cache points"}, (CONVERSE,)),
+    # stop sequences
+    (S45, asked(stop_sequences=("", "x")), lambda wire: wire.inference.get("stopSequences",
+     wire.inference.get("stop_sequences")), ["x"], {"stop_sequences"}, BOTH),
+    (GPT_OSS, asked(stop_sequences=("x",)), lambda wire: wire.body["stop"], ["x"], set(),
+     (INVOKE,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "request_", "look", "right", "told", "surfaces"), CHANGED)
+def test_a_request_that_can_be_made_right_is_and_every_change_is_reported(
+    model: str,
+    request_: CompletionRequest,
+    look: Look,
+    right: Any,
+    told: set[str],
+    surfaces: tuple[str, ...],
+) -> None:
+    for surface in surfaces:
+        wire = sent(model, request_, surface)
+        assert (look(wire), set(wire.told)) == (right, told), surface
+
+
+# ── ids of calls ──────────────────────────────────────────────────────────────────────────────────
+
+BEDROCKS = "tooluse_daIKOZu4g4GrvIIv9wdqy4"
+"""An id that Bedrock made (recorded of Pixtral)."""
+LONG = ("call_1740241912345", "call_1740241912346", "a", "", "chatcmpl-tool-0123456789", "a.b:c")
+
+
+def ids_of(wire: Sent) -> tuple[list[str], list[str]]:
+    """The ids of the calls and of the results."""
+    if "toolConfig" in wire.body:
+        blocks = [block for content in contents_of(wire) for block in content]
+        uses = [block["toolUse"]["toolUseId"] for block in blocks if "toolUse" in block]
+        results = [block["toolResult"]["toolUseId"] for block in blocks if "toolResult" in block]
+        return uses, results
+    messages = wire.body["messages"]
+    uses = [call["id"] for message in messages for call in message.get("tool_calls", ())]
+    return uses, [each["tool_call_id"] for each in messages if each["role"] == "tool"]
+
+
+@pytest.mark.parametrize("model", [PIXTRAL, LARGE_3, "mistral.mistral-large-2407-v1:0"])
+@pytest.mark.parametrize("surface", BOTH)
+def test_mistral_gets_nine_letters_or_digits_in_call_and_result_alike(
+    model: str, surface: str
+) -> None:
+    calls = said(*(ToolUse(call_id, "f", {}) for call_id in LONG))
+    results = heard(*(ToolResult(call_id, "x") for call_id in LONG))
+
+    uses, answered = ids_of(sent(model, asked(user("a"), calls, results, tools=(F,)), surface))
+
+    assert uses == answered and len(set(uses)) == len(LONG)
+    assert all(len(each) == 9 and each.isascii() and each.isalnum() for each in uses)
+
+
+@pytest.mark.parametrize("surface", BOTH)
+@pytest.mark.parametrize("call_id", [BEDROCKS, "getphoto1"])
+def test_an_id_that_mistral_takes_is_sent_as_it_is(surface: str, call_id: str) -> None:
+    assert ids_of(sent(PIXTRAL, called(call_id), surface)) == ([call_id], [call_id])
+
+
+def test_a_conversation_that_goes_on_has_the_ids_that_it_had() -> None:
+    first = ids_of(sent(PIXTRAL, called("call_17")))[0]
+    later = asked(*called("call_17").messages, *called("call_18").messages, tools=(F,))
+
+    assert ids_of(sent(PIXTRAL, later))[0][:1] == first
+
+
+# ── edges of JSON ─────────────────────────────────────────────────────────────────────────────────
+
+HALF = "a\ud83d"
+"""Half of an emoji, as a program cuts it that counts UTF-16."""
+HUGE = 12345678901234567890123
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: user(HALF),
+        lambda: Text(HALF),
+        lambda: asked(system=HALF),
+        lambda: Reasoning(HALF),
+        lambda: ToolUse("t", "f", {"text": HALF}),
+        lambda: ToolUse("t", "f", {HALF: 1}),
+        lambda: ToolUse("t", "f", HALF),
+        lambda: ToolResult("t", HALF),
+        lambda: Tool("f", HALF, OBJECT),
+        lambda: Tool("f", "d", {"type": "object", "description": HALF}),
+        lambda: asked(stop_sequences=(HALF,)),
+        lambda: asked(metadata={"user_id": HALF}),
+        lambda: asked(options={"x": HALF}),
+    ],
+)
+def test_half_a_character_is_refused_where_it_is_given_and_never_quoted(
+    make: Callable[[], Any],
+) -> None:
+    with pytest.raises(RequestError, match="lone surrogate at character") as caught:
+        make()
+    assert HALF not in caught.value.message
+
+
+@pytest.mark.parametrize("surface", BOTH)
+@pytest.mark.parametrize("model", [S45, NOVA_PRO, GPT_OSS, PIXTRAL, KIMI])
+def test_a_number_of_many_digits_goes_out_with_all_of_them(model: str, surface: str) -> None:
+    for number in (HUGE, -HUGE, 2**64, 2**63):
+        request = called("abcdefghi", {"n": number, "deep": [{"m": number}]})
+        written = dumps(sent(model, request, surface).body).replace(b'\\"', b'"').decode()
+        assert f'"n":{number}' in written and f'"m":{number}' in written
+
+
+def codec_of(model: str, surface: str) -> Any:
+    base_id = parse_model_id(model).base_id or ""
+    return REGISTRY.for_base_id(base_id, surface), ModelFacts(base_id=base_id)
+
+
+def content_of(model: str, surface: str, chunks: Iterable[Json]) -> tuple[Any, ...]:
+    """The content of a stream of these chunks, as far as they go."""
+    codec, facts = codec_of(model, surface)
+    decoder = codec.stream_decoder(facts)
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
+    return assemble([*events, Ended()]).content
+
+
+ARGUMENTS = f'{{"n": {HUGE}}}'
+CALL = {"id": "t", "type": "function", "function": {"name": "f", "arguments": ARGUMENTS}}
+USED = {"toolUse": {"toolUseId": "t", "name": "f", "input": {"n": HUGE}}}
+BY_CONVERSE = {"output": {"message": {"role": "assistant", "content": [USED]}}, "usage": {}}
+BY_CLAUDE = {
+    "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"n": HUGE}}],
+    "usage": {},
+}
+BY_OPENAI = {"choices": [{"message": {"role": "assistant", "tool_calls": [CALL]}}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "surface", "answer"),
+    [
+        (S45, INVOKE, BY_CLAUDE),
+        (NOVA_PRO, INVOKE, BY_CONVERSE),
+        (LLAMA, CONVERSE, BY_CONVERSE),
+        (GPT_OSS, INVOKE, BY_OPENAI),
+    ],
+)
+def test_a_number_of_many_digits_comes_back_with_all_of_them(
+    model: str, surface: str, answer: Json
+) -> None:
+    codec, facts = codec_of(model, surface)
+
+    (call,) = codec.decode_response(loads(dumps(answer)), facts).content
+
+    assert call.input == {"n": HUGE}
+
+
+def claude_delta(json: str) -> Json:
+    delta = {"type": "input_json_delta", "partial_json": json}
+    return {"type": "content_block_delta", "index": 0, "delta": delta}
+
+
+def converse_delta(json: str) -> Json:
+    return {"contentBlockDelta": {"delta": {"toolUse": {"input": json}}, "contentBlockIndex": 0}}
+
+
+CONVERSE_START = {
+    "contentBlockStart": {
+        "start": {"toolUse": {"toolUseId": "t", "name": "f"}},
+        "contentBlockIndex": 0,
+    }
+}
+CLAUDE_START = {
+    "type": "content_block_start",
+    "index": 0,
+    "content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "surface", "start", "delta"),
+    [
+        (S45, INVOKE, CLAUDE_START, claude_delta),
+        (S45, CONVERSE, CONVERSE_START, converse_delta),
+        (NOVA_PRO, INVOKE, CONVERSE_START, converse_delta),
+        (LARGE_3, CONVERSE, CONVERSE_START, converse_delta),
+    ],
+)
+def test_a_number_that_chunks_cut_keeps_its_digits(
+    model: str, surface: str, start: Json, delta: Callable[[str], Json]
+) -> None:
+    pieces = (ARGUMENTS[at : at + 5] for at in range(0, len(ARGUMENTS), 5))
+
+    (call,) = content_of(model, surface, [start, *map(delta, pieces)])
+
+    assert call.input == {"n": HUGE}
+
+
+# ── two kinds of block under one number ───────────────────────────────────────────────────────────
+
+
+def delta(index: int, **what: Json) -> Json:
+    return {"contentBlockDelta": {"delta": what, "contentBlockIndex": index}}
+
+
+THOUGHT = {"reasoningContent": {"text": "th"}}
+SIGNED = {"reasoningContent": {"signature": "sig"}}
+REDACTED = {"reasoningContent": {"redactedContent": "cmVk"}}
+
+
+@pytest.mark.parametrize(
+    ("deltas", "content"),
+    [
+        ([THOUGHT, {"text": "ans"}], (Reasoning("th"), Text("ans"))),
+        ([{"text": "ans"}, THOUGHT], (Text("ans"), Reasoning("th"))),
+        ([THOUGHT, SIGNED, {"text": "ans"}], (Reasoning("th", "sig"), Text("ans"))),
+        ([REDACTED, {"text": "ans"}], (Reasoning(redacted="cmVk"), Text("ans"))),
+        ([THOUGHT, {"text": "a"}, THOUGHT, {"text": "b"}],
+         (Reasoning("th"), Text("a"), Reasoning("th"), Text("b"))),
+        ([{"text": ""}, THOUGHT, {"text": "ans"}], (Text(""), Reasoning("th"), Text("ans"))),
+    ],
+)  # fmt: skip
+def test_reasoning_and_text_under_one_number_are_two_blocks(
+    deltas: list[Mapping[str, Json]], content: tuple[Any, ...]
+) -> None:
+    chunks = [delta(0, **each) for each in deltas]
+
+    assert content_of(GPT_OSS, CONVERSE, chunks) == content
