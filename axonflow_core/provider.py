@@ -277,6 +277,8 @@ class Explanation:
 
     facts: Mapping[str, str]
     """What was decided, and by whom; in the order to be read."""
+    rules: tuple[str, ...] = ()
+    """What is known of the model and decided on this request, each with its source."""
     warnings: tuple[str, ...] = ()
     url: str
     headers: Mapping[str, str] = field(repr=False)

@@ -44,8 +44,8 @@ def explain_call(
     """Show what a call with PROMPT would send, down to the signed headers. Nothing is sent.
 
     Shows the model's family, limits, price and lifecycle; the source of region, endpoint and
-    credentials; what the model does not support; the exact body; and the IAM statements that
-    allow the call. Credentials and signatures are masked.
+    credentials; what the model does not support, and how that is known; the exact body; and the
+    IAM statements that allow the call. Credentials and signatures are masked.
     """
     import asyncio
 
@@ -92,11 +92,13 @@ async def _explain(
 
 
 def _show(explanation: Explanation) -> None:
-    """Write the explanation for people: facts, warnings (to stderr), URL, headers, body, IAM
+    """Write the explanation for people: facts, rules, warnings (to stderr), URL, headers, body, IAM
     statements."""
     from axonflow_core.cli.display import stderr, write_json, write_table
 
     write_table(("", ""), [(label, value) for label, value in explanation.facts.items()])
+    for rule in explanation.rules:
+        click.echo(f"rule: {rule}")
     for warning in explanation.warnings:
         stderr().print(f"warning: {warning}", markup=False, highlight=False)
     click.echo(f"\nPOST {explanation.url}")

@@ -7,18 +7,23 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from axonflow_core.calls.route import Route
+from axonflow_core.codec import ModelFacts
+from axonflow_core.errors import EncodeError
+from axonflow_core.fitting import Fitted, fit
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.json import loads
-from axonflow_core.messages import Adjustment
+from axonflow_core.messages import Adjustment, CompletionRequest
 from axonflow_core.provider import Explanation
 
 from .aws.credentials import Place
+from .models.fact_words import words_of
 from .models.iam import statements_for
 from .models.lifecycle import end_of, successor_id
 from .models.model_id import Kind, ModelId
+from .models.model_rule import ModelRule
 from .models.profiles import candidates
-from .models.rules import needs_profile
+from .models.rules import both, needs_profile, rules_of
 from .models.table import ModelEntry, ModelTable
 
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
@@ -33,8 +38,32 @@ class Known:
     entry: ModelEntry | None
     adjustments: tuple[Adjustment, ...] = ()
     """How this request was changed to suit the model."""
+    rules: tuple[ModelRule, ...] = ()
+    """What is known of the model and decided on that."""
     guardrail: str | None = None
     """The guardrail that every call names."""
+
+
+def deciding_rules(
+    request: CompletionRequest, route: Route, entry: ModelEntry | None, *, is_streamed: bool
+) -> tuple[ModelRule, ...]:
+    """The rules of the model without which the request would be sent otherwise."""
+    base_id, surface = route.facts.base_id, route.surface.name
+    if not base_id:
+        return ()
+    rules = list(rules_of(entry.base_id if entry is not None else base_id, surface, entry))
+
+    def fitted(but: ModelRule | None) -> Fitted | str:
+        facts = ModelFacts(base_id=base_id, default_max_tokens=route.facts.default_max_tokens)
+        for rule in rules:
+            facts = facts if rule is but else both(facts, rule.facts)
+        try:
+            return fit(request, route.codec, facts, is_streamed=is_streamed)
+        except EncodeError as refusal:
+            return refusal.message
+
+    as_sent = fitted(None)
+    return tuple(rule for rule in rules if fitted(rule) != as_sent)
 
 
 def explanation_of(
@@ -59,6 +88,7 @@ def explanation_of(
     }
     return Explanation(
         facts={**facts, **dict(_table_facts(model, place, known))},
+        rules=tuple(f"{'; '.join(words_of(rule.facts))} ({rule.source})" for rule in known.rules),
         warnings=(*_warnings(model, place, known), *map(str, known.adjustments)),
         url=request.url,
         headers={name: _masked(name, value) for name, value in request.headers.items()},
@@ -124,6 +154,11 @@ def _dollars(price: float | None) -> str:
 
 def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
     """What is probably not intended, or about to stop working."""
+    if known.entry is None and (newest := known.models.newest_like(model.base_id)) is not None:
+        yield (
+            f"the model table, of {known.models.as_of}, does not have {model.base_id}: it gets "
+            f"what {newest.base_id} has"
+        )
     if known.entry is not None:
         if known.entry.mode in _SILENT:
             yield f"{known.entry.base_id} {_SILENT[known.entry.mode]}: it does not answer prompts"

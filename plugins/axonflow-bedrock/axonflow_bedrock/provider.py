@@ -49,7 +49,7 @@ from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, Reran
 
 from .aws.credentials import AwsSettings
 from .config import BedrockConfig, SurfaceChoice
-from .explain import Known, explanation_of
+from .explain import Known, deciding_rules, explanation_of
 from .models.model_id import ModelId
 from .models.profiles import Profiles
 from .models.table import ModelTable, load_models
@@ -323,7 +323,9 @@ class BedrockProvider:
             raise
         guardrail = self._config.guardrail.id if self._config.guardrail else None
         entry = self.models.entry(route.facts.base_id)
-        known = Known(self.models, entry, call.fitted.adjustments, guardrail)
+        like = entry or self.models.newest_like(route.facts.base_id)
+        rules = deciding_rules(request, route, like, is_streamed=is_streamed)
+        known = Known(self.models, entry, call.fitted.adjustments, rules, guardrail)
         return explanation_of(route, signed, place, source, known, is_streamed=is_streamed)
 
     async def check(self, *, with_credentials: bool = True) -> Checkup:

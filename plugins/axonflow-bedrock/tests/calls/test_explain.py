@@ -217,3 +217,22 @@ def test_a_profile_ties_the_model_to_itself() -> None:
 )
 def test_the_partition_follows_the_region(region: str, partition: str) -> None:
     assert partition_of(region) == partition
+
+
+def test_what_decided_on_the_request_is_told_with_its_source() -> None:
+    told = explained("-m", "us.anthropic.claude-opus-4-7", "--temperature", "0.5")
+
+    (rule,) = told["rules"]
+    assert rule.startswith("does not take: temperature, top_k, top_p (litellm")
+    assert "AWS model card" in rule
+    assert [warning for warning in told["warnings"] if warning.startswith("temperature: not sent")]
+
+
+def test_a_model_that_the_table_does_not_have_gets_the_newest_ones_facts_and_a_warning() -> None:
+    told = explained("-m", "us.anthropic.claude-sonnet-9", "--temperature", "0.5")
+
+    assert "temperature" not in told["body"]
+    (warning,) = (each for each in told["warnings"] if "it gets what" in each)
+    assert warning.endswith(
+        "does not have anthropic.claude-sonnet-9: it gets what anthropic.claude-sonnet-5-5 has"
+    )
