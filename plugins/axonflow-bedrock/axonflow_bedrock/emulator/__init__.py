@@ -13,7 +13,7 @@
     quotas               calls and tokens a minute, tokens a day
     faults               what goes wrong on the wire
     gates, schema        what a family's body may hold; shapes of JSON, and how they are refused
-    refusals             what Bedrock and the vendors refuse although the schema allows it
+    refused              what Bedrock and the vendors refuse although the schema allows it
     guardrails           what is stopped on the way in and out
 
     cassette             exchanges in a file; `record_replay` writes and replays them, `upstream`

@@ -17,7 +17,7 @@ from axonflow_core.codec import FamilyCodec
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Json
 
-from ..wire.endpoint import ServiceException, invalid_call
+from ..wire.endpoint import invalid_call
 from .schema import (
     ANYTHING,
     FLAG,
@@ -373,27 +373,9 @@ GATES: Mapping[str, Gate] = {
 }
 """Name of a codec -> its gate."""
 
-_EITHER_OR: Mapping[str, tuple[str, str]] = {
-    "anthropic.claude-sonnet-4-5": ("temperature", "top_p"),
-    "anthropic.claude-haiku-4-5": ("temperature", "top_p"),
-}
-"""Prefix of base ids -> two parameters that exclude each other. Source: AWS user guide, November
-2026."""
 
-
-def pass_gate(codec: FamilyCodec, base_id: str, body: Json) -> None:
+def pass_gate(codec: FamilyCodec, body: Json) -> None:
     """Raise `ServiceException`, with the family's message, where its gate refuses `body`."""
     gate = GATES.get(codec.name)
-    if gate is None:
-        return
-    if found := list(violations(body, gate.shape)):
+    if gate is not None and (found := list(violations(body, gate.shape))):
         raise invalid_call(gate.message(found))
-    for prefix, pair in _EITHER_OR.items():
-        if base_id.startswith(prefix) and all(key in body for key in pair):
-            raise _not_both(*pair)
-
-
-def _not_both(one: str, other: str) -> ServiceException:
-    return invalid_call(
-        f"`{one}` and `{other}` cannot both be specified for this model. Please use only one."
-    )

@@ -15,7 +15,6 @@ from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
-from ..models.rules import facts_of
 from ..wire.conversation import Conversation, codec_for, read_call, read_count
 from ..wire.endpoint import Call, Chunks, NativeAnswer, Operation, invalid_call, malformed
 from ..wire.surfaces import INVOKE_CODECS
@@ -25,9 +24,9 @@ from .fake_model import answer, input_tokens, text_bytes
 from .faults import inject_fault
 from .gates import pass_gate
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
-from .limits import MODELS, check_limits
+from .limits import check_limits
 from .quotas import Quotas
-from .refusals import refuse_meaningless, refuse_rule_violations
+from .refused import refuse
 from .script import Rule, Rules, Script, apply_rule
 from .unary import EmulatedUnary
 
@@ -149,18 +148,16 @@ class EmulatedBedrock:
 
     def _admitted(self, call: Call, model_id: ModelId) -> tuple[str, FamilyCodec, ModelFacts]:
         """Whose model it is whatever surface carries the call, the codec, and what it must know."""
-        surface = call.operation.surface
         try:
             codec = codec_for(call, model_id, self._codecs)
         except RequestError:
             raise unknown_model() from None
-        family = codec.family if surface == INVOKE_CODECS else self._family_of(model_id)
+        is_native = call.operation.surface == INVOKE_CODECS
+        family = codec.family if is_native else self._family_of(model_id)
         self._catalogue.admit(model_id, family)
         if call.operation.is_streamed and not codec.streams:
             raise invalid_call("The model is unsupported for streaming")
-        facts = ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
-        entry = MODELS.entry(facts.base_id)
-        return family, codec, facts_of(facts.base_id, surface, facts, entry)
+        return family, codec, ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
 
     def _family_of(self, model_id: ModelId) -> str:
         """The family whose own JSON the model uses; a model that has none is its vendor's, and
@@ -195,7 +192,7 @@ def _last_text(request: CompletionRequest) -> str:
 def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:
     # The gate comes before the codec: AWS checks the schema first, and the codec would read some
     # bodies that it refuses.
-    pass_gate(codec, facts.base_id, call.json)
+    pass_gate(codec, call.json)
     try:
         conversation = read_call(call, codec, facts)
     except MalformedRequest as error:
@@ -206,9 +203,8 @@ def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:
 
 def _refuse(conversation: Conversation) -> None:
     """`ServiceException` for what the model or its maker would refuse."""
-    request, codec, facts = conversation.request, conversation.codec, conversation.facts
-    refuse_rule_violations(request, facts, codec.surface, is_streamed=conversation.is_streamed)
-    refuse_meaningless(request, facts, codec)
+    call, codec = conversation.call, conversation.codec
+    refuse(codec, conversation.facts.base_id, call.json, is_streamed=conversation.is_streamed)
 
 
 def _check(inference: Inference) -> None:

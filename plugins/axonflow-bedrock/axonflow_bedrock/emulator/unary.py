@@ -23,6 +23,7 @@ from ..wire.envelope import headers_of
 from ..wire.surfaces import unary_codec_for
 from .catalogue import Catalogue
 from .quotas import Quotas
+from .refused import refuse_embedding
 from .script import Rules, apply_rule
 from .vectors import embeddings_of, ranking_of
 
@@ -52,6 +53,7 @@ class EmulatedUnary:
         return await self._ranked(call, codec, facts)
 
     async def _embedded(self, call: Call, codec: EmbeddingCodec, facts: ModelFacts) -> NativeAnswer:
+        refuse_embedding(facts.base_id, call.json)
         request = _read(codec.without_limits(), call, facts)
         texts = tuple(given.text for given in request.inputs if isinstance(given, Text))
         await apply_rule(self.rules.take(texts[0] if texts else ""))

@@ -1,8 +1,8 @@
 """What models refuse, as a hand-written table: prefixes of base ids, the rule, its source and date.
 
-All rows that fit a model are combined into its `ModelFacts`. The core fits requests to these facts,
-and the emulator refuses requests that break them. What a whole family does not support is declared
-by its codec and not here.
+All rows that fit a model are combined into its `ModelFacts`, and the core fits requests to these
+facts. What a whole family does not support is declared by its codec and not here. The emulator
+refuses by a table of its own, `emulator/refused`.
 """
 
 from __future__ import annotations
@@ -338,8 +338,9 @@ _RULES: tuple[ModelRule, ...] = (
     # ── others ────────────────────────────────────────────────────────────────────────────────────
     ModelRule(
         ("amazon.titan-text", "amazon.titan-tg1"),
-        ModelFacts(without=frozenset({Feature.SYSTEM}), starts_with_user=True),
-        'public reports of "This model doesn\'t support system messages.", 2024 to 2026',
+        ModelFacts(without=frozenset({Feature.SYSTEM, Feature.TOOLS}), starts_with_user=True),
+        'public reports of "This model doesn\'t support system messages.", 2024 to 2026; AWS user '
+        "guide, Supported models and features, November 2026",
         CONVERSE,
     ),
     ModelRule(

@@ -11,27 +11,19 @@ from typing import Any, TypeAlias
 import boto3
 import orjson
 import pytest
-from attrs import evolve
 from botocore.config import Config
-from hypothesis import given
-from hypothesis import strategies as st
 
 from axonflow_bedrock.emulator import ACCESS_KEY, SECRET_KEY, emulator
-from axonflow_bedrock.emulator.refusals import refuse_rule_violations
 from axonflow_bedrock.families.anthropic import CODEC
-from axonflow_bedrock.models.rules import CONVERSE, INVOKE, facts_of
-from axonflow_bedrock.models.table import load_models
 from axonflow_bedrock.provider import BedrockProvider
-from axonflow_bedrock.wire.endpoint import ServiceException
 from axonflow_core.codec import ModelFacts
 from axonflow_core.errors import EncodeError
-from axonflow_core.fitting import Unsupported, fit
+from axonflow_core.fitting import Unsupported
 from axonflow_core.http.local_server import Server
 from axonflow_core.messages import (
     CachePoint,
     CompletionRequest,
     Document,
-    Image,
     Inference,
     Media,
     MediaKind,
@@ -202,162 +194,6 @@ async def test_one_line_of_the_log_names_what_was_not_sent_and_no_content(
         record.getMessage() for record in caplog.records if "temperature" in record.getMessage()
     ]
     assert line == f"{OPUS} does not take all as asked: temperature, top_p"
-
-
-# ── every model of the table ──────────────────────────────────────────────────────────────────────
-
-TEXTS = st.text("xy", min_size=1, max_size=2).map(Text)
-BLOCKS = st.one_of(
-    TEXTS,
-    st.builds(
-        ToolUse,
-        st.sampled_from(["a.1", "a:2"]),
-        st.sampled_from(["fs.read", "fs_read"]),
-        st.just({}),
-    ),
-    st.builds(ToolResult, st.sampled_from(["a.1", "a:2"]), TEXTS.map(lambda text: (text,))),
-    st.builds(
-        Document, st.just(Media(MediaKind.TEXT, "x")), name=st.sampled_from(["a.pdf", "a  b", "é"])
-    ),
-    st.just(CachePoint()),
-)
-REQUESTS = st.builds(
-    CompletionRequest,
-    st.lists(
-        st.builds(
-            Message,
-            st.sampled_from([Role.USER, Role.ASSISTANT]),
-            st.lists(BLOCKS, min_size=1).map(tuple),
-        ),
-        min_size=1,
-        max_size=4,
-    ).map(tuple),
-    inference=st.builds(
-        Inference, temperature=st.sampled_from([None, 0.5]), top_p=st.sampled_from([None, 0.5])
-    ),
-    tools=st.sampled_from([(), (DOTTED,), (DOTTED, Tool("fs_read", None, SCHEMA))]),
-    tool_choice=st.sampled_from([None, *(ToolChoice(mode, "fs.read") for mode in ToolChoiceMode)]),
-)
-MODELS = load_models()
-CHATS = [entry.base_id for entry in MODELS if entry.mode == "chat"]
-
-
-def known_of(base_id: str, surface: str) -> ModelFacts:
-    return facts_of(base_id, surface, ModelFacts(base_id=base_id), MODELS.entry(base_id))
-
-
-@given(st.sampled_from(CHATS), st.sampled_from([INVOKE, CONVERSE]), REQUESTS, st.booleans())
-def test_a_request_that_was_made_to_fit_breaks_no_rule_of_any_model(
-    base_id: str, surface: str, request: CompletionRequest, is_streamed: bool
-) -> None:
-    facts = known_of(base_id, surface)
-    try:
-        made = fit(request, evolve(CODEC, surface=surface), facts, is_streamed=is_streamed)
-        CODEC.encode_request(made.request, facts)  # what the codec refuses by name is never sent
-    except EncodeError as refusal:
-        assert refusal.feature
-        return
-    refuse_rule_violations(made.request, facts, surface, is_streamed=is_streamed)
-
-
-@pytest.mark.parametrize(
-    ("base_id", "surface", "request_", "words"),
-    [
-        (
-            "meta.llama3-3-70b-instruct-v1:0",
-            CONVERSE,
-            conversation(user("Hi"), tools=(DOTTED,)),
-            "in streaming mode.",
-        ),
-        (
-            "mistral.mistral-7b-instruct-v0:2",
-            CONVERSE,
-            conversation(user("Hi"), system=(Text("x"),)),
-            "system messages",
-        ),
-        (
-            "deepseek.r1-v1:0",
-            CONVERSE,
-            conversation(user("Hi"), tools=(DOTTED,)),
-            "doesn't support tool use.",
-        ),
-        (
-            "cohere.command-r-v1:0",
-            CONVERSE,
-            conversation(assistant("Hi")),
-            "must start with a user message",
-        ),
-        (
-            "meta.llama4-scout-17b-instruct-v1:0",
-            CONVERSE,
-            conversation(
-                user("Hi"), CALLED, evolve(ANSWERED, content=(*ANSWERED.content, Text("so?")))
-            ),
-            "tool result blocks cannot be provided in the same turn",
-        ),
-        (
-            "amazon.nova-pro-v1:0",
-            CONVERSE,
-            conversation(user("Hi"), CALLED, ANSWERED, ANSWERED),
-            "Expected toolResult blocks at messages.2.content for the following Ids: call.1",
-        ),
-        (
-            "qwen.qwen3-32b-v1:0",
-            CONVERSE,
-            conversation(Message(Role.USER, (Document(Media(MediaKind.TEXT, "x"), name="a.pdf"),))),
-            "document file name",
-        ),
-        (
-            "anthropic.claude-opus-5-5",
-            CONVERSE,
-            conversation(user("Hi"), tools=(DOTTED,), tool_choice=ANY),
-            "toolConfig.toolChoice.any",
-        ),
-        (
-            "qwen.qwen3-32b-v1:0",
-            CONVERSE,
-            conversation(user("Hi"), CALLED, ANSWERED),
-            "toolConfig field must be defined",
-        ),
-        (
-            "openai.gpt-oss-20b-1:0",
-            CONVERSE,
-            conversation(
-                Message(Role.USER, (Image(Media(MediaKind.BASE64, "AAAA", "image/png")),))
-            ),
-            "the image content block",
-        ),
-        (
-            "anthropic.claude-opus-5",
-            CONVERSE,
-            HOT,
-            "The model returned the following errors: `temperature`",
-        ),
-        (
-            "anthropic.claude-opus-5",
-            INVOKE,
-            conversation(user("Hi"), assistant("x")),
-            "message prefill",
-        ),
-        (
-            "amazon.nova-pro-v1:0",
-            INVOKE,
-            conversation(CALLED, ANSWERED, tools=(DOTTED,)),
-            "start with a user message",
-        ),
-    ],
-)
-def test_a_request_that_breaks_a_rule_is_refused_in_the_words_of_whoever_refuses_it(
-    base_id: str, surface: str, request_: CompletionRequest, words: str
-) -> None:
-    facts = known_of(base_id, surface)
-    with pytest.raises(ServiceException) as caught:
-        refuse_rule_violations(request_, facts, surface, is_streamed=True)
-    assert (caught.value.status, caught.value.code) == (400, "ValidationException")
-    assert words in caught.value.message
-    refuse_rule_violations(
-        request_, ModelFacts(), surface, is_streamed=True
-    )  # the control: nobody minds
 
 
 # ── the surface that carries a request ────────────────────────────────────────────────────────────

@@ -249,11 +249,18 @@ def can_be_asked_to_think(called: Called) -> bool:
     return bool(claimed(called.codec, called.facts, None).reasoning_requests)
 
 
-@pytest.mark.parametrize(
-    "called",
-    [called for called in one_that_takes(Feature.REASONING) if can_be_asked_to_think(called)],
-    ids=lambda called: called.codec.name,
-)
+def thinking() -> list[Called]:
+    """The first model that thinks of every InvokeModel codec that can be asked to."""
+    models = (next(filter(reasons, models_of(codec)), None) for codec in INVOKED)
+    return [one for one in models if one is not None and can_be_asked_to_think(one)]
+
+
+def reasons(called: Called) -> bool:
+    entry = MODELS.entry(called.facts.base_id)
+    return entry is not None and entry.supports.get("reasoning", False)
+
+
+@pytest.mark.parametrize("called", thinking(), ids=lambda called: called.codec.name)
 def test_a_model_that_is_asked_to_think_does_so_aloud(client: Any, called: Called) -> None:
     asked = claimed(called.codec, called.facts, None).reasoning_requests[0]
 

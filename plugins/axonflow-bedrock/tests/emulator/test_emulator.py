@@ -442,12 +442,12 @@ async def test_a_parameter_of_another_type_is_malformed(parameters: Json) -> Non
     assert message.startswith("Malformed input request: ")
 
 
-@pytest.mark.parametrize("schema", [{"type": 5}, {"required": [{"a": 1}]}, {"properties": []}])
+@pytest.mark.parametrize("members", [{"items": 5}, {"required": [{"a": 1}]}, {"properties": []}])
 @pytest.mark.parametrize(
     "model", ["us.anthropic.claude-sonnet-4-20250514-v1:0", "amazon.nova-lite-v1:0"]
 )
-async def test_a_tool_whose_schema_is_none_is_refused(model: str, schema: Json) -> None:
-    tools = (Tool("weather", "The weather.", schema),)
+async def test_a_tool_whose_schema_is_none_is_refused(model: str, members: Json) -> None:
+    tools = (Tool("weather", "The weather.", {"type": "object", **members}),)
     codec, facts = codec_of(model)
     body = codec.encode_request(evolve(QUESTION, tools=tools), facts)
 
