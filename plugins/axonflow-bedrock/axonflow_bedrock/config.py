@@ -6,6 +6,7 @@ that a VPC endpoint that boto3 finds is found here too. `docs/configure.md` list
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -41,16 +42,50 @@ class Trace(StrEnum):
     ENABLED_FULL = "enabled_full"
 
 
+class StreamProcessing(StrEnum):
+    """Values of `guardrail.stream_processing_mode`."""
+
+    SYNC = "sync"
+    """A chunk is sent once the guardrail has read it: AWS's default."""
+    ASYNC = "async"
+    """Chunks are sent at once, before the guardrail has read them, and cannot be masked."""
+
+
+_GUARDRAIL_ID = re.compile(
+    "[a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+"
+)
+_GUARDRAIL_VERSION = re.compile("[1-9][0-9]{0,7}|DRAFT")
+"""Both patterns: the bedrock-runtime service model, API 2023-09-30."""
+
+
+def _is_guardrail(_: object, __: Attribute[str], value: str) -> None:
+    if not _GUARDRAIL_ID.fullmatch(value):
+        raise ConfigError(
+            f"{value!r} is neither the id of a guardrail nor its ARN",
+            hint="an id has small letters and digits: gr8example01",
+        )
+
+
+def _is_guardrail_version(_: object, __: Attribute[str], value: str) -> None:
+    if not _GUARDRAIL_VERSION.fullmatch(value):
+        raise ConfigError(
+            f"{value!r} is no version of a guardrail", hint='version: DRAFT, or a number: "1"'
+        )
+
+
 @frozen(kw_only=True)
 class GuardrailConfig:
     """A guardrail of the account that is applied to every call."""
 
-    id: str
+    id: str = field(validator=_is_guardrail)
     """Its id or ARN."""
-    version: str
+    version: str = field(validator=_is_guardrail_version)
     """`DRAFT` or a number in quotation marks. Bedrock refuses an id without a version."""
     trace: Trace | None = None
     """Whether answers contain the guardrail's report, which may quote the text that was blocked."""
+    stream_processing_mode: StreamProcessing | None = None
+    """Whether the guardrail reads a chunk of a stream before it is sent; None: AWS's default,
+    `sync`."""
 
     @property
     def headers(self) -> dict[str, str]:

@@ -58,7 +58,7 @@ from .upstream import BedrockUpstream
 from .wire.choice import carry_on_converse
 from .wire.count_tokens import ids_to_try, wrapped
 from .wire.envelope import measured
-from .wire.guardrails import guarded, in_body, named_by_client, with_guardrail
+from .wire.guardrails import guarded, in_body, wish_of, with_guardrail
 from .wire.surfaces import CONVERSE_CODECS
 
 T = TypeVar("T")
@@ -190,13 +190,14 @@ class BedrockProvider:
         is_streamed: bool,
         timeout_s: float | None = None,
     ) -> CompletionCall:
-        guardrail, clients = self._config.guardrail, None
+        guardrail, wish = self._config.guardrail, wish_of(request, EMPTY)
         request = _carried(request, route.surface.name, route.facts)
         if guardrail is not None:
-            clients = named_by_client(request, EMPTY)
-            request = guarded(request, guardrail, route.surface)
+            request = guarded(request, guardrail, route.surface, is_streamed=is_streamed)
         call = self._caller.prepare(request, route, is_streamed=is_streamed, timeout_s=timeout_s)
-        return call if guardrail is None else with_guardrail(call, guardrail, clients)
+        if guardrail is None:
+            return call
+        return with_guardrail(call, guardrail, wish, is_streamed=is_streamed)
 
     def _prepare_native(
         self, native: NativeCall, route: Route, *, is_streamed: bool
@@ -214,15 +215,16 @@ class BedrockProvider:
     def _prepare_native_on(
         self, native: NativeCall, route: Route, *, is_streamed: bool
     ) -> CompletionCall:
-        guardrail, clients = self._config.guardrail, None
+        guardrail, wish = self._config.guardrail, wish_of(native.request, native.headers)
         request = _carried(in_body(native, route.surface), route.surface.name, route.facts)
         if guardrail is not None:
-            clients = named_by_client(native.request, native.headers)
-            request = guarded(request, guardrail, route.surface)
+            request = guarded(request, guardrail, route.surface, is_streamed=is_streamed)
         if request is not native.request:
             native = evolve(native, request=request)
         call = self._caller.prepare_native(native, route, is_streamed=is_streamed)
-        return call if guardrail is None else with_guardrail(call, guardrail, clients)
+        if guardrail is None:
+            return call
+        return with_guardrail(call, guardrail, wish, is_streamed=is_streamed)
 
     async def _through_profile(
         self, call: CompletionCall, send: Callable[[CompletionCall], Awaitable[T]]

@@ -1,13 +1,17 @@
 """Whose guardrail a call names, on both surfaces: the operator's, else the client's.
 
-    Converse      the member `guardrailConfig` of the body
-    InvokeModel   headers, `x-amzn-bedrock-guardrailidentifier` and two more
+    Converse      the member `guardrailConfig` of the body, in a stream with its processing mode
+    InvokeModel   headers, `x-amzn-bedrock-guardrailidentifier` and two more; the processing mode of
+                  a stream in the body's `amazon-bedrock-guardrailConfig`
 
-The operator's is named by every call, and a client that named another learns so from the
-adjustments. A client's own is never lost on its way: where the body is written anew its headers go
-along, and where Converse carries a call of InvokeModel they become the member.
+The operator's is named by every call, with the operator's processing mode or AWS's default: a
+client that could have chunks sent before they are read would go around it. A client that asked for
+another guardrail or mode learns so from the adjustments. A client's own is never lost on its way:
+where the body is written anew its headers go along, and where Converse carries a call of
+InvokeModel they become the member.
 
-Source: the bedrock-runtime service model, API 2023-09-30.
+Source: the bedrock-runtime service model, API 2023-09-30; AWS user guide, "Configure streaming
+response behavior", November 2026.
 """
 
 from __future__ import annotations
@@ -17,20 +21,33 @@ from collections.abc import Mapping
 from axonflow_core.calls.route import CompletionCall
 from axonflow_core.calls.surface import Surface
 from axonflow_core.codec.json_members import without_none
-from axonflow_core.frozen import evolve
-from axonflow_core.messages import Adjustment, CompletionRequest, Json
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.messages import EMPTY, Adjustment, CompletionRequest, Json
 from axonflow_core.provider import NativeCall
 
-from ..config import GuardrailConfig
+from ..config import GuardrailConfig, StreamProcessing
 from .surfaces import CONVERSE, INVOKE
 
 MEMBER = "guardrailConfig"
+OF_BODY = "amazon-bedrock-guardrailConfig"
+"""The member of an InvokeModel body beside the model's own."""
+_MODE = "streamProcessingMode"
+_SPELLINGS = {StreamProcessing.SYNC: "SYNCHRONOUS", StreamProcessing.ASYNC: "ASYNCHRONOUS"}
+"""A mode as Converse writes it -> as an InvokeModel body does."""
+_MODES = {spelling: str(mode) for mode, spelling in _SPELLINGS.items()}
 
-_REPLACED = Adjustment(
-    "guardrail",
-    "the configured one is named in its place",
-    "the provider's config names one for every call",
-)
+_WHY = "the provider's config names one for every call"
+_REPLACED = Adjustment("guardrail", "the configured one is named in its place", _WHY)
+
+
+@frozen
+class Wish:
+    """What a client asks of a guardrail, as Converse writes it."""
+
+    named: Mapping[str, Json] = EMPTY
+    """The guardrail and its trace; empty where the client names none."""
+    mode: str | None = None
+    """The processing mode of a stream."""
 
 
 def in_body(native: NativeCall, surface: Surface) -> CompletionRequest:
@@ -42,34 +59,67 @@ def in_body(native: NativeCall, surface: Surface) -> CompletionRequest:
     return _with_member(request, named)
 
 
-def named_by_client(request: CompletionRequest, headers: Mapping[str, str]) -> Json:
-    """The client's guardrail, as Converse writes it; None where it names none."""
-    return request.options.get(MEMBER) or _in_headers(headers)
+def wish_of(request: CompletionRequest, headers: Mapping[str, str]) -> Wish:
+    """What the client asks for, in its body and its headers."""
+    member = request.options.get(MEMBER) or _in_headers(headers)
+    named = dict(member) if isinstance(member, Mapping) else {}
+    mode = named.pop(_MODE, None)
+    of_body = request.extra.get(OF_BODY)
+    if mode is None and isinstance(of_body, Mapping):
+        spelling = of_body.get(_MODE)
+        mode = _MODES.get(spelling) if isinstance(spelling, str) else None
+    return Wish(named, mode)
 
 
 def guarded(
-    request: CompletionRequest, guardrail: GuardrailConfig, surface: Surface
+    request: CompletionRequest, guardrail: GuardrailConfig, surface: Surface, *, is_streamed: bool
 ) -> CompletionRequest:
-    """`request` with the operator's guardrail, where the body names it; unchanged where it does so
+    """`request` with what its body says of the operator's guardrail; unchanged where it does so
     already."""
-    if surface is not CONVERSE or request.options.get(MEMBER) == guardrail.member:
-        return request
-    return _with_member(request, guardrail.member)
+    mode = guardrail.stream_processing_mode if is_streamed else None
+    if surface is not CONVERSE:
+        return _with_mode_of_body(request, mode)
+    member = without_none({**guardrail.member, _MODE: None if mode is None else str(mode)})
+    return request if request.options.get(MEMBER) == member else _with_member(request, member)
 
 
 def with_guardrail(
-    call: CompletionCall, guardrail: GuardrailConfig, clients: Json
+    call: CompletionCall, guardrail: GuardrailConfig, wish: Wish, *, is_streamed: bool
 ) -> CompletionCall:
-    """`call` with the operator's guardrail in its headers, where they name it, and a report where
-    it replaces another of the client's (`named_by_client`)."""
+    """`call` with the operator's guardrail in its headers, where they name it, and a report of what
+    the client asked for and does not get."""
     applied: Mapping[str, Json] = guardrail.member
     if call.route.surface is INVOKE:
         call = evolve(call, headers={**call.headers, **guardrail.headers})
-        applied = {**(clients or {}), **applied}  # a trace that only the client asks for stays
-    if clients is None or clients == applied:
+        applied = {**wish.named, **applied}  # a trace that only the client asks for stays
+    mode = guardrail.stream_processing_mode or StreamProcessing.SYNC
+    reports = [_REPLACED] if wish.named and wish.named != applied else []
+    if is_streamed and wish.mode not in (None, mode):
+        reports.append(_other_mode(mode))
+    if not reports:
         return call
-    adjustments = (*call.fitted.adjustments, _REPLACED)
+    adjustments = (*call.fitted.adjustments, *reports)
     return evolve(call, fitted=evolve(call.fitted, adjustments=adjustments))
+
+
+def _other_mode(mode: StreamProcessing) -> Adjustment:
+    return Adjustment("guardrail.stream_processing_mode", f"{mode} in its place", _WHY)
+
+
+def _with_mode_of_body(
+    request: CompletionRequest, mode: StreamProcessing | None
+) -> CompletionRequest:
+    """`request` with the operator's mode for InvokeModel, and no other; the client's tag suffix
+    stays."""
+    given = request.extra.get(OF_BODY)
+    kept = dict(given) if isinstance(given, Mapping) else {}
+    wanted = {key: value for key, value in kept.items() if key != _MODE}
+    if mode is not None:
+        wanted[_MODE] = _SPELLINGS[mode]
+    if wanted == kept:
+        return request
+    others = {key: value for key, value in request.extra.items() if key != OF_BODY}
+    return evolve(request, extra={**others, OF_BODY: wanted} if wanted else others)
 
 
 def _with_member(request: CompletionRequest, member: Mapping[str, Json]) -> CompletionRequest:

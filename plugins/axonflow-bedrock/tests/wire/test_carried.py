@@ -11,14 +11,15 @@ import pytest
 from attrs import evolve
 from aws_account import CODECS, opened_provider
 
-from axonflow_bedrock.config import GuardrailConfig, SurfaceChoice
+from axonflow_bedrock.config import GuardrailConfig, StreamProcessing, SurfaceChoice
 from axonflow_core.codec import ModelFacts
+from axonflow_core.errors import ConfigError
 from axonflow_core.http.local_server import Server
 from axonflow_core.messages import CompletionRequest, Json, user
 from axonflow_core.provider import NativeCall
 
 CLAUDE = "us.anthropic.claude-sonnet-4-6"
-OURS = GuardrailConfig(id="gr-operator", version="2")
+OURS = GuardrailConfig(id="groperator", version="2")
 THEIRS = {"guardrailIdentifier": "gr-client", "guardrailVersion": "1", "trace": "enabled"}
 HEADERS = {
     "x-amzn-bedrock-guardrailidentifier": "gr-client",
@@ -102,7 +103,7 @@ async def test_the_operator_s_guardrail_replaces_the_client_s_and_is_reported(
     async with opened_provider(base_url, guardrail=OURS) as provider:
         answer = (await provider.forward(call, model=CLAUDE)).answer
 
-    assert service.guardrail == "gr-operator"
+    assert service.guardrail == "groperator"
     assert reported(answer) == ["guardrail"]
 
 
@@ -116,7 +117,7 @@ async def test_a_program_s_guardrail_is_replaced_and_reported_too(
     ) as provider:
         answer = await provider.complete(request, model=CLAUDE)
 
-    assert service.guardrail == "gr-operator"
+    assert service.guardrail == "groperator"
     assert reported(answer) == ["guardrail"]
 
 
@@ -134,7 +135,7 @@ async def test_nothing_is_reported_where_the_client_names_no_other(
     async with opened_provider(base_url, guardrail=OURS) as provider:
         answer = await provider.forward(call, model=CLAUDE)
 
-    assert service.guardrail == "gr-operator"
+    assert service.guardrail == "groperator"
     assert reported(answer.answer) == []
 
 
@@ -183,3 +184,104 @@ async def test_a_program_s_betas_go_along_to_converse(service: Service, base_url
         await provider.complete(request, model=CLAUDE)
 
     assert service.body["additionalModelRequestFields"] == {"anthropic_beta": [BETA]}
+
+
+# ── how a guardrail reads a stream ────────────────────────────────────────────────────────────────
+
+SYNC = evolve(OURS, stream_processing_mode=StreamProcessing.SYNC)
+ASYNC = evolve(OURS, stream_processing_mode=StreamProcessing.ASYNC)
+MODE = "guardrail.stream_processing_mode"
+
+
+def asking_for(mode: str | None, surface: str) -> CompletionRequest:
+    """A program's request, with a mode as the surface writes it."""
+    if mode is None:
+        return CompletionRequest(user("hi"))
+    if surface == "converse":
+        member = {**OURS.member, "streamProcessingMode": mode}
+        return CompletionRequest(user("hi"), options={"guardrailConfig": member})
+    member = {"streamProcessingMode": f"{mode.upper()}HRONOUS", "tagSuffix": "x"}
+    return CompletionRequest(user("hi"), extra={"amazon-bedrock-guardrailConfig": member})
+
+
+def mode_in(body: Json, surface: str) -> str | None:
+    """The mode that a body asks for, as Converse writes it."""
+    if surface == "converse":
+        return body["guardrailConfig"].get("streamProcessingMode")
+    spelling = body.get("amazon-bedrock-guardrailConfig", {}).get("streamProcessingMode")
+    return {"SYNCHRONOUS": "sync", "ASYNCHRONOUS": "async", None: None}[spelling]
+
+
+@pytest.mark.parametrize("surface", ["invoke", "converse"])
+@pytest.mark.parametrize(
+    ("guardrail", "asked", "sent", "is_reported"),
+    [
+        (OURS, None, None, False),
+        (OURS, "sync", None, False),  # which is AWS's default
+        (OURS, "async", None, True),
+        (SYNC, "async", "sync", True),
+        (ASYNC, "sync", "async", True),
+        (ASYNC, "async", "async", False),
+        (ASYNC, None, "async", False),
+    ],
+)
+async def test_the_operator_s_mode_holds_on_both_surfaces_and_a_conflict_is_reported(
+    surface: str,
+    guardrail: GuardrailConfig,
+    asked: str | None,
+    sent: str | None,
+    is_reported: bool,
+    base_url: str,
+) -> None:
+    async with opened_provider(
+        base_url, guardrail=guardrail, surface=SurfaceChoice(surface)
+    ) as provider:
+        told = await provider.explain(asking_for(asked, surface), model=CLAUDE)
+        whole = await provider.explain(asking_for(asked, surface), model=CLAUDE, is_streamed=False)
+
+    assert mode_in(told.body, surface) == sent
+    assert any(warning.startswith(MODE) for warning in told.warnings) == is_reported
+    assert mode_in(whole.body, surface) is None, "Converse has the member in streams alone"
+    assert not any(warning.startswith(MODE) for warning in whole.warnings)
+
+
+async def test_the_client_s_tag_suffix_stays_beside_the_operator_s_mode(base_url: str) -> None:
+    async with opened_provider(base_url, guardrail=SYNC) as provider:
+        told = await provider.explain(asking_for("async", "invoke"), model=CLAUDE)
+    assert told.body["amazon-bedrock-guardrailConfig"] == {
+        "streamProcessingMode": "SYNCHRONOUS",
+        "tagSuffix": "x",
+    }
+
+
+@pytest.mark.parametrize("surface", ["invoke", "converse"])
+async def test_without_a_guardrail_of_the_operator_s_the_client_s_mode_is_sent(
+    base_url: str, surface: str
+) -> None:
+    async with opened_provider(base_url, surface=SurfaceChoice(surface)) as provider:
+        told = await provider.explain(asking_for("async", surface), model=CLAUDE)
+    assert mode_in(told.body, surface) == "async"
+
+
+@pytest.mark.parametrize(
+    ("id", "version", "is_right"),
+    [
+        ("gr8example01", "DRAFT", True),
+        ("arn:aws:bedrock:us-east-1:111122223333:guardrail/gr8example01", "1", True),
+        ("gr8example01", "draft", False),
+        ("gr8example01", "0", False),
+        ("gr8example01", "1.0", False),
+        ("Gr8Example", "1", False),
+        ("arn:aws:bedrock:us-east-1:111122223333:model/x", "1", False),
+        ("", "1", False),
+    ],
+)
+def test_a_guardrail_that_aws_s_patterns_refuse_is_refused(
+    id: str, version: str, is_right: bool
+) -> None:
+    try:
+        GuardrailConfig(id=id, version=version)
+    except ConfigError as error:
+        assert not is_right and error.hint
+    else:
+        assert is_right
