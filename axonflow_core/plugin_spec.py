@@ -7,6 +7,8 @@ A plugin describes itself with a `ProviderSpec`; the core reads the YAML into th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -110,6 +112,58 @@ class ErrorEntry:
     first."""
 
 
+class Life(StrEnum):
+    """Where a model is in its life, today."""
+
+    ACTIVE = "active"
+    LEGACY = "legacy"
+    """Its end is announced, or it is closed to new callers."""
+    ENDED = "ended"
+
+
+@frozen(kw_only=True)
+class ModelDescription:
+    """A model that a provider serves, as a person who chooses one sees it. None is unknown."""
+
+    id: str
+    """As it is called, where no profile is needed."""
+    vendor: str
+    family: str | None
+    """The codec of its own JSON; None where none is installed."""
+    kind: str
+    """`chat`, `embedding`, `rerank`; `other` where it is none of them, or not known."""
+    surfaces: tuple[str, ...]
+    """The operations that carry its calls."""
+    profiles: tuple[str, ...] = ()
+    """Other ids that it is called by: inference profiles, deployments."""
+    needs_profile: bool = False
+    """Whether `id` itself is refused."""
+    context_tokens: int | None = None
+    output_tokens: int | None = None
+    input_price: float | None = None
+    """USD per 1,000,000 tokens, as `output_price`."""
+    output_price: float | None = None
+    life: Life = Life.ACTIVE
+    legacy_from: date | None = None
+    ends_on: date | None = None
+    successor: str | None = None
+    """The id to call instead of a model that has ended, or will."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id that it is called by, the one to write first."""
+        return (*self.profiles, self.id) if self.needs_profile else (self.id, *self.profiles)
+
+
+@frozen(kw_only=True)
+class ModelCatalogue:
+    """The models that a provider knows."""
+
+    models: tuple[ModelDescription, ...]
+    as_of: date | None = None
+    """The day for which limits and prices are known; `life` is today's."""
+
+
 def find_fix(entries: Iterable[ErrorEntry], error: AxonFlowError) -> str | None:
     """The `fix` of the first entry for `error`, to be its hint: the entry has its code, and its
     status where the entry names any. None where there is no such entry."""
@@ -166,6 +220,9 @@ class ProviderSpec:
     the plugin's types: `ingress(handler, verifier)`. Whoever serves injects both."""
     recordings: Callable[[CodecRegistry], RecordingFormat] | None = None
     """How recorded traffic of this provider is opened, for `axonflow codecs check`."""
+    models: Callable[[CodecRegistry], ModelCatalogue] | None = None
+    """The models that it serves, for `axonflow models` and wherever an id is wrong. `family` is of
+    the codecs that are handed in; nothing is asked of the service."""
     error_catalogue: Callable[[], Sequence[ErrorEntry]] | None = None
     """Every failure that the provider tells apart, for `axonflow explain error` and the page made
     from it."""

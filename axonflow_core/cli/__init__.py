@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, str] = {
     "embed": "embed:embed",
     "emulate": "emulate:emulate",
     "explain": "explain:explain",
+    "models": "models:models",
     "plugins": "plugins:plugins",
 }
 """Command -> module of this package and the name in it."""

@@ -80,6 +80,16 @@ def write_line(text: str) -> None:
     click.echo(visible(text))
 
 
+def write_styled(text: str, style: str | None = None) -> None:
+    """As `write_line`, in a rich style on a terminal."""
+    stdout().print(visible(text), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Write one line to stderr, `warning: …`, without control characters."""
+    stderr().print(f"warning: {visible(text)}", markup=False, highlight=False, soft_wrap=True)
+
+
 def write_json(value: Json) -> None:
     """Write `value` to stdout as indented JSON."""
     import orjson

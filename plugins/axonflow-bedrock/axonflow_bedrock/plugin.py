@@ -10,7 +10,7 @@ from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.converters import described
 from axonflow_core.frozen import Unfit
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.plugin_spec import Emulator, ErrorEntry, ProviderSpec, Services
+from axonflow_core.plugin_spec import Emulator, ErrorEntry, ModelCatalogue, ProviderSpec, Services
 from axonflow_core.provider import Provider
 
 from .config import BedrockConfig, config_from_environment, defaults_from_environment
@@ -69,6 +69,12 @@ def _error_catalogue() -> Sequence[ErrorEntry]:
     return error_catalogue()
 
 
+def _models(codecs: CodecRegistry) -> ModelCatalogue:
+    from .models.catalogue import catalogue_of
+
+    return catalogue_of(codecs)
+
+
 def _codec_claims() -> Mapping[str, Sequence[Claim]]:
     from .claims import codec_claims
 
@@ -98,5 +104,6 @@ def axonflow_register_provider() -> ProviderSpec:
         emulator=_emulator,
         ingress=_ingress,
         recordings=_opener,
+        models=_models,
         error_catalogue=_error_catalogue,
     )

@@ -1,0 +1,178 @@
+"""`axonflow models`: the models that the installed providers serve."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from axonflow_core.messages import Json
+    from axonflow_core.plugin_spec import ModelCatalogue, ModelDescription
+
+
+@click.command(short_help="List the models that there are, with context, price and life.")
+@click.argument("wanted", metavar="[FILTER]", default="")
+@click.option("--provider", help="The provider plugin. Default: every installed one.")
+@click.option("--all", "has_ended", is_flag=True, help="With the models that have ended.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object for each model.")
+def models(*, wanted: str, provider: str | None, has_ended: bool, is_json: bool) -> int:
+    """List the models whose id, profile, family, vendor or kind contains FILTER.
+
+    Models that have ended are left out and counted. Prices are in US dollars for 1,000,000 tokens
+    in and out. Nothing is asked of a service.
+
+    Exits with 1 where no model fits.
+    """
+    from axonflow_core.cli.display import write_json
+    from axonflow_core.cli.failure import CHECK_FAILED, OK
+
+    shown = [
+        (name, catalogue, [model for model in catalogue.models if _fits(model, wanted)])
+        for name, catalogue in installed_models(provider)
+    ]
+    living = [
+        (name, catalogue, [model for model in found if has_ended or model.life != "ended"])
+        for name, catalogue, found in shown
+    ]
+    if is_json:
+        write_json([_described(name, model) for name, _, found in living for model in found])
+    else:
+        for (name, catalogue, found), (_, _, every) in zip(living, shown, strict=True):
+            _write(name if len(living) > 1 else "", catalogue, found, len(every) - len(found))
+    if not any(found for _, _, found in shown):
+        _report_none(wanted, [catalogue for _, catalogue, _ in shown])
+        return CHECK_FAILED
+    return OK
+
+
+def installed_models(provider: str | None = None) -> list[tuple[str, ModelCatalogue]]:
+    """The models of `provider`, or of every installed provider that describes them. `PluginError`
+    where `provider` does not, or is not installed."""
+    import os
+
+    from axonflow_core.errors import PluginError
+    from axonflow_core.plugins import (
+        PROVIDERS,
+        codecs_on_demand,
+        find_plugins,
+        is_blocked,
+        load_provider,
+    )
+
+    names = {found.name for found in find_plugins(PROVIDERS) if not is_blocked(found, os.environ)}
+    specs = [load_provider(name) for name in ([provider] if provider else sorted(names))]
+    described = [
+        (spec.name, spec.models(codecs_on_demand(spec.name, spec.codec_claims(), os.environ)))
+        for spec in specs
+        if spec.models is not None
+    ]
+    if not described:
+        raise PluginError(
+            f"the provider {provider} does not describe its models"
+            if provider
+            else "no installed provider describes its models",
+            hint="see the provider's own documentation",
+        )
+    return described
+
+
+def _fits(model: ModelDescription, wanted: str) -> bool:
+    texts = (*model.ids, model.family or "", model.vendor, model.kind)
+    return any(wanted.lower() in text.lower() for text in texts)
+
+
+def _report_none(wanted: str, catalogues: Iterable[ModelCatalogue]) -> None:
+    """Say that nothing fits, with what is near."""
+    from axonflow_core.cli.display import warn
+    from axonflow_core.nearest import nearest
+
+    models = [model for catalogue in catalogues for model in catalogue.models]
+    names = {name for model in models for name in (*model.ids, model.family or "", model.vendor)}
+    words = {word for name in names for word in (name, *re.split(r"[.:/-]", name))}
+    near = nearest(wanted, words - {""})
+    warn(f"no model fits {wanted!r}" + (f"; did you mean `{near}`?" if near else ""))
+
+
+# ── for people ────────────────────────────────────────────────────────────────────────────────────
+
+_ID_WIDTH = 43
+
+
+def _write(
+    provider: str, catalogue: ModelCatalogue, found: Sequence[ModelDescription], left_out: int
+) -> None:
+    """The models by family, each family under a line of its own; at most 80 characters wide."""
+    from axonflow_core.cli.display import write_styled
+
+    if found:
+        write_styled(f"{provider:<{_ID_WIDTH}} {'tokens':>6} {'$ in/out':>10}  life".rstrip())
+    for family, group in groupby(found, key=_heading):
+        write_styled(family, style="bold")
+        for model in group:
+            write_styled(_line(model))
+            if model.profiles:
+                write_styled(f"    {_prefixes(model)}", style="dim")
+    write_styled(_summary(len(found), left_out, catalogue), style="dim")
+
+
+def _heading(model: ModelDescription) -> str:
+    kind = "" if model.kind == "chat" else f", {model.kind}"
+    return f"{model.family or model.vendor}{kind}: {', '.join(model.surfaces) or 'no codec'}"
+
+
+def _line(model: ModelDescription) -> str:
+    price = f"{_dollars(model.input_price)}/{_dollars(model.output_price)}"
+    line = f"  {model.id:<{_ID_WIDTH - 2}} {_tokens(model.context_tokens):>6} {price:>10}  "
+    return line + _life(model)
+
+
+def _prefixes(model: ModelDescription) -> str:
+    """What is written before the id to call a profile; the whole of a profile that is named in
+    another way."""
+    names = " ".join(profile.removesuffix(model.id) for profile in model.profiles)
+    return f"{'needs' if model.needs_profile else 'takes'} a prefix: {names}"
+
+
+def _tokens(count: int | None) -> str:
+    """`200k`, `1M`."""
+    if count is None:
+        return "?"
+    if count < 1000:
+        return str(count)
+    thousands = count / 1000
+    return f"{thousands:.0f}k" if thousands < 1000 else f"{thousands / 1000:.3g}M"
+
+
+def _dollars(price: float | None) -> str:
+    return "?" if price is None else f"{price:.3g}"
+
+
+def _life(model: ModelDescription) -> str:
+    if model.ends_on is None:
+        return str(model.life)
+    return f"{model.life} {model.ends_on}"
+
+
+def _summary(count: int, left_out: int, catalogue: ModelCatalogue) -> str:
+    ended = f", {left_out} that ended left out (--all)" if left_out else ""
+    as_of = f"; limits and prices as of {catalogue.as_of}" if catalogue.as_of else ""
+    return f"{count} model{'' if count == 1 else 's'}{ended}{as_of}"
+
+
+# ── as JSON ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _described(provider: str, model: ModelDescription) -> Json:
+    import attrs
+
+    return {"provider": provider, **attrs.asdict(model, value_serializer=_plain)}
+
+
+def _plain(_: object, __: object, value: object) -> object:
+    from datetime import date
+
+    return value.isoformat() if isinstance(value, date) else value
