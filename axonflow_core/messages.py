@@ -625,6 +625,7 @@ class ToolChoice:
     name: str | None = field(default=None, converter=optional_text)
     allows_parallel: bool | None = field(default=None, converter=optional_flag)
     extra: Mapping[str, Json] = members_field()
+    spelling: Mapping[str, Json] = members_field()
 
 
 def _tool_choice(value: ToolChoice | ToolChoiceMode | str | None) -> ToolChoice | None:

@@ -122,7 +122,8 @@ class CompletionStream(ABC, Generic[Parsed]):
     def assembled(self) -> Completion[Parsed]:
         """What was read so far, as a whole answer. `TruncatedStream` where it is none."""
         answer = assemble(event for batch in self._kept or () for event in batch)
-        completion = evolve(answer, adjustments=self.adjustments, receipt=self.receipt)
+        adjustments = (*answer.adjustments, *self.adjustments)
+        completion = evolve(answer, adjustments=adjustments, receipt=self.receipt)
         if self.parse is None:
             return completion
         return evolve(completion, parsed=self.parse(completion))

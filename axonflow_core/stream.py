@@ -47,6 +47,7 @@ from axonflow_core.errors import TruncatedStream
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json_text import loads
 from axonflow_core.messages import (
+    Adjustment,
     CachePoint,
     Completion,
     ContentBlock,
@@ -191,10 +192,13 @@ class Extra:
 
     At the level `answer` the members join `Completion.extra`. Any other level is the codec's own
     word for the place in the chunk where they stood, kept only so that they can go back there.
+    `unknown` names content that stands nowhere else: a kind of delta that nobody documented. The
+    answer that the events add up to reports it as an adjustment.
     """
 
     members: Mapping[str, Json] = field(converter=json_members, repr=size_only, eq=comparable)
     level: str = field(default="answer", converter=text_value)
+    unknown: str | None = field(default=None, converter=optional_text)
 
 
 StreamEvent: TypeAlias = (
@@ -242,6 +246,12 @@ def tool_input(fragments: str) -> Json:
         return value
     except ValueError:
         return fragments
+
+
+def left_out(what: str) -> Adjustment:
+    """The report of a part of an answer that is kept as it was, and is in no value."""
+    why = "there is no value of this kind"
+    return Adjustment(what, "left where it stood, and not part of the content", why)
 
 
 _APART = {Text, Reasoning}
@@ -341,6 +351,7 @@ class Assembler:
         self._blocks: list[_OpenBlock] = []  # in the order in which they were opened
         self._open: dict[int, _OpenBlock] = {}
         self._answer = Completion(content=(), stop_reason=None)
+        self._unread: dict[str, Adjustment] = {}
 
     def add(self, event: StreamEvent) -> None:
         """Add the next event. Events of one stream are added in order."""
@@ -371,6 +382,8 @@ class Assembler:
         """Take over what an event reports of the answer as a whole."""
         if type(event) is Ended:
             self.has_ended = True
+        elif type(event) is Extra and event.unknown is not None:
+            self._unread[event.unknown] = left_out(event.unknown)
         elif type(event) in _FACTS and getattr(event, "level", "answer") == "answer":
             # An `Extra` at any other level is the codec's own: it belongs to a chunk.
             self._answer = evolve(self._answer, **_FACTS[type(event)](self._answer, event))
@@ -378,7 +391,10 @@ class Assembler:
     @property
     def completion(self) -> Completion:
         """The answer so far, complete or not."""
-        return evolve(self._answer, content=tuple(block.close() for block in self._blocks))
+        content = tuple(block.close() for block in self._blocks)
+        if not self._unread:
+            return evolve(self._answer, content=content)
+        return evolve(self._answer, content=content, adjustments=tuple(self._unread.values()))
 
     def _start(self, index: int, first: ContentBlock) -> _OpenBlock:
         """Open a block at `index`, in the place of the one that may be open there."""

@@ -31,7 +31,8 @@ import attrs
 from axonflow_core.converters import MAX_COUNT
 from axonflow_core.errors import RequestError
 from axonflow_core.frozen import Unfit
-from axonflow_core.messages import EMPTY, Json, Usage
+from axonflow_core.messages import EMPTY, Adjustment, Json, Usage
+from axonflow_core.stream import left_out
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -193,6 +194,22 @@ def only_in(native: Mapping[str, Json], key: str) -> Mapping[str, Json]:
     if not isinstance(items[0], dict):
         raise UnexpectedKind("a list of one object", kind_of(items[0]), key)
     return items[0]
+
+
+def first_in(native: Mapping[str, Json], key: str) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
+    """The first object in the list that is the member `key`, and the others as `extra` names them:
+    `choices.1`, `choices.2`. Errors as `object_in`."""
+    items = array_in(native, key)
+    if len(items) < 2:
+        return only_in(native, key), EMPTY
+    if not isinstance(items[0], dict):
+        raise UnexpectedKind("a list of objects", f"one with {kind_of(items[0])}", key)
+    return items[0], prefixed(key, {str(place): item for place, item in enumerate(items) if place})
+
+
+def named_others(others: Mapping[str, Json]) -> tuple[Adjustment, ...]:
+    """The report of the answers that `first_in` left: one answer is read."""
+    return tuple(map(left_out, others))
 
 
 def index_in(native: Mapping[str, Json], key: str) -> int:

@@ -18,10 +18,11 @@ from types import NoneType
 
 from axonflow_core.codec.json_members import (
     apart,
+    first_in,
     known_beside,
     mapping_or_empty,
+    named_others,
     object_in,
-    only_in,
     prefixed,
     split_prefixed,
     unknown_members,
@@ -52,12 +53,12 @@ ANSWER_KEYS = frozenset({"id", "object", "created", "model", "choices", "usage",
 
 
 def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
-    """A whole answer as a `Completion`. It has one choice: `ValueError` where there are none or
-    several, which the codec reports as a `DecodeError`. `ProviderError` where it reports one."""
+    """A whole answer as a `Completion`. `ValueError`, which the codec reports as a `DecodeError`,
+    where it has no choice; `ProviderError` where it reports one. A body that was forwarded may ask
+    for several choices: the first is the answer, the others are in `extra` and reported."""
     if "error" in body:
         ERRORS.raise_reported(body)
-    # `n` is refused above 1, so a second choice would be a misreading of another format.
-    choice = only_in(body, "choices")
+    choice, others = first_in(body, "choices")
     stop, in_choice = read_stop(form, choice)
     native, usage = object_in(choice, "message"), body.get("usage")
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
@@ -65,6 +66,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
         **unknown_members(body, known_beside(body, ANSWER_KEYS, "usage")),
         **prefixed("choice", in_choice),
         **prefixed("message", message.extra),
+        **others,
     }
     return with_facts(
         Completion,
@@ -75,6 +77,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
         stop_reason=None if stop is None else form.stop_reasons.decode(stop),
         usage=decode_usage(usage),
         native_stop_reason=stop,
+        adjustments=named_others(others),
     )
 
 
@@ -84,7 +87,9 @@ _FACTS = {name: name for name in ("id", "model", "created", "service_tier")}
 
 def encode_response(form: ChatForm, completion: Completion) -> Json:
     """A whole answer's body: the inverse of `decode_response`."""
-    extra, in_choice, in_message = split_prefixed(completion.extra, "choice", "message")
+    extra, in_choice, in_message, others = split_prefixed(
+        completion.extra, "choice", "message", "choices"
+    )
     (message,) = encode_message(
         form, Message(Role.ASSISTANT, _in_one_text(completion.content), extra=in_message)
     )
@@ -100,7 +105,7 @@ def encode_response(form: ChatForm, completion: Completion) -> Json:
     choice = {"index": 0, "message": message, form.stop_key: stop, **in_choice}
     return {
         **{key: value for key, value in named.items() if value is not None},
-        "choices": [choice],
+        "choices": [choice, *others.values()],
         **extra,
     }
 

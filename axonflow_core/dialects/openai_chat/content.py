@@ -12,7 +12,8 @@ r"""Messages and their content: text, pictures, tool calls, tool results, reason
 The deprecated `function_call` of an assistant and the `function` message after it are a call and
 its result too. They have no ids, so they get some, in order.
 
-A part of a kind unknown here is kept whole, as `Opaque`; so is a file that OpenAI itself stores
+A picture or document in Anthropic's form (`"type": "image"`) is read as one. A part of a kind
+unknown here is kept whole, as `Opaque`; so is a file that OpenAI itself stores
 (`file_id`), because no other vendor can read it.
 
 Source: OpenAI's API reference, "Chat completions: messages", November 2026.
@@ -24,7 +25,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.codec.json_members import (
     UnexpectedKind,
-    arguments_of,
     array,
     array_in,
     kind_of,
@@ -56,8 +56,9 @@ from axonflow_core.messages import (
 )
 from axonflow_core.stream import tool_input
 
+from ..anthropic_messages.blocks import decode_block
 from .form import DIALECT, ChatForm
-from .reasoning import MEMBER, OPENING, parted, tagged
+from .reasoning import OPENING, is_in_member, members_of, parted, tagged, thought_in
 
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -87,8 +88,20 @@ def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
         return Text(string(native["text"]), extra=unknown_members(native, _TEXT_KEYS))
     if kind == "image_url":
         return Image(_decode_url(native["image_url"]), extra=unknown_members(native, _IMAGE_KEYS))
+    if kind == "image" or kind == "document":
+        return _decode_claudes(native)
     document = _decode_file(native) if kind == "file" else None
     return Opaque(DIALECT, native) if document is None else document
+
+
+def _decode_claudes(native: Mapping[str, Json]) -> ContentBlock:
+    """A picture or document as Anthropic's clients write it, in a body that is OpenAI's else. It is
+    written as OpenAI has it."""
+    block = decode_block(native)
+    if not isinstance(block, Image | Document):
+        return Opaque(DIALECT, native)
+    mark = {key: native[key] for key in ("cache_control",) if key in native}
+    return evolve(block, extra={**block.extra, **mark}) if mark else block
 
 
 def _decode_file(native: Mapping[str, Json]) -> Document | None:
@@ -109,9 +122,12 @@ def _in_data_url(url: Json, extra: Mapping[str, Json]) -> Media | None:
     return Media(MediaKind.BASE64, data, media_type, extra=extra) if found else None
 
 
-def _decode_url(native: Mapping[str, Json]) -> Media:
-    """The picture of `{"url": …, "detail": …}`. A `data:` URL in base64 is split into type and
-    data; any other URL is kept as it is, for the provider to fetch. `detail` is kept in `extra`."""
+def _decode_url(native: Json) -> Media:
+    """The picture of `{"url": …, "detail": …}`, or of the bare URL. A `data:` URL in base64 is
+    split into type and data; any other URL is kept as it is, for the provider to fetch. `detail` is
+    kept in `extra`."""
+    if isinstance(native, str):
+        native = {"url": native}
     url, extra = string(native["url"]), unknown_members(native, _URL_KEYS)
     return _in_data_url(url, extra) or Media(MediaKind.URL, url, extra=extra)
 
@@ -237,12 +253,14 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
     generation."""
     is_tagged = form.is_tagged and isinstance(content, str)
     blocks = parted(content) if is_tagged else decode_content(content)
-    if form.thinking and native.get("reasoning_content") is not None:
-        thought = string(native["reasoning_content"])
-        blocks = (Reasoning(thought, spelling=MEMBER if form.is_tagged else EMPTY), *blocks)
+    thought = thought_in(native, is_tagged=form.is_tagged) if form.thinking else None
+    if thought is not None:
+        blocks = (thought, *blocks)
     if native.get("tool_calls"):
         blocks = (*blocks, *map(_decode_call, array_in(native, "tool_calls")))
     known = _ANSWER_KEYS if form.thinking else _MESSAGE_KEYS
+    if thought is not None:
+        known = known.union(members_of(thought.spelling))
     if native.get("function_call") is not None:
         blocks = (*blocks, _decode_older_call(native["function_call"]))
         known |= {"function_call"}
@@ -256,10 +274,10 @@ def _decode_result(native: Mapping[str, Json]) -> Message:
     blocks = decode_content(content)
     spelling = PARTS if isinstance(content, list) and _is_plain(blocks) else EMPTY
     result = ToolResult(
-        _older_id(1) if is_call else string(native["tool_call_id"]),
+        older_id(1) if is_call else id_of(native["tool_call_id"]),
         blocks,
         name=string(native["name"]) if is_call else native.get("name"),
-        spelling={**spelling, **OLDER_RESULT} if is_call else spelling,
+        spelling={**spelling, **OLDER_RESULT} if is_call else spelling_of_id(native, spelling),
     )
     return Message(Role.USER, (result,), extra=unknown_members(native, _MESSAGE_KEYS))
 
@@ -313,8 +331,8 @@ def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reason
         return
     spelling = readable[0].spelling if len(readable) == 1 else EMPTY
     thought = "\n".join(block.text for block in readable)
-    if not form.is_tagged or spelling.get("text") == MEMBER["text"]:
-        native["reasoning_content"] = thought
+    if not form.is_tagged or is_in_member(spelling):
+        native.update(dict.fromkeys(members_of(spelling), thought))
     elif isinstance(native["content"], list):
         native["content"].insert(0, {"type": "text", "text": tagged(thought, "", EMPTY)})
     else:
@@ -335,7 +353,7 @@ def _encode_result(block: ToolResult, extra: Mapping[str, Json]) -> Json:
         return {**written, **block.extra, **extra}
     return {
         "role": "tool",
-        "tool_call_id": block.tool_use_id,
+        "tool_call_id": written_id(block.tool_use_id, block.spelling),
         "content": content,
         **named,
         **block.extra,
@@ -356,18 +374,37 @@ def _decode_call(native: Mapping[str, Json]) -> ToolUse:
     function = native["function"]
     arguments, spelling = _decode_arguments(function)
     return ToolUse(
-        string(native["id"]),
+        id_of(native["id"]),
         string(function["name"]),
         arguments,
-        spelling=spelling,
+        spelling=spelling_of_id(native, spelling),
         extra=call_extra(native, _CALL_KEYS),
     )
+
+
+def id_of(value: Json) -> str:
+    """The id of a call. Some servers number their calls, and clients send the numbers back."""
+    return str(value) if type(value) is int else string(value)
+
+
+def spelling_of_id(native: Mapping[str, Json], spelling: Mapping[str, Json]) -> Mapping[str, Json]:
+    """`spelling` with how the id of a call, or of its result, was written."""
+    value = native.get("id", native.get("tool_call_id"))
+    return {**spelling, "id": "number"} if type(value) is int else spelling
+
+
+def written_id(id: str, spelling: Mapping[str, Json]) -> Json:
+    """The id of a call as it was written."""
+    is_number = spelling.get("id") == "number" and id.removeprefix("-").isdecimal()
+    return int(id) if is_number else id
 
 
 def _decode_arguments(function: Mapping[str, Json]) -> tuple[Json, Mapping[str, Json]]:
     """The arguments of a call and their spelling. They are JSON text; where it is not the text
     that `call_arguments` would write, `spelling` keeps it. Broken JSON stays a `str`."""
-    written = arguments_of(function.get("arguments"))
+    written = function.get("arguments")
+    if written is None:
+        return {}, WITHOUT_ARGUMENTS
     # OpenAI: "the model does not always generate valid JSON" (API reference, November 2026), and
     # some servers send an object where text is documented.
     arguments = tool_input(written) if isinstance(written, str) else written
@@ -379,6 +416,8 @@ def _decode_arguments(function: Mapping[str, Json]) -> tuple[Json, Mapping[str, 
     return arguments, EMPTY if is_ours else {"input": written}
 
 
+WITHOUT_ARGUMENTS: Mapping[str, Json] = {"arguments": "absent"}
+"""`ToolUse.spelling` of a call that has no member for arguments, where it has none."""
 CUSTOM: Mapping[str, Json] = {"call": "custom"}
 OLDER_CALL: Mapping[str, Json] = {"call": "function_call"}
 """`ToolUse.spelling` of a custom tool's call, and of an assistant's `function_call`."""
@@ -393,10 +432,10 @@ def _decode_custom_call(native: Mapping[str, Json]) -> ToolUse:
     custom = native["custom"]
     inside = prefixed("custom", unknown_members(custom, _FREE_KEYS))
     return ToolUse(
-        string(native["id"]),
+        id_of(native["id"]),
         string(custom["name"]),
         string(custom["input"]),
-        spelling=CUSTOM,
+        spelling=spelling_of_id(native, CUSTOM),
         extra={**unknown_members(native, _CUSTOM_KEYS), **inside},
     )
 
@@ -406,7 +445,7 @@ def _decode_older_call(native: Mapping[str, Json]) -> ToolUse:
     it."""
     arguments, spelling = _decode_arguments(native)
     return ToolUse(
-        _older_id(1),
+        older_id(1),
         string(native["name"]),
         arguments,
         spelling={**spelling, **OLDER_CALL},
@@ -414,7 +453,8 @@ def _decode_older_call(native: Mapping[str, Json]) -> ToolUse:
     )
 
 
-def _older_id(number: int) -> str:
+def older_id(number: int) -> str:
+    """The id of the call `number` that came as a `function_call`, from 1."""
     return f"function_call_{number}"
 
 
@@ -432,10 +472,10 @@ def with_ids_of_calls(messages: Iterable[Message]) -> tuple[Message, ...]:
         last = message.content[-1] if message.content else None
         if isinstance(last, ToolUse) and last.spelling.get("call") == "function_call":
             number += 1
-            call = evolve(last, id=_older_id(number))
+            call = evolve(last, id=older_id(number))
             message = evolve(message, content=(*message.content[:-1], call))
         elif isinstance(last, ToolResult) and last.spelling.get("role") == "function":
-            result = evolve(last, tool_use_id=_older_id(max(number, 1)))
+            result = evolve(last, tool_use_id=older_id(max(number, 1)))
             message = evolve(message, content=(result,))
         numbered.append(message)
     return tuple(numbered)
@@ -454,26 +494,36 @@ def _encode_calls(calls: Sequence[ToolUse]) -> Mapping[str, Json]:
     only = calls[0]
     if len(calls) > 1 or only.spelling.get("call") != "function_call":
         return {"tool_calls": list(map(_encode_call, calls))}
-    arguments = only.spelling.get("input") or call_arguments(only.input)
-    return {"function_call": {"name": only.name, "arguments": arguments, **only.extra}}
+    return {"function_call": {**_named_arguments(only), **only.extra}}
 
 
 def _encode_call(block: ToolUse) -> Json:
     """One tool call, of a function or of a custom tool."""
-    arguments = block.spelling.get("input") or call_arguments(block.input)
+    id = written_id(block.id, block.spelling)
     if block.spelling.get("call") == "custom":
         extra, inside = split_prefixed(block.extra, "custom")
-        custom = {"name": block.name, "input": arguments, **inside}
-        return {"id": block.id, "type": "custom", "custom": custom, **extra}
+        custom = {"name": block.name, "input": call_arguments(block.input), **inside}
+        return {"id": id, "type": "custom", "custom": custom, **extra}
     if not block.extra:
-        return {
-            "id": block.id,
-            "type": "function",
-            "function": {"name": block.name, "arguments": arguments},
-        }
+        return {"id": id, "type": "function", "function": _named_arguments(block)}
     extra, in_function = split_prefixed(block.extra, "function")
-    function = {"name": block.name, "arguments": arguments, **in_function}
-    return {"id": block.id, "type": "function", "function": function, **extra}
+    function = {**_named_arguments(block), **in_function}
+    return {"id": id, "type": "function", "function": function, **extra}
+
+
+def _named_arguments(block: ToolUse) -> dict[str, Json]:
+    """The name and the arguments of a call, as they were spelled."""
+    if is_without_arguments(block):
+        return {"name": block.name}
+    return {
+        "name": block.name,
+        "arguments": block.spelling.get("input") or call_arguments(block.input),
+    }
+
+
+def is_without_arguments(block: ToolUse) -> bool:
+    """Whether a call has no arguments, and had no member for them."""
+    return not block.input and block.spelling.get("arguments") == "absent"
 
 
 def call_arguments(value: Json) -> str:

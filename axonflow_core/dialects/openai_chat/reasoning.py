@@ -38,15 +38,48 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TypeAlias
 
-from axonflow_core.messages import ContentBlock, Json, Reasoning, Text
+from axonflow_core.codec.json_members import string
+from axonflow_core.messages import EMPTY, ContentBlock, Json, Reasoning, Text
 
 OPENING, CLOSING = "<reasoning>", "</reasoning>"
 
 
-MEMBER: Mapping[str, Json] = {"text": "reasoning_content"}
 UNCLOSED: Mapping[str, Json] = {"text": "unclosed"}
-"""`Reasoning.spelling` in a family that tags it: it came in a member of its own; its answer ended
-in it, without a closing tag."""
+"""`Reasoning.spelling` in a family that tags it: its answer ended in it, without a closing tag."""
+
+_USUAL = "reasoning_content"
+_MEMBERS: Mapping[Json, tuple[str, ...]] = {
+    _USUAL: (_USUAL,),
+    "reasoning": ("reasoning",),
+    "both": (_USUAL, "reasoning"),
+}
+"""`text` in the `spelling` of reasoning that came in a member of its own -> its names there. The
+second is what newer servers of this form write; some write both."""
+
+
+def thought_in(native: Mapping[str, Json], *, is_tagged: bool) -> Reasoning | None:
+    """The reasoning that a message or delta has in a member of its own. The usual name needs no
+    spelling in a form that has the member and no tags."""
+    thought, other = native.get(_USUAL), native.get("reasoning")
+    way = _USUAL
+    if thought is None and isinstance(other, str):
+        thought, way = other, "reasoning"
+    elif thought is not None and thought == other:
+        way = "both"
+    if thought is None:
+        return None
+    is_usual = way == _USUAL and not is_tagged
+    return Reasoning(string(thought), spelling=EMPTY if is_usual else {"text": way})
+
+
+def is_in_member(spelling: Mapping[str, Json]) -> bool:
+    """Whether reasoning of this spelling came in a member of its own."""
+    return spelling.get("text") in _MEMBERS
+
+
+def members_of(spelling: Mapping[str, Json]) -> tuple[str, ...]:
+    """The names of the members that reasoning of this spelling stands in."""
+    return _MEMBERS.get(spelling.get("text"), _MEMBERS[_USUAL])
 
 
 def parted(content: str) -> tuple[ContentBlock, ...]:

@@ -245,6 +245,8 @@ def _encode_effort(form: ChatForm, asked: ReasoningRequest) -> Mapping[str, Json
 _BUILTIN_KEYS = frozenset({"type", "name"})
 _TOOL_KEYS = frozenset({"type", "function"})
 _FUNCTION_KEYS = frozenset({"name", "description", "parameters", "strict"})
+_BY_SILENCE: Mapping[str, Json] = {"mode": "absent"}
+"""`ToolChoice.spelling` of a choice that came as `parallel_tool_calls` alone."""
 _CHOSEN_KEYS = frozenset({"name"})
 
 
@@ -318,7 +320,8 @@ def _decode_tool_choice(
     options = EMPTY if native is None else {TOOL_CHOICE: native}
     if parallel is None:
         return None, options
-    return ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel), options
+    choice = ToolChoice(ToolChoiceMode.AUTO, allows_parallel=parallel, spelling=_BY_SILENCE)
+    return choice, options
 
 
 def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json]:
@@ -326,6 +329,8 @@ def _encode_tool_choice(form: ChatForm, choice: ToolChoice) -> Mapping[str, Json
     parallel = (
         {} if choice.allows_parallel is None else {"parallel_tool_calls": choice.allows_parallel}
     )
+    if choice.spelling == _BY_SILENCE and choice.mode is ToolChoiceMode.AUTO and parallel:
+        return parallel
     if choice.mode is ToolChoiceMode.TOOL:
         return {"tool_choice": _encode_named_choice(form, choice), **parallel}
     for word, mode in form.tool_choices.items():

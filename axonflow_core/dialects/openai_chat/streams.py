@@ -57,12 +57,32 @@ from axonflow_core.stream import (
 )
 
 from .answers import ANSWER_KEYS, decode_usage, encode_usage, native_stop, read_stop
-from .content import CUSTOM, call_arguments, call_extra
+from .content import (
+    CUSTOM,
+    OLDER_CALL,
+    WITHOUT_ARGUMENTS,
+    call_arguments,
+    call_extra,
+    id_of,
+    is_without_arguments,
+    older_id,
+    spelling_of_id,
+    written_id,
+)
 from .errors import ERRORS
 from .form import LAST_CHUNK, ChatForm
-from .reasoning import MEMBER, OPENING, Part, Parts, TagReader, TagWriter
+from .reasoning import (
+    OPENING,
+    Part,
+    Parts,
+    TagReader,
+    TagWriter,
+    is_in_member,
+    members_of,
+    thought_in,
+)
 
-_DELTA_KEYS = frozenset({"role", "content", "tool_calls"})
+_DELTA_KEYS = frozenset({"role", "content", "tool_calls", "function_call"})
 _THOUGHTFUL_DELTA_KEYS = _DELTA_KEYS | {"reasoning_content"}
 _EMPTY_DELTA = Extra({}, "delta")
 """A choice without content: some servers keep a connection alive with such chunks."""
@@ -86,6 +106,9 @@ class ChunkDecoder:
         self._thought: int | None = None
         self._text: int | None = None
         self._calls: dict[int, int] = {}
+        self._ids: dict[int, Json] = {}
+        """Index of a call on the wire -> the number of its block, and its id."""
+        self._older: int | None = None
         self._tier: UsageUpdate | None = None
 
     def feed(self, chunk: Json) -> Batch:
@@ -105,7 +128,12 @@ class ChunkDecoder:
             ERRORS.raise_reported(chunk)
         choices = chunk.get("choices") or _no_choices(chunk)
         for choice in choices if type(choices) is list else array(choices, "choices"):
-            self._read_choice(choice, events, is_first=is_first)
+            if choice.get("index"):
+                # One answer is read, the first of those that were asked for.
+                number = choice["index"]
+                events.append(Extra(choice, "choices", f"choices.{number}"))
+            else:
+                self._read_choice(choice, events, is_first=is_first)
         usage, tier = chunk.get("usage"), chunk.get("service_tier")
         if tier is not None and not isinstance(tier, str):
             events.append(Extra({"service_tier": tier}, "fact"))
@@ -161,6 +189,8 @@ class ChunkDecoder:
             self._read_content(string(content), events)
         if calls := delta.get("tool_calls"):
             self._read_calls(calls, events)
+        if older := delta.get("function_call"):
+            self._read_older_call(older, events)
         if (
             choice.get(self._form.stop_key) is not None
             or not choice.keys() <= self._form.choice_keys
@@ -176,9 +206,13 @@ class ChunkDecoder:
         """Append what a delta holds apart from its content and tool calls: reasoning in a member of
         its own, members that are not documented, and a `role` that is missing in the first chunk or
         present in a later one (`Extra({"role": None})` means: the first delta had no role)."""
-        if self._form.thinking and (thought := delta.get("reasoning_content")) is not None:
-            self._read_thought(string(thought), events)
-        extra = unknown_members(delta, self._delta_keys)
+        known = self._delta_keys
+        thought = thought_in(delta, is_tagged=self._form.is_tagged) if self._form.thinking else None
+        if thought is not None:
+            known = known.union(members_of(thought.spelling))
+            index, spelling = self._thought_index(), thought.spelling
+            events.append(ReasoningDelta(thought.text, index=index, spelling=spelling))
+        extra = unknown_members(delta, known)
         if len(delta) == 1 and "content" in delta:
             # It is null here: some servers fill empty deltas with it.
             extra = {**extra, "content": None}
@@ -212,12 +246,6 @@ class ChunkDecoder:
             else:
                 events.append(BlockStop(self._thought_index()))
 
-    def _read_thought(self, thought: str, events: list[StreamEvent]) -> None:
-        """Append reasoning of `reasoning_content`. A family that tags its reasoning keeps in
-        `spelling` that this piece came in the member."""
-        spelling = MEMBER if self._form.is_tagged else EMPTY
-        events.append(ReasoningDelta(thought, index=self._thought_index(), spelling=spelling))
-
     def _thought_index(self) -> int:
         if self._thought is None:
             self._thought = self._next()
@@ -248,7 +276,20 @@ class ChunkDecoder:
             native = call.get("index", number)
             if native not in self._calls:
                 self._calls[native] = self._next()
-            events += _decode_call_delta(call, self._calls[native])
+            is_known = native in self._ids and call.get("id") in ("", self._ids[native])
+            if call.get("id") is not None and not is_known:
+                self._ids[native] = call["id"]
+            events += _decode_call_delta(call, self._calls[native], has_begun=is_known)
+
+    def _read_older_call(self, call: Mapping[str, Json], events: list[StreamEvent]) -> None:
+        """Append the pieces of a `function_call`, of which an answer has one, without an id."""
+        self._read_parts(self._tags.flush(), events)
+        if self._older is None:
+            self._older = self._next()
+            started = ToolUse(older_id(1), string(call["name"]), {}, spelling=OLDER_CALL)
+            events.append(BlockStart(self._older, started))
+        if call.get("arguments") is not None:
+            events.append(ToolInputDelta(string(call["arguments"]), self._older))
 
     def _read_end(self, choice: Mapping[str, Json], events: list[StreamEvent]) -> None:
         """Append the stop reason, with what else is unknown in the choice. Without `[DONE]` in the
@@ -284,23 +325,33 @@ def _no_choices(chunk: Mapping[str, Json]) -> list[Json]:
 _CALL_KEYS = frozenset({"index", "id", "type", "function"})
 
 
-def _decode_call_delta(call: Mapping[str, Json], index: int) -> list[StreamEvent]:
+def _decode_call_delta(
+    call: Mapping[str, Json], index: int, *, has_begun: bool
+) -> list[StreamEvent]:
     r"""The events of one piece of a tool call.
 
         {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}
         {"index": 0, "function": {"arguments": "{\"city\""}}
 
-    The id begins the call; `arguments: null` and a repeated `type` are kept as `Extra`.
+    The id begins the call; `arguments: null`, and an id, type or name that is repeated, are kept
+    as `Extra`.
     """
     if "custom" in call:
         return _decode_custom_delta(call, index)
     function = call.get("function") or EMPTY
     events: list[StreamEvent] = []
-    if call.get("id") is not None:
-        events.append(BlockStart(index, ToolUse(string(call["id"]), string(function["name"]), {})))
+    begins = call.get("id") is not None and not has_begun
     extra = call_extra(call, _CALL_KEYS)
-    if call.get("id") is None and "type" in call:  # OpenAI sends it once, where the call begins
-        extra = {**extra, "type": call["type"]}
+    if begins:
+        spelling = WITHOUT_ARGUMENTS if function.get("arguments") is None else EMPTY
+        spelling = spelling_of_id(call, spelling)
+        started = ToolUse(id_of(call["id"]), string(function["name"]), {}, spelling=spelling)
+        events.append(BlockStart(index, started))
+    else:
+        # OpenAI sends these once, where the call begins.
+        repeated = {key: call[key] for key in ("id", "type") if key in call}
+        named = {f"function.{key}": function[key] for key in ("name",) if key in function}
+        extra = {**extra, **repeated, **named}
     if function.get("arguments") is not None:
         events.append(ToolInputDelta(string(function["arguments"]), index))
     elif "arguments" in function:
@@ -319,7 +370,8 @@ def _decode_custom_delta(call: Mapping[str, Json], index: int) -> list[StreamEve
     custom = call["custom"]
     events: list[StreamEvent] = []
     if call.get("id") is not None:
-        started = ToolUse(string(call["id"]), string(custom["name"]), "", spelling=CUSTOM)
+        spelling = spelling_of_id(call, CUSTOM)
+        started = ToolUse(id_of(call["id"]), string(custom["name"]), "", spelling=spelling)
         events.append(BlockStart(index, started))
     if custom.get("input") is not None:
         events.append(ToolInputDelta(string(custom["input"]), index))
@@ -345,6 +397,7 @@ class ChunkEncoder:
         self._has_ended = False
         self._numbers: dict[int, int] = {}
         self._custom: set[int] = set()
+        self._older: int | None = None
 
     def encode(self, batch: Batch) -> list[Json]:
         """The chunk of `batch`, if any, and `ChatForm.last_chunk` after it once `Ended` has
@@ -363,7 +416,8 @@ class ChunkEncoder:
     def _chunk(self, draft: _Draft) -> Json:
         """The chunk of a draft. One with counts alone has the empty `choices` that OpenAI sends
         with them."""
-        chunk = {**self._head, "choices": [self._choice(draft)] if draft.has_choice else []}
+        own = [self._choice(draft)] if draft.has_choice else []
+        chunk = {**self._head, "choices": [*own, *draft.other_choices]}
         if draft.usage is not None:
             chunk["usage"] = draft.usage
         if draft.service_tier is not None:
@@ -380,11 +434,13 @@ class ChunkEncoder:
             # and openai-python builds the message from it.
             delta["role"] = "assistant"
         if draft.thought is not None:
-            delta["reasoning_content"] = draft.thought
+            delta.update(dict.fromkeys(draft.thought_members, draft.thought))
         if draft.content is not None:
             delta["content"] = draft.content
         if draft.calls:
             delta["tool_calls"] = list(draft.calls.values())
+        if draft.older_call is not None:
+            delta["function_call"] = draft.older_call
         delta.update(draft.in_delta or EMPTY)
         return {"index": 0, "delta": delta, self._form.stop_key: draft.stop, **draft.in_choice}
 
@@ -402,8 +458,9 @@ class ChunkEncoder:
             raise EncodeError(
                 "a chat answer of this family has no place for reasoning", feature="reasoning"
             )
-        if not self._form.is_tagged or event.spelling.get("text") == MEMBER["text"]:
+        if not self._form.is_tagged or is_in_member(event.spelling):
             draft.thought = (draft.thought or "") + event.text
+            draft.thought_members = members_of(event.spelling)
         else:
             self._thought = event.index
             draft.write(self._tags.think(event.text))
@@ -415,7 +472,7 @@ class ChunkEncoder:
             case ToolUse():
                 self._start_call(draft, event.index, event.block)
             case Reasoning(text, redacted=None, spelling=spelling) if (
-                self._form.is_tagged and spelling.get("text") != MEMBER["text"]
+                self._form.is_tagged and not is_in_member(spelling)
             ):
                 self._thought = event.index
                 draft.write(self._tags.open())
@@ -441,16 +498,20 @@ class ChunkEncoder:
         if call.spelling.get("call") == "custom":
             self._custom.add(index)
             custom = {"name": call.name, "input": call_arguments(call.input)}
-            head = {"index": self._number(index), "id": call.id, "type": "custom"}
+            id = written_id(call.id, call.spelling)
+            head = {"index": self._number(index), "id": id, "type": "custom"}
             draft.calls[index] = {**head, "custom": custom}
             return
-        function = {
-            "name": call.name,
-            "arguments": call_arguments(call.input) if call.input else "",
-        }
+        function = {"name": call.name}
+        if not is_without_arguments(call):
+            function["arguments"] = call_arguments(call.input) if call.input else ""
+        if call.spelling.get("call") == OLDER_CALL["call"]:
+            self._older = index
+            draft.older_call = function
+            return
         draft.calls[index] = {
             "index": self._number(index),
-            "id": call.id,
+            "id": written_id(call.id, call.spelling),
             "type": "function",
             "function": function,
         }
@@ -458,9 +519,14 @@ class ChunkEncoder:
     def _add_arguments(self, draft: _Draft, event: ToolInputDelta) -> None:
         """Write a piece of arguments, into the piece of the same call that the batch already
         has."""
+        if event.index == self._older:
+            call = draft.older_call = {"arguments": "", **(draft.older_call or {})}
+            call["arguments"] += event.json
+            return
         kind, name = _FREE_INPUT if event.index in self._custom else _ARGUMENTS
         started = {"index": self._number(event.index), kind: {name: ""}}
-        draft.calls.setdefault(event.index, started)[kind][name] += event.json
+        arguments = draft.calls.setdefault(event.index, started)[kind]
+        arguments[name] = arguments.get(name, "") + event.json
 
     def _number(self, index: int) -> int:
         """Tool calls are counted apart from the text: the first is 0, wherever its block stands."""
@@ -520,7 +586,10 @@ class _Draft:
     def __init__(self) -> None:
         self.content: str | None = None
         self.thought: str | None = None
+        self.thought_members: tuple[str, ...] = ()
         self.calls: dict[int, dict[str, Json]] = {}
+        self.older_call: dict[str, Json] | None = None
+        self.other_choices: list[Json] = []
         self.stop: str | None = None
         self.has_begun = False
         self.has_ended = False
@@ -546,12 +615,14 @@ class _Draft:
             or self.stop is not None
             or self.has_begun
             or self.in_delta is not None
+            or self.older_call is not None
             or bool(self.calls or self.in_choice)
         )
 
     @property
     def is_empty(self) -> bool:
-        return not (self.has_choice or self.usage or self.service_tier is not None or self.in_chunk)
+        has_facts = self.usage or self.service_tier is not None or self.in_chunk
+        return not (self.has_choice or has_facts or self.other_choices)
 
     def place(self, members: Mapping[str, Json], level: str) -> None:
         """Set undocumented members at the level that an `Extra` names. Levels of other dialects are
@@ -560,6 +631,8 @@ class _Draft:
             self.in_chunk = {**self.in_chunk, **members}
         elif level == "choice":
             self.in_choice = members
+        elif level == "choices":
+            self.other_choices.append(dict(members))
         elif level == "delta":
             self.in_delta = members
         elif level.startswith("call "):
