@@ -192,14 +192,12 @@ def _call(plugin: FoundPlugin, hook: str, environment: Mapping[str, str]) -> lis
     did not end in time.
     """
     limit_s = _limit_s(environment)
-    loading = _under_way(plugin, hook)
-    if loading is None:
-        loading = _Loading(plugin, hook)
-        if _is_being_imported(plugin):
-            loading.run()
-        else:
+    loading = _under_way(plugin, hook) or _Loading(plugin, hook)
+    if loading.ident is None and _is_being_imported(plugin):
+        loading.run()
+    else:
+        if loading.ident is None:
             loading.start()
-    if loading.ident is not None:
         loading.join(max(loading.began + limit_s - now(), 0.0))
     if loading.fault is not None:
         raise loading.fault
@@ -248,9 +246,11 @@ def _is_being_imported(plugin: FoundPlugin) -> bool:
 
 def _under_way(plugin: FoundPlugin, hook: str) -> _Loading | None:
     """The loading of it that another call began and that has not ended: it has hung since then."""
-    others = (thread for thread in enumerate_threads() if thread is not current_thread())
-    for thread in others:
-        if isinstance(thread, _Loading) and (thread.plugin, thread.hook) == (plugin, hook):
+    idle = (None, current_thread().ident)
+    for thread in enumerate_threads():
+        if not isinstance(thread, _Loading) or thread.ident in idle:
+            continue
+        if (thread.plugin, thread.hook) == (plugin, hook):
             return thread
     return None
 

@@ -538,3 +538,14 @@ def test_the_environment_alone_imports_only_what_it_speaks_to(
         answer = list(config.enabled), imported
     """
     assert run(code, {"ZOO_MODEL": "lion"}) == [["zoo"], ["axonflow_zoo"]]
+
+
+def test_threads_that_open_at_once_all_get_the_plugin(install: Install, run: Run) -> None:
+    install("axonflow-zoo", PROVIDERS, f"import time; time.sleep(0.1)\n{dedent(A_PROVIDER)}")
+    code = """
+        from concurrent.futures import ThreadPoolExecutor
+        from axonflow_core.plugins import load_provider
+        with ThreadPoolExecutor(8) as pool:
+            answer = [spec.name for spec in pool.map(load_provider, ["zoo"] * 8)]
+    """
+    assert run(code) == ["zoo"] * 8

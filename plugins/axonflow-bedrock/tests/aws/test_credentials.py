@@ -414,7 +414,7 @@ async def test_the_config_is_asked_before_the_region_of_a_session() -> None:
 
 
 async def test_no_region_is_a_configuration_error_with_the_ways_to_say_one() -> None:
-    with pytest.raises(ConfigError, match="You must specify a region") as caught:
+    with pytest.raises(ConfigError, match="no region is configured") as caught:
         await AwsSettings(session=session_of(region=None)).place()
     assert "BEDROCK_REGION" in str(caught.value.hint)
 
