@@ -75,7 +75,14 @@ from axonflow_core.messages import (
     Text,
     ToolResult,
 )
-from axonflow_core.stream import Batch, Ended, TextDelta
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    Ended,
+    ReasoningDelta,
+    TextDelta,
+    ToolInputDelta,
+)
 
 from .control_tokens import refuse_forged_turns, template_texts
 from .facts import ModelFacts, ReasoningControls
@@ -248,6 +255,7 @@ _IN_WORDS: Mapping[type[Exception], str] = {
 }
 
 
+_CONTENT = frozenset({TextDelta, ReasoningDelta, ToolInputDelta, BlockStart})
 MAX_PARTIAL_CHARS = 2**20
 """How much of a stream's text is kept for the case that it breaks off."""
 
@@ -288,6 +296,11 @@ class StreamDecoder:
             raise DecodeError(error.message, hint=_HINT_OF_ANSWERS) from error
         except _BODY_ERRORS as error:
             raise _undecodable(self._name, "stream chunk", error, chunk) from error
+        if self.has_ended and any(type(event) in _CONTENT for event in batch):
+            raise DecodeError(
+                f"the {self._name} stream goes on with content after its terminal event",
+                hint="a proxy on the way may have joined two answers",
+            )
         for event in batch:
             if type(event) is TextDelta:
                 if self._text_chars < MAX_PARTIAL_CHARS:

@@ -38,10 +38,8 @@ from axonflow_core.messages import Completion, Json, StopReason
 from axonflow_core.stream import (
     Assembler,
     Batch,
-    Ended,
     MetricsUpdate,
     StreamEvent,
-    TextDelta,
     ToolInputDelta,
 )
 
@@ -210,7 +208,6 @@ class _Replay:
         # A chunk that raised has no batch; what was decoded before it must still encode to itself.
         read = played.chunks[: len(played.batches)]  # the last chunk may have raised
         yield from _one(difference(read, self._encoded(played.batches)))
-        yield from _content_after_the_end(played.batches)
         if self.recording.stream is not None:
             yield from self._cut_anywhere(self.recording.stream, played)
 
@@ -408,14 +405,6 @@ def _tool_inputs(events: Iterable[StreamEvent]) -> list[str]:
         if isinstance(event, ToolInputDelta):
             inputs[event.index] = inputs.get(event.index, "") + event.json
     return list(inputs.values())
-
-
-def _content_after_the_end(batches: Sequence[Batch]) -> _Found:
-    """A batch with content after the batch that has `Ended`."""
-    ended = next((number for number, batch in enumerate(batches) if Ended() in batch), len(batches))
-    for number, batch in enumerate(batches[ended + 1 :], start=ended + 1):
-        if any(isinstance(event, TextDelta | ToolInputDelta) for event in batch):
-            yield Difference(f"$[{number}]", "no content", "content after the terminal event")
 
 
 def _unknown_stop(completion: Completion) -> _Found:

@@ -79,8 +79,11 @@ class ChunkDecoder:
 
     def feed(self, chunk: Mapping[str, Json]) -> Batch:
         """The events of one chunk. `ProviderError` for a chunk of the type `error`."""
-        decode = _DECODE_CHUNK.get(chunk["type"])
-        return (Extra(chunk, "chunk"),) if decode is None else decode(chunk)
+        kind = chunk["type"]
+        decode = _DECODE_CHUNK.get(kind)
+        if decode is not None:
+            return decode(chunk)
+        return (Extra(chunk, "chunk", None if kind == "ping" else string(kind)),)
 
 
 def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
@@ -101,7 +104,7 @@ def _decode_delta(chunk: Mapping[str, Json]) -> Batch:
     elif kind == "citations_delta":
         event = CitationDelta(delta["citation"], index)
     else:
-        return (Extra(chunk, "chunk"),)
+        return (Extra(chunk, "chunk", string(kind)),)
     return (
         (event,) if len(chunk) == 3 and len(delta) == 2 else (event, *_delta_extras(chunk, delta))
     )

@@ -56,7 +56,6 @@ from axonflow_core.messages import (
 )
 from axonflow_core.stream import tool_input
 
-from ..anthropic_messages.blocks import decode_block
 from .form import DIALECT, ChatForm
 from .reasoning import OPENING, is_in_member, members_of, parted, tagged, thought_in
 
@@ -96,12 +95,23 @@ def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
 
 def _decode_claudes(native: Mapping[str, Json]) -> ContentBlock:
     """A picture or document as Anthropic's clients write it, in a body that is OpenAI's else. It is
-    written as OpenAI has it."""
-    block = decode_block(native)
-    if not isinstance(block, Image | Document):
+    written as OpenAI has it; what that has no place for is in `extra`."""
+    source = native["source"]
+    key = _CLAUDES_DATA.get(source["type"])
+    if key is None:
         return Opaque(DIALECT, native)
-    mark = {key: native[key] for key in ("cache_control",) if key in native}
-    return evolve(block, extra={**block.extra, **mark}) if mark else block
+    extra = unknown_members(source, frozenset({"type", "media_type", key}))
+    media = Media(source["type"], source[key], source.get("media_type"), extra=extra)
+    if native["type"] == "image":
+        return Image(media, extra=unknown_members(native, _CLAUDES_KEYS))
+    name, context = native.get("title"), native.get("context")
+    extra = unknown_members(native, _CLAUDES_KEYS | {"title", "context"})
+    return Document(media, name=name, context=context, extra=extra)
+
+
+_CLAUDES_DATA = {"base64": "data", "text": "data", "url": "url"}
+"""Kind of an Anthropic source -> the key of its data."""
+_CLAUDES_KEYS = frozenset({"type", "source"})
 
 
 def _decode_file(native: Mapping[str, Json]) -> Document | None:

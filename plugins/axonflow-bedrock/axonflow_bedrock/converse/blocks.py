@@ -30,6 +30,7 @@ from axonflow_core.codec.json_members import (
 from axonflow_core.errors import EncodeError
 from axonflow_core.media import DOCUMENT_FORMATS, IMAGE_FORMATS, format_of, type_of_base64
 from axonflow_core.messages import (
+    EMPTY,
     CachePoint,
     ContentBlock,
     Data,
@@ -208,9 +209,7 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
         content = decode_content(source["content"])
     else:
         media = _decode_source(source, media_type)
-    if (media is None and (content is None or name is not None)) or (
-        name is not None and media_type is None
-    ):
+    if (media is None and content is None) or (name is not None and media_type is None):
         return Opaque(DIALECT, {"document": native})
     return Document(
         source=media,
@@ -219,6 +218,7 @@ def _decode_document(native: Mapping[str, Json]) -> ContentBlock:
         context=native.get("context"),
         citations=native.get("citations"),
         extra=unknown_members(native, _DOCUMENT_KEYS),
+        spelling=EMPTY if content is None or name is None else {"format": name},
     )
 
 
@@ -229,6 +229,8 @@ def _encode_document(block: Document) -> Json:
             native["format"] = _document_format(block.source.media_type)
         native["source"] = _encode_source(block.source)
     else:
+        if block.spelling.get("format") in DOCUMENT_FORMATS:
+            native["format"] = block.spelling["format"]
         native["source"] = {"content": encode_content(block.content or ())}
     return {
         "document": {

@@ -131,7 +131,7 @@ class ChunkDecoder:
         if len(chunk) == 1:
             for name, event in chunk.items():
                 decode = self._decode.get(name)
-                return (Extra(dict(chunk), _CHUNK),) if decode is None else decode(event)
+                return _unknown(chunk) if decode is None else decode(event)
         if None in chunk.values() and len(only := set_members(chunk)) < len(chunk):
             return self.feed(only)
         for known in chunk.keys() & self._decode.keys():
@@ -139,7 +139,7 @@ class ChunkDecoder:
                 *self._decode[known](chunk[known]),
                 Extra(unknown_members(chunk, frozenset({known})), _CHUNK),
             )
-        return (Extra(dict(chunk), _CHUNK),)
+        return _unknown(chunk)
 
     def _decode_message_stop(self, event: Mapping[str, Json]) -> Batch:
         self._stop = string(event["stopReason"])
@@ -230,6 +230,11 @@ def _decode_delta(event: Mapping[str, Json]) -> Batch:
     return batch if len(event) == 2 else _with_rest(batch, event, _BLOCK_KEYS)
 
 
+def _unknown(chunk: Mapping[str, Json]) -> Batch:
+    """A chunk of which nothing is known, whole."""
+    return (Extra(dict(chunk), _CHUNK, ", ".join(sorted(chunk)) or None),)
+
+
 def _delta_events(delta: Mapping[str, Json], index: int) -> Batch:
     """The events of what is known in a delta, then the rest in an `Extra`. A delta of which nothing
     is known is kept whole."""
@@ -242,7 +247,7 @@ def _delta_events(delta: Mapping[str, Json], index: int) -> Batch:
         if not batch:
             rest[kind] = value
     if not events:
-        return (Extra(delta, f"delta {index}"),)
+        return (Extra(delta, f"delta {index}", ", ".join(sorted(delta)) or None),)
     return (*events, Extra(rest, _IN_DELTA)) if rest else tuple(events)
 
 

@@ -333,6 +333,7 @@ _FORM = Form(
     prompt_key="prompt",
     parameters=_PARAMETERS,
     stop_key="stop",
+    answers_key="choices",
     read_answer=_read,
     write_answer=_write_answer,
     read_chunk=_read,

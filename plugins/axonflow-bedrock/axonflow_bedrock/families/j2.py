@@ -86,6 +86,7 @@ CODEC = completions_codec(
         parameters=_PARAMETERS,
         stop_key="stopSequences",
         options=_PENALTIES,
+        answers_key="completions",
         read_answer=_read_answer,
         write_answer=_write_answer,
     ),

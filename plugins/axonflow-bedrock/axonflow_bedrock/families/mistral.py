@@ -84,6 +84,7 @@ PROMPT = completions_codec(
             "top_k": "top_k",
         },
         stop_key="stop",
+        answers_key="outputs",
         read_answer=_read,
         write_answer=_write_answer,
         read_chunk=_read,

@@ -106,6 +106,7 @@ CODEC = completions_codec(
         parameters_key="textGenerationConfig",
         parameters={"maxTokenCount": "max_tokens", "temperature": "temperature", "topP": "top_p"},
         stop_key="stopSequences",
+        answers_key="results",
         read_answer=_read_answer,
         write_answer=_write_answer,
         read_chunk=_read_chunk,

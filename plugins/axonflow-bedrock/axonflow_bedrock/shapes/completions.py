@@ -35,7 +35,16 @@ from typing import Any
 from attrs import define, field
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames, StreamContext
-from axonflow_core.codec.json_members import apart, counted, string, unknown_members, with_facts
+from axonflow_core.codec.json_members import (
+    apart,
+    counted,
+    first_in,
+    named_others,
+    split_prefixed,
+    string,
+    unknown_members,
+    with_facts,
+)
 from axonflow_core.errors import DecodeError, EncodeError, RequestError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.media import type_of_base64
@@ -116,6 +125,9 @@ class Form:
     image_token: str = ""
     options: frozenset[str] = frozenset()
     """The documented parameters that have no neutral name."""
+    answers_key: str | None = None
+    """The member of a whole answer that lists answers. Where there are several, the first is read;
+    the others are kept and reported."""
     read_answer: Callable[[Json], Piece] | None = None
     """None, as `write_answer`: the codec reads and writes whole answers itself."""
     write_answer: Callable[[Piece], Json] | None = None
@@ -192,6 +204,7 @@ class _Functions:
 
     def decode_response(self, body: Json, facts: ModelFacts) -> Completion:
         assert self.form.read_answer is not None  # noqa: S101 - or the family has its own
+        body, others = _first_alone(body, self.form.answers_key)
         piece = self.form.read_answer(body)
         if piece.text is None:
             raise DecodeError(
@@ -202,7 +215,8 @@ class _Functions:
             Completion,
             _facts_in(piece),
             _FACTS,
-            piece.extra,
+            {**piece.extra, **others} if others else piece.extra,
+            adjustments=named_others(others),
             content=(Text(string(piece.text), extra=piece.text_extra),),
             stop_reason=None if piece.stop is None else self.stop_reasons.decode(piece.stop),
             usage=piece.usage,
@@ -216,6 +230,8 @@ class _Functions:
         refuse_all_but_text(self.name, completion)
         reason, native = completion.stop_reason, completion.native_stop_reason
         texts = [block for block in completion.content if isinstance(block, Text)]
+        key = self.form.answers_key or ""
+        extra, others = split_prefixed(completion.extra, key)
         piece = Piece(
             completion.text,
             None if reason is None else self.stop_reasons.encode(reason, native),
@@ -225,16 +241,27 @@ class _Functions:
             created=completion.created,
             stop_sequence=completion.stop_sequence,
             request_echo=completion.request_echo,
-            extra=completion.extra,
+            extra=extra,
             text_extra={key: value for text in texts for key, value in text.extra.items()},
         )
-        return self.form.write_answer(piece)
+        native = self.form.write_answer(piece)
+        return {**native, key: [*native[key], *others.values()]} if others else native
 
     def stream_decoder(self, facts: ModelFacts) -> ChunkDecoder:
         return ChunkDecoder(self.form, self.stop_reasons)
 
     def stream_encoder(self, context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
         return ChunkEncoder(self.form, self.name, self.stop_reasons)
+
+
+def _first_alone(
+    body: Mapping[str, Json], key: str | None
+) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
+    """A body with the first of its answers alone, and the others as `extra` names them."""
+    if key is None or not isinstance(body.get(key), list) or len(body[key]) < 2:
+        return body, EMPTY
+    first, others = first_in(body, key)
+    return {**body, key: [first]}, others
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────

@@ -147,6 +147,7 @@ def codec(
         parameters=parameters,
         stop_key="stop",
         options=options,
+        answers_key="choices",
         read_answer=read,
         write_answer=write,
         read_chunk=read,

@@ -40,6 +40,12 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
     """A Nova body as a `CompletionRequest`."""
     system, config, tools = body.get("system"), body.get("inferenceConfig"), body.get("toolConfig")
     version, extra = body.get("schemaVersion"), unknown_members(body, _REQUEST_KEYS)
+    reasoning = _decode_reasoning_request(config.get(_REASONING)) if config else None
+    spelling = EMPTY
+    if reasoning is None and _REASONING in extra:
+        # Clients that know Converse, whose additional fields have it at the top, write it there.
+        reasoning, spelling = _decode_reasoning_request(extra[_REASONING]), _BESIDE
+        extra = unknown_members(extra, frozenset({_REASONING}))
     offered, choice, tool_extra = decode_tool_config(tools or EMPTY, DIALECT)
     return CompletionRequest(
         messages=tuple(
@@ -49,7 +55,8 @@ def decode_request(body: Mapping[str, Json], facts: ModelFacts) -> CompletionReq
         inference=_decode_inference(config) if config else _UNSET,
         tools=offered,
         tool_choice=choice,
-        reasoning=_decode_reasoning_request(config.get("reasoningConfig")) if config else None,
+        reasoning=reasoning,
+        spelling=spelling,
         options=EMPTY if version == SCHEMA else {"schemaVersion": version},
         extra={**extra, **prefixed("toolConfig", tool_extra)} if tool_extra else extra,
     )
@@ -64,8 +71,12 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
     extra, tool_extra = (
         split_prefixed(request.extra, "toolConfig") if request.extra else (EMPTY, EMPTY)
     )
-    if config := _encode_inference(request.inference, request.reasoning):
+    is_beside = request.reasoning is not None and request.spelling == _BESIDE
+    inside = None if is_beside else request.reasoning
+    if config := _encode_inference(request.inference, inside):
         body["inferenceConfig"] = config
+    if is_beside and request.reasoning is not None:
+        body[_REASONING] = _encode_reasoning_request(request.reasoning)
     if tools := {**encode_tool_config(request, "Nova"), **tool_extra}:
         body["toolConfig"] = tools
     return {**body, **extra} if extra else body
@@ -74,6 +85,9 @@ def encode_request(request: CompletionRequest, facts: ModelFacts) -> dict[str, J
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
 _UNSET = Inference()
+_REASONING = "reasoningConfig"
+_BESIDE: Mapping[str, Json] = {"reasoning": "beside"}
+"""`CompletionRequest.spelling` where the reasoning stood next to `inferenceConfig`."""
 _NUMBERS = {
     "max_tokens": "maxTokens",
     "temperature": "temperature",
@@ -82,7 +96,7 @@ _NUMBERS = {
 }
 """Attribute of `Inference` -> the native name that is written."""
 _OTHER_NAMES = {"max_new_tokens": "max_tokens", "top_p": "top_p", "top_k": "top_k"}
-_CONFIG_KEYS = frozenset({*_NUMBERS.values(), "stopSequences", "reasoningConfig"})
+_CONFIG_KEYS = frozenset({*_NUMBERS.values(), "stopSequences", _REASONING})
 
 
 def _decode_inference(native: Mapping[str, Json]) -> Inference:
@@ -126,7 +140,7 @@ def _encode_inference(inference: Inference, reasoning: ReasoningRequest | None) 
     if inference.stop_sequences:
         native["stopSequences"] = list(inference.stop_sequences)
     if reasoning is not None:
-        native["reasoningConfig"] = _encode_reasoning_request(reasoning)
+        native[_REASONING] = _encode_reasoning_request(reasoning)
     return {**native, **inference.extra} if inference.extra else native
 
 

@@ -114,7 +114,7 @@ class ChunkDecoder:
                     if len(chunk) == 1
                     else (*batch, Extra(unknown_members(chunk, frozenset({kind})), "nova members"))
                 )
-        return (Extra(chunk, "nova chunk"),)
+        return (Extra(chunk, "nova chunk", ", ".join(sorted(chunk))),)
 
     def _delta(self, native_event: Mapping[str, Json]) -> Batch:
         """The event for one delta: `{"delta": {"text": "…"}, "contentBlockIndex": 3}`.
@@ -142,7 +142,8 @@ class ChunkDecoder:
         elif thought := _thought_of(delta):
             event = ReasoningDelta(**thought, index=self._going_on(_REASONING))
         else:
-            return (Extra({"contentBlockDelta": native_event}, "nova chunk"),)
+            unknown = ", ".join(sorted(delta)) or None
+            return (Extra({"contentBlockDelta": native_event}, "nova chunk", unknown),)
         self._native, self._is_open = native, True
         if is_next and len(native_event) == 2 and len(delta) == 1 and text is not None:
             return (event,)
