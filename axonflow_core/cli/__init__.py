@@ -11,10 +11,13 @@ from importlib import import_module
 
 import click
 
+from axonflow_core.cli.groups import Group
+
 _COMMANDS: Mapping[str, str] = {
     "ask": "ask:ask",
     "check": "check:check",
     "codecs": "codecs:codecs",
+    "completion": "completion:completion",
     "count": "count:count",
     "demo": "demo:demo",
     "embed": "embed:embed",
@@ -26,7 +29,7 @@ _COMMANDS: Mapping[str, str] = {
 """Command -> module of this package and the name in it."""
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """A group that imports a command's module when that command is named or listed in detail."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,10 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code (see `failure`). An exception is reported on stderr
     and not raised again.
     """
-    from axonflow_core.cli.failure import report
+    from axonflow_core.cli.failure import asks_for_json, report
 
     try:
         outcome = axonflow.main(args=arguments, prog_name="axonflow", standalone_mode=False)
     except BaseException as error:
-        return report(error)
+        return report(error, is_json=asks_for_json(arguments))
     return outcome if isinstance(outcome, int) else 0

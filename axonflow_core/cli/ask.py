@@ -2,135 +2,220 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from axonflow_core.cli.answer import CUT, counted, described, stream_answer, write_reasoning
+from axonflow_core.cli.options import config_option, json_option, model_option, provider_option
 from axonflow_core.cli.sampling import inference_of, sampling_options, warn_of
+from axonflow_core.frozen import frozen
 
 if TYPE_CHECKING:
+    from axonflow_core.cli.conversation import Conversation
     from axonflow_core.messages import Completion, CompletionRequest, Inference
-    from axonflow_core.runtime import Runtime
 
 
 @click.command(short_help="Ask a model; the answer streams to stdout.")
-@click.argument("prompt")
-@click.option(
-    "-m", "--model", help="The model id, as the provider writes it. Default: the configured one."
-)
-@click.option(
-    "--provider", help="The provider, by its key in the configuration. Default: the first one."
-)
+@click.argument("prompt", required=False)
+@model_option
+@provider_option
 @click.option("--system", help="The system prompt.")
+@click.option(
+    "--image",
+    "pictures",
+    metavar="FILE|URL",
+    multiple=True,
+    help="A picture to ask about; may be given several times.",
+)
+@click.option(
+    "--file",
+    "files",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A PDF, an office document, a picture or a text; may be given several times.",
+)
+@click.option(
+    "--schema",
+    "schema_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A JSON schema; the answer is JSON that fits it.",
+)
+@click.option(
+    "--reasoning",
+    metavar="EFFORT|TOKENS",
+    help="How much the model may think: low, medium, high, or a budget.",
+)
 @sampling_options
+@click.option(
+    "-c",
+    "--continue",
+    "continued",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Continue the conversation in FILE, with its model.",
+)
+@click.option(
+    "--save",
+    "saved",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the conversation to FILE, for you alone. Nothing is kept otherwise.",
+)
 @click.option(
     "--stream/--no-stream",
     "is_streamed",
     default=True,
     help="Write the answer as it arrives, or once it is complete.",
 )
-@click.option("--json", "is_json", is_flag=True, help="The whole answer as one JSON object.")
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
+@click.option("-u", "--usage", "has_usage", is_flag=True, help="Write the tokens to stderr.")
+@json_option
+@config_option
 def ask(
     *,
-    prompt: str,
-    model: str | None,
-    provider: str | None,
+    prompt: str | None,
     system: str | None,
-    is_streamed: bool,
-    is_json: bool,
-    path: Path | None,
-    **sampling: Any,
-) -> None:
-    """Ask the model PROMPT. With `-` the prompt is read from stdin."""
+    pictures: tuple[str, ...],
+    files: tuple[Path, ...],
+    continued: Path | None,
+    saved: Path | None,
+    **options: Any,
+) -> int:
+    """Ask the model PROMPT, below what is piped to stdin. Without PROMPT, or with `-`, stdin alone
+    is asked.
+
+    \b
+    git diff | axonflow ask "Write a commit message."
+    axonflow ask --save chat.json "Why is the sky blue?"
+    axonflow ask -c chat.json --save chat.json "And at night?"
+
+    The answer goes to stdout; on a terminal, the reasoning of the model is dimmed on stderr. Exits
+    with 6 where a limit or a filter ended the answer before its end.
+    """
     import asyncio
 
-    request = _request(read_prompt(prompt), system, inference_of(**sampling))
-    asyncio.run(_ask(request, model, provider, path, is_streamed=is_streamed, is_json=is_json))
+    from axonflow_core.cli.conversation import load_conversation, refuse_unwritable
+    from axonflow_core.cli.question import blocks_of, read_prompt
+
+    before = load_conversation(continued) if continued is not None else None
+    if saved is not None:
+        refuse_unwritable(saved)
+    content = blocks_of(read_prompt(prompt), pictures, files)
+    asking = _asking_of(before, **options)
+    request = _request(content, system, before, asking.inference)
+    answer = asyncio.run(_ask(request, asking))
+    _finish(request, answer, asking, before, saved)
+    return _exit_code(answer)
 
 
-def read_prompt(prompt: str) -> str:
-    """The prompt that was given, or the whole of stdin for `-`. `click.UsageError` when it is blank
-    or not UTF-8."""
-    from axonflow_core.cli.reading import read_stdin, utf8
+@frozen(kw_only=True)
+class _Asking:
+    """Whom to ask, and how to write the answer."""
 
-    text = utf8(read_stdin() if prompt == "-" else prompt)
-    if not text.strip():
-        raise click.UsageError("the prompt is empty")
-    return text
-
-
-def _request(prompt: str, system: str | None, inference: Inference) -> CompletionRequest:
-    from axonflow_core.messages import CompletionRequest
-
-    return CompletionRequest(prompt, system=system or None, inference=inference)
+    model: str | None
+    provider: str | None
+    path: Path | None
+    inference: Inference
+    more: Mapping[str, Any]
+    """Options of `Runtime.complete`."""
+    is_streamed: bool
+    is_json: bool
+    has_usage: bool
 
 
-async def _ask(
-    request: CompletionRequest,
+def _asking_of(
+    before: Conversation | None,
+    *,
     model: str | None,
     provider: str | None,
     path: Path | None,
-    *,
+    schema_path: Path | None,
+    reasoning: str | None,
     is_streamed: bool,
     is_json: bool,
-) -> None:
-    """Open a runtime, ask, and write the answer in the requested form. Adjustments go to stderr."""
+    has_usage: bool,
+    **sampling: Any,
+) -> _Asking:
+    from axonflow_core.cli.question import schema_in
+
+    more: dict[str, Any] = {}
+    if schema_path is not None:
+        more["output_schema"] = schema_in(schema_path)
+    if reasoning is not None:
+        more["reasoning"] = int(reasoning) if reasoning.isdecimal() else reasoning
+    if before is not None:
+        is_other = provider is not None and provider != before.provider
+        model = model or (None if is_other else before.model)
+        provider = provider or before.provider
+    return _Asking(
+        model=model,
+        provider=provider,
+        path=path,
+        inference=inference_of(**sampling),
+        more=more,
+        is_streamed=is_streamed and not is_json and schema_path is None,
+        is_json=is_json,
+        has_usage=has_usage,
+    )
+
+
+def _request(
+    content: Any, system: str | None, before: Conversation | None, inference: Inference
+) -> CompletionRequest:
+    from axonflow_core.messages import CompletionRequest, user
+
+    messages = () if before is None else before.request.messages
+    kept = () if before is None else before.request.system
+    return CompletionRequest((*messages, user(content)), system=system or kept, inference=inference)
+
+
+async def _ask(request: CompletionRequest, asking: _Asking) -> Completion:
+    """Open a runtime, ask, and write the answer in the requested form."""
     from axonflow_core.cli.display import write_json, write_text
     from axonflow_core.config import load_config
     from axonflow_core.runtime import Runtime
 
-    async with Runtime.open(load_config(path)) as runtime:
-        if is_streamed and not is_json:
-            await stream_answer(runtime, request, model=model, provider=provider)
-            return
-        answer = await runtime.complete(request, model=model, provider=provider)
-        warn_of(answer.adjustments)
-        if is_json:
-            write_json(_described(answer))
-        else:
-            write_text(answer.text + "\n")
+    whom = {"model": asking.model, "provider": asking.provider, **asking.more}
+    async with Runtime.open(load_config(asking.path)) as runtime:
+        if asking.is_streamed:
+            return await stream_answer(runtime, request, **whom)
+        answer = await runtime.complete(request, **whom)
+    warn_of(answer.adjustments)
+    if asking.is_json:
+        write_json(described(answer))
+    elif "output_schema" in asking.more:
+        write_json(answer.parsed)
+    else:
+        write_reasoning(answer)
+        write_text(answer.text + "\n")
+    return answer
 
 
-async def stream_answer(
-    runtime: Runtime,
+def _finish(
     request: CompletionRequest,
-    *,
-    model: str | None = None,
-    provider: str | None = None,
-) -> Completion:
-    """Write the text to stdout as it arrives and return the whole completion.
+    answer: Completion,
+    asking: _Asking,
+    before: Conversation | None,
+    saved: Path | None,
+) -> None:
+    """What follows the answer: its file, and on stderr its tokens and what cut it."""
+    from axonflow_core.cli.conversation import Conversation, save_conversation
+    from axonflow_core.cli.display import tell, warn
 
-    Raises what the stream raises; the text that arrived before the error stays written, and a line
-    break ends it.
-    """
-    from axonflow_core.cli.display import write_text
-
-    async with runtime.stream(request, model=model, provider=provider) as stream:
-        warn_of(stream.adjustments)
-        try:
-            async for text in stream.text():
-                write_text(text)
-        finally:
-            write_text("\n")
-        return await stream.completion()
+    if saved is not None:
+        conversation = before or Conversation(request)
+        save_conversation(conversation.answered(request, answer), saved)
+    if asking.has_usage:
+        tell(counted(answer), style="dim")
+    if (why := CUT.get(answer.stop_reason)) is not None:
+        warn(why)
 
 
-def _described(answer: Completion) -> dict[str, object]:
-    """The completion as JSON, for `--json`."""
-    import attrs
+def _exit_code(answer: Completion) -> int:
+    from axonflow_core.cli.failure import INCOMPLETE, OK
 
-    return {
-        "text": answer.text,
-        "stop_reason": answer.stop_reason,
-        "usage": attrs.asdict(
-            answer.usage, filter=lambda field, value: value is not None and field.name != "extra"
-        ),
-        "adjustments": [attrs.asdict(adjustment) for adjustment in answer.adjustments],
-        "model": answer.model,
-        "id": answer.id,
-        "content": [
-            {"type": type(block).__name__, **attrs.asdict(block)} for block in answer.content
-        ],
-    }
+    return INCOMPLETE if answer.stop_reason in CUT else OK

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from axonflow_core.config import Config, Fault
     from axonflow_core.config.loading import ReadConfig
     from axonflow_core.errors import ConfigError
-    from axonflow_core.messages import Json
     from axonflow_core.provider import Checkup, Fact
 
 
@@ -150,6 +149,7 @@ def _placeless(error: ConfigError) -> Fault:
 
 def _write(report: _Report) -> None:
     """Faults and warnings to stderr; what holds to stdout, where there are no faults."""
+    from axonflow_core.cli.display import write_line
     from axonflow_core.cli.failure import write_faults
 
     write_faults(report.warnings, kind="warning")
@@ -159,7 +159,7 @@ def _write(report: _Report) -> None:
     for name, checkup in report.checkups.items():
         _write_provider(report.config, name, checkup)
     count, warned = len(report.config.enabled), len(report.warnings)
-    click.echo(
+    write_line(
         f"{report.config.path or 'the environment'}: {_counted(count, 'provider')} enabled"
         + (f", {_counted(warned, 'warning')}" if warned else "")
     )
@@ -190,6 +190,7 @@ def _facts_of(checkup: Checkup | None) -> Mapping[str, Fact]:
 
 def _write_json(report: _Report, file: Path | None) -> None:
     from axonflow_core.cli.display import write_json
+    from axonflow_core.cli.failure import described_fault
 
     path = file if report.config is None else report.config.path
     if path is None and report.faults and report.faults[0].path:
@@ -198,22 +199,11 @@ def _write_json(report: _Report, file: Path | None) -> None:
         {
             "ok": not report.exit_code,
             "path": None if path is None else str(path),
-            "faults": [_described(fault) for fault in (*report.faults, *report.broken)],
-            "warnings": [_described(fault) for fault in report.warnings],
+            "faults": [described_fault(fault) for fault in (*report.faults, *report.broken)],
+            "warnings": [described_fault(fault) for fault in report.warnings],
             "providers": {
                 name: {label: fact.value for label, fact in _facts_of(checkup).items()}
                 for name, checkup in report.checkups.items()
             },
         }
     )
-
-
-def _described(fault: Fault) -> Json:
-    return {
-        "path": fault.path or None,
-        "line": fault.line or None,
-        "column": fault.column or None,
-        "code": fault.code,
-        "message": fault.message,
-        "fix": fault.hint,
-    }

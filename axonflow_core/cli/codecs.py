@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from axonflow_core.cli.groups import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,33 +22,31 @@ if TYPE_CHECKING:
     from axonflow_core.recordings.results import CaseResult, Tally
 
 
-@click.group(short_help="The installed model families.")
+@click.group(cls=Group, short_help="The installed model families.")
 def codecs() -> None:
     """The model families that are installed."""
 
 
 @codecs.command("list")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each codec.")
-def list_codecs(*, is_json: bool) -> None:
-    """List every codec: its kind, family and form, the model ids it claims, and its evidence
-    (recorded traffic or documents)."""
-    from axonflow_core.cli.display import write_json, write_table
+@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="With models and evidence.")
+def list_codecs(*, is_json: bool, is_verbose: bool) -> None:
+    """List every codec: family and form, what verifies it (recorded traffic, documents, partly
+    each), kind and surface; with -v the model ids that it claims, and its evidence in full."""
+    from axonflow_core.cli.display import write_json, write_notes, write_table
 
     rows = [_row(provider, entry) for provider, loaded in _installed() for entry in loaded.registry]
     if is_json:
         write_json(rows)
     else:
-        columns = (
-            "provider",
-            "kind",
-            "family",
-            "surface",
-            "models",
-            "evidence",
-            "distribution",
-            "version",
-        )
-        write_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+        columns = ("family", "verified by", "kind", "surface", "distribution", "version")
+        cells = [
+            [_cell(row.get(column) or _verified_by(row)) for column in columns] for row in rows
+        ]
+        write_table(columns, cells, {"documents": "dim"})
+    for row in rows if is_verbose and not is_json else ():
+        notes = {name: _cell(row[name]) or "none" for name in ("models", "evidence")}
+        write_notes(f"{row['provider']} {row['family']}, {row['kind']}", notes)
 
 
 def _installed() -> list[tuple[str, LoadedCodecs]]:
@@ -77,6 +77,14 @@ def _features(codec: AnyCodec) -> frozenset[str]:
     features: frozenset[str] = getattr(codec, "features", frozenset())
     joins: frozenset[str] = getattr(codec, "joins", frozenset())
     return features | joins
+
+
+def _verified_by(row: Mapping[str, object]) -> str:
+    """The evidence in one word or two; whole with -v."""
+    evidence = str(row["evidence"])
+    if evidence.startswith("recorded traffic"):
+        return "recordings" if evidence == "recorded traffic" else "partly"
+    return "documents"
 
 
 def _cell(value: object) -> str:
@@ -235,22 +243,20 @@ _SHOWN_FAILURES = 20
 def write_tally(tally: Tally) -> None:
     """Write the counts of each law as a table, then up to 20 failures and the unsupported
     recordings."""
-    from axonflow_core.cli.display import visible, write_table
+    from axonflow_core.cli.display import write_line, write_table
 
     columns = ("law", "pass", "fail", "skip")
     rows = [
         [law, *(str(counts.get(column, "")) for column in columns[1:])]
         for law, counts in tally.laws().items()
     ]
-    click.echo(f"{tally.cases} recorded exchanges")
+    write_line(f"{tally.cases} recorded exchanges")
     write_table(columns, rows)
     for case, law, found in tally.failures[:_SHOWN_FAILURES]:
-        click.echo(visible(f"{case}: {law}: {found}"))
+        write_line(f"{case}: {law}: {found}")
     if len(tally.failures) > _SHOWN_FAILURES:
-        click.echo(f"… and {len(tally.failures) - _SHOWN_FAILURES} more; --json lists them all")
+        write_line(f"… and {len(tally.failures) - _SHOWN_FAILURES} more; --json lists them all")
     for case, reason in tally.unsupported.items():
-        click.echo(
-            visible(f"unsupported: {case}: {reason or 'no codec for that model and operation'}")
-        )
+        write_line(f"unsupported: {case}: {reason or 'no codec for that model and operation'}")
     if tally.truncated:
-        click.echo(f"truncated when recorded: {', '.join(tally.truncated)}")
+        write_line(f"truncated when recorded: {', '.join(tally.truncated)}")

@@ -7,35 +7,33 @@ from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.cli.options import config_option, json_option, model_option, provider_option
+
 if TYPE_CHECKING:
     from axonflow_core.messages import TokenCount
 
 
 @click.command(short_help="Count the tokens of a prompt without asking it.")
-@click.argument("prompt")
-@click.option(
-    "-m", "--model", help="The model id, as the provider writes it. Default: the configured one."
-)
-@click.option(
-    "--provider", help="The provider, by its key in the configuration. Default: the first one."
-)
-@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
+@click.argument("prompt", required=False)
+@model_option
+@provider_option
+@json_option
+@config_option
 def count(
-    *, prompt: str, model: str | None, provider: str | None, is_json: bool, path: Path | None
+    *, prompt: str | None, model: str | None, provider: str | None, is_json: bool, path: Path | None
 ) -> None:
-    """Count the input tokens that PROMPT would be billed as. With `-` the prompt is read from
-    stdin."""
+    """Count the input tokens that PROMPT would be billed as, below what is piped to stdin. Without
+    PROMPT, or with `-`, stdin alone is counted."""
     import asyncio
 
-    from axonflow_core.cli.ask import read_prompt
-    from axonflow_core.cli.display import write_json
+    from axonflow_core.cli.display import write_json, write_line
+    from axonflow_core.cli.question import read_prompt
 
     counted = asyncio.run(_count(read_prompt(prompt), model, provider, path))
     if is_json:
         write_json({"input_tokens": counted.input_tokens})
     else:
-        click.echo(counted.input_tokens)
+        write_line(str(counted.input_tokens))
 
 
 async def _count(

@@ -106,7 +106,7 @@ async def _converse(spec: ProviderSpec, emulator: Emulator, config: Config) -> b
 
 async def _show_answer(runtime: Runtime, model: str) -> bool:
     """Stream one model's answer to stdout; return whether there was one."""
-    from axonflow_core.cli.ask import stream_answer
+    from axonflow_core.cli.answer import stream_answer
     from axonflow_core.cli.failure import show
     from axonflow_core.errors import AxonFlowError
     from axonflow_core.messages import CompletionRequest, user
@@ -145,8 +145,6 @@ async def _show_refusal(runtime: Runtime, model: str) -> bool:
 
 def _say(text: str, *, bold: bool = False, dim: bool = False) -> None:
     """Write `text` to stderr: stdout holds the answers only."""
-    from axonflow_core.cli.display import stderr
+    from axonflow_core.cli.display import tell
 
-    stderr().print(
-        text, style="bold" if bold else "dim" if dim else None, markup=False, highlight=False
-    )
+    tell(text, style="bold" if bold else "dim" if dim else None)

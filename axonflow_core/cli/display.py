@@ -39,12 +39,19 @@ def stderr() -> Console:
 def show_warnings() -> None:
     """Write log records of AxonFlow and its plugins to stderr, each distinct message once."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setFormatter(_Visible("warning: %(message)s"))
     handler.addFilter(_Once())
     handler.addFilter(
         lambda record: record.name.startswith("axonflow_")
     )  # the core and its plugins, no other library
     logging.getLogger().addHandler(handler)
+
+
+class _Visible(logging.Formatter):
+    """Formats a record without the control characters that it quotes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 class _Once(logging.Filter):
@@ -80,14 +87,22 @@ def write_line(text: str) -> None:
     click.echo(visible(text))
 
 
+def tell(text: str, *, style: str | None = None, end: str = "\n") -> None:
+    """Write text to stderr, in a rich style on a terminal, without control characters."""
+    console = stderr()
+    console.print(
+        visible(text), style=style, end=end, markup=False, highlight=False, soft_wrap=True
+    )
+
+
 def write_styled(text: str, style: str | None = None) -> None:
     """As `write_line`, in a rich style on a terminal."""
     stdout().print(visible(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    """Write one line to stderr, `warning: …`, without control characters."""
-    stderr().print(f"warning: {visible(text)}", markup=False, highlight=False, soft_wrap=True)
+    """Write one line to stderr, `warning: …`."""
+    tell(f"warning: {text}")
 
 
 def write_json(value: Json) -> None:
@@ -104,6 +119,21 @@ def _plain(value: object) -> Json:
     raise TypeError(type(value).__name__)
 
 
+_WIDTH = 80
+
+
+def write_notes(title: str, notes: Mapping[str, str]) -> None:
+    """Write a paragraph of `name: value` lines under a title to stdout, wrapped at 80 columns."""
+    from textwrap import wrap
+
+    write_styled(f"\n{title}", style="bold")
+    for name, value in notes.items():
+        text = f"  {name}: {value}"
+        lines = wrap(text, _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        for line in lines:
+            write_line(line)
+
+
 def write_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str] | None = None
 ) -> None:
@@ -115,5 +145,5 @@ def write_table(
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
+        table.add_row(*(Text(visible(cell), style=(styles or {}).get(cell, "")) for cell in row))
     stdout().print(table)

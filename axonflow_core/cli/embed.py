@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from axonflow_core.cli.options import config_option, model_option, provider_option
 from axonflow_core.json import dumps
 
 if TYPE_CHECKING:
@@ -16,14 +17,8 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Embed texts as vectors.")
 @click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
-@click.option(
-    "-m",
-    "--model",
-    help="The embedding model's id, as the provider writes it. Default: the configured one.",
-)
-@click.option(
-    "--provider", help="The provider, by its key in the configuration. Default: the first one."
-)
+@model_option
+@provider_option
 @click.option(
     "--dimensions",
     type=click.IntRange(min=1),
@@ -32,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "is_json", is_flag=True, help="One JSON object with the vectors and the token count."
 )
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
+@config_option
 def embed(
     *,
     texts: tuple[str, ...],
@@ -91,8 +86,10 @@ async def _embed(
 
 def _write_lines(embeddings: Embeddings) -> None:
     """One JSON array a line. Encodings other than floats are not written."""
+    from axonflow_core.cli.display import write_line
+
     for values in embeddings.floats:
-        click.echo(dumps(values).decode())
+        write_line(dumps(values).decode())
 
 
 def _described(embeddings: Embeddings) -> Json:

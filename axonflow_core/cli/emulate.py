@@ -58,12 +58,13 @@ def emulate(
 ) -> None:
     """Serve the emulated API of PROVIDER until Ctrl-C. The `export` lines on stdout configure
     clients for it."""
+    from axonflow_core.cli.display import tell
     from axonflow_core.http.local_server import Server
 
     emulator = emulator_of(provider, script, record=record, replay=replay, upstream=upstream)
     with until_interrupted(), Server(emulator.app, port=port) as server:
         write_exports(emulator.environment(server.base_url))
-        click.echo(f"{provider} is emulated at {server.base_url}; Ctrl-C stops it", err=True)
+        tell(f"{provider} is emulated at {server.base_url}; Ctrl-C stops it")
         server.wait()
 
 
@@ -92,8 +93,10 @@ def emulator_of(
 
 def write_exports(environment: Mapping[str, str]) -> None:
     """Write `environment` to stdout as `export NAME=value` lines, quoted for a POSIX shell."""
+    from axonflow_core.cli.display import write_line
+
     for name, value in environment.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        write_line(f"export {name}={shlex.quote(value)}")
 
 
 @contextmanager

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from axonflow_core.cli.explain_call import explain_call
+from axonflow_core.cli.groups import Group
 
 if TYPE_CHECKING:
     from axonflow_core.cli.troubleshooting import Catalogue
     from axonflow_core.plugin_spec import ErrorEntry
 
 
-@click.group(short_help="Explain an error code, or a call.")
+@click.group(cls=Group, short_help="Explain an error code, or a call.")
 def explain() -> None:
     """Explain an error code, or what a call would send."""
 
@@ -35,23 +36,25 @@ def explain_error(*, code: str | None, is_page: bool) -> None:
 
     Without CODE all codes are listed.
     """
+    from axonflow_core.cli.display import write_line, write_text
     from axonflow_core.cli.troubleshooting import page
 
     if is_page and code is not None:
         raise click.UsageError("--markdown writes all codes; leave CODE out")
     catalogues = installed_catalogues()
     if is_page:
-        click.echo(page(catalogues), nl=False)
+        write_text(page(catalogues))
     elif code is None:
         _list(catalogues)
     else:
-        click.echo("\n\n".join(_explained(code, catalogues)))
+        write_line("\n\n".join(_explained(code, catalogues)))
 
 
 def installed_catalogues() -> tuple[Catalogue, ...]:
     """The error catalogue of every installed provider that has one. A plugin that cannot be loaded
     is reported on stderr and skipped.
     """
+    from axonflow_core.cli.display import warn
     from axonflow_core.cli.troubleshooting import Catalogue
     from axonflow_core.errors import PluginError
     from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
@@ -63,7 +66,7 @@ def installed_catalogues() -> tuple[Catalogue, ...]:
         try:
             spec = load_provider(name)
         except PluginError as error:
-            click.echo(f"warning: {error.message}", err=True)
+            warn(error.message)
             continue
         if spec.error_catalogue is not None:
             catalogues.append(Catalogue(spec.display_name, tuple(spec.error_catalogue())))
@@ -72,7 +75,7 @@ def installed_catalogues() -> tuple[Catalogue, ...]:
 
 def _list(catalogues: Sequence[Catalogue]) -> None:
     """All of AxonFlow's codes with their causes, and the names of the providers' codes."""
-    from axonflow_core.cli.display import write_table
+    from axonflow_core.cli.display import write_line, write_table
     from axonflow_core.cli.troubleshooting import OWN_CODES
 
     rows = [(code, own.cause) for code, own in OWN_CODES.items()]
@@ -84,7 +87,7 @@ def _list(catalogues: Sequence[Catalogue]) -> None:
     }
     write_table(("code", "meaning"), rows)
     if natives:
-        click.echo(f"\nprovider codes: {', '.join(sorted(natives))}")
+        write_line(f"\nprovider codes: {', '.join(sorted(natives))}")
 
 
 def _explained(code: str, catalogues: Sequence[Catalogue]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from axonflow_core.cli.options import config_option, json_option, model_option, provider_option
 from axonflow_core.cli.sampling import inference_of, sampling_options
 
 if TYPE_CHECKING:
@@ -16,12 +17,9 @@ if TYPE_CHECKING:
 
 @click.command("call", short_help="Show what a call would send, without sending it.")
 @click.argument("prompt", default="Hello")
-@click.option(
-    "-m", "--model", help="The model id, as the provider writes it. Default: the configured one."
-)
-@click.option(
-    "--provider", help="The provider, by its key in the configuration. Default: the first one."
-)
+@model_option
+@provider_option
+@click.option("--system", help="The system prompt.")
 @sampling_options
 @click.option(
     "--stream/--no-stream",
@@ -29,13 +27,14 @@ if TYPE_CHECKING:
     default=True,
     help="Explain a streamed call, or a call with one whole answer.",
 )
-@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The configuration file.")
+@json_option
+@config_option
 def explain_call(
     *,
     prompt: str,
     model: str | None,
     provider: str | None,
+    system: str | None,
     is_streamed: bool,
     is_json: bool,
     path: Path | None,
@@ -52,7 +51,8 @@ def explain_call(
     from axonflow_core.cli.display import write_json
     from axonflow_core.messages import CompletionRequest, user
 
-    request = CompletionRequest((user(prompt),), inference=inference_of(**sampling))
+    inference = inference_of(**sampling)
+    request = CompletionRequest((user(prompt),), system=system or None, inference=inference)
     explanation = asyncio.run(_explain(request, model, provider, path, is_streamed=is_streamed))
     if is_json:
         import attrs
@@ -94,18 +94,18 @@ async def _explain(
 def _show(explanation: Explanation) -> None:
     """Write the explanation for people: facts, rules, warnings (to stderr), URL, headers, body, IAM
     statements."""
-    from axonflow_core.cli.display import stderr, write_json, write_table
+    from axonflow_core.cli.display import warn, write_json, write_line, write_table
 
     write_table(("", ""), [(label, value) for label, value in explanation.facts.items()])
     for rule in explanation.rules:
         click.echo(f"rule: {rule}")
     for warning in explanation.warnings:
-        stderr().print(f"warning: {warning}", markup=False, highlight=False)
-    click.echo(f"\nPOST {explanation.url}")
+        warn(warning)
+    write_line(f"\nPOST {explanation.url}")
     for name, value in explanation.headers.items():
-        click.echo(f"{name}: {value}")
-    click.echo()
+        write_line(f"{name}: {value}")
+    write_line("")
     write_json(explanation.body)
     if explanation.permissions:
-        click.echo("\nIAM")
+        write_line("\nIAM")
         write_json(list(explanation.permissions))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from axonflow_core.cli.groups import Group
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 _STYLES = {"loaded": "green", "failed": "bold red", "incompatible": "bold red", "blocked": "yellow"}
 
 
-@click.group(short_help="The installed plugins and their state.", invoke_without_command=True)
+@click.group(
+    cls=Group, short_help="The installed plugins and their state.", invoke_without_command=True
+)
 @click.option(
     "--config",
     "path",
@@ -28,17 +32,18 @@ _STYLES = {"loaded": "green", "failed": "bold red", "incompatible": "bold red", 
     help="The configuration file, which enables plugins.",
 )
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each plugin.")
+@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="With modules and folders.")
 @click.pass_context
-def plugins(ctx: click.Context, *, path: Path | None, is_json: bool) -> None:
+def plugins(ctx: click.Context, *, path: Path | None, is_json: bool, is_verbose: bool) -> None:
     """List every installed plugin with its state. Plugins that the configuration does not enable
     are not imported."""
     if ctx.invoked_subcommand is None:
-        _list_plugins(path, is_json=is_json)
+        _list_plugins(path, is_json=is_json, is_verbose=is_verbose)
 
 
-def _list_plugins(path: Path | None, *, is_json: bool) -> None:
+def _list_plugins(path: Path | None, *, is_json: bool, is_verbose: bool) -> None:
     """Write the table to stdout, and the reason of each plugin that is not usable to stderr."""
-    from axonflow_core.cli.display import write_json, write_table
+    from axonflow_core.cli.display import tell, write_json, write_notes, write_table
     from axonflow_core.config import enabled_plugins
     from axonflow_core.plugins import plugin_states
 
@@ -46,11 +51,14 @@ def _list_plugins(path: Path | None, *, is_json: bool) -> None:
     if is_json:
         write_json(rows)
         return
-    columns = ("state", "group", "name", "distribution", "version", "origin")
-    write_table(columns, [[row[column] for column in columns] for row in rows], _STYLES)
+    columns = ("name", "state", "group", "distribution", "version")
+    cells = [[row[column].removeprefix("axonflow.") for column in columns] for row in rows]
+    write_table(columns, cells, _STYLES)
+    for row in rows if is_verbose else ():
+        write_notes(row["name"], {name: row[name] for name in ("module", "origin")})
     for row in rows:
         if row["reason"]:
-            click.echo(f"{row['name']}: {row['reason']}", err=True)
+            tell(f"{row['name']}: {row['reason']}")
 
 
 def _row(state: PluginState) -> dict[str, str]:
@@ -70,7 +78,7 @@ def _row(state: PluginState) -> dict[str, str]:
 # ── new ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@plugins.group(short_help="Create the package of a new plugin.")
+@plugins.group(cls=Group, short_help="Create the package of a new plugin.")
 def new() -> None:
     """Create a small package that works and passes its tests, as a starting point."""
 
@@ -117,8 +125,10 @@ def new_provider(*, name: str, parent: Path) -> None:
 
 
 def _report_package(folder: Path) -> None:
-    click.echo(folder)
-    click.echo(f"next: cd {folder} && pip install -e '.[testing]' && pytest", err=True)
+    from axonflow_core.cli.display import tell, write_line
+
+    write_line(str(folder))
+    tell(f"next: cd {folder} && pip install -e '.[testing]' && pytest")
 
 
 # ── check ─────────────────────────────────────────────────────────────────────────────────────────
@@ -166,25 +176,27 @@ def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
 
 def _keeps_every_law(kit: ModuleType, codec: FamilyCodec) -> bool:
     """Run the laws and write the broken ones; whether there are none."""
-    from axonflow_core.cli.display import visible
+    from axonflow_core.cli.display import write_line
 
     laws = kit.codec_laws(codec)
     broken = [(law.name, fault) for law in laws if (fault := _fault_of(law)) is not None]
-    click.echo(f"{codec.name}: {len(laws) - len(broken)} of {len(laws)} laws hold")
+    write_line(f"{codec.name}: {len(laws) - len(broken)} of {len(laws)} laws hold")
     for name, fault in broken:
-        click.echo(visible(f"  broken: {name}: {type(fault).__name__}: {fault}"))
+        write_line(f"  broken: {name}: {type(fault).__name__}: {fault}")
     return not broken
 
 
 def _shows_every_mistake(kit: ModuleType, codec: FamilyCodec) -> bool:
     """Run the mutants and write the mistakes that no law finds; whether there are none."""
+    from axonflow_core.cli.display import write_line
+
     mutants = kit.codec_mutants(codec)
     unseen = [mutant.mistake for mutant in mutants if not mutant.is_caught]
-    click.echo(
+    write_line(
         f"{codec.name}: {len(mutants) - len(unseen)} of {len(mutants)} seeded mistakes are found"
     )
     for mistake in unseen:
-        click.echo(f"  not found: {mistake}")
+        write_line(f"  not found: {mistake}")
     return not unseen
 
 

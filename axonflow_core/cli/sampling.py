@@ -68,7 +68,7 @@ def inference_of(
 
 def warn_of(adjustments: Iterable[Adjustment]) -> None:
     """Write what was changed to suit the model to stderr, one line for each adjustment."""
-    from axonflow_core.cli.display import stderr
+    from axonflow_core.cli.display import warn
 
     for adjustment in adjustments:
-        stderr().print(f"warning: {adjustment}", markup=False, highlight=False)
+        warn(str(adjustment))

@@ -33,7 +33,7 @@ import orjson
 
 from axonflow_core.codec.errors import MEMBER, with_member
 from axonflow_core.codec.likeness import likeness
-from axonflow_core.errors import ProviderError
+from axonflow_core.errors import ModelNotFound, ProviderError
 from axonflow_core.json import loads
 from axonflow_core.messages import EMPTY, Json
 
@@ -112,13 +112,23 @@ def _build(
     }
     error = row.error(
         row.cause.format_map(values),
-        hint=row.fix.format_map(values),
+        hint=_meant(row, model, region, models) + row.fix.format_map(values),
         status=report.status,
         native_code=report.code,
     )
     if row.is_retryable is not None:
         error.is_retryable = row.is_retryable
     return error.enrich(model=model.given if model else None)
+
+
+def _meant(row: Row, model: ModelId | None, region: str | None, models: ModelTable | None) -> str:
+    """The model that is meant by an id that neither Bedrock nor the table has."""
+    if row.error is not ModelNotFound or model is None or models is None:
+        return ""
+    if model.partition is not None or models.entry(model.base_id) is not None:
+        return ""
+    near = models.nearest(model.base_id or model.given, date.today())
+    return "" if near is None else f"did you mean `{callable_id(near, region)}`? Else "
 
 
 def _profile_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:

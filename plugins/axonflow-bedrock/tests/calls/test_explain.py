@@ -103,7 +103,9 @@ def test_an_api_key_is_not_sent_where_it_can_be_overheard(endpoint: str, is_sent
     else:
         with pytest.raises(subprocess.CalledProcessError) as caught:
             explained("-m", SONNET, **key)
-        assert (caught.value.returncode, "plain http" in caught.value.stderr) == (4, True)
+        error = json.loads(caught.value.stdout)["error"]
+        assert (caught.value.returncode, error["code"]) == (4, "credentials")
+        assert "plain http" in error["message"]
 
 
 def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:

@@ -29,6 +29,7 @@ llm_providers:
       model: ${BEDROCK_MODEL:-anthropic.claude-sonnet-4-20250514-v1:0}
 """
 PROFILE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+LIVING = "us.anthropic.claude-sonnet-4-6"
 
 
 def clean_environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -159,7 +160,7 @@ def test_what_the_model_does_not_take_is_in_the_json(
 def test_the_pages_yaml_works_as_it_stands(tmp_path: Path, emulator: Mapping[str, str]) -> None:
     (tmp_path / "axonflow.yaml").write_text(THE_PAGES_YAML)
     finished = run(
-        tmp_path, "ask", "Are you there?", environment={**emulator, "BEDROCK_MODEL": PROFILE}
+        tmp_path, "ask", "Are you there?", environment={**emulator, "BEDROCK_MODEL": LIVING}
     )
     assert (finished.returncode, finished.stderr) == (0, "")
     assert run(tmp_path, "check", environment=emulator).returncode == 0
@@ -172,7 +173,10 @@ def test_the_pages_default_model_is_refused_with_the_fix(
     unset = {name: value for name, value in emulator.items() if name != "BEDROCK_MODEL"}
     finished = run(tmp_path, "ask", "Are you there?", environment=unset)
     assert (finished.returncode, finished.stdout) == (5, "")
-    assert finished.stderr.startswith("error[profile_required]: ")
+    ended, error = finished.stderr.splitlines()[:2]
+    assert ended.startswith("warning: anthropic.claude-sonnet-4-20250514-v1:0 reached its end of")
+    assert "write `model: us.anthropic.claude-" in ended, "one line says which id to write"
+    assert error.startswith("error[profile_required]: ")
 
 
 def test_the_pages_yaml_without_a_region_names_the_variable(tmp_path: Path) -> None:
@@ -194,7 +198,7 @@ def test_the_pages_yaml_without_a_region_names_the_variable(tmp_path: Path) -> N
 def test_credentials_have_an_exit_code_of_their_own(
     tmp_path: Path, emulator: Mapping[str, str], more: Mapping[str, str]
 ) -> None:
-    finished = run(tmp_path, "ask", "hi", "-m", PROFILE, environment={**emulator, **more})
+    finished = run(tmp_path, "ask", "hi", "-m", LIVING, environment={**emulator, **more})
     assert (finished.returncode, finished.stdout) == (4, "")
     assert finished.stderr.startswith("error[credentials")
 
