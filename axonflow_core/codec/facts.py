@@ -135,6 +135,12 @@ class ModelFacts:
     """Whether the schema of a tool must say that it is of an object."""
     refused_in_schemas: frozenset[str] = frozenset()
     """Keywords that may not stand at the top of a tool's schema."""
+    argument_names: NameRule | None = None
+    """How the arguments of a tool may be named; None: however they are."""
+    refused_in_outputs: frozenset[str] = frozenset()
+    """Keywords that may not stand in the schema of the answer, on any level."""
+    has_closed_outputs: bool = False
+    """Whether the schema of the answer must say of every object that it has no other members."""
     has_unique_tools: bool = False
     """Whether two tools of one name are refused."""
     has_streamed_tools: bool = True
@@ -147,6 +153,12 @@ class ModelFacts:
     """Whether the results of one turn must stand in one message."""
     starts_with_user: bool = False
     """Whether the first message must be the user's."""
+    needs_messages: bool = False
+    """Whether a request without messages is refused."""
+    pairs_results: bool = False
+    """Whether every call must be answered in the next turn, and every result must be asked for."""
+    documents_with_text: bool = False
+    """Whether a message with a document must have a text too."""
     alternates: bool = False
     """Whether two messages of one role in a row are refused."""
     refuses_blanks: bool = False
@@ -164,10 +176,9 @@ class ModelFacts:
     cache_ttls: tuple[str, ...] | None = None
     """The times that a cache point may name, from the shortest, which is meant where none is named.
     Empty: it may name none. None: unknown, so every name is sent."""
-    has_cached_tools: bool = True
-    """Whether a cache point may follow the tools."""
-    has_cached_results: bool = True
-    """Whether a cache point may follow the result of a tool directly."""
+    uncached: frozenset[Feature] = frozenset()
+    """After what no cache point may stand: `TOOLS` that are offered, results of tools
+    (`MIXED_RESULTS`), `REASONING`."""
     reasoning: ReasoningControls | None = None
     """The controls of reasoning that this model has; None: those of its family."""
     tool_names: NameRule | None = None

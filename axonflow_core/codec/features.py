@@ -97,8 +97,8 @@ class Feature(StrEnum):
 
 
 BLANK = "blank content"
-"""What a request may have and no family is asked for: a message without blocks, or a text of
-nothing but blanks. It stands beside the features where these choose what to do."""
+"""What a request may have and no family is asked for: no messages, a message without blocks, or a
+text of nothing but blanks. It stands beside the features where these choose what to do."""
 
 
 def is_blank(text: str) -> bool:
@@ -133,7 +133,7 @@ class Asked:
         self.features: set[Feature] = set()
         self.dialects: set[str] = set()
         self.has_blanks = False
-        """Whether a message has no blocks, or a text says nothing."""
+        """Whether there are no messages, a message has no blocks, or a text says nothing."""
 
     @property
     def uses(self) -> frozenset[str]:
@@ -210,6 +210,7 @@ class Asked:
         """What the conversation asks for: its blocks, its order of roles, and an answer that has
         been begun."""
         last = None
+        self.has_blanks |= not messages
         for message in messages:
             content, role = message.content, message.role
             if len(content) != 1 or type(content[0]) is not Text:

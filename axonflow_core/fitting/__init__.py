@@ -72,6 +72,7 @@ class Fitted:
     """What was changed or left out, and what the answer will lack."""
     tool_names: Mapping[str, str] = field(default=EMPTY, repr=False)
     document_names: Mapping[str, str] = field(default=EMPTY, repr=False)
+    call_ids: Mapping[str, str] = field(default=EMPTY, repr=False)
     """Names as they are sent -> as the caller knows them."""
     output_tool: str | None = None
     """The caller's name of the tool that stands in for an output schema."""
@@ -98,8 +99,8 @@ class Fitted:
 
     @property
     def _names(self) -> CallerNames | None:
-        has_names = self.tool_names or self.document_names
-        return CallerNames(self.tool_names, self.document_names) if has_names else None
+        names = (self.tool_names, self.document_names, self.call_ids)
+        return CallerNames(*names) if any(names) else None
 
 
 class FittedStream:
@@ -142,13 +143,11 @@ def fit(
     `client` is the codec that decoded the request and will encode the answer. None: a program made
     the request and reads the answer as values.
     """
-    is_beyond = False
     if client is not None:
         request = leave_out_transport_keys(request)
-        is_beyond = is_beyond_limit(request, facts)
         # A codec that answers its own client needs nothing fitted back.
         client = None if client is codec else client
-    asked = asked_by(request)
+    asked, is_beyond = asked_by(request), is_beyond_limit(request, facts)
     # Most requests of a program have messages and a limit alone: they pay for this one look.
     if client is None and not is_beyond and not needs_steps(asked):
         return Fitted(request, asked=asked)
@@ -167,6 +166,7 @@ def fit(
         tuple(model.adjustments),
         model.tool_names,
         model.document_names,
+        model.call_ids,
         model.output_tools[0] if model.output_tools else None,
         client,
         asked if fitted is request else None,

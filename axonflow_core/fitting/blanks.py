@@ -77,9 +77,19 @@ def cut_blank_end(request: CompletionRequest, model: Model) -> CompletionRequest
     last = request.messages[-1] if request.messages else None
     if not model.facts.refuses_blank_end or last is None or last.role is not Role.ASSISTANT:
         return request
-    *others, end = last.content or (None,)
-    if not isinstance(end, Text) or end.text == end.text.rstrip():
+    content = _cut(last.content)
+    if content == last.content:
         return request
     model.changes(BLANK, "cut at the end of the answer that was begun", f"{model.name} refuses it")
-    content = (*others, evolve(end, text=end.text.rstrip()))
     return evolve(request, messages=(*request.messages[:-1], evolve(last, content=content)))
+
+
+def _cut(content: tuple[ContentBlock, ...]) -> tuple[ContentBlock, ...]:
+    """The blocks with no blanks at the end of the last one, whatever cache points follow it."""
+    last = max(
+        (at for at, block in enumerate(content) if not isinstance(block, CachePoint)), default=None
+    )
+    end = None if last is None else content[last]
+    if last is None or not isinstance(end, Text):
+        return content
+    return (*content[:last], evolve(end, text=end.text.rstrip()), *content[last + 1 :])

@@ -3,9 +3,18 @@ take of them is left out and reported."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import CachePoint, CompletionRequest, ContentBlock, Message, ToolResult
+from axonflow_core.messages import (
+    CachePoint,
+    CompletionRequest,
+    ContentBlock,
+    Message,
+    Reasoning,
+    ToolResult,
+)
 
 from .blocks import rewritten
 from .model import Model
@@ -29,27 +38,35 @@ def keep_cache_points_within_limit(request: CompletionRequest, model: Model) -> 
 def leave_out_misplaced_cache_points(request: CompletionRequest, model: Model) -> CompletionRequest:
     """Leave out cache points after tools and after the results of tools where the model takes none
     there, and report it."""
-    facts, places = model.facts, list[str]()
-    tools = tuple(tool for tool in request.tools if not isinstance(tool, CachePoint))
-    if not facts.has_cached_tools and len(tools) < len(request.tools):
-        places.append("tools")
-        request = evolve(request, tools=tools)
-    if not facts.has_cached_results:
-        messages = tuple(map(_without_points_of_results, request.messages))
-        if messages != request.messages:
-            places.append("results of tools")
-            request = evolve(request, messages=messages)
-    for place in places:
-        model.drops(
-            Feature.CACHE_POINTS, f"those after {place} not sent", f"{model.name} takes none there"
-        )
-    return request
+    uncached = model.facts.uncached
+    if not uncached:
+        return request
+    tools = request.tools
+    if Feature.TOOLS in uncached:
+        tools = tuple(tool for tool in tools if not isinstance(tool, CachePoint))
+    kinds = tuple(kind for kind, feature in _KINDS.items() if feature in uncached)
+    messages = tuple(_without_points_after(kinds, message) for message in request.messages)
+    fitted = evolve(
+        request, tools=tools, messages=tuple(message for message in messages if message.content)
+    )
+    if fitted != request:
+        what = "those after tools, results or reasoning not sent"
+        model.drops(Feature.CACHE_POINTS, what, f"{model.name} takes none there")
+    return fitted
 
 
-def _without_points_of_results(message: Message) -> Message:
+_KINDS: Mapping[type[ContentBlock], Feature] = {
+    ToolResult: Feature.MIXED_RESULTS,
+    Reasoning: Feature.REASONING,
+}
+"""Block -> the feature that stands for it in `ModelFacts.uncached`."""
+
+
+def _without_points_after(kinds: tuple[type[ContentBlock], ...], message: Message) -> Message:
+    """The message without cache points that follow a block of these kinds, or nothing."""
     kept: list[ContentBlock] = []
     for block in message.content:
-        is_misplaced = not kept or isinstance(kept[-1], ToolResult)
+        is_misplaced = not kept or isinstance(kept[-1], kinds)
         if not (isinstance(block, CachePoint) and is_misplaced):
             kept.append(block)
     return message if len(kept) == len(message.content) else evolve(message, content=tuple(kept))

@@ -34,6 +34,7 @@ class Model:
     adjustments: list[Adjustment] = field(factory=list)
     tool_names: dict[str, str] = field(factory=dict)
     document_names: dict[str, str] = field(factory=dict)
+    call_ids: dict[str, str] = field(factory=dict)
     """Names as they are sent -> as the caller knows them."""
 
     def takes(self, feature: Feature) -> bool:

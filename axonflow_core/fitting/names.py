@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import count
 
 from axonflow_core.codec import blocks_of
 from axonflow_core.codec.name_rules import NameRule
@@ -32,12 +33,16 @@ class CallerNames:
 
     tools: Mapping[str, str]
     documents: Mapping[str, str]
+    calls: Mapping[str, str] = EMPTY
+    """Ids of calls, which an answer has where the service itself ran a tool of an earlier turn."""
 
     def block(self, block: ContentBlock) -> ContentBlock:
         """The block with the caller's own name of its tool and id of its call."""
         match block:
-            case ToolUse(_, name) if name in self.tools:
-                return evolve(block, name=self.tools[name])
+            case ToolUse(call, name) if name in self.tools or call in self.calls:
+                return evolve(block, id=_of(self.calls, call), name=_of(self.tools, name))
+            case ToolResult(call) if call in self.calls:
+                return evolve(block, tool_use_id=self.calls[call])
             case Text(_, citations) if citations:
                 return evolve(block, citations=tuple(map(self._citation, citations)))
         return block
@@ -102,9 +107,47 @@ def _renamed(spelled: Mapping[str, str], block: ContentBlock) -> ContentBlock:
 
 
 def spell_tool_use_ids(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """The ids of calls that were made. The model makes new ones for its own, so none comes back."""
+    """Change ids of calls to what the model accepts, in call and result alike; an answer that names
+    one has the caller's."""
+    if model.facts.tool_use_ids is None:
+        return request
+    request = _with_unique_ids(request)
     spelled = _spelled(model.facts.tool_use_ids, _tool_use_ids_of(request))
-    return rewritten(request, partial(_with_id, spelled)) if spelled else request
+    if not spelled:
+        return request
+    model.call_ids.update({other: call for call, other in spelled.items()})
+    return rewritten(request, partial(_with_id, spelled))
+
+
+def _with_unique_ids(request: CompletionRequest) -> CompletionRequest:
+    """The request with an id of its own for every call. Families without ids count the calls of one
+    answer, so that the same ids come again in the next; a result belongs to the last call of its
+    id, and of several at once to the first that has none yet."""
+    ids = [block.id for block in blocks_of(request) if isinstance(block, ToolUse)]
+    if len(set(ids)) == len(ids):
+        return request
+    taken, waiting, latest = set(ids), dict[str, list[str]](), dict[str, str]()
+
+    def own(block: ContentBlock) -> ContentBlock:
+        if isinstance(block, ToolUse):
+            new = block.id if block.id not in latest else _numbered_id(block.id, taken)
+            latest[block.id] = new
+            waiting.setdefault(block.id, []).append(new)
+            return evolve(block, id=new)
+        if isinstance(block, ToolResult):
+            queue = waiting.get(block.tool_use_id)
+            new = queue.pop(0) if queue else latest.get(block.tool_use_id, block.tool_use_id)
+            return evolve(block, tool_use_id=new)
+        return block
+
+    return rewritten(request, own)
+
+
+def _numbered_id(call: str, taken: set[str]) -> str:
+    """An id that no call has, which is noted as taken: `call_1-2`."""
+    new = next(new for number in count(2) if (new := f"{call}-{number}") not in taken)
+    taken.add(new)
+    return new
 
 
 def _tool_use_ids_of(request: CompletionRequest) -> Iterator[str]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axonflow_core.codec import Feature
+from axonflow_core.codec import Feature, ModelFacts
 from axonflow_core.frozen import evolve
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
+    EMPTY,
     CachePoint,
     Completion,
     CompletionRequest,
@@ -44,7 +45,8 @@ def fit_output_schema(request: CompletionRequest, model: Model) -> CompletionReq
         return request
     feature = Feature.JSON_OUTPUT if asked.schema is None else Feature.OUTPUT_SCHEMA
     if model.takes(feature):
-        return evolve(request, output_schema=_with_known_members(asked, model))
+        fitted = _with_known_keywords(_with_known_members(asked, model), model)
+        return evolve(request, output_schema=fitted)
     _refuse_what_no_tool_can_do(request, asked, feature, model)
     name = asked.name or DEFAULT_NAME
     model.output_tools.append(name)
@@ -69,6 +71,43 @@ def _with_known_members(asked: OutputSchema, model: Model) -> OutputSchema:
                 what = "its description not sent"
                 model.drops(Feature.OUTPUT_SCHEMA, what, f"{model.name} has no place for it")
     return evolve(asked, **missing) if missing else asked
+
+
+def _with_known_keywords(asked: OutputSchema, model: Model) -> OutputSchema:
+    """The schema as far as the model holds an answer to it. Limits that it does not know are left
+    out and reported; where it wants objects closed, one that does not say so is."""
+    facts = model.facts
+    if not (facts.refused_in_outputs or facts.has_closed_outputs):
+        return asked
+    done: set[str] = set()
+    schema = _known_part(asked.schema, facts, done)
+    if not done:
+        return asked
+    what = f"its schema sent with {', '.join(sorted(done))}"
+    model.drops(Feature.OUTPUT_SCHEMA, what, f"{model.name} holds answers to no other")
+    return evolve(asked, schema=schema, spelling=EMPTY)
+
+
+def _known_part(schema: Json, facts: ModelFacts, done: set[str]) -> Json:
+    """A schema, or what is inside of one, as the model knows it; `done` gets what was changed."""
+    if isinstance(schema, list):
+        return [_known_part(item, facts, done) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    is_schema = isinstance(schema.get("type"), str)
+    refused = facts.refused_in_outputs & schema.keys() if is_schema else frozenset[str]()
+    done |= {f"no `{keyword}`" for keyword in refused}
+    known = {
+        key: _known_part(value, facts, done) for key, value in schema.items() if key not in refused
+    }
+    is_open = schema.get("type") == "object" and schema.get(_OTHERS) is not False
+    if is_open and facts.has_closed_outputs:
+        done.add(f"`{_OTHERS}: false`")
+        known[_OTHERS] = False
+    return known
+
+
+_OTHERS = "additionalProperties"
 
 
 def _forcing(name: str, model: Model) -> ToolChoice:

@@ -58,9 +58,8 @@ def is_beyond_limit(request: CompletionRequest, facts: ModelFacts) -> bool:
 
 
 def keep_limit_within_models(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """Lower a limit of output tokens that is beyond the model's, and report it. For what a client
-    sent: it chose the limit of another model. A program hears its model's limit from the
-    service."""
+    """Lower a limit of output tokens that is beyond the model's, and report it: it was chosen for
+    another model."""
     asked, most = request.inference.max_tokens, model.facts.max_output_tokens
     why = f"{model.name} writes {most} tokens at most"
     model.drops("max_tokens", f"{asked} sent as {most}", why)

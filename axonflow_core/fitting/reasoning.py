@@ -251,6 +251,7 @@ def _report(model: Model, what: str) -> None:
 
 def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> CompletionRequest:
     """Leave out reasoning of earlier turns that the model cannot read, and report it."""
+    request = _without_thoughts_of_users(request, model)
     thoughts = [block for block in blocks_of(request) if isinstance(block, Reasoning)]
     changed = [(old, _in_history(old, model)) for old in thoughts]
     changed = [(old, new) for old, new in changed if new is not old]
@@ -275,6 +276,24 @@ def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> Comple
         kept,
         messages=tuple(message for message, old in messages if message.content or not old.content),
     )
+
+
+def _without_thoughts_of_users(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Leave out reasoning in messages of the user, which is the model's alone, and report it."""
+    kept = tuple(
+        message if message.role is Role.ASSISTANT else _without_thoughts(message)
+        for message in request.messages
+    )
+    if kept == request.messages:
+        return request
+    why = "reasoning is the assistant's alone"
+    model.changes(Feature.REASONING, "that of the user not sent", why)
+    return evolve(request, messages=tuple(message for message in kept if message.content))
+
+
+def _without_thoughts(message: Message) -> Message:
+    content = tuple(block for block in message.content if not isinstance(block, Reasoning))
+    return message if content == message.content else evolve(message, content=content)
 
 
 def _in_history(block: Reasoning, model: Model) -> Reasoning | None:

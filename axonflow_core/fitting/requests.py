@@ -57,7 +57,14 @@ from .tools import (
     refuse_tools_in_stream,
     write_tool_errors_as_text,
 )
-from .turns import arrange_results, lead_with_system, put_roles_in_order
+from .turns import (
+    arrange_results,
+    lead_with_system,
+    put_roles_in_order,
+    refuse_documents_alone,
+    refuse_silence,
+    refuse_unpaired_results,
+)
 
 Step: TypeAlias = Callable[[CompletionRequest, Model], CompletionRequest]
 
@@ -129,6 +136,7 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (_CACHE_POINTS, fit_cache_ttls),
     # A schema may become a tool that must be called, so it precedes the steps for tools.
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
+    (_TOOLS, refuse_unpaired_results),
     (_TOOLS, refuse_tools_in_stream),
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, fit_tools),
     (_TOOLS, put_text_arguments_in_objects),
@@ -142,10 +150,12 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),
     (_TOOLS, spell_tool_use_ids),
     (frozenset({Feature.DOCUMENTS}), spell_document_names),
+    (frozenset({Feature.DOCUMENTS}), refuse_documents_alone),
     (frozenset({Feature.CITATIONS}), leave_out_citation_settings),
     (_TOOLS, arrange_results),
     # A message of nothing but cache points, reasoning or blanks may be gone by now.
-    (_REASONING | {Feature.CACHE_POINTS, Feature.ANY_ROLE_ORDER, BLANK}, put_roles_in_order),
+    (_REASONING | _CACHE_POINTS | {Feature.ANY_ROLE_ORDER, BLANK}, put_roles_in_order),
+    (_REASONING | _CACHE_POINTS | {Feature.MID_SYSTEM, BLANK}, refuse_silence),
     (frozenset({Feature.PREFILL, BLANK}), cut_blank_end),
 )
 

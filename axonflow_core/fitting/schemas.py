@@ -71,6 +71,11 @@ def _as_object(tool: Tool, model: Model) -> Mapping[str, Any] | None:
         return None
     for keyword in sorted(model.facts.refused_in_schemas & schema.keys()):
         raise _refused(tool, f"`{keyword}` at the top", f"move `{keyword}` into a property", model)
+    rule, properties = model.facts.argument_names, schema.get("properties")
+    if rule is not None and isinstance(properties, Mapping):
+        for name in (name for name in properties if not rule.accepts(name)):
+            what = f"an argument {name!r}, and names are {rule.pattern}"
+            raise _refused(tool, what, "name it otherwise", model)
     if not model.facts.has_object_schemas or schema.get("type") == _OBJECT:
         return None
     if "type" in schema:

@@ -7,7 +7,16 @@ from itertools import groupby
 
 from axonflow_core.codec import Feature
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import CompletionRequest, ContentBlock, Message, Role, Text, ToolResult
+from axonflow_core.messages import (
+    CompletionRequest,
+    ContentBlock,
+    Document,
+    Message,
+    Role,
+    Text,
+    ToolResult,
+    ToolUse,
+)
 
 from .model import Model
 
@@ -70,6 +79,64 @@ def _one(turn: list[Message], content: Iterable[ContentBlock]) -> Message:
     """The messages of a turn as one, with this content."""
     extra = {key: value for message in turn for key, value in message.extra.items()}
     return evolve(turn[0], content=tuple(content), extra=extra)
+
+
+def refuse_unpaired_results(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Refuse a call that the next turn does not answer, and a result that the turn before did not
+    ask for. Neither can be left out: both are what was said."""
+    if not model.facts.pairs_results:
+        return request
+    called: list[str] = []
+    for turn in _turns_of(request):
+        blocks = [block for message in turn for block in message.content]
+        answered = [block.tool_use_id for block in blocks if isinstance(block, ToolResult)]
+        if turn[0].role is Role.ASSISTANT:
+            _refuse_unanswered(called, model)
+            called = [block.id for block in blocks if isinstance(block, ToolUse)]
+            continue
+        for each in answered:
+            if each not in called:
+                raise model.refuses(
+                    f"the result of the call {each}",
+                    "the turn before it has no such call",
+                    "keep a call and its result together, or leave both out",
+                )
+        _refuse_unanswered([each for each in called if each not in answered], model)
+        called = []
+    _refuse_unanswered(called, model)
+    return request
+
+
+def _refuse_unanswered(called: list[str], model: Model) -> None:
+    for each in called[:1]:
+        raise model.refuses(
+            f"the call {each} without its result",
+            "the next turn must answer it",
+            "add the result of the tool, or leave the call out",
+        )
+
+
+def refuse_documents_alone(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Refuse a message with a document and no text, where the model wants one."""
+    if not model.facts.documents_with_text:
+        return request
+    for message in request.messages:
+        kinds = {type(block) for block in message.content}
+        if Document in kinds and Text not in kinds:
+            raise model.refuses(
+                "a document without a text",
+                "a message with a document must have a text too",
+                "say in a text what is to be done with it",
+            )
+    return request
+
+
+def refuse_silence(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Refuse a request without messages, where a model wants one: there is nothing to answer."""
+    is_silent = all(message.role is Role.SYSTEM for message in request.messages)
+    if not model.facts.needs_messages or not is_silent:
+        return request
+    raise model.refuses("a request without messages", "there is nothing to answer", "ask something")
 
 
 def put_roles_in_order(request: CompletionRequest, model: Model) -> CompletionRequest:

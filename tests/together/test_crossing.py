@@ -481,7 +481,8 @@ def test_a_schema_stands_where_each_form_has_it() -> None:
     claude = carried(OPENAI, SONNET_45, body)[1]["output_config"]["format"]
 
     assert text["jsonSchema"]["name"] == "place"
-    assert claude == {"type": "json_schema", "schema": SCHEMA}
+    closed = {**SCHEMA, "additionalProperties": False}  # Claude refuses any other object
+    assert claude == {"type": "json_schema", "schema": closed}
     assert carried(OPENAI, GPT_OSS, body)[1]["response_format"] == WANTED
 
 

@@ -121,7 +121,7 @@ REASONING_RULES: tuple[ModelRule, ...] = (
         "(bedrock_output_config_effort_ceiling)",
     ),
     ModelRule(
-        claude("3-haiku", "3-sonnet", "3-opus", "3-5-"),
+        claude("v1", "v2", "instant", "3-haiku", "3-sonnet", "3-opus", "3-5-"),
         WITHOUT_REASONING,
         "Anthropic, Extended thinking, Supported models, November 2026; "
         "anthropics/claude-code#2507 and #9627, 2025",
@@ -143,7 +143,7 @@ REASONING_RULES: tuple[ModelRule, ...] = (
                 signer="nova",
                 beside=BesideReasoning(
                     efforts=("high",),
-                    without=frozenset({Feature.TEMPERATURE, Feature.TOP_P}),
+                    without=frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K}),
                     has_limit=False,
                 ),
             )

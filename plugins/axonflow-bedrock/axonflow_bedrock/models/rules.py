@@ -55,8 +55,17 @@ CLAUDE_TOOL_USE_IDS = NameRule("a-zA-Z0-9_-", 64)
 MISTRAL_TOOL_USE_IDS = NameRule(
     "a-zA-Z0-9", 9, stand_in="0", min_length=9, also="tooluse_[a-zA-Z0-9_-]{22}"
 )
+ARGUMENT_NAMES = NameRule("a-zA-Z0-9_.-", 64)
 DOCUMENT_NAMES = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
 
+
+_MISTRAL_PROMPTS = (
+    "mistral.mistral-7b",
+    "mistral.mixtral",
+    "mistral.mistral-large-2402",
+    "mistral.mistral-small-2402",
+)
+_NUMBERS = ("multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 _SHARE = (NumberRange("temperature", 0, 1), NumberRange("top_p", 0, 1))
 _MORE_THAN_0 = 1e-6
@@ -79,6 +88,9 @@ _RULES: tuple[ModelRule, ...] = (
             has_object_schemas=True,
             has_unique_tools=True,
             refuses_blanks=True,
+            pairs_results=True,
+            documents_with_text=True,
+            ranges=_SHARE,
             max_stop_sequences=2500,
             max_cache_points=4,
         ),
@@ -90,6 +102,20 @@ _RULES: tuple[ModelRule, ...] = (
         "(aws/aws-sdk-net#4015) and of schemas without a type (code-yeongyu/senpi#1947), 2025 and "
         "2026",
         CONVERSE,
+    ),
+    ModelRule(
+        EVERY,
+        ModelFacts(needs_messages=True),
+        "the words of Bedrock's JSON schemas (recorded); public reports of ConverseStream with an "
+        "empty conversation, 2026",
+    ),
+    ModelRule(
+        EVERY,
+        ModelFacts(without=frozenset({Feature.TOP_K})),
+        "AWS user guide, Inference request parameters of each family, November 2026: no other "
+        "family has it",
+        CONVERSE,
+        except_models=(*CLAUDE, "amazon.nova", "cohere.", *_MISTRAL_PROMPTS),
     ),
     ModelRule(
         EVERY,
@@ -124,6 +150,8 @@ _RULES: tuple[ModelRule, ...] = (
             has_unique_tools=True,
             refuses_blanks=True,
             refuses_blank_results=True,
+            pairs_results=True,
+            tool_results_together=True,
             max_cache_points=4,
         ),
         "AWS user guide, Anthropic Claude Messages API and Prompt caching, November 2026; "
@@ -135,11 +163,17 @@ _RULES: tuple[ModelRule, ...] = (
         CLAUDE,
         ModelFacts(
             refused_in_schemas=frozenset({"oneOf", "allOf", "anyOf"}),
+            argument_names=ARGUMENT_NAMES,
+            refused_in_outputs=frozenset({*_NUMBERS, "maxItems"}),
+            has_closed_outputs=True,
+            uncached=frozenset({Feature.REASONING}),
             refuses_blank_end=True,
             has_blank_stops=False,
             max_stop_sequences=8191,
         ),
-        "AWS user guide, Anthropic Claude Messages API, November 2026; trycua/cua#3303 (schemas), "
+        "AWS user guide, Anthropic Claude Messages API, November 2026; Anthropic, Structured "
+        "outputs and Prompt caching; recorded traffic (schemas of answers); trycua/cua#3303 "
+        '(schemas), public reports of "Property keys should match pattern", '
         "langchain-ai/langchain-aws#599 (the end), BerriAI/litellm#3286 (stop sequences), 2024 to "
         "2026",
         except_models=claude("v1", "v2", "instant"),
@@ -207,6 +241,12 @@ _RULES: tuple[ModelRule, ...] = (
         "(supports_tool_choice), 2026",
         CONVERSE,
     ),
+    ModelRule(
+        ("meta.llama2", "meta.llama3-8b", "meta.llama3-70b"),
+        ModelFacts(without=frozenset({Feature.TOOLS})),
+        "AWS user guide, Supported models and model features of Converse, November 2026",
+        CONVERSE,
+    ),
     # ── Mistral ───────────────────────────────────────────────────────────────────────────────────
     ModelRule(
         ("mistral.",),
@@ -235,18 +275,16 @@ _RULES: tuple[ModelRule, ...] = (
     ),
     # ── ranges of sampling parameters ─────────────────────────────────────────────────────────────
     ModelRule(
-        (*CLAUDE, *_LLAMA, "mistral.mistral-", "mistral.mixtral", "amazon.nova", "deepseek.r1"),
+        (
+            *(*CLAUDE, *_LLAMA, "mistral.mistral-", "mistral.mixtral", "mistral.pixtral"),
+            *("amazon.nova", "deepseek.r1"),
+        ),
         ModelFacts(ranges=(*_SHARE, _UP_TO_500)),
         "AWS user guide, Inference request parameters of each family, November 2026",
         INVOKE,
     ),
     ModelRule(
-        (
-            "mistral.mistral-7b",
-            "mistral.mixtral",
-            "mistral.mistral-large-2402",
-            "mistral.mistral-small-2402",
-        ),
+        _MISTRAL_PROMPTS,
         ModelFacts(ranges=(NumberRange("top_k", 1, 200),)),
         "AWS user guide, Mistral AI text completion; the range of top_k from public clients, "
         "November 2026",
@@ -321,7 +359,7 @@ _RULES: tuple[ModelRule, ...] = (
         "model limit of 10 characters`), May 2025",
     ),
     ModelRule(
-        ("mistral.mistral-7b", "mistral.mixtral", "mistral.mistral-large-2402"),
+        _MISTRAL_PROMPTS,
         ModelFacts(max_stop_sequences=10),
         "AWS user guide, Mistral AI text completion, November 2026",
     ),
@@ -334,6 +372,16 @@ _RULES: tuple[ModelRule, ...] = (
         ("ai21.j2",),
         ModelFacts(max_stop_sequences=1),
         "langchain-ai/langchain#10456 (`expected maximum item count: 1`), September 2023",
+    ),
+    ModelRule(
+        claude("v1", "v2", "instant"),
+        ModelFacts(
+            without=frozenset({Feature.TOOLS, Feature.IMAGES, Feature.CACHE_POINTS}),
+            has_blank_stops=False,
+        ),
+        "AWS user guide, Supported models and model features of Converse, November 2026; "
+        "BerriAI/litellm#3286 (stop sequences), 2024",
+        CONVERSE,
     ),
     # ── others ────────────────────────────────────────────────────────────────────────────────────
     ModelRule(
@@ -353,6 +401,8 @@ _RULES: tuple[ModelRule, ...] = (
             has_unique_tools=True,
             has_strict_tools=False,
             refuses_blanks=True,
+            pairs_results=True,
+            tool_results_together=True,
             max_stop_sequences=4,
             max_cache_points=4,
         ),
@@ -360,7 +410,7 @@ _RULES: tuple[ModelRule, ...] = (
     ),
     ModelRule(
         ("amazon.nova",),
-        ModelFacts(cache_ttls=(), has_cached_tools=False, has_cached_results=False),
+        ModelFacts(cache_ttls=(), uncached=frozenset({Feature.TOOLS, Feature.MIXED_RESULTS})),
         "AWS user guide, Prompt caching, Supported models, November 2026; maximhq/bifrost#4527 (an "
         "hour), danny-avila/LibreChat#13838 (tools), aws-samples/bedrock-engineer#71 (after a "
         "result), 2025 and 2026",

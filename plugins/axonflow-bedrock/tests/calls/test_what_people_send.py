@@ -22,13 +22,19 @@ from axonflow_core.fitting import fit
 from axonflow_core.json_text import dumps, loads
 from axonflow_core.messages import (
     CachePoint,
+    Completion,
     CompletionRequest,
+    Document,
     Inference,
     Json,
+    Media,
+    MediaKind,
     Message,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
     Role,
+    StopReason,
     Text,
     Tool,
     ToolChoice,
@@ -57,6 +63,7 @@ NOVA_PRO, NOVA_2 = "us.amazon.nova-pro-v1:0", "us.amazon.nova-2-lite-v1:0"
 R1, V3, LLAMA = "us.deepseek.r1-v1:0", "deepseek.v3-v1:0", "us.meta.llama3-3-70b-instruct-v1:0"
 PIXTRAL, GPT_OSS = "us.mistral.pixtral-large-2502-v1:0", "openai.gpt-oss-120b-1:0"
 QWEN, KIMI, GROK = "qwen.qwen3-32b-v1:0", "moonshot.kimi-k2-thinking", "us.xai.grok-4.6"
+GEMMA = "google.gemma-3-27b-it"
 LARGE_3 = "mistral.mistral-large-3-675b-instruct"
 
 BOTH = (INVOKE, CONVERSE)
@@ -124,6 +131,7 @@ def heard(*blocks: Any) -> Message:
 
 OBJECT: Mapping[str, Json] = {"type": "object"}
 F = Tool("f", "does f", OBJECT)
+PDF = Document(Media(MediaKind.BASE64, "JVBERi0xLjQK", "application/pdf"), name="a")
 
 
 def tool(schema: Mapping[str, Json] = OBJECT, description: str = "d", **more: Any) -> Any:
@@ -172,6 +180,33 @@ REFUSED: list[tuple[str, CompletionRequest, str, tuple[str, ...]]] = [
     (NOVA_PRO, tool({"type": ["object", "null"]}), "another type than `object`", BOTH),
     (S45, asked(tools=(F, Tool("f", "other", OBJECT))), "two tools of the name f", BOTH),
     (S45, asked(**choice(MODES.TOOL, "g")), "the tool choice g", BOTH),
+    (S45, tool({"type": "object", "properties": {"due date": {}}}), "an argument 'due date'", BOTH),
+    # calls and results
+    (
+        S45,
+        asked(user("a"), said(ToolUse("a", "f", {})), user("b"), tools=(F,)),
+        "the call a without its result",
+        BOTH,
+    ),
+    (S45, asked(user("a"), said(ToolUse("a", "f", {})), tools=(F,)), "the call a without", BOTH),
+    (
+        NOVA_PRO,
+        asked(user("a"), heard(ToolResult("a", "x")), tools=(F,)),
+        "the result of the call a",
+        BOTH,
+    ),
+    (
+        LLAMA,
+        asked(
+            user("a"),
+            said(ToolUse("a", "f", {}), ToolUse("b", "f", {})),
+            heard(ToolResult("a", "x")),
+            tools=(F,),
+        ),
+        "the call b without its result",
+        (CONVERSE,),
+    ),
+    ("us.meta.llama3-70b-instruct-v1:0", asked(tools=(F,)), "tools", BOTH),
     # stop sequences
     (GPT_OSS, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
     (QWEN, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
@@ -182,6 +217,10 @@ REFUSED: list[tuple[str, CompletionRequest, str, tuple[str, ...]]] = [
     (NOVA_PRO, asked(stop_sequences=tuple("abcde")), "5 stop sequences: it takes 4", BOTH),
     ("us.writer.palmyra-x5-v1:0", asked(stop_sequences=tuple("abcde")), "takes 4", BOTH),
     # nothing to answer
+    (S45, asked(heard(CachePoint())), "without messages", BOTH),
+    (NOVA_PRO, asked(heard(CachePoint())), "without messages", BOTH),
+    (GEMMA, CompletionRequest(()), "a request without messages", BOTH),
+    (NOVA_PRO, asked(heard(PDF)), "a document without a text", (CONVERSE,)),
     (S45, asked(user(" ")), "a last message without content", BOTH),
     (NOVA_PRO, asked(user("a"), assistant("b"), user("")), "a last message without", BOTH),
 ]
@@ -245,6 +284,22 @@ def budget(tokens: int) -> Mapping[str, Any]:
 
 
 SAMPLED = {"temperature": 0.2, "top_k": 5}
+CITY: Mapping[str, Json] = {"type": "object", "properties": {"n": {"type": "integer"}}}
+CLOSED = {**CITY, "additionalProperties": False}
+LIMITED: Mapping[str, Json] = {
+    "type": "object",
+    "properties": {"n": {"type": "integer", "minimum": 1}},
+    "additionalProperties": False,
+}
+
+
+def schema_of(wire: Sent) -> Any:
+    if "outputConfig" in wire:
+        structure = wire.body["outputConfig"]["textFormat"]["structure"]
+        return loads(structure["jsonSchema"]["schema"])
+    return wire.body["output_config"]["format"]["schema"]
+
+
 HOUR, FIVE = CachePoint(ttl="1h"), CachePoint(ttl="5m")
 
 CHANGED: list[tuple[str, CompletionRequest, Look, Any, set[str], tuple[str, ...]]] = [
@@ -286,7 +341,15 @@ CHANGED: list[tuple[str, CompletionRequest, Look, Any, set[str], tuple[str, ...]
     # limits
     (S45, thinking(9000), thinking_of, budget(4000), {"reasoning"}, BOTH),
     (S45, thinking(9000, max_tokens=None), thinking_of, budget(9000), {"max_tokens"}, BOTH),
+    (HAIKU_35, asked(max_tokens=64_000), lambda wire: sampling_of(wire) or wire.body["max_tokens"],
+     8192, {"max_tokens"}, (INVOKE,)),
+    # sampling
+    (LLAMA, asked(top_k=5), sampling_of, {}, {"top_k"}, (CONVERSE,)),
+    (GPT_OSS, asked(top_k=5, temperature=0.5), sampling_of, {"temperature": 0.5}, {"top_k"},
+     (CONVERSE,)),
+    (R1, asked(temperature=1.5), sampling_of, {"temperature": 1}, {"temperature"}, BOTH),
     # thoughts of earlier turns
+    (S45, asked(heard(Reasoning("hm", "sig"), Text("a"))), texts_of, [["a"]], {"reasoning"}, BOTH),
     (S45, asked(user("a"), HM, user("c")), texts_of, [["a"], ["b"], ["c"]], {"reasoning"}, BOTH),
     (R1, asked(user("a"), HM, user("c")), texts_of, [["a"], ["b"], ["c"]], {"reasoning"},
      (CONVERSE,)),
@@ -311,6 +374,10 @@ CHANGED: list[tuple[str, CompletionRequest, Look, Any, set[str], tuple[str, ...]
     (NOVA_PRO, tool(is_strict=True), lambda wire: "strict" in wire.tool, False, {"tools"}, BOTH),
     (SONNET_4, tool(is_strict=False), lambda wire: "strict" in wire.tool, False, set(), BOTH),
     (S45, tool(is_strict=True), lambda wire: wire.tool["strict"], True, set(), BOTH),
+    # schemas of answers
+    (S45, asked(output_schema=OutputSchema(CITY)), schema_of, CLOSED, {"output schema"}, BOTH),
+    (S45, asked(output_schema=OutputSchema(LIMITED)), schema_of, CLOSED, {"output schema"}, BOTH),
+    (S45, asked(output_schema=OutputSchema(CLOSED)), schema_of, CLOSED, set(), BOTH),
     # arguments that a limit cut
     (S45, called("t", '{"a": '), lambda wire: contents_of(wire)[1][0]["input"],
      {"arguments": '{"a": '}, {"tools"}, (INVOKE,)),
@@ -339,6 +406,11 @@ CHANGED: list[tuple[str, CompletionRequest, Look, Any, set[str], tuple[str, ...]
     (S45, asked(heard(Text("a"), FIVE), system=(Text("s"), HOUR)), points_of, ["1h", "5m"], set(),
      BOTH),
     (NOVA_PRO, asked(user("a"), tools=(F, CachePoint())), points_of, [], {"cache points"}, BOTH),
+    (NOVA_PRO, called(tools=(F,)), points_of, [], set(), BOTH),
+    (NOVA_PRO, asked(*called().messages[:2], heard(ToolResult("a", "x"), CachePoint()),
+     tools=(F,)), points_of, [], {"cache points"}, BOTH),
+    (S45, asked(user("a"), said(Reasoning("hm", "sig"), CachePoint(), Text("b")), user("c")),
+     points_of, [], {"cache points"}, BOTH),
     (LLAMA, asked(heard(Text("a"), CachePoint())), points_of, [], {"cache points"}, (CONVERSE,)),
     # stop sequences
     (S45, asked(stop_sequences=("", "x")), lambda wire: wire.inference.get("stopSequences",
@@ -399,6 +471,26 @@ def test_mistral_gets_nine_letters_or_digits_in_call_and_result_alike(
 @pytest.mark.parametrize("call_id", [BEDROCKS, "getphoto1"])
 def test_an_id_that_mistral_takes_is_sent_as_it_is(surface: str, call_id: str) -> None:
     assert ids_of(sent(PIXTRAL, called(call_id), surface)) == ([call_id], [call_id])
+
+
+@pytest.mark.parametrize("model", [S45, NOVA_PRO, PIXTRAL])
+def test_ids_that_come_again_in_a_later_turn_become_different_ones(model: str) -> None:
+    twice = asked(*called("call_1").messages, *called("call_1").messages[1:], tools=(F,))
+
+    uses, answered = ids_of(sent(model, twice, CONVERSE))
+
+    assert uses == answered and len(set(uses)) == 2
+
+
+def test_an_answer_that_names_an_earlier_call_has_the_callers_id() -> None:
+    codec, facts = codec_of(PIXTRAL, CONVERSE)
+    facts = facts_of(facts.base_id, CONVERSE, facts)
+    fitted = fit(called("call_17"), codec, facts)
+    ((sent_as, _),) = fitted.call_ids.items()
+
+    answer = fitted.answer(Completion((ToolUse(sent_as, "f", {}),), StopReason.TOOL_USE))
+
+    assert answer.content == (ToolUse("call_17", "f", {}),)
 
 
 def test_a_conversation_that_goes_on_has_the_ids_that_it_had() -> None:
