@@ -10,7 +10,8 @@ from axonflow_core.codec.name_rules import NameRule
 TOOLS = NameRule("a-zA-Z0-9_-", 64)
 DOCUMENTS = NameRule(r"a-zA-Z0-9 \-()\[\]", 200, stand_in="-", single=" ")
 NARROW = NameRule("ab", 9, stand_in="a")
-SPELLINGS = st.sampled_from([TOOLS, DOCUMENTS])
+IDS = NameRule("a-zA-Z0-9", 9, stand_in="0", min_length=9, also="its_own_[a-z]+")
+SPELLINGS = st.sampled_from([TOOLS, DOCUMENTS, IDS])
 NAMES = st.lists(
     st.one_of(
         st.text(max_size=8), st.text("a. _-", max_size=5), st.text(min_size=150, max_size=260)

@@ -15,10 +15,11 @@ One policy decides what happens to what the model cannot take:
     form             content in another form is converted: names, ids, order of messages, an output
                      schema as a forced tool, an effort as a budget. What the caller should know of
                      it is reported (`Adjustment`).
-    no meaning       parameters that steer sampling or label a call, cache points, and what only
-                     another vendor can read (signatures, reasoning of earlier turns, citations,
-                     unknown members) are left out and reported; parameters are refused instead
-                     where the operator says so (`Unsupported.ERROR`).
+    no meaning       parameters that steer sampling or label a call, cache points, what says nothing
+                     (blank texts, empty messages), and what only another vendor can read
+                     (signatures, reasoning of earlier turns, citations, unknown members) are left
+                     out and reported; parameters are refused instead where the operator says so
+                     (`Unsupported.ERROR`).
     meaning          anything else is an `EncodeError` that names it, and nothing is sent.
 
 An answer has been billed. So it is never refused: what the client's dialect has no place for is
@@ -28,8 +29,13 @@ the call.
     requests     the steps, as tables
     options      parameters outside the neutral model, metadata, tiers
     members      what only the client's dialect can read
-    reasoning    effort and budget; reasoning of earlier turns
-    output       an output schema as a forced tool
+    reasoning    mode, budget and effort
+    thoughts     reasoning of earlier turns
+    exclusions   what may not stand next to reasoning
+    output       an output schema, or a forced tool in its place
+    schemas      what a model is told of a tool
+    cache_points how many, where, and for how long
+    blanks       messages and texts that say nothing
     media        pictures and documents: labels, sources, limits
     parameters tools names turns    one kind of step each
     answers      the answer, whole and in a stream

@@ -41,13 +41,9 @@ from .parameters import (
     fit_stop_sequences,
     move_into_range,
 )
-from .reasoning import (
-    fit_reasoning,
-    fit_reasoning_of_history,
-    leave_room_for_answer,
-    reason_where_the_round_began_so,
-)
+from .reasoning import fit_reasoning, leave_room_for_answer
 from .schemas import fit_tools, refuse_choice_of_unknown_tool
+from .thoughts import fit_reasoning_of_history, reason_where_the_round_began_so
 from .tools import (
     choose_tool,
     drop_choice_of_nothing,
