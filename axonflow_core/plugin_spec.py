@@ -6,11 +6,11 @@ A plugin describes itself with a `ProviderSpec`; the core reads the YAML into th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import field
 
@@ -110,6 +110,21 @@ class ErrorEntry:
     issue: str = ""
     """Set for the few that most people meet, in the words of who meets them; such entries come
     first."""
+
+
+@frozen(kw_only=True)
+class Setting:
+    """A key of a provider's first `config:`, as `axonflow init` writes it."""
+
+    key: str
+    value: str
+    """In YAML."""
+    comment: str
+    is_active: bool = True
+    """Whether it is a setting; otherwise it is written as a comment, to be made one."""
+
+
+FirstSettings: TypeAlias = Callable[[Mapping[str, str]], Coroutine[Any, Any, Sequence[Setting]]]
 
 
 class Life(StrEnum):
@@ -220,6 +235,10 @@ class ProviderSpec:
     the plugin's types: `ingress(handler, verifier)`. Whoever serves injects both."""
     recordings: Callable[[CodecRegistry], RecordingFormat] | None = None
     """How recorded traffic of this provider is opened, for `axonflow codecs check`."""
+    first_settings: FirstSettings | None = None
+    """The `config:` to begin with, from the environment and what is found on this machine, for
+    `axonflow init`: settings that work, a model that lives. May read files; raises nothing where
+    something is not found."""
     models: Callable[[CodecRegistry], ModelCatalogue] | None = None
     """The models that it serves, for `axonflow models` and wherever an id is wrong. `family` is of
     the codecs that are handed in; nothing is asked of the service."""

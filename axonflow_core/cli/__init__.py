@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, str] = {
     "embed": "embed:embed",
     "emulate": "emulate:emulate",
     "explain": "explain:explain",
+    "init": "init:init",
     "models": "models:models",
     "plugins": "plugins:plugins",
 }
@@ -51,6 +52,7 @@ def axonflow() -> None:
 
     \b
     axonflow demo                      see it work, with no account and no network
+    axonflow init                      write a first axonflow.yaml
     axonflow ask "Why is the sky blue?"
     """
     from axonflow_core.cli.display import show_warnings

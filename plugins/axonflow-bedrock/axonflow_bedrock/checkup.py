@@ -24,7 +24,7 @@ from .aws.regions import hint_for, known_regions
 from .config import BedrockConfig
 from .models.lifecycle import end_of, life_of, successor_id
 from .models.model_id import Kind, ModelId, geographies_of, parse_model_id, vendors_of
-from .models.profiles import callable_id, candidates
+from .models.profiles import candidates, meant_id
 from .models.rules import needs_profile
 from .models.table import ModelEntry, ModelTable, Status
 from .resolver import ModelResolver
@@ -109,15 +109,13 @@ class Examiner:
                 findings.append(_of_error(error, "model"))  # else its cause is told already
         vendors = vendors_of(self.codecs)
         model_id = parse_model_id(config.model, vendors)
-        base_id, key = model_id.base_id, "model"
+        base, key = model_id, "model"
         if config.base_model is not None:
-            base_id, key = parse_model_id(config.base_model, vendors).base_id, "base_model"
-        entry = self.models.entry(base_id)
+            base, key = parse_model_id(config.base_model, vendors), "base_model"
+        entry = self.models.entry(base.base_id)
         region = place.region if place is not None else None
         if entry is None:
-            is_bare = model_id.kind is Kind.PROVISIONED_MODEL and model_id.partition is None
-            name = base_id or (model_id.given if is_bare else None)
-            findings.extend(self._unknown_model(name, key, region))
+            findings.extend(self._unknown_model(base, key, region))
             return
         facts["life"] = Fact(value=f"{life_of(entry, date.today())}, as of {self.models.as_of}")
         findings.extend(self._of_entry(entry, model_id, region))
@@ -134,18 +132,16 @@ class Examiner:
                     continue
             raise refusal
 
-    def _unknown_model(self, name: str | None, key: str, region: str | None) -> Iterator[Finding]:
+    def _unknown_model(self, model: ModelId, key: str, region: str | None) -> Iterator[Finding]:
         """A warning where the table does not have a model; none for an id that does not name
         one."""
-        if name is not None:
-            near = self.models.nearest(name, date.today())
-            yield _warning(
-                key,
-                f"the model table of {self.models.as_of} has no {name}",
-                f"did you mean `{_as_written(near, self.config.model, region)}`?"
-                if near
-                else "`axonflow models` lists what there is; a newer model may be right",
+        if model.base_id is not None or model.is_bare:
+            near = meant_id(self.models, model, region, date.today())
+            message = (
+                f"the model table of {self.models.as_of} has no {model.base_id or model.given}"
             )
+            listed = "`axonflow models` lists what there is; a newer model may be right"
+            yield _warning(key, message, f"did you mean `{near}`?" if near else listed)
 
     def _of_entry(
         self, entry: ModelEntry, model_id: ModelId, region: str | None
@@ -195,13 +191,6 @@ _KINDS = frozenset({FamilyCodec.kind, EmbeddingCodec.kind, RerankCodec.kind})
 def _described(codec: AnyCodec) -> str:
     said = {EmbeddingCodec.kind: ", embeds", RerankCodec.kind: ", reranks"}
     return f"{codec.name}, by {codec.surface}{said.get(codec.kind, '')}"
-
-
-def _as_written(near: ModelEntry, given: str, region: str | None) -> str:
-    """The id of `near` in the form in which another was given: with its geography, where the model
-    has a profile of that, else as it can be called."""
-    geo = parse_model_id(given).geo
-    return f"{geo}.{near.base_id}" if geo in near.geographies else callable_id(near, region)
 
 
 def _unknown(key: str, noun: str, word: str, known: Sequence[str]) -> Finding:

@@ -143,13 +143,13 @@ class BedrockConfig(CommonSettings):
     """The only geography whose inference profiles may be called: `eu`, `us`, `global`."""
 
 
-_VARIABLES = {"region": "BEDROCK_REGION", "model": "BEDROCK_MODEL"}
+VARIABLES = {"region": "BEDROCK_REGION", "model": "BEDROCK_MODEL"}
 """Key -> environment variable."""
 
 
 def defaults_from_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
     """The keys that environment variables are set for. An empty one counts as unset."""
-    values = {key: environment.get(variable) for key, variable in _VARIABLES.items()}
+    values = {key: environment.get(variable) for key, variable in VARIABLES.items()}
     return {key: value for key, value in values.items() if value}
 
 

@@ -22,7 +22,7 @@ from .models.iam import statements_for
 from .models.lifecycle import end_of, successor_id
 from .models.model_id import Kind, ModelId
 from .models.model_rule import ModelRule
-from .models.profiles import candidates
+from .models.profiles import candidates, meant_id
 from .models.rules import both, needs_profile, rules_of
 from .models.table import ModelEntry, ModelTable
 
@@ -154,11 +154,8 @@ def _dollars(price: float | None) -> str:
 
 def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
     """What is probably not intended, or about to stop working."""
-    if known.entry is None and (newest := known.models.newest_like(model.base_id)) is not None:
-        yield (
-            f"the model table, of {known.models.as_of}, does not have {model.base_id}: it gets "
-            f"what {newest.base_id} has"
-        )
+    if known.entry is None:
+        yield from _unknown(model, place.region, known.models)
     if known.entry is not None:
         if known.entry.mode in _SILENT:
             yield f"{known.entry.base_id} {_SILENT[known.entry.mode]}: it does not answer prompts"
@@ -181,6 +178,18 @@ def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
         yield "AWS_RETRY_MODE=adaptive is treated as `standard`: its rate limiter is boto3's own"
     for setting in place.unheeded:
         yield f"{setting} of the AWS client config is ignored"
+
+
+def _unknown(model: ModelId, region: str, models: ModelTable) -> Iterator[str]:
+    """A warning for a model that the table does not have."""
+    if model.base_id is None and not model.is_bare:
+        return
+    newest, near = models.newest_like(model.base_id), meant_id(models, model, region, date.today())
+    yield (
+        f"the model table, of {models.as_of}, does not have {model.base_id or model.given}"
+        + (f": it gets what {newest.base_id} has" if newest is not None else "")
+        + (f"; did you mean `{near}`?" if near is not None else "")
+    )
 
 
 _SILENT = {"embedding": "is an embedding model", "rerank": "is a rerank model"}

@@ -10,7 +10,14 @@ from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.converters import described
 from axonflow_core.frozen import Unfit
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.plugin_spec import Emulator, ErrorEntry, ModelCatalogue, ProviderSpec, Services
+from axonflow_core.plugin_spec import (
+    Emulator,
+    ErrorEntry,
+    ModelCatalogue,
+    ProviderSpec,
+    Services,
+    Setting,
+)
 from axonflow_core.provider import Provider
 
 from .config import BedrockConfig, config_from_environment, defaults_from_environment
@@ -69,6 +76,12 @@ def _error_catalogue() -> Sequence[ErrorEntry]:
     return error_catalogue()
 
 
+async def _first_settings(environment: Mapping[str, str]) -> Sequence[Setting]:
+    from .first_settings import first_settings
+
+    return await first_settings(environment)
+
+
 def _models(codecs: CodecRegistry) -> ModelCatalogue:
     from .models.catalogue import catalogue_of
 
@@ -104,6 +117,7 @@ def axonflow_register_provider() -> ProviderSpec:
         emulator=_emulator,
         ingress=_ingress,
         recordings=_opener,
+        first_settings=_first_settings,
         models=_models,
         error_catalogue=_error_catalogue,
     )

@@ -29,6 +29,8 @@ from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, TokenCounter
 from axonflow_core.errors import (
     AxonFlowError,
     CredentialsError,
+    CredentialsExpired,
+    CredentialsMissing,
     EncodeError,
     ModelNotFound,
     ProfileRequired,
@@ -316,10 +318,15 @@ class BedrockProvider:
         is_streamed = is_streamed and route.codec.streams
         call = self._prepare(request, route, is_streamed=is_streamed, timeout_s=None)
         route = call.route
+        refused: tuple[str, ...] = ()
         try:
-            signed = await self._upstream.request(call)
             place = await self._settings.place()
-            source = await self._settings.identity_source()
+            try:
+                sent = await self._upstream.request(call)
+                source = await self._settings.identity_source()
+            except (CredentialsMissing, CredentialsExpired) as error:
+                sent, source = await self._upstream.unsigned(call), "none"
+                refused = (f"the call would be refused: {error.message} ({error.hint})",)
         except AxonFlowError as error:
             error.enrich(provider=self._services.name, model=route.model)
             raise
@@ -328,7 +335,8 @@ class BedrockProvider:
         like = entry or self.models.newest_like(route.facts.base_id)
         rules = deciding_rules(request, route, like, is_streamed=is_streamed)
         known = Known(self.models, entry, call.fitted.adjustments, rules, guardrail)
-        return explanation_of(route, signed, place, source, known, is_streamed=is_streamed)
+        told = explanation_of(route, sent, place, source, known, is_streamed=is_streamed)
+        return evolve(told, warnings=(*refused, *told.warnings))
 
     async def check(self, *, with_credentials: bool = True) -> Checkup:
         """What the first call would find, by the way that it takes. Sends nothing to a model."""

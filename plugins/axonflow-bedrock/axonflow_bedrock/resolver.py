@@ -21,8 +21,8 @@ from axonflow_core.frozen import evolve
 
 from .config import BedrockConfig, SurfaceChoice
 from .models.lifecycle import end_of, successor_id
-from .models.model_id import Kind, ModelId, parse_model_id, vendors_of
-from .models.profiles import Profiles, callable_id
+from .models.model_id import ModelId, parse_model_id, vendors_of
+from .models.profiles import Profiles, meant_id
 from .models.rules import facts_of
 from .models.table import ModelTable, Status
 from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, surface_of
@@ -249,10 +249,8 @@ class ModelResolver:
         raise self._undescribed(model_id, self._codecs.names)
 
     def _undescribed(self, model_id: ModelId, families: tuple[str, ...]) -> UndetectedFamily:
-        near = None
-        if model_id.kind is Kind.PROVISIONED_MODEL and model_id.partition is None:
-            near = self._models.nearest(model_id.given, date.today())
-        meant = f"did you mean `{callable_id(near, self._config.region)}`? Else " if near else ""
+        near = meant_id(self._models, model_id, self._config.region, date.today())
+        meant = f"did you mean `{near}`? Else " if near else ""
         return UndetectedFamily(
             f"{model_id.given} does not say which model is behind it",
             hint=f"{meant}add one line to the provider's config: `base_model:` with that model's "

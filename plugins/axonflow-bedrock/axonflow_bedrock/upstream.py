@@ -51,10 +51,15 @@ class BedrockUpstream(Upstream):
         signer = await settings.signer()
         if isinstance(signer, BearerToken):
             refuse_plaintext_api_key(place.endpoint_url)
-        model_id = cast(ModelId, call.route.address)
-        url = f"{place.endpoint_url}/model/{model_id.path_segment}/{call.operation}"
+        url = _url_of(call, place)
         headers = signer.sign("POST", url, call.headers, call.body, self._clock.now())
         return HttpRequest("POST", url, headers, call.body, call.timeouts, place.network)
+
+    async def unsigned(self, call: Call) -> HttpRequest:
+        """The request without what proves who asks."""
+        place = self._place = self._place or await self._settings.place()
+        url = _url_of(call, place)
+        return HttpRequest("POST", url, call.headers, call.body, call.timeouts, place.network)
 
     async def error(
         self, call: Call, status: int, headers: Mapping[str, str], body: bytes
@@ -87,6 +92,11 @@ class BedrockUpstream(Upstream):
     def answered(self, call: Call, elapsed_s: float) -> None:
         if elapsed_s > SLOW_S and self._terms is not None and self._terms.region is not None:
             self._region_mismatch.tell(elapsed_s, self._terms.region, call.route.model)
+
+
+def _url_of(call: Call, place: Place) -> str:
+    model_id = cast(ModelId, call.route.address)
+    return f"{place.endpoint_url}/model/{model_id.path_segment}/{call.operation}"
 
 
 def _asked_wait_s(headers: Mapping[str, str]) -> float | None:

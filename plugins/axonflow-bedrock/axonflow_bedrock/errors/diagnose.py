@@ -38,7 +38,7 @@ from axonflow_core.json import loads
 from axonflow_core.messages import EMPTY, Json
 
 from ..models.model_id import ModelId
-from ..models.profiles import callable_id, candidates
+from ..models.profiles import callable_id, candidates, meant_id
 from ..models.table import ModelTable
 from .table import MODELLED_STATUSES, TABLE, Report, Row
 
@@ -125,10 +125,8 @@ def _meant(row: Row, model: ModelId | None, region: str | None, models: ModelTab
     """The model that is meant by an id that neither Bedrock nor the table has."""
     if row.error is not ModelNotFound or model is None or models is None:
         return ""
-    if model.partition is not None or models.entry(model.base_id) is not None:
-        return ""
-    near = models.nearest(model.base_id or model.given, date.today())
-    return "" if near is None else f"did you mean `{callable_id(near, region)}`? Else "
+    near = meant_id(models, model, region, date.today())
+    return "" if near is None else f"did you mean `{near}`? Else "
 
 
 def _profile_line(model: ModelId | None, region: str | None, models: ModelTable | None) -> str:

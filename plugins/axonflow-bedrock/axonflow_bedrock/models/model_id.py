@@ -118,6 +118,12 @@ class ModelId:
         family."""
         return self.base_id is None
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a name without a dot and no ARN: one of provisioned throughput, or an id
+        that lacks its vendor."""
+        return self.kind is Kind.PROVISIONED_MODEL and self.partition is None
+
     def __str__(self) -> str:
         return self.given
 

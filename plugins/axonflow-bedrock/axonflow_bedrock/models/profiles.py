@@ -9,6 +9,8 @@ one.
 
 from __future__ import annotations
 
+from datetime import date
+
 from axonflow_core.errors import ProfileRequired, RequestError
 
 from .model_id import Kind, ModelId, parse_model_id, profile_candidates
@@ -33,6 +35,23 @@ def callable_id(entry: ModelEntry, region: str | None) -> str:
         return entry.base_id
     named = candidates(parse_model_id(entry.base_id), region or "us-east-1", entry)
     return next(iter(named), entry.base_id)
+
+
+def meant_id(models: ModelTable, model: ModelId, region: str | None, today: date) -> str | None:
+    """The id that is meant by one that the table does not have: with its geography, where the model
+    that is meant has a profile of that, else as it can be called. None for an id that the table
+    has, that names no model, or that is like none."""
+    name = model.base_id or model.given
+    if (model.base_id is None and not model.is_bare) or models.entry(model.base_id) is not None:
+        return None
+    near = models.nearest(name, today)
+    if near is None:
+        return None
+    return (
+        f"{model.geo}.{near.base_id}"
+        if model.geo in near.geographies
+        else callable_id(near, region)
+    )
 
 
 class Profiles:

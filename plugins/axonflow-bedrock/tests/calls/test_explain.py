@@ -19,6 +19,7 @@ from axonflow_bedrock.pytest_plugin import RunningEmulator
 pytestmark = pytest.mark.sampled(3)  # every test starts a process
 
 SONNET = "anthropic.claude-sonnet-4-20250514-v1:0"
+LIVING = "us.anthropic.claude-sonnet-4-6"
 SECRET = "wJalrXUtnFEMI-not-a-real-key"
 PLANTED_SECRETS = {"secret key of an explained call": SECRET}
 NOWHERE = "http://127.0.0.1:9"
@@ -106,6 +107,38 @@ def test_an_api_key_is_not_sent_where_it_can_be_overheard(endpoint: str, is_sent
         error = json.loads(caught.value.stdout)["error"]
         assert (caught.value.returncode, error["code"]) == (4, "credentials")
         assert "plain http" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}],
+)
+def test_a_call_is_explained_without_credentials_and_says_that_there_are_none(
+    more: Mapping[str, str],
+) -> None:
+    ran = explain("-m", LIVING, "--json", "--system", "Be brief.", **more)
+    told = json.loads(ran.stdout)
+    assert told["facts"]["credentials"] == "none"
+    assert "Authorization" not in told["headers"]
+    assert told["body"]["system"] == [{"type": "text", "text": "Be brief."}]
+    (warning,) = told["warnings"]
+    assert warning.startswith("the call would be refused: no AWS credentials")
+
+
+@pytest.mark.parametrize(
+    ("model", "meant"),
+    [
+        ("us.anthropic.claude-sonet-4-6", LIVING),
+        ("antropic.claude-sonnet-4-6", LIVING),
+        ("claude-sonnet-4-6", LIVING),
+        ("amazon.nova-pro", "amazon.nova-pro-v1:0"),
+        ("eu.amazon.nova-por-v1:0", "eu.amazon.nova-pro-v1:0"),
+    ],
+)
+def test_an_id_that_nobody_knows_is_warned_of_with_the_one_that_is_meant(
+    model: str, meant: str
+) -> None:
+    assert f"did you mean `{meant}`?" in explain("-m", model).stderr
 
 
 def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:
@@ -235,6 +268,7 @@ def test_a_model_that_the_table_does_not_have_gets_the_newest_ones_facts_and_a_w
 
     assert "temperature" not in told["body"]
     (warning,) = (each for each in told["warnings"] if "it gets what" in each)
-    assert warning.endswith(
+    assert (
         "does not have anthropic.claude-sonnet-9: it gets what anthropic.claude-sonnet-5-5 has"
+        in warning
     )
