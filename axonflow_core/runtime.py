@@ -293,7 +293,7 @@ class Runtime:
         timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsEmbedding):
-            raise self._unsupported(provider, "embeddings")
+            raise self._unsupported(provider, "embeddings", SupportsEmbedding)
         asked = _as_embedding_request(request)
         return await chosen.embed(asked, model=model_id(model), timeout_s=timeout_s)
 
@@ -309,7 +309,7 @@ class Runtime:
         timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsReranking):
-            raise self._unsupported(provider, "reranking")
+            raise self._unsupported(provider, "reranking", SupportsReranking)
         if not isinstance(request, RerankRequest):
             raise RequestError(f"rerank takes a RerankRequest, not {described(request)}")
         ranking = await chosen.rerank(request, model=model_id(model), timeout_s=timeout_s)
@@ -333,7 +333,8 @@ class Runtime:
         timeout_s = time_limit(timeout)
         chosen = self.chosen(provider)
         if not isinstance(chosen, SupportsTokenCounting):
-            raise self._unsupported(provider, "token counting")
+            instead = "the usage of an answer has its tokens: `runtime.complete`"
+            raise self._unsupported(provider, "token counting", SupportsTokenCounting, instead)
         asked = question_of(prompt, options)
         return await chosen.count(asked.request, model=model_id(model), timeout_s=timeout_s)
 
@@ -372,11 +373,15 @@ class Runtime:
         self._streams[id(stream)] = stream
         return stream
 
-    def _unsupported(self, name: str | None, ability: str) -> RequestError:
+    def _unsupported(
+        self, name: str | None, ability: str, protocol: Any, instead: str | None = None
+    ) -> RequestError:
+        """The error for a provider without an ability: who has it, else what to do `instead`."""
+        able = [other for other, one in self.providers.items() if isinstance(one, protocol)]
         name = next(iter(self.providers)) if name is None else name
         return RequestError(
             f"provider {name!r} does not support {ability}",
-            hint="name another one with `provider=`" if len(self.providers) > 1 else None,
+            hint=f"name one that does with `provider=`: {', '.join(able)}" if able else instead,
         )
 
 

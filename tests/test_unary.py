@@ -119,5 +119,6 @@ async def test_a_provider_that_cannot_says_so() -> None:
             await runtime.embed("hello")
         with pytest.raises(RequestError, match="does not support reranking"):
             await runtime.rerank(RerankRequest("q", ("a",)))
-        with pytest.raises(RequestError, match="does not support token counting"):
+        with pytest.raises(RequestError, match="does not support token counting") as caught:
             await runtime.count_tokens("hello")
+        assert "the usage of an answer has its tokens" in str(caught.value.hint)

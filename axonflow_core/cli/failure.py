@@ -145,6 +145,7 @@ def _rendered(code: str, message: str, hint: str | None) -> str:
 
 _IN_COMMANDS = (
     (re.compile(r"`(model|provider)=`"), r"`--\1`"),
+    (re.compile(r"has its tokens: `runtime\.complete`"), "has its tokens: `axonflow ask -u`"),
     (re.compile(r"`runtime\.complete`"), "`axonflow ask`"),
     (re.compile(r"`runtime\.embed`"), "`axonflow embed`"),
 )

@@ -21,6 +21,7 @@ from typing import ClassVar, Protocol, TypeAlias, TypeVar
 from axonflow_core.codec import FamilyCodec
 from axonflow_core.errors import ConfigError, UndetectedFamily
 from axonflow_core.frozen import frozen
+from axonflow_core.nearest import nearest
 
 
 class AnyCodec(Protocol):
@@ -199,9 +200,12 @@ class CodecRegistry:
                 f"the {name} family has several forms: {names}",
                 hint=f"name one of them, {variants[0].name} for example, or the model itself",
             )
+        known = self.names_of(kind)
+        near = nearest(name, known)
         raise UndetectedFamily(
             f"no codec for a family {name!r} is installed",
-            hint=f"there are: {', '.join(self.names_of(kind)) or 'none'}",
+            hint=(f"did you mean `{near}`? " if near is not None else "")
+            + f"there are: {', '.join(known) or 'none'}",
         )
 
     def of_kind(self, kind: type[C]) -> Iterator[C]:

@@ -107,11 +107,15 @@ def test_what_cannot_be_done_is_an_error_with_its_exit_code(run: Run) -> None:
     talking = run("embed", "hello")
     uncounted = run("count", "hello", "-m", "amazon.titan-text-express-v1")
     empty = run("embed", "-", "-m", TITAN)
+    misspelt = run("embed", "hello", "-m", "amazon.titan-embed-txt-v2:0")
 
     assert (talking.returncode, talking.stdout) == (2, "")
     assert "is a chat model, and an embedding model is asked for" in talking.stderr
-    assert "name one with `--model`" in talking.stderr
+    assert "name an embedding model with `--model`: amazon.nova-2-multi" in talking.stderr
+    assert "a chat model is asked with `axonflow ask`" in talking.stderr
     assert (uncounted.returncode, "error[uncountable]" in uncounted.stderr) == (5, True)
+    assert "take the usage of an answer" in uncounted.stderr
+    assert "did you mean `amazon.titan-embed-text-v2:0`?" in misspelt.stderr
     assert (empty.returncode, "no text on stdin" in empty.stderr) == (2, True)
 
 

@@ -22,7 +22,7 @@ from axonflow_core.frozen import evolve
 from .config import BedrockConfig, SurfaceChoice
 from .models.lifecycle import end_of, successor_id
 from .models.model_id import ModelId, parse_model_id, vendors_of
-from .models.profiles import Profiles, meant_id
+from .models.profiles import Profiles, callable_id, meant_id
 from .models.rules import facts_of
 from .models.table import ModelTable, Status
 from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, surface_of
@@ -30,10 +30,10 @@ from .wire.surfaces import CONVERSE_CODECS, INVOKE, INVOKE_CODECS, surface_of
 C = TypeVar("C", bound=AnyCodec)
 
 _UNARY: Mapping[type[AnyCodec], tuple[str, str, str]] = {
-    EmbeddingCodec: ("an embedding model", "embed", "amazon.titan-embed-text-v2:0"),
-    RerankCodec: ("a reranking model", "rerank", "cohere.rerank-v3-5:0"),
+    EmbeddingCodec: ("an embedding model", "embed", "embedding"),
+    RerankCodec: ("a reranking model", "rerank", "rerank"),
 }
-"""Kind of codec -> its models, the method that asks them, and one of them."""
+"""Kind of codec -> its models, the method that asks them, and their mode in the model table."""
 _CHAT_EXAMPLE = "us.anthropic.claude-sonnet-4-6"
 
 _LOG = logging.getLogger(__name__)
@@ -167,24 +167,40 @@ class ModelResolver:
         if family is not None:
             codec = self._codecs.find_by_name(kind, family)
         elif base_id is not None:
-            codec = self._unary_codec(kind, base_id, given)
+            codec = self._unary_codec(kind, base_id, model_id)
         else:
             raise self._undescribed(model_id, self._codecs.names_of(kind))
         self._refuse_other_families(given, codec)
         self._warn_of_other_region(model_id)
         return unary_route(model_id, codec, self._facts(given, base_id), INVOKE.operation)
 
-    def _unary_codec(self, kind: type[C], base_id: str, given: str) -> C:
+    def _unary_codec(self, kind: type[C], base_id: str, model_id: ModelId) -> C:
         try:
             return self._codecs.find(kind, base_id)
-        except UndetectedFamily:
-            if kind not in _UNARY or not self._has(FamilyCodec, base_id):
-                raise
-        what, _, example = _UNARY[kind]
+        except UndetectedFamily as refusal:
+            if kind not in _UNARY or not self._is_chat(base_id):
+                raise self._with_meant(refusal, model_id) from None
+        what, _, mode = _UNARY[kind]
         raise UndetectedFamily(
-            f"{given} is a chat model, and {what} is asked for",
-            hint=f"name one with `model=`: {example}, for example",
+            f"{model_id.given} is a chat model, and {what} is asked for",
+            hint=f"name {what} with `model=`: {', '.join(self._living(kind, mode))}; a chat model "
+            "is asked with `runtime.complete`",
         )
+
+    def _is_chat(self, base_id: str) -> bool:
+        entry = self._models.entry(base_id)
+        return self._has(FamilyCodec, base_id) or (entry is not None and entry.mode == "chat")
+
+    def _living(self, kind: type[AnyCodec], mode: str) -> list[str]:
+        """The ids of the models of a mode that have not ended, and that a codec is there for."""
+        today, region = date.today(), self._config.region
+        return [
+            callable_id(entry, region)
+            for entry in self._models
+            if entry.mode == mode
+            and entry.status_on(today) is not Status.END_OF_LIFE
+            and self._has(kind, entry.base_id)
+        ]
 
     def _refuse_unary(self, given: str, base_id: str) -> None:
         """`UndetectedFamily` for a model that embeds or reranks, which answers no prompt."""
@@ -232,7 +248,9 @@ class ModelResolver:
             return self._codecs.for_base_id(base_id or "", CONVERSE_CODECS)
         try:
             return self._find_own_codec(model_id, base_id, family)
-        except UndetectedFamily:
+        except UndetectedFamily as refusal:
+            if self._config.surface is SurfaceChoice.INVOKE and base_id is not None:
+                self._with_meant(refusal, model_id)
             if self._config.surface is SurfaceChoice.INVOKE or family is not None:
                 raise
             self._refuse_unary(model_id.given, base_id or "")
@@ -249,13 +267,19 @@ class ModelResolver:
         raise self._undescribed(model_id, self._codecs.names)
 
     def _undescribed(self, model_id: ModelId, families: tuple[str, ...]) -> UndetectedFamily:
-        near = meant_id(self._models, model_id, self._config.region, date.today())
-        meant = f"did you mean `{near}`? Else " if near else ""
-        return UndetectedFamily(
+        error = UndetectedFamily(
             f"{model_id.given} does not say which model is behind it",
-            hint=f"{meant}add one line to the provider's config: `base_model:` with that model's "
-            f"id, or `family:` with one of {', '.join(families)}",
+            hint="add one line to the provider's config: `base_model:` with that model's id, or "
+            f"`family:` with one of {', '.join(families)}",
         )
+        return self._with_meant(error, model_id)
+
+    def _with_meant(self, error: UndetectedFamily, model_id: ModelId) -> UndetectedFamily:
+        """`error` with the id that is meant by one that the table does not have."""
+        near = meant_id(self._models, model_id, self._config.region, date.today())
+        if near is not None:
+            error.hint = f"did you mean `{near}`? Else {error.hint}"
+        return error
 
     def _family_of(self, base_id: str | None, codec: FamilyCodec) -> FamilyCodec:
         """The codec that says which family a model is of: its own, whatever surface carries the

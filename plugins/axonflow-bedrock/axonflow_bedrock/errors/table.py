@@ -547,7 +547,7 @@ TABLE: tuple[Row, ...] = (
         error=Uncountable,
         pattern="support counting tokens",
         cause="Bedrock does not count tokens for {model}",
-        fix="count without a profile's prefix, or take the usage of an answer",
+        fix="take the usage of an answer, or count with another model, in a region that hosts it",
         example="The provided model doesn't support counting tokens.",
     ),
     Row(
