@@ -46,6 +46,21 @@ def refuse_beyond_limits(codec: EmbeddingCodec, request: EmbeddingRequest) -> No
                 _refuse_image(codec, part.source, f"image {number} of {total}")
 
 
+def refuse_broken_data(request: EmbeddingRequest) -> None:
+    """`EncodeError` for a picture whose data is no base64."""
+    total = len(request.inputs)
+    for number, given in enumerate(request.inputs, 1):
+        for part in _parts(given):
+            if isinstance(part, Text) or part.source.kind is not MediaKind.BASE64:
+                continue
+            if bytes_of_base64(part.source.data) is None:
+                raise EncodeError(
+                    f"the data of image {number} of {total} is no base64",
+                    feature="images",
+                    hint="give the bytes of the file, and leave the encoding to `Media`",
+                )
+
+
 def _parts(given: EmbeddingInput) -> Iterator[Text | Image]:
     """The texts and pictures of one input."""
     if isinstance(given, MixedInput):
@@ -76,14 +91,8 @@ def _may_cut(codec: EmbeddingCodec) -> bool:
 
 
 def _refuse_image(codec: EmbeddingCodec, media: Media, which: str) -> None:
-    terms, data = codec.limits.images, bytes_of_base64(media.data)
-    if data is None:
-        raise EncodeError(
-            f"the data of {which} is no base64",
-            feature="images",
-            hint="give the bytes of the file, and leave the encoding to `Media`",
-        )
-    why = _unfit(terms, media.media_type, data)
+    data = bytes_of_base64(media.data)
+    why = None if data is None else _unfit(codec.limits.images, media.media_type, data)
     if why is not None:
         raise EncodeError(
             f"{codec.name} cannot take {which}: {why}",

@@ -33,7 +33,7 @@ from axonflow_core.retrieval import (
     RerankRequest,
 )
 
-from .embedding_limits import cut_to_limit, refuse_beyond_limits
+from .embedding_limits import cut_to_limit, refuse_beyond_limits, refuse_broken_data
 from .json_members import integer, unknown_members
 from .record import Decode, Encode, decoded_answer, decoded_request, encoded_answer
 
@@ -174,7 +174,9 @@ class EmbeddingCodec(UnaryCodec[EmbeddingRequest, Embeddings]):
 
     def split(self, request: EmbeddingRequest) -> tuple[EmbeddingRequest, ...]:
         """The calls that `request` takes, inputs in their order; a request that is one call is
-        itself. `EncodeError` names what is beyond the family's limits by its number."""
+        itself. `EncodeError` names what is beyond the family's limits, or broken, by its
+        number."""
+        refuse_broken_data(request)
         refuse_beyond_limits(self, request)
         # Runs of one kind, in order: the vectors come back in the order of the inputs.
         parts = [

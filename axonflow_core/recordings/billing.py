@@ -1,8 +1,8 @@
 """Decoded token counts against the billed ones, which the provider sends next to an answer.
 
 The billed counts are read without the family's codec (on Bedrock from headers or the last chunk of
-a stream), so they find a codec that takes input tokens for output tokens in both of its roles. All
-counts are tokens.
+a stream), so they find a codec that takes input tokens for output tokens in both of its roles, and
+a recording whose two accounts do not agree. All counts are tokens.
 """
 
 from __future__ import annotations
@@ -25,18 +25,16 @@ def miscounted(billed: Usage, usage: Usage) -> Iterator[Difference]:
             yield Difference(f"$.usage.{name}", bill, count)
 
 
-def misplaced(billed: Usage, reported: Usage) -> Iterator[Difference]:
-    """Counts in the family's own JSON that were decoded into the wrong field: a count that differs
-    from the bill for its field and equals the bill for another one.
-
-    The family's count may differ from the billed one: in streams with tool calls Claude reports
-    more output tokens than Bedrock bills.
+def disagreeing(billed: Usage, own: Usage, excepted: frozenset[str]) -> Iterator[Difference]:
+    """Counts in the family's own JSON that differ from the bill for their field. One that is
+    `excepted`, because the family is known to count it otherwise, still may not be the bill of
+    another field: then it was decoded into the wrong one.
     """
-    bills = _counts(billed)
-    for name, count in _counts(reported).items():
+    bills, counts = _counts(billed), _counts(own)
+    for name in bills.keys() & counts.keys():
         others = {bill for other, bill in bills.items() if other != name}
-        if name in bills and count != bills[name] and count in others:
-            yield Difference(f"$.usage.{name}", bills[name], count)
+        if counts[name] != bills[name] and (name not in excepted or counts[name] in others):
+            yield Difference(f"$.usage.{name}", bills[name], counts[name])
 
 
 def _counts(usage: Usage) -> dict[str, int]:

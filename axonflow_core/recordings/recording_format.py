@@ -83,6 +83,12 @@ class RecordingFormat(Protocol):
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
         """The billed counts, from the headers of an answer or the chunks of a stream."""
 
+    def counted_otherwise(
+        self, codec: FamilyCodec, answer: Completion, *, is_streamed: bool
+    ) -> frozenset[str]:
+        """The counts (fields of `Usage`) that the family's own JSON is known to have otherwise than
+        the bill, in an answer like this one. `answer` has the family's own counts."""
+
     def frame_decoder(self) -> FrameDecoder:
         """A new decoder of the bytes of one recorded stream."""
 

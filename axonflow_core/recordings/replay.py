@@ -6,7 +6,8 @@ nothing else.
     request    decoding and encoding gives the same body
     response   likewise
     stream     the chunks decode, assemble and encode to the same; the bytes may be cut anywhere
-    meaning    content is in typed fields, counts are the billed ones, every stop reason is known
+    meaning    content is in typed fields, the family's own counts are the billed ones, every stop
+               reason is known
     error      a refusal decodes to a specific error class
 
 A body that both halves of a codec misread in the same way passes the first three laws. So `meaning`
@@ -34,7 +35,7 @@ from axonflow_core.errors import (
     TruncatedStream,
 )
 from axonflow_core.frozen import evolve, frozen
-from axonflow_core.messages import Completion, Json, StopReason
+from axonflow_core.messages import Completion, Json, StopReason, Usage
 from axonflow_core.stream import (
     Assembler,
     Batch,
@@ -43,7 +44,7 @@ from axonflow_core.stream import (
     ToolInputDelta,
 )
 
-from .billing import miscounted, misplaced
+from .billing import disagreeing, miscounted
 from .json_equality import Difference, difference
 from .meaning import leftovers, unread
 from .recording import Recording
@@ -294,10 +295,18 @@ class _Replay:
         yield from unread(native, [completion], self._borders)
         yield from _unknown_stop(completion)
         billed = self.format.billed(headers, ())
-        yield from miscounted(billed, completion.usage)
-        # Decoded once more without the provider's counts, to see which field the family's own went
-        # to.
-        yield from misplaced(billed, self.codec.decode_response(native, self.facts).usage)
+        # Decoded once more without the provider's counts, to compare the family's own with them.
+        own = self.codec.decode_response(native, self.facts)
+        yield from self._wrong_counts(billed, completion, own, is_streamed=False)
+
+    def _wrong_counts(
+        self, billed: Usage, completion: Completion, own: Completion, *, is_streamed: bool
+    ) -> _Found:
+        """Counts of the answer that are not the billed ones, else those of the family's own."""
+        if found := [*miscounted(billed, completion.usage)]:
+            return iter(found)
+        excepted = self.format.counted_otherwise(self.codec, own, is_streamed=is_streamed)
+        return disagreeing(billed, own.usage, excepted)
 
     def _understood_stream(self) -> _Found:
         """As for a whole answer, on what the events assemble to; the counts of `MetricsUpdate` are
@@ -310,9 +319,8 @@ class _Replay:
         yield from unread(natives, [completion, *_tool_inputs(played.events())], self._borders)
         yield from _unknown_stop(completion)
         billed = self.format.billed({}, played.chunks)
-        yield from miscounted(billed, completion.usage)
         own = _assembled(event for event in played.events() if not isinstance(event, MetricsUpdate))
-        yield from misplaced(billed, own.usage)
+        yield from self._wrong_counts(billed, completion, own, is_streamed=True)
 
 
 @frozen

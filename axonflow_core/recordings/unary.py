@@ -14,7 +14,7 @@ from axonflow_core.errors import EncodeError, MalformedRequest
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json, Usage
 
-from .billing import miscounted
+from .billing import disagreeing, miscounted
 from .json_equality import Difference, difference
 from .meaning import leftovers, unread
 
@@ -80,6 +80,8 @@ class RecordedUnary:
             yield from leftovers(answer, self.codec.documented - asked, "response")
             yield from unread(self.response_body, [answer])
             yield from miscounted(self.billed, getattr(answer, "usage", self.billed))
+            own = self.codec.decode_response(self.response_body, self.facts)
+            yield from disagreeing(self.billed, getattr(own, "usage", Usage()), frozenset())
 
     def _understood_request(self) -> Iterator[Difference]:
         try:
