@@ -8,7 +8,6 @@ knows, is a warning: the table may be older than the model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import cast
 
 from axonflow_core.codec import FamilyCodec
@@ -22,6 +21,7 @@ from axonflow_core.provider import Checkup, Fact, Finding
 from .aws.credentials import OF_CONFIG, AwsSettings, NoRegion, Place
 from .aws.regions import hint_for, known_regions
 from .config import BedrockConfig
+from .models import clock
 from .models.lifecycle import end_of, life_of, successor_id
 from .models.model_id import Kind, ModelId, geographies_of, parse_model_id, vendors_of
 from .models.profiles import candidates, meant_id
@@ -117,7 +117,7 @@ class Examiner:
         if entry is None:
             findings.extend(self._unknown_model(base, key, region))
             return
-        facts["life"] = Fact(value=f"{life_of(entry, date.today())}, as of {self.models.as_of}")
+        facts["life"] = Fact(value=f"{life_of(entry, clock.today())}, as of {self.models.as_of}")
         findings.extend(self._of_entry(entry, model_id, region))
 
     def _codec(self) -> AnyCodec:
@@ -136,7 +136,7 @@ class Examiner:
         """A warning where the table does not have a model; none for an id that does not name
         one."""
         if model.base_id is not None or model.is_bare:
-            near = meant_id(self.models, model, region, date.today())
+            near = meant_id(self.models, model, region, clock.today())
             message = (
                 f"the model table of {self.models.as_of} has no {model.base_id or model.given}"
             )
@@ -147,7 +147,7 @@ class Examiner:
         self, entry: ModelEntry, model_id: ModelId, region: str | None
     ) -> Iterator[Finding]:
         """What Bedrock would refuse a known model for."""
-        today = date.today()
+        today = clock.today()
         end, successor = end_of(entry, today), successor_id(self.models, entry, region, today)
         if end is not None:
             yield _warning("model", end, f"model: {successor}" if successor else None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from urllib.parse import urlsplit
 
 from axonflow_core.calls.route import Route
@@ -17,6 +16,7 @@ from axonflow_core.messages import Adjustment, CompletionRequest
 from axonflow_core.provider import Explanation
 
 from .aws.credentials import Place
+from .models import clock
 from .models.fact_words import words_of
 from .models.iam import statements_for
 from .models.lifecycle import end_of, successor_id
@@ -139,7 +139,7 @@ def _table_facts(model: ModelId, place: Place, known: Known) -> Iterator[tuple[s
     )
     price = entry.price(model.geo, place.region)
     yield "price", f"{_dollars(price.input)} in, {_dollars(price.output)} out, per 1,000,000 tokens"
-    yield "lifecycle", f"{entry.status_on(date.today())}, as of {known.models.as_of}"
+    yield "lifecycle", f"{entry.status_on(clock.today())}, as of {known.models.as_of}"
     if entry.geographies:
         yield "inference profiles", ", ".join(f"{geo}." for geo in entry.geographies)
 
@@ -184,7 +184,7 @@ def _unknown(model: ModelId, region: str, models: ModelTable) -> Iterator[str]:
     """A warning for a model that the table does not have."""
     if model.base_id is None and not model.is_bare:
         return
-    newest, near = models.newest_like(model.base_id), meant_id(models, model, region, date.today())
+    newest, near = models.newest_like(model.base_id), meant_id(models, model, region, clock.today())
     yield (
         f"the model table, of {models.as_of}, does not have {model.base_id or model.given}"
         + (f": it gets what {newest.base_id} has" if newest is not None else "")
@@ -198,7 +198,7 @@ _SILENT = {"embedding": "is an embedding model", "rerank": "is a rerank model"}
 
 def _end_of_life(models: ModelTable, entry: ModelEntry, region: str) -> Iterator[str]:
     """A warning for a model that has reached, or will reach, its end of life."""
-    today = date.today()
+    today = clock.today()
     end, successor = end_of(entry, today), successor_id(models, entry, region, today)
     if end is not None:
         yield end if successor is None else f"{end}; its successor is {successor}"

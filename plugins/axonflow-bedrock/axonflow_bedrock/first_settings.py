@@ -11,6 +11,7 @@ from axonflow_core.plugin_spec import Setting
 from .aws.credentials import AwsSettings
 from .aws.regions import is_region
 from .config import DEFAULT_MODEL, VARIABLES
+from .models import clock
 from .models.lifecycle import life_of, successor_id
 from .models.model_id import geographies_of, parse_model_id
 from .models.table import ModelEntry, Status, load_models
@@ -44,7 +45,7 @@ def _region_setting(region: str | None, source: str) -> Setting:
 def _model_setting(environment: Mapping[str, str], region: str | None) -> Setting:
     """The model of the environment where it lives, as far as is known; else the successor of the
     documented default."""
-    models, today = load_models(), date.today()
+    models, today = load_models(), clock.today()
     given = environment.get(VARIABLES["model"])
     if given:
         entry = models.entry(parse_model_id(given).base_id)

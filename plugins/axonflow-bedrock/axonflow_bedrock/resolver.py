@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date
 from typing import TypeVar
 
 from axonflow_core.calls.route import Route, UnaryRoute
@@ -20,6 +19,7 @@ from axonflow_core.errors import RequestError, UndetectedFamily
 from axonflow_core.frozen import evolve
 
 from .config import BedrockConfig, SurfaceChoice
+from .models import clock
 from .models.lifecycle import end_of, successor_id
 from .models.model_id import ModelId, parse_model_id, vendors_of
 from .models.profiles import Profiles, callable_id, meant_id
@@ -193,7 +193,7 @@ class ModelResolver:
 
     def _living(self, kind: type[AnyCodec], mode: str) -> list[str]:
         """The ids of the models of a mode that have not ended, and that a codec is there for."""
-        today, region = date.today(), self._config.region
+        today, region = clock.today(), self._config.region
         return [
             callable_id(entry, region)
             for entry in self._models
@@ -276,7 +276,7 @@ class ModelResolver:
 
     def _with_meant(self, error: UndetectedFamily, model_id: ModelId) -> UndetectedFamily:
         """`error` with the id that is meant by one that the table does not have."""
-        near = meant_id(self._models, model_id, self._config.region, date.today())
+        near = meant_id(self._models, model_id, self._config.region, clock.today())
         if near is not None:
             error.hint = f"did you mean `{near}`? Else {error.hint}"
         return error
@@ -301,7 +301,7 @@ class ModelResolver:
 
     def _warn_of_end(self, base_id: str | None) -> None:
         """One line for a model that has ended, with the id to write in its place."""
-        entry, today = self._models.entry(base_id), date.today()
+        entry, today = self._models.entry(base_id), clock.today()
         if entry is None or entry.status_on(today) is not Status.END_OF_LIFE:
             return
         successor = successor_id(self._models, entry, self._config.region, today)

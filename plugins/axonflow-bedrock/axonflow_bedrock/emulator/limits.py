@@ -11,7 +11,7 @@ from datetime import date
 
 from axonflow_core.frozen import frozen
 
-from ..models.table import ModelTable, Status, load_models
+from ..models.table import ModelTable, load_models
 from ..wire.endpoint import ServiceException, invalid_call
 
 
@@ -43,7 +43,7 @@ def ends_in(models: ModelTable) -> Mapping[str, date]:
     return {
         entry.base_id: entry.end_of_life or models.as_of
         for entry in models
-        if entry.end_of_life is not None or entry.status is Status.END_OF_LIFE
+        if entry.end_of_life is not None or entry.has_ended
     }
 
 

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
 
 import orjson
 
@@ -37,6 +36,7 @@ from axonflow_core.errors import ModelNotFound, ProviderError
 from axonflow_core.json import loads
 from axonflow_core.messages import EMPTY, Json
 
+from ..models import clock
 from ..models.model_id import ModelId
 from ..models.profiles import callable_id, candidates, meant_id
 from ..models.table import ModelTable
@@ -125,7 +125,7 @@ def _meant(row: Row, model: ModelId | None, region: str | None, models: ModelTab
     """The model that is meant by an id that neither Bedrock nor the table has."""
     if row.error is not ModelNotFound or model is None or models is None:
         return ""
-    near = meant_id(models, model, region, date.today())
+    near = meant_id(models, model, region, clock.today())
     return "" if near is None else f"did you mean `{near}`? Else "
 
 
@@ -151,7 +151,7 @@ def _successor_line(model: ModelId | None, region: str | None, models: ModelTabl
     """The line of YAML that names the successor of a model at its end of life, if the table has
     one."""
     entry = models.entry(model.base_id) if model and models else None
-    successor = models.successor(entry, date.today()) if models and entry else None
+    successor = models.successor(entry, clock.today()) if models and entry else None
     return (
         NO_SUCCESSOR
         if successor is None

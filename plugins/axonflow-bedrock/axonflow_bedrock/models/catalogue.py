@@ -11,6 +11,7 @@ from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec
 from axonflow_core.plugin_spec import Life, ModelCatalogue, ModelDescription
 
 from ..wire.surfaces import CONVERSE_CODECS, INVOKE_CODECS
+from . import clock
 from .lifecycle import successor_id
 from .rules import needs_profile
 from .table import ModelEntry, ModelTable, Status, load_models
@@ -30,7 +31,7 @@ _LIVES = {
 
 def catalogue_of(codecs: CodecRegistry, today: date | None = None) -> ModelCatalogue:
     """Every model of the table, by family and id. No codec is imported for it."""
-    models, today = load_models(), today or date.today()
+    models, today = load_models(), today or clock.today()
     claims = [claim for claim in codecs.claims if claim.surface == INVOKE_CODECS]
     described = [_described(entry, models, claims, today) for entry in models]
     described.sort(key=lambda model: (model.family or model.vendor, model.kind, model.id))

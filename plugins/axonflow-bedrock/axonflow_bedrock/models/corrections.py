@@ -30,7 +30,6 @@ _LLAMA = (
     "November 2026"
 )
 _MISTRAL = "AWS user guide, Mistral AI text completion, November 2026"
-_TITAN_ENDS = {"status": "EOL", "eol": "2025-10-27", "eol_source": "AWS"}
 
 FACTS: tuple[Correction, ...] = (
     Correction(
@@ -41,9 +40,6 @@ FACTS: tuple[Correction, ...] = (
     Correction(("amazon.titan-text-express",), _limits(8192, 8192), _TITAN),
     Correction(("amazon.titan-text-lite",), _limits(4096, 4096), _TITAN),
     Correction(("amazon.titan-text-premier",), _limits(32_000, 3072), _TITAN),
-    Correction(
-        ("amazon.titan-t",), {"lifecycle": _TITAN_ENDS}, "AWS user guide, Model lifecycle, 2025"
-    ),
     Correction(("meta.llama2-",), _limits(4096, 2048), _LLAMA),
     Correction(("meta.llama3-8b", "meta.llama3-70b"), _limits(8192, 2048), _LLAMA),
     Correction(("meta.llama3-1-8b", "meta.llama3-1-70b"), _limits(128_000, 2048), _LLAMA),
@@ -63,15 +59,24 @@ FACTS: tuple[Correction, ...] = (
     ),
     Correction(
         ("anthropic.claude-3-7-sonnet",),
-        # The source has the day for AWS GovCloud, 2026-07-30.
-        {
-            **_limits(200_000, 64_000),
-            "lifecycle": {"status": "EOL", "eol": "2026-04-28", "eol_source": "AWS"},
-        },
-        "AWS user guide, Anthropic Claude 3.7 Sonnet and Model lifecycle, 2026",
+        _limits(200_000, 64_000),
+        "AWS user guide, Anthropic Claude 3.7 Sonnet, 2026",
     ),
 )
 """Applied in this order."""
+
+FLAGS: tuple[Correction, ...] = (
+    Correction(
+        (
+            *("ai21.j2", "amazon.titan-t", "meta.llama2"),
+            *("anthropic.claude-v", "anthropic.claude-instant"),
+            *("cohere.command-text", "cohere.command-light"),
+        ),
+        {"tools": False},
+        "AWS user guide, Supported models and model features, 2025",
+    ),
+)
+"""Flags of `supports` that litellm does not have."""
 
 PROFILES: Mapping[str, str] = {
     "amazon.nova-lite-v1:0": "ca",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,8 @@ class ModelEntry:
     profile: see `rules.needs_profile`."""
     geographies: tuple[str, ...]
     """The geographies of its inference profiles, in alphabetical order."""
-    status: Status
-    """The status on the day of the table; `status_on` has it for another day."""
+    has_ended: bool = False
+    """Whether it has ended on a day that no source names."""
     legacy_from: date | None = None
     end_of_life: date | None = None
     """The first day on which it cannot be called."""
@@ -86,15 +86,14 @@ class ModelEntry:
         return Price(**{name: prices.get(name) for name in _PRICES})
 
     def status_on(self, today: date) -> Status:
-        """The status on a day, by the announced dates."""
-        # The status of the table first: a model may have ended on a day that no source names.
-        if self.status is Status.END_OF_LIFE or (
-            self.end_of_life is not None and self.end_of_life <= today
-        ):
+        """The status on a day, by the announced dates. A model whose end alone is announced is
+        legacy for the last six months: AWS announces an end at least that long before it (user
+        guide, Model lifecycle, May 2026)."""
+        end = self.end_of_life
+        if self.has_ended or (end is not None and end <= today):
             return Status.END_OF_LIFE
-        if self.status is Status.LEGACY or (
-            self.legacy_from is not None and self.legacy_from <= today
-        ):
+        legacy_from = self.legacy_from or (None if end is None else end - _LEAST_LEGACY)
+        if legacy_from is not None and legacy_from <= today:
             return Status.LEGACY
         return Status.ACTIVE
 
@@ -104,6 +103,7 @@ class ModelEntry:
         return self.base_id.partition(".")[0]
 
 
+_LEAST_LEGACY = timedelta(days=183)
 _PRICES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
@@ -114,7 +114,7 @@ class ModelTable:
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.as_of = date.fromisoformat(table["as_of"])
-        """The day for which the statuses are correct."""
+        """The day on which it was made."""
         self.sources: tuple[str, ...] = tuple(table["sources"])
         self._lines: Mapping[str, Mapping[str, Any]] = table["models"]
         self._profiles: dict[str, list[str]] = {}
@@ -197,7 +197,7 @@ class ModelTable:
             supports=line.get("supports", {}),
             is_sold_plain=line.get("is_sold_plain", True),
             geographies=tuple(sorted(geo for geo in prices if geo is not None)),
-            status=_status(lifecycle.get("status", "")),
+            has_ended=lifecycle.get("has_ended", False),
             legacy_from=_day(lifecycle.get("legacy_from")),
             end_of_life=_day(lifecycle.get("eol")),
             prices=prices,
@@ -223,13 +223,6 @@ def load_models(path: Path = PATH) -> ModelTable:
     return ModelTable(orjson.loads(path.read_bytes()))
 
 
-def _status(text: str) -> Status:
-    """The first word decides; the table may add its evidence, as in `EOL (indirect evidence)`."""
-    if text.startswith("EOL"):
-        return Status.END_OF_LIFE
-    return Status.LEGACY if text.startswith("LEGACY") else Status.ACTIVE
-
-
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
@@ -238,7 +231,7 @@ def _ends(entry: ModelEntry) -> date:
     """The day of its end of life: `date.min` where it has ended on an unknown day, `date.max` where
     none is announced.
     """
-    unknown = date.min if entry.status is Status.END_OF_LIFE else date.max
+    unknown = date.min if entry.has_ended else date.max
     return entry.end_of_life or unknown
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import orjson
 import pytest
 
-from axonflow_bedrock.models import update
-from axonflow_bedrock.models.corrections import FACTS, NO_PROFILES, PROFILES
+from axonflow_bedrock.models import clock, update
+from axonflow_bedrock.models.corrections import FACTS, FLAGS, NO_PROFILES, PROFILES
+from axonflow_bedrock.models.lifecycles import GONE, LIFECYCLES
 from axonflow_bedrock.models.model_id import VENDORS, parse_model_id
 from axonflow_bedrock.models.profiles import callable_id
 from axonflow_bedrock.models.rules import (
@@ -45,54 +45,123 @@ def known(base_id: str) -> ModelEntry:
 def test_the_file_says_where_it_comes_from_and_of_which_day_it_is() -> None:
     assert any("MIT licence, Copyright (c) 2023 Berri AI" in source for source in MODELS.sources)
     assert any("Amazon Bedrock user guide" in source for source in MODELS.sources)
-    assert MODELS.as_of == date(2026, 11, 22)
+    assert MODELS.as_of == date(2026, 11, 29)
 
 
-def test_the_update_command_makes_of_the_file_the_same_file() -> None:
-    packaged = PATH.read_bytes()
-    assert update.rendered(update.table_of(orjson.loads(packaged))) == packaged
+def told(**more: Any) -> dict[str, Any]:
+    """What litellm says of one model."""
+    return {
+        "litellm_provider": "bedrock_converse",
+        "mode": "chat",
+        "max_input_tokens": 1000,
+        "input_cost_per_token": 1e-06,
+        **more,
+    }
 
 
-def test_the_order_of_the_source_makes_no_difference() -> None:
-    told = orjson.loads(PATH.read_bytes())
-    backwards = {**told, "models": dict(reversed(told["models"].items()))}
-    assert update.rendered(update.table_of(backwards)) == PATH.read_bytes()
-
-
-def test_the_update_command_writes_the_file(tmp_path: Path) -> None:
-    update.main(PATH, tmp_path / "models.json")
-    assert (tmp_path / "models.json").read_bytes() == PATH.read_bytes()
-
-
-SOURCE: dict[str, Any] = {
-    "as_of": "2026-01-01",
-    "models": {
-        "meta.llama9-v1:0": {
-            "family": "llama",
-            "mode": "chat",
-            "price_per_1m": {"input": 1.0, "batch": {"input": 0.5}},
-        },
-        "eu.meta.llama9-v1:0": {
-            "family": "llama",
-            "mode": "chat",
-            "price_per_1m": {"input": 2.0},
-            "note": "x",
-        },
-        "us.meta.llama8-v1:0": {"family": "llama", "mode": "chat", "price_per_1m": {"input": 3.0}},
-        "anthropic.claude-haiku@20251001": {"family": "of another cloud"},
-        "claude-haiku": {"family": "of another cloud"},
-    },
+LITELLM: dict[str, Any] = {
+    "sample_spec": {"mode": "chat"},
+    "meta.llama9-v1:0": told(
+        supports_function_calling=True,
+        supports_vision=False,
+        supports_bedrock_converse_tool_result_images=False,
+        thinking_always_on=True,
+        input_cost_per_token_batches=5e-07,
+        deprecation_date="2027-01-01",
+    ),
+    "eu.meta.llama9-v1:0": told(input_cost_per_token=2e-06),
+    "us.meta.llama8-v1:0": told(max_output_tokens=7),
+    "bedrock/us-gov-west-1/meta.llama9-v1:0": told(input_cost_per_token=3e-06),
+    "bedrock/invoke/meta.llama9-v1:0": told(input_cost_per_token=4e-06),
+    "bedrock/moonshotai.kimi-k9": told(input_cost_per_token=0),
+    "anthropic.claude-haiku@20251001": told(),
+    "claude-haiku": told(),
+    "stability.image-v1:0": told(mode="image_generation"),
+    "openai.gpt-9": told(litellm_provider="bedrock_mantle"),
+    "bedrock/eu.anthropic.claude-sonnet-4-20250514-v1:0": told(deprecation_date="2030-01-01"),
 }
 
 
-def test_of_the_source_what_bedrock_can_address_is_kept_and_what_is_used() -> None:
-    lines = update.table_of(SOURCE)["models"]
-    assert lines == {
-        "eu.meta.llama9-v1:0": {"profile_of": "meta.llama9-v1:0", "price_per_1m": {"input": 2.0}},
-        "meta.llama8-v1:0": {"family": "llama", "mode": "chat", "is_sold_plain": False},
-        "meta.llama9-v1:0": {"family": "llama", "mode": "chat", "price_per_1m": {"input": 1.0}},
-        "us.meta.llama8-v1:0": {"profile_of": "meta.llama8-v1:0", "price_per_1m": {"input": 3.0}},
+def made(source: dict[str, Any]) -> dict[str, Any]:
+    table = update.table_of(source, "9.9.9", date(2026, 1, 1))
+    assert (table["as_of"], "litellm 9.9.9" in table["sources"][1]) == ("2026-01-01", True)
+    lines: dict[str, Any] = table["models"]
+    return lines
+
+
+def test_of_litellms_table_what_bedrock_can_address_is_kept_and_what_is_used() -> None:
+    lines = made(LITELLM)
+
+    assert lines["meta.llama9-v1:0"] == {
+        "family": "meta",
+        "mode": "chat",
+        "max_input_tokens": 1000,
+        "supports": {"tools": True, "vision": False, "thinking_always_on": True},
+        "lifecycle": {"eol": "2027-01-01", "eol_source": "litellm"},
+        "price_per_1m": {"input": 1.0},
+        "regional_price_per_1m": {"us-gov-west-1": {"on_demand": {"input": 3.0}}},
     }
+    assert lines["eu.meta.llama9-v1:0"] == {
+        "profile_of": "meta.llama9-v1:0",
+        "price_per_1m": {"input": 2.0},
+    }
+
+
+def test_a_model_that_is_sold_by_profile_alone_has_a_line() -> None:
+    lines = made(LITELLM)
+
+    assert lines["us.meta.llama8-v1:0"]["profile_of"] == "meta.llama8-v1:0"
+    assert lines["meta.llama8-v1:0"]["max_output_tokens"] == 7
+    assert lines["meta.llama8-v1:0"]["is_sold_plain"] is False
+
+
+def test_an_id_that_litellm_has_under_its_own_path_alone_is_found() -> None:
+    assert made(LITELLM)["moonshotai.kimi-k9"]["family"] == "moonshot-kimi"
+
+
+def test_a_price_of_nothing_is_unknown() -> None:
+    assert "price_per_1m" not in made(LITELLM)["moonshotai.kimi-k9"]
+
+
+def test_what_is_no_model_of_bedrock_runtime_is_left_out() -> None:
+    lines = made(LITELLM)
+
+    assert not {"claude-haiku", "stability.image-v1:0", "openai.gpt-9", "sample_spec"} & set(lines)
+    assert not [name for name in lines if "@" in name or "/" in name]
+
+
+def test_what_aws_says_of_a_life_counts_before_litellm() -> None:
+    line = made(LITELLM)[SONNET_4]
+
+    assert line["lifecycle"] == {
+        "legacy_from": "2026-04-14",
+        "eol": "2026-10-14",
+        "eol_source": "AWS",
+    }
+
+
+def test_the_models_that_aws_had_and_litellm_has_no_more_stay() -> None:
+    assert set(GONE) <= set(made(LITELLM))
+
+
+def test_the_order_of_the_source_makes_no_difference() -> None:
+    backwards = dict(reversed(LITELLM.items()))
+    forwards = update.table_of(LITELLM, "9.9.9", TODAY)
+
+    assert update.rendered(update.table_of(backwards, "9.9.9", TODAY)) == update.rendered(forwards)
+
+
+def test_every_row_of_the_lives_fits_a_model_and_names_its_source() -> None:
+    ids = [entry.base_id for entry in MODELS]
+
+    assert all(row.source for row in LIFECYCLES)
+    unused = [
+        prefix
+        for row in LIFECYCLES
+        for prefix in row.models
+        if not any(base_id.startswith(prefix) for base_id in ids)
+    ]
+    assert unused == ["amazon.titan-image-generator-v1"] or unused == []
 
 
 def test_one_model_a_line() -> None:
@@ -123,7 +192,7 @@ def test_an_entry_has_limits_prices_and_a_lifecycle() -> None:
     )
     assert entry.price("us") == Price(input=3.0, output=15.0, cache_read=0.3, cache_write_5m=3.75)
     assert entry.geographies == ("apac", "eu", "global", "us")
-    assert (entry.status, entry.end_of_life) == (Status.END_OF_LIFE, date(2026, 10, 14))
+    assert (entry.legacy_from, entry.end_of_life) == (date(2026, 4, 14), date(2026, 10, 14))
     assert entry.supports["vision"]
 
 
@@ -177,6 +246,12 @@ def test_every_id_of_the_table_is_read_as_a_model_or_as_its_profile() -> None:
         ("ai21.jamba-1-5-mini-v1:0", date(2026, 11, 26), Status.END_OF_LIFE),
         ("anthropic.claude-v2:1", date(2026, 11, 22), Status.END_OF_LIFE),
         ("anthropic.claude-opus-5", date(2026, 11, 22), Status.ACTIVE),
+        (SONNET_4, date(2026, 4, 13), Status.ACTIVE),
+        (SONNET_4, date(2026, 4, 14), Status.LEGACY),
+        # litellm has the end alone: AWS announces one at least six months before.
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", date(2026, 10, 6), Status.ACTIVE),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", date(2026, 10, 8), Status.LEGACY),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", date(2027, 4, 8), Status.END_OF_LIFE),
     ],
 )
 def test_the_status_of_a_model_depends_on_the_day(base_id: str, day: date, status: Status) -> None:
@@ -203,6 +278,14 @@ def test_the_successor_is_the_newest_living_model_of_the_same_line(
     assert (found and found.base_id) == successor
 
 
+def test_lives_are_read_by_todays_date_which_a_test_can_set() -> None:
+    with clock.on_day(date(2026, 4, 1)):
+        assert known(SONNET_4).status_on(clock.today()) is Status.ACTIVE
+    with clock.on_day(date(2027, 1, 1)):
+        assert known(SONNET_4).status_on(clock.today()) is Status.END_OF_LIFE
+    assert clock.today() == date.today()
+
+
 def test_no_successor_is_at_its_end_whatever_the_day() -> None:
     for months in range(0, 24, 3):
         day = TODAY + timedelta(days=30 * months)
@@ -219,7 +302,7 @@ def test_a_preview_comes_after_a_finished_model() -> None:
             "as_of": "2026-01-01",
             "sources": [],
             "models": {
-                "amazon.nova-1": {**line, "lifecycle": {"status": "EOL", "eol": "2025-01-01"}},
+                "amazon.nova-1": {**line, "lifecycle": {"eol": "2025-01-01"}},
                 "amazon.nova-2": line,
                 "amazon.nova-3-preview": line,
             },
@@ -319,7 +402,9 @@ def test_every_prefix_of_every_table_of_exceptions_fits_a_model() -> None:
         for rule in (*RULES, *PROFILE_RULES)
         for prefix in (*rule.models, *rule.except_models)
     ]
-    prefixes += [prefix for correction in FACTS for prefix in correction.models] + list(PROFILES)
+    prefixes += [prefix for correction in (*FACTS, *FLAGS) for prefix in correction.models] + list(
+        PROFILES
+    )
     assert [
         prefix for prefix in prefixes if not any(base_id.startswith(prefix) for base_id in ids)
     ] == []
