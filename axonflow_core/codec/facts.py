@@ -67,7 +67,7 @@ class ReasoningControls:
     """Whether an effort alone asks for reasoning. Claude's is about all tokens of the answer, and
     it reasons by a mode or a budget."""
     is_off_unasked: bool = False
-    """Whether it does not reason unless it is asked to, and has no name for that."""
+    """Whether it does not reason unless a mode or a budget asks it to."""
     efforts_when_off: tuple[str, ...] | None = None
     """The efforts that it takes while reasoning is turned off; None: all of them."""
     signer: str | None = None

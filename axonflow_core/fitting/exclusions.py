@@ -27,8 +27,8 @@ def keep_what_stands_beside_reasoning(
     beside = None if controls is None else controls.besides(request.reasoning)
     if beside is None:
         return request
-    _refuse_forced_tool(request, beside, model)
-    _refuse_begun_answer(request, beside, model)
+    for what, why, hint in excluded_by(beside, request):
+        raise model.refuses(f"{what} next to reasoning", why, hint)
     changed = _changed_parameters(request.inference, beside)
     for name, value in changed.items():
         asked = getattr(request.inference, name)
@@ -37,24 +37,20 @@ def keep_what_stands_beside_reasoning(
     return evolve(request, inference=evolve(request.inference, **changed)) if changed else request
 
 
-def _refuse_forced_tool(request: CompletionRequest, beside: BesideReasoning, model: Model) -> None:
+def excluded_by(beside: BesideReasoning, request: CompletionRequest) -> list[tuple[str, str, str]]:
+    """What of the request is no parameter and may not stand next to reasoning: what it is, why, and
+    how to mend it."""
+    found = []
     choice, known = request.tool_choice, beside.tool_choices
     if choice is not None and known is not None and choice.mode not in known:
-        raise model.refuses(
-            f"tool choice `{choice.mode}` next to reasoning",
-            f"while it reasons it knows {', '.join(sorted(known))}",
-            "choose otherwise, or ask for no reasoning in this turn",
-        )
-
-
-def _refuse_begun_answer(request: CompletionRequest, beside: BesideReasoning, model: Model) -> None:
+        why = f"while it reasons it knows {', '.join(sorted(known))}"
+        hint = "choose otherwise, or ask for no reasoning in this turn"
+        found.append((f"tool choice `{choice.mode}`", why, hint))
     is_begun = bool(request.messages) and request.messages[-1].role is Role.ASSISTANT
     if is_begun and Feature.PREFILL in beside.without:
-        raise model.refuses(
-            f"an {Feature.PREFILL} next to reasoning",
-            "an answer begins with the reasoning",
-            "end with the user's message, or ask for no reasoning in this turn",
-        )
+        hint = "end with the user's message, or ask for no reasoning in this turn"
+        found.append((f"an {Feature.PREFILL}", "an answer begins with the reasoning", hint))
+    return found
 
 
 def _changed_parameters(inference: Inference, beside: BesideReasoning) -> dict[str, Any]:

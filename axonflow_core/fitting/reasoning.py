@@ -21,6 +21,7 @@ from axonflow_core.codec.facts import OFF_EFFORT, OFF_MODE
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import CompletionRequest, ReasoningRequest
 
+from .exclusions import excluded_by
 from .model import Model
 
 BUDGETS: Mapping[str, int] = {
@@ -49,9 +50,11 @@ def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest
         return request
     if asked.mode == OFF_MODE or asked.effort == OFF_EFFORT:
         return evolve(request, reasoning=_turned_off(asked, model))
-    if controls is None or not model.takes(Feature.REASONING) or _fits(asked, controls):
+    if controls is None or not model.takes(Feature.REASONING):
         return request
-    return evolve(request, reasoning=_converted(request, asked, controls, model))
+    if not _fits(asked, controls):
+        asked = _converted(request, asked, controls, model)
+    return evolve(request, reasoning=_turned_on(request, asked, controls, model))
 
 
 def leave_room_for_answer(request: CompletionRequest, model: Model) -> CompletionRequest:
@@ -133,6 +136,27 @@ def _turned_off(asked: ReasoningRequest, model: Model) -> ReasoningRequest | Non
         return None if effort is None else ReasoningRequest(effort=effort)
     model.drops(Feature.REASONING, "not turned off", f"{model.name} decides itself")
     return None
+
+
+def _turned_on(
+    request: CompletionRequest,
+    asked: ReasoningRequest | None,
+    controls: ReasoningControls,
+    model: Model,
+) -> ReasoningRequest | None:
+    """An effort with the mode that makes it one of reasoning, where the model does not reason
+    unasked and nothing in the request excludes it. A client of the model's own dialect knows what
+    an effort alone is, so it has what it asked for."""
+    is_own = model.client is not None and not model.is_crossing
+    can_be = _ADAPTIVE in controls.modes and controls.is_off_unasked
+    if asked is None or is_own or not can_be or controls.is_on(asked) or asked.effort is None:
+        return asked
+    adaptive = evolve(asked, mode=_ADAPTIVE)
+    beside = controls.besides(adaptive)
+    if beside is not None and excluded_by(beside, request):
+        return asked
+    _report(model, f"asked for as {_ADAPTIVE}, with effort {asked.effort}")
+    return adaptive
 
 
 def _effort_when_off(

@@ -76,7 +76,7 @@ def _reasoning(controls: ReasoningControls) -> Iterator[str]:
     if not (controls.has_budget or controls.efforts or controls.modes):
         yield "takes no word about how much it reasons"
     if controls.is_off_unasked:
-        yield "does not reason unasked, and has no word for that"
+        yield "does not reason unasked"
     if controls.efforts_when_off is not None:
         yield f"effort while reasoning is turned off: {_list(controls.efforts_when_off)}"
     if controls.is_signed:

@@ -101,6 +101,7 @@ REASONING_RULES: tuple[ModelRule, ...] = (
                 _BY_BUDGET,
                 efforts=(*_UP_TO_HIGH, "max"),
                 modes=frozenset({"enabled", "adaptive", "disabled"}),
+                is_off_unasked=True,
             )
         ),
         f"{_THINKING}; litellm 1.109.1 (supports_max_reasoning_effort)",

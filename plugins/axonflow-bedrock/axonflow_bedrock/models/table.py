@@ -139,8 +139,9 @@ class ModelTable:
 
     def newest_like(self, base_id: str | None) -> ModelEntry | None:
         """The entry to go by where the table has none for a chat model: that of the model with the
-        same words and version in its name, else the newest of its vendor, of its own line before
-        others. None where the vendor is unknown."""
+        same words and version in its name; else the newest of its line, unless the id says a
+        version above all of it; else the newest of its vendor, the nearest by its words. None where
+        the vendor is unknown."""
         if base_id is None:
             return None
         own, vendor = _Name.of(base_id), base_id.partition(".")[0]
@@ -283,8 +284,9 @@ def _kinship(own: _Name, entry: ModelEntry) -> tuple[Any, ...]:
     name = _Name.of(entry.base_id)
     is_same = (own.words, own.version) == (name.words, name.version)
     is_finished = "preview" not in name.words
+    is_of_line = own.words <= name.words and own.version <= name.version
     in_common = len(own.words & name.words)
-    return is_same, is_finished, in_common, name.version, name.day, entry.base_id
+    return is_same, is_finished, is_of_line, name.version, in_common, name.day, entry.base_id
 
 
 def _succession(own: _Name, other: ModelEntry, today: date) -> tuple[Any, ...]:

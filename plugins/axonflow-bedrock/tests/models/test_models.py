@@ -428,3 +428,26 @@ def test_every_prefix_of_every_table_of_exceptions_fits_a_model() -> None:
 )
 def test_a_model_that_is_not_sold_on_demand_needs_a_profile(base_id: str, is_needed: bool) -> None:
     assert needs_profile(known(base_id)) is is_needed
+
+
+@pytest.mark.parametrize(
+    ("unknown", "known"),
+    [
+        ("anthropic.claude-sonnet-9", "anthropic.claude-sonnet-5-5"),
+        ("anthropic.claude-opus-4-9", "anthropic.claude-opus-5-5"),
+        ("anthropic.claude-sonnet-4-5", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("anthropic.claude-epic-6", "anthropic.claude-sonnet-5-5"),
+        ("amazon.nova-3-pro-v1:0", "amazon.nova-2-lite-v1:0"),
+        ("amazon.nova-lite-v2:0", "amazon.nova-lite-v1:0"),
+        ("openai.gpt-oss-300b-1:0", "openai.gpt-oss-20b-1:0"),
+        ("openai.gpt-7-sol", "openai.gpt-6.1-sol"),
+        ("deepseek.v4", "deepseek.v3.2"),
+        ("moonshotai.kimi-k4", "moonshotai.kimi-k3"),
+        ("acme.parrot-1", None),
+    ],
+)
+def test_a_model_that_nobody_knows_goes_by_the_newest_of_its_line(
+    unknown: str, known: str | None
+) -> None:
+    found = MODELS.newest_like(unknown)
+    assert (found and found.base_id) == known
