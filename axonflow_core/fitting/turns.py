@@ -90,9 +90,13 @@ def refuse_unpaired_results(request: CompletionRequest, model: Model) -> Complet
     for turn in _turns_of(request):
         blocks = [block for message in turn for block in message.content]
         answered = [block.tool_use_id for block in blocks if isinstance(block, ToolResult)]
+        if turn[0].role is Role.SYSTEM:
+            continue
         if turn[0].role is Role.ASSISTANT:
             _refuse_unanswered(called, model)
-            called = [block.id for block in blocks if isinstance(block, ToolUse)]
+            uses = (block.id for block in blocks if isinstance(block, ToolUse))
+            # A tool that the service runs is called and answered in one turn of the assistant.
+            called = [each for each in uses if each not in answered]
             continue
         for each in answered:
             if each not in called:

@@ -47,23 +47,28 @@ class Known:
 def deciding_rules(
     request: CompletionRequest, route: Route, entry: ModelEntry | None, *, is_streamed: bool
 ) -> tuple[ModelRule, ...]:
-    """The rules of the model without which the request would be sent otherwise."""
+    """The rules of the model that decide on the request: with these alone it is sent the same, and
+    without one of them otherwise."""
     base_id, surface = route.facts.base_id, route.surface.name
     if not base_id:
         return ()
-    rules = list(rules_of(entry.base_id if entry is not None else base_id, surface, entry))
 
-    def fitted(but: ModelRule | None) -> Fitted | str:
+    def fitted(rules: tuple[ModelRule, ...]) -> Fitted | str:
         facts = ModelFacts(base_id=base_id, default_max_tokens=route.facts.default_max_tokens)
         for rule in rules:
-            facts = facts if rule is but else both(facts, rule.facts)
+            facts = both(facts, rule.facts)
         try:
             return fit(request, route.codec, facts, is_streamed=is_streamed)
         except EncodeError as refusal:
             return refusal.message
 
-    as_sent = fitted(None)
-    return tuple(rule for rule in rules if fitted(rule) != as_sent)
+    rules = tuple(rules_of(entry.base_id if entry is not None else base_id, surface, entry))
+    as_sent = fitted(rules)
+    for rule in reversed(rules):
+        others = tuple(other for other in rules if other is not rule)
+        if fitted(others) == as_sent:
+            rules = others
+    return rules
 
 
 def explanation_of(

@@ -281,34 +281,29 @@ _RULES: tuple[ModelRule, ...] = (
         ),
         ModelFacts(ranges=(*_SHARE, _UP_TO_500)),
         "AWS user guide, Inference request parameters of each family, November 2026",
-        INVOKE,
     ),
     ModelRule(
         _MISTRAL_PROMPTS,
         ModelFacts(ranges=(NumberRange("top_k", 1, 200),)),
         "AWS user guide, Mistral AI text completion; the range of top_k from public clients, "
         "November 2026",
-        INVOKE,
     ),
     ModelRule(
         ("amazon.titan-text", "amazon.titan-tg1", "ai21.jamba", "writer.palmyra"),
         ModelFacts(ranges=(NumberRange("top_p", _MORE_THAN_0, 1),)),
         "AWS user guide, Amazon Titan Text, AI21 Labs Jamba and Writer Palmyra models, November "
         "2026",
-        INVOKE,
     ),
     ModelRule(
         ("amazon.titan-text", "amazon.titan-tg1", "ai21.j2", "moonshot"),
         ModelFacts(ranges=(NumberRange("temperature", 0, 1),)),
         "AWS user guide, Amazon Titan Text and AI21 Labs Jurassic-2 models; litellm 1.109.1 "
         "(Moonshot), November 2026",
-        INVOKE,
     ),
     ModelRule(
         ("cohere.command-text", "cohere.command-light"),
         ModelFacts(ranges=(NumberRange("top_p", 0, 1), _UP_TO_500)),
         "AWS user guide, Cohere Command models, November 2026",
-        INVOKE,
     ),
     ModelRule(
         ("cohere.command-r",),
@@ -322,7 +317,6 @@ _RULES: tuple[ModelRule, ...] = (
             )
         ),
         "AWS user guide, Cohere Command R and Command R+ models, November 2026",
-        INVOKE,
     ),
     # ── limits of output tokens that a form of InvokeModel has, whatever its model writes ─────────
     ModelRule(
@@ -472,7 +466,13 @@ def _rule_of_table(entry: ModelEntry, surface: str) -> ModelRule:
     """What the table says of a model, as a row. Of a Claude's a flag that is missing means that the
     model is older than the flag."""
     supports, is_claude = entry.supports, entry.base_id.startswith(CLAUDE)
-    lacking = {feature for flag, feature in _FLAGS.items() if supports.get(flag) is False}
+    flags = _FLAGS if surface == INVOKE else {**_FLAGS, **_FLAGS_OF_CONVERSE}
+    lacking = {
+        feature
+        for flag, features in flags.items()
+        if supports.get(flag) is False
+        for feature in features
+    }
     if is_claude and not supports.get("native_structured_output"):
         lacking.add(Feature.OUTPUT_SCHEMA)
     # What reasons without a flag for it is OpenAI's alone: gpt-oss-safeguard.
@@ -486,9 +486,15 @@ def _rule_of_table(entry: ModelEntry, surface: str) -> ModelRule:
     )
 
 
-_FLAGS: Mapping[str, Feature] = {"vision": Feature.IMAGES, "tools": Feature.TOOLS}
-"""Flag of the table -> the feature that a model lacks where it is false. An absent flag is
-unknown."""
+_FLAGS: Mapping[str, frozenset[Feature]] = {
+    "vision": frozenset({Feature.IMAGES}),
+    "tools": frozenset({Feature.TOOLS}),
+    "sampling_params": _SAMPLING,
+    "assistant_prefill": frozenset({Feature.PREFILL}),
+}
+_FLAGS_OF_CONVERSE: Mapping[str, frozenset[Feature]] = {"system": frozenset({Feature.SYSTEM})}
+"""Flag of the table -> what a model lacks where it is false. An absent flag is unknown. The prompt
+of a template has a place for a system text, which Converse then has not."""
 
 
 def both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:

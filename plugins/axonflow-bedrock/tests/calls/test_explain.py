@@ -14,6 +14,7 @@ import pytest
 
 from axonflow_bedrock.models.iam import partition_of, statements_for
 from axonflow_bedrock.models.model_id import parse_model_id
+from axonflow_bedrock.models.table import load_models
 from axonflow_bedrock.pytest_plugin import RunningEmulator
 
 pytestmark = pytest.mark.sampled(3)  # every test starts a process
@@ -161,7 +162,7 @@ def test_limits_price_lifecycle_and_profiles_are_told() -> None:
     facts = explained("-m", "us.anthropic.claude-opus-4-7")["facts"]
     assert facts["limits"] == "1,000,000 tokens of context, 128,000 tokens of answer"
     assert facts["price"] == "5.5 USD in, 27.5 USD out, per 1,000,000 tokens"
-    assert facts["lifecycle"] == "active, as of 2026-11-22"
+    assert facts["lifecycle"] == f"active, as of {load_models().as_of}"
     assert facts["inference profiles"] == "au., eu., global., jp., us."
 
 

@@ -442,7 +442,7 @@ def test_a_model_that_is_not_sold_on_demand_needs_a_profile(base_id: str, is_nee
         ("openai.gpt-oss-300b-1:0", "openai.gpt-oss-20b-1:0"),
         ("openai.gpt-7-sol", "openai.gpt-6.1-sol"),
         ("deepseek.v4", "deepseek.v3.2"),
-        ("moonshotai.kimi-k4", "moonshotai.kimi-k3"),
+        ("moonshotai.kimi-k4", "moonshotai.kimi-k3.1"),
         ("acme.parrot-1", None),
     ],
 )
