@@ -668,8 +668,9 @@ OLDER_THAN_THE_RULE = (
     ("instructions_only", "is blank"),
     ("cache_write_and_read", "is blank"),
     ("different-image-formats", "appears to be a image/png image"),
+    ("s3_document_url_input", "document file name"),
 )
-"""Part of a recording's name -> the rule that Bedrock has had since it was recorded."""
+"""Part of a recording's name, and the rule that Bedrock has had since it was recorded."""
 
 
 def test_nothing_that_bedrock_answered_is_refused(recordings: Path) -> None:

@@ -20,14 +20,16 @@ from axonflow_core.codec import FamilyCodec
 from axonflow_core.messages import Json
 
 from ...models.rules import CONVERSE
+from ...wire.endpoint import ServiceException
 from . import caching, conversation, media, pairs, parameters, reasoning, schemas, tools
-from .body import Body, body_of
+from .body import body_of
 from .embeddings import LIMITS as EMBEDDING_LIMITS
 from .embeddings import refuse_embedding
 from .row import Row
-from .service_model import refuse_constraint_violations
+from .service_model import constraint_violations
 
 _OF_ALL = (conversation, pairs, tools, schemas, media, caching, parameters, reasoning)
+SERVICE_MODEL = "the service model of bedrock-runtime"
 ROWS: tuple[Row, ...] = tuple(
     sorted((row for noun in _OF_ALL for row in noun.ROWS), key=lambda row: row.is_vendors)
 )
@@ -37,20 +39,23 @@ ROWS: tuple[Row, ...] = tuple(
 def refuse(codec: FamilyCodec, base_id: str, json: Json, *, is_streamed: bool) -> None:
     """Raise `ServiceException`, in Bedrock's words, where Bedrock or the model's vendor refuses the
     body."""
+    for _, refused in refusals(codec, base_id, json, is_streamed=is_streamed):
+        raise refused
+
+
+def refusals(
+    codec: FamilyCodec, base_id: str, json: Json, *, is_streamed: bool
+) -> Iterator[tuple[str, ServiceException]]:
+    """Every refusal of a body, with the name of its row; Bedrock reports the first."""
     if codec.surface == CONVERSE:
-        refuse_constraint_violations(json)
+        yield from ((SERVICE_MODEL, refused) for refused in constraint_violations(json))
     # Transcript forms (with control tokens) may have an empty turn.
     if not isinstance(json, dict) or codec.control_tokens:
         return
     body = body_of(codec, base_id, json, is_streamed=is_streamed)
-    for row in rows_of(body):
-        for refused in row.refusals(body):
-            raise refused
+    for row in ROWS:
+        if row.fits(body):
+            yield from ((row.name, refused) for refused in row.refusals(body))
 
 
-def rows_of(body: Body) -> Iterator[Row]:
-    """The rows for the model and the form of `body`."""
-    return (row for row in ROWS if row.fits(body))
-
-
-__all__ = ["EMBEDDING_LIMITS", "ROWS", "Row", "refuse", "refuse_embedding", "rows_of"]
+__all__ = ["EMBEDDING_LIMITS", "ROWS", "Row", "refusals", "refuse", "refuse_embedding"]

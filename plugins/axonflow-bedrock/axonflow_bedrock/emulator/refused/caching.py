@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
-from .body import Body, Form
+from .body import Body, Form, Kind, member, objects
 from .row import CLAUDE, CLAUDE_FORMS, CONVERSE_ALONE, Row, claude, extraneous, malformed_words
 
 _MOST = 4
@@ -60,6 +60,19 @@ def _ttl_to_nova(body: Body) -> Iterator[str]:
             yield malformed_words(f"#/{place}: {extraneous('ttl')}")
 
 
+def _among_tools_of_nova(body: Body) -> Iterator[str]:
+    for number, tool in enumerate(objects(member(body.json, "toolConfig", "tools"))):
+        if "cachePoint" in tool:
+            yield malformed_words(f"#/toolConfig/tools/{number}: {extraneous('cachePoint')}")
+
+
+def _beside_results_of_nova(body: Body) -> Iterator[str]:
+    for turn in body.turns:
+        if turn.of(Kind.RESULT) and (points := turn.of(Kind.CACHE)):
+            place = points[0].place.replace(".", "/")
+            yield malformed_words(f"#/{place}: {extraneous('cachePoint')}")
+
+
 def _long_after_short(body: Body) -> Iterator[str]:
     points = _points(body)
     for number, point in enumerate(points):
@@ -101,6 +114,23 @@ ROWS: tuple[Row, ...] = (
         name="the time of a cache point, to Nova",
         words=_ttl_to_nova,
         source="maximhq/bifrost#4527, 2026; AWS user guide, Prompt caching, November 2026",
+        forms=(Form.CONVERSE, Form.NOVA),
+        models=("amazon.nova",),
+        is_vendors=True,
+    ),
+    Row(
+        name="cache points among tools, to Nova",
+        words=_among_tools_of_nova,
+        source="danny-avila/LibreChat#13838, June 2026; NousResearch/hermes-agent#97281, August "
+        "2026",
+        forms=(Form.CONVERSE, Form.NOVA),
+        models=("amazon.nova",),
+        is_vendors=True,
+    ),
+    Row(
+        name="cache points beside results, to Nova",
+        words=_beside_results_of_nova,
+        source="earendil-works/pi#2053, March 2026; zeroclaw-labs/zeroclaw#8943, August 2026",
         forms=(Form.CONVERSE, Form.NOVA),
         models=("amazon.nova",),
         is_vendors=True,

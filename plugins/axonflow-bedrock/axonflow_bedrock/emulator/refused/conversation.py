@@ -52,6 +52,14 @@ def _ends_with_assistant(body: Body) -> Iterator[str]:
         )
 
 
+def _system_within(body: Body) -> Iterator[str]:
+    if any(turn.role == "system" for turn in body.turns):
+        yield (
+            'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
+            'parameter, not "system" as an input message role.'
+        )
+
+
 def _ends_in_blanks(body: Body) -> Iterator[str]:
     last = body.turns[-1] if body.turns else None
     text = last.parts[-1].text if last and last.role == "assistant" and last.parts else None
@@ -182,6 +190,15 @@ ROWS: tuple[Row, ...] = (
         words=_empty_texts_to_claude,
         source="NousResearch/hermes-agent#9486, April 2026: InvokeModelWithResponseStream",
         forms=(Form.MESSAGES,),
+    ),
+    Row(
+        name="a system message within the conversation",
+        words=_system_within,
+        source="Anthropic's API; public reports, 2024 to 2026; recorded traffic: Opus 4.8 takes it",
+        forms=CLAUDE_FORMS,
+        models=CLAUDE,
+        except_models=claude("opus-4-8", "opus-5", "sonnet-5", "haiku-5", "fable-", "mythos-"),
+        is_vendors=True,
     ),
     Row(
         name="blanks at the end of an answer that was begun",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ _MAGIC: Mapping[bytes, str] = {
     b"GIF8": "image/gif",
     b"RIFF": "image/webp",
 }
+_NAME = re.compile(r"(?:[a-zA-Z0-9\-()\[\]]|\s(?!\s))+")
 _FORMATS = ("png", "jpeg", "gif", "webp")
 
 
@@ -147,6 +149,16 @@ def _too_large_documents(body: Body) -> Iterator[str]:
             )
 
 
+def _names(body: Body) -> Iterator[str]:
+    names = [part.json.get("name") for part in _documents(body)]
+    if any(isinstance(name, str) and not _NAME.fullmatch(name) for name in names):
+        yield (
+            "The document file name can only contain alphanumeric characters, whitespace "
+            "characters, hyphens, parentheses, and square brackets. The name can't contain more "
+            "than one consecutive whitespace character."
+        )
+
+
 def _alone(body: Body) -> Iterator[str]:
     for turn in body.turns:
         if turn.of(Kind.DOCUMENT) and not turn.of(Kind.TEXT):
@@ -197,6 +209,12 @@ ROWS: tuple[Row, ...] = (
         name="documents without a text",
         words=_alone,
         source="recorded traffic, 2026",
+        forms=CONVERSE_ALONE,
+    ),
+    Row(
+        name="the name of a document",
+        words=_names,
+        source="AWS API reference, DocumentBlock, November 2026; public reports, 2024 to 2026",
         forms=CONVERSE_ALONE,
     ),
     Row(

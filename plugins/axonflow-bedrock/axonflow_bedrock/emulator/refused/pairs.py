@@ -137,6 +137,11 @@ def _mixed(body: Body) -> Iterator[str]:
             )
 
 
+def _status(body: Body) -> Iterator[str]:
+    if any("status" in part.json for part in body.parts() if part.kind is Kind.RESULT):
+        yield "This model doesn't support the status field. Remove status and try again."
+
+
 def _without_tools(body: Body) -> Iterator[str]:
     if not body.tools and body.has(Kind.CALL, Kind.RESULT):
         yield (
@@ -240,6 +245,14 @@ ROWS: tuple[Row, ...] = (
         source="langchain-ai/langchain-aws#141, August 2024; recorded traffic of Writer, 2026",
         forms=CONVERSE_ALONE,
         models=("meta.llama", "mistral.", "writer.palmyra"),
+    ),
+    Row(
+        name="the status of a result",
+        words=_status,
+        source="recorded traffic of Writer without it, and Pydantic AI's profile of the model, "
+        "November 2026; the words are ours",
+        forms=CONVERSE_ALONE,
+        models=("writer.palmyra",),
     ),
     Row(
         name="calls and results without tools, to Claude",

@@ -180,13 +180,15 @@ def _begins_without_thought(body: Body) -> Iterator[str]:
 
 
 def _in_progress(body: Body) -> Turn | None:
-    """The assistant's last turn, if no word of the user follows it."""
+    """The first turn of the assistant's since the user spoke last. What the user says beside the
+    results of tools does not end a round of calls."""
+    first = None
     for turn in reversed(body.turns):
         if turn.role == "assistant":
-            return turn
-        if any(part.kind not in (Kind.RESULT, Kind.CACHE) for part in turn.parts):
-            return None
-    return None
+            first = turn
+        elif not turn.of(Kind.RESULT):
+            break
+    return first
 
 
 def _thoughts(body: Body) -> Iterator[str]:

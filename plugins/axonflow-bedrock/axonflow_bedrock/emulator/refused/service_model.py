@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from axonflow_core.messages import Json
 
-from ...wire.endpoint import invalid_call
+from ...wire.endpoint import ServiceException, invalid_call
 
 _Shapes: TypeAlias = Mapping[str, Mapping[str, Any]]
 _NUMBERS = ("integer", "long", "float", "double")
@@ -26,12 +26,12 @@ _UNCHECKED = ("VideoFormat",)
 """Shapes whose violations Bedrock does not report (recorded)."""
 
 
-def refuse_constraint_violations(body: Json) -> None:
-    """Raise `ServiceException` where a body of Converse violates the service model."""
+def constraint_violations(body: Json) -> Iterator[ServiceException]:
+    """The refusal of a body of Converse that violates the service model."""
     found = [*_violations(body, _REQUEST, "")]
     if found:
         plural = "s" if len(found) > 1 else ""
-        raise invalid_call(f"{len(found)} validation error{plural} detected: {'; '.join(found)}")
+        yield invalid_call(f"{len(found)} validation error{plural} detected: {'; '.join(found)}")
 
 
 @lru_cache(maxsize=1)

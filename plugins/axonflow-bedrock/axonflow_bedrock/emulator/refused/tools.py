@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ...models.table import load_models
-from .body import Body, Form
+from .body import Body, Form, Kind
 from .row import CLAUDE_FORMS, CONVERSE_ALONE, Row, claude, malformed_words
 
 _NAME = re.compile("[a-zA-Z0-9_-]{1,64}")
@@ -77,6 +77,21 @@ def _calls_at_claude(body: Body) -> Iterator[str]:
             yield f"{part.place}.{kind}.{key}: String should match pattern '^[a-zA-Z0-9_-]+$'"
 
 
+def _arguments(body: Body) -> Iterator[str]:
+    for part in body.parts():
+        if part.kind is Kind.CALL and not isinstance(part.json.get("input"), dict):
+            yield (
+                f"The format of the value at {part.place}.toolUse.input is invalid. Provide a json "
+                "object for the field and try again."
+            )
+
+
+def _arguments_at_claude(body: Body) -> Iterator[str]:
+    for part in body.parts():
+        if part.kind is Kind.CALL and not isinstance(part.json.get("input"), dict):
+            yield f"{part.place}.tool_use.input: Input should be a valid dictionary"
+
+
 def _empty_description_in_schema(body: Body) -> Iterator[str]:
     for tool in body.tools:
         if tool.json.get("description") == "":
@@ -122,6 +137,19 @@ ROWS: tuple[Row, ...] = (
         forms=CLAUDE_FORMS,
         models=claude("fable-5-1", "opus-5-5", "sonnet-5-5"),
         is_vendors=True,
+    ),
+    Row(
+        name="arguments that are no object",
+        words=_arguments,
+        source="aws/aws-sdk-net#3377, July 2024, of a schema; openclaw#125873, vercel/ai#19023, "
+        "2026",
+        forms=(Form.CONVERSE, Form.NOVA),
+    ),
+    Row(
+        name="arguments that are no object, to Claude",
+        words=_arguments_at_claude,
+        source="Anthropic's API; vercel/ai#19023, 2026",
+        forms=(Form.MESSAGES,),
     ),
     Row(
         name="two tools of one name",
