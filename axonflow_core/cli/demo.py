@@ -46,12 +46,9 @@ def demo(*, keep: bool) -> int:
 
 def _emulated_providers() -> list[ProviderSpec]:
     """The installed providers with an emulator, except blocked ones."""
-    from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
+    from axonflow_core.cli.providers import installed_specs
 
-    names = sorted(
-        {plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, os.environ)}
-    )
-    return [spec for spec in map(load_provider, names) if spec.emulator is not None]
+    return [spec for spec in installed_specs() if spec.emulator is not None]
 
 
 def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -51,26 +50,15 @@ def explain_error(*, code: str | None, is_page: bool) -> None:
 
 
 def installed_catalogues() -> tuple[Catalogue, ...]:
-    """The error catalogue of every installed provider that has one. A plugin that cannot be loaded
-    is reported on stderr and skipped.
-    """
-    from axonflow_core.cli.display import warn
+    """The error catalogue of every installed provider that has one."""
+    from axonflow_core.cli.providers import installed_specs
     from axonflow_core.cli.troubleshooting import Catalogue
-    from axonflow_core.errors import PluginError
-    from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
-    catalogues = []
-    for name in sorted(
-        {plugin.name for plugin in find_plugins(PROVIDERS) if not is_blocked(plugin, os.environ)}
-    ):
-        try:
-            spec = load_provider(name)
-        except PluginError as error:
-            warn(error.message)
-            continue
-        if spec.error_catalogue is not None:
-            catalogues.append(Catalogue(spec.display_name, tuple(spec.error_catalogue())))
-    return tuple(catalogues)
+    return tuple(
+        Catalogue(spec.display_name, tuple(spec.error_catalogue()))
+        for spec in installed_specs()
+        if spec.error_catalogue is not None
+    )
 
 
 def _list(catalogues: Sequence[Catalogue]) -> None:

@@ -98,7 +98,7 @@ def _show(explanation: Explanation) -> None:
 
     write_table(("", ""), [(label, value) for label, value in explanation.facts.items()])
     for rule in explanation.rules:
-        click.echo(f"rule: {rule}")
+        write_line(f"rule: {rule}")
     for warning in explanation.warnings:
         warn(warning)
     write_line(f"\nPOST {explanation.url}")

@@ -38,12 +38,10 @@ def init(*, file: Path, provider: str | None, is_forced: bool) -> None:
 def _beginning(provider: str | None) -> tuple[ProviderSpec, FirstSettings]:
     """The provider to write settings of, and where they come from. `PluginError` where it has none,
     or several have some."""
+    from axonflow_core.cli.providers import installed_specs
     from axonflow_core.errors import PluginError
-    from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
-    found = find_plugins(PROVIDERS)
-    names = sorted({plugin.name for plugin in found if not is_blocked(plugin, os.environ)})
-    specs = [load_provider(name) for name in ([provider] if provider else names)]
+    specs = installed_specs(provider)
     able = [(spec, spec.first_settings) for spec in specs if spec.first_settings is not None]
     if len(able) == 1:
         return able[0]

@@ -54,20 +54,13 @@ def installed_models(provider: str | None = None) -> list[tuple[str, ModelCatalo
     where `provider` does not, or is not installed."""
     import os
 
+    from axonflow_core.cli.providers import installed_specs
     from axonflow_core.errors import PluginError
-    from axonflow_core.plugins import (
-        PROVIDERS,
-        codecs_on_demand,
-        find_plugins,
-        is_blocked,
-        load_provider,
-    )
+    from axonflow_core.plugins import codecs_on_demand
 
-    names = {found.name for found in find_plugins(PROVIDERS) if not is_blocked(found, os.environ)}
-    specs = [load_provider(name) for name in ([provider] if provider else sorted(names))]
     described = [
         (spec.name, spec.models(codecs_on_demand(spec.name, spec.codec_claims(), os.environ)))
-        for spec in specs
+        for spec in installed_specs(provider)
         if spec.models is not None
     ]
     if not described:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 from axonflow_core.config.faults import Fault, Place
@@ -35,19 +34,11 @@ def origin_of(entry: ProviderConfig, fact: Fact) -> str | None:
         return "the default"
     if node.place.line:
         return f"{node.place.path}:{node.place.line}"
-    return _variable_of(entry, fact.key)
-
-
-def _variable_of(entry: ProviderConfig, key: str) -> str | None:
-    """The variable that a key of a configuration without a file is from: `BEDROCK_REGION`."""
-    variable = f"{entry.type}_{key}".replace("-", "_").upper()
-    return variable if os.environ.get(variable) else None
+    return None if node.place.path[:1] == "<" else node.place.path
 
 
 def _fault_of(entry: ProviderConfig, finding: Finding) -> Fault:
-    place, key = _place_of(entry.config, finding.key), finding.root_key
-    if not place.line and key is not None and key in entry.config:
-        place = Place(_variable_of(entry, key) or place.path)
+    place = _place_of(entry.config, finding.key)
     return Fault(place, finding.message, finding.hint, code=finding.code)
 
 

@@ -32,7 +32,7 @@ from axonflow_core.config.structuring import fields_of, meant, structure, struct
 from axonflow_core.config.values import VERSION, Config, ProviderConfig
 from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import evolve, frozen
-from axonflow_core.messages import EMPTY
+from axonflow_core.messages import EMPTY, Json
 from axonflow_core.plugin_spec import ProviderSpec
 from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
 
@@ -290,7 +290,7 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
     none."""
     specs = {name: load_provider(name, environment) for name in _with_variables(environment)}
     providers = {
-        name: ProviderConfig(name, is_enabled=True, config=section_of(settings, _ENVIRONMENT))
+        name: ProviderConfig(name, is_enabled=True, config=_section_of(name, settings, environment))
         for name, spec in specs.items()
         if (settings := spec.config_from_environment(environment)) is not None
     }
@@ -303,6 +303,17 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
         ]
         raise _nothing_configured(looked_for, _installed(environment), unset)
     return Config(providers=providers)
+
+
+def _section_of(name: str, settings: Mapping[str, Json], environment: Mapping[str, str]) -> Section:
+    """A provider's settings of the environment, each at the place of its variable: `BEDROCK_REGION`
+    for `region`."""
+    nodes = {}
+    for key, value in settings.items():
+        variable = f"{_prefix(name)}{key.upper()}"
+        place = Place(variable) if environment.get(variable) else _ENVIRONMENT
+        nodes[key] = section_of({key: value}, place)[key]
+    return Section(nodes, _ENVIRONMENT)
 
 
 def _installed(environment: Mapping[str, str]) -> tuple[str, ...]:

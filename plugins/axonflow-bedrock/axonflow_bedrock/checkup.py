@@ -28,6 +28,7 @@ from .models.profiles import candidates, meant_id
 from .models.rules import needs_profile
 from .models.table import ModelEntry, ModelTable, Status
 from .resolver import ModelResolver
+from .upstream import BedrockUpstream
 
 
 @frozen(eq=False)
@@ -39,6 +40,7 @@ class Examiner:
     models: ModelTable
     resolver: ModelResolver
     settings: AwsSettings
+    upstream: BedrockUpstream
 
     async def checkup(self, *, with_credentials: bool) -> Checkup:
         """The facts and findings, in the order of the file's documentation."""
@@ -47,7 +49,7 @@ class Examiner:
         place = await self._place(facts, findings)
         self._model(place, facts, findings)
         if with_credentials and place is not None:
-            await self._credentials(facts, findings)
+            await self._credentials(place, facts, findings)
         return Checkup(facts=facts, findings=tuple(findings))
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────────
@@ -91,8 +93,11 @@ class Examiner:
             )
         return place
 
-    async def _credentials(self, facts: dict[str, Fact], findings: list[Finding]) -> None:
+    async def _credentials(
+        self, place: Place, facts: dict[str, Fact], findings: list[Finding]
+    ) -> None:
         try:
+            await self.upstream.signer(place)
             facts["credentials"] = Fact(value=await self.settings.identity_method())
         except CredentialsError as error:
             findings.append(_of_error(error, None))

@@ -343,7 +343,12 @@ class BedrockProvider:
         from .checkup import Examiner
 
         examiner = Examiner(
-            self._config, self._services.codecs, self.models, self.resolver, self._settings
+            self._config,
+            self._services.codecs,
+            self.models,
+            self.resolver,
+            self._settings,
+            self._upstream,
         )
         return await examiner.checkup(with_credentials=with_credentials)
 

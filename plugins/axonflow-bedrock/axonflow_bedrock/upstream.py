@@ -15,7 +15,7 @@ from axonflow_core.http.client import HttpRequest
 
 from .aws.clock import SLOW_S, Clock, RegionMismatchWarning
 from .aws.credentials import AwsSettings, Place, refuse_plaintext_api_key
-from .aws.signing import BearerToken
+from .aws.signing import BearerToken, Identity
 from .errors.diagnose import diagnose
 from .models.model_id import ModelId
 from .models.table import ModelTable
@@ -46,14 +46,19 @@ class BedrockUpstream(Upstream):
         return self._terms
 
     async def request(self, call: Call) -> HttpRequest:
-        settings = self._settings
-        place = self._place = self._place or await settings.place()
-        signer = await settings.signer()
-        if isinstance(signer, BearerToken):
-            refuse_plaintext_api_key(place.endpoint_url)
+        place = self._place = self._place or await self._settings.place()
+        signer = await self.signer(place)
         url = _url_of(call, place)
         headers = signer.sign("POST", url, call.headers, call.body, self._clock.now())
         return HttpRequest("POST", url, headers, call.body, call.timeouts, place.network)
+
+    async def signer(self, place: Place) -> Identity:
+        """The identity to sign a call to `place` with. Raises `CredentialsError` where there is
+        none, or it may not be sent there."""
+        signer = await self._settings.signer()
+        if isinstance(signer, BearerToken):
+            refuse_plaintext_api_key(place.endpoint_url)
+        return signer
 
     async def unsigned(self, call: Call) -> HttpRequest:
         """The request without what proves who asks."""

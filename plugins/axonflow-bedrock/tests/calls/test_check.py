@@ -123,6 +123,14 @@ def test_every_fault_is_told_at_once_with_the_warnings(check: Check) -> None:
         ({"AWS_CA_BUNDLE": "/nowhere.pem"}, "the certificates in /nowhere.pem"),
         ({"AWS_MAX_ATTEMPTS": "many"}, "AWS's settings have a number that is none"),
         ({"HTTPS_PROXY": "ftp://proxy"}, "the URL of the proxy cannot be used"),
+        ({"AWS_ACCESS_KEY_ID": "line\nbreak"}, "AWS_ACCESS_KEY_ID (env) has a line break"),
+        (
+            {
+                "AWS_BEARER_TOKEN_BEDROCK": "api-key",
+                "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "http://bedrock.example",
+            },
+            "a Bedrock API key is not sent to bedrock.example over plain http",
+        ),
     ],
 )
 def test_settings_of_aws_that_the_first_call_refuses_are_faults(
@@ -132,7 +140,7 @@ def test_settings_of_aws_that_the_first_call_refuses_are_faults(
         monkeypatch.setenv(name, value)
     code, found = check("region: us-east-1", f"model: {SONNET}")
     ((line, said, _),) = told(found["faults"])
-    assert (code, line) == (3, 6) and message in said
+    assert (code, line) == (4 if "key" in message.lower() else 3, 6) and message in said
 
 
 def test_missing_credentials_have_an_exit_code_of_their_own_and_may_be_left_out(
@@ -251,6 +259,9 @@ def test_what_variables_decide_is_told_by_their_names(
     shown = capsys.readouterr().out
     assert "eu-west-1 (BEDROCK_REGION)" in shown
     assert "eu.amazon.nova-pro-v1:0 (BEDROCK_MODEL)" in shown
+    monkeypatch.setenv("BEDROCK_REGION", "eu-wset-1")
+    assert main(["check"]) == 3
+    assert "  --> BEDROCK_REGION\n  fix: did you mean `eu-west-1`?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("model", ["amazon.titan-embed-text-v2:0", "cohere.rerank-v3-5:0"])
@@ -260,6 +271,7 @@ def test_a_model_that_answers_no_prompt_is_no_fault(check: Check, model: str) ->
     assert found["providers"]["bedrock"]["family"].endswith(("embeds", "reranks"))
 
 
+@pytest.mark.thorough
 def test_every_model_of_the_table_that_lives_is_checked_without_a_fault(check: Check) -> None:
     living = [entry for entry in load_models() if entry.mode is not None]
     for entry in living[::9]:
