@@ -34,6 +34,7 @@ from axonflow_bedrock.emulator.script import (
     Script,
     load_script,
 )
+from axonflow_bedrock.models.table import load_models
 from axonflow_bedrock.wire.endpoint import ServiceException
 from axonflow_bedrock.wire.surfaces import unary_codec_for
 from axonflow_core.config import FaultyConfig
@@ -346,7 +347,7 @@ def test_every_listed_model_that_is_known_has_its_limits() -> None:
 
 def test_a_model_ends_on_its_day_or_has_ended_by_the_day_of_the_table() -> None:
     assert END_OF_LIFE["anthropic.claude-sonnet-4-20250514-v1:0"] == date(2026, 10, 14)
-    assert END_OF_LIFE["anthropic.claude-v2"] == date(2026, 11, 22)
+    assert END_OF_LIFE["anthropic.claude-v2"] == load_models().as_of
     assert "anthropic.claude-opus-5" not in END_OF_LIFE
 
 
