@@ -260,7 +260,7 @@ def _typed_blocks(content: Json, place: str) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Part(Kind.TEXT, {"text": content}, place),) if content else ()
     return tuple(
-        Part(_TYPES.get(block.get("type", ""), Kind.OTHER), block, f"{place}.{number}")
+        Part(_TYPES.get(str(block.get("type")), Kind.OTHER), block, f"{place}.{number}")
         for number, block in enumerate(objects(content))
     )
 
