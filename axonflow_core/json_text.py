@@ -31,6 +31,11 @@ _STRING_OR_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*', 
 _INTEGER = re.compile(rb"-?[1-9][0-9]{18,}")
 _MARK = urandom(16).hex()
 """The key of a long integer; no text that was not made here has it."""
+_ESCAPE = re.compile(
+    rb"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|\\u(?P<half>[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""An escape of one character, a pair of them, or half of a pair."""
 _TOO_BIG = "Integer exceeds 64-bit range"
 
 
@@ -49,6 +54,18 @@ def loads(data: bytes | str) -> Any:
     if text[::9].translate(_DIGITS_AS_ZERO).find(b"00") >= 0 and _has_long_integer(text):
         return _loads_exactly(text, None)
     return value
+
+
+def loads_answer(data: bytes | str) -> Any:
+    """As `loads`, of what a service wrote. Half of a character, as a service leaves it that cuts a
+    text inside of a UTF-16 pair (`"\\ud83d"`), is read as U+FFFD: the rest is worth having.
+    """
+    try:
+        return loads(data)
+    except orjson.JSONDecodeError as fault:
+        if "surrogate" not in str(fault):
+            raise
+        return loads(_ESCAPE.sub(_whole, _utf8(data)))
 
 
 def dumps(value: Any, *, is_sorted: bool = False) -> bytes:
@@ -78,6 +95,11 @@ def _utf8(data: bytes | bytearray | memoryview | str) -> bytes:
         return data.encode()
     except UnicodeEncodeError as fault:
         raise orjson.JSONDecodeError("a lone surrogate", "", fault.start) from None
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    """An escape as it is; U+FFFD for half of a pair."""
+    return escape[0] if escape["half"] is None else rb"\ufffd"
 
 
 def _has_long_integer(text: bytes) -> bool:

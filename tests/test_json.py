@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from axonflow_core.errors import RequestError
 from axonflow_core.json import _kinds, dumps, from_json, loads, to_json
+from axonflow_core.json_text import loads_answer
 from axonflow_core.messages import (
     Adjustment,
     BuiltinTool,
@@ -112,6 +113,24 @@ def test_orjson_alone_would_lose_digits() -> None:
     assert orjson.loads("12345678901234567890123") != 12345678901234567890123
     with pytest.raises(TypeError):
         orjson.dumps(2**64)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r'"a\ud83d"', "a\ufffd"),
+        (r'"\uDE00b"', "\ufffdb"),
+        (r'"\ud83d\ud83d\ude00"', "\ufffd\U0001f600"),
+        (r'{"\ud83d": ["\ude00"]}', {"\ufffd": ["\ufffd"]}),
+        (r'["\\ud83d", "\ud83d"]', [r"\ud83d", "\ufffd"]),
+        (r'[12345678901234567890123, "\ud83d"]', [12345678901234567890123, "\ufffd"]),
+    ],
+)
+def test_half_a_character_of_an_answer_costs_that_character_alone(written: str, read: Any) -> None:
+    assert loads_answer(written) == read
+    assert loads_answer(written.encode()) == read
+    with pytest.raises(ValueError, match="surrogate"):
+        loads(written)
 
 
 def test_what_is_no_json_is_refused_though_an_integer_is_long() -> None:

@@ -30,6 +30,7 @@ from axonflow_core.fitting import Fitted, fit
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
 from axonflow_core.json import dumps, loads
+from axonflow_core.json_text import loads_answer
 from axonflow_core.messages import Completion, CompletionRequest, Receipt
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 
@@ -176,7 +177,7 @@ class Caller:
     ) -> Completion:
         route = call.route
         try:
-            body = loads(response.body)
+            body = loads_answer(response.body)
             completion = route.surface.read_answer(route.codec, body, route.facts, response.headers)
         except (ValueError, DecodeError) as error:
             raise self._attempts.unreadable(route.codec.name, response.body, error) from error

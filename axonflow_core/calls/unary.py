@@ -11,7 +11,8 @@ from axonflow_core.codec.unary import EmbeddingCodec, Unary
 from axonflow_core.errors import AxonFlowError, DecodeError
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Timeouts
-from axonflow_core.json import dumps, loads
+from axonflow_core.json import dumps
+from axonflow_core.json_text import loads_answer
 from axonflow_core.messages import Json
 from axonflow_core.provider import ForwardedAnswer, NativeCall
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, merge_embeddings
@@ -123,7 +124,7 @@ class UnaryCaller:
         async def ask_once(call: Call, log: AttemptLog) -> ForwardedAnswer:
             response = await self._attempts.sent(call, log)
             try:
-                native = loads(response.body)
+                native = loads_answer(response.body)
                 answer: A = route.codec.decode_response(native, route.facts)
             except (ValueError, DecodeError) as error:
                 raise self._attempts.unreadable(route.codec.name, response.body, error) from error

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from axonflow_core.errors import DecodeError, TruncatedStream
-from axonflow_core.json import dumps, loads
+from axonflow_core.json import dumps
+from axonflow_core.json_text import loads_answer
 from axonflow_core.messages import Json
 
 MAX_LINE_BYTES = 2 * 2**20
@@ -70,7 +71,7 @@ class NdjsonDecoder:
 
 def _value(line: bytes) -> Json:
     try:
-        return loads(line)
+        return loads_answer(line)
     except ValueError as error:
         raise DecodeError(
             f"a line of the stream holds {len(line)} bytes that are no JSON"

@@ -20,7 +20,7 @@ import re
 
 from axonflow_core.errors import DecodeError
 from axonflow_core.frozen import frozen
-from axonflow_core.json import loads
+from axonflow_core.json_text import loads_answer
 from axonflow_core.messages import Json, hidden
 
 MAX_EVENT_BYTES = 2 * 2**20
@@ -48,7 +48,7 @@ class SseEvent:
         if self.data == DONE:
             return DONE
         try:
-            return loads(self.data)
+            return loads_answer(self.data)
         except ValueError as error:
             raise DecodeError(
                 f"an event of the stream holds {len(self.data)} characters that are no JSON"

@@ -32,7 +32,8 @@ import orjson
 
 from axonflow_core.codec.likeness import kind_of
 from axonflow_core.errors import DecodeError, ProviderError, TruncatedStream
-from axonflow_core.json import dumps, loads
+from axonflow_core.json import dumps
+from axonflow_core.json_text import loads_answer
 from axonflow_core.messages import Json
 
 from ..errors.diagnose import diagnose_exception_frame
@@ -279,7 +280,7 @@ def chunk_of(
         return NO_CHUNK
     try:
         # The payload holds base64 and padding alone, so orjson reads it without loss.
-        return loads(a2b_base64(orjson.loads(frame.payload)["bytes"]))
+        return loads_answer(a2b_base64(orjson.loads(frame.payload)["bytes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DecodeError(f"a chunk of {len(frame.payload)} bytes is not base64 of JSON") from error
 
@@ -297,7 +298,7 @@ def event_of(
     if headers.get(":message-type") != "event":
         raise _exception_in(frame, model, region, request_id)
     try:
-        event = loads(frame.payload)
+        event = loads_answer(frame.payload)
         dict.pop(event, "p", None)
     except (TypeError, ValueError) as error:
         raise DecodeError(f"an event of {len(frame.payload)} bytes is no JSON object") from error
