@@ -6,6 +6,8 @@ A plugin describes itself with a `ProviderSpec`; the core reads the YAML into th
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
@@ -57,6 +59,49 @@ class Services:
         return value
 
 
+MAX_KEPT_CALLS = 1_000
+
+
+@frozen(kw_only=True)
+class EmulatedCall:
+    """A call that an emulator answered."""
+
+    operation: str
+    """As the provider names it: `converse`."""
+    model: str
+    """The id that was called."""
+    body: bytes = field(repr=False)
+    """What was sent, byte for byte."""
+    status: int | None
+    """The HTTP status of the answer; None where the client left before it."""
+    rule: Any = None
+    """The rule of the script that decided; None where the model answered."""
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed. `ValueError` where it is no JSON."""
+        return json.loads(self.body)
+
+    def __str__(self) -> str:
+        """One line for a log. It has nothing of the body."""
+        return f"{self.operation} {self.model} {self.status or 'left'}"
+
+
+class CallLog:
+    """The last calls of an emulator, up to `MAX_KEPT_CALLS` of them; `listeners` hear of each as it
+    is answered."""
+
+    def __init__(self) -> None:
+        self.calls: deque[EmulatedCall] = deque(maxlen=MAX_KEPT_CALLS)
+        self.listeners: list[Callable[[EmulatedCall], None]] = []
+
+    def __call__(self, call: EmulatedCall) -> None:
+        """Keep `call`."""
+        self.calls.append(call)
+        for listener in self.listeners:
+            listener(call)
+
+
 @frozen(kw_only=True)
 class Emulator:
     """A stand-in for the provider's service that needs no account and no network."""
@@ -69,6 +114,8 @@ class Emulator:
     """One model id for each family it answers for."""
     refused_model: str
     """A model id that it refuses as the real service would, to show how an error reads."""
+    log: CallLog = field(factory=CallLog, eq=False)
+    """What it was asked."""
 
 
 class BuildEmulator(Protocol):

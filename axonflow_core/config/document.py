@@ -55,10 +55,10 @@ class Document:
 
 def read_document(path: Path, environment: Mapping[str, str]) -> Document:
     """Read and parse the file. `FaultyConfig` where it cannot be read or is not a YAML mapping."""
-    return parse_document(_read_text(path), str(path), environment)
+    return parse_document(document_text(path), str(path), environment)
 
 
-def _read_text(path: Path) -> str:
+def document_text(path: Path) -> str:
     """The file's text. `FaultyConfig` where it cannot be read, is too large, or is not UTF-8 (with
     the place of the first invalid byte)."""
     try:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 from axonflow_core import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -56,14 +56,26 @@ def test_a_python_example_runs_against_the_emulator(
     assert ran.stdout.strip()
 
 
-def test_the_pytest_example_passes(bedrock_emulator: RunningEmulator) -> None:
-    (text,) = [
-        text for _, text in blocks("python") if "def test_" in text and "bedrock_emulator" in text
-    ]
-    namespace: dict[str, object] = {}
-    exec(text, namespace)
-    (test,) = [value for name, value in namespace.items() if name.startswith("test_")]
-    test(bedrock_emulator)  # type: ignore[operator]
+def test_the_pytest_examples_pass(tmp_path: Path) -> None:
+    examples = [text for _, text in blocks("python") if "def test_" in text]
+    for number, text in enumerate(examples):
+        (tmp_path / f"test_{number}.py").write_text(text)
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-W",
+            "error::ResourceWarning",
+            "-p",
+            "no:cacheprovider",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert f"{len(examples)} passed" in ran.stdout, ran.stdout
 
 
 @pytest.mark.parametrize("text", cases("yaml"))

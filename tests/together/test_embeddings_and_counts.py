@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 from aws_account import AccountSession
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 from axonflow_core.blocking import BlockingRuntime
 from axonflow_core.config import load_config
 from axonflow_core.errors import Uncountable

@@ -22,7 +22,7 @@ import pytest
 from attrs import frozen
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.pytest_plugin import serving
+from axonflow_bedrock.serving import serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
 MODEL = "us.anthropic.claude-sonnet-4-6"

@@ -1,72 +1,73 @@
-"""The pytest fixture `bedrock_emulator`: a local Bedrock for tests of programs that use boto3 or
-AxonFlow.
+"""Fixtures for tests of programs that use boto3 or AxonFlow: a local Bedrock.
 
     def test_my_program(bedrock_emulator):
         client = bedrock_emulator.boto3_client()
         client.invoke_model(modelId="amazon.titan-text-express-v1", body=…)
+        assert bedrock_emulator.calls[-1].status == 200
+
+    @pytest.mark.bedrock(script=[{"when": "weather", "answer": "It rains."}])
+    def test_my_other_program(bedrock_environment):
+        assert my_program.ask("How is the weather?") == "It rains."
 
 pytest imports this module in every run, so the emulator and boto3 are imported on first use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from axonflow_core.plugin_spec import Emulator
+from .serving import RunningEmulator, serving
+
+_OTHER_ACCOUNTS = ("AWS_BEARER_TOKEN_BEDROCK", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
 
-class RunningEmulator:
-    """An emulator that is being served, with what a client needs to reach it."""
-
-    def __init__(self, emulator: Emulator, base_url: str) -> None:
-        self.base_url = base_url
-        self.environment: Mapping[str, str] = emulator.environment(base_url)
-        """The environment variables that point another process at the emulator."""
-        self.models = emulator.models
-        """One model id for each documented family."""
-        self.refused_model = emulator.refused_model
-        self._session: Any = None  # one for all clients: it has read botocore's service model
-
-    def boto3_client(self, service: str = "bedrock-runtime", **options: Any) -> Any:
-        """A boto3 client of this emulator; `service` may also be `bedrock` or `sts`.
-
-        `options` are passed to `boto3.client` and override the settings for the emulator.
-        """
-        import boto3
-        from botocore.config import Config
-
-        settings: dict[str, Any] = {
-            "endpoint_url": self.base_url,
-            "region_name": self.environment["AWS_REGION"],
-            "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
-            # v4: otherwise botocore would prefer an API key in the environment
-            # (AWS_BEARER_TOKEN_BEDROCK) to the keys given here.
-            "config": Config(signature_version="v4", retries={"total_max_attempts": 1}),
-        }
-        if self._session is None:
-            self._session = boto3.Session()
-        return self._session.client(service, **(settings | options))
-
-
-@contextmanager
-def serving(emulator: Emulator) -> Iterator[RunningEmulator]:
-    """Serve `emulator` while the `with` block runs."""
-    from axonflow_core.http.local_server import Server
-
-    with Server(emulator.app) as server:
-        yield RunningEmulator(emulator, server.base_url)
+def pytest_configure(config: pytest.Config) -> None:
+    """pytest's hook: the marker is known, also under `--strict-markers`."""
+    config.addinivalue_line(
+        "markers",
+        "bedrock(script=…, **settings): the Bedrock emulator of this test has a script, or other "
+        "settings of `axonflow_bedrock.emulator.emulator`",
+    )
 
 
 @pytest.fixture(scope="session")
-def bedrock_emulator() -> Iterator[RunningEmulator]:
+def bedrock_emulator_of_session() -> Iterator[RunningEmulator]:
     """A running Bedrock emulator with every installed family, one for the whole test session."""
+    with _served() as running:
+        yield running
+
+
+@pytest.fixture
+def bedrock_emulator(request: pytest.FixtureRequest) -> Iterator[RunningEmulator]:
+    """A running Bedrock emulator, whose `calls` are this test's: that of the session, or one of its
+    own for a test with the marker `bedrock`."""
+    marker = request.node.get_closest_marker("bedrock")
+    if marker is None:
+        running: RunningEmulator = request.getfixturevalue("bedrock_emulator_of_session")
+        running.calls.clear()
+        yield running
+        return
+    with _served(**marker.kwargs) as running:
+        yield running
+
+
+@pytest.fixture
+def bedrock_environment(
+    bedrock_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> RunningEmulator:
+    """`bedrock_emulator`, with the environment of the test pointed at it: clients that are made in
+    the test, without any settings, call the emulator."""
+    for name in _OTHER_ACCOUNTS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in bedrock_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return bedrock_emulator
+
+
+def _served(**settings: Any) -> Any:
     from .emulator import emulator
 
-    with serving(emulator()) as running:
-        yield running
+    return serving(emulator(**settings))

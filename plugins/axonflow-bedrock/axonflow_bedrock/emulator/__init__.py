@@ -9,6 +9,7 @@
     streaming            an answer as the events of a stream
     unary, vectors       embedding, rerank and counting calls, and the numbers that answer them
     script               the test's rules: answers for calls, limits of the account
+    call_log             what was asked, with its status and rule
     limits               how many tokens each model takes and writes, and when its life ends
     quotas               calls and tokens a minute, tokens a day
     faults               what goes wrong on the wire
@@ -37,12 +38,15 @@ from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import evolve
 from axonflow_core.http.asgi import AsgiApp
-from axonflow_core.plugin_spec import Emulator
+from axonflow_core.plugin_spec import CallLog, Emulator
 
 from ..aws.signing import ClientKey, ClientToken, KeyRing
 from ..models.profiles import callable_id
 from ..models.table import load_models
+from ..serving import RunningEmulator as RunningEmulator
+from ..serving import serving as serving
 from ..wire.endpoint import Verifier, bedrock_app, signature_verifier
+from .call_log import with_log
 from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
 from .control_plane import ControlPlane
@@ -86,10 +90,10 @@ def emulator(
 ) -> Emulator:
     """The emulator of `codecs`, or of every installed codec.
 
-    `chunk_pause_s` is the time between two chunks of a stream, in seconds. `script` is a file, or
-    rules as values: `[{"when": "weather", "answer": "It rains."}]`. `record` is a cassette file to
-    append every exchange to. `replay` is a cassette file, and `upstream` the URL of a real Bedrock,
-    that answers in place of the models.
+    `chunk_pause_s` is the time between two chunks of a stream, in seconds. `script` is a file,
+    rules as values (`[{"when": "weather", "answer": "It rains."}]`), or a function of the request.
+    `record` is a cassette file to append every exchange to. `replay` is a cassette file, and
+    `upstream` the URL of a real Bedrock, that answers in place of the models.
 
     Raises `FaultyConfig` for a faulty script, and `ConfigError` for options that exclude each other
     and files that cannot be read or written.
@@ -113,8 +117,10 @@ def emulator(
         "foundation-models": control_plane,
         "inference-profiles": control_plane,
     }
+    log = CallLog()
     return Emulator(
-        app=by_path(runtime, others),
+        app=by_path(with_log(runtime, log), others),
+        log=log,
         environment=partial(environment, region=region),
         models=MODELS,
         refused_model=REFUSED_MODEL,

@@ -39,6 +39,8 @@ from axonflow_core.messages import (
 )
 
 from .schema_examples import example_of
+from .script import Rule
+from .turns import results_of_turn
 
 ECHOED_WORDS = 24
 """Words of the prompt that the answer repeats."""
@@ -49,25 +51,28 @@ MEDIA_TOKENS = 100
 
 
 def answer(
-    request: CompletionRequest, family: str, text: str | None = None, calls: str | None = None
+    request: CompletionRequest,
+    family: str,
+    rule: Rule = Rule(),  # noqa: B008 - frozen
 ) -> Completion:
-    """The completion of a model of `family`.
+    """The completion of a model of `family`, where the rule of the script does not say otherwise.
 
-    `text` replaces the generated text. `calls` names the tool to call, if the request offers
-    it; otherwise the request decides. Token limit and stop sequences apply to the text.
+    Token limit and stop sequences apply to the text, also to the script's.
     """
-    tools = _wanted_tools(request, calls) if text is None or calls is not None else []
-    written = _written(request, family, tools) if text is None else text
+    tools = _wanted_tools(request) if rule.answer is None and not rule.calls else []
+    calls = (*_scripted_calls(request, rule), *_calls_of(tools, request))
+    written = _written(request, family, calls) if rule.answer is None else rule.answer
     generated = _generate(written, request.inference)
-    content: tuple[ContentBlock, ...] = (*_thoughts(request.reasoning), Text(generated.text))
+    thoughts = _thoughts(request.reasoning) if rule.reasoning is None else _said(rule.reasoning)
+    content: tuple[ContentBlock, ...] = (*thoughts, Text(generated.text))
     stop_reason = generated.stop_reason
-    if tools and stop_reason is StopReason.END_TURN:
-        content = (*content, *_calls_of(tools, request))
+    if calls and stop_reason is StopReason.END_TURN:
+        content = (*content, *calls)
         stop_reason = StopReason.TOOL_USE
     usage = Usage(input_tokens=input_tokens(request), output_tokens=sum(map(_tokens_of, content)))
     return Completion(
         content=content,
-        stop_reason=stop_reason,
+        stop_reason=rule.stop_reason or stop_reason,
         usage=usage,
         stop_sequence=generated.stop_sequence,
         latency_ms=FIRST_TOKEN_MS + TOKEN_MS * (usage.output_tokens or 0),
@@ -78,29 +83,28 @@ def answer(
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _written(request: CompletionRequest, family: str, tools: Sequence[Tool]) -> str:
+def _written(request: CompletionRequest, family: str, calls: Sequence[ToolUse]) -> str:
     """The text of an answer: an example of the JSON that the request asks for, or sentences."""
-    if request.output_schema is not None and not tools:
+    if request.output_schema is not None and not calls:
         return dumps(example_of(request.output_schema.schema)).decode()
-    return " ".join(_sentences(request, family, tools))
+    return " ".join(_sentences(request, family, calls))
 
 
-def _sentences(request: CompletionRequest, family: str, tools: Sequence[Tool]) -> Iterator[str]:
+def _sentences(request: CompletionRequest, family: str, calls: Sequence[ToolUse]) -> Iterator[str]:
     """The sentences of an answer: family, prompt, tool results, media, and the tools that are
     called."""
     yield f"Here speaks an emulated model of the {family} family."
     last = request.messages[-1] if request.messages else Message(Role.USER, ())
     if last.text.split():
         yield f"You said: {_beginning(last.text)}"
-    for block in last.content:
-        if isinstance(block, ToolResult):
-            yield f"The tool answered: {_beginning(_text_of(block))}"
+    for result in results_of_turn(request):
+        yield f"The tool answered: {_beginning(_text_of(result))}"
     given = Counter(type(block) for message in request.messages for block in message.content)
     for kind, name in ((Image, "picture"), (Document, "document")):
         if given[kind]:
             yield f"I was shown {given[kind]} {name}{'s' if given[kind] > 1 else ''}."
-    for tool in tools:
-        yield f"I will use the tool {tool.name}."
+    for call in calls:
+        yield f"I will use the tool {call.name}."
 
 
 def _beginning(text: str) -> str:
@@ -143,56 +147,66 @@ SIGNATURE = "ZW11bGF0ZWQ="  # base64 of "emulated"; a family without signatures 
 
 def _thoughts(asked: ReasoningRequest | None) -> tuple[Reasoning, ...]:
     """One reasoning block where the request enables reasoning."""
-    return () if asked is None or asked.mode == "disabled" else (Reasoning(THOUGHT, SIGNATURE),)
+    return () if asked is None or asked.mode == "disabled" else _said(THOUGHT)
+
+
+def _said(thought: str) -> tuple[Reasoning, ...]:
+    return (Reasoning(thought, SIGNATURE),)
 
 
 # ── tool calls ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _wanted_tools(request: CompletionRequest, calls: str | None) -> list[Tool]:
-    """The tools to call.
-
-    A tool named by the script is called once for each prompt: not where a tool result was the last
-    message. Otherwise `tool_choice` decides; with `auto` it is each tool whose name occurs in the
-    last user message, and only the first where parallel calls are not allowed.
-    """
+def _wanted_tools(request: CompletionRequest) -> list[Tool]:
+    """The tools to call, as `tool_choice` decides; with `auto` each tool whose name occurs in the
+    last user message, and only the first where parallel calls are not allowed."""
     choice = request.tool_choice or ToolChoice(ToolChoiceMode.AUTO)
-    offered = [tool for tool in request.tools if isinstance(tool, Tool)]
-    if calls is not None:
-        # Else a tool loop would never end: the rule matches the same user text again.
-        is_due = not _has_just_answered(request)
-        return [tool for tool in offered if tool.name == calls and is_due][:1]
     match choice.mode:
         case ToolChoiceMode.ANY | ToolChoiceMode.TOOL:
-            return [tool for tool in offered if choice.name in (None, tool.name)][:1]
+            return [tool for tool in _offered(request) if choice.name in (None, tool.name)][:1]
         case ToolChoiceMode.AUTO:
-            named = [tool for tool in offered if tool.name in _last_words(request)]
+            named = [tool for tool in _offered(request) if tool.name in _last_words(request)]
             return named[:1] if choice.allows_parallel is False else named
     return []
+
+
+def _offered(request: CompletionRequest) -> list[Tool]:
+    return [tool for tool in request.tools if isinstance(tool, Tool)]
 
 
 def _last_words(request: CompletionRequest) -> set[str]:
     return set(re.findall(r"[\w-]+", request.messages[-1].text)) if request.messages else set()
 
 
-def _has_just_answered(request: CompletionRequest) -> bool:
-    return any(
-        isinstance(block, ToolResult)
-        for message in request.messages[-1:]
-        for block in message.content
-    )
+def _scripted_calls(request: CompletionRequest, rule: Rule) -> Iterator[ToolUse]:
+    """The calls of the script whose tools the request offers. They are made once for each prompt,
+    and not where results of tools come back: the rule may match the same user's text again, and the
+    loop would never end."""
+    offered = {tool.name: tool for tool in _offered(request)}
+    if rule.result or not any(results_of_turn(request)):
+        known = [call for call in rule.calls if call.name in offered]
+        for number, call in enumerate(known, _next_number(request)):
+            example = example_of(offered[call.name].input_schema)
+            arguments = example if call.input is None else call.input
+            yield ToolUse(_call_id(number), call.name, arguments)
 
 
 def _calls_of(tools: Sequence[Tool], request: CompletionRequest) -> Iterator[ToolUse]:
-    """A call of each tool with example arguments. Ids have the shape of Bedrock's own, which every
-    vendor takes, and count the calls of the conversation, so that they never repeat."""
-    # A client matches results to calls by id, so ids must differ within a conversation. A count and
-    # not a random number keeps the answer the same for the same request.
-    earlier = sum(
-        isinstance(block, ToolUse) for message in request.messages for block in message.content
-    )
-    for number, tool in enumerate(tools, earlier + 1):
-        yield ToolUse(f"tooluse_emulated{number:014}", tool.name, example_of(tool.input_schema))
+    """A call of each tool with example arguments."""
+    for number, tool in enumerate(tools, _next_number(request)):
+        yield ToolUse(_call_id(number), tool.name, example_of(tool.input_schema))
+
+
+def _next_number(request: CompletionRequest) -> int:
+    """The number of the next call. A client matches results to calls by id, so ids must differ
+    within a conversation; a count and not a random number keeps the answer the same."""
+    blocks = (block for message in request.messages for block in message.content)
+    return 1 + sum(isinstance(block, ToolUse) for block in blocks)
+
+
+def _call_id(number: int) -> str:
+    """An id of the length of Bedrock's: `tooluse_` and 22 characters."""
+    return f"tooluse_emulated{number:014}"
 
 
 # ── token counts ──────────────────────────────────────────────────────────────────────────────────

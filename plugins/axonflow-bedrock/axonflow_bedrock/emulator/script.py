@@ -3,7 +3,11 @@
     rules:
       - when: weather              a regular expression, searched in the user's last text;
                                    without it the rule matches every call
-        answer: It rains.          the model's answer
+        calls:                     the tools that the model calls, all at once
+          - {name: weather, input: {city: Oslo}}
+      - result: rain               a regular expression, searched in the results of tools that the
+                                   last turn brings
+        answer: Take an umbrella.  the model's answer
       - when: too much
         error: {code: ThrottlingException, message: "Too many requests, please wait."}
       - when: cut
@@ -11,30 +15,35 @@
         at_byte: 100
         times: 1                   the rule matches so many calls, then no more
 
-The first rule that matches decides. A call that no rule matches is answered as without a script.
+The first rule that matches decides. A call that no rule matches is answered as without a script. A
+script may also be a function of the request: what it returns is a rule, its members, or the text of
+an answer; None leaves the call to the model.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from attrs import Attribute, field, validators
+from attrs import Attribute, asdict, field, validators
 
 from axonflow_core.config.document import read_document
 from axonflow_core.config.faults import Place
-from axonflow_core.config.nodes import Node, section_of
+from axonflow_core.config.json_document import read_json_document
+from axonflow_core.config.nodes import YAML_KEY, Node, section_of
 from axonflow_core.config.structuring import structure
-from axonflow_core.frozen import frozen
-from axonflow_core.messages import Json
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.messages import CompletionRequest, Json, Role, StopReason, Usage, joined_text
 
 from ..errors.table import MODELLED_STATUSES
 from ..wire.endpoint import ServiceException
+from .call_log import note_rule
 from .faults import FaultKind, WireFault, inject_fault
+from .turns import results_of_turn
 
 
 def _is_pattern(_: object, __: Attribute[Any], value: str) -> None:
@@ -80,6 +89,45 @@ class AwsError:
 
 
 @frozen(kw_only=True)
+class ScriptedCall:
+    """A call of a tool that the model makes."""
+
+    name: str
+    input: Mapping[str, Json] | None = None
+    """The arguments; None: an example of the tool's schema."""
+
+
+def _calls(value: Json) -> tuple[ScriptedCall, ...]:
+    """One call, or several; a tool's name alone is a call of it."""
+    if value is None:
+        return ()
+    return tuple(map(_call, value if isinstance(value, list | tuple) else [value]))
+
+
+def _call(value: Json) -> ScriptedCall:
+    match value:
+        case ScriptedCall():
+            return value
+        case str():
+            return ScriptedCall(name=value)
+        case {"name": str(name), "input": dict(arguments)} if len(value) == 2:
+            return ScriptedCall(name=name, input=arguments)
+        case {"name": str(name)} if len(value) == 1:
+            return ScriptedCall(name=name)
+    raise ValueError("a call is the name of a tool, or `name` and `input`")
+
+
+@frozen(kw_only=True)
+class ScriptedUsage:
+    """The tokens that an answer says it used; None: those of the emulator."""
+
+    input_tokens: int | None = field(default=None, validator=_NOT_NEGATIVE)
+    output_tokens: int | None = field(default=None, validator=_NOT_NEGATIVE)
+    cache_read_tokens: int | None = field(default=None, validator=_NOT_NEGATIVE)
+    cache_write_tokens: int | None = field(default=None, validator=_NOT_NEGATIVE)
+
+
+@frozen(kw_only=True)
 class Rule:
     """What happens to the calls that match the rule."""
 
@@ -87,11 +135,19 @@ class Rule:
     """A regular expression, searched in the user's last text; empty: every call matches."""
     times: int | None = field(default=None, validator=_POSITIVE)
     """The rule matches so many calls, then no more; None: always."""
+    result: str = field(default="", validator=_is_pattern)
+    """A regular expression, searched in each result of a tool that the last turn brings; empty:
+    results do not matter."""
     answer: str | None = None
     """The text of the answer."""
-    calls: str | None = None
-    """The tool that the model calls, if the request offers it and its last message is no tool
-    result."""
+    calls: Json = field(default=None, converter=_calls)
+    """The tools that the model calls at once, where the request offers them and does not bring
+    results of tools. A name alone is one call."""
+    reasoning: str | None = None
+    """What the model thinks before it answers."""
+    stop_reason: StopReason | None = None
+    """Why the answer ends, whatever its text says."""
+    usage: ScriptedUsage | None = None
     delay_s: float = field(default=0.0, validator=validators.ge(0))
     """Seconds before the answer begins."""
     error: AwsError | None = None
@@ -104,10 +160,21 @@ class Rule:
     """`drip`: seconds between two bytes."""
 
     def __attrs_post_init__(self) -> None:
-        if self.error is not None and {self.fault, self.answer, self.calls} != {None}:
+        if self.error is not None and (self.fault or self.calls or self.answer is not None):
             raise ValueError("a rule with an `error` has no `answer`, no `calls` and no `fault`")
         if self.at_byte is not None and self.fault is None:
             raise ValueError("`at_byte` needs a `fault`, and the rule has none")
+
+    def matches(self, heard: Heard) -> bool:
+        """Whether both patterns occur in what was heard."""
+        is_said = re.search(self.when, heard.text) is not None
+        is_told = any(re.search(self.result, result) for result in heard.results)
+        return is_said and (not self.result or is_told)
+
+    def used(self, usage: Usage) -> Usage:
+        """`usage` with the counts that the rule has."""
+        scripted = {} if self.usage is None else asdict(self.usage)
+        return evolve(usage, **{name: n for name, n in scripted.items() if n is not None})
 
     @property
     def wire_fault(self) -> WireFault | None:
@@ -155,21 +222,28 @@ class Account:
     tokens_per_day: int | None = field(default=None, validator=_NOT_NEGATIVE)
 
 
+Decision: TypeAlias = "Rule | Mapping[str, Json] | str | None"
+"""What a function decides on a call: a rule, its members, the text of the answer; None: nothing."""
+Deciding: TypeAlias = Callable[[CompletionRequest], Decision]
+
+
 @frozen(kw_only=True)
 class Script:
     """A parsed script."""
 
     rules: tuple[Rule, ...] = ()
     account: Account = Account()
+    decide: Deciding | None = field(default=None, metadata={YAML_KEY: None})
+    """A function that is asked before the rules are."""
 
 
-ScriptSource: TypeAlias = Script | Path | Iterable[Mapping[str, Json]] | None
-"""A script, a file of one, its rules as values, or none."""
+ScriptSource: TypeAlias = Script | Path | Deciding | Iterable[Mapping[str, Json]] | None
+"""A script, a file of one, a function, its rules as values, or none."""
 
 
 def load_script(source: ScriptSource) -> Script:
     """The script in `source`. Raises `FaultyConfig` with every fault, with line and column for a
-    file.
+    file. A file whose name ends in `.json` is read as JSON.
     """
     match source:
         case None:
@@ -177,7 +251,11 @@ def load_script(source: ScriptSource) -> Script:
         case Script():
             return source
         case Path():
-            return _structured(read_document(source, {}).root)
+            is_json = source.suffix.lower() == ".json"
+            read = read_json_document(source) if is_json else read_document(source, {})
+            return _structured(read.root)
+    if callable(source):
+        return Script(decide=source)
     return _structured(section_of({"rules": list(source)}, Place("script")))
 
 
@@ -185,22 +263,58 @@ def _structured(node: Node) -> Script:
     return structure(node, Script, key="script")
 
 
+@frozen
+class Heard:
+    """What of a request the rules look at."""
+
+    text: str
+    """The user's last text."""
+    results: tuple[str, ...] = ()
+    """The results of tools that the last turn brings, in whatever messages of it they are."""
+    request: CompletionRequest | None = None
+
+
+def heard_in(request: CompletionRequest) -> Heard:
+    """What the rules look at in a conversation."""
+    texts = (message.text for message in reversed(request.messages) if message.role is Role.USER)
+    results = tuple(joined_text(block.content) for block in results_of_turn(request))
+    return Heard(next(filter(None, texts), ""), results, request)
+
+
 class Rules:
     """The rules of a script, with the number of matches that each has left."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self._left = [(rule, rule.times) for rule in rules]
+    def __init__(self, script: Script) -> None:
+        self._decide = script.decide
+        self._left = [(rule, rule.times) for rule in script.rules]
 
-    def take(self, text: str) -> Rule:
-        """The first rule that matches the user's last text, which counts as a match of it; an empty
-        rule where none does.
-        """
+    def take(self, heard: Heard) -> Rule:
+        """The first rule that matches, which counts as a match of it; an empty rule where none
+        does."""
+        rule = self._decided(heard) or self._ruled(heard)
+        if rule is None:
+            return _NO_RULE
+        note_rule(rule)
+        return rule
+
+    def _decided(self, heard: Heard) -> Rule | None:
+        if self._decide is None or heard.request is None:
+            return None
+        match self._decide(heard.request):
+            case str(text):
+                return Rule(answer=text)
+            case Mapping() as members:
+                return structure(section_of(members, Place("script")), Rule, key="rule")
+            case decided:
+                return decided
+
+    def _ruled(self, heard: Heard) -> Rule | None:
         for number, (rule, left) in enumerate(self._left):
             # None means without limit; 0 is used up.
-            if left != 0 and re.search(rule.when, text):
+            if left != 0 and rule.matches(heard):
                 self._left[number] = (rule, left and left - 1)
                 return rule
-        return _NO_RULE
+        return None
 
 
 _NO_RULE = Rule()

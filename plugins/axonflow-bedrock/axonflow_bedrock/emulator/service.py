@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Callable
 from hashlib import sha256
 
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
 from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps
-from axonflow_core.messages import Completion, CompletionRequest, Inference, Role, TokenCount
+from axonflow_core.messages import Completion, Inference, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
 from ..wire.conversation import Conversation, codec_for, read_call, read_count
@@ -27,7 +27,7 @@ from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_conf
 from .limits import check_limits
 from .quotas import Quotas
 from .refused import refuse
-from .script import Rule, Rules, Script, apply_rule
+from .script import Rule, Rules, Script, apply_rule, heard_in
 from .unary import EmulatedUnary
 
 CREATED = 1_764_000_000
@@ -65,7 +65,7 @@ class EmulatedBedrock:
         self._catalogue = catalogue
         self._context_of = context_of
         self._chunk_pause_s = chunk_pause_s
-        self._rules = Rules(script.rules)
+        self._rules = Rules(script)
         self._quotas = Quotas(script.account)
         self._guardrails = Guardrails(script.account.guardrails)
         self._unary = EmulatedUnary(codecs, catalogue, self._rules, self._quotas, context_of)
@@ -86,7 +86,7 @@ class EmulatedBedrock:
             raise uncountable() from None
         except MalformedRequest as error:
             raise malformed(error.message) from None
-        await apply_rule(self._rules.take(_last_text(counting.request)))
+        await apply_rule(self._rules.take(heard_in(counting.request)))
         return counting.answer(TokenCount(input_tokens(counting.request)))
 
     async def _completed(self, call: Call, model_id: ModelId) -> NativeAnswer | Chunks:
@@ -96,7 +96,7 @@ class EmulatedBedrock:
         conversation = _read(without_config(call), codec, facts)
         request = conversation.request
         # After `_read`, so that a body that the schema refuses uses up no match of a rule.
-        rule = self._rules.take(_last_text(request))
+        rule = self._rules.take(heard_in(request))
         await asyncio.sleep(rule.delay_s)
         _refuse(conversation)
         is_streamed = conversation.is_streamed
@@ -123,9 +123,10 @@ class EmulatedBedrock:
         check_limits(
             family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request)
         )
-        completion = with_cache_counts(
-            answer(request, family, rule.answer, rule.calls), request, base_id
-        )
+        if Feature.REASONING not in conversation.codec.features:
+            rule = evolve(rule, reasoning=None)
+        completion = with_cache_counts(answer(request, family, rule), request, base_id)
+        completion = evolve(completion, usage=rule.used(completion.usage))
         written = completion.usage.output_tokens or 0
         self._quotas.spend(
             base_id, asked=length + (written if asked is None else asked), used=length + written
@@ -182,11 +183,6 @@ class EmulatedBedrock:
             await asyncio.sleep(self._chunk_pause_s)
         if rule.error is not None:  # after the last chunk where the answer is shorter
             raise rule.error.exception()
-
-
-def _last_text(request: CompletionRequest) -> str:
-    texts = (message.text for message in reversed(request.messages) if message.role is Role.USER)
-    return next(filter(None, texts), "")
 
 
 def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:

@@ -24,7 +24,7 @@ from ..wire.surfaces import unary_codec_for
 from .catalogue import Catalogue
 from .quotas import Quotas
 from .refused import refuse_embedding
-from .script import Rules, apply_rule
+from .script import Heard, Rules, apply_rule
 from .vectors import embeddings_of, ranking_of
 
 
@@ -56,7 +56,7 @@ class EmulatedUnary:
         refuse_embedding(facts.base_id, call.json)
         request = _read(codec.without_limits(), call, facts)
         texts = tuple(given.text for given in request.inputs if isinstance(given, Text))
-        await apply_rule(self.rules.take(texts[0] if texts else ""))
+        await apply_rule(self.rules.take(Heard(texts[0] if texts else "")))
         embeddings = embeddings_of(request, facts.base_id)
         self._spend(facts, embeddings.usage.input_tokens or 0)
         identified = evolve(embeddings, id=self.context_of(call, facts).id, texts=texts or None)
@@ -64,7 +64,7 @@ class EmulatedUnary:
 
     async def _ranked(self, call: Call, codec: RerankCodec, facts: ModelFacts) -> NativeAnswer:
         request = _read(codec.without_limits(), call, facts)
-        await apply_rule(self.rules.take(request.query))
+        await apply_rule(self.rules.take(Heard(request.query)))
         self._spend(facts, 0)
         ranking = ranking_of(request)
         return NativeAnswer(codec.encode_response(ranking, facts), headers_of(ranking))

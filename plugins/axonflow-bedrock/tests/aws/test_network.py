@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 
 MODEL = "amazon.titan-text-express-v1"
 CLIENTS = {
@@ -142,10 +142,10 @@ def made_certificate(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def https_port(authority: Path, bedrock_emulator: RunningEmulator) -> Iterator[int]:
+def https_port(authority: Path, bedrock_emulator_of_session: RunningEmulator) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
-    behind = urlsplit(bedrock_emulator.base_url)
+    behind = urlsplit(bedrock_emulator_of_session.base_url)
     with Relay((str(behind.hostname), int(behind.port or 0)), context).running() as relay:
         yield relay.port
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 
 anthropic = pytest.importorskip(
     "anthropic", reason="Anthropic's client is not installed: pip install anthropic"

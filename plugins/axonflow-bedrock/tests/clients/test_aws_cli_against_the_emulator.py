@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 
 AWS = shutil.which("aws", path=str(Path(sys.executable).parent))
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"

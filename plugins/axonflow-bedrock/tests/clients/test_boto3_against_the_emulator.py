@@ -31,7 +31,7 @@ from axonflow_bedrock.emulator import (
 )
 from axonflow_bedrock.emulator.fake_model import SIGNATURE, THOUGHT
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
-from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
+from axonflow_bedrock.serving import RunningEmulator, serving
 from axonflow_bedrock.wire.endpoint import MAX_BODY_BYTES
 from axonflow_bedrock.wire.envelope import EnvelopeDecoder, open_answer
 from axonflow_core.codec import FamilyCodec, ModelFacts

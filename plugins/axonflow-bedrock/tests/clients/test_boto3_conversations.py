@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.pytest_plugin import serving
+from axonflow_bedrock.serving import serving
 from axonflow_bedrock.wire.envelope import EnvelopeDecoder, open_answer
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.messages import (

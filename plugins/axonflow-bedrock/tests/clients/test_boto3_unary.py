@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
+from axonflow_bedrock.serving import RunningEmulator, serving
 
 V1, V2, IMAGE = (
     "amazon.titan-embed-text-v1",

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.families import anthropic, claude_text, nova
-from axonflow_bedrock.pytest_plugin import serving
+from axonflow_bedrock.serving import serving
 from axonflow_bedrock.wire.envelope import EnvelopeDecoder
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec

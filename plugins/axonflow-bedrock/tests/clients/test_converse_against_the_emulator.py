@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 from axonflow_core import Config, ProviderConfig, Runtime, UndetectedFamily
 from axonflow_core.messages import StopReason
 from axonflow_core.stream import assemble
@@ -40,8 +40,8 @@ WEATHER = {
 
 
 @pytest.fixture(scope="module")
-def client(bedrock_emulator: RunningEmulator) -> Iterator[Any]:
-    with closing(bedrock_emulator.boto3_client()) as client:
+def client(bedrock_emulator_of_session: RunningEmulator) -> Iterator[Any]:
+    with closing(bedrock_emulator_of_session.boto3_client()) as client:
         yield client
 
 

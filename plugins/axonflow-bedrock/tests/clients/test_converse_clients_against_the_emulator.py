@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

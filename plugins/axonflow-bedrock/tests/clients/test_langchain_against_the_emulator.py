@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 
 langchain_aws = pytest.importorskip(
     "langchain_aws", reason="LangChain's client is not installed: langchain-aws"

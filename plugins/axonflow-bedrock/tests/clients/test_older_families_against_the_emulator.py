@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from axonflow_bedrock.emulator import REGION, emulator, installed_codecs
 from axonflow_bedrock.provider import BedrockProvider
-from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
+from axonflow_bedrock.serving import RunningEmulator, serving
 from axonflow_core.codec import ModelFacts
 from axonflow_core.messages import Completion, CompletionRequest, Inference, Json, StopReason, user
 from axonflow_core.stream import assemble

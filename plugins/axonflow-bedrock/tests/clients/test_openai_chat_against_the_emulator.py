@@ -12,7 +12,7 @@ import pytest
 
 from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.emulator.fake_model import THOUGHT
-from axonflow_bedrock.pytest_plugin import serving
+from axonflow_bedrock.serving import serving
 from axonflow_bedrock.wire.envelope import METRICS
 from axonflow_core.messages import Json
 

@@ -28,7 +28,7 @@ from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.emulator.record_replay import recorded
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Script
 from axonflow_bedrock.emulator.upstream import region_of
-from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
+from axonflow_bedrock.serving import RunningEmulator, serving
 from axonflow_bedrock.wire.eventstream import FrameDecoder, encode_frame, frame_of_chunk
 from axonflow_core.errors import ConfigError
 from axonflow_core.http.local_server import Server

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def run(
 
 @contextmanager
 def running(
-    folder: Path, *arguments: str
+    folder: Path, *arguments: str, stderr: Any = subprocess.DEVNULL
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """A command that prints `export` lines and stays; the lines as an environment."""
     with subprocess.Popen(
@@ -64,7 +65,7 @@ def running(
         cwd=folder,
         env=clean_environment(folder),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         text=True,
     ) as process:
         try:
@@ -216,3 +217,21 @@ def test_an_unknown_family_names_the_families_there_are(
     assert finished.returncode == 2
     assert "anthropic" in finished.stderr
     assert "titan" in finished.stderr
+
+
+def test_the_emulator_writes_a_line_for_each_call_without_its_body(tmp_path: Path) -> None:
+    program = (
+        "import boto3; client = boto3.client('bedrock-runtime')\n"
+        "messages = [{'role': 'user', 'content': [{'text': 'a secret'}]}]\n"
+        "client.converse(modelId='amazon.nova-lite-v1:0', messages=messages)"
+    )
+    with (
+        (tmp_path / "log").open("w") as log,
+        running(tmp_path, "emulate", "bedrock", stderr=log) as (_, exports),
+    ):
+        environment = clean_environment(tmp_path, exports)
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=30)
+
+    written = (tmp_path / "log").read_text()
+    assert "converse amazon.nova-lite-v1:0 200\n" in written
+    assert "secret" not in written

@@ -21,7 +21,7 @@ from axonflow_bedrock.emulator.control_plane import ACCOUNT, name_of_model
 from axonflow_bedrock.emulator.script import Account, Script
 from axonflow_bedrock.models.iam import statements_for
 from axonflow_bedrock.models.model_id import parse_model_id
-from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
+from axonflow_bedrock.serving import RunningEmulator, serving
 
 SONNET = "anthropic.claude-sonnet-4-20250514-v1:0"
 TITAN = "amazon.titan-text-express-v1"

@@ -15,7 +15,7 @@ from axonflow_bedrock.emulator import emulator
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, Script
 from axonflow_bedrock.models.iam import statements_for
 from axonflow_bedrock.models.model_id import parse_model_id
-from axonflow_bedrock.pytest_plugin import RunningEmulator, serving
+from axonflow_bedrock.serving import RunningEmulator, serving
 from axonflow_bedrock.wire.envelope import ACTION, METRICS, TRACE
 from axonflow_core import Config, ProviderConfig, Runtime
 from axonflow_core.messages import Completion, CompletionRequest, Json, StopReason, user

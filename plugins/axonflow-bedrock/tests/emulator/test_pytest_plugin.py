@@ -14,6 +14,9 @@ HEAVY = ("boto3", "botocore", "uvicorn", "httptools", "attrs", "orjson", "axonfl
 TEST = """
 import json
 
+import boto3
+import pytest
+
 def test_titan(bedrock_emulator):
     client = bedrock_emulator.boto3_client()
     body = json.dumps({"inputText": "Hello", "textGenerationConfig": {"maxTokenCount": 50}})
@@ -24,6 +27,16 @@ def test_titan(bedrock_emulator):
 def test_the_same_server(bedrock_emulator):
     url = bedrock_emulator.environment["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]
     assert url == bedrock_emulator.base_url
+    assert len(bedrock_emulator.calls) == 0, "the calls of another test"
+
+@pytest.mark.bedrock(script=[{"when": "weather", "answer": "It rains."}])
+def test_of_a_program_without_settings(bedrock_environment):
+    client = boto3.client("bedrock-runtime")
+    messages = [{"role": "user", "content": [{"text": "The weather?"}]}]
+    answer = client.converse(modelId="amazon.nova-lite-v1:0", messages=messages)
+    client.close()
+    assert answer["output"]["message"]["content"] == [{"text": "It rains."}]
+    assert bedrock_environment.calls[0].rule.when == "weather"
 """
 
 
@@ -46,9 +59,18 @@ def test_importing_the_plugin_imports_nothing_heavy() -> None:
 def test_a_test_of_somebody_else_gets_the_fixture_by_name_alone(tmp_path: Path) -> None:
     (tmp_path / "test_of_somebody_else.py").write_text(TEST)
 
-    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::ResourceWarning"]
+    arguments = [
+        "-m",
+        "pytest",
+        "-q",
+        "--strict-markers",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error::ResourceWarning",
+    ]
     run = subprocess.run(
         [sys.executable, *arguments], cwd=tmp_path, check=False, capture_output=True, text=True
     )
 
-    assert "2 passed" in run.stdout, run.stdout
+    assert "3 passed" in run.stdout, run.stdout

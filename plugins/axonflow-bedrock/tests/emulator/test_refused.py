@@ -19,8 +19,8 @@ from attrs import frozen
 from axonflow_bedrock.emulator import emulator, installed_codecs
 from axonflow_bedrock.emulator.refused import EMBEDDING_LIMITS, ROWS, refuse
 from axonflow_bedrock.models.table import load_models
-from axonflow_bedrock.pytest_plugin import serving
 from axonflow_bedrock.recorded import BedrockRecordingFormat
+from axonflow_bedrock.serving import serving
 from axonflow_bedrock.wire.endpoint import ServiceException
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.testing import Recording, read_recordings

@@ -29,9 +29,12 @@ from axonflow_bedrock.emulator.script import (
     Account,
     AccountGuardrail,
     AwsError,
+    Heard,
     Rule,
     Rules,
     Script,
+    ScriptedCall,
+    ScriptedUsage,
     load_script,
 )
 from axonflow_bedrock.models.table import load_models
@@ -172,10 +175,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_first_rule_that_fits_decides_until_it_is_spent() -> None:
     once, always = Rule(when="rain", times=1), Rule(when="rain|sun")
-    rules = Rules([once, always])
+    rules = Rules(Script(rules=(once, always)))
 
-    assert [rules.take("will it rain?") for _ in range(3)] == [once, always, always]
-    assert rules.take("snow") == Rule()
+    assert [rules.take(Heard("will it rain?")) for _ in range(3)] == [once, always, always]
+    assert rules.take(Heard("snow")) == Rule()
 
 
 def test_what_a_script_answers_keeps_to_the_limits_of_the_call() -> None:
@@ -428,14 +431,14 @@ def test_the_script_of_the_documentation_is_one(tmp_path: Path) -> None:
 
     script = load_script(tmp_path / "script.yaml")
 
-    assert len(script.rules) == 7
+    assert len(script.rules) == 9
     assert script.account.today == "2026-11-24"
 
 
 def test_the_documentation_names_every_key_and_every_fault() -> None:
     keys = {
         field.name
-        for record in (Rule, Account, AwsError, AccountGuardrail)
+        for record in (Rule, ScriptedCall, ScriptedUsage, Account, AwsError, AccountGuardrail)
         for field in fields(record)
     }
     page = PAGE.read_text("utf-8")

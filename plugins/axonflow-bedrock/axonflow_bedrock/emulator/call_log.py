@@ -1,0 +1,57 @@
+"""What the emulator was asked: each call with its status and the rule that decided on it."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.plugin_spec import CallLog, EmulatedCall
+
+if TYPE_CHECKING:
+    from .script import Rule
+
+_RULES: ContextVar[list[Rule]] = ContextVar("rules")
+
+
+def note_rule(rule: Rule) -> None:
+    """Note the rule that decides on the call that is being handled."""
+    if (noted := _RULES.get(None)) is not None:
+        noted.append(rule)
+
+
+def with_log(app: AsgiApp, log: CallLog) -> AsgiApp:
+    """`app`, each of whose calls of a model is handed to `log` once it is answered."""
+
+    async def logged(scope: Any, receive: Any, send: Any) -> None:
+        # Lists of this call's own: the handler runs in a copy of the context, where a value that it
+        # sets would be lost, and an item that it appends is not.
+        rules, status, body = list[Any](), list[int](), bytearray()
+        _RULES.set(rules)
+
+        async def received() -> Any:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        async def sent(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                status.append(message["status"])
+            await send(message)
+
+        try:
+            await app(scope, received, sent)
+        finally:
+            _, *path = scope["raw_path"].decode("latin-1").split("/")
+            log(
+                EmulatedCall(
+                    operation=path[-1],
+                    model=unquote(path[1]) if len(path) > 1 else "",
+                    body=bytes(body),
+                    status=status[0] if status else None,
+                    rule=rules[0] if rules else None,
+                )
+            )
+
+    return logged
