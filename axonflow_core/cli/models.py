@@ -102,7 +102,8 @@ def _write(
     from axonflow_core.cli.display import write_styled
 
     if found:
-        write_styled(f"{provider:<{_ID_WIDTH}} {'tokens':>6} {'$ in/out':>10}  life".rstrip())
+        head = f"{provider or 'model':<{_ID_WIDTH}} {'tokens':>6} {'$ in/out':>10}  life"
+        write_styled(head)
     for family, group in groupby(found, key=_heading):
         write_styled(family, style="bold")
         for model in group:

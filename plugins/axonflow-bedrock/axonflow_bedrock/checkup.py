@@ -122,8 +122,16 @@ class Examiner:
         if entry is None:
             findings.extend(self._unknown_model(base, key, region))
             return
-        facts["life"] = Fact(value=f"{life_of(entry, clock.today())}, as of {self.models.as_of}")
+        facts["life"] = Fact(value=self._life(entry, region))
         findings.extend(self._of_entry(entry, model_id, region))
+
+    def _life(self, entry: ModelEntry, region: str | None) -> str:
+        """The life of a model in one line, with the id to write for one that has ended."""
+        today = clock.today()
+        successor = successor_id(self.models, entry, region, today)
+        if entry.status_on(today) is Status.END_OF_LIFE and successor is not None:
+            return f"{life_of(entry, today)}; write {successor}"
+        return f"{life_of(entry, today)}, as of {self.models.as_of}"
 
     def _codec(self) -> AnyCodec:
         """The codec of the configured model: a chat model's, else one that embeds or reranks."""
@@ -167,8 +175,10 @@ class Examiner:
         self, entry: ModelEntry, model_id: ModelId, region: str | None
     ) -> Iterator[Finding]:
         """Whether the id can be called on demand, and from the region."""
-        named = candidates(parse_model_id(entry.base_id), region, entry)
-        hint = f"model: {named[0]}" if named else None
+        profiles = {f"{geo}.{entry.base_id}" for geo in entry.geographies}
+        callable_here = candidates(parse_model_id(entry.base_id), region, entry)
+        named = [profile for profile in callable_here if profile in profiles]
+        hint = f"model: {named[0]}" if named else "`axonflow models` lists the profiles there are"
         is_plain = model_id.kind is Kind.FOUNDATION_MODEL and model_id.given == entry.base_id
         if is_plain and needs_profile(entry) and not self.config.profile_fallback:
             message = f"{entry.base_id} is not offered on demand: it is called through a profile"

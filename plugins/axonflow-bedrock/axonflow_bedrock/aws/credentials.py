@@ -55,6 +55,7 @@ from . import environment
 from .environment import StaticCredentials
 from .network import direct_network, network_of, unusable_endpoint
 from .profile import Profile, profile_of
+from .regions import hint_for, is_region
 from .retries import retries_of_client
 from .signing import BearerToken, Identity, Signer
 
@@ -250,9 +251,12 @@ class _Botocore:
     def place(self) -> Place:
         """The region and endpoint, determined once."""
         if self._place is None:
-            self._place = self._place_of_settings() or _place_of(
+            place = self._place_of_settings() or _place_of(
                 self._opened(), self._region, self._endpoint_url
             )
+            if not is_region(place.region):
+                raise _no_such_region(place.region, place.region_source)
+            self._place = place
         return self._place
 
     def _place_of_settings(self) -> Place | None:
@@ -398,6 +402,8 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
             raise _no_such_profile(session) from None
         if kind == "NoRegionError":
             raise NoRegion("no region is configured", hint=_HINT_FOR_REGION) from None
+        if kind == "InvalidRegionError" and region:
+            raise _no_such_region(region, _source_of(asked_region, session)) from None
         raise ConfigError(
             f"AWS's settings do not give a usable region or endpoint: {error}",
             hint=_hint_for_place(session, error),
@@ -429,7 +435,12 @@ def _place_of(session: Session, asked_region: str | None, endpoint_url: str | No
 
 
 class NoRegion(ConfigError):
-    """Neither the configuration nor AWS's settings name a region."""
+    """Neither the configuration nor AWS's settings name a region, or what they name is none."""
+
+
+def _no_such_region(region: str, source: str) -> NoRegion:
+    message = f"{region!r} is not an AWS region, and {source} names it"
+    return NoRegion(message, hint=hint_for(region))
 
 
 def _no_such_profile(session: Session) -> ConfigError:

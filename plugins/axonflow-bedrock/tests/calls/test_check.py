@@ -119,6 +119,9 @@ def test_every_fault_is_told_at_once_with_the_warnings(check: Check) -> None:
     [
         ({"AWS_PROFILE": "nosuch"}, "AWS_PROFILE names the profile 'nosuch'"),
         ({"AWS_DEFAULT_PROFILE": "nosuch"}, "AWS_DEFAULT_PROFILE names the profile 'nosuch'"),
+        ({"AWS_REGION": "us-esat-1"}, "'us-esat-1' is not an AWS region, and AWS_REGION names it"),
+        ({"AWS_REGION": "US-EAST-1"}, "'US-EAST-1' is not an AWS region, and AWS_REGION names it"),
+        ({"AWS_DEFAULT_REGION": "us-east-1 "}, "and AWS_DEFAULT_REGION names it"),
         ({"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "nowhere"}, "the endpoint of AWS's settings"),
         ({"AWS_CA_BUNDLE": "/nowhere.pem"}, "the certificates in /nowhere.pem"),
         ({"AWS_MAX_ATTEMPTS": "many"}, "AWS's settings have a number that is none"),
@@ -138,7 +141,8 @@ def test_settings_of_aws_that_the_first_call_refuses_are_faults(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    code, found = check("region: us-east-1", f"model: {SONNET}")
+    region = [] if any("REGION" in name for name in variables) else ["region: us-east-1"]
+    code, found = check(*region, f"model: {SONNET}")
     ((line, said, _),) = told(found["faults"])
     assert (code, line) == (4 if "key" in message.lower() else 3, 6) and message in said
 
@@ -207,7 +211,7 @@ def test_a_region_of_the_right_form_that_nobody_knows_is_a_warning(
     code, found = check("region: ue-west-1", "model: amazon.nova-pro-v1:0")
     ((line, said, fix),) = told(found["warnings"])
     assert (code, line, fix) == (0, 6, "did you mean `eu-west-1`?") and "ue-west-1" in said
-    monkeypatch.setenv("AWS_REGION", "us-wst-2")
+    monkeypatch.setenv("AWS_REGION", "su-west-2")
     _, found = check("model: amazon.nova-pro-v1:0")
     assert told(found["warnings"])[0][2] == "did you mean `us-west-2`?"
 
@@ -223,6 +227,8 @@ def test_the_documented_default_has_ended_and_one_line_says_what_to_write(check:
     assert (code, line) == (0, 5 + 1)
     assert said.endswith("reached its end of life on 2026-10-14")
     assert fix is not None and fix.startswith("model: us.anthropic.claude-")
+    life = found["providers"]["bedrock"]["life"]
+    assert life == f"ended on 2026-10-14; write {fix.removeprefix('model: ')}"
 
 
 # ── what holds ────────────────────────────────────────────────────────────────────────────────────
