@@ -43,6 +43,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["nothing"], 2, "usage"),
     ],
 )
+@pytest.mark.sampled(3)
 def test_an_error_is_one_json_object_where_json_is_asked_for(
     arguments: list[str], code: int, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_commands_and_options_are_completed(
         (ECHO, ["check", f"{ESCAPE}.yaml"]),
     ],
 )
+@pytest.mark.sampled(3)
 def test_nothing_that_is_quoted_commands_a_terminal(
     text: str, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

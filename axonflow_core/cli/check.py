@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 
 if TYPE_CHECKING:
     from axonflow_core.config import Config, Fault
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Look for no credentials: for a machine that makes no calls, as in CI.",
 )
-def check(*, file: Path | None, is_json: bool, has_no_credentials: bool) -> int:
+@click.option("--strict", "is_strict", is_flag=True, help="Count warnings as failures.")
+def check(*, file: Path | None, is_json: bool, has_no_credentials: bool, is_strict: bool) -> int:
     """Read FILE, or the configuration found by default, and ask its providers what their first call
     would meet. Nothing is sent to a model.
 
@@ -36,11 +37,12 @@ def check(*, file: Path | None, is_json: bool, has_no_credentials: bool) -> int:
     refuse, as far as is known, or what is probably not intended.
 
     Exits with 3 for faults of the configuration, with 4 where only credentials are wrong, and with
-    1 when a model family could not be loaded.
+    1 when a model family could not be loaded, or for warnings with --strict.
     """
     import asyncio
 
     report = asyncio.run(_report_on(file, with_credentials=not has_no_credentials))
+    report = evolve(report, is_strict=is_strict)
     if is_json:
         _write_json(report, file)
     else:
@@ -60,6 +62,7 @@ class _Report:
     warnings: Sequence[Fault] = ()
     broken: Sequence[Fault] = ()
     """The model families that could not be loaded."""
+    is_strict: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -69,7 +72,8 @@ class _Report:
         if self.faults:
             is_identity = all(fault.code.startswith("credentials") for fault in self.faults)
             return CREDENTIALS if is_identity else CONFIGURATION
-        return CHECK_FAILED if self.broken else OK
+        has_failed = self.broken or (self.is_strict and self.warnings)
+        return CHECK_FAILED if has_failed else OK
 
 
 # ── examining ─────────────────────────────────────────────────────────────────────────────────────

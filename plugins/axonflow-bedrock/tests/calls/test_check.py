@@ -91,6 +91,7 @@ def told(found: Any) -> list[tuple[int | None, str, str | None]]:
         ),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_fault_has_its_line_and_what_is_meant(
     check: Check, lines: list[str], line: int, message: str, fix: str
 ) -> None:
@@ -136,6 +137,7 @@ def test_every_fault_is_told_at_once_with_the_warnings(check: Check) -> None:
         ),
     ],
 )
+@pytest.mark.sampled(3)
 def test_settings_of_aws_that_the_first_call_refuses_are_faults(
     check: Check, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
 ) -> None:
@@ -196,6 +198,7 @@ def test_missing_credentials_have_an_exit_code_of_their_own_and_may_be_left_out(
         ),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_warning_has_its_line_and_what_is_meant(
     check: Check, lines: list[str], line: int, message: str, fix: str
 ) -> None:
@@ -219,6 +222,13 @@ def test_a_region_of_the_right_form_that_nobody_knows_is_a_warning(
 def test_a_plain_id_is_no_warning_where_the_provider_finds_the_profile(check: Check) -> None:
     lines = ("region: us-east-1", "model: anthropic.claude-sonnet-4-6", "profile_fallback: on")
     assert check(*lines)[1]["warnings"] == []
+
+
+def test_warnings_fail_a_strict_check(check: Check) -> None:
+    lines = ("region: us-east-1", "model: amazon.nova-por-v1:0")
+    assert check(*lines)[0] == 0
+    code, found = check(*lines, options=("--strict",))
+    assert (code, found["ok"], found["faults"], len(found["warnings"])) == (1, False, [], 1)
 
 
 def test_the_documented_default_has_ended_and_one_line_says_what_to_write(check: Check) -> None:

@@ -46,6 +46,7 @@ def written(path: Path = Path("axonflow.yaml")) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("model", [None, "amazon.nova-pro-v1:0", DEFAULT_MODEL])
+@pytest.mark.sampled(3)
 def test_three_commands_lead_to_an_answer(
     machine: Callable[..., None],
     bedrock_emulator: RunningEmulator,
@@ -90,6 +91,7 @@ def test_the_readme_names_the_id_to_write_for_the_default_that_has_ended() -> No
     assert f"`model: {successor_id(models, default, 'us-east-1', today)}`" in README
 
 
+@pytest.mark.thorough
 def test_the_region_that_is_found_is_written_with_a_living_model(
     machine: Callable[..., None],
 ) -> None:
@@ -112,6 +114,7 @@ def test_where_no_region_is_found_the_file_asks_for_one(
     assert main(["check", "--no-credentials"]) == 0
 
 
+@pytest.mark.thorough
 def test_every_line_that_is_a_comment_is_a_setting_that_works(
     machine: Callable[..., None],
 ) -> None:
