@@ -114,6 +114,20 @@ def test_its_findings_are_located(tmp_path: Path, capsys: pytest.CaptureFixture[
     )
 
 
+@pytest.mark.usefixtures("toy_provider")
+def test_a_provider_that_cannot_be_made_has_each_fault_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "axonflow.yaml").write_text(
+        'version: "1.0"\nllm_providers:\n  toy:\n    enabled: true\n    config:\n'
+        "      colour: blue\n"
+    )
+    assert main(["check"]) == 3
+    said = capsys.readouterr().err
+    assert said.count("error[config]") == 2
+    assert "`region` is missing" in said and "`colour` wants one of red, green" in said
+
+
 def test_a_provider_that_cannot_be_loaded_hides_no_other(
     install: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,7 +82,6 @@ class _Report:
 async def _report_on(file: Path | None, *, with_credentials: bool) -> _Report:
     import os
 
-    from axonflow_core.config import FaultyConfig
     from axonflow_core.config.loading import read_config
     from axonflow_core.errors import ConfigError
 
@@ -90,12 +89,22 @@ async def _report_on(file: Path | None, *, with_credentials: bool) -> _Report:
     try:
         read = read_config(file, os.environ)
         return await _examined(read, with_credentials=with_credentials)
-    except FaultyConfig as error:
-        faults, warnings = (*(read.faults if read else ()), *error.faults), error.warnings
-    except ConfigError as error:  # of what is left of a faulty file, nothing new
-        faults, warnings = (read.faults if read else ()) or (_placeless(error),), ()
+    except ConfigError as error:
+        return _unopened(error, read)
+
+
+def _unopened(error: ConfigError, read: ReadConfig | None) -> _Report:
+    """The report where no provider could be asked: because of `error`, or of faults that the file
+    has already."""
+    from axonflow_core.config import FaultyConfig
+
+    if isinstance(error, FaultyConfig):
+        found = error.faults
+    else:  # of what is left of a faulty file, this is nothing new
+        found = () if read and read.faults else (_placeless(error),)
     if read is None:
-        return _Report(faults=faults, warnings=warnings)
+        return _Report(faults=found)
+    faults = tuple(dict.fromkeys((*read.faults, *found)))
     return _Report(config=read.config, faults=faults, warnings=read.config.warnings)
 
 
