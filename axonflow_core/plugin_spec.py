@@ -203,7 +203,7 @@ class ModelDescription:
     context_tokens: int | None = None
     output_tokens: int | None = None
     input_price: float | None = None
-    """USD per 1,000,000 tokens, as `output_price`."""
+    """USD per 1,000,000 tokens, as `output_price`: of the first of `ids`."""
     output_price: float | None = None
     life: Life = Life.ACTIVE
     legacy_from: date | None = None

@@ -23,7 +23,7 @@ def models(*, wanted: str, provider: str | None, has_ended: bool, is_json: bool)
     """List the models whose id, profile, family, vendor or kind contains FILTER.
 
     Models that have ended are left out and counted. Prices are in US dollars for 1,000,000 tokens
-    in and out. Nothing is asked of a service.
+    in and out, where a prefix is needed with the first. Nothing is asked of a service.
 
     Exits with 1 where no model fits.
     """

@@ -44,7 +44,9 @@ def _described(
     kind = entry.mode or "other"
     family = _family_of(entry.base_id, _KINDS.get(kind, kind), claims)
     surfaces = (INVOKE_CODECS,) if family is not None else ()
-    price = entry.price(None if entry.is_sold_plain else next(iter(entry.geographies), None))
+    geographies = _in_order(entry.geographies)
+    is_called_by_profile = needs_profile(entry) and bool(geographies)
+    price = entry.price(geographies[0] if is_called_by_profile else None)
     life = _LIVES[entry.status_on(today)]
     is_mortal = life is not Life.ACTIVE or entry.end_of_life is not None
     return ModelDescription(
@@ -53,8 +55,8 @@ def _described(
         family=family,
         kind=kind,
         surfaces=(*surfaces, CONVERSE_CODECS) if kind == "chat" else surfaces,
-        profiles=tuple(f"{geo}.{entry.base_id}" for geo in _in_order(entry.geographies)),
-        needs_profile=needs_profile(entry) and bool(entry.geographies),
+        profiles=tuple(f"{geo}.{entry.base_id}" for geo in geographies),
+        needs_profile=is_called_by_profile,
         context_tokens=entry.context_tokens,
         output_tokens=entry.output_tokens,
         input_price=price.input,

@@ -95,6 +95,16 @@ def test_the_json_has_what_the_list_has(capsys: pytest.CaptureFixture[str]) -> N
     assert model["successor"].startswith("us.anthropic.claude-")
 
 
+def test_the_price_is_that_of_the_id_to_write(capsys: pytest.CaptureFixture[str]) -> None:
+    models = load_models()
+    main(["models", "--all", "--json"])
+    for model in json.loads(capsys.readouterr().out):
+        entry = models.entry(model["id"])
+        assert entry is not None
+        first = model["profiles"][0].partition(".")[0] if model["needs_profile"] else None
+        assert model["input_price"] == entry.price(first).input, model["id"]
+
+
 def test_a_provider_without_a_list_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--provider", "echo"]) == 3
     assert "the provider echo does not describe its models" in capsys.readouterr().err
