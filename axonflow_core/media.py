@@ -264,10 +264,14 @@ class MediaTerms:
     """The kinds of source that it takes."""
     has_text_sources: bool = False
     """Whether a file of text goes as its text, and not as base64."""
+    is_users_alone: bool = False
+    """Whether messages of the user's alone may have one."""
     max_bytes: int | None = None
     """The size of one, in bytes of the file."""
     of_any_size: frozenset[str] = frozenset()
     """The types that `max_bytes` is not for."""
+    max_base64: int | None = None
+    """The base64 of all of them together, in characters: they share the body of a request."""
     max_in_message: int | None = None
     max_in_request: int | None = None
     """How many of them, those inside results of tools included."""

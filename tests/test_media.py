@@ -20,6 +20,7 @@ from axonflow_core.messages import (
     Media,
     MediaKind,
     ToolResult,
+    assistant,
     user,
 )
 
@@ -145,9 +146,13 @@ TERMS = MediaTerms(
     max_side_px_of_many=500,
     max_in_message=2,
     max_in_request=3,
+    max_base64=200,
+    is_users_alone=True,
 )
 PAPERS = MediaTerms(
-    types=frozenset({"application/pdf", "text/plain"}), has_text_sources=True, max_pages=3
+    types=frozenset({"application/pdf", "text/plain", "text/csv"}),
+    has_text_sources=True,
+    max_pages=3,
 )
 
 
@@ -209,9 +214,13 @@ def test_a_report_says_what_was_sent_for_what() -> None:
         ([Image(PNG), Image(PNG)], "image 1: it has 640 × 480 pixels.* more than 1"),
         ([Image(PNG)] * 3, "3 images: it takes 2 in a message"),
         ([ToolResult("t", (Image(PNG), Image(PNG), Image(PNG)))], "it takes 2 in a message"),
+        (
+            [Image(base64(JPEG[:8] + b"0" * 80)), Image(base64(JPEG[:8] + b"0" * 80))],
+            "image 2: with it there are 240 bytes of base64",
+        ),
         ([Document(base64(DOCX))], "the document: its type is application/vnd"),
         ([Document(PDF), Document(PDF)], "document 2: with it there are 4 pages"),
-        ([Document(base64(b"\xff\xfa", "text/csv"))], "its bytes are no text in UTF-8"),
+        ([Document(base64(b"\xff\xfa", "text/plain"))], "its bytes are no text in UTF-8"),
     ],
 )
 def test_what_the_model_cannot_take_is_refused_by_its_number(
@@ -224,7 +233,7 @@ def test_what_the_model_cannot_take_is_refused_by_its_number(
 
 
 @pytest.mark.parametrize(
-    ("type_", "reports"), [("text/csv", 1), ("application/json", 1), ("text/plain", 0), (None, 0)]
+    ("type_", "reports"), [("text/html", 1), ("application/json", 1), ("text/plain", 0), (None, 0)]
 )
 def test_a_file_of_text_goes_as_its_text(type_: str | None, reports: int) -> None:
     fit = fitted(Document(base64("a;ü".encode(), type_)))
@@ -237,6 +246,32 @@ def test_a_text_in_utf_16_is_read_by_its_mark() -> None:
     assert source_of(fitted(Document(base64("ü".encode("utf-16"), "text/plain")))) == Media(
         MediaKind.TEXT, "ü", "text/plain"
     )
+
+
+def test_the_name_of_a_file_labels_what_its_bytes_do_not_tell() -> None:
+    fit = fitted(Document(base64(b"a,b"), name="table.CSV"))
+
+    assert source_of(fit) == base64(b"a,b", "text/csv")
+
+
+@pytest.mark.parametrize(
+    ("block", "hint"),
+    [(Image(PDF), "give it as a `Document`"), (Document(base64(PNG)), "give it as an `Image`")],
+)
+def test_one_in_the_block_of_the_other_is_told_which_block_it_is(
+    block: Image | Document, hint: str
+) -> None:
+    with pytest.raises(EncodeError) as caught:
+        fitted(block)
+
+    assert caught.value.hint == hint
+
+
+def test_a_picture_in_a_message_of_the_models_is_refused_by_its_message() -> None:
+    request = CompletionRequest((user("?"), assistant([Image(PNG)]), user("!")))
+
+    with pytest.raises(EncodeError, match="cannot take message 2: it is the assistant's"):
+        fit(request, openai_chat.CODEC, ModelFacts(base_id="toy", images=TERMS))
 
 
 def test_a_request_that_fits_is_the_one_that_was_given() -> None:

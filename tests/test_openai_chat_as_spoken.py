@@ -303,3 +303,14 @@ def test_a_picture_in_another_form_is_a_picture(part: Json, block: Image | Docum
 
     assert request.messages[0].content == (Text("?"), block)
     assert CODEC.decode_request(CODEC.encode_request(request, FACTS), FACTS) == request
+
+
+def test_a_file_of_bare_base64_is_a_document_and_comes_back_bare() -> None:
+    part = {"type": "file", "file": {"file_data": "JVBERi0=", "filename": "a.pdf"}}
+    body = {"messages": [{"role": "user", "content": [{"type": "text", "text": "?"}, part]}]}
+    request = CODEC.decode_request(body, FACTS)
+
+    read = request.messages[0].content[1]
+    assert isinstance(read, Document)
+    assert (read.source, read.name) == (Media("base64", "JVBERi0="), "a.pdf")
+    assert CODEC.encode_request(request, FACTS) == body

@@ -15,6 +15,7 @@ from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import evolve
 from axonflow_core.media import (
+    DOCUMENT_FORMATS,
     PDF,
     PLAIN_TEXT,
     MediaKind,
@@ -37,6 +38,7 @@ from axonflow_core.messages import (
     Image,
     Media,
     Message,
+    Role,
     ToolResult,
 )
 
@@ -54,6 +56,7 @@ def fit_media(request: CompletionRequest, model: Model) -> CompletionRequest:
     cannot take, by its number in the request."""
     for kind in (Image, Document):
         _refuse_too_many(request, kind, model)
+        _refuse_places(request, kind, model)
     fitting = _Fitting(model, {kind: _count(request, kind) for kind in _NAMES})
     fitted = rewritten(request, fitting.block)
     return fitted if fitting.has_changed else request
@@ -93,6 +96,24 @@ def _of_kind(message: Message, kind: type[_Counted]) -> Iterator[bool]:
         yield from (type(each) is kind for each in inner)
 
 
+# ── where they stand ──────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_places(request: CompletionRequest, kind: type[_Counted], model: Model) -> None:
+    """`EncodeError` for a message that may not have one."""
+    terms, name = _terms(model, kind), _NAMES[kind]
+    if not terms.is_users_alone:
+        return
+    for number, message in enumerate(request.messages, 1):
+        if message.role is not Role.USER and any(_of_kind(message, kind)):
+            raise EncodeError(
+                f"{model.name} cannot take message {number}: it is the {message.role}'s, and has "
+                f"a{'n' if kind is Image else ''} {name}",
+                feature=str(_FEATURES[kind]),
+                hint=f"give the {name} in a message of the user's",
+            )
+
+
 # ── each of them ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -104,6 +125,7 @@ class _Fitting:
         self._totals = totals
         self._met = dict.fromkeys(_NAMES, 0)
         self._pages = 0
+        self._base64 = dict.fromkeys(_NAMES, 0)
         self.has_changed = False
 
     def block(self, block: ContentBlock) -> ContentBlock:
@@ -116,9 +138,12 @@ class _Fitting:
         one.refuse_without_feature()
         if block.source is None:
             return block
-        source = one.fitted(block.source)
+        source = one.fitted(block.source, block.name if isinstance(block, Document) else None)
         self._pages += one.pages
         one.refuse_pages(self._pages)
+        if source.kind is MediaKind.BASE64:
+            self._base64[kind] += len(source.data)
+            one.refuse_payload(self._base64[kind])
         if source is block.source:
             return block
         self.has_changed = True
@@ -138,14 +163,14 @@ class _One:
         self.pages = 0
         """How many pages it has at least, where it is a PDF."""
 
-    def fitted(self, media: Media) -> Media:
-        """`media` as the model takes it."""
+    def fitted(self, media: Media, name: str | None) -> Media:
+        """`media` as the model takes it; `name` is that of the file, if it has one."""
         media = _out_of_data_url(media)
         self._refuse_source(media)
         data = None
         if media.kind is MediaKind.BASE64:
             media, data = self._decoded(media)
-        media = self._labelled(media, data)
+        media = self._labelled(media, data, name)
         media = self._in_type_of_model(media, data)
         if data is not None:
             self._refuse_size(data, media.media_type)
@@ -179,12 +204,13 @@ class _One:
 
     # what it is
 
-    def _labelled(self, media: Media, data: bytes | None) -> Media:
-        """`media` with the type that its bytes have, else with the usual name of its label."""
+    def _labelled(self, media: Media, data: bytes | None, name: str | None) -> Media:
+        """`media` with the type that its bytes have, else with the usual name of its label, else
+        with the type that the end of the file's name says."""
         given = media.media_type
         known = canonical(given) if given else None
         found = None if data is None else type_of_bytes(data)
-        right = found or known or self._guessed(media, data)
+        right = found or known or _type_of_name(name) or self._guessed(media, data)
         if right == given or right is None:
             return media
         if given:
@@ -218,11 +244,18 @@ class _One:
             media = evolve(media, media_type=PLAIN_TEXT)
         elif type_ not in types:
             known = ", ".join(sorted(map(format_of, types))) or "none"
+            convert = f"convert it to one of these, or leave it out: {known}"
             raise self._refusal(
                 f"its type is {type_}, and the model takes {known}",
-                self._terms.instead or f"convert it to one of these, or leave it out: {known}",
+                self._as_other_block(type_) or self._terms.instead or convert,
             )
         return self._as_text(media, data)
+
+    def _as_other_block(self, type_: str) -> str | None:
+        """What to write for a picture that is given as a document, or the reverse."""
+        if self._kind is Document:
+            return "give it as an `Image`" if type_.startswith("image/") else None
+        return "give it as a `Document`" if type_ in DOCUMENT_FORMATS.values() else None
 
     def _as_text(self, media: Media, data: bytes | None) -> Media:
         """A file of text as its text, where the form has a source for that."""
@@ -273,6 +306,15 @@ class _One:
                 "divide the document over several calls",
             )
 
+    def refuse_payload(self, base64: int) -> None:
+        """Refuse the one with which all of the kind are more than the body of a request holds."""
+        most = self._terms.max_base64
+        if most is not None and base64 > most:
+            raise self._refusal(
+                f"with it there are {base64:,} bytes of base64, and a request holds {most:,}",
+                "make it smaller, or make several calls",
+            )
+
     def refuse_without_feature(self) -> None:
         """Refuse what the form has no place for, where it is known how it gets there."""
         if self._terms.instead is not None and not self._model.takes(_FEATURES[self._kind]):
@@ -296,6 +338,12 @@ _HINTS: Mapping[MediaKind, str] = {
     MediaKind.S3: "read the object and give its bytes",
 }
 _NAME_IT = 'name the type: `Media("base64", data, "image/…")`'
+
+
+def _type_of_name(name: str | None) -> str | None:
+    """The type that the end of a file's name says: `report.csv`."""
+    stem, dot, end = (name or "").rpartition(".")
+    return DOCUMENT_FORMATS.get(end.lower()) if stem and dot else None
 
 
 def _out_of_data_url(media: Media) -> Media:

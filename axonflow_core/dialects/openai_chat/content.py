@@ -115,13 +115,21 @@ _CLAUDES_KEYS = frozenset({"type", "source"})
 
 
 def _decode_file(native: Mapping[str, Json]) -> Document | None:
-    """The document of a `file` part whose bytes stand in it; None for any other file."""
+    """The document of a `file` part whose bytes stand in it, in a `data:` URL or in bare base64;
+    None for any other file."""
     file = native["file"]
-    source = _in_data_url(file.get("file_data"), unknown_members(file, _FILE_KEYS))
+    data, extra = file.get("file_data"), unknown_members(file, _FILE_KEYS)
+    source, spelling = _in_data_url(data, extra), EMPTY
+    if source is None and isinstance(data, str) and not data.startswith("data:"):
+        source, spelling = Media(MediaKind.BASE64, data, extra=extra), _BARE_FILE
     if source is None:
         return None
     extra = unknown_members(native, _FILE_PART_KEYS)
-    return Document(source, name=file.get("filename"), extra=extra)
+    return Document(source, name=file.get("filename"), extra=extra, spelling=spelling)
+
+
+_BARE_FILE: Mapping[str, Json] = {"file_data": "bare"}
+"""`Document.spelling` of a file whose base64 stood there without a URL around it."""
 
 
 def _in_data_url(url: Json, extra: Mapping[str, Json]) -> Media | None:
@@ -207,7 +215,9 @@ def _encode_file(document: Document) -> Json:
             hint="write it as a text next to the document",
         )
     named = {} if document.name is None else {"filename": document.name}
-    return {"file_data": _data_url(source, "application/pdf"), **named, **source.extra}
+    is_bare = document.spelling == _BARE_FILE and source.media_type is None
+    data = source.data if is_bare else _data_url(source, "application/pdf")
+    return {"file_data": data, **named, **source.extra}
 
 
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────

@@ -103,7 +103,7 @@ def media_words(what: str, terms: MediaTerms) -> Iterator[str]:
     """What the terms of pictures, or of documents, say."""
     for name, text in _TERMS.items():
         value = getattr(terms, name)
-        if value is not None:
+        if value is not None and value is not False:
             shown = f"{value:,}" if isinstance(value, int) else _list(value)
             yield text.format(what, shown)
 
@@ -111,7 +111,9 @@ def media_words(what: str, terms: MediaTerms) -> Iterator[str]:
 _TERMS: Mapping[str, str] = {
     "types": "types of {}: {}",
     "sources": "sources of {}: {}",
+    "is_users_alone": "{} stand in messages of the user's alone",
     "max_bytes": "{} of {} bytes at most",
+    "max_base64": "{} of a request: {} characters of base64 at most",
     "max_in_message": "{} in one message: {} at most",
     "max_in_request": "{} in one request: {} at most",
     "max_side_px": "longest side of {}: {} pixels",

@@ -44,9 +44,14 @@ _NOVA = ("amazon.nova",)
 _PICTURES = frozenset(IMAGE_FORMATS.values())
 _PDF_AND_DOCX = frozenset({PDF, DOCUMENT_FORMATS["docx"]})
 
+_MAX_BODY_BYTES = 25_000_000
+"""bedrock-runtime service model, API 2023-09-30, shape Body."""
+
 _IMAGES_OF_CONVERSE = MediaTerms(
     types=_PICTURES,
     sources=frozenset({Kind.BASE64, Kind.S3}),
+    is_users_alone=True,
+    max_base64=_MAX_BODY_BYTES,
     max_in_message=20,
     max_bytes=3_932_160,
     max_side_px=8000,
@@ -54,12 +59,23 @@ _IMAGES_OF_CONVERSE = MediaTerms(
 _DOCUMENTS_OF_CONVERSE = MediaTerms(
     types=frozenset(DOCUMENT_FORMATS.values()),
     sources=frozenset({Kind.BASE64, Kind.TEXT, Kind.S3}),
+    is_users_alone=True,
+    max_base64=_MAX_BODY_BYTES,
     max_in_request=5,
     max_bytes=4_718_592,
+)
+_IMAGES_OF_CLAUDE_ON_CONVERSE = evolve(
+    _IMAGES_OF_CONVERSE,
+    sources=frozenset({Kind.BASE64}),
+    many=20,
+    max_side_px_of_many=2000,
+    max_in_request=100,
 )
 _IMAGES_OF_CLAUDE = MediaTerms(
     types=_PICTURES,
     sources=frozenset({Kind.BASE64}),
+    is_users_alone=True,
+    max_base64=_MAX_BODY_BYTES,
     max_bytes=3_932_160,
     max_side_px=8000,
     many=20,
@@ -73,6 +89,8 @@ _DOCUMENTS_OF_CLAUDE = MediaTerms(
     types=frozenset({PDF, PLAIN_TEXT}),
     sources=frozenset({Kind.BASE64, Kind.TEXT}),
     has_text_sources=True,
+    is_users_alone=True,
+    max_base64=_MAX_BODY_BYTES,
     max_pages=100,
     instead=_OTHERS_BY_CONVERSE,
 )
@@ -90,15 +108,16 @@ RULES: tuple[MediaRule, ...] = (
     MediaRule(
         models=_CLAUDE,
         surface=CONVERSE,
-        images=evolve(_IMAGES_OF_CONVERSE, many=20, max_side_px_of_many=2000, max_in_request=100),
+        images=_IMAGES_OF_CLAUDE_ON_CONVERSE,
         documents=evolve(_DOCUMENTS_OF_CONVERSE, of_any_size=frozenset({PDF}), max_pages=100),
         source="AWS user guide, API restrictions: the size is not for PDFs from Claude 4 on; "
-        "Anthropic, Vision, General limits, November 2026",
+        "Anthropic, Vision, General limits, November 2026; recorded traffic: a picture in S3 is "
+        'refused ("This model doesn\'t support the s3Uri field")',
     ),
     MediaRule(
         models=_CLAUDE_3,
         surface=CONVERSE,
-        images=evolve(_IMAGES_OF_CONVERSE, max_in_request=20),
+        images=evolve(_IMAGES_OF_CLAUDE_ON_CONVERSE, max_in_request=20),
         documents=evolve(_DOCUMENTS_OF_CONVERSE, max_pages=100),
         source='AWS user guide, API restrictions; "too many images and documents: 21 + 0 > 20" '
         "(cline/cline#1844), 2025",
@@ -114,7 +133,7 @@ RULES: tuple[MediaRule, ...] = (
     MediaRule(
         models=_EVERY,
         surface=INVOKE,
-        images=MediaTerms(types=_PICTURES),
+        images=MediaTerms(types=_PICTURES, is_users_alone=True, max_base64=_MAX_BODY_BYTES),
         documents=MediaTerms(instead=_OTHERS_BY_CONVERSE),
         source="AWS user guide, API restrictions: documents are for Converse; bedrock-runtime "
         "service model, API 2023-09-30, ImageFormat, November 2026",
@@ -122,7 +141,12 @@ RULES: tuple[MediaRule, ...] = (
     MediaRule(
         models=("meta.llama",),
         surface=INVOKE,
-        images=MediaTerms(types=_PICTURES, sources=frozenset({Kind.BASE64})),
+        images=MediaTerms(
+            types=_PICTURES,
+            sources=frozenset({Kind.BASE64}),
+            is_users_alone=True,
+            max_base64=_MAX_BODY_BYTES,
+        ),
         source="AWS user guide, Meta Llama models: `images` is a list of base64, November 2026",
     ),
     MediaRule(
@@ -151,7 +175,11 @@ RULES: tuple[MediaRule, ...] = (
         models=_NOVA,
         surface=INVOKE,
         images=MediaTerms(
-            types=_PICTURES, sources=frozenset({Kind.BASE64, Kind.S3}), max_side_px=8000
+            types=_PICTURES,
+            sources=frozenset({Kind.BASE64, Kind.S3}),
+            is_users_alone=True,
+            max_base64=_MAX_BODY_BYTES,
+            max_side_px=8000,
         ),
         source="Amazon Nova user guide, Multimodal support and Image understanding, November 2026",
     ),

@@ -196,6 +196,8 @@ def test_without_the_provider_the_hint_names_converse_too() -> None:
         (CLAUDE_3, "converse", Document(PDF + bytes(4_718_592)), "it has 4,718,600 bytes"),
         (NOVA, "auto", Document(Media("base64", b" " * 4_718_593, "text/csv")), "4,718,593 bytes"),
         (CLAUDE, "auto", Document(PDF + b"/Type /Page " * 101), "there are 101 pages"),
+        # bedrock-runtime service model, shape Body.
+        (NOVA, "auto", [Image(PNG + bytes(9_400_000))] * 2, "a request holds 25,000,000"),
         (NOVA, "auto", Image(PNG + b"\0\0\0\rIHDR\0\0\x1f\x41\0\0\0\1"), "8001 × 1 pixels"),
     ],
 )

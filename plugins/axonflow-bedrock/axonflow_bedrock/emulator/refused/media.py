@@ -14,7 +14,7 @@ from .row import CLAUDE, CLAUDE_FORMS, CONVERSE_ALONE, Row
 
 _MOST_IMAGES = 20
 _MOST_DOCUMENTS = 5
-_MOST_IMAGE_BYTES = 3_750_000
+_MOST_IMAGE_BASE64 = 5 * 1024 * 1024
 _MOST_DOCUMENT_BYTES = 4_500_000
 _MAGIC: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -133,15 +133,19 @@ def _too_many_documents(body: Body) -> Iterator[str]:
 
 def _too_large(body: Body) -> Iterator[str]:
     for part in _pictures(body):
-        if (size := len(_bytes(part))) > _MOST_IMAGE_BYTES:
+        source = part.json.get("source")
+        data = member(source, "bytes") or member(source, "data")
+        if isinstance(data, str) and len(data) > _MOST_IMAGE_BASE64:
             yield (
-                f"{_tagged(part, 'source')}: image exceeds {_MOST_IMAGE_BYTES / 1e6} MB maximum: "
-                f"{size} bytes > {_MOST_IMAGE_BYTES} bytes"
+                f"{_tagged(part, 'source')}: image exceeds 5 MB maximum: {len(data)} bytes > "
+                f"{_MOST_IMAGE_BASE64} bytes"
             )
 
 
 def _too_large_documents(body: Body) -> Iterator[str]:
     for part in _documents(body):
+        if part.json.get("format") in _of_any_size(body.base_id):
+            continue
         if (size := len(_bytes(part))) > _MOST_DOCUMENT_BYTES:
             yield (
                 f"The document at {part.place} has {size} bytes, and the maximum is "
@@ -157,6 +161,14 @@ def _names(body: Body) -> Iterator[str]:
             "characters, hyphens, parentheses, and square brackets. The name can't contain more "
             "than one consecutive whitespace character."
         )
+
+
+def _of_any_size(base_id: str) -> tuple[str, ...]:
+    """The formats that the limit is not for: from Claude 4 on, and of Nova."""
+    if base_id.startswith("amazon.nova"):
+        return ("pdf", "docx")
+    is_newer = base_id.startswith(CLAUDE) and not base_id.startswith("anthropic.claude-3")
+    return ("pdf",) if is_newer else ()
 
 
 def _alone(body: Body) -> Iterator[str]:
@@ -227,14 +239,17 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="a document that is too large",
         words=_too_large_documents,
-        source="AWS API reference, Message (4.5 MB a document), November 2026; the words are ours",
+        source="AWS API reference, Message (4.5 MB a document), and AWS user guide, API "
+        "restrictions (not for PDFs to Claude 4 and newer, PDF and DOCX to Nova), November 2026; "
+        "the words are ours",
         forms=CONVERSE_ALONE,
     ),
     Row(
         name="an image that is too large",
         words=_too_large,
-        source="AWS API reference, Message (3.75 MB an image), and AWS user guide, Anthropic "
-        "Claude Messages API, November 2026",
+        source="public reports of the words, which count base64: aws/aws-sdk-js-v3#6785, "
+        "aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws#778, "
+        "2025 and 2026; AWS API reference, Message (3.75 MB an image), November 2026",
         forms=CLAUDE_FORMS,
         is_vendors=True,
     ),
