@@ -520,6 +520,33 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         error=InvalidCall,
+        pattern=r"expected maxLength: (?P<limit>\d+), actual: (?P<value>\d+)",
+        cause="a text has {value} characters, and {model} takes {limit}",
+        fix="divide it; an embedding model that cuts texts does so below this number alone",
+        example="Malformed input request: #/texts/0: expected maxLength: 2048, actual: 2500, "
+        "please reformat your input and try again.",
+    ),
+    Row(
+        error=InvalidCall,
+        pattern=r"too many images and documents: (?P<images>\d+) \+ (?P<documents>\d+) > "
+        r"(?P<limit>\d+)",
+        cause="the request has {images} images and {documents} documents, and {model} takes "
+        "{limit} together",
+        fix="leave the oldest ones out",
+        example="too many images and documents: 21 + 0 > 20",
+    ),
+    Row(
+        error=InvalidCall,
+        pattern=r"specified using the (?P<said>[\w/+.-]{1,40}) media type, but the image appears "
+        r"to be an? (?P<found>[\w/+.-]{1,40}) image",
+        cause="an image is labelled {said} and is {found}",
+        fix="label it {found}",
+        example="The model returned the following errors: messages.0.content.0.image.source."
+        "base64: The image was specified using the image/png media type, but the image appears to "
+        "be a image/jpeg image",
+    ),
+    Row(
+        error=InvalidCall,
         pattern=r"#/(?P<key>[\w/]{1,80}): (?P<value>[\d.-]+) is not (?P<relation>less|greater) "
         r"or equal to (?P<limit>[\d.-]+)",
         cause="{key} is {value}, and {model} requires a value {relation} than or equal to {limit}",
