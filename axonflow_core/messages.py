@@ -328,6 +328,7 @@ class Image:
 
     source: Media = field(converter=media_value)
     extra: Mapping[str, Json] = members_field()
+    spelling: Mapping[str, Json] = members_field()
 
 
 @frozen

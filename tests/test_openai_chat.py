@@ -640,7 +640,7 @@ def test_members_beside_a_file_come_back() -> None:
     assert CODEC.encode_request(CODEC.decode_request(body, FACTS), FACTS) == body
 
 
-@pytest.mark.parametrize("file", [{"file_id": "file-1"}, {"file_data": "JVBERi0="}, {}])
+@pytest.mark.parametrize("file", [{"file_id": "file-1"}, {"file_data": "data:x,y"}, {}])
 def test_a_file_that_no_other_vendor_can_read_is_kept_whole(file: Json) -> None:
     request = CODEC.decode_request(body_of(file), FACTS)
 

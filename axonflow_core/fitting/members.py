@@ -24,6 +24,8 @@ from axonflow_core.messages import (
     Opaque,
     Text,
     Tool,
+    ToolResult,
+    ToolUse,
 )
 
 from .blocks import rewritten
@@ -55,6 +57,23 @@ def refuse_foreign_blocks(request: CompletionRequest, model: Model) -> Completio
                 "leave it out, or offer a tool of your own",
             )
     return request
+
+
+_UNDOCUMENTED_WAYS = frozenset({"part", "image_url", "id"})
+"""Fields of `spelling` with a way of writing that no document of the dialect has: some clients
+write so, and a model's own service need not read it."""
+
+
+def write_as_documented(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Pictures, documents and calls without the spelling that is a client's own."""
+    return rewritten(request, _as_documented)
+
+
+def _as_documented(block: ContentBlock) -> ContentBlock:
+    if not isinstance(block, Image | Document | ToolUse | ToolResult) or not block.spelling:
+        return block
+    spelling = {key: way for key, way in block.spelling.items() if key not in _UNDOCUMENTED_WAYS}
+    return evolve(block, spelling=spelling)
 
 
 def _kind_of(native: Json) -> str:

@@ -29,6 +29,7 @@ from .members import (
     leave_out_citations,
     leave_out_unknown_members,
     refuse_foreign_blocks,
+    write_as_documented,
 )
 from .model import Model
 from .names import spell_document_names, spell_tool_names, spell_tool_use_ids
@@ -95,7 +96,7 @@ def foresee(request: CompletionRequest, model: Model) -> CompletionRequest:
     return foresee_answer(refuse_unstreamable_answer(request, model), model)
 
 
-SERVED: tuple[Step, ...] = (refuse_unstreamable_answer, settle_options)
+SERVED: tuple[Step, ...] = (refuse_unstreamable_answer, settle_options, write_as_documented)
 """For every request that came in another codec's JSON, of the same dialect too."""
 
 CROSSING: tuple[Step, ...] = (

@@ -32,6 +32,7 @@ from axonflow_core.codec.json_members import (
     split_prefixed,
     string,
     unknown_members,
+    without_none,
 )
 from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import evolve
@@ -86,7 +87,10 @@ def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
     if kind == "text":
         return Text(string(native["text"]), extra=unknown_members(native, _TEXT_KEYS))
     if kind == "image_url":
-        return Image(_decode_url(native["image_url"]), extra=unknown_members(native, _IMAGE_KEYS))
+        url = native["image_url"]
+        spelling = BARE_URL if isinstance(url, str) else EMPTY
+        extra = unknown_members(native, _IMAGE_KEYS)
+        return Image(_decode_url(url), extra=extra, spelling=spelling)
     if kind == "image" or kind == "document":
         return _decode_claudes(native)
     document = _decode_file(native) if kind == "file" else None
@@ -94,8 +98,7 @@ def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
 
 
 def _decode_claudes(native: Mapping[str, Json]) -> ContentBlock:
-    """A picture or document as Anthropic's clients write it, in a body that is OpenAI's else. It is
-    written as OpenAI has it; what that has no place for is in `extra`."""
+    """A picture or document as Anthropic's clients write it, in a body that is OpenAI's else."""
     source = native["source"]
     key = _CLAUDES_DATA.get(source["type"])
     if key is None:
@@ -103,12 +106,16 @@ def _decode_claudes(native: Mapping[str, Json]) -> ContentBlock:
     extra = unknown_members(source, frozenset({"type", "media_type", key}))
     media = Media(source["type"], source[key], source.get("media_type"), extra=extra)
     if native["type"] == "image":
-        return Image(media, extra=unknown_members(native, _CLAUDES_KEYS))
+        return Image(media, extra=unknown_members(native, _CLAUDES_KEYS), spelling=CLAUDES)
     name, context = native.get("title"), native.get("context")
     extra = unknown_members(native, _CLAUDES_KEYS | {"title", "context"})
-    return Document(media, name=name, context=context, extra=extra)
+    return Document(media, name=name, context=context, extra=extra, spelling=CLAUDES)
 
 
+CLAUDES: Mapping[str, Json] = {"part": "anthropic"}
+BARE_URL: Mapping[str, Json] = {"image_url": "bare"}
+"""`spelling` of a picture or document in Anthropic's form; of a picture whose URL stood without an
+object around it."""
 _CLAUDES_DATA = {"base64": "data", "text": "data", "url": "url"}
 """Kind of an Anthropic source -> the key of its data."""
 _CLAUDES_KEYS = frozenset({"type", "source"})
@@ -168,8 +175,16 @@ def _encode_part(block: ContentBlock) -> Json:
     match block:
         case Text():
             return {"type": "text", "text": block.text, **block.extra}
+        case Image() | Document() if block.spelling == CLAUDES and block.source is not None:
+            return _encode_claudes(block, block.source)
         case Image():
-            return {"type": "image_url", "image_url": _encode_url(block.source), **block.extra}
+            url = _encode_url(block.source)
+            is_bare = block.spelling == BARE_URL and url.keys() == {"url"}
+            return {
+                "type": "image_url",
+                "image_url": url["url"] if is_bare else url,
+                **block.extra,
+            }
         case Document():
             return {"type": "file", "file": _encode_file(block), **block.extra}
         case Opaque():
@@ -178,6 +193,19 @@ def _encode_part(block: ContentBlock) -> Json:
         f"a chat message has no place for a {type(block).__name__} block",
         feature=type(block).__name__.lower(),
     )
+
+
+def _encode_claudes(block: Image | Document, media: Media) -> Json:
+    """The inverse of `_decode_claudes`."""
+    kind = "image" if isinstance(block, Image) else "document"
+    named = (
+        {}
+        if isinstance(block, Image)
+        else without_none({"title": block.name, "context": block.context})
+    )
+    key, typed = _CLAUDES_DATA[media.kind], without_none({"media_type": media.media_type})
+    source = {"type": str(media.kind), **typed, key: media.data, **media.extra}
+    return {"type": kind, "source": source, **named, **block.extra}
 
 
 def _data_url(media: Media, usual: str) -> str:
@@ -189,7 +217,7 @@ def _data_url(media: Media, usual: str) -> str:
     return f"data:{kind};base64,{media.data}"
 
 
-def _encode_url(media: Media) -> Json:
+def _encode_url(media: Media) -> dict[str, Json]:
     """The `image_url` object of a picture. `EncodeError` for a source that is neither base64 nor a
     URL (a file id, an S3 location): the dialect has no form for it."""
     if media.kind is MediaKind.BASE64:

@@ -144,7 +144,9 @@ def _decode_part(native: Mapping[str, Json]) -> Text | Image:
     if kind == "text":
         return Text(string(native["text"]), extra=extra)
     if kind == "image_url":
-        return Image(_decode_url(native["image_url"]), extra=extra)
+        url = native["image_url"]
+        spelling = _IN_OBJECT if isinstance(url, dict) else EMPTY
+        return Image(_decode_url(url), extra=extra, spelling=spelling)
     raise ValueError("neither a text nor a picture")
 
 
@@ -152,6 +154,10 @@ def _encode_part(part: Text | Image) -> Json:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text, **part.extra}
     return {"type": "image_url", "image_url": _encode_url(part), **part.extra}
+
+
+_IN_OBJECT: Mapping[str, Json] = {"image_url": "object"}
+"""`Image.spelling` where the URL stood in an object, as in Cohere's own service."""
 
 
 def _decode_url(native: Json) -> Media:
@@ -170,7 +176,8 @@ def _encode_url(image: Image) -> Json:
     """A data URL, in an object where something else stands there. `EncodeError` for base64 data of
     unknown type, which no data URL can hold."""
     url, extra = _url_of(image.source), image.source.extra
-    return {"url": url, **extra} if extra else url
+    is_object = extra or image.spelling == _IN_OBJECT
+    return {"url": url, **extra} if is_object else url
 
 
 def _url_of(source: Media) -> str:
