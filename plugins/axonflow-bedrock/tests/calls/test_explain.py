@@ -14,12 +14,8 @@ import pytest
 
 from axonflow_bedrock.models.iam import partition_of, statements_for
 from axonflow_bedrock.models.model_id import parse_model_id
-<<<<<<< HEAD
 from axonflow_bedrock.models.table import load_models
-from axonflow_bedrock.pytest_plugin import RunningEmulator
-=======
 from axonflow_bedrock.serving import RunningEmulator
->>>>>>> 87f7577 (The emulator serves testers: several scripted calls, thoughts, counts, functions, and what was asked)
 
 pytestmark = pytest.mark.sampled(3)  # every test starts a process
 
