@@ -192,14 +192,14 @@ class BedrockProvider:
         is_streamed: bool,
         timeout_s: float | None = None,
     ) -> CompletionCall:
-        guardrail, wish = self._config.guardrail, wish_of(request, EMPTY)
+        guardrail, asked = self._config.guardrail, request
         request = _carried(request, route.surface.name, route.facts)
         if guardrail is not None:
             request = guarded(request, guardrail, route.surface, is_streamed=is_streamed)
         call = self._caller.prepare(request, route, is_streamed=is_streamed, timeout_s=timeout_s)
         if guardrail is None:
             return call
-        return with_guardrail(call, guardrail, wish, is_streamed=is_streamed)
+        return with_guardrail(call, guardrail, wish_of(asked, EMPTY), is_streamed=is_streamed)
 
     def _prepare_native(
         self, native: NativeCall, route: Route, *, is_streamed: bool
@@ -217,7 +217,7 @@ class BedrockProvider:
     def _prepare_native_on(
         self, native: NativeCall, route: Route, *, is_streamed: bool
     ) -> CompletionCall:
-        guardrail, wish = self._config.guardrail, wish_of(native.request, native.headers)
+        guardrail, asked = self._config.guardrail, native.request
         request = _carried(in_body(native, route.surface), route.surface.name, route.facts)
         if guardrail is not None:
             request = guarded(request, guardrail, route.surface, is_streamed=is_streamed)
@@ -226,6 +226,7 @@ class BedrockProvider:
         call = self._caller.prepare_native(native, route, is_streamed=is_streamed)
         if guardrail is None:
             return call
+        wish = wish_of(asked, native.headers)
         return with_guardrail(call, guardrail, wish, is_streamed=is_streamed)
 
     async def _through_profile(
