@@ -64,6 +64,7 @@ def emulate(
     emulator = emulator_of(provider, script, record=record, replay=replay, upstream=upstream)
     with until_interrupted(), Server(emulator.app, port=port) as server:
         write_exports(emulator.environment(server.base_url))
+        emulator.log.listeners.append(lambda call: tell(str(call)))
         tell(f"{provider} is emulated at {server.base_url}; Ctrl-C stops it")
         server.wait()
 

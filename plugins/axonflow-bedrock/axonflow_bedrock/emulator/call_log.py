@@ -27,8 +27,14 @@ def with_log(app: AsgiApp, log: CallLog) -> AsgiApp:
     async def logged(scope: Any, receive: Any, send: Any) -> None:
         # Lists of this call's own: the handler runs in a copy of the context, where a value that it
         # sets would be lost, and an item that it appends is not.
-        rules, status, body = list[Any](), list[int](), bytearray()
+        rules: list[Rule] = []
+        body, is_kept = bytearray(), False
         _RULES.set(rules)
+
+        def keep(status: int | None) -> None:
+            nonlocal is_kept
+            is_kept = True
+            log(_call(scope, bytes(body), status, rules[0] if rules else None))
 
         async def received() -> Any:
             message = await receive()
@@ -36,22 +42,21 @@ def with_log(app: AsgiApp, log: CallLog) -> AsgiApp:
             return message
 
         async def sent(message: Any) -> None:
+            # Before it is sent, so that whoever has the answer finds the call.
             if message["type"] == "http.response.start":
-                status.append(message["status"])
+                keep(message["status"])
             await send(message)
 
         try:
             await app(scope, received, sent)
         finally:
-            _, *path = scope["raw_path"].decode("latin-1").split("/")
-            log(
-                EmulatedCall(
-                    operation=path[-1],
-                    model=unquote(path[1]) if len(path) > 1 else "",
-                    body=bytes(body),
-                    status=status[0] if status else None,
-                    rule=rules[0] if rules else None,
-                )
-            )
+            if not is_kept:
+                keep(None)
 
     return logged
+
+
+def _call(scope: Any, body: bytes, status: int | None, rule: Rule | None) -> EmulatedCall:
+    *before, operation = scope["raw_path"].decode("latin-1").split("/")
+    model = unquote(before[-1]) if before else ""
+    return EmulatedCall(operation=operation, model=model, body=body, status=status, rule=rule)

@@ -17,7 +17,7 @@ from axonflow_bedrock.config import DEFAULT_MODEL
 from axonflow_bedrock.models.lifecycle import successor_id
 from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.models.table import Status, load_models
-from axonflow_bedrock.pytest_plugin import RunningEmulator
+from axonflow_bedrock.serving import RunningEmulator
 from axonflow_core.cli import main
 from axonflow_core.config import load_config
 

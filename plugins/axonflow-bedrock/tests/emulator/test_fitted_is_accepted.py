@@ -135,23 +135,13 @@ def outcomes(number: int) -> Counter[str]:
 
 NOT_YET_FITTED = frozenset(
     {
-        "the service model of bedrock-runtime",
-        "documents without a text",
-        "names of arguments",
         "a system message within the conversation",
-        "no messages",
-        "no messages, to Claude",
-        "no messages, in a schema",
-        "a message without content",
-        "a message without content, in a schema",
-        "limits in the schema of an answer",
-        "top_k, to a model whose schema has none",
-        "the schema",
+        "an answer in progress that begins without a thought",
         "results in several messages of a turn",
-        "an effort",
-        "cache points, to the first Claudes",
-        "alternatives at the top of a schema",
-        "an empty text, to Claude",
+        "blanks at the end of an answer that was begun",
+        "a result that nobody asked for",
+        "a call that nobody answered, to Claude",
+        "blank stop sequences",
     }
 )
 """Rows of the emulator's table that fitting does not know."""
@@ -182,7 +172,7 @@ def test_without_fitting_the_emulator_refuses_many_of_them() -> None:
     pairs = zip(drawn(240), cycle(TARGETS), strict=False)
     found = Counter(target.outcome_unfitted(request) for request, target in pairs)
 
-    assert sum(times for said, times in found.items() if said not in (ACCEPTED, BY_NAME)) > 48
+    assert sum(times for said, times in found.items() if said not in (ACCEPTED, BY_NAME)) > 24
 
 
 # ── a step of fitting that is left out ────────────────────────────────────────────────────────────
