@@ -22,10 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what other people's code de
 
 
 @pytest.fixture(autouse=True)
-def emulated_aws(bedrock_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in bedrock_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+def emulated_aws(bedrock_environment: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it asks the network for one
 
@@ -131,6 +128,110 @@ async def test_pydantic_ai_runs_a_tool_and_hands_over_its_result() -> None:
     agent = installed("pydantic_ai").Agent(f"bedrock:{CLAUDE}", tools=[weather])
 
     assert "It rains in example." in (await agent.run("Use the tool weather.")).output
+
+
+# ── a loop with two calls at once ─────────────────────────────────────────────────────────────────
+
+TWO_CALLS = [
+    {"result": "Rome", "answer": "Rain in both."},
+    {
+        "when": "Oslo",
+        "calls": [
+            {"name": "weather", "input": {"city": "Oslo"}},
+            {"name": "weather", "input": {"city": "Rome"}},
+        ],
+    },
+]
+two_calls = pytest.mark.bedrock(script=TWO_CALLS)
+ASKED = "How is the weather in Oslo and in Rome?"
+
+
+def assert_both_were_heard(emulator: RunningEmulator) -> None:
+    """The second call has both results, each for its call, and the script answers it."""
+    first, second = emulator.calls
+    assert (first.status, second.status, second.rule.answer) == (200, 200, "Rain in both.")
+    *_, calling, answering = second.json["messages"]
+    calls = [block["toolUse"] for block in calling["content"] if "toolUse" in block]
+    results = [block["toolResult"] for block in answering["content"] if "toolResult" in block]
+    assert [call["input"]["city"] for call in calls] == ["Oslo", "Rome"]
+    assert [result["toolUseId"] for result in results] == [call["toolUseId"] for call in calls]
+    assert ["Oslo" in str(results[0]), "Rome" in str(results[1])] == [True, True]
+
+
+@two_calls
+def test_boto3_answers_two_calls_at_once(bedrock_environment: RunningEmulator) -> None:
+    client = installed("boto3").client("bedrock-runtime")
+    spec = {"name": "weather", "inputSchema": {"json": CITY}}
+    asked = {"modelId": CLAUDE, "toolConfig": {"tools": [{"toolSpec": spec}]}}
+    messages: list[Any] = [{"role": "user", "content": [{"text": ASKED}]}]
+    while (answer := client.converse(messages=messages, **asked))["stopReason"] == "tool_use":
+        message = answer["output"]["message"]
+        calls = [block["toolUse"] for block in message["content"] if "toolUse" in block]
+        told = [
+            {"toolUseId": call["toolUseId"], "content": [{"text": weather(**call["input"])}]}
+            for call in calls
+        ]
+        content = [{"toolResult": result} for result in told]
+        messages += [message, {"role": "user", "content": content}]
+    client.close()
+
+    assert answer["output"]["message"]["content"] == [{"text": "Rain in both."}]
+    assert_both_were_heard(bedrock_environment)
+
+
+@two_calls
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_langchain_answers_two_calls_at_once(
+    bedrock_environment: RunningEmulator, is_streamed: bool
+) -> None:
+    aws, tools = installed("langchain_aws"), installed("langchain_core.tools")
+    messages = installed("langchain_core.messages")
+    chat = aws.ChatBedrockConverse(model=CLAUDE, region_name="us-east-1").bind_tools(
+        [tools.tool(weather)]
+    )
+    history: list[Any] = [messages.HumanMessage(ASKED)]
+    while (answer := _asked(chat, history, is_streamed=is_streamed)).tool_calls:
+        history.append(answer)
+        history += [
+            messages.ToolMessage(weather(**call["args"]), tool_call_id=call["id"])
+            for call in answer.tool_calls
+        ]
+
+    assert answer.text == "Rain in both."
+    assert_both_were_heard(bedrock_environment)
+
+
+def _asked(chat: Any, history: list[Any], *, is_streamed: bool) -> Any:
+    if not is_streamed:
+        return chat.invoke(history)
+    first, *others = chat.stream(history)
+    for chunk in others:
+        first = first + chunk
+    return first
+
+
+@two_calls
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_strands_answers_two_calls_at_once(
+    bedrock_environment: RunningEmulator, is_streamed: bool
+) -> None:
+    strands, models = installed("strands"), installed("strands.models")
+    agent = strands.Agent(
+        model=models.BedrockModel(model_id=CLAUDE, streaming=is_streamed),
+        tools=[strands.tool(weather)],
+        callback_handler=None,
+    )
+
+    assert str(agent(ASKED)).strip() == "Rain in both."
+    assert_both_were_heard(bedrock_environment)
+
+
+@two_calls
+async def test_pydantic_ai_answers_two_calls_at_once(bedrock_environment: RunningEmulator) -> None:
+    agent = installed("pydantic_ai").Agent(f"bedrock:{CLAUDE}", tools=[weather])
+
+    assert (await agent.run(ASKED)).output == "Rain in both."
+    assert_both_were_heard(bedrock_environment)
 
 
 # ── LiteLLM ───────────────────────────────────────────────────────────────────────────────────────

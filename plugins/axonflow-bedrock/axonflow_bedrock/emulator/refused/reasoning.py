@@ -8,6 +8,7 @@ names it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from ...models.table import load_models
 from .body import Body, Form, Kind, Part, Turn, member
@@ -183,10 +184,10 @@ def _in_progress(body: Body) -> Turn | None:
     """The first turn of the assistant's since the user spoke last. What the user says beside the
     results of tools does not end a round of calls."""
     first = None
-    for turn in reversed(body.turns):
-        if turn.role == "assistant":
-            first = turn
-        elif not turn.of(Kind.RESULT):
+    for is_answer, turns in groupby(reversed(body.turns), lambda turn: turn.role == "assistant"):
+        if is_answer:
+            *_, first = turns
+        elif not any(turn.of(Kind.RESULT) for turn in turns):
             break
     return first
 
