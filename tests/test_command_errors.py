@@ -161,6 +161,11 @@ def test_nothing_that_is_quoted_commands_a_terminal(
     assert "\x1b" not in capsys.readouterr().out, "JSON escapes it"
 
 
+def test_what_is_quoted_is_not_rewritten(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ask", "hi", "--provider", ":key:[bold]x[/bold]"])
+    assert "there is no provider ':key:[bold]x[/bold]'" in capsys.readouterr().err
+
+
 _STREAMS = ("click", "sys.stdout", "sys.stderr", "stdout()", "stderr()")
 
 

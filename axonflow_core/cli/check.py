@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,7 +122,9 @@ async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
         for name, provider in runtime.providers.items():
             checkups[name] = None
             if isinstance(provider, SupportsCheck):
-                found = checkups[name] = await provider.check(with_credentials=with_credentials)
+                with _unlogged():  # what it logs of a call it also finds
+                    found = await provider.check(with_credentials=with_credentials)
+                checkups[name] = found
                 left_out, entry = read.left_out.get(name, ()), read.config.enabled[name]
                 new = [each for each in found.findings if each.root_key not in left_out]
                 faults += located(read.config, entry, (each for each in new if each.is_fault))
@@ -133,6 +136,18 @@ async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
         warnings=sorted(warnings, key=lambda fault: fault.place),
         broken=tuple(_broken_families(read.config)),
     )
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Log no warnings in the block."""
+    import logging
+
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _broken_families(config: Config) -> Iterator[Fault]:

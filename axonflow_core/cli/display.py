@@ -26,14 +26,14 @@ def stdout() -> Console:
     """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _UNBOUNDED)
+    return Console(emoji=False, width=None if sys.stdout.isatty() else _UNBOUNDED)
 
 
 def stderr() -> Console:
     """A rich console on stderr, like `stdout`."""
     from rich.console import Console
 
-    return Console(stderr=True, width=None if sys.stderr.isatty() else _UNBOUNDED)
+    return Console(stderr=True, emoji=False, width=None if sys.stderr.isatty() else _UNBOUNDED)
 
 
 def show_warnings() -> None:

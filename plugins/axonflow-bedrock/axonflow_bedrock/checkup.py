@@ -14,7 +14,13 @@ from axonflow_core.codec import FamilyCodec
 from axonflow_core.codec.registry import AnyCodec, CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec
 from axonflow_core.config.faults import suggest
-from axonflow_core.errors import AxonFlowError, ConfigError, CredentialsError, RequestError
+from axonflow_core.errors import (
+    AxonFlowError,
+    ConfigError,
+    CredentialsError,
+    RequestError,
+    UndetectedFamily,
+)
 from axonflow_core.frozen import frozen
 from axonflow_core.provider import Checkup, Fact, Finding
 
@@ -110,8 +116,9 @@ class Examiner:
         try:
             facts["family"] = Fact(value=_described(self._codec()))
         except RequestError as error:
-            if not any(finding.root_key in ("family", "families") for finding in findings):
-                findings.append(_of_error(error, "model"))  # else its cause is told already
+            is_of_family = isinstance(error, UndetectedFamily) and config.family is not None
+            if not any(finding.root_key in _REFUSING for finding in findings):  # told already
+                findings.append(_of_error(error, "family" if is_of_family else "model"))
         vendors = vendors_of(self.codecs)
         model_id = parse_model_id(config.model, vendors)
         base, key = model_id, "model"
@@ -119,6 +126,9 @@ class Examiner:
             base, key = parse_model_id(config.base_model, vendors), "base_model"
         entry = self.models.entry(base.base_id)
         region = place.region if place is not None else None
+        if region is not None and model_id.region not in (None, region):
+            message = f"the ARN names {model_id.region}, and the call goes to {region}"
+            findings.append(_warning("model", message, f"region: {model_id.region}"))
         if entry is None:
             findings.extend(self._unknown_model(base, key, region))
             return
@@ -200,6 +210,8 @@ def _families_of(codecs: CodecRegistry) -> Sequence[str]:
     return sorted({name for claim in claims for name in (claim.name, claim.family)})
 
 
+_REFUSING = ("family", "families", "residency")
+"""Keys that a model may be refused for."""
 _KINDS = frozenset({FamilyCodec.kind, EmbeddingCodec.kind, RerankCodec.kind})
 
 

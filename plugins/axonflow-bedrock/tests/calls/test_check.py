@@ -19,6 +19,7 @@ Check: TypeAlias = Callable[..., tuple[int, Any]]
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE12345678", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
 ARN = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/x1"
 SONNET = "us.anthropic.claude-sonnet-4-6"
+ELSEWHERE = f"arn:aws:bedrock:us-east-2:111122223333:inference-profile/{SONNET}"
 
 
 @pytest.fixture
@@ -68,6 +69,8 @@ def told(found: Any) -> list[tuple[int | None, str, str | None]]:
         (["region: us-east-1", "families: [anthropik]"], 7, "no family 'anthropik'", "`anthropic`"),
         (["region: us-east-1", "families:", "- anthropic", "- tytan"], 9, "'tytan'", "`titan`"),
         (["region: us-east-1", "residency: mars"], 7, "no geography 'mars'", "apac, au, ca, eu"),
+        (["region: us-east-1", "residency: EU", f"model: {SONNET}"], 7, "no geography 'EU'", "eu"),
+        (["region: us-east-1", "family: llama"], 7, "has several forms", "llama/llama2"),
         (["region: us-east-1", "residency: uss"], 7, "no geography 'uss'", "`us`"),
         (["region: us-east-1", "residency: eu", f"model: {SONNET}"], 8, "only eu is allowed", "eu"),
         (
@@ -189,6 +192,7 @@ def test_missing_credentials_have_an_exit_code_of_their_own_and_may_be_left_out(
             "reached its end of life",
             "model: us.anthropic",
         ),
+        ([f"model: {ELSEWHERE}"], 7, "the ARN names us-east-2, and the call goes", "us-east-2"),
         ([f"model: {SONNET}", "max_tokens: 900000"], 8, "tokens at most", "max_tokens: "),
         (
             ["family: anthropic", "base_model: anthropic.claude-sonnet-4-7", f"model: {ARN}"],
@@ -231,13 +235,17 @@ def test_warnings_fail_a_strict_check(check: Check) -> None:
     assert (code, found["ok"], found["faults"], len(found["warnings"])) == (1, False, [], 1)
 
 
-def test_the_documented_default_has_ended_and_one_line_says_what_to_write(check: Check) -> None:
+def test_the_documented_default_has_ended_and_one_line_says_what_to_write(
+    check: Check, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, found = check("region: us-east-1")
     ((line, said, fix),) = told(found["warnings"])
     assert (code, line) == (0, 5 + 1)
     assert said.endswith("reached its end of life on 2026-10-14")
     assert fix is not None and fix.startswith("model: us.anthropic.claude-")
     life = found["providers"]["bedrock"]["life"]
+    main(["check"])
+    assert capsys.readouterr().err.count("reached its end of life") == 1
     assert life == f"ended on 2026-10-14; write {fix.removeprefix('model: ')}"
 
 
