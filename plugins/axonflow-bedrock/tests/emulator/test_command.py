@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import shlex
 import signal
 import subprocess
@@ -235,3 +237,39 @@ def test_the_emulator_writes_a_line_for_each_call_without_its_body(tmp_path: Pat
     written = (tmp_path / "log").read_text()
     assert "converse amazon.nova-lite-v1:0 200\n" in written
     assert "secret" not in written
+
+
+def _asked_with_stderr(stderr: int, folder: Path, environment: Mapping[str, str]) -> str:
+    """What stdout gets of an answer with reasoning, where stderr is this."""
+    options = ("--reasoning", "low", "--max-tokens", "4000", "-m", LIVING)
+    finished = subprocess.run(
+        [*COMMAND, "ask", "Why?", *options],
+        cwd=folder,
+        env=clean_environment(folder, {**environment, "TERM": "xterm"}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return finished.stdout
+
+
+@pytest.mark.thorough
+def test_the_model_s_reasoning_is_dimmed_on_a_terminal_and_nowhere_else(
+    tmp_path: Path, emulator: Mapping[str, str]
+) -> None:
+    ours, theirs = pty.openpty()
+    out = _asked_with_stderr(theirs, tmp_path, emulator)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    thought = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert "\x1b[2m" in shown and "emulated model thinks" in thought
+    assert out == "Here speaks an emulated model of the anthropic family. You said: Why?\n"
+
+    with (tmp_path / "log").open("w+") as log:
+        assert _asked_with_stderr(log.fileno(), tmp_path, emulator) == out
+        log.seek(0)
+        assert "thinks" not in log.read()

@@ -108,3 +108,15 @@ def test_the_price_is_that_of_the_id_to_write(capsys: pytest.CaptureFixture[str]
 def test_a_provider_without_a_list_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--provider", "echo"]) == 3
     assert "the provider echo does not describe its models" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["codecs", "list"], ["plugins"]])
+def test_the_other_lists_fit_80_columns_and_have_the_rest_in_full(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 0
+    short = capsys.readouterr().out
+    assert max(map(len, short.splitlines())) <= 80
+    assert main([*command, "-v"]) == 0
+    full = capsys.readouterr().out
+    assert full.startswith(short) and len(full) > 2 * len(short)
