@@ -126,8 +126,8 @@ class Form:
     options: frozenset[str] = frozenset()
     """The documented parameters that have no neutral name."""
     answers_key: str | None = None
-    """The member of a whole answer that lists answers. Where there are several, the first is read;
-    the others are kept and reported."""
+    """The member of an answer or chunk that lists answers. Where there are several, the first is
+    read; the others are kept and reported."""
     read_answer: Callable[[Json], Piece] | None = None
     """None, as `write_answer`: the codec reads and writes whole answers itself."""
     write_answer: Callable[[Piece], Json] | None = None
@@ -264,6 +264,10 @@ def _first_alone(
     return {**body, key: [first]}, others
 
 
+_OTHERS = "others"
+"""The level of an `Extra` for further answers in one chunk."""
+
+
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -394,11 +398,19 @@ class ChunkDecoder:
         self._last_chunk = form.last_chunk
         self._ends_without_text = form.ends_without_text
         self._stop_reasons = stop_reasons
+        self._answers_key = form.answers_key
         self._is_underway = False
 
     def feed(self, chunk: Json) -> Batch:
         if self._last_chunk is not None and chunk == self._last_chunk:
             return (Ended(),)
+        if self._answers_key is not None and len(chunk.get(self._answers_key) or ()) > 1:
+            chunk, others = _first_alone(chunk, self._answers_key)
+            carried = Extra({self._answers_key: [*others.values()]}, _OTHERS, next(iter(others)))
+            return (carried, *self._feed(chunk))
+        return self._feed(chunk)
+
+    def _feed(self, chunk: Json) -> Batch:
         bare = self._read_bare(chunk) if self._is_underway else None
         if bare is not None:
             return bare
@@ -466,6 +478,7 @@ class ChunkEncoder:
 
     def encode(self, batch: Batch) -> list[Json]:
         piece, texts = Piece(None, usage=self._pending), []
+        others: Mapping[str, Json] = EMPTY
         last: list[Json] = []
         for event in batch:
             match event:
@@ -485,13 +498,18 @@ class ChunkEncoder:
                     piece.extra = {**piece.extra, **members}
                 case Extra(members, "text"):
                     piece.text_extra = members
+                case Extra(members, level) if level == _OTHERS:
+                    others = members
                 case BlockStart(_, (ToolUse() | Reasoning()) as part) | (
                     (ReasoningDelta() | ToolInputDelta()) as part
                 ):
                     _refuse(self._name, part)
         if texts:
             piece.text = "".join(texts)
-        return [*self._written(piece), *last]
+        chunks = [*self._written(piece), *last]
+        for key, answers in others.items():
+            chunks[0][key] = [*chunks[0][key], *answers]
+        return chunks
 
     def _written(self, piece: Piece) -> tuple[Json, ...]:
         """The chunk of a piece; none where it has counts alone or nothing."""

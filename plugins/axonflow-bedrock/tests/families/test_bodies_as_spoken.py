@@ -12,7 +12,7 @@ from axonflow_bedrock.families import anthropic, deepseek_r1, j2, mistral, nova,
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.errors import DecodeError
 from axonflow_core.messages import Document, Json, Text
-from axonflow_core.stream import Extra, StreamEvent, assemble
+from axonflow_core.stream import Ended, Extra, StreamEvent, assemble
 
 FACTS = ModelFacts()
 CONVERSE = converse.CODEC
@@ -80,6 +80,27 @@ def test_one_answer_reports_nothing(codec: FamilyCodec, answer: Any, key: str) -
     completion = codec.decode_response(answer("A"), FACTS)
 
     assert (completion.adjustments, f"{key}.1" in completion.extra) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("codec", "chunk", "key"),
+    [
+        (mistral.PROMPT, mistral_answer, "outputs"),
+        (PROMPT_OF_WRITER, writer_answer, "choices"),
+    ],
+    ids=["mistral", "writer"],
+)
+def test_further_answers_in_a_chunk_are_carried_and_named(
+    codec: FamilyCodec, chunk: Any, key: str
+) -> None:
+    decoder = codec.stream_decoder(FACTS)
+    encoder = codec.stream_encoder(StreamContext("id_1", "model_1", 7), FACTS)
+    batch = decoder.feed(chunk("A", "B", "C"))
+    answer = assemble((*batch, Ended()))
+
+    assert answer.text == "A"
+    assert [each.feature for each in answer.adjustments] == [f"{key}.1"]
+    assert [*encoder.encode(batch)] == [chunk("A", "B", "C")]
 
 
 # ── deltas ────────────────────────────────────────────────────────────────────────────────────────
