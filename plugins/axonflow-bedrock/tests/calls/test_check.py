@@ -296,10 +296,15 @@ def test_a_model_that_answers_no_prompt_is_no_fault(check: Check, model: str) ->
 
 
 @pytest.mark.thorough
-def test_every_model_of_the_table_that_lives_is_checked_without_a_fault(check: Check) -> None:
-    living = [entry for entry in load_models() if entry.mode is not None]
-    for entry in living[::9]:
+def test_what_passes_the_check_is_called_model_by_model(
+    check: Check, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = [entry for entry in load_models() if entry.mode is not None]
+    for entry in known[::9]:
         code, found = check("region: us-east-1", f"model: {entry.base_id}")
         assert (code, found["faults"]) == (0, []), entry.base_id
         has_ended = entry.status_on(date.today()) is Status.END_OF_LIFE
         assert ("ended" in found["providers"]["bedrock"]["life"]) == has_ended
+        if entry.mode == "chat":
+            assert main(["explain", "call", "--json"]) == 0, "what the first call would send"
+            capsys.readouterr()
