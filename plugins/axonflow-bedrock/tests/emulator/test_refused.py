@@ -605,6 +605,13 @@ INVOKED = [
         {"inputText": "a " * 8000},
     ),
     Case(
+        "a vector of another length, of Titan",
+        "amazon.titan-embed-text-v2:0",
+        {"inputText": "a", "dimensions": 300},
+        "invoke: Malformed input request: #/dimensions: the value is not a valid enum value",
+        {"inputText": "a", "dimensions": 256},
+    ),
+    Case(
         "no text, to Titan",
         "amazon.titan-embed-text-v2:0",
         {"inputText": ""},

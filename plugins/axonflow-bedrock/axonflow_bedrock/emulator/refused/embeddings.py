@@ -62,12 +62,55 @@ LIMITS: tuple[EmbeddingLimit, ...] = (
 )
 
 
+@frozen(kw_only=True)
+class Dimensions:
+    """The lengths of vector that some embedding models have."""
+
+    models: tuple[str, ...]
+    source: str
+    path: tuple[str, ...]
+    lengths: tuple[int, ...]
+
+
+DIMENSIONS: tuple[Dimensions, ...] = (
+    Dimensions(
+        models=("amazon.titan-embed-text-v2",),
+        source="AWS user guide, Amazon Titan Embeddings Text, November 2026",
+        path=("dimensions",),
+        lengths=(256, 512, 1024),
+    ),
+    Dimensions(
+        models=("amazon.titan-embed-image",),
+        source="AWS user guide, Amazon Titan Multimodal Embeddings G1, November 2026",
+        path=("embeddingConfig", "outputEmbeddingLength"),
+        lengths=(256, 384, 1024),
+    ),
+    Dimensions(
+        models=("cohere.embed-v4",),
+        source="AWS user guide, Cohere Embed v4, November 2026",
+        path=("output_dimension",),
+        lengths=(256, 512, 1024, 1536),
+    ),
+    Dimensions(
+        models=("amazon.nova-2-multimodal-embeddings",),
+        source="Amazon Nova user guide, Multimodal embeddings, November 2026",
+        path=("singleEmbeddingParams", "embeddingDimension"),
+        lengths=(256, 384, 1024, 3072),
+    ),
+)
+
+
 def refuse_embedding(base_id: str, json: Object) -> None:
-    """Raise `ServiceException` for texts beyond the limits of the model."""
+    """Raise `ServiceException` for texts and lengths of vector that the model does not take."""
     for limit in LIMITS:
         if base_id.startswith(limit.models):
             for refused in _refusals(limit, json):
                 raise refused
+    for known in DIMENSIONS:
+        asked = member(json, *known.path)
+        if base_id.startswith(known.models) and asked is not None and asked not in known.lengths:
+            place = "#/" + "/".join(known.path)
+            raise invalid_call(malformed_words(f"{place}: the value is not a valid enum value"))
 
 
 def _refusals(limit: EmbeddingLimit, json: Object) -> Iterator[ServiceException]:
