@@ -151,7 +151,7 @@ USAGE = Usage(1, 2, 3, 4, 5, 6, 7, extra=TAGGED)
 BLOCKS = [
     Text("a", (TAGGED,), extra=TAGGED, spelling={"a": "b"}),
     Data(TAGGED, extra=TAGGED),
-    Image(MEDIA, extra=TAGGED),
+    Image(MEDIA, extra=TAGGED, spelling={"image_url": "bare"}),
     Document(MEDIA, name="n", context="c", citations=TAGGED, extra=TAGGED),
     Document(content=["a", MEDIA and Image(MEDIA)], spelling={"content": "string"}),
     ToolUse("t", "f", TAGGED, extra=TAGGED),
@@ -174,7 +174,7 @@ VALUES: list[Any] = [
     *(MEDIA, USAGE, MESSAGE, Message("user", ())),
     Tool("f", "d", TAGGED, False, extra=TAGGED, spelling={"type": "custom"}),
     BuiltinTool("x", "t", "n", TAGGED),
-    ToolChoice("tool", "f", False, extra=TAGGED),
+    ToolChoice("tool", "f", False, extra=TAGGED, spelling={"mode": "absent"}),
     Inference(1, 0, 0.5, 0, ("a", ""), -7, -0.5, 1, extra=TAGGED, spelling={"max_tokens": "x"}),
     ReasoningRequest("m", 1, "e", extra=TAGGED),
     CompletionRequest("hi"),
@@ -205,7 +205,8 @@ VALUES: list[Any] = [
     *(ReasoningDelta("a", "s", "r", 2, spelling={"text": "x"}), ToolInputDelta('{"', 1)),
     *(ToolResultDelta(BLOCKS, 1), CitationDelta(TAGGED, 1), BlockStop(0), UsageUpdate(USAGE, "t")),
     *(MetricsUpdate(USAGE, 1, 2, extra=TAGGED), GuardrailUpdate(Guardrail("NONE", TAGGED))),
-    *(RequestEcho(TAGGED), Stopped("other", "n", "s", TAGGED), Ended(), Extra(TAGGED, "delta")),
+    *(RequestEcho(TAGGED), Stopped("other", "n", "s", TAGGED), Ended()),
+    Extra(TAGGED, "delta", "scent"),
     *(AudioVideo(MEDIA, "m", extra=TAGGED), MixedInput(["a", Image(MEDIA)], extra=TAGGED)),
     EmbeddingRequest(
         ["a", Image(MEDIA), AudioVideo(MEDIA)], "query", "q", 8, False, "end", "e",
