@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib.metadata import distribution, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -278,10 +279,12 @@ def _in_order(line: Facts) -> dict[str, Any]:
     return {name: line[name] for name in _KEPT if line.get(name) not in (None, {})}
 
 
-def main(target: Path = PATH) -> None:
-    """Write the table made of the installed litellm to `target`."""
-    told = Path(str(distribution(_PACKAGE).locate_file(_FILE))).read_bytes()
-    table = table_of(orjson.loads(told), version(_PACKAGE), today())
+def main(target: Path = PATH, package: str = _PACKAGE) -> None:
+    """Write the table made of the installed `package`, litellm, to `target`."""
+    if find_spec(package) is None:
+        sys.exit("litellm is not installed here; fix: pip install --no-deps litellm")
+    told = Path(str(distribution(package).locate_file(_FILE))).read_bytes()
+    table = table_of(orjson.loads(told), version(package), today())
     target.write_bytes(rendered(table))
 
 

@@ -144,6 +144,11 @@ def test_the_models_that_aws_had_and_litellm_has_no_more_stay() -> None:
     assert set(GONE) <= set(made(LITELLM))
 
 
+def test_without_litellm_the_command_says_how_to_get_it() -> None:
+    with pytest.raises(SystemExit, match="pip install --no-deps litellm"):
+        update.main(package="litellm_that_nobody_has")
+
+
 def test_the_order_of_the_source_makes_no_difference() -> None:
     backwards = dict(reversed(LITELLM.items()))
     forwards = update.table_of(LITELLM, "9.9.9", TODAY)
