@@ -289,4 +289,4 @@ def main(target: Path = PATH, package: str = _PACKAGE) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PATH)
