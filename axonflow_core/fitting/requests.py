@@ -120,6 +120,9 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (frozenset({Feature.SERVICE_TIER}), fit_service_tier),
     # What a history lost decides on reasoning, and reasoning on the parameters next to it.
     (_REASONING, fit_reasoning_of_history),
+    (_CACHE_POINTS, leave_out_misplaced_cache_points),
+    (_CACHE_POINTS, keep_cache_points_within_limit),
+    (_CACHE_POINTS, fit_cache_ttls),
     (_REASONING, fit_reasoning),
     (_REASONING, reason_where_the_round_began_so),
     (_REASONING, leave_room_for_answer),
@@ -128,9 +131,6 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (frozenset(SAMPLING), choose_one_of_each_group),
     (frozenset(SAMPLING), move_into_range),
     (frozenset({Feature.STOP_SEQUENCES}), fit_stop_sequences),
-    (_CACHE_POINTS, leave_out_misplaced_cache_points),
-    (_CACHE_POINTS, keep_cache_points_within_limit),
-    (_CACHE_POINTS, fit_cache_ttls),
     # A schema may become a tool that must be called, so it precedes the steps for tools.
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
     (_TOOLS, refuse_unpaired_results),

@@ -7,6 +7,8 @@ round of tool calls can go on with reasoning.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
@@ -101,16 +103,17 @@ def reason_where_the_round_began_so(request: CompletionRequest, model: Model) ->
 
 def _first_of_open_round(messages: tuple[Message, ...]) -> Message | None:
     """The assistant's first message since the user spoke, where results of tools come last."""
-    first = None
-    if not messages or not _has_results(messages[-1]):
+    turns = [list(turn) for _, turn in groupby(messages, key=lambda message: message.role)]
+    if not turns or not _has_results(turns[-1]):
         return None
-    for message in reversed(messages):
-        if message.role is Role.ASSISTANT and message.content:
-            first = message
-        elif message.role is Role.USER and not _has_results(message):
+    first = None
+    for turn in reversed(turns):
+        if turn[0].role is Role.ASSISTANT:
+            first = next((message for message in turn if message.content), first)
+        elif not _has_results(turn):
             break
     return first
 
 
-def _has_results(message: Message) -> bool:
-    return any(isinstance(block, ToolResult) for block in message.content)
+def _has_results(turn: list[Message]) -> bool:
+    return any(isinstance(block, ToolResult) for message in turn for block in message.content)

@@ -90,8 +90,6 @@ def refuse_unpaired_results(request: CompletionRequest, model: Model) -> Complet
     for turn in _turns_of(request):
         blocks = [block for message in turn for block in message.content]
         answered = [block.tool_use_id for block in blocks if isinstance(block, ToolResult)]
-        if turn[0].role is Role.SYSTEM:
-            continue
         if turn[0].role is Role.ASSISTANT:
             _refuse_unanswered(called, model)
             uses = (block.id for block in blocks if isinstance(block, ToolUse))

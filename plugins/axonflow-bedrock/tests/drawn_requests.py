@@ -1,9 +1,9 @@
-"""Drawn requests, as programs make them, with every call of a tool answered.
+"""Drawn requests, as programs make them, with nearly every call of a tool answered.
 
-A call that nobody answers is a mistake of its author, of which no other request can be made;
-everything else in a drawn request is for fitting to settle. Most draws are typical: a few turns,
-and now and then a part that some model refuses. The others are whatever the two dialects that
-people write in can say.
+A call that nobody answers is a mistake of its author, of which no other request can be made, so few
+have one; everything else in a drawn request is for fitting to settle. Most draws are typical: a few
+turns, and now and then a part that some model refuses. The others are whatever the two dialects
+that people write in can say.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ INFERENCE = st.builds(
     top_k=seldom(None, 5),
     stop_sequences=seldom((), ("END",), (" ",)),
 )
-TYPICAL = st.builds(
+MADE = st.builds(
     CompletionRequest,
     TURNS,
     system=seldom((), (Text("Be short."),), (Text(""),), (Text("Be short."), CachePoint())),
@@ -164,10 +164,12 @@ TYPICAL = st.builds(
     tool_choice=seldom(None, *(ToolChoice(mode, "weather") for mode in ToolChoiceMode)),
     reasoning=REASONING,
     output_schema=mostly(st.none(), st.just(OutputSchema(CITY))),
-).map(_answered)
+)
+"""With calls that nobody answers."""
+TYPICAL = MADE.map(_answered)
 ANYTHING = st.one_of(
     requests(claimed(openai_chat.CODEC, ModelFacts(), None)),
     requests(claimed(anthropic_messages.CODEC, ModelFacts(), None)),
 ).map(_answered)
 """Everything that the two dialects claim."""
-REQUESTS = mostly(TYPICAL, ANYTHING)
+REQUESTS = mostly(TYPICAL, ANYTHING, MADE)

@@ -65,6 +65,7 @@ _MISTRAL_PROMPTS = (
     "mistral.mistral-large-2402",
     "mistral.mistral-small-2402",
 )
+_CLAUDE_4 = ("opus-4-2", "opus-4-1", "sonnet-4-", "haiku-4-5", "mythos-preview")
 _NUMBERS = ("multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 _SHARE = (NumberRange("temperature", 0, 1), NumberRange("top_p", 0, 1))
@@ -177,6 +178,12 @@ _RULES: tuple[ModelRule, ...] = (
         "langchain-ai/langchain-aws#599 (the end), BerriAI/litellm#3286 (stop sequences), 2024 to "
         "2026",
         except_models=claude("v1", "v2", "instant"),
+    ),
+    ModelRule(
+        claude("v1", "v2", "instant", "3-", *_CLAUDE_4, "opus-4-5", "opus-4-6", "opus-4-7"),
+        ModelFacts(without=frozenset({Feature.MID_SYSTEM})),
+        'Anthropic, Messages API ("Unexpected role `system`"), November 2026; litellm 1.109.1 '
+        "(supports_mid_conversation_system)",
     ),
     ModelRule(
         CLAUDE,
@@ -372,6 +379,7 @@ _RULES: tuple[ModelRule, ...] = (
         ModelFacts(
             without=frozenset({Feature.TOOLS, Feature.IMAGES, Feature.CACHE_POINTS}),
             has_blank_stops=False,
+            refuses_blank_end=True,
         ),
         "AWS user guide, Supported models and model features of Converse, November 2026; "
         "BerriAI/litellm#3286 (stop sequences), 2024",

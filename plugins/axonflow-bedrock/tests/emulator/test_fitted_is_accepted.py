@@ -67,7 +67,7 @@ class Target:
     def outcome_unfitted(self, request: CompletionRequest) -> str:
         """The same of the request as it is."""
         try:
-            body = self.codec.encode_request(request, self.facts)
+            body = self.codec.encode_request(request, self.unknown)
         except EncodeError:
             return BY_NAME
         return emulated(self.codec, self.facts, loads(dumps(body)), is_streamed=False)
