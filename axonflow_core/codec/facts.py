@@ -151,6 +151,13 @@ class ModelFacts:
     """Whether nothing else of the user's may stand in one turn with the results of tools."""
     tool_results_together: bool = False
     """Whether the results of one turn must stand in one message."""
+    calls_meet_results: bool = False
+    """Whether nothing may stand between calls and their results: calls are the last blocks of the
+    assistant's turn, results the first of the user's."""
+    documents_apart_from_results: bool = False
+    """Whether documents may not stand in one turn with the results of tools."""
+    has_object_results: bool = False
+    """Whether JSON as the result of a tool must be an object."""
     starts_with_user: bool = False
     """Whether the first message must be the user's."""
     needs_messages: bool = False

@@ -52,6 +52,7 @@ from .tools import (
     offer_tools_of_history,
     put_text_arguments_in_objects,
     refuse_tools_in_stream,
+    write_results_as_text,
     write_tool_errors_as_text,
 )
 from .turns import (
@@ -142,6 +143,7 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (_CHOICE, choose_tool),
     (_TOOLS, offer_tools_of_history),
     (_CHOICE, drop_choice_of_nothing),
+    (frozenset({Feature.DATA}), write_results_as_text),
     (frozenset({Feature.TOOL_ERRORS}), write_tool_errors_as_text),
     # Spelled last, when no step adds a tool or a call any more.
     (_TOOLS | {Feature.OUTPUT_SCHEMA}, spell_tool_names),

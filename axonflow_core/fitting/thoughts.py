@@ -76,7 +76,7 @@ def _in_history(block: Reasoning, model: Model) -> Reasoning | None:
     controls = model.reasoning_controls
     if not model.takes(Feature.REASONING) or (controls is not None and not controls.has_history):
         return None
-    is_signed = block.signature is not None or block.redacted is not None
+    is_signed = bool(block.signature or block.redacted)  # an empty signature signs nothing
     # A vendor verifies signatures, and refuses the whole request for one that is not its own.
     if is_signed and (not model.keeps_signatures or model.has_other_signer):
         block = evolve(block, signature=None, redacted=None)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 
 from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.frozen import evolve
+from axonflow_core.json_text import dumps
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
     CompletionRequest,
     ContentBlock,
+    Data,
     Text,
     Tool,
     ToolChoice,
@@ -170,6 +172,24 @@ def _with_object(block: ContentBlock) -> ContentBlock:
     if not isinstance(block, ToolUse) or isinstance(block.input, Mapping):
         return block
     return evolve(block, input={ARGUMENTS: block.input})
+
+
+def write_results_as_text(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """JSON that is no object as its text, in the results of tools, where the model takes objects
+    alone."""
+    if not model.facts.has_object_results:
+        return request
+    fitted = rewritten(request, _as_text_unless_object)
+    if fitted == request:
+        return request
+    model.changes(Feature.DATA, "sent as text", f"{model.name} takes JSON objects alone")
+    return fitted
+
+
+def _as_text_unless_object(block: ContentBlock) -> ContentBlock:
+    if not isinstance(block, Data) or isinstance(block.value, Mapping):
+        return block
+    return Text(dumps(block.value).decode())
 
 
 def write_tool_errors_as_text(request: CompletionRequest, model: Model) -> CompletionRequest:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from axonflow_core.codec import Feature
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
+    CachePoint,
     CompletionRequest,
     ContentBlock,
     Document,
     Message,
+    Reasoning,
     Role,
     Text,
     ToolResult,
@@ -35,9 +37,10 @@ def lead_with_system(request: CompletionRequest, model: Model) -> CompletionRequ
 
 
 def arrange_results(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """The results of tools where the model looks for them: together, or alone, in every turn of the
-    user's."""
-    if not (model.facts.tool_results_alone or model.facts.tool_results_together):
+    """Calls and results of tools where the model looks for them: calls at the end of the
+    assistant's turns, results together, first, or alone in the user's."""
+    facts = model.facts
+    if not (facts.tool_results_alone or facts.tool_results_together or facts.calls_meet_results):
         return request
     turns = _turns_of(request)
     arranged = [_arranged(turn, model) for turn in turns]
@@ -47,13 +50,14 @@ def arrange_results(request: CompletionRequest, model: Model) -> CompletionReque
 
 
 def _arranged(turn: list[Message], model: Model) -> list[Message]:
-    """The messages of one turn, with its tool results where the model requires them."""
+    """The messages of one turn, with its calls and results where the model requires them."""
     blocks = [block for message in turn for block in message.content]
-    results = [block for block in blocks if isinstance(block, ToolResult)]
-    others = [block for block in blocks if not isinstance(block, ToolResult)]
+    if turn[0].role is Role.ASSISTANT:
+        return _with_calls_last(turn, blocks, model)
+    results, others = _parted(blocks, lambda block: isinstance(block, ToolResult))
     if not results or turn[0].role is not Role.USER:
         return turn
-    if others and model.facts.tool_results_alone:
+    if _must_stand_alone(others, model):
         model.changes(
             Feature.MIXED_RESULTS,
             "set apart by a turn of the assistant's",
@@ -62,7 +66,56 @@ def _arranged(turn: list[Message], model: Model) -> list[Message]:
         return [_one(turn, results), Message(Role.ASSISTANT, (Text(_HEARD),)), _one(turn, others)]
     if len(turn) > 1 and model.facts.tool_results_together:
         return [_one(turn, [*results, *others])]
+    if model.facts.calls_meet_results and [*results, *others] != blocks:
+        model.changes(
+            Feature.MIXED_RESULTS, "put before the other blocks", f"{model.name} wants them first"
+        )
+        return [_one(turn, [*results, *others])]
     return turn
+
+
+def _must_stand_alone(others: list[ContentBlock], model: Model) -> bool:
+    """Whether results may not stand next to these blocks."""
+    has_document = any(isinstance(block, Document) for block in others)
+    alone, apart = model.facts.tool_results_alone, model.facts.documents_apart_from_results
+    return bool(others) and (alone or (apart and has_document))
+
+
+def _with_calls_last(
+    turn: list[Message], blocks: list[ContentBlock], model: Model
+) -> list[Message]:
+    """A turn of the assistant's with nothing after the calls that the user has to answer."""
+    answered = {block.tool_use_id for block in blocks if isinstance(block, ToolResult)}
+    calls, others = _parted(
+        blocks, lambda block: isinstance(block, ToolUse) and block.id not in answered
+    )
+    # Reasoning is signed where it stood, so a turn with some after a call stays as the model wrote.
+    is_over = any(isinstance(block, Reasoning) for block in blocks[_first(calls, blocks) :])
+    if not model.facts.calls_meet_results or [*others, *calls] == blocks or is_over:
+        return turn
+    model.changes(
+        Feature.TOOLS, "calls put after the text of their turn", f"{model.name} wants them last"
+    )
+    return [_one(turn, [*others, *calls])]
+
+
+def _first(calls: list[ContentBlock], blocks: list[ContentBlock]) -> int:
+    """The place of the first call among the blocks of its turn."""
+    return blocks.index(calls[0]) if calls else len(blocks)
+
+
+def _parted(
+    blocks: Iterable[ContentBlock], is_one: Callable[[ContentBlock], bool]
+) -> tuple[list[ContentBlock], list[ContentBlock]]:
+    """The blocks of one kind, and the others. A cache point stays after the block it follows."""
+    ones: list[ContentBlock] = []
+    others: list[ContentBlock] = []
+    part = others
+    for block in blocks:
+        if not isinstance(block, CachePoint):
+            part = ones if is_one(block) else others
+        part.append(block)
+    return ones, others
 
 
 _HEARD = "I have the results."

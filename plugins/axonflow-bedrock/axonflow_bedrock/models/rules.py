@@ -90,6 +90,7 @@ _RULES: tuple[ModelRule, ...] = (
             has_unique_tools=True,
             refuses_blanks=True,
             pairs_results=True,
+            has_object_results=True,
             documents_with_text=True,
             ranges=_SHARE,
             max_stop_sequences=2500,
@@ -100,8 +101,8 @@ _RULES: tuple[ModelRule, ...] = (
         '"The toolConfig field must be defined when using toolUse and toolResult content blocks." '
         "and of "
         '"Expected toolResult blocks at messages.2.content for the following Ids", of blank texts '
-        "(aws/aws-sdk-net#4015) and of schemas without a type (code-yeongyu/senpi#1947), 2025 and "
-        "2026",
+        "(aws/aws-sdk-net#4015), of schemas without a type (code-yeongyu/senpi#1947) and of JSON "
+        "that is no object (aws/aws-sdk-js-v3#7330, maximhq/bifrost#1330), 2025 and 2026",
         CONVERSE,
     ),
     ModelRule(
@@ -171,12 +172,14 @@ _RULES: tuple[ModelRule, ...] = (
             refuses_blank_end=True,
             has_blank_stops=False,
             max_stop_sequences=8191,
+            calls_meet_results=True,
         ),
         "AWS user guide, Anthropic Claude Messages API, November 2026; Anthropic, Structured "
         "outputs and Prompt caching; recorded traffic (schemas of answers); trycua/cua#3303 "
         '(schemas), public reports of "Property keys should match pattern", '
-        "langchain-ai/langchain-aws#599 (the end), BerriAI/litellm#3286 (stop sequences), 2024 to "
-        "2026",
+        "langchain-ai/langchain-aws#599 (the end), BerriAI/litellm#3286 (stop sequences), "
+        "langchain-ai/langchain-aws#389 (results first), BerriAI/litellm#24361 (calls last), 2024 "
+        "to 2026",
         except_models=claude("v1", "v2", "instant"),
     ),
     ModelRule(
@@ -184,6 +187,12 @@ _RULES: tuple[ModelRule, ...] = (
         ModelFacts(without=frozenset({Feature.MID_SYSTEM})),
         'Anthropic, Messages API ("Unexpected role `system`"), November 2026; litellm 1.109.1 '
         "(supports_mid_conversation_system)",
+    ),
+    ModelRule(
+        CLAUDE,
+        ModelFacts(documents_apart_from_results=True),
+        "pydantic/pydantic-ai#6081 and #6098 (measured: CSV, text and DOCX), #3253, 2025 and 2026",
+        CONVERSE,
     ),
     ModelRule(
         CLAUDE,
@@ -404,6 +413,7 @@ _RULES: tuple[ModelRule, ...] = (
             has_strict_tools=False,
             refuses_blanks=True,
             pairs_results=True,
+            has_object_results=True,
             tool_results_together=True,
             max_stop_sequences=4,
             max_cache_points=4,

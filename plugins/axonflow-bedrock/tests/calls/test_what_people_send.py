@@ -24,6 +24,7 @@ from axonflow_core.messages import (
     CachePoint,
     Completion,
     CompletionRequest,
+    Data,
     Document,
     Inference,
     Json,
@@ -660,3 +661,83 @@ def test_reasoning_and_text_under_one_number_are_two_blocks(
     chunks = [delta(0, **each) for each in deltas]
 
     assert content_of(GPT_OSS, CONVERSE, chunks) == content
+
+
+# ── calls and results, where the model looks for them ─────────────────────────────────────────────
+
+CSV = Document(Media(MediaKind.TEXT, "a,b", "text/csv"), name="a")
+CALL, RESULT = ToolUse("a", "f", {}), ToolResult("a", "x")
+
+
+def kinds_of(wire: Sent) -> list[str]:
+    """The kinds of the blocks of each message, a letter each: `t` a text, `c` a call, `r` a
+    result, `d` a document."""
+    letters = {"toolUse": "c", "tool_use": "c", "toolResult": "r", "tool_result": "r"}
+    names = {**letters, "document": "d", "text": "t", "cachePoint": ""}
+    return [
+        "".join(names[block.get("type") or next(iter(block))] for block in content)
+        for content in contents_of(wire)
+    ]
+
+
+def round_of(asking: Iterable[Any], *answering: Message) -> CompletionRequest:
+    return asked(user("a"), said(*asking), *answering, tools=(F,))
+
+
+MIXED, TOOLS = "tool results next to other blocks", "tools"
+
+
+@pytest.mark.parametrize(
+    ("request_", "kinds", "told"),
+    [
+        (round_of([CALL], heard(RESULT, Text("b"))), ["t", "c", "rt"], ()),
+        (round_of([CALL], heard(Text("b"), RESULT)), ["t", "c", "rt"], (MIXED,)),
+        (round_of([CALL], user("b"), heard(RESULT)), ["t", "c", "rt"], ()),
+        (round_of([CALL], heard(Text("b"), RESULT, CachePoint())), ["t", "c", "rt"], (MIXED,)),
+        (round_of([CALL, Text("b")], heard(RESULT)), ["t", "tc", "r"], (TOOLS,)),
+        (round_of([CALL, CachePoint(), Text("b")], heard(RESULT)), ["t", "tc", "r"], (TOOLS,)),
+        (round_of([Text("b"), CALL], heard(RESULT)), ["t", "tc", "r"], ()),
+    ],
+)  # fmt: skip
+def test_nothing_stands_between_a_call_and_its_result_to_claude(
+    request_: CompletionRequest, kinds: list[str], told: tuple[str, ...]
+) -> None:
+    for model, surface in ((S45, INVOKE), (S45, CONVERSE), (UNKNOWN_CLAUDE, CONVERSE)):
+        wire = sent(model, request_, surface)
+        assert (kinds_of(wire), wire.told) == (kinds, told)
+
+
+def test_calls_and_results_of_other_models_stay_where_they_are() -> None:
+    wire = sent(NOVA_PRO, round_of([CALL, Text("b")], heard(Text("c"), RESULT)), CONVERSE)
+    assert (kinds_of(wire), wire.told) == (["t", "ct", "tr"], ())
+
+
+def test_a_document_stands_apart_from_results_to_claude() -> None:
+    request = round_of([CALL], heard(RESULT, Text("b"), CSV))
+    wire = sent(S45, request, CONVERSE)
+    assert (kinds_of(wire), wire.told) == (["t", "c", "r", "t", "td"], (MIXED,))
+    assert kinds_of(sent(S45, request)) == ["t", "c", "rtd"], "its own form takes it"
+    assert kinds_of(sent(NOVA_PRO, request, CONVERSE)) == ["t", "c", "rtd"]
+
+
+@pytest.mark.parametrize("value", [[1, 2], "x", None, 3, True])
+def test_json_that_is_no_object_is_a_text_in_the_result_of_a_tool(value: Json) -> None:
+    request = round_of([CALL], heard(ToolResult("a", Data(value))))
+    for model, surface in ((S45, CONVERSE), (NOVA_PRO, CONVERSE), (NOVA_PRO, INVOKE)):
+        wire = sent(model, request, surface)
+        (block,) = contents_of(wire)[-1]
+        assert block["toolResult"]["content"] == [{"text": dumps(value).decode()}]
+        assert wire.told == ("JSON as a tool result",)
+
+
+def test_an_object_is_json_in_the_result_of_a_tool() -> None:
+    wire = sent(NOVA_PRO, round_of([CALL], heard(ToolResult("a", Data({"n": 1})))), CONVERSE)
+    (block,) = contents_of(wire)[-1]
+    assert (block["toolResult"]["content"], wire.told) == ([{"json": {"n": 1}}], ())
+
+
+def test_an_empty_signature_signs_nothing() -> None:
+    unsigned = said(Reasoning("hm", signature=""), Text("b"))
+    for surface in BOTH:
+        wire = sent(S45, asked(user("a"), unsigned, user("c")), surface)
+        assert (texts_of(wire), wire.told) == ([["a"], ["b"], ["c"]], ("reasoning",))

@@ -124,7 +124,45 @@ COMPOSED = {"type": "object", "anyOf": [{"required": ["a"]}]}
 CALL_AND_RESULT = (HI, uses("t1"), results("t1"))
 PROPERTIES = {"properties": {"a": {"type": "string"}}}
 
+NOT_FOUND = "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after"
+PASSED_ON = f"converse: The model returned the following errors: {NOT_FOUND}"
+CSV = {"document": {"name": "a", "format": "csv", "source": {"bytes": b"a,b"}}}
+
+
+def result_of(**content: Any) -> list[Body]:
+    return [{"toolResult": {"toolUseId": "t1", "content": [content]}}]
+
+
 CONVERSED = [
+    Case(
+        "a text after a call",
+        SONNET,
+        converse(HI, [*uses("t1"), *HI], results("t1"), **ASKED),
+        PASSED_ON,
+        converse(HI, [*HI, *uses("t1")], results("t1"), **ASKED),
+    ),
+    Case(
+        "a text before a result",
+        SONNET,
+        converse(HI, uses("t1"), [*HI, *results("t1")], **ASKED),
+        PASSED_ON,
+        converse(HI, uses("t1"), [*results("t1"), *HI], **ASKED),
+    ),
+    Case(
+        "a document next to a result",
+        SONNET,
+        converse(HI, uses("t1"), [*results("t1"), *HI, CSV], **ASKED),
+        PASSED_ON,
+        converse(HI, uses("t1"), results("t1"), HI, [*HI, CSV], **ASKED),
+    ),
+    Case(
+        "a list as the result",
+        NOVA,
+        converse(HI, uses("t1"), result_of(json=[1]), **ASKED),
+        "converse: The format of the value at messages.2.content.0.toolResult.content.0.json is "
+        "invalid. Provide a json object for the field and try again.",
+        converse(HI, uses("t1"), result_of(json={"n": [1]}), **ASKED),
+    ),
     Case(
         "a call that nobody answered",
         SONNET,
@@ -379,6 +417,20 @@ CONVERSED = [
 ]
 
 INVOKED = [
+    Case(
+        "a text after a call, to Claude",
+        SONNET,
+        claude(SAID, [*tool_uses("t1"), *SAID], tool_results("t1"), tools=tool()),
+        f"invoke: {NOT_FOUND}",
+        claude(SAID, [*SAID, *tool_uses("t1")], tool_results("t1"), tools=tool()),
+    ),
+    Case(
+        "a text before a result, to Claude",
+        SONNET,
+        claude(SAID, tool_uses("t1"), [*SAID, *tool_results("t1")], tools=tool()),
+        f"invoke: {NOT_FOUND}",
+        claude(SAID, tool_uses("t1"), [*tool_results("t1"), *SAID], tools=tool()),
+    ),
     Case(
         "a call that nobody answered, to Claude",
         SONNET,
@@ -644,7 +696,7 @@ def test_it_is_refused_in_bedrocks_words_and_its_twin_is_answered(client: Any, c
 
 
 def test_a_stream_is_refused_before_it_begins(client: Any) -> None:
-    case = CONVERSED[0]
+    case = next(case for case in CONVERSED if case.name == "a call that nobody answered")
 
     with pytest.raises(client.exceptions.ValidationException, match="Expected toolResult blocks"):
         client.converse_stream(modelId=case.model, **case.body)

@@ -13,7 +13,9 @@ from itertools import groupby, pairwise
 from axonflow_core.frozen import frozen
 
 from .body import Body, Form, Kind, Part, Turn
-from .row import CONVERSE_ALONE, Row
+from .row import CLAUDE, CLAUDE_FORMS, CONVERSE_ALONE, Row
+
+_RESULTS = (Kind.RESULT, Kind.CACHE)
 
 
 @frozen
@@ -22,6 +24,7 @@ class _Exchange:
 
     calls: tuple[Part, ...]
     answers: tuple[Turn, ...]
+    asking: tuple[Turn, ...]
     at: int
     """The number of the message at which the results are due."""
 
@@ -41,6 +44,17 @@ class _Exchange:
     def unanswered(self) -> list[str]:
         answered = set(self.answered)
         return [call for call in self.called if call not in answered]
+
+    @property
+    def parted(self) -> list[str]:
+        """The calls between which and their results something else stands."""
+        asked = [part for turn in self.asking for part in turn.parts]
+        given = [part for turn in self.answers for part in turn.parts]
+        spoken = max((at for at, part in enumerate(asked) if part.kind is Kind.TEXT), default=-1)
+        others = (at for at, part in enumerate(given) if part.kind not in _RESULTS)
+        leading = {part.id for part in given[: next(others, len(given))]}
+        before = {part.id for part in asked[: spoken + 1] if part in self.calls}
+        return [name for name in self.called if name in before or name not in leading]
 
     @property
     def unasked(self) -> list[Part]:
@@ -63,7 +77,7 @@ def _exchanges(body: Body) -> Iterator[_Exchange]:
         at = answering[0].number if answering else len(body.turns)
         if answering and answering[0].role == "assistant":
             answering = nobody
-        exchange = _Exchange(_calls(asking), answering, at)
+        exchange = _Exchange(_calls(asking), answering, asking, at)
         if exchange.called or exchange.results:
             yield exchange
 
@@ -137,6 +151,17 @@ def _mixed(body: Body) -> Iterator[str]:
             )
 
 
+def _no_objects(body: Body) -> Iterator[str]:
+    for part in body.parts():
+        content = part.json.get("content") if part.kind is Kind.RESULT else None
+        for number, block in enumerate(content if isinstance(content, list) else ()):
+            if isinstance(block, dict) and not isinstance(block.get("json", {}), dict):
+                yield (
+                    f"The format of the value at {part.place}.toolResult.content.{number}.json is "
+                    "invalid. Provide a json object for the field and try again."
+                )
+
+
 def _status(body: Body) -> Iterator[str]:
     if any("status" in part.json for part in body.parts() if part.kind is Kind.RESULT):
         yield "This model doesn't support the status field. Remove status and try again."
@@ -155,11 +180,29 @@ def _without_tools(body: Body) -> Iterator[str]:
 def _unanswered_by_claude(body: Body) -> Iterator[str]:
     for exchange in _exchanges(body):
         if exchange.unanswered:
-            yield (
-                f"messages.{exchange.at - 1}: `tool_use` ids were found without `tool_result` "
-                f"blocks immediately after: {', '.join(exchange.unanswered)}. Each `tool_use` "
-                "block must have a corresponding `tool_result` block in the next message."
-            )
+            yield _not_found(exchange, exchange.unanswered)
+
+
+def _parted_by_claude(body: Body) -> Iterator[str]:
+    for exchange in _exchanges(body):
+        if exchange.parted and not exchange.unanswered:
+            yield _not_found(exchange, exchange.parted)
+
+
+def _beside_documents_by_claude(body: Body) -> Iterator[str]:
+    """Bedrock puts the text of a document before the results."""
+    for exchange in _exchanges(body):
+        given = [part for turn in exchange.answers for part in turn.of(Kind.DOCUMENT)]
+        if exchange.called and any(part.json.get("format") != "pdf" for part in given):
+            yield _not_found(exchange, exchange.called)
+
+
+def _not_found(exchange: _Exchange, ids: list[str]) -> str:
+    return (
+        f"messages.{exchange.at - 1}: `tool_use` ids were found without `tool_result` blocks "
+        f"immediately after: {', '.join(ids)}. Each `tool_use` block must have a corresponding "
+        "`tool_result` block in the next message."
+    )
 
 
 def _unasked_by_claude(body: Body) -> Iterator[str]:
@@ -247,6 +290,12 @@ ROWS: tuple[Row, ...] = (
         models=("meta.llama", "mistral.", "writer.palmyra"),
     ),
     Row(
+        name="a result that is JSON and no object",
+        words=_no_objects,
+        source="aws/aws-sdk-js-v3#7330, September 2025; maximhq/bifrost#1330, January 2026",
+        forms=(Form.CONVERSE, Form.NOVA),
+    ),
+    Row(
         name="the status of a result",
         words=_status,
         source="recorded traffic of Writer without it, and Pydantic AI's profile of the model, "
@@ -265,6 +314,23 @@ ROWS: tuple[Row, ...] = (
         words=_unanswered_by_claude,
         source="Kilo-Org/kilocode#5163, January 2026; anthropics/claude-code#5060, August 2025",
         forms=(Form.MESSAGES,),
+    ),
+    Row(
+        name="something between a call and its result, to Claude",
+        words=_parted_by_claude,
+        source="langchain-ai/langchain-aws#389, March 2025; BerriAI/litellm#24361, March 2026; "
+        "pydantic/pydantic-ai#7564, August 2026",
+        forms=CLAUDE_FORMS,
+        models=CLAUDE,
+        is_vendors=True,
+    ),
+    Row(
+        name="documents next to results, to Claude",
+        words=_beside_documents_by_claude,
+        source="pydantic/pydantic-ai#3253, October 2025; #6081 and #6098 (measured), June 2026",
+        forms=CONVERSE_ALONE,
+        models=CLAUDE,
+        is_vendors=True,
     ),
     Row(
         name="a result that nobody asked for, to Claude",
