@@ -436,9 +436,9 @@ def test_documents_have_right_names_and_no_two_the_same(names: list[str | None])
     }
     sent = [name for name in found.values() if name is not None]
     assert all(map(DOCUMENT_NAMES.accepts, sent)) and len(set(sent)) == len(sent)
-    assert [found[str(number)] is None for number in range(len(names))] == [
-        name is None for name in names
-    ]
+    nameless = [found[str(number)] for number, name in enumerate(names) if name is None]
+    assert nameless[:1] in ([], [None], ["document (2)"]), "the family names the first"
+    assert all(name and name.startswith("document (") for name in nameless[1:])
 
 
 def test_a_citation_names_its_document_as_the_caller_knows_it() -> None:

@@ -16,6 +16,7 @@ from axonflow_core.errors import EncodeError
 from axonflow_core.frozen import evolve
 from axonflow_core.media import (
     DOCUMENT_FORMATS,
+    IMAGE_FORMATS,
     PDF,
     PLAIN_TEXT,
     MediaKind,
@@ -104,6 +105,12 @@ def _refuse_places(request: CompletionRequest, kind: type[_Counted], model: Mode
     terms, name = _terms(model, kind), _NAMES[kind]
     if not terms.is_users_alone:
         return
+    if any(type(block) is kind for block in request.system):
+        raise EncodeError(
+            f"{model.name} cannot take a{'n' if kind is Image else ''} {name} in the system prompt",
+            feature=str(_FEATURES[kind]),
+            hint=f"give the {name} in a message of the user's",
+        )
     for number, message in enumerate(request.messages, 1):
         if message.role is not Role.USER and any(_of_kind(message, kind)):
             raise EncodeError(
@@ -167,6 +174,8 @@ class _One:
         """`media` as the model takes it; `name` is that of the file, if it has one."""
         media = _out_of_data_url(media)
         self._refuse_source(media)
+        if not media.data:
+            raise self._refusal("it is empty", "give the bytes of the file, or leave it out")
         data = None
         if media.kind is MediaKind.BASE64:
             media, data = self._decoded(media)
@@ -183,6 +192,7 @@ class _One:
         if takes is not None and media.kind not in takes:
             named = ", ".join(sorted(map(_KINDS.__getitem__, takes)))
             hint = _HINTS.get(media.kind, "give the bytes of the file: `Path(…).read_bytes()`")
+            hint = hint.format(self._kind.__name__)
             raise self._refusal(
                 f"it is given as {_KINDS[media.kind]}, which the model cannot read",
                 f"{hint}; it takes {named}",
@@ -211,6 +221,7 @@ class _One:
         known = canonical(given) if given else None
         found = None if data is None else type_of_bytes(data)
         right = found or known or _type_of_name(name) or self._guessed(media, data)
+        right = right or (_type_of_name(media.data) if media.kind is MediaKind.S3 else None)
         if right == given or right is None:
             return media
         if given:
@@ -334,7 +345,7 @@ _KINDS: Mapping[MediaKind, str] = {
     MediaKind.FILE: "the id of an uploaded file",
 }
 _HINTS: Mapping[MediaKind, str] = {
-    MediaKind.URL: "fetch it and give its bytes: `Image(response.content)`",
+    MediaKind.URL: "fetch it and give its bytes: `{}(response.content)`",
     MediaKind.S3: "read the object and give its bytes",
 }
 _NAME_IT = 'name the type: `Media("base64", data, "image/…")`'
@@ -343,7 +354,10 @@ _NAME_IT = 'name the type: `Media("base64", data, "image/…")`'
 def _type_of_name(name: str | None) -> str | None:
     """The type that the end of a file's name says: `report.csv`."""
     stem, dot, end = (name or "").rpartition(".")
-    return DOCUMENT_FORMATS.get(end.lower()) if stem and dot else None
+    return _TYPES_OF_ENDS.get(end.lower()) if stem and dot else None
+
+
+_TYPES_OF_ENDS: Mapping[str, str] = {**DOCUMENT_FORMATS, **IMAGE_FORMATS, "jpg": "image/jpeg"}
 
 
 def _out_of_data_url(media: Media) -> Media:

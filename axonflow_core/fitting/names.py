@@ -193,6 +193,10 @@ def spell_document_names(request: CompletionRequest, model: Model) -> Completion
     )
 
 
+_UNNAMED = "document"
+"""What Converse's form calls a document without a name."""
+
+
 def _documents_of(request: CompletionRequest) -> list[Document]:
     """Every document, in the order in which `rewritten` meets them."""
     found: list[Document] = []
@@ -206,15 +210,25 @@ def _documents_of(request: CompletionRequest) -> list[Document]:
     return found
 
 
-def _numbered(names: Iterable[str | None]) -> list[str | None]:
-    """Names without duplicates: the second `report` is `report (2)`. None stays None."""
-    seen: dict[str, int] = {}
+def _numbered(names: list[str | None]) -> list[str | None]:
+    """Names without duplicates: the second `report` is `report (2)`, the second without a name
+    `document (2)`. The first without one has none still: its family names it so."""
+    taken = {name for name in names if name is not None}
+    seen: set[str] = set()
     numbered: list[str | None] = []
     for name in names:
-        if name is not None:
-            seen[name] = seen.get(name, 0) + 1
-        numbered.append(name if name is None or seen[name] == 1 else f"{name} ({seen[name]})")
+        known = name or _UNNAMED
+        new = known if known not in seen else _free_name(known, taken)
+        seen.add(known)
+        numbered.append(name if new == known else new)
     return numbered
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name with a number that no document has, which is noted as taken."""
+    new = next(new for number in count(2) if (new := f"{name} ({number})") not in taken)
+    taken.add(new)
+    return new
 
 
 def _spelled(spelling: NameRule | None, names: Iterable[str]) -> Mapping[str, str]:

@@ -148,7 +148,8 @@ def _takes_label(model: Model, key: str, value: Json) -> bool:
     client may send other values too."""
     known = model.codec.metadata_keys
     if known is None:
-        return not model.is_crossing or isinstance(value, str)
+        is_own = model.client is not None and not model.is_crossing
+        return is_own or isinstance(value, str)
     return key in known
 
 

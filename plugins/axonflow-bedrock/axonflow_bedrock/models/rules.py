@@ -38,6 +38,7 @@ _NO_PREFILL = (
     "fable-",
     "mythos-5",
 )
+_MID_SYSTEM = ("opus-4-8", "opus-5", "sonnet-5", "haiku-5", "fable-", "mythos-")
 _NO_SAMPLING = ("opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable-", "mythos-5")
 _ONE_OF_TWO = ("sonnet-4-5", "haiku-4-5", "opus-4-1", "opus-4-5", "sonnet-4-6")
 _NO_FORCED_TOOL = ("fable-5-1", "opus-5-5", "sonnet-5-5")
@@ -66,6 +67,12 @@ _MISTRAL_PROMPTS = (
     "mistral.mistral-small-2402",
 )
 _CLAUDE_4 = ("opus-4-2", "opus-4-1", "sonnet-4-", "haiku-4-5", "mythos-preview")
+_WITHOUT_EYES = (
+    *("amazon.nova-micro", "amazon.titan-text", "amazon.titan-tg1", "ai21.", "cohere.command"),
+    *("meta.llama2", "meta.llama3-8b", "meta.llama3-70b", "meta.llama3-1-", "meta.llama3-2-1b"),
+    *("meta.llama3-2-3b", "meta.llama3-3-", "mistral.mistral-large-2407", "deepseek.r1"),
+    *("deepseek.v3", "writer.palmyra-x", *_MISTRAL_PROMPTS),
+)
 _NUMBERS = ("multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 _SHARE = (NumberRange("temperature", 0, 1), NumberRange("top_p", 0, 1))
@@ -118,6 +125,21 @@ _RULES: tuple[ModelRule, ...] = (
         "family has it",
         CONVERSE,
         except_models=(*CLAUDE, "amazon.nova", "cohere.", *_MISTRAL_PROMPTS),
+    ),
+    ModelRule(
+        _WITHOUT_EYES,
+        ModelFacts(without=frozenset({Feature.IMAGES})),
+        "AWS user guide, Supported models and model features of Converse, November 2026 (Vision)",
+    ),
+    ModelRule(
+        (
+            *("amazon.", "meta.", "cohere.", "ai21.", "writer.", "deepseek.r1", *_MISTRAL_PROMPTS),
+            *("mistral.mistral-large-2407", "mistral.pixtral"),
+        ),
+        ModelFacts(without=frozenset({Feature.OUTPUT_SCHEMA})),
+        "AWS user guide, Structured output, Supported models, and langchain4j/langchain4j#4552 "
+        "(Nova and Cohere answer 400), February 2026",
+        CONVERSE,
     ),
     ModelRule(
         EVERY,
@@ -217,6 +239,13 @@ _RULES: tuple[ModelRule, ...] = (
         "BerriAI/litellm#31582, #31943, #32455 (`strict: Extra inputs are not permitted`), June to "
         "July 2026; recorded traffic of Sonnet 4.5, which takes it",
         except_models=claude("sonnet-4-5", "haiku-4-5", "opus-4-5", "opus-4-6", "sonnet-4-6"),
+    ),
+    ModelRule(
+        CLAUDE,
+        ModelFacts(without=frozenset({Feature.MID_SYSTEM})),
+        'Anthropic\'s API (`Unexpected role "system"`), public reports, 2024 to 2026; recorded '
+        "traffic: Opus 4.8 takes it",
+        except_models=claude(*_MID_SYSTEM),
     ),
     ModelRule(
         claude(*_NO_SAMPLING),

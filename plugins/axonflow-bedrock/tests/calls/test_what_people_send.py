@@ -26,6 +26,7 @@ from axonflow_core.messages import (
     CompletionRequest,
     Data,
     Document,
+    Image,
     Inference,
     Json,
     Media,
@@ -64,6 +65,7 @@ NOVA_PRO, NOVA_2 = "us.amazon.nova-pro-v1:0", "us.amazon.nova-2-lite-v1:0"
 R1, V3, LLAMA = "us.deepseek.r1-v1:0", "deepseek.v3-v1:0", "us.meta.llama3-3-70b-instruct-v1:0"
 PIXTRAL, GPT_OSS = "us.mistral.pixtral-large-2502-v1:0", "openai.gpt-oss-120b-1:0"
 QWEN, KIMI, GROK = "qwen.qwen3-32b-v1:0", "moonshot.kimi-k2-thinking", "us.xai.grok-4.6"
+MICRO = "us.amazon.nova-micro-v1:0"
 GEMMA = "google.gemma-3-27b-it"
 LARGE_3 = "mistral.mistral-large-3-675b-instruct"
 
@@ -133,6 +135,8 @@ def heard(*blocks: Any) -> Message:
 OBJECT: Mapping[str, Json] = {"type": "object"}
 F = Tool("f", "does f", OBJECT)
 PDF = Document(Media(MediaKind.BASE64, "JVBERi0xLjQK", "application/pdf"), name="a")
+
+PICTURE = Image(Media(MediaKind.BASE64, "iVBORw0KGgoAAAANSUhEUg==", "image/png"))
 
 
 def tool(schema: Mapping[str, Json] = OBJECT, description: str = "d", **more: Any) -> Any:
@@ -217,6 +221,32 @@ REFUSED: list[tuple[str, CompletionRequest, str, tuple[str, ...]]] = [
     (S45, asked(stop_sequences=("\n",)), "blanks alone", BOTH),
     (NOVA_PRO, asked(stop_sequences=tuple("abcde")), "5 stop sequences: it takes 4", BOTH),
     ("us.writer.palmyra-x5-v1:0", asked(stop_sequences=tuple("abcde")), "takes 4", BOTH),
+    # pictures and documents where none may be
+    (MICRO, asked(heard(Text("a"), PICTURE)), "does not support: images", BOTH),
+    (LLAMA, asked(heard(Text("a"), PICTURE)), "does not support: images", BOTH),
+    ("deepseek.v3-v1:0", asked(heard(Text("a"), PICTURE)), "not support: images", (CONVERSE,)),
+    ("cohere.command-r-v1:0", asked(heard(Text("a"), PICTURE)), "support: images", (CONVERSE,)),
+    (S45, asked(system=PICTURE), "an image in the system prompt", BOTH),
+    (NOVA_PRO, asked(system=PICTURE), "an image in the system prompt", BOTH),
+    (S45, asked(system=PDF), "a document in the system prompt", BOTH),
+    (
+        S45,
+        asked(heard(Text("a"), Image(Media(MediaKind.BASE64, "", "image/png")))),
+        "the image: it is empty",
+        BOTH,
+    ),
+    (
+        S45,
+        asked(heard(Text("a"), Document(Media(MediaKind.TEXT, "", "text/plain")))),
+        "the document: it is empty",
+        BOTH,
+    ),
+    # a schema of the answer, where it is enforced by nothing
+    (LLAMA, asked(output_schema=OutputSchema(OBJECT)), "cannot be forced to call", (CONVERSE,)),
+    (R1, asked(output_schema=OutputSchema(OBJECT)), "it has no tools either", (CONVERSE,)),
+    # a system message within the conversation
+    (S45, asked(user("a"), Message(Role.SYSTEM, "s"), user("b")), "system message in mid", BOTH),
+    (OPUS_47, asked(user("a"), Message(Role.SYSTEM, "s"), user("b")), "message in mid", BOTH),
     # nothing to answer
     (S45, asked(heard(CachePoint())), "without messages", BOTH),
     (NOVA_PRO, asked(heard(CachePoint())), "without messages", BOTH),
@@ -741,3 +771,40 @@ def test_an_empty_signature_signs_nothing() -> None:
     for surface in BOTH:
         wire = sent(S45, asked(user("a"), unsigned, user("c")), surface)
         assert (texts_of(wire), wire.told) == ([["a"], ["b"], ["c"]], ("reasoning",))
+
+
+def test_documents_without_a_name_are_told_apart() -> None:
+    nameless = Document(Media(MediaKind.BASE64, "JVBERi0xLjQK", "application/pdf"))
+    named = Document(nameless.source, name="document")
+    request = asked(heard(Text("a"), nameless, named), assistant("b"), heard(Text("c"), nameless))
+    wire = sent(S45, request, CONVERSE)
+    names = [block["document"]["name"] for each in contents_of(wire) for block in each[1:]]
+    assert names == ["document", "document (2)", "document (3)"]
+
+
+def test_a_system_message_that_leads_is_system_text_to_an_older_claude() -> None:
+    for surface in BOTH:
+        wire = sent(S45, asked(Message(Role.SYSTEM, "s"), user("a")), surface)
+        assert ([block["text"] for block in wire.body["system"]], texts_of(wire)) == (
+            ["s"],
+            [["a"]],
+        )
+
+
+def test_a_picture_in_s3_has_the_type_that_its_name_ends_in() -> None:
+    picture = Image(Media(MediaKind.S3, "s3://bucket/a.jpg"))
+    for surface in BOTH:
+        _, block = contents_of(sent(NOVA_PRO, asked(heard(Text("a"), picture)), surface))[0]
+        assert block["image"]["format"] == "jpeg"
+
+
+@pytest.mark.parametrize("model", [NOVA_PRO, PIXTRAL, MICRO, NOVA_2, "cohere.command-r-v1:0"])
+def test_a_schema_becomes_a_tool_where_answers_are_held_to_none(model: str) -> None:
+    wire = sent(model, asked(output_schema=OutputSchema(CITY)), CONVERSE)
+    assert "outputConfig" not in wire
+    assert (wire.tool["input_schema"], wire.told) == (CITY, ("output schema",))
+
+
+def test_labels_that_are_no_text_are_left_out_and_told() -> None:
+    wire = sent(S45, asked(metadata={"a": 1, "b": "c"}), CONVERSE)
+    assert (wire.body["requestMetadata"], wire.told) == ({"b": "c"}, ("metadata",))

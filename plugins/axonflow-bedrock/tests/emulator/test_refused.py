@@ -133,7 +133,46 @@ def result_of(**content: Any) -> list[Body]:
     return [{"toolResult": {"toolUseId": "t1", "content": [content]}}]
 
 
+def paper(name: str) -> Body:
+    return {"document": {"name": name, "format": "pdf", "source": {"bytes": b"%PDF-1.4"}}}
+
+
+def seen(data: bytes = b"\x89PNG\r\n\x1a\n") -> list[Body]:
+    return [*HI, {"image": {"format": "png", "source": {"bytes": data}}}]
+
+
+FORMAT = {"type": "json_schema", "structure": {"jsonSchema": {"schema": '{"type": "object"}'}}}
+
 CONVERSED = [
+    Case(
+        "two documents of one name",
+        SONNET,
+        converse([*HI, paper("a")], HI, [*HI, paper("a")]),
+        "converse: Messages can't contain duplicate document names. Rename the document and retry",
+        converse([*HI, paper("a")], HI, [*HI, paper("b")]),
+    ),
+    Case(
+        "a picture, to a model without eyes",
+        "us.amazon.nova-micro-v1:0",
+        converse(seen()),
+        "converse: This model doesn't support the image content block that you provided.",
+        converse(HI),
+    ),
+    Case(
+        "a picture without bytes",
+        SONNET,
+        converse(seen(b"")),
+        "converse: 1 validation error detected: Value '' at 'messages.1.member.content.2.member."
+        "image.source.bytes' failed to satisfy constraint: Member must have length greater than",
+        converse(seen()),
+    ),
+    Case(
+        "a schema of the answer, to a model that is held to none",
+        NOVA,
+        converse(HI, outputConfig={"textFormat": FORMAT}),
+        "converse: This model doesn't support the outputConfig.textFormat field.",
+        converse(HI),
+    ),
     Case(
         "a text after a call",
         SONNET,

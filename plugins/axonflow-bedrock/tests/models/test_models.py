@@ -376,8 +376,9 @@ def test_what_the_table_says_is_lacking_is_refused_and_what_it_does_not_say_is_n
     assert Feature.IMAGES in lacking("openai.gpt-oss-20b-1:0")
     assert Feature.TOOLS in lacking("deepseek.r1-v1:0")
     assert lacking(SONNET_4) == frozenset(), "it has both"
-    assert "vision" not in known("meta.llama3-8b-instruct-v1:0").supports
-    assert lacking("meta.llama3-8b-instruct-v1:0") == frozenset(), "the table does not tell"
+    assert "vision" not in known("meta.llama4-scout-17b-instruct-v1:0").supports
+    assert lacking("meta.llama4-scout-17b-instruct-v1:0") == frozenset(), "the table does not tell"
+    assert Feature.IMAGES in lacking("amazon.nova-micro-v1:0"), "a rule tells"
 
 
 def test_what_the_operator_set_stays() -> None:

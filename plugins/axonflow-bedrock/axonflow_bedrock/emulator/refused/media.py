@@ -163,6 +163,15 @@ def _names(body: Body) -> Iterator[str]:
         )
 
 
+def _repeated_names(body: Body) -> Iterator[str]:
+    names = [part.json.get("name") for part in _documents(body)]
+    if any(name in names[:place] for place, name in enumerate(names)):
+        yield (
+            "Messages can't contain duplicate document names. Rename the document and retry your "
+            "request."
+        )
+
+
 def _of_any_size(base_id: str) -> tuple[str, ...]:
     """The formats that the limit is not for: from Claude 4 on, and of Nova."""
     if base_id.startswith("amazon.nova"):
@@ -227,6 +236,13 @@ ROWS: tuple[Row, ...] = (
         name="the name of a document",
         words=_names,
         source="AWS API reference, DocumentBlock, November 2026; public reports, 2024 to 2026",
+        forms=CONVERSE_ALONE,
+    ),
+    Row(
+        name="two documents of one name",
+        words=_repeated_names,
+        source="maximhq/bifrost#7003, September 2026; ag-ui-protocol/ag-ui#2425, August 2026; "
+        "BerriAI/litellm#29418, June 2026",
         forms=CONVERSE_ALONE,
     ),
     Row(

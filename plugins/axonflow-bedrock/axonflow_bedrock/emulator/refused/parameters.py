@@ -21,10 +21,27 @@ def _system(body: Body) -> Iterator[str]:
 
 def _images(body: Body) -> Iterator[str]:
     entry = load_models().entry(body.base_id)
-    if entry is not None and entry.supports.get("vision") is False and body.has(Kind.IMAGE):
+    is_denied = entry is not None and entry.supports.get("vision") is False
+    if (is_denied or body.base_id.startswith(_TEXT_ALONE)) and body.has(Kind.IMAGE):
         yield (
             "This model doesn't support the image content block that you provided. Update the "
             "content block and try again."
+        )
+
+
+_TEXT_ALONE = (
+    *("amazon.nova-micro", "amazon.titan-t", "meta.llama2", "meta.llama3-1", "meta.llama3-3"),
+    *("meta.llama3-8b", "meta.llama3-70b", "meta.llama3-2-1b", "meta.llama3-2-3b", "deepseek."),
+    *("mistral.mistral-7b", "mistral.mixtral", "mistral.mistral-large-24", "mistral.mistral-small"),
+    *("cohere.command", "ai21.", "writer.palmyra-x"),
+)
+
+
+def _output_format(body: Body) -> Iterator[str]:
+    if "outputConfig" in body.json:
+        yield (
+            "This model doesn't support the outputConfig.textFormat field. Remove "
+            "outputConfig.textFormat and try again."
         )
 
 
@@ -76,8 +93,17 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="images, to a model without eyes",
         words=_images,
-        source="public reports, 2024 to 2026; litellm 1.109.1 (supports_vision), November 2026",
+        source="public reports, 2024 to 2026; litellm 1.109.1 (supports_vision) and AWS user "
+        "guide, Supported models and model features, November 2026",
         forms=CONVERSE_ALONE,
+    ),
+    Row(
+        name="a schema of the answer, to a model without structured output",
+        words=_output_format,
+        source="langchain4j/langchain4j#4552 (Nova and Cohere), February 2026; AWS user guide, "
+        "Structured output, Supported models, November 2026; the words are ours",
+        forms=CONVERSE_ALONE,
+        models=("amazon.", "meta.llama", "cohere.command", "writer.palmyra", "mistral.pixtral"),
     ),
     Row(
         name="stop sequences",

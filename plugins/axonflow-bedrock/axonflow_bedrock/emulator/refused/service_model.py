@@ -56,6 +56,8 @@ def _violations(value: Json, name: str, place: str) -> Iterator[str]:
             yield from _violations(item, shape["member"]["shape"], f"{place}.{number}.member")
     elif kind == "string" and isinstance(value, str):
         yield from _in_string(value, shape, place)
+    elif kind == "blob" and value == "":
+        yield from _of_length(value, shape, place)
     elif kind in _NUMBERS and isinstance(value, int | float):
         yield from _out_of_range(value, shape, place)
 
