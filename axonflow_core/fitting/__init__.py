@@ -34,6 +34,7 @@ the call.
     exclusions   what may not stand next to reasoning
     output       an output schema, or a forced tool in its place
     schemas      what a model is told of a tool
+    schema_forms schemas of older drafts, and what is none
     cache_points how many, where, and for how long
     blanks       messages and texts that say nothing
     media        pictures and documents: labels, sources, limits

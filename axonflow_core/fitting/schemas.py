@@ -13,6 +13,7 @@ from axonflow_core.frozen import evolve
 from axonflow_core.messages import BuiltinTool, CachePoint, CompletionRequest, Tool
 
 from .model import Model
+from .schema_forms import fault_of, tidied
 
 _OBJECT = "object"
 
@@ -30,14 +31,16 @@ def fit_tools(request: CompletionRequest, model: Model) -> CompletionRequest:
     return request if tools == request.tools else evolve(request, tools=tools)
 
 
-_NO_DESCRIPTION, _NOT_STRICT, _TYPED = (
+_NO_DESCRIPTION, _NOT_STRICT, _TIDIED, _TYPED = (
     "empty descriptions not sent",
     "`strict` not sent",
+    "`null` and flags of draft 4 rewritten in schemas",
     "`type: object` added to schemas",
 )
 _WHY: Mapping[str, str] = {
     _NO_DESCRIPTION: "it says nothing",
     _NOT_STRICT: "{} does not hold a tool to its schema",
+    _TIDIED: "{} reads JSON Schema 2020-12",
     _TYPED: "{} wants the schema of an object",
 }
 """What is done to tools -> why, where `{}` is the model."""
@@ -53,10 +56,23 @@ def _fitted(tool: Tool, model: Model, done: dict[str, int]) -> Tool:
         changed["is_strict"] = None
         if tool.is_strict:  # `strict: false` is what every tool is unasked
             _count(done, _NOT_STRICT)
+    if model.facts.has_object_schemas and tool.input_schema is not None:
+        tool = _tidied(tool, model, done)
     if (schema := _as_object(tool, model)) is not None:
         changed["input_schema"] = schema
         _count(done, _TYPED)
     return evolve(tool, **changed) if changed else tool
+
+
+def _tidied(tool: Tool, model: Model, done: dict[str, int]) -> Tool:
+    """The tool with its schema as JSON Schema 2020-12 has it. `EncodeError` for what is none."""
+    schema: Any = tidied(tool.input_schema)
+    if schema is not tool.input_schema:
+        tool = evolve(tool, input_schema=schema)
+        _count(done, _TIDIED)
+    if (fault := fault_of(tool.input_schema)) is not None:
+        raise _refused(tool, fault, "write it as JSON Schema 2020-12 does", model)
+    return tool
 
 
 def _count(done: dict[str, int], what: str) -> None:

@@ -150,6 +150,11 @@ def called(call_id: str = "a", arguments: Any = None, **parts: Any) -> Completio
     return asked(user("a"), said(call), answered, **{"tools": (F,), **parts})
 
 
+def of_n(schema: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The schema of an object with one member."""
+    return {"type": "object", "properties": {"n": schema}}
+
+
 def choice(mode: ToolChoiceMode, name: str | None = None) -> Mapping[str, Any]:
     return {"tools": (F,), "tool_choice": ToolChoice(mode, name)}
 
@@ -186,6 +191,10 @@ REFUSED: list[tuple[str, CompletionRequest, str, tuple[str, ...]]] = [
     (S45, asked(tools=(F, Tool("f", "other", OBJECT))), "two tools of the name f", BOTH),
     (S45, asked(**choice(MODES.TOOL, "g")), "the tool choice g", BOTH),
     (S45, tool({"type": "object", "properties": {"due date": {}}}), "an argument 'due date'", BOTH),
+    (S45, tool({"type": "object", "properties": {"a": {"required": True}}}), "no list of", BOTH),
+    (S45, tool({"type": "object", "properties": {"a": {"type": "int"}}}), "no type of JSON", BOTH),
+    (NOVA_PRO, tool({"type": "object", "properties": []}), "`properties` that is no object", BOTH),
+    (S45, tool({"type": "object", "properties": {"a": {"items": {"enum": "x"}}}}), "no list", BOTH),
     # calls and results
     (
         S45,
@@ -808,3 +817,23 @@ def test_a_schema_becomes_a_tool_where_answers_are_held_to_none(model: str) -> N
 def test_labels_that_are_no_text_are_left_out_and_told() -> None:
     wire = sent(S45, asked(metadata={"a": 1, "b": "c"}), CONVERSE)
     assert (wire.body["requestMetadata"], wire.told) == ({"b": "c"}, ("metadata",))
+
+
+@pytest.mark.parametrize(
+    ("schema", "right"),
+    [
+        ({"type": "object", "properties": None, "required": None}, OBJECT),
+        ({"properties": None}, OBJECT),
+        (of_n({"minimum": 0, "exclusiveMinimum": True}), of_n({"exclusiveMinimum": 0})),
+        (of_n({"maximum": 9, "exclusiveMaximum": False}), of_n({"maximum": 9})),
+        (of_n({"description": None, "default": None}), of_n({"default": None})),
+        (of_n({"anyOf": [{"items": {"title": None}}]}), of_n({"anyOf": [{"items": {}}]})),
+    ],
+)
+def test_a_schema_is_written_as_the_newest_draft_has_it(
+    schema: Mapping[str, Json], right: Mapping[str, Json]
+) -> None:
+    for model, surface in ((S45, INVOKE), (S45, CONVERSE), (NOVA_PRO, INVOKE), (LLAMA, CONVERSE)):
+        wire = sent(model, tool(schema), surface)
+        found = wire.tool["inputSchema"]["json"] if "inputSchema" in wire.tool else None
+        assert (found or wire.tool["input_schema"], set(wire.told)) == (right, {"tools"})

@@ -145,6 +145,14 @@ FORMAT = {"type": "json_schema", "structure": {"jsonSchema": {"schema": '{"type"
 
 CONVERSED = [
     Case(
+        "null in a schema",
+        SONNET,
+        converse(HI, toolConfig=spec({"type": "object", "properties": None})),
+        "converse: The json schema definition at toolConfig.tools.0.toolSpec.inputSchema is "
+        "invalid. Fix the following errors and try again: $.properties: null found, object",
+        converse(HI, toolConfig=spec({"type": "object", "properties": {}})),
+    ),
+    Case(
         "two documents of one name",
         SONNET,
         converse([*HI, paper("a")], HI, [*HI, paper("a")]),

@@ -39,6 +39,18 @@ def _type_at_claude(body: Body) -> Iterator[str]:
             yield f"tools.{tool.number}.custom.input_schema.type: {words}"
 
 
+def _no_nulls(body: Body) -> Iterator[str]:
+    for tool in body.tools:
+        schema = tool.schema if isinstance(tool.schema, dict) else {}
+        for key, due in (("properties", "object"), ("required", "array")):
+            if key in schema and schema[key] is None:
+                yield (
+                    "The json schema definition at "
+                    f"toolConfig.tools.{tool.number}.toolSpec.inputSchema is invalid. Fix the "
+                    f"following errors and try again: $.{key}: null found, {due} expected"
+                )
+
+
 def _composed(body: Body) -> Iterator[str]:
     for tool in body.tools:
         if isinstance(tool.schema, dict) and any(key in tool.schema for key in _COMPOSED):
@@ -141,6 +153,12 @@ ROWS: tuple[Row, ...] = (
         words=_type_at_claude,
         source="code-yeongyu/senpi#1947, trycua/cua#3303, 2026",
         forms=(Form.MESSAGES,),
+    ),
+    Row(
+        name="null in a schema",
+        words=_no_nulls,
+        source="maximhq/bifrost#1720, February 2026",
+        forms=CONVERSE_ALONE,
     ),
     Row(
         name="a schema that is none",
