@@ -50,7 +50,7 @@ def bedrock_emulator(request: pytest.FixtureRequest) -> Iterator[RunningEmulator
         running.calls.clear()
         yield running
         return
-    with _served(**marker.kwargs) as running:
+    with _served(*marker.args, **marker.kwargs) as running:
         yield running
 
 
@@ -67,7 +67,7 @@ def bedrock_environment(
     return bedrock_emulator
 
 
-def _served(**settings: Any) -> Any:
+def _served(script: Any = None, **settings: Any) -> Any:
     from .emulator import emulator
 
-    return serving(emulator(**settings))
+    return serving(emulator(script=script, **settings))

@@ -91,7 +91,8 @@ def emulator(
     """The emulator of `codecs`, or of every installed codec.
 
     `chunk_pause_s` is the time between two chunks of a stream, in seconds. `script` is a file,
-    rules as values (`[{"when": "weather", "answer": "It rains."}]`), or a function of the request.
+    rules as values (`[{"when": "weather", "answer": "It rains."}]`), the sections of a file as
+    values (`{"rules": […], "account": {…}}`), or a function of the request.
     `record` is a cassette file to append every exchange to. `replay` is a cassette file, and
     `upstream` the URL of a real Bedrock, that answers in place of the models.
 

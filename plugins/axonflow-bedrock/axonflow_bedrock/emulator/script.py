@@ -23,6 +23,7 @@ an answer; None leaves the call to the model.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
@@ -44,6 +45,8 @@ from ..wire.endpoint import ServiceException
 from .call_log import note_rule
 from .faults import FaultKind, WireFault, inject_fault
 from .turns import results_of_turn
+
+_LOG = logging.getLogger(__name__)
 
 
 def _is_pattern(_: object, __: Attribute[Any], value: str) -> None:
@@ -237,8 +240,10 @@ class Script:
     """A function that is asked before the rules are."""
 
 
-ScriptSource: TypeAlias = Script | Path | Deciding | Iterable[Mapping[str, Json]] | None
-"""A script, a file of one, a function, its rules as values, or none."""
+ScriptSource: TypeAlias = (
+    Script | Path | str | Deciding | Mapping[str, Json] | Iterable[Mapping[str, Json]] | None
+)
+"""A script, a file of one, a function, its sections or only its rules as values, or none."""
 
 
 def load_script(source: ScriptSource) -> Script:
@@ -250,13 +255,18 @@ def load_script(source: ScriptSource) -> Script:
             return Script()
         case Script():
             return source
-        case Path():
-            is_json = source.suffix.lower() == ".json"
-            read = read_json_document(source) if is_json else read_document(source, {})
-            return _structured(read.root)
+        case Path() | str():
+            return _structured(_read(Path(source)))
+        case Mapping():
+            return _structured(section_of(source, Place("script")))
     if callable(source):
         return Script(decide=source)
     return _structured(section_of({"rules": list(source)}, Place("script")))
+
+
+def _read(file: Path) -> Node:
+    is_json = file.suffix.lower() == ".json"
+    return (read_json_document(file) if is_json else read_document(file, {})).root
 
 
 def _structured(node: Node) -> Script:
@@ -300,13 +310,11 @@ class Rules:
     def _decided(self, heard: Heard) -> Rule | None:
         if self._decide is None or heard.request is None:
             return None
-        match self._decide(heard.request):
-            case str(text):
-                return Rule(answer=text)
-            case Mapping() as members:
-                return structure(section_of(members, Place("script")), Rule, key="rule")
-            case decided:
-                return decided
+        try:
+            return _rule_of(self._decide(heard.request))
+        except Exception as error:
+            _LOG.exception("the function of the script failed")
+            raise _failed(error) from error
 
     def _ruled(self, heard: Heard) -> Rule | None:
         for number, (rule, left) in enumerate(self._left):
@@ -318,6 +326,28 @@ class Rules:
 
 
 _NO_RULE = Rule()
+
+
+def _rule_of(decision: Any) -> Rule | None:
+    """The rule that a function's answer stands for. `TypeError` for one that stands for none."""
+    match decision:
+        case Rule() | None:
+            return decision
+        case str():
+            return Rule(answer=decision)
+        case Mapping():
+            return structure(section_of(decision, Place("script")), Rule, key="rule")
+    wanted = "a text, the members of a rule, or None"
+    raise TypeError(f"it returned {type(decision).__name__}, where {wanted} is due")
+
+
+def _failed(error: Exception) -> ServiceException:
+    """What a call gets whose function failed: a refusal, which no client repeats, with the
+    reason."""
+    reason = f"{type(error).__name__}: {error}"
+    return ServiceException(
+        "ValidationException", f"The function of the emulator's script failed: {reason}"
+    )
 
 
 async def apply_rule(rule: Rule) -> None:

@@ -132,6 +132,49 @@ def test_a_function_decides(decision: Any) -> None:
     assert "emulated model" in texts[1][0]["text"]
 
 
+@pytest.mark.parametrize(
+    ("decision", "reason"),
+    [
+        (5, "TypeError: it returned int, where a text, the members of a rule, or None is due"),
+        (["a", "b"], "it returned list"),
+        ({"answr": "It rains."}, "did you mean `answer`?"),
+        ({"when": "("}, "not a regular expression"),
+        (KeyError("city"), "KeyError: 'city'"),
+        (AssertionError("no system prompt"), "AssertionError: no system prompt"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_the_call_is_told_why_a_function_failed(decision: Any, reason: str) -> None:
+    def decide(request: CompletionRequest) -> Any:
+        if isinstance(decision, Exception):
+            raise decision
+        return decision
+
+    with client_of(decide) as (client, running):
+        with pytest.raises(client.exceptions.ValidationException) as refused:
+            client.converse(modelId=SONNET, messages=[said("The weather?")])
+        assert len(running.calls) == 1, "and the client repeats no such call"
+
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda file: str(file),
+        lambda file: json.loads(file.read_text()),
+        lambda file: json.loads(file.read_text())["rules"],
+        lambda file: tuple(json.loads(file.read_text())["rules"]),
+    ],
+    ids=["the file's name", "its sections", "its rules", "a tuple of them"],
+)
+def test_a_script_is_a_file_or_what_a_file_holds(source: Any, tmp_path: Path) -> None:
+    file = tmp_path / "script.json"
+    file.write_text('{"rules": [{"when": "weather", "answer": "It rains."}]}')
+
+    assert load_script(source(file)) == load_script(file)
+
+
 def test_an_answer_fits_the_schema_that_was_asked_for() -> None:
     structure = {"jsonSchema": {"schema": json.dumps({**CITY, "additionalProperties": False})}}
     config = {"textFormat": {"type": "json_schema", "structure": structure}}

@@ -37,6 +37,14 @@ def test_of_a_program_without_settings(bedrock_environment):
     client.close()
     assert answer["output"]["message"]["content"] == [{"text": "It rains."}]
     assert bedrock_environment.calls[0].rule.when == "weather"
+
+@pytest.mark.bedrock([{"answer": "By position."}])
+def test_of_a_script_without_its_name(bedrock_emulator):
+    client = bedrock_emulator.boto3_client()
+    messages = [{"role": "user", "content": [{"text": "The weather?"}]}]
+    answer = client.converse(modelId="amazon.nova-lite-v1:0", messages=messages)
+    client.close()
+    assert answer["output"]["message"]["content"] == [{"text": "By position."}]
 """
 
 
@@ -73,4 +81,4 @@ def test_a_test_of_somebody_else_gets_the_fixture_by_name_alone(tmp_path: Path) 
         [sys.executable, *arguments], cwd=tmp_path, check=False, capture_output=True, text=True
     )
 
-    assert "3 passed" in run.stdout, run.stdout
+    assert "4 passed" in run.stdout, run.stdout
