@@ -575,3 +575,4 @@ def test_with_neither_file_nor_variables_the_error_says_what_to_set(
     with pytest.raises(ConfigError, match="no provider is configured") as caught:
         load_config(environment=environment, folder=tmp_path)
     assert "ECHO_…" in (caught.value.hint or "")
+    assert "`axonflow init`" in (caught.value.hint or "")

@@ -242,7 +242,11 @@ FILES: Mapping[str, Faulty] = {
         TOY + "      timeouts: {total_s: 1e400}\n", 7, 27, "`total_s` wants a finite number", ""
     ),
     "a limit of a thousand years": Faulty(
-        TOY + "      timeouts: {total_s: 1e11}\n", 7, 27, "'total_s' must be <= 31622400", ""
+        TOY + "      timeouts: {total_s: 1e11}\n",
+        7,
+        27,
+        "`total_s` is not acceptable: it must be <= 31622400",
+        "",
     ),
     "ten megabytes": Faulty("x" * 10_000_000, 0, 0, "larger than 1,000,000 bytes", "right file"),
     "one word of a megabyte": Faulty("x" * 999_999, 1, 1, "no keys", "key: value"),

@@ -355,12 +355,12 @@ def _nothing_configured(
         return ConfigError(
             f"no provider is configured: found no {', no '.join(map(str, looked_for))}, and "
             f"{names} is not set, without which its other variables enable no provider",
-            hint=f"set {names}, or write axonflow.yaml",
+            hint=f"set {names}, or let `axonflow init` write axonflow.yaml",
         )
     variables = " or ".join(f"{_prefix(name)}…" for name in installed) or "its variables"
     return ConfigError(
         f"no provider is configured: found no {', no '.join(map(str, looked_for))}, "
         "and no environment variable of an installed provider is set",
-        hint=f"write axonflow.yaml, or set a provider's variables ({variables}); `axonflow demo` "
-        "needs neither",
+        hint=f"let `axonflow init` write axonflow.yaml, or set a provider's variables "
+        f"({variables}); `axonflow demo` needs neither",
     )

@@ -38,6 +38,9 @@ from axonflow_core.config.substitution import Unsubstitutable
 from axonflow_core.messages import EMPTY, Json
 from axonflow_core.nearest import nearest
 
+_OF_ATTRS = re.compile(r"^'\w+' (?=must )")
+"""What a message of attrs' validators begins with: the name of the field, which is not the key."""
+
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Node, Any], Any]
 
@@ -84,6 +87,11 @@ def structure_credentials(
     return values
 
 
+def _reason_of(error: Exception) -> str:
+    """What a type or validator says is wrong with a value."""
+    return _OF_ATTRS.sub("it ", str(error.args[0] if error.args else type(error).__name__))
+
+
 class _Collector:
     """Records what a member raises as faults, so that the next member is read as well."""
 
@@ -101,11 +109,7 @@ class _Collector:
         except (Unfit, Unsubstitutable) as misfit:
             self._add_misfit(key, node, misfit, hides=hides)
         except Exception as error:  # a plugin's own type or validator refused it
-            reason = (
-                type(error).__name__
-                if hides
-                else str(error.args[0] if error.args else type(error).__name__)
-            )
+            reason = type(error).__name__ if hides else _reason_of(error)
             hint = None if hides else getattr(error, "hint", None)
             self.add(node.place, f"`{key}` is not acceptable: {reason}", hint, hides=hides)
 

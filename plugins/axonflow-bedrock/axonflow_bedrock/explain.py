@@ -159,8 +159,9 @@ def _dollars(price: float | None) -> str:
 
 def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
     """What is probably not intended, or about to stop working."""
+    near = meant_id(known.models, model, place.region, clock.today())
     if known.entry is None:
-        yield from _unknown(model, place.region, known.models)
+        yield from _unknown(model, near, known.models)
     if known.entry is not None:
         if known.entry.mode in _SILENT:
             yield f"{known.entry.base_id} {_SILENT[known.entry.mode]}: it does not answer prompts"
@@ -168,7 +169,7 @@ def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
     if model.region and model.region != place.region:
         yield f"the model's ARN is of {model.region}, but the call goes to {place.region}"
     named = candidates(model, place.region, known.entry)
-    if named and model.kind is Kind.FOUNDATION_MODEL:
+    if named and near is None and model.kind is Kind.FOUNDATION_MODEL:
         if known.entry is not None and needs_profile(known.entry):
             yield (
                 "this id is not offered on demand; call it through an inference profile: "
@@ -185,11 +186,11 @@ def _warnings(model: ModelId, place: Place, known: Known) -> Iterator[str]:
         yield f"{setting} of the AWS client config is ignored"
 
 
-def _unknown(model: ModelId, region: str, models: ModelTable) -> Iterator[str]:
-    """A warning for a model that the table does not have."""
+def _unknown(model: ModelId, near: str | None, models: ModelTable) -> Iterator[str]:
+    """A warning for a model that the table does not have; `near` is the id that it is like."""
     if model.base_id is None and not model.is_bare:
         return
-    newest, near = models.newest_like(model.base_id), meant_id(models, model, region, clock.today())
+    newest = models.newest_like(model.base_id)
     yield (
         f"the model table, of {models.as_of}, does not have {model.base_id or model.given}"
         + (f": it gets what {newest.base_id} has" if newest is not None else "")

@@ -101,18 +101,19 @@ def _build(
     """The row's error with its templates filled in; `is_retryable` of the row overrides that of the
     class."""
     row, found = find_row(report)
+    meant = _meant(row, model, region, models)
     values = {
         **{name: value or "" for name, value in found.items()},
         "model": model.given if model else "the model",
         "region": region or "this region",
-        "profile": _profile_line(model, region, models),
+        "profile": _profile_line(None if meant else model, region, models),
         "successor": _successor_line(model, region, models),
         "status": report.status,
         "message": message,
     }
     error = row.error(
         row.cause.format_map(values),
-        hint=_meant(row, model, region, models) + row.fix.format_map(values),
+        hint=meant + row.fix.format_map(values),
         status=report.status,
         native_code=report.code,
     )

@@ -139,7 +139,10 @@ def test_a_call_is_explained_without_credentials_and_says_that_there_are_none(
 def test_an_id_that_nobody_knows_is_warned_of_with_the_one_that_is_meant(
     model: str, meant: str
 ) -> None:
-    assert f"did you mean `{meant}`?" in explain("-m", model).stderr
+    told = explain("-m", model).stderr
+
+    assert f"did you mean `{meant}`?" in told
+    assert "call it through an inference profile" not in told, "the misspelt id with a prefix"
 
 
 def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:

@@ -193,6 +193,31 @@ def test_an_iam_denial_names_action_and_resource_and_the_statement_to_add() -> N
     )
 
 
+@pytest.mark.parametrize(
+    "misspelt",
+    [
+        "anthropic.claude-sonet-9",
+        "antropic.claude-sonnet-4-6",
+        "meta.lama3-1-70b-instruct-v1:0",
+        "amazon.nova-lite",
+        "mistral.mistal-large-2407-v1:0",
+    ],
+)
+def test_a_misspelt_id_is_never_the_one_to_write(misspelt: str) -> None:
+    error = diagnose(
+        400,
+        "ValidationException",
+        b'{"message": "The provided model identifier is invalid."}',
+        model=parse_model_id(misspelt),
+        region="us-east-1",
+        models=load_models(),
+    )
+    hint = error.hint or ""
+
+    assert hint.startswith("did you mean `")
+    assert f"us.{misspelt}" not in hint
+
+
 def test_an_unknown_model_is_sent_to_the_console_and_to_a_profile() -> None:
     error = refused(400, "ValidationException", "The provided model identifier is invalid.")
 
