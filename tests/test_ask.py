@@ -104,7 +104,16 @@ def test_pictures_and_files_stand_above_the_prompt(ask: Ask, tmp_path: Path) -> 
     }
     assert "https://example.com/b.png" in json.dumps(linked)
     assert (paper["$type"], paper["name"]) == ("Document", "paper")
-    assert (notes["text"], prompt["text"]) == ("notes.md:\n\n# Notes\n", "What?")
+    assert (notes["text"], prompt["text"]) == ("notes.md:\n\n# Notes\n\n", "What?")
+
+
+@pytest.mark.parametrize("content", ["a", "a\n", "a\n\n", "a \t\n"])
+def test_a_text_and_the_prompt_below_it_are_apart_where_a_family_joins_them(
+    ask: Ask, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "notes.md").write_text(content)
+
+    assert ask("What?", "--file", "notes.md")[1] == "notes.md:\n\na\n\nWhat?\n"
 
 
 @pytest.mark.parametrize(

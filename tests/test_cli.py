@@ -100,6 +100,35 @@ def test_a_text_that_cannot_be_read_is_the_callers_mistake(
     assert told in finished.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("ask Hi >&-", 0),
+        ("ask Hi 2>&-", 0),
+        ("ask Hi --json >&- 2>&-", 0),
+        ("codecs list >&-", 0),
+        ("check --json >&-", 0),
+        ("aks 2>&-", 2),
+    ],
+)
+def test_what_is_written_to_a_closed_stream_vanishes(
+    tmp_path: Path, environment_of: Callable[..., Mapping[str, str]], typed: str, code: int
+) -> None:
+    (tmp_path / "axonflow.yaml").write_text(
+        'version: "1.0"\nllm_providers:\n  echo:\n    enabled: true\n'
+    )
+    finished = subprocess.run(
+        ["bash", "-c", f"exec {shlex.join(COMMAND)} {typed} <&-"],
+        cwd=tmp_path,
+        env=environment_of(None),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (finished.returncode, "bug" in finished.stderr) == (code, False)
+
+
 def test_a_number_that_is_none_is_the_callers_mistake(run: Run) -> None:
     finished = run("ask", "Hi", "--temperature", "nan")
     assert finished.returncode == 2

@@ -6,6 +6,8 @@ imports at its top what `--help` needs, and inside its functions what the work n
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
@@ -66,8 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from axonflow_core.cli.failure import asks_for_json, report
 
+    _open_closed_streams()
     try:
         outcome = axonflow.main(args=arguments, prog_name="axonflow", standalone_mode=False)
     except BaseException as error:
         return report(error, is_json=asks_for_json(arguments))
     return outcome if isinstance(outcome, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Let what is written to a closed stdout or stderr vanish. Python has None in its place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for good

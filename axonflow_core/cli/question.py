@@ -59,7 +59,8 @@ def attached(path: Path) -> ContentBlock:
     if kind is not None:
         return Document(Media(MediaKind.BASE64, data, kind), name=path.stem)
     if text is not None:
-        return Text(f"{path.name}:\n\n{text}")
+        # A template family writes the texts of a message one after the other.
+        return Text(f"{path.name}:\n\n{text.rstrip()}\n\n")
     raise click.UsageError(f"{path} is neither a picture, a document nor a text in UTF-8")
 
 
