@@ -80,4 +80,5 @@ def _open_closed_streams() -> None:
     """Let what is written to a closed stdout or stderr vanish. Python has None in its place."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for good
+            nothing = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
+            setattr(sys, name, nothing)

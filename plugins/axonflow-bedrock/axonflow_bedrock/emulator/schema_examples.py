@@ -121,11 +121,11 @@ class _Examples:
                 return self.of(_combined(schema[key], is_sum=key == "allOf"), depth + 1)
         return _OF_KIND.get(_kind(schema), _null)(self, schema, depth)
 
-    def _referred(self, reference: str) -> Json:
+    def _referred(self, reference: Json) -> Json:
         """The target of a reference within the schema, such as `#/$defs/City`; None for any
         other."""
         found = self.root
-        for step in reference.removeprefix("#/").split("/"):
+        for step in str(reference).removeprefix("#/").split("/"):
             found = found.get(step) if isinstance(found, dict) else None
         return found
 

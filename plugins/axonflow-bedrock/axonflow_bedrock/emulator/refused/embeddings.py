@@ -110,7 +110,7 @@ def refuse_embedding(base_id: str, json: Object) -> None:
         asked = member(json, *known.path)
         if base_id.startswith(known.models) and asked is not None and asked not in known.lengths:
             place = "#/" + "/".join(known.path)
-            raise invalid_call(malformed_words(f"{place}: the value is not a valid enum value"))
+            raise invalid_call(malformed_words(f"{place}: {asked} is not a valid enum value"))
 
 
 def _refusals(limit: EmbeddingLimit, json: Object) -> Iterator[ServiceException]:

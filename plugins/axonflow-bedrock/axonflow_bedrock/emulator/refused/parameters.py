@@ -54,7 +54,8 @@ def _stop_sequences(body: Body) -> Iterator[str]:
 
 
 def _blank_stop_sequences(body: Body) -> Iterator[str]:
-    for number, stop in enumerate(body.parameters.get("stop_sequences", ())):
+    stops = body.parameters.get("stop_sequences")
+    for number, stop in enumerate(stops if isinstance(stops, list) else ()):
         if isinstance(stop, str) and not stop.strip():
             yield f"stop_sequences.{number}: each stop sequence must contain non-whitespace"
 
