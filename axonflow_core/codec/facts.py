@@ -141,6 +141,9 @@ class ModelFacts:
     """Keywords that may not stand in the schema of the answer, on any level."""
     has_closed_outputs: bool = False
     """Whether the schema of the answer must say of every object that it has no other members."""
+    refused_builtins: tuple[str, ...] = ()
+    """The beginnings of the types of the vendor's tools that the service does not run:
+    `web_search`."""
     has_unique_tools: bool = False
     """Whether two tools of one name are refused."""
     has_streamed_tools: bool = True

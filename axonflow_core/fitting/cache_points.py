@@ -4,20 +4,24 @@ take of them is left out and reported."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from axonflow_core.codec import Feature, blocks_of
 from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
+    BuiltinTool,
     CachePoint,
     CompletionRequest,
     ContentBlock,
-    Message,
     Reasoning,
+    Tool,
     ToolResult,
 )
 
 from .blocks import rewritten
 from .model import Model
+
+_Item = TypeVar("_Item", bound=ContentBlock | Tool | BuiltinTool)
 
 
 def keep_cache_points_within_limit(request: CompletionRequest, model: Model) -> CompletionRequest:
@@ -36,22 +40,26 @@ def keep_cache_points_within_limit(request: CompletionRequest, model: Model) -> 
 
 
 def leave_out_misplaced_cache_points(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """Leave out cache points after tools and after the results of tools where the model takes none
-    there, and report it."""
+    """Leave out cache points that follow nothing, another one, or what the model takes none after,
+    and report it."""
     uncached = model.facts.uncached
     if not uncached:
         return request
-    tools = request.tools
-    if Feature.TOOLS in uncached:
-        tools = tuple(tool for tool in tools if not isinstance(tool, CachePoint))
     kinds = tuple(kind for kind, feature in _KINDS.items() if feature in uncached)
-    messages = tuple(_without_points_after(kinds, message) for message in request.messages)
+    of_tools = (Tool, BuiltinTool) if Feature.TOOLS in uncached else ()
+    messages = tuple(
+        evolve(message, content=_placed(message.content, kinds)) for message in request.messages
+    )
     fitted = evolve(
-        request, tools=tools, messages=tuple(message for message in messages if message.content)
+        request,
+        tools=_placed(request.tools, of_tools),
+        system=_placed(request.system, kinds),
+        messages=tuple(message for message in messages if message.content),
     )
     if fitted != request:
-        what = "those after tools, results or reasoning not sent"
-        model.drops(Feature.CACHE_POINTS, what, f"{model.name} takes none there")
+        model.drops(
+            Feature.CACHE_POINTS, "misplaced ones not sent", f"{model.name} takes none there"
+        )
     return fitted
 
 
@@ -62,14 +70,15 @@ _KINDS: Mapping[type[ContentBlock], Feature] = {
 """Block -> the feature that stands for it in `ModelFacts.uncached`."""
 
 
-def _without_points_after(kinds: tuple[type[ContentBlock], ...], message: Message) -> Message:
-    """The message without cache points that follow a block of these kinds, or nothing."""
-    kept: list[ContentBlock] = []
-    for block in message.content:
-        is_misplaced = not kept or isinstance(kept[-1], kinds)
-        if not (isinstance(block, CachePoint) and is_misplaced):
-            kept.append(block)
-    return message if len(kept) == len(message.content) else evolve(message, content=tuple(kept))
+def _placed(items: tuple[_Item, ...], kinds: tuple[type, ...]) -> tuple[_Item, ...]:
+    """The blocks or tools without cache points that follow one of these kinds, another point, or
+    nothing."""
+    kept: list[_Item] = []
+    for item in items:
+        is_misplaced = not kept or isinstance(kept[-1], (CachePoint, *kinds))
+        if not (isinstance(item, CachePoint) and is_misplaced):
+            kept.append(item)
+    return items if len(kept) == len(items) else tuple(kept)
 
 
 def fit_cache_ttls(request: CompletionRequest, model: Model) -> CompletionRequest:

@@ -136,7 +136,7 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
     (_TOOLS, refuse_unpaired_results),
     (_TOOLS, refuse_tools_in_stream),
-    (_TOOLS | {Feature.OUTPUT_SCHEMA}, fit_tools),
+    (_TOOLS | {Feature.BUILTIN_TOOLS, Feature.OUTPUT_SCHEMA}, fit_tools),
     (_TOOLS, put_text_arguments_in_objects),
     (_CHOICE, refuse_choice_of_unknown_tool),
     (_CHOICE, drop_parallel_choice),

@@ -22,6 +22,7 @@ def fit_tools(request: CompletionRequest, model: Model) -> CompletionRequest:
     """Every tool as the model takes it. What is changed is reported once for all of them;
     `EncodeError` names the tool whose schema it cannot take."""
     _refuse_unnamed(request, model)
+    _refuse_builtins(request, model)
     done: dict[str, int] = {}
     tools = tuple(
         _fitted(tool, model, done) if isinstance(tool, Tool) else tool for tool in request.tools
@@ -120,6 +121,16 @@ def _refuse_unnamed(request: CompletionRequest, model: Model) -> None:
     raise model.refuses(
         f"two tools of the name {name}", "a name must be of one tool", "rename one of them"
     )
+
+
+def _refuse_builtins(request: CompletionRequest, model: Model) -> None:
+    for tool in request.tools:
+        if isinstance(tool, BuiltinTool) and tool.type.startswith(model.facts.refused_builtins):
+            raise model.refuses(
+                f"the tool {tool.type}",
+                "the service does not run it",
+                "offer a tool of your own that does the same, or leave it out",
+            )
 
 
 def refuse_choice_of_unknown_tool(request: CompletionRequest, model: Model) -> CompletionRequest:

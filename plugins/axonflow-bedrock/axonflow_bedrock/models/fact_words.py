@@ -140,6 +140,7 @@ _WORDS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "tools_with_history": _always("a conversation with tool calls offers tools"),
     "tool_results_alone": _always("results of tools stand alone in their turn"),
     "tool_results_together": _always("results of one turn stand in one message"),
+    "refused_builtins": _listed("no tools of the vendor's servers: {}"),
     "calls_meet_results": _always("calls end their turn, and results begin theirs"),
     "documents_apart_from_results": _always("no documents next to results of tools"),
     "has_object_results": _always("JSON as the result of a tool is an object"),

@@ -242,6 +242,12 @@ _RULES: tuple[ModelRule, ...] = (
     ),
     ModelRule(
         CLAUDE,
+        ModelFacts(refused_builtins=("web_search", "web_fetch", "code_execution")),
+        "recorded traffic (`Input tag 'web_search_20250305'`), 2026; Anthropic, Features overview "
+        "(server tools are not on Bedrock), November 2026",
+    ),
+    ModelRule(
+        CLAUDE,
         ModelFacts(without=frozenset({Feature.MID_SYSTEM})),
         'Anthropic\'s API (`Unexpected role "system"`), public reports, 2024 to 2026; recorded '
         "traffic: Opus 4.8 takes it",

@@ -21,6 +21,7 @@ from axonflow_core.errors import EncodeError, RequestError
 from axonflow_core.fitting import fit
 from axonflow_core.json_text import dumps, loads
 from axonflow_core.messages import (
+    BuiltinTool,
     CachePoint,
     Completion,
     CompletionRequest,
@@ -133,6 +134,7 @@ def heard(*blocks: Any) -> Message:
 
 
 OBJECT: Mapping[str, Json] = {"type": "object"}
+WEB = BuiltinTool("anthropic", "web_search_20250305", "web_search")
 F = Tool("f", "does f", OBJECT)
 PDF = Document(Media(MediaKind.BASE64, "JVBERi0xLjQK", "application/pdf"), name="a")
 
@@ -221,6 +223,7 @@ REFUSED: list[tuple[str, CompletionRequest, str, tuple[str, ...]]] = [
         (CONVERSE,),
     ),
     ("us.meta.llama3-70b-instruct-v1:0", asked(tools=(F,)), "tools", BOTH),
+    (S45, asked(tools=(WEB,)), "the tool web_search_20250305: the service does not", (INVOKE,)),
     # stop sequences
     (GPT_OSS, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
     (QWEN, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
@@ -837,3 +840,23 @@ def test_a_schema_is_written_as_the_newest_draft_has_it(
         wire = sent(model, tool(schema), surface)
         found = wire.tool["inputSchema"]["json"] if "inputSchema" in wire.tool else None
         assert (found or wire.tool["input_schema"], set(wire.told)) == (right, {"tools"})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"system": (CachePoint(),)},
+        {"system": (CachePoint(), Text("s"))},
+        {"system": (Text("s"), CachePoint(), CachePoint())},
+        {"tools": (CachePoint(), F)},
+        {"tools": (F, CachePoint(), CachePoint())},
+        {"messages": (heard(Text("a"), CachePoint(), CachePoint()),)},
+    ],
+)
+def test_a_cache_point_follows_a_block_and_only_one_does(parts: dict[str, Any]) -> None:
+    request = asked(*parts.pop("messages", ()), **parts)
+    for surface in BOTH:
+        wire = sent(S45, request, surface)
+        given = sum(isinstance(each, CachePoint) for each in (*request.tools, *request.system))
+        given += sum(isinstance(each, CachePoint) for each in request.messages[0].content)
+        assert (len(points_of(wire)), wire.told) == (given - 1, ("cache points",))

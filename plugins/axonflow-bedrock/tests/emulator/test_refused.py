@@ -465,6 +465,20 @@ CONVERSED = [
 
 INVOKED = [
     Case(
+        "a tool of Anthropic's servers",
+        SONNET,
+        claude(SAID, tools=[{"type": "web_search_20250305", "name": "web_search"}]),
+        "invoke: tools.0: Input tag 'web_search_20250305' found using 'type' does not match any",
+        claude(SAID, tools=[{"type": "bash_20250124", "name": "bash"}]),
+    ),
+    Case(
+        "a choice of a tool that is not offered",
+        SONNET,
+        claude(SAID, tools=tool(), tool_choice={"type": "tool", "name": "nobody"}),
+        "invoke: Tool 'nobody' not found in provided tools",
+        claude(SAID, tools=tool(), tool_choice={"type": "auto"}),
+    ),
+    Case(
         "a text after a call, to Claude",
         SONNET,
         claude(SAID, [*tool_uses("t1"), *SAID], tool_results("t1"), tools=tool()),

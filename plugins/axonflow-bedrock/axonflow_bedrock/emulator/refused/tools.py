@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from ...models.table import load_models
-from .body import Body, Form, Kind
-from .row import CLAUDE_FORMS, CONVERSE_ALONE, Row, claude, malformed_words
+from .body import Body, Form, Kind, member, objects
+from .row import CLAUDE, CLAUDE_FORMS, CONVERSE_ALONE, Row, claude, malformed_words
 
 _NAME = re.compile("[a-zA-Z0-9_-]{1,64}")
 _NAME_WORDS = "String should match pattern '^[a-zA-Z0-9_-]{1,64}$'"
@@ -77,6 +77,28 @@ def _calls_at_claude(body: Body) -> Iterator[str]:
             yield f"{part.place}.{kind}.{key}: String should match pattern '^[a-zA-Z0-9_-]+$'"
 
 
+def _servers_tools(body: Body) -> Iterator[str]:
+    for number, tool in enumerate(objects(body.json.get("tools"))):
+        kind = tool.get("type")
+        if isinstance(kind, str) and kind.startswith(_OF_SERVERS):
+            yield (
+                f"tools.{number}: Input tag '{kind}' found using 'type' does not match any of the "
+                "expected tags: 'bash_20250124', 'custom', 'text_editor_20250124', "
+                "'text_editor_20250429', 'text_editor_20250728'"
+            )
+
+
+_OF_SERVERS = ("web_search_", "web_fetch_", "code_execution_")
+
+
+def _choice_of_nobody(body: Body) -> Iterator[str]:
+    name = member(body.json, "toolConfig", "toolChoice", "tool", "name")
+    if name is None and member(body.json, "tool_choice", "type") == "tool":
+        name = member(body.json, "tool_choice", "name")
+    if isinstance(name, str) and name not in [tool.name for tool in body.tools]:
+        yield f"Tool '{name}' not found in provided tools"
+
+
 def _arguments(body: Body) -> Iterator[str]:
     for part in body.parts():
         if part.kind is Kind.CALL and not isinstance(part.json.get("input"), dict):
@@ -136,6 +158,20 @@ ROWS: tuple[Row, ...] = (
         source="litellm 1.109.1 (supports_forced_tool_use), November 2026; the words are ours",
         forms=CLAUDE_FORMS,
         models=claude("fable-5-1", "opus-5-5", "sonnet-5-5"),
+        is_vendors=True,
+    ),
+    Row(
+        name="a tool of Anthropic's servers",
+        words=_servers_tools,
+        source="recorded traffic (CountTokens), 2026",
+        forms=(Form.MESSAGES,),
+    ),
+    Row(
+        name="a choice of a tool that is not offered",
+        words=_choice_of_nobody,
+        source="Anthropic's API, November 2026",
+        forms=CLAUDE_FORMS,
+        models=CLAUDE,
         is_vendors=True,
     ),
     Row(
