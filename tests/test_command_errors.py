@@ -98,6 +98,34 @@ def test_a_command_that_there_is_none_of_gets_the_nearest(
     assert told in err and "sky" not in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["ask", "--modle", "x", "Hi"], "there is no option `--modle`; did you mean `--model`?"),
+        (["ask", "--sytem=x", "Hi"], "did you mean `--system`?"),
+        (["models", "--jsn"], "did you mean `--json`?"),
+        (["ask", "--no-strem", "Hi"], "did you mean `--no-stream`?"),
+        (["--verson"], "did you mean `--version`?"),
+        (["check", "--zzz"], "the options are: --help, --json, --no-credentials, --strict"),
+    ],
+)
+def test_an_option_that_there_is_none_of_gets_the_nearest(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["ask", "count", "explain call"])
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_prompt_without_quotes_is_asked_for_with_them(
+    command: str, json: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command.split(), "why", "is", "the", "sky", "blue", *json]) == 2
+    said = "".join(capsys.readouterr())
+    assert "write it in quotes" in said and "sky" not in said
+
+
 # ── completion ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -80,5 +81,4 @@ def _open_closed_streams() -> None:
     """Let what is written to a closed stdout or stderr vanish. Python has None in its place."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            nothing = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
-            setattr(sys, name, nothing)
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for good

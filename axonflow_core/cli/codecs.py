@@ -36,6 +36,7 @@ def list_codecs(*, is_json: bool, is_verbose: bool) -> None:
     from axonflow_core.cli.display import write_json, write_notes, write_table
 
     rows = [_row(provider, entry) for provider, loaded in _installed() for entry in loaded.registry]
+    rows.sort(key=lambda row: (row["provider"], row["family"], row["kind"] != "model"))
     if is_json:
         write_json(rows)
     else:

@@ -137,13 +137,17 @@ def write_notes(title: str, notes: Mapping[str, str]) -> None:
 def write_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str] | None = None
 ) -> None:
-    """Write a table to stdout, columns separated by blanks. `styles` maps a cell's text to its rich
-    style.
+    """Write a table to stdout, columns separated by blanks, under the names of `columns` unless all
+    are blank. `styles` maps a cell's text to its rich style.
     """
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for row in rows:
         table.add_row(*(Text(visible(cell), style=(styles or {}).get(cell, "")) for cell in row))
-    stdout().print(table)
+    console = stdout()
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    click.echo("\n".join(line.rstrip() for line in lines), color=True)  # where rich has decided

@@ -102,11 +102,25 @@ def write_exports(environment: Mapping[str, str]) -> None:
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the block normally, without an exception."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    with suppress(KeyboardInterrupt):
-        yield
+    """Let Ctrl-C and SIGTERM end the block normally, without an exception. Once it is ending,
+    further ones are ignored: `timeout` sends two, and so do impatient people."""
+    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def _interrupt(*_: object) -> NoReturn:
+    for number in _ENDING:
+        signal.signal(number, _ignore)  # SIG_IGN has a race with a signal that is on its way
     raise KeyboardInterrupt
+
+
+def _ignore(*_: object) -> None:
+    """Does nothing."""

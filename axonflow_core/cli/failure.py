@@ -69,11 +69,29 @@ def report(error: BaseException, *, is_json: bool = False) -> int:
             # Output that is still buffered would fail again when the interpreter flushes it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return CHECK_FAILED
+    if isinstance(error, click.UsageError):
+        error = _reworded(error)
     if is_json:
         _write_json(error)
     else:
         _show(error)
     return exit_code_of(error)
+
+
+def _reworded(error: click.UsageError) -> click.UsageError:
+    """A mistake in what was typed with the nearest option, and without the words of a prompt."""
+    from axonflow_core.config.faults import suggest
+
+    parameters = error.ctx.command.params if error.ctx is not None else []
+    if isinstance(error, click.NoSuchOption):
+        names = {name for each in parameters for name in (*each.opts, *each.secondary_opts)}
+        options = {"--help", *(name for name in names if name.startswith("--"))}
+        hint = suggest(error.option_name, options, noun="the options are")
+        return click.UsageError(f"there is no option `{error.option_name}`; {hint}", error.ctx)
+    takes_prompt = any(each.name == "prompt" for each in parameters)
+    if takes_prompt and "unexpected extra argument" in error.message:
+        return click.UsageError("the prompt is one argument: write it in quotes", error.ctx)
+    return error
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -117,6 +117,7 @@ def test_the_other_lists_fit_80_columns_and_have_the_rest_in_full(
     assert main(command) == 0
     short = capsys.readouterr().out
     assert max(map(len, short.splitlines())) <= 80
+    assert not [line for line in short.splitlines() if line != line.rstrip()]
     assert main([*command, "-v"]) == 0
     full = capsys.readouterr().out
     assert full.startswith(short) and len(full) > 2 * len(short)
