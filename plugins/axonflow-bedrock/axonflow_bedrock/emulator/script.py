@@ -33,9 +33,10 @@ from typing import Any, TypeAlias
 from attrs import Attribute, asdict, field, validators
 
 from axonflow_core.config.document import read_document
-from axonflow_core.config.faults import Place
+from axonflow_core.config.faults import FaultyConfig, Place
 from axonflow_core.config.json_document import read_json_document
 from axonflow_core.config.nodes import YAML_KEY, Node, section_of
+from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import structure
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import CompletionRequest, Json, Role, StopReason, Usage, joined_text
@@ -256,7 +257,7 @@ def load_script(source: ScriptSource) -> Script:
         case Script():
             return source
         case Path() | str():
-            return _structured(_read(Path(source)))
+            return _in_file(Path(source))
         case Mapping():
             return _structured(section_of(source, Place("script")))
     if callable(source):
@@ -264,9 +265,18 @@ def load_script(source: ScriptSource) -> Script:
     return _structured(section_of({"rules": list(source)}, Place("script")))
 
 
-def _read(file: Path) -> Node:
+def _in_file(file: Path) -> Script:
+    """The script in a file, whose faults show the line that they are in."""
     is_json = file.suffix.lower() == ".json"
-    return (read_json_document(file) if is_json else read_document(file, {})).root
+    document = read_json_document(file) if is_json else read_document(file, {})
+    faults = document.faults
+    try:
+        script = _structured(document.root)
+    except FaultyConfig as faulty:
+        faults = (*faults, *faulty.faults)
+    if faults:
+        raise FaultyConfig(with_snippets(faults, document.text))
+    return script
 
 
 def _structured(node: Node) -> Script:

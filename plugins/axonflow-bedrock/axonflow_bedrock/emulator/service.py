@@ -10,6 +10,7 @@ from hashlib import sha256
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
+from axonflow_core.fitting.answers import Client
 from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, Inference, TokenCount
@@ -123,8 +124,7 @@ class EmulatedBedrock:
         check_limits(
             family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request)
         )
-        if Feature.REASONING not in conversation.codec.features:
-            rule = evolve(rule, reasoning=None)
+        rule = _as_said_by(conversation.codec, rule)
         completion = with_cache_counts(answer(request, family, rule), request, base_id)
         completion = evolve(completion, usage=rule.used(completion.usage))
         written = completion.usage.output_tokens or 0
@@ -183,6 +183,17 @@ class EmulatedBedrock:
             await asyncio.sleep(self._chunk_pause_s)
         if rule.error is not None:  # after the last chunk where the answer is shorter
             raise rule.error.exception()
+
+
+def _as_said_by(codec: FamilyCodec, rule: Rule) -> Rule:
+    """The rule as the family can say it: without reasoning where that has no place, and with the
+    nearest reason to stop that has a name."""
+    reason = rule.stop_reason
+    return evolve(
+        rule,
+        reasoning=rule.reasoning if Feature.REASONING in codec.features else None,
+        stop_reason=None if reason is None else Client(codec).stop(reason),
+    )
 
 
 def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:

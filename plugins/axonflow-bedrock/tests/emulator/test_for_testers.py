@@ -106,6 +106,32 @@ def test_thoughts_counts_and_the_reason_for_stopping() -> None:
         assert counts == [7, 1000, 90]
 
 
+@pytest.mark.parametrize(
+    ("model", "reason", "said"),
+    [
+        (SONNET, "refusal", "refusal"),
+        (SONNET, "content_filtered", "refusal"),
+        (SONNET, "guardrail_intervened", "refusal"),
+        ("openai.gpt-oss-20b-1:0", "refusal", "content_filter"),
+        ("openai.gpt-oss-20b-1:0", "model_context_window_exceeded", "length"),
+        ("meta.llama3-70b-instruct-v1:0", "content_filtered", "stop"),
+    ],
+)
+def test_a_family_stops_for_the_nearest_reason_that_it_has_a_name_for(
+    model: str, reason: str, said: str
+) -> None:
+    request: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9}
+    if model == SONNET:
+        request["anthropic_version"] = "bedrock-2023-05-31"
+    if "llama" in model:
+        request = {"prompt": "Hi"}
+    with client_of([{"stop_reason": reason, "answer": "No."}]) as (client, _):
+        answer = json.load(client.invoke_model(modelId=model, body=json.dumps(request))["body"])
+
+    (choice,) = answer.get("choices", [answer])
+    assert choice.get("finish_reason", choice.get("stop_reason")) == said
+
+
 def test_a_model_without_thoughts_leaves_them_out() -> None:
     with client_of([{"answer": "42", "reasoning": "Six by seven."}]) as (client, _):
         answer = client.invoke_model(modelId=TITAN, body=json.dumps({"inputText": "How much?"}))

@@ -155,6 +155,24 @@ def test_a_fault_of_a_script_has_a_place_and_says_what_is_wrong(
     assert words in str(raised.value)
 
 
+def test_a_fault_of_a_script_shows_its_line(tmp_path: Path) -> None:
+    for name, line in (("a.yaml", "  - wen: x"), ("a.json", '  [{"wen": "x"}]')):
+        path = tmp_path / name
+        text = f"rules:\n{line}\n" if name == "a.yaml" else f'{{"rules":\n{line}}}'
+        path.write_text(text)
+        with pytest.raises(FaultyConfig) as raised:
+            load_script(path)
+        assert f"  2 | {line}" in str(raised.value)
+
+
+def test_a_key_that_is_written_twice_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text("rules:\n  - answer: a\n    when: x\n    answer: b\n")
+
+    with pytest.raises(FaultyConfig, match="answer"):
+        load_script(path)
+
+
 def test_every_fault_of_a_script_is_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "script.yaml"
     path.write_text("rules:\n  - fault: a\n  - fault: b\n")
