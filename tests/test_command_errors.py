@@ -13,6 +13,8 @@ import pytest
 
 import axonflow_core.cli
 from axonflow_core.cli import main
+from axonflow_core.cli.failure import report
+from axonflow_core.errors import RequestError
 
 ECHO = 'version: "1.0"\nllm_providers:\n  echo:\n    enabled: true\n'
 ESCAPE = "\x1b[31m"
@@ -124,6 +126,16 @@ def test_a_prompt_without_quotes_is_asked_for_with_them(
     assert main([*command.split(), "why", "is", "the", "sky", "blue", *json]) == 2
     said = "".join(capsys.readouterr())
     assert "write it in quotes" in said and "sky" not in said
+
+
+@pytest.mark.parametrize("block", ["Image", "Document"])
+def test_a_hint_for_programs_is_one_for_the_command(
+    block: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hint = f"fetch it and give its bytes: `{block}(response.content)`; it takes base64"
+    report(RequestError("cannot take it", hint=hint))
+
+    assert "fix: give it as a file; it takes base64" in capsys.readouterr().err
 
 
 # ── completion ────────────────────────────────────────────────────────────────────────────────────

@@ -166,6 +166,7 @@ _IN_COMMANDS = (
     (re.compile(r"has its tokens: `runtime\.complete`"), "has its tokens: `axonflow ask -u`"),
     (re.compile(r"`runtime\.complete`"), "`axonflow ask`"),
     (re.compile(r"`runtime\.embed`"), "`axonflow embed`"),
+    (re.compile(r"fetch it and give its bytes: `\w+\(response\.content\)`"), "give it as a file"),
 )
 """What a hint calls in the library -> the same in the command."""
 

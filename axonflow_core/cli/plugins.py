@@ -159,6 +159,7 @@ def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
     """The codecs of that family or family/variant. `UndetectedFamily` names the installed
     families."""
     from axonflow_core.codec import FamilyCodec
+    from axonflow_core.config.faults import suggest
     from axonflow_core.errors import UndetectedFamily
     from axonflow_core.plugins import load_codecs
 
@@ -169,7 +170,7 @@ def _codecs_of(name: str, provider: str) -> list[FamilyCodec]:
     if not codecs:
         raise UndetectedFamily(
             f"no codec for the family {name!r} is installed",
-            hint=f"installed families: {', '.join(registry.names) or 'none'}",
+            hint=suggest(name, registry.names, noun="installed families"),
         )
     return codecs
 

@@ -10,6 +10,7 @@ ASGI app receives `http.disconnect`, and a client sees a connection that was res
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -76,7 +77,7 @@ class Server:
             return bound
         except OSError as error:
             raise ConfigError(
-                f"cannot listen on {HOST}:{self._port}: {error.strerror or error}",
+                f"cannot listen on {HOST}:{self._port}: {_reason_of(error)}",
                 hint="choose another port, or 0 for a free one",
             ) from error
 
@@ -87,6 +88,11 @@ class Server:
             self._uvicorn.run(sockets=[self._socket])
         finally:
             self._ready.set()
+
+
+def _reason_of(error: OSError) -> str:
+    """The system's own words, which `socket.create_server` adds the address to."""
+    return os.strerror(error.errno) if error.errno is not None else str(error)
 
 
 def _uvicorn_server(app: AsgiApp, ready: threading.Event) -> Any:

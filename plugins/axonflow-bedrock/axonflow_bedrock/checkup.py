@@ -201,7 +201,7 @@ class Examiner:
             message = f"the model table has no profile {geo}. of {entry.base_id}, only {known}"
             yield _warning("model", message, hint)
         elif geo != "global" and geo not in geographies_of(region):
-            yield _warning("model", f"a profile {geo}. is not called from {region}", hint)
+            yield _warning("model", f"a profile {geo}. cannot be called from {region}", hint)
 
 
 def _families_of(codecs: CodecRegistry) -> Sequence[str]:

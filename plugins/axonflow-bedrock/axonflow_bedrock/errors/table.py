@@ -438,11 +438,18 @@ TABLE: tuple[Row, ...] = (
     # ── the prompt is too long ────────────────────────────────────────────────────────────────────
     Row(
         error=ContextExceeded,
-        pattern=r"(?:prompt is too long|too many total text bytes): "
-        r"(?P<size>\d+)(?P<unit> tokens|) > (?P<limit>\d+)",
+        pattern=r"prompt is too long: (?P<size>\d+)(?P<unit> tokens|) > (?P<limit>\d+)",
         cause="the prompt is too long for {model}: {size}{unit}, and the limit is {limit}",
         fix="shorten the conversation or choose a model with a larger context",
         example="prompt is too long: 227255 tokens > 200000 maximum",
+    ),
+    Row(
+        error=ContextExceeded,
+        pattern=r"too many total text bytes: (?P<size>\d+) > (?P<limit>\d+)",
+        cause="the text of the prompt is too long for {model}: {size} bytes, and the limit is "
+        "{limit}",
+        fix="shorten the conversation",
+        example="messages: too many total text bytes: 10000002 > 9000000",
     ),
     Row(
         error=ContextExceeded,

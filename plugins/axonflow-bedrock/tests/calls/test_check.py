@@ -185,7 +185,12 @@ def test_missing_credentials_have_an_exit_code_of_their_own_and_may_be_left_out(
         (["model: amazon.nova-pro"], 7, "has no amazon.nova-pro", "`amazon.nova-pro-v1:0`"),
         (["model: anthropic.claude-sonnet-4-6"], 7, "not offered on demand", f"model: {SONNET}"),
         (["model: uk.anthropic.claude-sonnet-4-6"], 7, "no profile uk.", f"model: {SONNET}"),
-        (["model: eu.anthropic.claude-sonnet-4-6"], 7, "eu. is not called from us-east-1", SONNET),
+        (
+            ["model: eu.anthropic.claude-sonnet-4-6"],
+            7,
+            "eu. cannot be called from us-east-1",
+            SONNET,
+        ),
         (
             ["model: anthropic.claude-instant-v1"],
             7,

@@ -176,6 +176,22 @@ def test_a_model_at_its_end_is_told_with_its_successor_where_there_is_one(
     assert error.hint is not None and error.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("message", "length"),
+    [
+        ("too many total text bytes: 10000002 > 9000000", "10000002 bytes"),
+        ("prompt is too long: 227255 tokens > 200000 maximum", "227255 tokens"),
+        ("prompt is too long: 227255 > 200000 maximum", "227255"),
+    ],
+)
+def test_the_length_of_a_prompt_is_told_in_the_unit_that_aws_names(
+    message: str, length: str
+) -> None:
+    said = refused(400, "ValidationException", message).message
+
+    assert f": {length}, and the limit is " in said
+
+
 def test_an_iam_denial_names_action_and_resource_and_the_statement_to_add() -> None:
     resource = "arn:aws:bedrock:us-west-2::foundation-model/amazon.titan-text-express-v1"
     words = (
