@@ -251,7 +251,7 @@ def unchecked(request: CompletionRequest, target: Target, is_streamed: bool) -> 
 
 
 Try: TypeAlias = tuple[CompletionRequest, Target, bool]
-MOST_TRIES = 6_000
+MOST_TRIES = 30_000
 
 
 @pytest.mark.exhaustive
@@ -259,7 +259,7 @@ MOST_TRIES = 6_000
 def test_a_step_that_is_left_out_is_seen_by_the_emulator(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    who = who_sees(name, drawn(900))
+    who = who_sees(name, drawn(BATCH))
 
     with capsys.disabled():
         sys.stdout.write(f"\n{name} is seen by {who}\n")
