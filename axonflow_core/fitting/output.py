@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axonflow_core.codec import Feature, ModelFacts
+from axonflow_core.codec import Feature
 from axonflow_core.frozen import evolve
 from axonflow_core.json_text import canonical
 from axonflow_core.messages import (
@@ -32,6 +32,7 @@ from axonflow_core.messages import (
 )
 
 from .model import Model
+from .schema_forms import known_part
 
 DEFAULT_NAME = "json_answer"
 _INSTRUCTION = "Give the answer as the arguments of this tool."
@@ -80,34 +81,12 @@ def _with_known_keywords(asked: OutputSchema, model: Model) -> OutputSchema:
     if not (facts.refused_in_outputs or facts.has_closed_outputs):
         return asked
     done: set[str] = set()
-    schema = _known_part(asked.schema, facts, done)
+    schema = known_part(asked.schema, facts, done)
     if not done:
         return asked
     what = f"its schema sent with {', '.join(sorted(done))}"
     model.drops(Feature.OUTPUT_SCHEMA, what, f"{model.name} holds answers to no other")
     return evolve(asked, schema=schema, spelling=EMPTY)
-
-
-def _known_part(schema: Json, facts: ModelFacts, done: set[str]) -> Json:
-    """A schema, or what is inside of one, as the model knows it; `done` gets what was changed."""
-    if isinstance(schema, list):
-        return [_known_part(item, facts, done) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    is_schema = isinstance(schema.get("type"), str)
-    refused = facts.refused_in_outputs & schema.keys() if is_schema else frozenset[str]()
-    done |= {f"no `{keyword}`" for keyword in refused}
-    known = {
-        key: _known_part(value, facts, done) for key, value in schema.items() if key not in refused
-    }
-    is_open = schema.get("type") == "object" and schema.get(_OTHERS) is not False
-    if is_open and facts.has_closed_outputs:
-        done.add(f"`{_OTHERS}: false`")
-        known[_OTHERS] = False
-    return known
-
-
-_OTHERS = "additionalProperties"
 
 
 def _forcing(name: str, model: Model) -> ToolChoice:

@@ -2,7 +2,8 @@
 
 Servers of tools write what older drafts had or what their language calls nothing: `null` for a
 keyword that is unset, `exclusiveMinimum: true`. Both have one meaning, so they are rewritten. What
-is no schema in any draft is left, and `fault_of` finds it.
+is no schema in any draft is left, and `fault_of` finds it. `known_part` is what a model holds its
+answer, or the arguments of a strict tool, to.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
+from axonflow_core.codec import ModelFacts
 from axonflow_core.messages import Json
 
 _NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
@@ -89,3 +91,28 @@ _FORMS: Mapping[str, tuple[Callable[[Json], bool], str]] = {
     "allOf": (lambda value: isinstance(value, list), "list"),
 }
 """Keyword -> whether a value has its form, and the form."""
+
+
+# ── what a model holds an answer to ──────────────────────────────────────────────────────────────
+
+
+def known_part(schema: Json, facts: ModelFacts, done: set[str]) -> Json:
+    """A schema, or what is inside of one, as the model knows it; `done` gets what was changed."""
+    if isinstance(schema, list):
+        return [known_part(item, facts, done) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    is_schema = isinstance(schema.get("type"), str)
+    refused = facts.refused_in_outputs & schema.keys() if is_schema else frozenset[str]()
+    done |= {f"no `{keyword}`" for keyword in refused}
+    known = {
+        key: known_part(value, facts, done) for key, value in schema.items() if key not in refused
+    }
+    is_open = schema.get("type") == "object" and schema.get(_OTHERS) is not False
+    if is_open and facts.has_closed_outputs:
+        done.add(f"`{_OTHERS}: false`")
+        known[_OTHERS] = False
+    return known
+
+
+_OTHERS = "additionalProperties"

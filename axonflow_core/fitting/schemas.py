@@ -13,7 +13,7 @@ from axonflow_core.frozen import evolve
 from axonflow_core.messages import BuiltinTool, CachePoint, CompletionRequest, Tool
 
 from .model import Model
-from .schema_forms import fault_of, tidied
+from .schema_forms import fault_of, known_part, tidied
 
 _OBJECT = "object"
 
@@ -32,15 +32,17 @@ def fit_tools(request: CompletionRequest, model: Model) -> CompletionRequest:
     return request if tools == request.tools else evolve(request, tools=tools)
 
 
-_NO_DESCRIPTION, _NOT_STRICT, _TIDIED, _TYPED = (
+_NO_DESCRIPTION, _NOT_STRICT, _CLOSED, _TIDIED, _TYPED = (
     "empty descriptions not sent",
     "`strict` not sent",
+    "strict schemas closed, and without limits that are not held",
     "`null` and flags of draft 4 rewritten in schemas",
     "`type: object` added to schemas",
 )
 _WHY: Mapping[str, str] = {
     _NO_DESCRIPTION: "it says nothing",
     _NOT_STRICT: "{} does not hold a tool to its schema",
+    _CLOSED: "{} holds arguments to no other",
     _TIDIED: "{} reads JSON Schema 2020-12",
     _TYPED: "{} wants the schema of an object",
 }
@@ -62,7 +64,17 @@ def _fitted(tool: Tool, model: Model, done: dict[str, int]) -> Tool:
     if (schema := _as_object(tool, model)) is not None:
         changed["input_schema"] = schema
         _count(done, _TYPED)
-    return evolve(tool, **changed) if changed else tool
+    tool = evolve(tool, **changed) if changed else tool
+    return _closed(tool, model, done) if tool.is_strict else tool
+
+
+def _closed(tool: Tool, model: Model, done: dict[str, int]) -> Tool:
+    """A strict tool with its schema as far as the model holds arguments to it."""
+    found: set[str] = set()
+    schema: Any = known_part(tool.input_schema, model.facts, found)
+    if found:
+        _count(done, _CLOSED)
+    return evolve(tool, input_schema=schema) if found else tool
 
 
 def _tidied(tool: Tool, model: Model, done: dict[str, int]) -> Tool:

@@ -103,7 +103,8 @@ def reason_where_the_round_began_so(request: CompletionRequest, model: Model) ->
 
 def _first_of_open_round(messages: tuple[Message, ...]) -> Message | None:
     """The assistant's first message since the user spoke, where results of tools come last."""
-    turns = [list(turn) for _, turn in groupby(messages, key=lambda message: message.role)]
+    said = (message for message in messages if message.role is not Role.SYSTEM)
+    turns = [list(turn) for _, turn in groupby(said, key=lambda message: message.role)]
     if not turns or not _has_results(turns[-1]):
         return None
     first = None

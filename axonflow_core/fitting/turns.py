@@ -42,6 +42,7 @@ def arrange_results(request: CompletionRequest, model: Model) -> CompletionReque
     facts = model.facts
     if not (facts.tool_results_alone or facts.tool_results_together or facts.calls_meet_results):
         return request
+    request = _with_system_after_results(request, model)
     turns = _turns_of(request)
     arranged = [_arranged(turn, model) for turn in turns]
     if arranged == turns:
@@ -72,6 +73,29 @@ def _arranged(turn: list[Message], model: Model) -> list[Message]:
         )
         return [_one(turn, [*results, *others])]
     return turn
+
+
+def _with_system_after_results(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """The system messages that stand between a call and its result, after the result's turn."""
+    ordered: list[Message] = []
+    waiting: list[Message] = []
+    for turn in _turns_of(request):
+        is_between = turn[0].role is Role.SYSTEM and _has(ToolUse, ordered[-1:])
+        if is_between and not waiting:
+            waiting = turn
+            continue
+        ordered += [*turn, *waiting] if _has(ToolResult, turn) else [*waiting, *turn]
+        waiting = []
+    messages = (*ordered, *waiting)
+    if messages == request.messages:
+        return request
+    what = "put after the results of tools"
+    model.changes(Feature.MID_SYSTEM, what, f"{model.name} wants results right after their calls")
+    return evolve(request, messages=messages)
+
+
+def _has(kind: type[ContentBlock], messages: Iterable[Message]) -> bool:
+    return any(isinstance(block, kind) for message in messages for block in message.content)
 
 
 def _must_stand_alone(others: list[ContentBlock], model: Model) -> bool:
@@ -149,6 +173,7 @@ def refuse_unpaired_results(request: CompletionRequest, model: Model) -> Complet
             # A tool that the service runs is called and answered in one turn of the assistant.
             called = [each for each in uses if each not in answered]
             continue
+        _refuse_second_results(called, answered, model)
         for each in answered:
             if each not in called:
                 raise model.refuses(
@@ -160,6 +185,17 @@ def refuse_unpaired_results(request: CompletionRequest, model: Model) -> Complet
         called = []
     _refuse_unanswered(called, model)
     return request
+
+
+def _refuse_second_results(called: list[str], answered: list[str], model: Model) -> None:
+    """Refuse more results of one id than calls of it."""
+    for each in called:
+        if answered.count(each) > called.count(each):
+            raise model.refuses(
+                f"a second result of the call {each}",
+                "a call has one",
+                "join the results in one `ToolResult`, or leave one of them out",
+            )
 
 
 def _refuse_unanswered(called: list[str], model: Model) -> None:

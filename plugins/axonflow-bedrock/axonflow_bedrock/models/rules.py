@@ -38,7 +38,6 @@ _NO_PREFILL = (
     "fable-",
     "mythos-5",
 )
-_MID_SYSTEM = ("opus-4-8", "opus-5", "sonnet-5", "haiku-5", "fable-", "mythos-")
 _NO_SAMPLING = ("opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable-", "mythos-5")
 _ONE_OF_TWO = ("sonnet-4-5", "haiku-4-5", "opus-4-1", "opus-4-5", "sonnet-4-6")
 _NO_FORCED_TOOL = ("fable-5-1", "opus-5-5", "sonnet-5-5")
@@ -245,13 +244,6 @@ _RULES: tuple[ModelRule, ...] = (
         ModelFacts(refused_builtins=("web_search", "web_fetch", "code_execution")),
         "recorded traffic (`Input tag 'web_search_20250305'`), 2026; Anthropic, Features overview "
         "(server tools are not on Bedrock), November 2026",
-    ),
-    ModelRule(
-        CLAUDE,
-        ModelFacts(without=frozenset({Feature.MID_SYSTEM})),
-        'Anthropic\'s API (`Unexpected role "system"`), public reports, 2024 to 2026; recorded '
-        "traffic: Opus 4.8 takes it",
-        except_models=claude(*_MID_SYSTEM),
     ),
     ModelRule(
         claude(*_NO_SAMPLING),

@@ -224,6 +224,17 @@ REFUSED: list[tuple[str, CompletionRequest, str, tuple[str, ...]]] = [
     ),
     ("us.meta.llama3-70b-instruct-v1:0", asked(tools=(F,)), "tools", BOTH),
     (S45, asked(tools=(WEB,)), "the tool web_search_20250305: the service does not", (INVOKE,)),
+    (
+        S45,
+        asked(
+            user("a"),
+            said(ToolUse("a", "f", {})),
+            heard(ToolResult("a", "x"), ToolResult("a", "y")),
+            tools=(F,),
+        ),
+        "a second result of the call a",
+        BOTH,
+    ),
     # stop sequences
     (GPT_OSS, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
     (QWEN, asked(stop_sequences=("x",)), "does not support: stop_sequences", (CONVERSE,)),
@@ -420,7 +431,7 @@ CHANGED: list[tuple[str, CompletionRequest, Look, Any, set[str], tuple[str, ...]
     (OPUS_47, tool(is_strict=True), lambda wire: "strict" in wire.tool, False, {"tools"}, BOTH),
     (NOVA_PRO, tool(is_strict=True), lambda wire: "strict" in wire.tool, False, {"tools"}, BOTH),
     (SONNET_4, tool(is_strict=False), lambda wire: "strict" in wire.tool, False, set(), BOTH),
-    (S45, tool(is_strict=True), lambda wire: wire.tool["strict"], True, set(), BOTH),
+    (S45, tool(is_strict=True), lambda wire: wire.tool["strict"], True, {"tools"}, BOTH),
     # schemas of answers
     (S45, asked(output_schema=OutputSchema(CITY)), schema_of, CLOSED, {"output schema"}, BOTH),
     (S45, asked(output_schema=OutputSchema(LIMITED)), schema_of, CLOSED, {"output schema"}, BOTH),
@@ -860,3 +871,38 @@ def test_a_cache_point_follows_a_block_and_only_one_does(parts: dict[str, Any]) 
         given = sum(isinstance(each, CachePoint) for each in (*request.tools, *request.system))
         given += sum(isinstance(each, CachePoint) for each in request.messages[0].content)
         assert (len(points_of(wire)), wire.told) == (given - 1, ("cache points",))
+
+
+@pytest.mark.parametrize("model", [NOVA_PRO, UNKNOWN_CLAUDE, "ai21.jamba-1-5-large-v1:0"])
+def test_a_system_message_stands_after_the_results_that_it_would_part(model: str) -> None:
+    between = Message(Role.SYSTEM, "s")
+    request = asked(user("a"), said(CALL), between, heard(RESULT), user("b"), tools=(F,))
+    wire = sent(model, request, CONVERSE)
+    roles = [message["role"] for message in wire.body["messages"]]
+    assert (roles, kinds_of(wire)) == (
+        ["user", "assistant", "user", "system"],
+        ["t", "c", "rt", "t"],
+    )
+    assert wire.told == ("system message in mid-conversation",)
+
+
+def test_a_round_of_calls_goes_on_though_the_user_spoke_after_the_results() -> None:
+    parts = {"tools": (F,), "messages": (user("a"), said(CALL), heard(RESULT), user("b"))}
+    for surface in BOTH:
+        wire = sent(S45, thinking(2000, **parts), surface)
+        assert (thinking_of(wire), wire.told) == (None, ("reasoning",))
+
+
+def test_the_schema_of_a_strict_tool_is_closed_where_answers_must_be() -> None:
+    limited = {**LIMITED, "additionalProperties": True}
+    for surface in BOTH:
+        wire = sent(S45, tool(limited, is_strict=True), surface)
+        assert (wire.tool["strict"], wire.tool["input_schema"]) == (True, CLOSED)
+        assert wire.told == ("tools",)
+        assert sent(S45, tool(limited), surface).tool["input_schema"] == limited
+    assert sent(SONNET_4, tool(limited, is_strict=True)).tool["input_schema"] == limited
+
+
+def test_blanks_at_the_end_of_an_answer_are_cut_for_the_first_claudes_too() -> None:
+    wire = sent("anthropic.claude-v2:1", asked(user("a"), assistant("b ")), CONVERSE)
+    assert (texts_of(wire)[-1], wire.told) == (["b"], ("blank content",))
