@@ -59,6 +59,7 @@ from .turns import (
     arrange_results,
     lead_with_system,
     put_roles_in_order,
+    put_system_after_results,
     refuse_documents_alone,
     refuse_silence,
     refuse_unpaired_results,
@@ -134,6 +135,7 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (frozenset({Feature.STOP_SEQUENCES}), fit_stop_sequences),
     # A schema may become a tool that must be called, so it precedes the steps for tools.
     (frozenset({Feature.OUTPUT_SCHEMA, Feature.JSON_OUTPUT}), fit_output_schema),
+    (frozenset({Feature.MID_SYSTEM}), put_system_after_results),
     (_TOOLS, refuse_unpaired_results),
     (_TOOLS, refuse_tools_in_stream),
     (_TOOLS | {Feature.BUILTIN_TOOLS, Feature.OUTPUT_SCHEMA}, fit_tools),

@@ -42,7 +42,6 @@ def arrange_results(request: CompletionRequest, model: Model) -> CompletionReque
     facts = model.facts
     if not (facts.tool_results_alone or facts.tool_results_together or facts.calls_meet_results):
         return request
-    request = _with_system_after_results(request, model)
     turns = _turns_of(request)
     arranged = [_arranged(turn, model) for turn in turns]
     if arranged == turns:
@@ -75,8 +74,10 @@ def _arranged(turn: list[Message], model: Model) -> list[Message]:
     return turn
 
 
-def _with_system_after_results(request: CompletionRequest, model: Model) -> CompletionRequest:
-    """The system messages that stand between a call and its result, after the result's turn."""
+def put_system_after_results(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """System messages that stand between a call and its result put after the result's turn."""
+    if not model.facts.pairs_results:
+        return request
     ordered: list[Message] = []
     waiting: list[Message] = []
     for turn in _turns_of(request):

@@ -8,7 +8,7 @@ that people write in can say.
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, cycle
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -21,6 +21,7 @@ from axonflow_core.messages import (
     CachePoint,
     CompletionRequest,
     ContentBlock,
+    Data,
     Document,
     Image,
     Inference,
@@ -74,9 +75,9 @@ def _answered(request: CompletionRequest) -> CompletionRequest:
 
 
 def _results(ids: list[str]) -> list[ToolResult]:
-    """Results, of which every other one says whether the tool failed."""
-    answer = (Text("It rains."),)
-    return [ToolResult(each, answer, [None, True][n % 2]) for n, each in enumerate(ids, 1)]
+    """Results, of which every other one says whether the tool failed, of a text and of JSON."""
+    answers = cycle((Text("It rains."), Data(["rain"]), Data({"rain": True})))
+    return [ToolResult(each, next(answers), [None, True][n % 2]) for n, each in enumerate(ids, 1)]
 
 
 def _without_results(content: tuple[ContentBlock, ...]) -> list[ContentBlock]:
