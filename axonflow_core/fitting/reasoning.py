@@ -90,7 +90,7 @@ def _with_lesser_budget(
     request: CompletionRequest, asked: ReasoningRequest, limit: int, model: Model
 ) -> CompletionRequest:
     if limit // 2 < LEAST_BUDGET:
-        model.drops(Feature.REASONING, "not asked for", f"{limit} tokens leave no room for it")
+        _report_no_room(limit, model)
         return evolve(request, reasoning=None)
     what = f"a budget of {asked.budget_tokens} tokens sent as {limit // 2}"
     model.drops(Feature.REASONING, what, f"it must stay below the limit of {limit} tokens")
@@ -215,7 +215,7 @@ def _by_budget(
         budget = min(BUDGETS[_known_effort(asked.effort or "medium", model)], limit // 2)
         # The answer's limit counts its reasoning too: half of it is left for the answer.
         if budget < LEAST_BUDGET:
-            model.drops(Feature.REASONING, "not asked for", f"{limit} tokens leave no room for it")
+            _report_no_room(limit, model)
             return None
     budget = max(budget, controls.least_budget)
     effort = asked.effort if asked.effort in controls.efforts else None
@@ -254,5 +254,25 @@ def _known_effort(effort: str, model: Model) -> str:
     return effort
 
 
+def _report_no_room(limit: int, model: Model) -> None:
+    report_none(f"{limit} tokens leave no room for it", model)
+
+
+def report_none(why: str, model: Model) -> None:
+    """Report that no reasoning is asked for, in whatever form."""
+    _take_back(model)
+    model.drops(Feature.REASONING, "not asked for", why)
+
+
 def _report(model: Model, what: str) -> None:
-    model.changes(Feature.REASONING, what, f"{model.name} takes it in that form")
+    _take_back(model)
+    model.changes(Feature.REASONING, what, _IN_THAT_FORM.format(model.name))
+
+
+def _take_back(model: Model) -> None:
+    """Take back the report of a form that is not sent after all."""
+    why = _IN_THAT_FORM.format(model.name)
+    model.adjustments[:] = [each for each in model.adjustments if each.why != why]
+
+
+_IN_THAT_FORM = "{} takes it in that form"

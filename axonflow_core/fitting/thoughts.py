@@ -22,6 +22,7 @@ from axonflow_core.messages import (
 
 from .blocks import rewritten
 from .model import Model
+from .reasoning import report_none
 
 
 def fit_reasoning_of_history(request: CompletionRequest, model: Model) -> CompletionRequest:
@@ -97,7 +98,7 @@ def reason_where_the_round_began_so(request: CompletionRequest, model: Model) ->
     if not controls.opens_calls or first is None or isinstance(first.content[0], Reasoning):
         return request
     why = "the round of tool calls that goes on did not begin with reasoning"
-    model.drops(Feature.REASONING, "not asked for", why)
+    report_none(why, model)
     return evolve(request, reasoning=None)
 
 

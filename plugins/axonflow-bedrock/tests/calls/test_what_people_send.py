@@ -906,3 +906,20 @@ def test_the_schema_of_a_strict_tool_is_closed_where_answers_must_be() -> None:
 def test_blanks_at_the_end_of_an_answer_are_cut_for_the_first_claudes_too() -> None:
     wire = sent("anthropic.claude-v2:1", asked(user("a"), assistant("b ")), CONVERSE)
     assert (texts_of(wire)[-1], wire.told) == (["b"], ("blank content",))
+
+
+@pytest.mark.parametrize(
+    ("model", "request_", "told"),
+    [
+        (S45, thinking(500, max_tokens=1000), ("reasoning",)),
+        (S45, thinking(500, messages=(user("a"), said(CALL), heard(RESULT)), tools=(F,)),
+         ("reasoning",)),
+        (OPUS_47, thinking(effort="minimal"), ("reasoning",)),
+        (OPUS_47, thinking(effort="high", top_p=0.3), ("reasoning", "top_p")),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_request_is_told_once(
+    model: str, request_: CompletionRequest, told: tuple[str, ...]
+) -> None:
+    for surface in BOTH:
+        assert sent(model, request_, surface).told == told

@@ -721,7 +721,7 @@ INVOKED = [
         "a vector of another length, of Titan",
         "amazon.titan-embed-text-v2:0",
         {"inputText": "a", "dimensions": 300},
-        "invoke: Malformed input request: #/dimensions: the value is not a valid enum value",
+        "invoke: Malformed input request: #/dimensions: 300 is not a valid enum value",
         {"inputText": "a", "dimensions": 256},
     ),
     Case(
