@@ -10,6 +10,7 @@ import click
 
 from axonflow_core.cli.answer import CUT, counted, described, stream_answer, write_reasoning
 from axonflow_core.cli.options import config_option, json_option, model_option, provider_option
+from axonflow_core.cli.question import blocks_of, options_of, question_options, read_prompt
 from axonflow_core.cli.sampling import inference_of, sampling_options, warn_of
 from axonflow_core.frozen import frozen
 
@@ -22,34 +23,7 @@ if TYPE_CHECKING:
 @click.argument("prompt", required=False)
 @model_option
 @provider_option
-@click.option("--system", help="The system prompt.")
-@click.option(
-    "--image",
-    "pictures",
-    metavar="FILE|URL",
-    multiple=True,
-    help="A picture to ask about; may be given several times.",
-)
-@click.option(
-    "--file",
-    "files",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="A PDF, an office document, a picture or a text; may be given several times.",
-)
-@click.option(
-    "--schema",
-    "schema_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="A JSON schema; the answer is JSON that fits it.",
-)
-@click.option(
-    "--reasoning",
-    metavar="EFFORT|TOKENS",
-    help="How much the model may think: low, medium, high, or a budget.",
-)
+@question_options
 @sampling_options
 @click.option(
     "-c",
@@ -99,7 +73,6 @@ def ask(
     import asyncio
 
     from axonflow_core.cli.conversation import load_conversation, refuse_unwritable
-    from axonflow_core.cli.question import blocks_of, read_prompt
 
     before = load_conversation(continued) if continued is not None else None
     if saved is not None:
@@ -140,13 +113,6 @@ def _asking_of(
     has_usage: bool,
     **sampling: Any,
 ) -> _Asking:
-    from axonflow_core.cli.question import schema_in
-
-    more: dict[str, Any] = {}
-    if schema_path is not None:
-        more["output_schema"] = schema_in(schema_path)
-    if reasoning is not None:
-        more["reasoning"] = int(reasoning) if reasoning.isdecimal() else reasoning
     if before is not None:
         is_other = provider is not None and provider != before.provider
         model = model or (None if is_other else before.model)
@@ -156,7 +122,7 @@ def _asking_of(
         provider=provider,
         path=path,
         inference=inference_of(**sampling),
-        more=more,
+        more=options_of(schema_path, reasoning),
         is_streamed=is_streamed and not is_json and schema_path is None,
         is_json=is_json,
         has_usage=has_usage,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from axonflow_core.cli.options import config_option, json_option, model_option, provider_option
+from axonflow_core.cli.question import blocks_of, options_of, question_options
 from axonflow_core.cli.sampling import inference_of, sampling_options
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("prompt", default="Hello")
 @model_option
 @provider_option
-@click.option("--system", help="The system prompt.")
+@question_options
 @sampling_options
 @click.option(
     "--stream/--no-stream",
@@ -35,6 +36,10 @@ def explain_call(
     model: str | None,
     provider: str | None,
     system: str | None,
+    pictures: tuple[str, ...],
+    files: tuple[Path, ...],
+    schema_path: Path | None,
+    reasoning: str | None,
     is_streamed: bool,
     is_json: bool,
     path: Path | None,
@@ -48,11 +53,14 @@ def explain_call(
     """
     import asyncio
 
+    from axonflow_core.asking import RequestOptions, question_of
     from axonflow_core.cli.display import write_json
     from axonflow_core.messages import CompletionRequest, user
 
-    inference = inference_of(**sampling)
-    request = CompletionRequest((user(prompt),), system=system or None, inference=inference)
+    said = user(blocks_of(prompt, pictures, files))
+    asked = CompletionRequest((said,), system=system or None, inference=inference_of(**sampling))
+    options: RequestOptions = {**options_of(schema_path, reasoning)}  # type: ignore[typeddict-item]
+    request = question_of(asked, options).request
     explanation = asyncio.run(_explain(request, model, provider, path, is_streamed=is_streamed))
     if is_json:
         import attrs

@@ -1,11 +1,12 @@
-"""What `axonflow ask` asks: the prompt, typed and piped, and the files beside it."""
+"""What a command asks: the prompt, typed and piped, the files beside it, and the options of the
+question."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +14,57 @@ from axonflow_core.cli.reading import read_stdin, utf8
 
 if TYPE_CHECKING:
     from axonflow_core.messages import ContentBlock, Image, Json
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--system", help="The system prompt."),
+    click.option(
+        "--image",
+        "pictures",
+        metavar="FILE|URL",
+        multiple=True,
+        help="A picture to ask about; may be given several times.",
+    ),
+    click.option(
+        "--file",
+        "files",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="A PDF, an office document, a picture or a text; may be given several times.",
+    ),
+    click.option(
+        "--schema",
+        "schema_path",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A JSON schema; the answer is JSON that fits it.",
+    ),
+    click.option(
+        "--reasoning",
+        metavar="EFFORT|TOKENS",
+        help="How much the model may think: low, medium, high, or a budget.",
+    ),
+)
+
+
+def question_options(command: Command) -> Command:
+    """Add the options of a question: `system`, `pictures`, `files`, `schema_path`, `reasoning`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def options_of(schema_path: Path | None, reasoning: str | None) -> dict[str, Any]:
+    """The options of `Runtime.complete` that were given. `click.UsageError` for a schema that is
+    none."""
+    options: dict[str, Any] = {}
+    if schema_path is not None:
+        options["output_schema"] = schema_in(schema_path)
+    if reasoning is not None:
+        options["reasoning"] = int(reasoning) if reasoning.isdecimal() else reasoning
+    return options
 
 
 def read_prompt(prompt: str | None) -> str:

@@ -145,6 +145,24 @@ def test_an_id_that_nobody_knows_is_warned_of_with_the_one_that_is_meant(
     assert "call it through an inference profile" not in told, "the misspelt id with a prefix"
 
 
+def test_a_question_with_files_a_schema_and_reasoning_is_explained_as_it_is_asked(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(16))
+    (tmp_path / "notes.md").write_text("# Notes")
+    (tmp_path / "schema.json").write_text('{"type": "object", "additionalProperties": false}')
+    options = {"image": "a.png", "file": "notes.md", "schema": "schema.json"}
+    given = [f"--{name}={tmp_path / file}" for name, file in options.items()]
+
+    told = explained("-m", LIVING, "What?", *given, "--reasoning=high", "--temperature=.3")
+
+    kinds = [block["type"] for block in told["body"]["messages"][0]["content"]]
+    assert kinds == ["image", "text", "text"]
+    assert told["body"]["output_config"]["effort"] == "high"
+    assert told["body"]["output_config"]["format"]["type"] == "json_schema"
+    assert any(warning.startswith("temperature: not sent") for warning in told["warnings"])
+
+
 def test_a_plain_id_of_a_newer_model_is_warned_of_with_its_profile() -> None:
     assert f"us.{SONNET}" in explain("-m", SONNET).stderr
 
