@@ -228,6 +228,21 @@ def test_a_wrong_value_is_located(text: str, place: tuple[int, int], message: st
     assert message in fault.message
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("toy:\n  tries: 5\n", (1, 1)),
+        ("a: 1\ntoy:\n\n  # more\n  tries: 5\n", (2, 1)),
+        ("a: 1\ntoy: {tries: 5}\n", (2, 6)),
+        ("toy: &x\n  tries: 5\nb: *x\n", (1, 6)),
+    ],
+)
+def test_what_a_section_lacks_is_at_its_key(text: str, place: tuple[int, int]) -> None:
+    toy = parse_document(text, "axonflow.yaml", {}).root["toy"]
+
+    assert (toy.place.line, toy.place.column) == place
+
+
 def test_an_unknown_key_names_the_nearest_one() -> None:
     (fault,) = faults_of("acount: x")
     assert fault.hint == "did you mean `account`?"

@@ -113,6 +113,13 @@ def _faulty(place: Place, message: str, hint: str | None) -> FaultyConfig:
     return FaultyConfig([Fault(place, message, hint)])
 
 
+def _placed_at(key: Place, value: Node) -> Node:
+    """A section that is written below its key has the place of the key: what it lacks is not
+    about the first of what it has."""
+    is_below = isinstance(value, Section) and value.place.line > key.line
+    return evolve(value, place=key) if is_below else value
+
+
 # ── events to nodes ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -257,7 +264,7 @@ class _Reader:
                 message = f"duplicate key `{key}`; the first is on line {places[key].line}"
                 self._faults.append(Fault(key_place, message, "keep one of them"))
             elif key is not None:
-                values[key], places[key] = value, key_place
+                values[key], places[key] = _placed_at(key_place, value), key_place
                 self._check_keys(values, key_place)
         for section in merged:
             for key in section.keys() - values.keys():

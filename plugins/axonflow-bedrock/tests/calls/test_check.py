@@ -85,7 +85,7 @@ def told(found: Any) -> list[tuple[int | None, str, str | None]]:
             "does not say which model",
             f"did you mean `{SONNET}`?",
         ),
-        (["model: amazon.nova-pro-v1:0"], 6, "no region is configured", "AWS_REGION"),
+        (["model: amazon.nova-pro-v1:0"], 5, "no region is configured", "AWS_REGION"),
         (
             ["region: us-east-1", "model: bedrock/amazon.nova-pro-v1:0"],
             7,
@@ -149,7 +149,7 @@ def test_settings_of_aws_that_the_first_call_refuses_are_faults(
     region = [] if any("REGION" in name for name in variables) else ["region: us-east-1"]
     code, found = check(*region, f"model: {SONNET}")
     ((line, said, _),) = told(found["faults"])
-    assert (code, line) == (4 if "key" in message.lower() else 3, 6) and message in said
+    assert (code, line) == (4 if "key" in message.lower() else 3, 5) and message in said
 
 
 def test_missing_credentials_have_an_exit_code_of_their_own_and_may_be_left_out(
@@ -245,7 +245,7 @@ def test_the_documented_default_has_ended_and_one_line_says_what_to_write(
 ) -> None:
     code, found = check("region: us-east-1")
     ((line, said, fix),) = told(found["warnings"])
-    assert (code, line) == (0, 5 + 1)
+    assert (code, line) == (0, 5)
     assert said.endswith("reached its end of life on 2026-10-14")
     assert fix is not None and fix.startswith("model: us.anthropic.claude-")
     life = found["providers"]["bedrock"]["life"]
