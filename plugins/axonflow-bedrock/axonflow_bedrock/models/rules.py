@@ -312,8 +312,9 @@ _RULES: tuple[ModelRule, ...] = (
     ),
     ModelRule(
         ("mistral.mistral-large-2407", "mistral.pixtral"),
-        ModelFacts(tool_choices=frozenset({AUTO, ANY, NONE})),
-        "AWS user guide, Mistral AI chat completion, November 2026",
+        ModelFacts(tool_choices=frozenset({AUTO, ANY, NONE}), pairs_results=True),
+        "AWS user guide, Mistral AI chat completion; mistral-common's validation (\"Not the same "
+        'number of function calls and responses"), November 2026',
         INVOKE,
     ),
     # ── ranges of sampling parameters ─────────────────────────────────────────────────────────────

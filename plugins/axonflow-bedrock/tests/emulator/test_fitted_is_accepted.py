@@ -134,17 +134,6 @@ def outcomes(number: int, first: int) -> Counter[str]:
 
 # ── what fitting makes ────────────────────────────────────────────────────────────────────────────
 
-NOT_YET_FITTED = frozenset(
-    {
-        "a system message within the conversation",
-        "an answer in progress that begins without a thought",
-        "results in several messages of a turn",
-        "blanks at the end of an answer that was begun",
-    }
-)
-"""Rows of the emulator's table that fitting does not know."""
-
-
 BATCH = 2_500
 """The exhaustive run has eight of them: 20,000 requests."""
 
@@ -170,8 +159,7 @@ def test_a_fitted_request_is_accepted_or_was_refused_by_name(
         )
 
     assert found[ACCEPTED] > number / 3, "the control: fitting does not refuse everything"
-    unknown = {said for said in others if said.partition(": ")[0] not in NOT_YET_FITTED}
-    assert unknown == set()
+    assert others == set()
 
 
 def test_without_fitting_the_emulator_refuses_many_of_them() -> None:
