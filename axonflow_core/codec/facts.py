@@ -159,6 +159,8 @@ class ModelFacts:
     assistant's turn, results the first of the user's."""
     documents_apart_from_results: bool = False
     """Whether documents may not stand in one turn with the results of tools."""
+    has_images_in_results: bool = True
+    """Whether the result of a tool may be a picture."""
     has_object_results: bool = False
     """Whether JSON as the result of a tool must be an object."""
     starts_with_user: bool = False

@@ -13,6 +13,8 @@ from axonflow_core.messages import (
     CompletionRequest,
     ContentBlock,
     Data,
+    Image,
+    Message,
     Text,
     Tool,
     ToolChoice,
@@ -190,6 +192,38 @@ def _as_text_unless_object(block: ContentBlock) -> ContentBlock:
     if not isinstance(block, Data) or isinstance(block.value, Mapping):
         return block
     return Text(dumps(block.value).decode())
+
+
+def lift_images_out_of_results(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Pictures in the results of tools as the user's, after the results, where the model takes none
+    there. A number tells which is whose."""
+    if model.facts.has_images_in_results:
+        return request
+    messages = tuple(_with_images_lifted(message) for message in request.messages)
+    if messages == request.messages:
+        return request
+    model.changes(
+        Feature.IMAGES, "put after the results of tools", f"{model.name} wants them there"
+    )
+    return evolve(request, messages=messages)
+
+
+def _with_images_lifted(message: Message) -> Message:
+    lifted: list[Image] = []
+
+    def told(block: ContentBlock) -> ContentBlock:
+        if not isinstance(block, Image):
+            return block
+        lifted.append(block)
+        return Text(f"(picture {len(lifted)} of those that follow)")
+
+    content = tuple(
+        evolve(block, content=tuple(map(told, block.content)))
+        if isinstance(block, ToolResult)
+        else block
+        for block in message.content
+    )
+    return evolve(message, content=(*content, *lifted)) if lifted else message
 
 
 def write_tool_errors_as_text(request: CompletionRequest, model: Model) -> CompletionRequest:

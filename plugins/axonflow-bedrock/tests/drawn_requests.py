@@ -8,7 +8,7 @@ that people write in can say.
 
 from __future__ import annotations
 
-from itertools import count, cycle
+from itertools import count
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -75,9 +75,18 @@ def _answered(request: CompletionRequest) -> CompletionRequest:
 
 
 def _results(ids: list[str]) -> list[ToolResult]:
-    """Results, of which every other one says whether the tool failed, of a text and of JSON."""
-    answers = cycle((Text("It rains."), Data(["rain"]), Data({"rain": True})))
-    return [ToolResult(each, next(answers), [None, True][n % 2]) for n, each in enumerate(ids, 1)]
+    """Results, of which every other one says whether the tool failed: a text alone, or a picture
+    and JSON."""
+    return [
+        ToolResult(each, _ANSWERS[int(each.partition(".")[2]) % 2], [None, True][n % 2])
+        for n, each in enumerate(ids, 1)
+    ]
+
+
+_ANSWERS = (
+    (Image(Media(MediaKind.BASE64, PNG, "image/png")), Data(["rain"]), Data({"rain": True})),
+    (Text("It rains."),),
+)
 
 
 def _without_results(content: tuple[ContentBlock, ...]) -> list[ContentBlock]:

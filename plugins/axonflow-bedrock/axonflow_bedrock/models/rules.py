@@ -126,6 +126,14 @@ _RULES: tuple[ModelRule, ...] = (
         except_models=(*CLAUDE, "amazon.nova", "cohere.", *_MISTRAL_PROMPTS),
     ),
     ModelRule(
+        EVERY,
+        ModelFacts(has_images_in_results=False),
+        "AWS API reference, ToolResultContentBlock (Nova and Claude alone), November 2026; "
+        "anomalyco/opencode#49443 and #50272 (measured, Llama 4 too), September 2026",
+        CONVERSE,
+        except_models=(*CLAUDE, "amazon.nova", "meta.llama4"),
+    ),
+    ModelRule(
         _WITHOUT_EYES,
         ModelFacts(without=frozenset({Feature.IMAGES})),
         "AWS user guide, Supported models and model features of Converse, November 2026 (Vision)",

@@ -724,9 +724,9 @@ CALL, RESULT = ToolUse("a", "f", {}), ToolResult("a", "x")
 
 def kinds_of(wire: Sent) -> list[str]:
     """The kinds of the blocks of each message, a letter each: `t` a text, `c` a call, `r` a
-    result, `d` a document."""
+    result, `d` a document, `i` a picture."""
     letters = {"toolUse": "c", "tool_use": "c", "toolResult": "r", "tool_result": "r"}
-    names = {**letters, "document": "d", "text": "t", "cachePoint": ""}
+    names = {**letters, "document": "d", "image": "i", "text": "t", "cachePoint": ""}
     return [
         "".join(names[block.get("type") or next(iter(block))] for block in content)
         for content in contents_of(wire)
@@ -923,3 +923,24 @@ def test_what_became_of_a_request_is_told_once(
 ) -> None:
     for surface in BOTH:
         assert sent(model, request_, surface).told == told
+
+
+@pytest.mark.parametrize(
+    ("model", "kinds"),
+    [
+        ("us.openai.gpt-5.5", ["t", "c", "rii"]),
+        (GEMMA, ["t", "c", "rii"]),
+        ("qwen.qwen3-vl-235b-a22b", ["t", "c", "rii"]),
+        (PIXTRAL, ["t", "c", "r", "t", "ii"]),
+        (S45, ["t", "c", "r"]),
+        (NOVA_PRO, ["t", "c", "r"]),
+        ("us.meta.llama4-maverick-17b-instruct-v1:0", ["t", "c", "r"]),
+    ],
+)
+def test_a_picture_in_a_result_is_the_users_where_results_have_none(
+    model: str, kinds: list[str]
+) -> None:
+    wire = sent(model, round_of([CALL], heard(ToolResult("a", (PICTURE, "b", PICTURE)))), CONVERSE)
+    assert kinds_of(wire) == kinds
+    result = contents_of(wire)[2][0]["toolResult"]["content"]
+    assert ("images" in wire.told) is all("text" in block for block in result)

@@ -129,6 +129,9 @@ PASSED_ON = f"converse: The model returned the following errors: {NOT_FOUND}"
 CSV = {"document": {"name": "a", "format": "csv", "source": {"bytes": b"a,b"}}}
 
 
+PICTURE = {"format": "png", "source": {"bytes": b"\x89PNG\r\n\x1a\n"}}
+
+
 def result_of(**content: Any) -> list[Body]:
     return [{"toolResult": {"toolUseId": "t1", "content": [content]}}]
 
@@ -201,6 +204,13 @@ CONVERSED = [
         converse(HI, uses("t1"), [*results("t1"), *HI, CSV], **ASKED),
         PASSED_ON,
         converse(HI, uses("t1"), results("t1"), HI, [*HI, CSV], **ASKED),
+    ),
+    Case(
+        "a picture as the result",
+        "mistral.mistral-large-3-675b-instruct",
+        converse(HI, uses("t1"), result_of(image=PICTURE), **ASKED),
+        "converse: This model doesn't support the image field for user messages. Remove image and",
+        converse(HI, uses("t1"), result_of(text="seen"), **ASKED),
     ),
     Case(
         "a list as the result",

@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 
 from axonflow_core.frozen import frozen
 
-from .body import Body, Form, Kind, Part, Turn
+from .body import Body, Form, Kind, Part, Turn, objects
 from .row import CLAUDE, CLAUDE_FORMS, CONVERSE_ALONE, Row
 
 _RESULTS = (Kind.RESULT, Kind.CACHE)
@@ -162,6 +162,15 @@ def _no_objects(body: Body) -> Iterator[str]:
                 )
 
 
+def _pictures(body: Body) -> Iterator[str]:
+    results = (part.json.get("content") for part in body.parts() if part.kind is Kind.RESULT)
+    if any("image" in block for content in results for block in objects(content)):
+        yield (
+            "This model doesn't support the image field for user messages. Remove image and try "
+            "again."
+        )
+
+
 def _status(body: Body) -> Iterator[str]:
     if any("status" in part.json for part in body.parts() if part.kind is Kind.RESULT):
         yield "This model doesn't support the status field. Remove status and try again."
@@ -294,6 +303,14 @@ ROWS: tuple[Row, ...] = (
         words=_no_objects,
         source="aws/aws-sdk-js-v3#7330, September 2025; maximhq/bifrost#1330, January 2026",
         forms=(Form.CONVERSE, Form.NOVA),
+    ),
+    Row(
+        name="a picture in a result",
+        words=_pictures,
+        source="anomalyco/opencode#49443 (measured), September 2026; AWS API reference, "
+        "ToolResultContentBlock, November 2026",
+        forms=CONVERSE_ALONE,
+        except_models=(*CLAUDE, "amazon.nova", "meta.llama4"),
     ),
     Row(
         name="the status of a result",
