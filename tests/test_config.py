@@ -21,8 +21,10 @@ from axonflow_core.config import (
     structure_provider_config,
 )
 from axonflow_core.config.document import MAX_FILE_BYTES, parse_document
+from axonflow_core.config.faults import Place
 from axonflow_core.config.loading import search_path
 from axonflow_core.config.nodes import Scalar
+from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import structure
 from axonflow_core.config.substitution import substitute
 from axonflow_core.errors import ConfigError
@@ -226,6 +228,13 @@ def test_a_wrong_value_is_located(text: str, place: tuple[int, int], message: st
     (fault,) = faults_of(text)
     assert (fault.line, fault.column) == place
     assert message in fault.message
+
+
+def test_a_line_is_masked_once() -> None:
+    text = "credentials: {api_key: abc}\n"
+    (shown,) = with_snippets([Fault(Place("a.yaml", 1, 24), "a secret", hides=True)], text)
+
+    assert shown.snippet is not None and shown.snippet.startswith("  1 | credentials: …\n")
 
 
 @pytest.mark.parametrize(

@@ -153,8 +153,9 @@ def _life(model: ModelDescription) -> str:
 
 def _summary(count: int, left_out: int, catalogue: ModelCatalogue) -> str:
     ended = f", {left_out} that ended left out (--all)" if left_out else ""
-    as_of = f"; limits and prices as of {catalogue.as_of}" if catalogue.as_of else ""
-    return f"{count} model{'' if count == 1 else 's'}{ended}{as_of}"
+    as_of = f", as of {catalogue.as_of}" if catalogue.as_of else ""
+    units = f"tokens of context, dollars for a million tokens in and out{as_of}"
+    return f"{count} model{'' if count == 1 else 's'}{ended}" + (f"\n{units}" if count else "")
 
 
 # ── as JSON ───────────────────────────────────────────────────────────────────────────────────────

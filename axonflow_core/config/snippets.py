@@ -39,6 +39,7 @@ def with_snippets(faults: Iterable[Fault], text: str) -> tuple[Fault, ...]:
             fault.hides
             and 0 < fault.line <= len(shown)
             and (line := shown[fault.line - 1]) is not None
+            and len(line) >= fault.column  # else it is masked from before there
         ):
             shown[fault.line - 1] = line[: fault.column - 1] + _MASK
     return tuple(evolve(fault, snippet=fault.snippet or _snippet(fault, shown)) for fault in faults)

@@ -49,6 +49,7 @@ def test_the_list_fits_80_columns_and_counts_what_it_leaves_out(
     shown = capsys.readouterr()
     assert (shown.err, max(map(len, shown.out.splitlines()))) == ("", 80)
     assert DEFAULT not in shown.out and "ended left out (--all)" in shown.out
+    assert "dollars for a million tokens" in shown.out
     assert main(["models", "--all"]) == 0
     assert DEFAULT in (everything := capsys.readouterr().out)
     assert max(map(len, everything.splitlines())) <= 80
