@@ -29,10 +29,12 @@ def codecs() -> None:
 
 @codecs.command("list")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object for each codec.")
-@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="With models and evidence.")
+@click.option(
+    "-v", "--verbose", "is_verbose", is_flag=True, help="With models, surface and evidence."
+)
 def list_codecs(*, is_json: bool, is_verbose: bool) -> None:
     """List every codec: family and form, what verifies it (recorded traffic, documents, partly
-    each), kind and surface; with -v the model ids that it claims, and its evidence in full."""
+    each) and kind; with -v the model ids that it claims, its surface, and its evidence in full."""
     from axonflow_core.cli.display import write_json, write_notes, write_table
 
     rows = [_row(provider, entry) for provider, loaded in _installed() for entry in loaded.registry]
@@ -40,13 +42,13 @@ def list_codecs(*, is_json: bool, is_verbose: bool) -> None:
     if is_json:
         write_json(rows)
     else:
-        columns = ("family", "verified by", "kind", "surface", "distribution", "version")
+        columns = ("family", "verified by", "kind", "distribution", "version")
         cells = [
             [_cell(row.get(column) or _verified_by(row)) for column in columns] for row in rows
         ]
         write_table(columns, cells, {"documents": "dim"})
     for row in rows if is_verbose and not is_json else ():
-        notes = {name: _cell(row[name]) or "none" for name in ("models", "evidence")}
+        notes = {name: _cell(row[name]) or "none" for name in ("models", "surface", "evidence")}
         write_notes(f"{row['provider']} {row['family']}, {row['kind']}", notes)
 
 
