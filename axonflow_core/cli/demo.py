@@ -66,10 +66,10 @@ def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
         _say(f"{spec.display_name}, emulated at {server.base_url}\n")
         went_well = asyncio.run(_converse(spec, emulator, _config(spec, environment)))
         if keep:
-            with until_interrupted():
+            with until_interrupted() as is_over:
                 write_exports(environment)
                 _say("Ctrl-C stops the emulator")
-                server.wait()
+                server.wait(is_over)
     return went_well
 
 

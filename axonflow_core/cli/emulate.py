@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -62,11 +62,11 @@ def emulate(
     from axonflow_core.http.local_server import Server
 
     emulator = emulator_of(provider, script, record=record, replay=replay, upstream=upstream)
-    with until_interrupted(), Server(emulator.app, port=port) as server:
+    with until_interrupted() as is_over, Server(emulator.app, port=port) as server:
         write_exports(emulator.environment(server.base_url))
         emulator.log.listeners.append(lambda call: tell(str(call)))
         tell(f"{provider} is emulated at {server.base_url}; Ctrl-C stops it")
-        server.wait()
+        server.wait(is_over)
 
 
 def emulator_of(
@@ -101,26 +101,20 @@ def write_exports(environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def until_interrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the block normally, without an exception. Once it is ending,
-    further ones are ignored: `timeout` sends two, and so do impatient people."""
-    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
+def until_interrupted() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM has come, for the block to end by. They raise nothing: an exception
+    may land where it is lost, and `timeout` sends two, as impatient people do."""
+    told: list[int] = []
+
+    def hear(number: int, _: object) -> None:
+        told.append(number)
+
+    before = {number: signal.signal(number, hear) for number in _ENDING}
     try:
-        with suppress(KeyboardInterrupt):
-            yield
+        yield lambda: bool(told)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    for number in _ENDING:
-        signal.signal(number, _ignore)  # SIG_IGN has a race with a signal that is on its way
-    raise KeyboardInterrupt
-
-
-def _ignore(*_: object) -> None:
-    """Does nothing."""

@@ -13,6 +13,7 @@ import asyncio
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
@@ -45,10 +46,11 @@ class Server:
         """`http://127.0.0.1:PORT`."""
         return f"http://{HOST}:{self._port}"
 
-    def wait(self) -> None:
-        """Block until the server ends or the process is interrupted, for commands."""
-        while self._thread.is_alive():
-            self._thread.join(timeout=1.0)  # without a timeout Ctrl-C has no effect on Windows
+    def wait(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Block until the server ends, the process is interrupted, or it `is_over`, which is asked
+        five times a second; for commands."""
+        while self._thread.is_alive() and not is_over():
+            self._thread.join(timeout=0.2)  # without a timeout Ctrl-C has no effect on Windows
 
     def __enter__(self) -> Self:
         self._socket = self._bound()
