@@ -186,5 +186,5 @@ def test_a_line_that_is_too_wide_is_caught(tmp_path: Path) -> None:
 
 def test_the_page_of_the_architecture_has_the_layers_of_the_test() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    rows = re.findall(r"^ ?([\d.]+) ([a-z_, ]+)$", page, re.M)
+    rows = re.findall(r"^ ?([\d.]+) ([a-z_., ]+)$", page, re.M)
     assert {unit: float(row) for row, units in rows for unit in units.split(", ")} == ROWS

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import field
 
@@ -29,7 +29,14 @@ from axonflow_core.config.nodes import (
 )
 from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import fields_of, meant, structure, structure_credentials
-from axonflow_core.config.values import VERSION, Config, ProviderConfig
+from axonflow_core.config.values import (
+    VERSION,
+    AuditConfig,
+    Config,
+    PoliciesConfig,
+    ProviderConfig,
+    ServerConfig,
+)
 from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY, Json
@@ -137,6 +144,9 @@ class _File:
 
     version: str = field(metadata={YAML_EXAMPLE: f'"{VERSION}"'})
     llm_providers: Section = field(factory=lambda: section_of({}, _ENVIRONMENT))
+    server: Section | None = None
+    policies: Section | None = None
+    audit: Section | None = None
     connectors: Section | None = None
 
     @version.validator
@@ -176,9 +186,29 @@ class _Loader:
             else []
         )
         warnings = with_snippets(_warnings(document), read.text)
+        parts: dict[str, Any] = {
+            "server": self._server(document),
+            "policies": self._part(document, "policies", PoliciesConfig),
+            "audit": self._part(document, "audit", AuditConfig),
+        }
         self.faults = with_snippets(self._faults, read.text)
         sound = {entry.name: entry for entry in providers if entry is not None}
-        return Config(VERSION if file is None else file.version, sound, path, warnings)
+        version = VERSION if file is None else file.version
+        return Config(version, sound, path, warnings, **parts)
+
+    def _part(self, document: Section, key: str, as_type: type[T]) -> T:
+        """The section `key` as `as_type`; the defaults where it is absent or faulty."""
+        node = document.given(key)
+        part = None if node is None else self._try(node, as_type, key)
+        return as_type() if part is None else part
+
+    def _server(self, document: Section) -> ServerConfig:
+        server = self._part(document, "server", ServerConfig)
+        clients = {
+            id: evolve(client, id=id, tenant=client.tenant or id)
+            for id, client in server.clients.items()
+        }
+        return evolve(server, clients=clients)
 
     def _try(self, node: Node, as_type: type[T], key: str) -> T | None:
         """The node as `as_type`; None, with its faults recorded, where it does not fit."""

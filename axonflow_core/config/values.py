@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from attrs import Factory, field, validators
 from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
 from axonflow_core.frozen import frozen
+from axonflow_core.policy.rules import Action, Rule
 
 VERSION = "1.0"
 """The `version:` of a configuration file that this release reads."""
@@ -47,6 +49,92 @@ class ProviderConfig:
     """Name -> secret. Kept out of every repr and message."""
 
 
+class Role(StrEnum):
+    """What a client of the server may do."""
+
+    CALL = "call"
+    """Proxy Mode and the drop-in endpoints."""
+    GATEWAY = "gateway"
+    """Gateway Mode: pre-checks, audit posts, decisions."""
+    AUDIT = "audit"
+    """Search and verify the records of its tenant."""
+    PLANS = "plans"
+    """Multi-agent plans."""
+    ADMIN = "admin"
+    """Reload the configuration, read the keys' state."""
+
+
+@frozen
+class ClientConfig:
+    """One entry of `server.clients`: who may call, and what it may use."""
+
+    id: str = field(default="", metadata={YAML_KEY: None})
+    """The key of the entry."""
+    generation: int = field(default=1, kw_only=True, validator=validators.ge(1))
+    """Raising it rotates the client's secret."""
+    tenant: str = field(default="", kw_only=True)
+    """Whose records and contexts it works on. Default: the id."""
+    roles: tuple[Role, ...] = field(default=(), kw_only=True)
+    """What it may do; nothing where none is named."""
+    providers: tuple[str, ...] = field(default=("*",), kw_only=True)
+    """The providers that it may use, by their key; `*` is all."""
+    models: tuple[str, ...] = field(default=("*",), kw_only=True)
+    """The model ids that it may use; a `*` at the end of one stands for any ending."""
+
+
+@frozen
+class ServerConfig:
+    """The section `server`. Times are in seconds, sizes in bytes."""
+
+    clients: Mapping[str, ClientConfig] = field(factory=dict, kw_only=True)
+    """Id -> client."""
+    keys_dir: str | None = field(default=None, kw_only=True)
+    """The folder of `axonflow keys init`. Default: $AXONFLOW_KEYS_DIR."""
+    key_command: str | None = field(default=None, kw_only=True)
+    """A command that prints a key when its name is appended as an argument."""
+    open: bool = field(default=False, kw_only=True)
+    """Whether everybody is the client `community`; on a loopback address only."""
+    max_body_bytes: int = field(default=4_194_304, kw_only=True, validator=validators.ge(1_024))
+    max_concurrent: int = field(default=512, kw_only=True, validator=validators.ge(1))
+    """Requests that one worker answers at once; more are refused with 503."""
+    call_timeout_s: float = field(default=55.0, kw_only=True, validator=validators.gt(0))
+    """The longest call of a model: below the 60 s after which the SDK gives up."""
+    retry_grace_s: float = field(default=10.0, kw_only=True, validator=validators.ge(0))
+    """How long a proxy call goes on after its client left, for the client's next attempt."""
+    retry_window_s: float = field(default=60.0, kw_only=True, validator=validators.ge(0))
+    """How long an answer that nobody read is kept for the client's next attempt."""
+    context_ttl_s: float = field(default=300.0, kw_only=True, validator=validators.gt(0))
+    """How long an approved context of Gateway Mode is valid."""
+    drain_s: float = field(default=30.0, kw_only=True, validator=validators.ge(0))
+    """How long a stop waits for calls that are being answered."""
+
+
+@frozen
+class PoliciesConfig:
+    """The section `policies`."""
+
+    rules: tuple[Rule, ...] = field(default=(), kw_only=True)
+    actions: Mapping[str, Action] = field(factory=dict, kw_only=True)
+    """Category (`pii`, `sqli`) or type (`email`) of the built-in detectors -> what follows from a
+    finding."""
+
+
+class KeptTexts(StrEnum):
+    """Which texts the audit keeps, under a key for each record."""
+
+    NONE = "none"
+    REDACTED = "redacted"
+
+
+@frozen
+class AuditConfig:
+    """The section `audit`."""
+
+    url: str = field(default="sqlite:///./axonflow-audit.db", kw_only=True, repr=False)
+    """Where the records are kept, as an SQLAlchemy URL."""
+    texts: KeptTexts = field(default=KeptTexts.NONE, kw_only=True)
+
+
 @frozen
 class Config:
     """A checked configuration, as `load_config` returns it. Build one in Python to configure a
@@ -59,6 +147,9 @@ class Config:
     """The file it was read from; None for a configuration from the environment or from Python."""
     warnings: tuple[Fault, ...] = ()
     """What is accepted and probably not intended, such as a secret in the file."""
+    server: ServerConfig = field(factory=ServerConfig, kw_only=True)
+    policies: PoliciesConfig = field(factory=PoliciesConfig, kw_only=True)
+    audit: AuditConfig = field(factory=AuditConfig, kw_only=True)
 
     @property
     def enabled(self) -> Mapping[str, ProviderConfig]:

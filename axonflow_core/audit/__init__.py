@@ -1,0 +1,1 @@
+"""The audit: one durable, chained record for every decision, call and change of configuration."""

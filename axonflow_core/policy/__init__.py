@@ -1,0 +1,1 @@
+"""Policies: what may be asked and answered, as rules over texts."""

@@ -1,0 +1,119 @@
+"""Rules and decisions, as values. `policy.engine` evaluates the one to the other.
+
+A rule looks for something in texts and names an action. Every rule is evaluated, and the most
+severe action among the findings decides; none hides another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from attrs import field
+
+from axonflow_core.frozen import Unfit, frozen
+from axonflow_core.messages import EMPTY, hidden
+
+
+class Action(StrEnum):
+    """What follows from a finding, from the mildest to the most severe."""
+
+    LOG = "log"
+    """The record has it."""
+    WARN = "warn"
+    """The record and the answer to the client have it."""
+    REDACT = "redact"
+    """The text that was found is replaced, and the call goes on."""
+    REQUIRE_APPROVAL = "require_approval"
+    """The call is not made before a person approves of it."""
+    BLOCK = "block"
+    """The call is not made, or its answer not given."""
+
+
+SEVERITY: Mapping[Action, int] = {action: rank for rank, action in enumerate(Action)}
+"""Action -> its rank; the higher one decides."""
+
+
+class Phase(StrEnum):
+    """What of a call is looked at."""
+
+    REQUEST = "request"
+    ANSWER = "answer"
+
+
+class Verdict(StrEnum):
+    """What was decided."""
+
+    ALLOWED = "allowed"
+    REDACTED = "redacted"
+    NEEDS_APPROVAL = "needs_approval"
+    BLOCKED = "blocked"
+    ERROR = "error"
+    """No decision could be made, or the call failed; nothing is answered without one."""
+
+
+@frozen(kw_only=True)
+class Rule:
+    """A rule of the configuration: a literal `text`, in any case, or an RE2 `pattern`."""
+
+    name: str
+    """Names the rule in decisions, records and answers."""
+    action: Action
+    text: str | None = field(default=None)
+    """What to look for, literally; upper and lower case are the same."""
+    pattern: str | None = field(default=None)
+    """An RE2 pattern: https://github.com/google/re2/wiki/Syntax"""
+    on: tuple[Phase, ...] = field(default=(Phase.REQUEST, Phase.ANSWER))
+    """What it is evaluated on."""
+    description: str = ""
+    """What a person whose call is stopped is told."""
+
+    @on.validator
+    def _is_something(self, _: object, on: tuple[Phase, ...]) -> None:
+        if not on:
+            raise Unfit("request, answer, or both", "an empty list")
+
+
+@frozen(kw_only=True)
+class Finding:
+    """Something that a rule or a detector found."""
+
+    rule: str
+    """The name of the rule, or the type that a detector found: `us_ssn`."""
+    category: str
+    """`custom` for a rule of the configuration, else the detector's: `pii`, `sqli`."""
+    action: Action
+    phase: Phase
+    part: str
+    """The label of the text that it stands in: `system`, `messages.0`, `answer`."""
+    start: int
+    """The span in the original text, in characters; `end` is behind its last one."""
+    end: int
+
+
+@frozen(kw_only=True)
+class Decision:
+    """What was decided on one phase of a call."""
+
+    verdict: Verdict
+    phase: Phase
+    findings: tuple[Finding, ...] = ()
+    reason: str | None = None
+    """Why it is not allowed, for the client; it quotes nothing of the text."""
+    screened: tuple[str, ...] = ()
+    """The labels of the parts that were looked at."""
+    version: str = ""
+    """The digest of the rules and detectors that decided."""
+    texts: Mapping[str, str] = hidden(default=EMPTY)
+    """Label -> the text with what was found replaced; only those that change."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the call goes no further."""
+        return self.verdict in (Verdict.BLOCKED, Verdict.NEEDS_APPROVAL, Verdict.ERROR)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that found something, each once, the most severe first."""
+        ranked = sorted(self.findings, key=lambda finding: -SEVERITY[finding.action])
+        return tuple(dict.fromkeys(finding.rule for finding in ranked))
