@@ -86,7 +86,7 @@ GROUPS = {
     "stream": Group(
         f"{CORE}/stream.py",
         "tests/test_stream.py tests/test_stream_limits.py tests/test_streamed_answers.py"
-        " tests/test_texts_in_events.py",
+        " tests/test_texts.py",
         "tests/test_blocking_calls.py tests/test_calls.py tests/test_openai_chat.py"
         " tests/test_asking.py tests/test_values.py",
     ),

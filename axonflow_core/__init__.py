@@ -48,8 +48,9 @@ _NAMES = {
     "stream": (
         "Batch BlockStart BlockStop CitationDelta Ended Extra GuardrailUpdate MetricsUpdate "
         "ReasoningDelta RequestEcho Started Stopped StreamEvent TextDelta ToolInputDelta "
-        "ToolResultDelta UsageUpdate assemble batch_of texts_in with_texts"
+        "ToolResultDelta UsageUpdate assemble batch_of"
     ),
+    "texts": "texts_in with_texts",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

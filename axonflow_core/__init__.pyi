@@ -138,5 +138,5 @@ from axonflow_core.stream import ToolResultDelta as ToolResultDelta
 from axonflow_core.stream import UsageUpdate as UsageUpdate
 from axonflow_core.stream import assemble as assemble
 from axonflow_core.stream import batch_of as batch_of
-from axonflow_core.stream import texts_in as texts_in
-from axonflow_core.stream import with_texts as with_texts
+from axonflow_core.texts import texts_in as texts_in
+from axonflow_core.texts import with_texts as with_texts

@@ -26,11 +26,10 @@ stop reason) replace fields of one frozen `Completion`; a later count replaces a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
 
-from attrs import field, fields_dict, has
+from attrs import field, fields_dict
 
 from axonflow_core.converters import (
     MAX_DEPTH,
@@ -48,12 +47,9 @@ from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json_text import loads
 from axonflow_core.messages import (
     Adjustment,
-    CachePoint,
     Completion,
     ContentBlock,
     Guardrail,
-    Media,
-    Opaque,
     Reasoning,
     StopReason,
     Text,
@@ -462,98 +458,3 @@ def _events_of_block(index: int, block: ContentBlock) -> list[StreamEvent]:
         delta = ReasoningDelta(index=index, spelling=block.spelling)
         return [BlockStart(index, block), delta, BlockStop(index)]
     return [BlockStart(index, block), BlockStop(index)]
-
-
-# ── where text stands ─────────────────────────────────────────────────────────────────────────────
-# Whoever screens an answer must see all of its text, and most events can carry some: a block begins
-# with a whole value, an echo repeats the prompt, a trace quotes what it found. So every string of
-# an event is text unless this table says that it is a name, an id or sealed bytes.
-
-
-@frozen
-class Key:
-    """The last step to a text that is the key of an object, not its value."""
-
-    name: str
-
-
-Place: TypeAlias = tuple[str | int | Key, ...]
-"""Where in an event a text stands: names of fields, keys of objects, indices of lists."""
-
-_NO_TEXT = frozenset(
-    {
-        *((Started, name) for name in ("id", "model")),
-        *((ReasoningDelta, name) for name in ("signature", "redacted")),
-        *((Reasoning, name) for name in ("signature", "redacted")),
-        *((ToolUse, name) for name in ("id", "name")),
-        *((ToolResult, name) for name in ("tool_use_id", "name")),
-        *((Media, name) for name in ("data", "media_type")),
-        *((CachePoint, name) for name in ("ttl", "kind")),
-        (UsageUpdate, "service_tier"),
-        (Guardrail, "action"),
-        (Stopped, "native"),
-        (Opaque, "dialect"),
-        (Extra, "level"),
-    }
-)
-
-
-def texts_in(event: StreamEvent) -> Iterator[tuple[Place, str]]:
-    """Every text of `event` with its place, in order.
-
-    Text is what a person or a model wrote, wherever it stands: in deltas, in the first value of a
-    block, in tool arguments (keys too), citations, echoes, traces and unknown members. Ids, names
-    of tools and signatures are none. A delta's text may end in the middle of a word, and a tool's
-    arguments in the middle of an escape: a screen looks across events.
-    """
-    if type(event) is TextDelta:
-        yield ("text",), event.text
-    else:
-        yield from _texts(event, ())
-
-
-def with_texts(event: StreamEvent, texts: Mapping[Place, str]) -> StreamEvent:
-    """`event` with other texts at some of the places that `texts_in` names."""
-    changed: Any = event
-    for place in sorted(texts, key=_values_before_keys):
-        changed = _replaced(changed, place, texts[place])
-    return changed  # type: ignore[no-any-return]
-
-
-def _values_before_keys(place: Place) -> tuple[bool, int]:
-    """A place names keys as they were, so keys change last and inner ones before outer ones."""
-    return isinstance(place[-1], Key), -len(place)
-
-
-def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    """Every text in `value` with its place below `place`, depth first."""
-    if isinstance(value, str):
-        if value and not isinstance(value, Enum):
-            yield place, value
-    elif isinstance(value, Mapping):
-        for key, member in value.items():
-            yield (*place, Key(key)), key
-            yield from _texts(member, (*place, key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _texts(item, (*place, index))
-    elif has(kind := type(value)):
-        for name in fields_dict(kind):
-            if (kind, name) not in _NO_TEXT:
-                yield from _texts(getattr(value, name), (*place, name))
-
-
-def _replaced(value: Any, place: Place, text: str) -> Any:
-    """`value` with the text at `place` replaced; the values on the way are made anew."""
-    if not place:
-        return text
-    step, rest = place[0], place[1:]
-    if isinstance(step, Key):
-        return {text if key == step.name else key: member for key, member in value.items()}
-    if isinstance(value, Mapping):
-        return {**value, step: _replaced(value[step], rest, text)}
-    if isinstance(value, list | tuple):
-        index = cast(int, step)
-        items = [*value[:index], _replaced(value[index], rest, text), *value[index + 1 :]]
-        return type(value)(items)
-    return evolve(value, **{str(step): _replaced(getattr(value, str(step)), rest, text)})

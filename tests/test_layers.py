@@ -29,6 +29,7 @@ ROWS: Mapping[str, float] = {
     "audit.record": 3.5,
     "json": 3.5,
     "keys": 3.5,
+    "texts": 3.5,
     "codec": 4,
     "audit": 5,
     "framing": 4,

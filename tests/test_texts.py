@@ -1,4 +1,4 @@
-"""Every place of a streamed event that carries text is named, and can be given another text."""
+"""Every place of a value that carries text is named, and can be given another text."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ import attrs
 import pytest
 
 from axonflow_core.messages import (
+    CompletionRequest,
     Data,
     Document,
     Guardrail,
     Image,
+    Inference,
     Media,
     MediaKind,
     Opaque,
+    OutputSchema,
     Reasoning,
     StopReason,
     Text,
+    Tool,
+    ToolChoice,
     ToolResult,
     ToolUse,
     Usage,
+    assistant,
+    user,
 )
 from axonflow_core.stream import (
     BlockStart,
@@ -41,9 +48,8 @@ from axonflow_core.stream import (
     ToolInputDelta,
     ToolResultDelta,
     UsageUpdate,
-    texts_in,
-    with_texts,
 )
+from axonflow_core.texts import texts_in, with_texts
 
 PICTURE = Media(MediaKind.BASE64, "aWQ=", "image/id")
 DEEP = {"say key": ["say 1", {"say inner": "say 2"}], "say null": None, "say number": 7}
@@ -137,3 +143,35 @@ def test_seven_kinds_of_events_besides_the_deltas_carry_text() -> None:
         Stopped,
         Extra,
     }
+
+
+REQUEST = CompletionRequest(
+    messages=(
+        user([Text("say this"), Document(Media("text", "say document", "image/plain"))]),
+        assistant([ToolUse("id-1", "id-tool", DEEP)]),
+        user([ToolResult("id-1", [Data(DEEP), Image(PICTURE)], name="id-tool")]),
+    ),
+    system="say system",
+    inference=Inference(max_tokens=7, stop_sequences=("say stop",)),
+    tools=(Tool("id-tool", "say tool", {"say type": "say object"}),),
+    tool_choice=ToolChoice("tool", "id-tool"),
+    output_schema=OutputSchema({"say title": "say schema"}, "say name", "say description"),
+    metadata={"say user": "say them"},
+)
+
+
+def test_every_string_of_a_request_is_a_text_or_a_name() -> None:
+    found = {text for _, text in texts_in(REQUEST)}
+
+    names = ("id-", "aWQ=", "image/")
+    assert found == {text for text in strings(REQUEST) if text and not text.startswith(names)}
+    assert {"say system", "say document", "say inner", "say tool", "say schema"} <= found
+
+
+def test_the_texts_of_a_request_can_be_replaced() -> None:
+    places = [place for place, _ in texts_in(REQUEST)]
+
+    redacted = with_texts(REQUEST, {place: f"[{i}]" for i, place in enumerate(places)})
+
+    assert not any("say" in text for text in strings(redacted))
+    assert len(texts_in(redacted)) == len(places)

@@ -1,0 +1,151 @@
+"""Where text stands in a value: in a request, an answer, an event of a stream.
+
+    places = texts_in(request)                       [(("messages", 0, "content", 0, "text"), "hi")]
+    with_texts(request, {place: "[REDACTED:email]"})
+
+Whoever screens a call must see all of its text, and nearly every value can carry some: a block
+begins with a whole value, an echo repeats the prompt, a trace quotes what it found, a tool has a
+description and a schema. So every string is text unless `_NO_TEXT` says that it is a name, an id or
+sealed bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from typing import Any, TypeAlias, TypeVar, cast
+
+from attrs import fields, has
+
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.media import MediaKind
+from axonflow_core.messages import (
+    BuiltinTool,
+    CachePoint,
+    Completion,
+    Guardrail,
+    Media,
+    Opaque,
+    Reasoning,
+    ReasoningRequest,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+)
+from axonflow_core.stream import Extra, ReasoningDelta, Started, Stopped, UsageUpdate
+
+T = TypeVar("T")
+
+
+@frozen
+class Key:
+    """The last step to a text that is the key of an object, not its value."""
+
+    name: str
+
+
+Place: TypeAlias = tuple[str | int | Key, ...]
+"""Where in a value a text stands: names of fields, keys of objects, indices of lists."""
+
+_NO_TEXT = frozenset(
+    {
+        *((Started, name) for name in ("id", "model")),
+        *((ReasoningDelta, name) for name in ("signature", "redacted")),
+        *((Reasoning, name) for name in ("signature", "redacted")),
+        *((ToolUse, name) for name in ("id", "name")),
+        *((ToolResult, name) for name in ("tool_use_id", "name")),
+        (Tool, "name"),
+        (ToolChoice, "name"),
+        *((BuiltinTool, name) for name in ("name", "type", "dialect")),
+        *((ReasoningRequest, name) for name in ("mode", "effort")),
+        (Media, "media_type"),
+        *((CachePoint, name) for name in ("ttl", "kind")),
+        (UsageUpdate, "service_tier"),
+        (Guardrail, "action"),
+        (Stopped, "native"),
+        (Opaque, "dialect"),
+        (Extra, "level"),
+        *((Completion, name) for name in ("id", "model", "native_stop_reason", "service_tier")),
+        *((Completion, name) for name in ("adjustments", "receipt", "parsed")),
+    }
+)
+
+
+def texts_in(value: Any) -> list[tuple[Place, str]]:
+    """Every text of `value` with its place, in order: `value` is a request, an answer, one of their
+    parts, or an event of a stream.
+
+    Text is what a person or a model wrote, wherever it stands: in messages and deltas, in the first
+    value of a block, in tool arguments (keys too), descriptions, schemas, citations, echoes, traces
+    and unknown members. Ids, names of tools and signatures are none, nor is the base64 of a file.
+    A delta's text may end in the middle of a word, and a tool's arguments in the middle of an
+    escape: a screen looks across events.
+    """
+    found: list[tuple[Place, str]] = []
+    _collect(value, (), found)
+    return found
+
+
+def with_texts(value: T, texts: Mapping[Place, str]) -> T:
+    """`value` with other texts at some of the places that `texts_in` names."""
+    changed: Any = value
+    for place in sorted(texts, key=_values_before_keys):
+        changed = _replaced(changed, place, texts[place])
+    return cast(T, changed)
+
+
+def _values_before_keys(place: Place) -> tuple[bool, int]:
+    """A place names keys as they were, so keys change last and inner ones before outer ones."""
+    return isinstance(place[-1], Key), -len(place)
+
+
+def _collect(value: Any, place: Place, found: list[tuple[Place, str]]) -> None:
+    """Add every text in `value` with its place below `place`, depth first."""
+    kind: Any = type(value)
+    if kind is str:
+        found.append((place, value))
+    elif kind is tuple or kind is list:
+        for index, item in enumerate(value):
+            if item:
+                _collect(item, (*place, index), found)
+    elif names := _text_fields(kind):
+        for name in names:
+            if member := getattr(value, name):
+                _collect(member, (*place, name), found)
+        if kind is Media and value.kind is not MediaKind.BASE64:
+            _collect(value.data, (*place, "data"), found)
+    elif isinstance(value, Mapping):
+        for key, member in value.items():
+            found.append(((*place, Key(key)), key))
+            if member:
+                _collect(member, (*place, key), found)
+    elif isinstance(value, str) and not isinstance(value, Enum):
+        found.append((place, str(value)))
+
+
+@cache
+def _text_fields(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a class that may carry text; none of a class that is no value."""
+    if not has(kind):
+        return ()
+    names = (field.name for field in fields(kind))
+    data = {(Media, "data")}  # whether it is text depends on its kind
+    return tuple(name for name in names if (kind, name) not in _NO_TEXT | data)
+
+
+def _replaced(value: Any, place: Place, text: str) -> Any:
+    """`value` with the text at `place` replaced; the values on the way are made anew."""
+    if not place:
+        return text
+    step, rest = place[0], place[1:]
+    if isinstance(step, Key):
+        return {text if key == step.name else key: member for key, member in value.items()}
+    if isinstance(value, Mapping):
+        return {**value, step: _replaced(value[step], rest, text)}
+    if isinstance(value, list | tuple):
+        index = cast(int, step)
+        items = [*value[:index], _replaced(value[index], rest, text), *value[index + 1 :]]
+        return type(value)(items)
+    return evolve(value, **{str(step): _replaced(getattr(value, str(step)), rest, text)})
