@@ -25,6 +25,7 @@ from axonflow_core.messages import (
     Receipt,
     Text,
     TokenCount,
+    Usage,
     hidden,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
@@ -347,6 +348,42 @@ class SupportsCheck(Protocol):
     async def check(self, *, with_credentials: bool = True) -> Checkup:
         """What the first call would find, by the way that it takes; nothing is sent to a model.
         Where not `with_credentials`, none are looked for. Raises nothing for what is wrong."""
+        ...
+
+
+@frozen(kw_only=True)
+class Price:
+    """What tokens of a model cost: USD per 1,000,000; None is unknown."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+
+    def cost_usd(self, usage: Usage) -> float | None:
+        """What `usage` costs. None where a count or the price of one is unknown: that is not 0."""
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        long = usage.cache_write_1h_tokens or 0
+        counts = (
+            (usage.input_tokens, self.input),
+            (usage.output_tokens, self.output),
+            (usage.cache_read_tokens or 0, self.cache_read),
+            ((usage.cache_write_tokens or 0) - long, self.cache_write_5m),
+            (long, self.cache_write_1h),
+        )
+        if any(count and price is None for count, price in counts):
+            return None
+        return sum(count * (price or 0.0) for count, price in counts) / 1_000_000
+
+
+@runtime_checkable
+class SupportsPricing(Protocol):
+    """A provider that knows what its calls cost."""
+
+    def price(self, receipt: Receipt) -> Price | None:
+        """The price of a call that was made; None where it is not known. No I/O."""
         ...
 
 

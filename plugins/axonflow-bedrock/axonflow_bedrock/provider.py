@@ -37,7 +37,7 @@ from axonflow_core.errors import (
     Uncountable,
 )
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import EMPTY, Completion, CompletionRequest, TokenCount
+from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Receipt, TokenCount
 from axonflow_core.plugin_spec import Services
 from axonflow_core.provider import (
     Checkup,
@@ -46,13 +46,14 @@ from axonflow_core.provider import (
     ForwardedAnswer,
     Health,
     NativeCall,
+    Price,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 
 from .aws.credentials import AwsSettings
 from .config import BedrockConfig, SurfaceChoice
 from .explain import Known, deciding_rules, explanation_of
-from .models.model_id import ModelId
+from .models.model_id import ModelId, parse_model_id, vendors_of
 from .models.profiles import Profiles
 from .models.table import ModelTable, load_models
 from .resolver import ModelResolver, through_profile, unary_route
@@ -76,6 +77,7 @@ class BedrockProvider:
         self._services = services
         session = services.extras.get("boto3_session")
         self._settings = AwsSettings(region=config.region, session=session)
+        self._prices: dict[tuple[str, str | None], Price | None] = {}
 
     @property
     def default_model(self) -> str:
@@ -253,6 +255,16 @@ class BedrockProvider:
         return answer
 
     # ── embeddings, rankings, token counts ────────────────────────────────────────────────────────
+
+    def price(self, receipt: Receipt) -> Price | None:
+        """The on-demand price of the standard tier. Higher ones of long prompts are not known."""
+        called = (receipt.called, receipt.region)
+        if called not in self._prices:
+            model_id = parse_model_id(receipt.called, vendors_of(self._services.codecs))
+            entry = self.models.entry(model_id.base_id)
+            price = None if entry is None else entry.price(model_id.geo, receipt.region)
+            self._prices[called] = price
+        return self._prices[called]
 
     async def embed(
         self,

@@ -19,6 +19,7 @@ from attrs import field
 
 from axonflow_core.frozen import frozen
 from axonflow_core.nearest import nearest
+from axonflow_core.provider import Price
 
 PATH = Path(__file__).with_name("models.json")
 """The generated table."""
@@ -31,17 +32,6 @@ class Status(StrEnum):
     LEGACY = "legacy"
     """The end of life is announced; accounts that have not used the model lately are refused."""
     END_OF_LIFE = "end of life"
-
-
-@frozen(kw_only=True)
-class Price:
-    """USD per 1,000,000 tokens; None is unknown."""
-
-    input: float | None = None
-    output: float | None = None
-    cache_read: float | None = None
-    cache_write_5m: float | None = None
-    cache_write_1h: float | None = None
 
 
 @frozen(kw_only=True)

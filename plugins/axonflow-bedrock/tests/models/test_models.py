@@ -23,9 +23,12 @@ from axonflow_bedrock.models.rules import (
     needs_profile,
     rules_of,
 )
-from axonflow_bedrock.models.table import PATH, ModelEntry, ModelTable, Price, Status, load_models
+from axonflow_bedrock.models.table import PATH, ModelEntry, ModelTable, Status, load_models
 from axonflow_core.codec import Feature, ModelFacts
-from axonflow_core.messages import ToolChoiceMode
+from axonflow_core.frozen import evolve
+from axonflow_core.messages import Receipt, ToolChoiceMode, Usage
+from axonflow_core.provider import Price, SupportsPricing
+from axonflow_core.runtime import Runtime
 
 MODELS = load_models()
 TODAY = date(2026, 11, 22)
@@ -457,3 +460,22 @@ def test_a_model_that_nobody_knows_goes_by_the_newest_of_its_line(
 ) -> None:
     found = MODELS.newest_like(unknown)
     assert (found and found.base_id) == known
+
+
+def test_a_call_costs_what_the_table_says_for_its_profile() -> None:
+    provider = Runtime.open(region="us-east-1", provider="bedrock").providers["bedrock"]
+    assert isinstance(provider, SupportsPricing)
+    receipt = Receipt(
+        provider="bedrock",
+        family="anthropic",
+        surface="invoke",
+        model="m",
+        called="us.anthropic.claude-sonnet-4-20250514-v1:0",
+        region="us-east-1",
+    )
+    price = provider.price(receipt)
+    assert price is not None
+    assert price.cost_usd(Usage(1_000_000, 2_000_000)) == 33.0
+    assert price.cost_usd(Usage(0, 0, cache_write_1h_tokens=1, cache_write_tokens=1)) is None
+    assert price.cost_usd(Usage(1)) is None
+    assert provider.price(evolve(receipt, called="acme.unknown-1")) is None
