@@ -98,6 +98,9 @@ class Decision:
     verdict: Verdict
     phase: Phase
     findings: tuple[Finding, ...] = ()
+    unlisted: int = 0
+    """How many more findings there are than `findings` lists: it has a bounded number of each rule
+    in each part."""
     reason: str | None = None
     """Why it is not allowed, for the client; it quotes nothing of the text."""
     screened: tuple[str, ...] = ()
