@@ -12,6 +12,7 @@
     │   ├── DecodeError               a body of the provider is not in its documented format
     │   ├── UnencodableAnswer         the client's format cannot hold the answer
     │   └── TruncatedStream           a stream that ended before its terminal event
+    ├── AuditError                this server: what happened cannot be put on record
     └── ProviderError             the provider refused the call or failed
         ├── AccessDenied              permission is missing
         ├── ModelNotFound             no such model, not enabled, or at the end of its life
@@ -193,6 +194,13 @@ class TruncatedStream(AnswerError):
         super().__init__(message, hint=hint)
         self.partial_text = partial_text
         self.is_text_cut = is_text_cut
+
+
+class AuditError(AxonFlowError):
+    """The audit cannot write or read its records. What was to be recorded is not on record, so no
+    answer may be given."""
+
+    code = "audit"
 
 
 class ProviderError(AxonFlowError):

@@ -58,12 +58,16 @@ class Entry:
     client: str = ""
     """Who called, as authenticated; empty for what the server did itself."""
     user: str | None = None
-    """The pseudonym of the user on whose behalf the client called (`AuditKeys.pseudonym`)."""
+    """The pseudonym of the user on whose behalf the client called (`AuditStore.pseudonym`)."""
     request_type: str | None = None
     """The product's word for the kind of request: `chat`, `sql`."""
     provider: str | None = None
     model: str | None = None
     """The model as it was called."""
+    rules: tuple[str, ...] = ()
+    """The names of the rules that found something (`Decision.rules`)."""
+    closes: str | None = None
+    """The id of the `opened` record of the stream that ends with this one."""
     facts: Mapping[str, Json] = EMPTY
     """All else: receipt, decisions, screens, tokens, cost, latencies, error code. JSON; ids, counts
     and words of ours, nothing that a client or a model wrote."""

@@ -1,0 +1,206 @@
+"""Entries on their way into the database: a batch is what one transaction adds to a chain."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field
+from sqlalchemy import Connection, Executable, bindparam, insert, select, update
+from sqlalchemy.engine import CursorResult, Dialect
+
+from axonflow_core.audit.chain import Head, body_of, link
+from axonflow_core.audit.keys import SECRET_BYTES, MasterKey, Signer, TenantKey, seal_text
+from axonflow_core.audit.record import Entry
+from axonflow_core.audit.schema import HEADS, RECORDS, TENANT_KEYS, TEXTS
+from axonflow_core.errors import AuditError
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.keys import Keys
+
+_COLUMNS = tuple(column.name for column in RECORDS.columns if column.name != "row")
+
+
+class Statements:
+    """The statements of every batch, as the driver takes them: compiled once, not for each row."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.insert_records = str(
+            insert(RECORDS)
+            .values({name: bindparam(name) for name in _COLUMNS})
+            .compile(dialect=dialect)
+        )
+        self.insert_texts = str(insert(TEXTS).compile(dialect=dialect))
+
+
+MOVE_HEAD = (
+    update(HEADS)
+    .where(HEADS.c.chain == bindparam("of"), HEADS.c.seq == bindparam("from_seq"))
+    .where(HEADS.c.hash == bindparam("from_hash"))
+)
+
+
+class Vault:
+    """The keys of the audit, with those of the tenants that are known."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.signer = Signer(keys)
+        self.master = MasterKey(keys.master)
+        self.tenants: dict[str, TenantKey] = {}
+        """Tenant -> key, of the tenants whose key is durable."""
+
+    def stored(self, connection: Connection, tenant: str) -> TenantKey | None:
+        """The key of a tenant as the database has it; None where it has none."""
+        query = select(TENANT_KEYS.c.wrapped).where(TENANT_KEYS.c.tenant == tenant)
+        wrapped = connection.execute(query).scalar()
+        return None if wrapped is None else self.master.unwrap(wrapped, tenant)
+
+
+@frozen
+class Mark:
+    """A point in a batch, to which it can be taken back."""
+
+    head: Head = field(repr=False)
+    records: int
+    texts: int
+
+
+class Batch:
+    """Entries that take their places behind `head`, and the rows that they become."""
+
+    def __init__(self, connection: Connection, head: Head, vault: Vault, *, keeps_texts: bool):
+        self._connection = connection
+        self._vault = vault
+        self._keeps_texts = keeps_texts
+        self._before = head
+        self._chain = head.chain
+        self._seq = head.seq
+        self._count = head.count
+        self._hash = head.hash
+        self._records: list[tuple[Any, ...]] = []
+        self._texts: list[tuple[str, str, bytes]] = []
+        self._new_tenants: dict[str, tuple[TenantKey, bytes]] = {}
+
+    def append(self, entry: Entry) -> None:
+        """Give the entry its place. `AuditError` where it cannot be written; the batch is as it was
+        then."""
+        commitments: Mapping[str, str] = {}
+        wrapped = None
+        sealed: list[tuple[str, str, bytes]] = []
+        if entry.texts:
+            tenant, key = self.tenant_key(entry.tenant), os.urandom(SECRET_BYTES)
+            commitments = tenant.commitments(key, entry.texts)
+            wrapped = tenant.wrap(key, entry.id)
+            if self._keeps_texts:
+                sealed = [
+                    (entry.id, label, seal_text(key, entry.id, label, text))
+                    for label, text in entry.texts.items()
+                ]
+        seq = self._seq + 1
+        body = body_of(entry, self._chain, seq, commitments)
+        hash = link(self._hash, body)
+        self._records.append(
+            (
+                *(self._chain, seq, entry.id, entry.at_us, entry.kind.value, entry.verdict.value),
+                *(entry.tenant, entry.client, entry.user, entry.request_type, entry.provider),
+                *(entry.model, entry.closes, body, hash, wrapped),
+            )
+        )
+        self._texts += sealed
+        self._seq, self._hash, self._count = seq, hash, self._count + 1
+
+    def tenant_key(self, tenant: str) -> TenantKey:
+        """The key of a tenant; a new one is stored with the batch."""
+        if known := self._vault.tenants.get(tenant):
+            return known
+        if new := self._new_tenants.get(tenant):
+            return new[0]
+        if stored := self._vault.stored(self._connection, tenant):
+            self._vault.tenants[tenant] = stored
+            return stored
+        secret = os.urandom(SECRET_BYTES)
+        key = TenantKey(secret)
+        self._new_tenants[tenant] = (key, self._vault.master.wrap(secret, tenant))
+        return key
+
+    def mark(self) -> Mark:
+        """Where the batch is."""
+        head = Head(self._chain, self._seq, self._hash, self._count)
+        return Mark(head, len(self._records), len(self._texts))
+
+    def rewind(self, mark: Mark) -> None:
+        """Take back what was appended since. Keys of new tenants stay: they say nothing."""
+        self._seq, self._hash, self._count = mark.head.seq, mark.head.hash, mark.head.count
+        del self._records[mark.records :]
+        del self._texts[mark.texts :]
+
+    def write(self, statements: Statements) -> Head:
+        """Write the rows and the head behind them, which is returned."""
+        if self._new_tenants:
+            rows = [
+                {"tenant": tenant, "wrapped": wrapped}
+                for tenant, (_, wrapped) in self._new_tenants.items()
+            ]
+            self._connection.execute(insert(TENANT_KEYS), rows)
+        if not self._records:
+            return self._before
+        self._connection.exec_driver_sql(statements.insert_records, self._records)
+        if self._texts:
+            self._connection.exec_driver_sql(statements.insert_texts, self._texts)
+        head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
+        return move_head(self._connection, self._before, head, self._vault.signer)
+
+    def committed(self) -> None:
+        """The batch is durable, and so are the keys of its new tenants."""
+        for tenant, (key, _) in self._new_tenants.items():
+            self._vault.tenants[tenant] = key
+
+
+def move_head(connection: Connection, before: Head, head: Head, signer: Signer) -> Head:
+    """Sign `head` now and put it in the place of `before`. `AuditError` where the database has
+    another head than `before`: somebody changed it under its writer."""
+    head = evolve(head, at_us=time.time_ns() // 1_000, key=signer.key_id)
+    values = {
+        "seq": head.seq,
+        "hash": head.hash,
+        "count": head.count,
+        "at_us": head.at_us,
+        "key": head.key,
+        "is_closed": head.is_closed,
+        "signature": signer.sign(head.message),
+    }
+    places = {"of": head.chain, "from_seq": before.seq, "from_hash": before.hash}
+    moved = connection.execute(MOVE_HEAD, {**values, **places})
+    if moved.rowcount != 1:
+        raise ChangedHead(
+            f"the head of the chain {head.chain} is not the one that its writer left",
+            hint="`axonflow audit verify` says what is wrong",
+        )
+    return head
+
+
+class ChangedHead(AuditError):
+    """The head of a chain was changed by somebody else than its writer."""
+
+
+class Transaction:
+    """What a work of `AuditStore.transact` may do. It is over when the work returns."""
+
+    def __init__(self, connection: Connection, batch: Batch) -> None:
+        self._connection = connection
+        self._batch = batch
+
+    def append(self, entry: Entry) -> None:
+        """Record an entry, if the work returns. `AuditError` where it cannot be written."""
+        self._batch.append(entry)
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        """Run a statement of SQLAlchemy Core."""
+        return self._connection.execute(statement, parameters)
+
+    def tenant_key(self, tenant: str) -> TenantKey:
+        """The key of a tenant."""
+        return self._batch.tenant_key(tenant)

@@ -1,0 +1,105 @@
+"""The tables of the audit.
+
+    settings     what must not change under a database: its version, which master key it belongs to
+    records      one row a record, appended and never changed. `body` and `hash` are the truth;
+                 the columns beside them repeat what is searched for, and verifying compares them
+    heads        one row a chain: its end, signed
+    tenant_keys  one row a tenant, encrypted under the master key
+    texts        what was said, encrypted under the record's key, where texts are kept
+
+What may be destroyed stands outside of what is hashed: the keys and the texts.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+VERSION = 1
+"""The version of these tables. A database of another one is refused."""
+TABLES = MetaData()
+
+SETTINGS = Table(
+    "settings",
+    TABLES,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+RECORDS = Table(
+    "records",
+    TABLES,
+    Column("row", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("chain", String, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("id", String, nullable=False, unique=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("tenant", String, nullable=False),
+    Column("client", String, nullable=False),
+    Column("user", String),
+    Column("request_type", String),
+    Column("provider", String),
+    Column("model", String),
+    Column("closes", String),
+    Column("body", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("record_key", LargeBinary),
+    UniqueConstraint("chain", "seq"),
+)
+REPEATED = (
+    *("chain", "seq", "id", "at_us", "kind", "verdict", "tenant", "client", "user"),
+    *("request_type", "provider", "model", "closes"),
+)
+"""The columns of `records` that repeat a member of the body, by the same name."""
+Index("records_of_a_tenant", RECORDS.c.tenant, RECORDS.c.at_us)
+Index(
+    "records_that_open",
+    RECORDS.c.chain,
+    sqlite_where=RECORDS.c.kind == "opened",
+    postgresql_where=RECORDS.c.kind == "opened",
+)
+Index(
+    "records_that_close",
+    RECORDS.c.closes,
+    sqlite_where=RECORDS.c.closes.is_not(None),
+    postgresql_where=RECORDS.c.closes.is_not(None),
+)
+HEADS = Table(
+    "heads",
+    TABLES,
+    Column("chain", String, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("key", String, nullable=False),
+    Column("is_closed", Boolean, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    # Not signed, for others than the chain's writer set them; verifying compares both.
+    Column("named_seq", BigInteger, nullable=False, default=0),
+    Column("is_swept", Boolean, nullable=False, default=False),
+)
+TENANT_KEYS = Table(
+    "tenant_keys",
+    TABLES,
+    Column("tenant", String, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+TEXTS = Table(
+    "texts",
+    TABLES,
+    Column("record", String, primary_key=True),
+    Column("label", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)

@@ -1,0 +1,374 @@
+"""The writer: a thread that turns what waits into one transaction after another.
+
+    loops       append, transact -> a job with a future, put into the queue
+    writer      takes every job that waits, writes them in one transaction, commits: one fsync
+    loops       one wake-up for each loop settles the futures of all its jobs
+
+Nothing lingers: while a commit is under way jobs gather, so batches grow with the load by
+themselves. A future is settled after the commit. One that its caller gave up is passed over, and
+its record is written all the same.
+
+A batch that cannot be written fails whole, and nothing of it was acknowledged. The writer then
+reads its head from the database, which is the old one, or the new one where the commit was made and
+its success not heard of; any other was changed by somebody else, and the writer refuses to go on.
+It tries again with the next batch, and every second by itself, by signing its head anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from axonflow_core.audit import database, presence
+from axonflow_core.audit.batch import (
+    Batch,
+    ChangedHead,
+    Statements,
+    Transaction,
+    Vault,
+    move_head,
+)
+from axonflow_core.audit.chain import Head
+from axonflow_core.audit.keys import key_id
+from axonflow_core.audit.opening import begin_chain
+from axonflow_core.audit.record import Entry, new_id
+from axonflow_core.audit.schema import HEADS
+from axonflow_core.errors import AuditError
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.keys import Keys
+
+Work = Callable[[Transaction], Any]
+
+MAX_WAITING = 10_000
+"""How many jobs may wait; more are refused at once."""
+MAX_BATCH = 1_000
+"""How many jobs one transaction takes."""
+RETRY_S = 1.0
+"""How often a writer that cannot write tries by itself."""
+_LOG = logging.getLogger(__name__)
+
+
+class Job:
+    """Something to write, and who waits for it."""
+
+    __slots__ = ("at", "future", "what")
+
+    def __init__(self, what: Entry | Work) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.what = what
+        self.at = time.monotonic()
+
+
+@frozen(kw_only=True)
+class WriterOptions:
+    """How a writer writes."""
+
+    keeps_texts: bool = False
+    tables: MetaData | None = None
+    """Tables of others, which stand in the same database."""
+    synchronous: str = "FULL"
+    """SQLite's setting. Anything else loses acknowledged records in a power cut."""
+    max_waiting: int = MAX_WAITING
+
+
+Outcome = tuple[Job, Any, BaseException | None]
+"""A job with its result, or with its error."""
+
+
+class Writer:
+    """One chain of a database, written by one thread from `start` to `stop`."""
+
+    def __init__(self, path: Path, keys: Keys, options: WriterOptions) -> None:
+        self.path = path
+        self.vault = Vault(keys)
+        self.chain = new_id()
+        self.ended: Future[None] = Future()
+        """Set once the last head is signed and the database let go."""
+        self.fault: str | None = None
+        """Why nothing can be written, while that is so."""
+        self._options = options
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._gate = threading.Lock()
+        self._is_stopping = False
+        self._oldest_at: float | None = None
+        self._head = Head(self.chain)
+        self._attempt: Head | None = None
+        self._is_head_sure = True
+
+    # ── on the callers' threads ───────────────────────────────────────────────────────────────────
+
+    def start(self) -> Future[None]:
+        """Start the thread. The future is set when the database is open, or has why it is not."""
+        opened: Future[None] = Future()
+        opened.set_running_or_notify_cancel()
+        self.ended.set_running_or_notify_cancel()
+        threading.Thread(
+            target=self._run, args=(opened,), name=f"audit-{self.chain}", daemon=True
+        ).start()
+        return opened
+
+    def submit(self, job: Job) -> asyncio.Future[Any]:
+        """Put a job into the queue. `AuditError` where too many wait, or the store is closed."""
+        with self._gate:
+            if self._is_stopping:
+                raise AuditError("the audit is closed")
+            if self._queue.qsize() >= self._options.max_waiting:
+                raise AuditError(
+                    f"{self._options.max_waiting} records wait for the audit already",
+                    hint="the disk is slow, or full; call again later",
+                )
+            self._queue.put(job)
+        return job.future
+
+    def stop(self) -> None:
+        """Let the thread end once it has written what waits."""
+        with self._gate:
+            if not self._is_stopping:
+                self._is_stopping = True
+                self._queue.put(None)
+
+    @property
+    def lag_s(self) -> float:
+        """How long the job has waited that has waited longest, in seconds."""
+        oldest = self._oldest_at
+        return 0.0 if oldest is None else time.monotonic() - oldest
+
+    # ── on the writer's thread ────────────────────────────────────────────────────────────────────
+
+    def _run(self, opened: Future[None]) -> None:
+        try:
+            with self._database() as (engine, connection):
+                self._statements = Statements(engine.dialect)
+                self._connection = connection
+                self._begin()
+                opened.set_result(None)
+                while self._serve():
+                    pass
+                self._end()
+        except BaseException as error:
+            if opened.done():
+                _LOG.exception("the audit's writer ended")
+            else:
+                opened.set_exception(error)
+        finally:
+            self.ended.set_result(None)
+
+    @contextmanager
+    def _database(self) -> Iterator[tuple[Engine, Connection]]:
+        """The database, opened and fit, with this writer present in it."""
+        database.require_folder(self.path)
+        with database.reporting(self.path, "the audit cannot open"), presence.alone(self.path):
+            if not self.path.exists():
+                database.create(self.path, self.vault.master.check)
+            database.require_file(self.path)
+            self._presence = presence.Presence(self.path, self.chain)
+        engine = database.writing_engine(self.path, synchronous=self._options.synchronous)
+        try:
+            with database.reporting(self.path, "the audit cannot open"):
+                connection = engine.connect()
+            with connection:
+                yield engine, connection
+        finally:
+            engine.dispose()
+            self._presence.end()
+
+    def _begin(self) -> None:
+        """Check the database and begin the chain, in one transaction and one process at a time."""
+        with database.reporting(self.path, "the audit cannot open"), presence.alone(self.path):
+            database.require_whole(self._connection, self.path)
+            self._connection.rollback()
+            with self._connection.begin():
+                database.require_fit(self._connection, self.path, self.vault.master.check)
+                known = [key_id(key) for key in self.vault.signer.public_keys]
+                database.require_known_keys(self._connection, self.path, known)
+                database.add_tables(self._connection, self._options.tables)
+                batch = self._batch()
+                begin_chain(self._connection, self._head, batch, self.path)
+                head = batch.write(self._statements)
+            batch.committed()
+            self._head = head
+
+    def _batch(self) -> Batch:
+        return Batch(
+            self._connection, self._head, self.vault, keeps_texts=self._options.keeps_texts
+        )
+
+    def _serve(self) -> bool:
+        """Write what waits. False when the last was written."""
+        try:
+            first = self._queue.get(timeout=RETRY_S if self.fault else None)
+        except Empty:
+            self._probe()
+            return True
+        jobs = [] if first is None else [first]
+        is_over = first is None
+        for _ in range(min(self._queue.qsize(), MAX_BATCH - 1)):
+            job = self._queue.get_nowait()
+            if job is None:
+                is_over = True
+            else:
+                jobs.append(job)
+        if jobs:
+            self._oldest_at = jobs[0].at
+            _settle(self._outcomes(jobs))
+            self._oldest_at = None
+        return not is_over
+
+    def _outcomes(self, jobs: Sequence[Job]) -> list[Outcome]:
+        try:
+            outcomes = self._commit(jobs)
+        except IntegrityError as fault:
+            if len(jobs) > 1:  # one of them has an id that is taken: each for itself
+                return [outcome for job in jobs for outcome in self._outcomes([job])]
+            return [(job, None, _refusal(job, fault)) for job in jobs]
+        except BaseException as fault:
+            return [(job, None, self._fail(fault)) for job in jobs]
+        self._succeed()
+        return outcomes
+
+    def _commit(self, jobs: Sequence[Job]) -> list[Outcome]:
+        self._find_head()
+        self._is_head_sure = False
+        with self._connection.begin():
+            batch = self._batch()
+            outcomes = [self._outcome(job, batch) for job in jobs]
+            self._attempt = head = batch.write(self._statements)
+        self._head, self._attempt, self._is_head_sure = head, None, True
+        batch.committed()
+        return outcomes
+
+    def _outcome(self, job: Job, batch: Batch) -> Outcome:
+        try:
+            if isinstance(job.what, Entry):
+                batch.append(job.what)
+                return job, None, None
+            return job, self._run_work(job.what, batch), None
+        except DBAPIError as fault:
+            if not self._is_in_transaction():
+                raise
+            return job, None, fault
+        except StopIteration as fault:  # a future cannot have it
+            return job, None, RuntimeError(repr(fault))
+        except Exception as fault:
+            return job, None, fault
+
+    def _run_work(self, work: Work, batch: Batch) -> Any:
+        """The result of a work. What it did is undone where it raises."""
+        mark = batch.mark()
+        try:
+            with self._connection.begin_nested():
+                return work(Transaction(self._connection, batch))
+        except BaseException:
+            batch.rewind(mark)
+            raise
+
+    def _is_in_transaction(self) -> bool:
+        """Whether the transaction outlived an error: SQLite ends it itself for some."""
+        return bool(self._connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]
+
+    # ── when it cannot write ──────────────────────────────────────────────────────────────────────
+
+    def _fail(self, fault: BaseException) -> AuditError:
+        """Note that nothing can be written. A new error each time, for one has one traceback."""
+        text = str(fault.orig) if isinstance(fault, DBAPIError) else str(fault)
+        hint = fault.hint if isinstance(fault, AuditError) else database.hint_of(text)
+        message = f"the audit cannot write: {text}"
+        if self.fault is None:
+            _LOG.error("%s", message)
+        self.fault = message
+        return AuditError(message, hint=hint)
+
+    def _succeed(self) -> None:
+        if self.fault is not None:
+            self.fault = None
+            _LOG.warning("the audit writes again")
+
+    def _probe(self) -> None:
+        """Write something of no consequence, to learn whether writing works again."""
+        try:
+            self._sign_again(self._head)
+        except BaseException as fault:
+            self._fail(fault)
+        else:
+            self._succeed()
+
+    def _sign_again(self, head: Head) -> None:
+        self._find_head()
+        self._is_head_sure = False
+        with self._connection.begin():
+            before = self._head
+            self._attempt = head = move_head(
+                self._connection, before, evolve(head, seq=before.seq), self.vault.signer
+            )
+        self._head, self._attempt, self._is_head_sure = head, None, True
+
+    def _find_head(self) -> None:
+        """After a failure: which head the database has."""
+        if self._is_head_sure:
+            return
+        self._reconnect()
+        query = select(HEADS.c.seq, HEADS.c.hash).where(HEADS.c.chain == self.chain)
+        with self._connection.begin():
+            row = self._connection.execute(query).first()
+        possible = [head for head in (self._head, self._attempt) if head is not None]
+        found = [head for head in possible if row and (head.seq, head.hash) == tuple(row)]
+        if not found:
+            raise ChangedHead(f"the head of the chain {self.chain} was changed in the database")
+        self._head, self._attempt, self._is_head_sure = found[0], None, True
+
+    def _reconnect(self) -> None:
+        """A connection that is in no transaction: the same one where it can be rolled back, for
+        where files are scarce there may be no other."""
+        try:
+            self._connection.rollback()
+            if not self._is_in_transaction():
+                return
+        except DBAPIError:
+            pass
+        self._connection.invalidate()
+
+    def _end(self) -> None:
+        """Sign the last head."""
+        try:
+            self._find_head()
+            self._sign_again(evolve(self._head, is_closed=True))
+        except BaseException as fault:
+            self._fail(fault)
+
+
+def _refusal(job: Job, fault: IntegrityError) -> BaseException:
+    """Why one job breaks a rule of the tables."""
+    if isinstance(job.what, Entry):
+        return AuditError(f"the record {job.what.id} is there already")
+    return fault
+
+
+def _settle(outcomes: Sequence[Outcome]) -> None:
+    """Wake each event loop once, for all of its futures."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_loop.setdefault(outcome[0].future.get_loop(), []).append(outcome)
+    for loop, own in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(_resolve, own)
+
+
+def _resolve(outcomes: Sequence[Outcome]) -> None:
+    for job, result, error in outcomes:
+        if job.future.done():
+            continue
+        if error is None:
+            job.future.set_result(result)
+        else:
+            job.future.set_exception(error)
