@@ -19,6 +19,7 @@ from axonflow_core.cli.groups import Group
 _COMMANDS: Mapping[str, str] = {
     "ask": "ask:ask",
     "check": "check:check",
+    "clients": "clients:clients",
     "codecs": "codecs:codecs",
     "completion": "completion:completion",
     "count": "count:count",
@@ -29,6 +30,7 @@ _COMMANDS: Mapping[str, str] = {
     "init": "init:init",
     "models": "models:models",
     "plugins": "plugins:plugins",
+    "serve": "serve:serve",
 }
 """Command -> module of this package and the name in it."""
 

@@ -28,7 +28,7 @@ class Exchange(RequestResponseCycle):
                 await self._answer(INTERNAL)
         except asyncio.CancelledError:
             await self._answer(SHUTTING_DOWN)
-        except BaseException as error:  # noqa: BLE001 - the worker outlives every request
+        except BaseException as error:
             self._note_failure(error)
             await self._answer(INTERNAL)
         finally:

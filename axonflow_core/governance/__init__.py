@@ -1,0 +1,10 @@
+"""The one way through: a call is checked, made, checked again and recorded.
+
+    caller      who calls, and what it may use
+    screening   the texts of a request or an answer, before the policy
+    trail       what happened to a call, as it becomes a record and an outcome
+    calls       the way itself
+
+Proxy Mode, Gateway Mode, the drop-in endpoints and every step of a plan take it; no route of the
+server reaches a provider around it.
+"""

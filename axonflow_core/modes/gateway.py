@@ -1,0 +1,189 @@
+"""Gateway Mode: the client calls the model itself. It asks before (`checked`), and reports after
+(`reported`, `tool_reported`); both are on record before it is answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from attrs import field
+
+from axonflow_core.audit.record import Entry, Kind
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.trail import decision_facts
+from axonflow_core.messages import EMPTY, Json, hidden
+from axonflow_core.modes import contexts
+from axonflow_core.modes.contexts import Context
+from axonflow_core.policy.rules import Decision, Phase, Verdict
+
+if TYPE_CHECKING:
+    from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.store import AuditStore
+
+
+@frozen(kw_only=True)
+class Check:
+    """What a client is about to send."""
+
+    query: str = hidden()
+    user: str | None = field(default=None, repr=False)
+    data_sources: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Checked:
+    """The answer to a check. It is on record as `id`."""
+
+    id: str
+    context_id: str
+    decision: Decision
+    expires_us: int
+    """When the context ends, in microseconds since 1970; now, for one that was denied."""
+
+
+@frozen(kw_only=True)
+class Report:
+    """A call of a model that a client made under a context."""
+
+    context_id: str
+    provider: str
+    model: str
+    summary: str = hidden(default="")
+    tokens: Mapping[str, int] = EMPTY
+    latency_ms: float | None = None
+    metadata: Mapping[str, Json] = hidden(default=EMPTY)
+    body: bytes = hidden(default=b"")
+    """The report as it was sent: the same bytes again are the same report."""
+
+
+@frozen(kw_only=True)
+class ToolReport:
+    """A call of a tool that a client made."""
+
+    tool: str
+    facts: Mapping[str, Json] = EMPTY
+    texts: Mapping[str, str] = hidden(default=EMPTY)
+    user: str | None = field(default=None, repr=False)
+
+
+async def checked(
+    governance: Governance, audit: AuditStore, caller: Caller, check: Check, *, ttl_s: float
+) -> Checked:
+    """Check what a client is about to send. An approval comes with a context that is valid for
+    `ttl_s` seconds; a denial is on record and has none that could be used."""
+    decision = await governance.decide(Phase.REQUEST, {"query": check.query})
+    entry = Entry(
+        kind=Kind.CHECK,
+        verdict=decision.verdict,
+        tenant=caller.tenant,
+        client=caller.client,
+        user=await audit.pseudonym(caller.tenant, check.user) if check.user else None,
+        request_type="pre_check",
+        rules=decision.rules,
+        facts={
+            "mode": "gateway",
+            "generation": governance.generation,
+            "decisions": [decision_facts(decision)],
+            "data_sources": list(check.data_sources),
+        },
+        texts={"request.query": decision.texts.get("query", check.query)},
+    )
+    answer = Checked(
+        id=entry.id, context_id=str(uuid4()), decision=decision, expires_us=entry.at_us
+    )
+    if decision.is_stopped:
+        await audit.append(entry)
+        return answer
+    answer = evolve(answer, expires_us=entry.at_us + int(ttl_s * 1_000_000))
+    context = Context(
+        id=answer.context_id,
+        tenant=caller.tenant,
+        client=caller.client,
+        check_id=entry.id,
+        policy=decision.version,
+        expires_us=answer.expires_us,
+    )
+
+    def approve(transaction: Transaction) -> None:
+        transaction.append(entry)
+        contexts.keep(transaction, context)
+
+    await audit.transact(approve)
+    return answer
+
+
+async def reported(
+    governance: Governance, audit: AuditStore, caller: Caller, report: Report
+) -> str | None:
+    """Record a call that was made under a context, which it uses up. Returns the record's id: that
+    of the first report, where the same bytes are sent again. None where there is no such context
+    for this client, it is over, or another report used it."""
+    decision = await governance.decide(Phase.ANSWER, {"summary": report.summary})
+
+    def record(transaction: Transaction) -> str | None:
+        context = contexts.found(transaction, report.context_id)
+        now_us = time.time_ns() // 1_000
+        if context is None or not context.is_valid_for(caller.tenant, caller.client, now_us):
+            return None
+        mark = contexts.mark(transaction, context, report.body)
+        if context.report_id is not None:
+            return context.report_id if context.report_mark == mark else None
+        entry = _entry(governance, caller, report, decision, context)
+        transaction.append(entry)
+        contexts.use(transaction, context.id, entry.id, mark)
+        return entry.id
+
+    return await audit.transact(record)
+
+
+def _entry(
+    governance: Governance, caller: Caller, report: Report, decision: Decision, context: Context
+) -> Entry:
+    return Entry(
+        kind=Kind.GATEWAY_CALL,
+        verdict=decision.verdict,
+        tenant=caller.tenant,
+        client=caller.client,
+        request_type="llm_call",
+        provider=report.provider,
+        model=report.model,
+        rules=decision.rules,
+        facts={
+            "mode": "gateway",
+            "generation": governance.generation,
+            "check_id": context.check_id,
+            "policy_of_check": context.policy,
+            "decisions": [decision_facts(decision)],
+            "tokens": dict(report.tokens),
+            "cost_usd": None,
+            "latency_ms": report.latency_ms,
+        },
+        texts={"answer.summary": decision.texts.get("summary", report.summary)},
+    )
+
+
+async def tool_reported(
+    governance: Governance, audit: AuditStore, caller: Caller, report: ToolReport
+) -> Entry:
+    """Record a call of a tool. Returns the entry."""
+    entry = Entry(
+        kind=Kind.TOOL_CALL,
+        verdict=Verdict.ALLOWED,
+        tenant=caller.tenant,
+        client=caller.client,
+        user=await audit.pseudonym(caller.tenant, report.user) if report.user else None,
+        request_type="tool_call",
+        facts={
+            "mode": "gateway",
+            "generation": governance.generation,
+            "tool": report.tool,
+            **report.facts,
+        },
+        texts=report.texts,
+    )
+    await audit.append(entry)
+    return entry

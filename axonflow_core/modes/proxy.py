@@ -1,0 +1,64 @@
+"""Proxy Mode: a client asks, the server calls the model."""
+
+from __future__ import annotations
+
+from attrs import field
+
+from axonflow_core.frozen import frozen
+from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.trail import GovernedCall, Outcome
+from axonflow_core.messages import CompletionRequest, Image, Inference, Media, Text, hidden, user
+
+
+@frozen(kw_only=True)
+class ProxyRequest:
+    """What a client asks of Proxy Mode."""
+
+    query: str = hidden()
+    media: tuple[Media, ...] = hidden(default=())
+    """Pictures that belong to the query."""
+    system_prompt: str | None = hidden(default=None)
+    user: str | None = field(default=None, repr=False)
+    """On whose behalf the client asks, as it names them."""
+    request_type: str = "chat"
+    provider: str | None = None
+    model: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    is_made: bool = True
+    """Whether a model is called; otherwise the request is only checked and recorded."""
+
+
+async def asked(
+    governance: Governance, caller: Caller, request: ProxyRequest, *, timeout_s: float
+) -> Outcome:
+    """The outcome of `request`, on record. `AuditError` where it cannot be recorded."""
+    return await governance.complete(
+        GovernedCall(
+            caller=caller,
+            request=completion_request(request),
+            mode="proxy",
+            request_type=request.request_type,
+            user=request.user,
+            provider=request.provider,
+            model=request.model,
+            timeout_s=timeout_s,
+            is_made=request.is_made,
+        )
+    )
+
+
+def completion_request(request: ProxyRequest) -> CompletionRequest:
+    """The request to the model. `RequestError` for a value that none takes."""
+    pictures = [Image(media) for media in request.media]
+    return CompletionRequest(
+        messages=(user([*pictures, Text(request.query)]),),
+        system=request.system_prompt,
+        inference=Inference(
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            top_p=request.top_p,
+        ),
+    )

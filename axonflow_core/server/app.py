@@ -1,0 +1,140 @@
+"""The ASGI application: who calls, may they, what is the answer.
+
+    probe?  route?  who?  role?  body  handler  answer
+
+Each refusal is JSON with its text in `error` and `message`. Errors of ours become a status here and
+nowhere else; an exception that is none of ours is a 500 that says nothing of it, and a line of the
+log without any text of the request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from axonflow_core.errors import AuditError, AxonFlowError, ConfigError, RequestError
+from axonflow_core.http.asgi import BodyTooLong, ClientLeft, read_request
+from axonflow_core.server.client_request import Answer, ClientRequest, refusal
+from axonflow_core.server.delivery import EXTENSION
+from axonflow_core.server.endpoints.health import probe
+from axonflow_core.server.routes import Route, RouteTable
+from axonflow_core.server.service import Service
+
+_LOG = logging.getLogger(__name__)
+
+
+class App:
+    """Serves `routes` in the name of `service`."""
+
+    def __init__(self, service: Service, routes: RouteTable) -> None:
+        self._service = service
+        self._routes = routes
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        try:
+            answer = await self._answer(scope, receive)
+        except ClientLeft:
+            return
+        await _write(send, answer, is_head=scope["method"] == "HEAD")
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        """The life of the worker: what it opened is closed at its end."""
+        async for step in _steps(receive):
+            if step == "lifespan.shutdown":
+                await self._service.aclose()
+            await send({"type": f"{step}.complete"})
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Any) -> Answer:
+        method, path = scope["method"], scope["path"]
+        if method in ("GET", "HEAD") and (probed := probe(self._service, path)) is not None:
+            return probed
+        found = self._routes.find(method, path)
+        if found is None:
+            return self._unknown(method, path)
+        try:
+            return await self._handled(*found, scope, receive)
+        except AxonFlowError as error:
+            return _refused(error)
+        except Exception as error:
+            _LOG.exception("%s %s failed: %s", method, found[0].path, type(error).__name__)
+            return refusal(500, "internal error", code="internal")
+
+    async def _handled(
+        self, route: Route, parameters: Mapping[str, str], scope: Mapping[str, Any], receive: Any
+    ) -> Answer:
+        headers = _headers(scope)
+        caller = self._service.generation.clients.identified(headers)
+        if caller is None:
+            return refusal(401, "Invalid credentials", code="unauthenticated")
+        if route.role not in caller.roles:
+            message = f"the client {caller.client} has not the role {route.role}"
+            return refusal(403, message, code="forbidden")
+        try:
+            received = await read_request(
+                scope, receive, max_body_bytes=self._service.settings.max_body_bytes
+            )
+        except BodyTooLong:
+            most = self._service.settings.max_body_bytes
+            return refusal(413, f"the body is longer than {most:,} bytes", code="too_large")
+        return await route.handler(
+            ClientRequest(
+                service=self._service,
+                caller=caller,
+                method=route.method,
+                path=scope["path"],
+                parameters=parameters,
+                query=dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=64)),
+                headers=headers,
+                body=received.body,
+                receive=receive,
+                delivery=scope.get("extensions", {}).get(EXTENSION),
+            )
+        )
+
+    def _unknown(self, method: str, path: str) -> Answer:
+        methods = self._routes.methods(path)
+        if methods:
+            message = f"this path takes {', '.join(methods)}"
+            return refusal(405, message, code="method", allow=", ".join(methods))
+        return refusal(404, "there is no such path", code="not_found")
+
+
+async def _steps(receive: Any) -> AsyncIterator[str]:
+    """The steps of a lifespan, until the last."""
+    step = ""
+    while step != "lifespan.shutdown":
+        step = (await receive())["type"]
+        yield step
+
+
+def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """The headers that somebody here reads; the last of two with one name."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _refused(error: AxonFlowError) -> Answer:
+    """An error as a status: the caller's own fault is 400, ours is 500 or 503."""
+    if isinstance(error, AuditError):
+        return refusal(503, error.message, code=error.code, **{"retry-after": "1"})
+    if isinstance(error, RequestError):
+        return refusal(400, error.message, code=error.code)
+    if isinstance(error, ConfigError):
+        return refusal(500, "the configuration is at fault", code=error.code)
+    return refusal(502, error.message, code=error.code)
+
+
+async def _write(send: Any, answer: Answer, *, is_head: bool) -> None:
+    """Write the whole answer in one go."""
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        *((name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    body = b"" if is_head else answer.body
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,113 @@
+"""Secrets of clients, and who presents one.
+
+A secret is derived and never stored:
+
+    base64url(HMAC-SHA256(server key, id ‖ 0x00 ‖ decimal generation))
+
+The newest server key derives; older ones stay valid until they are dropped from the list. Raising a
+client's generation makes another secret and ends the old one.
+
+Whoever presents a secret is looked up by a MAC of it under a key of this process, and compared in
+constant time: how long a refusal takes says nothing about any secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from base64 import b64decode, urlsafe_b64encode
+from binascii import Error as InvalidBase64
+from collections.abc import Mapping, Sequence
+
+from axonflow_core.config.values import ClientConfig, Role
+from axonflow_core.governance.caller import Caller
+
+COMMUNITY = "community"
+"""The name of everybody in the open mode."""
+MAX_CREDENTIALS = 1_024
+"""Characters of an Authorization header that are looked at; no secret of ours is longer."""
+
+
+def client_secret(server_key: bytes, id: str, generation: int) -> str:
+    """The secret of a client, without padding."""
+    message = id.encode() + b"\0" + str(generation).encode()
+    return urlsafe_b64encode(hmac.digest(server_key, message, "sha256")).rstrip(b"=").decode()
+
+
+class Directory:
+    """The clients of one generation of the configuration."""
+
+    def __init__(self, clients: Mapping[str, ClientConfig], server_keys: Sequence[bytes]) -> None:
+        self._process_key = os.urandom(32)
+        self._callers = {id: caller_of(client) for id, client in clients.items()}
+        self._by_mac = {
+            self._mac(client_secret(key, id, client.generation)): id
+            for id, client in clients.items()
+            for key in server_keys
+        }
+
+    def identified(self, headers: Mapping[str, str]) -> Caller | None:
+        """Who sent these headers (names in lower case); None where nobody of ours did."""
+        id, secret = presented(headers)
+        if not secret:
+            return None
+        mac = self._mac(secret)
+        owner = self._by_mac.get(mac)
+        if owner is None or (
+            id is not None and not hmac.compare_digest(id.encode(), owner.encode())
+        ):
+            return None
+        return self._callers[owner]
+
+    def _mac(self, secret: str) -> bytes:
+        return hmac.digest(self._process_key, secret.encode("utf-8", "replace"), hashlib.sha256)
+
+
+class OpenDirectory:
+    """The open mode: everybody is one client, whatever they present."""
+
+    def __init__(self) -> None:
+        roles = frozenset(Role) - {Role.ADMIN}
+        self._everybody = Caller(client=COMMUNITY, tenant=COMMUNITY, roles=roles)
+
+    def identified(self, headers: Mapping[str, str]) -> Caller | None:
+        """The client `community`."""
+        return self._everybody
+
+
+def caller_of(client: ClientConfig) -> Caller:
+    """A client of the configuration, as whoever it calls sees it."""
+    return Caller(
+        client=client.id,
+        tenant=client.tenant,
+        roles=frozenset(client.roles),
+        providers=client.providers,
+        models=client.models,
+    )
+
+
+def presented(headers: Mapping[str, str]) -> tuple[str | None, str]:
+    """The id and the secret that a request presents: `Basic`, `Bearer` or `x-api-key`. The id is
+    None where the secret comes alone; the secret is empty where there is none, or no valid one."""
+    authorization = headers.get("authorization", "")
+    if len(authorization) > MAX_CREDENTIALS:
+        return None, ""
+    scheme, _, credentials = authorization.partition(" ")
+    match scheme.lower():
+        case "basic":
+            return _of_basic(credentials.strip())
+        case "bearer":
+            return None, credentials.strip()
+        case "":
+            return None, headers.get("x-api-key", "")[:MAX_CREDENTIALS]
+        case _:
+            return None, ""
+
+
+def _of_basic(credentials: str) -> tuple[str | None, str]:
+    try:
+        id, _, secret = b64decode(credentials, validate=True).decode().partition(":")
+    except (InvalidBase64, UnicodeDecodeError, ValueError):
+        return None, ""
+    return id, secret

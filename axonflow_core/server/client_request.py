@@ -1,0 +1,60 @@
+"""A request that was read and whose sender is known, and the answer to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from attrs import field
+
+from axonflow_core.frozen import frozen
+from axonflow_core.governance.caller import Caller
+from axonflow_core.messages import EMPTY, Json, hidden
+
+if TYPE_CHECKING:
+    from axonflow_core.server.delivery import Delivery
+    from axonflow_core.server.service import Service
+
+
+@frozen
+class Answer:
+    """What is written. `headers` have names in lower case."""
+
+    status: int
+    body: bytes = hidden(default=b"")
+    headers: Mapping[str, str] = EMPTY
+    content_type: str = "application/json"
+
+
+@frozen(kw_only=True)
+class ClientRequest:
+    """One request of a client."""
+
+    service: Service = field(repr=False)
+    caller: Caller
+    method: str
+    path: str
+    parameters: Mapping[str, str] = EMPTY
+    """The parts of the path that the route names."""
+    query: Mapping[str, str] = EMPTY
+    headers: Mapping[str, str] = field(default=EMPTY, repr=False)
+    body: bytes = hidden(default=b"")
+    receive: Any = field(default=None, repr=False)
+    """ASGI's `receive`: after the body it tells when the client leaves."""
+    delivery: Delivery | None = field(default=None, repr=False)
+    """Tells whether the answer was read; None where another server serves the app."""
+
+
+def json_answer(value: Json, status: int = 200, **headers: str) -> Answer:
+    """`value` as JSON."""
+    return Answer(status, orjson.dumps(value), headers)
+
+
+def refusal(status: int, message: str, *, code: str | None = None, **headers: str) -> Answer:
+    """An error of the product's API. The text stands in `error` and in `message`: the SDK reads the
+    one or the other, by the status."""
+    body: dict[str, Json] = {"success": False, "error": message, "message": message}
+    if code is not None:
+        body["code"] = code
+    return json_answer(body, status, **headers)

@@ -1,0 +1,186 @@
+"""The product's JSON: what its SDK sends and reads, and nothing else of ours knows.
+
+Rules of the SDK that a reader of `axonflow` 9.5.0 finds in its models: `metadata` and `blocked` are
+never null; `processing_time`, `tenant_id`, `error` and `result` are texts; a `data` that is an
+object is looked into, so a model's own JSON never stands there, only a text below `data.data`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from axonflow_core.errors import MalformedRequest
+from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.trail import Outcome
+from axonflow_core.messages import Completion, Json, Media
+from axonflow_core.modes.gateway import Check, Checked, Report
+from axonflow_core.modes.proxy import ProxyRequest
+from axonflow_core.policy.rules import Decision, Verdict
+from axonflow_core.server.client_request import Answer, json_answer
+from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, Fields
+
+MAX_QUERY = 100_000
+"""Characters of a query (the product's OpenAPI)."""
+MAX_MEDIA = 10
+"""Pictures of one request (the product's OpenAPI)."""
+MAX_TOKENS = 1_000_000
+
+# ── Proxy Mode ────────────────────────────────────────────────────────────────────────────────────
+
+
+def proxy_request(fields: Fields) -> ProxyRequest:
+    """What a body of `POST /api/request` asks. Members that nobody reads are ignored; so is
+    `client_id`: who calls is known already."""
+    context = fields.object("context")
+    return ProxyRequest(
+        query=fields.text("query", most=MAX_QUERY),
+        media=tuple(_media(fields)),
+        system_prompt=context.optional_text("system_prompt", most=MAX_QUERY),
+        user=fields.optional_text("user_token", most=MAX_TOKEN),
+        request_type=fields.text("request_type", most=64, default="chat"),
+        provider=context.optional_text("provider"),
+        model=context.optional_text("model", most=2_048),
+        max_tokens=context.count("max_tokens", least=1, most=MAX_TOKENS),
+        temperature=context.number("temperature", most=2),
+        top_p=context.number("top_p", most=1),
+        is_made=fields.flag("skip_llm") is not True,
+    )
+
+
+def _media(fields: Fields) -> list[Media]:
+    items = list(fields.objects("media"))
+    if len(items) > MAX_MEDIA:
+        raise MalformedRequest(f"media has {len(items)} items, of at most {MAX_MEDIA}")
+    return [_picture(item) for item in items]
+
+
+def _picture(item: Fields) -> Media:
+    """One picture. A URL is refused: the server fetches nothing that a client names."""
+    if "url" in item and "base64_data" not in item:
+        raise MalformedRequest("media takes base64_data: the server fetches no URL")
+    data = item.text("base64_data", most=40_000_000)
+    return Media("base64", data, item.text("mime_type"))
+
+
+def proxy_answer(outcome: Outcome, caller: Caller) -> Answer:
+    """The answer to a proxy request. A call that failed is a 200 with `success: false`, which the
+    SDK returns to its caller; one that a policy stopped is a 403, which it raises."""
+    stopping = outcome.stopping
+    body: dict[str, Json] = {"success": False, "blocked": False}
+    if stopping is not None:
+        body |= {"blocked": True, "block_reason": block_reason(stopping)}
+    elif outcome.error is not None:
+        body |= {"error": outcome.error.message}
+    else:
+        body |= {"success": True, "data": {"data": _text(outcome.completion)}}
+    body["metadata"] = _metadata(outcome)
+    body["policy_info"] = policy_info(outcome, caller)
+    return json_answer(body, 200 if stopping is None else 403)
+
+
+def _text(completion: Completion | None) -> str:
+    """The answer; a fixed text where no model was called."""
+    return "no model was called: skip_llm" if completion is None else completion.text
+
+
+def _metadata(outcome: Outcome) -> dict[str, Json]:
+    """Who answered, how long it took, what it cost. The SDK passes it on as it is."""
+    metadata: dict[str, Json] = {
+        "request_id": outcome.id,
+        "audit_id": outcome.id,
+        "provider": outcome.provider,
+        "model": outcome.model,
+        "cost_usd": outcome.cost_usd,
+        "latency_ms": round(outcome.elapsed_ms, 1),
+    }
+    completion = outcome.completion
+    if completion is not None:
+        usage = completion.usage
+        metadata |= {
+            "usage": {
+                "prompt_tokens": usage.input_tokens,
+                "completion_tokens": usage.output_tokens,
+                "total_tokens": usage.total_tokens,
+            },
+            "stop_reason": completion.stop_reason,
+            "adjustments": list(map(str, completion.adjustments)),
+        }
+    if outcome.error is not None:
+        metadata |= {"error_code": outcome.error.code, "hint": outcome.error.hint}
+    if outcome.verdict is Verdict.REDACTED:
+        metadata["redacted"] = True
+    return {name: value for name, value in metadata.items() if value is not None}
+
+
+def policy_info(outcome: Outcome, caller: Caller) -> dict[str, Json]:
+    """Which rules found something, and what was looked at."""
+    return {
+        "policies_evaluated": list(outcome.rules),
+        "static_checks": [str(decision.phase) for decision in outcome.decisions],
+        "processing_time": f"{outcome.elapsed_ms:.3f}ms",
+        "tenant_id": caller.tenant,
+    }
+
+
+def block_reason(decision: Decision) -> str:
+    """Why a decision stops a call, for people. The SDK shows it."""
+    if decision.verdict is Verdict.NEEDS_APPROVAL:
+        return "require_approval"
+    return decision.reason or "Request blocked by policy"
+
+
+# ── Gateway Mode ──────────────────────────────────────────────────────────────────────────────────
+
+
+def check(fields: Fields) -> Check:
+    """What a body of `POST /api/policy/pre-check` asks."""
+    return Check(
+        query=fields.text("query", most=MAX_QUERY),
+        user=fields.optional_text("user_token", most=MAX_TOKEN),
+        data_sources=fields.texts("data_sources"),
+    )
+
+
+def checked_answer(checked: Checked) -> Answer:
+    """The answer to a pre-check. A denial is a 200 with `approved: false`."""
+    decision = checked.decision
+    body: dict[str, Json] = {
+        "context_id": checked.context_id,
+        "approved": not decision.is_stopped,
+        "requires_redaction": decision.verdict is Verdict.REDACTED,
+        "approved_data": {},
+        "policies": list(decision.rules),
+        "expires_at": timestamp(checked.expires_us),
+        "decision_id": checked.id,
+        "verdict": decision.verdict,
+    }
+    if decision.is_stopped:
+        body["block_reason"] = block_reason(decision)
+    elif decision.texts:
+        body["approved_data"] = {"redacted_query": decision.texts["query"]}
+    return json_answer(body)
+
+
+def report(fields: Fields, body: bytes) -> Report:
+    """What a body of `POST /api/audit/llm-call` reports."""
+    usage = fields.object("token_usage")
+    counts = {
+        "input": usage.count("prompt_tokens"),
+        "output": usage.count("completion_tokens"),
+    }
+    return Report(
+        context_id=fields.text("context_id"),
+        provider=fields.text("provider"),
+        model=fields.text("model", most=2_048),
+        summary=fields.text("response_summary", most=MAX_TEXT, default=""),
+        tokens={name: count for name, count in counts.items() if count is not None},
+        latency_ms=fields.number("latency_ms"),
+        metadata=fields.members("metadata"),
+        body=body,
+    )
+
+
+def timestamp(at_us: int) -> str:
+    """A time as RFC 3339 in UTC, with microseconds."""
+    at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
