@@ -19,6 +19,8 @@ from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.keys import Keys
 
+_str = str.__str__
+"""The plain string of one of an enum's, which drivers take without asking what it is."""
 _COLUMNS = tuple(column.name for column in RECORDS.columns if column.name != "row")
 
 
@@ -32,12 +34,18 @@ class Statements:
             .compile(dialect=dialect)
         )
         self.insert_texts = str(insert(TEXTS).compile(dialect=dialect))
+        self.move_head = str(_MOVE_HEAD.compile(dialect=dialect))
 
 
-MOVE_HEAD = (
+_MOVED = ("seq", "hash", "count", "at_us", "key", "is_closed", "signature")
+_MOVE_HEAD = (
     update(HEADS)
-    .where(HEADS.c.chain == bindparam("of"), HEADS.c.seq == bindparam("from_seq"))
-    .where(HEADS.c.hash == bindparam("from_hash"))
+    .values({name: bindparam(name) for name in _MOVED})
+    .where(
+        HEADS.c.chain == bindparam("of"),
+        HEADS.c.seq == bindparam("from_seq"),
+        HEADS.c.hash == bindparam("from_hash"),
+    )
 )
 
 
@@ -102,7 +110,7 @@ class Batch:
         hash = link(self._hash, body)
         self._records.append(
             (
-                *(self._chain, seq, entry.id, entry.at_us, entry.kind.value, entry.verdict.value),
+                *(self._chain, seq, entry.id, entry.at_us, _str(entry.kind), _str(entry.verdict)),
                 *(entry.tenant, entry.client, entry.user, entry.request_type, entry.provider),
                 *(entry.model, entry.closes, body, hash, wrapped),
             )
@@ -149,7 +157,7 @@ class Batch:
         if self._texts:
             self._connection.exec_driver_sql(statements.insert_texts, self._texts)
         head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
-        return move_head(self._connection, self._before, head, self._vault.signer)
+        return move_head(self._connection, statements, self._before, head, self._vault.signer)
 
     def committed(self) -> None:
         """The batch is durable, and so are the keys of its new tenants."""
@@ -157,22 +165,17 @@ class Batch:
             self._vault.tenants[tenant] = key
 
 
-def move_head(connection: Connection, before: Head, head: Head, signer: Signer) -> Head:
-    """Sign `head` now and put it in the place of `before`. `AuditError` where the database has
-    another head than `before`: somebody changed it under its writer."""
+def move_head(
+    connection: Connection, statements: Statements, before: Head, head: Head, signer: Signer
+) -> Head:
+    """Sign `head` now and put it in the place of `before`. `ChangedHead` where the database has
+    another head than `before`."""
     head = evolve(head, at_us=time.time_ns() // 1_000, key=signer.key_id)
-    values = {
-        "seq": head.seq,
-        "hash": head.hash,
-        "count": head.count,
-        "at_us": head.at_us,
-        "key": head.key,
-        "is_closed": head.is_closed,
-        "signature": signer.sign(head.message),
-    }
-    places = {"of": head.chain, "from_seq": before.seq, "from_hash": before.hash}
-    moved = connection.execute(MOVE_HEAD, {**values, **places})
-    if moved.rowcount != 1:
+    values = (
+        *(head.seq, head.hash, head.count, head.at_us, head.key, head.is_closed),
+        *(signer.sign(head.message), head.chain, before.seq, before.hash),
+    )
+    if connection.exec_driver_sql(statements.move_head, values).rowcount != 1:
         raise ChangedHead(
             f"the head of the chain {head.chain} is not the one that its writer left",
             hint="`axonflow audit verify` says what is wrong",

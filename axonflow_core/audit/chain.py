@@ -14,15 +14,18 @@ and nothing is left out. NaN and infinities are no JSON and are written as null.
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from axonflow_core.audit.record import Entry
+from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import frozen
+from axonflow_core.policy.rules import Verdict
 
 START = bytes(32)
 """What stands in the place of the hash before the first record of a chain."""
@@ -30,6 +33,11 @@ FIRST = 1
 """The place of a chain's first record."""
 _RECORD_TAG = b"axonflow audit record 1\n"
 _HEAD_TAG = b"axonflow audit head 1\n"
+
+
+def new_chain_id() -> str:
+    """A new identifier that sorts by time: 48 bits of milliseconds, 32 random ones, in hex."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(4).hex()}"
 
 
 @frozen
@@ -89,6 +97,26 @@ def body_of(entry: Entry, chain: str, seq: int, commitments: Mapping[str, str]) 
         )
     except TypeError as fault:
         raise AuditError(f"the record {entry.id} cannot be written as JSON: {fault}") from None
+
+
+def entry_of(body: bytes) -> Entry:
+    """The entry that a body is of, without its texts. `AuditError` where it is none."""
+    try:
+        members = orjson.loads(body)
+        return Entry(
+            kind=Kind(members["kind"]),
+            verdict=Verdict(members["verdict"]),
+            rules=tuple(members["rules"]),
+            **{name: members[name] for name in _AS_THEY_ARE},
+        )
+    except (KeyError, TypeError, ValueError):
+        raise AuditError("a record is not as the audit writes them") from None
+
+
+_AS_THEY_ARE = (
+    *("id", "at_us", "tenant", "client", "user", "request_type", "provider", "model", "closes"),
+    "facts",
+)
 
 
 def link(previous: bytes, body: bytes) -> bytes:

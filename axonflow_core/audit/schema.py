@@ -2,7 +2,8 @@
 
     settings     what must not change under a database: its version, which master key it belongs to
     records      one row a record, appended and never changed. `body` and `hash` are the truth;
-                 the columns beside them repeat what is searched for, and verifying compares them
+                 the columns beside them repeat what is searched for, and verifying compares them.
+                 Rows are numbered in the order of the commits, so those of one chain are in order
     heads        one row a chain: its end, signed
     tenant_keys  one row a tenant, encrypted under the master key
     texts        what was said, encrypted under the record's key, where texts are kept
@@ -22,7 +23,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    UniqueConstraint,
 )
 
 VERSION = 1
@@ -55,7 +55,6 @@ RECORDS = Table(
     Column("body", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("record_key", LargeBinary),
-    UniqueConstraint("chain", "seq"),
 )
 REPEATED = (
     *("chain", "seq", "id", "at_us", "kind", "verdict", "tenant", "client", "user"),

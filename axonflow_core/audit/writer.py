@@ -39,10 +39,10 @@ from axonflow_core.audit.batch import (
     Vault,
     move_head,
 )
-from axonflow_core.audit.chain import Head
+from axonflow_core.audit.chain import Head, new_chain_id
 from axonflow_core.audit.keys import key_id
 from axonflow_core.audit.opening import begin_chain
-from axonflow_core.audit.record import Entry, new_id
+from axonflow_core.audit.record import Entry
 from axonflow_core.audit.schema import HEADS
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
@@ -92,7 +92,7 @@ class Writer:
     def __init__(self, path: Path, keys: Keys, options: WriterOptions) -> None:
         self.path = path
         self.vault = Vault(keys)
-        self.chain = new_id()
+        self.chain = new_chain_id()
         self.ended: Future[None] = Future()
         """Set once the last head is signed and the database let go."""
         self.fault: str | None = None
@@ -186,10 +186,10 @@ class Writer:
     def _begin(self) -> None:
         """Check the database and begin the chain, in one transaction and one process at a time."""
         with database.reporting(self.path, "the audit cannot open"), presence.alone(self.path):
-            database.require_whole(self._connection, self.path)
-            self._connection.rollback()
+            database.require_whole(self.path)
             with self._connection.begin():
-                database.require_fit(self._connection, self.path, self.vault.master.check)
+                database.require_fit(self._connection, self.path)
+                database.require_master(self._connection, self.path, self.vault.master.check)
                 known = [key_id(key) for key in self.vault.signer.public_keys]
                 database.require_known_keys(self._connection, self.path, known)
                 database.add_tables(self._connection, self._options.tables)
@@ -309,7 +309,7 @@ class Writer:
         with self._connection.begin():
             before = self._head
             self._attempt = head = move_head(
-                self._connection, before, evolve(head, seq=before.seq), self.vault.signer
+                self._connection, self._statements, before, head, self.vault.signer
             )
         self._head, self._attempt, self._is_head_sure = head, None, True
 

@@ -1,0 +1,227 @@
+"""Whether what is on record is what was recorded, found out without its writers.
+
+The database is read once, row by row, in one transaction, so a server may go on writing. Of each
+chain one state is kept: where it is and the hash that the next record has to hang on.
+
+    record    its place follows the one before; its hash is that of its body and of the hash before;
+              the columns beside the body repeat it
+    chain     begins with a record that names the other chains' ends as they were then
+    head      its signature is a known key's; it ends where the records end, and counts them
+    streams   none is open that its chain's end should have closed
+
+What this cannot find: a chain removed with its head that no other chain has named yet, and a
+database put back as a whole to an earlier state. Texts and keys may be destroyed, so nothing is
+said of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import orjson
+from attrs import define
+from sqlalchemy import Connection, RowMapping, func, select
+
+from axonflow_core.audit.chain import FIRST, START, Head, link
+from axonflow_core.audit.keys import is_signed_by, key_id
+from axonflow_core.audit.opening import NAMED
+from axonflow_core.audit.record import Kind
+from axonflow_core.audit.schema import HEADS, RECORDS, REPEATED
+from axonflow_core.frozen import frozen
+
+MAX_FAULTS = 100
+"""How many faults are told; the first one of each chain is among them."""
+_ROWS = 2_000
+_SIGNED = ("chain", "seq", "hash", "count", "at_us", "key", "is_closed")
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+"""What a value of another type than the audit writes raises, somewhere."""
+
+
+@frozen
+class Fault:
+    """Something that is wrong."""
+
+    chain: str
+    what: str
+    seq: int | None = None
+    """The place of the record; None where it is about the chain's head."""
+    id: str | None = None
+    """The id of the record."""
+
+    def __str__(self) -> str:
+        place = "its head" if self.seq is None else f"record {self.seq}"
+        name = f" ({self.id})" if self.id else ""
+        return f"chain {self.chain}, {place}{name}: {self.what}"
+
+
+@frozen
+class Verification:
+    """What was found."""
+
+    records: int
+    chains: int
+    faults: tuple[Fault, ...] = ()
+    """The first fault of each chain, in the order of the records, then those of heads."""
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+@define
+class _State:
+    """A chain, as far as it was read."""
+
+    seq: int = 0
+    hash: bytes = START
+    named_seq: int = 0
+    has_fault: bool = False
+    open_streams: int = 0
+
+
+def verify(
+    connection: Connection,
+    public_keys: Sequence[bytes],
+    progress: Callable[[int], object] | None = None,
+) -> Verification:
+    """Verify every chain of a database. `public_keys` are the Ed25519 keys that heads may be signed
+    with; `progress` is told now and then how many records were read."""
+    return _Verifier(connection, public_keys).run(progress)
+
+
+class _Verifier:
+    def __init__(self, connection: Connection, public_keys: Sequence[bytes]) -> None:
+        self._connection = connection
+        self._public_keys = {key_id(key): key for key in public_keys}
+        self._chains: dict[str, _State] = {}
+        self._opened: dict[str, str] = {}
+        self._faults: list[Fault] = []
+
+    def run(self, progress: Callable[[int], object] | None) -> Verification:
+        count = 0
+        for rows in self._records():
+            for row in rows:
+                self._check(row)
+            count += len(rows)
+            if progress:
+                progress(count)
+        self._check_duplicates()
+        heads = self._connection.execute(select(HEADS).order_by(HEADS.c.chain)).mappings().all()
+        for head in heads:
+            self._check_head(head)
+        for chain in sorted(self._chains.keys() - {head["chain"] for head in heads}):
+            self._fault(chain, "it is missing")
+        return Verification(count, len(self._chains), tuple(self._faults[:MAX_FAULTS]))
+
+    def _records(self) -> Iterator[Sequence[Sequence[Any]]]:
+        """The records in the order in which they were committed: hash, body, repeated columns."""
+        columns = [RECORDS.c.hash, RECORDS.c.body, *(RECORDS.c[name] for name in REPEATED)]
+        query = select(*columns).order_by(RECORDS.c.row)
+        streamed = self._connection.execution_options(stream_results=True)
+        yield from streamed.execute(query).partitions(_ROWS)
+
+    def _check(self, row: Sequence[Any]) -> None:
+        hash, chain, seq, id = row[0], row[2], row[3], row[4]
+        state = self._chains.get(chain)
+        if state is None:
+            state = self._chains[chain] = _State()
+        if state.has_fault:
+            return
+        try:
+            fault = self._wrong_with(row, state)
+        except _MALFORMED:
+            fault = "it is not as the audit writes records"
+        if fault:
+            self._fault(chain, fault, seq, id)
+        else:
+            state.seq, state.hash = seq, hash
+
+    def _wrong_with(self, row: Sequence[Any], state: _State) -> str | None:
+        """What is wrong with a record, if anything."""
+        hash, body, seq, kind = row[0], row[1], row[3], row[6]
+        if seq != state.seq + 1:
+            return _out_of_place(seq, state.seq + 1)
+        if link(state.hash, body) != hash:
+            return "it was changed, or the record before it"
+        members = orjson.loads(body)
+        for name, value in zip(REPEATED, row[2:], strict=True):
+            if members[name] != value:
+                return f"the column {name} differs from what was recorded"
+        if (kind == Kind.CHAIN) != (seq == FIRST):
+            return "a chain has one record that begins it, its first"
+        if kind == Kind.CHAIN:
+            return self._check_names(members["facts"][NAMED])
+        self._follow_stream(members, kind)
+        return None
+
+    def _check_names(self, named: dict[str, list[Any]]) -> str | None:
+        """Whether the chains that are named ended there, when they were named."""
+        for chain, (seq, hash) in named.items():
+            state = self._chains.setdefault(chain, _State())
+            state.named_seq = seq
+            if not state.has_fault and (state.seq, state.hash.hex()) != (seq, hash):
+                self._fault(
+                    chain,
+                    f"a later chain saw {seq} records of it; {state.seq} are left, or others",
+                    state.seq,
+                )
+        return None
+
+    def _follow_stream(self, members: dict[str, Any], kind: str) -> None:
+        if kind == Kind.OPENED:
+            self._opened[members["id"]] = members["chain"]
+            self._chains[members["chain"]].open_streams += 1
+        elif members["closes"] and (chain := self._opened.pop(members["closes"], None)):
+            self._chains[chain].open_streams -= 1
+
+    def _check_head(self, row: RowMapping) -> None:
+        state = self._chains.setdefault(row["chain"], _State())
+        if state.has_fault:
+            return
+        try:
+            fault = self._wrong_with_head(row, state)
+        except _MALFORMED:
+            fault = "it is not as the audit writes heads"
+        if fault:
+            self._fault(row["chain"], fault)
+
+    def _wrong_with_head(self, row: RowMapping, state: _State) -> str | None:
+        head = Head(**{name: row[name] for name in _SIGNED})
+        key = self._public_keys.get(head.key)
+        if key is None:
+            return f"it is signed with the key {head.key}, which is not known"
+        if not is_signed_by(key, row["signature"], head.message):
+            return "its signature is not its key's"
+        if head.seq > state.seq:
+            return f"{head.seq - state.seq} records before it are missing"
+        if head.seq < state.seq:
+            return f"{state.seq - head.seq} records stand behind it"
+        if head.hash != state.hash or head.count != state.seq:
+            return "the last record is not the one that was signed"
+        if row["named_seq"] != state.named_seq:
+            return "what it says of being named differs from the records that name it"
+        if row["is_swept"] and state.open_streams:
+            return f"{state.open_streams} streams are open that are marked as interrupted"
+        return None
+
+    def _check_duplicates(self) -> None:
+        repeated = select(RECORDS.c.id).group_by(RECORDS.c.id).having(func.count() > 1)
+        query = select(RECORDS.c.chain, RECORDS.c.seq, RECORDS.c.id).where(
+            RECORDS.c.id.in_(repeated.limit(MAX_FAULTS))
+        )
+        for row in self._connection.execute(query):
+            self._fault(row.chain, "there is another record of that id", row.seq, row.id)
+
+    def _fault(self, chain: str, what: str, seq: int | None = None, id: str | None = None) -> None:
+        self._chains.setdefault(chain, _State()).has_fault = True
+        self._faults.append(Fault(chain, what, seq, id))
+
+
+def _out_of_place(seq: int, expected: int) -> str:
+    if seq == expected + 1:
+        return f"record {expected} is missing before it"
+    if seq > expected:
+        return f"records {expected} to {seq - 1} are missing before it"
+    return f"it stands where record {expected} is expected"
