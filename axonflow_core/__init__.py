@@ -21,11 +21,11 @@ _NAMES = {
     "config": "Config Fault FaultyConfig ProviderConfig load_config",
     "dialects.openai_chat": "ChatForm Thinking chat_codec",
     "errors": (
-        "AccessDenied AnswerError AxonFlowError BlockingCallError ConfigError ContextExceeded "
-        "CredentialsError CredentialsExpired CredentialsMissing DecodeError EncodeError "
-        "InvalidCall MalformedRequest ModelNotFound PluginError ProfileRequired ProviderError "
-        "ProviderTimeout RequestError Throttled TruncatedStream Unavailable Uncountable "
-        "UndetectedFamily UnencodableAnswer"
+        "AccessDenied AnswerError AuditError AxonFlowError BlockingCallError ConfigError "
+        "ContextExceeded CredentialsError CredentialsExpired CredentialsMissing DecodeError "
+        "EncodeError InvalidCall MalformedRequest ModelNotFound PluginError ProfileRequired "
+        "ProviderError ProviderTimeout RequestError Throttled TruncatedStream Unavailable "
+        "Uncountable UndetectedFamily UnencodableAnswer"
     ),
     "hookspecs": "HOOK_API hookimpl",
     "http.client": "Transport",

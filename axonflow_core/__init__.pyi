@@ -35,6 +35,7 @@ from axonflow_core.dialects.openai_chat import Thinking as Thinking
 from axonflow_core.dialects.openai_chat import chat_codec as chat_codec
 from axonflow_core.errors import AccessDenied as AccessDenied
 from axonflow_core.errors import AnswerError as AnswerError
+from axonflow_core.errors import AuditError as AuditError
 from axonflow_core.errors import AxonFlowError as AxonFlowError
 from axonflow_core.errors import BlockingCallError as BlockingCallError
 from axonflow_core.errors import ConfigError as ConfigError

@@ -139,6 +139,11 @@ def throwaway_keys() -> Keys:
     return Keys(server=(one,), signing=two, master=three)
 
 
+def public_key_of(word: str) -> bytes:
+    """A public key as `written`. `ConfigError` where it is none."""
+    return _key_of(word.strip(), VERIFY, "the command line")
+
+
 def written(key: bytes) -> str:
     """A key as it is written: base64url without padding."""
     return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
@@ -263,9 +268,9 @@ def _bounded_output(process: subprocess.Popen[bytes]) -> tuple[bytes, bool]:
 def _keys_in(text: str, source: KeySource, place: str) -> tuple[bytes, ...]:
     words = re.split(r"[,\s]+", text.strip()) if text.strip() else []
     if not words and source.is_needed:
-        raise ConfigError(f"there is no {source.name} key in {place}", hint=_MADE_BY)
+        raise ConfigError(f"there is no key {source.name} in {place}", hint=_MADE_BY)
     if len(words) > 1 and not source.is_list:
-        raise ConfigError(f"{place} has {len(words)} words, and one {source.name} key is expected")
+        raise ConfigError(f"{place} has {len(words)} words, and {source.name} is one key")
     return tuple(_key_of(word, source, place) for word in words if word)
 
 
@@ -275,12 +280,12 @@ def _key_of(word: str, source: KeySource, place: str) -> bytes:
     try:
         key = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise ConfigError(f"a {source.name} key in {place} is not base64url") from None
+        raise ConfigError(f"the key {source.name} in {place} is not base64url") from None
     is_right = len(key) == KEY_BYTES or (source.is_longer_allowed and len(key) > KEY_BYTES)
     if not is_right:
         least = "at least " if source.is_longer_allowed else ""
         raise ConfigError(
-            f"a {source.name} key in {place} has {len(key)} bytes; {least}{KEY_BYTES} are needed",
+            f"the key {source.name} in {place} has {len(key)} bytes; {least}{KEY_BYTES} are needed",
             hint=_MADE_BY,
         )
     return key

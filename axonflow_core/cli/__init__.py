@@ -18,6 +18,7 @@ from axonflow_core.cli.groups import Group
 
 _COMMANDS: Mapping[str, str] = {
     "ask": "ask:ask",
+    "audit": "audit:audit",
     "check": "check:check",
     "clients": "clients:clients",
     "codecs": "codecs:codecs",
@@ -28,6 +29,7 @@ _COMMANDS: Mapping[str, str] = {
     "emulate": "emulate:emulate",
     "explain": "explain:explain",
     "init": "init:init",
+    "keys": "keys:keys",
     "models": "models:models",
     "plugins": "plugins:plugins",
     "serve": "serve:serve",

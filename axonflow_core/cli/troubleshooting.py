@@ -90,6 +90,12 @@ _OWN = (
         "again",
     ),
     _own(
+        errors.AuditError,
+        "the audit cannot write or read its records, so no answer is given",
+        "make room on the disk, or do what the message says; a server goes on by itself once "
+        "records can be written",
+    ),
+    _own(
         errors.ProviderError,
         "the provider refused or failed",
         "the message quotes the provider",

@@ -1,0 +1,295 @@
+"""`axonflow audit`: the records of a server, verified, followed and searched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from axonflow_core.cli.groups import Group
+from axonflow_core.cli.options import config_option, json_option
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from axonflow_core.audit.search import Recorded
+    from axonflow_core.audit.verify import Verification
+    from axonflow_core.keys import Keys
+    from axonflow_core.messages import Json
+
+_POLL_S = 0.5
+
+url_option = click.option(
+    "--url", metavar="URL", help="The database. Default: the one of the configuration."
+)
+limit_option = click.option(
+    "-n", "--limit", type=click.IntRange(1, 1_000), default=20, help="How many records. Default: 20"
+)
+
+
+@click.group(cls=Group, short_help="Verify, follow and search the records of a server.")
+def audit() -> None:
+    """The records of a server. Nothing is changed, and the server may go on meanwhile."""
+
+
+# ── verify ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@audit.command("verify", short_help="Check that every record is as it was written.")
+@config_option
+@url_option
+@click.option(
+    "--public-key",
+    "given",
+    metavar="KEY",
+    multiple=True,
+    help="A public key that the records may be signed with, as `axonflow keys init` printed it. "
+    "Default: those of the server's own keys.",
+)
+@json_option
+def verify(*, path: Path | None, url: str | None, given: tuple[str, ...], is_json: bool) -> int:
+    """Check that every record is as it was written, in its place, and that none is missing.
+
+    Exits with 1 where something is wrong, and names the first record of each chain that is.
+    """
+    from axonflow_core.cli.display import write_json
+    from axonflow_core.cli.extras import server_extra
+    from axonflow_core.cli.failure import CHECK_FAILED, OK
+
+    with server_extra():
+        from axonflow_core.audit.verify import verify as verified
+
+    keys = _public_keys(path, url, given)
+    with _opened(path, url) as connection:
+        found = verified(connection, keys)
+    if is_json:
+        write_json(_as_json(found))
+    else:
+        _write_verification(found)
+    return OK if found.is_valid else CHECK_FAILED
+
+
+def _public_keys(path: Path | None, url: str | None, given: tuple[str, ...]) -> tuple[bytes, ...]:
+    """The keys on the command line, else those of the server."""
+    from axonflow_core.audit.keys import Signer
+    from axonflow_core.keys import public_key_of
+
+    if given:
+        return tuple(public_key_of(word) for word in given)
+    return Signer(_server_keys(path, url)).public_keys
+
+
+def _as_json(found: Verification) -> Json:
+    import attrs
+
+    return {"valid": found.is_valid, **attrs.asdict(found)}
+
+
+def _write_verification(found: Verification) -> None:
+    from axonflow_core.cli.display import write_line
+
+    for fault in found.faults:
+        write_line(str(fault))
+    state = "as they were recorded" if found.is_valid else _counted(len(found.faults), "fault")
+    records, chains = _counted(found.records, "record"), _counted(found.chains, "chain")
+    write_line(f"{records} in {chains}: {state}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+# ── tail and search ───────────────────────────────────────────────────────────────────────────────
+
+
+@audit.command("tail", short_help="Show the newest records; -f follows.")
+@config_option
+@url_option
+@limit_option
+@click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on with what comes.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object for each record.")
+def tail(
+    *, path: Path | None, url: str | None, limit: int, is_followed: bool, is_json: bool
+) -> None:
+    """Show the newest records, in the order in which they were written."""
+    import time
+
+    from axonflow_core.cli.emulate import until_interrupted
+    from axonflow_core.cli.extras import server_extra
+
+    with server_extra():
+        from axonflow_core.audit.search import newest
+
+    last = 0
+    with until_interrupted() as is_over:
+        while True:
+            with _opened(path, url) as connection:
+                records, last = newest(connection, limit, after=last)
+            _write_records(records, is_json=is_json)
+            if not is_followed or is_over():
+                return
+            limit = 1_000
+            time.sleep(_POLL_S)
+
+
+def _time(_: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    """Microseconds since 1970, of a time in ISO 8601; UTC where it names no zone."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("a time is written 2026-11-29 or 2026-11-29T12:30Z") from None
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return round(time.timestamp() * 1_000_000)
+
+
+@audit.command("search", short_help="Show the records that fit, from the newest on.")
+@config_option
+@url_option
+@click.option("--tenant", help="Whose records. Default: everybody's.")
+@click.option("--user", help="A pseudonym (u_…), or the user's name or token with --tenant.")
+@click.option("--client", help="The id of a client.")
+@click.option("--since", metavar="TIME", callback=_time, help="Not before: 2026-11-29T12:30Z.")
+@click.option("--until", metavar="TIME", callback=_time, help="Before.")
+@click.option(
+    "--verdict",
+    type=click.Choice(["allowed", "redacted", "needs_approval", "blocked", "error"]),
+    help="What was decided.",
+)
+@click.option("--type", "request_type", help="The kind of request: chat, sql.")
+@click.option("--id", help="The id of one record.")
+@click.option("--rule", help="The name of a rule that found something.")
+@limit_option
+@click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
+@json_option
+def search(
+    *,
+    path: Path | None,
+    url: str | None,
+    tenant: str | None,
+    user: str | None,
+    client: str | None,
+    since: int | None,
+    until: int | None,
+    verdict: str | None,
+    request_type: str | None,
+    id: str | None,
+    rule: str | None,
+    limit: int,
+    offset: int,
+    is_json: bool,
+) -> None:
+    """Show the records that fit all of what is given, from the newest on."""
+    from axonflow_core.cli.display import tell, write_json
+    from axonflow_core.cli.extras import server_extra
+
+    with server_extra():
+        from axonflow_core.audit.search import Filter, search_in
+        from axonflow_core.policy.rules import Verdict
+
+    with _opened(path, url) as connection:
+        wanted = Filter(
+            user=_pseudonym(connection, path, url, tenant, user),
+            client=client,
+            start_us=since,
+            end_us=until,
+            verdict=Verdict(verdict) if verdict else None,
+            request_type=request_type,
+            id=id,
+            rule=rule,
+        )
+        page = search_in(connection, tenant, wanted, limit=limit, offset=offset)
+    if is_json:
+        write_json({"total": page.total, "records": [_written(one) for one in page.records]})
+        return
+    _write_records(page.records, is_json=False)
+    tell(f"{len(page.records)} of {_counted(page.total, 'record')}")
+
+
+def _pseudonym(
+    connection: Connection,
+    path: Path | None,
+    url: str | None,
+    tenant: str | None,
+    user: str | None,
+) -> str | None:
+    """The name that records have for a user."""
+    from axonflow_core.audit.batch import Vault
+
+    if user is None or re.fullmatch(r"u_[0-9a-f]{32}", user):
+        return user
+    if tenant is None:
+        raise click.UsageError("a user's name is known within a tenant: add --tenant")
+    key = Vault(_server_keys(path, url)).stored(connection, tenant)
+    return key.pseudonym(user) if key else ""  # a tenant without a key has no users
+
+
+def _write_records(records: tuple[Recorded, ...] | list[Recorded], *, is_json: bool) -> None:
+    import orjson
+
+    from axonflow_core.cli.display import write_line
+
+    for one in records:
+        write_line(orjson.dumps(_written(one)).decode() if is_json else _line(one))
+
+
+def _line(one: Recorded) -> str:
+    entry = one.entry
+    who = "/".join(filter(None, (entry.tenant, entry.client, entry.user)))
+    what = (*(entry.request_type, entry.provider, entry.model), *entry.rules)
+    words = (f"{entry.verdict:<9}", f"{entry.kind:<13}", who, *what, entry.id)
+    return "  ".join([_shown_time(entry.at_us), *filter(None, words)])
+
+
+def _shown_time(at_us: int) -> str:
+    time = datetime.fromtimestamp(at_us / 1_000_000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _written(one: Recorded) -> dict[str, Json]:
+    """A record as JSON."""
+    import attrs
+
+    entry = attrs.asdict(one.entry, recurse=False)
+    del entry["texts"]
+    place = {"chain": one.chain, "seq": one.seq, "hash": one.hash.hex()}
+    return {
+        **entry,
+        "at": _shown_time(one.entry.at_us),
+        "commitments": dict(one.commitments),
+        **place,
+    }
+
+
+# ── where ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _opened(path: Path | None, url: str | None) -> Iterator[Connection]:
+    """The database that is named, or the configuration's."""
+    from axonflow_core.audit.database import path_of, reading
+    from axonflow_core.config import load_config
+
+    with reading(path_of(url or load_config(path).audit.url)) as connection:
+        yield connection
+
+
+def _server_keys(path: Path | None, url: str | None) -> Keys:
+    """The keys of the server: of its configuration, or of the environment where the database is
+    named."""
+    import os
+
+    from axonflow_core.config import load_config
+    from axonflow_core.keys import load_keys
+
+    if url is not None and path is None:
+        return load_keys(None, os.environ)
+    server = load_config(path).server
+    folder = Path(server.keys_dir) if server.keys_dir else None
+    return load_keys(folder, os.environ, server.key_command)
