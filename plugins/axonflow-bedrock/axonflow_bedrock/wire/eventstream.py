@@ -55,6 +55,8 @@ _LENGTHS_BYTES = 8
 _PRELUDE_BYTES, _CRC_BYTES = _PRELUDE.size, _CRC.size
 _SMALLEST = _PRELUDE_BYTES + _CRC_BYTES
 _STRING = 7
+_new = tuple.__new__
+"""Makes a `Frame` in a third of the time that `Frame(…)` takes."""
 
 
 class Frame(NamedTuple):
@@ -100,7 +102,17 @@ class FrameDecoder:
                 return []
             data = bytes(self._left)
             self._left.clear()
-        return self._decode(data)
+        frames: list[Frame] = []
+        try:
+            rest = self._cut(data, frames)
+        except DecodeError as fault:
+            self._fault = fault
+            if not frames:
+                raise
+            return frames
+        if rest < len(data):
+            self._left += data[rest:]
+        return frames
 
     @property
     def consumed_bytes(self) -> int:
@@ -120,18 +132,6 @@ class FrameDecoder:
                 hint="the answer is incomplete: a proxy, load balancer or time limit on the way "
                 "may have cut it",
             )
-
-    def _decode(self, data: bytes) -> list[Frame]:
-        frames: list[Frame] = []
-        try:
-            left = self._cut(data, frames)
-        except DecodeError as fault:
-            self._fault = fault
-            if not frames:
-                raise
-            return frames
-        self._left += memoryview(data)[left:]
-        return frames
 
     def _cut(self, data: bytes, frames: list[Frame]) -> int:
         """Add every whole frame in `data`; where the rest begins. `_wanted` is the length that the
@@ -159,7 +159,7 @@ class FrameDecoder:
             if encoded != self._headers_bytes:  # most frames of a stream have the same headers
                 self._headers = self._headers_of(encoded)
                 self._headers_bytes = encoded
-            frames.append(Frame(self._headers, data[payload_start:frame_end]))
+            frames.append(_new(Frame, (self._headers, data[payload_start:frame_end])))
             start = next_start
             self._offset += length
         return start
