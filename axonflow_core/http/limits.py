@@ -17,7 +17,8 @@ class Limit(NamedTuple):
 
 
 _FIRST_BYTE = Limit("first_byte_s", "head")
-_IDLE = Limit("idle_s", "body")
+IDLE = Limit("idle_s", "body")
+"""Of the time between two reads, while somebody waits for the next one."""
 _TOTAL = {step: Limit("total_s", step) for step in ("head", "body")}
 _CONNECTING = {name: Limit(name, "connect") for name in ("connect_s", "first_byte_s", "total_s")}
 NO_LIMIT = Limit("", "")
@@ -59,7 +60,8 @@ class Deadlines:
 
     def idle(self, now: float) -> Until:
         """When the next bytes of the answer have to be there."""
-        return min((now + self._idle_s, _IDLE), self.total)
+        ends_at = now + self._idle_s
+        return (ends_at, IDLE) if ends_at < self.total[0] else self.total
 
     def connect(self, now: float) -> Until:
         """When a connection that is begun `now` has to be open."""

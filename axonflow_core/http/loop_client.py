@@ -166,13 +166,23 @@ class HttpStream(BodyStream):
     async def read(self) -> bytes:
         if self._is_reading:
             raise faults.two_reads()
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             return self._nothing_more()
         self._is_reading = True
         try:
-            return await self._read(self._connection)
+            while (data := connection.more()) is None:
+                await connection.arrival()
+        except ENDS as end:
+            self._fault = self._fault or self._call.stream_error(end)
+            self._let_go()
+            raise self._fault from end
         finally:
             self._is_reading = False
+        self._size += len(data)
+        if connection.parser.is_complete and connection.fault is None:
+            self._let_go()
+        return data
 
     async def aclose(self) -> None:
         connection = self._connection
@@ -202,18 +212,6 @@ class HttpStream(BodyStream):
         connection = self._connection
         if connection is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._call.pool.give_back, connection)
-
-    async def _read(self, connection: Connection) -> bytes:
-        try:
-            data = await connection.more()
-        except ENDS as end:
-            self._fault = self._fault or self._call.stream_error(end)
-            self._let_go()
-            raise self._fault from end
-        self._size += len(data)
-        if connection.parser.is_complete and connection.fault is None:
-            self._let_go()
-        return data
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None

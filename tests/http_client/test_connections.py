@@ -271,6 +271,15 @@ async def test_a_consumer_that_rests_after_a_read_that_waited_is_no_idle_server(
         assert await stream.read_all() == b"b"
 
 
+async def test_a_consumer_whose_read_was_cancelled_is_no_idle_server(transport: Transport) -> None:
+    async with serving(always(CHUNKED, 0.2, b"1\r\nb\r\n0\r\n\r\n")) as peer:
+        stream = await transport.open_stream(peer.request(idle_s=0.1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(stream.read(), 0.03)
+        await asyncio.sleep(0.25)
+        assert await stream.read_all() == b"b"
+
+
 async def test_a_cancelled_read_loses_nothing(transport: Transport) -> None:
     async with serving(always(CHUNKED, 0.1, b"2\r\nhi\r\n0\r\n\r\n")) as peer:
         stream = await transport.open_stream(peer.request())
