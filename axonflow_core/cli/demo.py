@@ -1,8 +1,9 @@
-"""`axonflow demo`: from configuration to streamed answers on this machine, without an account.
+"""`axonflow demo`: from configuration to governed calls on this machine, without an account.
 
 For every installed provider with an emulator: serve the emulator on a local port, configure a
 runtime for it by environment variables, as for the real service, stream an answer of some model
-families, and make one call that is refused, to show how an error reads.
+families, make one call that is refused, to show how an error reads, and three behind a policy, with
+their records (`governed`).
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ _PROMPT = "In one sentence: what is a governed runtime for language models?"
 @click.option(
     "--keep", is_flag=True, help="Keep the emulator running afterwards, for clients of your own."
 )
-def demo(*, keep: bool) -> int:
-    """Serve each provider's emulator and stream answers of some of its model families through it.
+@click.option(
+    "--serve",
+    "is_served",
+    is_flag=True,
+    help="Serve the governed API afterwards, and print what a client of it does.",
+)
+def demo(*, keep: bool, is_served: bool) -> int:
+    """Serve each provider's emulator, stream answers of some of its model families through it, and
+    govern three calls: one is allowed, one blocked, one redacted, and all are on record.
 
-    Exits with 0 when every family answered and the refused call was refused.
+    Exits with 0 when each call ended as it should.
     """
     from axonflow_core.cli.failure import CHECK_FAILED, OK
     from axonflow_core.errors import PluginError
@@ -40,7 +48,7 @@ def demo(*, keep: bool) -> int:
             "no installed provider has an emulator",
             hint="install one that has, such as axonflow-bedrock",
         )
-    went_well = [_show_provider(spec, keep=keep) for spec in specs]
+    went_well = [_show_provider(spec, keep=keep, is_served=is_served) for spec in specs]
     return OK if all(went_well) else CHECK_FAILED
 
 
@@ -51,12 +59,13 @@ def _emulated_providers() -> list[ProviderSpec]:
     return [spec for spec in installed_specs() if spec.emulator is not None]
 
 
-def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
+def _show_provider(spec: ProviderSpec, *, keep: bool, is_served: bool) -> bool:
     """Serve the provider's emulator, show its models and a refusal, and return whether all went
     well."""
     import asyncio
 
     from axonflow_core.cli.emulate import emulator_of, until_interrupted, write_exports
+    from axonflow_core.cli.governed import serve_governed
     from axonflow_core.http.local_server import Server
 
     emulator = emulator_of(spec.name)
@@ -64,8 +73,12 @@ def _show_provider(spec: ProviderSpec, *, keep: bool) -> bool:
         environment = emulator.environment(server.base_url)
         _enter(environment)
         _say(f"{spec.display_name}, emulated at {server.base_url}\n")
-        went_well = asyncio.run(_converse(spec, emulator, _config(spec, environment)))
-        if keep:
+        config = _config(spec, environment)
+        went_well = asyncio.run(_converse(emulator, config))
+        went_well = _govern(config) and went_well
+        if is_served:
+            serve_governed(spec.name, spec.config_from_environment(environment) or {})
+        elif keep:
             with until_interrupted() as is_over:
                 write_exports(environment)
                 _say("Ctrl-C stops the emulator")
@@ -93,7 +106,24 @@ def _config(spec: ProviderSpec, environment: Mapping[str, str]) -> Config:
     )
 
 
-async def _converse(spec: ProviderSpec, emulator: Emulator, config: Config) -> bool:
+def _govern(config: Config) -> bool:
+    """Show governed calls; without the extra `server`, say how to see them."""
+    import asyncio
+
+    from axonflow_core.cli.extras import server_extra
+    from axonflow_core.cli.failure import show
+    from axonflow_core.cli.governed import show_governed
+    from axonflow_core.errors import ConfigError
+
+    try:
+        with server_extra():
+            return asyncio.run(show_governed(config))
+    except ConfigError as error:
+        show(error)
+        return True
+
+
+async def _converse(emulator: Emulator, config: Config) -> bool:
     from axonflow_core.runtime import Runtime
 
     async with Runtime.open(config) as runtime:
