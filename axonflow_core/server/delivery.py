@@ -30,6 +30,7 @@ from typing import TypeAlias
 
 OnDelivery: TypeAlias = Callable[[bool], None]
 """Called once, on the event loop: True where the client read the answer, as far as is known."""
+READ, LOST = True, False
 EXTENSION = "axonflow.delivery"
 """The name of a `Delivery` in `scope["extensions"]`."""
 
@@ -49,7 +50,7 @@ class Delivery:
         lost already, or is lost before the whole answer is handed over, counts as not read.
         """
         if self._is_over:
-            callback(False)
+            callback(LOST)
         else:
             self._callback = callback
 
@@ -77,6 +78,7 @@ def has_unread_bytes(transport: asyncio.Transport) -> bool:
         return True
     connected = transport.get_extra_info("socket")
     with suppress(OSError):
+        # For systems without the queue below, which on Linux holds what met a closed socket too.
         if connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return True
         if sys.platform == "linux":

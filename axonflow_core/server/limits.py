@@ -7,7 +7,7 @@ from attrs import field, validators
 from axonflow_core.frozen import frozen
 
 _COUNT = validators.ge(1)
-_TIME = validators.gt(0)
+_TIME = validators.gt(0.0)
 
 
 @frozen(kw_only=True)
@@ -32,9 +32,9 @@ class Limits:
     linger_s: float = field(default=2.0, validator=_TIME)
     """How long a connection that ends early is still read, so that its last answer arrives: bytes
     that meet a closed socket make the client's system throw away what it has received."""
-    drain_s: float = field(default=30.0, validator=validators.ge(0))
+    drain_s: float = field(default=30.0, validator=validators.ge(0.0))
     """How long a stop waits for requests under way before it cancels them."""
-    grace_s: float = field(default=2.0, validator=validators.ge(0))
+    grace_s: float = field(default=2.0, validator=validators.ge(0.0))
     """How long a cancelled request may take for its last word, at the end of a drain."""
     close_s: float = field(default=10.0, validator=_TIME)
     """How long the app's own shutdown may take."""

@@ -32,7 +32,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from . import refusals
-from .delivery import EXTENSION, Delivery, has_unread_bytes
+from .delivery import EXTENSION, LOST, READ, Delivery, has_unread_bytes
 from .exchange import Exchange
 from .head import check_body, check_host, check_sizes, single_headers, split_target
 from .refusals import Refusal, Refused, response_of
@@ -71,7 +71,8 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection of a `Worker`."""
 
     server_state: ServerState  # type: ignore[assignment]
-    cycle: Exchange  # type: ignore[assignment]
+    connections: set[GuardedProtocol]  # type: ignore[assignment]
+    cycle: Exchange
 
     def __init__(
         self,
@@ -101,23 +102,31 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._outlet = _Outlet(transport, self._finish)
         self.deadline = self.loop.time() + self.limits.silent_s
-        surplus = len(self.connections) - self.limits.max_connections
-        if surplus > self.limits.reserve:
-            self._count(refusals.OVERLOADED.reason)
-            transport.write(response_of(refusals.OVERLOADED))
-            transport.close()
-        self._is_reserve = surplus > 0
+        if len(self.connections) > self.limits.max_connections:
+            self._enter_full_house()
+
+    def _enter_full_house(self) -> None:
+        """The connection that rests longest makes room. Where none rests, this one is for open
+        paths, and beyond the reserve for nothing."""
+        resting = [each for each in self.connections if each.phase == RESTING]
+        if resting:
+            min(resting, key=_deadline_of).transport.close()
+            return
+        self._is_reserve = True
+        if len(self.connections) > self.limits.max_connections + self.limits.reserve:
+            self.refuse(refusals.OVERLOADED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         cycle = self.cycle
         is_answered = cycle is None or cycle.response_complete
         super().connection_lost(exc)
         self._delivery.end(is_answered and exc is None)
+        del self.cycle, self._outlet  # cycles of references, which only the collector would free
 
     def eof_received(self) -> None:
         """The client has left. Returning None closes the transport, once it is flushed."""
         if self._delivery.is_watched and has_unread_bytes(self.transport):
-            self._delivery.settle(False)
+            self._delivery.settle(LOST)
         if self.phase in (BODY, WORKING):
             self.transport.abort()
 
@@ -155,7 +164,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         if self._delivery.is_watched:
-            self._delivery.settle(True)
+            self._delivery.settle(READ)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -395,3 +404,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _count(self, reason: str) -> None:
         self.server_state.refused[reason] += 1
+
+
+def _deadline_of(connection: GuardedProtocol) -> float:
+    return connection.deadline

@@ -1,75 +1,120 @@
-"""One worker: an ASGI app behind `GuardedProtocol`, on uvloop, from its start to its drain."""
+"""Serving an app until a signal: the sockets, the event loop, the signals, the exit code.
+
+    def build(state: ServerState) -> AsgiApp:       # or a coroutine function
+        state.on_reload = …                         # SIGHUP
+        return app                                  # reads state.is_draining, state.refused, …
+
+    exit_code = serve(build, host="127.0.0.1", port=8080)
+
+The app speaks ASGI's lifespan: what it opened, it closes at `lifespan.shutdown`, which comes after
+the last request and after every kind of stop save SIGKILL. SIGTERM and SIGINT drain; a second one
+cancels what is under way and stops within a second. See `worker` for the steps and `limits` for
+their times. `supervisor` serves with several workers.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from email.utils import formatdate
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-import uvicorn
 import uvloop
+from attrs import field
 
 from axonflow_core.errors import ConfigError
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.http.asgi import AsgiApp
 
 from .limits import Limits
-from .protocol import GuardedProtocol
 from .state import ServerState
+from .traces import trace_of
+from .worker import BACKLOG, LOG, Worker
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+AppFactory: TypeAlias = Callable[[ServerState], AsgiApp | Awaitable[AsgiApp]]
+"""Builds the app of a worker, on the worker's event loop. What it raises ends the start."""
+_OTHER_FILES = 128
+"""File descriptors that are not for connections: stores, upstream calls have their own pool."""
 
-    from axonflow_core.http.asgi import AsgiApp
 
-AppFactory: TypeAlias = "Callable[[ServerState], AsgiApp | Awaitable[AsgiApp]]"
-"""Builds the app of a worker, on its event loop. What it raises ends the start."""
-_TICK_S = 0.25
+@frozen
+class Service:
+    """What a worker serves."""
+
+    app_factory: AppFactory
+    limits: Limits = field(factory=Limits)
 
 
 def serve(
     app_factory: AppFactory,
     *,
-    sockets: Sequence[socket.socket],
+    host: str = "127.0.0.1",
+    port: int = 8080,
     limits: Limits | None = None,
-    on_reload: Callable[[], None] | None = None,
-    on_ready: Callable[[], None] | None = None,
+    on_ready: Callable[[str], None] | None = None,
 ) -> int:
-    """Serve until a signal stops the worker; returns the exit code, 0 after a drain."""
+    """Serve in this process until SIGTERM or SIGINT. Returns the exit code, 0 after a drain.
+
+    `on_ready` is called with the base URL once connections are accepted; port 0 takes a free port.
+    Raises `ConfigError` where the address cannot be listened on, and whatever `app_factory` raises.
+    """
+    with bound_socket(host, port) as listening:
+        url = base_url(listening)
+        ready = (lambda: on_ready(url)) if on_ready is not None else _nothing
+        return serve_on([listening], Service(app_factory, limits or Limits()), on_ready=ready)
+
+
+def serve_on(
+    listening: Sequence[socket.socket],
+    service: Service,
+    *,
+    on_ready: Callable[[], None],
+    worker: int = 0,
+    lifeline: int | None = None,
+) -> int:
+    """Serve on sockets that listen already, as the worker of that number. `lifeline` is a
+    descriptor to read from: its end, like a signal, stops the worker."""
     loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
+    state = ServerState(_within_descriptors(service.limits), worker=worker)
+    loop.set_exception_handler(_log_stray_error)
     try:
-        loop.run_until_complete(_run(app_factory, sockets, limits or Limits(), on_reload, on_ready))
+        loop.run_until_complete(_run(listening, service.app_factory, state, on_ready, lifeline))
+        # Not the default executor: its threads may hang, and a stop has an end.
+        loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
-        asyncio.set_event_loop(None)
         loop.close()
     return 0
 
 
 async def _run(
+    listening: Sequence[socket.socket],
     app_factory: AppFactory,
-    sockets: Sequence[socket.socket],
-    limits: Limits,
-    on_reload: Callable[[], None] | None,
-    on_ready: Callable[[], None] | None,
+    state: ServerState,
+    on_ready: Callable[[], None],
+    lifeline: int | None,
 ) -> None:
-    state = ServerState(limits)
-    with _signals(state, on_reload):
+    with _signals(state), _lifeline(state, lifeline):
         made = app_factory(state)
-        app = await made if isawaitable(made) else made
-        await Worker(app, state, on_ready).serve(list(sockets))
+        worker = Worker(await made if isawaitable(made) else made, state)
+        await worker.start(listening)
+        on_ready()
+        await state.until_stopped()
+        await worker.drain()
 
 
 @contextmanager
-def _signals(state: ServerState, on_reload: Callable[[], None] | None) -> Iterator[None]:
+def _signals(state: ServerState) -> Iterator[None]:
+    """Signals become calls on the event loop, from before the app is built."""
     loop = asyncio.get_running_loop()
-    handlers = {signal.SIGTERM: state.stop, signal.SIGINT: state.stop}
-    if on_reload is not None:
-        handlers[signal.SIGHUP] = on_reload
+    handlers = {
+        signal.SIGTERM: state.stop,
+        signal.SIGINT: state.stop,
+        signal.SIGHUP: state.reload,
+    }
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
     try:
@@ -79,112 +124,63 @@ def _signals(state: ServerState, on_reload: Callable[[], None] | None) -> Iterat
             loop.remove_signal_handler(number)
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket. `ConfigError` where the address is taken or not allowed."""
+@contextmanager
+def _lifeline(state: ServerState, descriptor: int | None) -> Iterator[None]:
+    """The other end is held by the supervisor. When it is gone, however it went, we go."""
+    if descriptor is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def is_cut() -> None:
+        loop.remove_reader(descriptor)
+        state.stop()
+
+    loop.add_reader(descriptor, is_cut)
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def bound_socket(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """A socket that listens; others may share its address if they say so too. `ConfigError` where
+    the address is taken or not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        bound = socket.create_server((host, port), family=family, backlog=2048)
+        listening = socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, reuse_port=is_shared
+        )
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
             hint="choose another address or port",
         ) from error
-    # Accepted connections inherit it; without it small writes wait for acknowledgements.
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return bound
+    # Accepted connections inherit the option, which the event loop sets on its own sockets alone.
+    # Without it a small write waits up to 40 ms for the client's delayed acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
-class Worker(uvicorn.Server):
-    """uvicorn's server with a clock for all connections and a drain in steps."""
-
-    def __init__(
-        self, app: AsgiApp, state: ServerState, on_ready: Callable[[], None] | None = None
-    ) -> None:
-        super().__init__(_config_of(app))
-        self.server_state: ServerState = state
-        self._on_ready = on_ready
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are handled by the event loop, see `_signals`."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await self.lifespan.startup()
-        if self.lifespan.should_exit:
-            raise ConfigError("the server's app did not start", hint="the log says why")
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(self._connection, sock=sock, backlog=2048)
-            for sock in sockets or ()
-        ]
-        self._tick()
-        self._clock = asyncio.create_task(self._run_clock())
-        self.started = True
-        if self._on_ready is not None:
-            self._on_ready()
-
-    def _connection(self) -> GuardedProtocol:
-        return GuardedProtocol(self.config, self.server_state, self.lifespan.state)
-
-    async def main_loop(self) -> None:
-        await self.server_state.until_stopped()
-
-    async def _run_clock(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_S)
-            self._tick()
-
-    def _tick(self) -> None:
-        """Set the Date header, and end connections whose time is over."""
-        date = formatdate(time.time(), usegmt=True).encode()
-        self.server_state.default_headers = [(b"date", date)]
-        now = asyncio.get_running_loop().time()
-        for connection in list(self.server_state.connections):
-            if connection.deadline < now or connection.write_deadline < now:
-                connection.expire(now)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, cancel what is left, close the app."""
-        state, limits = self.server_state, self.server_state.limits
-        for server in self.servers:
-            server.close()
-        for listening in sockets or ():
-            listening.close()
-        for connection in list(state.connections):
-            connection.shutdown()
-        hurry = asyncio.create_task(state.until_hurried())
-        ends = asyncio.get_running_loop().time() + limits.drain_s
-        while (state.tasks or state.connections) and not hurry.done():
-            left = ends - asyncio.get_running_loop().time()
-            if left <= 0:
-                break
-            await asyncio.wait({hurry}, timeout=min(0.02, left))
-        await self._cancel(0.5 if hurry.done() else limits.grace_s)
-        hurry.cancel()
-        for connection in list(state.connections):
-            connection.transport.abort()
-        self._clock.cancel()
-        await asyncio.wait_for(self.lifespan.shutdown(), limits.close_s)
-
-    async def _cancel(self, grace_s: float) -> None:
-        tasks = list(self.server_state.tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=grace_s)
+def base_url(listening: socket.socket) -> str:
+    """`http://HOST:PORT` of a socket that listens."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config_of(app: AsgiApp) -> Any:
-    return uvicorn.Config(
-        app,
-        http=GuardedProtocol,
-        ws=None,  # type: ignore[arg-type]
-        interface="asgi3",
-        lifespan="on",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
+def _within_descriptors(limits: Limits) -> Limits:
+    """`limits` with no more connections than the process may have files. The soft limit is raised
+    first: it is low for the sake of programs that use select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    room = hard - _OTHER_FILES - limits.reserve if hard != resource.RLIM_INFINITY else soft
+    return evolve(limits, max_connections=max(min(limits.max_connections, room), 1))
+
+
+def _log_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An error that nobody awaited. The rest of `context` shows values, which are not for logs."""
+    LOG.error("%s: %s", context.get("message"), trace_of(context.get("exception")))
+
+
+def _nothing() -> None:
+    """Instead of a callback that nobody gave."""
