@@ -14,15 +14,25 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from axonflow_core.errors import AuditError, AxonFlowError, ConfigError, RequestError
+from axonflow_core.errors import (
+    AuditError,
+    AxonFlowError,
+    ConfigError,
+    MalformedRequest,
+    RequestError,
+)
 from axonflow_core.http.asgi import BodyTooLong, ClientLeft, read_request
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.delivery import EXTENSION
 from axonflow_core.server.endpoints.health import probe
 from axonflow_core.server.routes import Route, RouteTable
 from axonflow_core.server.service import Service
+from axonflow_core.server.traces import trace_of
 
 _LOG = logging.getLogger(__name__)
+
+MAX_QUERY = 64
+"""Fields of a query."""
 
 
 class App:
@@ -61,7 +71,7 @@ class App:
         except AxonFlowError as error:
             return _refused(error)
         except Exception as error:
-            _LOG.exception("%s %s failed: %s", method, found[0].path, type(error).__name__)
+            _LOG.error("%s %s failed: %s", method, found[0].path, trace_of(error))
             return refusal(500, "internal error", code="internal")
 
     async def _handled(
@@ -88,7 +98,7 @@ class App:
                 method=route.method,
                 path=scope["path"],
                 parameters=parameters,
-                query=dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=64)),
+                query=_query(scope),
                 headers=headers,
                 body=received.body,
                 receive=receive,
@@ -110,6 +120,14 @@ async def _steps(receive: Any) -> AsyncIterator[str]:
     while step != "lifespan.shutdown":
         step = (await receive())["type"]
         yield step
+
+
+def _query(scope: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of the query; the last of two with one name. `MalformedRequest` for too many."""
+    try:
+        return dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=MAX_QUERY))
+    except ValueError:
+        raise MalformedRequest(f"the query has more than {MAX_QUERY} fields") from None
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:

@@ -53,8 +53,10 @@ def json_answer(value: Json, status: int = 200, **headers: str) -> Answer:
 
 def refusal(status: int, message: str, *, code: str | None = None, **headers: str) -> Answer:
     """An error of the product's API. The text stands in `error` and in `message`: the SDK reads the
-    one or the other, by the status."""
+    one or the other, by the status. Of a 403 it also reads `allowed`, where it checks a tool."""
     body: dict[str, Json] = {"success": False, "error": message, "message": message}
+    if status == 403:
+        body |= {"allowed": False, "block_reason": message}
     if code is not None:
         body["code"] = code
     return json_answer(body, status, **headers)
