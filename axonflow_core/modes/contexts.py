@@ -24,6 +24,7 @@ CONTEXTS = Table(
     Column("id", String(64), primary_key=True),
     Column("tenant", String(128), nullable=False),
     Column("client", String(128), nullable=False),
+    Column("user", String(64)),
     Column("check_id", String(64), nullable=False),
     Column("policy", String(64), nullable=False),
     Column("expires_us", BigInteger, nullable=False, index=True),
@@ -39,6 +40,8 @@ class Context:
     id: str
     tenant: str
     client: str
+    user: str | None = None
+    """The pseudonym of the user of the check, who is the call's too."""
     check_id: str
     policy: str
     expires_us: int
@@ -60,6 +63,7 @@ def keep(transaction: Transaction, context: Context) -> None:
             "id": context.id,
             "tenant": context.tenant,
             "client": context.client,
+            "user": context.user,
             "check_id": context.check_id,
             "policy": context.policy,
             "expires_us": context.expires_us,
@@ -85,6 +89,12 @@ def mark(transaction: Transaction, context: Context, report: bytes) -> str:
     be guessed."""
     key = transaction.tenant_key(context.tenant)
     return key.commitments(context.id.encode(), {"report": report.decode("latin-1")})["report"]
+
+
+def is_time_to_forget(context: Context) -> bool:
+    """Whether old contexts are removed beside the keeping of this one: at one in 32, by its random
+    id, so that nobody counts."""
+    return int(context.id[:2], 16) < 8
 
 
 def forget(transaction: Transaction, before_us: int) -> None:

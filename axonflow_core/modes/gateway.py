@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 from attrs import field
@@ -14,15 +14,25 @@ from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
-from axonflow_core.governance.trail import decision_facts
-from axonflow_core.messages import EMPTY, Json, hidden
+from axonflow_core.governance.trail import decision_facts, token_facts
+from axonflow_core.messages import EMPTY, Json, Usage, hidden
 from axonflow_core.modes import contexts
 from axonflow_core.modes.contexts import Context
+from axonflow_core.modes.decisions import MODE, Question, decision_on, entry_of
+from axonflow_core.modes.pricing import Priced, priced
 from axonflow_core.policy.rules import Decision, Phase, Verdict
 
 if TYPE_CHECKING:
     from axonflow_core.audit.batch import Transaction
     from axonflow_core.audit.store import AuditStore
+
+Clock: TypeAlias = Callable[[], int]
+"""Tells the time, in microseconds since 1970."""
+
+
+def wall_us() -> int:
+    """The time of this machine."""
+    return time.time_ns() // 1_000
 
 
 @frozen(kw_only=True)
@@ -53,7 +63,7 @@ class Report:
     provider: str
     model: str
     summary: str = hidden(default="")
-    tokens: Mapping[str, int] = EMPTY
+    usage: Usage = field(factory=Usage)
     latency_ms: float | None = None
     metadata: Mapping[str, Json] = hidden(default=EMPTY)
     body: bytes = hidden(default=b"")
@@ -71,27 +81,26 @@ class ToolReport:
 
 
 async def checked(
-    governance: Governance, audit: AuditStore, caller: Caller, check: Check, *, ttl_s: float
+    governance: Governance,
+    audit: AuditStore,
+    caller: Caller,
+    check: Check,
+    *,
+    ttl_s: float,
+    now_us: Clock = wall_us,
 ) -> Checked:
     """Check what a client is about to send. An approval comes with a context that is valid for
     `ttl_s` seconds; a denial is on record and has none that could be used."""
-    decision = await governance.decide(Phase.REQUEST, {"query": check.query})
-    entry = Entry(
-        kind=Kind.CHECK,
-        verdict=decision.verdict,
-        tenant=caller.tenant,
-        client=caller.client,
-        user=await audit.pseudonym(caller.tenant, check.user) if check.user else None,
+    question = Question(
         request_type="pre_check",
-        rules=decision.rules,
-        facts={
-            "mode": "gateway",
-            "generation": governance.generation,
-            "decisions": [decision_facts(decision)],
-            "data_sources": list(check.data_sources),
-        },
-        texts={"request.query": decision.texts.get("query", check.query)},
+        phase=Phase.REQUEST,
+        texts={"query": check.query},
+        user=check.user,
+        facts={"data_sources": list(check.data_sources)},
     )
+    decision = await decision_on(governance, caller, question)
+    entry = await entry_of(governance, audit, caller, question, decision)
+    entry = evolve(entry, at_us=now_us())
     answer = Checked(
         id=entry.id, context_id=str(uuid4()), decision=decision, expires_us=entry.at_us
     )
@@ -103,6 +112,7 @@ async def checked(
         id=answer.context_id,
         tenant=caller.tenant,
         client=caller.client,
+        user=entry.user,
         check_id=entry.id,
         policy=decision.version,
         expires_us=answer.expires_us,
@@ -111,28 +121,36 @@ async def checked(
     def approve(transaction: Transaction) -> None:
         transaction.append(entry)
         contexts.keep(transaction, context)
+        if contexts.is_time_to_forget(context):
+            contexts.forget(transaction, entry.at_us)
 
     await audit.transact(approve)
     return answer
 
 
 async def reported(
-    governance: Governance, audit: AuditStore, caller: Caller, report: Report
+    governance: Governance,
+    audit: AuditStore,
+    caller: Caller,
+    report: Report,
+    *,
+    now_us: Clock = wall_us,
 ) -> str | None:
     """Record a call that was made under a context, which it uses up. Returns the record's id: that
     of the first report, where the same bytes are sent again. None where there is no such context
     for this client, it is over, or another report used it."""
     decision = await governance.decide(Phase.ANSWER, {"summary": report.summary})
+    price = priced(governance.providers, report.provider, report.model, report.usage)
 
     def record(transaction: Transaction) -> str | None:
         context = contexts.found(transaction, report.context_id)
-        now_us = time.time_ns() // 1_000
-        if context is None or not context.is_valid_for(caller.tenant, caller.client, now_us):
+        at_us = now_us()
+        if context is None or not context.is_valid_for(caller.tenant, caller.client, at_us):
             return None
         mark = contexts.mark(transaction, context, report.body)
         if context.report_id is not None:
             return context.report_id if context.report_mark == mark else None
-        entry = _entry(governance, caller, report, decision, context)
+        entry = evolve(_entry(governance, caller, report, decision, context, price), at_us=at_us)
         transaction.append(entry)
         contexts.use(transaction, context.id, entry.id, mark)
         return entry.id
@@ -141,25 +159,32 @@ async def reported(
 
 
 def _entry(
-    governance: Governance, caller: Caller, report: Report, decision: Decision, context: Context
+    governance: Governance,
+    caller: Caller,
+    report: Report,
+    decision: Decision,
+    context: Context,
+    price: Priced,
 ) -> Entry:
     return Entry(
         kind=Kind.GATEWAY_CALL,
         verdict=decision.verdict,
         tenant=caller.tenant,
         client=caller.client,
+        user=context.user,
         request_type="llm_call",
-        provider=report.provider,
+        provider=price.provider,
         model=report.model,
         rules=decision.rules,
         facts={
-            "mode": "gateway",
+            "mode": MODE,
             "generation": governance.generation,
             "check_id": context.check_id,
             "policy_of_check": context.policy,
+            "reported_provider": report.provider,
             "decisions": [decision_facts(decision)],
-            "tokens": dict(report.tokens),
-            "cost_usd": None,
+            "tokens": token_facts(report.usage),
+            "cost_usd": price.cost_usd,
             "latency_ms": report.latency_ms,
         },
         texts={"answer.summary": decision.texts.get("summary", report.summary)},
@@ -178,7 +203,7 @@ async def tool_reported(
         user=await audit.pseudonym(caller.tenant, report.user) if report.user else None,
         request_type="tool_call",
         facts={
-            "mode": "gateway",
+            "mode": MODE,
             "generation": governance.generation,
             "tool": report.tool,
             **report.facts,

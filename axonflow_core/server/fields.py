@@ -6,7 +6,7 @@ type and size; never the value. Sizes are bounded here, once for all routes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -93,9 +93,10 @@ class Fields:
             raise self._misfit(name, "true or false", value)
         return value
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        """A list of texts; empty where it is absent."""
-        return tuple(self._short(name, item, MAX_WORD) for item in self._items(name))
+    def texts(self, name: str, *, most: int = MAX_WORD, items: int = MAX_ITEMS) -> tuple[str, ...]:
+        """A list of at most `items` texts, each of at most `most` characters; empty where it is
+        absent."""
+        return tuple(self._short(name, item, most) for item in self._items(name, items))
 
     def objects(self, name: str) -> Iterator[Fields]:
         """The objects of a list; none where it is absent."""
@@ -103,6 +104,13 @@ class Fields:
             if not isinstance(item, dict):
                 raise self._misfit(f"{name}.{index}", "an object", item)
             yield Fields(item, f"{self._path}{name}.{index}.")
+
+    def items(self, name: str) -> list[Json]:
+        """The items of a list as they are, within bounds; none where it is absent."""
+        items = self._items(name)
+        if items:
+            self._bound(name, items)
+        return items
 
     def object(self, name: str) -> Fields:
         """An object; one without members where it is absent."""
@@ -119,20 +127,36 @@ class Fields:
             self._bound(name, value)
         return value
 
+    def over(self, shared: Fields, names: Iterable[str]) -> Fields:
+        """These members, and of `shared` those of `names` that are absent here."""
+        inherited = {name: shared._members[name] for name in names if name in shared}
+        return Fields({**inherited, **self._present}, self._path)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all members, those that are null included."""
+        return frozenset(self._members)
+
+    @property
+    def _present(self) -> dict[str, Json]:
+        return {name: value for name, value in self._members.items() if value is not None}
+
     def __contains__(self, name: str) -> bool:
         return self._members.get(name) is not None
 
-    def _items(self, name: str) -> list[Any]:
+    def _items(self, name: str, most: int = MAX_ITEMS) -> list[Any]:
         value = self._members.get(name)
         if value is None:
             return []
         if not isinstance(value, list):
             raise self._misfit(name, "a list", value)
-        if len(value) > MAX_ITEMS:
-            raise MalformedRequest(f"{self._path}{name} has {len(value)} items, of {MAX_ITEMS}")
+        if len(value) > most:
+            raise MalformedRequest(
+                f"{self._path}{name} has {len(value):,} items, of at most {most:,}"
+            )
         return value
 
-    def _short(self, name: str, value: object, most: int) -> str:
+    def _short(self, name: str, value: Any, most: int) -> str:
         if not isinstance(value, str):
             raise self._misfit(name, "a text", value)
         if len(value) > most:
@@ -157,5 +181,5 @@ class Fields:
                 for item in (container.values() if isinstance(container, dict) else container)
             ]
 
-    def _misfit(self, name: str, takes: str, value: object) -> MalformedRequest:
+    def _misfit(self, name: str, takes: str, value: Any) -> MalformedRequest:
         return MalformedRequest(f"{self._path}{name} takes {takes}, not {described(value)}")

@@ -7,6 +7,7 @@ it: `hold` keeps its providers open until the last call has left.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ class Generation:
         self.number = number
         self.config = config
         self.clients = clients
+        self.at_us = time.time_ns() // 1_000
+        """When it was built, in microseconds since 1970."""
         self.governance = Governance(policy, runtime.providers, audit, generation=number)
         self._runtime = runtime
         self._holders = 0

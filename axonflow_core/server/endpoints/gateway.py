@@ -5,7 +5,13 @@ from __future__ import annotations
 from axonflow_core.modes import gateway
 from axonflow_core.server.client_request import Answer, ClientRequest, json_answer, refusal
 from axonflow_core.server.fields import read_object
-from axonflow_core.server.wire import check, checked_answer, report
+from axonflow_core.server.wire.gateway import (
+    check,
+    checked_answer,
+    report,
+    tool_answer,
+    tool_report,
+)
 
 
 async def pre_check(request: ClientRequest) -> Answer:
@@ -33,3 +39,12 @@ async def llm_call(request: ClientRequest) -> Answer:
     if id is None:
         return refusal(400, "Invalid or expired context", code="invalid_context")
     return json_answer({"success": True, "audit_id": id})
+
+
+async def tool_call(request: ClientRequest) -> Answer:
+    """`POST /api/v1/audit/tool-call`."""
+    service, reported = request.service, tool_report(read_object(request.body))
+    governance = service.generation.governance
+    return tool_answer(
+        await gateway.tool_reported(governance, service.audit, request.caller, reported)
+    )

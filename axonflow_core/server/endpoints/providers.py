@@ -1,4 +1,4 @@
-"""`GET /api/v1/llm-providers`: the providers that a client may use."""
+"""The providers that a client may use: listed, one, its health."""
 
 from __future__ import annotations
 
@@ -6,28 +6,21 @@ from axonflow_core.config.values import ProviderConfig
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.messages import Json
 from axonflow_core.provider import Provider
-from axonflow_core.server.client_request import Answer, ClientRequest, json_answer
+from axonflow_core.server.client_request import Answer, ClientRequest, json_answer, refusal
 
 MAX_PAGE = 100
 
 
-async def providers(request: ClientRequest) -> Answer:
-    """The page of providers that `?type=`, `?enabled=`, `?page=` and `?page_size=` ask for."""
-    generation = request.service.generation
-    configured = {
-        name: entry
-        for name, entry in generation.config.providers.items()
-        if request.caller.may_use_provider(name) and _matches(entry, request)
-    }
-    page, size = (
-        _at_least_1(request, "page", 1),
-        min(_at_least_1(request, "page_size", 20), MAX_PAGE),
-    )
-    entries = list(configured.values())[(page - 1) * size : page * size]
-    built = generation.governance.providers
+async def listing(request: ClientRequest) -> Answer:
+    """`GET /api/v1/llm-providers`: the page that `?type=`, `?enabled=`, `?page=` and
+    `?page_size=` ask for."""
+    configured = [entry for entry in _usable(request) if _matches(entry, request)]
+    page = _at_least_1(request, "page", 1)
+    size = min(_at_least_1(request, "page_size", 20), MAX_PAGE)
+    entries = configured[(page - 1) * size : page * size]
     return json_answer(
         {
-            "providers": [await _resource(entry, built.get(entry.name)) for entry in entries],
+            "providers": [await _resource(entry, _built(request, entry)) for entry in entries],
             "pagination": {
                 "page": page,
                 "page_size": size,
@@ -36,6 +29,62 @@ async def providers(request: ClientRequest) -> Answer:
             },
         }
     )
+
+
+async def one(request: ClientRequest) -> Answer:
+    """`GET /api/v1/llm-providers/{name}`."""
+    entry = _named(request)
+    return (
+        _missing() if entry is None else json_answer(await _resource(entry, _built(request, entry)))
+    )
+
+
+async def health(request: ClientRequest) -> Answer:
+    """`GET /api/v1/llm-providers/{name}/health`."""
+    entry = _named(request)
+    if entry is None:
+        return _missing()
+    return json_answer({"name": entry.name, "health": await _health(_built(request, entry))})
+
+
+async def status(request: ClientRequest) -> Answer:
+    """`GET /api/v1/llm-providers/status`: the health of each."""
+    entries = _usable(request)
+    return json_answer(
+        {"providers": {entry.name: await _health(_built(request, entry)) for entry in entries}}
+    )
+
+
+async def types(request: ClientRequest) -> Answer:
+    """`GET /api/v1/llm-provider-types`: those of the providers here, with no tier above others."""
+    names = sorted({entry.type for entry in _usable(request)})
+    return json_answer(
+        {
+            "provider_types": [
+                {"type": name, "community": True, "required_tier": ""} for name in names
+            ],
+            "count": len(names),
+        }
+    )
+
+
+def _usable(request: ClientRequest) -> list[ProviderConfig]:
+    """What the configuration has of providers that the client may use, enabled or not."""
+    configured = request.service.generation.config.providers
+    return [entry for name, entry in configured.items() if request.caller.may_use_provider(name)]
+
+
+def _named(request: ClientRequest) -> ProviderConfig | None:
+    name = request.parameters["name"]
+    return next((entry for entry in _usable(request) if entry.name == name), None)
+
+
+def _built(request: ClientRequest, entry: ProviderConfig) -> Provider | None:
+    return request.service.generation.governance.providers.get(entry.name)
+
+
+def _missing() -> Answer:
+    return refusal(404, "there is no such provider", code="not_found")
 
 
 def _matches(entry: ProviderConfig, request: ClientRequest) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from axonflow_core.modes import proxy
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.fields import read_object
-from axonflow_core.server.wire import proxy_answer, proxy_request
+from axonflow_core.server.wire.proxy import proxy_answer, proxy_request
 
 PLAN_TYPES = frozenset(("multi-agent-plan", "generate-plan", "execute-plan"))
 """The kinds of requests that ask for a plan."""

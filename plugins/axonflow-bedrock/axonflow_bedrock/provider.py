@@ -68,6 +68,9 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
+MAX_PRICES = 1_024
+"""Prices that are kept at hand. Ids come from clients, so their number has no end."""
+
 
 class BedrockProvider:
     """Amazon Bedrock in one region, with one identity."""
@@ -260,6 +263,8 @@ class BedrockProvider:
         """The on-demand price of the standard tier. Higher ones of long prompts are not known."""
         called = (receipt.called, receipt.region)
         if called not in self._prices:
+            if len(self._prices) >= MAX_PRICES:
+                self._prices.clear()
             model_id = parse_model_id(receipt.called, vendors_of(self._services.codecs))
             entry = self.models.entry(model_id.base_id)
             price = None if entry is None else entry.price(model_id.geo, receipt.region)

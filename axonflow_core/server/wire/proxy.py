@@ -1,31 +1,22 @@
-"""The product's JSON: what its SDK sends and reads, and nothing else of ours knows.
-
-Rules of the SDK that a reader of `axonflow` 9.5.0 finds in its models: `metadata` and `blocked` are
-never null; `processing_time`, `tenant_id`, `error` and `result` are texts; a `data` that is an
-object is looked into, so a model's own JSON never stands there, only a text below `data.data`.
-"""
+"""Proxy Mode: `POST /api/request`."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.trail import Outcome
 from axonflow_core.messages import Completion, Json, Media
-from axonflow_core.modes.gateway import Check, Checked, Report
 from axonflow_core.modes.proxy import ProxyRequest
-from axonflow_core.policy.rules import Decision, Verdict
+from axonflow_core.policy.rules import Verdict
 from axonflow_core.server.client_request import Answer, json_answer
-from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, Fields
+from axonflow_core.server.fields import MAX_TOKEN, Fields
+from axonflow_core.server.wire.matches import block_reason
 
 MAX_QUERY = 100_000
 """Characters of a query (the product's OpenAPI)."""
 MAX_MEDIA = 10
 """Pictures of one request (the product's OpenAPI)."""
 MAX_TOKENS = 1_000_000
-
-# ── Proxy Mode ────────────────────────────────────────────────────────────────────────────────────
 
 
 def proxy_request(fields: Fields) -> ProxyRequest:
@@ -120,67 +111,3 @@ def policy_info(outcome: Outcome, caller: Caller) -> dict[str, Json]:
         "processing_time": f"{outcome.elapsed_ms:.3f}ms",
         "tenant_id": caller.tenant,
     }
-
-
-def block_reason(decision: Decision) -> str:
-    """Why a decision stops a call, for people. The SDK shows it."""
-    if decision.verdict is Verdict.NEEDS_APPROVAL:
-        return "require_approval"
-    return decision.reason or "Request blocked by policy"
-
-
-# ── Gateway Mode ──────────────────────────────────────────────────────────────────────────────────
-
-
-def check(fields: Fields) -> Check:
-    """What a body of `POST /api/policy/pre-check` asks."""
-    return Check(
-        query=fields.text("query", most=MAX_QUERY),
-        user=fields.optional_text("user_token", most=MAX_TOKEN),
-        data_sources=fields.texts("data_sources"),
-    )
-
-
-def checked_answer(checked: Checked) -> Answer:
-    """The answer to a pre-check. A denial is a 200 with `approved: false`."""
-    decision = checked.decision
-    body: dict[str, Json] = {
-        "context_id": checked.context_id,
-        "approved": not decision.is_stopped,
-        "requires_redaction": decision.verdict is Verdict.REDACTED,
-        "approved_data": {},
-        "policies": list(decision.rules),
-        "expires_at": timestamp(checked.expires_us),
-        "decision_id": checked.id,
-        "verdict": decision.verdict,
-    }
-    if decision.is_stopped:
-        body["block_reason"] = block_reason(decision)
-    elif decision.texts:
-        body["approved_data"] = {"redacted_query": decision.texts["query"]}
-    return json_answer(body)
-
-
-def report(fields: Fields, body: bytes) -> Report:
-    """What a body of `POST /api/audit/llm-call` reports."""
-    usage = fields.object("token_usage")
-    counts = {
-        "input": usage.count("prompt_tokens"),
-        "output": usage.count("completion_tokens"),
-    }
-    return Report(
-        context_id=fields.text("context_id"),
-        provider=fields.text("provider"),
-        model=fields.text("model", most=2_048),
-        summary=fields.text("response_summary", most=MAX_TEXT, default=""),
-        tokens={name: count for name, count in counts.items() if count is not None},
-        latency_ms=fields.number("latency_ms"),
-        metadata=fields.members("metadata"),
-        body=body,
-    )
-
-
-def timestamp(at_us: int) -> str:
-    """A time as RFC 3339 in UTC, with microseconds."""
-    at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

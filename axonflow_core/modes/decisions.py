@@ -1,0 +1,139 @@
+"""Decisions alone: a client asks what the policy says, and enforces it itself.
+
+A decision is made on texts, by the engine that governed calls go through, and is on record before
+it is answered. The record has commitments to the texts, masked where something was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from attrs import field
+
+from axonflow_core.audit.record import Entry, Kind
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.trail import decision_facts
+from axonflow_core.messages import EMPTY, Json, hidden
+from axonflow_core.policy.rules import Decision, Phase, Verdict
+
+if TYPE_CHECKING:
+    from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.store import AuditStore
+
+MODE = "gateway"
+"""The mode that records of decisions name."""
+
+
+@frozen(kw_only=True)
+class Question:
+    """What is to be decided on."""
+
+    request_type: str
+    """The product's word for the kind of question; for the record."""
+    phase: Phase
+    texts: Mapping[str, str] = hidden()
+    """Label -> text. Labels are ours."""
+    unalterable: frozenset[str] = frozenset()
+    """The labels of texts that the answer has no place for: where one of them would have to be
+    redacted, the question is denied."""
+    user: str | None = field(default=None, repr=False)
+    """On whose behalf the client asks, as it names them."""
+    provider: str | None = None
+    model: str | None = None
+    """What the client is about to call, where it says so."""
+    facts: Mapping[str, Json] = EMPTY
+
+
+@frozen(kw_only=True)
+class Decided:
+    """What was decided. It is on record as `id`."""
+
+    id: str
+    at_us: int
+    decision: Decision
+    elapsed_ms: float
+
+
+async def decided(
+    governance: Governance, audit: AuditStore, caller: Caller, question: Question
+) -> Decided:
+    """The decision on one question, on record."""
+    (answer,) = await all_decided(governance, audit, caller, [question])
+    return answer
+
+
+async def all_decided(
+    governance: Governance, audit: AuditStore, caller: Caller, questions: Sequence[Question]
+) -> tuple[Decided, ...]:
+    """The decisions on several questions, in their order, on record together or not at all."""
+    answers, entries = [], []
+    for question in questions:
+        began = perf_counter()
+        decision = await decision_on(governance, caller, question)
+        elapsed_ms = (perf_counter() - began) * 1_000
+        entry = await entry_of(governance, audit, caller, question, decision)
+        entries.append(entry)
+        answers.append(
+            Decided(id=entry.id, at_us=entry.at_us, decision=decision, elapsed_ms=elapsed_ms)
+        )
+
+    def record(transaction: Transaction) -> None:
+        for entry in entries:
+            transaction.append(entry)
+
+    await audit.transact(record)
+    return tuple(answers)
+
+
+async def decision_on(governance: Governance, caller: Caller, question: Question) -> Decision:
+    """What the policy decides on the texts, and no less than what the client may call at all."""
+    decision = await governance.decide(question.phase, question.texts)
+    denial = _denial(caller, question, decision)
+    if denial is None or decision.verdict in (Verdict.BLOCKED, Verdict.ERROR):
+        return decision
+    return evolve(decision, verdict=Verdict.BLOCKED, reason=denial)
+
+
+def _denial(caller: Caller, question: Question, decision: Decision) -> str | None:
+    """Why the question is denied whatever the rules say; None where it is not."""
+    if question.provider is not None and not caller.may_use_provider(question.provider):
+        return f"the client {caller.client} may not use this provider"
+    if question.model is not None and not caller.may_use_model(question.model):
+        return f"the client {caller.client} may not use this model"
+    if decision.verdict is Verdict.REDACTED and decision.texts.keys() & question.unalterable:
+        return "A text has to be redacted that this answer cannot return."
+    return None
+
+
+async def entry_of(
+    governance: Governance,
+    audit: AuditStore,
+    caller: Caller,
+    question: Question,
+    decision: Decision,
+) -> Entry:
+    """The record of a decision."""
+    user = question.user
+    texts = {**question.texts, **decision.texts}
+    return Entry(
+        kind=Kind.CHECK,
+        verdict=decision.verdict,
+        tenant=caller.tenant,
+        client=caller.client,
+        user=await audit.pseudonym(caller.tenant, user) if user else None,
+        request_type=question.request_type,
+        provider=question.provider,
+        model=question.model,
+        rules=decision.rules,
+        facts={
+            "mode": MODE,
+            "generation": governance.generation,
+            "decisions": [decision_facts(decision)],
+            **question.facts,
+        },
+        texts={f"{question.phase}.{label}": text for label, text in texts.items()},
+    )

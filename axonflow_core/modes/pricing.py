@@ -1,0 +1,55 @@
+"""What a call costs that a client made itself: asked of the providers that are configured here.
+
+Clients guess the provider's name from the model's (one calls `bedrock/anthropic.claude-…` a call of
+`anthropic`), so the model's id decides: the call is that of the provider which knows its price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from axonflow_core.errors import AxonFlowError
+from axonflow_core.frozen import frozen
+from axonflow_core.messages import Receipt, Usage
+from axonflow_core.provider import Price, Provider, SupportsPricing
+
+
+@frozen(kw_only=True)
+class Priced:
+    """Whose call it was, as far as is known here, and what it cost."""
+
+    provider: str
+    """The key of the provider that knows the model; else the name that was reported."""
+    cost_usd: float | None = None
+    """None where no provider knows the model, or a count is missing."""
+
+
+def priced(providers: Mapping[str, Provider], reported: str, model: str, usage: Usage) -> Priced:
+    """The price of a call of `model` that a client reports to be one of the provider `reported`."""
+    for name, called in _candidates(providers, reported, model):
+        price = _price(providers[name], name, called)
+        if price is not None:
+            return Priced(provider=name, cost_usd=price.cost_usd(usage))
+    return Priced(provider=reported)
+
+
+def _candidates(
+    providers: Mapping[str, Provider], reported: str, model: str
+) -> Iterator[tuple[str, str]]:
+    """Each provider with the id that it would know the model by, the reported one first. LiteLLM
+    writes the provider before a slash."""
+    prefix, slash, rest = model.partition("/")
+    for name in sorted(providers, key=lambda name: name != reported):
+        yield name, model
+        if slash and prefix == name:
+            yield name, rest
+
+
+def _price(provider: Provider, name: str, model: str) -> Price | None:
+    if not isinstance(provider, SupportsPricing):
+        return None
+    receipt = Receipt(provider=name, family="", surface="", model=model, called=model)
+    try:
+        return provider.price(receipt)
+    except AxonFlowError:  # an id that is none of its own
+        return None

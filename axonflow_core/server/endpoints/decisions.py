@@ -1,0 +1,76 @@
+"""Decisions alone: `decide`, AuthZEN's evaluation, checks of tools, trials of the policies."""
+
+from __future__ import annotations
+
+from axonflow_core.modes.decisions import Question, all_decided, decided
+from axonflow_core.policy.rules import Phase
+from axonflow_core.server.client_request import Answer, ClientRequest, refusal
+from axonflow_core.server.fields import MAX_TEXT, Fields, read_object
+from axonflow_core.server.wire import authzen, decisions, policies
+
+
+async def decide(request: ClientRequest) -> Answer:
+    """`POST /api/v1/decide`."""
+    fields = read_object(request.body)
+    if (mismatch := _mismatch(request, fields.object("caller_identity"))) is not None:
+        return mismatch
+    question = decisions.question(fields)
+    service = request.service
+    answer = await decided(service.generation.governance, service.audit, request.caller, question)
+    return decisions.decide_answer(answer, question.facts["stage"])
+
+
+def _mismatch(request: ClientRequest, identity: Fields) -> Answer | None:
+    """A refusal where a body says to be of another tenant or organisation than its sender."""
+    caller = request.caller
+    known = {"tenant_id": {caller.tenant}, "org_id": {caller.tenant, caller.client}}
+    for name, own in known.items():
+        if identity.text(name, default=caller.tenant) not in own:
+            message = f"caller_identity.{name} is not that of the client {caller.client}"
+            return refusal(403, message, code="identity_mismatch")
+    return None
+
+
+async def evaluation(request: ClientRequest) -> Answer:
+    """`POST /api/v1/access/evaluation`."""
+    try:
+        asked = authzen.questions(request.body, request.caller)
+    except authzen.Refusal as refused:
+        return refused.answer
+    service = request.service
+    answers = await all_decided(service.generation.governance, service.audit, request.caller, asked)
+    return authzen.evaluation_answer(answers, request.headers)
+
+
+async def check_input(request: ClientRequest) -> Answer:
+    """`POST /api/v1/mcp/check-input`."""
+    fields = read_object(request.body)
+    if fields.text("content_type", default=decisions.TEXT) != decisions.TEXT:
+        return refusal(415, f"content of type {decisions.TEXT} alone is redacted", code="type")
+    service, question = request.service, decisions.input_question(fields)
+    governance = service.generation.governance
+    answer = await decided(governance, service.audit, request.caller, question)
+    return decisions.input_answer(answer, governance.policy.listed())
+
+
+async def check_output(request: ClientRequest) -> Answer:
+    """`POST /api/v1/mcp/check-output`."""
+    service, output = request.service, decisions.output(read_object(request.body))
+    governance = service.generation.governance
+    answer = await decided(governance, service.audit, request.caller, output.question)
+    return decisions.output_answer(answer, output, governance.policy.listed())
+
+
+async def trial(request: ClientRequest) -> Answer:
+    """`POST /api/policies/test`: what the policies make of a query. It is on record, as whoever
+    tries what is let through is of interest."""
+    fields, service = read_object(request.body), request.service
+    governance = service.generation.governance
+    question = Question(
+        request_type="policy_test",
+        phase=Phase.REQUEST,
+        texts={"query": fields.text("query", most=MAX_TEXT)},
+        user=fields.optional_text("user_email"),
+    )
+    answer = await decided(governance, service.audit, request.caller, question)
+    return policies.trial_answer(answer, governance.policy.listed())

@@ -1,0 +1,104 @@
+"""Gateway Mode: `POST /api/policy/pre-check`, `/api/audit/llm-call`, `/api/v1/audit/tool-call`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from axonflow_core.audit.record import Entry
+from axonflow_core.messages import Json, Usage
+from axonflow_core.modes.gateway import Check, Checked, Report, ToolReport
+from axonflow_core.policy.rules import Verdict
+from axonflow_core.server.client_request import Answer, json_answer
+from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, MAX_WORD, Fields
+from axonflow_core.server.wire.decisions import WORDS
+from axonflow_core.server.wire.matches import block_reason
+from axonflow_core.server.wire.proxy import MAX_QUERY
+from axonflow_core.server.wire.times import timestamp
+
+_TOOL_WORDS = ("caller_name", "tool_type", "workflow_id", "step_id")
+"""Members of a tool's report that name something."""
+
+
+def check(fields: Fields) -> Check:
+    """What a body of `POST /api/policy/pre-check` asks."""
+    return Check(
+        query=fields.text("query", most=MAX_QUERY),
+        user=fields.optional_text("user_token", most=MAX_TOKEN),
+        data_sources=fields.texts("data_sources"),
+    )
+
+
+def checked_answer(checked: Checked) -> Answer:
+    """The answer to a pre-check. A denial is a 200 with `approved: false`."""
+    decision = checked.decision
+    body: dict[str, Json] = {
+        "context_id": checked.context_id,
+        "approved": not decision.is_stopped,
+        "requires_redaction": decision.verdict is Verdict.REDACTED,
+        "approved_data": {},
+        "policies": list(decision.rules),
+        "expires_at": timestamp(checked.expires_us),
+        "decision_id": checked.id,
+        "verdict": WORDS[decision.verdict],
+    }
+    if decision.is_stopped:
+        body["block_reason"] = block_reason(decision)
+    elif decision.texts:
+        body["approved_data"] = {"redacted_query": decision.texts["query"]}
+    return json_answer(body)
+
+
+def report(fields: Fields, body: bytes) -> Report:
+    """What a body of `POST /api/audit/llm-call` reports."""
+    usage = fields.object("token_usage")
+    return Report(
+        context_id=fields.text("context_id"),
+        provider=fields.text("provider"),
+        model=fields.text("model", most=2_048),
+        summary=fields.text("response_summary", most=MAX_TEXT, default=""),
+        usage=Usage(
+            input_tokens=usage.count("prompt_tokens"),
+            output_tokens=usage.count("completion_tokens"),
+        ),
+        latency_ms=fields.number("latency_ms"),
+        metadata=fields.members("metadata"),
+        body=body,
+    )
+
+
+def tool_report(fields: Fields) -> ToolReport:
+    """What a body of `POST /api/v1/audit/tool-call` reports. What went into the tool and came out
+    is recorded by commitments, as texts of JSON."""
+    facts: dict[str, Json] = {
+        **{name: fields.optional_text(name) for name in _TOOL_WORDS},
+        "duration_ms": fields.number("duration_ms"),
+        "success": fields.flag("success"),
+    }
+    policies = fields.texts("policies_applied")
+    if policies:
+        facts["policies_applied"] = list(policies)
+    texts = {
+        "input": json_text(fields.members("input")),
+        "output": json_text(fields.members("output")),
+        "error": fields.text("error_message", most=MAX_TEXT, default=""),
+    }
+    return ToolReport(
+        tool=fields.text("tool_name", most=MAX_WORD),
+        facts={name: value for name, value in facts.items() if value is not None},
+        texts={label: text for label, text in texts.items() if text},
+        user=fields.optional_text("user_id", most=MAX_TOKEN),
+    )
+
+
+def json_text(members: Mapping[str, Json]) -> str:
+    """An object as JSON; no text for one without members."""
+    return orjson.dumps(dict(members)).decode() if members else ""
+
+
+def tool_answer(entry: Entry) -> Answer:
+    """The answer to a report of a tool's call."""
+    return json_answer(
+        {"audit_id": entry.id, "status": "recorded", "timestamp": timestamp(entry.at_us)}
+    )

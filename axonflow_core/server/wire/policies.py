@@ -1,0 +1,110 @@
+"""Rules and detectors as the product's static policies. They come from the configuration file, so
+they are read here and never written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from axonflow_core.messages import Json
+from axonflow_core.modes.decisions import Decided
+from axonflow_core.policy.engine import ListedRule, PatternTest
+from axonflow_core.server.client_request import Answer, json_answer
+from axonflow_core.server.wire.matches import block_reason
+from axonflow_core.server.wire.times import timestamp
+
+FROZEN = "LEGACY_POLICY_WRITE_FROZEN"
+"""The code that the SDK knows for a policy that cannot be written."""
+_CATEGORIES: Mapping[str, str] = {
+    "us_ssn": "pii-us",
+    "dangerous_statement": "security-dangerous",
+    "pii": "pii-global",
+    "sqli": "security-sqli",
+    "custom": "sensitive-data",
+}
+"""The type or the category of a detector -> the product's category."""
+
+
+def policy(rule: ListedRule, at_us: int) -> dict[str, Json]:
+    """One rule; `at_us` is when its configuration came into force."""
+    at = timestamp(at_us)
+    return {
+        "id": rule.id,
+        "policy_id": rule.name,
+        "name": rule.name,
+        "description": rule.description,
+        "category": _CATEGORIES.get(rule.name) or _CATEGORIES.get(rule.category, rule.category),
+        "tier": "system" if rule.is_built_in else "organization",
+        "pattern": rule.pattern,
+        "severity": rule.severity,
+        "enabled": True,
+        "action": rule.action,
+        "phases": list(rule.on),
+        "created_at": at,
+        "updated_at": at,
+        "version": 1,
+        "has_override": False,
+    }
+
+
+def policies(
+    rules: Iterable[ListedRule], query: Mapping[str, str], at_us: int
+) -> list[dict[str, Json]]:
+    """The rules that the filters of a query leave: `category`, `tier`, `enabled`, `search`."""
+    listed = [policy(rule, at_us) for rule in rules]
+    for name in ("category", "tier"):
+        if wanted := query.get(name):
+            listed = [each for each in listed if each[name] == wanted]
+    if query.get("enabled") == "false":
+        return []
+    if text := query.get("search", "").lower():
+        listed = [
+            each for each in listed if text in f"{each['name']} {each['description']}".lower()
+        ]
+    return listed
+
+
+def page(listed: Sequence[Json], offset: int, limit: int) -> Answer:
+    """A page of static policies."""
+    return json_answer(
+        {
+            "policies": list(listed[offset : offset + limit]),
+            "pagination": {"offset": offset, "limit": limit, "total": len(listed)},
+        }
+    )
+
+
+def write_refused() -> Answer:
+    """The answer to whoever would write a policy: the SDK raises its own error for it."""
+    message = "policies come from the server's configuration file: change it, and reload"
+    return json_answer({"error": {"code": FROZEN, "message": message}, "message": message}, 409)
+
+
+def pattern_answer(pattern: str, inputs: Sequence[str], test: PatternTest) -> Answer:
+    """Whether a pattern is valid, and where it was found."""
+    body: dict[str, Json] = {
+        "valid": test.error is None,
+        "pattern": pattern,
+        "inputs": list(inputs),
+        "matches": [
+            {"input": text, "matched": matched}
+            for text, matched in zip(inputs, test.matches, strict=False)
+        ],
+    }
+    if test.error is not None:
+        body["error"] = test.error
+    return json_answer(body)
+
+
+def trial_answer(decided: Decided, listed: Iterable[ListedRule]) -> Answer:
+    """What the policies make of a query that is tried."""
+    decision = decided.decision
+    return json_answer(
+        {
+            "blocked": decision.is_stopped,
+            "reason": block_reason(decision) if decision.is_stopped else "",
+            "triggered_policies": list(decision.rules),
+            "checks_performed": [rule.name for rule in listed],
+            "processing_time_ms": round(decided.elapsed_ms, 3),
+            "decision_id": decided.id,
+        }
+    )
