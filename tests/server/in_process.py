@@ -1,0 +1,156 @@
+"""The application with its service in this process: no socket, a real audit, the echo provider."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+from attrs import field, frozen
+
+from axonflow_core.audit.record import Entry
+from axonflow_core.audit.schema import RECORDS
+from axonflow_core.audit.search import entry_of
+from axonflow_core.config.values import (
+    AuditConfig,
+    ClientConfig,
+    Config,
+    PoliciesConfig,
+    ProviderConfig,
+    Role,
+    ServerConfig,
+)
+from axonflow_core.keys import Keys, throwaway_keys
+from axonflow_core.policy.rules import Action, Rule
+from axonflow_core.server.api import ROUTES
+from axonflow_core.server.app import App
+from axonflow_core.server.auth import client_secret
+from axonflow_core.server.limits import Limits
+from axonflow_core.server.service import Service
+from axonflow_core.server.state import ServerState
+
+RULES = (
+    Rule(name="no-aurora", pattern=r"(?i)project\s+aurora", action=Action.BLOCK),
+    Rule(name="badge", pattern=r"badge-\d+", action=Action.REDACT),
+    Rule(name="wire-transfer", text="wire transfer", action=Action.REQUIRE_APPROVAL),
+    Rule(name="mentions-budget", text="budget", action=Action.WARN),
+)
+CLIENTS = (
+    ClientConfig("acme", tenant="acme", roles=tuple(Role)),
+    ClientConfig("acme-too", tenant="acme", roles=tuple(Role)),
+    ClientConfig("other", tenant="other", roles=tuple(Role)),
+    ClientConfig(
+        "narrow", tenant="narrow", roles=tuple(Role), providers=("echo",), models=("echo", "e-*")
+    ),
+    *(ClientConfig(f"only-{role}", tenant="roles", roles=(role,)) for role in Role),
+    ClientConfig("nobody", tenant="roles"),
+)
+
+
+@frozen
+class Reply:
+    """What the application answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @cached_property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+class Served:
+    """The application, asked in the name of its clients."""
+
+    def __init__(self, service: Service, keys: Keys) -> None:
+        self.service = service
+        self._app = App(service, ROUTES)
+        self._keys = keys
+
+    def headers(self, client: str | None) -> dict[str, str]:
+        """What proves that client; nothing for None."""
+        if client is None:
+            return {}
+        secret = client_secret(self._keys.server[0], client, 1)
+        return {"authorization": f"Basic {b64encode(f'{client}:{secret}'.encode()).decode()}"}
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: object = None,
+        *,
+        client: str | None = "acme",
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """The answer to one request; `body` is bytes, or a value to be written as JSON."""
+        path, _, query = target.partition("?")
+        raw = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
+        sent = {**self.headers(client), **(headers or {})}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        }
+        messages: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, send)
+        start, *pieces = messages
+        names = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Reply(start["status"], names, b"".join(piece["body"] for piece in pieces))
+
+    async def post(self, path: str, body: object, **more: Any) -> Reply:
+        return await self.ask("POST", path, body, **more)
+
+    async def get(self, target: str, **more: Any) -> Reply:
+        return await self.ask("GET", target, **more)
+
+    async def records(self, tenant: str = "acme") -> list[Entry]:
+        """The records of a tenant, the oldest first."""
+
+        def read(connection: Any) -> list[Entry]:
+            rows = connection.execute(RECORDS.select().order_by(RECORDS.c.row)).mappings()
+            return [entry_of(orjson.loads(row["body"])) for row in rows]
+
+        return [entry for entry in await self.service.audit.read(read) if entry.tenant == tenant]
+
+
+def config_of(folder: Path, **server: Any) -> Config:
+    """A configuration with the echo provider, these rules and clients, and an audit in `folder`."""
+    return Config(
+        providers={
+            "echo": ProviderConfig("echo", is_enabled=True, priority=10, weight=0.7),
+            "spare": ProviderConfig("spare", "echo"),
+        },
+        server=ServerConfig(clients={client.id: client for client in CLIENTS}, **server),
+        policies=PoliciesConfig(rules=RULES),
+        audit=AuditConfig(url=f"sqlite:///{folder}/audit.db"),
+    )
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, *, change: Callable[[Service], None] = lambda service: None, **server: Any
+) -> AsyncIterator[Served]:
+    """The application over a new audit in `folder`. `change` alters its service first."""
+    keys = throwaway_keys()
+    service = await Service.open(config_of(folder, **server), keys, ServerState(Limits()))
+    try:
+        change(service)
+        yield Served(service, keys)
+    finally:
+        await service.aclose()
