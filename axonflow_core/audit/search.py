@@ -10,7 +10,7 @@ from attrs import field
 from sqlalchemy import ColumnElement, Connection, String, cast, exists, func, select
 
 from axonflow_core.audit.chain import entry_of
-from axonflow_core.audit.record import Entry
+from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.errors import RequestError
@@ -38,6 +38,8 @@ class Filter:
     id: str | None = None
     rule: str | None = None
     """The name of a rule that found something."""
+    kinds: tuple[Kind, ...] = ()
+    """Any of these; where none is named, any."""
 
 
 @frozen(kw_only=True)
@@ -150,7 +152,11 @@ def _conditions(tenant: str | None, wanted: Filter) -> Sequence[ColumnElement[bo
         (wanted.id, eq, columns.id),
     )
     made = [compare(column, value) for value, compare, column in conditions if value is not None]
-    return [*made, *([_has_rule(wanted.rule)] if wanted.rule is not None else [])]
+    if wanted.kinds:
+        made.append(columns.kind.in_(wanted.kinds))
+    if wanted.rule is not None:
+        made.append(_has_rule(wanted.rule))
+    return made
 
 
 def _has_rule(name: str) -> ColumnElement[bool]:

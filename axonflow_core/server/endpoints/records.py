@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from axonflow_core.audit.search import Found, Search, found
+from axonflow_core.audit.search import MAX_LIMIT, MAX_OFFSET, Filter, Page
+from axonflow_core.audit.search import search as searched
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.fields import MAX_TOKEN, Fields, read_object
 from axonflow_core.server.wire import records
+from axonflow_core.server.wire.records import Wanted
 
-NOTHING = Found((), 0)
+NOTHING = Page(records=(), total=0)
 
 
 async def search(request: ClientRequest) -> Answer:
     """`POST /api/v1/audit/search`, of the records of the client's own tenant."""
     fields = read_object(request.body or b"{}")
-    wanted = records.search(fields, request.caller.tenant, await _user(request, fields))
-    return await _page(request, wanted)
+    wanted = records.search(fields, await _user(request, fields))
+    return records.found_answer(await _found(request, wanted), wanted)
 
 
 async def of_tenant(request: ClientRequest) -> Answer:
     """`GET /api/v1/audit/tenant/{tenant}`."""
-    tenant = request.caller.tenant
-    if request.parameters["tenant"] != tenant:
+    if request.parameters["tenant"] != request.caller.tenant:
         message = f"the client {request.caller.client} reads the records of its own tenant"
         return refusal(403, message, code="forbidden")
-    limit = records.number_in(request.query, "limit", default=50, most=records.MAX_PAGE)
-    offset = records.number_in(request.query, "offset", default=0, most=records.MAX_OFFSET)
-    return await _page(request, Search(tenant=tenant, limit=limit or 1, offset=offset))
+    limit = records.number_in(request.query, "limit", default=50, most=MAX_LIMIT)
+    offset = records.number_in(request.query, "offset", default=0, most=MAX_OFFSET)
+    wanted = Wanted(filter=Filter(), limit=limit or 1, offset=offset)
+    return records.found_answer(await _found(request, wanted), wanted)
 
 
 async def decisions(request: ClientRequest) -> Answer:
     """`GET /api/v1/decisions`."""
-    wanted = records.decisions_search(request.query, request.caller.tenant)
-    return records.decisions_answer((await _found(request, wanted)).entries)
+    return records.decisions_answer(await _found(request, records.decisions_search(request.query)))
 
 
 async def explain(request: ClientRequest) -> Answer:
     """`GET /api/v1/decisions/{id}/explain`."""
-    wanted = Search(
-        tenant=request.caller.tenant, id=request.parameters["id"], kinds=records.DECISIONS
-    )
-    page = await _found(request, wanted)
-    if not page.entries:
+    wanted = Filter(id=request.parameters["id"], kinds=records.DECISIONS)
+    page = await _found(request, Wanted(filter=wanted))
+    if not page.records:
         return refusal(404, "there is no such decision", code="not_found")
-    return records.explained(page.entries[0])
+    return records.explained(page.records[0].entry)
 
 
 async def _user(request: ClientRequest, fields: Fields) -> str | None:
@@ -55,12 +52,13 @@ async def _user(request: ClientRequest, fields: Fields) -> str | None:
     return await request.service.audit.pseudonym(request.caller.tenant, name)
 
 
-async def _page(request: ClientRequest, wanted: Search | None) -> Answer:
-    limit, offset = (100, 0) if wanted is None else (wanted.limit, wanted.offset)
-    return records.found_answer(await _found(request, wanted), limit, offset)
-
-
-async def _found(request: ClientRequest, wanted: Search | None) -> Found:
-    if wanted is None:
+async def _found(request: ClientRequest, wanted: Wanted) -> Page:
+    if wanted.filter is None:
         return NOTHING
-    return await request.service.audit.read(partial(found, search=wanted))
+    return await searched(
+        request.service.audit,
+        request.caller.tenant,
+        wanted.filter,
+        limit=wanted.limit,
+        offset=wanted.offset,
+    )

@@ -7,12 +7,13 @@ made here. Of texts the records have nothing that could be shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from axonflow_core.audit.record import Entry, Kind
-from axonflow_core.audit.search import Found, Search
+from axonflow_core.audit.search import MAX_LIMIT, MAX_OFFSET, Filter, Page
 from axonflow_core.errors import MalformedRequest
+from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 from axonflow_core.policy.rules import Action, Verdict
 from axonflow_core.server.client_request import Answer, json_answer
@@ -20,8 +21,6 @@ from axonflow_core.server.fields import Fields
 from axonflow_core.server.wire.matches import match, risk_of
 from axonflow_core.server.wire.times import microseconds, timestamp
 
-MAX_PAGE = 1_000
-MAX_OFFSET = 1_000_000
 DECISIONS = (Kind.CALL, Kind.CHECK, Kind.GATEWAY_CALL)
 """The kinds of records that hold a decision of the policy."""
 _OLDER_WORDS: Mapping[str, Verdict] = {
@@ -37,24 +36,38 @@ _OLDER_WORDS: Mapping[str, Verdict] = {
 # ── searches ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def search(fields: Fields, tenant: str, user: str | None) -> Search | None:
+@frozen(kw_only=True)
+class Wanted:
+    """A page of records that somebody asks for. None as `filter` is fitted by no record."""
+
+    filter: Filter | None
+    limit: int = 100
+    offset: int = 0
+
+
+def search(fields: Fields, user: str | None) -> Wanted:
     """What a body of `POST /api/v1/audit/search` looks for; `user` is the pseudonym of the user
-    that it names. None where nothing can be found: no record belongs to an override."""
-    if "override_id" in fields:
+    that it names."""
+    return Wanted(
+        filter=_filter(fields, user),
+        limit=fields.count("limit", least=1, most=MAX_LIMIT) or 100,
+        offset=fields.count("offset", most=MAX_OFFSET) or 0,
+    )
+
+
+def _filter(fields: Fields, user: str | None) -> Filter | None:
+    if "override_id" in fields:  # no record belongs to an override
         return None
     request_type, verdict = action(fields.optional_text("action"))
-    return Search(
-        tenant=tenant,
+    return Filter(
         id=fields.optional_text("decision_id"),
         client=fields.optional_text("client_id"),
         user=user,
         request_type=request_type or fields.optional_text("request_type"),
         verdict=verdict,
         rule=fields.optional_text("policy_name"),
-        from_us=microseconds("start_time", fields.optional_text("start_time")),
-        before_us=microseconds("end_time", fields.optional_text("end_time")),
-        limit=fields.count("limit", least=1, most=MAX_PAGE) or 100,
-        offset=fields.count("offset", most=MAX_OFFSET) or 0,
+        start_us=microseconds("start_time", fields.optional_text("start_time")),
+        end_us=microseconds("end_time", fields.optional_text("end_time")),
     )
 
 
@@ -72,21 +85,23 @@ def is_pseudonym(name: str) -> bool:
     return re.fullmatch(r"u_[0-9a-f]{32}", name) is not None
 
 
-def decisions_search(query: Mapping[str, str], tenant: str) -> Search | None:
-    """What the query of `GET /api/v1/decisions` looks for. None where nothing can be found: no
-    decision of ours has the signature of a tool."""
+def decisions_search(query: Mapping[str, str]) -> Wanted:
+    """What the query of `GET /api/v1/decisions` looks for."""
+    limit = number_in(query, "limit", default=100, most=MAX_LIMIT) or 1
+    return Wanted(filter=_decisions_filter(query), limit=limit)
+
+
+def _decisions_filter(query: Mapping[str, str]) -> Filter | None:
     verdict = query.get("decision")
     if verdict and verdict not in set(Verdict):
         raise MalformedRequest(f"decision is one of {', '.join(Verdict)}")
-    if query.get("tool_signature"):
+    if query.get("tool_signature"):  # no decision of ours has the signature of a tool
         return None
-    return Search(
-        tenant=tenant,
+    return Filter(
         kinds=DECISIONS,
         verdict=Verdict(verdict) if verdict else None,
         rule=query.get("policy_id") or None,
-        from_us=microseconds("since", query.get("since")),
-        limit=number_in(query, "limit", default=100, most=MAX_PAGE) or 1,
+        start_us=microseconds("since", query.get("since")),
     )
 
 
@@ -103,14 +118,14 @@ def number_in(query: Mapping[str, str], name: str, *, default: int, most: int) -
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def found_answer(found: Found, limit: int, offset: int) -> Answer:
+def found_answer(page: Page, wanted: Wanted) -> Answer:
     """A page of records."""
     return json_answer(
         {
-            "entries": list(map(_entry, found.entries)),
-            "total": found.total,
-            "limit": limit,
-            "offset": offset,
+            "entries": [_entry(recorded.entry) for recorded in page.records],
+            "total": page.total,
+            "limit": wanted.limit,
+            "offset": wanted.offset,
         }
     )
 
@@ -143,9 +158,9 @@ def _tokens(facts: Mapping[str, Any]) -> int:
     return sum(count for name, count in counts.items() if name != "reasoning")
 
 
-def decisions_answer(entries: Iterable[Entry]) -> Answer:
+def decisions_answer(page: Page) -> Answer:
     """A page of decisions, in short."""
-    return json_answer({"decisions": list(map(_decision, entries))})
+    return json_answer({"decisions": [_decision(recorded.entry) for recorded in page.records]})
 
 
 def _decision(entry: Entry) -> dict[str, Json]:
