@@ -23,6 +23,7 @@ ROWS: Mapping[str, float] = {
     "converters": 1.5,
     "media": 1.5,
     "messages": 2,
+    "policy.patterns": 2,
     "policy.rules": 3,
     "retrieval": 3,
     "stream": 3,

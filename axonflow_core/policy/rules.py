@@ -13,6 +13,7 @@ from attrs import field
 
 from axonflow_core.frozen import Unfit, frozen
 from axonflow_core.messages import EMPTY, hidden
+from axonflow_core.policy.patterns import MAX_PATTERN, checked
 
 
 class Action(StrEnum):
@@ -32,6 +33,14 @@ class Action(StrEnum):
 
 SEVERITY: Mapping[Action, int] = {action: rank for rank, action in enumerate(Action)}
 """Action -> its rank; the higher one decides."""
+
+
+CUSTOM = "custom"
+"""The category of what rules of the configuration find."""
+MAX_NAME = 100
+"""The longest name of a rule, in characters."""
+MAX_DESCRIPTION = 500
+"""The longest description of a rule, in characters: a client is told all of it."""
 
 
 class Phase(StrEnum):
@@ -56,7 +65,7 @@ class Verdict(StrEnum):
 class Rule:
     """A rule of the configuration: a literal `text`, in any case, or an RE2 `pattern`."""
 
-    name: str
+    name: str = field()
     """Names the rule in decisions, records and answers."""
     action: Action
     text: str | None = field(default=None)
@@ -65,13 +74,43 @@ class Rule:
     """An RE2 pattern: https://github.com/google/re2/wiki/Syntax"""
     on: tuple[Phase, ...] = field(default=(Phase.REQUEST, Phase.ANSWER))
     """What it is evaluated on."""
-    description: str = ""
+    description: str = field(default="")
     """What a person whose call is stopped is told."""
+
+    def __attrs_post_init__(self) -> None:
+        if (self.text is None) == (self.pattern is None):
+            got = "neither" if self.text is None else "both"
+            raise Unfit("one of `text` and `pattern`", got, "write one of them")
+
+    @name.validator
+    def _is_a_name(self, _: object, name: str) -> None:
+        if not name.isprintable() or name != name.strip() or not 0 < len(name) <= MAX_NAME:
+            raise Unfit(f"a name of 1 to {MAX_NAME} printable characters", "another text")
+
+    @text.validator
+    def _says_something(self, _: object, text: str | None) -> None:
+        if text is None:
+            return
+        if not text.strip():
+            raise Unfit("a text to look for", "blanks" if text else "an empty text")
+        if len(text) > MAX_PATTERN:
+            raise Unfit(f"a text of at most {MAX_PATTERN:,} characters", f"one of {len(text):,}")
+
+    @pattern.validator
+    def _compiles(self, _: object, pattern: str | None) -> None:
+        if pattern is not None:
+            checked(pattern)
 
     @on.validator
     def _is_something(self, _: object, on: tuple[Phase, ...]) -> None:
         if not on:
             raise Unfit("request, answer, or both", "an empty list")
+
+    @description.validator
+    def _is_short(self, _: object, description: str) -> None:
+        if len(description) > MAX_DESCRIPTION:
+            got = f"one of {len(description):,}"
+            raise Unfit(f"a description of at most {MAX_DESCRIPTION} characters", got)
 
 
 @frozen(kw_only=True)

@@ -15,7 +15,7 @@ from axonflow_core.errors import MalformedRequest
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json, hidden
 from axonflow_core.modes.decisions import Decided, Question
-from axonflow_core.policy.engine import ListedRule
+from axonflow_core.policy.listing import ListedRule
 from axonflow_core.policy.rules import Phase, Verdict
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, Fields

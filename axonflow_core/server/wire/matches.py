@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from axonflow_core.messages import Json
-from axonflow_core.policy.engine import ListedRule
+from axonflow_core.policy.listing import ListedRule
 from axonflow_core.policy.rules import Action, Decision, Verdict
 
 RISKS: Mapping[Action, str] = {

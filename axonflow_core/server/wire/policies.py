@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from axonflow_core.messages import Json
 from axonflow_core.modes.decisions import Decided
-from axonflow_core.policy.engine import ListedRule, PatternTest
+from axonflow_core.policy.engine import PatternTest
+from axonflow_core.policy.listing import ListedRule
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.wire.matches import block_reason
 from axonflow_core.server.wire.times import timestamp
