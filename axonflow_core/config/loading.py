@@ -188,7 +188,7 @@ class _Loader:
         warnings = with_snippets(_warnings(document), read.text)
         parts: dict[str, Any] = {
             "server": self._server(document),
-            "policies": self._part(document, "policies", PoliciesConfig),
+            "policies": self._policies(document),
             "audit": self._part(document, "audit", AuditConfig),
         }
         self.faults = with_snippets(self._faults, read.text)
@@ -197,10 +197,21 @@ class _Loader:
         return Config(version, sound, path, warnings, **parts)
 
     def _part(self, document: Section, key: str, as_type: type[T]) -> T:
-        """The section `key` as `as_type`; the defaults where it is absent or faulty."""
+        """The section `key` as `as_type`; the defaults where it is absent or faulty. What is no
+        section is reported with the file's own keys."""
         node = document.given(key)
-        part = None if node is None else self._try(node, as_type, key)
+        part = self._try(node, as_type, key) if isinstance(node, Section) else None
         return as_type() if part is None else part
+
+    def _policies(self, document: Section) -> PoliciesConfig:
+        """The section `policies`. What checks it is imported where there is one: it brings the
+        detectors along."""
+        if (node := document.given("policies")) is None:
+            return PoliciesConfig()
+        from axonflow_core.config.policies import inconsistent
+
+        self._faults += inconsistent(node)
+        return self._part(document, "policies", PoliciesConfig)
 
     def _server(self, document: Section) -> ServerConfig:
         server = self._part(document, "server", ServerConfig)
