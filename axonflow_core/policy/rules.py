@@ -138,8 +138,8 @@ class Decision:
     phase: Phase
     findings: tuple[Finding, ...] = ()
     unlisted: int = 0
-    """How many more findings there are than `findings` lists: it has a bounded number of each rule
-    in each part."""
+    """How many findings there are beside `findings`, which lists a bounded number of each rule in
+    each part; or at least how many, where there are more than are looked for."""
     reason: str | None = None
     """Why it is not allowed, for the client; it quotes nothing of the text."""
     screened: tuple[str, ...] = ()
