@@ -112,7 +112,8 @@ class _Verifier:
         for head in heads:
             self._check_head(head)
         for chain in sorted(self._chains.keys() - {head["chain"] for head in heads}):
-            self._fault(chain, "it is missing")
+            if not self._chains[chain].has_fault:
+                self._fault(chain, "it is missing")
         return Verification(count, len(self._chains), tuple(self._faults[:MAX_FAULTS]))
 
     def _records(self) -> Iterator[Sequence[Sequence[Any]]]:
@@ -162,11 +163,8 @@ class _Verifier:
             state = self._chains.setdefault(chain, _State())
             state.named_seq = seq
             if not state.has_fault and (state.seq, state.hash.hex()) != (seq, hash):
-                self._fault(
-                    chain,
-                    f"a later chain saw {seq} records of it; {state.seq} are left, or others",
-                    state.seq,
-                )
+                what = f"a later chain saw {seq} records; there are {state.seq}, or others"
+                self._fault(chain, what, state.seq or None)
         return None
 
     def _follow_stream(self, members: dict[str, Any], kind: str) -> None:

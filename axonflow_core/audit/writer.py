@@ -221,8 +221,9 @@ class Writer:
                 jobs.append(job)
         if jobs:
             self._oldest_at = jobs[0].at
-            _settle(self._outcomes(jobs))
+            outcomes = self._outcomes(jobs)
             self._oldest_at = None
+            _settle(outcomes)
         return not is_over
 
     def _outcomes(self, jobs: Sequence[Job]) -> list[Outcome]:

@@ -1,0 +1,78 @@
+"""Stores, entries and verdicts, as the tests of the audit make them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+from axonflow_core.audit import database
+from axonflow_core.audit.keys import Signer
+from axonflow_core.audit.record import Entry, Kind
+from axonflow_core.audit.store import AuditStore
+from axonflow_core.audit.verify import Verification, verify
+from axonflow_core.audit.writer import Writer, WriterOptions
+from axonflow_core.keys import Keys
+from axonflow_core.policy.rules import Verdict
+
+KEYS = Keys(server=(b"s" * 32,), signing=b"i" * 32, master=b"m" * 32)
+
+
+@asynccontextmanager
+async def opened(path: Path, keys: Keys = KEYS, **options: Any) -> AsyncIterator[AuditStore]:
+    """A store of the database at `path`; `options` are those of `WriterOptions`."""
+    store = await AuditStore(Writer(path, keys, WriterOptions(**options))).started()
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+def call(**members: Any) -> Entry:
+    """An allowed call of the tenant acme."""
+    given = {"kind": Kind.CALL, "verdict": Verdict.ALLOWED, "tenant": "acme", "client": "shop"}
+    return Entry(**{**given, **members})
+
+
+async def append_all(store: AuditStore, entries: Sequence[Entry]) -> None:
+    """Append the entries, all at once."""
+    await asyncio.gather(*(store.append(entry) for entry in entries))
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, for half a minute at most."""
+    async with asyncio.timeout(30):
+        while not is_so():  # noqa: ASYNC110 - other threads change it
+            await asyncio.sleep(0.001)
+
+
+def verified(path: Path, keys: Keys = KEYS) -> Verification:
+    """What verifying the database finds."""
+    with database.reading(path) as connection:
+        return verify(connection, Signer(keys).public_keys)
+
+
+def rows(path: Path, query: str, *parameters: Any) -> list[Any]:
+    """What a query finds in the database, by a connection of our own; or what it changes."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return connection.execute(query, parameters).fetchall()
+
+
+def content(path: Path) -> bytes | None:
+    """What a file holds; None where there is none."""
+    return path.read_bytes() if path.exists() else None
+
+
+def put(path: Path, content: bytes, *, at: int | None = None) -> None:
+    """Write a file, or a place of it."""
+    with path.open("wb" if at is None else "r+b") as file:
+        file.seek(at or 0)
+        file.write(content)
+
+
+def ids(path: Path) -> list[str]:
+    """The ids of the calls on record, in the order of the rows."""
+    return [id for (id,) in rows(path, "SELECT id FROM records WHERE kind = 'call' ORDER BY row")]
