@@ -1,0 +1,157 @@
+"""`axonflow keys` and `axonflow audit`, run in their own process or in this one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+import pytest
+
+from axonflow_core.audit.keys import Signer
+from axonflow_core.audit.record import Entry
+from axonflow_core.cli import main
+from axonflow_core.keys import Keys, load_keys, written
+from axonflow_core.policy.rules import Verdict
+
+from .making import append_all, call, opened, rows
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Keys:
+    """The keys that `axonflow keys init` made, for this process."""
+    assert main(["keys", "init", str(tmp_path / "keys")]) == 0
+    monkeypatch.setenv("AXONFLOW_KEYS_DIR", str(tmp_path / "keys"))
+    keys = load_keys(None, os.environ)
+    assert capsys.readouterr().out.strip() == written(Signer(keys).public_key)
+    return keys
+
+
+@pytest.fixture
+def audit(keys: Keys, database: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `axonflow audit` on the database of the test, and returns exit code and stdout."""
+    asyncio.run(_record(database, keys))
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["audit", *arguments, "--url", f"sqlite:///{database}"])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+async def _record(database: Path, keys: Keys) -> None:
+    async with opened(database, keys) as store:
+        user = await store.pseudonym("acme", "bob")
+        entries: Sequence[Entry] = (
+            call(id="c1", user=user, at_us=1_000_000, model="m-1", rules=("pii",)),
+            call(id="c2", verdict=Verdict.BLOCKED, at_us=1_795_957_617_000_000),
+        )
+        await append_all(store, entries)
+
+
+def test_records_that_are_as_they_were_verify(audit: Command) -> None:
+    assert audit("verify") == (0, "3 records in 1 chain: as they were recorded\n")
+    code, said = audit("verify", "--json")
+    assert (code, orjson.loads(said)["valid"]) == (0, True)
+
+
+def test_a_record_that_was_changed_is_named_and_fails(audit: Command, database: Path) -> None:
+    rows(database, "UPDATE records SET tenant = 'globex' WHERE id = 'c1'")
+    code, said = audit("verify")
+    assert code == 1
+    assert "record 2 (c1): the column tenant differs" in said
+    assert "3 records in 1 chain: 1 fault" in said
+    code, said = audit("verify", "--json")
+    (fault,) = orjson.loads(said)["faults"]
+    assert (code, fault["id"], fault["seq"]) == (1, "c1", 2)
+
+
+def test_an_auditor_needs_the_public_key_alone(
+    audit: Command, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AXONFLOW_KEYS_DIR")
+    assert audit("verify", "--public-key", written(Signer(keys).public_key))[0] == 0
+    assert audit("verify", "--public-key", written(b"x" * 32))[0] == 1
+    assert audit("verify", "--public-key", "short")[0] == 3
+    assert audit("verify")[0] == 3
+
+
+def test_the_newest_records_are_shown_oldest_first(audit: Command) -> None:
+    code, said = audit("tail", "-n", "2")
+    first, second = said.splitlines()
+    assert code == 0
+    assert first.startswith("1970-01-01T00:00:01.000Z  allowed    call ")
+    assert first.endswith("  m-1  pii  c1")
+    assert "  blocked " in second
+    code, said = audit("tail", "--json", "-n", "1")
+    assert orjson.loads(said)["id"] == "c2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        (("--tenant", "acme"), ["c2", "c1"]),
+        (("--tenant", "acme", "--user", "bob"), ["c1"]),
+        (("--tenant", "globex", "--user", "bob"), []),
+        (("--tenant", "acme", "--verdict", "blocked"), ["c2"]),
+        (("--rule", "pii"), ["c1"]),
+        (("--id", "c2"), ["c2"]),
+        (("--since", "2026-01-01", "--until", "2026-11-29T13:06:58Z", "--client", "shop"), ["c2"]),
+        (("--tenant", "acme", "-n", "1", "--offset", "1"), ["c1"]),
+    ],
+)
+def test_records_are_searched(audit: Command, arguments: tuple[str, ...], ids: list[str]) -> None:
+    code, said = audit("search", *arguments, "--json")
+    assert (code, [one["id"] for one in orjson.loads(said)["records"]]) == (0, ids)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("search", "--user", "bob"), ("search", "--since", "soon"), ("search", "-n", "1001")],
+)
+def test_a_search_that_cannot_be_made_is_a_usage_error(
+    audit: Command, arguments: tuple[str, ...]
+) -> None:
+    assert audit(*arguments) == (2, "")
+
+
+def test_a_pseudonym_is_searched_without_keys(
+    audit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = orjson.loads(audit("search", "--id", "c1", "--json")[1])["records"][0]
+    monkeypatch.delenv("AXONFLOW_KEYS_DIR")
+    assert " c1\n" in audit("search", "--user", first["user"])[1]
+
+
+def test_the_configuration_names_database_and_keys(
+    audit: Command, keys: Keys, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AXONFLOW_KEYS_DIR")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "axonflow.yaml").write_text(
+        'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
+        f"audit: {{url: 'sqlite:///{database}'}}\nserver: {{keys_dir: keys}}\n"
+    )
+    assert main(["audit", "verify"]) == 0
+
+
+def test_a_database_that_is_not_there_is_named(
+    keys: Keys, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", "tail", "--url", f"sqlite:///{tmp_path}/none.db"]) == 3
+    assert "none.db" in capsys.readouterr().err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_keys_are_not_made_twice(
+    keys: Keys, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", "init", str(tmp_path / "keys")]) == 3
+    assert "no key is ever overwritten" in capsys.readouterr().err
+    assert load_keys(tmp_path / "keys", {}) == keys
