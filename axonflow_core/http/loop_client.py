@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Self
 
 from . import faults
@@ -70,11 +71,14 @@ class LoopClient:
         A redirect is an error, because a signature is valid for one host."""
         connection = call.pool.resting(call.key) or await self._taken(call)
         try:
-            if not await call.ask(connection):
-                call.pool.close_one(connection)
+            try:
+                head = await call.ask(connection)
+            except ConnectionEnded:
+                if connection.parser.fed or not connection.has_answered:
+                    raise
+                call.pool.close_one(connection)  # it was closed while it rested
                 connection = await self._dialled(call)
-                await call.ask(connection)
-            head = await connection.head()
+                head = await call.ask(connection)
             if 300 <= head.status < 400:
                 raise faults.redirect(call.endpoint, head)
         except BaseException as error:
@@ -133,18 +137,11 @@ class _Call(HttpCall):
         super().__init__(request, most, pool.now())
         self.pool = pool
 
-    async def ask(self, connection: Connection) -> bool:
-        """Send the request and wait for the head of its answer. False: the connection was used
-        before and ended before the first byte of this answer, so it was closed while it rested."""
+    def ask(self, connection: Connection) -> Awaitable[ResponseHead]:
+        """Send the request on `connection`; the head of its answer, when it is there."""
         request = self.request
-        try:
-            connection.begin(request.method, self.head, request.body, self.deadlines, self.most)
-            await connection.head()
-        except ConnectionEnded:
-            if connection.parser.fed or not connection.has_answered:
-                raise
-            return False
-        return True
+        connection.begin(request.method, self.head, request.body, self.deadlines, self.most)
+        return connection.head()
 
 
 class HttpStream(BodyStream):
