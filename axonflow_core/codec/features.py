@@ -210,6 +210,7 @@ class Asked:
         """What the conversation asks for: its blocks, its order of roles, and an answer that has
         been begun."""
         last = None
+        is_any_order = False
         self.has_blanks |= not messages
         for message in messages:
             content, role = message.content, message.role
@@ -221,8 +222,10 @@ class Asked:
                 self.features.add(Feature.MID_SYSTEM)
             else:
                 if role is last or (last is None and role is _ASSISTANT):
-                    self.features.add(Feature.ANY_ROLE_ORDER)
+                    is_any_order = True
                 last = role
+        if is_any_order:
+            self.features.add(Feature.ANY_ROLE_ORDER)
         if last is _ASSISTANT:
             self.features.add(Feature.PREFILL)
 

@@ -28,6 +28,7 @@ from axonflow_core.messages import (
     OutputSchema,
     ReasoningRequest,
     Role,
+    Text,
     Tool,
     ToolChoice,
     ToolChoiceMode,
@@ -138,7 +139,12 @@ def _decode_message(native: Mapping[str, Json]) -> Message:
 
 
 def _encode_message(message: Message) -> dict[str, Json]:
-    native = {"role": str(message.role), "content": encode_content(message.content)}
+    block = message.content[0] if len(message.content) == 1 else None
+    if type(block) is Text and not (block.citations or block.extra):  # nearly every message
+        content: list[Json] = [{"type": "text", "text": block.text}]
+    else:
+        content = encode_content(message.content)
+    native = {"role": str(message.role), "content": content}
     return {**native, **message.extra} if message.extra else native
 
 
