@@ -13,8 +13,7 @@ import orjson
 from attrs import field, frozen
 
 from axonflow_core.audit.record import Entry
-from axonflow_core.audit.schema import RECORDS
-from axonflow_core.audit.search import entry_of
+from axonflow_core.audit.search import search
 from axonflow_core.config.values import (
     AuditConfig,
     ClientConfig,
@@ -30,6 +29,7 @@ from axonflow_core.server.api import ROUTES
 from axonflow_core.server.app import App
 from axonflow_core.server.auth import client_secret
 from axonflow_core.server.limits import Limits
+from axonflow_core.server.routes import RouteTable
 from axonflow_core.server.service import Service
 from axonflow_core.server.state import ServerState
 
@@ -67,17 +67,17 @@ class Reply:
 class Served:
     """The application, asked in the name of its clients."""
 
-    def __init__(self, service: Service, keys: Keys) -> None:
+    def __init__(self, service: Service, keys: Keys, routes: RouteTable = ROUTES) -> None:
         self.service = service
-        self._app = App(service, ROUTES)
+        self._app = App(service, routes)
         self._keys = keys
 
-    def headers(self, client: str | None) -> dict[str, str]:
-        """What proves that client; nothing for None."""
+    def headers(self, client: str | None, *, id: str | None = None) -> dict[str, str]:
+        """What proves that client; nothing for None. With `id`, its secret under another id."""
         if client is None:
             return {}
-        secret = client_secret(self._keys.server[0], client, 1)
-        return {"authorization": f"Basic {b64encode(f'{client}:{secret}'.encode()).decode()}"}
+        pair = f"{id or client}:{client_secret(self._keys.server[0], client, 1)}"
+        return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
     async def ask(
         self,
@@ -121,12 +121,8 @@ class Served:
 
     async def records(self, tenant: str = "acme") -> list[Entry]:
         """The records of a tenant, the oldest first."""
-
-        def read(connection: Any) -> list[Entry]:
-            rows = connection.execute(RECORDS.select().order_by(RECORDS.c.row)).mappings()
-            return [entry_of(orjson.loads(row["body"])) for row in rows]
-
-        return [entry for entry in await self.service.audit.read(read) if entry.tenant == tenant]
+        page = await search(self.service.audit, tenant, limit=1_000)
+        return [each.entry for each in reversed(page.records)]
 
 
 def config_of(folder: Path, **server: Any) -> Config:
@@ -144,13 +140,18 @@ def config_of(folder: Path, **server: Any) -> Config:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, change: Callable[[Service], None] = lambda service: None, **server: Any
+    folder: Path,
+    *,
+    change: Callable[[Service], None] = lambda service: None,
+    routes: RouteTable = ROUTES,
+    **server: Any,
 ) -> AsyncIterator[Served]:
-    """The application over a new audit in `folder`. `change` alters its service first."""
+    """The application over a new audit in `folder`, with these settings of the section `server`.
+    `change` alters its service first."""
     keys = throwaway_keys()
     service = await Service.open(config_of(folder, **server), keys, ServerState(Limits()))
     try:
         change(service)
-        yield Served(service, keys)
+        yield Served(service, keys, routes)
     finally:
         await service.aclose()

@@ -1,0 +1,259 @@
+"""`decide`, AuthZEN, and the checks of what goes into a tool and comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.rules import Decision, Phase, Verdict
+from axonflow_core.server.service import Service
+from axonflow_core.server.wire.authzen import PROFILE, PROFILE_HEADER
+
+from .in_process import Served, serving
+
+DECIDE = "/api/v1/decide"
+EVALUATION = "/api/v1/access/evaluation"
+INPUT = "/api/v1/mcp/check-input"
+OUTPUT = "/api/v1/mcp/check-output"
+NEGOTIATED = {PROFILE_HEADER: PROFILE}
+
+
+def evaluation(query: str | None = "hello", **changes: Any) -> dict[str, Any]:
+    """One evaluation about `query`, with some members changed; None leaves one out."""
+    members = {
+        "subject": {"type": "gateway", "id": "edge-1"},
+        "action": {"name": "llm.completion"},
+        "resource": {"type": "llm", "id": "llm"},
+        "context": {"args": {"query": query}} if query is not None else {},
+        **changes,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("query", "verdict", "recorded"),
+    [
+        ("hello", "allow", Verdict.ALLOWED),
+        ("badge-17", "allow", Verdict.REDACTED),
+        ("a wire transfer", "needs_approval", Verdict.NEEDS_APPROVAL),
+        ("Project Aurora", "deny", Verdict.BLOCKED),
+    ],
+)
+async def test_a_verdict_is_on_record_before_it_is_answered(
+    served: Served, query: str, verdict: str, recorded: Verdict
+) -> None:
+    reply = await served.post(DECIDE, {"stage": "llm", "query": query})
+    assert (reply.status, reply.json["verdict"]) == (200, verdict)
+    (entry,) = await served.records()
+    assert (entry.id, entry.verdict) == (reply.json["decision_id"], recorded)
+
+
+async def test_a_redaction_is_an_obligation_that_names_where_it_is_fulfilled(
+    served: Served,
+) -> None:
+    decided = await served.post(DECIDE, {"stage": "llm", "query": "see badge-17"})
+    (obligation,) = decided.json["obligations"]
+    where = obligation["fulfillment"]
+    checked = await served.ask(
+        where["method"], where["endpoint"], {"connector_type": "g", "statement": "see badge-17"}
+    )
+    assert checked.json["redaction_evaluated"]
+    assert checked.json["redacted_statement"] == "see [REDACTED:badge]"
+
+
+async def test_only_a_redaction_has_an_obligation(served: Served) -> None:
+    for query in ("hello", "a wire transfer", "Project Aurora", "budget"):
+        reply = await served.post(DECIDE, {"stage": "tool", "query": query})
+        assert reply.json["obligations"] == []
+
+
+async def test_a_model_beyond_the_client_is_denied(served: Served) -> None:
+    async def verdict(**target: str) -> str:
+        body = {"stage": "llm", "query": "hello", "target": target}
+        return str((await served.post(DECIDE, body, client="narrow")).json["verdict"])
+
+    assert await verdict(model="e-1", provider="echo") == "allow"
+    assert await verdict(model="other") == "deny"
+    assert await verdict(provider="bedrock") == "deny"
+
+
+@pytest.mark.parametrize("name", ["tenant_id", "org_id"])
+async def test_a_body_of_another_tenant_is_refused(served: Served, name: str) -> None:
+    body = {"stage": "llm", "query": "hello", "caller_identity": {name: "other"}}
+    assert (await served.post(DECIDE, body)).status == 403
+    assert (await served.post(DECIDE, body, client="other")).status == 200
+
+
+# ── tools ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_blocked_statement_is_never_said_to_be_redacted(served: Served) -> None:
+    """The SDK forwards its own text where `redaction_evaluated` is true and no other is there."""
+    for statement in ("Project Aurora", "a wire transfer", "Project Aurora badge-17"):
+        reply = await served.post(INPUT, {"connector_type": "sql", "statement": statement})
+        body = reply.json
+        assert (reply.status, body["allowed"]) == (403, False)
+        assert not body["redaction_evaluated"] and not body["redacted"]
+        assert "redacted_statement" not in body and body["block_reason"]
+
+
+async def test_a_parameter_that_would_be_redacted_is_a_block(served: Served) -> None:
+    body = {"connector_type": "sql", "statement": "select 1", "parameters": {"a": ["badge-17"]}}
+    reply = await served.post(INPUT, body)
+    assert (reply.status, reply.json["redaction_evaluated"]) == (403, False)
+    (entry,) = await served.records()
+    assert entry.verdict is Verdict.BLOCKED
+
+
+async def test_keys_of_parameters_are_screened_too(served: Served) -> None:
+    body = {"connector_type": "sql", "statement": "x", "parameters": {"project aurora": 1}}
+    assert (await served.post(INPUT, body)).status == 403
+
+
+async def test_content_that_is_no_text_is_refused(served: Served) -> None:
+    body = {"connector_type": "g", "statement": "x", "content_type": "image/png"}
+    assert (await served.post(INPUT, body)).status == 415
+    assert await served.records() == []
+
+
+async def test_rows_and_message_come_back_redacted(served: Served) -> None:
+    rows = [{"name": "Ann", "badge": "badge-1"}, {"name": "Bob", "nested": {"list": ["badge-2"]}}]
+    reply = await served.post(
+        OUTPUT, {"connector_type": "sql", "response_data": rows, "message": "badge-3 found"}
+    )
+    assert reply.json["redacted_data"] == [
+        {"name": "Ann", "badge": "[REDACTED:badge]"},
+        {"name": "Bob", "nested": {"list": ["[REDACTED:badge]"]}},
+    ]
+    assert reply.json["redacted_message"] == "[REDACTED:badge] found"
+
+
+async def test_a_clean_output_has_nothing_redacted(served: Served) -> None:
+    reply = await served.post(OUTPUT, {"connector_type": "sql", "message": "fine"})
+    assert reply.json["allowed"] and reply.json["redaction_evaluated"]
+    assert "redacted_data" not in reply.json and "redacted_message" not in reply.json
+
+
+# ── AuthZEN ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("query", "decision", "state"),
+    [
+        ("hello", True, "ALLOW"),
+        ("badge-17", True, "ALLOW"),
+        ("a wire transfer", False, "CHALLENGE"),
+        ("Project Aurora", False, "DENY"),
+    ],
+)
+async def test_an_evaluation_has_the_state_of_its_verdict(
+    served: Served, query: str, decision: bool, state: str
+) -> None:
+    reply = await served.post(EVALUATION, {"evaluation": evaluation(query)}, headers=NEGOTIATED)
+    context = reply.json["context"]
+    assert (reply.json["decision"], context["state"]) == (decision, state)
+    assert context["decision_id"] == (await served.records())[0].id
+    assert ("obligations" in context) is (query == "badge-17")
+
+
+async def test_without_the_profile_nothing_is_allowed_that_has_an_obligation(
+    served: Served,
+) -> None:
+    for query, decision in (("hello", True), ("badge-17", False), ("Project Aurora", False)):
+        reply = await served.post(EVALUATION, {"evaluation": evaluation(query)})
+        assert reply.json == {"decision": decision}
+
+
+async def test_several_evaluations_have_the_answer_of_the_least_permissive(
+    served: Served,
+) -> None:
+    shared = evaluation("hello", resource=None)
+    entries = [
+        {"resource": {"type": "llm", "id": "a"}},
+        evaluation("Project Aurora", subject=None, action=None),
+        {"resource": {"type": "llm", "id": "b"}, "context": {"args": {"query": "badge-17"}}},
+    ]
+    body = {"evaluations": {**shared, "evaluations": entries}}
+    reply = await served.post(EVALUATION, body, headers=NEGOTIATED)
+    recorded = await served.records()
+    assert len(recorded) == 3
+    assert reply.json["context"]["state"] == "DENY"
+    assert reply.json["context"]["decision_id"] == recorded[1].id
+    assert "obligations" not in reply.json["context"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        (b"{", "malformed_envelope", ""),
+        ({}, "malformed_envelope", ""),
+        ({"evaluation": evaluation(), "evaluations": None}, "malformed_envelope", ""),
+        ({"evaluations": {"evaluations": []}}, "malformed_envelope", "/evaluations/evaluations"),
+        ({"evaluation": evaluation(subject=None)}, "incomplete_evaluation", "/evaluation"),
+        (
+            {"evaluation": evaluation(subject={"type": "gateway", "id": " "})},
+            *("incomplete_evaluation", "/evaluation/subject/id"),
+        ),
+        (
+            {"evaluation": evaluation(subject={"type": "client", "id": "other"})},
+            *("unsupported_subject", "/evaluation/subject/id"),
+        ),
+        (
+            {"evaluation": evaluation(action={"name": "fly"})},
+            *("unsupported_action", "/evaluation/action/name"),
+        ),
+        (
+            {"evaluation": evaluation(resource={"type": "tool", "id": "t"})},
+            *("unsupported_resource", "/evaluation/resource/type"),
+        ),
+        (
+            {"evaluation": evaluation(context={"args": {"query": "q"}, "ip": "1"})},
+            *("unevaluable_attribute", "/evaluation/context/ip"),
+        ),
+        (
+            {"evaluation": evaluation(context={"args": {"query": "q", "a/b~": "1"}})},
+            *("unevaluable_attribute", "/evaluation/context/args/a~1b~0"),
+        ),
+        (
+            {"evaluation": evaluation(None)},
+            *("missing_evaluable_content", "/evaluation/context/args/query"),
+        ),
+    ],
+)
+async def test_what_cannot_be_weighed_is_refused_by_its_pointer(
+    served: Served, body: object, code: str, pointer: str
+) -> None:
+    reply = await served.post(EVALUATION, body, headers=NEGOTIATED)
+    assert reply.status in (400, 422)
+    assert (reply.json["code"], reply.json["pointer"]) == (code, pointer)
+    assert await served.records() == []
+
+
+# ── without an engine ─────────────────────────────────────────────────────────────────────────────
+
+
+class Faulty(Policy):
+    """A policy that cannot be evaluated."""
+
+    def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+        return Decision(verdict=Verdict.ERROR, phase=phase, reason="it could not be evaluated")
+
+
+def without_engine(service: Service) -> None:
+    service.generation.governance.policy = Faulty.build(service.generation.config.policies)
+
+
+async def test_without_an_engine_nothing_is_allowed(tmp_path: Path) -> None:
+    async with serving(tmp_path, change=without_engine) as served:
+        decided = await served.post(DECIDE, {"stage": "llm", "query": "hello"})
+        checked = await served.post(INPUT, {"connector_type": "g", "statement": "hello"})
+        asked = await served.post("/api/request", {"query": "hello"})
+        evaluated = await served.post(EVALUATION, {"evaluation": evaluation()}, headers=NEGOTIATED)
+        checked_before = await served.post("/api/policy/pre-check", {"query": "hello"})
+    assert (decided.json["verdict"], checked.status, asked.status) == ("deny", 403, 403)
+    assert evaluated.json["context"]["state"] == "ERROR"
+    assert not checked_before.json["approved"]
