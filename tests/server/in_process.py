@@ -23,6 +23,7 @@ from axonflow_core.config.values import (
     Role,
     ServerConfig,
 )
+from axonflow_core.governance.caller import Caller
 from axonflow_core.keys import Keys, throwaway_keys
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.server.api import ROUTES
@@ -78,6 +79,12 @@ class Served:
             return {}
         pair = f"{id or client}:{client_secret(self._keys.server[0], client, 1)}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+    def caller(self, client: str) -> Caller:
+        """A client as whoever it calls sees it."""
+        caller = self.service.generation.clients.identified(self.headers(client))
+        assert caller is not None
+        return caller
 
     async def ask(
         self,
