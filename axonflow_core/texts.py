@@ -6,7 +6,7 @@
 Whoever screens a call must see all of its text, and nearly every value can carry some: a block
 begins with a whole value, an echo repeats the prompt, a trace quotes what it found, a tool has a
 description and a schema. So every string is text unless `_NO_TEXT` says that it is a name, an id or
-sealed bytes.
+sealed bytes. So is a long number in JSON: `{"card": 4111111111111111}`.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Key:
 Place: TypeAlias = tuple[str | int | Key, ...]
 """Where in a value a text stands: names of fields, keys of objects, indices of lists."""
 
+_LONG = 10**11
 _NO_TEXT = frozenset(
     {
         *((Started, name) for name in ("id", "model")),
@@ -80,6 +81,7 @@ def texts_in(value: Any) -> list[tuple[Place, str]]:
     Text is what a person or a model wrote, wherever it stands: in messages and deltas, in the first
     value of a block, in tool arguments (keys too), descriptions, schemas, citations, echoes, traces
     and unknown members. Ids, names of tools and signatures are none, nor is the base64 of a file.
+    A number of 12 digits and more is text, as it is written; another text in its place is a string.
     A delta's text may end in the middle of a word, and a tool's arguments in the middle of an
     escape: a screen looks across events.
     """
@@ -112,7 +114,7 @@ def _collect(value: Any, place: Place, found: list[tuple[Place, str]]) -> None:
                 _collect(item, (*place, index), found)
     elif names := _text_fields(kind):
         for name in names:
-            if member := getattr(value, name):
+            if (member := getattr(value, name)) and type(member) is not int:
                 _collect(member, (*place, name), found)
         if kind is Media and value.kind is not MediaKind.BASE64:
             _collect(value.data, (*place, "data"), found)
@@ -121,6 +123,9 @@ def _collect(value: Any, place: Place, found: list[tuple[Place, str]]) -> None:
             found.append(((*place, Key(key)), key))
             if member:
                 _collect(member, (*place, key), found)
+    elif kind is int:
+        if abs(value) >= _LONG:
+            found.append((place, str(value)))
     elif isinstance(value, str) and not isinstance(value, Enum):
         found.append((place, str(value)))
 

@@ -175,3 +175,11 @@ def test_the_texts_of_a_request_can_be_replaced() -> None:
 
     assert not any("say" in text for text in strings(redacted))
     assert len(texts_in(redacted)) == len(places)
+
+
+def test_a_long_number_in_json_is_text_and_another_text_in_its_place_a_string() -> None:
+    call = ToolUse("id", "tool", {"card": 4111111111111111, "count": 12})
+    places = dict(texts_in(call))
+    assert list(places.values()) == ["card", "4111111111111111", "count"]
+    changed = with_texts(call, {("input", "card"): "[CARD]"})
+    assert changed.input == {"card": "[CARD]", "count": 12}
