@@ -89,7 +89,7 @@ class Trail:
     def decided(self, decision: Decision, texts: Mapping[str, str]) -> None:
         """The policy decided on `texts`."""
         self._decisions.append(decision)
-        kept = {**texts, **decision.texts} if decision.texts else texts
+        kept = {**texts, **decision.kept} if decision.kept else texts
         self._texts.update((f"{decision.phase}.{label}", text) for label, text in kept.items())
 
     def chose(self, name: str, provider: Provider, model: str) -> None:

@@ -118,7 +118,7 @@ async def entry_of(
 ) -> Entry:
     """The record of a decision."""
     user = question.user
-    texts = {**question.texts, **decision.texts}
+    texts = {**question.texts, **decision.kept}
     return Entry(
         kind=Kind.CHECK,
         verdict=decision.verdict,

@@ -187,7 +187,7 @@ def _entry(
             "cost_usd": price.cost_usd,
             "latency_ms": report.latency_ms,
         },
-        texts={"answer.summary": decision.texts.get("summary", report.summary)},
+        texts={"answer.summary": decision.kept.get("summary", report.summary)},
     )
 
 

@@ -48,6 +48,11 @@ _log = logging.getLogger(__name__)
 
 MAX_FINDINGS = 20
 """Findings of one rule in one part that a decision lists; `Decision.unlisted` counts the others."""
+LOOK_AHEAD = 128
+"""Characters of a streamed text that are held back: more than the longest card, number or address,
+and than most statements of SQL that are looked for."""
+MAX_LOOK_AHEAD = 1_024
+"""The most that a pattern has held back."""
 _WARM_UP = "Warm up: naïve Ａ \0 42 @"
 """A text with two views, neither of them ASCII alone."""
 _VERDICTS: Mapping[Action, Verdict] = {
@@ -105,6 +110,18 @@ class _Hit(NamedTuple):
             )
 
 
+class Found(NamedTuple):
+    """What one rule or detector finds in a text whose end may still be missing (`Policy.found`)."""
+
+    name: str
+    category: str
+    action: Action
+    reason: str
+    """What a client is told whose call it stops."""
+    spans: Sequence[tuple[int, int]]
+    """Where, in characters, in ascending order."""
+
+
 class Policy:
     """The rules of one configuration and the built-in detectors, compiled."""
 
@@ -128,6 +145,7 @@ class Policy:
         self._all = {phase: _on(phase, own + built_in) for phase in Phase}
         hints = "|".join(f"(?:{detector.hint})" for detector in self.detectors)
         self._find_hint = compiled(hints).search
+        self._look_ahead = {phase: _look_ahead(self.rules, self._all[phase]) for phase in Phase}
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -135,6 +153,21 @@ class Policy:
             self._find_hint(view.data)
             for search in {*self._all[Phase.REQUEST], *self._all[Phase.ANSWER]}:
                 search.find(view)
+
+    def is_on(self, phase: Phase) -> bool:
+        """Whether anything is looked for in that phase."""
+        return bool(self._all[phase])
+
+    def look_ahead(self, phase: Phase) -> int:
+        """How many characters of a text that is still arriving are held back, so that a finding of
+        that length is whole before any of it leaves. 0 where nothing is replaced or stopped."""
+        return self._look_ahead[phase]
+
+    def found(self, phase: Phase, text: str) -> Sequence[Found]:
+        """What is found in one piece of a text that is still arriving. Unlike `evaluate` it raises
+        what the engine raises, and every span is listed."""
+        hits = self._hits(phase, "", text) if text else ()
+        return [Found(*hit.search[:4], hit.spans) for hit in hits]
 
     def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
         """The decision on the texts of a phase, by their labels (`messages.0`, `answer`).
@@ -197,7 +230,8 @@ class Policy:
             reason=worst.reason if is_stopped else None,
             screened=tuple(parts),
             version=self.version,
-            texts=_masked(hits, parts),
+            texts=_masked(hits, parts, Action.REDACT),
+            kept=_masked(hits, parts, Action.LOG),
         )
 
     def listed(self) -> tuple[ListedRule, ...]:
@@ -241,6 +275,23 @@ def _on(phase: Phase, searches: Iterable[tuple[tuple[Phase, ...], _Search]]) -> 
     return tuple(search for on, search in searches if phase in on)
 
 
+def _look_ahead(rules: Iterable[Rule], searches: Iterable[_Search]) -> int:
+    """Every finding up to `LOOK_AHEAD` is held back whole, one of a literal rule whatever its
+    length, one of a pattern up to its longest or `MAX_LOOK_AHEAD`: a program of RE2 without loops
+    reads at most one byte with each of its instructions."""
+    acting = {each.name for each in searches if SEVERITY[each.action] >= SEVERITY[Action.REDACT]}
+    if not acting:
+        return 0
+    sizes = [
+        len(rule.text)
+        if rule.text
+        else min(compiled(rule.pattern or "").programsize, MAX_LOOK_AHEAD)
+        for rule in rules
+        if rule.name in acting
+    ]
+    return max([LOOK_AHEAD, *sizes])
+
+
 def _digest(rules: Iterable[Rule], detectors: Iterable[Detector]) -> str:
     """A digest of everything that decides, save the code itself."""
     facts = [
@@ -267,11 +318,11 @@ def _to_the_end(spans: list[tuple[int, int]], length: int) -> list[tuple[int, in
     return spans
 
 
-def _masked(hits: Iterable[_Hit], parts: Mapping[str, str]) -> Mapping[str, str]:
-    """The texts without what was found, save where that is only recorded or warned of."""
+def _masked(hits: Iterable[_Hit], parts: Mapping[str, str], least: Action) -> Mapping[str, str]:
+    """The texts with everything masked whose action is `least` or more severe."""
     spans: dict[str, list[Masked]] = {}
     for search, part, found in hits:
-        if SEVERITY[search.action] >= SEVERITY[Action.REDACT]:
+        if SEVERITY[search.action] >= SEVERITY[least]:
             masks = (Masked(*span, search.name, search.action) for span in found)
             spans.setdefault(part, []).extend(masks)
     if not spans:

@@ -147,7 +147,10 @@ class Decision:
     version: str = ""
     """The digest of the rules and detectors that decided."""
     texts: Mapping[str, str] = hidden(default=EMPTY)
-    """Label -> the text with what was found replaced; only those that change."""
+    """Label -> the text with what was found replaced, as it goes on; only those that change."""
+    kept: Mapping[str, str] = hidden(default=EMPTY)
+    """Label -> the text with everything masked that was found, whatever its action, as it may be
+    kept; only those that change."""
 
     @property
     def is_stopped(self) -> bool:
