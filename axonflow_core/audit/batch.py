@@ -86,6 +86,8 @@ class Batch:
         self._seq = head.seq
         self._count = head.count
         self._hash = head.hash
+        self.entries: list[Entry] = []
+        """What was appended."""
         self._records: list[tuple[Any, ...]] = []
         self._texts: list[tuple[str, str, bytes]] = []
         self._new_tenants: dict[str, tuple[TenantKey, bytes]] = {}
@@ -116,6 +118,7 @@ class Batch:
             )
         )
         self._texts += sealed
+        self.entries.append(entry)
         self._seq, self._hash, self._count = seq, hash, self._count + 1
 
     def tenant_key(self, tenant: str) -> TenantKey:
@@ -141,6 +144,7 @@ class Batch:
         """Take back what was appended since. Keys of new tenants stay: they say nothing."""
         self._seq, self._hash, self._count = mark.head.seq, mark.head.hash, mark.head.count
         del self._records[mark.records :]
+        del self.entries[mark.records :]
         del self._texts[mark.texts :]
 
     def write(self, statements: Statements) -> Head:

@@ -40,16 +40,18 @@ class AuditStore:
         *,
         keeps_texts: bool = False,
         tables: MetaData | None = None,
+        on_record: Callable[[Entry], None] | None = None,
     ) -> Self:
         """Open the database, or make a new one, and begin a chain.
 
         `tables` are tables of others, made in the same database for `transact` and `read`; they
-        hold nothing that is proved.
+        hold nothing that is proved. `on_record` is called for each entry that became durable, on
+        the writer's thread.
 
         `ConfigError` where a setting is wrong: the URL, the folder, the master key, a signing key
         that nobody knows. `AuditError` where the database is damaged or cannot be written.
         """
-        options = WriterOptions(keeps_texts=keeps_texts, tables=tables)
+        options = WriterOptions(keeps_texts=keeps_texts, tables=tables, on_record=on_record)
         return await cls(Writer(database.path_of(url), keys, options)).started()
 
     async def started(self) -> Self:

@@ -80,6 +80,8 @@ class WriterOptions:
     synchronous: str = "FULL"
     """SQLite's setting. Anything else loses acknowledged records in a power cut."""
     max_waiting: int = MAX_WAITING
+    on_record: Callable[[Entry], None] | None = None
+    """Called for each entry that became durable, on the writer's thread; should be short."""
 
 
 Outcome = tuple[Job, Any, BaseException | None]
@@ -247,7 +249,18 @@ class Writer:
             self._attempt = head = batch.write(self._statements)
         self._head, self._attempt, self._is_head_sure = head, None, True
         batch.committed()
+        self._tell_of(batch.entries)
         return outcomes
+
+    def _tell_of(self, entries: Sequence[Entry]) -> None:
+        """Have others count what is durable. Their faults are not the audit's."""
+        if self._options.on_record is None:
+            return
+        try:
+            for entry in entries:
+                self._options.on_record(entry)
+        except Exception as error:
+            _LOG.error("what counts the records failed: %s", type(error).__name__)
 
     def _outcome(self, job: Job, batch: Batch) -> Outcome:
         try:
