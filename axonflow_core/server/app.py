@@ -25,6 +25,7 @@ from axonflow_core.http.asgi import BodyTooLong, ClientLeft, read_request
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.delivery import EXTENSION
 from axonflow_core.server.endpoints.health import probe
+from axonflow_core.server.metrics import OTHER
 from axonflow_core.server.routes import Route, RouteTable
 from axonflow_core.server.service import Service
 from axonflow_core.server.traces import trace_of
@@ -65,13 +66,22 @@ class App:
             return probed
         found = self._routes.find(method, path)
         if found is None:
-            return self._unknown(method, path)
+            answer, counted = self._unknown(method, path), OTHER
+        else:
+            answer, counted = await self._answered(*found, scope, receive), found[0].path
+        self._service.metrics.answered(counted, answer.status)
+        return answer
+
+    async def _answered(
+        self, route: Route, parameters: Mapping[str, str], scope: Mapping[str, Any], receive: Any
+    ) -> Answer:
+        """The answer of a route, whatever becomes of it."""
         try:
-            return await self._handled(*found, scope, receive)
+            return await self._handled(route, parameters, scope, receive)
         except AxonFlowError as error:
             return _refused(error)
         except Exception as error:
-            _LOG.error("%s %s failed: %s", method, found[0].path, trace_of(error))
+            _LOG.error("%s %s failed: %s", route.method, route.path, trace_of(error))
             return refusal(500, "internal error", code="internal")
 
     async def _handled(

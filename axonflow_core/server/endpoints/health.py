@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from axonflow_core.messages import Json
 from axonflow_core.server.client_request import Answer, json_answer, refusal
+from axonflow_core.server.endpoints.metrics import metrics_page
 from axonflow_core.server.service import Service
 
 SDK_MINIMUM = "9.5.0"
@@ -23,6 +24,8 @@ def probe(service: Service, path: str) -> Answer | None:
             return json_answer({"status": "alive"})
         case "/health/ready":
             return _readiness(service)
+        case "/metrics":
+            return metrics_page(service.metrics)
         case _:
             return None
 
