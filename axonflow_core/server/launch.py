@@ -16,6 +16,7 @@ from axonflow_core.keys import Keys, load_keys
 from axonflow_core.server.api import ROUTES
 from axonflow_core.server.app import App
 from axonflow_core.server.limits import Limits
+from axonflow_core.server.logs import begin_log
 from axonflow_core.server.service import Service
 from axonflow_core.server.serving import serve
 from axonflow_core.server.state import ServerState
@@ -37,6 +38,7 @@ def launch(
     keys = keys_of(config.server, environment)
 
     async def app(state: ServerState) -> AsgiApp:
+        begin_log(is_debugging=environment.get("AXONFLOW_DEBUG") == "1")
         return App(await Service.open(config, keys, state), ROUTES)
 
     return serve(app, host=host, port=port, limits=limits_of(config), on_ready=on_ready)
