@@ -289,7 +289,8 @@ class Writer:
 
     def _is_in_transaction(self) -> bool:
         """Whether the transaction outlived an error: SQLite ends it itself for some."""
-        return bool(self._connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]
+        driver: Any = self._connection.connection.driver_connection
+        return bool(driver.in_transaction)
 
     # ── when it cannot write ──────────────────────────────────────────────────────────────────────
 

@@ -187,7 +187,8 @@ class Pricing:
 
 def with_price(service: Service) -> None:
     governance = service.generation.governance
-    governance.providers = {**governance.providers, "bedrock": Pricing("priced-1")}  # type: ignore[dict-item]
+    priced: Any = Pricing("priced-1")
+    governance.providers = {**governance.providers, "bedrock": priced}
 
 
 @pytest.mark.parametrize(
