@@ -74,6 +74,11 @@ class Mark:
     texts: int
 
 
+_Hidden = tuple[Mapping[str, str], bytes | None, Mapping[str, bytes]]
+"""Label -> commitment, the record's key encrypted, label -> text encrypted."""
+_NOTHING_HIDDEN: _Hidden = ({}, None, {})
+
+
 class Batch:
     """Entries that take their places behind `head`, and the rows that they become."""
 
@@ -95,31 +100,41 @@ class Batch:
     def append(self, entry: Entry) -> None:
         """Give the entry its place. `AuditError` where it cannot be written; the batch is as it was
         then."""
-        commitments: Mapping[str, str] = {}
-        wrapped = None
-        sealed: list[tuple[str, str, bytes]] = []
-        if entry.texts:
-            tenant, key = self.tenant_key(entry.tenant), os.urandom(SECRET_BYTES)
-            commitments = tenant.commitments(key, entry.texts)
-            wrapped = tenant.wrap(key, entry.id)
-            if self._keeps_texts:
-                sealed = [
-                    (entry.id, label, seal_text(key, entry.id, label, text))
-                    for label, text in entry.texts.items()
-                ]
+        commitments, wrapped, sealed = self._hidden(entry) if entry.texts else _NOTHING_HIDDEN
         seq = self._seq + 1
         body = body_of(entry, self._chain, seq, commitments)
         hash = link(self._hash, body)
-        self._records.append(
-            (
-                *(self._chain, seq, entry.id, entry.at_us, _str(entry.kind), _str(entry.verdict)),
-                *(entry.tenant, entry.client, entry.user, entry.request_type, entry.provider),
-                *(entry.model, entry.closes, body, hash, wrapped),
-            )
+        row = (
+            self._chain,
+            seq,
+            entry.id,
+            entry.at_us,
+            _str(entry.kind),
+            _str(entry.verdict),
+            entry.tenant,
+            entry.client,
+            entry.user,
+            entry.request_type,
+            entry.provider,
+            entry.model,
+            entry.closes,
+            body,
+            hash,
+            wrapped,
         )
-        self._texts += sealed
+        self._records.append(row)
+        self._texts += [(entry.id, label, text) for label, text in sealed.items()]
         self.entries.append(entry)
         self._seq, self._hash, self._count = seq, hash, self._count + 1
+
+    def _hidden(self, entry: Entry) -> _Hidden:
+        """What a record has in place of the entry's texts, under a new key of its own."""
+        tenant, key = self.tenant_key(entry.tenant), os.urandom(SECRET_BYTES)
+        sealed = {
+            label: seal_text(key, entry.id, label, text)
+            for label, text in (entry.texts.items() if self._keeps_texts else ())
+        }
+        return tenant.commitments(key, entry.texts), tenant.wrap(key, entry.id), sealed
 
     def tenant_key(self, tenant: str) -> TenantKey:
         """The key of a tenant; a new one is stored with the batch."""
@@ -175,10 +190,8 @@ def move_head(
     """Sign `head` now and put it in the place of `before`. `ChangedHead` where the database has
     another head than `before`."""
     head = evolve(head, at_us=time.time_ns() // 1_000, key=signer.key_id)
-    values = (
-        *(head.seq, head.hash, head.count, head.at_us, head.key, head.is_closed),
-        *(signer.sign(head.message), head.chain, before.seq, before.hash),
-    )
+    signed = (head.seq, head.hash, head.count, head.at_us, head.key, head.is_closed)
+    values = (*signed, signer.sign(head.message), head.chain, before.seq, before.hash)
     if connection.exec_driver_sql(statements.move_head, values).rowcount != 1:
         raise ChangedHead(
             f"the head of the chain {head.chain} is not the one that its writer left",

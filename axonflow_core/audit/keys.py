@@ -6,9 +6,9 @@
                                │                  ├── encrypts the record's texts
                                └──────── with ────┴── commitments to the record's texts
 
-A commitment is an HMAC under a key made of both the tenant's and the record's, so whoever has the
-database, but not both, cannot guess a text and test the guess. Neither key is in the chain: either
-can be destroyed, and the chain still verifies.
+A commitment is an HMAC under the tenant's key of the record's key and the text, so whoever has the
+database, but not both keys, cannot guess a text and test the guess. Neither key is in the chain:
+either can be destroyed, and the chain still verifies.
 
 The signing key is independent of these. It signs heads, and its public half is all that verifying
 needs.
@@ -104,9 +104,10 @@ class TenantKey:
 
     def commitments(self, record_key: bytes, texts: Mapping[str, str]) -> dict[str, str]:
         """Label -> commitment to the text, 64 hex digits."""
-        key = digest(self._commitments, record_key, sha256)
         return {
-            label: digest(key, b"%b\0%b" % (_lossless(label), _lossless(text)), sha256).hex()
+            label: digest(
+                self._commitments, record_key + _lossless(f"{label}\0{text}"), sha256
+            ).hex()
             for label, text in texts.items()
         }
 

@@ -11,20 +11,24 @@ from importlib.metadata import version
 
 from axonflow_core.json import dumps
 
-from . import calls, codecs, cold, instructions, transport
+from . import audit, calls, codecs, cold, instructions, transport
 from .rows import Row, table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help="calls cold codecs instructions transport"
+        "sections",
+        nargs="*",
+        metavar="SECTION",
+        help="audit calls cold codecs instructions transport",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--uvloop", action="store_true", help="rows on uvloop, too")
     parser.add_argument("--tls", action="store_true", help="calls and streams over TLS")
     given = parser.parse_args()
     sections: Mapping[str, Callable[[], Iterator[Row]]] = {
+        "audit": audit.measure,
         "calls": lambda: calls.measure(with_uvloop=given.uvloop, with_tls=given.tls),
         "cold": cold.measure,
         "codecs": codecs.measure,
