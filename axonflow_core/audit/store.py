@@ -129,5 +129,5 @@ class AuditStore:
         """Write what waits, sign the last head and let go of the database."""
         self._writer.stop()
         await asyncio.shield(asyncio.wrap_future(self._writer.ended))
-        self._readers.shutdown(wait=False)
+        await asyncio.to_thread(self._readers.shutdown)
         self._engine.dispose()

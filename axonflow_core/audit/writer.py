@@ -28,7 +28,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from axonflow_core.audit import database, presence
 from axonflow_core.audit.batch import (
@@ -164,7 +164,15 @@ class Writer:
             else:
                 opened.set_exception(error)
         finally:
+            self._abandon()
             self.ended.set_result(None)
+
+    def _abandon(self) -> None:
+        """Nothing is written any more: whoever waits is told."""
+        self.stop()
+        while self._queue.qsize():
+            if job := self._queue.get_nowait():
+                _settle([(job, None, AuditError("the audit is closed"))])
 
     @contextmanager
     def _database(self) -> Iterator[tuple[Engine, Connection]]:
@@ -271,7 +279,7 @@ class Writer:
         except DBAPIError as fault:
             if not self._is_in_transaction():
                 raise
-            return job, None, fault
+            return job, None, _told(fault)
         except StopIteration as fault:  # a future cannot have it
             return job, None, RuntimeError(repr(fault))
         except Exception as fault:
@@ -280,12 +288,16 @@ class Writer:
     def _run_work(self, work: Work, batch: Batch) -> Any:
         """The result of a work. What it did is undone where it raises."""
         mark = batch.mark()
+        savepoint = self._connection.begin_nested()
         try:
-            with self._connection.begin_nested():
-                return work(Transaction(self._connection, batch))
+            result = work(Transaction(self._connection, batch))
+            savepoint.commit()
         except BaseException:
             batch.rewind(mark)
+            if self._is_in_transaction():
+                savepoint.rollback()
             raise
+        return result
 
     def _is_in_transaction(self) -> bool:
         """Whether the transaction outlived an error: SQLite ends it itself for some."""
@@ -360,6 +372,14 @@ class Writer:
             self._sign_again(evolve(self._head, is_closed=True))
         except BaseException as fault:
             self._fail(fault)
+
+
+def _told(fault: DBAPIError) -> Exception:
+    """What a work's caller is told of an error that undid the work alone."""
+    if not isinstance(fault, OperationalError):
+        return fault
+    text = str(fault.orig)
+    return AuditError(f"the audit cannot write: {text}", hint=database.hint_of(text))
 
 
 def _refusal(job: Job, fault: IntegrityError) -> BaseException:

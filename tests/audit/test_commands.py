@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ def keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Keys:
     """The keys that `axonflow keys init` made, for this process."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # a command adds one to stderr
     assert main(["keys", "init", str(tmp_path / "keys")]) == 0
     monkeypatch.setenv("AXONFLOW_KEYS_DIR", str(tmp_path / "keys"))
     keys = load_keys(None, os.environ)

@@ -301,3 +301,18 @@ async def test_a_store_that_was_locked_out_resumes_by_itself(
 
 def test_keys_are_in_no_repr(database: Path) -> None:
     assert repr(KEYS) == "Keys()"
+
+
+async def test_a_work_that_finds_the_disk_full_is_told_so(database: Path) -> None:
+    def fill(transaction: Transaction) -> None:
+        allow_pages(1)(transaction)
+        for number in range(200):
+            transaction.execute(insert(CONTEXTS), {"id": f"{number}" + "x" * 900, "uses": 1})
+
+    async with opened(database, tables=METADATA) as store:
+        with pytest.raises(AuditError, match="full"):
+            await store.transact(fill)
+        await store.transact(allow_pages(100_000))
+        await store.append(call())
+        assert store.is_healthy
+    assert rows(database, "SELECT count(*) FROM contexts") == [(0,)]

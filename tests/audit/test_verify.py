@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import sqlite3
@@ -22,14 +23,26 @@ from .making import append_all, call, opened, rows, verified
 Tamper = Callable[[sqlite3.Connection, random.Random], None]
 
 
-@pytest.fixture
-async def recorded(database: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three chains of 13 records, one of them written while the others were."""
-    async with opened(database) as long:
-        for _ in range(2):
-            async with opened(database) as store:
-                await append_all(store, [call(facts={"n": n}) for n in range(12)])
-                await append_all(long, [call(facts={"n": n}) for n in range(6)])
+    database = tmp_path_factory.mktemp("recorded") / "audit.db"
+
+    async def record() -> None:
+        async with opened(database) as long:
+            for _ in range(2):
+                async with opened(database) as store:
+                    await append_all(store, [call(facts={"n": n}) for n in range(12)])
+                    await append_all(long, [call(facts={"n": n}) for n in range(6)])
+
+    asyncio.run(record())
+    return database
+
+
+@pytest.fixture
+def recorded(original: Path, database: Path) -> Path:
+    """A copy of these chains, to be tampered with."""
+    shutil.copy(original, database)
     return database
 
 
@@ -45,7 +58,7 @@ def third(path: Path) -> tuple[str, str]:
     return chain, id
 
 
-async def test_what_was_left_alone_verifies(recorded: Path) -> None:
+def test_what_was_left_alone_verifies(recorded: Path) -> None:
     found = verified(recorded)
     assert (found.records, found.chains, found.faults) == (39, 3, ())
 
@@ -71,7 +84,7 @@ async def test_what_was_left_alone_verifies(recorded: Path) -> None:
         ("UPDATE heads SET named_seq = 99 WHERE chain = :chain", "of being named"),
     ],
 )
-async def test_the_first_wrong_record_is_named_with_what_is_wrong(
+def test_the_first_wrong_record_is_named_with_what_is_wrong(
     recorded: Path, statement: str, said: str
 ) -> None:
     chain, id = third(recorded)
@@ -82,20 +95,20 @@ async def test_the_first_wrong_record_is_named_with_what_is_wrong(
     assert fault.startswith(f"chain {chain}, ")
 
 
-async def test_a_cut_tail_is_found_by_the_head(recorded: Path) -> None:
+def test_a_cut_tail_is_found_by_the_head(recorded: Path) -> None:
     newest = max(chain for (chain,) in rows(recorded, "SELECT chain FROM heads"))
     rows(recorded, "DELETE FROM records WHERE chain = ? AND seq > 11", newest)
     assert "its head: 2 records before it are missing" in only_fault(recorded)
 
 
-async def test_a_chain_that_is_gone_whole_is_missed_by_the_next(recorded: Path) -> None:
+def test_a_chain_that_is_gone_whole_is_missed_by_the_next(recorded: Path) -> None:
     chain, _ = third(recorded)
     for table in ("records", "heads"):
         rows(recorded, f"DELETE FROM {table} WHERE chain = ?", chain)
     assert "its head: a later chain saw 13 records; there are 0" in only_fault(recorded)
 
 
-async def test_the_newest_chain_gone_whole_is_not_found(recorded: Path) -> None:
+def test_the_newest_chain_gone_whole_is_not_found(recorded: Path) -> None:
     """The limit that a witness elsewhere is for."""
     newest = max(chain for (chain,) in rows(recorded, "SELECT chain FROM heads"))
     for table in ("records", "heads"):
@@ -103,7 +116,7 @@ async def test_the_newest_chain_gone_whole_is_not_found(recorded: Path) -> None:
     assert not any(newest in str(fault) for fault in verified(recorded).faults)
 
 
-async def test_a_record_that_is_there_twice_is_found(recorded: Path) -> None:
+def test_a_record_that_is_there_twice_is_found(recorded: Path) -> None:
     _, id = third(recorded)
     with closing(sqlite3.connect(recorded)) as connection, connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(records)")]
@@ -127,7 +140,7 @@ async def test_a_stream_that_was_marked_as_swept_and_is_open_is_found(database: 
     assert "1 streams are open" in only_fault(database)
 
 
-async def test_progress_is_told(recorded: Path) -> None:
+def test_progress_is_told(recorded: Path) -> None:
     told: list[int] = []
     with databases.reading(recorded) as connection:
         verify(connection, (), told.append)
@@ -237,13 +250,13 @@ def found_of(path: Path, tamper: Tamper, count: int, folder: Path) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_drawn_tampering_is_found(recorded: Path, tmp_path: Path, kind: str) -> None:
-    assert found_of(recorded, KINDS[kind], 15, tmp_path) == 15
+def test_a_drawn_tampering_is_found(recorded: Path, tmp_path: Path, kind: str) -> None:
+    assert found_of(recorded, KINDS[kind], 8, tmp_path) == 8
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_thousand_tamperings_are_found(recorded: Path, tmp_path: Path, kind: str) -> None:
+def test_a_thousand_tamperings_are_found(recorded: Path, tmp_path: Path, kind: str) -> None:
     found = found_of(recorded, KINDS[kind], 1_000, tmp_path)
     print(f"{kind}: {found} of 1000 found")  # noqa: T201
     assert found == 1_000
