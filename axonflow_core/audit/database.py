@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, insert, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from axonflow_core.audit.schema import HEADS, SETTINGS, TABLES, VERSION
 from axonflow_core.errors import AuditError, ConfigError
@@ -107,21 +107,22 @@ def _begin(connection: Connection) -> None:
 
 def _take_turn(connection: Connection) -> None:
     """Begin a transaction that may write, once no other process has one."""
+    driver: Any = connection.connection.driver_connection
     until = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
+    while time.monotonic() < until:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if not _is_busy(error) or time.monotonic() > until:
-                raise
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                break
         else:
             return
         time.sleep(random.uniform(*_TURN_S))  # noqa: S311 - so that two do not ask in step
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # which reports why not, as SQLAlchemy does
 
 
-def _is_busy(error: OperationalError) -> bool:
-    code = getattr(error.orig, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_BUSY  # the other bits say why
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the other bits say why
 
 
 def require_file(path: Path) -> None:

@@ -303,16 +303,24 @@ def test_keys_are_in_no_repr(database: Path) -> None:
     assert repr(KEYS) == "Keys()"
 
 
-async def test_a_work_that_finds_the_disk_full_is_told_so(database: Path) -> None:
+async def test_a_work_that_finds_the_disk_full_ends_its_batch(database: Path) -> None:
+    """SQLite then ends the transaction itself, with all that was in it."""
+
     def fill(transaction: Transaction) -> None:
         allow_pages(1)(transaction)
-        for number in range(200):
-            transaction.execute(insert(CONTEXTS), {"id": f"{number}" + "x" * 900, "uses": 1})
+        try:
+            for number in range(200):
+                transaction.execute(insert(CONTEXTS), {"id": f"{number}" + "x" * 900, "uses": 1})
+        finally:
+            allow_pages(100_000)(transaction)
 
     async with opened(database, tables=METADATA) as store:
-        with pytest.raises(AuditError, match="full"):
-            await store.transact(fill)
-        await store.transact(allow_pages(100_000))
-        await store.append(call())
-        assert store.is_healthy
+        async with held(store):
+            both = (store.append(call(id="beside")), store.transact(fill))
+            batch = asyncio.gather(*both, return_exceptions=True)
+            await asyncio.sleep(0)
+        results = await batch
+        assert {(type(error), "full" in str(error)) for error in results} == {(AuditError, True)}
+        await store.append(call(id="after"))
+        assert (ids(database), store.is_healthy) == (["after"], True)
     assert rows(database, "SELECT count(*) FROM contexts") == [(0,)]
