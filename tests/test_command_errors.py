@@ -88,7 +88,7 @@ def test_a_word_after_two_dashes_is_no_option(capsys: pytest.CaptureFixture[str]
         (["codecs", "lst"], "did you mean `list`?"),
         (["plugins", "new", "codex"], "did you mean `codec`?"),
         (["explain", "eror"], "did you mean `error`?"),
-        (["zzz"], "the commands are: ask, check"),
+        (["zzz"], "the commands are: ask, audit, check"),
         (["why is the sky blue?"], 'a command comes first: axonflow ask "…"'),
     ],
 )

@@ -282,5 +282,5 @@ _HINTS = {
 
 
 def hint_of(message: str) -> str | None:
-    """What to do about a failure of SQLite, by its message."""
+    """What to do about a message of SQLite's, where that is known."""
     return next((hint for word, hint in _HINTS.items() if word in message), None)
