@@ -15,7 +15,7 @@ import orjson
 
 from axonflow_core.errors import AxonFlowError, ConfigError
 
-from .serving import Service, serve_on
+from .serving import WorkerSpec, serve_on
 from .traces import trace_of
 
 NOT_STARTED = 3
@@ -29,7 +29,7 @@ def main(lifeline: int, report: int) -> int:
         with socket.socket(fileno=orders["socket"]) as listening:
             return serve_on(
                 [listening],
-                _service_of(orders["factory"], orders["argument"]),
+                _spec_of(orders["factory"], orders["argument"]),
                 worker=orders["index"],
                 on_ready=lambda: _say(report, None),
                 lifeline=lifeline,
@@ -49,11 +49,11 @@ def _line_of(descriptor: int) -> bytes:
     return line
 
 
-def _service_of(factory: str, argument: Any) -> Service:
+def _spec_of(factory: str, argument: Any) -> WorkerSpec:
     module, _, function = factory.partition(":")
     made = getattr(importlib.import_module(module), function)(argument)
-    if not isinstance(made, Service):
-        raise ConfigError(f"{factory} returns no Service")
+    if not isinstance(made, WorkerSpec):
+        raise ConfigError(f"{factory} returns no WorkerSpec")
     return made
 
 

@@ -42,7 +42,7 @@ _OTHER_FILES = 128
 
 
 @frozen
-class Service:
+class WorkerSpec:
     """What a worker serves."""
 
     app_factory: AppFactory
@@ -65,12 +65,12 @@ def serve(
     with bound_socket(host, port) as listening:
         url = base_url(listening)
         ready = (lambda: on_ready(url)) if on_ready is not None else _nothing
-        return serve_on([listening], Service(app_factory, limits or Limits()), on_ready=ready)
+        return serve_on([listening], WorkerSpec(app_factory, limits or Limits()), on_ready=ready)
 
 
 def serve_on(
     listening: Sequence[socket.socket],
-    service: Service,
+    spec: WorkerSpec,
     *,
     on_ready: Callable[[], None],
     worker: int = 0,
@@ -79,13 +79,13 @@ def serve_on(
     """Serve on sockets that listen already, as the worker of that number. `lifeline` is a
     descriptor to read from: its end, like a signal, stops the worker."""
     loop = uvloop.new_event_loop()
-    state = ServerState(_within_descriptors(service.limits), worker=worker)
+    state = ServerState(_within_descriptors(spec.limits), worker=worker)
     loop.set_exception_handler(_log_stray_error)
     try:
-        loop.run_until_complete(_run(listening, service.app_factory, state, on_ready, lifeline))
+        loop.run_until_complete(_run(listening, spec.app_factory, state, on_ready, lifeline))
+    finally:
         # Not the default executor: its threads may hang, and a stop has an end.
         loop.run_until_complete(loop.shutdown_asyncgens())
-    finally:
         loop.close()
     return 0
 
@@ -98,12 +98,35 @@ async def _run(
     lifeline: int | None,
 ) -> None:
     with _signals(state), _lifeline(state, lifeline):
-        made = app_factory(state)
-        worker = Worker(await made if isawaitable(made) else made, state)
-        await worker.start(listening)
-        on_ready()
-        await state.until_stopped()
-        await worker.drain()
+        worker = await _started_before_stop(listening, app_factory, state)
+        if worker is not None:
+            on_ready()
+            await state.until_stopped()
+            await worker.drain()
+
+
+async def _started_before_stop(
+    listening: Sequence[socket.socket], app_factory: AppFactory, state: ServerState
+) -> Worker | None:
+    """The worker, or None where a stop came first and the start was cancelled."""
+    starting = asyncio.create_task(_started(listening, app_factory, state))
+    stopping = asyncio.create_task(state.until_stopped())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        return starting.result()
+    starting.cancel()
+    await asyncio.wait({starting}, timeout=state.limits.close_s)
+    return None
+
+
+async def _started(
+    listening: Sequence[socket.socket], app_factory: AppFactory, state: ServerState
+) -> Worker:
+    made = app_factory(state)
+    worker = Worker(await made if isawaitable(made) else made, state)
+    await worker.start(listening)
+    return worker
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def supervise(
     """Serve with several processes until SIGTERM or SIGINT. Returns the exit code, 0 after a drain.
 
     `factory` names a function, `package.module:function`, which each worker imports and calls with
-    `argument`, anything that JSON holds; it returns a `Service`. Workers that have not drained
+    `argument`, anything that JSON holds; it returns a `WorkerSpec`. Workers that have not drained
     `patience_s` after a signal are killed. `on_ready` is called with the base URL once the first
     worker accepts connections. Raises `ConfigError` where the address cannot be listened on or the
     first worker does not start.
@@ -101,16 +101,25 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in _FORWARDED:
             loop.add_signal_handler(number, self._forward, number)
+        serving = asyncio.create_task(self._serve(on_ready))
+        stopping = asyncio.create_task(self._is_stopping.wait())
         try:
-            workers = await self._start_all()
-            if on_ready is not None and not self._is_stopping.is_set():
-                on_ready(base_url(self._listening[0]))
-            tasks = [asyncio.create_task(self._keep(*each)) for each in enumerate(workers)]
-            await self._is_stopping.wait()
-            await asyncio.wait(tasks, timeout=self._patience_s)
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving}, timeout=self._patience_s)
+            if serving.done():
+                serving.result()
             return self._exit_code
         finally:
+            serving.cancel()
+            stopping.cancel()
             await self._kill_all()
+
+    async def _serve(self, on_ready: Callable[[str], None] | None) -> None:
+        """Returns once all workers have ended after a stop."""
+        workers = await self._start_all()
+        if on_ready is not None and not self._is_stopping.is_set():
+            on_ready(base_url(self._listening[0]))
+        await asyncio.gather(*(self._keep(*each) for each in enumerate(workers)))
 
     async def _start_all(self) -> Sequence[WorkerProcess | None]:
         """All workers, ready; None for one that a stop came before."""

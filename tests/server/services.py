@@ -11,7 +11,7 @@ from typing import Any
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.server.limits import Limits
-from axonflow_core.server.serving import Service, serve
+from axonflow_core.server.serving import WorkerSpec, serve
 from axonflow_core.server.state import ServerState
 from axonflow_core.server.supervisor import supervise
 
@@ -29,8 +29,7 @@ class App:
         state.on_reload = lambda: self.note("reloaded")
 
     def note(self, what: str) -> None:
-        with self.events.open("a") as file:
-            file.write(f"{what}\n")
+        add_line(self.events, what)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -56,7 +55,7 @@ class App:
     async def wait(self) -> str:
         self.note("waiting")
         try:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.7)
         except asyncio.CancelledError:
             self.note("cancelled")
             await asyncio.sleep(0.05)
@@ -80,7 +79,12 @@ class App:
                 self.note("stubborn")
 
 
-def service(argument: Any) -> Service:
+def add_line(path: Path, line: str) -> None:
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+
+
+def service(argument: Any) -> WorkerSpec:
     """`argument`: `events`, a path, and how the start goes."""
     events = Path(argument["events"])
     if argument.get("fails") == "config":
@@ -89,6 +93,9 @@ def service(argument: Any) -> Service:
     async def build(state: ServerState) -> App:
         if argument.get("fails") == "soon":
             asyncio.get_running_loop().call_later(0.3, os._exit, 9)
+        if argument.get("fails") == "never":
+            add_line(events, "starting")
+            await asyncio.sleep(60)
         if argument.get("fails") == "text":
             raise ValueError("a secret")
         app = App(state, events)
@@ -96,7 +103,7 @@ def service(argument: Any) -> Service:
         return app
 
     limits = Limits(drain_s=argument.get("drain_s", 5.0), grace_s=0.5, close_s=2.0)
-    return Service(build, limits)
+    return WorkerSpec(build, limits)
 
 
 def main(workers: int, argument: Any) -> int:

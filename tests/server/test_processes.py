@@ -91,7 +91,9 @@ def is_alive(pid: int) -> bool:
 # ── one worker ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)]
+)
 def test_a_signal_lets_requests_end_and_closes_the_app(
     events: Path, number: signal.Signals
 ) -> None:
@@ -105,12 +107,14 @@ def test_a_signal_lets_requests_end_and_closes_the_app(
         assert server.events == ["started 0", "waiting", "closed"]
 
 
+@pytest.mark.thorough
 def test_an_answer_in_a_drain_says_that_the_connection_ends(events: Path) -> None:
     with running(events) as server, server.ask("/wait") as client:
         server.signal(signal.SIGTERM)
         assert b"\r\nconnection: close\r\n" in client.see().data
 
 
+@pytest.mark.thorough
 def test_a_request_whose_head_is_on_its_way_is_answered_and_sees_the_drain(events: Path) -> None:
     with running(events) as server, Client(server.port) as client, server.ask("/wait"):
         client.send(b"GET /draining HTTP/1.1\r\n")
@@ -119,6 +123,18 @@ def test_a_request_whose_head_is_on_its_way_is_answered_and_sees_the_drain(event
         time.sleep(0.1)
         client.send(b"Host: localhost\r\n\r\n")
         assert b"True" in client.see().data
+
+
+def test_a_client_that_asks_again_at_the_start_of_a_drain_is_answered(events: Path) -> None:
+    with running(events) as server, Client(server.port) as client, server.ask("/wait"):
+        client.get("/draining")
+        client.read_until(b"0\r\n\r\n")
+        server.signal(signal.SIGTERM)
+        time.sleep(0.1)
+        client.get("/draining")
+        seen = client.see()
+    assert b"True" in seen.data
+    assert b"\r\nconnection: close\r\n" in seen.data
 
 
 def test_a_request_that_outlasts_the_drain_is_cancelled_and_has_a_last_word(events: Path) -> None:
@@ -131,7 +147,7 @@ def test_a_request_that_outlasts_the_drain_is_cancelled_and_has_a_last_word(even
     assert b'"error":"shutting_down"' in seen.data
 
 
-@pytest.mark.parametrize("path", ["/hang", "/stubborn"])
+@pytest.mark.parametrize("path", ["/stubborn", pytest.param("/hang", marks=pytest.mark.thorough)])
 def test_a_second_signal_stops_within_a_second_and_still_closes_the_app(
     events: Path, path: str
 ) -> None:
@@ -144,6 +160,7 @@ def test_a_second_signal_stops_within_a_second_and_still_closes_the_app(
         assert server.events[-1] == "closed"
 
 
+@pytest.mark.thorough
 def test_sighup_reloads(events: Path) -> None:
     with running(events) as server:
         server.signal(signal.SIGHUP)
@@ -199,6 +216,7 @@ def test_workers_end_when_their_supervisor_is_killed(events: Path) -> None:
         assert server.events.count("closed") == 2
 
 
+@pytest.mark.thorough
 def test_two_signals_stop_all_workers_at_once(events: Path) -> None:
     with running(events, workers=2, drain_s=60) as server, server.ask("/hang"):
         server.signal(signal.SIGTERM)
@@ -209,7 +227,7 @@ def test_two_signals_stop_all_workers_at_once(events: Path) -> None:
         assert server.events.count("closed") == 2
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.thorough), 2])
 def test_a_configuration_error_ends_the_start_and_is_reported_once(
     events: Path, workers: int
 ) -> None:
@@ -219,12 +237,22 @@ def test_a_configuration_error_ends_the_start_and_is_reported_once(
     assert process.returncode == 3
 
 
+@pytest.mark.thorough
 def test_another_error_at_the_start_is_told_without_its_text(events: Path) -> None:
     with start(events, workers=2, fails="text") as process:
         output, _ = process.communicate(timeout=20)
     assert output.startswith("a worker did not start: ValueError at services.py:")
     assert "secret" not in output
     assert process.returncode == 3
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_start_that_takes_too_long_can_be_stopped(events: Path, workers: int) -> None:
+    with start(events, workers=workers, fails="never") as process:
+        wait_until(events.exists)
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 @pytest.mark.thorough
