@@ -66,8 +66,6 @@ class Exchange(RequestResponseCycle):
 
     def _start(self, status: int, headers: Any) -> None:
         """Make the head, and have it written in the loop's next turn at the latest."""
-        self.response_started = True
-        self.waiting_for_100_continue = False
         lines = [STATUS_LINE[status]]
         for name, value in (*self.default_headers, *headers):
             name = name.lower()
@@ -88,6 +86,8 @@ class Exchange(RequestResponseCycle):
         if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
             raise RuntimeError("a header contains a line end")
         self._head = head + b"\r\n"
+        self.response_started = True
+        self.waiting_for_100_continue = False
         asyncio.get_running_loop().call_soon(self._flush)
 
     def _frame(self, status: int, lines: list[bytes]) -> None:

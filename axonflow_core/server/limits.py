@@ -18,8 +18,9 @@ class Limits:
     """From the accept to the first byte of a request. Then the connection is closed unanswered."""
     header_s: float = field(default=5.0, validator=_TIME)
     """From the first byte of a request to the end of its headers. Then 408."""
-    body_idle_s: float = field(default=10.0, validator=_TIME)
-    """Between two pieces of a body, while the app is ready to read. Then 408."""
+    body_idle_s: float = field(default=9.0, validator=_TIME)
+    """Between two pieces of a body, while the app is ready to read. Then 408. Below ten seconds, as
+    the others: so a crowd of slow and silent connections is gone after ten."""
     body_s: float = field(default=60.0, validator=_TIME)
     """From the end of the headers to the end of the body. Then 408."""
     keep_alive_s: float = field(default=75.0, validator=_TIME)
@@ -34,6 +35,9 @@ class Limits:
     that meet a closed socket make the client's system throw away what it has received."""
     drain_s: float = field(default=30.0, validator=validators.ge(0.0))
     """How long a stop waits for requests under way before it cancels them."""
+    last_call_s: float = field(default=0.5, validator=validators.ge(0.0))
+    """How long a drain leaves connections without a request open. Who is about to send gets an
+    answer, which says that the connection ends; a connection that is closed at once breaks it."""
     grace_s: float = field(default=2.0, validator=validators.ge(0.0))
     """How long a cancelled request may take for its last word, at the end of a drain."""
     close_s: float = field(default=10.0, validator=_TIME)

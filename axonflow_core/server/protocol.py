@@ -23,6 +23,7 @@ A connection is in one of seven phases:
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import urllib.parse
 from typing import Any, Final
@@ -37,6 +38,7 @@ from .exchange import Exchange
 from .head import check_body, check_host, check_sizes, single_headers, split_target
 from .refusals import Refusal, Refused, response_of
 from .state import ServerState
+from .traces import trace_of
 
 FRESH: Final = 0
 RESTING: Final = 1
@@ -46,6 +48,7 @@ WORKING: Final = 4
 LEAVING: Final = 5
 """Phases, in an order that `data_received` compares by."""
 NEVER: Final = math.inf
+LOG = logging.getLogger("axonflow.server")
 _BUFFERED = 65_536
 """Bytes of a body that wait for the app before reading pauses."""
 _SURPLUS = 1_048_576
@@ -55,16 +58,26 @@ _FRAMING = 8
 of one byte takes six."""
 
 
+class _Nowhere(list[tuple[bytes, bytes]]):
+    """Takes the trailers of a request, which are for nobody."""
+
+    def append(self, header: tuple[bytes, bytes], /) -> None:
+        pass
+
+
+_NOWHERE = _Nowhere()
+
+
 class _Outlet:
     """What an exchange sees of the transport. Closing is the connection's matter."""
 
     __slots__ = ("abort", "close", "is_closing", "write")
 
-    def __init__(self, transport: asyncio.Transport, close: Any) -> None:
+    def __init__(self, transport: asyncio.Transport, close: Any, abort: Any) -> None:
         self.write = transport.write
         self.is_closing = transport.is_closing
-        self.abort = transport.abort
         self.close = close
+        self.abort = abort
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -91,6 +104,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_until = NEVER
         self._read_bytes = 0  # of the request under way
         self._body_bytes = 0
+        self._progress_at = 0  # what was read when a piece of the body came last
         self._host: bytes | None = None  # the last one that was found right
         self._is_reserve = False
         self._delivery = Delivery()
@@ -100,7 +114,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._outlet = _Outlet(transport, self._finish)
+        self._outlet = _Outlet(transport, self._finish, self.abort)
         self.deadline = self.loop.time() + self.limits.silent_s
         if len(self.connections) > self.limits.max_connections:
             self._enter_full_house()
@@ -108,9 +122,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def _enter_full_house(self) -> None:
         """The connection that rests longest makes room. Where none rests, this one is for open
         paths, and beyond the reserve for nothing."""
-        resting = [each for each in self.connections if each.phase == RESTING]
-        if resting:
-            min(resting, key=_deadline_of).transport.close()
+        longest = next(iter(self.server_state.resting), None)
+        if longest is not None:
+            longest.close()
             return
         self._is_reserve = True
         if len(self.connections) > self.limits.max_connections + self.limits.reserve:
@@ -120,15 +134,16 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         is_answered = cycle is None or cycle.response_complete
         super().connection_lost(exc)
+        self.server_state.resting.pop(self, None)
         self._delivery.end(is_answered and exc is None)
-        del self.cycle, self._outlet  # cycles of references, which only the collector would free
+        self.cycle = self._outlet = None  # type: ignore[assignment]  # cycles of references
 
     def eof_received(self) -> None:
         """The client has left. Returning None closes the transport, once it is flushed."""
         if self._delivery.is_watched and has_unread_bytes(self.transport):
             self._delivery.settle(LOST)
         if self.phase in (BODY, WORKING):
-            self.transport.abort()
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         if self.phase >= WORKING:
@@ -138,12 +153,16 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._read_without_upgrade(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             self._refuse_unparsed(error)
+            return
         else:
             if self.phase <= BODY:
                 self._note_progress()
+            return
+        # Outside `except`: an error that is raised there has its own cause replaced.
+        self._read_without_upgrade(rest)
 
     def pause_writing(self) -> None:
         self.write_deadline = self.loop.time() + self.limits.unread_s
@@ -158,6 +177,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self.phase > RESTING:
             raise Refused(refusals.TOO_EARLY)
+        self.server_state.resting.pop(self, None)
         self.phase = HEAD
         self.deadline = NEVER
         self._body_bytes = 0
@@ -189,13 +209,15 @@ class GuardedProtocol(HttpToolsProtocol):
             self._admit(path)
         self.phase = BODY
         self._body_until = self.loop.time() + self.limits.body_s
-        self.headers = []  # trailers, which come as headers do, are for nobody
+        self._progress_at = self._read_bytes
+        self.headers = _NOWHERE  # trailers come as headers do
         keeps_alive = version == "1.1" and not (waits or state.is_draining or self._is_reserve)
         self._begin(self._scope_of(version, path, query, headers), waits, keeps_alive)
 
     def on_body(self, body: bytes) -> None:
         cycle = self.cycle
         self._body_bytes += len(body)
+        self._progress_at = self._read_bytes
         if self._body_bytes > self.limits.max_body_bytes:
             raise Refused(refusals.BODY_TOO_LONG)
         if cycle.response_complete:
@@ -211,6 +233,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self.phase = WORKING
         self.deadline = NEVER
+        self._read_bytes = 0
         if cycle.response_complete:
             self._rest()
             return
@@ -280,15 +303,22 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.refuse(refusals.TOO_MANY_HEADERS)
         elif self.phase == BODY:
             self.deadline = min(self.loop.time() + self.limits.body_idle_s, self._body_until)
-            framing = self._read_bytes - self._body_bytes
-            if framing > 2 * self.limits.max_head_bytes + _FRAMING * self._body_bytes:
-                self.refuse(refusals.LENGTH_UNCLEAR)
+            self._check_framing()
+
+    def _check_framing(self) -> None:
+        """What is neither head nor body is bounded: chunk extensions and trailers, at once and
+        all together."""
+        most = self.limits.max_head_bytes
+        at_once = self._read_bytes - self._progress_at
+        together = self._read_bytes - self._body_bytes - _FRAMING * self._body_bytes
+        if at_once > most or together > 2 * most:
+            self.refuse(refusals.FRAMING_TOO_LONG)
 
     def expire(self, now: float) -> None:
         """A deadline is over."""
         if self.write_deadline < now or self.transport.get_write_buffer_size():
             self._count(refusals.UNREAD)
-            self.transport.abort()
+            self.abort()
         elif self.phase == HEAD:
             self.refuse(refusals.HEADERS_LATE)
         elif self.phase == BODY:
@@ -296,8 +326,7 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             if self.phase == FRESH:
                 self._count(refusals.SILENT)
-            self.transport.close()
-            self.deadline = now + self.limits.unread_s
+            self.close()
 
     def _expire_body(self, now: float) -> None:
         """A body that the app does not read is not late."""
@@ -320,48 +349,57 @@ class GuardedProtocol(HttpToolsProtocol):
         self.phase = RESTING
         self._read_bytes = 0
         self.deadline = self.loop.time() + self.limits.keep_alive_s
+        self.server_state.resting[self] = None
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer by `refusal`, where nothing has been answered yet, and end the connection."""
         self._count(refusal.reason)
+        response = response_of(refusal, self.server_state.default_headers)
         cycle = self.cycle
         if self.phase != BODY:
-            self.transport.write(response_of(refusal))
+            self.transport.write(response)
         elif not cycle.response_started:
             cycle.disconnected = True
             cycle.message_event.set()
-            self.transport.write(response_of(refusal))
+            self.transport.write(response)
         elif not cycle.response_complete:
-            self.transport.abort()
+            self.abort()
             return
         self._leave()
 
+    def abort(self) -> None:
+        """Reset the connection. The app receives `http.disconnect`, and sends nothing more."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.abort()
+
     def _refuse_unparsed(self, error: httptools.HttpParserError) -> None:
         """The parser stopped: by a guard of ours in a callback, or by itself."""
-        cause = error.__context__
-        if isinstance(cause, Refused):
-            refusal = cause.refusal
-        elif isinstance(error, httptools.HttpParserInvalidMethodError):
-            refusal = refusals.UNKNOWN_METHOD
-        else:
-            refusal = refusals.MALFORMED
         if self.phase == WORKING:  # the next request came too early, whatever is wrong with it
             self._throw_away(0)
+        elif isinstance(error.__context__, Refused):
+            self.refuse(error.__context__.refusal)
+        elif isinstance(error, httptools.HttpParserCallbackError):
+            LOG.error("a guard failed: %s", trace_of(error.__context__))
+            self.refuse(refusals.INTERNAL)
+        elif isinstance(error, httptools.HttpParserInvalidMethodError):
+            self.refuse(refusals.UNKNOWN_METHOD)
         else:
-            self.refuse(refusal)
+            self.refuse(refusals.MALFORMED)
 
     def _throw_away(self, size: int) -> None:
         """Bytes that nobody will read: the answer under way becomes the connection's last."""
         if self.phase == WORKING and self.cycle.keep_alive:
             self._count(refusals.PIPELINED)
             self.cycle.keep_alive = False
-            self._read_bytes = 0
         self._read_bytes += size
         if self._read_bytes > _SURPLUS:
             self._count(refusals.SURPLUS)
-            self.transport.abort()
+            self.abort()
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Read a request that asks for another protocol as if it did not (RFC 9110, 7.8). llhttp
@@ -382,8 +420,12 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.phase == BODY or self._delivery.is_watched:
             self._leave()
         else:
-            self.transport.close()
-            self.deadline = self.loop.time() + self.limits.unread_s
+            self.close()
+
+    def close(self) -> None:
+        """Close once all is written, or when that takes too long."""
+        self.transport.close()
+        self.deadline = self.loop.time() + self.limits.unread_s
 
     def _leave(self) -> None:
         """Close for writing, and read on until the client closes."""
@@ -396,15 +438,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self.deadline = self.loop.time() + patience_s
 
     def shutdown(self) -> None:
-        """The worker drains: an idle connection closes, a busy one after its answer."""
+        """The worker drains: the next answer is the last, and there is little time to ask."""
         if self.phase in (FRESH, RESTING):
-            self.transport.close()
+            self.deadline = min(self.deadline, self.loop.time() + self.limits.last_call_s)
         elif self.phase in (BODY, WORKING):
             self.cycle.keep_alive = False
 
     def _count(self, reason: str) -> None:
         self.server_state.refused[reason] += 1
-
-
-def _deadline_of(connection: GuardedProtocol) -> float:
-    return connection.deadline

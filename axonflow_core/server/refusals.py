@@ -5,7 +5,7 @@ A reason is counted (`ServerState.refused`) and never logged with what the clien
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import orjson
@@ -38,6 +38,7 @@ UNKNOWN_HOST = Refusal("unknown_host", 421, "this server does not serve the host
 BAD_TARGET = Refusal("bad_target", 400, "the request target is no path")
 REPEATED_HEADER = Refusal("repeated_header", 400, "a header that stands once is repeated")
 LENGTH_UNCLEAR = Refusal("length_unclear", 400, "the length of the body is not clear")
+FRAMING_TOO_LONG = Refusal("framing_too_long", 400, "there is more framing than body")
 HEADERS_LATE = Refusal("headers_late", 408, "the headers took too long")
 BODY_LATE = Refusal("body_late", 408, "the body took too long")
 BODY_TOO_LONG = Refusal("body_too_long", 413, "the body is too long")
@@ -74,16 +75,14 @@ def headers_of(refusal: Refusal, body: bytes) -> list[tuple[bytes, bytes]]:
     ]
 
 
-@lru_cache(maxsize=64)
 def body_of(refusal: Refusal) -> bytes:
     """The product's form of an error; its clients read `message`."""
     return orjson.dumps({"success": False, "error": refusal.reason, "message": refusal.message})
 
 
-@lru_cache(maxsize=64)
-def response_of(refusal: Refusal) -> bytes:
+def response_of(refusal: Refusal, more_headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
     """The whole response, as bytes of HTTP/1.1."""
     body = body_of(refusal)
     lines = [b"HTTP/1.1 %d %s" % (refusal.status, HTTPStatus(refusal.status).phrase.encode())]
-    lines += [name + b": " + value for name, value in headers_of(refusal, body)]
+    lines += [b"%s: %s" % header for header in (*more_headers, *headers_of(refusal, body))]
     return b"\r\n".join([*lines, b"", body])

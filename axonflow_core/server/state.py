@@ -33,6 +33,8 @@ class ServerState:
         """Requests that were answered by the app."""
         self.connections: set[GuardedProtocol] = set()
         """Open connections, resting ones included."""
+        self.resting: dict[GuardedProtocol, None] = {}
+        """Those that wait for their next request, the one that rests longest first."""
         self.tasks: set[asyncio.Task[None]] = set()
         """The app's tasks, one for each request under way."""
         self.default_headers: list[tuple[bytes, bytes]] = []

@@ -68,7 +68,7 @@ class Worker:
         await self._wait_for_requests()
         await self._cancel_requests()
         for connection in list(self._state.connections):
-            connection.transport.abort()
+            connection.abort()
         if self._clock is not None:
             self._clock.cancel()
         await self._close_app()

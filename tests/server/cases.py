@@ -141,6 +141,11 @@ PARSED = (
 """Refused by the parser, llhttp, as uvicorn has it."""
 
 GUARDED = (
+    Case(
+        "an upgrade to a host that is none",
+        get(b"Connection: Upgrade", b"Upgrade: h2c", host=b"Host: a b\r\n"),
+    ),
+    Case("an upgrade and two hosts", get(b"Connection: Upgrade", b"Upgrade: h2c", HOST.strip())),
     Case("a length of a terabyte", post(b"Content-Length: 1099511627776", b"abcd"), (413,)),
     Case(
         "a flood of a chunk extension", post(b"Transfer-Encoding: chunked", b"4;" + b"a" * 200_000)

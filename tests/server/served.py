@@ -90,8 +90,10 @@ def serving(app: Any, **limits: Any) -> Iterator[Served]:
     is_up = threading.Event()
 
     async def run() -> None:
-        state = ServerState(Limits(**{"drain_s": 0.2, "grace_s": 0.2, **limits}))
-        worker = Worker(app, state, tick_s=0.05)
+        state = ServerState(
+            Limits(**{"drain_s": 0.2, "last_call_s": 0.0, "grace_s": 0.2, **limits})
+        )
+        worker = Worker(app, state, tick_s=0.02)
         await worker.start([listening])
         port = listening.getsockname()[1]
         made.append(Served(port, state, asyncio.get_running_loop()))

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,12 +17,12 @@ from .cases import HOST, get, post
 from .served import Client, Echo, Served, plain_uvicorn, respond, serving, wait_until
 
 QUICK = {
-    "silent_s": 0.3,
-    "header_s": 0.3,
-    "body_idle_s": 0.3,
-    "keep_alive_s": 0.3,
-    "unread_s": 0.3,
-    "linger_s": 0.3,
+    "silent_s": 0.15,
+    "header_s": 0.15,
+    "body_idle_s": 0.15,
+    "keep_alive_s": 0.15,
+    "unread_s": 0.15,
+    "linger_s": 0.15,
 }
 """Limits under which a connection of every kind is over within a second."""
 
@@ -41,25 +42,29 @@ SLOW = {
 """What a client sends before it falls silent, and the answer."""
 
 
-@pytest.mark.parametrize("name", SLOW)
-def test_a_connection_that_falls_silent_ends(name: str) -> None:
-    data, statuses = SLOW[name]
-    with serving(Echo(), **QUICK) as served, served.connect() as client:
+def ends(port: int, data: bytes, patience_s: float) -> tuple[list[int], bool]:
+    """The answers to a client that falls silent, and whether its connection ends."""
+    with Client(port) as client:
         client.send(data)
-        seen = client.see()
+        seen = client.see(patience_s)
+        return seen.statuses, seen.is_closed
+
+
+def test_a_connection_that_falls_silent_ends() -> None:
+    with serving(Echo(), **QUICK) as served, ThreadPoolExecutor(len(SLOW)) as threads:
+        seen = {
+            name: threads.submit(ends, served.port, data, 20.0) for name, (data, _) in SLOW.items()
+        }
+        assert {name: each.result() for name, each in seen.items()} == {
+            name: (statuses, True) for name, (_, statuses) in SLOW.items()
+        }
         wait_until(lambda: not served.state.connections)
-    assert (seen.statuses, seen.is_closed) == (statuses, True)
 
 
 def test_uvicorn_alone_keeps_connections_that_fall_silent() -> None:
-    with plain_uvicorn(Echo()) as port, ThreadPoolExecutor(9) as threads:
-
-        def look(data: bytes) -> bool:
-            with Client(port) as client:
-                client.send(data)
-                return client.see(1.0).is_closed
-
-        assert list(threads.map(look, [data for data, _ in SLOW.values()])) == [False] * len(SLOW)
+    with plain_uvicorn(Echo()) as port, ThreadPoolExecutor(len(SLOW)) as threads:
+        seen = [threads.submit(ends, port, data, 0.7) for data, _ in SLOW.values()]
+        assert [each.result()[1] for each in seen] == [False] * len(SLOW)
 
 
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nHost: ", post(b"Content-Length: 9999")])
@@ -88,7 +93,7 @@ class Slow(Echo):
     """Answers after a while."""
 
     async def answer(self, scope: Any, receive: Any, send: Any, text: bytes) -> None:
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(0.5)
         await respond(send, text)
 
 
@@ -114,6 +119,13 @@ class Flood(Echo):
             self.sent += 16_384
             await asyncio.sleep(0)
         self.is_over = True
+
+    def wait_until_stalled(self) -> None:
+        """All buffers on the way to a client that does not read are full."""
+        sent = -1
+        while sent < self.sent or not sent:
+            sent = self.sent
+            time.sleep(0.3)
 
 
 def test_a_client_that_does_not_read_stops_the_stream_and_is_dropped() -> None:
@@ -265,7 +277,7 @@ def test_a_stream_ends_when_its_client_closes_half_and_does_not_read() -> None:
     app = Flood()
     with serving(app) as served, served.connect(receive_buffer=4_096) as client:
         client.get()
-        wait_until(lambda: app.sent > 100_000)
+        app.wait_until_stalled()
         client.socket.shutdown(socket.SHUT_WR)
         wait_until(lambda: app.is_over)
 
@@ -274,7 +286,7 @@ def test_uvicorn_alone_does_not_notice_a_client_that_closes_half_and_does_not_re
     app = Flood()
     with plain_uvicorn(app) as port, Client(port, receive_buffer=4_096) as client:
         client.get()
-        wait_until(lambda: app.sent > 100_000)
+        app.wait_until_stalled()
         client.socket.shutdown(socket.SHUT_WR)
         time.sleep(0.5)
         assert not app.is_over
@@ -306,6 +318,31 @@ def test_junk_without_end_while_an_answer_is_made_resets_the_connection() -> Non
                 client.send(b"a" * 65_536)
         assert served.state.refused["surplus"] == 1
         app.go_on.set()
+
+
+def test_a_request_of_any_length_that_ends_its_connection_may_be_followed_by_junk() -> None:
+    app = Held()
+    with serving(app) as served, served.connect() as client:
+        head = b"POST /held HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2000000"
+        client.send(head + b"\r\n\r\n" + b"a" * 2_000_000)
+        wait_until(lambda: app.requests)
+        client.send(b"\r\n")
+        time.sleep(0.05)
+        app.go_on.set()
+        assert client.see().statuses == [200]
+
+
+def test_trailers_without_end_are_refused_after_a_long_body() -> None:
+    """What a body allows for the framing of its chunks is not for trailers."""
+    with serving(Echo()) as served, served.connect() as client:
+        client.send(
+            post(b"Transfer-Encoding: chunked", b"f4240\r\n" + b"a" * 1_000_000 + b"\r\n0\r\n")
+        )
+        with suppress(OSError):
+            for _ in range(20):
+                client.send(b"X-A: " + b"a" * 50_000)
+        seen = client.see()
+    assert (seen.statuses, seen.is_closed) == ([400], True)
 
 
 class Early(Echo):
@@ -352,7 +389,7 @@ def test_a_body_that_the_app_does_not_read_waits_in_the_client() -> None:
             if scope["type"] == "lifespan":
                 await super().__call__(scope, receive, send)
             else:
-                await asyncio.sleep(0.9)
+                await asyncio.sleep(0.5)
                 await super().__call__(scope, receive, send)
 
     with serving(Deaf(), **QUICK) as served, served.connect() as client:

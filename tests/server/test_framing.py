@@ -131,7 +131,8 @@ def test_the_scope_is_what_was_sent(served: Served, app: Echo) -> None:
 def test_a_refusal_is_in_the_products_form_and_counted(served: Served) -> None:
     before = served.state.refused["no_host"]
     seen = probe(served.port, Case("", b"GET / HTTP/1.1\r\n\r\n"))
-    assert seen.data.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n")
+    assert seen.data.startswith(b"HTTP/1.1 400 Bad Request\r\ndate: ")
+    assert b"\r\ncontent-type: application/json\r\n" in seen.data
     assert b'{"success":false,"error":"no_host","message":"the request has no Host' in seen.data
     assert served.state.refused["no_host"] == before + 1
 
