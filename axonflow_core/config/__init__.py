@@ -47,20 +47,22 @@ def load_config(
     environment: Mapping[str, str] | None = None,
     *,
     folder: Path | None = None,
+    text: str | None = None,
 ) -> Config:
     """Load and check the configuration.
 
     Reads `path`; without it the file that $AXONFLOW_CONFIG_FILE names, else the first of
     `axonflow.yaml`, `config/axonflow.yaml` (both in `folder`, by default the working directory) and
     `/etc/axonflow/axonflow.yaml` that exists; without any, the providers whose variables are set.
-    References such as `${NAME}` are resolved from `environment`.
+    References such as `${NAME}` are resolved from `environment`. `text` stands for what is written
+    in the file, which is not read then.
 
     Raises `FaultyConfig` with every fault of the file, or `ConfigError` where no provider is
     configured. Warnings are logged and kept in `Config.warnings`.
     """
     from axonflow_core.config.loading import load
 
-    return load(path, os.environ if environment is None else environment, folder)
+    return load(path, os.environ if environment is None else environment, folder, text)
 
 
 def enabled_plugins(

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from attrs import field
 
-from axonflow_core.config.document import read_document
+from axonflow_core.config.document import document_text, parse_document
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
 from axonflow_core.config.nodes import (
     YAML_EXAMPLE,
@@ -62,10 +62,15 @@ def search_path(environment: Mapping[str, str], folder: Path | None = None) -> t
     )
 
 
-def load(path: Path | None, environment: Mapping[str, str], folder: Path | None) -> Config:
+def load(
+    path: Path | None,
+    environment: Mapping[str, str],
+    folder: Path | None,
+    text: str | None = None,
+) -> Config:
     """`load_config` without defaults: the configuration of the file that is found, else of the
     environment. Logs warnings."""
-    read = read_config(path, environment, folder)
+    read = read_config(path, environment, folder, text)
     if read.faults:
         raise FaultyConfig(read.faults, warnings=read.config.warnings)
     for warning in read.config.warnings:
@@ -84,20 +89,23 @@ class ReadConfig:
 
 
 def read_config(
-    path: Path | None, environment: Mapping[str, str], folder: Path | None = None
+    path: Path | None,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    text: str | None = None,
 ) -> ReadConfig:
     """Read the configuration as `load` does, with its faults as values. Raises where the file
     cannot be read, or nothing is configured."""
-    found = _find_file(path, environment, folder)
+    found = file_of(path, environment, folder)
     if found is None:
         return ReadConfig(_config_of_environment(environment, search_path(environment, folder)))
     loader = _Loader(environment)
-    config = loader.load(found)
+    config = loader.load(found, text)
     return ReadConfig(config, loader.faults, loader.left_out)
 
 
-def _find_file(
-    path: Path | None, environment: Mapping[str, str], folder: Path | None
+def file_of(
+    path: Path | None, environment: Mapping[str, str], folder: Path | None = None
 ) -> Path | None:
     """The file to read, None where no candidate exists. A file named by `path` or by the
     environment is returned unchecked: that it is missing is then a fault and not a reason to look
@@ -126,7 +134,7 @@ def enabled_providers(
 ) -> tuple[str, ...]:
     """`enabled_plugins` without defaults: the plugins of the enabled entries, in the file's order.
     Faults are ignored."""
-    found = _find_file(path, environment, folder)
+    found = file_of(path, environment, folder)
     if found is None:
         return _with_variables(environment)
     loader = _Loader(environment)
@@ -170,10 +178,12 @@ class _Loader:
         """Every fault of the file that was read."""
         self.left_out: dict[str, frozenset[str]] = {}
 
-    def load(self, path: Path) -> Config:
-        """The sound part of the whole file. Its `faults` of `config:` sections come from the
-        plugins' types. Raises `FaultyConfig` where the file cannot be read."""
-        read = read_document(path, self._environment)
+    def load(self, path: Path, text: str | None = None) -> Config:
+        """The sound part of the whole file, or of `text` in its place. Its `faults` of `config:`
+        sections come from the plugins' types. Raises `FaultyConfig` where the file cannot be
+        read."""
+        text = document_text(path) if text is None else text
+        read = parse_document(text, str(path), self._environment)
         document, self._faults = read.root, list(read.faults)
         file = self._try(document, _File, "the file")
         document = meant(document, fields_of(_File))
