@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", CompletionRequest, Completion)
 
+CLIENT_CLOSED = "client_closed"
+"""The code of a call whose client left: a call that is cancelled with this message has it."""
+
 
 class Governance:
     """The one way to the providers of one generation of the configuration."""
@@ -51,8 +54,9 @@ class Governance:
             completion = await self._completed(call, trail)
         except AxonFlowError as error:
             trail.failed(error)
-        except asyncio.CancelledError:
-            trail.broke_off("cancelled")
+        except asyncio.CancelledError as cancelled:
+            is_closed = cancelled.args == (CLIENT_CLOSED,)
+            trail.broke_off(CLIENT_CLOSED if is_closed else "cancelled")
             raise
         except Exception:
             trail.broke_off("internal")

@@ -24,6 +24,7 @@ from axonflow_core.errors import (
 from axonflow_core.http.asgi import BodyTooLong, ClientLeft, read_request
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.delivery import EXTENSION
+from axonflow_core.server.departure import cancelled_with_client
 from axonflow_core.server.endpoints.health import probe
 from axonflow_core.server.metrics import OTHER
 from axonflow_core.server.routes import Route, RouteTable
@@ -80,6 +81,8 @@ class App:
             return await self._handled(route, parameters, scope, receive)
         except AxonFlowError as error:
             return _refused(error)
+        except ClientLeft:
+            raise
         except Exception as error:
             _LOG.error("%s %s failed: %s", route.method, route.path, trace_of(error))
             return refusal(500, "internal error", code="internal")
@@ -101,20 +104,21 @@ class App:
         except BodyTooLong:
             most = self._service.settings.max_body_bytes
             return refusal(413, f"the body is longer than {most:,} bytes", code="too_large")
-        return await route.handler(
-            ClientRequest(
-                service=self._service,
-                caller=caller,
-                method=route.method,
-                path=scope["path"],
-                parameters=parameters,
-                query=_query(scope),
-                headers=headers,
-                body=received.body,
-                receive=receive,
-                delivery=scope.get("extensions", {}).get(EXTENSION),
-            )
+        delivery = scope.get("extensions", {}).get(EXTENSION)
+        request = ClientRequest(
+            service=self._service,
+            caller=caller,
+            method=route.method,
+            path=scope["path"],
+            parameters=parameters,
+            query=_query(scope),
+            headers=headers,
+            body=received.body,
+            receive=receive,
+            delivery=delivery,
         )
+        with cancelled_with_client(delivery):
+            return await route.handler(request)
 
     def _unknown(self, method: str, path: str) -> Answer:
         methods = self._routes.methods(path)
