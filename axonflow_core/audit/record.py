@@ -30,6 +30,9 @@ class Kind(StrEnum):
     """A stream is about to begin; a `call` or an `interrupted` closes it."""
     INTERRUPTED = "interrupted"
     """A stream that a crash left open, as start-up found it."""
+    REPEAT = "repeat"
+    """An answer that was given once more: to a request that is the same as that of a `call`, which
+    the fact `answer_of` names. No model was called for it."""
     CHECK = "check"
     """A decision alone: a pre-check of Gateway Mode, `decide`, AuthZEN, a redaction."""
     GATEWAY_CALL = "gateway_call"

@@ -63,6 +63,10 @@ class Generation:
         runtime = Runtime.open(config, client=client)
         return cls(number, config, runtime, policy, audit, clients)
 
+    def renumber(self, number: int) -> None:
+        """Give it another number, before it serves."""
+        self.number = self.governance.generation = number
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Keep the providers open for the block."""

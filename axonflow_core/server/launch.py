@@ -1,25 +1,96 @@
-"""From a configuration to a server that runs: what `axonflow serve` and `axonflow demo` do."""
+"""From a configuration to a server that runs: what `axonflow serve` and `axonflow demo` do.
+
+With one worker this process serves. With several, it supervises, and each worker is handed the
+`Launch` over a pipe: what holds from the server's start to its end. The rest of the configuration
+each worker reads from the store, see `reloading`.
+
+An open server needs no keys: without any it has throw-away ones, the same in all its workers, and
+its records go into a database that ends with it, for nobody could read them afterwards.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from attrs import field
+
+from axonflow_core.audit.database import path_of
+from axonflow_core.audit.presence import folder_of
+from axonflow_core.audit.record import new_id
 from axonflow_core.config import load_config
-from axonflow_core.config.values import Config, ServerConfig
+from axonflow_core.config.values import AuditConfig, Config, KeptTexts, ServerConfig
 from axonflow_core.errors import ConfigError
-from axonflow_core.frozen import evolve
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.http.asgi import AsgiApp
-from axonflow_core.keys import Keys, load_keys
+from axonflow_core.keys import KEYS_DIR, MASTER, SERVER, SIGNING, Keys, load_keys, throwaway_keys
+from axonflow_core.server import serving
 from axonflow_core.server.api import ROUTES
 from axonflow_core.server.app import App
+from axonflow_core.server.claims import Claims, FileClaims, OwnClaims
+from axonflow_core.server.history import Source
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.logs import begin_log
-from axonflow_core.server.service import Service
-from axonflow_core.server.serving import serve
+from axonflow_core.server.service import Service, Shared
 from axonflow_core.server.state import ServerState
+from axonflow_core.server.supervisor import supervise
+
+WORKER = f"{__name__}:worker"
+"""What a worker calls with the launch."""
+
+
+@frozen(kw_only=True)
+class Launch:
+    """What holds for every worker of a server from its start to its end."""
+
+    path: Path | None
+    """The configuration file, as named; None has it looked for."""
+    audit: AuditConfig
+    limits: Limits
+    keys: Keys = field(repr=False)
+    id: str = field(factory=new_id)
+    folder: Path | None = None
+    """A folder of this server's own that ends with it, where it has several workers."""
+
+    def to_json(self) -> dict[str, Any]:
+        """For another process of this server alone: it holds the keys."""
+        keys = self.keys
+        return {
+            "path": None if self.path is None else str(self.path),
+            "url": self.audit.url,
+            "texts": self.audit.texts,
+            "limits": {name: getattr(self.limits, name) for name in _LIMITS},
+            "server": [key.hex() for key in keys.server],
+            "signing": keys.signing.hex(),
+            "verify": [key.hex() for key in keys.verify],
+            "master": keys.master.hex(),
+            "id": self.id,
+            "folder": str(self.folder),
+        }
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> Launch:
+        """What `to_json` wrote, for one of several workers."""
+        return cls(
+            path=None if value["path"] is None else Path(value["path"]),
+            audit=AuditConfig(url=value["url"], texts=KeptTexts(value["texts"])),
+            limits=Limits(**value["limits"]),
+            keys=Keys(
+                server=tuple(map(bytes.fromhex, value["server"])),
+                signing=bytes.fromhex(value["signing"]),
+                verify=tuple(map(bytes.fromhex, value["verify"])),
+                master=bytes.fromhex(value["master"]),
+            ),
+            id=value["id"],
+            folder=Path(value["folder"]),
+        )
+
+
+_LIMITS = ("drain_s", "max_in_flight", "max_body_bytes")
 
 
 def launch(
@@ -28,20 +99,83 @@ def launch(
     host: str,
     port: int,
     on_ready: Callable[[str], None],
+    workers: int = 1,
     environment: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> int:
-    """Serve the configuration until a signal. Returns the exit code. `ConfigError`, `AuditError`
-    where it cannot begin."""
+    """Serve the configuration until a signal. Returns the exit code. `tell` is told what an
+    operator should know. `ConfigError`, `AuditError` where it cannot begin. With several workers
+    the environment is this process's."""
     environment = os.environ if environment is None else environment
     config = load_config(path, environment)
     require_loopback(config.server, host)
-    keys = keys_of(config.server, environment)
+    with tempfile.TemporaryDirectory(prefix="axonflow-") as own:
+        launched = _launch(path, config, environment, Path(own), tell)
+        if workers == 1:
+            made = app_of(launched, environment)
+            return serving.serve(
+                made, host=host, port=port, limits=launched.limits, on_ready=on_ready
+            )
+        launched = evolve(launched, folder=Path(own))
+        return supervise(
+            WORKER,
+            launched.to_json(),
+            workers=workers,
+            host=host,
+            port=port,
+            patience_s=launched.limits.drain_s + _BEYOND_DRAIN_S,
+            on_ready=on_ready,
+        )
+
+
+_BEYOND_DRAIN_S = 15.0
+"""How much longer than its drain a worker may take to end."""
+
+
+def worker(launched: Mapping[str, Any]) -> serving.Service:
+    """One of several workers."""
+    of_all = Launch.of_json(launched)
+    return serving.Service(app_of(of_all, os.environ), of_all.limits)
+
+
+def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFactory:
+    """Builds the app of a worker."""
 
     async def app(state: ServerState) -> AsgiApp:
         begin_log(is_debugging=environment.get("AXONFLOW_DEBUG") == "1")
-        return App(await Service.open(config, keys, state), ROUTES)
+        shared = Shared(
+            audit=launched.audit,
+            source=Source(launched.path, environment),
+            launch=launched.id,
+            claims=OwnClaims() if launched.folder is None else _claims_of(launched.audit),
+            counts=launched.folder,
+        )
+        return App(await Service.share(shared, launched.keys, state), ROUTES)
 
-    return serve(app, host=host, port=port, limits=limits_of(config), on_ready=on_ready)
+    return app
+
+
+def _claims_of(audit: AuditConfig) -> Claims:
+    """Claims in a file beside the database, which all workers open."""
+    folder = folder_of(path_of(audit.url))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return FileClaims(folder / "claims")
+
+
+def _launch(
+    path: Path | None,
+    config: Config,
+    environment: Mapping[str, str],
+    own: Path,
+    tell: Callable[[str], None],
+) -> Launch:
+    limits = limits_of(config)
+    if not config.server.open or has_keys(config.server, environment):
+        keys = keys_of(config.server, environment)
+        return Launch(path=path, audit=config.audit, limits=limits, keys=keys)
+    tell("this open server has no keys: those that it makes, and its records, end with it")
+    audit = evolve(config.audit, url=f"sqlite:///{own}/audit.db")
+    return Launch(path=path, audit=audit, limits=limits, keys=throwaway_keys())
 
 
 def require_loopback(server: ServerConfig, host: str) -> None:
@@ -58,6 +192,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def has_keys(server: ServerConfig, environment: Mapping[str, str]) -> bool:
+    """Whether anything says where keys are."""
+    variables = [source.variable for source in (SERVER, SIGNING, MASTER)]
+    named = (KEYS_DIR, *variables, *(f"{variable}_FILE" for variable in variables))
+    return bool(server.keys_dir or server.key_command) or any(map(environment.get, named))
 
 
 def keys_of(server: ServerConfig, environment: Mapping[str, str]) -> Keys:

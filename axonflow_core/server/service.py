@@ -1,19 +1,59 @@
-"""What one worker of the server works with: the audit, and the generation in force."""
+"""What one worker of the server works with: the audit, the generation in force, what it shares with
+the other workers."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from attrs import field
+from sqlalchemy import MetaData
+
+from axonflow_core.audit.record import new_id
 from axonflow_core.audit.store import AuditStore
-from axonflow_core.config.values import Config, KeptTexts, ServerConfig
+from axonflow_core.config.values import AuditConfig, Config, KeptTexts, ServerConfig
+from axonflow_core.errors import AuditError
+from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Transport
 from axonflow_core.keys import Keys
 from axonflow_core.modes import contexts
+from axonflow_core.server import history, replays
+from axonflow_core.server.claims import Claims, OwnClaims
 from axonflow_core.server.generations import Generation
+from axonflow_core.server.history import Archive, Source
 from axonflow_core.server.metrics import Metrics
+from axonflow_core.server.reloading import SIGNAL, Reloading
+from axonflow_core.server.replays import Seal
+from axonflow_core.server.single_flight import Flights
 from axonflow_core.server.state import ServerState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+_LOG = logging.getLogger(__name__)
+_LOOK_S = 0.3
+"""How often a worker looks what the others left in the store."""
+
+
+@frozen(kw_only=True)
+class Shared:
+    """What the workers of one server have in common."""
+
+    audit: AuditConfig
+    source: Source | None = field(factory=Source)
+    """None for a configuration that comes from no file and cannot change."""
+    launch: str = field(factory=new_id)
+    """The start of the server: the first worker that has it makes the file the newest
+    generation."""
+    claims: Claims = field(factory=OwnClaims)
+    counts: Path | None = None
+    """The folder in which several workers exchange their numbers."""
 
 
 class Service:
@@ -23,42 +63,91 @@ class Service:
         self,
         state: ServerState,
         audit: AuditStore,
-        client: Transport,
-        generation: Generation,
+        keys: Keys,
         metrics: Metrics,
+        claims: Claims,
+        source: Source | None,
     ) -> None:
         self.state = state
         self.metrics = metrics
         self.audit = audit
-        self.generation = generation
-        self._client = client
-        self._publishing = asyncio.create_task(metrics.keep_published())
+        self.seal = Seal(keys.server[0])
+        """Tells requests from each other, and encrypts what is kept of their answers."""
+        self.flights = Flights(audit, self.seal, claims)
+        self.reloading: Reloading | None = None
+        """The generations of the store; None for a configuration that came from no file."""
+        self._keys = keys
+        self._client = Transport()
+        self._fixed: Generation | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
+        if source is not None:
+            self.reloading = Reloading(
+                source, Archive(keys.server), audit, self._built, self._serves
+            )
 
     @classmethod
     async def open(
         cls, config: Config, keys: Keys, state: ServerState, *, counts: Path | None = None
     ) -> Self:
-        """Open the audit and build the first generation. `counts` is the folder in which several
-        workers exchange their numbers. `ConfigError`, `AuditError`."""
-        metrics = Metrics(state, folder=counts)
+        """Serve a configuration that cannot change. `counts` is the folder in which several workers
+        exchange their numbers. `ConfigError`, `AuditError`."""
+        shared = Shared(audit=config.audit, source=None, counts=counts)
+        service = await cls._opened(shared, keys, state)
+        async with _closing_on_failure(service):
+            service._fixed = service._built(1, config)
+        service._serves(service._fixed)
+        return service._begun()
+
+    @classmethod
+    async def share(cls, shared: Shared, keys: Keys, state: ServerState) -> Self:
+        """Serve the newest generation of a configuration file, as the other workers do.
+        `ConfigError`, `AuditError`."""
+        service = await cls._opened(shared, keys, state)
+        assert service.reloading is not None  # noqa: S101 - there is a source
+        async with _closing_on_failure(service):
+            await service.reloading.start(shared.launch)
+        state.on_reload = service._reload
+        return service._begun()
+
+    @classmethod
+    async def _opened(cls, shared: Shared, keys: Keys, state: ServerState) -> Self:
+        metrics = Metrics(state, folder=shared.counts)
         audit = await AuditStore.open(
-            config.audit.url,
+            shared.audit.url,
             keys,
-            keeps_texts=config.audit.texts is KeptTexts.REDACTED,
-            tables=contexts.TABLES,
+            keeps_texts=shared.audit.texts is KeptTexts.REDACTED,
+            tables=_tables(),
             on_record=metrics.recorded,
         )
-        client = Transport()
-        try:
-            generation = Generation.build(
-                1, config, audit=audit, client=client, server_keys=keys.server
-            )
-        except BaseException:
-            await audit.aclose()
-            raise
         metrics.watches(audit)
-        metrics.serves(1, config, generation.governance.providers)
-        return cls(state, audit, client, generation, metrics)
+        return cls(state, audit, keys, metrics, shared.claims, shared.source)
+
+    def _begun(self) -> Self:
+        self._begin(self.metrics.keep_published())
+        self._begin(self._look())
+        return self
+
+    def _built(self, number: int, config: Config) -> Generation:
+        return Generation.build(
+            number,
+            config,
+            audit=self.audit,
+            client=self._client,
+            server_keys=self._keys.server,
+        )
+
+    def _serves(self, generation: Generation) -> None:
+        """A generation came into force."""
+        providers = generation.governance.providers
+        self.metrics.serves(generation.number, generation.config, providers)
+
+    @property
+    def generation(self) -> Generation:
+        """The generation in force."""
+        if self.reloading is not None:
+            return self.reloading.current
+        assert self._fixed is not None  # noqa: S101 - `open` has set it
+        return self._fixed
 
     @property
     def settings(self) -> ServerConfig:
@@ -67,14 +156,83 @@ class Service:
 
     @property
     def is_ready(self) -> bool:
-        """Whether new work is welcome: the audit can write, and no stop has begun."""
-        return not self.state.is_draining and self.audit.is_healthy
+        """Whether new work is welcome: the audit can write, no stop has begun, and the newest
+        generation serves."""
+        return not (self.state.is_draining or self.is_behind) and self.audit.is_healthy
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is a newer generation, which this worker cannot build."""
+        return self.reloading is not None and self.reloading.is_behind
+
+    # ── the other workers ─────────────────────────────────────────────────────────────────────────
+
+    async def _look(self) -> None:
+        """Follow what the others leave in the store, until cancelled."""
+        is_failing = False
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                number, marks = await self.audit.read(_left_by_others)
+                await self.flights.see(marks)
+                if self.reloading is not None:
+                    await self.reloading.follow(number)
+                is_failing = False
+            except AuditError as error:
+                if not is_failing:
+                    _LOG.error("the store cannot be followed: %s", error.message)
+                is_failing = True
+
+    def _reload(self) -> None:
+        """SIGHUP."""
+        assert self.reloading is not None  # noqa: S101 - `share` alone sets this
+        self._begin(self.reloading.reload(SIGNAL))
+
+    def _begin(self, work: Coroutine[object, object, object]) -> None:
+        """Run `work` until it ends, or the service does."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._has_ended)
+
+    def _has_ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("work of the server failed", exc_info=error)
 
     async def aclose(self) -> None:
         """Close the providers, the connections, and at last the audit."""
-        self._publishing.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await self.generation.aclose()
+            await self.flights.aclose()
+            if self.reloading is not None:
+                await self.reloading.aclose()
+            elif self._fixed is not None:
+                await self._fixed.aclose()
             await self._client.aclose()
         finally:
             await self.audit.aclose()
+
+
+@asynccontextmanager
+async def _closing_on_failure(service: Service) -> AsyncIterator[None]:
+    """A service that cannot be opened lets go of what it has."""
+    try:
+        yield
+    except BaseException:
+        await service.audit.aclose()
+        raise
+
+
+def _tables() -> MetaData:
+    """The tables of all rooms, beside the audit's."""
+    together = MetaData()
+    for tables in (contexts.TABLES, history.TABLES, replays.TABLES):
+        for table in tables.sorted_tables:
+            table.to_metadata(together)
+    return together
+
+
+def _left_by_others(connection: Connection) -> tuple[int, Mapping[bytes, int]]:
+    return history.newest_number(connection), replays.marks(connection)

@@ -61,4 +61,6 @@ def _readiness(service: Service) -> Answer:
         return refusal(503, "the server is stopping", code="draining")
     if not service.audit.is_healthy:
         return refusal(503, "the audit cannot write", code="audit_unavailable")
+    if service.is_behind:
+        return refusal(503, "the newest configuration does not serve here", code="behind")
     return json_answer({"status": "ready"})

@@ -1,0 +1,110 @@
+"""Who is working on what, across the workers of one machine: locks on bytes of a file.
+
+A claim is an exclusive lock on one byte, at an offset that the claimed key gives. Whoever waits for
+a claim holds a shared lock on another byte, so that the holder can ask whether anybody waits. The
+kernel lets go of both when a process dies, however it dies: there is no lease to wait for, no
+heartbeat that a busy worker misses and no clock. (`audit.presence` is built on the same.)
+
+    offset of a claim      the key's first 62 bits
+    of those who wait      the same, and 2^62
+
+A claim costs two system calls and no row: of a hundred calls hardly one meets another that is the
+same. All writers of an SQLite database are on one machine, so they see each other's locks.
+
+The locks belong to the open file and not to the process (Linux: F_OFD_SETLK, since 3.15), so two
+services in one process exclude each other as two workers do.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from pathlib import Path
+from typing import Protocol
+
+_MASK = (1 << 62) - 1
+_WAITING = 1 << 62
+# struct flock of Linux (fcntl.h, 64 bits): type, whence, start, length, pid.
+_FLOCK = struct.Struct("@hhqqi4x")
+
+
+class Claims(Protocol):
+    """Claims of one worker. A key is 8 bytes or more that nobody can choose: a MAC."""
+
+    def take(self, key: bytes) -> bool:
+        """Claim the key. False where another worker has it."""
+
+    def release(self, key: bytes) -> None:
+        """Let go of a claim."""
+
+    def wait(self, key: bytes) -> None:
+        """Be known to wait for the key, until `wait_no_more`."""
+
+    def wait_no_more(self, key: bytes) -> None:
+        """End `wait`."""
+
+    def is_awaited(self, key: bytes) -> bool:
+        """Whether another worker waits for the key."""
+
+
+class OwnClaims:
+    """The claims of a worker that is alone: there is nobody to share with."""
+
+    def take(self, key: bytes) -> bool:
+        return True
+
+    def release(self, key: bytes) -> None: ...
+
+    def wait(self, key: bytes) -> None: ...
+
+    def wait_no_more(self, key: bytes) -> None: ...
+
+    def is_awaited(self, key: bytes) -> bool:
+        return False
+
+
+class FileClaims:
+    """Claims of workers that open the same file."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def take(self, key: bytes) -> bool:
+        return self._lock(fcntl.F_WRLCK, _offset(key))
+
+    def release(self, key: bytes) -> None:
+        self._lock(fcntl.F_UNLCK, _offset(key))
+
+    def wait(self, key: bytes) -> None:
+        self._lock(fcntl.F_RDLCK, _offset(key) | _WAITING)
+
+    def wait_no_more(self, key: bytes) -> None:
+        self._lock(fcntl.F_UNLCK, _offset(key) | _WAITING)
+
+    def is_awaited(self, key: bytes) -> bool:
+        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _offset(key) | _WAITING, 1, 0)
+        found = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, asked)
+        return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        os.close(self._descriptor)
+
+    def _lock(self, kind: int, offset: int) -> bool:
+        try:
+            fcntl.fcntl(
+                self._descriptor,
+                fcntl.F_OFD_SETLK,
+                _FLOCK.pack(kind, os.SEEK_SET, offset, 1, 0),
+            )
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return False
+            raise
+        return True
+
+
+def _offset(key: bytes) -> int:
+    return int.from_bytes(key[:8]) & _MASK

@@ -1,0 +1,389 @@
+"""One call for requests that are the same, and the same answer for a client that missed it.
+
+    nothing under way       the request leads a flight: claim, call, answer
+    a flight in this worker the request joins it
+    another worker's claim  the request waits for the claim, then finds the answer in the table of
+                            kept answers, or, where that worker died or gave up, makes the call
+    an answer is kept       the request is given it, and it is kept no longer
+
+An answer is kept (`replays`) where nobody is there to read it when it comes, where the connection
+breaks before it was read, or where another worker waits for it. One that was read is not kept, so
+whoever honestly asks twice is answered by two calls.
+
+A client that leaves does not end its flight at once, for the SDK's time-out is a disconnect and its
+next attempt wants that answer: the leading request's task goes on for `grace_s`, and is cancelled
+unless somebody came aboard, here or in another worker. A stop of the server waits for it as for any
+request.
+
+A worker learns of answers that others keep by looking (`see`), several times a second. Until
+they must have looked, whoever keeps an answer holds on to its claim (`_linger`), and lets go as
+soon as somebody waits: a request that had to wait looks into the table.
+
+**On record** is one `call` for every call of a model, with its tokens and its cost, and one
+`repeat` for every request that was given the answer of another's call: it names the record of that
+call (`answer_of`) and how it came by the answer (`joined`, `replayed`), and has neither tokens nor
+texts. So each answer that a client read has a record of its own, and no token is counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from attrs import field
+
+from axonflow_core.audit.record import Entry
+from axonflow_core.errors import AuditError
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.governance.calls import CLIENT_CLOSED
+from axonflow_core.http.asgi import ClientLeft
+from axonflow_core.server import replays
+from axonflow_core.server.client_request import Answer
+from axonflow_core.server.replays import Given, Seal
+
+if TYPE_CHECKING:
+    from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.store import AuditStore
+    from axonflow_core.server.claims import Claims
+    from axonflow_core.server.delivery import Delivery
+
+MAX_KEPT = 10_000
+"""Answers that are kept at once; further ones are lost with their connections."""
+MAX_KEPT_BYTES = 4_194_304
+"""The longest answer that is kept."""
+_POLL_S = 0.02
+"""How often a request looks whether another worker has let go of its claim."""
+_LOOK_S = 0.1
+"""How often a flight without a client looks whether it is wanted."""
+_LINGER_S = 1.5
+"""How long a claim is held on to after an answer was kept: several times the pause between two
+looks (`see`) of another worker."""
+
+
+@frozen(kw_only=True)
+class Asked:
+    """A request that may be the same as another. Times are in seconds."""
+
+    mark: bytes = field(repr=False)
+    """Which request it is (`Seal.mark`)."""
+    call: Callable[[], Awaitable[Given]]
+    """Makes the call; it is on record then."""
+    repeat: Callable[[], Awaitable[Entry]]
+    """The record of an answer that is given once more, as far as it is known without it."""
+    delivery: Delivery | None = None
+    grace_s: float
+    window_s: float
+
+
+class _Passenger:
+    """One request that waits for a flight's answer, or leads it."""
+
+    __slots__ = ("has_left", "landing")
+
+    def __init__(self, landing: asyncio.Future[Given] | None) -> None:
+        self.landing = landing
+        self.has_left = False
+
+
+class _Flight:
+    """A call under way in this worker."""
+
+    __slots__ = ("_outlasting", "aboard", "has_given_up", "is_landing", "passengers", "task")
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self.task = task
+        self.passengers: list[_Passenger] = []
+        self.aboard = 0
+        """Passengers whose client is there."""
+        self.is_landing = False
+        """Whether the call is over: what follows is not cancelled."""
+        self.has_given_up = False
+        self._outlasting: asyncio.Task[None] | None = None
+
+    def board(self, landing: asyncio.Future[Given] | None = None) -> _Passenger:
+        passenger = _Passenger(landing)
+        self.passengers.append(passenger)
+        self.aboard += 1
+        return passenger
+
+    def outlast(self, task: asyncio.Task[None]) -> None:
+        self._outlasting = task
+
+    def give_up(self) -> None:
+        """Cancel the call: its client has left, and nobody came for it."""
+        self.has_given_up = True
+        self.task.cancel(CLIENT_CLOSED)
+
+    def begin_landing(self) -> None:
+        self.is_landing = True
+        if self._outlasting is not None:
+            self._outlasting.cancel()
+
+    def land(self, given: Given) -> None:
+        for landing in self._landings():
+            landing.set_result(given)
+
+    def fail(self, error: BaseException) -> None:
+        self.begin_landing()
+        for landing in self._landings():
+            if isinstance(error, asyncio.CancelledError):
+                landing.cancel()
+            else:
+                landing.set_exception(error)
+
+    def _landings(self) -> list[asyncio.Future[Given]]:
+        landings = [passenger.landing for passenger in self.passengers]
+        return [landing for landing in landings if landing is not None and not landing.done()]
+
+
+class Flights:
+    """The flights of one worker, and the answers that are kept."""
+
+    def __init__(self, audit: AuditStore, seal: Seal, claims: Claims) -> None:
+        self._audit = audit
+        self._seal = seal
+        self._claims = claims
+        self._flights: dict[bytes, _Flight] = {}
+        self._kept: dict[bytes, int] = {}
+        """Mark -> when its time is over, of the answers that this worker kept."""
+        self._seen: dict[bytes, int] = {}
+        """The same of all workers, when `see` was last called."""
+        self._keeping: dict[asyncio.Task[None], bytes] = {}
+        self._lingering: dict[bytes, float] = {}
+        """Mark -> until when its claim is held on to."""
+
+    async def answer(self, asked: Asked) -> Answer:
+        """The answer to a request, on record. `ClientLeft` where nobody is there to read it; else
+        what `asked.call` raises, and `AuditError`."""
+        flight = self._flights.get(asked.mark)
+        if flight is None:
+            given = await self._lead(asked)
+        else:
+            given = await self._join(flight, asked)
+        return given.answer
+
+    # ── leading ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _lead(self, asked: Asked) -> Given:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - inside a coroutine there is one
+        flight = self._flights[asked.mark] = _Flight(task)
+        passenger = flight.board()
+        self._watch(flight, passenger, asked)
+        try:
+            given = await self._flown(flight, asked)
+        except BaseException as error:
+            flight.fail(error)
+            if flight.has_given_up and not task.uncancel():
+                raise ClientLeft from None
+            raise
+        else:
+            flight.land(given)
+        finally:
+            del self._flights[asked.mark]
+        return self._handed(given, passenger, asked)
+
+    async def _flown(self, flight: _Flight, asked: Asked) -> Given:
+        """What the flight brings. The claim is held meanwhile."""
+        has_waited = await self._claimed(asked.mark)
+        is_kept = False
+        try:
+            given = None
+            if has_waited or self._is_kept(asked.mark):
+                given = await self._retaken(asked, "joined" if has_waited else "replayed")
+            if given is None:
+                given = await asked.call()
+            flight.begin_landing()
+            if not flight.aboard or self._claims.is_awaited(asked.mark):
+                is_kept = True
+                await self._keep(asked, given)
+            return given
+        finally:
+            self._let_go(asked.mark, lingers=is_kept)
+
+    async def _retaken(self, asked: Asked, how: str) -> Given | None:
+        """The kept answer, on record as given again and kept no longer; None where it is gone."""
+        entry = await asked.repeat()
+
+        def take(transaction: Transaction) -> Given | None:
+            sealed = replays.kept(transaction, asked.mark, _now_us())
+            given = None if sealed is None else self._seal.open(asked.mark, sealed)
+            replays.drop(transaction, asked.mark)
+            if given is not None:
+                transaction.append(_repeated(entry, given, how))
+            return given
+
+        given = await self._audit.transact(take)
+        self._forget(asked.mark)
+        return given
+
+    # ── joining ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _join(self, flight: _Flight, asked: Asked) -> Given:
+        landing: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+        passenger = flight.board(landing)
+        self._watch(flight, passenger, asked)
+        given = await landing
+        entry = _repeated(await asked.repeat(), given, "joined")
+        if asked.mark in self._kept and not self._claims.is_awaited(asked.mark):
+            await self._audit.transact(lambda transaction: _take_over(transaction, asked, entry))
+            self._forget(asked.mark)
+        else:
+            await self._audit.append(entry)
+        if passenger.has_left:
+            self._lose(asked, given)
+        return self._handed(given, passenger, asked)
+
+    # ── the client ────────────────────────────────────────────────────────────────────────────────
+
+    def _watch(self, flight: _Flight, passenger: _Passenger, asked: Asked) -> None:
+        """Hear of the client's end, until the answer is handed over."""
+
+        def settled(is_read: bool) -> None:
+            if not is_read:
+                passenger.has_left = True
+                self._leave(flight, passenger, asked)
+
+        if asked.delivery is not None:
+            asked.delivery.watch(settled)
+
+    def _leave(self, flight: _Flight, passenger: _Passenger, asked: Asked) -> None:
+        flight.aboard -= 1
+        if passenger.landing is not None and not passenger.landing.done():
+            passenger.landing.set_exception(ClientLeft())
+            passenger.landing.exception()  # it is known, whether somebody still looks or not
+        if not flight.aboard and not flight.is_landing:
+            watch = self._outlast(flight, asked.mark, asked.grace_s)
+            flight.outlast(asyncio.create_task(watch))
+
+    async def _outlast(self, flight: _Flight, mark: bytes, grace_s: float) -> None:
+        """Give the flight up once nobody has wanted it for `grace_s`."""
+        ends_at = time.monotonic() + grace_s
+        while not flight.aboard:
+            if self._claims.is_awaited(mark):
+                ends_at = time.monotonic() + grace_s
+            left_s = ends_at - time.monotonic()
+            if left_s <= 0:
+                flight.give_up()
+                return
+            await asyncio.sleep(min(left_s, _LOOK_S))
+
+    def _handed(self, given: Given, passenger: _Passenger, asked: Asked) -> Given:
+        """The answer goes to the client, where it is there. Where the connection breaks before it
+        was read, it is kept."""
+        if passenger.has_left:
+            raise ClientLeft
+
+        def settled(is_read: bool) -> None:
+            if not is_read:
+                self._lose(asked, given)
+
+        if asked.delivery is not None:
+            asked.delivery.watch(settled)
+        return given
+
+    # ── keeping ───────────────────────────────────────────────────────────────────────────────────
+
+    def _lose(self, asked: Asked, given: Given) -> None:
+        """A client did not read its answer: keep it."""
+        mark = asked.mark
+        holds = mark not in self._flights and self._claims.take(mark)
+        if holds:
+            self._lingering[mark] = time.monotonic() + _LINGER_S
+        task = asyncio.create_task(self._keep(asked, given))
+        self._keeping[task] = mark
+        task.add_done_callback(self._has_kept)
+
+    def _has_kept(self, task: asyncio.Task[None]) -> None:
+        mark = self._keeping.pop(task)
+        if not task.cancelled():
+            task.exception()  # the audit says itself that it cannot write
+        if mark in self._lingering:
+            self._linger(mark)
+
+    async def _keep(self, asked: Asked, given: Given) -> None:
+        """Keep the answer until its window is over. Where the audit cannot write it is lost, as it
+        would have been with its connection."""
+        mark, expires_us = asked.mark, _now_us() + int(asked.window_s * 1_000_000)
+        is_kept = asked.window_s > 0 and len(given.answer.body) <= MAX_KEPT_BYTES
+        if not is_kept or len(self._kept) + len(self._seen) >= MAX_KEPT:
+            return
+        self._kept[mark] = expires_us
+        sealed = self._seal.seal(mark, given)
+        try:
+            await self._audit.transact(
+                lambda transaction: replays.keep(transaction, mark, sealed, expires_us)
+            )
+        except AuditError:
+            self._forget(mark)
+
+    def _is_kept(self, mark: bytes) -> bool:
+        """Whether an answer is kept, as far as this worker knows. It may be given or gone."""
+        return mark in self._kept or mark in self._seen
+
+    def _forget(self, mark: bytes) -> None:
+        self._kept.pop(mark, None)
+        self._seen.pop(mark, None)
+
+    async def see(self, found: Mapping[bytes, int]) -> None:
+        """Learn which answers all workers keep (`replays.marks`), and remove those whose time is
+        over."""
+        now_us = _now_us()
+        if any(expires_us <= now_us for expires_us in found.values()):
+            await self._audit.transact(lambda transaction: replays.forget(transaction, now_us))
+        self._seen = {mark: at_us for mark, at_us in found.items() if at_us > now_us}
+        self._kept = {mark: at_us for mark, at_us in self._kept.items() if at_us > now_us}
+
+    async def aclose(self) -> None:
+        """Wait for the answers that are about to be kept."""
+        if self._keeping:
+            await asyncio.wait(self._keeping)
+
+    # ── claims ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _claimed(self, mark: bytes) -> bool:
+        """Returns once the claim is this worker's: whether another one had it before."""
+        if self._lingering.pop(mark, None) is not None or self._claims.take(mark):
+            return False
+        self._claims.wait(mark)
+        try:
+            while not self._claims.take(mark):  # noqa: ASYNC110 - the kernel calls nobody back
+                await asyncio.sleep(_POLL_S)
+        finally:
+            self._claims.wait_no_more(mark)
+        return True
+
+    def _let_go(self, mark: bytes, *, lingers: bool) -> None:
+        if lingers:
+            self._lingering[mark] = time.monotonic() + _LINGER_S
+            self._linger(mark)
+        else:
+            self._claims.release(mark)
+
+    def _linger(self, mark: bytes) -> None:
+        """Let go of the claim once somebody waits for it, or every worker has looked."""
+        until = self._lingering.get(mark)
+        if until is None:
+            return
+        if time.monotonic() >= until or self._claims.is_awaited(mark):
+            del self._lingering[mark]
+            self._claims.release(mark)
+        else:
+            asyncio.get_running_loop().call_later(_POLL_S, self._linger, mark)
+
+
+def _take_over(transaction: Transaction, asked: Asked, entry: Entry) -> None:
+    replays.drop(transaction, asked.mark)
+    transaction.append(entry)
+
+
+def _repeated(entry: Entry, given: Given, how: str) -> Entry:
+    """The record of an answer that is given once more."""
+    facts = {**entry.facts, "answer_of": given.record, "how": how}
+    return evolve(entry, verdict=given.verdict, facts=facts)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
