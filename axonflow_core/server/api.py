@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from axonflow_core.config.values import Role
-from axonflow_core.server.endpoints import decisions, gateway, policies, providers, proxy, records
+from axonflow_core.server.endpoints import (
+    admin,
+    decisions,
+    gateway,
+    policies,
+    providers,
+    proxy,
+    records,
+)
 from axonflow_core.server.routes import Handler, Route, RouteTable, Way
 
 Row: TypeAlias = tuple[str, Handler, Way]
@@ -62,6 +70,7 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
         (f"GET {DYNAMIC}/{{id}}", policies.missing, Way.READ),
         *_writes(),
     ),
+    Role.ADMIN: (("POST /api/v1/reload", admin.reload, Way.CHANGE),),
 }
 
 ROUTES = RouteTable(
