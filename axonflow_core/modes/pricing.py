@@ -13,6 +13,9 @@ from axonflow_core.frozen import frozen
 from axonflow_core.messages import Receipt, Usage
 from axonflow_core.provider import Price, Provider, SupportsPricing
 
+MAX_PREFIXES = 3
+"""Words before the id that are passed over."""
+
 
 @frozen(kw_only=True)
 class Priced:
@@ -36,13 +39,14 @@ def priced(providers: Mapping[str, Provider], reported: str, model: str, usage: 
 def _candidates(
     providers: Mapping[str, Provider], reported: str, model: str
 ) -> Iterator[tuple[str, str]]:
-    """Each provider with the id that it would know the model by, the reported one first. LiteLLM
-    writes the provider before a slash."""
-    prefix, slash, rest = model.partition("/")
+    """Each provider with the ids that it may know the model by, the reported provider first.
+    LiteLLM writes the provider before the id, and at times a region or a surface between them:
+    `bedrock/converse/anthropic.claude-…`."""
+    prefix, *rest = model.split("/", MAX_PREFIXES)
     for name in sorted(providers, key=lambda name: name != reported):
         yield name, model
-        if slash and prefix == name:
-            yield name, rest
+        if prefix == name:
+            yield from ((name, "/".join(rest[first:])) for first in range(len(rest)))
 
 
 def _price(provider: Provider, name: str, model: str) -> Price | None:

@@ -196,6 +196,7 @@ def with_price(service: Service) -> None:
     [
         ("bedrock", "priced-1", "bedrock", 0.0045),
         ("anthropic", "bedrock/priced-1", "bedrock", 0.0045),
+        ("anthropic", "bedrock/converse/priced-1", "bedrock", 0.0045),
         ("unknown", "priced-1", "bedrock", 0.0045),
         ("openai", "gpt-4o", "openai", None),
         ("echo", "openai/priced-1", "echo", None),
