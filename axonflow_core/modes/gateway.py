@@ -14,7 +14,7 @@ from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
-from axonflow_core.governance.trail import decision_facts, token_facts
+from axonflow_core.governance.trail import decision_facts, rules_of, token_facts
 from axonflow_core.messages import EMPTY, Json, Usage, hidden
 from axonflow_core.modes import contexts
 from axonflow_core.modes.contexts import Context
@@ -65,7 +65,6 @@ class Report:
     summary: str = hidden(default="")
     usage: Usage = field(factory=Usage)
     latency_ms: float | None = None
-    metadata: Mapping[str, Json] = hidden(default=EMPTY)
     body: bytes = hidden(default=b"")
     """The report as it was sent: the same bytes again are the same report."""
 
@@ -76,7 +75,8 @@ class ToolReport:
 
     tool: str
     facts: Mapping[str, Json] = EMPTY
-    texts: Mapping[str, str] = hidden(default=EMPTY)
+    texts: Mapping[Phase, Mapping[str, str]] = hidden(default=EMPTY)
+    """What went into the tool (`request`) and came out of it (`answer`), by label."""
     user: str | None = field(default=None, repr=False)
 
 
@@ -194,21 +194,34 @@ def _entry(
 async def tool_reported(
     governance: Governance, audit: AuditStore, caller: Caller, report: ToolReport
 ) -> Entry:
-    """Record a call of a tool. Returns the entry."""
+    """Record a call of a tool, with what the policy finds in it. Returns the entry."""
+    decisions = [
+        await governance.decide(phase, texts) for phase, texts in report.texts.items() if texts
+    ]
     entry = Entry(
         kind=Kind.TOOL_CALL,
-        verdict=Verdict.ALLOWED,
+        verdict=max(
+            (decision.verdict for decision in decisions),
+            key=tuple(Verdict).index,
+            default=Verdict.ALLOWED,
+        ),
         tenant=caller.tenant,
         client=caller.client,
         user=await audit.pseudonym(caller.tenant, report.user) if report.user else None,
         request_type="tool_call",
+        rules=rules_of(decisions),
         facts={
             "mode": MODE,
             "generation": governance.generation,
             "tool": report.tool,
+            "decisions": list(map(decision_facts, decisions)),
             **report.facts,
         },
-        texts=report.texts,
+        texts={
+            f"{decision.phase}.{label}": decision.kept.get(label, text)
+            for decision in decisions
+            for label, text in report.texts[decision.phase].items()
+        },
     )
     await audit.append(entry)
     return entry

@@ -239,3 +239,10 @@ async def test_a_call_of_a_tool_is_on_record_without_what_was_said(served: Serve
     assert (entry.id, entry.verdict) == (reply.json["audit_id"], Verdict.ALLOWED)
     assert entry.facts["tool"] == "lookup" and entry.facts["duration_ms"] == 45
     assert not any(word in str(entry.facts) for word in ("Ann", "salary", "no such row", "bob"))
+
+
+async def test_what_a_tool_was_told_and_said_is_looked_at(served: Served) -> None:
+    body = {"tool_name": "lookup", "input": {"of": "badge-1"}, "output": {"a": "Project Aurora"}}
+    assert (await served.post("/api/v1/audit/tool-call", body)).status == 200
+    (entry,) = await served.records()
+    assert (entry.verdict, entry.rules) == (Verdict.BLOCKED, ("badge", "no-aurora"))

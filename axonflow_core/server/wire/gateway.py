@@ -9,7 +9,7 @@ import orjson
 from axonflow_core.audit.record import Entry
 from axonflow_core.messages import Json, Usage
 from axonflow_core.modes.gateway import Check, Checked, Report, ToolReport
-from axonflow_core.policy.rules import Verdict
+from axonflow_core.policy.rules import Phase, Verdict
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, MAX_WORD, Fields
 from axonflow_core.server.wire.decisions import WORDS
@@ -63,14 +63,13 @@ def report(fields: Fields, body: bytes) -> Report:
             output_tokens=usage.count("completion_tokens"),
         ),
         latency_ms=fields.number("latency_ms"),
-        metadata=fields.members("metadata"),
         body=body,
     )
 
 
 def tool_report(fields: Fields) -> ToolReport:
     """What a body of `POST /api/v1/audit/tool-call` reports. What went into the tool and came out
-    is recorded by commitments, as texts of JSON."""
+    is text of JSON."""
     facts: dict[str, Json] = {
         **{name: fields.optional_text(name) for name in _TOOL_WORDS},
         "duration_ms": fields.number("duration_ms"),
@@ -80,14 +79,19 @@ def tool_report(fields: Fields) -> ToolReport:
     if policies:
         facts["policies_applied"] = list(policies)
     texts = {
-        "input": json_text(fields.members("input")),
-        "output": json_text(fields.members("output")),
-        "error": fields.text("error_message", most=MAX_TEXT, default=""),
+        Phase.REQUEST: {"input": json_text(fields.members("input"))},
+        Phase.ANSWER: {
+            "output": json_text(fields.members("output")),
+            "error": fields.text("error_message", most=MAX_TEXT, default=""),
+        },
     }
     return ToolReport(
         tool=fields.text("tool_name", most=MAX_WORD),
         facts={name: value for name, value in facts.items() if value is not None},
-        texts={label: text for label, text in texts.items() if text},
+        texts={
+            phase: {label: text for label, text in said.items() if text}
+            for phase, said in texts.items()
+        },
         user=fields.optional_text("user_id", most=MAX_TOKEN),
     )
 
