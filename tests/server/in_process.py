@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from attrs import field, frozen
@@ -72,6 +72,15 @@ class Served:
         self.service = service
         self._app = App(service, routes)
         self._keys = keys
+        self._earlier: frozenset[str] = frozenset()
+
+    async def from_now_on(self) -> Self:
+        """This application, without the records that there are."""
+        self._earlier = frozenset()
+        tenants = {client.tenant for client in CLIENTS}
+        earlier = [entry.id for tenant in tenants for entry in await self.records(tenant)]
+        self._earlier = frozenset(earlier)
+        return self
 
     def headers(self, client: str | None, *, id: str | None = None) -> dict[str, str]:
         """What proves that client; nothing for None. With `id`, its secret under another id."""
@@ -129,7 +138,8 @@ class Served:
     async def records(self, tenant: str = "acme") -> list[Entry]:
         """The records of a tenant, the oldest first."""
         page = await search(self.service.audit, tenant, limit=1_000)
-        return [each.entry for each in reversed(page.records)]
+        entries = [each.entry for each in reversed(page.records)]
+        return [entry for entry in entries if entry.id not in self._earlier]
 
 
 def config_of(folder: Path, **server: Any) -> Config:

@@ -15,6 +15,8 @@ from axonflow_core.server.wire.authzen import PROFILE, PROFILE_HEADER
 
 from .in_process import Served, serving
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 DECIDE = "/api/v1/decide"
 EVALUATION = "/api/v1/access/evaluation"
 INPUT = "/api/v1/mcp/check-input"

@@ -17,6 +17,8 @@ from axonflow_core.server.routes import Route, RouteTable, Way
 from .in_process import Served, serving
 from .malformed import BODIES, malformed
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 MAX_GROWTH = 64_000_000
 """Bytes that the process may grow by, with one body of 4 MB under way at a time."""
 

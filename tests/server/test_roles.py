@@ -16,7 +16,10 @@ from axonflow_core.server.routes import Route, Way
 
 from .in_process import Served
 
-ENDPOINTS = sorted(Path(endpoints.__path__[0]).glob("*.py"))
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SOURCES = {path.stem: path.read_text() for path in Path(endpoints.__path__[0]).glob("*.py")}
+"""Module of `endpoints` -> its source."""
 METHODS_OF_PROVIDERS = frozenset(
     "complete stream embed rerank count forward forward_stream explain price check".split()
 )
@@ -78,17 +81,17 @@ def provider_calls(source: str) -> Iterator[str]:
             yield ast.unparse(called)
 
 
-@pytest.mark.parametrize("path", ENDPOINTS, ids=lambda path: path.stem)
-def test_no_endpoint_calls_a_provider_around_governance(path: Path) -> None:
-    assert list(provider_calls(path.read_text())) == []
+@pytest.mark.parametrize("module", sorted(SOURCES))
+async def test_no_endpoint_calls_a_provider_around_governance(module: str) -> None:
+    assert list(provider_calls(SOURCES[module])) == []
 
 
-def test_a_call_around_governance_is_seen() -> None:
+async def test_a_call_around_governance_is_seen() -> None:
     """The control."""
     source = "await request.service.generation.governance.providers['echo'].complete(asked)"
     assert list(provider_calls(source))
 
 
-def test_every_handler_of_a_route_stands_in_a_source_that_is_read() -> None:
-    modules = {f"{endpoints.__name__}.{path.stem}" for path in ENDPOINTS}
+async def test_every_handler_of_a_route_stands_in_a_source_that_is_read() -> None:
+    modules = {f"{endpoints.__name__}.{module}" for module in SOURCES}
     assert {route.handler.__module__ for route in ROUTES.routes} <= modules

@@ -1,0 +1,96 @@
+"""Who calls: secrets that are derived, presented in three ways."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+
+from axonflow_core.config.values import ClientConfig, Role
+from axonflow_core.server.auth import (
+    COMMUNITY,
+    MAX_CREDENTIALS,
+    Directory,
+    OpenDirectory,
+    client_secret,
+)
+
+NEW, OLD, OTHER = b"n" * 32, b"o" * 32, b"x" * 32
+CLIENTS = {"acme": ClientConfig("acme", generation=2), "beta": ClientConfig("beta")}
+
+
+def basic(id: str, secret: str) -> dict[str, str]:
+    return {"authorization": f"Basic {b64encode(f'{id}:{secret}'.encode()).decode()}"}
+
+
+@pytest.fixture
+def directory() -> Directory:
+    return Directory(CLIENTS, [NEW, OLD])
+
+
+@pytest.mark.parametrize("key", [NEW, OLD])
+def test_secrets_of_every_key_are_valid(directory: Directory, key: bytes) -> None:
+    caller = directory.identified(basic("acme", client_secret(key, "acme", 2)))
+    assert caller is not None and caller.client == "acme"
+
+
+@pytest.mark.parametrize(
+    ("key", "id", "generation"),
+    [(OTHER, "acme", 2), (NEW, "acme", 1), (NEW, "acme", 3), (NEW, "acme2", 2), (NEW, "beta", 2)],
+)
+def test_other_secrets_are_not(directory: Directory, key: bytes, id: str, generation: int) -> None:
+    secret = client_secret(key, id, generation)
+    assert directory.identified({"x-api-key": secret}) is None
+    assert directory.identified(basic("acme", secret)) is None
+
+
+def test_a_secret_is_presented_in_three_ways(directory: Directory) -> None:
+    secret = client_secret(NEW, "acme", 2)
+    for headers in (
+        basic("acme", secret),
+        {"authorization": f"bearer {secret}"},
+        {"x-api-key": secret},
+    ):
+        caller = directory.identified(headers)
+        assert caller is not None and caller.client == "acme"
+
+
+def test_a_secret_of_one_is_not_that_of_another(directory: Directory) -> None:
+    assert directory.identified(basic("beta", client_secret(NEW, "acme", 2))) is None
+
+
+def test_an_id_and_a_generation_are_not_confused() -> None:
+    """`a`, 11 and `a1`, 1 would be the same text without the zero byte between them."""
+    assert client_secret(NEW, "a", 11) != client_secret(NEW, "a1", 1)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        *("", "Basic", "Basic ", "Basic !!!", "Basic 4pi6", "Basic " + "A" * MAX_CREDENTIALS),
+        *("Bearer", "Bearer ", "Digest x", "Basic " + b64encode(b"acme").decode()),
+        *("Basic " + b64encode(b"acme:").decode(), "Basic " + b64encode(b"\xff:\xff").decode()),
+        *("Bearer \u00e9", "x" * 100_000),
+    ],
+)
+def test_what_proves_nothing_is_nobody(directory: Directory, authorization: str) -> None:
+    assert directory.identified({"authorization": authorization}) is None
+    assert directory.identified({"x-api-key": authorization}) is None
+
+
+def test_roles_default_to_none(directory: Directory) -> None:
+    caller = directory.identified({"x-api-key": client_secret(NEW, "beta", 1)})
+    assert caller is not None and caller.roles == frozenset()
+
+
+def test_in_the_open_mode_everybody_is_one_client_and_no_administrator() -> None:
+    for headers in ({}, basic("acme", "x"), basic(COMMUNITY, "")):
+        caller = OpenDirectory().identified(headers)
+        assert caller.client == caller.tenant == COMMUNITY
+        assert Role.ADMIN not in caller.roles
+
+
+def test_nothing_shows_a_secret(directory: Directory) -> None:
+    secret = client_secret(NEW, "acme", 2)
+    shown = f"{directory!r} {vars(directory)!r} {directory.identified({'x-api-key': secret})!r}"
+    assert secret not in shown
