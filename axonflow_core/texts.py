@@ -100,7 +100,8 @@ def with_texts(value: T, texts: Mapping[Place, str]) -> T:
 
 def _values_before_keys(place: Place) -> tuple[bool, int]:
     """A place names keys as they were, so keys change last and inner ones before outer ones."""
-    return isinstance(place[-1], Key), -len(place)
+    is_key = bool(place) and isinstance(place[-1], Key)
+    return is_key, -len(place)
 
 
 def _collect(value: Any, place: Place, found: list[tuple[Place, str]]) -> None:

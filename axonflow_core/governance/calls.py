@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from axonflow_core.errors import AxonFlowError, RequestError
-from axonflow_core.governance.screening import Screened, evaluated
+from axonflow_core.governance.screening import evaluated, judged
+from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.policy.rules import Decision, Phase
@@ -47,7 +48,6 @@ class Governance:
     async def complete(self, call: GovernedCall) -> Outcome:
         """Check `call`, make it, check its answer. What stops or fails it stands in the outcome;
         raised are `AuditError`, and the cancellation of whoever waits, which is on record too."""
-        user = await self._audit.pseudonym(call.caller.tenant, call.user) if call.user else None
         trail = Trail(call, self.generation)
         completion = None
         try:
@@ -62,24 +62,67 @@ class Governance:
             trail.broke_off("internal")
             raise
         finally:
-            await self._audit.append(trail.entry(user))
+            await self._record(trail)
         return trail.outcome(completion)
 
+    async def stream(self, call: GovernedCall) -> GovernedStream | Outcome:
+        """Check `call`, and begin it: its answer is checked while it comes. An `Outcome` is
+        returned where no stream began, because a policy stopped the call or it failed. Raised is
+        what `complete` raises.
+
+        That the stream begins is durable before the model is called; its end is on record before
+        the terminal event leaves. Whoever has the stream closes it.
+        """
+        trail = Trail(call, self.generation, is_streamed=True)
+        opened = False
+        try:
+            request = await self._admitted(call, trail)
+            if request is not None:
+                provider, model = self._chosen(call, trail)
+                await self._audit.append(trail.opened())
+                opened = True
+                stream = await provider.stream(request, model=model, timeout_s=call.timeout_s)
+                return GovernedStream(stream, self.policy, trail, self._record)
+        except AxonFlowError as error:
+            trail.failed(error)
+        except asyncio.CancelledError:
+            trail.broke_off("cancelled")
+            await self._record(trail, is_opened=opened)
+            raise
+        except Exception:
+            trail.broke_off("internal")
+            await self._record(trail, is_opened=opened)
+            raise
+        await self._record(trail, is_opened=opened)
+        return trail.outcome(None)
+
+    async def _record(self, trail: Trail, *, is_opened: bool = False) -> None:
+        """Put the end of a call on record."""
+        await self._audit.append(trail.entry(closes=trail.id if is_opened else None))
+
     async def _completed(self, call: GovernedCall, trail: Trail) -> Completion | None:
-        request = await self._screened(Phase.REQUEST, call.request, trail)
-        if request is None or not call.is_made:
+        request = await self._admitted(call, trail)
+        if request is None:
             return None
         provider, model = self._chosen(call, trail)
         answer = await provider.complete(request, model=model, timeout_s=call.timeout_s)
         trail.answered(answer)
-        return await self._screened(Phase.ANSWER, answer, trail)
+        if not self.policy.is_on(Phase.ANSWER):
+            return answer
+        return await self._judged(Phase.ANSWER, answer, trail)
 
-    async def _screened(self, phase: Phase, value: T, trail: Trail) -> T | None:
+    async def _admitted(self, call: GovernedCall, trail: Trail) -> CompletionRequest | None:
+        """The request as it is sent; None where none is."""
+        if call.user:
+            trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
+        request = await self._judged(Phase.REQUEST, call.request, trail)
+        return request if call.is_made else None
+
+    async def _judged(self, phase: Phase, value: T, trail: Trail) -> T | None:
         """`value` as the policy lets it go; None where it does not."""
-        screened = Screened(value)
-        decision = await evaluated(self.policy, phase, screened.texts)
-        trail.decided(decision, screened.texts)
-        return None if decision.is_stopped else screened.replaced(value, decision)
+        decision, passed, kept = await judged(self.policy, phase, value)
+        trail.decided(decision, kept)
+        return passed
 
     async def decide(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
         """What the policy decides on these texts. The caller records it."""

@@ -3,23 +3,38 @@ the audit, and the outcome for whoever asked."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Any
 
-from attrs import field
+from attrs import field, fields_dict
 
 from axonflow_core.audit.record import Entry, Kind, new_id
+from axonflow_core.codec.features import Feature
 from axonflow_core.errors import AxonFlowError, ProviderError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.screening import counted
-from axonflow_core.messages import Completion, CompletionRequest, Json, Receipt, Usage, hidden
+from axonflow_core.messages import (
+    Adjustment,
+    Completion,
+    CompletionRequest,
+    Inference,
+    Json,
+    Receipt,
+    Usage,
+    hidden,
+)
 from axonflow_core.policy.rules import Decision, Finding, Verdict
-from axonflow_core.provider import Provider, SupportsPricing
+from axonflow_core.provider import Price, Provider
 
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_FEATURES = frozenset({*Feature, *fields_dict(Inference), *fields_dict(CompletionRequest)})
+"""What an adjustment may name in a record; what else it names may be a word of the client's."""
 
 
 @frozen(kw_only=True)
@@ -71,79 +86,107 @@ class Outcome:
 
 
 class Trail:
-    """Collects what happens to a call. `entry` and `outcome` are made of it at the end."""
+    """Collects what happens to a call. Entries and outcome are made of it."""
 
-    def __init__(self, call: GovernedCall, generation: int) -> None:
+    def __init__(self, call: GovernedCall, generation: int, *, is_streamed: bool = False) -> None:
         self.id = new_id()
+        self.user: str | None = None
+        """The pseudonym of the call's user."""
         self._call = call
         self._generation = generation
+        self._is_streamed = is_streamed
         self._began = perf_counter()
+        self._elapsed_ms: float | None = None
         self._decisions: list[Decision] = []
         self._texts: dict[str, str] = {}
         self._provider: tuple[str, Provider] | None = None
         self._model: str | None = None
         self._answer: Completion | None = None
+        self._cost_usd: float | None = None
+        self._is_whole = True
+        self._is_late = False
         self._error: AxonFlowError | None = None
         self._code: str | None = None
 
-    def decided(self, decision: Decision, texts: Mapping[str, str]) -> None:
-        """The policy decided on `texts`."""
+    def decided(self, decision: Decision, kept: Mapping[str, str]) -> None:
+        """The policy decided. `kept` are the texts with everything masked that was found."""
         self._decisions.append(decision)
-        kept = {**texts, **decision.kept} if decision.kept else texts
-        self._texts.update((f"{decision.phase}.{label}", text) for label, text in kept.items())
+        phase = decision.phase.value
+        for label, text in kept.items():
+            self._texts[f"{phase}.{label}"] = text
 
     def chose(self, name: str, provider: Provider, model: str) -> None:
         """The call goes to this provider."""
         self._provider, self._model = (name, provider), model
 
-    def answered(self, answer: Completion) -> None:
-        """The provider answered."""
-        self._answer = answer
+    def answered(self, answer: Completion, *, is_whole: bool = True, is_late: bool = False) -> None:
+        """The provider answered. Of an answer that is not whole, counts are what was seen of them.
+        `is_late` says that part of a finding had left before the finding was whole."""
+        self._answer, self._is_whole, self._is_late = answer, is_whole, is_late
+        self._cost_usd = self._cost_of(answer)
 
     def failed(self, error: AxonFlowError) -> None:
         """The call failed."""
         self._error, self._code = error, error.code
 
     def broke_off(self, code: str) -> None:
-        """The call ended by nobody's error: `client_closed`."""
+        """The call ended by nobody's error: `cancelled`."""
         self._code = code
 
+    def ended(self) -> None:
+        """The call is over; what follows takes none of its time."""
+        if self._elapsed_ms is None:
+            self._elapsed_ms = (perf_counter() - self._began) * 1_000
+
     @property
-    def _verdict(self) -> Verdict:
+    def verdict(self) -> Verdict:
+        """The verdict on all of the call."""
         if self._code is not None:
             return Verdict.ERROR
-        verdicts = (decision.verdict for decision in self._decisions)
-        return max(verdicts, key=_RANK.__getitem__, default=Verdict.ALLOWED)
+        if not self._decisions:
+            return Verdict.ALLOWED
+        return max([each.verdict for each in self._decisions], key=_RANK.__getitem__)
 
     def outcome(self, completion: Completion | None) -> Outcome:
         """What the mode gets; `completion` is the answer that may be given."""
+        self.ended()
         return Outcome(
             id=self.id,
-            verdict=self._verdict,
+            verdict=self.verdict,
             decisions=tuple(self._decisions),
             completion=completion,
             error=self._error,
             provider=None if self._provider is None else self._provider[0],
             model=self._model,
             cost_usd=self._cost_usd,
-            elapsed_ms=self._elapsed_ms,
+            elapsed_ms=self._elapsed_ms or 0.0,
         )
 
-    def entry(self, user: str | None) -> Entry:
-        """The record. `user` is a pseudonym."""
+    def opened(self) -> Entry:
+        """The record of a stream that is about to begin."""
+        return self._entry(Kind.OPENED, self.id, None, self._facts())
+
+    def entry(self, *, closes: str | None = None) -> Entry:
+        """The record of the call. `closes` is the id of the record that a stream began with."""
+        self.ended()
+        id = self.id if closes is None else new_id()
+        return self._entry(Kind.CALL, id, closes, {**self._facts(), **self._end_facts()})
+
+    def _entry(self, kind: Kind, id: str, closes: str | None, facts: Mapping[str, Json]) -> Entry:
         call = self._call
         return Entry(
-            kind=Kind.CALL,
-            verdict=self._verdict,
-            id=self.id,
+            kind=kind,
+            verdict=self.verdict,
+            id=id,
             tenant=call.caller.tenant,
             client=call.caller.client,
-            user=user,
-            request_type=call.request_type,
+            user=self.user,
+            request_type=word(call.request_type),
             provider=None if self._provider is None else self._provider[0],
             model=self._model,
             rules=rules_of(self._decisions),
-            facts=self._facts(),
+            closes=closes,
+            facts=facts,
             texts=self._texts,
         )
 
@@ -151,33 +194,48 @@ class Trail:
         facts: dict[str, Any] = {
             "mode": self._call.mode,
             "generation": self._generation,
-            "decisions": list(map(decision_facts, self._decisions)),
-            "latency_ms": round(self._elapsed_ms, 3),
+            "decisions": [decision_facts(each) for each in self._decisions],
         }
-        if self._answer is not None:
-            facts["tokens"] = token_facts(self._answer.usage)
+        if self._is_streamed:
+            facts["is_streamed"] = True
+        return facts
+
+    def _end_facts(self) -> dict[str, Json]:
+        facts: dict[str, Any] = {"latency_ms": round(self._elapsed_ms or 0.0, 3)}
+        answer = self._answer
+        if answer is not None:
+            facts["tokens"] = token_facts(answer.usage)
             facts["cost_usd"] = self._cost_usd
-            facts["stop_reason"] = self._answer.stop_reason
-            if self._answer.receipt is not None:
-                facts["receipt"] = receipt_facts(self._answer.receipt)
+            facts["stop_reason"] = answer.stop_reason
+            if answer.receipt is not None:
+                facts["receipt"] = receipt_facts(answer.receipt)
+            if answer.adjustments:
+                facts["adjustments"] = adjustment_facts(answer.adjustments)
+        if not self._is_whole:
+            facts["is_lower_bound"] = True
+        if self._is_late:
+            facts["is_late"] = True
         if self._code is not None:
             facts["error"] = error_facts(self._code, self._error)
         return facts
 
-    @property
-    def _elapsed_ms(self) -> float:
-        return (perf_counter() - self._began) * 1_000
-
-    @property
-    def _cost_usd(self) -> float | None:
-        """None where it is not known."""
-        if self._answer is None or self._answer.receipt is None or self._provider is None:
+    def _cost_of(self, answer: Completion) -> float | None:
+        """None where it is not known; of an answer that is not whole, what is known of it."""
+        if answer.receipt is None or self._provider is None:
             return None
-        provider = self._provider[1]
-        if not isinstance(provider, SupportsPricing):
+        price_of = getattr(self._provider[1], "price", None)  # `SupportsPricing`, at each call
+        price: Price | None = None if price_of is None else price_of(answer.receipt)
+        if price is None:
             return None
-        price = provider.price(self._answer.receipt)
-        return None if price is None else price.cost_usd(self._answer.usage)
+        usage = answer.usage
+        if self._is_whole or (usage.input_tokens is None and usage.output_tokens is None):
+            return price.cost_usd(usage)
+        known = evolve(
+            usage,
+            input_tokens=usage.input_tokens or 0,
+            output_tokens=usage.output_tokens or 0,
+        )
+        return price.cost_usd(known)
 
 
 def rules_of(decisions: Iterable[Decision]) -> tuple[str, ...]:
@@ -232,7 +290,17 @@ def error_facts(code: str, error: AxonFlowError | None) -> dict[str, Json]:
     """Why a call failed: codes and ids, no words of the provider's."""
     facts: dict[str, Json] = {"code": code}
     if isinstance(error, ProviderError):
-        facts |= {"status": error.status, "native_code": error.native_code}
+        facts |= {"status": error.status, "native_code": word(error.native_code)}
     if error is not None and error.request_id is not None:
         facts["request_id"] = error.request_id
     return facts
+
+
+def adjustment_facts(adjustments: Iterable[Adjustment]) -> dict[str, int]:
+    """How many adjustments there were, by what they are about."""
+    return Counter(each.feature if each.feature in _FEATURES else "other" for each in adjustments)
+
+
+def word(text: str | None) -> str | None:
+    """A word that somebody else chose, as a record may have it: an identifier, or `other`."""
+    return text if text is None or _WORD.fullmatch(text) else "other"

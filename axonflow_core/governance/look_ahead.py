@@ -1,0 +1,326 @@
+"""An answer, screened while it streams: `AnswerScreen` takes what the provider says and gives what
+may leave. No I/O, no clock.
+
+    add(batches)    what one read of the provider brought
+    judge()         search it, where enough has come: `is_due`
+    taken()         the reads that may leave, in their order
+    finish()        no more comes
+
+Reads leave whole and in their order, as the objects that they are, each once all of its text is
+cleared. So what nobody changed costs no new value, and keeps the provider's own bytes.
+
+    text, reasoning     cleared piece by piece, behind the look-ahead             `runs`
+    any other block     held until it is complete, then judged as a whole: a tool's name with all
+                        of its arguments                                  `whole_blocks`
+    any other event     judged as it is
+
+What is replaced is replaced in the events themselves. With a changed text the `Extra` of its batch
+is left out: members that the model does not know may repeat the text in pieces, as the
+probabilities of tokens do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from axonflow_core.governance.masks import masked
+from axonflow_core.governance.runs import Block, Held, Run, text_of, with_text
+from axonflow_core.governance.whole_blocks import WholeBlock
+from axonflow_core.messages import Reasoning, Text, ToolUse
+from axonflow_core.policy.engine import Found
+from axonflow_core.policy.rules import Action, Decision, Phase, Verdict
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    BlockStop,
+    Ended,
+    Extra,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+)
+from axonflow_core.texts import texts_in, with_texts
+
+if TYPE_CHECKING:
+    from axonflow_core.policy.engine import Policy
+
+STRIDE = 96
+"""Characters that come before the next search: text is late by at most so many more than the
+look-ahead."""
+_DELTAS: dict[type, type] = {TextDelta: Text, ReasoningDelta: Reasoning, ToolInputDelta: ToolUse}
+"""Delta -> the kind of block that it opens where it is not announced."""
+_IN_RUNS = {Text, Reasoning}
+_SILENT = {Ended, BlockStop}
+_MAX_KNOWN = 1_000
+
+
+class Stop(NamedTuple):
+    """Why a stream goes no further."""
+
+    verdict: Verdict
+    reason: str | None
+
+
+class Passed(NamedTuple):
+    """What may leave."""
+
+    batches: tuple[Batch, ...]
+    native: bytes | None
+    """The provider's own bytes of these batches, where it kept them and nothing was changed so
+    far."""
+
+
+class AnswerScreen:
+    """The screen of one stream."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._look_ahead = policy.look_ahead(Phase.ANSWER)
+        self._queue: deque[Held] = deque()
+        self._open: dict[int, Block] = {}
+        self._run: Run | None = None
+        """The run of text that the next block of text joins."""
+        self._runs: list[Run] = []
+        """The runs that are not cleared to their end."""
+        self._complete: list[WholeBlock] = []
+        """Blocks that are complete and not judged."""
+        self._events: list[tuple[StreamEvent, Held, int, int]] = []
+        """Events that are judged as they are, and are not yet."""
+        self._known: set[str] = set()
+        self._is_due = False
+        self.unread = 0
+        """Characters that came since the last search."""
+        self.stop: Stop | None = None
+        """What stops the stream; then nothing leaves any more."""
+        self.has_masked = False
+        """Whether a text was replaced."""
+        self._late = 0
+
+    # ── what came ─────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, batches: tuple[Batch, ...], native: bytes | None) -> None:
+        """Take what one read of the provider brought."""
+        held = Held(batches, native)
+        self._queue.append(held)
+        open_at = self._open.get
+        for number, batch in enumerate(batches):
+            for place, event in enumerate(batch):
+                kind = type(event)
+                if kind is TextDelta:
+                    block = open_at(event.index)  # type: ignore[union-attr]
+                    if block is not None and block.kind is Text:  # by far the most events
+                        text = event.text  # type: ignore[union-attr]
+                        self.unread += len(text)
+                        block.run.add(text, held, number, place, block)  # type: ignore[union-attr]
+                        continue
+                if kind in _DELTAS:
+                    self._delta(event, held, number, place)
+                elif kind is BlockStart:
+                    self._begin(event, held, number, place)  # type: ignore[arg-type]
+                elif kind is BlockStop:
+                    self._end(self._open.pop(event.index, None))  # type: ignore[union-attr]
+                elif kind not in _SILENT:
+                    self._events.append((event, held, number, place))
+
+    def _delta(self, event: Any, held: Held, number: int, place: int) -> None:
+        kind = _DELTAS[type(event)]
+        block = self._open.get(event.index)
+        if block is None or (kind is not block.kind and {kind, block.kind} == _IN_RUNS):
+            self._end_all()
+            block = self._start(event.index, kind)
+        text = text_of(event)
+        self.unread += len(text)
+        if isinstance(block, WholeBlock):
+            block.add(event, held, number, place)
+        elif block.run is not None:
+            block.run.add(text, held, number, place, block)
+
+    def _begin(self, event: BlockStart, held: Held, number: int, place: int) -> None:
+        self._end(self._open.pop(event.index, None))
+        first = event.block
+        block = self._start(event.index, type(first))
+        if isinstance(block, WholeBlock):
+            block.add(event, held, number, place)
+            return
+        if block.run is not None and (text := text_of(event)):
+            self.unread += len(text)
+            block.run.add(text, held, number, place, block)
+        self._events.append((event, held, number, place))
+
+    def _start(self, index: int, kind: type) -> Block:
+        """A new block at `index`."""
+        if kind is Text:
+            self._run = self._run or self._new_run()
+            block = Block(kind, self._run)
+        else:
+            self._end_run()
+            block = Block(kind, self._new_run()) if kind is Reasoning else WholeBlock(kind)
+            if block.run is not None:
+                block.run.is_last = True
+        self._open[index] = block
+        return block
+
+    def _new_run(self) -> Run:
+        run = Run(self._look_ahead)
+        self._runs.append(run)
+        return run
+
+    def _end(self, block: Block | None) -> None:
+        """The block is complete."""
+        if isinstance(block, WholeBlock):
+            self._complete.append(block)
+            self._is_due = True
+        elif block is not None and block.run is not None:
+            block.run.blocks.remove(block)
+            self._is_due |= block.run.is_over
+
+    def _end_all(self) -> None:
+        for block in self._open.values():
+            self._end(block)
+        self._open.clear()
+
+    def _end_run(self) -> None:
+        """No other block joins the run of text."""
+        if self._run is not None:
+            self._run.is_last = True
+            self._is_due |= self._run.is_over
+            self._run = None
+
+    def finish(self, *, is_complete: bool) -> None:
+        """No more comes. Where the answer is not complete, blocks that are judged as a whole stay
+        where they are, with all that is behind them."""
+        if not is_complete:
+            self._open = {
+                index: block
+                for index, block in self._open.items()
+                if not isinstance(block, WholeBlock)
+            }
+        self._end_all()
+        self._end_run()
+        self.judge()
+
+    # ── what is decided ───────────────────────────────────────────────────────────────────────────
+
+    @property
+    def late(self) -> int:
+        """Characters that had left before it was seen that they belong to a finding."""
+        return self._late + sum(run.late for run in self._runs)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough came to be judged."""
+        if self._is_due or self._events:
+            return True
+        return self.unread >= STRIDE and self._is_worth_it
+
+    @property
+    def _is_worth_it(self) -> bool:
+        """Where much is held, much is searched: then a search waits for more."""
+        return self.unread >= sum(run.held for run in self._runs) // 4
+
+    def judge(self) -> None:
+        """Judge what came. A search that fails stops the stream."""
+        try:
+            self.stop = self.stop or next(self._judged(), None)
+        except Exception:
+            self.stop = Stop(Verdict.ERROR, "The policies could not be evaluated.")
+        if self.stop is not None:
+            self._queue.clear()
+
+    def _judged(self) -> Iterator[Stop]:
+        """What stops the stream, if anything does; on the way everything is judged."""
+        for event, held, number, place in self._events:
+            yield from self._judged_event(event, held, number, place)
+        self._events.clear()
+        if self._is_due or (self.unread >= STRIDE and self._is_worth_it):
+            yield from self._searched()
+
+    def _searched(self) -> Iterator[Stop]:
+        self._is_due, self.unread = False, 0
+        for whole in self._complete:
+            decision = whole.judge(self._policy)
+            if decision is not None:
+                yield Stop(decision.verdict, decision.reason)
+        self._complete.clear()
+        for run in self._runs:
+            found = run.judge(self._search)
+            if found is not None:
+                yield _stop_of(found)
+        self._late += sum(run.late for run in self._runs if run.is_over)
+        self._runs = [run for run in self._runs if not run.is_over]
+
+    def _search(self, text: str) -> Any:
+        return self._policy.found(Phase.ANSWER, text)
+
+    def _judged_event(
+        self, event: StreamEvent, held: Held, number: int, place: int
+    ) -> Iterator[Stop]:
+        texts = dict(texts_in(event))
+        if type(event) is BlockStart:
+            texts.pop(("block", "text"), None)
+        unknown = {str(at): text for at, text in enumerate(texts.values()) if self._is_new(text)}
+        if not unknown:
+            return
+        decision = self._policy.evaluate(Phase.ANSWER, unknown)
+        if decision.is_stopped:
+            yield Stop(decision.verdict, decision.reason)
+        elif decision.texts:
+            places = list(texts)
+            changed = {places[int(at)]: text for at, text in decision.texts.items()}
+            held.replaced[number, place] = with_texts(event, changed)
+        self._know(unknown, decision)
+
+    def _is_new(self, text: str) -> bool:
+        return bool(text) and text not in self._known
+
+    def _know(self, texts: dict[str, str], decision: Decision) -> None:
+        """The same short words come with every chunk: they are judged once."""
+        if len(self._known) < _MAX_KNOWN:
+            self._known.update(
+                text for at, text in texts.items() if len(text) < 64 and at not in decision.texts
+            )
+
+    # ── what may leave ────────────────────────────────────────────────────────────────────────────
+
+    def taken(self) -> Passed | None:
+        """What may leave now; None where that is nothing."""
+        queue = self._queue
+        if not queue or not queue[0].is_cleared:
+            return None
+        reads: list[Held] = []
+        while queue and queue[0].is_cleared:
+            reads.append(queue.popleft())
+        batches: tuple[Batch, ...] = ()
+        for held in reads:
+            held.is_released = True
+            if held.masks or held.replaced:
+                batches += _replaced(held)
+                self.has_masked = True
+            else:
+                batches += held.batches
+        natives = [held.native for held in reads if held.native is not None]
+        is_native = len(natives) == len(reads) and not self.has_masked
+        return Passed(batches, b"".join(natives) if is_native else None)
+
+
+def _stop_of(found: Found) -> Stop:
+    is_block = found.action is Action.BLOCK
+    return Stop(Verdict.BLOCKED if is_block else Verdict.NEEDS_APPROVAL, found.reason)
+
+
+def _replaced(held: Held) -> tuple[Batch, ...]:
+    """The batches with masks in their texts, and without what may repeat these."""
+    batches = [list(batch) for batch in held.batches]
+    for (number, place), event in held.replaced.items():
+        batches[number][place] = event  # type: ignore[call-overload]
+    for (number, place), masks in held.masks.items():
+        event = batches[number][place]
+        batches[number][place] = with_text(event, masked(text_of(event), masks))
+    changed = {number for number, _ in (*held.masks, *held.replaced)}
+    return tuple(
+        tuple(event for event in batch if number not in changed or type(event) is not Extra)
+        for number, batch in enumerate(batches)
+    )

@@ -1,0 +1,24 @@
+"""Masks in texts: what leaves in the place of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Mask(NamedTuple):
+    """A span of an event's text, in characters, and what leaves in its place."""
+
+    start: int
+    end: int
+    text: str
+
+
+def masked(text: str, masks: Sequence[Mask]) -> str:
+    """`text` with its masks."""
+    pieces, position = [], 0
+    for start, end, mask in sorted(masks):
+        if start >= position:
+            pieces += [text[position:start], mask]
+        position = max(position, end)
+    return "".join([*pieces, text[position:]])

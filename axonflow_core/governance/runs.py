@@ -1,0 +1,277 @@
+"""Text of a stream that is still arriving: which of it may leave, and what leaves in its place.
+
+    released │ context │ held: look-ahead and unsettled findings │ not read yet
+                       ^ cleared                       ^ settled
+
+A run is the text of adjacent text blocks, or of one block of reasoning. It is searched in windows:
+what is held, with some context before it. A finding is *settled* when the text goes on for at least
+the look-ahead behind it, or is over: more text cannot change it any more. A settled finding is
+acted on; one that is not is held from its beginning on. So nothing of a finding that is as long as
+the look-ahead or shorter leaves before it is acted on, wherever the pieces were cut.
+
+Characters that are not displayed do not count for the look-ahead, because rules pass over them.
+
+Where a window has text of several blocks it is read twice: as one text, because clients show it as
+one, and block by block, because a word begins where a block does.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from axonflow_core.frozen import evolve
+from axonflow_core.governance.masks import Mask
+from axonflow_core.policy.engine import Found
+from axonflow_core.policy.rules import SEVERITY, Action
+from axonflow_core.policy.views import normal
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    ReasoningDelta,
+    TextDelta,
+    ToolInputDelta,
+)
+
+MAX_HELD = 16_384
+"""Characters of one run that wait for a finding to end, or for one that is displayed."""
+_ACTS = SEVERITY[Action.REDACT]
+_PLAIN = re.compile(r"[ -~\t-\r]*")
+_START = itemgetter(0)
+
+Search = Callable[[str], Sequence[Found]]
+
+
+class Held:
+    """The batches of one read of the provider, until all of their text is cleared."""
+
+    __slots__ = ("batches", "ends", "is_released", "masks", "native", "replaced", "waits_for")
+
+    def __init__(self, batches: tuple[Batch, ...], native: bytes | None) -> None:
+        self.batches = batches
+        self.native = native
+        self.ends: dict[Run, int] = {}
+        """Run -> where the text of these batches ends in it."""
+        self.waits_for = 0
+        """How many blocks that are judged as a whole have events here, and are not judged yet."""
+        self.masks: dict[tuple[int, int], list[Mask]] = {}
+        """Number of a batch, and of an event in it -> what is replaced in the text of the event."""
+        self.replaced: dict[tuple[int, int], object] = {}
+        """The same -> the event that takes the place of that one."""
+        self.is_released = False
+
+    @property
+    def is_cleared(self) -> bool:
+        """Whether all of it may leave."""
+        for run, end in self.ends.items():
+            if run.cleared < end:
+                return False
+        return not self.waits_for
+
+
+class Piece(NamedTuple):
+    """The text of one event in a run."""
+
+    start: int
+    end: int
+    held: Held
+    batch: int
+    event: int
+    block: Block
+
+
+class Block:
+    """A block of the answer while it is open, with the run that its text goes to: None where it is
+    judged as a whole."""
+
+    __slots__ = ("first", "kind", "run")
+
+    def __init__(self, kind: type, run: Run | None) -> None:
+        self.kind = kind
+        self.run = run
+        self.first = 0 if run is None else run.length
+        """Where its text begins in the run."""
+        if run is not None:
+            run.blocks.append(self)
+
+
+class Run:
+    """Text of adjacent blocks."""
+
+    def __init__(self, look_ahead: int) -> None:
+        self._look_ahead = look_ahead
+        self._window = ""
+        self._base = 0
+        self._new: list[str] = []
+        self._pieces: list[Piece] = []
+        self._settled = 0
+        self.length = 0
+        self.cleared = 0
+        """Everything before this may leave."""
+        self.late = 0
+        """Characters of findings that had left before the finding was whole."""
+        self.blocks: list[Block] = []
+        """The blocks that are open."""
+        self.is_last = False
+        """Whether no other block joins it."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_last and not self.blocks
+
+    @property
+    def held(self) -> int:
+        """How many characters are held."""
+        return self.length - self.cleared
+
+    def add(self, text: str, held: Held, batch: int, event: int, block: Block) -> None:
+        """The text of an event."""
+        if not text:
+            return
+        start = self.length
+        self.length = end = start + len(text)
+        self._new.append(text)
+        self._pieces.append(Piece(start, end, held, batch, event, block))
+        held.ends[self] = end
+
+    def judge(self, search: Search) -> Found | None:
+        """Search what came, and clear what may leave. Returns what stops the stream, if anything
+        does."""
+        self._window += "".join(self._new)
+        self._new.clear()
+        settled = self._settled_now()
+        hold = settled
+        for found in self._found(search):
+            if SEVERITY[found.action] < _ACTS:
+                continue
+            for start, end in found.spans:
+                if end > settled:
+                    hold = min(hold, start)
+                elif end > self._settled:
+                    if found.action is not Action.REDACT:
+                        return found
+                    self._mask(start, end, found.name)
+        self._settled = max(self._settled, settled)
+        self.cleared = max(self.cleared, hold)
+        self._trim()
+        return None
+
+    def _settled_now(self) -> int:
+        """The findings that end up to here cannot change."""
+        if self.is_over:
+            return self.length
+        ahead = _shown(self._window, self._look_ahead)
+        settled = self.length if self.held > MAX_HELD else self.length - ahead
+        earlier = [block.first for block in self.blocks if block is not self._pieces_block]
+        return max(0, min([settled, *earlier]))
+
+    @property
+    def _pieces_block(self) -> Block | None:
+        """The block that the last text is of; others that are open may go on behind it."""
+        return self._pieces[-1].block if self._pieces else None
+
+    def _found(self, search: Search) -> Iterator[Found]:
+        """What is found in the window, with spans of the run."""
+        yield from _moved(search(self._window), [(0, self._base, len(self._window))])
+        if len({piece.block for piece in self._pieces}) > 1:
+            for places in self._texts_of_blocks().values():
+                text = "".join(self._between(start, start + size) for _, start, size in places)
+                yield from _moved(search(text), places)
+
+    def _texts_of_blocks(self) -> dict[Block, list[tuple[int, int, int]]]:
+        """Block -> where its text stands: at which place of the block's text, where in the run, how
+        many characters."""
+        places: dict[Block, list[tuple[int, int, int]]] = {}
+        for piece in self._pieces:
+            if piece.end <= self._base:
+                continue
+            known = places.setdefault(piece.block, [])
+            begin = max(piece.start, self._base)
+            at, start, size = known[-1] if known else (0, begin, 0)
+            if start + size == begin:
+                known[-1:] = [(at, start, piece.end - start)]
+            else:
+                known.append((at + size, begin, piece.end - begin))
+        return places
+
+    def _between(self, start: int, end: int) -> str:
+        return self._window[start - self._base : end - self._base]
+
+    def _mask(self, start: int, end: int, name: str) -> None:
+        """Put a mask into the first event of the span that has not left, and take the span out of
+        all of them."""
+        text = f"[REDACTED:{name}]"
+        first = max(0, bisect_right(self._pieces, start, key=_START) - 1)
+        for piece in self._pieces[first:]:
+            if piece.start >= end:
+                break
+            if piece.end <= start:
+                continue
+            if piece.held.is_released:
+                self.late += min(end, piece.end) - max(start, piece.start)
+                continue
+            place = max(start, piece.start) - piece.start, min(end, piece.end) - piece.start
+            masks = piece.held.masks.setdefault((piece.batch, piece.event), [])
+            masks.append(Mask(*place, text))
+            text = ""
+
+    def _trim(self) -> None:
+        """Forget what is no context any more."""
+        base = max(self._base, self.cleared - self._look_ahead)
+        self._window = self._window[base - self._base :]
+        self._base = base
+        gone = bisect_right(self._pieces, base, key=itemgetter(1))
+        while gone and not self._pieces[gone - 1].held.is_released:
+            gone -= 1
+        del self._pieces[:gone]
+
+
+def _moved(found: Sequence[Found], places: Sequence[tuple[int, int, int]]) -> Iterator[Found]:
+    """The findings in a text with the spans of the run that they are."""
+    for one in found:
+        spans = [
+            (max(start, at) - at + begin, min(end, at + size) - at + begin)
+            for start, end in one.spans
+            for at, begin, size in places
+            if start < at + size and end > at
+        ]
+        yield one._replace(spans=spans)
+
+
+def _shown(text: str, count: int) -> int:
+    """How many characters at the end of `text` hold `count` that are displayed."""
+    tail = text[-count:]
+    if _PLAIN.fullmatch(tail) or all(map(_is_shown, set(tail))):
+        return count
+    for length, character in enumerate(reversed(text), 1):
+        count -= _is_shown(character)
+        if not count:
+            return length
+    return len(text)
+
+
+@lru_cache(4_096)
+def _is_shown(character: str) -> bool:
+    return bool(normal(character))
+
+
+def text_of(event: Any) -> str:
+    """The text of an event in a run: of a delta, or of a block that begins with it."""
+    kind = type(event)
+    if kind is TextDelta or kind is ReasoningDelta:
+        text: str = event.text
+    else:
+        text = event.json if kind is ToolInputDelta else event.block.text
+    return text
+
+
+def with_text(event: Any, text: str) -> Any:
+    """The event with another text."""
+    if type(event) is BlockStart:
+        block: Any = event.block
+        return evolve(event, block=evolve(block, text=text))
+    return evolve(event, **{"json" if type(event) is ToolInputDelta else "text": text})

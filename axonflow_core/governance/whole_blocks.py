@@ -1,0 +1,110 @@
+"""Blocks of a stream that are judged as a whole: calls of tools, and whatever is no text.
+
+A client runs a tool when it has its arguments, so none of a call leaves before all of it was
+judged. Three things are read: the name, the texts of the arguments as a JSON reader has them, keys
+too, and the JSON as it was written, which may have a key twice. Arguments with a text replaced are
+written anew; if that does not take the finding out of them, the call is stopped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from axonflow_core.frozen import evolve
+from axonflow_core.governance.runs import Block, Held, text_of, with_text
+from axonflow_core.json_text import dumps
+from axonflow_core.messages import ToolUse
+from axonflow_core.policy.rules import Decision, Phase, Verdict
+from axonflow_core.stream import BlockStart, ReasoningDelta, TextDelta, ToolInputDelta, tool_input
+from axonflow_core.texts import Place, texts_in, with_texts
+
+if TYPE_CHECKING:
+    from axonflow_core.policy.engine import Policy
+
+_MASK = re.compile(r"\[REDACTED:[^\]\\]*\]")
+_DELTAS = (ToolInputDelta, TextDelta, ReasoningDelta)
+_NAME: Place = ("block", "name")
+
+
+class _Event(NamedTuple):
+    event: Any
+    held: Held
+    batch: int
+    place: int
+
+    def replace(self, event: object) -> None:
+        self.held.replaced[self.batch, self.place] = event
+
+
+class WholeBlock(Block):
+    """One block until it is complete."""
+
+    def __init__(self, kind: type) -> None:
+        super().__init__(kind, None)
+        self._events: list[_Event] = []
+
+    def add(self, event: object, held: Held, batch: int, place: int) -> None:
+        """An event of the block."""
+        self._events.append(_Event(event, held, batch, place))
+        held.waits_for += 1
+
+    def judge(self, policy: Policy) -> Decision | None:
+        """Judge the block, which is complete, and let its events leave. Returns the decision that
+        stops it."""
+        deltas: list[_Event] = []
+        for one in self._events:
+            if type(one.event) in _DELTAS:
+                deltas.append(one)
+            elif stopped := _judged_alone(policy, one):
+                return stopped
+        if deltas and (stopped := self._judged_deltas(policy, deltas)):
+            return stopped
+        for one in self._events:
+            one.held.waits_for -= 1
+        return None
+
+    def _judged_deltas(self, policy: Policy, deltas: list[_Event]) -> Decision | None:
+        """Judge what the pieces come to."""
+        written = "".join(text_of(one.event) for one in deltas)
+        value = tool_input(written) if self._is_json else written
+        texts = dict(texts_in(value))
+        parts = {str(at): text for at, text in enumerate(texts.values())}
+        decision = policy.evaluate(Phase.ANSWER, {**parts, "json": written})
+        if decision.is_stopped or not decision.texts:
+            return decision if decision.is_stopped else None
+        places = list(texts)
+        changed = {places[int(at)]: new for at, new in decision.texts.items() if at != "json"}
+        new = with_texts(value, changed)
+        text = new if isinstance(new, str) and value is written else dumps(new).decode()
+        left = policy.evaluate(Phase.ANSWER, {"json": _MASK.sub("", text)})
+        if left.texts or left.is_stopped:
+            reason = "What was found in the arguments of a tool cannot be replaced."
+            return evolve(decision, verdict=Verdict.BLOCKED, reason=reason)
+        for number, one in enumerate(deltas):
+            one.replace(with_text(one.event, "" if number else text))
+        return None
+
+    @property
+    def _is_json(self) -> bool:
+        """Whether the pieces are JSON; some tools take free text."""
+        first = self._events[0].event
+        block = first.block if type(first) is BlockStart else None
+        is_free = isinstance(block, ToolUse) and isinstance(block.input, str) and block.spelling
+        return not is_free
+
+
+def _judged_alone(policy: Policy, one: _Event) -> Decision | None:
+    """Judge an event by itself."""
+    texts = dict(texts_in(one.event))
+    if type(one.event) is BlockStart and isinstance(one.event.block, ToolUse):
+        texts[_NAME] = one.event.block.name
+    parts = {str(at): text for at, text in enumerate(texts.values()) if text}
+    decision = policy.evaluate(Phase.ANSWER, parts)
+    if decision.is_stopped:
+        return decision
+    if decision.texts:
+        places = list(texts)
+        changed = {places[int(at)]: text for at, text in decision.texts.items()}
+        one.replace(with_texts(one.event, changed))
+    return None

@@ -1,0 +1,352 @@
+"""What is planted in a streamed answer does not leave, wherever the answer is cut."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axonflow_core.governance.look_ahead import AnswerScreen
+from axonflow_core.governance.screening import Screened
+from axonflow_core.json import to_json
+from axonflow_core.messages import Completion, Reasoning, StopReason, Text, ToolUse
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.rules import Action, Phase
+from axonflow_core.stream import (
+    Batch,
+    BlockStart,
+    BlockStop,
+    CitationDelta,
+    Ended,
+    Extra,
+    ReasoningDelta,
+    Started,
+    Stopped,
+    StreamEvent,
+    TextDelta,
+    ToolInputDelta,
+    assemble,
+)
+from governance.governed import CARD, SSN, WORD, policy_of
+
+BLOCK, REDACT = policy_of(Action.BLOCK), policy_of(Action.REDACT)
+SECRETS = {"ssn": SSN, "card": CARD, "word": WORD, "spaced card": "4111-1111-1111-1111"}
+BEFORE = "Of course, here is what you asked me for; the number is "
+AFTER = ", and please be careful with it. " + "There is nothing more to say about that. " * 6
+END: Batch = (Stopped(StopReason.END_TURN), Ended())
+
+
+def passed_by(screen: AnswerScreen, reads: Sequence[tuple[Batch, ...]]) -> list[StreamEvent]:
+    """The events that leave."""
+    batches: list[Batch] = []
+    for read in reads:
+        screen.add(read, None)
+        screen.judge()
+        batches += passed.batches if (passed := screen.taken()) else ()
+    screen.finish(is_complete=True)
+    batches += passed.batches if (passed := screen.taken()) else ()
+    return [event for batch in batches for event in batch]
+
+
+def text_of(events: Sequence[StreamEvent]) -> str:
+    """All text in deltas that left, of every kind."""
+    return "".join(
+        event.json if type(event) is ToolInputDelta else event.text
+        for event in events
+        if type(event) in (TextDelta, ReasoningDelta, ToolInputDelta)
+    )
+
+
+def reads_of(kind: type, pieces: Sequence[str]) -> list[tuple[Batch, ...]]:
+    """A stream of one block, a read for each piece."""
+    first, delta = {
+        Text: (Text(""), TextDelta),
+        Reasoning: (Reasoning(), ReasoningDelta),
+        ToolUse: (ToolUse("t", "look_up", {}), ToolInputDelta),
+    }[kind]
+    start: Any = ((Started(), BlockStart(0, first)),)
+    middle: Any = [((delta(piece, index=0),),) for piece in pieces]
+    return [start, *middle, ((BlockStop(0), *END),)]
+
+
+def cut(text: str, size: int, first: int) -> list[str]:
+    """`text` in pieces of that size, behind a first one."""
+    rest = range(first, len(text), size)
+    return [text[:first], *(text[at : at + size] for at in rest)]
+
+
+def written(kind: type, secret: str) -> str:
+    text = f"{BEFORE}{secret}{AFTER}"
+    return json.dumps({"note": text, "n": [1, {"k": "v"}]}) if kind is ToolUse else text
+
+
+KINDS = pytest.mark.parametrize("kind", [Text, Reasoning, ToolUse])
+PLANTED = pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+
+
+@pytest.mark.sampled(2)
+@KINDS
+@PLANTED
+def test_of_a_blocked_secret_no_character_leaves_wherever_it_is_cut(
+    kind: type, secret: str
+) -> None:
+    text = written(kind, secret)
+    before = text[: text.index(secret)]
+    for first in range(len(before), len(before) + len(secret) + 1):
+        for size in (2, 7, len(text)):
+            screen = AnswerScreen(BLOCK)
+            events = passed_by(screen, reads_of(kind, cut(text, size, first)))
+            assert screen.stop is not None
+            assert before.startswith(text_of(events)), (first, size)
+
+
+@pytest.mark.sampled(2)
+@KINDS
+@PLANTED
+def test_of_a_redacted_secret_the_mask_alone_leaves_wherever_it_is_cut(
+    kind: type, secret: str
+) -> None:
+    text = written(kind, secret)
+    masked = REDACT.evaluate(Phase.ANSWER, {"": text}).texts[""]
+    for first in range(text.index(secret), text.index(secret) + len(secret) + 1):
+        for size in (2, 40, len(text)):
+            events = passed_by(AnswerScreen(REDACT), reads_of(kind, cut(text, size, first)))
+            left = text_of(events)
+            if kind is ToolUse:
+                assert json.loads(left) == json.loads(masked)
+            else:
+                assert left == masked
+
+
+@pytest.mark.parametrize("secret", [SSN, CARD])
+def test_without_a_look_ahead_parts_of_it_leave(secret: str) -> None:
+    left = []
+    for place in range(0, 96, 2):
+        screen = AnswerScreen(REDACT)
+        screen._look_ahead = 0
+        text = f"{'.' * place} {secret}{AFTER}"
+        left.append(text_of(passed_by(screen, reads_of(Text, cut(text, 6, 5)))))
+    assert any(secret in text for text in left)
+
+
+class Unaware(Policy):
+    """A policy that finds nothing in pieces."""
+
+    def found(self, phase: Phase, text: str) -> Any:
+        return ()
+
+
+def test_without_the_screen_all_of_it_leaves() -> None:
+    blind = Unaware(BLOCK.rules, {"pii": Action.BLOCK})
+    events = passed_by(AnswerScreen(blind), reads_of(Text, cut(BEFORE + SSN + AFTER, 6, 5)))
+    assert SSN in text_of(events)
+
+
+# ── drawn answers ─────────────────────────────────────────────────────────────────────────────────
+
+_FILLER = st.sampled_from(
+    [
+        " the sky ",
+        "é",
+        "\u200b",
+        " 12-",
+        ". ",
+        "\n",
+        " 4111 ",
+        " project ",
+        "a@b.",
+        '"',
+        "１２３",
+        " ",
+    ]
+)
+_TEXTS = st.lists(
+    st.one_of(_FILLER, st.sampled_from([*SECRETS.values(), "x@example.com "])), max_size=30
+).map("".join)
+_BLOCKS = st.one_of(
+    _TEXTS.map(Text),
+    _TEXTS.map(Reasoning),
+    st.dictionaries(_TEXTS, _TEXTS, max_size=3).map(lambda given: ToolUse("t", "look_up", given)),
+)
+
+
+def events_of(content: Sequence[Any]) -> Iterator[tuple[Any, Any, str]]:
+    """Block -> its start, its delta and its text."""
+    for index, block in enumerate(content):
+        if isinstance(block, ToolUse):
+            yield (
+                BlockStart(index, ToolUse("t", "look_up", {})),
+                ToolInputDelta,
+                json.dumps(block.input),
+            )
+        else:
+            delta = TextDelta if isinstance(block, Text) else ReasoningDelta
+            yield BlockStart(index, type(block)("")), delta, block.text
+
+
+def drawn_reads(content: Sequence[Any], data: st.DataObject) -> list[tuple[Batch, ...]]:
+    """A stream of these blocks, cut anywhere."""
+    reads: list[tuple[Batch, ...]] = [((Started(),),)]
+    for index, (start, delta, text) in enumerate(events_of(content)):
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
+        ends = [*cuts, len(text)]
+        pieces = [text[a:b] for a, b in zip([0, *cuts], ends, strict=True)]
+        events = [start, *(delta(piece, index=index) for piece in pieces), BlockStop(index)]
+        size = data.draw(st.integers(1, 4))
+        reads += [
+            tuple((each,) for each in events[at : at + size]) for at in range(0, len(events), size)
+        ]
+    return [*reads, (END,)]
+
+
+def shown(answer: Completion) -> list[str]:
+    """The blocks as text. Where findings overlap, one mask stands for both, and names either."""
+    return [
+        re.sub(r"\[REDACTED:\w+\]", "[REDACTED]", json.dumps(to_json(block)))
+        for block in answer.content
+    ]
+
+
+@given(content=st.lists(_BLOCKS, min_size=1, max_size=4), data=st.data())
+def test_a_drawn_stream_keeps_its_grammar_and_comes_to_what_the_whole_answer_would(
+    content: list[Any], data: st.DataObject
+) -> None:
+    reads = drawn_reads(content, data)
+    screen = AnswerScreen(REDACT)
+    events = passed_by(screen, reads)
+    if screen.stop is not None:  # arguments that could not be replaced
+        assert any(isinstance(block, ToolUse) for block in content)
+        return
+    came = [event for read in reads for batch in read for event in batch]
+    assert [type(event) for event in events] == [type(event) for event in came]
+    whole = Screened(assemble(came)).judge(REDACT, Phase.ANSWER).value
+    assert whole is not None
+    assert shown(assemble(events)) == shown(whole)
+
+
+@given(content=st.lists(_BLOCKS, min_size=1, max_size=3), data=st.data())
+def test_what_a_drawn_stream_is_cut_to_is_a_beginning_of_it(
+    content: list[Any], data: st.DataObject
+) -> None:
+    reads = drawn_reads(content, data)
+    events = passed_by(AnswerScreen(BLOCK), reads)
+    came = [event for read in reads for batch in read for event in batch]
+    assert [id(event) for event in events] == [id(event) for event in came[: len(events)]]
+
+
+# ── special cases ─────────────────────────────────────────────────────────────────────────────────
+
+
+def masked_text(*batches: Batch) -> str:
+    """The text of an answer of these batches, redacted."""
+    return assemble(passed_by(AnswerScreen(REDACT), [(batch,) for batch in (*batches, END)])).text
+
+
+def test_a_secret_over_two_blocks_of_text_is_found() -> None:
+    batches = [(TextDelta("it is 123-4", 0),), (TextDelta("5-6789, yes", 1),)]
+    assert masked_text(*batches) == "it is [REDACTED:us_ssn], yes"
+
+
+def test_a_secret_that_begins_where_a_block_does_is_found() -> None:
+    batches = [(TextDelta("number", 0),), (TextDelta("123-45-6789 ", 1),)]
+    assert masked_text(*batches) == "number[REDACTED:us_ssn] "
+
+
+def test_a_secret_in_blocks_that_come_in_turns_is_found() -> None:
+    starts: Batch = (BlockStart(0, Text("")), BlockStart(1, Text("")))
+    turns: list[Batch] = [
+        (TextDelta("it is 123-", 0),),
+        (TextDelta("words " * 60, 1),),
+        (TextDelta("45-6789 yes", 0),),
+    ]
+    answer = masked_text(starts, *turns)
+    assert answer.startswith("it is [REDACTED:us_ssn]")
+    assert "6789" not in answer
+
+
+def test_characters_that_are_not_displayed_do_not_count_for_the_look_ahead() -> None:
+    hidden = "\u200b".join("Project Aurora")
+    spread = hidden.replace("\u200b", "\u200b" * 100)
+    reads = [(TextDelta(spread[at : at + 50], 0),) for at in range(0, len(spread), 50)]
+    assert masked_text(*reads) == "[REDACTED:aurora]"
+
+
+def test_what_repeats_a_replaced_text_in_pieces_leaves_with_it() -> None:
+    pieces = Extra({"logprobs": [{"token": "123-"}, {"token": "45-"}]}, level="choice")
+    batch: Batch = (TextDelta("it is 123-45-6789 ", 0), pieces)
+    events = passed_by(AnswerScreen(REDACT), [(batch,), (END,)])
+    assert Extra not in map(type, events)
+    kept = passed_by(AnswerScreen(REDACT), [((TextDelta("it is blue", 0), pieces),), (END,)])
+    assert pieces in kept
+
+
+def test_a_citation_is_searched_and_replaced() -> None:
+    batch: Batch = (TextDelta("see", 0), CitationDelta({"cited_text": f"ssn {SSN}"}, 0))
+    events = passed_by(AnswerScreen(REDACT), [(batch,), (END,)])
+    (citation,) = [event for event in events if type(event) is CitationDelta]
+    assert citation.citation == {"cited_text": "ssn [REDACTED:us_ssn]"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        r'{"note": "\u0031\u0032\u0033-45-6789"}',
+        '{"card": 4111111111111111}',
+        '{"a": "123-45-6789", "a": "x"}',
+        '{"123-45-6789": 1}',
+        '{"cut": "123-45-6789',
+    ],
+    ids=["escaped", "a number", "a key twice", "a key", "broken"],
+)
+def test_arguments_are_judged_as_a_tool_reads_them(arguments: str) -> None:
+    reads = reads_of(ToolUse, cut(arguments, 4, 2))
+    assert AnswerScreen(BLOCK).stop is None
+    screen = AnswerScreen(BLOCK)
+    assert text_of(passed_by(screen, reads)) == ""
+    assert screen.stop is not None
+    left = text_of(passed_by(AnswerScreen(REDACT), reads))
+    assert "6789" not in left
+    assert "4111" not in left
+    assert left
+
+
+def test_what_cannot_be_replaced_in_arguments_stops_the_call() -> None:
+    rules = policy_of(Action.REDACT).rules
+    across = Policy((*rules, _rule(r'"from": "a", "to": "b"')), {})
+    screen = AnswerScreen(across)
+    events = passed_by(screen, reads_of(ToolUse, ['{"from": "a", "to": "b"}']))
+    assert screen.stop is None
+    assert text_of(events) == '{"from":"a","to":"b"}'  # the rule is of the text, and it is gone
+    loose = Policy((*rules, _rule(r'"from":\s*"a",\s*"to":\s*"b"')), {})
+    screen = AnswerScreen(loose)
+    assert text_of(passed_by(screen, reads_of(ToolUse, ['{"from": "a", "to": "b"}']))) == ""
+    assert screen.stop is not None
+
+
+def _rule(pattern: str) -> Any:
+    from axonflow_core.policy.rules import Rule
+
+    return Rule(name="pair", action=Action.REDACT, pattern=pattern)
+
+
+def test_a_tool_is_known_by_its_name() -> None:
+    policy = Policy((_rule("drop_everything"),), {})
+    reads = reads_of(ToolUse, ["{}"])
+    named: Any = ((BlockStart(0, ToolUse("t", "drop_everything", {})),),)
+    events = passed_by(AnswerScreen(policy), [named, *reads[1:]])
+    assert assemble(events).tool_uses[0].name == "[REDACTED:pair]"
+
+
+def test_a_call_that_is_not_complete_does_not_leave() -> None:
+    screen = AnswerScreen(REDACT)
+    reads = reads_of(ToolUse, ['{"a": ', "1"])[:-1]
+    for read in reads:
+        screen.add(read, None)
+        screen.judge()
+    screen.finish(is_complete=False)
+    assert screen.taken() is None
