@@ -51,6 +51,7 @@ class Connection:
         """Set last of all: a call that was interrupted at any moment leaves it unset."""
         self._is_shut = False
         self._deadlines: Deadlines | None = None
+        self._reads: select.poll | None = None
 
     @property
     def is_of_this_process(self) -> bool:
@@ -61,7 +62,7 @@ class Connection:
     def is_stale(self) -> bool:
         """Of one that rests: whether it ended, or something arrived that nobody asked for."""
         is_too_old = self.rested_at + KEEP_ALIVE_S < now()
-        return self.sock is None or is_too_old or _polled(self.sock, _POLL_IN, 0.0) != 0
+        return self.sock is None or is_too_old or self._arrives(self.sock, 0.0)
 
     @property
     def can_rest(self) -> bool:
@@ -158,7 +159,7 @@ class Connection:
         while True:
             made = self._alive()
             left_s = ends_at - now()
-            if left_s <= 0 or not _polled(made, _POLL_IN, left_s):
+            if left_s <= 0 or not self._arrives(made, left_s):
                 raise LimitExpired(limit)
             try:
                 data = made.recv(READ_BYTES)
@@ -246,6 +247,16 @@ class Connection:
         except ssl.SSLError as error:
             raise self._ended(error) from error
         return data
+
+    def _arrives(self, made: socket.socket, wait_s: float) -> bool:
+        """Whether bytes, an end or an error arrive within `wait_s`. One poll object serves every
+        read of the connection: to make one costs more than to ask it."""
+        if not hasattr(select, "poll"):
+            return _selected(made, _POLL_IN, wait_s) != 0
+        if self._reads is None:
+            self._reads = select.poll()
+            self._reads.register(made, _POLL_IN)
+        return bool(self._reads.poll(min(wait_s, _LONGEST_S) * 1000))
 
     def _alive(self) -> socket.socket:
         if self._is_shut or self.sock is None:
