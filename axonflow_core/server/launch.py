@@ -132,10 +132,10 @@ _BEYOND_DRAIN_S = 15.0
 """How much longer than its drain a worker may take to end."""
 
 
-def worker(launched: Mapping[str, Any]) -> serving.Service:
+def worker(launched: Mapping[str, Any]) -> serving.WorkerSpec:
     """One of several workers."""
     of_all = Launch.of_json(launched)
-    return serving.Service(app_of(of_all, os.environ), of_all.limits)
+    return serving.WorkerSpec(app_of(of_all, os.environ), of_all.limits)
 
 
 def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFactory:
