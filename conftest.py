@@ -22,12 +22,21 @@ from hypothesis.internal.conjecture import providers
 pytest_plugins = ["planted", "fault_score"]
 
 HAS_BEDROCK = find_spec("axonflow_bedrock") is not None
-collect_ignore = [] if HAS_BEDROCK else ["plugins/axonflow-bedrock", "tests/together"]
+HAS_SERVER = find_spec("sqlalchemy") is not None
+_OF_BEDROCK = ("plugins/axonflow-bedrock", "tests/together")
+_OF_SERVER = ("tests/server", "tests/audit", "tests/governance", "tests/policy", "tests/sdk")
+collect_ignore = [
+    *(() if HAS_BEDROCK else _OF_BEDROCK),
+    *(() if HAS_SERVER else _OF_SERVER),
+]
 
 
 def pytest_report_header() -> list[str]:
-    missing = "axonflow-bedrock is not installed: its tests and tests/together are left out"
-    return [] if HAS_BEDROCK else [missing]
+    lacking = {
+        "axonflow-bedrock is not installed": () if HAS_BEDROCK else _OF_BEDROCK,
+        "the extra `server` is not installed": () if HAS_SERVER else _OF_SERVER,
+    }
+    return [f"{why}: left out are {', '.join(which)}" for why, which in lacking.items() if which]
 
 
 def pytest_configure() -> None:

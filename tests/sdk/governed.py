@@ -68,18 +68,26 @@ class Governed:
 @contextmanager
 def governed(folder: Path, script: Any, **server: Any) -> Iterator[Governed]:
     """`axonflow serve` over an emulator with this script."""
+    make_keys(folder / "keys")
+    server_key = load_keys(folder / "keys", {}).server[0]
+    secrets = {id: client_secret(server_key, id, 1) for id in CLIENTS}
+    with served(folder, _written(folder, server), script) as (url, running, emulation):
+        yield Governed(url, secrets, running, emulation)
+
+
+@contextmanager
+def served(folder: Path, config: Path, script: Any = ()) -> Iterator[tuple[str, Any, ExitStack]]:
+    """`axonflow serve` of a configuration, with the keys in `folder`: its URL, its emulator, and
+    what ends that."""
     from axonflow_bedrock.emulator import emulator
     from axonflow_bedrock.serving import serving
 
-    config, keys = _written(folder, server), folder / "keys"
-    make_keys(keys)
-    server_key = load_keys(keys, {}).server[0]
     with ExitStack() as emulation:
         running = emulation.enter_context(serving(emulator(script=list(script))))
-        environment = {**_plain_environment(), **running.environment}
-        with _process(config, {**environment, "AXONFLOW_KEYS_DIR": str(keys)}, folder) as url:
-            secrets = {id: client_secret(server_key, id, 1) for id in CLIENTS}
-            yield Governed(url, secrets, running, emulation)
+        keys = {"AXONFLOW_KEYS_DIR": str(folder / "keys")}
+        environment = {**_plain_environment(), **running.environment, **keys}
+        with _process(config, environment, folder) as url:
+            yield url, running, emulation
 
 
 def _written(folder: Path, server: Mapping[str, Any]) -> Path:
@@ -118,7 +126,9 @@ def _process(config: Path, environment: Mapping[str, str], folder: Path) -> Iter
     command = [sys.executable, "-m", "axonflow_core.cli", "serve", "--config", str(config)]
     with (
         log.open("wb") as written,
-        subprocess.Popen([*command, "--port", "0"], env=environment, stderr=written) as process,
+        subprocess.Popen(
+            [*command, "--port", "0"], env=environment, stderr=written, cwd=folder
+        ) as process,
     ):
         try:
             yield _announced(process, log)
