@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Engine, MetaData
 
 from axonflow_core.audit import database
 from axonflow_core.audit.batch import Transaction
+from axonflow_core.audit.jobs import Job
 from axonflow_core.audit.record import Entry
-from axonflow_core.audit.writer import Job, Writer, WriterOptions
+from axonflow_core.audit.writer import Writer, WriterOptions
 from axonflow_core.keys import Keys
 
 T = TypeVar("T")

@@ -20,9 +20,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -40,6 +40,7 @@ from axonflow_core.audit.batch import (
     move_head,
 )
 from axonflow_core.audit.chain import Head, new_chain_id
+from axonflow_core.audit.jobs import Job, Outcome, Work, settle
 from axonflow_core.audit.keys import key_id
 from axonflow_core.audit.opening import begin_chain
 from axonflow_core.audit.record import Entry
@@ -48,8 +49,6 @@ from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.keys import Keys
 
-Work = Callable[[Transaction], Any]
-
 MAX_WAITING = 10_000
 """How many jobs may wait; more are refused at once."""
 MAX_BATCH = 1_000
@@ -57,17 +56,6 @@ MAX_BATCH = 1_000
 RETRY_S = 1.0
 """How often a writer that cannot write tries by itself."""
 _LOG = logging.getLogger(__name__)
-
-
-class Job:
-    """Something to write, and who waits for it."""
-
-    __slots__ = ("at", "future", "what")
-
-    def __init__(self, what: Entry | Work) -> None:
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.what = what
-        self.at = time.monotonic()
 
 
 @frozen(kw_only=True)
@@ -82,10 +70,6 @@ class WriterOptions:
     max_waiting: int = MAX_WAITING
     on_record: Callable[[Entry], None] | None = None
     """Called for each entry that became durable, on the writer's thread; should be short."""
-
-
-Outcome = tuple[Job, Any, BaseException | None]
-"""A job with its result, or with its error."""
 
 
 class Writer:
@@ -172,7 +156,7 @@ class Writer:
         self.stop()
         while self._queue.qsize():
             if job := self._queue.get_nowait():
-                _settle([(job, None, AuditError("the audit is closed"))])
+                settle([(job, None, AuditError("the audit is closed"))])
 
     @contextmanager
     def _database(self) -> Iterator[tuple[Engine, Connection]]:
@@ -233,7 +217,7 @@ class Writer:
             self._oldest_at = jobs[0].at
             outcomes = self._outcomes(jobs)
             self._oldest_at = None
-            _settle(outcomes)
+            settle(outcomes)
         return not is_over
 
     def _outcomes(self, jobs: Sequence[Job]) -> list[Outcome]:
@@ -387,23 +371,3 @@ def _refusal(job: Job, fault: IntegrityError) -> BaseException:
     if isinstance(job.what, Entry):
         return AuditError(f"the record {job.what.id} is there already")
     return fault
-
-
-def _settle(outcomes: Sequence[Outcome]) -> None:
-    """Wake each event loop once, for all of its futures."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_loop.setdefault(outcome[0].future.get_loop(), []).append(outcome)
-    for loop, own in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            loop.call_soon_threadsafe(_resolve, own)
-
-
-def _resolve(outcomes: Sequence[Outcome]) -> None:
-    for job, result, error in outcomes:
-        if job.future.done():
-            continue
-        if error is None:
-            job.future.set_result(result)
-        else:
-            job.future.set_exception(error)
