@@ -431,7 +431,6 @@ class GuardedProtocol(HttpToolsProtocol):
         """Close for writing, and read on until the client closes."""
         self.phase = LEAVING
         self._read_bytes = 0
-        self.flow.resume_reading()
         self.transport.write_eof()
         has_rest = self.transport.get_write_buffer_size() > 0
         patience_s = self.limits.unread_s if has_rest else self.limits.linger_s
