@@ -35,6 +35,8 @@ _LOG = logging.getLogger(__name__)
 
 MAX_QUERY = 64
 """Fields of a query."""
+CHALLENGE = 'Basic realm="axonflow"'
+"""What a 401 asks for (RFC 9110, section 11.6.1)."""
 
 
 class App:
@@ -93,7 +95,12 @@ class App:
         headers = _headers(scope)
         caller = self._service.generation.clients.identified(headers)
         if caller is None:
-            return refusal(401, "Invalid credentials", code="unauthenticated")
+            return refusal(
+                401,
+                "Invalid credentials",
+                code="unauthenticated",
+                **{"www-authenticate": CHALLENGE},
+            )
         if route.role not in caller.roles:
             message = f"the client {caller.client} has not the role {route.role}"
             return refusal(403, message, code="forbidden")

@@ -4,6 +4,7 @@ calls."""
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import pytest
 from axonflow_core.config.values import Role
 from axonflow_core.server import endpoints
 from axonflow_core.server.api import ROUTES
+from axonflow_core.server.endpoints import policies
 from axonflow_core.server.routes import Route, Way
 
-from .in_process import Served
+from .in_process import Served, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/server.md").read_text()
 SOURCES = {path.stem: path.read_text() for path in Path(endpoints.__path__[0]).glob("*.py")}
 """Module of `endpoints` -> its source."""
 METHODS_OF_PROVIDERS = frozenset(
@@ -47,6 +51,15 @@ async def test_no_route_is_open_without_credentials_or_roles(served: Served) -> 
         for client, status in ((None, 401), ("nobody", 403)):
             reply = await served.ask(route.method, target_of(route), {}, client=client)
             assert (reply.status, reply.json["success"]) == (status, False), route.path
+            assert ("www-authenticate" in reply.headers) is (status == 401)
+
+
+async def test_the_open_mode_has_every_route_but_an_administrators(tmp_path: Path) -> None:
+    async with serving(tmp_path, open=True) as served:
+        for route in ROUTES.routes:
+            reply = await served.ask(route.method, target_of(route), {}, client=None)
+            refused = reply.status in (401, 403)
+            assert refused is (route.role is Role.ADMIN or "{tenant}" in route.path), route.path
 
 
 async def test_a_secret_opens_nothing_under_another_id(served: Served) -> None:
@@ -95,3 +108,9 @@ async def test_a_call_around_governance_is_seen() -> None:
 async def test_every_handler_of_a_route_stands_in_a_source_that_is_read() -> None:
     modules = {f"{endpoints.__name__}.{module}" for module in SOURCES}
     assert {route.handler.__module__ for route in ROUTES.routes} <= modules
+
+
+async def test_the_page_of_the_server_lists_every_route_that_has_a_use() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| `([A-Z]+) (/\S+)` \|$", PAGE, re.MULTILINE)
+    served = [route for route in ROUTES.routes if route.handler is not policies.write]
+    assert sorted(listed) == sorted((each.role, each.method, each.path) for each in served)
