@@ -38,8 +38,8 @@ class Question:
     texts: Mapping[str, str] = hidden()
     """Label -> text. Labels are ours."""
     unalterable: frozenset[str] = frozenset()
-    """The labels of texts that the answer has no place for: where one of them would have to be
-    redacted, the question is denied."""
+    """The labels of texts that cannot be redacted, for the answer has no place for them or the
+    client cannot do it: where one of them would have to be, the question is denied."""
     user: str | None = field(default=None, repr=False)
     """On whose behalf the client asks, as it names them."""
     provider: str | None = None
@@ -105,7 +105,7 @@ def _denial(caller: Caller, question: Question, decision: Decision) -> str | Non
     if question.model is not None and not caller.may_use_model(question.model):
         return f"the client {caller.client} may not use this model"
     if decision.verdict is Verdict.REDACTED and decision.texts.keys() & question.unalterable:
-        return "A text has to be redacted that this answer cannot return."
+        return "A text has to be redacted, and cannot be here."
     return None
 
 

@@ -42,6 +42,8 @@ class Check:
     query: str = hidden()
     user: str | None = field(default=None, repr=False)
     data_sources: tuple[str, ...] = ()
+    redacts: bool = True
+    """Whether the client can redact; one that cannot is denied what would have to be."""
 
 
 @frozen(kw_only=True)
@@ -95,6 +97,7 @@ async def checked(
         request_type="pre_check",
         phase=Phase.REQUEST,
         texts={"query": check.query},
+        unalterable=frozenset() if check.redacts else frozenset(("query",)),
         user=check.user,
         facts={"data_sources": list(check.data_sources)},
     )

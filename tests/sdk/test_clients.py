@@ -26,6 +26,7 @@ from axonflow.exceptions import (  # noqa: E402
     LegacyPolicyWriteFrozenError,
     PolicyViolationError,
 )
+from axonflow.pep_handshake import PEPCapability, PEPHandshake  # noqa: E402
 from axonflow.types import (  # noqa: E402
     AuditSearchRequest,
     AuditToolCallRequest,
@@ -198,6 +199,15 @@ async def test_an_enforcement_point_decides_and_fulfils(
     assert decided[:2] == (verdict, content)
     (summary, *_) = await client.list_decisions(ListDecisionsOptions(limit=5))
     assert summary.decision_id
+
+
+async def test_an_enforcement_point_that_redacts_nothing_is_denied(client: Any) -> None:
+    able = PEPHandshake("edge", "acme", [PEPCapability("field_redact", 1)])
+    unable = PEPHandshake("edge", "acme", [])
+    request = DecideRequest(stage="llm", query="see badge-5")
+    verdict, content, _ = await client.decide_and_fulfill(request, pep_handshake=able)
+    assert (verdict, content) == ("allow", "see [REDACTED:badge]")
+    assert (await client.decide_and_fulfill(request, pep_handshake=unable))[0] == "deny"
 
 
 async def test_tools_are_checked_before_and_after(client: Any) -> None:

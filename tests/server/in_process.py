@@ -114,7 +114,7 @@ class Served:
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
         }
         messages: list[dict[str, Any]] = []
 

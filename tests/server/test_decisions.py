@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Decision, Phase, Verdict
 from axonflow_core.server.service import Service
 from axonflow_core.server.wire.authzen import PROFILE, PROFILE_HEADER
+from axonflow_core.server.wire.handshake import HEADER as HANDSHAKE
 
 from .in_process import Served, serving
 
@@ -233,6 +236,63 @@ async def test_what_cannot_be_weighed_is_refused_by_its_pointer(
     assert reply.status in (400, 422)
     assert (reply.json["code"], reply.json["pointer"]) == (code, pointer)
     assert await served.records() == []
+
+
+# ── what an enforcement point declares ────────────────────────────────────────────────────────────
+
+
+def declared(*capabilities: tuple[str, int], **changes: Any) -> dict[str, str]:
+    """The header of an enforcement point that can carry these out."""
+    document = {
+        "profile_version": 1,
+        "pep_id": "edge",
+        "audience": "acme",
+        "capabilities": [{"type": type, "version": number} for type, number in capabilities],
+        **changes,
+    }
+    return {HANDSHAKE: urlsafe_b64encode(orjson.dumps(document)).rstrip(b"=").decode()}
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_allowed"),
+    [
+        ({}, True),
+        (declared(("field_redact", 1), ("notification", 1)), True),
+        (declared(("field_redact", 2)), False),
+        (declared(), False),
+    ],
+)
+async def test_who_says_that_it_cannot_redact_is_denied_what_has_to_be(
+    served: Served, headers: dict[str, str], is_allowed: bool
+) -> None:
+    bodies = {
+        DECIDE: {"stage": "llm", "query": "badge-17"},
+        EVALUATION: {"evaluation": evaluation("badge-17")},
+        INPUT: {"connector_type": "g", "statement": "badge-17"},
+        "/api/policy/pre-check": {"query": "badge-17"},
+    }
+    for path, body in bodies.items():
+        reply = await served.post(path, body, headers={**NEGOTIATED, **headers})
+        told = [reply.json.get(name) for name in ("verdict", "decision", "allowed", "approved")]
+        assert ("allow" in told or True in told) is is_allowed, path
+    assert {entry.verdict for entry in await served.records()} == {
+        Verdict.REDACTED if is_allowed else Verdict.BLOCKED
+    }
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("", "!", "é", "A" * 5_000, urlsafe_b64encode(b"[]").decode()),
+        declared(profile_version=2)[HANDSHAKE],
+        declared(capabilities=None)[HANDSHAKE],
+        declared(*[("field_redact", 1)] * 65)[HANDSHAKE],
+        declared(("field_redact", 0))[HANDSHAKE],
+    ],
+)
+async def test_a_declaration_that_cannot_be_read_is_refused(served: Served, header: str) -> None:
+    body = {"stage": "llm", "query": "hello"}
+    assert (await served.post(DECIDE, body, headers={HANDSHAKE: header})).status == 400
 
 
 # ── without an engine ─────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from axonflow_core.policy.rules import Phase
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.fields import MAX_TEXT, Fields, read_object
 from axonflow_core.server.wire import authzen, decisions, policies
+from axonflow_core.server.wire.handshake import as_declared
 
 
 async def decide(request: ClientRequest) -> Answer:
@@ -14,7 +15,7 @@ async def decide(request: ClientRequest) -> Answer:
     fields = read_object(request.body)
     if (mismatch := _mismatch(request, fields.object("caller_identity"))) is not None:
         return mismatch
-    question = decisions.question(fields)
+    question = as_declared(decisions.question(fields), request.headers)
     service = request.service
     answer = await decided(service.generation.governance, service.audit, request.caller, question)
     return decisions.decide_answer(answer, question.facts["stage"])
@@ -34,7 +35,10 @@ def _mismatch(request: ClientRequest, identity: Fields) -> Answer | None:
 async def evaluation(request: ClientRequest) -> Answer:
     """`POST /api/v1/access/evaluation`."""
     try:
-        asked = authzen.questions(request.body, request.caller)
+        asked = [
+            as_declared(question, request.headers)
+            for question in authzen.questions(request.body, request.caller)
+        ]
     except authzen.Refusal as refused:
         return refused.answer
     service = request.service
@@ -47,7 +51,8 @@ async def check_input(request: ClientRequest) -> Answer:
     fields = read_object(request.body)
     if fields.text("content_type", default=decisions.TEXT) != decisions.TEXT:
         return refusal(415, f"content of type {decisions.TEXT} alone is redacted", code="type")
-    service, question = request.service, decisions.input_question(fields)
+    service = request.service
+    question = as_declared(decisions.input_question(fields), request.headers)
     governance = service.generation.governance
     answer = await decided(governance, service.audit, request.caller, question)
     return decisions.input_answer(answer, governance.policy.listed())

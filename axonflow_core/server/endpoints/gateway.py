@@ -16,7 +16,7 @@ from axonflow_core.server.wire.gateway import (
 
 async def pre_check(request: ClientRequest) -> Answer:
     """`POST /api/policy/pre-check`."""
-    service, asked = request.service, check(read_object(request.body))
+    service, asked = request.service, check(read_object(request.body), request.headers)
     generation = service.generation
     checked = await gateway.checked(
         generation.governance,

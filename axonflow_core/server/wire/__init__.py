@@ -4,6 +4,7 @@ proxy       Proxy Mode
 gateway     Gateway Mode: checks, reports of calls and of tools
 decisions   `decide` and the checks of what goes into a tool and comes out of it
 authzen     AuthZEN's evaluation
+handshake   what an enforcement point says it can carry out
 records     the audit: records found, decisions explained
 policies    rules and detectors as static policies, tests of patterns
 times       RFC 3339

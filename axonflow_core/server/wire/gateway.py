@@ -13,6 +13,7 @@ from axonflow_core.policy.rules import Phase, Verdict
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, MAX_WORD, Fields
 from axonflow_core.server.wire.decisions import WORDS
+from axonflow_core.server.wire.handshake import redacts
 from axonflow_core.server.wire.matches import block_reason
 from axonflow_core.server.wire.proxy import MAX_QUERY
 from axonflow_core.server.wire.times import timestamp
@@ -21,12 +22,13 @@ _TOOL_WORDS = ("caller_name", "tool_type", "workflow_id", "step_id")
 """Members of a tool's report that name something."""
 
 
-def check(fields: Fields) -> Check:
-    """What a body of `POST /api/policy/pre-check` asks."""
+def check(fields: Fields, headers: Mapping[str, str]) -> Check:
+    """What headers and body of `POST /api/policy/pre-check` asks."""
     return Check(
         query=fields.text("query", most=MAX_QUERY),
         user=fields.optional_text("user_token", most=MAX_TOKEN),
         data_sources=fields.texts("data_sources"),
+        redacts=redacts(headers),
     )
 
 
