@@ -91,17 +91,17 @@ def texts_in(value: Any) -> list[tuple[Place, str]]:
 
 
 def with_texts(value: T, texts: Mapping[Place, str]) -> T:
-    """`value` with other texts at some of the places that `texts_in` names."""
-    changed: Any = value
-    for place in sorted(texts, key=_values_before_keys):
-        changed = _replaced(changed, place, texts[place])
-    return cast(T, changed)
-
-
-def _values_before_keys(place: Place) -> tuple[bool, int]:
-    """A place names keys as they were, so keys change last and inner ones before outer ones."""
-    is_key = bool(place) and isinstance(place[-1], Key)
-    return is_key, -len(place)
+    """`value` with other texts at some of the places that `texts_in` names, in time linear in its
+    size: every value on the way to a text is made anew once."""
+    changes: Any = {}
+    for place, text in texts.items():
+        if not place:
+            return cast(T, text)
+        level = changes
+        for step in place[:-1]:
+            level = level.setdefault(step, {})
+        level[place[-1]] = text
+    return cast(T, _changed(value, changes) if changes else value)
 
 
 def _collect(value: Any, place: Place, found: list[tuple[Place, str]]) -> None:
@@ -141,17 +141,20 @@ def _text_fields(kind: type[Any]) -> tuple[str, ...]:
     return tuple(name for name in names if (kind, name) not in _NO_TEXT | data)
 
 
-def _replaced(value: Any, place: Place, text: str) -> Any:
-    """`value` with the text at `place` replaced; the values on the way are made anew."""
-    if not place:
-        return text
-    step, rest = place[0], place[1:]
-    if isinstance(step, Key):
-        return {text if key == step.name else key: member for key, member in value.items()}
+def _changed(value: Any, changes: Any) -> Any:
+    """`value` with `changes`: a text instead of it, or what changes below each of its steps."""
+    if type(changes) is str:
+        return changes
     if isinstance(value, Mapping):
-        return {**value, step: _replaced(value[step], rest, text)}
+        return {
+            changes.get(Key(key), key): _changed(member, changes[key]) if key in changes else member
+            for key, member in value.items()
+        }
     if isinstance(value, list | tuple):
-        index = cast(int, step)
-        items = [*value[:index], _replaced(value[index], rest, text), *value[index + 1 :]]
+        items = list(value)
+        for index, change in changes.items():
+            items[index] = _changed(items[index], change)
         return type(value)(items)
-    return evolve(value, **{str(step): _replaced(getattr(value, str(step)), rest, text)})
+    return evolve(
+        value, **{step: _changed(getattr(value, step), change) for step, change in changes.items()}
+    )
