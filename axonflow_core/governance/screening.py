@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T", CompletionRequest, Completion)
 
 MAX_CHARACTERS_ON_LOOP = 65_536
-"""Longer texts are evaluated in a thread, so that the event loop goes on meanwhile."""
+MAX_TEXTS_ON_LOOP = 256
+"""Longer texts, and more of them, are evaluated in a thread, so that the event loop goes on
+meanwhile."""
 
 
 class Judgement(NamedTuple, Generic[T]):
@@ -45,16 +47,20 @@ class Judgement(NamedTuple, Generic[T]):
 async def judged(policy: Policy, phase: Phase, value: T) -> Judgement[T]:
     """What the policy decides on `value`, and what becomes of it."""
     screened = Screened(value)
-    if screened.characters > MAX_CHARACTERS_ON_LOOP:
+    if _is_much(screened.texts):
         return await asyncio.to_thread(screened.judge, policy, phase)
     return screened.judge(policy, phase)
 
 
 async def evaluated(policy: Policy, phase: Phase, parts: Mapping[str, str]) -> Decision:
     """What the policy decides on these texts."""
-    if sum(map(len, parts.values())) > MAX_CHARACTERS_ON_LOOP:
+    if _is_much(parts):
         return await asyncio.to_thread(policy.evaluate, phase, parts)
     return policy.evaluate(phase, parts)
+
+
+def _is_much(texts: Mapping[str, str]) -> bool:
+    return len(texts) > MAX_TEXTS_ON_LOOP or sum(map(len, texts.values())) > MAX_CHARACTERS_ON_LOOP
 
 
 class Screened(Generic[T]):
@@ -73,11 +79,6 @@ class Screened(Generic[T]):
         if type(value) is Completion and (len(value.content) > 1 or value.tool_uses):
             self._add_names(value)
             self._add_joined(value)
-
-    @property
-    def characters(self) -> int:
-        """How much there is to search."""
-        return sum(map(len, self.texts.values()))
 
     def judge(self, policy: Policy, phase: Phase) -> Judgement[T]:
         """What the policy decides, and what becomes of the value."""

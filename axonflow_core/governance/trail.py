@@ -30,6 +30,8 @@ from axonflow_core.messages import (
 from axonflow_core.policy.rules import Decision, Finding, Verdict
 from axonflow_core.provider import Price, Provider
 
+MAX_FINDINGS = 256
+"""Findings of one decision that its record lists; of the others it has the number."""
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -252,7 +254,10 @@ def decision_facts(decision: Decision) -> dict[str, Json]:
         "screened": counted(decision.screened),
     }
     if decision.findings:
-        facts["findings"] = list(map(_finding_facts, decision.findings))
+        facts["findings"] = list(map(_finding_facts, decision.findings[:MAX_FINDINGS]))
+    unlisted = decision.unlisted + max(0, len(decision.findings) - MAX_FINDINGS)
+    if unlisted:
+        facts["unlisted"] = unlisted
     return facts
 
 

@@ -137,6 +137,17 @@ async def test_rows_and_message_come_back_redacted(served: Served) -> None:
     assert reply.json["redacted_message"] == "[REDACTED:badge] found"
 
 
+async def test_a_record_lists_some_of_many_findings_and_counts_the_others(
+    served: Served,
+) -> None:
+    rows = [["badge-1"] * 1_000]
+    reply = await served.post(OUTPUT, {"connector_type": "sql", "response_data": rows})
+    assert reply.json["redacted_data"] == [["[REDACTED:badge]"] * 1_000]
+    (entry,) = await served.records()
+    (decision,) = entry.facts["decisions"]
+    assert (len(decision["findings"]), decision["unlisted"]) == (256, 744)
+
+
 async def test_a_clean_output_has_nothing_redacted(served: Served) -> None:
     reply = await served.post(OUTPUT, {"connector_type": "sql", "message": "fine"})
     assert reply.json["allowed"] and reply.json["redaction_evaluated"]
