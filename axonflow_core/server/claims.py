@@ -48,6 +48,9 @@ class Claims(Protocol):
     def is_awaited(self, key: bytes) -> bool:
         """Whether another worker waits for the key."""
 
+    def close(self) -> None:
+        """Let go of everything."""
+
 
 class OwnClaims:
     """The claims of a worker that is alone: there is nobody to share with."""
@@ -63,6 +66,8 @@ class OwnClaims:
 
     def is_awaited(self, key: bytes) -> bool:
         return False
+
+    def close(self) -> None: ...
 
 
 class FileClaims:
@@ -89,7 +94,6 @@ class FileClaims:
         return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
 
     def close(self) -> None:
-        """Let go of everything."""
         os.close(self._descriptor)
 
     def _lock(self, kind: int, offset: int) -> bool:

@@ -31,7 +31,6 @@ from axonflow_core.keys import KEYS_DIR, MASTER, SERVER, SIGNING, Keys, load_key
 from axonflow_core.server import serving
 from axonflow_core.server.api import ROUTES
 from axonflow_core.server.app import App
-from axonflow_core.server.claims import Claims, FileClaims, OwnClaims
 from axonflow_core.server.history import Source
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.logs import begin_log
@@ -147,7 +146,7 @@ def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFacto
             audit=launched.audit,
             source=Source(launched.path, environment),
             launch=launched.id,
-            claims=OwnClaims() if launched.folder is None else _claims_of(launched.audit),
+            claims=None if launched.folder is None else claims_of(launched.audit),
             counts=launched.folder,
         )
         return App(await Service.share(shared, launched.keys, state), ROUTES)
@@ -155,11 +154,9 @@ def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFacto
     return app
 
 
-def _claims_of(audit: AuditConfig) -> Claims:
-    """Claims in a file beside the database, which all workers open."""
-    folder = folder_of(path_of(audit.url))
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return FileClaims(folder / "claims")
+def claims_of(audit: AuditConfig) -> Path:
+    """The file of claims of all servers that work on a database, beside it."""
+    return folder_of(path_of(audit.url)) / "claims"
 
 
 def _launch(

@@ -22,7 +22,7 @@ from axonflow_core.http.client import Transport
 from axonflow_core.keys import Keys
 from axonflow_core.modes import contexts
 from axonflow_core.server import history, replays
-from axonflow_core.server.claims import Claims, OwnClaims
+from axonflow_core.server.claims import FileClaims, OwnClaims
 from axonflow_core.server.generations import Generation
 from axonflow_core.server.history import Archive, Source
 from axonflow_core.server.metrics import Metrics
@@ -51,7 +51,8 @@ class Shared:
     launch: str = field(factory=new_id)
     """The start of the server: the first worker that has it makes the file the newest
     generation."""
-    claims: Claims = field(factory=OwnClaims)
+    claims: Path | None = None
+    """The file of the workers' claims; None for a worker that is alone."""
     counts: Path | None = None
     """The folder in which several workers exchange their numbers."""
 
@@ -65,24 +66,24 @@ class Service:
         audit: AuditStore,
         keys: Keys,
         metrics: Metrics,
-        claims: Claims,
-        source: Source | None,
+        shared: Shared,
     ) -> None:
         self.state = state
         self.metrics = metrics
         self.audit = audit
         self.seal = Seal(keys.server[0])
         """Tells requests from each other, and encrypts what is kept of their answers."""
-        self.flights = Flights(audit, self.seal, claims)
+        self._claims = OwnClaims() if shared.claims is None else FileClaims(shared.claims)
+        self.flights = Flights(audit, self.seal, self._claims)
         self.reloading: Reloading | None = None
         """The generations of the store; None for a configuration that came from no file."""
         self._keys = keys
         self._client = Transport()
         self._fixed: Generation | None = None
         self._tasks: set[asyncio.Task[object]] = set()
-        if source is not None:
+        if shared.source is not None:
             self.reloading = Reloading(
-                source, Archive(keys.server), audit, self._built, self._serves
+                shared.source, Archive(keys.server), audit, self._built, self._serves
             )
 
     @classmethod
@@ -120,7 +121,7 @@ class Service:
             on_record=metrics.recorded,
         )
         metrics.watches(audit)
-        return cls(state, audit, keys, metrics, shared.claims, shared.source)
+        return cls(state, audit, keys, metrics, shared)
 
     def _begun(self) -> Self:
         self._begin(self.metrics.keep_published())
@@ -212,6 +213,7 @@ class Service:
                 await self._fixed.aclose()
             await self._client.aclose()
         finally:
+            self._claims.close()
             await self.audit.aclose()
 
 

@@ -1,0 +1,176 @@
+"""`axonflow serve` as a process, in front of Bedrock's emulator in this one, which counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+from server.served import Client, wait_until
+
+from axonflow_core.cli.emulate import emulator_of
+from axonflow_core.http.local_server import Server
+from axonflow_core.keys import Keys, load_keys, make_keys
+from axonflow_core.server.auth import client_secret
+
+MODEL = "us.anthropic.claude-sonnet-4-6"
+
+
+class Counted:
+    """An app, and when the calls of a model began and ended there."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.began: list[float] = []
+        self.ended: list[float] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/model/"):
+            await self._app(scope, receive, send)
+            return
+        self.began.append(time.monotonic())
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.ended.append(time.monotonic())
+
+
+@frozen
+class Governed:
+    """A server that runs."""
+
+    process: subprocess.Popen[str]
+    port: int
+    folder: Path
+    upstream: Counted
+    keys: Keys | None = field(repr=False)
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of the worker processes."""
+        process = self.process.pid
+        return [
+            int(each)
+            for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        ]
+
+    def post(
+        self, path: str, body: Mapping[str, Any], *, client: str = "acme", generation: int = 1
+    ) -> Client:
+        """A connection on which a request was sent."""
+        data = json.dumps(body).encode()
+        lines = ["Host: localhost", "Connection: close", f"Content-Length: {len(data)}"]
+        if self.keys is not None:
+            secret = client_secret(self.keys.server[0], client, generation)
+            lines.append("Authorization: Bearer " + secret)
+        connection = Client(self.port)
+        connection.send("\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode() + data)
+        return connection
+
+    def ask(self, query: str, **more: Any) -> Client:
+        return self.post("/api/request", {"query": query, "user_token": "ann"}, **more)
+
+    def records(self, *kinds: str) -> list[dict[str, Any]]:
+        """The records of these kinds, in every chain, the oldest first."""
+        with sqlite3.connect(self.folder / "audit.db") as database:
+            rows = database.execute("SELECT body FROM records ORDER BY row").fetchall()
+        database.close()
+        bodies = [json.loads(body) for (body,) in rows]
+        return [body for body in bodies if body["kind"] in kinds]
+
+
+def status_of(client: Client) -> int:
+    """The status of the answer; 0 where the connection ended without one. Reads all of it."""
+    with client:
+        data = client.see(40).data
+    return int(data[9:12]) if data else 0
+
+
+def seen(client: Client) -> Any:
+    """The JSON of the answer."""
+    with client:
+        return json.loads(client.see(40).data.partition(b"\r\n\r\n")[2])
+
+
+def config_text(folder: Path, *, server: str = "", rules: str = "[]", generation: int = 1) -> str:
+    return f"""
+version: "1.0"
+llm_providers: {{bedrock: {{enabled: true, config: {{region: us-east-1, model: {MODEL}}}}}}}
+server:
+  clients:
+    acme: {{generation: {generation}, roles: [call, gateway]}}
+    ops: {{roles: [admin]}}
+  {server}
+policies: {{rules: {rules}}}
+audit: {{url: "sqlite:///{folder}/audit.db"}}
+"""
+
+
+@contextmanager
+def serving(
+    folder: Path, *, workers: int = 2, text: str | None = None, delay_s: float = 0.0, **more: Any
+) -> Iterator[Governed]:
+    """A governed server; a call whose text has `slow` in it is answered after `delay_s`."""
+    (folder / "script.json").write_text(
+        json.dumps({"rules": [{"when": "slow", "delay_s": delay_s, "answer": "at last"}]})
+    )
+    made = emulator_of("bedrock", folder / "script.json")
+    upstream = Counted(made.app)
+    file = folder / "axonflow.yaml"
+    file.write_text(config_text(folder, **more) if text is None else text)
+    keys = folder / "keys"
+    if text is None:
+        make_keys(keys)
+    with Server(upstream) as emulated:
+        named = {"AXONFLOW_KEYS_DIR": str(keys)} if keys.is_dir() else {}
+        environment = {**os.environ, **made.environment(emulated.base_url), **named}
+        with start(file, workers, environment) as process:
+            try:
+                port = port_of(process)
+                known = load_keys(keys, {}) if keys.is_dir() else None
+                server = Governed(process, port, folder, upstream, known)
+                if workers > 1:
+                    wait_until(lambda: len(server.workers) == workers)
+                yield server
+            finally:
+                stop(process)
+
+
+def start(file: Path, workers: int, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "axonflow_core.cli", "serve", "--config", str(file)]
+    return subprocess.Popen(
+        [*command, "--port", "0", "--workers", str(workers)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+
+
+def port_of(process: subprocess.Popen[str]) -> int:
+    """The port that the server says it serves."""
+    assert process.stderr is not None
+    told = []
+    for line in process.stderr:
+        told.append(line)
+        if line.startswith("serving http"):
+            return int(line.rpartition(":")[2])
+    raise AssertionError("".join(told))
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End the server, which says nothing more that anybody reads."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
