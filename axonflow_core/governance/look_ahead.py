@@ -91,6 +91,8 @@ class AnswerScreen:
         """Events that are judged as they are, and are not yet."""
         self._known: set[str] = set()
         self._is_due = False
+        self._may_pass = False
+        """Whether something changed since the last look at what may leave."""
         self.unread = 0
         """Characters that came since the last search."""
         self.stop: Stop | None = None
@@ -124,6 +126,7 @@ class AnswerScreen:
                     self._end(self._open.pop(event.index, None))  # type: ignore[union-attr]
                 elif kind not in _SILENT:
                     self._events.append((event, held, number, place))
+        self._may_pass |= not held.ends
 
     def _delta(self, event: Any, held: Held, number: int, place: int) -> None:
         kind = _DELTAS[type(event)]
@@ -227,6 +230,7 @@ class AnswerScreen:
             self.stop = self.stop or next(self._judged(), None)
         except Exception:
             self.stop = Stop(Verdict.ERROR, "The policies could not be evaluated.")
+        self._may_pass = True
         if self.stop is not None:
             self._queue.clear()
 
@@ -287,12 +291,14 @@ class AnswerScreen:
 
     def taken(self) -> Passed | None:
         """What may leave now; None where that is nothing."""
-        queue = self._queue
-        if not queue or not queue[0].is_cleared:
+        if not self._may_pass:
             return None
-        reads: list[Held] = []
+        self._may_pass = False
+        queue, reads = self._queue, list[Held]()
         while queue and queue[0].is_cleared:
             reads.append(queue.popleft())
+        if not reads:
+            return None
         batches: tuple[Batch, ...] = ()
         for held in reads:
             held.is_released = True

@@ -11,7 +11,6 @@ what they name, and text blocks that stand next to each other as one text, for c
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
@@ -185,4 +184,8 @@ def _put(
 
 def counted(labels: Iterable[str]) -> dict[str, int]:
     """How many texts were screened, by where they stand: `{"messages": 3, "system": 1}`."""
-    return dict(Counter(label.partition(".")[0].partition("#")[0] for label in labels))
+    counts: dict[str, int] = {}
+    for label in labels:
+        place = label.partition(".")[0].partition("#")[0]
+        counts[place] = counts.get(place, 0) + 1
+    return counts

@@ -113,35 +113,31 @@ class GovernedStream(CompletionStream):
 
     async def _next(self) -> Passed | None:
         """What may leave after one more read of the provider. The last read begins the end."""
+        screen, passed = self._screen, None
         try:
             batches = await self._stream.read()
-            passed = await self._screened(batches)
+            self._seen.add(batches)
+            if screen is None:
+                passed = Passed(batches, self._stream.native)
+            else:
+                screen.add(batches, self._stream.native)
+                if screen.unread > MAX_CHARACTERS_ON_LOOP:
+                    await asyncio.to_thread(screen.judge)
+                elif screen.is_due:
+                    screen.judge()
+                passed = screen.taken()
         except Exception as error:
             self._begin_end(self._failed(error))
             return None
         if not batches:
             self._begin_end(self._finished())
-        elif self._screen is not None and self._screen.stop is not None:
-            self._begin_end(self._stopped(self._screen.stop))
+        elif screen is not None and screen.stop is not None:
+            self._begin_end(self._stopped(screen.stop))
         elif passed is not None and self._seen.has_ended:
             self._last.append(passed)
         else:
             return passed
         return None
-
-    async def _screened(self, batches: tuple[Batch, ...]) -> Passed | None:
-        self._seen.add(batches)
-        screen = self._screen
-        if screen is None:
-            return Passed(batches, self._stream.native)
-        screen.add(batches, self._stream.native)
-        if not screen.is_due:
-            return screen.taken()
-        if screen.unread > MAX_CHARACTERS_ON_LOOP:
-            await asyncio.to_thread(screen.judge)
-        else:
-            screen.judge()
-        return screen.taken()
 
     def _handed(self, passed: Passed) -> tuple[Batch, ...]:
         self._front.add(passed.batches)

@@ -242,14 +242,15 @@ class Trail:
 
 def rules_of(decisions: Iterable[Decision]) -> tuple[str, ...]:
     """The rules that found something in any of them, each once."""
-    return tuple(dict.fromkeys(rule for each in decisions for rule in each.rules))
+    found = [each for each in decisions if each.findings]
+    return tuple(dict.fromkeys(rule for each in found for rule in each.rules)) if found else ()
 
 
 def decision_facts(decision: Decision) -> dict[str, Json]:
     """A decision as the record has it: which rules found something where, and nothing of it."""
     facts: dict[str, Json] = {
-        "phase": decision.phase,
-        "verdict": decision.verdict,
+        "phase": decision.phase.value,
+        "verdict": decision.verdict.value,
         "policy": decision.version,
         "screened": counted(decision.screened),
     }

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from axonflow_core.json import dumps
 
-from . import audit, calls, codecs, cold, instructions, transport
+from . import audit, calls, codecs, cold, governed, instructions, transport
 from .rows import Row, table
 
 
@@ -21,7 +21,7 @@ def main() -> None:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help="audit calls cold codecs instructions transport",
+        help="audit calls cold codecs governed instructions transport",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--uvloop", action="store_true", help="rows on uvloop, too")
@@ -32,6 +32,7 @@ def main() -> None:
         "calls": lambda: calls.measure(with_uvloop=given.uvloop, with_tls=given.tls),
         "cold": cold.measure,
         "codecs": codecs.measure,
+        "governed": governed.measure,
         "instructions": instructions.measure,
         "transport": lambda: transport.measure(with_uvloop=given.uvloop),
     }

@@ -28,6 +28,10 @@ BARS: Mapping[str, tuple[float, float | None]] = {
     "--help": (1.25, None),
     "ten short messages, Anthropic's": (0.04, 0.02),
     "ten short messages, dearest": (0.04, 0.02),
+    "governed call": (0.07, None),
+    "governed call, audit, 32 at once": (0.10, None),
+    "governed chunk, paced": (0.25, None),
+    "governed chunk, burst": (0.25, None),
 }
 """Row -> the bar, and the goal where there is one: shares of the baseline."""
 

@@ -1,0 +1,195 @@
+"""What governance adds to a call and to a chunk, over a provider that costs nothing.
+
+call               policy on a request of 100 characters and on an answer of 300, with five
+                   rules and the detectors, and the record: against boto3's `invoke_model`
+audit, 32 at once  the same with a real audit on a disk, as 32 calls in flight have it
+chunk              of a stream of 200 that is screened with look-ahead, a chunk a read (paced)
+                   and 70 a read (burst): against a chunk of boto3's `converse_stream`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+from axonflow_core.audit.record import Entry
+from axonflow_core.audit.store import AuditStore
+from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.governance.caller import Caller
+from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.trail import GovernedCall, Outcome
+from axonflow_core.keys import throwaway_keys
+from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason, Text, Usage
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.rules import Action, Rule
+from axonflow_core.provider import CompletionStream
+from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate
+
+from .callers import IN_FLIGHT, SETTINGS, boto3s
+from .rows import Row, cpu_us, row
+from .service import CHUNKS, running_service
+
+ROUNDS, CALLS, STREAMS = 9, 1_000, 10
+RULES = (
+    Rule(name="aurora", action=Action.BLOCK, pattern=r"(?i)project\s+aurora"),
+    Rule(name="secret", action=Action.BLOCK, text="top secret"),
+    Rule(name="staff", action=Action.REDACT, pattern=r"\bEMP-\d{6}\b"),
+    Rule(name="internal", action=Action.WARN, text="internal only"),
+    Rule(name="password", action=Action.BLOCK, pattern=r"(?i)password\s*[:=]"),
+)
+_QUERY = "Why is the sky blue, and why is it red in the evening? Explain it for a child. " * 2
+_ANSWER = "The sky is blue because shorter waves are scattered more than longer ones are. " * 4
+_RECEIPT = Receipt(provider="idle", family="idle", surface="idle", model="m", called="m")
+_COMPLETION = Completion(
+    content=(Text(_ANSWER[:300]),),
+    stop_reason=StopReason.END_TURN,
+    usage=Usage(input_tokens=30, output_tokens=60),
+    receipt=_RECEIPT,
+)
+_CALL = GovernedCall(
+    caller=Caller(client="acme", tenant="acme"),
+    request=CompletionRequest(_QUERY[:100]),
+    mode="proxy",
+    user="ann",
+)
+_END: Batch = (UsageUpdate(_COMPLETION.usage), Stopped(StopReason.END_TURN), Ended())
+_BATCHES: list[Batch] = [
+    (Started("id", "m"),),
+    *((TextDelta(f"word {number:03} "),) for number in range(CHUNKS)),
+    _END,
+]
+
+
+class _Idle:
+    """A provider that answers at once."""
+
+    default_model = "m"
+
+    def __init__(self, batches_a_read: int = 1) -> None:
+        self._reads = [
+            tuple(_BATCHES[at : at + batches_a_read])
+            for at in range(0, len(_BATCHES), batches_a_read)
+        ]
+
+    async def complete(self, request: Any, **_: Any) -> Completion:
+        return _COMPLETION
+
+    async def stream(self, request: Any, **_: Any) -> CompletionStream:
+        return _IdleStream(self._reads)
+
+
+class _IdleStream(CompletionStream):
+    receipt = _RECEIPT
+
+    def __init__(self, reads: list[tuple[Batch, ...]]) -> None:
+        self._left = iter(reads)
+
+    async def read(self) -> tuple[Batch, ...]:
+        return next(self._left, ())
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class _NoAudit:
+    async def append(self, entry: Entry) -> None:
+        """Keep nothing."""
+
+    async def pseudonym(self, tenant: str, user: str) -> str:
+        return "u_1"
+
+
+def measure() -> Iterator[Row]:
+    os.environ.update(SETTINGS)
+    with (
+        running_service(with_tls=False) as service,
+        asyncio.Runner() as runner,
+        TemporaryDirectory() as folder,
+    ):
+        url = f"sqlite:///{Path(folder) / 'audit.db'}"
+        store = runner.run(AuditStore.open(url, throwaway_keys()))
+        theirs = boto3s(service.burst_url)
+        for kind, baseline, count, each, cases in (
+            ("call", "invoke_model", 50, 1, _calls(runner, store)),
+            ("stream", "converse_stream, a chunk", 10, CHUNKS, _chunks(runner)),
+        ):
+            ours: dict[str, list[float]] = {name: [] for name in cases}
+            base: list[float] = []
+            for case in (partial(cpu_us, theirs[kind], count, service.answered), *cases.values()):
+                case()  # warm
+            for _ in range(ROUNDS):
+                base.append(cpu_us(theirs[kind], count, service.answered) / each)
+                for name, case in cases.items():
+                    ours[name].append(case())
+            for name, costs in ours.items():
+                yield row("governance", name, baseline, costs, base)
+        runner.run(store.aclose())
+
+
+Case: TypeAlias = Callable[[], float]
+"""What one call or chunk costs, in microseconds of CPU of all threads."""
+
+
+def _calls(runner: asyncio.Runner, store: AuditStore) -> Mapping[str, Case]:
+    alone, recorded = _governed(_Idle(), _NoAudit()), _governed(_Idle(), store)
+    return {
+        "governed call": lambda: _cpu_us(runner, _one_by_one(alone, CALLS), CALLS),
+        f"governed call, audit, {IN_FLIGHT} at once": lambda: _cpu_us(
+            runner, _together(recorded, CALLS), CALLS
+        ),
+    }
+
+
+def _chunks(runner: asyncio.Runner) -> Mapping[str, Case]:
+    paced, burst = _governed(_Idle(), _NoAudit()), _governed(_Idle(70), _NoAudit())
+    return {
+        "governed chunk, paced": lambda: _cpu_us(
+            runner, _streamed(paced, STREAMS), STREAMS * CHUNKS
+        ),
+        "governed chunk, burst": lambda: _cpu_us(
+            runner, _streamed(burst, STREAMS), STREAMS * CHUNKS
+        ),
+    }
+
+
+def _governed(provider: _Idle, audit: Any) -> Governance:
+    providers: Any = {"idle": provider}
+    return Governance(Policy.build(PoliciesConfig(rules=RULES)), providers, audit)
+
+
+def _cpu_us(runner: asyncio.Runner, work: Coroutine[Any, Any, None], count: int) -> float:
+    gc.collect()
+    before = time.process_time()
+    runner.run(work)
+    return (time.process_time() - before) / count * 1e6
+
+
+async def _one_by_one(governance: Governance, count: int) -> None:
+    for _ in range(count):
+        await governance.complete(_CALL)
+
+
+async def _together(governance: Governance, count: int) -> None:
+    turns = iter(range(count))  # the tasks share them
+
+    async def some() -> None:
+        for _ in turns:
+            await governance.complete(_CALL)
+
+    await asyncio.gather(*(some() for _ in range(IN_FLIGHT)))
+
+
+async def _streamed(governance: Governance, count: int) -> None:
+    for _ in range(count):
+        stream = await governance.stream(_CALL)
+        assert not isinstance(stream, Outcome)
+        async with stream:
+            while await stream.read():
+                pass
