@@ -25,7 +25,7 @@ REQUEST = CompletionRequest(
     tuple(user("word " * 50) for _ in range(5)), inference=Inference(max_tokens=100)
 )
 _TURNS = [{"role": "user", "content": [{"type": "text", "text": "word " * 50}]} for _ in range(5)]
-_BODY = orjson.dumps(
+BODY = orjson.dumps(
     {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": _TURNS}
 )
 _CONVERSED = [{"role": "user", "content": [{"text": "word " * 50}]} for _ in range(5)]
@@ -47,7 +47,7 @@ def boto3s(url: str) -> Mapping[str, Work]:
 
     def call(count: int) -> None:
         for _ in range(count):
-            orjson.loads(client.invoke_model(modelId=MODEL, body=_BODY)["body"].read())
+            orjson.loads(client.invoke_model(modelId=MODEL, body=BODY)["body"].read())
 
     def stream(count: int) -> None:
         for _ in range(count):
@@ -142,7 +142,7 @@ def floors(url: str, runner: asyncio.Runner) -> Mapping[str, Work]:
 
     async def call(turns: Iterable[int]) -> None:
         for _ in turns:
-            await ask("/invoke", _BODY, b"}}")
+            await ask("/invoke", BODY, b"}}")
 
     async def stream(turns: Iterable[int]) -> None:
         for _ in turns:
@@ -197,7 +197,7 @@ def _aiobotocores(url: str, runner: asyncio.Runner) -> Mapping[str, Work]:
 
     async def call(turns: Iterable[int]) -> None:
         for _ in turns:
-            answer = await client.invoke_model(modelId=MODEL, body=_BODY)
+            answer = await client.invoke_model(modelId=MODEL, body=BODY)
             orjson.loads(await answer["body"].read())
 
     async def stream(turns: Iterable[int]) -> None:
