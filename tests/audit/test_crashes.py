@@ -248,4 +248,4 @@ async def test_a_journal_torn_anywhere_leaves_an_earlier_state(
     database: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "torn").mkdir()
-    await torn(database, tmp_path / "torn", 600)
+    await torn(database, tmp_path / "torn", 300)
