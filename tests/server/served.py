@@ -83,9 +83,11 @@ class Served:
 
 
 @contextmanager
-def serving(app: Any, **limits: Any) -> Iterator[Served]:
+def serving(app: Any, *, send_buffer: int | None = None, **limits: Any) -> Iterator[Served]:
     """Our worker, on uvloop, in a thread."""
     listening = bound_socket("127.0.0.1", 0)
+    if send_buffer is not None:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     made: list[Served] = []
     is_up = threading.Event()
 

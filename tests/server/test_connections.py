@@ -150,6 +150,20 @@ def test_an_answer_that_nobody_reads_does_not_keep_its_connection(more: str) -> 
         wait_until(lambda: not served.state.connections)
 
 
+@pytest.mark.parametrize("more", ["X-A: b", "Connection: close"])
+def test_the_last_bytes_of_an_answer_do_not_keep_a_connection_either(more: str) -> None:
+    """Too few to hold up the app, they wait in the server alone."""
+
+    class Small(Echo):
+        async def answer(self, scope: Any, receive: Any, send: Any, text: bytes) -> None:
+            await respond(send, b"a" * 50_000)
+
+    with serving(Small(), send_buffer=4_096, **QUICK) as served:
+        served.connect(receive_buffer=4_096).get("/", more)
+        wait_until(lambda: served.state.refused["unread"] == 1)
+        wait_until(lambda: not served.state.connections)
+
+
 def test_a_slow_reader_gets_all() -> None:
     with serving(Large(), **{**QUICK, "unread_s": 5.0}) as served, served.connect() as client:
         client.get("/", "Connection: close")
@@ -327,7 +341,7 @@ def test_a_request_of_any_length_that_ends_its_connection_may_be_followed_by_jun
         client.send(head + b"\r\n\r\n" + b"a" * 2_000_000)
         wait_until(lambda: app.requests)
         client.send(b"\r\n")
-        time.sleep(0.05)
+        time.sleep(0.3)
         app.go_on.set()
         assert client.see().statuses == [200]
 
