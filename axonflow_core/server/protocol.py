@@ -234,6 +234,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.phase = WORKING
         self.deadline = NEVER
         self._read_bytes = 0
+        self.flow.resume_reading()  # for the client's end; a long body may have paused it
         if cycle.response_complete:
             self._rest()
             return

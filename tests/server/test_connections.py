@@ -274,11 +274,12 @@ LEAVING = {
 }
 
 
+@pytest.mark.parametrize("body", [b"abcd", b"a" * 2_000_000], ids=["short", "long"])
 @pytest.mark.parametrize("how", LEAVING)
-def test_an_app_that_listens_learns_that_its_client_left(how: str) -> None:
+def test_an_app_that_listens_learns_that_its_client_left(how: str, body: bytes) -> None:
     app = Watching()
     with serving(app) as served, served.connect() as client:
-        client.send(post(b"Content-Length: 4", b"abcd"))
+        client.send(post(b"Content-Length: %d" % len(body), body))
         wait_until(lambda: app.requests)
         left_at = time.monotonic()
         LEAVING[how](client)
