@@ -8,6 +8,7 @@ threads of all its processes, as the kernel counts it, in nanoseconds.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -102,9 +103,11 @@ def _resident_mb(pid: int) -> float:
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client; one request after the other."""
+    """One connection of a client, for a user of its own: requests of one user that are the same
+    share a call while it is in flight. One request after the other."""
 
     def __init__(self) -> None:
+        self._user = b"\r\nX-User-Token: %s\r\n" % os.urandom(8).hex().encode()
         self._heard = b""
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
@@ -114,7 +117,7 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Status and body of the answer."""
         self._answer = asyncio.get_running_loop().create_future()
-        self.transport.write(request)
+        self.transport.write(request.replace(b"\r\n", self._user, 1))
         return await self._answer
 
     def data_received(self, data: bytes) -> None:
