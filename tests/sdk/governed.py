@@ -66,17 +66,20 @@ class Governed:
 
 
 @contextmanager
-def governed(folder: Path, script: Any, **server: Any) -> Iterator[Governed]:
+def governed(folder: Path, script: Any, workers: int = 1, **server: Any) -> Iterator[Governed]:
     """`axonflow serve` over an emulator with this script."""
     make_keys(folder / "keys")
     server_key = load_keys(folder / "keys", {}).server[0]
     secrets = {id: client_secret(server_key, id, 1) for id in CLIENTS}
-    with served(folder, _written(folder, server), script) as (url, running, emulation):
+    config = _written(folder, server)
+    with served(folder, config, script, workers) as (url, running, emulation):
         yield Governed(url, secrets, running, emulation)
 
 
 @contextmanager
-def served(folder: Path, config: Path, script: Any = ()) -> Iterator[tuple[str, Any, ExitStack]]:
+def served(
+    folder: Path, config: Path, script: Any = (), workers: int = 1
+) -> Iterator[tuple[str, Any, ExitStack]]:
     """`axonflow serve` of a configuration, with the keys in `folder`: its URL, its emulator, and
     what ends that."""
     from axonflow_bedrock.emulator import emulator
@@ -86,7 +89,7 @@ def served(folder: Path, config: Path, script: Any = ()) -> Iterator[tuple[str, 
         running = emulation.enter_context(serving(emulator(script=list(script))))
         keys = {"AXONFLOW_KEYS_DIR": str(folder / "keys")}
         environment = {**_plain_environment(), **running.environment, **keys}
-        with _process(config, environment, folder) as url:
+        with _process(config, environment, folder, workers) as url:
             yield url, running, emulation
 
 
@@ -120,14 +123,19 @@ def _plain_environment() -> dict[str, str]:
 
 
 @contextmanager
-def _process(config: Path, environment: Mapping[str, str], folder: Path) -> Iterator[str]:
+def _process(
+    config: Path, environment: Mapping[str, str], folder: Path, workers: int
+) -> Iterator[str]:
     """The server's process. Its base URL is the last word of the line that says it serves."""
     log = folder / "server.log"
     command = [sys.executable, "-m", "axonflow_core.cli", "serve", "--config", str(config)]
     with (
         log.open("wb") as written,
         subprocess.Popen(
-            [*command, "--port", "0"], env=environment, stderr=written, cwd=folder
+            [*command, "--port", "0", "--workers", str(workers)],
+            env=environment,
+            stderr=written,
+            cwd=folder,
         ) as process,
     ):
         try:
