@@ -66,8 +66,9 @@ class Governed:
 
 
 @contextmanager
-def governed(folder: Path, script: Any, workers: int = 1, **server: Any) -> Iterator[Governed]:
-    """`axonflow serve` over an emulator with this script."""
+def governed(folder: Path, script: Any, *, workers: int = 1, **server: Any) -> Iterator[Governed]:
+    """`axonflow serve` over an emulator with this script, with these settings of the section
+    `server`."""
     make_keys(folder / "keys")
     server_key = load_keys(folder / "keys", {}).server[0]
     secrets = {id: client_secret(server_key, id, 1) for id in CLIENTS}
@@ -129,14 +130,10 @@ def _process(
     """The server's process. Its base URL is the last word of the line that says it serves."""
     log = folder / "server.log"
     command = [sys.executable, "-m", "axonflow_core.cli", "serve", "--config", str(config)]
+    command += ["--port", "0", "--workers", str(workers)]
     with (
         log.open("wb") as written,
-        subprocess.Popen(
-            [*command, "--port", "0", "--workers", str(workers)],
-            env=environment,
-            stderr=written,
-            cwd=folder,
-        ) as process,
+        subprocess.Popen(command, env=environment, stderr=written, cwd=folder) as process,
     ):
         try:
             yield _announced(process, log)
