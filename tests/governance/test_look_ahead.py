@@ -334,6 +334,46 @@ def _rule(pattern: str) -> Any:
     return Rule(name="pair", action=Action.REDACT, pattern=pattern)
 
 
+def test_a_block_that_begins_with_a_text_is_masked_once() -> None:
+    start: Batch = (BlockStart(0, Text("123-45-6789 is it", citations=({"of": SSN},))),)
+    (event, *_) = passed_by(AnswerScreen(REDACT), [(start,), ((TextDelta(", yes", 0),),), (END,)])
+    assert event == BlockStart(
+        0, Text("[REDACTED:us_ssn] is it", citations=({"of": "[REDACTED:us_ssn]"},))
+    )
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_reasoning_leaves_when_text_begins_behind_it(index: int) -> None:
+    screen = AnswerScreen(REDACT)
+    for event in (ReasoningDelta("let me see", index=0), TextDelta("word " * 60, index)):
+        screen.add(((event,),), None)
+        screen.judge()
+    passed = screen.taken()
+    assert passed is not None
+    assert [type(event) for batch in passed.batches for event in batch] == [ReasoningDelta]
+
+
+def test_text_does_not_wait_for_the_text_behind_a_tool_call() -> None:
+    screen = AnswerScreen(REDACT)
+    text: Batch = (BlockStart(0, Text("")), TextDelta("let me look", 0), BlockStop(0))
+    call: Batch = (BlockStart(1, ToolUse("t", "look", {})), BlockStop(1))
+    screen.add((text, call), None)
+    screen.judge()
+    passed = screen.taken()
+    assert passed is not None
+    assert passed.batches == (text, call)
+
+
+def test_nothing_leaves_behind_a_stop() -> None:
+    screen = AnswerScreen(BLOCK)
+    reads: list[Batch] = [(TextDelta("word " * 60, 0),), (TextDelta(f"{SSN} {AFTER}", 0),)]
+    for batch in reads:
+        screen.add((batch,), None)
+    screen.judge()
+    assert screen.stop is not None
+    assert screen.taken() is None
+
+
 def test_a_tool_is_known_by_its_name() -> None:
     policy = Policy((_rule("drop_everything"),), {})
     reads = reads_of(ToolUse, ["{}"])

@@ -183,8 +183,9 @@ async def test_the_record_that_opens_a_stream_is_durable_before_the_model_is_cal
     assert "is_lower_bound" not in closed.facts
 
 
-async def test_the_closing_record_is_durable_before_the_terminal_event_leaves() -> None:
-    governed = streamed(reads_of_text("Blue."))
+@pytest.mark.parametrize("policy", [policy_of(), quiet_policy()], ids=["held", "not held"])
+async def test_the_closing_record_is_durable_before_the_terminal_event_leaves(policy: Any) -> None:
+    governed = evolve(streamed(reads_of_text("Blue.")), policy=policy)
     stream = await governed.stream()
     seen: list[Any] = []
     while read := await stream.read():
@@ -295,6 +296,21 @@ async def test_a_reader_that_is_cancelled_anywhere_is_on_record_once(turns: int)
     kinds = [entry.kind for entry in governed.audit.entries]
     assert kinds in ([], [Kind.CALL], [Kind.OPENED, Kind.CALL])
     assert kinds or not turns
+
+
+async def test_a_read_that_is_cancelled_is_on_record_though_nobody_closes_the_stream() -> None:
+    class Silent(FakeStream):
+        async def read(self) -> Any:
+            await asyncio.Event().wait()
+
+    governed = Governed(provider=FakeProvider(Silent([])))
+    stream = await governed.stream()
+    task = asyncio.create_task(stream.read())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert governed.last.facts["error"] == {"code": "cancelled"}
+    assert stream._stream.is_closed  # type: ignore[attr-defined]
 
 
 async def test_a_fault_of_this_server_in_a_stream_is_on_record_and_ends_it() -> None:
