@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
+import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from governed_server import GovernedServer, governed_server
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
 
@@ -14,11 +20,18 @@ from axonflow_core.audit.schema import RECORDS
 from axonflow_core.config.values import ClientConfig, Config, ServerConfig
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.server.limits import Limits
-from axonflow_core.server.metrics import MAX_MODELS, MAX_ROWS, PAGE_LASTS_S, Metrics
+from axonflow_core.server.metrics import (
+    MAX_MODELS,
+    MAX_ROWS,
+    PAGE_LASTS_S,
+    PUBLISHED_EVERY_S,
+    Metrics,
+)
 from axonflow_core.server.shared_counts import ALIVE_S
 from axonflow_core.server.state import ServerState
 
 from .in_process import CLIENTS, Served, serving
+from .served import wait_until
 
 QUESTION = {"query": "Why is the sky blue?", "request_type": "chat"}
 
@@ -235,3 +248,50 @@ async def test_a_folder_that_cannot_be_written_is_a_503(served: Served, tmp_path
     assert (await served.get("/metrics", client=None)).status == 503
     gone.mkdir()
     assert (await served.get("/metrics", client=None)).status == 200
+
+
+ECHO = """\
+version: "1.0"
+llm_providers: {echo: {enabled: true}}
+server: {clients: {acme: {tenant: acme, roles: [call]}}}
+audit: {url: "sqlite:///%(folder)s/audit.db"}
+"""
+
+
+@pytest.mark.thorough
+def test_two_workers_add_up_and_nothing_is_lost_with_one_that_dies(tmp_path: Path) -> None:
+    def scraped() -> Page:
+        return Page(server.ask("GET", "/metrics").body)
+
+    with governed_server(tmp_path / "s", ECHO, {}, arguments=("--workers", "2")) as server:
+        wait_until(lambda: scraped().number("axonflow_workers") == 2)
+        for _ in range(40):
+            assert server.ask("POST", "/api/request", QUESTION, client="acme").status == 200
+        wait_until(lambda: scraped().records(kind="call") == 40)
+        time.sleep(2 * PUBLISHED_EVERY_S)  # what a worker published is what outlives it
+        first = int(children_of(server.pid)[0])
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: first not in children_of(server.pid))
+        wait_until(lambda: len(children_of(server.pid)) == 2)
+        for _ in range(10):
+            wait_until(lambda: is_served(server))
+        assert rows_in(server.folder / "audit.db") >= 50
+        wait_until(lambda: scraped().records(kind="call") == rows_in(server.folder / "audit.db"))
+
+
+def rows_in(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        query = "select count(*) from records where kind = 'call'"
+        return int(connection.execute(query).fetchone()[0])
+
+
+def is_served(server: GovernedServer) -> bool:
+    """Whether a call was made; a worker that dies breaks connections."""
+    try:
+        return server.ask("POST", "/api/request", QUESTION, client="acme").status == 200
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
