@@ -1,13 +1,15 @@
 """Mixed traffic: what clients of a governed server do in a minute, and what must be on record then.
 
-Every answer is held against the status that is due, and counted by the kind of record that it
-stands for; afterwards the database has as many records of each kind as there were answers.
-`python -m tests.bench.mixed [SECONDS]` prints one line, and fails where they differ.
+No two questions are equal, for equal ones share a call. Every answer is held against the status
+that is due, and counted by the kind of record that it stands for; afterwards the database has as
+many records of each kind as there were answers. `python -m tests.bench.mixed [SECONDS]` prints one
+line, and fails where they differ.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import sys
 import time
@@ -16,6 +18,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import orjson
 from attrs import field, frozen
@@ -86,7 +89,7 @@ def mixed(load: Load, seconds: float, connections: int = CONNECTIONS) -> Traffic
     answers: Counter[int] = Counter()
     wrong: Counter[tuple[str, int]] = Counter()
     due: Counter[str] = Counter()
-    steps = [(step, load.request(step.path, step.body)) for step in STEPS]
+    numbers = itertools.count()
     before = records_of(load)
     began = time.monotonic()
 
@@ -99,7 +102,8 @@ def mixed(load: Load, seconds: float, connections: int = CONNECTIONS) -> Traffic
 
     async def talk(connection: Connection) -> None:
         while time.monotonic() - began < seconds:
-            for step, request in steps:
+            for step in STEPS:
+                request = load.request(step.path, numbered(step.body, next(numbers)))
                 status, body = await connection.ask(request)
                 count(step.path, status, step.status, step.record)
                 if step.record is Kind.CHECK and status == 200:
@@ -113,6 +117,12 @@ def mixed(load: Load, seconds: float, connections: int = CONNECTIONS) -> Traffic
     took = time.monotonic() - began
     records = {kind: count - before.get(kind, 0) for kind, count in records_of(load).items()}
     return Traffic(answers, wrong, due, {k: n for k, n in records.items() if n}, took)
+
+
+def numbered(body: Any, number: int) -> object:
+    """A body whose question is unlike every other."""
+    is_question = isinstance(body, dict) and "query" in body
+    return {**body, "query": f"{number} {body['query']}"} if is_question else body
 
 
 _REPORT = {"provider": "bedrock", "model": "m", "token_usage": {"prompt_tokens": 3}}

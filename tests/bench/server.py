@@ -139,12 +139,14 @@ def limited(name: str, ours: Sequence[float], limit: float, unit: str = "us") ->
 
 
 def call(server: Load, count: int, connections: int) -> None:
-    """So many proxy calls on so many connections. Each must be answered by a model."""
-    request = server.request("/api/request", QUESTION)
+    """So many proxy calls on so many connections. No two are equal, for equal ones share a call.
+    Each must be answered by a model."""
     turns = iter(range(count))
 
     async def talk(connection: Connection) -> None:
-        for _ in turns:
+        for turn in turns:
+            question = {**QUESTION, "query": f"{turn} {QUESTION['query']}"}
+            request = server.request("/api/request", question)
             status, body = await connection.ask(request)
             assert status == 200 and b'"success":true' in body, (status, body)
 
