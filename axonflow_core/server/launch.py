@@ -63,6 +63,7 @@ class Launch:
             "url": self.audit.url,
             "texts": self.audit.texts,
             "limits": {name: getattr(self.limits, name) for name in _LIMITS},
+            "is_open": self.limits.hosts is not None,
             "server": [key.hex() for key in keys.server],
             "signing": keys.signing.hex(),
             "verify": [key.hex() for key in keys.verify],
@@ -77,7 +78,7 @@ class Launch:
         return cls(
             path=None if value["path"] is None else Path(value["path"]),
             audit=AuditConfig(url=value["url"], texts=KeptTexts(value["texts"])),
-            limits=Limits(**value["limits"]),
+            limits=Limits(**value["limits"], hosts=_LOOPBACK if value["is_open"] else None),
             keys=Keys(
                 server=tuple(map(bytes.fromhex, value["server"])),
                 signing=bytes.fromhex(value["signing"]),
@@ -90,6 +91,9 @@ class Launch:
 
 
 _LIMITS = ("drain_s", "max_in_flight", "max_body_bytes")
+_LOOPBACK = frozenset((b"localhost", b"127.0.0.1", b"[::1]"))
+"""The hosts that requests to an open server may name. A page of the web whose name is made to mean
+127.0.0.1 sends its own name, and is refused."""
 
 
 def launch(
@@ -212,4 +216,5 @@ def limits_of(config: Config) -> Limits:
         drain_s=server.drain_s,
         max_in_flight=server.max_concurrent,
         max_body_bytes=max(server.max_body_bytes, Limits().max_body_bytes),
+        hosts=_LOOPBACK if server.open else None,
     )

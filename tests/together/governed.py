@@ -64,11 +64,17 @@ class Governed:
         ]
 
     def post(
-        self, path: str, body: Mapping[str, Any], *, client: str = "acme", generation: int = 1
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        client: str = "acme",
+        generation: int = 1,
+        host: str = "localhost",
     ) -> Client:
         """A connection on which a request was sent."""
         data = json.dumps(body).encode()
-        lines = ["Host: localhost", "Connection: close", f"Content-Length: {len(data)}"]
+        lines = [f"Host: {host}", "Connection: close", f"Content-Length: {len(data)}"]
         if self.keys is not None:
             secret = client_secret(self.keys.server[0], client, generation)
             lines.append("Authorization: Bearer " + secret)

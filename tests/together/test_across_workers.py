@@ -170,6 +170,7 @@ audit: {{url: "sqlite:///{folder}/audit.db"}}
 def test_an_open_server_needs_no_keys_and_leaves_nothing(tmp_path: Path) -> None:
     with serving(tmp_path, text=OPEN.format(folder=tmp_path)) as server:
         assert {status_of(server.ask("hello")) for _ in range(12)} == {200}
+        assert status_of(server.ask("hello", host="rebound.example")) == 421
     assert not (tmp_path / "audit.db").exists()
 
 
