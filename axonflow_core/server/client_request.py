@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from axonflow_core.server.delivery import Delivery
     from axonflow_core.server.service import Service
 
+USER_TOKEN = "x-user-token"  # noqa: S105 - the name of a header
+"""The header in which the SDK sends a user token that was given for the whole client."""
+MAX_USER = 16_384
+"""Characters of a user token that count."""
+
 
 @frozen
 class Answer:
@@ -44,6 +49,11 @@ class ClientRequest:
     """ASGI's `receive`: after the body it tells when the client leaves."""
     delivery: Delivery | None = field(default=None, repr=False)
     """Tells whether the answer was read; None where another server serves the app."""
+
+    @property
+    def user(self) -> str | None:
+        """The user that the client names for whatever it asks; a body may name another."""
+        return self.headers.get(USER_TOKEN, "")[:MAX_USER] or None
 
 
 def json_answer(value: Json, status: int = 200, **headers: str) -> Answer:

@@ -93,6 +93,23 @@ async def test_a_body_of_another_tenant_is_refused(served: Served, name: str) ->
     assert (await served.post(DECIDE, body, client="other")).status == 200
 
 
+async def test_the_user_of_a_header_is_the_users_where_a_body_names_none(served: Served) -> None:
+    """The SDK's `as_user` reaches every method by this header."""
+    bodies = {
+        DECIDE: {"stage": "llm", "query": "hello"},
+        INPUT: {"connector_type": "g", "statement": "hello"},
+        OUTPUT: {"connector_type": "g", "message": "hello"},
+        "/api/request": {"query": "hello"},
+        "/api/policy/pre-check": {"query": "hello"},
+        "/api/v1/audit/tool-call": {"tool_name": "t"},
+    }
+    for path, body in bodies.items():
+        await served.post(path, body, headers={"x-user-token": "ann"})
+        await served.post(path, {**body, "user_token": "ann", "user_id": "ann"})
+    users = {entry.user for entry in await served.records()}
+    assert len(await served.records()) == 2 * len(bodies) and len(users) == 1 and None not in users
+
+
 # ── tools ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from axonflow_core.frozen import evolve
 from axonflow_core.modes.decisions import Question, all_decided, decided
 from axonflow_core.policy.rules import Phase
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
@@ -15,10 +16,15 @@ async def decide(request: ClientRequest) -> Answer:
     fields = read_object(request.body)
     if (mismatch := _mismatch(request, fields.object("caller_identity"))) is not None:
         return mismatch
-    question = as_declared(decisions.question(fields), request.headers)
+    question = _asked(request, decisions.question(fields))
     service = request.service
     answer = await decided(service.generation.governance, service.audit, request.caller, question)
     return decisions.decide_answer(answer, question.facts["stage"])
+
+
+def _asked(request: ClientRequest, question: Question) -> Question:
+    """`question` with what the headers say: on whose behalf, and what the client can carry out."""
+    return as_declared(evolve(question, user=question.user or request.user), request.headers)
 
 
 def _mismatch(request: ClientRequest, identity: Fields) -> Answer | None:
@@ -35,13 +41,10 @@ def _mismatch(request: ClientRequest, identity: Fields) -> Answer | None:
 async def evaluation(request: ClientRequest) -> Answer:
     """`POST /api/v1/access/evaluation`."""
     try:
-        asked = [
-            as_declared(question, request.headers)
-            for question in authzen.questions(request.body, request.caller)
-        ]
+        questions = authzen.questions(request.body, request.caller)
     except authzen.Refusal as refused:
         return refused.answer
-    service = request.service
+    service, asked = request.service, [_asked(request, each) for each in questions]
     answers = await all_decided(service.generation.governance, service.audit, request.caller, asked)
     return authzen.evaluation_answer(answers, request.headers)
 
@@ -52,18 +55,19 @@ async def check_input(request: ClientRequest) -> Answer:
     if fields.text("content_type", default=decisions.TEXT) != decisions.TEXT:
         return refusal(415, f"content of type {decisions.TEXT} alone is redacted", code="type")
     service = request.service
-    question = as_declared(decisions.input_question(fields), request.headers)
+    question = _asked(request, decisions.input_question(fields))
     governance = service.generation.governance
     answer = await decided(governance, service.audit, request.caller, question)
-    return decisions.input_answer(answer, governance.policy.listed())
+    return decisions.input_answer(answer, governance.policy)
 
 
 async def check_output(request: ClientRequest) -> Answer:
     """`POST /api/v1/mcp/check-output`."""
     service, output = request.service, decisions.output(read_object(request.body))
     governance = service.generation.governance
-    answer = await decided(governance, service.audit, request.caller, output.question)
-    return decisions.output_answer(answer, output, governance.policy.listed())
+    question = evolve(output.question, user=output.question.user or request.user)
+    answer = await decided(governance, service.audit, request.caller, question)
+    return decisions.output_answer(answer, output, governance.policy)
 
 
 async def trial(request: ClientRequest) -> Answer:

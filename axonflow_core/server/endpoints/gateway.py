@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from axonflow_core.frozen import evolve
 from axonflow_core.modes import gateway
 from axonflow_core.server.client_request import Answer, ClientRequest, json_answer, refusal
 from axonflow_core.server.fields import read_object
@@ -17,6 +18,7 @@ from axonflow_core.server.wire.gateway import (
 async def pre_check(request: ClientRequest) -> Answer:
     """`POST /api/policy/pre-check`."""
     service, asked = request.service, check(read_object(request.body), request.headers)
+    asked = evolve(asked, user=asked.user or request.user)
     generation = service.generation
     checked = await gateway.checked(
         generation.governance,
@@ -44,6 +46,7 @@ async def llm_call(request: ClientRequest) -> Answer:
 async def tool_call(request: ClientRequest) -> Answer:
     """`POST /api/v1/audit/tool-call`."""
     service, reported = request.service, tool_report(read_object(request.body))
+    reported = evolve(reported, user=reported.user or request.user)
     governance = service.generation.governance
     return tool_answer(
         await gateway.tool_reported(governance, service.audit, request.caller, reported)

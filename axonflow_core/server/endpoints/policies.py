@@ -11,6 +11,8 @@ from axonflow_core.server.wire.records import number_in
 
 MAX_PAGE = 1_000
 MAX_INPUTS = 100
+MAX_INPUT = 10_000
+"""Characters of a text that a pattern is tried on."""
 
 
 async def listing(request: ClientRequest) -> Answer:
@@ -80,7 +82,7 @@ async def test(request: ClientRequest) -> Answer:
     """`POST /api/v1/static-policies/test`."""
     fields = read_object(request.body)
     pattern = fields.text("pattern", most=MAX_TEXT)
-    inputs = fields.texts("inputs", most=MAX_TEXT, items=MAX_INPUTS)
+    inputs = fields.texts("inputs", most=MAX_INPUT, items=MAX_INPUTS)
     policy = request.service.generation.governance.policy
     tested = await asyncio.to_thread(policy.test_pattern, pattern, inputs)
     return wire.pattern_answer(pattern, inputs, tested)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from axonflow_core.config.values import ProviderConfig
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.messages import Json
-from axonflow_core.provider import Provider
 from axonflow_core.server.client_request import Answer, ClientRequest, json_answer, refusal
+from axonflow_core.server.generations import Generation
 
 MAX_PAGE = 100
 
@@ -14,13 +14,18 @@ MAX_PAGE = 100
 async def listing(request: ClientRequest) -> Answer:
     """`GET /api/v1/llm-providers`: the page that `?type=`, `?enabled=`, `?page=` and
     `?page_size=` ask for."""
-    configured = [entry for entry in _usable(request) if _matches(entry, request)]
+    generation = request.service.generation
+    configured = [entry for entry in _usable(generation, request) if _matches(entry, request)]
     page = _at_least_1(request, "page", 1)
     size = min(_at_least_1(request, "page_size", 20), MAX_PAGE)
-    entries = configured[(page - 1) * size : page * size]
+    with generation.hold():
+        shown = [
+            await _resource(generation, entry)
+            for entry in configured[(page - 1) * size : page * size]
+        ]
     return json_answer(
         {
-            "providers": [await _resource(entry, _built(request, entry)) for entry in entries],
+            "providers": shown,
             "pagination": {
                 "page": page,
                 "page_size": size,
@@ -33,54 +38,50 @@ async def listing(request: ClientRequest) -> Answer:
 
 async def one(request: ClientRequest) -> Answer:
     """`GET /api/v1/llm-providers/{name}`."""
-    entry = _named(request)
-    return (
-        _missing() if entry is None else json_answer(await _resource(entry, _built(request, entry)))
-    )
+    generation = request.service.generation
+    entry = _named(generation, request)
+    if entry is None:
+        return _missing()
+    with generation.hold():
+        return json_answer(await _resource(generation, entry))
 
 
 async def health(request: ClientRequest) -> Answer:
     """`GET /api/v1/llm-providers/{name}/health`."""
-    entry = _named(request)
+    generation = request.service.generation
+    entry = _named(generation, request)
     if entry is None:
         return _missing()
-    return json_answer({"name": entry.name, "health": await _health(_built(request, entry))})
+    with generation.hold():
+        return json_answer({"name": entry.name, "health": await _health(generation, entry)})
 
 
 async def status(request: ClientRequest) -> Answer:
     """`GET /api/v1/llm-providers/status`: the health of each."""
-    entries = _usable(request)
-    return json_answer(
-        {"providers": {entry.name: await _health(_built(request, entry)) for entry in entries}}
-    )
+    generation = request.service.generation
+    with generation.hold():
+        told = {
+            entry.name: await _health(generation, entry) for entry in _usable(generation, request)
+        }
+    return json_answer({"providers": told})
 
 
 async def types(request: ClientRequest) -> Answer:
     """`GET /api/v1/llm-provider-types`: those of the providers here, with no tier above others."""
-    names = sorted({entry.type for entry in _usable(request)})
-    return json_answer(
-        {
-            "provider_types": [
-                {"type": name, "community": True, "required_tier": ""} for name in names
-            ],
-            "count": len(names),
-        }
-    )
+    names = sorted({entry.type for entry in _usable(request.service.generation, request)})
+    kinds = [{"type": name, "community": True, "required_tier": ""} for name in names]
+    return json_answer({"provider_types": kinds, "count": len(kinds)})
 
 
-def _usable(request: ClientRequest) -> list[ProviderConfig]:
+def _usable(generation: Generation, request: ClientRequest) -> list[ProviderConfig]:
     """What the configuration has of providers that the client may use, enabled or not."""
-    configured = request.service.generation.config.providers
+    configured = generation.config.providers
     return [entry for name, entry in configured.items() if request.caller.may_use_provider(name)]
 
 
-def _named(request: ClientRequest) -> ProviderConfig | None:
+def _named(generation: Generation, request: ClientRequest) -> ProviderConfig | None:
     name = request.parameters["name"]
-    return next((entry for entry in _usable(request) if entry.name == name), None)
-
-
-def _built(request: ClientRequest, entry: ProviderConfig) -> Provider | None:
-    return request.service.generation.governance.providers.get(entry.name)
+    return next((entry for entry in _usable(generation, request) if entry.name == name), None)
 
 
 def _missing() -> Answer:
@@ -99,8 +100,9 @@ def _at_least_1(request: ClientRequest, name: str, default: int) -> int:
     return max(1, int(given)) if given.isdecimal() and len(given) < 9 else default
 
 
-async def _resource(entry: ProviderConfig, provider: Provider | None) -> dict[str, Json]:
+async def _resource(generation: Generation, entry: ProviderConfig) -> dict[str, Json]:
     """One provider. Weights are whole percents: the SDK reads 0.7 as 0."""
+    provider = generation.governance.providers.get(entry.name)
     return {
         "name": entry.name,
         "type": entry.type,
@@ -109,11 +111,12 @@ async def _resource(entry: ProviderConfig, provider: Provider | None) -> dict[st
         "weight": round(entry.weight * 100),
         "model": "" if provider is None else provider.default_model,
         "has_api_key": bool(entry.credentials),
-        "health": await _health(provider),
+        "health": await _health(generation, entry),
     }
 
 
-async def _health(provider: Provider | None) -> dict[str, Json]:
+async def _health(generation: Generation, entry: ProviderConfig) -> dict[str, Json]:
+    provider = generation.governance.providers.get(entry.name)
     if provider is None:
         return {"status": "unknown", "message": "not enabled"}
     try:

@@ -6,7 +6,7 @@ from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.modes import proxy
 from axonflow_core.modes.proxy import ProxyRequest
 from axonflow_core.policy.rules import Verdict
-from axonflow_core.server.client_request import Answer, ClientRequest, refusal
+from axonflow_core.server.client_request import USER_TOKEN, Answer, ClientRequest, refusal
 from axonflow_core.server.fields import read_object
 from axonflow_core.server.generations import Generation
 from axonflow_core.server.replays import Given
@@ -15,8 +15,6 @@ from axonflow_core.server.wire.proxy import proxy_answer, proxy_request
 
 PLAN_TYPES = frozenset(("multi-agent-plan", "generate-plan", "execute-plan"))
 """The kinds of requests that ask for a plan."""
-USER_TOKEN = "x-user-token"  # noqa: S105 - the name of a header
-"""The header in which the SDK sends a user token that was given for the whole client."""
 
 
 async def answer(request: ClientRequest) -> Answer:
@@ -24,7 +22,7 @@ async def answer(request: ClientRequest) -> Answer:
     fields = read_object(request.body)
     if fields.text("request_type", default="") in PLAN_TYPES:
         return refusal(501, "this server has no multi-agent plans yet", code="no_plans")
-    asked = proxy_request(fields)
+    asked = proxy_request(fields, request.user)
     service, generation = request.service, request.service.generation
     settings = generation.config.server
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from axonflow_core.messages import Json
-from axonflow_core.policy.listing import ListedRule
+from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Decision, Verdict
 
 RISKS: Mapping[Action, str] = {
@@ -55,14 +55,12 @@ def actions_of(decision: Decision) -> Mapping[str, Action]:
     return {rule: actions[rule] for rule in decision.rules}
 
 
-def policy_info(
-    decision: Decision, listed: Iterable[ListedRule], elapsed_ms: float
-) -> dict[str, Json]:
-    """A decision in the form of a connector's `policy_info`; `listed` are the rules there are."""
-    known = {rule.name: rule for rule in listed}
+def policy_info(decision: Decision, policy: Policy, elapsed_ms: float) -> dict[str, Json]:
+    """A decision of `policy` in the form of a connector's `policy_info`."""
+    known = {rule.name: rule for rule in policy.listed()} if decision.findings else {}
     counts = Counter(finding.rule for finding in decision.findings)
     return {
-        "policies_evaluated": len(known),
+        "policies_evaluated": len(policy.rules) + len(policy.detectors),
         "blocked": decision.is_stopped,
         "block_reason": block_reason(decision) if decision.is_stopped else None,
         "redactions_applied": sum(

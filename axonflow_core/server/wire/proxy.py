@@ -19,15 +19,15 @@ MAX_MEDIA = 10
 MAX_TOKENS = 1_000_000
 
 
-def proxy_request(fields: Fields) -> ProxyRequest:
-    """What a body of `POST /api/request` asks. Members that nobody reads are ignored; so is
-    `client_id`: who calls is known already."""
+def proxy_request(fields: Fields, user: str | None = None) -> ProxyRequest:
+    """What a body of `POST /api/request` asks, on behalf of `user` where it names none. Members
+    that nobody reads are ignored; so is `client_id`: who calls is known already."""
     context = fields.object("context")
     return ProxyRequest(
         query=fields.text("query", most=MAX_QUERY),
         media=tuple(_media(fields)),
         system_prompt=context.optional_text("system_prompt", most=MAX_QUERY),
-        user=fields.optional_text("user_token", most=MAX_TOKEN),
+        user=fields.optional_text("user_token", most=MAX_TOKEN) or user,
         request_type=fields.text("request_type", most=64, default="chat"),
         provider=context.optional_text("provider"),
         model=context.optional_text("model", most=2_048),
