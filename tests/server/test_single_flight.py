@@ -89,9 +89,10 @@ class Request:
         return body
 
     async def leave(self) -> None:
-        """The client closes its connection before it is answered."""
+        """The client closes its connection before it is answered. Nobody hears of its end."""
         await asyncio.sleep(0)
         self.delivery.end(False)
+        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
 async def _repeat() -> Entry:
