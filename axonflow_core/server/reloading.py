@@ -129,11 +129,7 @@ class Reloading:
                 written, generation = await asyncio.to_thread(self._candidate)
             except ConfigError as error:
                 return await self._refused(author, faults_of(error))
-            last = await self._newest()
-            if last is not None and last.digest == self._archive.digest(written):
-                await generation.aclose()
-                return Reload(self.current.number)
-            number, changes = await self._kept(written, last, author)
+            number, changes = await self._kept(written, await self._newest(), author)
             generation.renumber(number)
             self._swap(generation)
             _LOG.info("generation %d of the configuration is in force", number)
@@ -170,8 +166,8 @@ class Reloading:
     async def _kept(
         self, written: Written, last: Kept | None, author: Author
     ) -> tuple[int, dict[str, Json]]:
-        """Keep what is written as the newest generation, with the record of it. Its number, and
-        what differs from the last one."""
+        """Keep what is written as the newest generation, with the record of it, unless it is that
+        already. Its number, and what differs from the last one."""
         while last is None or last.digest != self._archive.digest(written):
             changes = named_changes(None if last is None else last.written, written)
             after = 0 if last is None else last.number

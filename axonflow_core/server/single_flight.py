@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from axonflow_core.server.claims import Claims
     from axonflow_core.server.delivery import Delivery
 
-MAX_KEPT = 10_000
+MAX_KEPT = 4_000
 """Answers that are kept at once; further ones are lost with their connections."""
 MAX_KEPT_BYTES = 4_194_304
 """The longest answer that is kept."""
@@ -308,7 +308,7 @@ class Flights:
         would have been with its connection."""
         mark, expires_us = asked.mark, _now_us() + int(asked.window_s * 1_000_000)
         is_kept = asked.window_s > 0 and len(given.answer.body) <= MAX_KEPT_BYTES
-        if not is_kept or len(self._kept) + len(self._seen) >= MAX_KEPT:
+        if not is_kept or max(len(self._kept), len(self._seen)) >= MAX_KEPT:
             return
         self._kept[mark] = expires_us
         sealed = self._seal.seal(mark, given)

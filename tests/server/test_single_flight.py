@@ -272,6 +272,32 @@ async def test_it_is_kept_for_a_while_only(one: Worker, model: Model) -> None:
     assert model.calls == 2
 
 
+async def test_it_is_not_given_when_its_time_is_over(one: Worker, model: Model) -> None:
+    model.may_answer.set()
+    await one.ask(window_s=0.05).answer(is_read=False)
+    await asyncio.sleep(0.06)
+    await one.ask().answer()
+    assert model.calls == 2
+
+
+async def test_a_client_that_comes_while_its_answer_is_put_away_has_it_and_nobody_else(
+    one: Worker, model: Model
+) -> None:
+    first = one.ask()
+    await until(lambda: model.calls > 0)
+    await first.leave()
+    model.may_answer.set()
+    while not one.flights._kept:  # noqa: ASYNC110 - between two turns of the loop
+        await asyncio.sleep(0)
+    second = one.ask()
+    await asyncio.sleep(0)
+    assert not first.task.done()
+    assert await second.answer() == b"the answer"
+    assert await kept(one) == 0
+    await one.ask().answer()
+    assert model.calls == 2
+
+
 async def test_what_is_kept_cannot_be_read_without_the_server_key(
     one: Worker, model: Model
 ) -> None:
@@ -291,6 +317,7 @@ async def test_what_is_kept_cannot_be_read_without_the_server_key(
 def test_a_mark_tells_where_one_part_ends_and_the_next_begins() -> None:
     seal = Seal(b"k" * 32)
     texts = [(b"ab", b"c"), (b"a", b"bc"), (b"abc", b""), (b"", b"abc"), (b"abc",)]
+    texts += [(b"a:b", b"c"), (b"a", b"b:c"), (b"a:b:c",), (b"a", b"b", b"c")]
     assert len({seal.mark(*parts) for parts in texts}) == len(texts)
     assert seal.mark(b"a") != Seal(b"l" * 32).mark(b"a")
 
