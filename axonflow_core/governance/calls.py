@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.governance.screening import evaluated, judged
 from axonflow_core.governance.streams import GovernedStream
-from axonflow_core.governance.trail import GovernedCall, Outcome, Trail
+from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.policy.rules import Decision, Phase
 from axonflow_core.provider import Provider
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from axonflow_core.policy.engine import Policy
 
 T = TypeVar("T", CompletionRequest, Completion)
-
-CLIENT_CLOSED = "client_closed"
-"""The code of a call whose client left: a call that is cancelled with this message has it."""
 
 
 class Governance:
@@ -55,8 +52,7 @@ class Governance:
         except AxonFlowError as error:
             trail.failed(error)
         except asyncio.CancelledError as cancelled:
-            is_closed = cancelled.args == (CLIENT_CLOSED,)
-            trail.broke_off(CLIENT_CLOSED if is_closed else "cancelled")
+            trail.broke_off(code_of(cancelled))
             raise
         except Exception:
             trail.broke_off("internal")
@@ -85,8 +81,8 @@ class Governance:
                 return GovernedStream(stream, self.policy, trail, self._record)
         except AxonFlowError as error:
             trail.failed(error)
-        except asyncio.CancelledError:
-            trail.broke_off("cancelled")
+        except asyncio.CancelledError as cancelled:
+            trail.broke_off(code_of(cancelled))
             await self._record(trail, is_opened=opened)
             raise
         except Exception:

@@ -4,7 +4,7 @@ may leave. No I/O, no clock.
     add(batches)    what one read of the provider brought
     judge()         search it, where enough has come: `is_due`
     taken()         the reads that may leave, in their order
-    finish()        no more comes
+    end()           no more comes; then once more judge() and taken()
 
 Reads leave whole and in their order, as the objects that they are, each once all of its text is
 cleared. So what nobody changed costs no new value, and keeps the provider's own bytes.
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from axonflow_core.governance.masks import masked
 from axonflow_core.governance.runs import Block, Held, Run, text_of, with_text
+from axonflow_core.governance.screening import MAX_CHARACTERS_ON_LOOP, MAX_TEXTS_ON_LOOP
 from axonflow_core.governance.whole_blocks import WholeBlock
 from axonflow_core.messages import Reasoning, Text, ToolUse
 from axonflow_core.policy.engine import Found
@@ -42,7 +43,7 @@ from axonflow_core.stream import (
     TextDelta,
     ToolInputDelta,
 )
-from axonflow_core.texts import texts_in, with_texts
+from axonflow_core.texts import Place, texts_in, with_texts
 
 if TYPE_CHECKING:
     from axonflow_core.policy.engine import Policy
@@ -55,6 +56,10 @@ _DELTAS: dict[type, type] = {TextDelta: Text, ReasoningDelta: Reasoning, ToolInp
 _IN_RUNS = {Text, Reasoning}
 _SILENT = {Ended, BlockStop}
 _MAX_KNOWN = 1_000
+_WEIGHT_OF_TEXT = MAX_CHARACTERS_ON_LOOP // MAX_TEXTS_ON_LOOP
+"""A text costs as much as so many characters, however short it is."""
+_SHORT = 16
+"""Characters of JSON for each text in it, where its texts are short."""
 
 
 class Stop(NamedTuple):
@@ -87,8 +92,10 @@ class AnswerScreen:
         """The runs that are not cleared to their end."""
         self._complete: list[WholeBlock] = []
         """Blocks that are complete and not judged."""
-        self._events: list[tuple[StreamEvent, Held, int, int]] = []
-        """Events that are judged as they are, and are not yet."""
+        self._events: list[tuple[dict[Place, str], StreamEvent, Held, int, int]] = []
+        """Events that are judged as they are and are not yet, with their texts."""
+        self._weight = 0
+        """How much is to be searched in these, as characters of a run."""
         self._known: set[str] = set()
         self._is_due = False
         self._may_pass = False
@@ -125,7 +132,7 @@ class AnswerScreen:
                 elif kind is BlockStop:
                     self._end(self._open.pop(event.index, None))  # type: ignore[union-attr]
                 elif kind not in _SILENT:
-                    self._events.append((event, held, number, place))
+                    self._event(event, held, number, place)
         self._may_pass |= not held.ends
 
     def _delta(self, event: Any, held: Held, number: int, place: int) -> None:
@@ -135,11 +142,18 @@ class AnswerScreen:
             self._end_all()
             block = self._start(event.index, kind)
         text = text_of(event)
-        self.unread += len(text)
         if isinstance(block, WholeBlock):
             block.add(event, held, number, place)
+            block.weight += len(text) * _WEIGHT_OF_TEXT // _SHORT
         elif block.run is not None:
+            self.unread += len(text)
             block.run.add(text, held, number, place, block)
+
+    def _event(self, event: StreamEvent, held: Held, number: int, place: int) -> None:
+        """An event that is judged as it is."""
+        if texts := dict(texts_in(event)):
+            self._events.append((texts, event, held, number, place))
+            self._weight += _weight_of(texts)
 
     def _begin(self, event: BlockStart, held: Held, number: int, place: int) -> None:
         self._end(self._open.pop(event.index, None))
@@ -147,11 +161,12 @@ class AnswerScreen:
         block = self._start(event.index, type(first))
         if isinstance(block, WholeBlock):
             block.add(event, held, number, place)
+            block.weight += _weight_of(dict(texts_in(event)))
             return
         if block.run is not None and (text := text_of(event)):
             self.unread += len(text)
             block.run.add(text, held, number, place, block)
-        self._events.append((event, held, number, place))
+        self._event(event, held, number, place)
 
     def _start(self, index: int, kind: type) -> Block:
         """A new block at `index`."""
@@ -192,7 +207,7 @@ class AnswerScreen:
             self._is_due |= self._run.is_over
             self._run = None
 
-    def finish(self, *, is_complete: bool) -> None:
+    def end(self, *, is_complete: bool) -> None:
         """No more comes. Where the answer is not complete, blocks that are judged as a whole stay
         where they are, with all that is behind them."""
         if not is_complete:
@@ -203,7 +218,6 @@ class AnswerScreen:
             }
         self._end_all()
         self._end_run()
-        self.judge()
 
     # ── what is decided ───────────────────────────────────────────────────────────────────────────
 
@@ -218,6 +232,12 @@ class AnswerScreen:
         if self._is_due or self._events:
             return True
         return self.unread >= STRIDE and self._is_worth_it
+
+    @property
+    def is_much(self) -> bool:
+        """Whether the search is so long that the event loop should not wait for it."""
+        whole = sum(block.weight for block in self._complete)
+        return self.unread + self._weight + whole > MAX_CHARACTERS_ON_LOOP
 
     @property
     def _is_worth_it(self) -> bool:
@@ -236,9 +256,10 @@ class AnswerScreen:
 
     def _judged(self) -> Iterator[Stop]:
         """What stops the stream, if anything does; on the way everything is judged."""
-        for event, held, number, place in self._events:
-            yield from self._judged_event(event, held, number, place)
+        for texts, event, held, number, place in self._events:
+            yield from self._judged_event(texts, event, held, number, place)
         self._events.clear()
+        self._weight = 0
         if self._is_due or (self.unread >= STRIDE and self._is_worth_it):
             yield from self._searched()
 
@@ -260,9 +281,8 @@ class AnswerScreen:
         return self._policy.found(Phase.ANSWER, text)
 
     def _judged_event(
-        self, event: StreamEvent, held: Held, number: int, place: int
+        self, texts: dict[Place, str], event: StreamEvent, held: Held, number: int, place: int
     ) -> Iterator[Stop]:
-        texts = dict(texts_in(event))
         if type(event) is BlockStart:
             texts.pop(("block", "text"), None)
         unknown = {str(at): text for at, text in enumerate(texts.values()) if self._is_new(text)}
@@ -310,6 +330,10 @@ class AnswerScreen:
         natives = [held.native for held in reads if held.native is not None]
         is_native = len(natives) == len(reads) and not self.has_masked
         return Passed(batches, b"".join(natives) if is_native else None)
+
+
+def _weight_of(texts: dict[Place, str]) -> int:
+    return sum(map(len, texts.values())) + len(texts) * _WEIGHT_OF_TEXT
 
 
 def _stop_of(found: Found) -> Stop:

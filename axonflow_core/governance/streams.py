@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from axonflow_core.errors import AuditError, AxonFlowError, RequestError, TruncatedStream
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.look_ahead import AnswerScreen, Passed, Stop
-from axonflow_core.governance.screening import MAX_CHARACTERS_ON_LOOP, judged
-from axonflow_core.governance.trail import Outcome, Trail
+from axonflow_core.governance.screening import judged
+from axonflow_core.governance.trail import CLIENT_CLOSED, Outcome, Trail, code_of
 from axonflow_core.messages import Adjustment, Completion, Receipt, StopReason, Usage
 from axonflow_core.policy.rules import Decision, Phase, Verdict
 from axonflow_core.provider import CompletionStream
@@ -96,8 +96,8 @@ class GovernedStream(CompletionStream):
                 if passed := await self._next():
                     return self._handed(passed)
             return await self._rest(self._end)
-        except asyncio.CancelledError:
-            await self._leave("cancelled")
+        except asyncio.CancelledError as cancelled:
+            await self._leave(code_of(cancelled))
             raise
         finally:
             self._is_being_read = False
@@ -105,7 +105,7 @@ class GovernedStream(CompletionStream):
     async def aclose(self) -> None:
         """Cancels the upstream call. Where the stream was not read to its end, that is on record
         when this returns; `AuditError` where it cannot be."""
-        await self._leave("client_closed")
+        await self._leave(CLIENT_CLOSED)
         if isinstance(self._fault, AuditError):
             raise self._fault
 
@@ -121,10 +121,8 @@ class GovernedStream(CompletionStream):
                 passed = Passed(batches, self._stream.native)
             else:
                 screen.add(batches, self._stream.native)
-                if screen.unread > MAX_CHARACTERS_ON_LOOP:
-                    await asyncio.to_thread(screen.judge)
-                elif screen.is_due:
-                    screen.judge()
+                if screen.is_due:
+                    await _search(screen)
                 passed = screen.taken()
         except Exception as error:
             self._begin_end(self._failed(error))
@@ -231,10 +229,8 @@ class GovernedStream(CompletionStream):
         screen = self._screen
         if screen is None:
             return None
-        if screen.unread > MAX_CHARACTERS_ON_LOOP:
-            await asyncio.to_thread(screen.finish, is_complete=is_complete)
-        else:
-            screen.finish(is_complete=is_complete)
+        screen.end(is_complete=is_complete)
+        await _search(screen)
         if passed := screen.taken():
             self._last.append(passed)
         return screen.stop
@@ -278,6 +274,14 @@ class GovernedStream(CompletionStream):
         if answer.usage != Usage():
             events.append(UsageUpdate(answer.usage))
         return Passed(((*events, Stopped(StopReason.CONTENT_FILTERED), Ended()),), None)
+
+
+async def _search(screen: AnswerScreen) -> None:
+    """Judge what came, beside the event loop where that takes long."""
+    if screen.is_much:
+        await asyncio.to_thread(screen.judge)
+    else:
+        screen.judge()
 
 
 class _Seen:

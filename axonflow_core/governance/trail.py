@@ -3,6 +3,7 @@ the audit, and the outcome for whoever asked."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,8 @@ from axonflow_core.messages import (
 from axonflow_core.policy.rules import Decision, Finding, Verdict
 from axonflow_core.provider import Price, Provider
 
+CLIENT_CLOSED = "client_closed"
+"""The code of a call whose client left: a call that is cancelled with this message has it."""
 MAX_FINDINGS = 256
 """Findings of one decision that its record lists; of the others it has the number."""
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
@@ -238,6 +241,11 @@ class Trail:
             output_tokens=usage.output_tokens or 0,
         )
         return price.cost_usd(known)
+
+
+def code_of(cancelled: asyncio.CancelledError) -> str:
+    """The code of a call that was cancelled."""
+    return CLIENT_CLOSED if cancelled.args == (CLIENT_CLOSED,) else "cancelled"
 
 
 def rules_of(decisions: Iterable[Decision]) -> tuple[str, ...]:

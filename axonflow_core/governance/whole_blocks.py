@@ -43,6 +43,8 @@ class WholeBlock(Block):
     def __init__(self, kind: type) -> None:
         super().__init__(kind, None)
         self._events: list[_Event] = []
+        self.weight = 0
+        """How much is to be searched in it, as characters of a run."""
 
     def add(self, event: object, held: Held, batch: int, place: int) -> None:
         """An event of the block."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from axonflow_core.governance.calls import CLIENT_CLOSED
+from axonflow_core.governance.trail import CLIENT_CLOSED
 from axonflow_core.http.asgi import ClientLeft
 from axonflow_core.server.delivery import Delivery
 

@@ -48,7 +48,8 @@ def passed_by(screen: AnswerScreen, reads: Sequence[tuple[Batch, ...]]) -> list[
         screen.add(read, None)
         screen.judge()
         batches += passed.batches if (passed := screen.taken()) else ()
-    screen.finish(is_complete=True)
+    screen.end(is_complete=True)
+    screen.judge()
     batches += passed.batches if (passed := screen.taken()) else ()
     return [event for batch in batches for event in batch]
 
@@ -388,5 +389,6 @@ def test_a_call_that_is_not_complete_does_not_leave() -> None:
     for read in reads:
         screen.add(read, None)
         screen.judge()
-    screen.finish(is_complete=False)
+    screen.end(is_complete=False)
+    screen.judge()
     assert screen.taken() is None

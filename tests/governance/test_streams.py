@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from axonflow_core.errors import AuditError, AxonFlowError, Throttled, Truncated
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.trail import Outcome
 from axonflow_core.messages import StopReason, Text, ToolUse, Usage
+from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Verdict
 from axonflow_core.stream import (
     BlockStart,
     BlockStop,
     Ended,
+    RequestEcho,
     Started,
     Stopped,
     TextDelta,
@@ -129,7 +132,6 @@ async def test_a_finding_longer_than_the_look_ahead_blocks_the_end_and_is_said_t
 
 def policy_with(pattern: str, action: Action) -> Any:
     from axonflow_core.config.values import PoliciesConfig
-    from axonflow_core.policy.engine import Policy
     from axonflow_core.policy.rules import Rule
 
     rules = (Rule(name="r", action=action, pattern=pattern),)
@@ -162,6 +164,35 @@ async def test_bytes_of_the_provider_survive_while_nothing_is_changed() -> None:
     while await stream.read():
         natives.append(stream.native)
     assert natives == [b"1", b"2", None, None]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [BlockStart(0, ToolUse("t", "f", {})), ToolInputDelta('{"a": "' + "b" * 9_000 + '"}', 0)],
+        [BlockStart(0, ToolUse("t", "f", {"a": ["b"] * 300}))],
+        [RequestEcho({"prompt": "word " * 20_000})],
+        [TextDelta("word " * 20_000)],
+    ],
+    ids=["arguments", "many arguments", "an echo", "text"],
+)
+async def test_what_takes_long_to_search_is_searched_beside_the_event_loop(events: Any) -> None:
+    threads: set[int] = set()
+
+    class Where(Policy):
+        def evaluate(self, phase: Any, parts: Any) -> Any:
+            threads.add(threading.get_ident())
+            return super().evaluate(phase, parts)
+
+        def found(self, phase: Any, text: str) -> Any:
+            threads.add(threading.get_ident())
+            return super().found(phase, text)
+
+    governed = streamed([(tuple(events),), ((Ended(),),)])
+    stream = await evolve(governed, policy=Where((), {})).stream()
+    threads.clear()
+    await stream.read()
+    assert threads - {threading.get_ident()}
 
 
 # ── what is on record ─────────────────────────────────────────────────────────────────────────────
