@@ -109,6 +109,10 @@ class Run:
         self._new: list[str] = []
         self._pieces: list[Piece] = []
         self._settled = 0
+        self._block: Block | None = None
+        """The block that the last text is of; others that are open may go on behind it."""
+        self._switched = 0
+        """Where the text of that block begins, as far as it is in one piece."""
         self.length = 0
         self.cleared = 0
         """Everything before this may leave."""
@@ -135,6 +139,8 @@ class Run:
         start = self.length
         self.length = end = start + len(text)
         self._new.append(text)
+        if block is not self._block:
+            self._block, self._switched = block, start
         self._pieces.append(Piece(start, end, held, batch, event, block))
         held.ends[self] = end
 
@@ -166,18 +172,16 @@ class Run:
             return self.length
         ahead = _shown(self._window, self._look_ahead)
         settled = self.length if self.held > MAX_HELD else self.length - ahead
-        earlier = [block.first for block in self.blocks if block is not self._pieces_block]
-        return max(0, min([settled, *earlier]))
-
-    @property
-    def _pieces_block(self) -> Block | None:
-        """The block that the last text is of; others that are open may go on behind it."""
-        return self._pieces[-1].block if self._pieces else None
+        for block in self.blocks:
+            if block is not self._block and block.first < settled:
+                settled = block.first
+        return max(0, settled)
 
     def _found(self, search: Search) -> Iterator[Found]:
         """What is found in the window, with spans of the run."""
-        yield from _moved(search(self._window), [(0, self._base, len(self._window))])
-        if len({piece.block for piece in self._pieces}) > 1:
+        if found := search(self._window):
+            yield from _moved(found, [(0, self._base, len(self._window))])
+        if self._switched > self._base:
             for places in self._texts_of_blocks().values():
                 text = "".join(self._between(start, start + size) for _, start, size in places)
                 yield from _moved(search(text), places)
