@@ -160,5 +160,7 @@ class Decision:
     @property
     def rules(self) -> tuple[str, ...]:
         """The names of the rules that found something, each once, the most severe first."""
+        if not self.findings:
+            return ()
         ranked = sorted(self.findings, key=lambda finding: -SEVERITY[finding.action])
         return tuple(dict.fromkeys(finding.rule for finding in ranked))
