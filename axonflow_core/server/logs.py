@@ -11,7 +11,7 @@ What may stand in a line:
   botocore's are signed headers, those of others whatever they were given. They are held at WARNING
   whatever the level is.
 * **An exception** is its types and places (`traces`). Its message is written only where it is an
-  error of ours.
+  error of ours. So it is where a thread ends by one, or the interpreter can raise it nowhere.
 
 A line is at most 4,096 bytes, so several workers that share a pipe never mix theirs (PIPE_BUF,
 pipe(7)). Where the pipe is full because nobody reads it, a line is dropped and counted instead of
@@ -24,6 +24,7 @@ import logging
 import os
 import select
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ import orjson
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.server.traces import trace_of
 
+_LOG = logging.getLogger(__name__)
 OURS = "axonflow"
 """The beginning of the names of our loggers, of plugins too."""
 MAX_LINE = 4_096
@@ -52,6 +54,18 @@ def begin_log(*, is_debugging: bool = False, descriptor: int | None = None) -> N
     root.setLevel(logging.WARNING)
     for name in (OURS, f"{OURS}_core", f"{OURS}_bedrock"):
         logging.getLogger(name).setLevel(logging.DEBUG if is_debugging else logging.INFO)
+    threading.excepthook = _log_end_of_thread
+    sys.unraisablehook = _log_ignored
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Instead of a traceback on standard error, whose last line is the error's message."""
+    _LOG.error("a thread ended by an error: %s", trace_of(ended.exc_value))
+
+
+def _log_ignored(ignored: sys.UnraisableHookArgs) -> None:
+    """Instead of a traceback and the repr of whatever was being thrown away."""
+    _LOG.error("an error was ignored: %s", trace_of(ignored.exc_value))
 
 
 class LineHandler(logging.Handler):

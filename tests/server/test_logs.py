@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -103,7 +106,8 @@ def pipe() -> Iterator[tuple[int, LineHandler]]:
 
 @contextmanager
 def as_it_was() -> Iterator[None]:
-    """The process's loggers, as they were before, at the end of the block."""
+    """The process's loggers and hooks, as they were before, at the end of the block."""
+    hooks = threading.excepthook, sys.unraisablehook
     root = logging.getLogger()
     names = ("", "axonflow", "axonflow_core", "axonflow_bedrock")
     levels = {name: logging.getLogger(name).level for name in names}
@@ -112,6 +116,7 @@ def as_it_was() -> Iterator[None]:
         yield
     finally:
         root.handlers = handlers
+        threading.excepthook, sys.unraisablehook = hooks
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
 
@@ -133,3 +138,33 @@ def test_loggers_of_others_are_held_at_warning(is_debugging: bool) -> None:
         *(("axonflow_core", level) for level in ours),
         ("botocore.auth", "WARNING"),
     ]
+
+
+class Failing:
+    def __del__(self) -> None:
+        raise ValueError("my prompt")
+
+    def __repr__(self) -> str:
+        return "my prompt"
+
+    def run(self) -> None:
+        raise ValueError("my prompt")
+
+
+def test_an_error_that_nobody_catches_is_a_line_without_its_message() -> None:
+    reading, writing = os.pipe()
+    with as_it_was():
+        begin_log(descriptor=writing)
+        failing = Failing()
+        thread = threading.Thread(target=failing.run)
+        thread.start()
+        thread.join()
+        del failing, thread
+        gc.collect()
+    os.close(writing)
+    with os.fdopen(reading, "rb") as log:
+        lines = [json.loads(line) for line in log]
+    events = [line["event"] for line in lines]
+    assert events[0].startswith("a thread ended by an error: ValueError at test_logs.py")
+    assert events[1].startswith("an error was ignored: ValueError at test_logs.py")
+    assert "my prompt" not in json.dumps(lines)
