@@ -269,6 +269,12 @@ async def test_the_audit_is_searched_by_user_verdict_and_rule(client: Any) -> No
     } <= {"badge"}
 
 
+async def test_who_is_spoken_for_is_on_record(client: Any) -> None:
+    await client.as_user("eve@acme.example").decide(DecideRequest(stage="llm", query="weather"))
+    (entry,) = (await found(client, user_email="eve@acme.example")).entries
+    assert (entry.request_type, entry.user_email[:2]) == ("decide", "u_")
+
+
 async def test_a_tenant_reads_its_own_records_alone(server: Governed) -> None:
     async with AxonFlow(**server.options("other")) as client:
         answer = await asked(client, "weather")
