@@ -71,9 +71,11 @@ async def all_decided(
 ) -> tuple[Decided, ...]:
     """The decisions on several questions, in their order, on record together or not at all."""
     answers, entries = [], []
+    decided_on: Question | None = None
     for question in questions:
         began = perf_counter()
-        decision = await decision_on(governance, caller, question)
+        if decided_on is None or not _is_same(question, decided_on):
+            decision, decided_on = await decision_on(governance, caller, question), question
         elapsed_ms = (perf_counter() - began) * 1_000
         entry = await entry_of(governance, audit, caller, question, decision)
         entries.append(entry)
@@ -87,6 +89,11 @@ async def all_decided(
 
     await audit.transact(record)
     return tuple(answers)
+
+
+def _is_same(one: Question, other: Question) -> bool:
+    """Whether two questions have one answer: the preconditions of an operation share their text."""
+    return evolve(one, user=None, facts=EMPTY) == evolve(other, user=None, facts=EMPTY)
 
 
 async def decision_on(governance: Governance, caller: Caller, question: Question) -> Decision:

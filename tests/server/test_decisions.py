@@ -219,6 +219,29 @@ async def test_several_evaluations_have_the_answer_of_the_least_permissive(
     assert "obligations" not in reply.json["context"]
 
 
+class Counting(Policy):
+    """A policy that counts how often it is asked."""
+
+    asked = 0
+
+    def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+        Counting.asked += 1
+        return super().evaluate(phase, parts)
+
+
+def with_a_count(service: Service) -> None:
+    service.generation.governance.policy = Counting.build(service.generation.config.policies)
+
+
+async def test_a_text_that_evaluations_share_is_searched_once(tmp_path: Path) -> None:
+    entries: list[dict[str, Any]] = [{}] * 99
+    shared = {**evaluation("hello"), "evaluations": [*entries, evaluation("other")]}
+    async with serving(tmp_path, change=with_a_count) as served:
+        reply = await served.post(EVALUATION, {"evaluations": shared}, headers=NEGOTIATED)
+        assert len(await served.records()) == 100
+    assert (reply.json["decision"], Counting.asked) == (True, 2)
+
+
 @pytest.mark.parametrize(
     ("body", "code", "pointer"),
     [

@@ -23,13 +23,15 @@ from axonflow_core.messages import Json
 from axonflow_core.modes.decisions import Decided, Question
 from axonflow_core.policy.rules import Action, Decision, Phase, Verdict
 from axonflow_core.server.client_request import Answer, json_answer
-from axonflow_core.server.fields import MAX_TEXT, Fields, read_object
+from axonflow_core.server.fields import Fields, read_object
 from axonflow_core.server.wire.matches import actions_of
 
 PROFILE_HEADER = "x-axonflow-authzen-profile"
 PROFILE = "axonflow-authzen-profile-2026-08-29"
 SCHEMA_VERSION = "2026-08-29"
 MAX_EVALUATIONS = 100
+MAX_QUERY = 100_000
+"""Characters of a query, which many evaluations may share."""
 SUBJECTS = ("agent", "client", "gateway", "user")
 RESOURCES: Mapping[str, str] = {"llm.completion": "llm", "tool.call": "tool"}
 """Action -> the type of resource that it is about."""
@@ -130,7 +132,7 @@ def _query(evaluation: Fields, at: str) -> str:
     _require_only(context, ("args",), f"{at}/context")
     arguments = context.object("args")
     _require_only(arguments, ("query",), f"{at}/context/args")
-    query = arguments.optional_text("query", most=MAX_TEXT)
+    query = arguments.optional_text("query", most=MAX_QUERY)
     if query is None:
         message = "there is no context.args.query to decide on"
         raise Refusal("missing_evaluable_content", message, f"{at}/context/args/query")

@@ -18,6 +18,9 @@ from axonflow_core.server.wire.matches import block_reason
 from axonflow_core.server.wire.proxy import MAX_QUERY
 from axonflow_core.server.wire.times import timestamp
 
+MAX_NAME = 128
+MAX_NAMES = 100
+"""Names of data sources and policies that a record takes, and their characters."""
 _TOOL_WORDS = ("caller_name", "tool_type", "workflow_id", "step_id")
 """Members of a tool's report that name something."""
 
@@ -27,7 +30,7 @@ def check(fields: Fields, headers: Mapping[str, str]) -> Check:
     return Check(
         query=fields.text("query", most=MAX_QUERY),
         user=fields.optional_text("user_token", most=MAX_TOKEN),
-        data_sources=fields.texts("data_sources"),
+        data_sources=fields.texts("data_sources", most=MAX_NAME, items=MAX_NAMES),
         redacts=redacts(headers),
     )
 
@@ -77,7 +80,7 @@ def tool_report(fields: Fields) -> ToolReport:
         "duration_ms": fields.number("duration_ms"),
         "success": fields.flag("success"),
     }
-    policies = fields.texts("policies_applied")
+    policies = fields.texts("policies_applied", most=MAX_NAME, items=MAX_NAMES)
     if policies:
         facts["policies_applied"] = list(policies)
     texts = {
