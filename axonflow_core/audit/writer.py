@@ -1,12 +1,14 @@
 """The writer: a thread that turns what waits into one transaction after another.
 
-    loops       append, transact -> a job with a future, put into the queue
+    loops       append, transact -> a job with a future; those of one turn are put into the queue
+                together at its end
     writer      takes every job that waits, writes them in one transaction, commits: one fsync
     loops       one wake-up for each loop settles the futures of all its jobs
 
 Nothing lingers: while a commit is under way jobs gather, so batches grow with the load by
-themselves. A future is settled after the commit. One that its caller gave up is passed over, and
-its record is written all the same.
+themselves. The writer is not woken in the middle of a turn, where it would begin a commit with the
+turn's first job and contend for the interpreter with the rest. A future is settled after the
+commit. One that its caller gave up is passed over, and its record is written all the same.
 
 A batch that cannot be written fails whole, and nothing of it was acknowledged. The writer then
 reads its head from the database, which is the old one, or the new one where the commit was made and
@@ -85,6 +87,8 @@ class Writer:
         """Why nothing can be written, while that is so."""
         self._options = options
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+        """Loop -> the jobs of its turn that is under way."""
         self._gate = threading.Lock()
         self._is_stopping = False
         self._oldest_at: float | None = None
@@ -109,19 +113,34 @@ class Writer:
         with self._gate:
             if self._is_stopping:
                 raise AuditError("the audit is closed")
-            if self._queue.qsize() >= self._options.max_waiting:
+            loop = job.future.get_loop()
+            turn = self._turns.get(loop, ())
+            if self._queue.qsize() + len(turn) >= self._options.max_waiting:
                 raise AuditError(
                     f"{self._options.max_waiting} records wait for the audit already",
                     hint="the disk is slow, or full; call again later",
                 )
-            self._queue.put(job)
+            if not turn:
+                turn = self._turns[loop] = []
+                loop.call_soon(self._hand_over, loop)
+            turn.append(job)
         return job.future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Put into the queue what one turn of a loop gave."""
+        with self._gate:
+            for job in self._turns.pop(loop, ()):
+                self._queue.put(job)
 
     def stop(self) -> None:
         """Let the thread end once it has written what waits."""
         with self._gate:
             if not self._is_stopping:
                 self._is_stopping = True
+                for turn in self._turns.values():
+                    for job in turn:
+                        self._queue.put(job)
+                self._turns.clear()
                 self._queue.put(None)
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from axonflow_core.audit.batch import Transaction
 from axonflow_core.audit.keys import open_text
 from axonflow_core.audit.store import AuditStore
+from axonflow_core.audit.writer import Job, Outcome, Writer, WriterOptions
 from axonflow_core.errors import AuditError
 
 from .making import KEYS, append_all, call, ids, opened, rows, until, verified
@@ -42,6 +44,30 @@ async def test_appends_that_wait_share_a_transaction(store: AuditStore, database
     for _ in range(50):
         await store.append(call())
     assert at_once * 3 < wal.stat().st_size - before - at_once  # a commit writes its pages anew
+
+
+class CountingWriter(Writer):
+    """Notes how many jobs each transaction takes."""
+
+    sizes: list[int]
+
+    def _commit(self, jobs: Sequence[Job]) -> list[Outcome]:
+        self.sizes.append(len(jobs))
+        return super()._commit(jobs)
+
+
+async def test_the_entries_of_one_turn_of_a_loop_share_a_transaction(database: Path) -> None:
+    writer = CountingWriter(database, KEYS, WriterOptions())
+    writer.sizes = []
+    store = await AuditStore(writer).started()
+
+    async def append_slowly() -> None:
+        time.sleep(0.005)  # noqa: ASYNC251 - the writer could run meanwhile
+        await store.append(call())
+
+    await asyncio.gather(*(append_slowly() for _ in range(10)))
+    await store.aclose()
+    assert writer.sizes == [10]
 
 
 @asynccontextmanager
