@@ -4,6 +4,8 @@
     screening   the texts of a request or an answer, before the policy
     trail       what happened to a call, as it becomes a record and an outcome
     calls       the way itself
+    streams     the same for an answer that is still arriving
+    look_ahead  what of it may leave: `runs` of text, `whole_blocks`, `masks`
 
 Proxy Mode, Gateway Mode, the drop-in endpoints and every step of a plan take it; no route of the
 server reaches a provider around it.
