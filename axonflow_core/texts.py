@@ -155,6 +155,7 @@ def _changed(value: Any, changes: Any) -> Any:
         for index, change in changes.items():
             items[index] = _changed(items[index], change)
         return type(value)(items)
-    return evolve(
-        value, **{step: _changed(getattr(value, step), change) for step, change in changes.items()}
-    )
+    members = {step: _changed(getattr(value, step), change) for step, change in changes.items()}
+    if type(value) is ToolUse and "input" in members:
+        members.setdefault("spelling", value.spelling)  # dropped where it spells another input
+    return evolve(value, **members)

@@ -193,3 +193,11 @@ def test_many_texts_are_replaced_in_time_linear_in_their_number() -> None:
     changed = with_texts(many, dict.fromkeys((place for place, _ in texts_in(many)), "other"))
     assert changed == [["other"] * 40_000]
     assert perf_counter() - began < 5
+
+
+def test_arguments_with_another_text_lose_the_spelling_that_still_has_the_first() -> None:
+    spelling = {"input": r'{"a":  "\u0031\u0032"}'}
+    call = ToolUse("id", "tool", {"a": "12"}, spelling=spelling)
+    assert call.spelling == spelling
+    changed = with_texts(call, {("input", "a"): "[N]"})
+    assert (changed.input, changed.spelling) == ({"a": "[N]"}, {})
