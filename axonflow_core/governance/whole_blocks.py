@@ -73,18 +73,18 @@ class WholeBlock(Block):
         texts = dict(texts_in(value))
         parts = {str(at): text for at, text in enumerate(texts.values())}
         decision = policy.evaluate(Phase.ANSWER, {**parts, "json": written})
-        if decision.is_stopped or not decision.texts:
-            return decision if decision.is_stopped else None
-        places = list(texts)
-        changed = {places[int(at)]: new for at, new in decision.texts.items() if at != "json"}
-        new = with_texts(value, changed)
-        text = new if isinstance(new, str) and value is written else dumps(new).decode()
-        left = policy.evaluate(Phase.ANSWER, {"json": _MASK.sub("", text)})
-        if left.texts or left.is_stopped:
-            reason = "What was found in the arguments of a tool cannot be replaced."
-            return evolve(decision, verdict=Verdict.BLOCKED, reason=reason)
-        for number, one in enumerate(deltas):
-            one.replace(with_text(one.event, "" if number else text))
+        if decision.is_stopped:
+            return decision
+        if decision.texts:
+            places = list(texts)
+            changed = {places[int(at)]: new for at, new in decision.texts.items() if at != "json"}
+            new = with_texts(value, changed)
+            text = new if isinstance(new, str) and value is written else dumps(new).decode()
+            if _is_found(policy, text):
+                reason = "What was found in the arguments of a tool cannot be replaced."
+                return evolve(decision, verdict=Verdict.BLOCKED, reason=reason)
+            for number, one in enumerate(deltas):
+                one.replace(with_text(one.event, "" if number else text))
         return None
 
     @property
@@ -94,6 +94,12 @@ class WholeBlock(Block):
         block = first.block if type(first) is BlockStart else None
         is_free = isinstance(block, ToolUse) and isinstance(block.input, str) and block.spelling
         return not is_free
+
+
+def _is_found(policy: Policy, text: str) -> bool:
+    """Whether something is still found besides the masks."""
+    decision = policy.evaluate(Phase.ANSWER, {"json": _MASK.sub("", text)})
+    return decision.is_stopped or bool(decision.texts)
 
 
 def _judged_alone(policy: Policy, one: _Event) -> Decision | None:
