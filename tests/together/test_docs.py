@@ -78,9 +78,14 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
     assert f"{len(examples)} passed" in ran.stdout, ran.stdout
 
 
+BEGINNING = 'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
+"""What a section that a page shows alone is added to."""
+
+
 @pytest.mark.parametrize("text", cases("yaml"))
 def test_a_yaml_example_loads_as_it_stands(text: str, tmp_path: Path) -> None:
     path = tmp_path / "axonflow.yaml"
+    text = text if "llm_providers" in text else BEGINNING + text
     path.write_text(text, "utf-8")
     config = load_config(path, {"BEDROCK_REGION": "us-east-1"})
     assert list(config.providers) == list(yaml.safe_load(text)["llm_providers"])
