@@ -63,7 +63,17 @@ class Governed:
             for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()
         ]
 
-    def post(
+    def post(self, path: str, body: Mapping[str, Any], **more: Any) -> Client:
+        """A connection on which a request was sent."""
+        connection = Client(self.port)
+        connection.send(self._posted(path, body, **more))
+        return connection
+
+    def request(self, query: str, **more: Any) -> bytes:
+        """A request of Proxy Mode, as it is sent."""
+        return self._posted("/api/request", {"query": query, "user_token": "ann"}, **more)
+
+    def _posted(
         self,
         path: str,
         body: Mapping[str, Any],
@@ -71,16 +81,13 @@ class Governed:
         client: str = "acme",
         generation: int = 1,
         host: str = "localhost",
-    ) -> Client:
-        """A connection on which a request was sent."""
+    ) -> bytes:
         data = json.dumps(body).encode()
         lines = [f"Host: {host}", "Connection: close", f"Content-Length: {len(data)}"]
         if self.keys is not None:
             secret = client_secret(self.keys.server[0], client, generation)
             lines.append("Authorization: Bearer " + secret)
-        connection = Client(self.port)
-        connection.send("\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode() + data)
-        return connection
+        return "\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode() + data
 
     def ask(self, query: str, **more: Any) -> Client:
         return self.post("/api/request", {"query": query, "user_token": "ann"}, **more)

@@ -3,8 +3,11 @@ processes, sockets that close early, workers that are killed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,3 +195,29 @@ def test_an_audit_that_cannot_be_opened_ends_the_start_and_is_told_once(tmp_path
         told = process.communicate(timeout=60)[1]
     assert process.returncode == 3
     assert told.count("there is no folder") == 1 and "mkdir -p" in told
+
+
+def test_wherever_a_client_breaks_off_its_request_is_one_call(server: Governed) -> None:
+    """Clients that leave at drawn moments, before and after the answer came, and come back until
+    they read one."""
+    since, drawn = Since(server), random.Random(7)
+    moments = [[drawn.uniform(0.0, 1.6) for _ in range(drawn.randint(0, 3))] for _ in range(60)]
+    asyncio.run(_all_answered(server, moments))
+    assert since.calls == len(since.records("call")) == len(moments)
+    assert since.records("repeat") != []
+
+
+async def _all_answered(server: Governed, moments: list[list[float]]) -> None:
+    async def answered(number: int, leaves_after: list[float]) -> None:
+        request = server.request(f"slow, by drawn moments {number}")
+        for seconds in leaves_after:
+            with socket.create_connection(("127.0.0.1", server.port)) as unread:
+                unread.sendall(request)
+                await asyncio.sleep(seconds)
+            await asyncio.sleep(0.05)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(request)
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    await asyncio.gather(*(answered(number, each) for number, each in enumerate(moments)))
