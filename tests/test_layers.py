@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,11 @@ def module_of(path: Path) -> str:
 def imports_of(source: str, package: str) -> Iterator[str]:
     """Every module that `source` imports, wherever in it; `from . import x` counts as
     `package.x`."""
-    for node in ast.walk(ast.parse(source)):
+    return imports_among(ast.walk(ast.parse(source)), package)
+
+
+def imports_among(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -89,20 +94,28 @@ def imports_of(source: str, package: str) -> Iterator[str]:
 def runtime_imports(path: Path) -> tuple[str, ...]:
     """What a file imports, with what stands under `if TYPE_CHECKING:` left out: that is no
     dependency."""
+    return tuple(imports_among(ast.walk(tree_of(path)), package_of(path)))
+
+
+def package_of(path: Path) -> str:
+    """The package that a file is in."""
     distribution = (
         ROOT if CORE in path.parents else ROOT.joinpath(*path.relative_to(ROOT).parts[:2])
     )
-    package = ".".join(path.relative_to(distribution).with_suffix("").parts[:-1])
-    return tuple(imports_of(without_type_checking(path.read_text()), package))
+    return ".".join(path.relative_to(distribution).with_suffix("").parts[:-1])
 
 
-def without_type_checking(source: str) -> str:
+@cache
+def tree_of(path: Path) -> ast.AST:
+    """A file without what stands under `if TYPE_CHECKING:`."""
+
     class Drop(ast.NodeTransformer):
         def visit_If(self, node: ast.If) -> ast.AST:
             is_for_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
             return ast.Pass() if is_for_types else self.generic_visit(node)
 
-    return ast.unparse(ast.fix_missing_locations(Drop().visit(ast.parse(source))))
+    tree: ast.AST = Drop().visit(ast.parse(path.read_text()))
+    return tree
 
 
 def climbs(unit: str | None, imports: Iterable[str]) -> list[str]:
@@ -170,15 +183,9 @@ def inner_imports(path: Path, package: Path) -> set[Path]:
 
 
 def module_level_imports(path: Path) -> Iterator[str]:
-    tree = ast.parse(without_type_checking(path.read_text()))
-    statements: list[ast.stmt] = [
-        node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    distribution = (
-        ROOT if CORE in path.parents else ROOT.joinpath(*path.relative_to(ROOT).parts[:2])
-    )
-    package = ".".join(path.relative_to(distribution).with_suffix("").parts[:-1])
-    return imports_of(ast.unparse(ast.Module(statements, [])), package)
+    tree = tree_of(path)
+    assert isinstance(tree, ast.Module)
+    return imports_among(tree.body, package_of(path))
 
 
 CLOUDS = (
