@@ -10,14 +10,16 @@ An answer is kept (`replays`) where nobody is there to read it when it comes, wh
 breaks before it was read, or where another worker waits for it. One that was read is not kept, so
 whoever honestly asks twice is answered by two calls.
 
-A client that leaves does not end its flight at once, for the SDK's time-out is a disconnect and its
+A client that leaves does not end its call at once, for the SDK's time-out is a disconnect and its
 next attempt wants that answer: the leading request's task goes on for `grace_s`, and is cancelled
 unless somebody came aboard, here or in another worker. A stop of the server waits for it as for any
 request.
 
 A worker learns of answers that others keep by looking (`see`), several times a second. Until
 they must have looked, whoever keeps an answer holds on to its claim (`_linger`), and lets go as
-soon as somebody waits: a request that had to wait looks into the table.
+soon as somebody waits: a request that had to wait looks into the table. Where a client left during
+the flight, its claim is held for a moment in any case: another may have left, and this worker not
+have heard of it yet. A request whose client leaves before anything was begun for it ends.
 
 **On record** is one `call` for every call of a model, with its tokens and its cost, and one
 `repeat` for every request that was given the answer of another's call: it names the record of that
@@ -28,6 +30,7 @@ texts. So each answer that a client read has a record of its own, and no token i
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
@@ -60,6 +63,8 @@ _LOOK_S = 0.1
 _LINGER_S = 1.5
 """How long a claim is held on to after an answer was kept: several times the pause between two
 looks (`see`) of another worker."""
+_DOUBT_S = 0.5
+"""How long a claim is held on to after a flight that a client left, whoever waits."""
 
 
 @frozen(kw_only=True)
@@ -87,10 +92,24 @@ class _Passenger:
         self.has_left = False
 
 
+class _Hold:
+    """A claim that is held on to after its flight. Times are of the monotonic clock."""
+
+    __slots__ = ("open_at", "until")
+
+    def __init__(self, seconds: float, open_at: float = 0.0) -> None:
+        self.until = time.monotonic() + seconds
+        self.open_at = open_at
+        """From when on it is let go for whoever waits."""
+
+
 class _Flight:
     """A call under way in this worker."""
 
-    __slots__ = ("_outlasting", "aboard", "has_given_up", "is_landing", "passengers", "task")
+    __slots__ = (
+        *("_outlasting", "aboard", "has_given_up", "is_landing", "passengers", "task"),
+        "was_left",
+    )
 
     def __init__(self, task: asyncio.Task[object]) -> None:
         self.task = task
@@ -100,6 +119,8 @@ class _Flight:
         self.is_landing = False
         """Whether the call is over: what follows is not cancelled."""
         self.has_given_up = False
+        self.was_left = False
+        """Whether a client left it."""
         self._outlasting: asyncio.Task[None] | None = None
 
     def board(self, landing: asyncio.Future[Given] | None = None) -> _Passenger:
@@ -110,6 +131,11 @@ class _Flight:
 
     def outlast(self, task: asyncio.Task[None]) -> None:
         self._outlasting = task
+
+    def require_somebody(self) -> None:
+        """`ClientLeft` where nobody is aboard."""
+        if not self.aboard:
+            raise ClientLeft
 
     def give_up(self) -> None:
         """Cancel the call: its client has left, and nobody came for it."""
@@ -151,8 +177,8 @@ class Flights:
         self._seen: dict[bytes, int] = {}
         """The same of all workers, when `see` was last called."""
         self._keeping: dict[asyncio.Task[None], bytes] = {}
-        self._lingering: dict[bytes, float] = {}
-        """Mark -> until when its claim is held on to."""
+        self._lingering: dict[bytes, _Hold] = {}
+        """Mark -> how long its claim is held on to after its flight."""
 
     async def answer(self, asked: Asked) -> Answer:
         """The answer to a request, on record. `ClientLeft` where nobody is there to read it; else
@@ -186,10 +212,12 @@ class Flights:
         return self._handed(given, passenger, asked)
 
     async def _flown(self, flight: _Flight, asked: Asked) -> Given:
-        """What the flight brings. The claim is held meanwhile."""
-        has_waited = await self._claimed(asked.mark)
-        is_kept = False
+        """What the flight brings. The claim is held meanwhile. `ClientLeft` where everybody has
+        left before anything was begun."""
+        has_waited = await self._claimed(flight, asked.mark)
+        hold: _Hold | None = None
         try:
+            flight.require_somebody()
             given = None
             if has_waited or self._is_kept(asked.mark):
                 given = await self._retaken(asked, "joined" if has_waited else "replayed")
@@ -197,11 +225,13 @@ class Flights:
                 given = await asked.call()
             flight.begin_landing()
             if not flight.aboard or self._claims.is_awaited(asked.mark):
-                is_kept = True
+                hold = _Hold(_LINGER_S)
                 await self._keep(asked, given)
+            elif flight.was_left:
+                hold = _Hold(_DOUBT_S, open_at=math.inf)
             return given
         finally:
-            self._let_go(asked.mark, lingers=is_kept)
+            self._let_go(asked.mark, hold)
 
     async def _retaken(self, asked: Asked, how: str) -> Given | None:
         """The kept answer, on record as given again and kept no longer; None where it is gone."""
@@ -251,6 +281,7 @@ class Flights:
 
     def _leave(self, flight: _Flight, passenger: _Passenger, asked: Asked) -> None:
         flight.aboard -= 1
+        flight.was_left = True
         if passenger.landing is not None and not passenger.landing.done():
             passenger.landing.set_exception(ClientLeft())
             passenger.landing.exception()  # it is known, whether somebody still looks or not
@@ -289,9 +320,8 @@ class Flights:
     def _lose(self, asked: Asked, given: Given) -> None:
         """A client did not read its answer: keep it."""
         mark = asked.mark
-        holds = mark not in self._flights and self._claims.take(mark)
-        if holds:
-            self._lingering[mark] = time.monotonic() + _LINGER_S
+        if mark not in self._flights and self._claims.take(mark):
+            self._lingering[mark] = _Hold(_LINGER_S, open_at=math.inf)
         task = asyncio.create_task(self._keep(asked, given))
         self._keeping[task] = mark
         task.add_done_callback(self._has_kept)
@@ -301,6 +331,7 @@ class Flights:
         if not task.cancelled():
             task.exception()  # the audit says itself that it cannot write
         if mark in self._lingering:
+            self._lingering[mark].open_at = 0.0
             self._linger(mark)
 
     async def _keep(self, asked: Asked, given: Given) -> None:
@@ -343,31 +374,33 @@ class Flights:
 
     # ── claims ────────────────────────────────────────────────────────────────────────────────────
 
-    async def _claimed(self, mark: bytes) -> bool:
+    async def _claimed(self, flight: _Flight, mark: bytes) -> bool:
         """Returns once the claim is this worker's: whether another one had it before."""
         if self._lingering.pop(mark, None) is not None or self._claims.take(mark):
             return False
         self._claims.wait(mark)
         try:
-            while not self._claims.take(mark):  # noqa: ASYNC110 - the kernel calls nobody back
+            while not self._claims.take(mark):
+                flight.require_somebody()
                 await asyncio.sleep(_POLL_S)
         finally:
             self._claims.wait_no_more(mark)
         return True
 
-    def _let_go(self, mark: bytes, *, lingers: bool) -> None:
-        if lingers:
-            self._lingering[mark] = time.monotonic() + _LINGER_S
-            self._linger(mark)
-        else:
+    def _let_go(self, mark: bytes, hold: _Hold | None) -> None:
+        if hold is None:
             self._claims.release(mark)
+        else:
+            self._lingering[mark] = hold
+            self._linger(mark)
 
     def _linger(self, mark: bytes) -> None:
         """Let go of the claim once somebody waits for it, or every worker has looked."""
-        until = self._lingering.get(mark)
-        if until is None:
+        hold = self._lingering.get(mark)
+        if hold is None:
             return
-        if time.monotonic() >= until or self._claims.is_awaited(mark):
+        now = time.monotonic()
+        if now >= hold.until or (now >= hold.open_at and self._claims.is_awaited(mark)):
             del self._lingering[mark]
             self._claims.release(mark)
         else:

@@ -260,6 +260,22 @@ async def test_another_worker_gives_it_at_once_for_the_claim_is_still_held(
     assert model.calls == 1
 
 
+async def test_another_worker_gives_it_though_the_first_has_not_heard_yet_that_it_is_not_read(
+    two: tuple[Worker, Worker], model: Model
+) -> None:
+    a, b = two
+    first, second = a.ask(), a.ask()
+    await until(lambda: model.calls > 0)
+    await first.leave()
+    model.may_answer.set()
+    await second.task
+    third = b.ask()
+    await asyncio.sleep(0.1)
+    second.delivery.settle(False)
+    assert await third.answer() == b"the answer"
+    assert model.calls == 1
+
+
 async def test_it_is_kept_for_a_while_only(one: Worker, model: Model) -> None:
     model.may_answer.set()
     await one.ask(window_s=0.05).answer(is_read=False)
@@ -417,7 +433,7 @@ async def test_whoever_waits_for_a_claim_may_leave(
     two: tuple[Worker, Worker], model: Model
 ) -> None:
     a, b = two
-    first, second = a.ask(), b.ask(grace_s=0.0)
+    first, second = a.ask(), b.ask()
     await until(lambda: model.calls > 0)
     await asyncio.sleep(0.05)
     await second.leave()
@@ -427,6 +443,17 @@ async def test_whoever_waits_for_a_claim_may_leave(
     model.may_answer.set()
     assert await first.answer() == b"the answer"
     assert model.calls == 1
+    assert await kept(a) == 0
+
+
+async def test_nothing_is_begun_for_a_client_that_has_left(one: Worker, model: Model) -> None:
+    request = one.ask()
+    request.delivery.end(False)
+    with pytest.raises(ClientLeft):
+        await request.task
+    assert model.calls == 0
+    model.may_answer.set()
+    assert await one.ask().answer() == b"the answer"
 
 
 # ── claims ────────────────────────────────────────────────────────────────────────────────────────
