@@ -217,6 +217,8 @@ class Flights:
         has_waited = await self._claimed(flight, asked.mark)
         hold: _Hold | None = None
         try:
+            if has_waited:  # the client's end may have come, and not been heard of yet
+                await asyncio.sleep(_POLL_S)
             flight.require_somebody()
             given = None
             if has_waited or self._is_kept(asked.mark):

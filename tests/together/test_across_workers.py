@@ -201,7 +201,7 @@ def test_wherever_a_client_breaks_off_its_request_is_one_call(server: Governed) 
     """Clients that leave at drawn moments, before and after the answer came, and come back until
     they read one."""
     since, drawn = Since(server), random.Random(7)
-    moments = [[drawn.uniform(0.0, 1.6) for _ in range(drawn.randint(0, 3))] for _ in range(60)]
+    moments = [[drawn.uniform(0.0, 1.6) for _ in range(drawn.randint(0, 3))] for _ in range(24)]
     asyncio.run(_all_answered(server, moments))
     assert since.calls == len(since.records("call")) == len(moments)
     assert since.records("repeat") != []
