@@ -382,6 +382,7 @@ def test_a_hostile_file_is_answered_within_a_second_and_fifty_megabytes(
     assert (seconds < MAX_S, peak_bytes < MAX_BYTES) == (True, True), (seconds, peak_bytes)
 
 
+@pytest.mark.thorough
 def test_the_control_a_second_and_sixty_megabytes_are_seen(tmp_path: Path) -> None:
     seconds, peak_bytes, _ = measured(tmp_path, ECHO, "control")
     assert (seconds >= MAX_S, peak_bytes >= MAX_BYTES) == (True, True), (seconds, peak_bytes)

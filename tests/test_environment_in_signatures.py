@@ -77,6 +77,7 @@ def test_a_planted_default_is_seen_in_a_signature_and_in_a_help_text() -> None:
     assert shown(PLANT + rendered).count(SECRET) == 4
 
 
+@pytest.mark.thorough
 def test_a_planted_default_of_a_public_name_is_seen() -> None:
     planted = PLANT + "import axonflow_core\naxonflow_core.load_config = open\n"
 

@@ -218,6 +218,7 @@ MISTAKES: Mapping[str, tuple[str, Callable[[ErrorCodec], ErrorCodec]]] = {
 
 
 @pytest.mark.sampled(3)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("codec", DIALECTS, ids=lambda codec: codec.name)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_breaks_its_law(codec: ErrorCodec, mistake: str) -> None:

@@ -19,6 +19,7 @@ from on_time import ends_within
 
 from .served import Client, wait_until
 
+pytestmark = pytest.mark.thorough
 TESTS = Path(__file__).parent.parent
 
 

@@ -288,7 +288,7 @@ def explore(steps: int) -> int:
 
 
 STEPS = (
-    500,
+    200,
     pytest.param(3_000, marks=pytest.mark.thorough),
     pytest.param(24_000, marks=pytest.mark.exhaustive),
 )

@@ -151,6 +151,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.thorough
 def test_two_hundred_calls_that_aws_refuses_as_expired_refresh_once_and_all_succeed(
     tmp_path: Path,
 ) -> None:

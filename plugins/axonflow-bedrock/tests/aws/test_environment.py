@@ -18,6 +18,7 @@ from axonflow_bedrock.aws.profile import profile_of
 from axonflow_bedrock.aws.signing import Identity
 from axonflow_core.errors import ConfigError, CredentialsError
 
+pytestmark = pytest.mark.sampled(3)  # every test asks botocore, too
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
 CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "keys": KEYS,

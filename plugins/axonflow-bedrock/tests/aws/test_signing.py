@@ -157,6 +157,7 @@ def random_call(random: random.Random) -> tuple[Signer, str, dict[str, str], byt
     return signer, url, headers, random.randbytes(random.randint(0, 2000))
 
 
+@pytest.mark.thorough
 def test_five_thousand_drawn_calls_are_signed_as_botocore_signs_them() -> None:
     seeded = random.Random(20261124)
 

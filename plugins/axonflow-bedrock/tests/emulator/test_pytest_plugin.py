@@ -60,6 +60,7 @@ def test_importing_the_plugin_imports_nothing_heavy() -> None:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     not any(point.name == "axonflow_bedrock" for point in entry_points(group="pytest11")),
     reason="axonflow-bedrock is not installed, so pytest does not know its fixture",

@@ -803,6 +803,7 @@ OLDER_THAN_THE_RULE = (
 """Part of a recording's name, and the rule that Bedrock has had since it was recorded."""
 
 
+@pytest.mark.thorough
 def test_nothing_that_bedrock_answered_is_refused(recordings: Path) -> None:
     passed = 0
     for path in sorted(recordings.glob("*.jsonl")):

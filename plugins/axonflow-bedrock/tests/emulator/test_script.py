@@ -353,6 +353,7 @@ def test_what_just_fits_is_answered() -> None:
         assert post(base_url, CLAUDE, claude("a " * 199_999, 64_000))[0] == 200
 
 
+@pytest.mark.thorough
 def test_every_listed_model_that_is_known_has_its_limits() -> None:
     listed = {base_id for one in LISTINGS.values() for base_id in (*one.on_demand, *one.profiles)}
     talking = {

@@ -204,6 +204,7 @@ def odd(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).replace(b": ", b" :")
 
 
+@pytest.mark.thorough
 def test_every_recorded_request_and_answer_passes_byte_by_byte(
     recordings: Path, bedrock: Bedrock, client: Client, sends: tuple[Sends, str]
 ) -> None:
