@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -25,9 +26,11 @@ from axonflow_core.config.faults import Place
 from axonflow_core.config.loading import search_path
 from axonflow_core.config.nodes import Scalar
 from axonflow_core.config.snippets import with_snippets
-from axonflow_core.config.structuring import structure
+from axonflow_core.config.structuring import fields_of, structure
 from axonflow_core.config.substitution import substitute
+from axonflow_core.config.values import AuditConfig, ClientConfig, PoliciesConfig, ServerConfig
 from axonflow_core.errors import ConfigError
+from axonflow_core.policy.rules import Rule
 
 ECHO = 'version: "1.0"\nllm_providers:\n  echo:\n    enabled: true\n'
 
@@ -600,3 +603,13 @@ def test_with_neither_file_nor_variables_the_error_says_what_to_set(
         load_config(environment=environment, folder=tmp_path)
     assert "ECHO_…" in (caught.value.hint or "")
     assert "`axonflow init`" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("section", [ServerConfig, ClientConfig, PoliciesConfig, Rule, AuditConfig])
+def test_the_page_of_the_server_names_every_key(section: type) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "server.md").read_text()
+
+    keys = fields_of(section)
+
+    assert keys
+    assert [key for key in keys if not re.search(rf"\b{key}\b", page)] == []
