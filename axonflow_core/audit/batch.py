@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 from attrs import field
 from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy.sql import ClauseElement
 
 from axonflow_core.audit.chain import Head, body_of, link
+from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.keys import SECRET_BYTES, MasterKey, Signer, TenantKey, seal_text
 from axonflow_core.audit.record import Entry
 from axonflow_core.audit.schema import HEADS, RECORDS, TENANT_KEYS, TEXTS
@@ -25,18 +28,23 @@ _COLUMNS = tuple(column.name for column in RECORDS.columns if column.name != "ro
 
 
 class Statements:
-    """The statements of every batch, as the driver takes them: compiled once, not for each row."""
+    """The statements of the batches, as the driver takes them."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self.insert_records = str(
-            insert(RECORDS)
-            .values({name: bindparam(name) for name in _COLUMNS})
-            .compile(dialect=dialect)
-        )
-        self.insert_texts = str(insert(TEXTS).compile(dialect=dialect))
-        self.move_head = str(_MOVE_HEAD.compile(dialect=dialect))
+        def compiled(statement: ClauseElement) -> str:
+            return str(statement.compile(dialect=dialect))
+
+        self.insert_records = compiled(_INSERT_RECORDS)
+        self.insert_texts = compiled(insert(TEXTS))
+        self.insert_tenant_keys = compiled(insert(TENANT_KEYS))
+        self.move_head = compiled(_MOVE_HEAD)
+        self.find_head = compiled(_FIND_HEAD)
+        self.find_tenant_key = compiled(_FIND_TENANT_KEY)
 
 
+_FIND_HEAD = select(HEADS.c.seq, HEADS.c.hash).where(HEADS.c.chain == bindparam("of"))
+_FIND_TENANT_KEY = select(TENANT_KEYS.c.wrapped).where(TENANT_KEYS.c.tenant == bindparam("of"))
+_INSERT_RECORDS = insert(RECORDS).values({name: bindparam(name) for name in _COLUMNS})
 _MOVED = ("seq", "hash", "count", "at_us", "key", "is_closed", "signature")
 _MOVE_HEAD = (
     update(HEADS)
@@ -60,8 +68,7 @@ class Vault:
 
     def stored(self, connection: Connection, tenant: str) -> TenantKey | None:
         """The key of a tenant as the database has it; None where it has none."""
-        query = select(TENANT_KEYS.c.wrapped).where(TENANT_KEYS.c.tenant == tenant)
-        wrapped = connection.execute(query).scalar()
+        wrapped = connection.execute(_FIND_TENANT_KEY, {"of": tenant}).scalar()
         return None if wrapped is None else self.master.unwrap(wrapped, tenant)
 
 
@@ -82,8 +89,17 @@ _NOTHING_HIDDEN: _Hidden = ({}, None, {})
 class Batch:
     """Entries that take their places behind `head`, and the rows that they become."""
 
-    def __init__(self, connection: Connection, head: Head, vault: Vault, *, keeps_texts: bool):
-        self._connection = connection
+    def __init__(
+        self,
+        driver: sqlite3.Connection,
+        statements: Statements,
+        head: Head,
+        vault: Vault,
+        *,
+        keeps_texts: bool,
+    ) -> None:
+        self._driver = driver
+        self._statements = statements
         self._vault = vault
         self._keeps_texts = keeps_texts
         self._before = head
@@ -142,9 +158,9 @@ class Batch:
             return known
         if new := self._new_tenants.get(tenant):
             return new[0]
-        if stored := self._vault.stored(self._connection, tenant):
-            self._vault.tenants[tenant] = stored
-            return stored
+        if stored := self._driver.execute(self._statements.find_tenant_key, (tenant,)).fetchone():
+            key = self._vault.tenants[tenant] = self._vault.master.unwrap(stored[0], tenant)
+            return key
         secret = os.urandom(SECRET_BYTES)
         key = TenantKey(secret)
         self._new_tenants[tenant] = (key, self._vault.master.wrap(secret, tenant))
@@ -162,21 +178,19 @@ class Batch:
         del self.entries[mark.records :]
         del self._texts[mark.texts :]
 
-    def write(self, statements: Statements) -> Head:
+    def write(self) -> Head:
         """Write the rows and the head behind them, which is returned."""
+        driver, statements = self._driver, self._statements
         if self._new_tenants:
-            rows = [
-                {"tenant": tenant, "wrapped": wrapped}
-                for tenant, (_, wrapped) in self._new_tenants.items()
-            ]
-            self._connection.execute(insert(TENANT_KEYS), rows)
+            keys = [(tenant, wrapped) for tenant, (_, wrapped) in self._new_tenants.items()]
+            driver.executemany(statements.insert_tenant_keys, keys)
         if not self._records:
             return self._before
-        self._connection.exec_driver_sql(statements.insert_records, self._records)
+        driver.executemany(statements.insert_records, self._records)
         if self._texts:
-            self._connection.exec_driver_sql(statements.insert_texts, self._texts)
+            driver.executemany(statements.insert_texts, self._texts)
         head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
-        return move_head(self._connection, statements, self._before, head, self._vault.signer)
+        return move_head(driver, statements, self._before, head, self._vault.signer)
 
     def committed(self) -> None:
         """The batch is durable, and so are the keys of its new tenants."""
@@ -185,14 +199,14 @@ class Batch:
 
 
 def move_head(
-    connection: Connection, statements: Statements, before: Head, head: Head, signer: Signer
+    driver: sqlite3.Connection, statements: Statements, before: Head, head: Head, signer: Signer
 ) -> Head:
     """Sign `head` now and put it in the place of `before`. `ChangedHead` where the database has
     another head than `before`."""
     head = evolve(head, at_us=time.time_ns() // 1_000, key=signer.key_id)
     signed = (head.seq, head.hash, head.count, head.at_us, head.key, head.is_closed)
     values = (*signed, signer.sign(head.message), head.chain, before.seq, before.hash)
-    if connection.exec_driver_sql(statements.move_head, values).rowcount != 1:
+    if driver.execute(statements.move_head, values).rowcount != 1:
         raise ChangedHead(
             f"the head of the chain {head.chain} is not the one that its writer left",
             hint="`axonflow audit verify` says what is wrong",
@@ -207,9 +221,11 @@ class ChangedHead(AuditError):
 class Transaction:
     """What a work of `AuditStore.transact` may do. It is over when the work returns."""
 
-    def __init__(self, connection: Connection, batch: Batch) -> None:
+    def __init__(self, connection: WriterConnection, batch: Batch) -> None:
         self._connection = connection
         self._batch = batch
+        self._mark = batch.mark()
+        self._has_savepoint = False
 
     def append(self, entry: Entry) -> None:
         """Record an entry, if the work returns. `AuditError` where it cannot be written."""
@@ -219,8 +235,23 @@ class Transaction:
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
     ) -> CursorResult[Any]:
         """Run a statement of SQLAlchemy Core."""
-        return self._connection.execute(statement, parameters)
+        if not self._has_savepoint:
+            self._connection.driver.execute("SAVEPOINT work")
+            self._has_savepoint = True
+        return self._connection.joined().execute(statement, parameters)
 
     def tenant_key(self, tenant: str) -> TenantKey:
         """The key of a tenant."""
         return self._batch.tenant_key(tenant)
+
+    def end(self) -> None:
+        """Keep what the work did."""
+        if self._has_savepoint:
+            self._connection.driver.execute("RELEASE work")
+
+    def undo(self) -> None:
+        """Take back what the work did, as far as SQLite has not yet."""
+        self._batch.rewind(self._mark)
+        if self._has_savepoint and self._connection.is_in_transaction:
+            self._connection.driver.execute("ROLLBACK TO work")
+            self._connection.driver.execute("RELEASE work")

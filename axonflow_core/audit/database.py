@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, insert, select
 from sqlalchemy.engine import URL, make_url
@@ -38,6 +38,8 @@ _CHECKPOINT_PAGES = 4_000
 every commit changes four times as often."""
 _TURN_S = (0.000_2, 0.001)
 """How long a writer sleeps between asking for its turn."""
+FAULTS = (DBAPIError, sqlite3.Error)
+"""Errors of the database, as SQLAlchemy raises them and as the driver does."""
 _MAGIC = b"SQLite format 3\0"
 _VERSION, _MASTER = "version", "master check"
 
@@ -70,9 +72,9 @@ def writing_engine(path: Path, *, synchronous: str = "FULL") -> Engine:
         f"synchronous={synchronous}",
         f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
         "trusted_schema=OFF",
-        "busy_timeout=0",  # `_take_turn` waits
+        "busy_timeout=0",  # `take_turn` waits
     )
-    return _engine(path, pragmas, _take_turn, connections=1)
+    return _engine(path, pragmas, _join, connections=1)
 
 
 def reading_engine(path: Path, *, connections: int = 1) -> Engine:
@@ -105,20 +107,31 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _take_turn(connection: Connection) -> None:
-    """Begin a transaction that may write, once no other process has one."""
+def _join(connection: Connection) -> None:
+    """Be in a transaction that may write: the one that the driver is in already, or a new one."""
+    driver = driver_of(connection)
+    if not driver.in_transaction:
+        take_turn(driver)
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The driver's connection that is below SQLAlchemy's."""
     driver: Any = connection.connection.driver_connection
+    return cast(sqlite3.Connection, driver)
+
+
+def take_turn(driver: sqlite3.Connection) -> None:
+    """Begin a transaction that may write, once no other process has one."""
     until = time.monotonic() + BUSY_TIMEOUT_S
-    while time.monotonic() < until:
+    while True:
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if not _is_busy(error):
-                break
+            if not _is_busy(error) or time.monotonic() > until:
+                raise
         else:
             return
         time.sleep(random.uniform(*_TURN_S))  # noqa: S311 - so that two do not ask in step
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # which reports why not, as SQLAlchemy does
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:
@@ -163,7 +176,7 @@ def create(path: Path, master_check: bytes) -> None:
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    engine = _engine(new, ("synchronous=FULL",), _take_turn, connections=1)
+    engine = _engine(new, ("synchronous=FULL",), _join, connections=1)
     with engine.begin() as connection:
         TABLES.create_all(connection)
         values = {_VERSION: str(VERSION).encode(), _MASTER: master_check}
@@ -265,10 +278,16 @@ def reporting(path: Path, doing: str) -> Iterator[None]:
     """Errors of the database and of files become an `AuditError` in words."""
     try:
         yield
-    except DBAPIError as error:
-        raise AuditError(f"{doing} {path}: {error.orig}", hint=hint_of(str(error.orig))) from None
+    except FAULTS as error:
+        text = text_of(error)
+        raise AuditError(f"{doing} {path}: {text}", hint=hint_of(text)) from None
     except OSError as error:
         raise AuditError(f"{doing} {path}: {error.strerror}") from None
+
+
+def text_of(fault: BaseException) -> str:
+    """What the driver says of a fault, without what SQLAlchemy adds."""
+    return str(fault.orig if isinstance(fault, DBAPIError) else fault)
 
 
 _HINTS = {

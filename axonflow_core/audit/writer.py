@@ -20,17 +20,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import MetaData
+from sqlalchemy.exc import OperationalError
 
 from axonflow_core.audit import database, presence
 from axonflow_core.audit.batch import (
@@ -42,11 +43,11 @@ from axonflow_core.audit.batch import (
     move_head,
 )
 from axonflow_core.audit.chain import Head, new_chain_id
+from axonflow_core.audit.connection import WriterConnection
 from axonflow_core.audit.jobs import Job, Outcome, Work, settle
 from axonflow_core.audit.keys import key_id
 from axonflow_core.audit.opening import begin_chain
 from axonflow_core.audit.record import Entry
-from axonflow_core.audit.schema import HEADS
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.keys import Keys
@@ -153,9 +154,7 @@ class Writer:
 
     def _run(self, opened: Future[None]) -> None:
         try:
-            with self._database() as (engine, connection):
-                self._statements = Statements(engine.dialect)
-                self._connection = connection
+            with self._database() as self._connection:
                 self._begin()
                 opened.set_result(None)
                 while self._serve():
@@ -178,7 +177,7 @@ class Writer:
                 settle([(job, None, AuditError("the audit is closed"))])
 
     @contextmanager
-    def _database(self) -> Iterator[tuple[Engine, Connection]]:
+    def _database(self) -> Iterator[WriterConnection]:
         """The database, opened and fit, with this writer present in it."""
         database.require_folder(self.path)
         with database.reporting(self.path, "the audit cannot open"), presence.alone(self.path):
@@ -187,11 +186,12 @@ class Writer:
             database.require_file(self.path)
             self._presence = presence.Presence(self.path, self.chain)
         engine = database.writing_engine(self.path, synchronous=self._options.synchronous)
+        self._statements = Statements(engine.dialect)
         try:
             with database.reporting(self.path, "the audit cannot open"):
-                connection = engine.connect()
-            with connection:
-                yield engine, connection
+                connection = WriterConnection(engine)
+            with closing(connection):
+                yield connection
         finally:
             engine.dispose()
             self._presence.end()
@@ -200,21 +200,26 @@ class Writer:
         """Check the database and begin the chain, in one transaction and one process at a time."""
         with database.reporting(self.path, "the audit cannot open"), presence.alone(self.path):
             database.require_whole(self.path)
-            with self._connection.begin():
-                database.require_fit(self._connection, self.path)
-                database.require_master(self._connection, self.path, self.vault.master.check)
+            with self._connection.transaction():
+                connection = self._connection.joined()
+                database.require_fit(connection, self.path)
+                database.require_master(connection, self.path, self.vault.master.check)
                 known = [key_id(key) for key in self.vault.signer.public_keys]
-                database.require_known_keys(self._connection, self.path, known)
-                database.add_tables(self._connection, self._options.tables)
+                database.require_known_keys(connection, self.path, known)
+                database.add_tables(connection, self._options.tables)
                 batch = self._batch()
-                begin_chain(self._connection, self._head, batch, self.path)
-                head = batch.write(self._statements)
+                begin_chain(connection, self._head, batch, self.path)
+                head = batch.write()
             batch.committed()
             self._head = head
 
     def _batch(self) -> Batch:
         return Batch(
-            self._connection, self._head, self.vault, keeps_texts=self._options.keeps_texts
+            self._connection.driver,
+            self._statements,
+            self._head,
+            self.vault,
+            keeps_texts=self._options.keeps_texts,
         )
 
     def _serve(self) -> bool:
@@ -242,7 +247,7 @@ class Writer:
     def _outcomes(self, jobs: Sequence[Job]) -> list[Outcome]:
         try:
             outcomes = self._commit(jobs)
-        except IntegrityError as fault:
+        except sqlite3.IntegrityError as fault:
             if len(jobs) > 1:  # one of them has an id that is taken: each for itself
                 return [outcome for job in jobs for outcome in self._outcomes([job])]
             return [(job, None, _refusal(job, fault)) for job in jobs]
@@ -254,10 +259,10 @@ class Writer:
     def _commit(self, jobs: Sequence[Job]) -> list[Outcome]:
         self._find_head()
         self._is_head_sure = False
-        with self._connection.begin():
+        with self._connection.transaction():
             batch = self._batch()
             outcomes = [self._outcome(job, batch) for job in jobs]
-            self._attempt = head = batch.write(self._statements)
+            self._attempt = head = batch.write()
         self._head, self._attempt, self._is_head_sure = head, None, True
         batch.committed()
         self._tell_of(batch.entries)
@@ -279,8 +284,8 @@ class Writer:
                 batch.append(job.what)
                 return job, None, None
             return job, self._run_work(job.what, batch), None
-        except DBAPIError as fault:
-            if not self._is_in_transaction():
+        except database.FAULTS as fault:
+            if not self._connection.is_in_transaction:
                 raise
             return job, None, _told(fault)
         except StopIteration as fault:  # a future cannot have it
@@ -290,28 +295,20 @@ class Writer:
 
     def _run_work(self, work: Work, batch: Batch) -> Any:
         """The result of a work. What it did is undone where it raises."""
-        mark = batch.mark()
-        savepoint = self._connection.begin_nested()
+        transaction = Transaction(self._connection, batch)
         try:
-            result = work(Transaction(self._connection, batch))
-            savepoint.commit()
+            result = work(transaction)
+            transaction.end()
         except BaseException:
-            batch.rewind(mark)
-            if self._is_in_transaction():
-                savepoint.rollback()
+            transaction.undo()
             raise
         return result
-
-    def _is_in_transaction(self) -> bool:
-        """Whether the transaction outlived an error: SQLite ends it itself for some."""
-        driver: Any = self._connection.connection.driver_connection
-        return bool(driver.in_transaction)
 
     # ── when it cannot write ──────────────────────────────────────────────────────────────────────
 
     def _fail(self, fault: BaseException) -> AuditError:
         """Note that nothing can be written. A new error each time, for one has one traceback."""
-        text = str(fault.orig) if isinstance(fault, DBAPIError) else str(fault)
+        text = database.text_of(fault)
         hint = fault.hint if isinstance(fault, AuditError) else database.hint_of(text)
         message = f"the audit cannot write: {text}"
         if self.fault is None:
@@ -336,10 +333,10 @@ class Writer:
     def _sign_again(self, head: Head) -> None:
         self._find_head()
         self._is_head_sure = False
-        with self._connection.begin():
-            before = self._head
+        with self._connection.transaction():
+            before, driver = self._head, self._connection.driver
             self._attempt = head = move_head(
-                self._connection, self._statements, before, head, self.vault.signer
+                driver, self._statements, before, head, self.vault.signer
             )
         self._head, self._attempt, self._is_head_sure = head, None, True
 
@@ -347,26 +344,15 @@ class Writer:
         """After a failure: which head the database has."""
         if self._is_head_sure:
             return
-        self._reconnect()
-        query = select(HEADS.c.seq, HEADS.c.hash).where(HEADS.c.chain == self.chain)
-        with self._connection.begin():
-            row = self._connection.execute(query).first()
+        self._connection.reset()
+        with self._connection.transaction():
+            query = self._statements.find_head
+            row = self._connection.driver.execute(query, (self.chain,)).fetchone()
         possible = [head for head in (self._head, self._attempt) if head is not None]
         found = [head for head in possible if row and (head.seq, head.hash) == tuple(row)]
         if not found:
             raise ChangedHead(f"the head of the chain {self.chain} was changed in the database")
         self._head, self._attempt, self._is_head_sure = found[0], None, True
-
-    def _reconnect(self) -> None:
-        """A connection that is in no transaction: the same one where it can be rolled back, for
-        where files are scarce there may be no other."""
-        try:
-            self._connection.rollback()
-            if not self._is_in_transaction():
-                return
-        except DBAPIError:
-            pass
-        self._connection.invalidate()
 
     def _end(self) -> None:
         """Sign the last head."""
@@ -377,15 +363,15 @@ class Writer:
             self._fail(fault)
 
 
-def _told(fault: DBAPIError) -> Exception:
+def _told(fault: Exception) -> Exception:
     """What a work's caller is told of an error that undid the work alone."""
-    if not isinstance(fault, OperationalError):
+    if not isinstance(fault, (OperationalError, sqlite3.OperationalError)):
         return fault
-    text = str(fault.orig)
+    text = database.text_of(fault)
     return AuditError(f"the audit cannot write: {text}", hint=database.hint_of(text))
 
 
-def _refusal(job: Job, fault: IntegrityError) -> BaseException:
+def _refusal(job: Job, fault: sqlite3.IntegrityError) -> BaseException:
     """Why one job breaks a rule of the tables."""
     if isinstance(job.what, Entry):
         return AuditError(f"the record {job.what.id} is there already")

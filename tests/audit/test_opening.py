@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 from attrs import evolve
+from sqlalchemy import text
 
 from axonflow_core.audit.database import path_of
 from axonflow_core.audit.keys import Signer
@@ -223,9 +224,7 @@ def test_the_journal_is_a_wal_and_every_commit_is_synchronous(database: Path) ->
         async with opened(database) as store:
             return [
                 await store.transact(
-                    lambda t, name=name: t._connection.exec_driver_sql(  # type: ignore[misc]
-                        f"PRAGMA {name}"
-                    ).scalar()
+                    lambda t, name=name: t.execute(text(f"PRAGMA {name}")).scalar()
                 )
                 for name in ("journal_mode", "synchronous")
             ]
