@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field
@@ -34,12 +34,43 @@ class Statements:
         def compiled(statement: ClauseElement) -> str:
             return str(statement.compile(dialect=dialect))
 
-        self.insert_records = compiled(_INSERT_RECORDS)
-        self.insert_texts = compiled(insert(TEXTS))
+        self._insert_records = _of_many_rows(compiled(_INSERT_RECORDS))
+        self._insert_texts = _of_many_rows(compiled(insert(TEXTS)))
         self.insert_tenant_keys = compiled(insert(TENANT_KEYS))
         self.move_head = compiled(_MOVE_HEAD)
         self.find_head = compiled(_FIND_HEAD)
         self.find_tenant_key = compiled(_FIND_TENANT_KEY)
+
+    def insert_records(self, driver: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+        """Add rows to the table of records."""
+        _insert(driver, self._insert_records, rows)
+
+    def insert_texts(self, driver: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+        """Add rows to the table of texts."""
+        _insert(driver, self._insert_texts, rows)
+
+
+_Row = tuple[Any, ...]
+_ROWS = (64, 32, 16, 8, 4, 2, 1)
+"""How many rows one statement inserts. The driver lets go of the interpreter for every statement,
+and beside a busy loop it is long until a thread has it again; with `executemany`, for every row."""
+
+
+def _of_many_rows(insert_one: str) -> Mapping[int, str]:
+    """Number of rows -> the statement that inserts so many."""
+    into, values = insert_one.split(" VALUES ")
+    return {count: f"{into} VALUES {', '.join([values] * count)}" for count in _ROWS}
+
+
+def _insert(
+    driver: sqlite3.Connection, statements: Mapping[int, str], rows: Sequence[_Row]
+) -> None:
+    start = 0
+    for count, statement in statements.items():
+        while len(rows) - start >= count:
+            part = rows[start : start + count]
+            driver.execute(statement, [value for row in part for value in row])
+            start += count
 
 
 _FIND_HEAD = select(HEADS.c.seq, HEADS.c.hash).where(HEADS.c.chain == bindparam("of"))
@@ -186,9 +217,8 @@ class Batch:
             driver.executemany(statements.insert_tenant_keys, keys)
         if not self._records:
             return self._before
-        driver.executemany(statements.insert_records, self._records)
-        if self._texts:
-            driver.executemany(statements.insert_texts, self._texts)
+        statements.insert_records(driver, self._records)
+        statements.insert_texts(driver, self._texts)
         head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
         return move_head(driver, statements, self._before, head, self._vault.signer)
 
