@@ -52,13 +52,10 @@ async def read_request(
     max_body_bytes: int,
     max_discarded_bytes: int | None = None,
 ) -> ReceivedRequest:
-    """The whole request. `ClientLeft` when it does not come; `BodyTooLong` when it is too long.
-
-    A client that is still sending does not listen, so of a longer body up to `max_discarded_bytes`
-    (default: four times the limit) are read and thrown away before the refusal.
-    """
-    most = 4 * max_body_bytes if max_discarded_bytes is None else max_discarded_bytes
-    body = await _read_body(receive, max_body_bytes, most)
+    """The whole request. Errors as `read_body`."""
+    body = await read_body(
+        receive, max_body_bytes=max_body_bytes, max_discarded_bytes=max_discarded_bytes
+    )
     return ReceivedRequest(scope["method"], _target(scope), _headers(scope), body)
 
 
@@ -78,11 +75,18 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-async def _read_body(receive: Any, max_body_bytes: int, max_discarded_bytes: int) -> bytes:
-    """The body. Pieces above the limit are counted and thrown away."""
+async def read_body(
+    receive: Any, *, max_body_bytes: int, max_discarded_bytes: int | None = None
+) -> bytes:
+    """The whole body. `ClientLeft` when it does not come; `BodyTooLong` when it is too long.
+
+    A client that is still sending does not listen, so of a longer body up to `max_discarded_bytes`
+    (default: four times the limit) are read and thrown away before the refusal.
+    """
+    most = 4 * max_body_bytes if max_discarded_bytes is None else max_discarded_bytes
     pieces: list[bytes] = []
     length, is_complete = 0, False
-    while not is_complete and length <= max_discarded_bytes:
+    while not is_complete and length <= most:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientLeft

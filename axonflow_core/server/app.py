@@ -21,8 +21,10 @@ from axonflow_core.errors import (
     MalformedRequest,
     RequestError,
 )
-from axonflow_core.http.asgi import BodyTooLong, ClientLeft, read_request
-from axonflow_core.server.client_request import Answer, ClientRequest, refusal
+from axonflow_core.http.asgi import BodyTooLong, ClientLeft, read_body
+from axonflow_core.messages import EMPTY
+from axonflow_core.server import auth
+from axonflow_core.server.client_request import USER_TOKEN, Answer, ClientRequest, refusal
 from axonflow_core.server.delivery import EXTENSION
 from axonflow_core.server.departure import cancelled_with_client
 from axonflow_core.server.endpoints.health import probe
@@ -30,6 +32,7 @@ from axonflow_core.server.metrics import OTHER
 from axonflow_core.server.routes import Route, RouteTable
 from axonflow_core.server.service import Service
 from axonflow_core.server.traces import trace_of
+from axonflow_core.server.wire import authzen, handshake
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +40,11 @@ MAX_QUERY = 64
 """Fields of a query."""
 CHALLENGE = 'Basic realm="axonflow"'
 """What a 401 asks for (RFC 9110, section 11.6.1)."""
+_HEADERS: Mapping[bytes, str] = {
+    name.encode(): name
+    for name in (*auth.HEADERS, USER_TOKEN, authzen.PROFILE_HEADER, handshake.HEADER)
+}
+"""The headers that somebody here reads, as they come and as handlers know them."""
 
 
 class App:
@@ -105,11 +113,9 @@ class App:
             message = f"the client {caller.client} has not the role {route.role}"
             return refusal(403, message, code="forbidden")
         try:
-            received = await read_request(
-                scope, receive, max_body_bytes=self._service.settings.max_body_bytes
-            )
-        except BodyTooLong:
             most = self._service.settings.max_body_bytes
+            body = await read_body(receive, max_body_bytes=most)
+        except BodyTooLong:
             return refusal(413, f"the body is longer than {most:,} bytes", code="too_large")
         delivery = scope.get("extensions", {}).get(EXTENSION)
         request = ClientRequest(
@@ -120,7 +126,7 @@ class App:
             parameters=parameters,
             query=_query(scope),
             headers=headers,
-            body=received.body,
+            body=body,
             receive=receive,
             delivery=delivery,
         )
@@ -143,17 +149,24 @@ async def _steps(receive: Any) -> AsyncIterator[str]:
         yield step
 
 
-def _query(scope: Mapping[str, Any]) -> dict[str, str]:
+def _query(scope: Mapping[str, Any]) -> Mapping[str, str]:
     """The fields of the query; the last of two with one name. `MalformedRequest` for too many."""
+    query = scope["query_string"].decode("latin-1")
+    if not query:
+        return EMPTY
     try:
-        return dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=MAX_QUERY))
+        return dict(parse_qsl(query, max_num_fields=MAX_QUERY))
     except ValueError:
         raise MalformedRequest(f"the query has more than {MAX_QUERY} fields") from None
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
     """The headers that somebody here reads; the last of two with one name."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return {
+        _HEADERS[name]: value.decode("latin-1")
+        for name, value in scope["headers"]
+        if name in _HEADERS
+    }
 
 
 def _refused(error: AxonFlowError) -> Answer:

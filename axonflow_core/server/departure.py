@@ -7,37 +7,40 @@ A handler that outlives its client (`single_flight`) watches the delivery itself
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from axonflow_core.governance.trail import CLIENT_CLOSED
 from axonflow_core.http.asgi import ClientLeft
 from axonflow_core.server.delivery import Delivery
 
 
-@contextmanager
-def cancelled_with_client(delivery: Delivery | None) -> Iterator[None]:
+class cancelled_with_client:  # noqa: N801 - it is used as a block, as a function would be
     """What runs inside is cancelled when the client closes its connection, and ends in
     `ClientLeft`. A cancel from elsewhere is passed on. Without a delivery nobody tells."""
-    if delivery is None:
-        yield
-        return
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - inside a coroutine there is one
-    is_inside, has_left = True, False
 
-    def settled(is_read: bool) -> None:
-        nonlocal has_left
-        if is_inside and not is_read:
-            has_left = True
-            task.cancel(CLIENT_CLOSED)
+    __slots__ = ("_delivery", "_has_left", "_task")
 
-    delivery.watch(settled)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not has_left or task.uncancel() > 0:  # another cancel wants this task to end
-            raise
-        raise ClientLeft from None
-    finally:
-        is_inside = False
+    def __init__(self, delivery: Delivery | None) -> None:
+        self._delivery = delivery
+        self._has_left = False
+        self._task: asyncio.Task[object] | None = None
+        """The task that runs inside; None outside."""
+
+    def __enter__(self) -> None:
+        if self._delivery is not None:
+            self._task = asyncio.current_task()
+            self._delivery.watch(self._settled)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        task, self._task = self._task, None
+        if not self._has_left or task is None or not isinstance(error, asyncio.CancelledError):
+            return
+        if not task.uncancel():  # else another cancel wants this task to end
+            raise ClientLeft from None
+
+    def _settled(self, is_read: bool) -> None:
+        if self._task is not None and not is_read:
+            self._has_left = True
+            self._task.cancel(CLIENT_CLOSED)
