@@ -52,10 +52,10 @@ async def asked(
 
 def completion_request(request: ProxyRequest) -> CompletionRequest:
     """The request to the model. `RequestError` for a value that none takes."""
-    pictures = [Image(media) for media in request.media]
-    return CompletionRequest(
-        messages=(user([*pictures, Text(request.query)]),),
-        system=request.system_prompt,
+    system = request.system_prompt
+    return CompletionRequest(  # of blocks in tuples, which pass as they are
+        messages=(user((*map(Image, request.media), Text(request.query))),),
+        system=() if system is None else (Text(system),),
         inference=Inference(
             max_tokens=request.max_tokens,
             temperature=request.temperature,

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from axonflow_core.config.values import Config
@@ -42,9 +41,7 @@ class Generation:
         """When it was built, in microseconds since 1970."""
         self.governance = Governance(policy, runtime.providers, audit, generation=number)
         self._runtime = runtime
-        self._holders = 0
-        self._is_over = False
-        self._left = asyncio.Event()
+        self._hold = _Hold()
 
     @classmethod
     def build(
@@ -67,20 +64,32 @@ class Generation:
         """Give it another number, before it serves."""
         self.number = self.governance.generation = number
 
-    @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self) -> _Hold:
         """Keep the providers open for the block."""
-        self._holders += 1
-        try:
-            yield
-        finally:
-            self._holders -= 1
-            if self._is_over and not self._holders:
-                self._left.set()
+        return self._hold
 
     async def aclose(self) -> None:
         """Close the providers once the last call has left."""
-        self._is_over = True
-        if self._holders:
-            await self._left.wait()
+        self._hold.is_over = True
+        if self._hold.count:
+            await self._hold.left.wait()
         await self._runtime.aclose()
+
+
+class _Hold:
+    """What has entered a generation and not left it. One for all blocks: it counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.is_over = False
+        """Whether nobody enters any more."""
+        self.left = asyncio.Event()
+        """Set once the last one has left."""
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.count -= 1
+        if self.is_over and not self.count:
+            self.left.set()
