@@ -27,7 +27,7 @@ class Caller:
 
     def may_use_model(self, model: str) -> bool:
         """Whether calls may name that model id."""
-        return any(
+        return self.models == ANY or any(
             model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern
             for pattern in self.models
         )

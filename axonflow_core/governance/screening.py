@@ -58,6 +58,11 @@ async def evaluated(policy: Policy, phase: Phase, parts: Mapping[str, str]) -> D
     return policy.evaluate(phase, parts)
 
 
+def _is_one_text(answer: Completion) -> bool:
+    """Whether the answer is a text and nothing else, as nearly every one is."""
+    return len(answer.content) == 1 and type(answer.content[0]) is Text
+
+
 def _is_much(texts: Mapping[str, str]) -> bool:
     return len(texts) > MAX_TEXTS_ON_LOOP or sum(map(len, texts.values())) > MAX_CHARACTERS_ON_LOOP
 
@@ -75,7 +80,7 @@ class Screened(Generic[T]):
             self.texts[label] = text
         self._joined: dict[str, list[str]] = {}
         """Label -> the labels of the texts that are one, next to each other."""
-        if type(value) is Completion and (len(value.content) > 1 or value.tool_uses):
+        if type(value) is Completion and not _is_one_text(value):
             self._add_names(value)
             self._add_joined(value)
 

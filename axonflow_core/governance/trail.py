@@ -116,7 +116,7 @@ class Trail:
     def decided(self, decision: Decision, kept: Mapping[str, str]) -> None:
         """The policy decided. `kept` are the texts with everything masked that was found."""
         self._decisions.append(decision)
-        phase = decision.phase.value
+        phase = str(decision.phase)
         for label, text in kept.items():
             self._texts[f"{phase}.{label}"] = text
 
@@ -257,8 +257,8 @@ def rules_of(decisions: Iterable[Decision]) -> tuple[str, ...]:
 def decision_facts(decision: Decision) -> dict[str, Json]:
     """A decision as the record has it: which rules found something where, and nothing of it."""
     facts: dict[str, Json] = {
-        "phase": decision.phase.value,
-        "verdict": decision.verdict.value,
+        "phase": str(decision.phase),
+        "verdict": str(decision.verdict),
         "policy": decision.version,
         "screened": counted(decision.screened),
     }

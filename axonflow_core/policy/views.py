@@ -49,11 +49,14 @@ class View:
     def __init__(self, data: bytes) -> None:
         self.data = data
         """The text in UTF-8. Halves of surrogate pairs are three bytes that match nothing."""
+        self._lowered: bytes | None = None  # `cached_property` takes a lock
 
-    @cached_property
+    @property
     def lowered(self) -> bytes:
         """`data` with the capitals of ASCII as small letters."""
-        return self.data.lower()
+        if self._lowered is None:
+            self._lowered = self.data.lower()
+        return self._lowered
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that the bytes from `start` to before `end` are."""
