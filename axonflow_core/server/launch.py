@@ -23,6 +23,7 @@ from axonflow_core.audit.database import path_of
 from axonflow_core.audit.presence import folder_of
 from axonflow_core.audit.record import new_id
 from axonflow_core.config import load_config
+from axonflow_core.config.loading import file_of
 from axonflow_core.config.values import AuditConfig, Config, KeptTexts, ServerConfig
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import evolve, frozen
@@ -47,7 +48,7 @@ class Launch:
     """What holds for every worker of a server from its start to its end."""
 
     path: Path | None
-    """The configuration file, as named; None has it looked for."""
+    """The configuration file; None where the environment is all there is."""
     audit: AuditConfig
     limits: Limits
     keys: Keys = field(repr=False)
@@ -110,6 +111,9 @@ def launch(
     operator should know. `ConfigError`, `AuditError` where it cannot begin. With several workers
     the environment is this process's."""
     environment = os.environ if environment is None else environment
+    # A reload reads the file that was found now, and no other: that it is gone is a fault then, and
+    # no configuration without policies and clients.
+    path = file_of(path, environment)
     config = load_config(path, environment)
     require_loopback(config.server, host)
     with tempfile.TemporaryDirectory(prefix="axonflow-") as own:
