@@ -70,15 +70,16 @@ class Directory:
 
 
 class OpenDirectory:
-    """The open mode: everybody is one client, whatever they present."""
+    """The open mode: every program is one client, whatever it presents."""
 
     def __init__(self) -> None:
         roles = frozenset(Role) - {Role.ADMIN}
         self._everybody = Caller(client=COMMUNITY, tenant=COMMUNITY, roles=roles)
 
     def identified(self, headers: Mapping[str, str]) -> Caller | None:
-        """The client `community`."""
-        return self._everybody
+        """The client `community`; nobody where a page of the web asks. A browser sends the request
+        of any page to this machine, with the page's `Origin`, before it withholds the answer."""
+        return None if "origin" in headers else self._everybody
 
 
 def caller_of(client: ClientConfig) -> Caller:

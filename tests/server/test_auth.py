@@ -86,8 +86,14 @@ def test_roles_default_to_none(directory: Directory) -> None:
 def test_in_the_open_mode_everybody_is_one_client_and_no_administrator() -> None:
     for headers in ({}, basic("acme", "x"), basic(COMMUNITY, "")):
         caller = OpenDirectory().identified(headers)
-        assert caller.client == caller.tenant == COMMUNITY
+        assert caller is not None and caller.client == caller.tenant == COMMUNITY
         assert Role.ADMIN not in caller.roles
+
+
+def test_in_the_open_mode_a_page_of_the_web_is_nobody() -> None:
+    """A browser sends such a request without asking first where its type is that of a form."""
+    page = {"origin": "https://evil.example", "content-type": "text/plain"}
+    assert OpenDirectory().identified(page) is None
 
 
 def test_nothing_shows_a_secret(directory: Directory) -> None:
