@@ -1,9 +1,10 @@
 """A text as rules see it: bytes in UTF-8, in which RE2 searches, and the way back to characters.
 
-A text has one view or two. The first is the text itself. The second, where it may differ, is the
-normal form: NFKC, so that full-width letters and their like are plain ones, and without characters
-that are not displayed (controls, zero-width and other format characters, surrogates). What is found
-in either view is a span of the original text, in characters.
+A text has one view, two or three. The first is the text itself. The second, where it may differ, is
+the normal form: NFKC, so that full-width letters and their like are plain ones, and without
+characters that are not displayed (controls, zero-width and other format characters, surrogates).
+The third, where there are such characters, has a blank for each: they may stand within a word or
+between two. What is found in any view is a span of the original text, in characters.
 
 The normal form is made segment by segment, so that its bytes have places in the original:
 
@@ -86,18 +87,19 @@ class View:
 class NormalView(View):
     """The normal form of a text: `data` is its bytes, and spans are those of the original."""
 
-    def __init__(self, text: str, changing: Set[str]) -> None:
-        """`changing` are the characters of `text` that change it."""
+    def __init__(self, text: str, changing: Set[str], unseen: bytes = b"") -> None:
+        """`changing` are the characters of `text` that change it. `unseen` is put for each that is
+        not displayed."""
         self._at, self._starts, self._ends = array("L"), array("L"), array("L")
         self._is_run = bytearray()
         pieces, length, normal_of = list[bytes](), 0, cache(_normal)
-        for start, end, is_run in _segments(text, changing):
+        for start, end, is_run in _segments(text, changing, keeps_unseen=bool(unseen)):
             segment = text[start:end] if is_run else normal_of(text[start:end])
             self._at.append(length)
             self._starts.append(start)
             self._ends.append(end)
             self._is_run.append(is_run)
-            pieces.append(segment.encode("utf-8", "surrogatepass"))
+            pieces.append(segment.encode("utf-8", "surrogatepass") or unseen)
             length += len(pieces[-1])
         super().__init__(b"".join(pieces))
 
@@ -116,12 +118,17 @@ class NormalView(View):
 
 
 def views_of(text: str) -> tuple[View, ...]:
-    """The text itself, and its normal form where that may differ."""
+    """The text itself, its normal form where that may differ, and the one with blanks for what is
+    not displayed."""
     data = text.encode("utf-8", "surrogatepass")
     if data.isascii() and len(data.translate(None, _CONTROL_BYTES)) == len(data):
         return (View(data),)
     changing = _changing(text)
-    return (View(data), NormalView(text, changing)) if changing else (View(data),)
+    if not changing:
+        return (View(data),)
+    if not any(map(_is_unseen, changing)):
+        return View(data), NormalView(text, changing)
+    return View(data), NormalView(text, changing), NormalView(text, changing, unseen=b" ")
 
 
 def normal(text: str) -> str:
@@ -134,8 +141,9 @@ _Segment: TypeAlias = tuple[int, int, bool]
 """Start, end, and whether it is a run, whose characters stay as they are."""
 
 
-def _segments(text: str, changing: Set[str]) -> Iterator[_Segment]:
-    """The segments of `text` in their order, without characters that are not displayed."""
+def _segments(text: str, changing: Set[str], *, keeps_unseen: bool = False) -> Iterator[_Segment]:
+    """The segments of `text` in their order. A character that is not displayed is a segment where
+    they are kept, and none else."""
     marks = {one for one in changing if combining(one)}
     unseen = {one for one in changing if _is_unseen(one)}
     blanked = _blanked(text, changing)
@@ -149,6 +157,8 @@ def _segments(text: str, changing: Set[str]) -> Iterator[_Segment]:
             yield position, end, True
         elif text[position] in unseen:
             end = position + 1
+            if keeps_unseen:
+                yield position, end, False
         else:
             end = _end_of_marks(text, position + 1, marks)
             yield position, end, False
