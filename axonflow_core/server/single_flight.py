@@ -259,14 +259,26 @@ class Flights:
         self._watch(flight, passenger, asked)
         given = await landing
         entry = _repeated(await asked.repeat(), given, "joined")
-        if asked.mark in self._kept and not self._claims.is_awaited(asked.mark):
-            await self._audit.transact(lambda transaction: _take_over(transaction, asked, entry))
-            self._forget(asked.mark)
-        else:
+        if not await self._took_over(asked, entry):
             await self._audit.append(entry)
         if passenger.has_left:
             self._lose(asked, given)
         return self._handed(given, passenger, asked)
+
+    async def _took_over(self, asked: Asked, entry: Entry) -> bool:
+        """Whether the answer was kept for whoever comes, and is this request's now. Only while the
+        claim is held on to: once it is let go, the answer is promised to another worker, which may
+        be about to take it."""
+        mark = asked.mark
+        if mark not in self._kept or mark not in self._lingering or self._claims.is_awaited(mark):
+            return False
+        del self._lingering[mark]
+        try:
+            await self._audit.transact(lambda transaction: _take_over(transaction, asked, entry))
+            self._forget(mark)
+        finally:
+            self._claims.release(mark)
+        return True
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────
 
