@@ -88,8 +88,8 @@ class TenantKey:
 
     def __init__(self, secret: bytes) -> None:
         self._cipher = AESGCM(_derived(secret, b"record keys"))
-        self._pseudonyms = _derived(secret, b"pseudonyms")
-        self._commitments = _derived(secret, b"commitments")
+        self._pseudonyms = _Mac(_derived(secret, b"pseudonyms"))
+        self._commitments = _Mac(_derived(secret, b"commitments"))
 
     def __repr__(self) -> str:
         return "<TenantKey>"
@@ -99,15 +99,12 @@ class TenantKey:
 
         Of a JWT it is its subject that counts, so the name outlives the token.
         """
-        name = digest(self._pseudonyms, _lossless(subject_of(user)), sha256)
-        return f"u_{name.hex()[:32]}"
+        return f"u_{self._pseudonyms.hexdigest(_lossless(subject_of(user)))[:32]}"
 
     def commitments(self, record_key: bytes, texts: Mapping[str, str]) -> dict[str, str]:
         """Label -> commitment to the text, 64 hex digits."""
         return {
-            label: digest(
-                self._commitments, record_key + _lossless(f"{label}\0{text}"), sha256
-            ).hex()
+            label: self._commitments.hexdigest(record_key + _lossless(f"{label}\0{text}"))
             for label, text in texts.items()
         }
 
@@ -118,6 +115,22 @@ class TenantKey:
     def unwrap(self, wrapped: bytes, record: str) -> bytes:
         """The record's key. `AuditError` where it was changed or belongs to another record."""
         return _decrypt(self._cipher, wrapped, record.encode(), f"the key of the record {record}")
+
+
+class _Mac:
+    """HMAC-SHA-256 (RFC 2104) under one key, whose two blocks are hashed once: `hmac.digest` hashes
+    them for each message, and takes more than twice as long for a short one."""
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(sha256().block_size, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def hexdigest(self, message: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 def seal_text(record_key: bytes, record: str, label: str, text: str) -> bytes:

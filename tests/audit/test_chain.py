@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonflow_core.audit.chain import START, Head, body_of, entry_of, link
-from axonflow_core.audit.keys import Signer, is_signed_by, subject_of
+from axonflow_core.audit.keys import Signer, TenantKey, is_signed_by, subject_of
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.errors import AuditError
 from axonflow_core.policy.rules import Verdict
@@ -118,3 +119,13 @@ JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJib2IiLCJleHAiOjF9"  # {"alg": "none"}, {"s
 )
 def test_the_subject_of_a_token_names_its_user(user: str, subject: str) -> None:
     assert subject_of(user) == subject
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32), st.text())
+def test_commitments_are_the_hmacs_that_the_standard_library_makes(
+    secret: bytes, record_key: bytes, text: str
+) -> None:
+    made = TenantKey(secret).commitments(record_key, {"request": text})
+    key = hmac.digest(secret, b"axonflow audit 1 commitments", "sha256")
+    message = record_key + b"request\0" + text.encode(errors="surrogatepass")
+    assert made == {"request": hmac.digest(key, message, "sha256").hex()}
