@@ -26,6 +26,7 @@ from axonflow_core.messages import (
     Completion,
     Guardrail,
     Media,
+    Message,
     Opaque,
     Reasoning,
     ReasoningRequest,
@@ -52,6 +53,7 @@ Place: TypeAlias = tuple[str | int | Key, ...]
 _LONG = 10**11
 _NO_TEXT = frozenset(
     {
+        (Message, "role"),
         *((Started, name) for name in ("id", "model")),
         *((ReasoningDelta, name) for name in ("signature", "redacted")),
         *((Reasoning, name) for name in ("signature", "redacted")),
@@ -69,7 +71,7 @@ _NO_TEXT = frozenset(
         (Opaque, "dialect"),
         (Extra, "level"),
         *((Completion, name) for name in ("id", "model", "native_stop_reason", "service_tier")),
-        *((Completion, name) for name in ("adjustments", "receipt", "parsed")),
+        *((Completion, name) for name in ("stop_reason", "adjustments", "receipt", "parsed")),
     }
 )
 

@@ -184,9 +184,10 @@ async def _write(send: Any, answer: Answer, *, is_head: bool) -> None:
     """Write the whole answer in one go."""
     headers = [
         (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
-        *((name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()),
+        (b"content-length", b"%d" % len(answer.body)),
     ]
+    for name, value in answer.headers.items():
+        headers.append((name.encode(), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     body = b"" if is_head else answer.body
     await send({"type": "http.response.body", "body": body, "more_body": False})

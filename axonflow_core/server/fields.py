@@ -71,7 +71,7 @@ class Fields:
         value = self._members.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self._misfit(name, "a number", value)
         if not least <= value <= most:
             raise MalformedRequest(f"{self._path}{name} is a number from {least:g} to {most:g}")
@@ -177,7 +177,7 @@ class Fields:
             level = [
                 item
                 for container in level
-                if isinstance(container, dict | list)
+                if isinstance(container, (dict, list))
                 for item in (container.values() if isinstance(container, dict) else container)
             ]
 
