@@ -53,6 +53,14 @@ FILES: Mapping[str, Faulty] = {
     "unknown key of a provider": Faulty(
         ECHO + "    wieght: 1\n", 5, 5, "unknown key `wieght`", "`weight`"
     ),
+    "unknown provider of a client": Faulty(
+        ECHO + "server:\n  clients:\n    acme: {providers: ['*', ecco]}\n",
+        *(7, 29, "`llm_providers` has no `ecco`", "`echo`"),
+    ),
+    "id of a client that HTTP cannot carry": Faulty(
+        ECHO + "server:\n  clients:\n    'acme:eu': {roles: [call]}\n",
+        *(7, 5, "`'acme:eu'` cannot be a client's id", "no colon"),
+    ),
     "unknown key of the settings": Faulty(
         TOY + "      modle: x\n", 7, 7, "unknown key `modle`", "`model`"
     ),

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from attrs import field
 
+from axonflow_core.config.clients import unusable_clients
 from axonflow_core.config.document import document_text, parse_document
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
 from axonflow_core.config.nodes import (
@@ -197,7 +198,7 @@ class _Loader:
         )
         warnings = with_snippets(_warnings(document), read.text)
         parts: dict[str, Any] = {
-            "server": self._server(document),
+            "server": self._server(document, entries),
             "policies": self._policies(document),
             "audit": self._part(document, "audit", AuditConfig),
         }
@@ -223,7 +224,10 @@ class _Loader:
         self._faults += inconsistent(node)
         return self._part(document, "policies", PoliciesConfig)
 
-    def _server(self, document: Section) -> ServerConfig:
+    def _server(self, document: Section, providers: Section | None) -> ServerConfig:
+        node = document.given("server")
+        if isinstance(node, Section) and providers is not None:
+            self._faults += unusable_clients(node, providers)
         server = self._part(document, "server", ServerConfig)
         clients = {
             id: evolve(client, id=id, tenant=client.tenant or id)

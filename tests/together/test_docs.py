@@ -78,7 +78,9 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
     assert f"{len(examples)} passed" in ran.stdout, ran.stdout
 
 
-BEGINNING = 'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
+BEGINNING = """version: "1.0"
+llm_providers: {bedrock: {enabled: true, config: {region: us-east-1}}}
+"""
 """What a section that a page shows alone is added to."""
 
 
