@@ -143,9 +143,9 @@ class Governance:
             return allowed[0]
         if call.provider in allowed:
             return call.provider
-        asked = "no provider" if call.provider is None else f"not {call.provider[:64]!r}"
+        asked = "any provider" if call.provider is None else f"the provider {call.provider[:64]!r}"
         raise RequestError(
-            f"the client {call.caller.client} may use {asked}",
+            f"the client {call.caller.client} may not use {asked}",
             hint=f"name one of these: {', '.join(allowed)}"
             if allowed
             else "its `providers:` in the configuration names those that it may",
