@@ -27,7 +27,7 @@ from axonflow_core.server import auth
 from axonflow_core.server.client_request import USER_TOKEN, Answer, ClientRequest, refusal
 from axonflow_core.server.delivery import EXTENSION
 from axonflow_core.server.departure import cancelled_with_client
-from axonflow_core.server.endpoints.health import probe
+from axonflow_core.server.endpoints.health import AUDIT_UNAVAILABLE, probe
 from axonflow_core.server.metrics import OTHER
 from axonflow_core.server.routes import Route, RouteTable
 from axonflow_core.server.service import Service
@@ -172,7 +172,7 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 def _refused(error: AxonFlowError) -> Answer:
     """An error as a status: the caller's own fault is 400, ours is 500 or 503."""
     if isinstance(error, AuditError):
-        return refusal(503, error.message, code=error.code, **{"retry-after": "1"})
+        return refusal(503, error.message, code=AUDIT_UNAVAILABLE, **{"retry-after": "1"})
     if isinstance(error, RequestError):
         return refusal(400, error.message, code=error.code)
     if isinstance(error, ConfigError):

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.echo import EchoProvider
+from axonflow_core.errors import AuditError
 from axonflow_core.messages import Completion, CompletionRequest
 
 from .in_process import Served, serving
@@ -97,6 +98,18 @@ async def test_an_audit_that_cannot_write_turns_readiness_red(served: Served) ->
     served.service.audit = audit
     assert (ready.status, ready.json["code"]) == (503, "audit_unavailable")
     assert (await served.get("/health/ready", client=None)).status == 200
+
+
+async def test_an_answer_that_the_audit_withholds_says_so(served: Served) -> None:
+    async def fails(*_: object) -> None:
+        raise AuditError("the audit cannot write: no room")
+
+    service, audit = served.service, served.service.audit
+    service.audit = cast(Any, SimpleNamespace(read=fails))
+    withheld = await served.post("/api/v1/audit/search", {}, client="acme")
+    service.audit = audit
+    assert (withheld.status, withheld.json["code"]) == (503, "audit_unavailable")
+    assert withheld.headers["retry-after"] == "1"
 
 
 async def test_health_has_what_the_sdk_reads(served: Served) -> None:

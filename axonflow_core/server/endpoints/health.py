@@ -12,6 +12,8 @@ from axonflow_core.server.service import Service
 
 SDK_MINIMUM = "9.5.0"
 """The version of the product's Python SDK that this server is tested with."""
+AUDIT_UNAVAILABLE = "audit_unavailable"
+"""The code of every 503 while the audit cannot write."""
 CAPABILITIES = ("proxy_mode", "gateway_mode", "audit_search", "static_policies")
 
 
@@ -60,7 +62,7 @@ def _readiness(service: Service) -> Answer:
     if service.state.is_draining:
         return refusal(503, "the server is stopping", code="draining")
     if not service.audit.is_healthy:
-        return refusal(503, "the audit cannot write", code="audit_unavailable")
+        return refusal(503, "the audit cannot write", code=AUDIT_UNAVAILABLE)
     if service.is_behind:
         return refusal(503, "the newest configuration does not serve here", code="behind")
     return json_answer({"status": "ready"})
