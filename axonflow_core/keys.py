@@ -43,6 +43,11 @@ MAX_KEY_TEXT_BYTES = 16_384
 """How much is read of a file or of the key command's output."""
 _MADE_BY = f"run `axonflow keys init DIR`, then set {KEYS_DIR}=DIR or `server.keys_dir: DIR`"
 
+_FORM = (
+    f"a key is {KEY_BYTES} bytes as base64url, 43 characters; `axonflow keys init DIR` makes new "
+    "ones, and prints the public key of the audit"
+)
+
 
 @frozen(kw_only=True)
 class Keys:
@@ -267,7 +272,7 @@ def _bounded_output(process: subprocess.Popen[bytes]) -> tuple[bytes, bool]:
 def _keys_in(text: str, source: KeySource, place: str) -> tuple[bytes, ...]:
     words = re.split(r"[,\s]+", text.strip()) if text.strip() else []
     if not words and source.is_needed:
-        raise ConfigError(f"there is no key {source.name} in {place}", hint=_MADE_BY)
+        raise ConfigError(f"there is no {source.name} key in {place}", hint=_MADE_BY)
     if len(words) > 1 and not source.is_list:
         raise ConfigError(f"{place} has {len(words)} words, and {source.name} is one key")
     return tuple(_key_of(word, source, place) for word in words if word)
@@ -276,14 +281,14 @@ def _keys_in(text: str, source: KeySource, place: str) -> tuple[bytes, ...]:
 def _key_of(word: str, source: KeySource, place: str) -> bytes:
     """The bytes of one key. Messages tell sizes and never what was written."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+={0,2}", word) or len(word.rstrip("=")) % 4 == 1:
-        raise ConfigError(f"the key {source.name} in {place} is not base64url")
+        raise ConfigError(f"the {source.name} key in {place} is not base64url", hint=_FORM)
     bare = word.rstrip("=")
     key = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
     is_right = len(key) == KEY_BYTES or (source.is_longer_allowed and len(key) > KEY_BYTES)
     if not is_right:
         least = "at least " if source.is_longer_allowed else ""
         raise ConfigError(
-            f"the key {source.name} in {place} has {len(key)} bytes; {least}{KEY_BYTES} are needed",
-            hint=_MADE_BY,
+            f"the {source.name} key in {place} has {len(key)} bytes; {least}{KEY_BYTES} are needed",
+            hint=_FORM,
         )
     return key

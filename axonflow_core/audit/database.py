@@ -229,7 +229,7 @@ def require_master(connection: Connection, path: Path, master_check: bytes) -> N
     if _setting(connection, _MASTER) != master_check:
         raise ConfigError(
             f"{path} was made with another master key",
-            hint="give the key audit-master that it was made with",
+            hint="give the audit-master key that it was made with",
         )
 
 
