@@ -224,3 +224,10 @@ def test_every_command_writes_through_the_module_that_hides_control_characters()
         in ("click", "sys.stdout", "sys.stderr", "stdout()", "stderr()")
     }
     assert written == set()
+
+
+def test_a_secret_of_a_configuration_without_clients_says_where_they_stand(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["clients", "secret", "acme"]) == 3
+    assert "no clients: add it under `server.clients`" in capsys.readouterr().err

@@ -66,9 +66,12 @@ def _unknown(id: str, config: Config) -> Exception:
     from axonflow_core.config.faults import suggest
     from axonflow_core.errors import ConfigError
 
+    known = config.server.clients
     return ConfigError(
         f"there is no client {id!r} in `server.clients`",
-        hint=suggest(id, config.server.clients, noun="the clients are"),
+        hint=suggest(id, known, noun="the clients are")
+        if known
+        else "the configuration has no clients: add it under `server.clients`, with its roles",
     )
 
 
