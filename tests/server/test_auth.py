@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from axonflow_core.server.auth import (
     OpenDirectory,
     client_secret,
 )
+
+from .in_process import serving
 
 NEW, OLD, OTHER = b"n" * 32, b"o" * 32, b"x" * 32
 CLIENTS = {"acme": ClientConfig("acme", generation=2), "beta": ClientConfig("beta")}
@@ -94,6 +97,16 @@ def test_in_the_open_mode_a_page_of_the_web_is_nobody() -> None:
     """A browser sends such a request without asking first where its type is that of a form."""
     page = {"origin": "https://evil.example", "content-type": "text/plain"}
     assert OpenDirectory().identified(page) is None
+
+
+async def test_an_open_server_answers_a_program_and_refuses_a_page(tmp_path: Path) -> None:
+    question = {"query": "hello", "request_type": "chat"}
+    async with serving(tmp_path, open=True) as served:
+        program = await served.post("/api/request", question, client=None)
+        page = await served.post(
+            "/api/request", question, client=None, headers={"origin": "https://evil.example"}
+        )
+    assert (program.status, page.status) == (200, 401)
 
 
 def test_nothing_shows_a_secret(directory: Directory) -> None:
