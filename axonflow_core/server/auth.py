@@ -26,7 +26,7 @@ from axonflow_core.governance.caller import Caller
 COMMUNITY = "community"
 """The name of everybody in the open mode."""
 HEADERS = ("authorization", "x-api-key", "origin")
-"""The headers in which a client may present its secret."""
+"""The headers that tell who asks: those that may hold a secret, and the page of a browser."""
 MAX_CREDENTIALS = 1_024
 """Characters of an Authorization header that are looked at; no secret of ours is longer."""
 

@@ -124,6 +124,7 @@ def launch(
                 made, host=host, port=port, limits=launched.limits, on_ready=on_ready
             )
         launched = evolve(launched, folder=Path(own))
+        _begin_log(environment)
         return supervise(
             WORKER,
             launched.to_json(),
@@ -149,7 +150,7 @@ def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFacto
     """Builds the app of a worker."""
 
     async def app(state: ServerState) -> AsgiApp:
-        begin_log(is_debugging=environment.get("AXONFLOW_DEBUG") == "1")
+        _begin_log(environment)
         shared = Shared(
             audit=launched.audit,
             source=Source(launched.path, environment),
@@ -160,6 +161,10 @@ def app_of(launched: Launch, environment: Mapping[str, str]) -> serving.AppFacto
         return App(await Service.share(shared, launched.keys, state), ROUTES)
 
     return app
+
+
+def _begin_log(environment: Mapping[str, str]) -> None:
+    begin_log(is_debugging=environment.get("AXONFLOW_DEBUG") == "1")
 
 
 def claims_of(audit: AuditConfig) -> Path:

@@ -1,7 +1,10 @@
-"""The configuration file of a server that was started without `--config`."""
+"""What an operator does to a server that runs, or does not see: its file, its workers."""
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -26,3 +29,15 @@ def test_a_reload_is_refused_while_the_file_is_gone(tmp_path: Path) -> None:
         file.write_text(written)
         assert (refused.status, refused.json["generation"]) == (422, 1)
         assert server.ask("POST", "/api/v1/reload", client="ops").status == 200
+
+
+@pytest.mark.thorough
+def test_the_end_of_a_worker_is_a_line_of_the_log(tmp_path: Path) -> None:
+    with governed_server(tmp_path, CONFIG, VARIABLES, arguments=("--workers", "2")) as server:
+        workers = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        assert b"ended with" not in server.log
+        os.kill(int(workers[0]), signal.SIGKILL)
+        ends = time.monotonic() + 20
+        while b"ended with exit code -9" not in server.log and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert b"ended with exit code -9" in server.log
