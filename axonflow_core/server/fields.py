@@ -74,7 +74,8 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self._misfit(name, "a number", value)
         if not least <= value <= most:
-            raise MalformedRequest(f"{self._path}{name} is a number from {least:g} to {most:g}")
+            bounds = f"from {least:,.16g} to {most:,.16g}"
+            raise MalformedRequest(f"{self._path}{name} is a number {bounds}")
         return value
 
     def count(self, name: str, *, least: int = 0, most: int = 10**9) -> int | None:

@@ -75,6 +75,14 @@ def test_what_does_not_fit_is_told_by_its_field(read: Callable[..., Any], value:
         read(Fields({"f": value}, "outer."), "f")
 
 
+@pytest.mark.parametrize(
+    ("most", "said"), [(1, "0 to 1"), (2.5, "0 to 2.5"), (1_000_000, "0 to 1,000,000")]
+)
+def test_bounds_are_written_as_people_write_them(most: float, said: str) -> None:
+    with pytest.raises(MalformedRequest, match=f"f is a number from {said}$"):
+        Fields({"f": most + 1}).number("f", most=most)
+
+
 def test_a_value_is_never_quoted() -> None:
     for read in (Fields.number, Fields.flag, Fields.texts, Fields.members, Fields.count):
         with pytest.raises(MalformedRequest) as raised:
