@@ -370,3 +370,9 @@ async def test_without_an_engine_nothing_is_allowed(tmp_path: Path) -> None:
     assert (decided.json["verdict"], checked.status, asked.status) == ("deny", 403, 403)
     assert evaluated.json["context"]["state"] == "ERROR"
     assert not checked_before.json["approved"]
+
+
+async def test_an_output_under_another_name_is_not_allowed_unread(served: Served) -> None:
+    body = {"connector_type": "postgres", "output": "123-45-6789"}
+    unread = await served.post(OUTPUT, body)
+    assert (unread.status, unread.json["code"]) == (400, "malformed_request")

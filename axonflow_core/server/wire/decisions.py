@@ -133,7 +133,10 @@ class ToolOutput:
 
 
 def output(fields: Fields) -> ToolOutput:
-    """What a body of `POST /api/v1/mcp/check-output` asks: rows, a message, or both."""
+    """What a body of `POST /api/v1/mcp/check-output` asks: rows, a message, or both. A body with
+    neither is malformed: what stands under another name would be allowed unread."""
+    if "response_data" not in fields and "message" not in fields:
+        raise MalformedRequest("response_data or message is required")
     rows = _Json(list(fields.items("response_data")), "rows")
     metadata = _Json(fields.members("metadata"), "metadata")
     message = fields.text("message", most=MAX_TEXT, default="")
