@@ -40,6 +40,8 @@ class Check:
     """What a client is about to send."""
 
     query: str = hidden()
+    system_prompt: str | None = hidden(default=None)
+    """What the client will send before the query, where it says so."""
     user: str | None = field(default=None, repr=False)
     data_sources: tuple[str, ...] = ()
     redacts: bool = True
@@ -93,11 +95,14 @@ async def checked(
 ) -> Checked:
     """Check what a client is about to send. An approval comes with a context that is valid for
     `ttl_s` seconds; a denial is on record and has none that could be used."""
+    texts = {"query": check.query}
+    if check.system_prompt is not None:
+        texts["system_prompt"] = check.system_prompt
     question = Question(
         request_type="pre_check",
         phase=Phase.REQUEST,
-        texts={"query": check.query},
-        unalterable=frozenset() if check.redacts else frozenset(("query",)),
+        texts=texts,
+        unalterable=frozenset() if check.redacts else frozenset(texts),
         user=check.user,
         facts={"data_sources": list(check.data_sources)},
     )

@@ -116,6 +116,8 @@ def launch(
     path = file_of(path, environment)
     config = load_config(path, environment)
     require_loopback(config.server, host)
+    if not (config.server.clients or config.server.open):
+        tell("no client may call this server yet: name some under `server.clients` and reload")
     with tempfile.TemporaryDirectory(prefix="axonflow-") as own:
         launched = _launch(path, config, environment, Path(own), tell)
         if workers == 1:

@@ -84,6 +84,16 @@ async def test_a_check_has_its_answer_in_the_products_form(
     assert isinstance(body["approved_data"], dict) and isinstance(body["policies"], list)
 
 
+async def test_the_system_prompt_of_a_check_is_looked_at_too(served: Served) -> None:
+    context = {"system_prompt": "You work for Project Aurora."}
+    reply = await served.post(CHECK, {"query": "hello", "context": context})
+    assert (reply.json["approved"], reply.json["policies"]) == (False, ["no-aurora"])
+
+    context = {"system_prompt": "You are badge-17."}
+    reply = await served.post(CHECK, {"query": "hello", "context": context})
+    assert reply.json["approved_data"] == {"redacted_system_prompt": "You are [REDACTED:badge]."}
+
+
 async def test_a_check_that_redacts_hands_out_the_redacted_query(served: Served) -> None:
     reply = await served.post(CHECK, {"query": "see badge-17"})
     assert reply.json["approved_data"] == {"redacted_query": "see [REDACTED:badge]"}

@@ -29,6 +29,7 @@ def check(fields: Fields, headers: Mapping[str, str]) -> Check:
     """What headers and body of `POST /api/policy/pre-check` asks."""
     return Check(
         query=fields.text("query", most=MAX_QUERY),
+        system_prompt=fields.object("context").optional_text("system_prompt", most=MAX_QUERY),
         user=fields.optional_text("user_token", most=MAX_TOKEN),
         data_sources=fields.texts("data_sources", most=MAX_NAME, items=MAX_NAMES),
         redacts=redacts(headers),
@@ -51,7 +52,9 @@ def checked_answer(checked: Checked) -> Answer:
     if decision.is_stopped:
         body["block_reason"] = block_reason(decision)
     elif decision.texts:
-        body["approved_data"] = {"redacted_query": decision.texts["query"]}
+        body["approved_data"] = {
+            f"redacted_{label}": text for label, text in decision.texts.items()
+        }
     return json_answer(body)
 
 
