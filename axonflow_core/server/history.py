@@ -37,7 +37,6 @@ from sqlalchemy import (
 from axonflow_core.config import Config, load_config
 from axonflow_core.config.document import document_text
 from axonflow_core.config.loading import file_of
-from axonflow_core.errors import AuditError
 from axonflow_core.frozen import frozen
 
 if TYPE_CHECKING:
@@ -95,7 +94,8 @@ class Kept:
     """A generation of the store."""
 
     number: int
-    written: Written
+    written: Written | None
+    """None where no server key of ours opens it: the server had others when it was made."""
     digest: bytes = field(repr=False)
 
 
@@ -118,8 +118,8 @@ class Archive:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + AESGCM(self._keys[0]).encrypt(nonce, _content(written), b"%d" % number)
 
-    def open(self, number: int, sealed: bytes) -> Written:
-        """The text. `AuditError` where no server key of ours opens it."""
+    def open(self, number: int, sealed: bytes) -> Written | None:
+        """The text; None where no server key of ours opens it."""
         nonce, content = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         for key in self._keys:
             try:
@@ -127,10 +127,7 @@ class Archive:
             except (InvalidTag, ValueError):
                 continue
             return Written(None if path is None else Path(path), text)
-        raise AuditError(
-            f"generation {number} of the configuration does not decrypt",
-            hint="all workers need the same server keys; keep the older ones in the list",
-        )
+        return None
 
 
 def _content(written: Written) -> bytes:
@@ -145,7 +142,7 @@ def newest_number(connection: Connection | Transaction) -> int:
 
 
 def newest(connection: Connection | Transaction, archive: Archive) -> Kept | None:
-    """The newest generation; None where there is none. `AuditError` where it does not decrypt."""
+    """The newest generation; None where there is none."""
     query = select(GENERATIONS).order_by(GENERATIONS.c.number.desc()).limit(1)
     row = connection.execute(query).mappings().first()
     if row is None:

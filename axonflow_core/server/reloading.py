@@ -22,7 +22,7 @@ from attrs import field
 
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.config import Config, Fault, FaultyConfig, Place
-from axonflow_core.errors import AxonFlowError, ConfigError
+from axonflow_core.errors import AuditError, AxonFlowError, ConfigError
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 from axonflow_core.policy.rules import Verdict
@@ -158,6 +158,12 @@ class Reloading:
         return written, self._build(self.current.number + 1, config)
 
     def _built(self, kept: Kept) -> Generation:
+        if kept.written is None:
+            raise AuditError(
+                f"generation {kept.number} of the configuration does not decrypt",
+                hint="all servers of one database need the same server keys; keep older ones in "
+                "the list",
+            )
         return self._build(kept.number, kept.written.config(self._source.environment))
 
     async def _newest(self) -> Kept | None:

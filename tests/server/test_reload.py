@@ -258,7 +258,23 @@ def test_what_the_store_keeps_of_a_file_opens_with_a_server_key_that_is_still_kn
     sealed = Archive([b"old" * 11]).seal(3, written)
     assert b"password" not in sealed
     assert Archive([b"new" * 11, b"old" * 11]).open(3, sealed) == written
-    with pytest.raises(AuditError, match="does not decrypt"):
-        Archive([b"new" * 11]).open(3, sealed)
-    with pytest.raises(AuditError, match="does not decrypt"):
-        Archive([b"old" * 11]).open(4, sealed)
+    assert Archive([b"new" * 11]).open(3, sealed) is None
+    assert Archive([b"old" * 11]).open(4, sealed) is None
+
+
+async def test_a_start_with_another_server_key_begins_with_the_file(files: Files) -> None:
+    async with files.worker():
+        pass
+    files.keys = evolve(files.keys, server=throwaway_keys().server)
+
+    async with files.worker(launch="second") as worker:
+        assert (await ask(worker)).status == 200
+        assert [entry.facts["generation"] for entry in await changes(worker)] == [1, 2]
+
+
+async def test_a_worker_with_another_server_key_than_the_first_says_so(files: Files) -> None:
+    async with files.worker():
+        files.keys = evolve(files.keys, server=throwaway_keys().server)
+        with pytest.raises(AuditError, match="generation 1 of the configuration does not decrypt"):
+            async with files.worker():
+                pass
