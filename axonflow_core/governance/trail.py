@@ -38,6 +38,7 @@ MAX_FINDINGS = 256
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_.:/@-]{0,255}")
 _FEATURES = frozenset({*Feature, *fields_dict(Inference), *fields_dict(CompletionRequest)})
 """What an adjustment may name in a record; what else it names may be a word of the client's."""
 
@@ -318,3 +319,8 @@ def adjustment_facts(adjustments: Iterable[Adjustment]) -> dict[str, int]:
 def word(text: str | None) -> str | None:
     """A word that somebody else chose, as a record may have it: an identifier, or `other`."""
     return text if text is None or _WORD.fullmatch(text) else "other"
+
+
+def model_name(text: str) -> str:
+    """The id of a model that a client reports, as a record may have it: one word, or `other`."""
+    return text if _MODEL.fullmatch(text) else "other"

@@ -14,7 +14,13 @@ from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
-from axonflow_core.governance.trail import decision_facts, rules_of, token_facts
+from axonflow_core.governance.trail import (
+    decision_facts,
+    model_name,
+    rules_of,
+    token_facts,
+    word,
+)
 from axonflow_core.messages import EMPTY, Json, Usage, hidden
 from axonflow_core.modes import contexts
 from axonflow_core.modes.contexts import Context
@@ -104,7 +110,7 @@ async def checked(
         texts=texts,
         unalterable=frozenset() if check.redacts else frozenset(texts),
         user=check.user,
-        facts={"data_sources": list(check.data_sources)},
+        facts={"data_sources": list(map(word, check.data_sources))},
     )
     decision = await decision_on(governance, caller, question)
     entry = await entry_of(governance, audit, caller, question, decision)
@@ -181,15 +187,15 @@ def _entry(
         client=caller.client,
         user=context.user,
         request_type="llm_call",
-        provider=price.provider,
-        model=report.model,
+        provider=word(price.provider),
+        model=model_name(report.model),
         rules=decision.rules,
         facts={
             "mode": MODE,
             "generation": governance.generation,
             "check_id": context.check_id,
             "policy_of_check": context.policy,
-            "reported_provider": report.provider,
+            "reported_provider": word(report.provider),
             "decisions": [decision_facts(decision)],
             "tokens": token_facts(report.usage),
             "cost_usd": price.cost_usd,
@@ -221,7 +227,7 @@ async def tool_reported(
         facts={
             "mode": MODE,
             "generation": governance.generation,
-            "tool": report.tool,
+            "tool": word(report.tool),
             "decisions": list(map(decision_facts, decisions)),
             **report.facts,
         },

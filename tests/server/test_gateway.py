@@ -260,3 +260,15 @@ async def test_what_a_tool_was_told_and_said_is_looked_at(served: Served) -> Non
     assert (await served.post("/api/v1/audit/tool-call", body)).status == 200
     (entry,) = await served.records()
     assert (entry.verdict, entry.rules) == (Verdict.BLOCKED, ("badge", "no-aurora"))
+
+
+async def test_a_name_that_is_a_sentence_is_not_on_record(served: Served) -> None:
+    said = "Ann Smith, 123-45-6789"
+    sources = {"query": "hello", "data_sources": [said, "crm"]}
+    context = (await served.post(CHECK, sources)).json["context_id"]
+    await served.post(REPORT, report(context, provider=said, model=said))
+
+    check, call = (await served.records())[-2:]
+
+    assert check.facts["data_sources"] == ["other", "crm"]
+    assert (call.provider, call.model, call.facts["reported_provider"]) == ("other",) * 3

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import orjson
 
 from axonflow_core.audit.record import Entry
+from axonflow_core.governance.trail import word
 from axonflow_core.messages import Json, Usage
 from axonflow_core.modes.gateway import Check, Checked, Report, ToolReport
 from axonflow_core.policy.rules import Phase, Verdict
@@ -79,13 +80,13 @@ def tool_report(fields: Fields) -> ToolReport:
     """What a body of `POST /api/v1/audit/tool-call` reports. What went into the tool and came out
     is text of JSON."""
     facts: dict[str, Json] = {
-        **{name: fields.optional_text(name) for name in _TOOL_WORDS},
+        **{name: word(fields.optional_text(name)) for name in _TOOL_WORDS},
         "duration_ms": fields.number("duration_ms"),
         "success": fields.flag("success"),
     }
     policies = fields.texts("policies_applied", most=MAX_NAME, items=MAX_NAMES)
     if policies:
-        facts["policies_applied"] = list(policies)
+        facts["policies_applied"] = list(map(word, policies))
     texts = {
         Phase.REQUEST: {"input": json_text(fields.members("input"))},
         Phase.ANSWER: {
