@@ -118,13 +118,6 @@ def test_the_newest_chain_gone_whole_is_not_found(recorded: Path) -> None:
     assert not any(newest in str(fault) for fault in verified(recorded).faults)
 
 
-def test_a_database_without_any_chain_is_not_one_of_ours(recorded: Path) -> None:
-    with closing(sqlite3.connect(recorded)) as connection:
-        connection.executescript("DELETE FROM records; DELETE FROM heads;")
-
-    assert "whoever opens a database begins a chain" in only_fault(recorded)
-
-
 def test_a_record_that_is_there_twice_is_found(recorded: Path) -> None:
     _, id = third(recorded)
     with closing(sqlite3.connect(recorded)) as connection, connection:
