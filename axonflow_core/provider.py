@@ -1,8 +1,8 @@
 """A provider: something that answers a `CompletionRequest`.
 
 Whatever else it can do has a protocol of its own: `SupportsEmbedding`, `SupportsReranking`,
-`SupportsTokenCounting`, `SupportsForwarding`, `SupportsExplanation`. A provider that lacks the
-method lacks the ability; there is nothing to declare.
+`SupportsTokenCounting`, `SupportsForwarding`, `SupportsExplanation`, `SupportsCheck`,
+`SupportsPricing`. A provider that lacks the method lacks the ability; there is nothing to declare.
 """
 
 from __future__ import annotations

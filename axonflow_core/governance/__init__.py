@@ -7,6 +7,5 @@
     streams     the same for an answer that is still arriving
     look_ahead  what of it may leave: `runs` of text, `whole_blocks`, `masks`
 
-Proxy Mode, Gateway Mode, the drop-in endpoints and every step of a plan take it; no route of the
-server reaches a provider around it.
+No route of the server reaches a provider around it: a test reads the route table and the sources.
 """

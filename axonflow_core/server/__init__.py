@@ -1,11 +1,17 @@
 """The governed server: the product's HTTP API over governance.
 
-routes        every route, with the role it needs
-app           the ASGI application: who calls, may they, answer
-exchange      a request that was read, and an answer to be written
-auth          secrets of clients, and who presents one
-wire          the product's JSON
-endpoints/    one module for each group of routes
-generations   the configuration in force, and its successor
-protocol, serving, supervisor    between the socket and the application
+launch                              from a configuration to a server that runs
+supervisor, child                   several workers
+serving, worker, lifespan, state    one worker: its start, clock, drain and signals
+protocol, head, exchange, delivery  a connection, and what became of an answer
+limits, refusals                    what is taken from the network, and what is not
+app, routes, api                    the application, the form of a route, every route
+auth, client_request, fields        who calls, and what was sent
+wire/, endpoints/                   the product's JSON, and what answers each route
+service, generations, history, changes, reloading
+                                    the configuration in force, and its successor
+single_flight, claims, replays, departure
+                                    requests that are the same, clients that leave
+logs, metrics, shared_counts, traces
+                                    what the operator sees
 """
