@@ -21,19 +21,27 @@ from hypothesis.internal.conjecture import providers
 
 pytest_plugins = ["planted", "fault_score"]
 
+ROOT = Path(__file__).parent
+MISSING_PLUGINS = tuple(
+    str(folder.relative_to(ROOT))
+    for folder in sorted(ROOT.glob("plugins/*"))
+    if find_spec(folder.name.replace("-", "_")) is None
+)
 HAS_BEDROCK = find_spec("axonflow_bedrock") is not None
 HAS_SERVER = find_spec("sqlalchemy") is not None
-_OF_BEDROCK = ("plugins/axonflow-bedrock", "tests/together")
+_WITH_BEDROCK = ("tests/together",)
 _OF_SERVER = ("tests/server", "tests/audit", "tests/governance", "tests/policy", "tests/sdk")
 collect_ignore = [
-    *(() if HAS_BEDROCK else _OF_BEDROCK),
+    *MISSING_PLUGINS,
+    *(() if HAS_BEDROCK else _WITH_BEDROCK),
     *(() if HAS_SERVER else _OF_SERVER),
 ]
 
 
 def pytest_report_header() -> list[str]:
     lacking = {
-        "axonflow-bedrock is not installed": () if HAS_BEDROCK else _OF_BEDROCK,
+        "not installed": MISSING_PLUGINS,
+        "axonflow-bedrock is not installed": () if HAS_BEDROCK else _WITH_BEDROCK,
         "the extra `server` is not installed": () if HAS_SERVER else _OF_SERVER,
     }
     return [f"{why}: left out are {', '.join(which)}" for why, which in lacking.items() if which]

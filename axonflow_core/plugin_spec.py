@@ -258,6 +258,11 @@ class ProviderSpec:
     """The names that the provider reads from `credentials:`; any other is refused."""
     credentials_elsewhere: str = ""
     """What to set instead, of a provider that reads none: the hint of that refusal."""
+    credentials_from_environment: Callable[[Mapping[str, str]], Mapping[str, str]] = (
+        lambda environment: EMPTY
+    )
+    """The credentials that the environment has (`OPENAI_API_KEY`): for those that `credentials:`
+    leaves out."""
     extras: Mapping[str, Callable[[Any], Any]] = EMPTY
     """The ready objects that it reads from `Services.extras`: name -> a converter, which returns
     the object or raises `frozen.Unfit`. Any other name is refused."""
@@ -268,6 +273,10 @@ class ProviderSpec:
     is not wanted."""
     enabling_variables: tuple[str, ...] = ()
     """The variables without which `config_from_environment` is None: named where one is missing."""
+    variables: Mapping[str, str] = EMPTY
+    """Key of `config:` -> the variable that its value comes from, where that is not the provider's
+    name and the key (`BEDROCK_MODEL`): `GOOGLE_MODEL` of gemini. A variable that begins with
+    another word is an entry point in `axonflow.variables` too: `GOOGLE_API_KEY = "gemini"`."""
     defaults_from_environment: Callable[[Mapping[str, str]], Mapping[str, Json]] = (
         lambda environment: EMPTY
     )

@@ -58,6 +58,9 @@ PROVIDERS = "axonflow.providers"
 """The group of provider plugins."""
 CODECS = "axonflow.codecs."
 """The prefix of the groups of codec plugins; the provider's name follows."""
+VARIABLES = "axonflow.variables"
+"""The group that says which provider a variable is for, where its name does not begin with the
+provider's: `GOOGLE_API_KEY = "gemini"`."""
 PROJECT = "axonflow"
 """The project name of the hook markers in `hookspecs`."""
 _STRICT = "AXONFLOW_STRICT_PLUGINS"
@@ -147,6 +150,14 @@ def find_plugins(group: str | None = None) -> tuple[FoundPlugin, ...]:
         for point in ours
     )
     return tuple(sorted(found, key=lambda plugin: (plugin.group, plugin.name, plugin.distribution)))
+
+
+def named_variables() -> Mapping[str, str]:
+    """Variable of the environment -> the provider that it is for, as the entry points of installed
+    packages have it. Imports none."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=VARIABLES)}
 
 
 def _is_ours(group: str) -> bool:

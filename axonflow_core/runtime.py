@@ -588,7 +588,10 @@ def _provider(
         name=entry.name,
         client=client,
         codecs=codecs_on_demand(entry.type, spec.codec_claims(), environment),
-        credentials=credentials_of(entry, spec.credentials, spec.credentials_elsewhere),
+        credentials={
+            **spec.credentials_from_environment(environment),
+            **credentials_of(entry, spec.credentials, spec.credentials_elsewhere),
+        },
         extras=_objects_of(entry.name, extras, spec.extras),
     )
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import field
@@ -11,7 +11,7 @@ from axonflow_core.codec import Codec, ModelFacts
 from axonflow_core.fitting import Fitted
 from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Timeouts
-from axonflow_core.messages import EMPTY, FailedAttempt, hidden
+from axonflow_core.messages import EMPTY, FailedAttempt, Json, hidden
 
 from .surface import Surface
 
@@ -43,7 +43,15 @@ class UnaryRoute(Generic[C_co]):
     facts: ModelFacts
     operation: str
     headers: Mapping[str, str] = EMPTY
+    wrap: Callable[[Json], Json] | None = None
+    """Puts the service's own members around the codec's body: `{"model": …}`."""
     address: Any = None
+
+    def body_of(self, request: Any) -> Json:
+        """What is sent for `request`. `EncodeError`."""
+        codec: Any = self.codec
+        body: Json = codec.encode_request(request, self.facts)
+        return body if self.wrap is None else self.wrap(body)
 
 
 class AnyRoute(Protocol):

@@ -13,7 +13,6 @@ from axonflow_core.frozen import frozen
 from axonflow_core.http.client import Timeouts
 from axonflow_core.json import dumps
 from axonflow_core.json_text import loads_answer
-from axonflow_core.messages import Json
 from axonflow_core.provider import ForwardedAnswer, NativeCall
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, merge_embeddings
 
@@ -55,14 +54,12 @@ class UnaryCaller:
         route: UnaryRoute[Unary[Q, A]],
         request: Q,
         *,
-        wrap: Callable[[Json], Json] = lambda body: body,
         measure: Callable[[A, Mapping[str, str]], A] = lambda answer, headers: answer,
         deadline: Deadline | None = None,
     ) -> A:
-        """One request and its one answer. `wrap` puts the service's own members around the body;
-        `measure` adds to the answer what its headers bill."""
+        """One request and its one answer. `measure` adds to the answer what its headers bill."""
         try:
-            body = wrap(route.codec.encode_request(request, route.facts))
+            body = route.body_of(request)
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
         answered = await self._asked(route, dumps(body), measure, deadline)
@@ -92,7 +89,7 @@ class UnaryCaller:
         sent. The first call that fails cancels the others."""
         try:
             parts = route.codec.split(request)
-            bodies = [dumps(route.codec.encode_request(part, route.facts)) for part in parts]
+            bodies = [dumps(route.body_of(part)) for part in parts]
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
         deadline = deadline or self.deadline()

@@ -42,7 +42,13 @@ from axonflow_core.errors import ConfigError, PluginError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import EMPTY, Json
 from axonflow_core.plugin_spec import ProviderSpec
-from axonflow_core.plugins import PROVIDERS, find_plugins, is_blocked, load_provider
+from axonflow_core.plugins import (
+    PROVIDERS,
+    find_plugins,
+    is_blocked,
+    load_provider,
+    named_variables,
+)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -345,7 +351,7 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
     none."""
     specs = {name: load_provider(name, environment) for name in _with_variables(environment)}
     providers = {
-        name: ProviderConfig(name, is_enabled=True, config=_section_of(name, settings, environment))
+        name: ProviderConfig(name, is_enabled=True, config=_section_of(spec, settings, environment))
         for name, spec in specs.items()
         if (settings := spec.config_from_environment(environment)) is not None
     }
@@ -360,12 +366,14 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
     return Config(providers=providers)
 
 
-def _section_of(name: str, settings: Mapping[str, Json], environment: Mapping[str, str]) -> Section:
+def _section_of(
+    spec: ProviderSpec, settings: Mapping[str, Json], environment: Mapping[str, str]
+) -> Section:
     """A provider's settings of the environment, each at the place of its variable: `BEDROCK_REGION`
     for `region`."""
     nodes = {}
     for key, value in settings.items():
-        variable = f"{_prefix(name)}{key.upper()}"
+        variable = spec.variables.get(key, f"{_prefix(spec.name)}{key.upper()}")
         place = Place(variable) if environment.get(variable) else _ENVIRONMENT
         nodes[key] = section_of({key: value}, place)[key]
     return Section(nodes, _ENVIRONMENT)
@@ -384,14 +392,15 @@ def _installed(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _with_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The installed providers that have at least one non-empty variable with their prefix (`ECHO_…`
-    for echo). Only the plugins of these are imported.
+    """The installed providers that have at least one non-empty variable: with their prefix
+    (`ECHO_…` for echo), or named by their package. Only the plugins of these are imported.
     """
     variables = [variable for variable, value in environment.items() if value]
+    named = {provider for variable, provider in named_variables().items() if variable in variables}
     return tuple(
         name
         for name in _installed(environment)
-        if any(variable.startswith(_prefix(name)) for variable in variables)
+        if name in named or any(variable.startswith(_prefix(name)) for variable in variables)
     )
 
 

@@ -322,8 +322,8 @@ class BedrockProvider:
     ) -> TokenCount:
         request = _carried(request, counter.surface, facts)
         route = unary_route(model_id, counter, facts, "count-tokens")
-        wrap = partial(wrapped, counter.surface)
-        return await self._caller.unary.ask(route, request, wrap=wrap, deadline=deadline)
+        route = evolve(route, wrap=partial(wrapped, counter.surface))
+        return await self._caller.unary.ask(route, request, deadline=deadline)
 
     # ── without a call of a model ─────────────────────────────────────────────────────────────────
 
