@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from axonflow_core.calls.route import Route
 from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.model_rules import ModelRule, both
 from axonflow_core.errors import EncodeError
 from axonflow_core.fitting import Fitted, fit
 from axonflow_core.frozen import frozen
@@ -21,9 +22,8 @@ from .models.fact_words import words_of
 from .models.iam import statements_for
 from .models.lifecycle import end_of, successor_id
 from .models.model_id import Kind, ModelId
-from .models.model_rule import ModelRule
 from .models.profiles import candidates, meant_id
-from .models.rules import both, needs_profile, rules_of
+from .models.rules import needs_profile, rules_of
 from .models.table import ModelEntry, ModelTable
 
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})

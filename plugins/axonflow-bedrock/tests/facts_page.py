@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from axonflow_bedrock.models.fact_words import words_of
 from axonflow_bedrock.models.media import RULES as MEDIA_RULES
-from axonflow_bedrock.models.model_rule import ModelRule
 from axonflow_bedrock.models.rules import RULES
 from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.model_rules import ModelRule
 
 HEAD = """\
 # What models take

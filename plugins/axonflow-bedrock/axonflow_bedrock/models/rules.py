@@ -8,40 +8,28 @@ refuses by a table of its own, `emulator/refused`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from attrs import fields
 
 from axonflow_core.codec import Feature, ModelFacts
 from axonflow_core.codec.facts import NumberRange
+from axonflow_core.codec.model_rules import ModelRule, both
 from axonflow_core.codec.name_rules import NameRule
+from axonflow_core.dialects.anthropic_messages.claudes import (
+    CLAUDE_RULES,
+    MESSAGES_RULE,
+    WITHOUT_REASONING,
+)
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import ToolChoiceMode
 
 from .media import with_media
-from .model_rule import CLAUDE, EVERY, ModelRule, claude
+from .model_rule import CLAUDE, EVERY, claude, of_anthropic
 from .model_rule import CONVERSE as CONVERSE
 from .model_rule import INVOKE as INVOKE
-from .reasoning_rules import REASONING_RULES, WITHOUT_REASONING
+from .reasoning_rules import REASONING_RULES
 from .table import ModelEntry
 
 _LLAMA = ("meta.llama",)
 _SAMPLING = frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K})
-_NO_PREFILL = (
-    "sonnet-4-6",
-    "opus-4-6",
-    "opus-4-7",
-    "opus-4-8",
-    "sonnet-5",
-    "opus-5",
-    "haiku-5",
-    "fable-",
-    "mythos-5",
-)
-_NO_SAMPLING = ("opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable-", "mythos-5")
-_ONE_OF_TWO = ("sonnet-4-5", "haiku-4-5", "opus-4-1", "opus-4-5", "sonnet-4-6")
-_NO_FORCED_TOOL = ("fable-5-1", "opus-5-5", "sonnet-5-5")
-
 AUTO, ANY, TOOL, NONE = (
     ToolChoiceMode.AUTO,
     ToolChoiceMode.ANY,
@@ -171,63 +159,15 @@ _RULES: tuple[ModelRule, ...] = (
         INVOKE,
     ),
     # ── Anthropic ─────────────────────────────────────────────────────────────────────────────────
-    ModelRule(
-        CLAUDE,
-        ModelFacts(
-            tool_names=TOOL_NAMES,
-            tool_use_ids=CLAUDE_TOOL_USE_IDS,
-            tools_with_history=True,
-            has_object_schemas=True,
-            has_unique_tools=True,
-            refuses_blanks=True,
-            refuses_blank_results=True,
-            pairs_results=True,
-            tool_results_together=True,
-            max_cache_points=4,
-        ),
-        "AWS user guide, Anthropic Claude Messages API and Prompt caching, November 2026; "
-        "Anthropic's API reference; anomalyco/opencode#48846 and NousResearch/hermes-agent#41985 "
-        "(blank texts), 2026",
-        INVOKE,
-    ),
-    ModelRule(
-        CLAUDE,
-        ModelFacts(
-            refused_in_schemas=frozenset({"oneOf", "allOf", "anyOf"}),
-            argument_names=ARGUMENT_NAMES,
-            refused_in_outputs=frozenset({*_NUMBERS, "maxItems"}),
-            has_closed_outputs=True,
-            uncached=frozenset({Feature.REASONING}),
-            refuses_blank_end=True,
-            has_blank_stops=False,
-            max_stop_sequences=8191,
-            calls_meet_results=True,
-        ),
-        "AWS user guide, Anthropic Claude Messages API, November 2026; Anthropic, Structured "
-        "outputs and Prompt caching; recorded traffic (schemas of answers); trycua/cua#3303 "
-        '(schemas), public reports of "Property keys should match pattern", '
-        "langchain-ai/langchain-aws#599 (the end), BerriAI/litellm#3286 (stop sequences), "
-        "langchain-ai/langchain-aws#389 (results first), BerriAI/litellm#24361 (calls last), 2024 "
-        "to 2026",
-        except_models=claude("v1", "v2", "instant"),
-    ),
-    ModelRule(
-        claude("v1", "v2", "instant", "3-", *_CLAUDE_4, "opus-4-5", "opus-4-6", "opus-4-7"),
-        ModelFacts(without=frozenset({Feature.MID_SYSTEM})),
-        'Anthropic, Messages API ("Unexpected role `system`"), November 2026; litellm 1.109.1 '
-        "(supports_mid_conversation_system)",
+    *(
+        of_anthropic(rule, INVOKE if rule is MESSAGES_RULE else None)  # Converse's is above
+        for rule in CLAUDE_RULES
     ),
     ModelRule(
         CLAUDE,
         ModelFacts(documents_apart_from_results=True),
         "pydantic/pydantic-ai#6081 and #6098 (measured: CSV, text and DOCX), #3253, 2025 and 2026",
         CONVERSE,
-    ),
-    ModelRule(
-        CLAUDE,
-        ModelFacts(cache_ttls=("5m", "1h")),
-        "AWS, one-hour duration of prompt caching, January 2026; litellm 1.109.1 (prices of writes "
-        "for an hour), November 2026",
     ),
     ModelRule(
         claude("3-", "opus-4-2", "sonnet-4-2", "opus-4-1"),
@@ -252,30 +192,6 @@ _RULES: tuple[ModelRule, ...] = (
         ModelFacts(refused_builtins=("web_search", "web_fetch", "code_execution")),
         "recorded traffic (`Input tag 'web_search_20250305'`), 2026; Anthropic, Features overview "
         "(server tools are not on Bedrock), November 2026",
-    ),
-    ModelRule(
-        claude(*_NO_SAMPLING),
-        ModelFacts(without=_SAMPLING),
-        "litellm 1.109.1 (supports_sampling_params); AWS model card of Claude Opus 4.7; public "
-        "reports of "
-        '"`temperature` is deprecated for this model.", May to August 2026',
-    ),
-    ModelRule(
-        claude(*_ONE_OF_TWO),
-        ModelFacts(one_of=((Feature.TEMPERATURE, Feature.TOP_P),)),
-        "AWS user guide, Anthropic Claude Messages API (Sonnet 4.5, Haiku 4.5), November 2026; "
-        "public reports for Opus 4.1, Opus 4.5 and Sonnet 4.6, April 2026",
-    ),
-    ModelRule(
-        claude(*_NO_PREFILL),
-        ModelFacts(without=frozenset({Feature.PREFILL})),
-        "litellm 1.109.1 (supports_assistant_prefill); Anthropic, What's new in Claude 4.6, "
-        "February 2026",
-    ),
-    ModelRule(
-        claude(*_NO_FORCED_TOOL),
-        ModelFacts(tool_choices=frozenset({AUTO, NONE})),
-        "litellm 1.109.1 (supports_forced_tool_use), November 2026",
     ),
     # ── Meta ──────────────────────────────────────────────────────────────────────────────────────
     ModelRule(
@@ -549,28 +465,6 @@ _FLAGS: Mapping[str, frozenset[Feature]] = {
 _FLAGS_OF_CONVERSE: Mapping[str, frozenset[Feature]] = {"system": frozenset({Feature.SYSTEM})}
 """Flag of the table -> what a model lacks where it is false. An absent flag is unknown. The prompt
 of a template has a place for a system text, which Converse then has not."""
-
-
-def both(facts: ModelFacts, more: ModelFacts) -> ModelFacts:
-    """Combine two rules: `without`, `one_of`, `ranges` and `tool_choices` accumulate, the lesser of
-    two limits of output tokens holds, and for the other fields the later, more specific row wins
-    where it is not at the default.
-    """
-    later = {
-        field.name: getattr(more, field.name)
-        for field in fields(ModelFacts)
-        if getattr(more, field.name) != field.default
-    }
-    together: dict[str, Any] = {
-        "without": facts.without | more.without,
-        "one_of": facts.one_of + more.one_of,
-        "ranges": facts.ranges + more.ranges,
-    }
-    if facts.max_output_tokens is not None and more.max_output_tokens is not None:
-        together["max_output_tokens"] = min(facts.max_output_tokens, more.max_output_tokens)
-    if facts.tool_choices is not None and more.tool_choices is not None:
-        together["tool_choices"] = facts.tool_choices & more.tool_choices
-    return evolve(facts, **{**later, **together})
 
 
 # ── models that need an inference profile ─────────────────────────────────────────────────────────

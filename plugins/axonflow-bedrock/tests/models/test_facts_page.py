@@ -9,9 +9,9 @@ import pytest
 from attrs import fields
 
 from axonflow_bedrock.models.fact_words import _WORDS, words_of
-from axonflow_bedrock.models.model_rule import ModelRule
 from axonflow_bedrock.models.rules import RULES
 from axonflow_core.codec import ModelFacts
+from axonflow_core.codec.model_rules import ModelRule
 
 PAGE = Path(__file__).parents[4] / "docs" / "models.md"
 SAID_ELSEWHERE = {"model_id", "base_id", "default_max_tokens"}
