@@ -360,11 +360,15 @@ class Price:
     cache_read: float | None = None
     cache_write_5m: float | None = None
     cache_write_1h: float | None = None
+    long_prompts: LongPrompts | None = None
+    """What calls with a longer prompt cost; None: as all others."""
 
     def cost_usd(self, usage: Usage) -> float | None:
         """What `usage` costs. None where a count or the price of one is unknown: that is not 0."""
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
+        if self.long_prompts is not None and prompt_tokens(usage) > self.long_prompts.above_tokens:
+            return self.long_prompts.price.cost_usd(usage)
         long = usage.cache_write_1h_tokens or 0
         counts = (
             (usage.input_tokens, self.input),
@@ -376,6 +380,21 @@ class Price:
         if any(count and price is None for count, price in counts):
             return None
         return sum(count * (price or 0.0) for count, price in counts) / 1_000_000
+
+
+@frozen(kw_only=True)
+class LongPrompts:
+    """Another price for all tokens of a call whose prompt is longer."""
+
+    above_tokens: int
+    """Of the prompt, whatever of it was read from the cache or written to it."""
+    price: Price
+
+
+def prompt_tokens(usage: Usage) -> int:
+    """How many tokens the prompt had, as far as is known."""
+    cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    return (usage.input_tokens or 0) + cached
 
 
 @runtime_checkable

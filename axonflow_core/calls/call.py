@@ -19,7 +19,7 @@ counts are in `unary`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
 from axonflow_core import waiting
@@ -31,7 +31,7 @@ from axonflow_core.frozen import evolve
 from axonflow_core.http.client import ByteStream, HttpClient, HttpResponse
 from axonflow_core.json import dumps, loads
 from axonflow_core.json_text import loads_answer
-from axonflow_core.messages import Completion, CompletionRequest, Receipt
+from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Receipt
 from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
 
 from .attempts import AttemptLog, Attempts
@@ -88,9 +88,13 @@ class Caller:
             body = route.codec.encode_request(
                 fitted.request, route.facts, is_streamed=is_streamed, asked=fitted.asked
             )
+            headers: Mapping[str, str] = EMPTY
+            if route.surface.header_members:
+                body, headers = route.surface.as_headers(body)
             if (add_members := route.surface.add_members) is not None:
                 body = add_members(body, route.called, is_streamed)
-            return self._call(route, fitted, dumps(body), is_streamed, timeout_s)
+            call = self._call(route, fitted, dumps(body), is_streamed, timeout_s)
+            return evolve(call, headers={**call.headers, **headers}) if headers else call
         except AxonFlowError as error:
             raise self._attempts.enriched(error, route.model) from error.__cause__
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from attrs import field
 
 from axonflow_core.codec import Codec, ModelFacts
+from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.framing.sse import SseDecoder, SseEvent
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Completion, Json
@@ -92,9 +93,25 @@ class Surface:
     add_members: Callable[[Json, str, bool], Json] | None = None
     """Adds to the body the members that say where the call goes and how its answer comes, given
     the model's id and whether the answer is streamed: `{"model": …, "stream": true}`."""
+    header_members: Mapping[str, str] = EMPTY
+    """Member of the codec's body -> the header that carries it instead, lower case:
+    `{"anthropic_beta": "anthropic-beta"}`. A list becomes its items between commas."""
     read_answer: Callable[[Any, Json, ModelFacts, Mapping[str, str]], Completion] = _decode_answer
     """The completion in the JSON of a whole answer, given the route's codec and facts, and the
     headers (names in lower case)."""
     chunk_reader: Callable[[Any, ModelFacts], ChunkReader] = _stream_decoder
     frame_reader: Callable[[], FrameReader] = SseDecoder
     read_frame: ReadFrame = _chunk_in_event
+
+    def as_headers(self, body: Json) -> tuple[Json, Mapping[str, str]]:
+        """`body` without the members that headers carry, and these headers."""
+        moved = {
+            header: _header_value(body[member])
+            for member, header in self.header_members.items()
+            if member in body
+        }
+        return (unknown_members(body, frozenset(self.header_members)) if moved else body), moved
+
+
+def _header_value(value: Json) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -10,6 +10,7 @@ outside the messages (`model`, `stream`, `anthropic_version`) belongs to whoever
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from axonflow_core.codec import Codec, Feature, ModelFacts, ReasoningControls, StreamContext
 from axonflow_core.codec.json_members import unknown_members
@@ -85,25 +86,38 @@ def _stream_encoder(context: StreamContext, facts: ModelFacts) -> ChunkEncoder:
     return ChunkEncoder(context)
 
 
+def vendor_members() -> dict[str, Any]:
+    """The members of a codec of Anthropic's own API, without its name, its evidence and what it
+    claims."""
+    return {
+        "features": FEATURES,
+        "stop_reasons": STOP_REASONS,
+        "documented": DOCUMENTED | _VENDOR_OPTIONS,
+        "options": OPTIONS | _VENDOR_OPTIONS,
+        "droppable_options": DROPPABLE_OPTIONS | {"inference_geo"},
+        "metadata_keys": METADATA_KEYS,
+        "service_tiers": SERVICE_TIERS,
+        "reasoning": REASONING,
+        "dialect": DIALECT,
+        "default_max_tokens": DEFAULT_MAX_TOKENS,
+        "encode_request": encode_request,
+        "decode_response": decode_response,
+        "stream_decoder": _stream_decoder,
+        "decode_request": _decode_request,
+        "encode_response": encode_response,
+        "stream_encoder": _stream_encoder,
+    }
+
+
+_MEMBERS = vendor_members()
 CODEC = Codec(
     name="anthropic_messages",
-    features=FEATURES,
-    stop_reasons=STOP_REASONS,
-    documented=(DOCUMENTED | _VENDOR_OPTIONS) - {"anthropic_beta", "anthropic_version"},
-    options=(OPTIONS | _VENDOR_OPTIONS) - {"anthropic_beta"},
-    droppable_options=DROPPABLE_OPTIONS | {"inference_geo"},
-    metadata_keys=METADATA_KEYS,
-    service_tiers=SERVICE_TIERS,
-    reasoning=REASONING,
-    dialect=DIALECT,
-    default_max_tokens=DEFAULT_MAX_TOKENS,
     evidence="documents: Anthropic's API reference, and traffic recorded on Bedrock",
-    encode_request=encode_request,
-    decode_response=decode_response,
-    stream_decoder=_stream_decoder,
-    decode_request=_decode_request,
-    encode_response=encode_response,
-    stream_encoder=_stream_encoder,
+    **{
+        **_MEMBERS,
+        "documented": _MEMBERS["documented"] - {"anthropic_beta", "anthropic_version"},
+        "options": _MEMBERS["options"] - {"anthropic_beta"},
+    },
 )
 """What Anthropic's own clients send and expect, without a claim of models."""
 
@@ -126,4 +140,5 @@ __all__ = [
     "decode_response",
     "encode_request",
     "encode_response",
+    "vendor_members",
 ]
