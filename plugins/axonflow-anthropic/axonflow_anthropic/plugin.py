@@ -1,0 +1,60 @@
+"""The entry point of the plugin: what it is and how it is built. Nothing heavy is imported before
+it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.hookspecs import hookimpl
+from axonflow_core.plugin_spec import ErrorEntry, ModelCatalogue, ProviderSpec, Services
+from axonflow_core.provider import Provider
+
+from .config import (
+    KEY_VARIABLE,
+    VARIABLES,
+    AnthropicConfig,
+    config_from_environment,
+    credentials_from_environment,
+    defaults_from_environment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _create(config: AnthropicConfig, services: Services) -> Provider:
+    from .provider import AnthropicProvider
+
+    return AnthropicProvider(config, services)
+
+
+def _models(codecs: CodecRegistry) -> ModelCatalogue:
+    from .models import catalogue
+
+    return catalogue()
+
+
+def _error_catalogue() -> Sequence[ErrorEntry]:
+    from .errors import CATALOGUE
+
+    return CATALOGUE
+
+
+@hookimpl
+def axonflow_register_provider() -> ProviderSpec:
+    return ProviderSpec(
+        name="anthropic",
+        display_name="Anthropic",
+        config_type=AnthropicConfig,
+        create=_create,
+        needs_event_loop=False,
+        credentials=("api_key",),
+        credentials_from_environment=credentials_from_environment,
+        config_from_environment=config_from_environment,
+        enabling_variables=(KEY_VARIABLE,),
+        variables=VARIABLES,
+        defaults_from_environment=defaults_from_environment,
+        models=_models,
+        error_catalogue=_error_catalogue,
+    )
