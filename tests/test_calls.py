@@ -39,6 +39,7 @@ from axonflow_core.http.client import ByteStream, HttpRequest, Timeouts
 from axonflow_core.json import dumps
 from axonflow_core.messages import CompletionRequest, FailedAttempt, Inference, user
 from axonflow_core.plugin_spec import Services
+from axonflow_core.plugins import PROVIDERS, find_plugins
 from axonflow_core.provider import NativeCall
 from axonflow_core.retrieval import EmbeddingRequest, Ranking, RerankRequest
 from axonflow_core.runtime import Runtime
@@ -446,16 +447,20 @@ def test_keywords_that_several_providers_have_need_the_name_of_one() -> None:
         Runtime.open(environment={}, provider="toy-chat", model="toy-1")
 
 
+def blocking_all_but(*names: str) -> dict[str, str]:
+    """An environment that blocks every other installed provider."""
+    others = {plugin.name for plugin in find_plugins(PROVIDERS)} - set(names)
+    return {"AXONFLOW_BLOCK_PLUGINS": ",".join(sorted(others))}
+
+
 @pytest.mark.usefixtures("toy_chat_provider")
 def test_the_echo_provider_is_not_meant_where_another_has_the_keywords() -> None:
     with pytest.raises(ConfigError, match="needs the credential"):
-        Runtime.open(environment={"AXONFLOW_BLOCK_PLUGINS": "bedrock"}, model="toy-1")
+        Runtime.open(environment=blocking_all_but("echo", "toy-chat"), model="toy-1")
 
 
 async def test_the_echo_provider_answers_where_no_other_has_the_keywords() -> None:
-    async with Runtime.open(
-        environment={"AXONFLOW_BLOCK_PLUGINS": "bedrock"}, model="m"
-    ) as runtime:
+    async with Runtime.open(environment=blocking_all_but("echo"), model="m") as runtime:
         assert (await runtime.complete("hi")).text == "hi"
 
 

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 def installed_specs(provider: str | None = None) -> list[ProviderSpec]:
-    """What `provider` says of itself, or every installed provider that is not blocked.
+    """What `provider` says of itself, or every installed provider that is not blocked, in order
+    of their names for people.
 
     `PluginError` where the named one cannot be loaded; of several, such a one is told on stderr and
     left out.
@@ -28,4 +29,4 @@ def installed_specs(provider: str | None = None) -> list[ProviderSpec]:
             specs.append(load_provider(name))
         except PluginError as error:
             warn(error.message)
-    return specs
+    return sorted(specs, key=lambda spec: spec.display_name)

@@ -78,6 +78,9 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
     assert f"{len(examples)} passed" in ran.stdout, ran.stdout
 
 
+VENDORS = ("ANTHROPIC", "AZURE_OPENAI", "GOOGLE", "OPENAI")
+KEYS = {f"{vendor}_API_KEY": "a-key" for vendor in VENDORS}
+"""What examples have of other vendors' keys."""
 BEGINNING = """version: "1.0"
 llm_providers: {bedrock: {enabled: true, config: {region: us-east-1}}}
 """
@@ -89,7 +92,7 @@ def test_a_yaml_example_loads_as_it_stands(text: str, tmp_path: Path) -> None:
     path = tmp_path / "axonflow.yaml"
     text = text if "llm_providers" in text else BEGINNING + text
     path.write_text(text, "utf-8")
-    config = load_config(path, {"BEDROCK_REGION": "us-east-1"})
+    config = load_config(path, {"BEDROCK_REGION": "us-east-1", **KEYS})
     assert list(config.providers) == list(yaml.safe_load(text)["llm_providers"])
 
 

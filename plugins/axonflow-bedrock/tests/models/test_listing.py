@@ -98,7 +98,7 @@ def test_the_json_has_what_the_list_has(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_the_price_is_that_of_the_id_to_write(capsys: pytest.CaptureFixture[str]) -> None:
     models = load_models()
-    main(["models", "--all", "--json"])
+    main(["models", "--all", "--json", "--provider", "bedrock"])
     for model in json.loads(capsys.readouterr().out):
         entry = models.entry(model["id"])
         assert entry is not None
