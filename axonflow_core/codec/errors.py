@@ -220,6 +220,16 @@ class ErrorCodec:
         chunk = self._write_event(row, _relayed(known))
         return self._completed(chunk, known, self.decode_event(chunk))
 
+    def native_error(self, row: ErrorRow, error: ProviderError) -> NativeError:
+        """Status, headers and body of `error` as the vendor writes an error of `row`, with nothing
+        of ours: for a server that stands in for the vendor."""
+        headers = {**self._headers(row), **_retry_headers(error)}
+        return NativeError(row.status, headers, self._write(row, error))
+
+    def native_event(self, row: ErrorRow, error: ProviderError) -> Json:
+        """The same as the last chunk of a stream."""
+        return self._write_event(row, error)
+
     def row_of(self, error: ProviderError) -> ErrorRow:
         """The row that an error of ours is written as."""
         # Before the rows: a client that reads a 401 or 403 would mend its own key, and the key at

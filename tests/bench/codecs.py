@@ -22,8 +22,8 @@ from itertools import chain
 import orjson
 from attrs import evolve
 
-from axonflow_bedrock.emulator.streaming import batches_of
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.emulator.streaming import batches_of
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,

@@ -29,7 +29,8 @@ from axonflow_bedrock.emulator.limits import MODELS
 from axonflow_bedrock.emulator.service import EmulatedBedrock
 from axonflow_bedrock.models.model_id import parse_model_id
 from axonflow_bedrock.models.rules import facts_of
-from axonflow_bedrock.wire.endpoint import Call, NativeAnswer, Operation, ServiceException
+from axonflow_bedrock.wire import operations
+from axonflow_bedrock.wire.endpoint import Call, NativeAnswer, ServiceException
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.dialects import openai_chat
 from axonflow_core.errors import EncodeError, UndetectedFamily
@@ -174,7 +175,8 @@ def strings_of(native: Json) -> Iterator[str]:
 
 
 def answered(party: Party, body: Json) -> NativeAnswer:
-    operation = Operation.CONVERSE if party.codec.surface == "converse" else Operation.INVOKE
+    is_converse = party.codec.surface == "converse"
+    operation = operations.CONVERSE if is_converse else operations.INVOKE
     call = Call(
         operation=operation,
         model=party.model,

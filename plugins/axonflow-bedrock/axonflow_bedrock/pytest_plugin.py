@@ -15,11 +15,12 @@ pytest imports this module in every run, so the emulator and boto3 are imported 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .serving import RunningEmulator, serving
+if TYPE_CHECKING:
+    from .serving import RunningEmulator
 
 _OTHER_ACCOUNTS = ("AWS_BEARER_TOKEN_BEDROCK", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
@@ -69,5 +70,6 @@ def bedrock_environment(
 
 def _served(script: Any = None, **settings: Any) -> Any:
     from .emulator import emulator
+    from .serving import serving
 
     return serving(emulator(script=script, **settings))

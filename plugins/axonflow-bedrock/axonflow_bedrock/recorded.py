@@ -13,6 +13,7 @@ from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
 from axonflow_core.codec.json_members import unknown_members
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, TokenCounter, Unary
+from axonflow_core.endpoint.operations import Encoder
 from axonflow_core.errors import (
     DecodeError,
     EncodeError,
@@ -40,7 +41,6 @@ from .wire.eventstream import Frame, FrameDecoder, chunk_of, event_of
 from .wire.surfaces import (
     CONVERSE_CODECS,
     INVOKE_CODECS,
-    Encoder,
     surface_of,
     unary_codec_for,
 )
@@ -251,7 +251,7 @@ class BedrockRecordingFormat:
         return surface_of(codec).read_answer(codec, body, facts, headers)
 
     def close_answer(self, codec: FamilyCodec, facts: ModelFacts, completion: Completion) -> Json:
-        return surface_of(codec).close_answer(codec, completion, facts)
+        return surface_of(codec).form.close_answer(codec, completion, facts)
 
     def billed(self, headers: Mapping[str, str], chunks: Sequence[Json]) -> Usage:
         """The counts in the headers of a whole answer or the last chunks of a stream, which Bedrock
@@ -287,7 +287,7 @@ class BedrockRecordingFormat:
     def stream_encoder(
         self, codec: FamilyCodec, facts: ModelFacts, context: StreamContext
     ) -> Encoder:
-        return surface_of(codec).stream_encoder(codec, context, facts)
+        return surface_of(codec).form.stream_encoder(codec, context, facts)
 
     def is_last(self, chunk: Json) -> bool:
         return METRICS in chunk or "metadata" in chunk

@@ -1,4 +1,4 @@
-"""An emulator that is served on a local port, for tests and programs: no pytest is needed.
+"""A Bedrock emulator that is served on a local port, for tests and programs: no pytest is needed.
 
 with serving(emulator()) as running:
     client = running.boto3_client()
@@ -6,28 +6,21 @@ with serving(emulator()) as running:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from axonflow_core.emulator import serving as of_core
+
 if TYPE_CHECKING:
-    from collections.abc import MutableSequence
-
-    from axonflow_core.plugin_spec import EmulatedCall, Emulator
+    from axonflow_core.plugin_spec import Emulator
 
 
-class RunningEmulator:
-    """An emulator that is being served, with what a client needs to reach it."""
+class RunningEmulator(of_core.RunningEmulator):
+    """A Bedrock emulator that is being served, with what a client needs to reach it."""
 
     def __init__(self, emulator: Emulator, base_url: str) -> None:
-        self.base_url = base_url
-        self.environment: Mapping[str, str] = emulator.environment(base_url)
-        """The environment variables that point another process at the emulator."""
-        self.models = emulator.models
-        """One model id for each documented family."""
-        self.refused_model = emulator.refused_model
-        self.calls: MutableSequence[EmulatedCall] = emulator.log.calls
-        """The last calls of models, each with `operation`, `model`, `json`, `status` and `rule`."""
+        super().__init__(emulator, base_url)
         self._session: Any = None  # one for all clients: it has read botocore's service model
 
     def boto3_client(self, service: str = "bedrock-runtime", **options: Any) -> Any:
@@ -55,7 +48,5 @@ class RunningEmulator:
 @contextmanager
 def serving(emulator: Emulator) -> Iterator[RunningEmulator]:
     """Serve `emulator` while the `with` block runs."""
-    from axonflow_core.http.local_server import Server
-
-    with Server(emulator.app) as server:
-        yield RunningEmulator(emulator, server.base_url)
+    with of_core.serving(emulator) as running:
+        yield RunningEmulator(emulator, running.base_url)

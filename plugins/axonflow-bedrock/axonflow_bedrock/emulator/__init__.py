@@ -3,16 +3,11 @@
     endpoint             the wire, signatures, errors (in `wire`: nothing of it is emulated)
     catalogue            which model ids there are, and what they need
     service              id -> codec -> neutral request -> scripted answer -> native JSON or chunks
-    fake_model           what a model answers, the same for all families
-    schema_examples      arguments for a tool, from its schema
-    cache_counts         tokens read from and written to the prompt cache
-    streaming            an answer as the events of a stream
-    unary, vectors       embedding, rerank and counting calls, and the numbers that answer them
-    script               the test's rules: answers for calls, limits of the account
-    call_log             what was asked, with its status and rule
+    cache_counts         which models report tokens of the prompt cache
+    unary, vectors       embedding, rerank and counting calls, and the lengths of vectors
+    script               AWS's exceptions and the emulated account, in the core's script
     limits               how many tokens each model takes and writes, and when its life ends
-    quotas               calls and tokens a minute, tokens a day
-    faults               what goes wrong on the wire
+    quotas               calls and tokens a minute, tokens a day, in AWS's words
     gates, schema        what a family's body may hold; shapes of JSON, and how they are refused
     refused              what Bedrock and the vendors refuse although the schema allows it
     guardrails           what is stopped on the way in and out
@@ -22,8 +17,9 @@
     control_plane, sts   which models and profiles there are, and who the caller is: services of
                          their own, chosen by path
 
-The models know no family: the server role of a family's codec decodes the call and encodes the
-answer. So a codec of a third party has its emulator at once.
+What a model answers, rules, wire faults and the log are the core's (`axonflow_core.emulator`). The
+models know no family: the server role of a family's codec decodes the call and encodes the answer.
+So a codec of a third party has its emulator at once.
 """
 
 from __future__ import annotations
@@ -33,11 +29,16 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.emulator.call_log import with_log
+from axonflow_core.emulator.faults import Damage, with_faults
+from axonflow_core.emulator.script import ScriptSource
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import evolve
 from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.json import dumps
 from axonflow_core.plugin_spec import CallLog, Emulator
 
 from ..aws.signing import ClientKey, ClientToken, KeyRing
@@ -46,14 +47,14 @@ from ..models.table import load_models
 from ..serving import RunningEmulator as RunningEmulator
 from ..serving import serving as serving
 from ..wire.endpoint import Verifier, bedrock_app, signature_verifier
-from .call_log import with_log
+from ..wire.eventstream import MAX_FRAME_BYTES, frame_of_chunk
+from ..wire.operations import EVENT_STREAM
 from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
 from .control_plane import ControlPlane
-from .faults import with_faults
 from .record_replay import Replay, recorded
 from .replies import replying
-from .script import Account, ScriptSource, load_script
+from .script import Account, load_script
 from .service import EmulatedBedrock
 from .sts import SecurityTokenService, xml_refusal
 from .upstream import Upstream, region_of
@@ -120,7 +121,7 @@ def emulator(
     }
     log = CallLog()
     return Emulator(
-        app=by_path(with_log(runtime, log), others),
+        app=by_path(with_log(runtime, log, _addressed), others),
         log=log,
         environment=partial(environment, region=region),
         models=MODELS,
@@ -136,7 +137,20 @@ def _runtime(
         return replying(Replay(replay, verifier))
     if upstream is not None:
         return replying(Upstream(upstream, verifier))
-    return with_faults(bedrock_app(service, verifier))
+    return with_faults(bedrock_app(service, verifier), _damage())
+
+
+def _damage() -> Damage:
+    """What wire faults of Bedrock are made of."""
+    message = "The system encountered an unexpected error during processing."
+    huge = frame_of_chunk({"huge": "x" * (MAX_FRAME_BYTES + 1)})
+    return Damage(error=dumps({"message": message}), huge_frames={EVENT_STREAM: huge})
+
+
+def _addressed(method: str, raw_path: str, body: bytes) -> tuple[str, str]:
+    """The operation and model that a path names, whether or not there are such."""
+    *before, operation = raw_path.split("/")
+    return operation, unquote(before[-1]) if before else ""
 
 
 def _token_service(key: ClientKey, region: str) -> AsgiApp:

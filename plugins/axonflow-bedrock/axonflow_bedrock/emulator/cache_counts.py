@@ -1,17 +1,13 @@
-"""Token counts of the prompt cache: which models report them, and where.
-
-The emulator caches nothing between calls, so every token before a cache point is counted as written
-and none as read. Source: headers and bodies of recorded traffic, November 2026.
+"""Token counts of the prompt cache: which models report them, and where. Source: headers and bodies
+of recorded traffic, November 2026.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from axonflow_core.frozen import evolve
+from axonflow_core.emulator.cache_counts import cache_counted
 from axonflow_core.messages import Completion, CompletionRequest
-
-from .fake_model import cached_tokens
 
 _COUNTING = (
     *(
@@ -39,14 +35,7 @@ def with_cache_counts(
     """`completion` with cache counts, for models that report them. As on Bedrock cached tokens are
     not input tokens: the counts add up to the prompt.
     """
-    usage = completion.usage
-    if not base_id.startswith(_COUNTING) or usage.input_tokens is None:
-        return completion
-    kept = cached_tokens(request)
-    counted = evolve(
-        usage, input_tokens=usage.input_tokens - kept, cache_read_tokens=0, cache_write_tokens=kept
-    )
-    return evolve(completion, usage=counted)
+    return cache_counted(completion, request) if base_id.startswith(_COUNTING) else completion
 
 
 def reported_headers(headers: Mapping[str, str], base_id: str) -> Mapping[str, str]:

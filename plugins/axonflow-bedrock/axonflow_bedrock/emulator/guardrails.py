@@ -33,6 +33,9 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from axonflow_core.codec import FamilyCodec, StreamContext
+from axonflow_core.emulator.fake_model import tokens
+from axonflow_core.emulator.streaming import batches_of
+from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
@@ -55,14 +58,11 @@ from axonflow_core.stream import (
     UsageUpdate,
 )
 
-from ..wire.conversation import Conversation
 from ..wire.endpoint import Call, NativeAnswer, ServiceException, invalid_call
 from ..wire.envelope import GUARDRAIL_ID
 from ..wire.surfaces import CONVERSE_CODECS
 from .cache_counts import reported_headers
-from .fake_model import tokens
 from .script import AccountGuardrail
-from .streaming import batches_of
 
 Guarding: TypeAlias = Callable[[CompletionRequest, Callable[[], Completion]], Completion]
 """Request and how it is answered -> what the caller gets."""

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from attrs import field
 
+from axonflow_core.endpoint.app import received
 from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import (
     AsgiApp,
@@ -21,7 +22,7 @@ from axonflow_core.http.asgi import (
 from axonflow_core.json import dumps
 from axonflow_core.messages import Json
 
-from ..wire.endpoint import ServiceException, received
+from ..wire.endpoint import WIRE, ServiceException
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def replying(answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         request_id, writer = str(uuid4()), ResponseWriter(send)
         try:
-            request = await received(scope, receive)
+            request = await received(WIRE, scope, receive)
             async with cancelled_on_disconnect(receive):
                 reply = await _answered(answer, refuse, request, request_id)
                 await _send(reply, request_id, writer)

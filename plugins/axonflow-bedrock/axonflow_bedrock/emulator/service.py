@@ -9,6 +9,11 @@ from hashlib import sha256
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.emulator.fake_model import answer, input_tokens, text_bytes
+from axonflow_core.emulator.faults import inject_fault
+from axonflow_core.emulator.script import Rule, Rules, apply_rule, heard_in
+from axonflow_core.emulator.service import CREATED
+from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
 from axonflow_core.fitting.answers import Client
 from axonflow_core.frozen import evolve
@@ -16,23 +21,19 @@ from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, Inference, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
-from ..wire.conversation import Conversation, codec_for, read_call, read_count
-from ..wire.endpoint import Call, Chunks, NativeAnswer, Operation, invalid_call, malformed
+from ..wire.conversation import codec_for, read_call, read_count
+from ..wire.endpoint import Call, Chunks, NativeAnswer, invalid_call, malformed
+from ..wire.operations import COUNT_TOKENS
 from ..wire.surfaces import INVOKE_CODECS
 from .cache_counts import with_cache_counts
 from .catalogue import Catalogue, admit_to_converse, uncountable, unknown_model
-from .fake_model import answer, input_tokens, text_bytes
-from .faults import inject_fault
 from .gates import pass_gate
 from .guardrails import Guardrails, answer_of, asked_of, chunks_of, without_config
 from .limits import check_limits
-from .quotas import Quotas
+from .quotas import quotas_of
 from .refused import refuse
-from .script import Rule, Rules, Script, apply_rule, heard_in
+from .script import Script, exception_of
 from .unary import EmulatedUnary
-
-CREATED = 1_764_000_000
-"""Seconds since 1970-01-01T00:00Z: when every answer was made, so that it is the same tomorrow."""
 
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
@@ -44,6 +45,11 @@ def context_of(call: Call, facts: ModelFacts) -> StreamContext:
         model=facts.base_id or facts.model_id,
         created=CREATED,
     )
+
+
+def _call_id(number: int) -> str:
+    """An id of the length of Bedrock's: `tooluse_` and 22 characters."""
+    return f"tooluse_emulated{number:014}"
 
 
 class EmulatedBedrock:
@@ -67,13 +73,13 @@ class EmulatedBedrock:
         self._context_of = context_of
         self._chunk_pause_s = chunk_pause_s
         self._rules = Rules(script)
-        self._quotas = Quotas(script.account)
+        self._quotas = quotas_of(script.account)
         self._guardrails = Guardrails(script.account.guardrails)
         self._unary = EmulatedUnary(codecs, catalogue, self._rules, self._quotas, context_of)
 
     async def __call__(self, call: Call) -> NativeAnswer | Chunks:
         model_id = self._model_id(call.model)
-        if call.operation is Operation.COUNT_TOKENS:
+        if call.operation is COUNT_TOKENS:
             return await self._counted(call, model_id)
         unary = await self._unary.answer(call, model_id)
         return await self._completed(call, model_id) if unary is None else unary
@@ -87,7 +93,7 @@ class EmulatedBedrock:
             raise uncountable() from None
         except MalformedRequest as error:
             raise malformed(error.message) from None
-        await apply_rule(self._rules.take(heard_in(counting.request)))
+        await apply_rule(self._rules.take(heard_in(counting.request)), exception_of)
         return counting.answer(TokenCount(input_tokens(counting.request)))
 
     async def _completed(self, call: Call, model_id: ModelId) -> NativeAnswer | Chunks:
@@ -103,7 +109,7 @@ class EmulatedBedrock:
         is_streamed = conversation.is_streamed
         # An error in mid-stream is raised by `_chunks`; a whole answer has no middle.
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
-            raise rule.error.exception()
+            raise exception_of(rule.error)
         context = self._context_of(conversation.call, facts)
         completion = evolve(
             guarding(request, lambda: self._answered(family, conversation, rule)),
@@ -125,7 +131,9 @@ class EmulatedBedrock:
             family, base_id, input_tokens=length, max_tokens=asked, text_bytes=text_bytes(request)
         )
         rule = _as_said_by(conversation.codec, rule)
-        completion = with_cache_counts(answer(request, family, rule), request, base_id)
+        completion = with_cache_counts(
+            answer(request, family, rule, call_id=_call_id), request, base_id
+        )
         completion = evolve(completion, usage=rule.used(completion.usage))
         written = completion.usage.output_tokens or 0
         self._quotas.spend(
@@ -156,7 +164,7 @@ class EmulatedBedrock:
         is_native = call.operation.surface == INVOKE_CODECS
         family = codec.family if is_native else self._family_of(model_id)
         self._catalogue.admit(model_id, family)
-        if call.operation.is_streamed and not codec.streams:
+        if call.is_streamed and not codec.streams:
             raise invalid_call("The model is unsupported for streaming")
         return family, codec, ModelFacts(model_id=call.model, base_id=model_id.base_id or "")
 
@@ -182,7 +190,7 @@ class EmulatedBedrock:
             yield (chunk,)
             await asyncio.sleep(self._chunk_pause_s)
         if rule.error is not None:  # after the last chunk where the answer is shorter
-            raise rule.error.exception()
+            raise exception_of(rule.error)
 
 
 def _as_said_by(codec: FamilyCodec, rule: Rule) -> Rule:

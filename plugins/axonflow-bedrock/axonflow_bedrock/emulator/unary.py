@@ -12,20 +12,24 @@ from typing import Any, TypeVar
 from axonflow_core.codec import ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec, Unary
+from axonflow_core.emulator.quotas import Quotas
+from axonflow_core.emulator.script import Heard, Rules, apply_rule
+from axonflow_core.emulator.vectors import ranking_of
+from axonflow_core.endpoint.operations import Operation
 from axonflow_core.errors import EncodeError, MalformedRequest
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import Text
 from axonflow_core.retrieval import EmbeddingRequest, RerankRequest
 
 from ..models.model_id import ModelId
-from ..wire.endpoint import Call, NativeAnswer, Operation, ServiceException, invalid_call, malformed
+from ..wire.endpoint import Call, NativeAnswer, ServiceException, invalid_call, malformed
 from ..wire.envelope import headers_of
+from ..wire.operations import INVOKE, INVOKE_STREAM
 from ..wire.surfaces import unary_codec_for
 from .catalogue import Catalogue
-from .quotas import Quotas
 from .refused import refuse_embedding
-from .script import Heard, Rules, apply_rule
-from .vectors import embeddings_of, ranking_of
+from .script import exception_of
+from .vectors import embeddings_of
 
 
 @frozen
@@ -45,7 +49,7 @@ class EmulatedUnary:
         if codec is None:
             return None
         self.catalogue.admit(model_id, codec.family)
-        if call.operation is not Operation.INVOKE:
+        if call.operation is not INVOKE:
             raise _only_whole(call.operation)
         facts = ModelFacts(model_id=call.model, base_id=base_id)
         if isinstance(codec, EmbeddingCodec):
@@ -56,7 +60,7 @@ class EmulatedUnary:
         refuse_embedding(facts.base_id, call.json)
         request = _read(codec.without_limits(), call, facts)
         texts = tuple(given.text for given in request.inputs if isinstance(given, Text))
-        await apply_rule(self.rules.take(Heard(texts[0] if texts else "")))
+        await apply_rule(self.rules.take(Heard(texts[0] if texts else "")), exception_of)
         embeddings = embeddings_of(request, facts.base_id)
         self._spend(facts, embeddings.usage.input_tokens or 0)
         identified = evolve(embeddings, id=self.context_of(call, facts).id, texts=texts or None)
@@ -64,7 +68,7 @@ class EmulatedUnary:
 
     async def _ranked(self, call: Call, codec: RerankCodec, facts: ModelFacts) -> NativeAnswer:
         request = _read(codec.without_limits(), call, facts)
-        await apply_rule(self.rules.take(Heard(request.query)))
+        await apply_rule(self.rules.take(Heard(request.query)), exception_of)
         self._spend(facts, 0)
         ranking = ranking_of(request)
         return NativeAnswer(codec.encode_response(ranking, facts), headers_of(ranking))
@@ -95,7 +99,7 @@ def _extraneous(key: str) -> ServiceException:
 
 
 def _only_whole(operation: Operation) -> ServiceException:
-    if operation is Operation.INVOKE_STREAM:
+    if operation is INVOKE_STREAM:
         return invalid_call("The model is unsupported for streaming.")
     return invalid_call(
         "This action doesn't support the model that you provided. Try again with a supported text "

@@ -9,18 +9,18 @@ A codec says by its `surface` which one it is for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
 from axonflow_core.calls.surface import Surface
-from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.codec import FamilyCodec
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec, RerankCodec
+from axonflow_core.endpoint.operations import AnswerForm
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.frozen import frozen
-from axonflow_core.messages import EMPTY, Completion, Json
-from axonflow_core.stream import Batch
+from axonflow_core.messages import Json
 
 from . import envelope
 from .eventstream import FrameDecoder, chunk_of, event_of, frame_of_chunk, frame_of_event
@@ -30,12 +30,6 @@ INVOKE_CODECS, CONVERSE_CODECS = "invoke", "converse"
 
 _JSON = "application/json"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
-
-
-class Encoder(Protocol):
-    """Writes batches of events as chunks."""
-
-    def encode(self, batch: Batch, /) -> Sequence[Json]: ...
 
 
 class WriteFrame(Protocol):
@@ -49,28 +43,25 @@ class WriteFrame(Protocol):
 class BedrockSurface(Surface):
     """An operation of Bedrock Runtime in both roles. `operation` is the last segment of a path."""
 
-    close_answer: Callable[[FamilyCodec, Completion, ModelFacts], Json]
-    """The JSON of a whole answer."""
-    headers_of: Callable[[Completion], Mapping[str, str]]
-    """The `x-amzn-bedrock-*` headers of an answer."""
-    stream_encoder: Callable[[FamilyCodec, StreamContext, ModelFacts], Encoder]
+    form: AnswerForm
+    """How answers are written around what the family's codec writes."""
     write_frame: WriteFrame
 
 
-def _close_converse(codec: FamilyCodec, completion: Completion, facts: ModelFacts) -> Json:
-    """Converse has members of its own for guardrail and metrics, so nothing is wrapped around
-    it."""
-    return codec.encode_response(completion, facts)
+_OF_THE_CONNECTION = frozenset({"x-amzn-bedrock-accept", "x-amzn-bedrock-content-type"})
+"""Headers that each side of an endpoint writes itself."""
 
 
-def _no_headers(completion: Completion) -> Mapping[str, str]:
-    """Converse reports counts in the body; none of its recorded answers has an `x-amzn-bedrock-*`
-    header."""
-    return EMPTY
+def _of_the_request(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {
+        name: value
+        for name, value in _of_the_answer(headers).items()
+        if name not in _OF_THE_CONNECTION
+    }
 
 
-def _converse_encoder(codec: FamilyCodec, context: StreamContext, facts: ModelFacts) -> Encoder:
-    return codec.stream_encoder(context, facts)
+def _of_the_answer(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name.startswith("x-amzn-bedrock-")}
 
 
 INVOKE = BedrockSurface(
@@ -82,11 +73,15 @@ INVOKE = BedrockSurface(
     stream_operation="invoke-with-response-stream",
     stream_headers={"content-type": _JSON, "x-amzn-bedrock-accept": _JSON},
     read_answer=envelope.open_answer,
-    close_answer=envelope.close_answer,
-    headers_of=envelope.headers_of,
     chunk_reader=envelope.EnvelopeDecoder,
-    stream_encoder=envelope.EnvelopeEncoder,
     read_frame=chunk_of,
+    form=AnswerForm(
+        close_answer=envelope.close_answer,
+        headers_of=envelope.headers_of,
+        stream_encoder=envelope.EnvelopeEncoder,
+        request_headers=_of_the_request,
+        answer_headers=_of_the_answer,
+    ),
     write_frame=frame_of_chunk,
 )
 CONVERSE = BedrockSurface(
@@ -97,10 +92,10 @@ CONVERSE = BedrockSurface(
     headers={"content-type": _JSON, "accept": _JSON},
     stream_operation="converse-stream",
     stream_headers={"content-type": _JSON},
-    close_answer=_close_converse,
-    headers_of=_no_headers,
-    stream_encoder=_converse_encoder,
     read_frame=event_of,
+    # Converse has members of its own for guardrail, metrics and counts: nothing is wrapped around
+    # it, and none of its recorded answers has an `x-amzn-bedrock-*` header.
+    form=AnswerForm(request_headers=_of_the_request, answer_headers=_of_the_answer),
     write_frame=frame_of_event,
 )
 SURFACES: Mapping[str, BedrockSurface] = {INVOKE_CODECS: INVOKE, CONVERSE_CODECS: CONVERSE}

@@ -29,13 +29,13 @@ from axonflow_bedrock.emulator import (
     SECRET_KEY,
     emulator,
 )
-from axonflow_bedrock.emulator.fake_model import SIGNATURE, THOUGHT
 from axonflow_bedrock.families import anthropic, llama, mistral, titan
 from axonflow_bedrock.serving import RunningEmulator, serving
 from axonflow_bedrock.wire.endpoint import MAX_BODY_BYTES
 from axonflow_bedrock.wire.envelope import EnvelopeDecoder, open_answer
 from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
+from axonflow_core.emulator.fake_model import SIGNATURE, THOUGHT
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,

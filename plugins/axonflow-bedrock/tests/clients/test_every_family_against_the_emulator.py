@@ -19,13 +19,13 @@ from attrs import frozen
 
 from axonflow_bedrock.emulator import emulator, installed_codecs
 from axonflow_bedrock.emulator.catalogue import LISTINGS, WITHOUT_CONVERSE
-from axonflow_bedrock.emulator.fake_model import THOUGHT
 from axonflow_bedrock.emulator.limits import MODELS
 from axonflow_bedrock.models.rules import CONVERSE, INVOKE, facts_of
 from axonflow_bedrock.serving import serving
 from axonflow_bedrock.wire.envelope import METRICS, EnvelopeDecoder, open_answer
 from axonflow_bedrock.wire.surfaces import unary_codec_for
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts
+from axonflow_core.emulator.fake_model import THOUGHT
 from axonflow_core.fitting import fit
 from axonflow_core.messages import (
     Completion,

@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.emulator.fake_model import THOUGHT
 from axonflow_bedrock.serving import serving
 from axonflow_bedrock.wire.envelope import METRICS
+from axonflow_core.emulator.fake_model import THOUGHT
 from axonflow_core.messages import Json
 
 PLAIN = {

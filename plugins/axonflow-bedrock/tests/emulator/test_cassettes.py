@@ -24,12 +24,12 @@ from botocore.exceptions import ClientError
 from axonflow_bedrock.aws.signing import Signer
 from axonflow_bedrock.emulator import ACCESS_KEY, REGION, SECRET_KEY, emulator
 from axonflow_bedrock.emulator.cassette import Cassette, read_cassette
-from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.emulator.record_replay import recorded
 from axonflow_bedrock.emulator.script import Account, AccountGuardrail, AwsError, Rule, Script
 from axonflow_bedrock.emulator.upstream import region_of
 from axonflow_bedrock.serving import RunningEmulator, serving
 from axonflow_bedrock.wire.eventstream import FrameDecoder, encode_frame, frame_of_chunk
+from axonflow_core.emulator.faults import FaultKind
 from axonflow_core.errors import ConfigError
 from axonflow_core.http.local_server import Server
 

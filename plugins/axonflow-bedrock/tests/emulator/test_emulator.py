@@ -20,15 +20,17 @@ from axonflow_bedrock.emulator import (
     installed_codecs,
 )
 from axonflow_bedrock.emulator.catalogue import CATALOGUE, LISTINGS
-from axonflow_bedrock.emulator.fake_model import MEDIA_TOKENS, answer, tokens
 from axonflow_bedrock.emulator.service import EmulatedBedrock
-from axonflow_bedrock.emulator.streaming import batches_of
 from axonflow_bedrock.families import anthropic, claude_text, llama, mistral, nova, titan
-from axonflow_bedrock.wire.endpoint import Call, NativeAnswer, Operation, ServiceException
+from axonflow_bedrock.wire import operations
+from axonflow_bedrock.wire.endpoint import Call, NativeAnswer, ServiceException
 from axonflow_bedrock.wire.envelope import METRICS, EnvelopeDecoder, open_answer
 from axonflow_bedrock.wire.surfaces import unary_codec_for
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, NativeNames
 from axonflow_core.codec.registry import CodecRegistry, RegisteredCodec
+from axonflow_core.emulator.fake_model import MEDIA_TOKENS, answer, tokens
+from axonflow_core.emulator.streaming import batches_of
+from axonflow_core.endpoint.operations import Operation
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.messages import (
     Completion,
@@ -147,7 +149,7 @@ SERVICE = EmulatedBedrock(REGISTRY, CATALOGUE)
 INSTALLED = installed_codecs()
 
 
-def call(model: str, body: Json, operation: Operation = Operation.INVOKE) -> Call:
+def call(model: str, body: Json, operation: Operation = operations.INVOKE) -> Call:
     return Call(
         operation=operation,
         model=model,
@@ -171,7 +173,9 @@ async def ask(model: str, request: CompletionRequest = QUESTION) -> Completion:
 
 async def ask_for_chunks(model: str, request: CompletionRequest = QUESTION) -> list[Json]:
     codec, facts = codec_of(model)
-    said = await SERVICE(call(model, codec.encode_request(request, facts), Operation.INVOKE_STREAM))
+    said = await SERVICE(
+        call(model, codec.encode_request(request, facts), operations.INVOKE_STREAM)
+    )
     assert not isinstance(said, NativeAnswer)
     return [chunk async for together in said for chunk in together]
 
@@ -261,7 +265,7 @@ def test_a_tool_that_must_be_used_is_called_with_arguments_that_fit_its_schema(
 
     assert said.stop_reason is StopReason.TOOL_USE
     assert said.content[-1] == ToolUse(
-        "tooluse_emulated00000000000001",
+        "call_emulated00000000000001",
         "weather",
         {"city": "example", "unit": "celsius", "place": {"zip": "example"}},
     )
@@ -465,7 +469,7 @@ async def test_a_guardrail_whose_version_is_no_text_is_refused(version: Json) ->
 
     with pytest.raises(ServiceException) as raised:
         await EmulatedBedrock(INSTALLED, CATALOGUE)(
-            call("amazon.nova-lite-v1:0", body, Operation.CONVERSE)
+            call("amazon.nova-lite-v1:0", body, operations.CONVERSE)
         )
 
     refused = (raised.value.status, raised.value.message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from axonflow_bedrock.emulator.schema_examples import example_of, is_schema
+from axonflow_core.emulator.schema_examples import example_of, is_schema
 from axonflow_core.json import dumps
 from axonflow_core.messages import Json
 

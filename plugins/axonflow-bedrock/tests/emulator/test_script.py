@@ -22,25 +22,23 @@ from attrs import fields
 
 from axonflow_bedrock.emulator import API_KEY, emulator, installed_codecs
 from axonflow_bedrock.emulator.catalogue import LISTINGS
-from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.emulator.limits import END_OF_LIFE, limits_of, too_long
-from axonflow_bedrock.emulator.quotas import DAY_S, MINUTE_S, Quotas
+from axonflow_bedrock.emulator.quotas import quotas_of
 from axonflow_bedrock.emulator.script import (
     Account,
     AccountGuardrail,
     AwsError,
-    Heard,
     Rule,
-    Rules,
     Script,
-    ScriptedCall,
-    ScriptedUsage,
     load_script,
 )
 from axonflow_bedrock.models.table import load_models
 from axonflow_bedrock.wire.endpoint import ServiceException
 from axonflow_bedrock.wire.surfaces import unary_codec_for
 from axonflow_core.config import FaultyConfig
+from axonflow_core.emulator.faults import FaultKind
+from axonflow_core.emulator.quotas import DAY_S, MINUTE_S, Quotas
+from axonflow_core.emulator.script import Heard, Rules, ScriptedCall, ScriptedUsage
 from axonflow_core.http.local_server import Server
 from axonflow_core.plugins import load_codecs
 
@@ -394,12 +392,12 @@ def is_admitted(quotas: Quotas, asked: int = 10, used: int = 10, model: str = TI
 
 
 def test_without_limits_nothing_is_throttled() -> None:
-    assert all(is_admitted(Quotas(Account()), asked=10**9) for _ in range(100))
+    assert all(is_admitted(quotas_of(Account()), asked=10**9) for _ in range(100))
 
 
 def test_calls_are_throttled_for_each_model_until_the_minute_is_over() -> None:
     clock = Clock()
-    quotas = Quotas(Account(requests_per_minute=2), clock)
+    quotas = quotas_of(Account(requests_per_minute=2), clock)
     assert [is_admitted(quotas) for _ in range(3)] == [True, True, False]
     assert is_admitted(quotas, model=LLAMA)
     clock.now_s += MINUTE_S
@@ -412,7 +410,7 @@ def test_calls_are_throttled_for_each_model_until_the_minute_is_over() -> None:
 )
 def test_tokens_are_throttled_until_the_window_is_over(account: Account, window_s: float) -> None:
     clock = Clock()
-    quotas = Quotas(account, clock)
+    quotas = quotas_of(account, clock)
     assert [is_admitted(quotas) for _ in range(3)] == [True, True, False]
     clock.now_s += window_s - 1
     assert not is_admitted(quotas)
@@ -421,7 +419,7 @@ def test_tokens_are_throttled_until_the_window_is_over(account: Account, window_
 
 
 def test_what_a_call_may_use_is_weighed_before_and_what_it_used_afterwards() -> None:
-    quotas = Quotas(Account(tokens_per_minute=100))
+    quotas = quotas_of(Account(tokens_per_minute=100))
     assert is_admitted(quotas, asked=90, used=10)
     assert is_admitted(quotas, asked=90, used=10)
     assert not is_admitted(quotas, asked=90, used=10)

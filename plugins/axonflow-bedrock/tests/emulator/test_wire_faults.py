@@ -11,8 +11,8 @@ import pytest
 from aws_account import CODECS, opened_provider
 
 from axonflow_bedrock.emulator import emulator
-from axonflow_bedrock.emulator.faults import FaultKind
 from axonflow_bedrock.provider import BedrockProvider
+from axonflow_core.emulator.faults import FaultKind
 from axonflow_core.errors import (
     AnswerError,
     AxonFlowError,

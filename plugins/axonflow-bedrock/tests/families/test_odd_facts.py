@@ -100,7 +100,7 @@ def test_a_stream_is_read_without_a_fact_that_is_none(codec: FamilyCodec) -> Non
 
 def chunks_of(codec: FamilyCodec, answer: Completion) -> list[Json]:
     context = StreamContext("the-id", "the-model", 1031)
-    encoder = surface_of(codec).stream_encoder(codec, context, FACTS)
+    encoder = surface_of(codec).form.stream_encoder(codec, context, FACTS)
     return [chunk for event in batch_of(answer) for chunk in encoder.encode((event,))]
 
 

@@ -10,9 +10,12 @@ import pytest
 from axonflow_bedrock.converse import CODEC as CONVERSE
 from axonflow_bedrock.families.anthropic import CODEC as CLAUDE
 from axonflow_bedrock.families.cohere import COMMAND
-from axonflow_bedrock.wire.conversation import Conversation, read_call
-from axonflow_bedrock.wire.endpoint import Call, Operation
+from axonflow_bedrock.wire import operations
+from axonflow_bedrock.wire.conversation import read_call
 from axonflow_core.codec import FamilyCodec, ModelFacts, StreamContext
+from axonflow_core.endpoint.calls import Call
+from axonflow_core.endpoint.conversation import Conversation
+from axonflow_core.endpoint.operations import Operation
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.messages import Completion, StopReason, Text, Usage, user
 from axonflow_core.provider import CompletionStream, ForwardedAnswer
@@ -40,7 +43,7 @@ class Reads(CompletionStream):
 
 
 def conversation(
-    codec: FamilyCodec, body: bytes, operation: Operation = Operation.CONVERSE_STREAM
+    codec: FamilyCodec, body: bytes, operation: Operation = operations.CONVERSE_STREAM
 ) -> Conversation:
     call = Call(operation=operation, model="m", body=body, caller="client-1", request_id="r")
     return read_call(call, codec, FACTS)
@@ -75,7 +78,7 @@ async def test_a_stream_is_closed_when_it_was_written() -> None:
 async def test_a_family_that_was_not_asked_for_pieces_answers_in_one_chunk(
     body: bytes, count: int
 ) -> None:
-    talk = conversation(COMMAND, body, Operation.INVOKE_STREAM)
+    talk = conversation(COMMAND, body, operations.INVOKE_STREAM)
 
     together = await chunks_of(talk, Reads(*((batch,) for batch in WORDS), (END,)))
 
@@ -99,8 +102,8 @@ def test_an_answer_goes_out_with_its_counts_where_the_surface_has_them() -> None
     completion = Completion((Text("Hi."),), StopReason.END_TURN, Usage(3, 2))
     body = b'{"max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}'
 
-    invoked = conversation(CLAUDE, body, Operation.INVOKE).answer(completion)
-    conversed = conversation(CONVERSE, BODY, Operation.CONVERSE).answer(completion)
+    invoked = conversation(CLAUDE, body, operations.INVOKE).answer(completion)
+    conversed = conversation(CONVERSE, BODY, operations.CONVERSE).answer(completion)
 
     assert invoked.headers["x-amzn-bedrock-output-token-count"] == "2"
     assert (conversed.headers, conversed.body["usage"]["outputTokens"]) == ({}, 2)
@@ -109,7 +112,7 @@ def test_an_answer_goes_out_with_its_counts_where_the_surface_has_them() -> None
 def test_an_answer_that_was_kept_goes_out_as_it_came() -> None:
     completion = Completion((Text("Hi."),), StopReason.END_TURN)
     headers = {"x-amzn-bedrock-input-token-count": "3", "server": "upstream"}
-    talk = conversation(CONVERSE, BODY, Operation.CONVERSE)
+    talk = conversation(CONVERSE, BODY, operations.CONVERSE)
 
     kept = talk.forwarded(ForwardedAnswer(completion, b'{ "as": "it was" }', headers))
     other = talk.forwarded(ForwardedAnswer(completion))

@@ -18,18 +18,18 @@ from attrs import frozen
 from botocore.eventstream import EventStreamBuffer
 
 from axonflow_bedrock.aws.signing import ClientKey, KeyRing, Signer
+from axonflow_bedrock.wire import operations
 from axonflow_bedrock.wire.endpoint import (
     MAX_BODY_BYTES,
     Call,
     Chunks,
     NativeAnswer,
-    Operation,
     ServiceException,
     bedrock_app,
-    frame_of,
     invalid_call,
     signature_verifier,
 )
+from axonflow_bedrock.wire.operations import frame_of
 from axonflow_core.errors import (
     AccessDenied,
     AxonFlowError,
@@ -146,7 +146,7 @@ def test_a_call_says_operation_model_body_caller_and_the_headers_of_bedrock(wire
     wire.post(STREAM, b'{"say": "hi"}', x_amzn_bedrock_trace="ENABLED", accept="*/*")
 
     assert wire.call == Call(
-        operation=Operation.INVOKE_STREAM,
+        operation=operations.INVOKE_STREAM,
         model="acme.rocket-v1:0",
         body=b'{"say": "hi"}',
         json={"say": "hi"},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from axonflow_core.emulator.fake_model import tokens
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import Json
 
 from ...wire.endpoint import ServiceException, invalid_call
-from ..fake_model import tokens
 from .body import Object, member
 from .row import malformed_words
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import orjson
 
+from axonflow_core.emulator.schema_examples import is_schema
 from axonflow_core.messages import Json
 
-from ..schema_examples import is_schema
 from .body import Body, Form, member
 from .row import CLAUDE, CLAUDE_FORMS, CONVERSE_ALONE, TURNS, Row, malformed_words
 

@@ -4,8 +4,9 @@
     app        answers as without faults; `with_faults` buffers the whole answer, damages it and
                delivers it
 
-A fault is a function from a whole answer to a `_Delivery`, in the table at the end. A delivery runs
-inside the app, which cancels it when the client disconnects.
+A fault is a function from a whole answer to a `_Delivery`, in the table at the end; what differs
+between dialects is in `Damage`. A delivery runs inside the app, which cancels it when the client
+disconnects.
 """
 
 from __future__ import annotations
@@ -16,12 +17,8 @@ from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.http.asgi import AsgiApp
-
-from ..wire.eventstream import MAX_FRAME_BYTES, frame_of_chunk
 
 
 class FaultKind(StrEnum):
@@ -34,10 +31,10 @@ class FaultKind(StrEnum):
     STALL = "stall"
     """Sending stops within the body, and the connection stays open."""
     CORRUPT = "corrupt"
-    """One bit of the body is flipped: the checksum of a frame fails."""
+    """One bit of the body is flipped: JSON is no UTF-8 any more, the checksum of a frame fails."""
     JSON = "json"
     """A JSON error as the body, with status 200 and the headers of the answer, which for a stream
-    announce an event stream."""
+    announce a stream."""
     DRIP = "drip"
     """The body is sent one byte at a time."""
     CONTENT_TYPE = "content-type"
@@ -59,6 +56,16 @@ class WireFault:
     """`drip`: seconds between two bytes."""
 
 
+@frozen(kw_only=True)
+class Damage:
+    """What the faults of one dialect are made of."""
+
+    error: bytes
+    """An error as a whole body of its JSON."""
+    huge_frames: Mapping[str, bytes]
+    """Content type of a stream, without parameters -> one frame of more than its readers take."""
+
+
 _CHOSEN: ContextVar[list[WireFault]] = ContextVar("chosen")
 
 
@@ -67,7 +74,7 @@ def inject_fault(fault: WireFault) -> None:
     _CHOSEN.get().append(fault)
 
 
-def with_faults(app: AsgiApp) -> AsgiApp:
+def with_faults(app: AsgiApp, damage: Damage) -> AsgiApp:
     """`app`, whose handler may call `inject_fault`."""
 
     async def damaging(scope: Any, receive: Any, send: Any) -> None:
@@ -75,7 +82,7 @@ def with_faults(app: AsgiApp) -> AsgiApp:
         # it sets would be lost, and an item that it appends is not.
         chosen: list[WireFault] = []
         _CHOSEN.set(chosen)
-        await app(scope, receive, _DamagingSend(send, chosen))
+        await app(scope, receive, _DamagingSend(send, chosen, damage))
 
     return damaging
 
@@ -89,6 +96,7 @@ class _Delivery:
 
     headers: Mapping[bytes, bytes]
     body: bytes
+    damage: Damage
     piece_bytes: int | None = None
     """The size of a piece; None: the whole body."""
     pause_s: float = 0.0
@@ -108,9 +116,10 @@ class _DamagingSend:
     on unchanged.
     """
 
-    def __init__(self, send: Any, chosen: list[WireFault]) -> None:
+    def __init__(self, send: Any, chosen: list[WireFault], damage: Damage) -> None:
         self._send = send
         self._chosen = chosen
+        self._damage = damage
         self._start: dict[str, Any] = {}
         self._body = bytearray()
 
@@ -126,9 +135,8 @@ class _DamagingSend:
 
     async def _deliver(self, fault: WireFault) -> None:
         """Send the buffered answer as the fault has it."""
-        delivery = _DAMAGE[fault.kind](
-            _Delivery(dict(self._start["headers"]), bytes(self._body)), fault
-        )
+        whole = _Delivery(dict(self._start["headers"]), bytes(self._body), self._damage)
+        delivery = _DAMAGE[fault.kind](whole, fault)
         # Without Content-Length the body is sent chunked, so HTTP itself shows whether it was cut.
         headers = [
             (name, value) for name, value in delivery.headers.items() if name != b"content-length"
@@ -145,9 +153,7 @@ class _DamagingSend:
 
 # ── the faults ────────────────────────────────────────────────────────────────────────────────────
 
-_FRAME_TOO_LARGE = MAX_FRAME_BYTES + 1
 _BODY_TOO_LARGE = 32 * 2**20 + 1
-_ERROR = orjson.dumps({"message": "The system encountered an unexpected error during processing."})
 _PORTAL = b"<!doctype html><title>Sign in</title><p>Sign in to use this network."
 
 
@@ -178,7 +184,7 @@ def _corrupt(answer: _Delivery, fault: WireFault) -> _Delivery:
 
 
 def _json(answer: _Delivery, fault: WireFault) -> _Delivery:
-    return evolve(answer, body=_ERROR)
+    return evolve(answer, body=answer.damage.error)
 
 
 def _drip(answer: _Delivery, fault: WireFault) -> _Delivery:
@@ -196,10 +202,9 @@ def _content_type(answer: _Delivery, fault: WireFault) -> _Delivery:
 
 def _huge(answer: _Delivery, fault: WireFault) -> _Delivery:
     """More bytes than a client should accept: one frame, or a body padded with blanks."""
-    is_stream = b"eventstream" in answer.headers.get(b"content-type", b"")
-    if is_stream:
-        return evolve(answer, body=frame_of_chunk({"huge": "x" * _FRAME_TOO_LARGE}))
-    return evolve(answer, body=answer.body + b" " * _BODY_TOO_LARGE)
+    content_type = answer.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0]
+    frame = answer.damage.huge_frames.get(content_type)
+    return evolve(answer, body=answer.body + b" " * _BODY_TOO_LARGE if frame is None else frame)
 
 
 def _empty(answer: _Delivery, fault: WireFault) -> _Delivery:

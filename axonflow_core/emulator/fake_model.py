@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from axonflow_core.frozen import frozen
@@ -23,6 +23,7 @@ from axonflow_core.messages import (
     Document,
     Image,
     Inference,
+    Json,
     Message,
     Reasoning,
     ReasoningRequest,
@@ -50,17 +51,29 @@ MEDIA_TOKENS = 100
 """Tokens of an image or a document."""
 
 
+def numbered_call(number: int) -> str:
+    """The id of a call of a tool by its number in the conversation, as most services have it."""
+    return f"call_emulated{number:014}"
+
+
 def answer(
     request: CompletionRequest,
     family: str,
     rule: Rule = Rule(),  # noqa: B008 - frozen
+    *,
+    call_id: Callable[[int], str] = numbered_call,
 ) -> Completion:
     """The completion of a model of `family`, where the rule of the script does not say otherwise.
 
-    Token limit and stop sequences apply to the text, also to the script's.
+    Token limit and stop sequences apply to the text, also to the script's. `call_id` names the
+    calls of tools by their numbers, from 1.
     """
     tools = _wanted_tools(request) if rule.answer is None and not rule.calls else []
-    calls = (*_scripted_calls(request, rule), *_calls_of(tools, request))
+    asked = (*_scripted_calls(request, rule), *_calls_of(tools))
+    calls = tuple(
+        ToolUse(call_id(number), name, arguments)
+        for number, (name, arguments) in enumerate(asked, _next_number(request))
+    )
     written = _written(request, family, calls) if rule.answer is None else rule.answer
     generated = _generate(written, request.inference)
     thoughts = _thoughts(request.reasoning) if rule.reasoning is None else _said(rule.reasoning)
@@ -178,23 +191,25 @@ def _last_words(request: CompletionRequest) -> set[str]:
     return set(re.findall(r"[\w-]+", request.messages[-1].text)) if request.messages else set()
 
 
-def _scripted_calls(request: CompletionRequest, rule: Rule) -> Iterator[ToolUse]:
+_Asked: TypeAlias = tuple[str, Json]
+"""The name of a tool, and the arguments of its call."""
+
+
+def _scripted_calls(request: CompletionRequest, rule: Rule) -> Iterator[_Asked]:
     """The calls of the script whose tools the request offers. They are made once for each prompt,
     and not where results of tools come back: the rule may match the same user's text again, and the
     loop would never end."""
     offered = {tool.name: tool for tool in _offered(request)}
     if rule.result or not any(results_of_turn(request)):
-        known = [call for call in rule.calls if call.name in offered]
-        for number, call in enumerate(known, _next_number(request)):
-            example = example_of(offered[call.name].input_schema)
-            arguments = example if call.input is None else call.input
-            yield ToolUse(_call_id(number), call.name, arguments)
+        for call in rule.calls:
+            if call.name in offered:
+                example = example_of(offered[call.name].input_schema)
+                yield call.name, example if call.input is None else call.input
 
 
-def _calls_of(tools: Sequence[Tool], request: CompletionRequest) -> Iterator[ToolUse]:
+def _calls_of(tools: Sequence[Tool]) -> Iterator[_Asked]:
     """A call of each tool with example arguments."""
-    for number, tool in enumerate(tools, _next_number(request)):
-        yield ToolUse(_call_id(number), tool.name, example_of(tool.input_schema))
+    return ((tool.name, example_of(tool.input_schema)) for tool in tools)
 
 
 def _next_number(request: CompletionRequest) -> int:
@@ -202,11 +217,6 @@ def _next_number(request: CompletionRequest) -> int:
     within a conversation; a count and not a random number keeps the answer the same."""
     blocks = (block for message in request.messages for block in message.content)
     return 1 + sum(isinstance(block, ToolUse) for block in blocks)
-
-
-def _call_id(number: int) -> str:
-    """An id of the length of Bedrock's: `tooluse_` and 22 characters."""
-    return f"tooluse_emulated{number:014}"
 
 
 # ── token counts ──────────────────────────────────────────────────────────────────────────────────

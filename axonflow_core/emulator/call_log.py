@@ -1,16 +1,19 @@
-"""What the emulator was asked: each call with its status and the rule that decided on it."""
+"""What an emulator was asked: each call with its status and the rule that decided on it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.plugin_spec import CallLog, EmulatedCall
 
 if TYPE_CHECKING:
     from .script import Rule
+
+Addressed: TypeAlias = Callable[[str, str, bytes], tuple[str, str] | None]
+"""Method, undecoded path and body -> the operation and the model; None for what is not logged."""
 
 _RULES: ContextVar[list[Rule]] = ContextVar("rules")
 
@@ -21,7 +24,7 @@ def note_rule(rule: Rule) -> None:
         noted.append(rule)
 
 
-def with_log(app: AsgiApp, log: CallLog) -> AsgiApp:
+def with_log(app: AsgiApp, log: CallLog, addressed: Addressed) -> AsgiApp:
     """`app`, each of whose calls of a model is handed to `log` once it is answered."""
 
     async def logged(scope: Any, receive: Any, send: Any) -> None:
@@ -34,7 +37,11 @@ def with_log(app: AsgiApp, log: CallLog) -> AsgiApp:
         def keep(status: int | None) -> None:
             nonlocal is_kept
             is_kept = True
-            log(_call(scope, bytes(body), status, rules[0] if rules else None))
+            path = scope["raw_path"].decode("latin-1")
+            address = addressed(scope["method"], path, bytes(body))
+            if address is not None:
+                rule = rules[0] if rules else None
+                log(_call(address, bytes(body), status, rule))
 
         async def received() -> Any:
             message = await receive()
@@ -56,7 +63,8 @@ def with_log(app: AsgiApp, log: CallLog) -> AsgiApp:
     return logged
 
 
-def _call(scope: Any, body: bytes, status: int | None, rule: Rule | None) -> EmulatedCall:
-    *before, operation = scope["raw_path"].decode("latin-1").split("/")
-    model = unquote(before[-1]) if before else ""
+def _call(
+    address: tuple[str, str], body: bytes, status: int | None, rule: Rule | None
+) -> EmulatedCall:
+    operation, model = address
     return EmulatedCall(operation=operation, model=model, body=body, status=status, rule=rule)

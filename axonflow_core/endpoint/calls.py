@@ -1,0 +1,68 @@
+"""What a handler gets and what it returns: native values, without HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from attrs import field
+
+from axonflow_core.frozen import frozen
+from axonflow_core.json import loads
+from axonflow_core.messages import EMPTY, Json, hidden
+
+from .operations import Operation
+
+
+@frozen(kw_only=True)
+class Call:
+    """One call to answer."""
+
+    operation: Operation
+    model: str
+    """The id as the client means it: percent-decoded once, otherwise untouched. Empty where the
+    operation is about no model."""
+    body: bytes = hidden()
+    """What arrived, byte for byte: a call whose meaning is not changed can go on as it is."""
+    json: Json = hidden()
+    """The same, parsed; None where the operation has no body."""
+
+    @json.default
+    def _parsed(self) -> Json:
+        return loads(self.body) if self.body else None
+
+    caller: str
+    """The id of the client, as its verifier names it. Never a secret."""
+    headers: Mapping[str, str] = EMPTY
+    """The headers that belong to a call (`Wire.call_headers`), names in lower case."""
+    query: Mapping[str, str] = field(default=EMPTY)
+    """The members of the query that do (`Wire.call_query`)."""
+    request_id: str
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the client waits for a stream."""
+        return self.operation.is_streamed(self.json)
+
+    @property
+    def content(self) -> Json:
+        """The body as its codec reads it: without `Operation.transport_members`."""
+        members = self.operation.transport_members
+        if not isinstance(self.json, dict) or members.isdisjoint(self.json):
+            return self.json
+        return {key: value for key, value in self.json.items() if key not in members}
+
+
+@frozen
+class NativeAnswer:
+    """A whole answer, and the headers that go with it."""
+
+    body: Json = hidden()
+    """The dialect's JSON; `bytes` are sent as they are."""
+    headers: Mapping[str, str] = EMPTY
+
+
+Chunks: TypeAlias = AsyncGenerator[tuple[Json | bytes, ...], None]
+"""The dialect's chunks in order, those of one network read together; a ready frame is bytes. The
+generator is closed as soon as the client has left."""
+Handler: TypeAlias = Callable[[Call], Awaitable[NativeAnswer | Chunks]]

@@ -1,0 +1,155 @@
+"""The middle of a served call: a native call read, and its answer written.
+
+    call ->  read_conversation  ->  Conversation(codec, facts, request)   of `Kind.CHAT`
+    call ->  read_unary         ->  UnaryCall(codec, facts, request)      embedding, rerank, count
+
+    conversation.answer(completion)              one NativeAnswer
+    conversation.forwarded(answer)               likewise, byte for byte where that is possible
+    conversation.chunks(context, stream)         Chunks: each read of the stream is one tuple, and
+                                                 the provider's own frames where it kept them
+    unary.answer(embeddings)                     one NativeAnswer
+
+An error has no method here: a handler raises it, and the endpoint writes it as the vendor does.
+Nothing in this module is emulated or governed. The emulator puts a scripted answer between the two
+halves, an endpoint puts policy, a call of a provider and the audit. Errors: `MalformedRequest` (the
+body), `UnencodableAnswer` (the answer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from itertools import chain
+from typing import Any, Generic, TypeVar
+
+from attrs import field
+
+from axonflow_core.codec import ModelFacts, StreamContext
+from axonflow_core.codec.unary import Unary
+from axonflow_core.frozen import frozen
+from axonflow_core.messages import Completion, CompletionRequest
+from axonflow_core.provider import CompletionStream, ForwardedAnswer, NativeCall
+from axonflow_core.stream import Batch
+
+from .calls import Call, Chunks, NativeAnswer
+from .operations import AnswerForm, Encoder
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+@frozen(kw_only=True)
+class Conversation:
+    """One call of a chat or text model."""
+
+    call: Call
+    codec: Any
+    """The `Codec` that read the request and writes the answer."""
+    facts: ModelFacts
+    request: CompletionRequest = field(repr=False)
+    form: AnswerForm = AnswerForm()
+    surface: str = "chat"
+    """What `NativeCall.surface` says."""
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the client waits for a stream."""
+        return self.call.is_streamed
+
+    @property
+    def is_in_pieces(self) -> bool:
+        """Whether the stream comes piece by piece: some families ask for that in the body, and get
+        the whole answer in one chunk otherwise."""
+        in_pieces: bool = self.codec.asks_for_pieces(self.call.json)
+        return in_pieces
+
+    @property
+    def native(self) -> NativeCall:
+        """The call as it arrived, for a provider that can send its body on byte for byte. Whoever
+        changes `request` leaves the body out: `evolve(native, request=…, body=None)`."""
+        return NativeCall(
+            codec=self.codec,
+            surface=self.surface,
+            request=self.request,
+            body=self.call.body,
+            headers=self.form.request_headers(self.call.headers),
+        )
+
+    def answer(self, completion: Completion) -> NativeAnswer:
+        """A whole answer: its JSON, and its counts in headers where the form has them there."""
+        body = self.form.close_answer(self.codec, completion, self.facts)
+        return NativeAnswer(body, self.form.headers_of(completion))
+
+    def forwarded(self, answer: ForwardedAnswer) -> NativeAnswer:
+        """An answer that a provider forwarded: its own bytes and headers where it kept them."""
+        if answer.body is None:
+            return self.answer(answer.answer)
+        return NativeAnswer(answer.body, self.form.answer_headers(answer.headers))
+
+    def encoder(self, context: StreamContext) -> Encoder:
+        """The encoder of one stream. `context` says what the answer is called and when it began."""
+        encoder = self.form.stream_encoder(self.codec, context, self.facts)
+        return self.form.as_asked(encoder, self.call.json)
+
+    async def chunks(self, context: StreamContext, stream: CompletionStream) -> Chunks:
+        """A streamed answer, closed at the end or when the client has left. The chunks of one read
+        leave together."""
+        encoder = self.encoder(context)
+        keeps_frames = self.form.keeps_frames(self.call.json)
+        async with stream:
+            reads = reads_of(stream) if self.is_in_pieces else _in_one_batch(stream)
+            async for batches in reads:
+                if keeps_frames and stream.native is not None:
+                    yield (stream.native,)
+                elif chunks := tuple(chain.from_iterable(map(encoder.encode, batches))):
+                    yield chunks
+
+
+async def reads_of(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
+    """The batches of a stream, those of one network read together."""
+    while batches := await stream.read():
+        yield batches
+
+
+async def _in_one_batch(stream: CompletionStream) -> AsyncGenerator[tuple[Batch, ...], None]:
+    """The whole stream as a single batch, for a family whose answer cannot be sent in pieces."""
+    events = [event async for batch in stream for event in batch]
+    yield (tuple(events),)
+
+
+@frozen(kw_only=True)
+class UnaryCall(Generic[Q, A]):
+    """One call of an embedding or rerank model, or one that counts tokens."""
+
+    call: Call
+    codec: Unary[Q, A]
+    facts: ModelFacts
+    request: Q = field(repr=False)
+
+    def answer(self, answer: A) -> NativeAnswer:
+        """The native answer that holds `answer`."""
+        return NativeAnswer(self.codec.encode_response(answer, self.facts))
+
+
+def facts_of(call: Call) -> ModelFacts:
+    """What is known of a model by its id alone."""
+    return ModelFacts(model_id=call.model, base_id=call.model)
+
+
+def read_conversation(call: Call, facts: ModelFacts | None = None) -> Conversation:
+    """The conversation in a call, read by the codec of its operation."""
+    operation, facts = call.operation, facts or facts_of(call)
+    return Conversation(
+        call=call,
+        codec=operation.codec,
+        facts=facts,
+        request=operation.codec.decode_request(call.content, facts),
+        form=operation.form,
+        surface=operation.surface,
+    )
+
+
+def read_unary(call: Call, facts: ModelFacts | None = None) -> UnaryCall[Any, Any]:
+    """What is asked in a call, read by the codec of its operation."""
+    codec, facts = call.operation.codec, facts or facts_of(call)
+    request = codec.decode_request(call.content, facts)
+    return UnaryCall(call=call, codec=codec, facts=facts, request=request)

@@ -1,0 +1,78 @@
+"""A dialect's HTTP as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+from uuid import uuid4
+
+from axonflow_core.codec.errors import ErrorCodec
+from axonflow_core.frozen import frozen
+from axonflow_core.messages import EMPTY, Json
+
+from .credentials import Presented, bearer_token
+from .operations import Operation
+from .refusals import Refusal, Refusals, Refused, refusal_of
+
+MAX_BODY_BYTES = 32 * 2**20
+MAX_MODEL_CHARACTERS = 2048
+
+
+def _new_request_id() -> str:
+    return uuid4().hex
+
+
+def _unchanged(body: Json, request_id: str) -> Json:
+    return body
+
+
+@frozen(kw_only=True)
+class Wire:
+    """A dialect's HTTP: what `dialect_app` serves."""
+
+    name: str
+    operations: tuple[Operation, ...]
+    """The first whose method and path fit is called."""
+    errors: ErrorCodec
+    """Its server role writes what a handler raises, as a status or in the stream."""
+    presented: Presented = bearer_token
+    """Where a caller's key stands."""
+    refusals: Refusals = Refusals()
+    """The words of what is refused before a handler is asked."""
+    request_id_header: str = "x-request-id"
+    """The header of every answer with its request id, in lower case."""
+    new_request_id: Callable[[], str] = _new_request_id
+    headers: Mapping[str, str] = EMPTY
+    """Sent with every answer."""
+    with_request_id: Callable[[Json, str], Json] = _unchanged
+    """The body of an error with the request id where the dialect has it there too."""
+    call_headers: tuple[str, ...] = ("content-type",)
+    """How the names of headers begin that belong to a call; lower case."""
+    call_query: tuple[str, ...] = ()
+    """The members of the query that do."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    max_model_characters: int = MAX_MODEL_CHARACTERS
+
+    def refusal(self, refused: Refused) -> Refusal:
+        """The exception that refuses a call as the vendor does."""
+        return refusal_of(self.errors, refused)
+
+    def addressed(self, method: str, raw_path: str) -> tuple[Operation, str]:
+        """The operation of a path and the model in it, or `""`. `Refusal` for a path that is none,
+        and for an id that is none."""
+        for operation in self.operations:
+            if operation.method == method and (found := operation.pattern.fullmatch(raw_path)):
+                return operation, self._model_in(operation, found)
+        raise self.refusal(self.refusals.unknown_path(method, unquote(raw_path)))
+
+    def _model_in(self, operation: Operation, found: re.Match[str]) -> str:
+        if not operation.has_model_in_path:
+            return ""
+        return self.checked_model(unquote(found["model"]))
+
+    def checked_model(self, model: Json) -> str:
+        """`model`, the id of a call. `Refusal` for what is none."""
+        if not isinstance(model, str) or not 1 <= len(model) <= self.max_model_characters:
+            raise self.refusal(self.refusals.no_model())
+        return model
