@@ -13,6 +13,7 @@ from axonflow_core.plugin_spec import Life, ModelCatalogue, ModelDescription
 from axonflow_core.provider import LongPrompts, Price
 
 AS_OF = date(2026, 11, 28)
+"""The day for which the table holds."""
 
 
 @frozen

@@ -3,11 +3,18 @@ it is used."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.plugin_spec import ErrorEntry, ModelCatalogue, ProviderSpec, Services
+from axonflow_core.plugin_spec import (
+    Emulator,
+    ErrorEntry,
+    ModelCatalogue,
+    ProviderSpec,
+    Services,
+)
 from axonflow_core.provider import Provider
 
 from .config import (
@@ -22,11 +29,33 @@ from .config import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from axonflow_core.endpoint.calls import Handler
+    from axonflow_core.endpoint.credentials import Verifier
+    from axonflow_core.http.asgi import AsgiApp
+
 
 def _create(config: AnthropicConfig, services: Services) -> Provider:
     from .provider import AnthropicProvider
 
     return AnthropicProvider(config, services)
+
+
+def _emulator(
+    script: Path | None = None,
+    *,
+    record: Path | None = None,
+    replay: Path | None = None,
+    upstream: str | None = None,
+) -> Emulator:
+    from .emulator import emulator
+
+    return emulator(script, record=record, replay=replay, upstream=upstream)
+
+
+def _ingress(handler: Handler, verifier: Verifier) -> AsgiApp:
+    from .endpoint import anthropic_app
+
+    return anthropic_app(handler, verifier)
 
 
 def _models(codecs: CodecRegistry) -> ModelCatalogue:
@@ -55,6 +84,8 @@ def axonflow_register_provider() -> ProviderSpec:
         enabling_variables=(KEY_VARIABLE,),
         variables=VARIABLES,
         defaults_from_environment=defaults_from_environment,
+        emulator=_emulator,
+        ingress=_ingress,
         models=_models,
         error_catalogue=_error_catalogue,
     )

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from axonflow_anthropic.codec import CODEC, COUNTER
+from axonflow_anthropic.emulator import emulator
 from axonflow_anthropic.errors import CATALOGUE
 from axonflow_anthropic.models import AS_OF, MODELS, limits_of, price_of
 from axonflow_anthropic.plugin import axonflow_register_provider
 from axonflow_core import Runtime
 from axonflow_core.dialects.anthropic_messages import ERRORS
-from axonflow_core.errors import ConfigError, Throttled, Unavailable
+from axonflow_core.emulator.serving import serving
+from axonflow_core.errors import ConfigError, ModelNotFound, Throttled, Unavailable
 from axonflow_core.messages import CompletionRequest, ReasoningRequest, Usage, user
 from axonflow_core.plugin_spec import find_fix
 from axonflow_core.testing import FakeService, MockTransport, codec_laws, provider_test
@@ -186,3 +188,25 @@ def test_the_catalogue_has_the_default_model_and_its_day() -> None:
 
 def test_the_counter_counts_what_the_codec_encodes() -> None:
     assert COUNTER.codec is CODEC
+
+
+async def test_the_emulators_environment_alone_is_answered() -> None:
+    with serving(emulator()) as running:
+        async with Runtime.open(environment=running.environment) as runtime:
+            completion = await runtime.complete("Why is the sky blue?")
+            async with runtime.stream("Why is the sky blue?") as stream:
+                pieces = [text async for text in stream.text()]
+            counted = await runtime.count_tokens("one two three")
+
+    assert completion.text == "".join(pieces)
+    assert counted.input_tokens == 3
+    assert [call.operation for call in running.calls] == ["messages", "messages", "count_tokens"]
+
+
+async def test_a_refused_model_is_told_with_its_fix() -> None:
+    with serving(emulator()) as running:
+        async with Runtime.open(environment=running.environment) as runtime:
+            with pytest.raises(ModelNotFound) as refused:
+                await runtime.complete("Hi", model=running.refused_model)
+
+    assert "axonflow models --provider anthropic" in (refused.value.hint or "")

@@ -1,0 +1,78 @@
+"""Anthropic's API over a handler and a verifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from axonflow_core.dialects.anthropic_messages import ERRORS
+from axonflow_core.endpoint.app import dialect_app
+from axonflow_core.endpoint.calls import Handler
+from axonflow_core.endpoint.credentials import Verifier, bearer_token, first_of, header
+from axonflow_core.endpoint.framings import NAMED_SSE
+from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
+from axonflow_core.endpoint.wire import Wire
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.messages import Json
+from axonflow_core.plugin_spec import ModelDescription
+
+from .codec import CODEC, COUNTER
+from .models import AS_OF
+
+_TRANSPORT = frozenset({"model", "stream"})
+
+
+def _model(model: ModelDescription) -> Json:
+    return {
+        "type": "model",
+        "id": model.id,
+        "display_name": model.id.replace("-", " ").title(),
+        "created_at": f"{AS_OF}T00:00:00Z",
+    }
+
+
+def _list(models: Sequence[ModelDescription]) -> Json:
+    return {
+        "data": list(map(_model, models)),
+        "has_more": False,
+        "first_id": models[0].id if models else None,
+        "last_id": models[-1].id if models else None,
+    }
+
+
+_LISTING = ModelListing(encode_list=_list, encode_model=_model)
+WIRE = Wire(
+    name="anthropic",
+    errors=ERRORS,
+    request_id_header="request-id",
+    new_request_id=lambda: f"req_{uuid4().hex}",
+    presented=first_of(header("x-api-key"), bearer_token),
+    operations=(
+        Operation(
+            name="messages",
+            kind=Kind.CHAT,
+            path="/v1/messages",
+            codec=CODEC,
+            framing=NAMED_SSE,
+            stream_member="stream",
+            transport_members=_TRANSPORT,
+            id_prefix="msg_",
+        ),
+        Operation(
+            name="count_tokens",
+            kind=Kind.COUNT,
+            path="/v1/messages/count_tokens",
+            codec=COUNTER,
+            transport_members=_TRANSPORT,
+        ),
+        Operation(name="models", kind=Kind.MODELS, method="GET", path="/v1/models", codec=_LISTING),
+        Operation(
+            name="model", kind=Kind.MODEL, method="GET", path="/v1/models/{model}", codec=_LISTING
+        ),
+    ),
+)
+
+
+def anthropic_app(handler: Handler, verifier: Verifier) -> AsgiApp:
+    """The app that speaks Anthropic's API."""
+    return dialect_app(WIRE, handler, verifier)
