@@ -460,7 +460,117 @@ def test_what_was_written_to_a_cache_counts_as_prompt() -> None:
 
     answer = TAGGED.encode_response(Completion((Text("Hi"),), StopReason.END_TURN, usage), FACTS)
 
-    assert answer["usage"] == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    assert answer["usage"] == {
+        "prompt_tokens": 5,
+        "completion_tokens": 2,
+        "total_tokens": 7,
+        "prompt_tokens_details": {"cache_write_tokens": 4},
+    }
+    assert TAGGED.decode_response(answer, FACTS).usage == usage
+
+
+def test_more_tokens_in_a_cache_than_the_prompt_has_are_no_counts() -> None:
+    details = {"cached_tokens": 3, "cache_write_tokens": 4}
+    usage = {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": details}
+
+    counts = TAGGED.decode_response(whole({"content": "Hi"}, usage=usage), FACTS).usage
+
+    assert (counts.input_tokens, counts.cache_read_tokens, counts.cache_write_tokens) == (
+        2,
+        3,
+        None,
+    )
+    assert counts.extra["prompt_tokens_details.cache_write_tokens"] == 4
+
+
+# ── refusals ──────────────────────────────────────────────────────────────────────────────────────
+
+REFUSED = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+
+
+def test_a_refusal_is_the_text_of_the_answer_and_its_stop_reason() -> None:
+    answer = whole(REFUSED)
+
+    completion = TAGGED.decode_response(answer, FACTS)
+
+    assert completion.text == "I cannot help with that."
+    assert completion.stop_reason is StopReason.REFUSAL
+    assert TAGGED.encode_response(completion, FACTS) == answer
+
+
+def test_a_streamed_refusal_is_the_same_answer() -> None:
+    chunks = [
+        chunk({"role": "assistant", "content": "", "refusal": None}),
+        chunk({"refusal": "I cannot help "}),
+        chunk({"refusal": "with that."}),
+        chunk({}, "stop"),
+    ]
+
+    heard = batches(MEMBER, chunks)
+
+    assert added_up(heard).text == "I cannot help with that."
+    assert added_up(heard).stop_reason is StopReason.REFUSAL
+    assert written(MEMBER, heard) == chunks
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        REFUSED,
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "I cannot."}]},
+        {"role": "assistant", "content": "So far.", "refusal": "I cannot go on."},
+    ],
+)
+def test_a_refusal_in_a_conversation_keeps_its_place(message: Any) -> None:
+    body = {"messages": [{"role": "user", "content": "Hi"}, message]}
+
+    request = CODEC.decode_request(body, FACTS)
+
+    assert CODEC.encode_request(request, FACTS) == body
+    assert all(isinstance(block, Text) for block in request.messages[-1].content)
+
+
+# ── names that a form chooses ─────────────────────────────────────────────────────────────────────
+
+NEWER = codec(limit_parameter="max_completion_tokens", system_role="developer")
+
+
+def test_a_form_writes_its_own_names_of_the_limit_and_of_the_system() -> None:
+    asked = CompletionRequest(
+        (user("Hi"), Message(Role.SYSTEM, "Be kind.")), "Be brief.", inference=Inference(9)
+    )
+
+    body = NEWER.encode_request(asked, FACTS)
+
+    assert body["max_completion_tokens"] == 9
+    assert [message["role"] for message in body["messages"]] == ["developer", "user", "developer"]
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("role", ["system", "developer"])
+@pytest.mark.parametrize("form", [NEWER, TAGGED], ids=["newer", "older"])
+def test_the_other_names_come_back_as_they_were_written(
+    form: FamilyCodec, limit: str, role: str
+) -> None:
+    middle = {"role": role, "content": "And kind."}
+    messages = [{"role": role, "content": "Be brief."}, {"role": "user", "content": "Hi"}, middle]
+    body = {"messages": messages, limit: 9}
+
+    request = form.decode_request(body, FACTS)
+
+    assert request.inference.max_tokens == 9
+    assert form.encode_request(request, FACTS) == body
+
+
+def test_the_names_of_one_form_are_not_those_of_the_next() -> None:
+    body = {"messages": [{"role": "system", "content": "Be brief."}], "max_tokens": 9}
+
+    request = CODEC.decode_request(body, FACTS)
+
+    assert NEWER.encode_request(request, FACTS) == {
+        "messages": [{"role": "developer", "content": "Be brief."}],
+        "max_completion_tokens": 9,
+    }
 
 
 # ── chunks ────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from axonflow_core.messages import (
     ReasoningRequest,
     Role,
     Text,
+    Tool,
     user,
 )
 
@@ -271,3 +272,32 @@ def test_the_report_counts_the_thoughts_that_were_left_out() -> None:
         "reasoning: 2 of 3 blocks of earlier turns not sent",
         f"{SIGNATURES}: the signatures of earlier turns not sent",
     ]
+
+
+# ── next to tools ─────────────────────────────────────────────────────────────────────────────────
+
+SILENT = ReasoningControls(efforts=("none", "low"), efforts_with_tools=())
+TURNED_OFF = ReasoningControls(efforts=("none", "low"), efforts_with_tools=("none",))
+
+
+@pytest.mark.parametrize(
+    ("controls", "asked", "sent", "reports"),
+    [
+        (SILENT, None, None, []),
+        (SILENT, "low", None, ["reasoning: effort low not sent"]),
+        (TURNED_OFF, None, "none", ["reasoning: effort none sent"]),
+        (TURNED_OFF, "low", "none", ["reasoning: effort low sent as none"]),
+        (TURNED_OFF, "none", "none", []),
+        (EFFORT, "low", "low", []),
+    ],
+)
+def test_an_effort_next_to_tools_is_the_one_that_the_model_takes_there(
+    controls: ReasoningControls, asked: str | None, sent: str | None, reports: list[str]
+) -> None:
+    reasoning = None if asked is None else ReasoningRequest(effort=asked)
+    request = CompletionRequest((user("hi"),), tools=(Tool("look_up"),), reasoning=reasoning)
+
+    made = fit(request, CHAT, ModelFacts(base_id="toy.chat", reasoning=controls))
+
+    assert told(made) == reports
+    assert (made.request.reasoning and made.request.reasoning.effort) == sent

@@ -68,6 +68,9 @@ class ReasoningControls:
     it reasons by a mode or a budget."""
     is_off_unasked: bool = False
     """Whether it does not reason unless a mode or a budget asks it to."""
+    efforts_with_tools: tuple[str, ...] | None = None
+    """The efforts of which a call that offers tools must name one; None: it may name any or none.
+    Empty: it must name none."""
     efforts_when_off: tuple[str, ...] | None = None
     """The efforts that it takes while reasoning is turned off; None: all of them."""
     signer: str | None = None

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from axonflow_core.codec import Feature, ReasoningControls
 from axonflow_core.codec.facts import OFF_EFFORT, OFF_MODE
 from axonflow_core.frozen import evolve
-from axonflow_core.messages import CompletionRequest, ReasoningRequest
+from axonflow_core.messages import CompletionRequest, ReasoningRequest, Tool
 
 from .exclusions import excluded_by
 from .model import Model
@@ -55,6 +55,28 @@ def fit_reasoning(request: CompletionRequest, model: Model) -> CompletionRequest
     if not _fits(asked, controls):
         asked = _converted(request, asked, controls, model)
     return evolve(request, reasoning=_turned_on(request, asked, controls, model))
+
+
+def settle_effort_with_tools(request: CompletionRequest, model: Model) -> CompletionRequest:
+    """Name the effort that the model takes next to tools, or none, and report it: tools carry
+    meaning, and an effort is about how well."""
+    asked, controls = request.reasoning, model.reasoning_controls
+    taken = None if controls is None else controls.efforts_with_tools
+    is_offering = any(isinstance(tool, Tool) for tool in request.tools)
+    effort = None if asked is None else asked.effort
+    if taken is None or not is_offering or effort in (taken or (None,)):
+        return request
+    _take_back(model)
+    if not taken:
+        model.drops(Feature.REASONING, f"effort {effort} not sent", f"{model.name} {_BESIDE_TOOLS}")
+        return evolve(request, reasoning=None)
+    what = f"effort {taken[0]} sent" if effort is None else f"effort {effort} sent as {taken[0]}"
+    report = model.changes if effort is None else model.drops
+    report(Feature.REASONING, what, f"{model.name} {_BESIDE_TOOLS}")
+    return evolve(request, reasoning=ReasoningRequest(effort=taken[0]))
+
+
+_BESIDE_TOOLS = "takes no other next to tools"
 
 
 def leave_room_for_answer(request: CompletionRequest, model: Model) -> CompletionRequest:

@@ -42,7 +42,7 @@ from .parameters import (
     fit_stop_sequences,
     move_into_range,
 )
-from .reasoning import fit_reasoning, leave_room_for_answer
+from .reasoning import fit_reasoning, leave_room_for_answer, settle_effort_with_tools
 from .schemas import fit_tools, refuse_choice_of_unknown_tool
 from .thoughts import fit_reasoning_of_history, reason_where_the_round_began_so
 from .tools import (
@@ -127,6 +127,7 @@ STEPS: tuple[tuple[frozenset[str], Step], ...] = (
     (_CACHE_POINTS, keep_cache_points_within_limit),
     (_CACHE_POINTS, fit_cache_ttls),
     (_REASONING, fit_reasoning),
+    (_TOOLS, settle_effort_with_tools),
     (_REASONING, reason_where_the_round_began_so),
     (_REASONING, leave_room_for_answer),
     (frozenset(SAMPLING), drop_refused_sampling),

@@ -137,7 +137,11 @@ def _requests_of(
         dimensions=_perhaps(codec, EmbeddingFeature.DIMENSIONS, _dimensions(codec)),
         is_normalized=_perhaps(codec, EmbeddingFeature.NORMALIZATION, st.booleans()),
         truncation=st.sampled_from([None, *sayable("truncation", Truncation)]),
-        encodings=_encodings(codec) if len(codec.encodings) > 1 else st.just(()),
+        encodings=_encodings(codec).filter(
+            lambda encodings: says(codec, evolve(plain, encodings=encodings))
+        )
+        if len(codec.encodings) > 1
+        else st.just(()),
         options=options_of(option for option in codec.options if sayable("options", [{option: 7}])),
     )
 

@@ -141,8 +141,9 @@ _TRANSPORT = frozenset({"model", "stream", "stream_options"})
 """Keys of a call of OpenAI's that say where it goes and how its answer comes. A codec never sees
 them."""
 VENDOR_OPTIONS = (OPTIONS - _TRANSPORT) | frozenset(
-    "audio function_call functions modalities prediction prompt_cache_key prompt_cache_retention "
-    "safety_identifier store verbosity web_search_options".split()
+    "audio function_call functions modalities moderation prediction prompt_cache_key "
+    "prompt_cache_options prompt_cache_retention safety_identifier store verbosity "
+    "web_search_options".split()
 )
 """The parameters of OpenAI's own API that have no neutral name. `functions` and `function_call` are
 deprecated: they ask for another form of answer than tools, so they are not carried as tools."""
@@ -153,6 +154,9 @@ FORM = ChatForm(
     options=VENDOR_OPTIONS,
     takes=COMMON_PARAMETERS | {"metadata"},
 )
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Every `reasoning_effort` that OpenAI documents; no model takes them all."""
 
 _MEMBERS = chat_members(FORM)
 
@@ -171,8 +175,8 @@ CODEC = Codec(
             Feature.SIGNED_REASONING,
         }
     ),
-    service_tiers=frozenset({"auto", "default", "flex", "priority", "scale"}),
-    reasoning=ReasoningControls(efforts=("none", "minimal", "low", "medium", "high", "xhigh")),
+    service_tiers=frozenset({"auto", "default", "fast", "flex", "priority", "scale"}),
+    reasoning=ReasoningControls(efforts=EFFORTS),
     evidence="documents: OpenAI's API reference, November 2026",
     **{**_MEMBERS, "documented": _MEMBERS["documented"] | FILE_KEYS},
 )

@@ -44,7 +44,7 @@ from axonflow_core.messages import (
     joined_text,
 )
 
-from .content import decode_message, encode_message
+from .content import decode_message, encode_message, is_refusal
 from .errors import ERRORS
 from .form import ChatForm
 
@@ -74,7 +74,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
         _FACTS,
         extra,
         content=message.content,
-        stop_reason=None if stop is None else form.stop_reasons.decode(stop),
+        stop_reason=stop_reason(form, stop, is_refused=any(map(is_refusal, message.content))),
         usage=decode_usage(usage),
         native_stop_reason=stop,
         adjustments=named_others(others),
@@ -112,13 +112,13 @@ def encode_response(form: ChatForm, completion: Completion) -> Json:
 
 def _in_one_text(content: Sequence[ContentBlock]) -> tuple[ContentBlock, ...]:
     """An answer has one text, whatever blocks it was given in: clients read a string there."""
-    texts = [block for block in content if isinstance(block, Text)]
+    texts = [block for block in content if isinstance(block, Text) and not is_refusal(block)]
     if len(texts) < 2 or not all(
         isinstance(block, Text | Reasoning | ToolUse) for block in content
     ):
         return tuple(content)
     return (
-        *(block for block in content if not isinstance(block, Text)),
+        *(block for block in content if not isinstance(block, Text) or is_refusal(block)),
         Text(joined_text(tuple(texts))),
     )
 
@@ -141,6 +141,12 @@ def read_stop(form: ChatForm, choice: Mapping[str, Json]) -> tuple[str | None, M
         if isinstance(extra.get(other), str):
             return extra[other], unknown_members(extra, frozenset({other}))
     return stop, extra
+
+
+def stop_reason(form: ChatForm, stop: str | None, *, is_refused: bool) -> StopReason | None:
+    """The meaning of a stop reason. An answer with a refusal has the one of any other."""
+    reason = None if stop is None else form.stop_reasons.decode(stop)
+    return StopReason.REFUSAL if is_refused and reason is StopReason.END_TURN else reason
 
 
 def native_stop(form: ChatForm, reason: StopReason | None, native: str | None) -> str | None:
@@ -178,25 +184,26 @@ def _read_usage(native: Mapping[str, Json], misfit: Mapping[str, Json]) -> Usage
     if is_sum and not misfit and native.keys() <= _COUNTS:
         return Usage(prompt, answered)
     extra = {**unknown_members(native, _USAGE_KEYS), **({} if is_sum else {"total_tokens": total})}
-    cached = _detail(native, "prompt_tokens_details", "cached_tokens", extra)
-    thought = _detail(native, "completion_tokens_details", "reasoning_tokens", extra)
-    # OpenAI, "Prompt caching" (November 2026): `cached_tokens` are part of `prompt_tokens`.
-    fresh = prompt if prompt is None or cached is None else prompt - cached
-    return Usage(fresh, answered, cached, reasoning_tokens=thought, extra={**extra, **misfit})
+    counts: dict[str, Json] = {}
+    for level, names in _DETAILS.items():
+        details = native.get(level) or EMPTY
+        counts.update({name: details.get(key) for key, name in names.items()})
+        extra.update(prefixed(level, unknown_members(details, names.keys())))
+    # OpenAI, "Prompt caching" (November 2026): `cached_tokens` and `cache_write_tokens` are part of
+    # `prompt_tokens`.
+    in_cache = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
+    fresh = prompt if prompt is None else prompt - in_cache
+    return Usage(fresh, answered, **counts, extra={**extra, **misfit})
 
 
-def _detail(native: Mapping[str, Json], level: str, name: str, extra: dict[str, Json]) -> Json:
-    """The one count among the details that has a neutral name; the others go to `extra`."""
-    details = native.get(level) or EMPTY
-    extra.update(prefixed(level, {key: member for key, member in details.items() if key != name}))
-    return details.get(name)
-
-
-_DETAILS = {
-    "prompt_tokens_details": ("cached_tokens", "cache_read_tokens"),
-    "completion_tokens_details": ("reasoning_tokens", "reasoning_tokens"),
+_DETAILS: Mapping[str, Mapping[str, str]] = {
+    "prompt_tokens_details": {
+        "cached_tokens": "cache_read_tokens",
+        "cache_write_tokens": "cache_write_tokens",
+    },
+    "completion_tokens_details": {"reasoning_tokens": "reasoning_tokens"},
 }
-"""Group of counts -> the one that has a neutral name, and that name."""
+"""Group of counts -> those that have a neutral name, and that name."""
 
 
 def _counts_apart(native: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -205,15 +212,19 @@ def _counts_apart(native: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str
     misfit: dict[str, Json] = {}
     for key, name in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
         misfit.update(_taken(read, key, name, key))
-    for level, (key, name) in _DETAILS.items():
+    for level, names in _DETAILS.items():
         if not isinstance(read.get(level), dict | NoneType):
             misfit[level] = read.pop(level)
             continue
         details = read[level] = {**mapping_or_empty(read.get(level))}
-        misfit.update(_taken(details, key, name, f"{level}.{key}"))
-    cached = read.get("prompt_tokens_details", {})
-    if (cached.get("cached_tokens") or 0) > (read.get("prompt_tokens") or 0):
-        misfit["prompt_tokens_details.cached_tokens"] = cached.pop("cached_tokens")
+        for key, name in names.items():
+            misfit.update(_taken(details, key, name, f"{level}.{key}"))
+    of_prompt = read.get("prompt_tokens_details", {})
+    left = read.get("prompt_tokens") or 0
+    for key in _DETAILS["prompt_tokens_details"]:
+        if (of_prompt.get(key) or 0) > left:
+            misfit[f"prompt_tokens_details.{key}"] = of_prompt.pop(key)
+        left -= of_prompt.get(key) or 0
     return read, misfit
 
 
@@ -232,7 +243,6 @@ def encode_usage(usage: Usage) -> dict[str, Json] | None:
     extra, of_prompt, of_answer = split_prefixed(
         usage.extra, "prompt_tokens_details", "completion_tokens_details"
     )
-    # The dialect has no count of tokens written to a cache: they are prompt tokens like others.
     in_cache = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
     prompt = None if usage.input_tokens is None else usage.input_tokens + in_cache
     native: dict[str, Json] = {
@@ -242,6 +252,8 @@ def encode_usage(usage: Usage) -> dict[str, Json] | None:
     }
     if usage.cache_read_tokens is not None:
         of_prompt["cached_tokens"] = usage.cache_read_tokens
+    if usage.cache_write_tokens is not None:
+        of_prompt["cache_write_tokens"] = usage.cache_write_tokens
     if usage.reasoning_tokens is not None:
         of_answer["reasoning_tokens"] = usage.reasoning_tokens
     if of_prompt:

@@ -22,6 +22,7 @@ Source: OpenAI's API reference, "Chat completions: messages", November 2026.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeGuard
 
 from axonflow_core.codec.json_members import (
     UnexpectedKind,
@@ -63,6 +64,7 @@ from .reasoning import OPENING, is_in_member, members_of, parted, tagged, though
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────
 
 _TEXT_KEYS = frozenset({"type", "text"})
+_REFUSAL_KEYS = frozenset({"type", "refusal"})
 _IMAGE_KEYS = frozenset({"type", "image_url"})
 _URL_KEYS = frozenset({"url"})
 _FILE_PART_KEYS = frozenset({"type", "file"})
@@ -86,6 +88,9 @@ def _decode_part(native: Mapping[str, Json]) -> ContentBlock:
     kind = native["type"]
     if kind == "text":
         return Text(string(native["text"]), extra=unknown_members(native, _TEXT_KEYS))
+    if kind == "refusal":
+        extra = unknown_members(native, _REFUSAL_KEYS)
+        return Text(string(native["refusal"]), extra=extra, spelling=_REFUSAL_PART)
     if kind == "image_url":
         url = native["image_url"]
         spelling = BARE_URL if isinstance(url, str) else EMPTY
@@ -114,6 +119,10 @@ def _decode_claudes(native: Mapping[str, Json]) -> ContentBlock:
 
 CLAUDES: Mapping[str, Json] = {"part": "anthropic"}
 BARE_URL: Mapping[str, Json] = {"image_url": "bare"}
+_REFUSAL_PART: Mapping[str, Json] = {"part": "refusal"}
+REFUSAL: Mapping[str, Json] = {"refusal": "member"}
+"""`Text.spelling` of what a model says instead of an answer: a part of its content, or the member
+`refusal` next to it."""
 """`spelling` of a picture or document in Anthropic's form; of a picture whose URL stood without an
 object around it."""
 _CLAUDES_DATA = {"base64": "data", "text": "data", "url": "url"}
@@ -166,7 +175,8 @@ def encode_content(blocks: Sequence[ContentBlock]) -> Json:
 
 def _is_plain(blocks: Sequence[ContentBlock]) -> bool:
     """Whether a bare string holds all of the content."""
-    return len(blocks) == 1 and isinstance(blocks[0], Text) and not blocks[0].extra
+    only = blocks[0] if len(blocks) == 1 else None
+    return isinstance(only, Text) and not only.extra and only.spelling != _REFUSAL_PART
 
 
 def _encode_part(block: ContentBlock) -> Json:
@@ -174,7 +184,8 @@ def _encode_part(block: ContentBlock) -> Json:
     have."""
     match block:
         case Text():
-            return {"type": "text", "text": block.text, **block.extra}
+            kind = "refusal" if block.spelling == _REFUSAL_PART else "text"
+            return {"type": kind, kind: block.text, **block.extra}
         case Image() | Document() if block.spelling == CLAUDES and block.source is not None:
             return _encode_claudes(block, block.source)
         case Image():
@@ -251,8 +262,11 @@ def _encode_file(document: Document) -> Json:
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────
 
 
-DEVELOPER: Mapping[str, Json] = {"role": "developer"}
-"""`Message.spelling` of a system message under OpenAI's newer name for its role."""
+_SYSTEM_ROLES: Mapping[str, Mapping[str, Json]] = {
+    role: {"role": role} for role in ("system", "developer")
+}
+"""Role of a system message -> its `Message.spelling`, where the form's role is the other one.
+`developer` is OpenAI's newer name."""
 PARTS: Mapping[str, Json] = {"content": "parts"}
 """`ToolResult.spelling` of a content that came as a list of one text."""
 
@@ -262,7 +276,7 @@ _ROLES: Mapping[str, Role] = {
     "system": Role.SYSTEM,
     "developer": Role.SYSTEM,
 }
-_ASSISTANT = Role.ASSISTANT
+_ASSISTANT, _SYSTEM = Role.ASSISTANT, Role.SYSTEM
 _MESSAGE_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id", "name"})
 _ANSWER_KEYS = _MESSAGE_KEYS | {"reasoning_content"}
 
@@ -278,14 +292,15 @@ def decode_message(form: ChatForm, native: Mapping[str, Json]) -> Message:
         found = "another" if isinstance(name, str) else kind_of(name)
         raise UnexpectedKind("a documented role", found, "role")
     if type(content) is str and len(native) == 2:  # nearly every message there is
-        if name == "developer":
-            return Message(role, (Text(content),), spelling=DEVELOPER)
+        if role is _SYSTEM and name != form.system_role:
+            return Message(role, (Text(content),), spelling=_SYSTEM_ROLES[name])
         is_tagged = form.is_tagged and role is _ASSISTANT and content.startswith(OPENING)
         return Message(role, parted(content) if is_tagged else (Text(content),))
     if role is _ASSISTANT:
         return _decode_answer(form, native, content)
     extra = _message_extra(native, _MESSAGE_KEYS)
-    spelling = DEVELOPER if name == "developer" else EMPTY
+    is_other = role is _SYSTEM and name != form.system_role
+    spelling = _SYSTEM_ROLES[name] if is_other else EMPTY
     return Message(role, decode_content(content), extra=extra, spelling=spelling)
 
 
@@ -307,6 +322,9 @@ def _decode_answer(form: ChatForm, native: Mapping[str, Json], content: Json) ->
     if native.get("tool_calls"):
         blocks = (*blocks, *map(_decode_call, array_in(native, "tool_calls")))
     known = _ANSWER_KEYS if form.thinking else _MESSAGE_KEYS
+    if isinstance(native.get("refusal"), str):
+        blocks = (*blocks, Text(native["refusal"], spelling=REFUSAL))
+        known |= {"refusal"}
     if thought is not None:
         known = known.union(members_of(thought.spelling))
     if native.get("function_call") is not None:
@@ -338,12 +356,14 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
     called.
     """
     only = message.content[0] if len(message.content) == 1 else None
-    if type(only) is Text and not only.extra and not message.extra:  # nearly every message there is
-        return [{"role": _native_role(message), "content": only.text}]
+    if type(only) is Text and not (only.extra or only.spelling or message.extra):
+        # nearly every message there is
+        return [{"role": _native_role(form, message), "content": only.text}]
     natives: list[Json] = []
     calls: list[ToolUse] = []
     thoughts: list[Reasoning] = []
     others: list[ContentBlock] = []
+    refusals: list[str] = []
     for block in message.content:
         if isinstance(block, ToolResult):
             natives.append(_encode_result(block, message.extra))
@@ -351,24 +371,39 @@ def encode_message(form: ChatForm, message: Message) -> list[Json]:
             calls.append(block)
         elif isinstance(block, Reasoning) and form.thinking:
             thoughts.append(block)
+        elif is_refusal(block) and message.role is _ASSISTANT:
+            refusals.append(block.text)
         else:
             others.append(block)
-    if others or thoughts or calls or not natives:
-        content = encode_content(others) if others or not (calls or thoughts) else None
-        native: dict[str, Json] = {"role": _native_role(message), "content": content}
+    if others or thoughts or calls or refusals or not natives:
+        has_content = others or not (calls or thoughts or refusals)
+        content = encode_content(others) if has_content else None
+        native: dict[str, Json] = {"role": _native_role(form, message), "content": content}
         if thoughts:
             _put_thoughts(form, native, thoughts)
+        if refusals:
+            native["refusal"] = "".join(refusals)
         if calls:
             native.update(_encode_calls(calls))
         natives.append({**native, **message.extra} if message.extra else native)
     return natives
 
 
-def _native_role(message: Message) -> str:
-    """The role's name; `developer` for a system message that had it."""
-    if message.spelling and message.role is Role.SYSTEM and message.spelling == DEVELOPER:
-        return "developer"
-    return str(message.role)
+def is_refusal(block: object) -> TypeGuard[Text]:
+    """Whether the block stood in the member `refusal`."""
+    return type(block) is Text and block.spelling == REFUSAL
+
+
+def _native_role(form: ChatForm, message: Message) -> str:
+    """The role's name; of a system message the one that it had, else the form's."""
+    if message.role is not _SYSTEM:
+        return str(message.role)
+    return written_role(message.spelling.get("role", form.system_role))
+
+
+def written_role(spelled: Json) -> str:
+    """The role of a system text by its spelling; `system` where that is none of the dialect's."""
+    return "developer" if spelled == "developer" else "system"
 
 
 def _put_thoughts(form: ChatForm, native: dict[str, Json], thoughts: list[Reasoning]) -> None:

@@ -20,6 +20,10 @@ from axonflow_core.messages import StopReason, ToolChoiceMode
 DIALECT = "openai"
 """The name of the dialect in `Opaque` blocks and `BuiltinTool`s."""
 
+LIMIT, NEWER_LIMIT = "max_tokens", "max_completion_tokens"
+"""OpenAI's two names of the limit of output tokens. The older one is deprecated, and refused by its
+reasoning models; many services of the dialect know it alone."""
+
 STOP_REASONS = NativeNames(
     {
         "stop": StopReason.END_TURN,
@@ -56,8 +60,8 @@ COMMON_PARAMETERS = frozenset(PARAMETER_FEATURES) - {"metadata"}
 """The parameters that most services of the dialect take; `metadata` is OpenAI's own."""
 
 DROPPABLE_OPTIONS = frozenset(
-    "user logit_bias prediction prompt_cache_key prompt_cache_retention safety_identifier store "
-    "verbosity".split()
+    "user logit_bias prediction prompt_cache_key prompt_cache_options prompt_cache_retention "
+    "safety_identifier store verbosity".split()
 )
 """Options that change no meaning. `logit_bias` steers the sampling of single tokens, which have
 other numbers in every family."""
@@ -90,6 +94,10 @@ class ChatForm:
     """The words of the stop reasons, in both directions."""
     stop_parameter: str | None = "stop"
     """The parameter of stop sequences; None: there is none."""
+    limit_parameter: str = "max_tokens"
+    """The parameter of the limit of output tokens; the other spelling is read as well."""
+    system_role: str = "system"
+    """The role of the system text; the other spelling is read as well."""
     effort_parameter: str | None = None
     """The parameter of the effort of reasoning; None: there is none."""
     thinking: Thinking | None = None
@@ -136,7 +144,7 @@ class ChatForm:
     def _parameters(self) -> frozenset[str]:
         """The parameters of inference that this speaker documents, by their names in the body."""
         named = filter(None, (self.stop_parameter, self.effort_parameter))
-        return frozenset({"max_tokens", "temperature", "top_p", *named, *self.takes})
+        return frozenset({LIMIT, "temperature", "top_p", *named, *self.takes})
 
     @numbers.default
     def _numbers(self) -> tuple[str, ...]:

@@ -44,32 +44,34 @@ from .content import (
     encode_message,
     is_older,
     with_ids_of_calls,
+    written_role,
 )
-from .form import DIALECT, TOOL_CHOICE, ChatForm
+from .form import DIALECT, LIMIT, NEWER_LIMIT, TOOL_CHOICE, ChatForm
 from .form import RESPONSE_FORMAT as OUTPUT_FORMAT
 from .output_format import decode_output_format, encode_output_format
 
-_NEWER_LIMIT = "max_completion_tokens"
-_NEWER: Mapping[str, Json] = {"max_tokens": _NEWER_LIMIT}
+_OLDER: Mapping[str, Json] = {LIMIT: LIMIT}
+_NEWER: Mapping[str, Json] = {LIMIT: NEWER_LIMIT}
 _BARE_STOP: Mapping[str, Json] = {"stop_sequences": "string"}
-"""`Inference.spelling`: a limit under OpenAI's newer name, one stop sequence as a bare string."""
-_DEVELOPER: Mapping[str, Json] = {"system": "developer"}
-"""`CompletionRequest.spelling`: the system text came from a `developer`, OpenAI's newer name."""
+"""`Inference.spelling`: a limit under a name that is not the form's, one stop sequence as a bare
+string."""
 
 
 def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionRequest:
     """A request body as a `CompletionRequest`. Members that are not documented for the form are
     kept in `extra`."""
     system, messages = _decode_messages(form, body["messages"])
-    limit, output = body.get("max_tokens"), decode_output_format(form, body)
+    limit, output = body.get(LIMIT), decode_output_format(form, body)
     # OpenAI, "Chat completions" (November 2026): `max_tokens` is deprecated in favour of
     # `max_completion_tokens`. Where both stand, the older one counts and the other is kept.
-    is_newer = limit is None and type(body.get(_NEWER_LIMIT)) is int
+    is_newer = limit is None and type(body.get(NEWER_LIMIT)) is int
     options, extra = _unnamed_members(form, body, is_newer=is_newer)
     tool_choice, choice_options = _decode_tool_choice(form, body)
     if output.options or choice_options:
         options = {**options, **output.options, **choice_options}
-    spelling = _DEVELOPER if system is not None and system.spelling else EMPTY
+    # The system text came under a role that is not the form's.
+    is_other = system is not None and system.spelling
+    spelling = {"system": system.spelling["role"]} if system and is_other else EMPTY
     if system is not None and system.extra:
         extra = {**extra, **prefixed("system", without_none(system.extra))}
     numbers: dict[str, Any] = {name: body.get(name) for name in form.numbers}
@@ -79,12 +81,12 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
         messages=messages,
         system=() if system is None else system.content,
         inference=Inference(
-            max_tokens=body[_NEWER_LIMIT] if is_newer else limit,
+            max_tokens=body[NEWER_LIMIT] if is_newer else limit,
             temperature=body.get("temperature"),
             top_p=body.get("top_p"),
             stop_sequences=stop,
             **numbers,
-            spelling=_inference_spelling(is_newer=is_newer, is_bare=is_bare),
+            spelling=_inference_spelling(_limit_spelling(form, limit, is_newer), is_bare),
         ),
         tools=tuple(map(_decode_tool, body.get("tools") or ())),
         tool_choice=tool_choice,
@@ -98,12 +100,19 @@ def decode_request(form: ChatForm, body: Mapping[str, Json]) -> CompletionReques
     )
 
 
-def _inference_spelling(*, is_newer: bool, is_bare: bool) -> Mapping[str, Json]:
+def _limit_spelling(form: ChatForm, limit: Json, is_newer: bool) -> Mapping[str, Json]:
+    """The name of the limit of output tokens, where it is not the form's."""
+    if is_newer:
+        return EMPTY if form.limit_parameter == NEWER_LIMIT else _NEWER
+    return EMPTY if limit is None or form.limit_parameter == LIMIT else _OLDER
+
+
+def _inference_spelling(limit: Mapping[str, Json], is_bare: bool) -> Mapping[str, Json]:
     """The `Inference.spelling` of a body; one of the module's constants where one is enough,
     because this runs for every request."""
     if not is_bare:
-        return _NEWER if is_newer else EMPTY
-    return {**_NEWER, **_BARE_STOP} if is_newer else _BARE_STOP
+        return limit
+    return {**limit, **_BARE_STOP} if limit else _BARE_STOP
 
 
 def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
@@ -134,8 +143,8 @@ def encode_request(form: ChatForm, request: CompletionRequest) -> Json:
 def _put_inference(form: ChatForm, body: dict[str, Json], inference: Inference) -> None:
     """Write the parameters of sampling that are set, under the form's names for them."""
     if inference.max_tokens is not None:
-        is_newer = inference.spelling.get("max_tokens") == _NEWER_LIMIT
-        body[_NEWER_LIMIT if is_newer else "max_tokens"] = inference.max_tokens
+        name = inference.spelling.get(LIMIT, form.limit_parameter)
+        body[NEWER_LIMIT if name == NEWER_LIMIT else LIMIT] = inference.max_tokens
     if inference.temperature is not None:
         body["temperature"] = inference.temperature
     if inference.top_p is not None:
@@ -180,8 +189,7 @@ def _encode_messages(
     """The native messages, the system text first, as `system` or as `developer`."""
     natives: list[Json] = []
     if request.system:
-        is_developer = request.spelling.get("system") == "developer"
-        role = "developer" if is_developer else "system"
+        role = written_role(request.spelling.get("system", form.system_role))
         natives.append({"role": role, "content": encode_content(request.system), **in_system})
     for message in request.messages:
         natives += encode_message(form, message)
@@ -197,7 +205,7 @@ def _unnamed_members(
     """The members of a body without a neutral field: documented ones (`options`) and others
     (`extra`). A documented one that is null stays in `extra`, because an unset option is absent."""
     rest = unknown_members(
-        body, form.request_keys | {_NEWER_LIMIT} if is_newer else form.request_keys
+        body, form.request_keys | {NEWER_LIMIT} if is_newer else form.request_keys
     )
     if not rest:
         return EMPTY, EMPTY

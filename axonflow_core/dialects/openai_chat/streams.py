@@ -56,14 +56,23 @@ from axonflow_core.stream import (
     UsageUpdate,
 )
 
-from .answers import ANSWER_KEYS, decode_usage, encode_usage, native_stop, read_stop
+from .answers import (
+    ANSWER_KEYS,
+    decode_usage,
+    encode_usage,
+    native_stop,
+    read_stop,
+    stop_reason,
+)
 from .content import (
     CUSTOM,
     OLDER_CALL,
+    REFUSAL,
     WITHOUT_ARGUMENTS,
     call_arguments,
     call_extra,
     id_of,
+    is_refusal,
     is_without_arguments,
     older_id,
     spelling_of_id,
@@ -109,6 +118,7 @@ class ChunkDecoder:
         self._ids: dict[int, Json] = {}
         """Index of a call on the wire -> the number of its block, and its id."""
         self._older: int | None = None
+        self._refusal: int | None = None
         self._tier: UsageUpdate | None = None
 
     def feed(self, chunk: Json) -> Batch:
@@ -212,6 +222,9 @@ class ChunkDecoder:
             known = known.union(members_of(thought.spelling))
             index, spelling = self._thought_index(), thought.spelling
             events.append(ReasoningDelta(thought.text, index=index, spelling=spelling))
+        if isinstance(delta.get("refusal"), str):
+            known |= {"refusal"}
+            self._read_refusal(delta["refusal"], events)
         extra = unknown_members(delta, known)
         if len(delta) == 1 and "content" in delta:
             # It is null here: some servers fill empty deltas with it.
@@ -223,6 +236,13 @@ class ChunkDecoder:
             events.append(Extra(extra, "delta"))
 
     # ── text and reasoning ────────────────────────────────────────────────────────────────────────
+
+    def _read_refusal(self, text: str, events: list[StreamEvent]) -> None:
+        """Append a piece of what the model says instead of an answer."""
+        if self._refusal is None:
+            self._refusal = self._next()
+            events.append(BlockStart(self._refusal, Text("", spelling=REFUSAL)))
+        events.append(TextDelta(text, self._refusal))
 
     def _read_content(self, content: str, events: list[StreamEvent]) -> None:
         """Append a piece of content. Once the tags are decided, every piece is text: the common
@@ -300,7 +320,9 @@ class ChunkDecoder:
         if stop is None:
             return
         self._read_parts(self._tags.flush(), events)
-        events.append(Stopped(self._form.stop_reasons.decode(stop), stop))
+        is_refused = self._refusal is not None
+        reason = stop_reason(self._form, stop, is_refused=is_refused)
+        events.append(Stopped(reason, stop))
         self._is_over = self._form.last_chunk is None
 
 
@@ -398,6 +420,7 @@ class ChunkEncoder:
         self._numbers: dict[int, int] = {}
         self._custom: set[int] = set()
         self._older: int | None = None
+        self._refusals: set[int] = set()
 
     def encode(self, batch: Batch) -> list[Json]:
         """The chunk of `batch`, if any, and `ChatForm.last_chunk` after it once `Ended` has
@@ -437,6 +460,8 @@ class ChunkEncoder:
             delta.update(dict.fromkeys(draft.thought_members, draft.thought))
         if draft.content is not None:
             delta["content"] = draft.content
+        if draft.refusal is not None:
+            delta["refusal"] = draft.refusal
         if draft.calls:
             delta["tool_calls"] = list(draft.calls.values())
         if draft.older_call is not None:
@@ -447,7 +472,10 @@ class ChunkEncoder:
     # ── text and reasoning ────────────────────────────────────────────────────────────────────────
 
     def _add_text(self, draft: _Draft, event: TextDelta) -> None:
-        draft.write(self._tags.say(event.text))
+        if event.index in self._refusals:
+            draft.refusal = (draft.refusal or "") + event.text
+        else:
+            draft.write(self._tags.say(event.text))
 
     def _add_thought(self, draft: _Draft, event: ReasoningDelta) -> None:
         """Write reasoning into its member or between tags, as the form has it. Signed and redacted
@@ -480,8 +508,11 @@ class ChunkEncoder:
             case Reasoning(text, spelling=spelling) if text:
                 delta = ReasoningDelta(text, index=event.index, spelling=spelling)
                 self._add_thought(draft, delta)
-            case Text(text) if text:
-                self._add_text(draft, TextDelta(text, event.index))
+            case Text(text):
+                if is_refusal(event.block):
+                    self._refusals.add(event.index)
+                if text:
+                    self._add_text(draft, TextDelta(text, event.index))
 
     def _stop_block(self, draft: _Draft, event: BlockStop) -> None:
         """Write the closing tag where the block is tagged reasoning; no other block has an end on
@@ -585,6 +616,7 @@ class _Draft:
 
     def __init__(self) -> None:
         self.content: str | None = None
+        self.refusal: str | None = None
         self.thought: str | None = None
         self.thought_members: tuple[str, ...] = ()
         self.calls: dict[int, dict[str, Json]] = {}
@@ -611,6 +643,7 @@ class _Draft:
         empty."""
         return (
             self.content is not None
+            or self.refusal is not None
             or self.thought is not None
             or self.stop is not None
             or self.has_begun
