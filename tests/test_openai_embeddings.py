@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from axonflow_core.codec import ModelFacts
@@ -29,7 +31,7 @@ ANSWER: Json = {
 
 
 @pytest.mark.parametrize("law", embedding_laws(CODEC))
-def test_the_dialect_keeps(law) -> None:  # type: ignore[no-untyped-def]
+def test_the_dialect_keeps(law: Callable[[], None]) -> None:
     law()
 
 

@@ -62,6 +62,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     stop, in_choice = read_stop(form, choice)
     native, usage = object_in(choice, "message"), body.get("usage")
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
+    is_refused = any(map(is_refusal, message.content))
     extra = {
         **unknown_members(body, known_beside(body, ANSWER_KEYS, "usage")),
         **prefixed("choice", in_choice),
@@ -74,7 +75,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
         _FACTS,
         extra,
         content=message.content,
-        stop_reason=stop_reason(form, stop, is_refused=any(map(is_refusal, message.content))),
+        stop_reason=None if stop is None else stop_reason(form, stop, is_refused=is_refused),
         usage=decode_usage(usage),
         native_stop_reason=stop,
         adjustments=named_others(others),
@@ -143,9 +144,9 @@ def read_stop(form: ChatForm, choice: Mapping[str, Json]) -> tuple[str | None, M
     return stop, extra
 
 
-def stop_reason(form: ChatForm, stop: str | None, *, is_refused: bool) -> StopReason | None:
-    """The meaning of a stop reason. An answer with a refusal has the one of any other."""
-    reason = None if stop is None else form.stop_reasons.decode(stop)
+def stop_reason(form: ChatForm, stop: str, *, is_refused: bool) -> StopReason:
+    """The meaning of a stop reason. An answer with a refusal has the word of any other."""
+    reason = form.stop_reasons.decode(stop)
     return StopReason.REFUSAL if is_refused and reason is StopReason.END_TURN else reason
 
 
@@ -188,7 +189,7 @@ def _read_usage(native: Mapping[str, Json], misfit: Mapping[str, Json]) -> Usage
     for level, names in _DETAILS.items():
         details = native.get(level) or EMPTY
         counts.update({name: details.get(key) for key, name in names.items()})
-        extra.update(prefixed(level, unknown_members(details, names.keys())))
+        extra.update(prefixed(level, unknown_members(details, frozenset(names))))
     # OpenAI, "Prompt caching" (November 2026): `cached_tokens` and `cache_write_tokens` are part of
     # `prompt_tokens`.
     in_cache = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
