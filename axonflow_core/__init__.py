@@ -32,10 +32,10 @@ _NAMES = {
     "http.messages": "Timeouts",
     "json": "from_json to_json",
     "messages": (
-        "Adjustment BuiltinTool CachePoint Completion CompletionRequest ContentBlock Data "
+        "Adjustment BuiltinTool CachePoint Choice Completion CompletionRequest ContentBlock Data "
         "Document FailedAttempt Guardrail Image Inference Json Media MediaKind Message Opaque "
-        "OutputSchema Reasoning ReasoningRequest Receipt Role StopReason Text TokenCount Tool "
-        "ToolChoice ToolChoiceMode ToolResult ToolUse Usage assistant user"
+        "OutputSchema Reasoning ReasoningRequest Receipt Role SkippedTarget StopReason Text "
+        "TokenCount Tool ToolChoice ToolChoiceMode ToolResult ToolUse Usage assistant user"
     ),
     "output_types": "schema_of",
     "plugin_spec": "Emulator ProviderSpec Services",

@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 MAX_WORD = 256
 """How many characters are kept of an id or a name that a provider chooses."""
@@ -67,6 +67,12 @@ class AxonFlowError(Exception):
     answer_headers: Mapping[str, str] = MappingProxyType({})
     """The headers of an answer that broke off or is refused, names in lower case; empty where none
     had come."""
+    may_be_billed: bool = False
+    """Whether an answer may have been generated all the same: the request was sent whole, and
+    nothing that came says that it was refused. Such a call is not made again unasked."""
+    failed_attempts: tuple[Any, ...] = ()
+    """Other attempts of the call that failed (`messages.FailedAttempt`), those at other targets
+    included."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -154,6 +160,7 @@ class AnswerError(AxonFlowError):
     """There was an answer, and it cannot be read or passed on."""
 
     code = "answer"
+    may_be_billed = True
 
 
 class DecodeError(AnswerError):
@@ -309,9 +316,11 @@ class Throttled(ProviderError):
 
 
 class ProviderTimeout(ProviderError):
-    """No answer within the time limit of the provider or of the caller."""
+    """No answer within the time limit of the provider or of the caller. It may be billed, unless
+    the time was over before the request was sent."""
 
     code = "timeout"
+    may_be_billed = True
 
 
 class Unavailable(ProviderError):

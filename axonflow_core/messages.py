@@ -79,6 +79,7 @@ __all__ = [
     "Adjustment",
     "BuiltinTool",
     "CachePoint",
+    "Choice",
     "Completion",
     "CompletionRequest",
     "Content",
@@ -101,6 +102,7 @@ __all__ = [
     "ReasoningRequest",
     "Receipt",
     "Role",
+    "SkippedTarget",
     "StopReason",
     "Text",
     "TokenCount",
@@ -871,16 +873,56 @@ def _adjustments(value: Iterable[Adjustment] | None) -> tuple[Adjustment, ...]:
 @frozen
 class FailedAttempt:
     """One attempt of a call that was followed by another. `code` is that of the error
-    (`throttled`), `native_code` the provider's own name for it, `status` its HTTP status."""
+    (`throttled`), `native_code` the provider's own name for it, `status` its HTTP status.
+    `provider` and `model` are those of an attempt at another target than the one that answered."""
 
     code: str = field(converter=text_value)
     native_code: str | None = field(default=None, converter=optional_text)
     status: int | None = field(default=None, converter=count)
     request_id: str | None = field(default=None, converter=optional_text)
+    provider: str | None = field(default=None, converter=optional_text)
+    model: str | None = field(default=None, converter=optional_text)
 
 
 def _failed_attempts(value: Iterable[FailedAttempt] | None) -> tuple[FailedAttempt, ...]:
     return tuple_of((FailedAttempt,), value, "FailedAttempts")
+
+
+@frozen
+class SkippedTarget:
+    """A target that a call was not tried at, and why not."""
+
+    provider: str = field(converter=text_value)
+    model: str = field(converter=text_value)
+    reason: str = field(converter=text_value)
+
+
+def _skipped_targets(value: Iterable[SkippedTarget] | None) -> tuple[SkippedTarget, ...]:
+    return tuple_of((SkippedTarget,), value, "SkippedTargets")
+
+
+@frozen(kw_only=True)
+class Choice:
+    """Why a call was made where it was made, where there was more than one place to choose from.
+
+    `by` says what decided on the first target: a strategy (`weighted`), `provider` where the caller
+    named it, `conversation` where it answered the conversation before, `only` where there was one.
+    `regions` are those that the call may be processed in; empty where the operator leaves them
+    open. `is_possibly_billed_twice` says that another target was tried after one that had been
+    sent the whole request and did not answer.
+    """
+
+    by: str = field(converter=text_value)
+    skipped: tuple[SkippedTarget, ...] = field(default=(), converter=_skipped_targets)
+    regions: tuple[str, ...] = field(default=(), converter=text_values)
+    is_possibly_billed_twice: bool = field(default=False, converter=flag)
+
+
+def _choice(value: Choice | None) -> Choice | None:
+    return None if value is None else value_of(Choice, value, takes="a Choice or None")
+
+
+passing(_choice, "{0} is None or type({0}) is Choice", Choice=Choice)
 
 
 @frozen(kw_only=True)
@@ -893,7 +935,8 @@ class Receipt:
     one stands in for the model. `request_id` is the provider's id of the attempt that was answered.
     `latency_ms` is from the start of the call to the last byte of its answer, pauses included, by
     this program's clock; None while the answer is still arriving. `first_byte_ms` is to the first
-    byte.
+    byte. Both are of the target that answered; attempts at others before it are not counted in.
+    `choice` tells why it was that target; None where there was nothing to choose.
     """
 
     provider: str = field(converter=text_value)
@@ -906,6 +949,7 @@ class Receipt:
     failed_attempts: tuple[FailedAttempt, ...] = field(default=(), converter=_failed_attempts)
     latency_ms: int | None = field(default=None, converter=count)
     first_byte_ms: int | None = field(default=None, converter=count)
+    choice: Choice | None = field(default=None, converter=_choice)
 
     @property
     def attempts(self) -> int:

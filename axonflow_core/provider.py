@@ -3,6 +3,8 @@
 Whatever else it can do has a protocol of its own: `SupportsEmbedding`, `SupportsReranking`,
 `SupportsTokenCounting`, `SupportsForwarding`, `SupportsExplanation`, `SupportsCheck`,
 `SupportsPricing`. A provider that lacks the method lacks the ability; there is nothing to declare.
+What routing asks is optional too, and answered without I/O: `SupportsModels`, `SupportsLimits`,
+`SupportsResidency`.
 """
 
 from __future__ import annotations
@@ -403,6 +405,40 @@ class SupportsPricing(Protocol):
 
     def price(self, receipt: Receipt) -> Price | None:
         """The price of a call that was made; None where it is not known. No I/O."""
+        ...
+
+
+@runtime_checkable
+class SupportsModels(Protocol):
+    """A provider that can say offline which models it serves."""
+
+    def serves(self, model: str) -> bool | None:
+        """Whether calls may name that model id here; None where only a call tells. No I/O."""
+        ...
+
+
+@runtime_checkable
+class SupportsLimits(Protocol):
+    """A provider that knows the limits of its models."""
+
+    def context_tokens(self, model: str) -> int | None:
+        """The limit of the prompt, in tokens; None where it is not known. No I/O."""
+        ...
+
+
+EVERYWHERE = frozenset(("*",))
+"""The regions of a model that may be processed anywhere."""
+
+
+@runtime_checkable
+class SupportsResidency(Protocol):
+    """A provider that can say where a call is processed."""
+
+    def regions(self, model: str) -> frozenset[str] | None:
+        """Every region that a call of `model` may be processed in: all those that an inference
+        profile sends calls to, for one. A `*` at the end of a name stands for any ending,
+        `EVERYWHERE` for a model without bounds; empty where the call leaves this process for
+        none. None where it is not known: under residency no call goes there. No I/O."""
         ...
 
 

@@ -25,7 +25,6 @@ from axonflow_core.asking import (
     question_of,
     time_limit,
 )
-from axonflow_core.calls.forwarding import forwarded, forwarded_stream
 from axonflow_core.config import (
     Config,
     ProviderConfig,
@@ -53,12 +52,11 @@ from axonflow_core.provider import (
     ForwardedAnswer,
     NativeCall,
     Provider,
-    SupportsEmbedding,
-    SupportsForwarding,
-    SupportsReranking,
-    SupportsTokenCounting,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
+from axonflow_core.routing.router import Router
+from axonflow_core.routing.rules import Standing
+from axonflow_core.routing.targets import ANYONE, Wish
 from axonflow_core.statements import refuses
 
 T = TypeVar("T")
@@ -71,8 +69,8 @@ T = TypeVar("T")
     "loop, `with BlockingRuntime.open() as runtime",
 )
 class Runtime:
-    """Providers that are ready to be called. `providers` is in order of preference; the first
-    answers by default."""
+    """Providers that are ready to be called. `providers` is in order of preference; what `router`
+    decides, where one is given, comes before that order."""
 
     def __new__(cls, *given: object, **named: object) -> Self:
         """`ConfigError` where no providers are given: `Runtime.open()` is meant."""
@@ -92,8 +90,11 @@ class Runtime:
         *,
         owns_client: bool = True,
         needs_event_loop: bool = True,
+        router: Router | None = None,
     ) -> None:
         self.providers = providers
+        self.router = router or Router(providers)
+        """Which provider and model answer a call."""
         self.needs_event_loop = needs_event_loop
         """Whether its coroutines may suspend. Where they never do, `BlockingRuntime` runs them in
         the caller's thread."""
@@ -181,7 +182,8 @@ class Runtime:
         what the request says, None unsets it, and all else of the request stays; `messages` alone
         are added, before the request's own.
 
-        `model` and `provider` are the configured ones where they are not named.
+        `model` is an id, or the name of a named model of the configuration. Where model and
+        provider are not named, the configuration decides: docs/routing.md.
         `timeout` bounds the whole call, in seconds; a configured limit that is shorter holds all
         the same.
 
@@ -190,10 +192,8 @@ class Runtime:
         """
         asked = question_of(prompt, options)
         timeout_s = time_limit(timeout)
-        chosen = self.chosen(provider)
-        completion = await chosen.complete(
-            asked.request, model=model_id(model), timeout_s=timeout_s
-        )
+        wish = wish_of(provider, model_id(model))
+        completion = await self.router.complete(asked.request, wish, timeout_s=timeout_s)
         if asked.parse is None:
             return completion
         return evolve(completion, parsed=asked.parse(completion))
@@ -252,8 +252,8 @@ class Runtime:
     ) -> CompletionStream:
         """The stream of a question that was read already; `await stream(…)` is the public form. The
         runtime closes it when it is closed itself."""
-        chosen = self.chosen(provider)
-        stream = await chosen.stream(asked.request, model=model, timeout_s=timeout)
+        wish = wish_of(provider, model)
+        stream = await self.router.stream(asked.request, wish, timeout_s=timeout)
         stream.parse = asked.parse
         self._streams[id(stream)] = stream
         return stream
@@ -265,20 +265,14 @@ class Runtime:
         form is the model's, else it is encoded anew and the answer made to fit the client's
         dialect: what that has no place for is left out and stands in `adjustments`."""
         _require_native(call)
-        chosen = self.chosen(provider)
-        if isinstance(chosen, SupportsForwarding):
-            return await chosen.forward(call, model=model)
-        return await forwarded(chosen, call, model)
+        return await self.router.forward(call, wish_of(provider, model))
 
     async def forward_stream(
         self, call: NativeCall, *, model: str | None = None, provider: str | None = None
     ) -> CompletionStream:
         """As `forward`, streamed."""
         _require_native(call)
-        chosen = self.chosen(provider)
-        if isinstance(chosen, SupportsForwarding):
-            return self._kept(await chosen.forward_stream(call, model=model))
-        return self._kept(await forwarded_stream(chosen, call, model))
+        return self._kept(await self.router.forward_stream(call, wish_of(provider, model)))
 
     async def embed(
         self,
@@ -291,11 +285,9 @@ class Runtime:
         """A vector for each input, in order. `model` is to be an embedding model: the configured
         one seldom is. `timeout` bounds all calls that the inputs take, in seconds."""
         timeout_s = time_limit(timeout)
-        chosen = self.chosen(provider)
-        if not isinstance(chosen, SupportsEmbedding):
-            raise self._unsupported(provider, "embeddings", SupportsEmbedding)
+        wish = wish_of(provider, model_id(model))
         asked = _as_embedding_request(request)
-        return await chosen.embed(asked, model=model_id(model), timeout_s=timeout_s)
+        return await self.router.embed(asked, wish, timeout_s=timeout_s)
 
     async def rerank(
         self,
@@ -307,12 +299,10 @@ class Runtime:
     ) -> Ranking:
         """The documents in order of relevance, the best first. `timeout` as for `complete`."""
         timeout_s = time_limit(timeout)
-        chosen = self.chosen(provider)
-        if not isinstance(chosen, SupportsReranking):
-            raise self._unsupported(provider, "reranking", SupportsReranking)
         if not isinstance(request, RerankRequest):
             raise RequestError(f"rerank takes a RerankRequest, not {described(request)}")
-        ranking = await chosen.rerank(request, model=model_id(model), timeout_s=timeout_s)
+        wish = wish_of(provider, model_id(model))
+        ranking = await self.router.rerank(request, wish, timeout_s=timeout_s)
         if any(ranked.index >= len(request.documents) for ranked in ranking.results):
             raise DecodeError(
                 f"the ranking has an index beyond the {len(request.documents)} documents"
@@ -331,12 +321,9 @@ class Runtime:
         """How many tokens the call would be billed for as input. Nothing is generated; arguments
         as those of `complete`."""
         timeout_s = time_limit(timeout)
-        chosen = self.chosen(provider)
-        if not isinstance(chosen, SupportsTokenCounting):
-            instead = "the usage of an answer has its tokens: `runtime.complete`"
-            raise self._unsupported(provider, "token counting", SupportsTokenCounting, instead)
+        wish = wish_of(provider, model_id(model))
         asked = question_of(prompt, options)
-        return await chosen.count(asked.request, model=model_id(model), timeout_s=timeout_s)
+        return await self.router.count(asked.request, wish, timeout_s=timeout_s)
 
     async def aclose(self) -> None:
         """Cancels open streams, then closes the providers, then the client where it is the
@@ -357,32 +344,12 @@ class Runtime:
         await self.aclose()
 
     def chosen(self, name: str | None = None) -> Provider:
-        """The provider of that name, or the one that answers by default."""
-        if name is None:
-            return next(iter(self.providers.values()))
-        if not isinstance(name, str):
-            raise RequestError(f"provider takes the name of a provider, not {described(name)}")
-        if name not in self.providers:
-            raise RequestError(
-                f"there is no provider {name!r}",
-                hint=f"the enabled providers are {', '.join(self.providers)}",
-            )
-        return self.providers[name]
+        """The provider of that name, or the one that is asked first by default."""
+        return self.providers[self.router.first(wish_of(name, None)).provider]
 
     def _kept(self, stream: CompletionStream) -> CompletionStream:
         self._streams[id(stream)] = stream
         return stream
-
-    def _unsupported(
-        self, name: str | None, ability: str, protocol: Any, instead: str | None = None
-    ) -> RequestError:
-        """The error for a provider without an ability: who has it, else what to do `instead`."""
-        able = [other for other, one in self.providers.items() if isinstance(one, protocol)]
-        name = next(iter(self.providers)) if name is None else name
-        return RequestError(
-            f"provider {name!r} does not support {ability}",
-            hint=f"name one that does with `provider=`: {', '.join(able)}" if able else instead,
-        )
 
 
 @refuses(
@@ -480,7 +447,31 @@ def open_runtime(
         for entry in entries
     }
     needs_event_loop = needs_event_loop or getattr(shared, "needs_event_loop", True)
-    return kind(providers, shared, owns_client=client is None, needs_event_loop=needs_event_loop)
+    return kind(
+        providers,
+        shared,
+        owns_client=client is None,
+        needs_event_loop=needs_event_loop,
+        router=router_of(loaded, providers),
+    )
+
+
+def router_of(config: Config, providers: Mapping[str, Provider]) -> Router:
+    """The router of a configuration whose enabled `providers` are built."""
+    standings = {
+        name: Standing(priority=entry.priority, weight=entry.weight)
+        for name, entry in sorted(config.enabled.items())
+    }
+    return Router(providers, rules=config.routing, standings=standings, named=config.models)
+
+
+def wish_of(provider: str | None, model: str | None) -> Wish:
+    """What a call of the program itself wishes. `RequestError` for a provider that is no text."""
+    if provider is None and model is None:
+        return ANYONE
+    if not isinstance(provider, str | None):
+        raise RequestError(f"provider takes the name of a provider, not {described(provider)}")
+    return Wish(provider=provider, model=model)
 
 
 def _config_of(

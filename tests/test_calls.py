@@ -564,6 +564,8 @@ class Everything:
 class Timed(Everything):
     """A provider that keeps how long each call may take."""
 
+    default_model = "m"
+
     def __init__(self) -> None:
         self.time_limits: list[float | None] = []
 

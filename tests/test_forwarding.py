@@ -40,6 +40,8 @@ FOREIGN = Completion(
 class Plain:
     """A provider of values, which gives one answer."""
 
+    default_model = "m"
+
     def __init__(self, answer: Completion = FOREIGN) -> None:
         self.answer = answer
         self.asked: list[Any] = []

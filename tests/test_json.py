@@ -18,6 +18,7 @@ from axonflow_core.messages import (
     Adjustment,
     BuiltinTool,
     CachePoint,
+    Choice,
     Completion,
     CompletionRequest,
     Data,
@@ -33,6 +34,7 @@ from axonflow_core.messages import (
     Reasoning,
     ReasoningRequest,
     Receipt,
+    SkippedTarget,
     Text,
     TokenCount,
     Tool,
@@ -163,12 +165,15 @@ BLOCKS = [
     Opaque("x", TAGGED),
 ]
 MESSAGE = Message("assistant", BLOCKS, extra=TAGGED, spelling={"role": "developer"})
+SKIPPED = SkippedTarget("p", "m", "r")
+CHOICE = Choice(by="b", skipped=[SKIPPED], regions=["r"], is_possibly_billed_twice=True)
 RECEIPT = Receipt(
     provider="p", family="f", surface="s", model="m", called="c", region="r", request_id="i",
-    failed_attempts=[FailedAttempt("throttled", "n", 429, "j")], latency_ms=2, first_byte_ms=1,
+    failed_attempts=[FailedAttempt("throttled", "n", 429, "j", "p", "m")], latency_ms=2,
+    first_byte_ms=1, choice=CHOICE,
 )  # fmt: skip
 VALUES: list[Any] = [
-    *(RECEIPT, FailedAttempt("throttled", "n", 429, "j")),
+    *(RECEIPT, FailedAttempt("throttled", "n", 429, "j", "p", "m"), CHOICE, SKIPPED),
     OutputSchema(TAGGED, "n", "d", True, spelling={"a": 1}, extra=TAGGED),
     *BLOCKS,
     *(MEDIA, USAGE, MESSAGE, Message("user", ())),

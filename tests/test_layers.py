@@ -47,6 +47,7 @@ ROWS: Mapping[str, float] = {
     "plugin_spec": 7,
     "endpoint": 8,
     "hookspecs": 8,
+    "routing": 8,
     "plugins": 9,
     "config": 10,
     "echo": 10,

@@ -120,10 +120,12 @@ class Attempts:
                         return await attempt(log.call, log)
                 except AxonFlowError as failed:
                     if waiting.now() >= ends_at:
+                        error.may_be_billed = error.may_be_billed or failed.may_be_billed
                         break
                     error = self.enriched(failed, log.call.route.model, log.request_id)
         except TimeoutError:
-            pass
+            error.may_be_billed = True  # the attempt that was broken off may have been sent
+        error.failed_attempts = tuple(log.failed)
         raise error from error.__cause__
 
     async def _may_repeat(self, log: AttemptLog, error: AxonFlowError) -> bool:
@@ -203,4 +205,5 @@ class Attempts:
             hint="if that is too short, raise `timeout=` of the call, or `timeouts: {total_s: …}` "
             "in the provider's config",
         )
+        error.may_be_billed = False
         return self.enriched(error, call.route.model)

@@ -81,7 +81,7 @@ async def _outcomes(config: Config, audit: AuditStore) -> list[Outcome]:
     policy = Policy.build(PoliciesConfig(rules=(rule,), actions={"email": Action.REDACT}))
     caller = Caller(client=CLIENT, tenant=CLIENT)
     async with Runtime.open(config) as runtime:
-        governance = Governance(policy, runtime.providers, audit)
+        governance = Governance(policy, runtime.router, audit)
         return [
             await asked(governance, caller, ProxyRequest(query=query), timeout_s=30)
             for query in _QUERIES

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,14 @@ from axonflow_core.config.nodes import (
     Section,
     Unfit,
     section_of,
+)
+from axonflow_core.config.routing import (
+    considered,
+    doubtful,
+    misrouted,
+    weights_of,
+    with_environment,
+    with_weights,
 )
 from axonflow_core.config.snippets import with_snippets
 from axonflow_core.config.structuring import fields_of, meant, structure, structure_credentials
@@ -49,6 +57,7 @@ from axonflow_core.plugins import (
     load_provider,
     named_variables,
 )
+from axonflow_core.routing.rules import NamedTarget, RoutingRules
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -143,7 +152,9 @@ def enabled_providers(
     Faults are ignored."""
     found = file_of(path, environment, folder)
     if found is None:
-        return _with_variables(environment)
+        with suppress(FaultyConfig):
+            return _with_variables(environment)
+        return ()
     loader = _Loader(environment)
     with suppress(FaultyConfig):
         loader.load(found)
@@ -162,6 +173,8 @@ class _File:
     server: Section | None = None
     policies: Section | None = None
     audit: Section | None = None
+    models: Section | None = None
+    routing: Section | None = None
     connectors: Section | None = None
 
     @version.validator
@@ -202,16 +215,41 @@ class _Loader:
             if entries
             else []
         )
-        warnings = with_snippets(_warnings(document), read.text)
+        enabled = {name: is_enabled(node) for name, node in (entries or {}).items()}
+        doubts = doubtful(document.given("models"), enabled)
+        warnings = with_snippets((*_warnings(document), *doubts), read.text)
         parts: dict[str, Any] = {
             "server": self._server(document, entries),
             "policies": self._policies(document),
             "audit": self._part(document, "audit", AuditConfig),
+            **self._routing(document, enabled),
         }
-        self.faults = with_snippets(self._faults, read.text)
         sound = {entry.name: entry for entry in providers if entry is not None}
         version = VERSION if file is None else file.version
-        return Config(version, sound, path, warnings, **parts)
+        weighed = [name for name, node in (entries or {}).items() if is_weighed(node)]
+        config = Config(version, sound, path, warnings, **parts)
+        config = with_weights(config, weighed, self._weights(sound))
+        self.faults = with_snippets(self._faults, read.text)
+        return config
+
+    def _routing(self, document: Section, enabled: Mapping[str, bool]) -> Mapping[str, Any]:
+        """The sections `routing` and `models`, and what the environment says in their place."""
+        written, models = document.given("routing"), document.given("models")
+        section = written if isinstance(written, Section) else Section({}, document.place)
+        routing = with_environment(section, self._environment)
+        if enabled:
+            self._faults += misrouted(routing, models, enabled)
+        rules = self._try(routing, RoutingRules, "routing")
+        named: Any = dict[str, tuple[NamedTarget, ...]]
+        found = self._try(models, named, "models") if isinstance(models, Section) else None
+        return {"routing": rules or RoutingRules(), "models": found or {}}
+
+    def _weights(self, entries: Collection[str]) -> Mapping[str, float]:
+        try:
+            return weights_of(self._environment, {*entries, *_names_of(self._installed)})
+        except FaultyConfig as faulty:
+            self._faults += faulty.faults
+            return {}
 
     def _part(self, document: Section, key: str, as_type: type[T]) -> T:
         """The section `key` as `as_type`; the defaults where it is absent or faulty. What is no
@@ -313,6 +351,25 @@ class _Loader:
             return None
 
 
+def is_enabled(entry: Node) -> bool:
+    """Whether an entry of `llm_providers` says that it is enabled, as far as it can be read."""
+    if not isinstance(entry, Section):
+        return False
+    with suppress(FaultyConfig):
+        enabled = meant(entry, fields_of(ProviderConfig)).given("enabled")
+        return enabled is not None and structure(enabled, bool, key="enabled")
+    return True
+
+
+def is_weighed(entry: Node) -> bool:
+    """Whether an entry of `llm_providers` has a weight of its own."""
+    return isinstance(entry, Section) and entry.given("weight") is not None
+
+
+def _names_of(plugins: Iterable[Any]) -> set[str]:
+    return {plugin.name for plugin in plugins}
+
+
 def _warnings(document: Section) -> Iterator[Fault]:
     if "connectors" in document:
         message = "`connectors` is ignored: this release has no connectors"
@@ -363,7 +420,13 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
             if not environment.get(variable)
         ]
         raise _nothing_configured(looked_for, _installed(environment), unset)
-    return Config(providers=providers)
+    enabled = dict.fromkeys(providers, True)
+    section = with_environment(Section({}, _ENVIRONMENT), environment)
+    if faults := [*misrouted(section, None, enabled)]:
+        raise FaultyConfig(faults)
+    config = Config(providers=providers, routing=structure(section, RoutingRules, key="routing"))
+    installed = {*providers, *_installed(environment)}
+    return with_weights(config, (), weights_of(environment, installed))
 
 
 def _section_of(
@@ -399,7 +462,7 @@ def _with_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
     named = {provider for variable, provider in named_variables().items() if variable in variables}
     return tuple(
         name
-        for name in _installed(environment)
+        for name in considered(environment, _installed(environment))
         if name in named or any(variable.startswith(_prefix(name)) for variable in variables)
     )
 

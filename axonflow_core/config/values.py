@@ -13,6 +13,7 @@ from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
 from axonflow_core.frozen import frozen
 from axonflow_core.policy.rules import Action, Rule
+from axonflow_core.routing.rules import NO_MODELS, NamedModels, RoutingRules
 
 VERSION = "1.0"
 """The `version:` of a configuration file that this release reads."""
@@ -39,9 +40,10 @@ class ProviderConfig:
     display_name: str = field(default="", kw_only=True)
     """The name shown to people. Default: the plugin's."""
     priority: int = field(default=5, kw_only=True, validator=validators.ge(0))
-    """The order of providers, 0 or more; read by routing, which is not built yet."""
+    """Providers of a higher priority are asked first; 0 or more."""
     weight: float = field(default=1.0, kw_only=True, validator=[validators.ge(0), validators.le(1)])
-    """The share of traffic, 0 to 1; read by routing, which is not built yet."""
+    """The share of the calls among providers of one priority, 0 to 1; 0: only where others
+    fail."""
     config: Section = field(factory=_nothing, converter=_as_section, kw_only=True)
     """The provider's own settings, as written and with their places; `structure_provider_config`
     reads them. A plain mapping is accepted and converted."""
@@ -79,7 +81,11 @@ class ClientConfig:
     providers: tuple[str, ...] = field(default=("*",), kw_only=True)
     """The providers that it may use, by their key; `*` is all."""
     models: tuple[str, ...] = field(default=("*",), kw_only=True)
-    """The model ids that it may use; a `*` at the end of one stands for any ending."""
+    """The models that it may use, by id or by the name of a named model; a `*` at the end of one
+    stands for any ending."""
+    regions: tuple[str, ...] = field(default=("*",), kw_only=True)
+    """The regions that its calls may be processed in, among those of `routing: {regions: …}`; a `*`
+    at the end of one stands for any ending."""
 
 
 @frozen
@@ -150,6 +156,9 @@ class Config:
     server: ServerConfig = field(factory=ServerConfig, kw_only=True)
     policies: PoliciesConfig = field(factory=PoliciesConfig, kw_only=True)
     audit: AuditConfig = field(factory=AuditConfig, kw_only=True)
+    routing: RoutingRules = field(factory=RoutingRules, kw_only=True)
+    models: NamedModels = field(default=NO_MODELS, kw_only=True)
+    """Name -> the targets that answer for it."""
 
     @property
     def enabled(self) -> Mapping[str, ProviderConfig]:

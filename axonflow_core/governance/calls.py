@@ -8,16 +8,18 @@ the audit cannot write, an `AuditError` takes the answer's place. A decision tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from axonflow_core.errors import AxonFlowError, RequestError
+from axonflow_core.errors import AxonFlowError
 from axonflow_core.governance.screening import evaluated, judged
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.policy.rules import Decision, Phase
 from axonflow_core.provider import Provider
+from axonflow_core.routing.router import Plan, Router
+from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
@@ -32,15 +34,20 @@ class Governance:
     def __init__(
         self,
         policy: Policy,
-        providers: Mapping[str, Provider],
+        router: Router,
         audit: AuditStore,
         *,
         generation: int = 1,
     ) -> None:
         self.policy = policy
-        self.providers = providers
+        self.router = router
         self.generation = generation
         self._audit = audit
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The providers that calls may go to."""
+        return self.router.providers
 
     async def complete(self, call: GovernedCall) -> Outcome:
         """Check `call`, make it, check its answer. What stops or fails it stands in the outcome;
@@ -74,10 +81,12 @@ class Governance:
         try:
             request = await self._admitted(call, trail)
             if request is not None:
-                provider, model = self._chosen(call, trail)
+                plan, chose = self._planned(call, request, trail, is_streamed=True)
                 await self._audit.append(trail.opened())
                 opened = True
-                stream = await provider.stream(request, model=model, timeout_s=call.timeout_s)
+                stream = await self.router.stream(
+                    request, plan, timeout_s=call.timeout_s, tell=chose
+                )
                 return GovernedStream(stream, self.policy, trail, self._record)
         except AxonFlowError as error:
             trail.failed(error)
@@ -100,8 +109,8 @@ class Governance:
         request = await self._admitted(call, trail)
         if request is None:
             return None
-        provider, model = self._chosen(call, trail)
-        answer = await provider.complete(request, model=model, timeout_s=call.timeout_s)
+        plan, chose = self._planned(call, request, trail)
+        answer = await self.router.complete(request, plan, timeout_s=call.timeout_s, tell=chose)
         trail.answered(answer)
         if not self.policy.is_on(Phase.ANSWER):
             return answer
@@ -124,29 +133,27 @@ class Governance:
         """What the policy decides on these texts. The caller records it."""
         return await evaluated(self.policy, phase, parts)
 
-    def _chosen(self, call: GovernedCall, trail: Trail) -> tuple[Provider, str]:
-        """The provider and the model that answer `call`, of those that its caller may use."""
-        name = self._provider_for(call)
-        provider = self.providers[name]
-        model = call.model or provider.default_model
-        if not call.caller.may_use_model(model):
-            raise RequestError(
-                f"the client {call.caller.client} may not use the model {model[:256]}",
-                hint="its `models:` in the configuration names those that it may",
-            )
-        trail.chose(name, provider, model)
-        return provider, model
-
-    def _provider_for(self, call: GovernedCall) -> str:
-        allowed = [name for name in self.providers if call.caller.may_use_provider(name)]
-        if call.provider is None and allowed:
-            return allowed[0]
-        if call.provider in allowed:
-            return call.provider
-        asked = "any provider" if call.provider is None else f"the provider {call.provider[:64]!r}"
-        raise RequestError(
-            f"the client {call.caller.client} may not use {asked}",
-            hint=f"name one of these: {', '.join(allowed)}"
-            if allowed
-            else "its `providers:` in the configuration names those that it may",
+    def _planned(
+        self,
+        call: GovernedCall,
+        request: CompletionRequest,
+        trail: Trail,
+        *,
+        is_streamed: bool = False,
+    ) -> tuple[Plan, Callable[[Target], None]]:
+        """Whom `call` goes to, and what hears of each target that is asked; the first is known to
+        the trail already. `RequestError` where the caller may use none."""
+        caller = call.caller
+        wish = caller.wish(
+            provider=call.provider,
+            model=call.model,
+            is_strict=call.is_strict,
+            allowed=call.allowed_providers,
         )
+        plan = self.router.choose(wish, request, is_streamed=is_streamed, owner=caller.owner)
+
+        def chose(target: Target) -> None:
+            trail.chose(target.provider, self.providers[target.provider], target.model)
+
+        chose(plan.targets[0])
+        return plan, chose

@@ -57,6 +57,11 @@ class GovernedCall:
     """The user on whose behalf the client calls, as the client names them; a token, it may be."""
     provider: str | None = None
     model: str | None = None
+    """The name of a named model, or an id."""
+    is_strict: bool | None = None
+    """Whether no other provider than the named one will do; None leaves it to the configuration."""
+    allowed_providers: tuple[str, ...] | None = None
+    """The only providers that the call may go to; None: all that the caller may use."""
     timeout_s: float | None = None
     is_made: bool = True
     """Whether a model is called; otherwise the call is only checked and recorded."""

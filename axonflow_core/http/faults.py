@@ -32,6 +32,8 @@ _OVERDUE = {
     "body": "did not finish its answer",
 }
 """Step of a call -> what did not happen in time."""
+_SENT = frozenset(("head", "body"))
+"""The steps in which the request is sent."""
 _NO_PROXY_HINT = "NO_PROXY lists hosts to reach without a proxy"
 
 # ── time ──────────────────────────────────────────────────────────────────────────────────────────
@@ -46,20 +48,24 @@ def timeout(
     if at is not None:
         step, hop = at.what, f"the proxy {at.hop.authority}" if at.is_proxy else at.hop.authority
     what = "sent no more of its answer" if limit.name == "idle_s" else _OVERDUE[step]
-    return ProviderTimeout(
+    error = ProviderTimeout(
         f"{hop} {what} within {_span(limit, request)}",
         hint=f"if that is too short, raise {_setting(limit)}",
     )
+    error.may_be_billed = step in _SENT
+    return error
 
 
 def pool_full(limit: Limit, size: int, endpoint: Endpoint, request: HttpRequest) -> ProviderTimeout:
     """The error of a call that got no place in the pool in time. Nothing was sent."""
-    return ProviderTimeout(
+    error = ProviderTimeout(
         f"the pool of {size} is full: no connection for {endpoint.authority} became free within "
         f"{_span(limit, request)}",
         hint="make fewer calls at once, close streams that are read no further, or raise "
         f"`max_connections` of the transport or {_setting(limit)}",
     )
+    error.may_be_billed = False
+    return error
 
 
 def _span(limit: Limit, request: HttpRequest) -> str:
@@ -154,14 +160,19 @@ def unanswered(endpoint: Endpoint, cause: Exception | None, *, has_begun: bool) 
         message = f"{host} closed the connection without an answer"
     else:
         message = f"the connection to {host} broke before the answer: {_reason(cause)}"
-    return _not_again(Unavailable(message))
+    return _billed(Unavailable(message))
 
 
 def incomplete(cut: TruncatedStream, status: int) -> Unavailable:
     """A whole answer of `status` was wanted and is `cut`. Retryable unless the status is 2xx: that
     answer was generated and billed."""
     error = Unavailable(cut.message, status=status)
-    return _not_again(error) if 200 <= status < 300 else error
+    return _billed(error) if 200 <= status < 300 else error
+
+
+def _billed(error: Unavailable) -> Unavailable:
+    error.may_be_billed = True
+    return _not_again(error)
 
 
 def _not_again(error: Unavailable) -> Unavailable:

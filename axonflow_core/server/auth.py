@@ -90,6 +90,7 @@ def caller_of(client: ClientConfig) -> Caller:
         roles=frozenset(client.roles),
         providers=client.providers,
         models=client.models,
+        regions=client.regions,
     )
 
 

@@ -39,7 +39,7 @@ class Generation:
         self.clients = clients
         self.at_us = time.time_ns() // 1_000
         """When it was built, in microseconds since 1970."""
-        self.governance = Governance(policy, runtime.providers, audit, generation=number)
+        self.governance = Governance(policy, runtime.router, audit, generation=number)
         self._runtime = runtime
         self._hold = _Hold()
 

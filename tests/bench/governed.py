@@ -30,6 +30,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopR
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.provider import CompletionStream
+from axonflow_core.routing.router import Router
 from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate
 
 from .callers import IN_FLIGHT, SETTINGS, boto3s
@@ -161,7 +162,7 @@ def _chunks(runner: asyncio.Runner) -> Mapping[str, Case]:
 
 def _governed(provider: _Idle, audit: Any) -> Governance:
     providers: Any = {"idle": provider}
-    return Governance(Policy.build(PoliciesConfig(rules=RULES)), providers, audit)
+    return Governance(Policy.build(PoliciesConfig(rules=RULES)), Router(providers), audit)
 
 
 def _cpu_us(runner: asyncio.Runner, work: Coroutine[Any, Any, None], count: int) -> float:

@@ -19,6 +19,7 @@ from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopR
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.provider import CompletionStream, Price
+from axonflow_core.routing.router import Router
 from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate
 
 CALLER = Caller(client="acme-app", tenant="acme")
@@ -150,7 +151,7 @@ class Governed:
     @property
     def governance(self) -> Governance:
         audit: Any = self.audit
-        return Governance(self.policy, {"fake": self.provider}, audit)
+        return Governance(self.policy, Router({"fake": self.provider}), audit)
 
     async def complete(self, request: Any = "Why is the sky blue?", **facts: Any) -> Outcome:
         return await self.governance.complete(call_of(request, **facts))

@@ -31,6 +31,7 @@ from axonflow_core.messages import (
 )
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Decision, Phase, Verdict
+from axonflow_core.routing.router import Router
 from governance.governed import (
     SSN,
     FakeAudit,
@@ -254,7 +255,7 @@ async def asked_as(caller: Caller, **facts: Any) -> Any:
     governed = Governed(provider=FakeProvider(answer_of()))
     providers: Any = {"fake": governed.provider, "other": FakeProvider(answer_of("other"))}
     governance = governed.governance
-    governance.providers = providers
+    governance.router = Router(providers)
     return await governance.complete(call_of(**{"caller": caller, **facts}))
 
 

@@ -18,6 +18,7 @@ from axonflow_core.modes.gateway import Check, Checked, Report
 from axonflow_core.modes.pricing import Priced, priced
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.provider import Price, Provider
+from axonflow_core.routing.router import Router
 from axonflow_core.server.service import Service
 
 from .in_process import Served, serving
@@ -202,7 +203,7 @@ class Pricing:
 def with_price(service: Service) -> None:
     governance = service.generation.governance
     priced: Any = Pricing("priced-1")
-    governance.providers = {**governance.providers, "bedrock": priced}
+    governance.router = Router({**governance.providers, "bedrock": priced})
 
 
 @pytest.mark.parametrize(

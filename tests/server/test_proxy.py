@@ -13,6 +13,7 @@ from axonflow_core.errors import AxonFlowError, ProviderTimeout
 from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.provider import CompletionStream, Health, Provider
+from axonflow_core.routing.router import Router
 from axonflow_core.server.service import Service
 from axonflow_core.texts import texts_in
 
@@ -75,7 +76,7 @@ def serving_answers(folder: Path, provider: Scripted) -> Any:
 
     def change(service: Service) -> None:
         providers: Mapping[str, Provider] = {"echo": provider}
-        service.generation.governance.providers = providers
+        service.generation.governance.router = Router(providers)
 
     return serving(folder, change=change)
 

@@ -75,7 +75,7 @@ async def asked(model: str, policy: Any) -> tuple[Completion, FakeAudit]:
     """What leaves of a stream of that model, and its records."""
     audit: Any = FakeAudit()
     async with Runtime.open(provider="bedrock", model=model) as runtime:
-        governance = Governance(policy, runtime.providers, audit)
+        governance = Governance(policy, runtime.router, audit)
         stream = await governance.stream(call_of("What is the number?"))
         assert isinstance(stream, GovernedStream)
         async with stream:

@@ -38,6 +38,7 @@ from axonflow_core.keys import throwaway_keys
 from axonflow_core.messages import Completion, CompletionRequest, StopReason, Text
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.provider import Provider
+from axonflow_core.routing.router import Router
 from axonflow_core.server.api import ROUTES
 from axonflow_core.server.app import App
 from axonflow_core.server.auth import client_secret
@@ -356,7 +357,7 @@ async def test_no_value_of_the_server_shows_a_secret_in_its_repr(tmp_path: Path)
     service = await Service.open(config_of(tmp_path), keys, ServerState(Limits()))
     policy = service.generation.governance.policy
     service.generation.governance = Governance(
-        policy, {"looks": cast(Provider, provider)}, service.audit
+        policy, Router({"looks": cast(Provider, provider)}), service.audit
     )
     own = client_secret(keys.server[0], "acme", 1)
     prompt = asks(secret("prompt"), context={"system_prompt": secret("system prompt")})

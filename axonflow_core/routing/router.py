@@ -1,0 +1,457 @@
+"""Calls go to targets: one after the other, until one answers or another would make no sense.
+
+    choose      wish ─ candidates (kept for each wish) ─ order of each priority ─ conversation first
+    a try       health.admits ─ the call ─ health.succeeded, failed or left
+                     ▲                │ an error that another target may mend (`passing_on`)
+                     └── next ◄───────┘
+
+Where there is one target and no rule about regions, a call costs a look into a table and two empty
+calls, and its answer is untouched. Otherwise the receipt has a `Choice`, and the attempts at other
+targets before its own. Attempts at one target are its provider's (`calls.attempts`); a provider
+repeats what passes, so another target is tried after that.
+
+A stream goes to another target only before its first event: until then `Provider.stream` has not
+returned. A time limit of the caller is one for all targets.
+
+Embeddings and token counts never change the model: vectors of two models cannot be compared, nor
+can their counts. They go to the first in line, and on to targets with the same model alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
+from typing import Any, TypeVar
+
+from axonflow_core import waiting
+from axonflow_core.calls.attempts import failed_attempt
+from axonflow_core.calls.forwarding import forwarded, forwarded_stream
+from axonflow_core.errors import AxonFlowError, ProviderError, RequestError, Unavailable
+from axonflow_core.frozen import evolve, frozen
+from axonflow_core.messages import (
+    Choice,
+    Completion,
+    CompletionRequest,
+    FailedAttempt,
+    Receipt,
+    SkippedTarget,
+    TokenCount,
+)
+from axonflow_core.provider import (
+    CompletionStream,
+    ForwardedAnswer,
+    NativeCall,
+    Provider,
+    SupportsEmbedding,
+    SupportsForwarding,
+    SupportsLimits,
+    SupportsReranking,
+    SupportsTokenCounting,
+)
+from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
+
+from .candidates import Ability, Candidates, Catalogue
+from .conversations import Conversations
+from .health import AlwaysAdmitted, TargetHealth
+from .passing_on import passes_on
+from .rules import NO_MODELS, NamedModels, RoutingRules, Standing, Strategy
+from .strategies import Strategies, prompt_tokens
+from .targets import ANYONE, Target, Wish
+
+T = TypeVar("T")
+Ask = Callable[[Any, str | None, float | None], Awaitable[T]]
+"""Asks a provider for an answer of a model, within so many seconds."""
+Tell = Callable[[Target], None]
+
+_LOG = logging.getLogger(__name__)
+_MAX_WISHES = 1_024
+"""Wishes whose candidates are kept. Model ids come from clients, so their number has no end."""
+_LONG = 4_096
+"""Characters above which it is looked whether a prompt fits into a context window."""
+EMBEDDINGS: Ability = ("embeddings", SupportsEmbedding)
+RERANKING: Ability = ("reranking", SupportsReranking)
+COUNTING: Ability = ("token counting", SupportsTokenCounting)
+
+
+def _nobody_is_told(target: Target) -> None:
+    """For callers that only want the answer."""
+
+
+@frozen(kw_only=True)
+class Plan:
+    """The targets of one call, in the order to try them in."""
+
+    targets: tuple[Target, ...]
+    by: str
+    """What decided on the first: see `Choice.by`."""
+    candidates: Candidates
+    mark: bytes | None = None
+    """The conversation that it goes on with."""
+
+
+class Router:
+    """The targets of one configuration, and the calls to them."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        *,
+        rules: RoutingRules | None = None,
+        standings: Mapping[str, Standing] | None = None,
+        named: NamedModels = NO_MODELS,
+        health: TargetHealth | None = None,
+        draw: Callable[[], float] = random.random,
+        now: Callable[[], float] = waiting.now,
+    ) -> None:
+        """`providers` without `standings` are in order of preference. `draw` gives numbers from 0
+        to 1, without 1."""
+        if standings is None:
+            most = len(providers)
+            standings = {name: Standing(priority=most - n) for n, name in enumerate(providers)}
+        self.providers = providers
+        self.rules = rules or RoutingRules()
+        self.standings = standings
+        self.catalogue = Catalogue(providers, self.rules, standings, named)
+        self.health: TargetHealth = health or AlwaysAdmitted()
+        self._strategies = Strategies(
+            self.rules.strategy,
+            providers,
+            default_provider=self.rules.default_provider,
+            draw=draw,
+        )
+        self._conversations = Conversations()
+        self._now = now
+        self._known: dict[tuple[Wish, Ability | None], tuple[Candidates, Plan | None]] = {}
+
+    # ── planning ──────────────────────────────────────────────────────────────────────────────────
+
+    def choose(
+        self,
+        wish: Wish = ANYONE,
+        request: CompletionRequest | None = None,
+        *,
+        is_streamed: bool = False,
+        owner: str = "",
+        ability: Ability | None = None,
+    ) -> Plan:
+        """The targets of a call, in order. `owner` is whose conversation it is: two share none.
+        `RequestError` where nobody may take it. No I/O."""
+        known, only = self._candidates(wish, ability)
+        if only is not None:
+            return only
+        mark = None if request is None else self._conversations.mark(owner, request)
+        kept_to = None if mark is None else self._conversations.target(mark)
+        targets: list[Target] = []
+        for group in known.groups:
+            ordered = self._strategies.ordered(group, request, is_streamed)
+            if request is not None and len(group) > 1:
+                ordered = self._fitting_first(ordered, request)
+            targets += _first(kept_to, ordered) if kept_to in group else ordered
+        by = self._decided_by(wish, known, kept_to, targets[0])
+        return Plan(targets=tuple(targets), by=by, candidates=known, mark=mark)
+
+    def fixed(self, wish: Wish, ability: Ability) -> Plan:
+        """The targets of a call whose answers of two models cannot be compared."""
+        known, _ = self._candidates(wish, ability)
+        line = [each for group in known.groups for each in self._strategies.in_line(group)]
+        same = tuple(target for target in line if target.model == line[0].model)
+        by = "only" if known.is_single else str(Strategy.FAILOVER)
+        return Plan(targets=same, by=by, candidates=known)
+
+    def first(self, wish: Wish = ANYONE) -> Target:
+        """The target that a call of `wish` is tried at first, as far as that is settled."""
+        known, _ = self._candidates(wish, None)
+        return self._strategies.in_line(known.groups[0])[0]
+
+    def _candidates(self, wish: Wish, ability: Ability | None) -> tuple[Candidates, Plan | None]:
+        """Who may take a call, and the plan of it where there is nothing to choose."""
+        known = self._known.get((wish, ability))
+        if known is None:
+            found = self.catalogue.candidates(wish, ability)
+            only = Plan(targets=found.groups[0], by="only", candidates=found)
+            known = found, only if found.is_single else None
+            if len(self._known) >= _MAX_WISHES:
+                self._known.clear()
+            self._known[wish, ability] = known
+        return known
+
+    def _fitting_first(self, group: Any, request: CompletionRequest) -> list[Target]:
+        """A prompt that is probably longer than a context window is tried there last."""
+        tokens = prompt_tokens(request)
+        if tokens < _LONG // 4:
+            return list(group)
+        return sorted(group, key=lambda target: self._window(target) < tokens)
+
+    def _window(self, target: Target) -> float:
+        provider = self.providers[target.provider]
+        if not isinstance(provider, SupportsLimits):
+            return inf
+        return provider.context_tokens(target.model) or inf
+
+    def _decided_by(
+        self, wish: Wish, known: Candidates, kept_to: Target | None, first: Target
+    ) -> str:
+        if first == kept_to:
+            return "conversation"
+        if wish.provider is not None and first.provider == wish.provider:
+            return "provider"
+        if len(known.groups[0]) == 1:
+            return "only" if len(known.groups) == 1 else "priority"
+        return str(self.rules.strategy)
+
+    # ── calls ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def complete(
+        self,
+        request: CompletionRequest,
+        whom: Wish | Plan = ANYONE,
+        *,
+        timeout_s: float | None = None,
+        tell: Tell = _nobody_is_told,
+    ) -> Completion:
+        """The whole answer, of whom a wish means or a plan (`choose`) has. `tell` hears of each
+        target before it is asked. Errors as `Provider.complete`; where several targets failed, that
+        which says most."""
+
+        async def ask(provider: Provider, model: str | None, left_s: float | None) -> Completion:
+            return await provider.complete(request, model=model, timeout_s=left_s)
+
+        plan = whom if isinstance(whom, Plan) else self.choose(whom, request)
+        run = _Run(self, plan, tell)
+        answer = await run.answered(ask, timeout_s)
+        return run.on_receipt_of(answer)
+
+    async def stream(
+        self,
+        request: CompletionRequest,
+        whom: Wish | Plan = ANYONE,
+        *,
+        timeout_s: float | None = None,
+        tell: Tell = _nobody_is_told,
+    ) -> CompletionStream:
+        """As `complete`, streamed: from the first event on it is one target's."""
+
+        async def ask(
+            provider: Provider, model: str | None, left_s: float | None
+        ) -> CompletionStream:
+            return await provider.stream(request, model=model, timeout_s=left_s)
+
+        plan = whom if isinstance(whom, Plan) else self.choose(whom, request, is_streamed=True)
+        run = _Run(self, plan, tell, is_streamed=True)
+        return run.on_receipt_of_stream(await run.answered(ask, timeout_s))
+
+    async def forward(self, call: NativeCall, wish: Wish = ANYONE) -> ForwardedAnswer:
+        """The whole answer to a client's own call."""
+
+        async def ask(
+            provider: Provider, model: str | None, left_s: float | None
+        ) -> ForwardedAnswer:
+            if isinstance(provider, SupportsForwarding):
+                return await provider.forward(call, model=model)
+            return await forwarded(provider, call, model)
+
+        run = _Run(self, self._plan_of(call, wish), _nobody_is_told)
+        answer = await run.answered(ask, None)
+        if not isinstance(answer.answer, Completion):
+            return answer
+        routed = run.on_receipt_of(answer.answer)
+        return answer if routed is answer.answer else evolve(answer, answer=routed)
+
+    async def forward_stream(self, call: NativeCall, wish: Wish = ANYONE) -> CompletionStream:
+        """As `forward`, streamed."""
+
+        async def ask(
+            provider: Provider, model: str | None, left_s: float | None
+        ) -> CompletionStream:
+            if isinstance(provider, SupportsForwarding):
+                return await provider.forward_stream(call, model=model)
+            return await forwarded_stream(provider, call, model)
+
+        plan = self._plan_of(call, wish, is_streamed=True)
+        run = _Run(self, plan, _nobody_is_told, is_streamed=True)
+        return run.on_receipt_of_stream(await run.answered(ask, None))
+
+    async def embed(
+        self, request: EmbeddingRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None
+    ) -> Embeddings:
+        """A vector for each input, all of one model."""
+
+        async def ask(
+            provider: SupportsEmbedding, model: str | None, left_s: float | None
+        ) -> Embeddings:
+            return await provider.embed(request, model=model, timeout_s=left_s)
+
+        return await self._run_fixed(wish, EMBEDDINGS).answered(ask, timeout_s)
+
+    async def rerank(
+        self, request: RerankRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None
+    ) -> Ranking:
+        """The documents in order of relevance."""
+
+        async def ask(
+            provider: SupportsReranking, model: str | None, left_s: float | None
+        ) -> Ranking:
+            return await provider.rerank(request, model=model, timeout_s=left_s)
+
+        plan = self.choose(wish, ability=RERANKING)
+        return await _Run(self, plan, _nobody_is_told).answered(ask, timeout_s)
+
+    async def count(
+        self, request: CompletionRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None
+    ) -> TokenCount:
+        """The tokens of `request`, as the model counts them that a call goes to first."""
+
+        async def ask(
+            provider: SupportsTokenCounting, model: str | None, left_s: float | None
+        ) -> TokenCount:
+            return await provider.count(request, model=model, timeout_s=left_s)
+
+        return await self._run_fixed(wish, COUNTING).answered(ask, timeout_s)
+
+    def _run_fixed(self, wish: Wish, ability: Ability) -> _Run:
+        return _Run(self, self.fixed(wish, ability), _nobody_is_told)
+
+    def _plan_of(self, call: NativeCall, wish: Wish, *, is_streamed: bool = False) -> Plan:
+        if isinstance(call.request, EmbeddingRequest):
+            return self.fixed(wish, EMBEDDINGS)
+        asked = call.request if isinstance(call.request, CompletionRequest) else None
+        return self.choose(wish, asked, is_streamed=is_streamed)
+
+    def heard(self, target: Target, seconds: float, *, is_streamed: bool, plan: Plan) -> None:
+        """`target` answered a call."""
+        self.health.succeeded(target, seconds)
+        self._strategies.answered(target, seconds, is_streamed)
+        if plan.mark is not None:
+            self._conversations.answered(plan.mark, target)
+
+    def now(self) -> float:
+        """Seconds, on the clock that deadlines are on."""
+        return self._now()
+
+
+class _Run:
+    """One call on its way from target to target."""
+
+    __slots__ = ("_failed", "_is_streamed", "_plan", "_router", "_shut", "_tell")
+
+    def __init__(
+        self, router: Router, plan: Plan, tell: Tell, *, is_streamed: bool = False
+    ) -> None:
+        self._router = router
+        self._plan = plan
+        self._tell = tell
+        self._is_streamed = is_streamed
+        self._failed: list[tuple[Target, AxonFlowError]] = []
+        self._shut: list[Target] = []
+        """Those that may not be asked now."""
+
+    async def answered(self, ask: Ask[T], timeout_s: float | None) -> T:
+        """The answer of the first target that gives one."""
+        router, left_s = self._router, timeout_s
+        ends_at = None if timeout_s is None else router.now() + timeout_s
+        for target in self._plan.targets:
+            if self._failed and ends_at is not None:
+                left_s = ends_at - router.now()
+                if left_s <= 0:
+                    break
+            if not router.health.admits(target):
+                self._shut.append(target)
+                continue
+            if self._failed:
+                _LOG.warning("%s is asked in place of %s", target, self._failed[-1][0])
+            self._tell(target)
+            began = router.now()
+            try:
+                answer = await ask(router.providers[target.provider], target.asked, left_s)
+            except AxonFlowError as error:
+                router.health.failed(target, error)
+                self._note(target, error)
+                continue
+            except BaseException:
+                router.health.left(target)
+                raise
+            seconds = router.now() - began
+            router.heard(target, seconds, is_streamed=self._is_streamed, plan=self._plan)
+            return answer
+        raise self._last_word()
+
+    def _note(self, target: Target, error: AxonFlowError) -> None:
+        """`target` failed. Raises where no other is tried."""
+        on_silence = self._router.rules.failover_on_silence
+        if not passes_on(error, on_silence=on_silence):
+            raise self._with_attempts(error)
+        self._failed.append((target, error))
+
+    def _last_word(self) -> AxonFlowError:
+        """The error of a call that no target answered: of those that failed the first that passes,
+        then the first that was sent, then the first."""
+        errors = [error for _, error in self._failed]
+        if not errors:
+            names = ", ".join(map(str, self._shut))
+            return Unavailable(f"no target may be asked now: {names}", hint="try again later")
+        passing = (e for e in errors if isinstance(e, ProviderError) and e.is_retryable)
+        sent = (e for e in errors if not isinstance(e, RequestError))
+        said = next(passing, None) or next(sent, None) or errors[0]
+        return self._with_attempts(said)
+
+    def _with_attempts(self, error: AxonFlowError) -> AxonFlowError:
+        """`error`, which knows of the targets before and beside it."""
+        others = [(target, each) for target, each in self._failed if each is not error]
+        if others:
+            told = (attempt for target, each in others for attempt in attempts_of(target, each))
+            error.failed_attempts = (*told, *error.failed_attempts)
+            for target, each in others:
+                error.add_note(f"also asked: {target}: {each.code}")
+        return error
+
+    # ── what the receipt says ─────────────────────────────────────────────────────────────────────
+
+    def on_receipt_of(self, answer: Completion) -> Completion:
+        """`answer`, whose receipt says why it is of this target."""
+        receipt = self._told(answer.receipt)
+        return answer if receipt is answer.receipt else evolve(answer, receipt=receipt)
+
+    def on_receipt_of_stream(self, stream: CompletionStream) -> CompletionStream:
+        """As `on_receipt_of`."""
+        receipt = self._told(stream.receipt)
+        if receipt is not stream.receipt:
+            stream.receipt = receipt
+        return stream
+
+    def _told(self, receipt: Receipt | None) -> Receipt | None:
+        plan = self._plan
+        if receipt is None or plan.candidates.is_single:
+            return receipt
+        before = [each for target, error in self._failed for each in attempts_of(target, error)]
+        skipped = plan.candidates.skipped
+        if self._shut:
+            shut = (SkippedTarget(each.provider, each.model, _SHUT) for each in self._shut)
+            skipped = (*skipped, *shut)
+        choice = Choice(
+            by=plan.by,
+            skipped=skipped,
+            regions=plan.candidates.regions,
+            is_possibly_billed_twice=any(error.may_be_billed for _, error in self._failed),
+        )
+        attempts = (*before, *receipt.failed_attempts) if before else receipt.failed_attempts
+        return evolve(receipt, choice=choice, failed_attempts=attempts)
+
+
+_SHUT = "it may not be asked now"
+
+
+def attempts_of(target: Target, error: AxonFlowError) -> list[FailedAttempt]:
+    """The attempts at `target` that ended with `error`."""
+    attempts = [*error.failed_attempts, failed_attempt(error)]
+    return [
+        evolve(each, provider=target.provider, model=target.model)
+        if each.provider is None
+        else each
+        for each in attempts
+    ]
+
+
+def _first(target: Target | None, group: Any) -> list[Target]:
+    return sorted(group, key=lambda each: each != target)

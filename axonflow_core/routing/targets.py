@@ -1,0 +1,66 @@
+"""A target, and what a caller wishes of routing."""
+
+from __future__ import annotations
+
+from axonflow_core.frozen import frozen
+
+ANY = ("*",)
+"""Every provider, every model, every region."""
+
+
+@frozen
+class Target:
+    """A provider with a model, as the provider spells it."""
+
+    provider: str
+    model: str
+    priority: int = 5
+    """Higher ones are tried first."""
+    weight: float = 1.0
+    """The share of the calls among targets of one priority; 0: only where others fail."""
+    rank: int = 0
+    """Settles a draw: the order of the names, or of the list."""
+    is_default: bool = False
+    """Whether the model is the provider's own choice, where a call names none."""
+
+    @property
+    def asked(self) -> str | None:
+        """The model that the provider is asked for; None leaves it to the provider, which may have
+        another for calls that are no chat."""
+        return None if self.is_default else self.model
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.model}"
+
+
+@frozen(kw_only=True)
+class Wish:
+    """Whom a call is for, and whom its caller may ask."""
+
+    provider: str | None = None
+    model: str | None = None
+    """The name of a named model, or an id."""
+    is_strict: bool | None = None
+    """Whether no other provider than the named one will do; None leaves it to the configuration."""
+    allowed: tuple[str, ...] | None = None
+    """The only providers that this call may go to; None: all."""
+    client: str = ""
+    """The name of the client, for messages; empty in a program's own calls."""
+    providers: tuple[str, ...] = ANY
+    """The providers that the client may use; `*` is all."""
+    models: tuple[str, ...] = ANY
+    """The models that it may use, by id or by name; a `*` at the end stands for any ending."""
+    regions: tuple[str, ...] = ANY
+    """The regions that its calls may be processed in, likewise."""
+
+
+ANYONE = Wish()
+"""A call that names nothing and may go anywhere."""
+
+
+def matches(patterns: tuple[str, ...], name: str) -> bool:
+    """Whether one of `patterns` is `name`, or its beginning before a `*`."""
+    return any(
+        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+        for pattern in patterns
+    )
