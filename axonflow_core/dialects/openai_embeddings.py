@@ -5,7 +5,7 @@
      "data": [{"object": "embedding", "index": 0, "embedding": [0.1, …]}]}
 
 With `encoding_format: base64` an embedding is one text: its float32 numbers, little-endian.
-OpenAI's own clients ask for that unasked, and decode it. `input` may be one text without a list around it,
+OpenAI's own clients ask for that unasked, and decode it. `input` may be one text without a list,
 which its `spelling` keeps. Inputs as lists of tokens have no neutral form and are refused. `model`
 belongs to whoever serves, in requests and answers; one in an answer is kept in `extra`.
 

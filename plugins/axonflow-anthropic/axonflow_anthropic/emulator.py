@@ -9,9 +9,10 @@ from axonflow_core.emulator.building import build_emulator
 from axonflow_core.emulator.script import ScriptSource
 from axonflow_core.emulator.service import EmulatedVendor
 from axonflow_core.emulator.words import Words
+from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.credentials import key_verifier
 from axonflow_core.endpoint.refusals import VendorError
-from axonflow_core.plugin_spec import Emulator
+from axonflow_core.plugin_spec import Emulator, ModelDescription
 
 from .config import DEFAULT_MODEL, KEY_VARIABLE, VARIABLES
 from .endpoint import WIRE
@@ -20,8 +21,23 @@ from .models import catalogue
 API_KEY = "sk-ant-of-the-emulator"
 """The only key that is accepted."""
 REFUSED_MODEL = "claude-2"
+
+
+def _limit(conversation: Conversation, model: ModelDescription) -> VendorError | None:
+    """Anthropic's refusal of a call without a limit of output tokens."""
+    limit = conversation.request.inference.max_tokens
+    if limit is None:
+        message = "max_tokens: Field required"
+    elif limit < 1:
+        message = "max_tokens: Input should be greater than or equal to 1"
+    else:
+        return None
+    return VendorError(code="invalid_request_error", message=message)
+
+
 _VENDOR = EmulatedVendor(
     models=lambda: catalogue().models,
+    checks=(_limit,),
     words=Words(
         unknown_model=lambda model: VendorError(code="not_found_error", message=f"model: {model}")
     ),
