@@ -1,10 +1,11 @@
 """Evaluation: texts to a decision, by every rule and every detector.
 
 Nothing ends the search early. The findings of all rules in all parts are collected, and the most
-severe action among them decides. Each rule searches for itself: one automaton for all of them, a
-Set of RE2's, can take seconds for a text that its patterns search in milliseconds. A text is
-searched as it is and in its normal form (`policy.views`), and detectors are asked only about a text
-in which one of their hints is found.
+severe action among them decides. Each rule searches for itself: one automaton for all of them can
+take seconds for a text that its patterns search in milliseconds. But nearly every text is short and
+has nothing in it, so one search for all patterns that are small (`screen`) comes before theirs. A
+text is searched as it is and in its normal form (`policy.views`), and detectors are asked only
+about a text in which one of their hints is found.
 
 A `Policy` is immutable and may be used by several threads at once. It fails closed: where the
 engine itself fails, the verdict is `error`.
@@ -16,9 +17,9 @@ import hashlib
 import json
 import logging
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import Unfit, evolve, frozen
@@ -38,11 +39,21 @@ from axonflow_core.policy.rules import (
     Rule,
     Verdict,
 )
-from axonflow_core.policy.searches import MAX_SPANS, Find, find_pattern, finder_of
-from axonflow_core.policy.views import views_of
+from axonflow_core.policy.searches import (
+    MAX_SPANS,
+    Find,
+    find_pattern,
+    finder_of,
+    is_literal,
+    pattern_of,
+)
+from axonflow_core.policy.views import View, views_of
 
 if TYPE_CHECKING:
     from axonflow_core.config.values import PoliciesConfig
+
+Look: TypeAlias = Callable[[bytes], Any]
+"""Whether a text has something in it: None where it has not."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +64,11 @@ LOOK_AHEAD = 128
 and than most statements of SQL that are looked for."""
 MAX_LOOK_AHEAD = 1_024
 """The most that a pattern has held back."""
+MAX_SCREENED = 4_096
+"""Bytes of a text that the search for all patterns reads. Where their automaton does not fit into
+RE2's memory it takes a microsecond for each."""
+MAX_SCREEN = 256
+"""Instructions of all rules' patterns that are searched for in one."""
 _WARM_UP = "Warm up: naïve Ａ \0 42 @"
 """A text with two views, neither of them ASCII alone."""
 _VERDICTS: Mapping[Action, Verdict] = {
@@ -143,14 +159,24 @@ class Policy:
         built_in = [(detector.on, _search_of_detector(detector)) for detector in self.detectors]
         self._own = {phase: _on(phase, own) for phase in Phase}
         self._all = {phase: _on(phase, own + built_in) for phase in Phase}
-        hints = "|".join(f"(?:{detector.hint})" for detector in self.detectors)
-        self._find_hint = compiled(hints).search
+        hints = [detector.hint for detector in self.detectors]
+        self._find_hint = compiled(_any_of(hints)).search
+        self._screens = {phase: _screen(phase, self.rules, hints) for phase in Phase}
+        literal = [
+            (rule.on, search)
+            for rule, (_, search) in zip(self.rules, own, strict=True)
+            if is_literal(rule)
+        ]
+        self._literal = {phase: _on(phase, literal) for phase in Phase}
         self._look_ahead = {phase: _look_ahead(self.rules, self._all[phase]) for phase in Phase}
         self._warm_up()
 
     def _warm_up(self) -> None:
         for view in views_of(_WARM_UP):
             self._find_hint(view.data)
+            for screen in self._screens.values():
+                if screen is not None:
+                    screen(view.data)
             for search in {*self._all[Phase.REQUEST], *self._all[Phase.ANSWER]}:
                 search.find(view)
 
@@ -200,11 +226,8 @@ class Policy:
 
     def _hits(self, phase: Phase, label: str, text: str) -> Iterable[_Hit]:
         """What each rule and detector finds in one part."""
-        searches = self._own[phase]
         views = views_of(text)
-        for view in views:
-            if self._find_hint(view.data) is not None:
-                searches = self._all[phase]
+        searches = self._searches(phase, views)
         found: dict[int, set[tuple[int, int]]] = {}
         for view in views:
             for number, search in enumerate(searches):
@@ -212,6 +235,16 @@ class Policy:
                     spans = [view.span(start, end) for start, end in spans]
                     found.setdefault(number, set()).update(_to_the_end(spans, len(text)))
         return [_Hit(searches[number], label, sorted(found[number])) for number in sorted(found)]
+
+    def _searches(self, phase: Phase, views: Iterable[View]) -> Sequence[_Search]:
+        """The searches that may find something, in their order."""
+        searches, look = self._literal[phase], self._screens[phase]
+        if look is None or any(len(view.data) > MAX_SCREENED for view in views):
+            searches, look = self._own[phase], self._find_hint
+        for view in views:
+            if look(view.data) is not None:
+                return self._all[phase]
+        return searches
 
     def _decision(
         self,
@@ -273,6 +306,22 @@ def _search_of_detector(detector: Detector) -> _Search:
 
 def _on(phase: Phase, searches: Iterable[tuple[tuple[Phase, ...], _Search]]) -> tuple[_Search, ...]:
     return tuple(search for on, search in searches if phase in on)
+
+
+def _screen(phase: Phase, rules: Iterable[Rule], hints: Iterable[str]) -> Look | None:
+    """The search for whatever a pattern of the phase or a hint matches. None where the patterns are
+    too large for one."""
+    patterns = [pattern_of(rule) for rule in rules if phase in rule.on and not is_literal(rule)]
+    if sum(compiled(pattern).programsize for pattern in patterns) > MAX_SCREEN:
+        return None
+    try:
+        return cast(Look, compiled(_any_of([*hints, *patterns])).search)
+    except Unfit:  # two groups of one name, for example
+        return None
+
+
+def _any_of(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
 
 
 def _look_ahead(rules: Iterable[Rule], searches: Iterable[_Search]) -> int:

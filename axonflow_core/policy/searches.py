@@ -33,9 +33,14 @@ def pattern_of(rule: Rule) -> str:
 def finder_of(rule: Rule) -> Find:
     """The function that searches for what `rule` names. Raises `Unfit` where RE2 does not compile
     it."""
-    if rule.text is not None and rule.text.isascii():
+    if rule.text is not None and is_literal(rule):
         return find_literal(rule.text)
     return find_pattern(compiled(pattern_of(rule)))
+
+
+def is_literal(rule: Rule) -> bool:
+    """Whether the rule is searched for without RE2."""
+    return rule.text is not None and rule.text.isascii()
 
 
 def find_pattern(regexp: Regexp) -> Find:

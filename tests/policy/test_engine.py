@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.frozen import evolve
 from axonflow_core.policy.detectors import TYPES
-from axonflow_core.policy.engine import MAX_FINDINGS, Policy
+from axonflow_core.policy.engine import MAX_FINDINGS, MAX_SCREEN, MAX_SCREENED, Policy
+from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.rules import SEVERITY, Action, Decision, Phase, Rule, Verdict
 from axonflow_core.policy.searches import MAX_SPANS
 
@@ -219,6 +220,19 @@ def test_findings_are_listed_to_a_number_and_the_others_counted() -> None:
     assert len(decision.findings) == MAX_FINDINGS
     assert decision.unlisted == 30 - MAX_FINDINGS
     assert decision.texts["text"] == "[REDACTED:r] " * 30
+
+
+@pytest.mark.parametrize("more", [(), ("(?P<n>x)y", "(?P<n>y)x"), ("(a|b).{0,60}x",)])
+@pytest.mark.parametrize("length", [0, MAX_SCREENED])
+def test_patterns_are_found_whether_one_search_comes_before_theirs_or_not(
+    more: tuple[str, ...], length: int
+) -> None:
+    rules = [rule(f"more-{number}", pattern=pattern) for number, pattern in enumerate(more)]
+    rules += [rule("aurora", pattern="(?i)aurora"), rule("secret", text="secret")]
+    for text, found in (("AURORA", ["aurora"]), ("secret", ["secret"]), ("plain", [])):
+        decision = decide(" " * length + text, *rules)
+        assert [finding.rule for finding in decision.findings] == found
+    assert compiled("(a|b).{0,60}x").programsize > MAX_SCREEN
 
 
 @pytest.mark.parametrize("search", [{"text": "aurora"}, {"pattern": "aurora"}])
