@@ -25,6 +25,7 @@ from typing import cast
 from .ends import ClosedHere, ConnectionEnded
 from .limits import IDLE, NO_LIMIT, Deadlines, DialStep, Limit, LimitExpired
 from .response_parser import BadResponse, ResponseHead, ResponseParser, Rule
+from .sockets import arrivals_at
 from .tls import TlsLayer
 
 HIGH_WATER_BYTES = 128 * 2**10
@@ -64,6 +65,8 @@ class Connection(asyncio.BufferedProtocol):
         self._loop = loop
         self._buffer = buffer
         self._transport: asyncio.Transport | None = None
+        self._arrivals: Callable[[], bool] | None = None
+        """Asks the system whether anything has arrived that was not read."""
         self._layers: tuple[TlsLayer, ...] = ()
         self._phase = _DIALLING
         self._early = bytearray()
@@ -183,10 +186,15 @@ class Connection(asyncio.BufferedProtocol):
         self._watch(until, NO_LIMIT)
         self._resume()
 
-    def fileno(self) -> int:
-        """The socket's descriptor; -1: it is closed."""
-        made = self._transport and self._transport.get_extra_info("socket")
-        return made.fileno() if made else -1
+    @property
+    def is_readable(self) -> bool:
+        """Whether bytes have arrived, or the end. True where it is closed."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return True
+        if self._arrivals is None:
+            self._arrivals = arrivals_at(transport.get_extra_info("socket"))
+        return self._arrivals()
 
     def abort(self, fault: Exception) -> None:
         """Close the connection at once; whoever waits gets `fault`."""

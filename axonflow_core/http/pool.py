@@ -12,7 +12,6 @@ given back goes to the first in the queue at once, so nobody overtakes.
 from __future__ import annotations
 
 import asyncio
-import select
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 
@@ -50,7 +49,7 @@ class Pool:
         while resting:
             connection = resting[-1]
             self._drop(connection)
-            if not _is_readable(connection.fileno()):
+            if not connection.is_readable:
                 return connection
             self.discard(connection)
         return None
@@ -67,7 +66,7 @@ class Pool:
             self._places_taken += 1
             return None
         connection = await self._queued(key)
-        if connection is not None and _is_readable(connection.fileno()):
+        if connection is not None and connection.is_readable:
             self.close_one(connection)
             return None
         return connection
@@ -181,14 +180,3 @@ def _reads_ahead(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether reads of several connections are under way at once, each into its own buffer."""
     proactor = getattr(asyncio, "ProactorEventLoop", None)  # Windows
     return proactor is not None and isinstance(loop, proactor)
-
-
-def _is_readable(descriptor: int) -> bool:
-    """Whether a read would not wait: bytes have arrived, or the end. True where it is closed."""
-    if descriptor < 0:
-        return True
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([descriptor], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

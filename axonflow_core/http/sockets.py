@@ -7,8 +7,9 @@ which neither other lookups nor the end of the program wait; for an event loop's
 
 from __future__ import annotations
 
+import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -57,3 +58,13 @@ def set_options(made: socket.socket) -> None:
     for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE"):  # Linux and Windows; macOS
         if hasattr(socket, name):
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), TCP_KEEP_ALIVE_S)
+
+
+def arrivals_at(made: socket.socket) -> Callable[[], bool]:
+    """A function that tells whether a read would not wait: bytes have arrived, or the end. It is
+    not to be called once the socket is closed, for its number may be another one's then."""
+    if not hasattr(select, "poll"):  # Windows
+        return lambda: bool(select.select([made], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(made, select.POLLIN)
+    return lambda: bool(poll.poll(0))

@@ -38,9 +38,11 @@ EXTENSION = "axonflow.delivery"
 class Delivery:
     """What becomes of the answer of the request under way on one connection."""
 
-    __slots__ = ("_callback", "_is_over")
+    __slots__ = ("_callback", "_is_over", "loop")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = loop
+        """The loop of the connection, where it is known: to ask which one runs is a system call."""
         self._callback: OnDelivery | None = None
         self._is_over = False
 

@@ -28,7 +28,7 @@ class cancelled_with_client:  # noqa: N801 - it is used as a block, as a functio
 
     def __enter__(self) -> None:
         if self._delivery is not None:
-            self._task = asyncio.current_task()
+            self._task = asyncio.current_task(self._delivery.loop)
             self._delivery.watch(self._settled)
 
     def __exit__(

@@ -1,8 +1,9 @@
 """One request and its response: the app's task, what it sends, and what the client gets where the
 app fails.
 
-The head of a response waits for the first piece of the body, at most until the loop's next turn:
-one write instead of two is one system call, one packet and one wake-up of the client less.
+The head of a response waits for the first piece of the body: one write instead of two is one system
+call, one packet and one wake-up of the client less. Where the length of the body is known it is at
+hand; the head of any other waits until the loop's next turn at most.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Exchange(RequestResponseCycle):
             raise RuntimeError(f"{message['type']} after the end of the response")
 
     def _start(self, status: int, headers: Any) -> None:
-        """Make the head, and have it written in the loop's next turn at the latest."""
+        """Make the head, and have it written with the first piece of the body."""
         lines = [STATUS_LINE[status]]
         for name, value in (*self.default_headers, *headers):
             name = name.lower()
@@ -82,13 +83,13 @@ class Exchange(RequestResponseCycle):
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None:
             self._frame(status, lines)
+            asyncio.get_running_loop().call_soon(self._flush)
         head = b"".join(lines)
         if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
             raise RuntimeError("a header contains a line end")
         self._head = head + b"\r\n"
         self.response_started = True
         self.waiting_for_100_continue = False
-        asyncio.get_running_loop().call_soon(self._flush)
 
     def _frame(self, status: int, lines: list[bytes]) -> None:
         """A body of unknown length is sent in chunks; to HTTP/1.0, until the connection ends."""

@@ -107,7 +107,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._progress_at = 0  # what was read when a piece of the body came last
         self._host: bytes | None = None  # the last one that was found right
         self._is_reserve = False
-        self._delivery = Delivery()
+        self._delivery = Delivery(self.loop)
         self._extensions = {EXTENSION: self._delivery}
 
     # ── the transport's callbacks ─────────────────────────────────────────────────────────────────

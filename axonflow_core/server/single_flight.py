@@ -193,7 +193,7 @@ class Flights:
     # ── leading ───────────────────────────────────────────────────────────────────────────────────
 
     async def _lead(self, asked: Asked) -> Given:
-        task = asyncio.current_task()
+        task = asyncio.current_task(asked.delivery.loop if asked.delivery is not None else None)
         assert task is not None  # noqa: S101 - inside a coroutine there is one
         flight = self._flights[asked.mark] = _Flight(task)
         passenger = flight.board()
