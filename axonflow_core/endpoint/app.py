@@ -47,7 +47,7 @@ from axonflow_core.messages import Json
 from .calls import Call, Chunks, Handler, NativeAnswer
 from .credentials import Verifier
 from .operations import Framing, Operation
-from .refusals import Refusal, denial_of
+from .refusals import Refusal
 from .wire import Wire
 
 _LOG = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _verified(wire: Wire, request: ReceivedRequest, verifier: Verifier) -> str:
     try:
         return verifier(wire.presented(request))
     except CredentialsError as error:
-        raise denial_of(wire.errors, error) from None
+        raise wire.denial(error) from None
 
 
 def _json(wire: Wire, operation: Operation, body: bytes) -> Json:
@@ -199,9 +199,10 @@ class _Reply:
         framing = self.framing or _UNFRAMED
         async with aclosing(chunks):
             async for together in chunks:
+                data = _frames(framing, together)
                 if not self._writer.has_started:  # until the first chunk an error has a status
                     await self._begin(framing)
-                await self._writer.write(_frames(framing, together))
+                await self._writer.write(data)
         if not self._writer.has_started:
             await self._begin(framing)
         await self._writer.end()

@@ -86,7 +86,8 @@ def _is_named(row: ErrorRow, refused: VendorError) -> bool:
 def denial_of(errors: ErrorCodec, error: CredentialsError) -> Refusal:
     """The refusal of a client's own key. (`encode_error` is about this server's key at its
     provider, and hides it.)"""
-    row = next((row for row in errors.rows if issubclass(row.error, CredentialsError)), None)
+    known = (row for row in errors.rows if row.pattern is None)
+    row = next((row for row in known if issubclass(row.error, CredentialsError)), None)
     row = row or ErrorRow(error=CredentialsError, status=401)
     return Refusal(error.message, errors.native_error(row, error), errors.native_event(row, error))
 
@@ -123,5 +124,8 @@ class Refusals:
     """The body is longer than so many bytes."""
     no_model: Callable[[], Refused] = _no_model
     """The call names no model, or one by a name that is none."""
+    denied: Callable[[CredentialsError], Refused] | None = None
+    """What the verifier raised, where the vendor has several such errors; None: the row of
+    `CredentialsError` in the table."""
     unexpected: Callable[[], Refused] = _unexpected
     """A fault of this server's own, which the log explains."""

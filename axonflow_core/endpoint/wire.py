@@ -8,12 +8,13 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from axonflow_core.codec.errors import ErrorCodec
+from axonflow_core.errors import CredentialsError
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json
 
 from .credentials import Presented, bearer_token
 from .operations import Operation
-from .refusals import Refusal, Refusals, Refused, refusal_of
+from .refusals import Refusal, Refusals, Refused, denial_of, refusal_of
 
 MAX_BODY_BYTES = 32 * 2**20
 MAX_MODEL_CHARACTERS = 2048
@@ -57,6 +58,11 @@ class Wire:
     def refusal(self, refused: Refused) -> Refusal:
         """The exception that refuses a call as the vendor does."""
         return refusal_of(self.errors, refused)
+
+    def denial(self, error: CredentialsError) -> Refusal:
+        """The exception that refuses a client's key as the vendor does."""
+        denied = self.refusals.denied
+        return denial_of(self.errors, error) if denied is None else self.refusal(denied(error))
 
     def addressed(self, method: str, raw_path: str) -> tuple[Operation, str]:
         """The operation of a path and the model in it, or `""`. `Refusal` for a path that is none,
