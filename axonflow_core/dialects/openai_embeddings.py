@@ -5,9 +5,10 @@
      "data": [{"object": "embedding", "index": 0, "embedding": [0.1, …]}]}
 
 With `encoding_format: base64` an embedding is one text: its float32 numbers, little-endian.
-OpenAI's own clients ask for that unasked, and decode it. `input` may be one text without a list,
-which its `spelling` keeps. Inputs as lists of tokens have no neutral form and are refused. `model`
-belongs to whoever serves, in requests and answers; one in an answer is kept in `extra`.
+OpenAI's own clients ask for that unasked, and decode it. `input` may be one text without a list
+around it, which its `spelling` keeps. Inputs as lists of tokens have no neutral form and are
+refused. `model` belongs to whoever serves, in requests and answers; one in an answer is kept in
+`extra`.
 
 Source: OpenAI's API reference, "Create embeddings", and openai-python 3.57, November 2026.
 """
@@ -123,10 +124,13 @@ def _decode_usage(native: Mapping[str, Json]) -> Usage:
 
 
 def _encode_response(answer: Embeddings, facts: ModelFacts) -> Json:
+    """The native answer. It names its model, which clients read; the one that was called, where
+    none is kept."""
     usage = _encode_usage(answer.usage)
     return {
         "object": "list",
         "data": [_encode_vector(vector) for vector in answer.vectors],
+        **({"model": facts.model_id} if facts.model_id else {}),
         **({} if usage is None else {"usage": usage}),
         **answer.extra,
     }

@@ -1,8 +1,7 @@
 """OpenAI's models: limits, prices, what each refuses.
 
 A snapshot (`gpt-4o-2024-08-06`) has the row of its model unless it has one of its own. Prices are
-USD per 1,000,000 tokens of the standard tier; a prompt beyond 272,000 tokens costs more from
-gpt-5.4 on, which is not reckoned here. None is unknown: a fine-tuned model has no price here.
+USD per 1,000,000 tokens of the standard tier. None is unknown: a fine-tuned model has no price.
 
 Sources, read 2026-11-29: developers.openai.com/api/docs, "Models" (a page each) and "Deprecations";
 openai-python 3.57 (`types/shared/chat_model.py`, ends of life); litellm 1.110.2
@@ -21,7 +20,7 @@ from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.plugin_spec import Life, ModelCatalogue, ModelDescription
-from axonflow_core.provider import Price
+from axonflow_core.provider import LongPrompts, Price
 
 from .codec import codec_for
 
@@ -41,6 +40,10 @@ class ModelRow:
     kind: str = "chat"
 
 
+_M = 1_050_000
+"""The context of the models with two prices."""
+
+
 def _chat(
     id: str,
     context: int,
@@ -52,15 +55,33 @@ def _chat(
     """`prices` are of input, of input read from a cache, of input written to one, of output."""
     fresh, read, written, answer = prices
     price = Price(input=fresh, cache_read=read, cache_write_5m=written, output=answer)
+    if context == _M:
+        price = evolve(price, long_prompts=_long_prompts(price))
     end = None if ends_on is None else date.fromisoformat(ends_on)
     return ModelRow(id, context, output, price, end, successor)
+
+
+def _long_prompts(price: Price) -> LongPrompts:
+    """Beyond 272,000 tokens all input costs twice, and output half as much again."""
+    return LongPrompts(
+        above_tokens=272_000,
+        price=Price(
+            input=_times(price.input, 2),
+            cache_read=_times(price.cache_read, 2),
+            cache_write_5m=_times(price.cache_write_5m, 2),
+            output=_times(price.output, 1.5),
+        ),
+    )
+
+
+def _times(price: float | None, factor: float) -> float | None:
+    return None if price is None else price * factor
 
 
 def _embedding(id: str, price: float) -> ModelRow:
     return ModelRow(id, 8_192, None, Price(input=price, output=0.0), kind="embedding")
 
 
-_M = 1_050_000
 ROWS: tuple[ModelRow, ...] = (
     _chat("gpt-6.2-astra", _M, 128_000, (8.0, None, None, 40.0)),
     _chat("gpt-6.2-sol", _M, 128_000, (2.0, 0.1, 2.5, 10.0)),

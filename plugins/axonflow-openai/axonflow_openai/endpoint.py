@@ -1,0 +1,66 @@
+"""OpenAI's API over a handler and a verifier: chat completions, embeddings, models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from axonflow_core.dialects.openai_embeddings import CODEC as EMBEDDINGS
+from axonflow_core.endpoint.app import dialect_app
+from axonflow_core.endpoint.calls import Handler
+from axonflow_core.endpoint.credentials import Verifier
+from axonflow_core.endpoint.openai_chat import chat_operation
+from axonflow_core.endpoint.operations import Kind, ModelListing, Operation
+from axonflow_core.endpoint.wire import Wire
+from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.messages import Json
+from axonflow_core.plugin_spec import ModelDescription
+
+from .errors import ERRORS
+
+_CREATED = 1_764_000_000
+"""When every model is said to be made: nothing here knows it."""
+
+
+def _as_listed(model: ModelDescription) -> Json:
+    """A model as `GET /v1/models` tells it, with the day of its end where it has one."""
+    end = None if model.ends_on is None else model.ends_on.isoformat()
+    native = {"id": model.id, "object": "model", "created": _CREATED, "owned_by": "openai"}
+    return {**native, "shutdown_date": end}
+
+
+def _list(models: Sequence[ModelDescription]) -> Json:
+    return {"object": "list", "data": [_as_listed(model) for model in models]}
+
+
+LISTING = ModelListing(encode_list=_list, encode_model=_as_listed)
+
+
+def embeddings_operation(path: str) -> Operation:
+    """Embeddings at `path`."""
+    return Operation(
+        name="embeddings",
+        kind=Kind.EMBEDDING,
+        path=path,
+        codec=EMBEDDINGS,
+        surface="embeddings",
+        transport_members=frozenset({"model"}),
+    )
+
+
+WIRE = Wire(
+    name="openai",
+    errors=ERRORS,
+    operations=(
+        chat_operation("/v1/chat/completions"),
+        embeddings_operation("/v1/embeddings"),
+        Operation(name="models", kind=Kind.MODELS, method="GET", path="/v1/models", codec=LISTING),
+        Operation(
+            name="model", kind=Kind.MODEL, method="GET", path="/v1/models/{model}", codec=LISTING
+        ),
+    ),
+)
+
+
+def openai_app(handler: Handler, verifier: Verifier) -> AsgiApp:
+    """The endpoint that OpenAI's own clients talk to: `ProviderSpec.ingress`."""
+    return dialect_app(WIRE, handler, verifier)
