@@ -86,6 +86,10 @@ class EchoProvider:
     ) -> CompletionStream:
         return EchoStream(self._answer(request, model), self._receipt(model))
 
+    def regions(self, model: str) -> frozenset[str]:
+        """None: no call leaves this process."""
+        return frozenset()
+
     async def health(self) -> Health:
         return Health(is_ready=True)
 

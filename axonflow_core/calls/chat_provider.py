@@ -130,6 +130,12 @@ class RoutedProvider(ABC):
             return WholeAnswer((await self.forward(call, model=model)).answer)
         return await self._caller.stream(self._caller.prepare_native(call, route, is_streamed=True))
 
+    def regions(self, model: str) -> frozenset[str] | None:
+        """As `SupportsResidency.regions`: where the operator says it is, by `region:` of the
+        provider's config."""
+        region: str | None = getattr(self._settings, "region", None)
+        return None if region is None else frozenset((region,))
+
     async def health(self) -> Health:
         """Ready: an API key is only tried by a call."""
         return Health(is_ready=True)

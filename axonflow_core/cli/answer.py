@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from axonflow_core.cli.sampling import warn_of
 
 if TYPE_CHECKING:
-    from axonflow_core.messages import Completion, CompletionRequest
+    from axonflow_core.messages import Completion, CompletionRequest, Receipt
     from axonflow_core.runtime import Runtime
     from axonflow_core.stream import StreamEvent
 
@@ -96,6 +96,16 @@ def counted(answer: Completion) -> str:
     return f"tokens: {usage.input_tokens} in{cached}, {usage.output_tokens} out{elapsed}"
 
 
+def _asked(receipt: Receipt | None) -> dict[str, object]:
+    """Who answered, and which attempts failed before."""
+    import attrs
+
+    if receipt is None:
+        return {}
+    failed = [attrs.asdict(attempt) for attempt in receipt.failed_attempts]
+    return {"provider": receipt.provider, "region": receipt.region, "failed_attempts": failed}
+
+
 def described(answer: Completion) -> dict[str, object]:
     """The completion as JSON, for `--json`; `parsed` where a schema was given."""
     import attrs
@@ -111,6 +121,7 @@ def described(answer: Completion) -> dict[str, object]:
         "adjustments": [attrs.asdict(adjustment) for adjustment in answer.adjustments],
         "model": answer.model,
         "id": answer.id,
+        **_asked(answer.receipt),
         "content": [
             {"type": type(block).__name__, **attrs.asdict(block)} for block in answer.content
         ],

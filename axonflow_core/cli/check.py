@@ -112,6 +112,7 @@ def _unopened(error: ConfigError, read: ReadConfig | None) -> _Report:
 async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
     """What the providers say of the sound part of the configuration, with the faults of the
     rest."""
+    from axonflow_core.cli.routing import doubts
     from axonflow_core.config.findings import located
     from axonflow_core.provider import SupportsCheck
     from axonflow_core.runtime import Runtime
@@ -129,6 +130,7 @@ async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
                 new = [each for each in found.findings if each.root_key not in left_out]
                 faults += located(read.config, entry, (each for each in new if each.is_fault))
                 warnings += located(read.config, entry, (e for e in new if not e.is_fault))
+        warnings += doubts(read.config, runtime.router)
     return _Report(
         config=read.config,
         checkups=checkups,
@@ -179,6 +181,7 @@ def _write(report: _Report) -> None:
     """Faults and warnings to stderr; what holds to stdout, where there are no faults."""
     from axonflow_core.cli.display import write_line
     from axonflow_core.cli.failure import write_faults
+    from axonflow_core.cli.routing import has_routing, routing_lines
 
     write_faults(report.warnings, kind="warning")
     write_faults(report.faults)
@@ -186,6 +189,9 @@ def _write(report: _Report) -> None:
         return
     for name, checkup in report.checkups.items():
         _write_provider(report.config, name, checkup)
+    if has_routing(report.config):
+        for line in routing_lines(report.config):
+            write_line(line)
     count, warned = len(report.config.enabled), len(report.warnings)
     write_line(
         f"{report.config.path or 'the environment'}: {_counted(count, 'provider')} enabled"
@@ -219,6 +225,7 @@ def _facts_of(checkup: Checkup | None) -> Mapping[str, Fact]:
 def _write_json(report: _Report, file: Path | None) -> None:
     from axonflow_core.cli.display import write_json
     from axonflow_core.cli.failure import described_fault
+    from axonflow_core.cli.routing import described_routing
 
     path = file if report.config is None else report.config.path
     if path is None and report.faults and report.faults[0].path:
@@ -233,5 +240,6 @@ def _write_json(report: _Report, file: Path | None) -> None:
                 name: {label: fact.value for label, fact in _facts_of(checkup).items()}
                 for name, checkup in report.checkups.items()
             },
+            **({} if report.config is None else described_routing(report.config)),
         }
     )

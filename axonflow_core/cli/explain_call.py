@@ -87,16 +87,17 @@ async def _explain(
     from axonflow_core.config import load_config
     from axonflow_core.errors import RequestError
     from axonflow_core.provider import SupportsExplanation
-    from axonflow_core.runtime import Runtime
+    from axonflow_core.runtime import Runtime, wish_of
 
     async with Runtime.open(load_config(path)) as runtime:
-        chosen = runtime.chosen(provider)
+        target = runtime.router.first(wish_of(provider, model))
+        chosen = runtime.providers[target.provider]
         if not isinstance(chosen, SupportsExplanation):
             raise RequestError(
                 "this provider does not support `explain call`",
                 hint="choose another provider with --provider",
             )
-        return await chosen.explain(request, model=model, is_streamed=is_streamed)
+        return await chosen.explain(request, model=target.asked, is_streamed=is_streamed)
 
 
 def _show(explanation: Explanation) -> None:

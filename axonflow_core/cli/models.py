@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from axonflow_core.messages import Json
     from axonflow_core.plugin_spec import ModelCatalogue, ModelDescription
+    from axonflow_core.routing.rules import NamedModels, NamedTarget
 
 
 @click.command(short_help="List the models that there are, with context, price and life.")
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def models(*, wanted: str, provider: str | None, has_ended: bool, is_json: bool) -> int:
     """List the models whose id, profile, family, vendor or kind contains FILTER.
 
-    Models that have ended are left out and counted. Prices are in US dollars for 1,000,000 tokens
+    The named models of the configuration come first, each with its targets. Models that have ended
+    are left out and counted. Prices are in US dollars for 1,000,000 tokens
     in and out, where a prefix is needed with the first. Nothing is asked of a service.
 
     Exits with 1 where no model fits.
@@ -38,12 +40,15 @@ def models(*, wanted: str, provider: str | None, has_ended: bool, is_json: bool)
         (name, catalogue, [model for model in found if has_ended or model.life != "ended"])
         for name, catalogue, found in shown
     ]
+    named = {} if provider else _named_models(wanted)
     if is_json:
-        write_json([_described(name, model) for name, _, found in living for model in found])
+        of_catalogues = [_described(name, model) for name, _, found in living for model in found]
+        write_json([*of_catalogues, *_described_names(named)])
     else:
+        _write_names(named)
         for (name, catalogue, found), (_, _, every) in zip(living, shown, strict=True):
             _write(name if len(living) > 1 else "", catalogue, found, len(every) - len(found))
-    if not any(found for _, _, found in shown):
+    if not named and not any(found for _, _, found in shown):
         _report_none(wanted, [catalogue for _, catalogue, _ in shown])
         return CHECK_FAILED
     return OK
@@ -71,6 +76,39 @@ def installed_models(provider: str | None = None) -> list[tuple[str, ModelCatalo
             hint="see the provider's own documentation",
         )
     return described
+
+
+def _named_models(wanted: str) -> NamedModels:
+    """The named models of the configuration that is found, whose name or targets contain
+    `wanted`; none where it cannot be read."""
+    import os
+
+    from axonflow_core.config.loading import read_config
+    from axonflow_core.errors import ConfigError
+
+    try:
+        models = read_config(None, os.environ).config.models
+    except ConfigError:
+        return {}
+    return {name: targets for name, targets in models.items() if _is_named(wanted, name, targets)}
+
+
+def _is_named(wanted: str, name: str, targets: Sequence[NamedTarget]) -> bool:
+    return any(wanted.lower() in text.lower() for text in (name, *(t.model for t in targets)))
+
+
+def _write_names(named: NamedModels) -> None:
+    from axonflow_core.cli.display import write_styled
+    from axonflow_core.cli.routing import model_lines
+
+    for line in model_lines(named):
+        write_styled(line, style="bold")
+
+
+def _described_names(named: NamedModels) -> list[Json]:
+    from axonflow_core.cli.routing import described_models
+
+    return [{"name": name, "targets": told} for name, told in described_models(named).items()]
 
 
 def _fits(model: ModelDescription, wanted: str) -> bool:

@@ -20,8 +20,10 @@ from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.screening import counted
 from axonflow_core.messages import (
     Adjustment,
+    Choice,
     Completion,
     CompletionRequest,
+    FailedAttempt,
     Inference,
     Json,
     Receipt,
@@ -293,8 +295,8 @@ def token_facts(usage: Usage) -> dict[str, Json]:
 
 
 def receipt_facts(receipt: Receipt) -> dict[str, Json]:
-    """How the call was made."""
-    return {
+    """How the call was made, and why where it was made."""
+    facts: dict[str, Json] = {
         "family": receipt.family,
         "surface": receipt.surface,
         "called": receipt.called,
@@ -304,6 +306,43 @@ def receipt_facts(receipt: Receipt) -> dict[str, Json]:
         "latency_ms": receipt.latency_ms,
         "first_byte_ms": receipt.first_byte_ms,
     }
+    if receipt.failed_attempts:
+        facts["failed_attempts"] = attempt_facts(receipt.failed_attempts)
+    if receipt.choice is not None:
+        facts["choice"] = choice_facts(receipt.choice)
+    return facts
+
+
+def attempt_facts(attempts: Iterable[FailedAttempt]) -> list[Json]:
+    """The attempts that failed, each with its target where that is another than the last."""
+    return [_attempt_facts(each) for each in attempts]
+
+
+def _attempt_facts(attempt: FailedAttempt) -> Json:
+    facts = {
+        "provider": attempt.provider,
+        "model": None if attempt.model is None else model_name(attempt.model),
+        "code": attempt.code,
+        "status": attempt.status,
+        "native_code": word(attempt.native_code),
+        "request_id": attempt.request_id,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def choice_facts(choice: Choice) -> dict[str, Json]:
+    """Why a call was made where it was made."""
+    facts: dict[str, Json] = {"by": choice.by}
+    if choice.skipped:
+        facts["skipped"] = [
+            {"provider": each.provider, "model": model_name(each.model), "reason": each.reason}
+            for each in choice.skipped
+        ]
+    if choice.regions:
+        facts["regions"] = list(choice.regions)
+    if choice.is_possibly_billed_twice:
+        facts["is_possibly_billed_twice"] = True
+    return facts
 
 
 def error_facts(code: str, error: AxonFlowError | None) -> dict[str, Json]:
@@ -313,6 +352,8 @@ def error_facts(code: str, error: AxonFlowError | None) -> dict[str, Json]:
         facts |= {"status": error.status, "native_code": word(error.native_code)}
     if error is not None and error.request_id is not None:
         facts["request_id"] = error.request_id
+    if error is not None and error.failed_attempts:
+        facts["failed_attempts"] = attempt_facts(error.failed_attempts)
     return facts
 
 

@@ -24,6 +24,10 @@ class ProxyRequest:
     request_type: str = "chat"
     provider: str | None = None
     model: str | None = None
+    is_strict: bool | None = None
+    """Whether no other provider than the named one will do."""
+    allowed_providers: tuple[str, ...] | None = None
+    """The only providers that will do; None: all."""
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -44,6 +48,8 @@ async def asked(
             user=request.user,
             provider=request.provider,
             model=request.model,
+            is_strict=request.is_strict,
+            allowed_providers=request.allowed_providers,
             timeout_s=timeout_s,
             is_made=request.is_made,
         )

@@ -40,6 +40,8 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
         ("POST /api/request", proxy.answer, Way.CALL),
         (f"GET {PROVIDERS}", providers.listing, Way.READ),
         (f"GET {PROVIDERS}/status", providers.status, Way.READ),
+        (f"GET {PROVIDERS}/routing", providers.routing, Way.READ),
+        (f"PUT {PROVIDERS}/routing", providers.write_routing, Way.READ),
         (f"GET {PROVIDERS}/{{name}}", providers.one, Way.READ),
         (f"GET {PROVIDERS}/{{name}}/health", providers.health, Way.READ),
         ("GET /api/v1/llm-provider-types", providers.types, Way.READ),

@@ -25,6 +25,10 @@ MAX_ITEMS = 1_000
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 MAX_NUMBER = 10**15
+_FLAGS: Mapping[str, bool] = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
 
 
 def read_object(body: bytes) -> Fields:
@@ -93,6 +97,16 @@ class Fields:
         if value is not None and not isinstance(value, bool):
             raise self._misfit(name, "true or false", value)
         return value
+
+    def spelt_flag(self, name: str) -> bool | None:
+        """As `flag`, or one of the words that the product spells it with: 1, true, yes, on and 0,
+        false, no, off."""
+        value = self._members.get(name)
+        if not isinstance(value, str):
+            return self.flag(name)
+        if value.lower() not in _FLAGS:
+            raise self._misfit(name, "true or false", value)
+        return _FLAGS[value.lower()]
 
     def texts(self, name: str, *, most: int = MAX_WORD, items: int = MAX_ITEMS) -> tuple[str, ...]:
         """A list of at most `items` texts, each of at most `most` characters; empty where it is

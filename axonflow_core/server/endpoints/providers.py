@@ -73,6 +73,30 @@ async def types(request: ClientRequest) -> Answer:
     return json_answer({"provider_types": kinds, "count": len(kinds)})
 
 
+async def routing(request: ClientRequest) -> Answer:
+    """`GET /api/v1/llm-providers/routing`: the weights in percent, and what else decides."""
+    generation = request.service.generation
+    usable = [entry for entry in _usable(generation, request) if entry.is_enabled]
+    rules = generation.config.routing
+    return json_answer(
+        {
+            "weights": {entry.name: round(entry.weight * 100) for entry in usable},
+            "priorities": {entry.name: entry.priority for entry in usable},
+            "strategy": rules.strategy,
+            "default_provider": rules.default_provider,
+            "strict_provider": rules.strict_provider,
+            "regions": list(rules.regions),
+            "failover_on_silence": rules.failover_on_silence,
+        }
+    )
+
+
+async def write_routing(request: ClientRequest) -> Answer:
+    """`PUT` of the same: the file decides, and a reload."""
+    message = "routing comes from the server's configuration file: change it, and reload"
+    return refusal(409, message, code="conflict")
+
+
 def _usable(generation: Generation, request: ClientRequest) -> list[ProviderConfig]:
     """What the configuration has of providers that the client may use, enabled or not."""
     configured = generation.config.providers

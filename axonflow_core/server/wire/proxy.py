@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from axonflow_core.errors import MalformedRequest
 from axonflow_core.governance.caller import Caller
-from axonflow_core.governance.trail import Outcome
-from axonflow_core.messages import Completion, Json, Media
+from axonflow_core.governance.trail import Outcome, attempt_facts, choice_facts
+from axonflow_core.messages import Completion, Json, Media, Receipt
 from axonflow_core.modes.proxy import ProxyRequest
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.server.client_request import Answer, json_answer
@@ -31,6 +31,10 @@ def proxy_request(fields: Fields, user: str | None = None) -> ProxyRequest:
         request_type=fields.text("request_type", most=64, default="chat"),
         provider=context.optional_text("provider"),
         model=context.optional_text("model", most=2_048),
+        is_strict=context.spelt_flag("strict_provider"),
+        allowed_providers=context.texts("allowed_providers")
+        if "allowed_providers" in context
+        else None,
         max_tokens=context.count("max_tokens", least=1, most=MAX_TOKENS),
         temperature=context.number("temperature", most=2),
         top_p=context.number("top_p", most=1),
@@ -96,11 +100,25 @@ def _metadata(outcome: Outcome) -> dict[str, Json]:
             "stop_reason": completion.stop_reason,
             "adjustments": list(map(str, completion.adjustments)),
         }
+        if completion.receipt is not None:
+            metadata |= _routed(completion.receipt)
     if outcome.error is not None:
         metadata |= {"error_code": outcome.error.code, "hint": outcome.error.hint}
+        if outcome.error.failed_attempts:
+            metadata["failed_attempts"] = attempt_facts(outcome.error.failed_attempts)
     if outcome.verdict is Verdict.REDACTED:
         metadata["redacted"] = True
     return {name: value for name, value in metadata.items() if value is not None}
+
+
+def _routed(receipt: Receipt) -> dict[str, Json]:
+    """Who was asked, how often, and why."""
+    routed: dict[str, Json] = {"attempts": receipt.attempts, "region": receipt.region}
+    if receipt.failed_attempts:
+        routed["failed_attempts"] = attempt_facts(receipt.failed_attempts)
+    if receipt.choice is not None:
+        routed["choice"] = choice_facts(receipt.choice)
+    return routed
 
 
 def policy_info(outcome: Outcome, caller: Caller) -> dict[str, Json]:

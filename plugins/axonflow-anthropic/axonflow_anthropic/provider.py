@@ -115,6 +115,20 @@ class AnthropicProvider(Counting, RoutedProvider):
         limits = limits_of(model)
         return facts if limits is None else evolve(facts, max_output_tokens=limits.output_tokens)
 
+    def serves(self, model: str) -> bool | None:
+        """Yes for a Claude of the table; of any other only a call tells."""
+        return None if limits_of(model) is None else True
+
+    def context_tokens(self, model: str) -> int | None:
+        """The context window, as the table has it."""
+        limits = limits_of(model)
+        return None if limits is None else limits.context_tokens
+
+    def regions(self, model: str) -> frozenset[str] | None:
+        """What `data_region:` says."""
+        region = self._config.data_region
+        return None if region is None else frozenset((region,))
+
     def price(self, receipt: Receipt) -> Price | None:
         """As `SupportsPricing.price`: the list price of the standard tier."""
         return price_of(receipt.called)

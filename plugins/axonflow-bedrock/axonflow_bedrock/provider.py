@@ -34,6 +34,7 @@ from axonflow_core.errors import (
     EncodeError,
     ModelNotFound,
     ProfileRequired,
+    RequestError,
     Uncountable,
 )
 from axonflow_core.frozen import evolve
@@ -55,6 +56,7 @@ from .config import BedrockConfig, SurfaceChoice
 from .explain import Known, deciding_rules, explanation_of
 from .models.model_id import ModelId, parse_model_id, vendors_of
 from .models.profiles import Profiles
+from .models.residency import regions_of
 from .models.table import ModelTable, load_models
 from .resolver import ModelResolver, through_profile, unary_route
 from .upstream import BedrockUpstream
@@ -256,6 +258,42 @@ class BedrockProvider:
         self.profiles.learn(model_id, region, profile)
         _LOG.warning("%s is called through %s from now on", route.model, profile)
         return answer
+
+    # ── what routing asks ─────────────────────────────────────────────────────────────────────────
+
+    def serves(self, model: str) -> bool | None:
+        """Whether it is an id of Bedrock's: an ARN, or one of a vendor that has models there."""
+        vendors = vendors_of(self._services.codecs)
+        try:
+            model_id = parse_model_id(model, vendors)
+            self.profiles.refuse_other_geographies(model_id)
+        except RequestError:
+            return False
+        if model == self._config.model or model_id.partition is not None:
+            return True
+        return model_id.vendor in vendors
+
+    def context_tokens(self, model: str) -> int | None:
+        """The limit of the prompt, as the model table has it."""
+        base_id = parse_model_id(model, vendors_of(self._services.codecs)).base_id
+        entry = self.models.entry(base_id)
+        return None if entry is None else entry.context_tokens
+
+    def regions(self, model: str) -> frozenset[str] | None:
+        """Every region that the call may be processed in: its own, those of an inference profile's
+        geography, those of the profiles that it may be repeated through. None without `region:`,
+        for AWS's settings are not read for it."""
+        region = self._config.region
+        if region is None:
+            return None
+        vendors = vendors_of(self._services.codecs)
+        named = parse_model_id(model, vendors)
+        ids = (
+            named,
+            *(parse_model_id(p, vendors) for p in self.profiles.may_become(named, region)),
+        )
+        told = [regions_of(each, region) for each in ids]
+        return None if None in told else frozenset().union(*filter(None, told))
 
     # ── embeddings, rankings, token counts ────────────────────────────────────────────────────────
 

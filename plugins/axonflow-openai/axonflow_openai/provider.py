@@ -136,6 +136,15 @@ class OpenAIProvider(Embedding, RoutedProvider):
             wrap=lambda body: {"model": name, **body},
         )
 
+    def serves(self, model: str) -> bool | None:
+        """Yes for a model of the table; of any other only a call tells."""
+        return None if row_of(self.openai_id(model)) is None else True
+
+    def context_tokens(self, model: str) -> int | None:
+        """The context window, as the table has it."""
+        row = row_of(self.openai_id(model))
+        return None if row is None else row.context
+
     def price(self, receipt: Receipt) -> Price | None:
         """The price of the standard tier; None for a model that the table lacks."""
         return price_of(self.openai_id(receipt.called))

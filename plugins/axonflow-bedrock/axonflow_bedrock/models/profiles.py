@@ -88,19 +88,24 @@ class Profiles:
         """The profile to call after `model` was refused. Raises `refusal` where none may be tried,
         with the reason as its hint.
         """
-        if (
-            not self._is_on
-            or model.kind is not Kind.FOUNDATION_MODEL
-            or model.given != model.base_id
-        ):
+        if not self._stands_for_profiles(model):
             raise refusal
-        allowed = [
-            profile for profile in self._named(model, region) if self._is_allowed(profile, region)
-        ]
+        allowed = self.may_become(model, region)
         if not allowed:
             refusal.hint = self._forbidden(model)
             raise refusal
         return allowed[0]
+
+    def may_become(self, model: ModelId, region: str) -> tuple[str, ...]:
+        """The profiles that may be called in place of `model`; none where it is called as it is."""
+        if not self._stands_for_profiles(model):
+            return ()
+        named = self._named(model, region)
+        return tuple(profile for profile in named if self._is_allowed(profile, region))
+
+    def _stands_for_profiles(self, model: ModelId) -> bool:
+        is_plain = model.kind is Kind.FOUNDATION_MODEL and model.given == model.base_id
+        return self._is_on and is_plain
 
     def _named(self, model: ModelId, region: str) -> tuple[str, ...]:
         """The profiles to try: the one of `residency:`, or the candidates of the region."""
