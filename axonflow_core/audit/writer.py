@@ -2,13 +2,15 @@
 
     loops       append, transact -> a job with a future; those of one turn are put into the queue
                 together at its end
-    writer      takes every job that waits, writes them in one transaction, commits: one fsync
+    writer      waits for its turn among the processes, takes every job that waits by then, writes
+                them in one transaction, commits: one fsync
     loops       one wake-up for each loop settles the futures of all its jobs
 
-Nothing lingers: while a commit is under way jobs gather, so batches grow with the load by
-themselves. The writer is not woken in the middle of a turn, where it would begin a commit with the
-turn's first job and contend for the interpreter with the rest. A future is settled after the
-commit. One that its caller gave up is passed over, and its record is written all the same.
+Nothing lingers: while a commit is under way, of this process or of another, jobs gather, so batches
+grow with the load by themselves. The writer is not woken in the middle of a turn, where it would
+begin a commit with the turn's first job and contend for the interpreter with the rest. A future is
+settled after the commit. One that its caller gave up is passed over, and its record is written all
+the same.
 
 A batch that cannot be written fails whole, and nothing of it was acknowledged. The writer then
 reads its head from the database, which is the old one, or the new one where the commit was made and
@@ -92,6 +94,7 @@ class Writer:
         """Loop -> the jobs of its turn that is under way."""
         self._gate = threading.Lock()
         self._is_stopping = False
+        self._is_last_taken = False
         self._oldest_at: float | None = None
         self._head = Head(self.chain)
         self._attempt: Head | None = None
@@ -229,37 +232,44 @@ class Writer:
         except Empty:
             self._probe()
             return True
-        jobs = [] if first is None else [first]
-        is_over = first is None
-        for _ in range(min(self._queue.qsize(), MAX_BATCH - 1)):
+        if first is None:
+            return False
+        self._oldest_at = first.at
+        jobs = [first]
+        self._take_waiting(jobs)
+        outcomes = self._outcomes(jobs)
+        self._oldest_at = None
+        settle(outcomes)
+        return not self._is_last_taken
+
+    def _take_waiting(self, jobs: list[Job]) -> None:
+        """Add what waits to a batch, as far as it has room."""
+        for _ in range(min(self._queue.qsize(), MAX_BATCH - len(jobs))):
             job = self._queue.get_nowait()
             if job is None:
-                is_over = True
+                self._is_last_taken = True
             else:
                 jobs.append(job)
-        if jobs:
-            self._oldest_at = jobs[0].at
-            outcomes = self._outcomes(jobs)
-            self._oldest_at = None
-            settle(outcomes)
-        return not is_over
 
-    def _outcomes(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def _outcomes(self, jobs: list[Job], *, may_grow: bool = True) -> list[Outcome]:
+        """What came of the jobs, and of those that the batch took up with them."""
         try:
-            outcomes = self._commit(jobs)
+            outcomes = self._commit(jobs, may_grow=may_grow)
         except sqlite3.IntegrityError as fault:
             if len(jobs) > 1:  # one of them has an id that is taken: each for itself
-                return [outcome for job in jobs for outcome in self._outcomes([job])]
+                return [each for job in jobs for each in self._outcomes([job], may_grow=False)]
             return [(job, None, _refusal(job, fault)) for job in jobs]
         except BaseException as fault:
             return [(job, None, self._fail(fault)) for job in jobs]
         self._succeed()
         return outcomes
 
-    def _commit(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def _commit(self, jobs: list[Job], *, may_grow: bool) -> list[Outcome]:
         self._find_head()
         self._is_head_sure = False
         with self._connection.transaction():
+            if may_grow:  # jobs gather while another process has its turn
+                self._take_waiting(jobs)
             batch = self._batch()
             outcomes = [self._outcome(job, batch) for job in jobs]
             self._attempt = head = batch.write()

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,10 @@ class CountingWriter(Writer):
 
     sizes: list[int]
 
-    def _commit(self, jobs: Sequence[Job]) -> list[Outcome]:
-        self.sizes.append(len(jobs))
-        return super()._commit(jobs)
+    def _commit(self, jobs: list[Job], *, may_grow: bool) -> list[Outcome]:
+        outcomes = super()._commit(jobs, may_grow=may_grow)
+        self.sizes.append(len(outcomes))
+        return outcomes
 
 
 async def test_the_entries_of_one_turn_of_a_loop_share_a_transaction(database: Path) -> None:
