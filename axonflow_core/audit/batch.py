@@ -15,7 +15,14 @@ from sqlalchemy.sql import ClauseElement
 
 from axonflow_core.audit.chain import Head, body_of, link
 from axonflow_core.audit.connection import WriterConnection
-from axonflow_core.audit.keys import SECRET_BYTES, MasterKey, Signer, TenantKey, seal_text
+from axonflow_core.audit.keys import (
+    SECRET_BYTES,
+    MasterKey,
+    RandomPool,
+    Signer,
+    TenantKey,
+    seal_text,
+)
 from axonflow_core.audit.record import Entry
 from axonflow_core.audit.schema import HEADS, RECORDS, TENANT_KEYS, TEXTS
 from axonflow_core.errors import AuditError
@@ -34,43 +41,39 @@ class Statements:
         def compiled(statement: ClauseElement) -> str:
             return str(statement.compile(dialect=dialect))
 
-        self._insert_records = _of_many_rows(compiled(_INSERT_RECORDS))
-        self._insert_texts = _of_many_rows(compiled(insert(TEXTS)))
+        self.insert_records = _Insert(compiled(_INSERT_RECORDS))
+        self.insert_texts = _Insert(compiled(insert(TEXTS)))
         self.insert_tenant_keys = compiled(insert(TENANT_KEYS))
         self.move_head = compiled(_MOVE_HEAD)
         self.find_head = compiled(_FIND_HEAD)
         self.find_tenant_key = compiled(_FIND_TENANT_KEY)
 
-    def insert_records(self, driver: sqlite3.Connection, rows: Sequence[_Row]) -> None:
-        """Add rows to the table of records."""
-        _insert(driver, self._insert_records, rows)
-
-    def insert_texts(self, driver: sqlite3.Connection, rows: Sequence[_Row]) -> None:
-        """Add rows to the table of texts."""
-        _insert(driver, self._insert_texts, rows)
-
 
 _Row = tuple[Any, ...]
-_ROWS = (64, 32, 16, 8, 4, 2, 1)
-"""How many rows one statement inserts. The driver lets go of the interpreter for every statement,
-and beside a busy loop it is long until a thread has it again; with `executemany`, for every row."""
+_MAX_ROWS = 64
+"""How many rows one statement inserts at most. The driver lets go of the interpreter several times
+for a statement, and beside a busy loop it is long until a thread has it again; with `executemany`,
+for every row."""
 
 
-def _of_many_rows(insert_one: str) -> Mapping[int, str]:
-    """Number of rows -> the statement that inserts so many."""
-    into, values = insert_one.split(" VALUES ")
-    return {count: f"{into} VALUES {', '.join([values] * count)}" for count in _ROWS}
+class _Insert:
+    """Inserts rows, as many with one statement as there are."""
 
+    def __init__(self, insert_one: str) -> None:
+        self._into, self._values = insert_one.split(" VALUES ")
+        self._statements: dict[int, str] = {}
 
-def _insert(
-    driver: sqlite3.Connection, statements: Mapping[int, str], rows: Sequence[_Row]
-) -> None:
-    start = 0
-    for count, statement in statements.items():
-        while len(rows) - start >= count:
-            part = rows[start : start + count]
-            driver.execute(statement, [value for row in part for value in row])
-            start += count
+    def __call__(self, driver: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+        for start in range(0, len(rows), _MAX_ROWS):
+            part = rows[start : start + _MAX_ROWS]
+            driver.execute(self._of(len(part)), [value for row in part for value in row])
+
+    def _of(self, count: int) -> str:
+        """The statement that inserts so many rows."""
+        if (known := self._statements.get(count)) is None:
+            rows = ", ".join([self._values] * count)
+            known = self._statements[count] = f"{self._into} VALUES {rows}"
+        return known
 
 
 _FIND_HEAD = select(HEADS.c.seq, HEADS.c.hash).where(HEADS.c.chain == bindparam("of"))
@@ -94,6 +97,8 @@ class Vault:
     def __init__(self, keys: Keys) -> None:
         self.signer = Signer(keys)
         self.master = MasterKey(keys.master)
+        self.random = RandomPool()
+        """For the writer's thread."""
         self.tenants: dict[str, TenantKey] = {}
         """Tenant -> key, of the tenants whose key is durable."""
 
@@ -176,12 +181,13 @@ class Batch:
 
     def _hidden(self, entry: Entry) -> _Hidden:
         """What a record has in place of the entry's texts, under a new key of its own."""
-        tenant, key = self.tenant_key(entry.tenant), os.urandom(SECRET_BYTES)
+        random = self._vault.random
+        tenant, key = self.tenant_key(entry.tenant), random(SECRET_BYTES)
         sealed = {
-            label: seal_text(key, entry.id, label, text)
+            label: seal_text(key, entry.id, label, text, random)
             for label, text in (entry.texts.items() if self._keeps_texts else ())
         }
-        return tenant.commitments(key, entry.texts), tenant.wrap(key, entry.id), sealed
+        return tenant.commitments(key, entry.texts), tenant.wrap(key, entry.id, random), sealed
 
     def tenant_key(self, tenant: str) -> TenantKey:
         """The key of a tenant; a new one is stored with the batch."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from hmac import digest
 
@@ -33,6 +33,28 @@ from axonflow_core.keys import Keys
 SECRET_BYTES = 32
 """The size of a tenant's and of a record's key."""
 _NONCE_BYTES = 12  # NIST SP 800-38D 8.2.2: a random nonce, for at most 2^32 records of a tenant
+
+
+_DRAWN_BYTES = 2_048
+Random = Callable[[int], bytes]
+"""So many random bytes."""
+
+
+class RandomPool:
+    """`os.urandom` for one thread, which asks the kernel once for many uses: each time it lets go
+    of the interpreter, and beside a busy loop it is long until the thread has it again."""
+
+    def __init__(self) -> None:
+        self._left = b""
+
+    def __repr__(self) -> str:
+        return "<RandomPool>"
+
+    def __call__(self, count: int) -> bytes:
+        if len(self._left) < count:
+            self._left = os.urandom(max(count, _DRAWN_BYTES))
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken
 
 
 def key_id(public_key: bytes) -> str:
@@ -108,9 +130,9 @@ class TenantKey:
             for label, text in texts.items()
         }
 
-    def wrap(self, record_key: bytes, record: str) -> bytes:
+    def wrap(self, record_key: bytes, record: str, random: Random = os.urandom) -> bytes:
         """A record's key, encrypted for the record of that id."""
-        return _encrypt(self._cipher, record_key, record.encode())
+        return _encrypt(self._cipher, record_key, record.encode(), random)
 
     def unwrap(self, wrapped: bytes, record: str) -> bytes:
         """The record's key. `AuditError` where it was changed or belongs to another record."""
@@ -133,10 +155,12 @@ class _Mac:
         return outer.hexdigest()
 
 
-def seal_text(record_key: bytes, record: str, label: str, text: str) -> bytes:
+def seal_text(
+    record_key: bytes, record: str, label: str, text: str, random: Random = os.urandom
+) -> bytes:
     """A text of a record, encrypted under the record's key."""
     cipher = AESGCM(_derived(record_key, b"texts"))
-    return _encrypt(cipher, _lossless(text), f"{record}\0{label}".encode())
+    return _encrypt(cipher, _lossless(text), f"{record}\0{label}".encode(), random)
 
 
 def open_text(record_key: bytes, record: str, label: str, sealed: bytes) -> str:
@@ -177,9 +201,9 @@ def _lossless(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
-def _encrypt(cipher: AESGCM, content: bytes, place: bytes) -> bytes:
+def _encrypt(cipher: AESGCM, content: bytes, place: bytes, random: Random = os.urandom) -> bytes:
     """Nonce and ciphertext. `place` is where it belongs: elsewhere it does not decrypt."""
-    nonce = os.urandom(_NONCE_BYTES)
+    nonce = random(_NONCE_BYTES)
     return nonce + cipher.encrypt(nonce, content, place)
 
 
