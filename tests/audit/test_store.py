@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select,
 from sqlalchemy.exc import IntegrityError
 
 from axonflow_core.audit.batch import Transaction
-from axonflow_core.audit.keys import open_text
+from axonflow_core.audit.keys import RandomPool, open_text
 from axonflow_core.audit.store import AuditStore
 from axonflow_core.audit.writer import Job, Outcome, Writer, WriterOptions
 from axonflow_core.errors import AuditError
@@ -69,6 +69,37 @@ async def test_the_entries_of_one_turn_of_a_loop_share_a_transaction(database: P
     await asyncio.gather(*(append_slowly() for _ in range(10)))
     await store.aclose()
     assert writer.sizes == [10]
+
+
+async def test_what_comes_while_another_process_has_its_turn_joins_the_batch(
+    database: Path,
+) -> None:
+    writer = CountingWriter(database, KEYS, WriterOptions())
+    writer.sizes = []
+    store = await AuditStore(writer).started()
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        first = asyncio.ensure_future(store.append(call()))
+        await until(lambda: store.lag_s > 0.02)  # the writer has it, and waits
+        others = asyncio.gather(*(store.append(call()) for _ in range(9)))
+        await asyncio.sleep(0.01)
+        other.execute("COMMIT")
+    await asyncio.gather(first, others)
+    await store.aclose()
+    assert writer.sizes == [10]
+
+
+def test_a_pool_gives_no_random_byte_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(range(1, 1_000))
+    monkeypatch.setattr(
+        "os.urandom", lambda count: b"".join(next(drawn).to_bytes(2) for _ in range(count // 2))
+    )
+    monkeypatch.setattr("axonflow_core.audit.keys._DRAWN_BYTES", 100)
+    pool = RandomPool()
+    given = [pool(size) for size in (32, 12, 32, 12, 32, 200, 12)]
+    assert [len(each) for each in given] == [32, 12, 32, 12, 32, 200, 12]
+    pairs = [each[at : at + 2] for each in given for at in range(0, len(each), 2)]
+    assert len(set(pairs)) == len(pairs)
 
 
 @asynccontextmanager
