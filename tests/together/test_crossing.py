@@ -4,14 +4,18 @@
     answer   family's JSON -> values -> fitted -> the client's JSON      never an error
     stream   chunks -> batches -> fitted -> the client's chunks          never an error, complete
 
-The clients are OpenAI's and Anthropic's own dialects, Converse, and every family of Bedrock in its
-own JSON. Nothing is stripped before: options, unknown members, signatures and all.
+The clients are OpenAI's and Anthropic's own dialects, Converse, and every family of every installed
+provider in its own JSON. Nothing is stripped before: options, unknown members, signatures and all.
+The table of what moved is printed by
+
+    pytest -s -k table tests/together/test_crossing.py
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import product
 
 import pytest
 from attrs import frozen
@@ -26,20 +30,32 @@ from axonflow_core.fitting import Fitted, fit
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
+    Image,
+    Inference,
     Json,
+    Media,
     Message,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
+    Role,
     StopReason,
     Text,
+    Tool,
+    ToolResult,
     ToolUse,
     user,
 )
-from axonflow_core.plugins import load_codecs
+from axonflow_core.plugins import PROVIDERS, find_plugins, load_codecs
 from axonflow_core.stream import Batch, TextDelta, assemble, batch_of
 from axonflow_core.testing import Claims, completions, requests, streams
 
 REGISTRY = load_codecs("bedrock").registry
+OTHERS = tuple(
+    codec
+    for provider in sorted({plugin.name for plugin in find_plugins(PROVIDERS)} - {"bedrock"})
+    for codec in load_codecs(provider).registry.of_kind(FamilyCodec)
+)
 CONTEXT = StreamContext("id_1", "model_1", 7)
 CONVERSE_MODELS = (
     "anthropic.claude-sonnet-4-20250514-v1:0",
@@ -67,6 +83,7 @@ def parties() -> Iterator[Party]:
         models = CONVERSE_MODELS if codec.surface == "converse" else codec.models[:1] or ("",)
         for base_id in models:
             yield of_model(codec, base_id)
+    yield from map(Party, OTHERS)
 
 
 def of_model(codec: FamilyCodec, base_id: str) -> Party:
@@ -178,6 +195,94 @@ def test_a_stream_reaches_any_client_that_streams_and_is_complete(model: Party) 
             assert added_up(decoded(client, chunks)).text == text
 
     check()
+
+
+# ── the table ─────────────────────────────────────────────────────────────────────────────────────
+
+_TOOL = Tool("look_up", "Looks up.", {"type": "object", "properties": {"city": {"type": "string"}}})
+_CALL = ToolUse("call_1", "look_up", {"city": "Oslo"})
+_PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJg"
+    "gg=="
+)
+_SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+_ASKED = (user("Where is Oslo?"),)
+SAID: Mapping[str, CompletionRequest] = {
+    "text": CompletionRequest(_ASKED, inference=Inference(max_tokens=99)),
+    "tools": CompletionRequest(
+        (
+            *_ASKED,
+            Message(Role.ASSISTANT, (_CALL,)),
+            Message(Role.USER, (ToolResult("call_1", (Text("In Norway."),)),)),
+        ),
+        inference=Inference(max_tokens=99),
+        tools=(_TOOL,),
+    ),
+    "images": CompletionRequest(
+        (user((Image(Media("base64", _PIXEL, "image/png")), Text("What is this?"))),),
+        inference=Inference(max_tokens=99),
+    ),
+    "reasoning": CompletionRequest(
+        _ASKED, inference=Inference(max_tokens=4_000), reasoning=ReasoningRequest(effort="low")
+    ),
+    "thinking": CompletionRequest(
+        _ASKED,
+        inference=Inference(max_tokens=4_000),
+        reasoning=ReasoningRequest(mode="enabled", budget_tokens=2_048),
+    ),
+    "schema": CompletionRequest(
+        _ASKED, inference=Inference(max_tokens=99), output_schema=OutputSchema(_SCHEMA)
+    ),
+}
+"""What each kind of request says, before a client's dialect says it."""
+
+
+def outcome(client: Party, model: Party, request: CompletionRequest, *, is_streamed: bool) -> str:
+    """What became of the request: `moved`, `refused` by name, or `unsaid` by the client."""
+    try:
+        body = client.codec.encode_request(request, ModelFacts())
+    except EncodeError:
+        return "unsaid"
+    asked = client.codec.decode_request(body, ModelFacts())
+    try:
+        fitted = fitted_for(client, model, asked, is_streamed=is_streamed)
+        model.codec.encode_request(fitted.request, model.facts)
+    except EncodeError as refusal:
+        assert refusal.feature and refusal.message
+        return "refused"
+    return MOVED
+
+
+def table() -> Mapping[str, Counter[str]]:
+    """Kind of request -> how often it moved, over every pair of a client and a model."""
+    kinds = {**SAID, "stream": SAID["text"]}
+    return {
+        kind: Counter(
+            outcome(client, model, request, is_streamed=kind == "stream")
+            for client, model in product(STREAMING if kind == "stream" else PARTIES, repeat=2)
+        )
+        for kind, request in kinds.items()
+    }
+
+
+def test_the_table_of_what_moves_from_any_client_to_any_model() -> None:
+    counts = table()
+    print(f"{len(PARTIES)} parties")  # noqa: T201 - the figures are to be seen
+    for kind, counted in counts.items():
+        print(f"{kind:10}", *(f"{what} {counted[what]}" for what in OUTCOMES))  # noqa: T201
+
+    assert counts["text"][MOVED] == counts["text"].total()
+    assert counts["stream"][MOVED] == counts["stream"].total()
+    assert all(counted[MOVED] for counted in counts.values())
+    assert counts["images"]["refused"]  # the control: not everything moves
+
+
+OUTCOMES = (MOVED, "refused", "unsaid")
 
 
 # ── controls ──────────────────────────────────────────────────────────────────────────────────────
