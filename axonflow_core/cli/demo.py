@@ -24,39 +24,50 @@ _PROMPT = "In one sentence: what is a governed runtime for language models?"
 
 
 @click.command(short_help="See it work, without an account or a network.")
+@click.argument("provider", required=False)
 @click.option(
-    "--keep", is_flag=True, help="Keep the emulator running afterwards, for clients of your own."
+    "--keep",
+    is_flag=True,
+    help="Keep the emulator of PROVIDER, or of the first, running afterwards, for clients of your "
+    "own.",
 )
 @click.option(
     "--serve",
     "is_served",
     is_flag=True,
-    help="Serve the governed API afterwards, and print what a client of it does.",
+    help="Serve the governed API of PROVIDER, or of the first, afterwards, and print what a client "
+    "of it does.",
 )
-def demo(*, keep: bool, is_served: bool) -> int:
-    """Serve each provider's emulator, stream answers of some of its model families through it, and
-    govern three calls: one is allowed, one blocked, one redacted, and all are on record.
+def demo(*, provider: str | None, keep: bool, is_served: bool) -> int:
+    """Serve the emulator of PROVIDER, or of each installed provider, stream answers of some of its
+    model families through it, and govern three calls: one is allowed, one blocked, one redacted,
+    and all are on record.
 
     Exits with 0 when each call ended as it should.
     """
     from axonflow_core.cli.failure import CHECK_FAILED, OK
     from axonflow_core.errors import PluginError
 
-    specs = _emulated_providers()
+    specs = _emulated_providers(provider)
     if not specs:
         raise PluginError(
-            "no installed provider has an emulator",
+            "no installed provider has an emulator"
+            if provider is None
+            else f"the provider {provider} has no emulator",
             hint="install one that has, such as axonflow-bedrock",
         )
+    if keep or is_served:  # what stays is one
+        specs = specs[:1]
     went_well = [_show_provider(spec, keep=keep, is_served=is_served) for spec in specs]
     return OK if all(went_well) else CHECK_FAILED
 
 
-def _emulated_providers() -> list[ProviderSpec]:
-    """The installed providers with an emulator, except blocked ones."""
+def _emulated_providers(provider: str | None) -> list[ProviderSpec]:
+    """The provider of that name, or the installed ones that are not blocked; those with an
+    emulator."""
     from axonflow_core.cli.providers import installed_specs
 
-    return [spec for spec in installed_specs() if spec.emulator is not None]
+    return [spec for spec in installed_specs(provider) if spec.emulator is not None]
 
 
 def _show_provider(spec: ProviderSpec, *, keep: bool, is_served: bool) -> bool:

@@ -8,6 +8,7 @@
     calls         what a handler gets, and what it returns
     app           `dialect_app`: the HTTP of all of that
     conversation  between the two: a native call read, and its answer written
+    replies       the smallest way to answer, for services next to a dialect
     openai_chat   the operations of OpenAI's chat, which several services have
 
 An emulator and a governed endpoint are this one app. What they differ in is injected: the handler,

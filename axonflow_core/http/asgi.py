@@ -4,6 +4,7 @@
     async with cancelled_on_disconnect(receive):                        after the whole request
         writer = ResponseWriter(send)
         await writer.start(200, headers); await writer.write(data); await writer.end()
+    by_path(app, {"v1": other})                                         several apps on one port
 
 Every server of ours is made of these: the endpoints, the emulators, the services next to them. They
 know HTTP and no dialect. Header names are in lower case on both sides.
@@ -127,6 +128,15 @@ async def cancelled_on_disconnect(receive: Any) -> AsyncIterator[None]:
             raise
     finally:
         watching.cancel()
+
+
+def by_path(app: AsgiApp, others: Mapping[str, AsgiApp]) -> AsgiApp:
+    """An app that routes by the first segment of the path: to one of `others`, else to `app`."""
+
+    async def chosen(scope: Any, receive: Any, send: Any) -> None:
+        await others.get(scope["path"].split("/")[1], app)(scope, receive, send)
+
+    return chosen
 
 
 class ResponseWriter:

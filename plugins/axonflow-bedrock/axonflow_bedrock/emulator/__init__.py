@@ -28,16 +28,16 @@ from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.emulator.call_log import with_log
 from axonflow_core.emulator.faults import Damage, with_faults
 from axonflow_core.emulator.script import ScriptSource
+from axonflow_core.endpoint.replies import replying
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import evolve
-from axonflow_core.http.asgi import AsgiApp
+from axonflow_core.http.asgi import AsgiApp, by_path
 from axonflow_core.json import dumps
 from axonflow_core.plugin_spec import CallLog, Emulator
 
@@ -46,14 +46,13 @@ from ..models.profiles import callable_id
 from ..models.table import load_models
 from ..serving import RunningEmulator as RunningEmulator
 from ..serving import serving as serving
-from ..wire.endpoint import Verifier, bedrock_app, signature_verifier
+from ..wire.endpoint import WIRE, Verifier, bedrock_app, signature_verifier
 from ..wire.eventstream import MAX_FRAME_BYTES, frame_of_chunk
 from ..wire.operations import EVENT_STREAM
 from .cassette import Cassette
 from .catalogue import CATALOGUE, Catalogue
 from .control_plane import ControlPlane
 from .record_replay import Replay, recorded
-from .replies import replying
 from .script import Account, load_script
 from .service import EmulatedBedrock
 from .sts import SecurityTokenService, xml_refusal
@@ -112,7 +111,7 @@ def emulator(
     runtime = _runtime(service, verifier, replay=replay, upstream=upstream)
     if record is not None:
         runtime = recorded(runtime, Cassette(record), region)
-    control_plane = replying(ControlPlane(catalogue, codecs, verifier))
+    control_plane = replying(WIRE, ControlPlane(catalogue, codecs, verifier))
     # One port serves all of AWS that a program meets. STS has only the path `/`.
     others = {
         "": _token_service(key, region),
@@ -134,9 +133,9 @@ def _runtime(
 ) -> AsgiApp:
     """The app that answers calls of models: a cassette, a real Bedrock, or the scripted models."""
     if replay is not None:
-        return replying(Replay(replay, verifier))
+        return replying(WIRE, Replay(replay, verifier))
     if upstream is not None:
-        return replying(Upstream(upstream, verifier))
+        return replying(WIRE, Upstream(upstream, verifier))
     return with_faults(bedrock_app(service, verifier), _damage())
 
 
@@ -156,7 +155,7 @@ def _addressed(method: str, raw_path: str, body: bytes) -> tuple[str, str]:
 def _token_service(key: ClientKey, region: str) -> AsgiApp:
     """STS, whose signatures have a scope of their own and whose refusals are XML."""
     verifier = signature_verifier(KeyRing([key], region=region, service="sts"))
-    return replying(SecurityTokenService(verifier, region), xml_refusal)
+    return replying(WIRE, SecurityTokenService(verifier, region), xml_refusal)
 
 
 def _refuse_two_answers(**sources: object) -> None:
@@ -167,15 +166,6 @@ def _refuse_two_answers(**sources: object) -> None:
             f"{' and '.join(named)} exclude each other: each is a source of answers",
             hint=f"leave out {named[0]}",
         )
-
-
-def by_path(app: AsgiApp, others: Mapping[str, AsgiApp]) -> AsgiApp:
-    """An app that routes by the first segment of the path: to one of `others`, else to `app`."""
-
-    async def chosen(scope: Any, receive: Any, send: Any) -> None:
-        await others.get(scope["path"].split("/")[1], app)(scope, receive, send)
-
-    return chosen
 
 
 def _catalogue_of(account: Account, catalogue: Catalogue) -> Catalogue:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.codec.unary import EmbeddingCodec
+from axonflow_core.endpoint.replies import Reply, json_reply
 from axonflow_core.errors import UndetectedFamily
 from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import ReceivedRequest
@@ -32,7 +33,6 @@ from ..wire.endpoint import ServiceException, Verifier, invalid_call, unknown_op
 from ..wire.surfaces import CONVERSE_CODECS, unary_codec_for
 from .catalogue import Catalogue
 from .limits import END_OF_LIFE
-from .replies import Reply, json_reply
 
 ACCOUNT = "111122223333"
 """The account id of the emulator; AWS reserves this number for examples."""

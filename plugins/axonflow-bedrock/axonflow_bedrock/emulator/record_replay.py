@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from axonflow_core.endpoint.replies import Reply
 from axonflow_core.http.asgi import AsgiApp, ReceivedRequest
 from axonflow_core.recordings.json_equality import strict_difference
 
 from ..wire.endpoint import ServiceException, Verifier, invalid_call, unknown_operation
 from .cassette import Cassette, Exchange, address_of, asked_body, read_cassette, without_secrets
-from .replies import Reply
 
 _ABOUT_THE_CALLER = (
     *(

@@ -12,13 +12,13 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
+from axonflow_core.endpoint.replies import Reply
 from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import ReceivedRequest
 
 from ..models.iam import partition_of
 from ..wire.endpoint import ServiceException, Verifier
 from .control_plane import ACCOUNT
-from .replies import Reply
 
 USER_ID = "AIDAAXONFLOWEMULATOR"
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"

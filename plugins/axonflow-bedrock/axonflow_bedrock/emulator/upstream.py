@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from axonflow_core.endpoint.replies import Reply
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.http.asgi import ReceivedRequest
 from axonflow_core.http.client import HttpRequest, Transport
@@ -21,7 +22,6 @@ from ..aws.credentials import AwsSettings, refuse_plaintext_api_key
 from ..aws.signing import BearerToken
 from ..wire.endpoint import ServiceException, Verifier
 from .cassette import REQUEST_HEADERS, RESPONSE_HEADERS
-from .replies import Reply
 
 _FORWARDED = REQUEST_HEADERS | {"x-amzn-bedrock-request-metadata"}
 _REGION = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")

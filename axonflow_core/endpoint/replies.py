@@ -1,4 +1,5 @@
-"""The smallest way to answer a request: a function from what was received to a reply."""
+"""The smallest way to answer a request: a function from what was received to a reply. For services
+next to a dialect, whose paths are no operations of it."""
 
 from __future__ import annotations
 
@@ -6,11 +7,9 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 from attrs import field
 
-from axonflow_core.endpoint.app import received
 from axonflow_core.frozen import frozen
 from axonflow_core.http.asgi import (
     AsgiApp,
@@ -22,7 +21,9 @@ from axonflow_core.http.asgi import (
 from axonflow_core.json import dumps
 from axonflow_core.messages import Json
 
-from ..wire.endpoint import WIRE, ServiceException
+from .app import received
+from .refusals import Refusal
+from .wire import Wire
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,8 +40,8 @@ class Reply:
 
 
 Answering: TypeAlias = Callable[[ReceivedRequest], Awaitable[Reply]]
-Refusing: TypeAlias = Callable[[ServiceException, str], Reply]
-"""A fault and the id of the request -> how the service says it."""
+Refusing: TypeAlias = Callable[[Any, str], Reply]
+"""A `Refusal` and the id of the request -> how the service says it."""
 
 
 def json_reply(body: Json) -> Reply:
@@ -48,48 +49,47 @@ def json_reply(body: Json) -> Reply:
     return Reply(200, {"content-type": "application/json"}, dumps(body))
 
 
-def json_refusal(fault: ServiceException, request_id: str) -> Reply:
-    """An exception as Bedrock reports it in JSON."""
-    native = fault.native
+def json_refusal(refusal: Refusal, request_id: str) -> Reply:
+    """A refusal in JSON, as it is."""
+    native = refusal.native
     headers = {"content-type": "application/json", **native.headers}
     return Reply(native.status, headers, dumps(native.body))
 
 
-def replying(answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:
-    """An app that answers each request with a reply. Like every emulated service it gives each an
-    id."""
+def replying(wire: Wire, answer: Answering, refuse: Refusing = json_refusal) -> AsgiApp:
+    """An app that answers each request with a reply, and gives it an id; bounds, headers and words
+    are those of `wire`."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        request_id, writer = str(uuid4()), ResponseWriter(send)
+        request_id, writer = wire.new_request_id(), ResponseWriter(send)
+        identified = {wire.request_id_header: request_id}
         try:
-            request = await received(WIRE, scope, receive)
+            request = await received(wire, scope, receive)
             async with cancelled_on_disconnect(receive):
-                reply = await _answered(answer, refuse, request, request_id)
-                await _send(reply, request_id, writer)
+                reply = await _answered(wire, answer, refuse, request, request_id)
+                await _send(reply, identified, writer)
         except ClientLeft:
             pass
-        except ServiceException as fault:
-            await _send(refuse(fault, request_id), request_id, writer)
+        except Refusal as refusal:
+            await _send(refuse(refusal, request_id), identified, writer)
 
     return app
 
 
 async def _answered(
-    answer: Answering, refuse: Refusing, request: ReceivedRequest, request_id: str
+    wire: Wire, answer: Answering, refuse: Refusing, request: ReceivedRequest, request_id: str
 ) -> Reply:
     try:
         return await answer(request)
-    except ServiceException as fault:
-        return refuse(fault, request_id)
+    except Refusal as refusal:
+        return refuse(refusal, request_id)
     except Exception:  # a fault of ours: the log has its traceback
         _LOG.exception("request %s failed", request_id)
-        return refuse(
-            ServiceException("InternalServerException", "An internal error occurred."), request_id
-        )
+        return refuse(wire.refusal(wire.refusals.unexpected()), request_id)
 
 
-async def _send(reply: Reply, request_id: str, writer: ResponseWriter) -> None:
-    headers = {"x-amzn-requestid": request_id, **reply.headers}
+async def _send(reply: Reply, identified: Mapping[str, str], writer: ResponseWriter) -> None:
+    headers = {**identified, **reply.headers}
     if isinstance(reply.body, bytes):
         await writer.whole(reply.status, headers, reply.body)
         return
