@@ -87,6 +87,24 @@ REASONING = chat_codec(
     evidence=_EVIDENCE,
 )
 
+ANY = chat_codec(
+    ChatForm(
+        options=_OPTIONS,
+        last_chunk=DONE,
+        stop_parameter=None,
+        limit_parameter="max_completion_tokens",
+    ),
+    family="openai",
+    variant="any",
+    surface="chat",
+    models=(),
+    features=_COMMON - {Feature.TEMPERATURE, Feature.TOP_P},
+    joins=_JOINS,
+    service_tiers=_TIERS,
+    evidence=_EVIDENCE,
+)
+"""What models of both families take: for one that is not known. It claims none."""
+
 _EMBEDDING_LIMITS = EmbeddingLimits(
     has_empty_texts=False, source="OpenAI's API reference, Create embeddings, November 2026"
 )

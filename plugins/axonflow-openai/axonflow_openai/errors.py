@@ -55,12 +55,13 @@ OWN_ROWS = (
     ErrorRow(error=InvalidCall, status=400, type=_INVALID, code="invalid_prompt"),
     ErrorRow(error=InvalidCall, status=400, type=_INVALID, code="content_policy_violation"),
 )
-"""Those that the dialect does not have, or not as OpenAI means them."""
+"""Those that the dialect does not have. They stand after its rows, for an error of ours without a
+name is written as the first row of its class."""
 
 ERRORS = evolve(
     openai_chat.ERRORS,
     name="openai",
-    rows=(*OWN_ROWS, *openai_chat.ERRORS.rows),
+    rows=(*openai_chat.ERRORS.rows, *OWN_ROWS),
     evidence="documents: OpenAI's guide of error codes and openai-python 3.57, November 2026",
 )
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def _create(config: OpenAIConfig, services: Services) -> Provider:
-    from .provider import OpenAIProvider
+    from .provider import OpenAIProvider, service_of
 
-    return OpenAIProvider(config, services)
+    return OpenAIProvider(config, services, service_of(config, services))
 
 
 def _models(codecs: CodecRegistry) -> ModelCatalogue:

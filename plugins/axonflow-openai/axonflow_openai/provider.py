@@ -18,6 +18,7 @@ from axonflow_core.calls.call import Caller
 from axonflow_core.calls.chat_provider import CHAT as CHAT_SURFACE
 from axonflow_core.calls.chat_provider import RoutedProvider
 from axonflow_core.calls.route import Call, Route, UnaryRoute
+from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.calls.surface import Surface
 from axonflow_core.calls.upstream import Terms, Upstream
 from axonflow_core.codec import FamilyCodec
@@ -32,7 +33,7 @@ from axonflow_core.errors import (
 )
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpRequest
-from axonflow_core.messages import Receipt
+from axonflow_core.messages import EMPTY, Receipt
 from axonflow_core.plugin_spec import ErrorEntry, Life, Services
 from axonflow_core.provider import Checkup, Fact, Finding, Health, Price
 
@@ -53,18 +54,16 @@ class OpenAIService(Upstream):
     errors: ErrorCodec = ERRORS
     entries: Sequence[ErrorEntry] = CATALOGUE
 
-    def __init__(self, config: OpenAIConfig, services: Services) -> None:
-        self._base_url = config.base_url
-        self._key = services.credentials.get("api_key")
-        self._billed = {
-            name: value
-            for name, value in (
-                ("openai-organization", config.organization),
-                ("openai-project", config.project),
-            )
-            if value
-        }
-        self._terms = Terms(region=config.region)
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None,
+        region: str | None = None,
+        billed: Mapping[str, str] = EMPTY,
+    ) -> None:
+        self.base_url = base_url
+        self._key, self._billed = key, billed
+        self._terms = Terms(region=region)
 
     async def identity(self) -> Mapping[str, str]:
         """The headers that prove who calls. `CredentialsError` where nothing does."""
@@ -74,7 +73,7 @@ class OpenAIService(Upstream):
 
     def url(self, call: Call) -> str:
         """Where `call` is posted."""
-        return f"{self._base_url}{call.operation}"
+        return f"{self.base_url}{call.operation}"
 
     async def terms(self) -> Terms:
         return self._terms
@@ -92,15 +91,20 @@ class OpenAIService(Upstream):
         return hint_in(self.entries, error)
 
 
+def service_of(config: OpenAIConfig, services: Services) -> OpenAIService:
+    """The account that a configuration names."""
+    named = {"openai-organization": config.organization, "openai-project": config.project}
+    billed = {header: value for header, value in named.items() if value}
+    key = services.credentials.get("api_key")
+    return OpenAIService(config.base_url, key, config.region, billed)
+
+
 class OpenAIProvider(Embedding, RoutedProvider):
     """Models of OpenAI's."""
 
-    def __init__(
-        self, config: OpenAIConfig, services: Services, service: OpenAIService | None = None
-    ) -> None:
-        self._config, self._codecs = config, services.codecs
-        self._service = service or OpenAIService(config, services)
-        super().__init__(Caller(services.name, services.client, config, self._service), config)
+    def __init__(self, config: CommonSettings, services: Services, service: OpenAIService) -> None:
+        self._config, self._codecs, self._service = config, services.codecs, service
+        super().__init__(Caller(services.name, services.client, config, service), config)
 
     def openai_id(self, model: str) -> str:
         """The id by which OpenAI knows `model`."""
@@ -178,14 +182,14 @@ class OpenAIProvider(Embedding, RoutedProvider):
         """What is settled before the first call."""
         route = self.route(self.default_model)
         return {
-            "endpoint": Fact(value=self._config.endpoint, key="endpoint"),
+            "endpoint": Fact(value=self._service.base_url, key="endpoint"),
             "model": Fact(value=self.default_model, key="model"),
             "family": Fact(value=route.codec.name),
         }
 
     def findings(self) -> Iterator[Finding]:
         """What the first call would meet, of the endpoint and the model."""
-        parts = urlsplit(self._config.endpoint)
+        parts = urlsplit(self._service.base_url)
         if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             message = "the API key is sent unencrypted"
             yield Finding(message=message, hint="use https", key="endpoint", is_fault=False)

@@ -1,0 +1,103 @@
+"""The keys of the Azure OpenAI provider under `config:`, and the environment variables for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from attrs import Attribute, field
+
+from axonflow_core.calls.settings import CommonSettings
+from axonflow_core.errors import ConfigError
+from axonflow_core.frozen import frozen
+from axonflow_core.messages import EMPTY, Json
+from axonflow_openai.config import is_url, settings_of
+
+DEFAULT_VERSION = "2024-08-01-preview"
+"""The version of the product's documentation."""
+V1 = "v1"
+"""The version of the API whose paths are OpenAI's own and which has no dates."""
+_DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(-preview)?")
+NEWER_PARAMETERS = date(2024, 9, 1)
+"""From this version on the API takes `stream_options`, `max_completion_tokens` and
+`parallel_tool_calls`, and refuses them before as unrecognized arguments. Source:
+Azure/azure-rest-api-specs#30909, openai/openai-python#1724, 2024."""
+
+
+class Identity(StrEnum):
+    """Values of `identity:`."""
+
+    KEY = "key"
+    """The resource's key, in the header `api-key`."""
+    ENTRA = "entra"
+    """A token of Microsoft Entra ID, of whatever DefaultAzureCredential finds."""
+
+
+def _is_version(_: object, __: Attribute[str], value: str) -> None:
+    if value != V1 and not _DATED.fullmatch(value):
+        raise ConfigError(
+            f"{value!r} is no version of the API",
+            hint=f"api_version: v1, or a date: {DEFAULT_VERSION}",
+        )
+
+
+@frozen(kw_only=True)
+class AzureOpenAIConfig(CommonSettings):
+    """The provider's `config:` section; `CommonSettings` has the keys of all providers."""
+
+    model: str
+    """The name of the deployment that is called unless the call names another."""
+    endpoint: str = field(validator=is_url)
+    """The resource: `https://NAME.openai.azure.com`."""
+    api_version: str = field(default=DEFAULT_VERSION, validator=_is_version)
+    """A dated version, whose calls go to `/openai/deployments/NAME/…`; or `v1`, whose calls go to
+    `/openai/v1/…`."""
+    deployments: Mapping[str, str] = EMPTY
+    """Name of a deployment -> OpenAI's id of its model: `{prod-chat: gpt-4o}`. It decides which
+    parameters are sent, and the price."""
+    identity: Identity = Identity.KEY
+    """What proves who calls: `key` or `entra`."""
+    region: str | None = None
+    """The Azure region of the resource, as you know it: `westeurope`. It stands in receipts and
+    reports."""
+
+    @property
+    def base_url(self) -> str:
+        """The resource without what people copy along: a slash, `/openai`, `/openai/v1`."""
+        return re.sub(r"(/openai(/v1)?)?/*$", "", self.endpoint)
+
+    @property
+    def has_newer_parameters(self) -> bool:
+        """Whether the version of the API takes what came in September 2024."""
+        dated = _DATED.fullmatch(self.api_version)
+        return dated is None or date.fromisoformat(dated.group(1)) >= NEWER_PARAMETERS
+
+
+VARIABLES = {
+    "endpoint": "AZURE_OPENAI_ENDPOINT",
+    "model": "AZURE_OPENAI_DEPLOYMENT_NAME",
+    "api_version": "AZURE_OPENAI_API_VERSION",
+    "timeouts": "AZURE_OPENAI_TIMEOUT_SECONDS",
+}
+"""Key -> environment variable."""
+ENABLING = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_DEPLOYMENT_NAME")
+
+
+def defaults_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json]:
+    """The keys that environment variables are set for."""
+    return settings_of(environment, VARIABLES)
+
+
+def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json] | None:
+    """The configuration of the environment alone; None unless all of `ENABLING` are set."""
+    is_wanted = all(environment.get(variable) for variable in ENABLING)
+    return defaults_from_environment(environment) if is_wanted else None
+
+
+def credentials_from_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The API key that the environment has."""
+    key: Any = environment.get("AZURE_OPENAI_API_KEY")
+    return {"api_key": key} if key else {}
