@@ -360,7 +360,7 @@ class _Run:
                 self._shut.append(target)
                 continue
             if self._failed:
-                _LOG.warning("%s is asked in place of %s", target, self._failed[-1][0])
+                _LOG.info("%s is asked in place of %s", target, self._failed[-1][0])
             self._tell(target)
             began = router.now()
             try:
