@@ -27,7 +27,7 @@ from axonflow_core.provider import CompletionStream, ForwardedAnswer, Health, Na
 from .call import Caller
 from .retries import Retries
 from .route import Call, Route
-from .settings import CommonSettings
+from .settings import CommonSettings, HostedSettings
 from .streams import WholeAnswer
 from .surface import Surface
 from .upstream import Terms, Upstream
@@ -131,9 +131,9 @@ class RoutedProvider(ABC):
         return await self._caller.stream(self._caller.prepare_native(call, route, is_streamed=True))
 
     def regions(self, model: str) -> frozenset[str] | None:
-        """As `SupportsResidency.regions`: where the operator says it is, by `region:` of the
-        provider's config."""
-        region: str | None = getattr(self._settings, "region", None)
+        """As `SupportsResidency.regions`: where the operator says it is."""
+        settings = self._settings
+        region = settings.data_region if isinstance(settings, HostedSettings) else None
         return None if region is None else frozenset((region,))
 
     async def health(self) -> Health:

@@ -38,3 +38,12 @@ class CommonSettings:
     """What happens to a parameter, or a cache point too many, that a model does not take."""
     families: tuple[str, ...] | None = None
     """The only families that may be called. Without it, every installed one."""
+
+
+@frozen(kw_only=True)
+class HostedSettings(CommonSettings):
+    """Settings of calls at a vendor whose address does not say where it processes them."""
+
+    data_region: str | None = None
+    """Where the service processes calls, as you know it from its contract or its address: `eu`. It
+    stands in receipts and records, and `routing.regions` is compared with it. None: unknown."""

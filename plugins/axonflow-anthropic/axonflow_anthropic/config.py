@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from attrs import field, frozen
 
-from attrs import field, frozen, validators
-
-from axonflow_core.calls.settings import CommonSettings
-from axonflow_core.messages import Json
+from axonflow_core.calls.settings import HostedSettings
+from axonflow_core.calls.variables import Variables, is_service_url
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 ENDPOINT = "https://api.anthropic.com"
@@ -16,48 +14,23 @@ API_VERSION = "2023-06-01"
 
 
 @frozen(kw_only=True)
-class AnthropicConfig(CommonSettings):
-    """The provider's `config:` section. Every key is optional; `CommonSettings` has the keys of all
-    providers."""
+class AnthropicConfig(HostedSettings):
+    """The provider's `config:` section. Every key is optional; `HostedSettings` has the keys of all
+    such providers."""
 
     model: str = DEFAULT_MODEL
     """A model id of Anthropic's API, sent as it is."""
-    endpoint: str = field(
-        default=ENDPOINT, validator=validators.matches_re(r"https?://[^/\s]+(/\S*[^/\s])?")
-    )
-    """The base URL of the API, without `/v1` and without a slash at its end."""
+    endpoint: str = field(default=ENDPOINT, validator=is_service_url)
+    """The base URL of the API, without `/v1`."""
     betas: tuple[str, ...] = ()
     """Betas of Anthropic's that every call names, in the header `anthropic-beta`."""
-    data_region: str | None = None
-    """Where Anthropic processes the calls, as your contract has it; compared with
-    `routing.regions`, and on record with every call."""
 
 
-KEY_VARIABLE = "ANTHROPIC_API_KEY"
-VARIABLES = {
-    "model": "ANTHROPIC_MODEL",
-    "endpoint": "ANTHROPIC_ENDPOINT",
-    "timeouts": "ANTHROPIC_TIMEOUT_SECONDS",
-}
-"""Key -> environment variable."""
-
-
-def defaults_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json]:
-    """The keys that environment variables are set for. An empty one counts as unset."""
-    values: dict[str, Json] = {
-        key: value for key, name in VARIABLES.items() if (value := environment.get(name))
-    }
-    if "timeouts" in values:
-        values["timeouts"] = {"total_s": values["timeouts"]}
-    return values
-
-
-def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json] | None:
-    """The configuration of the environment alone; None without an API key."""
-    return defaults_from_environment(environment) if environment.get(KEY_VARIABLE) else None
-
-
-def credentials_from_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The API key of the environment."""
-    key = environment.get(KEY_VARIABLE)
-    return {"api_key": key} if key else {}
+VARIABLES = Variables(
+    settings={
+        "model": "ANTHROPIC_MODEL",
+        "endpoint": "ANTHROPIC_ENDPOINT",
+        "timeouts": "ANTHROPIC_TIMEOUT_SECONDS",
+    },
+    api_key="ANTHROPIC_API_KEY",
+)

@@ -14,7 +14,7 @@ from axonflow_core.endpoint.credentials import key_verifier
 from axonflow_core.endpoint.refusals import VendorError
 from axonflow_core.plugin_spec import Emulator, ModelDescription
 
-from .config import DEFAULT_MODEL, KEY_VARIABLE, VARIABLES
+from .config import DEFAULT_MODEL, VARIABLES
 from .endpoint import WIRE
 from .models import catalogue
 
@@ -77,8 +77,8 @@ def emulator(
 def environment(base_url: str) -> Mapping[str, str]:
     """The variables that point Anthropic's SDK and AxonFlow at an emulator."""
     return {
-        KEY_VARIABLE: API_KEY,
+        VARIABLES.api_key: API_KEY,
         "ANTHROPIC_BASE_URL": base_url,
-        VARIABLES["endpoint"]: base_url,
-        VARIABLES["model"]: DEFAULT_MODEL,
+        VARIABLES.settings["endpoint"]: base_url,
+        VARIABLES.settings["model"]: DEFAULT_MODEL,
     }

@@ -17,14 +17,7 @@ from axonflow_core.plugin_spec import (
 )
 from axonflow_core.provider import Provider
 
-from .config import (
-    KEY_VARIABLE,
-    VARIABLES,
-    AnthropicConfig,
-    config_from_environment,
-    credentials_from_environment,
-    defaults_from_environment,
-)
+from .config import VARIABLES, AnthropicConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,14 +71,9 @@ def axonflow_register_provider() -> ProviderSpec:
         config_type=AnthropicConfig,
         create=_create,
         needs_event_loop=False,
-        credentials=("api_key",),
-        credentials_from_environment=credentials_from_environment,
-        config_from_environment=config_from_environment,
-        enabling_variables=(KEY_VARIABLE,),
-        variables=VARIABLES,
-        defaults_from_environment=defaults_from_environment,
         emulator=_emulator,
         ingress=_ingress,
         models=_models,
         error_catalogue=_error_catalogue,
+        **VARIABLES.in_spec(),
     )

@@ -55,7 +55,7 @@ class AnthropicUpstream(Upstream):
     request_id_header = "request-id"
 
     def __init__(self, config: AnthropicConfig, api_key: str) -> None:
-        self._endpoint = config.endpoint
+        self._endpoint = config.endpoint.rstrip("/")
         self._betas = config.betas
         self._terms = Terms(region=config.data_region)
         self._headers = {"x-api-key": api_key, "anthropic-version": API_VERSION}
@@ -123,11 +123,6 @@ class AnthropicProvider(Counting, RoutedProvider):
         """The context window, as the table has it."""
         limits = limits_of(model)
         return None if limits is None else limits.context_tokens
-
-    def regions(self, model: str) -> frozenset[str] | None:
-        """What `data_region:` says."""
-        region = self._config.data_region
-        return None if region is None else frozenset((region,))
 
     def price(self, receipt: Receipt) -> Price | None:
         """As `SupportsPricing.price`: the list price of the standard tier."""
