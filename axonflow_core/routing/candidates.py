@@ -262,7 +262,7 @@ class Catalogue:
         if any(reason.startswith(_OF_PLACES) for reason in reasons):
             return "name a model that stays within `routing: {regions: …}`, or widen that"
         if _OF_NOWHERE in reasons:
-            return "write `region:` into the config of the provider"
+            return "write `data_region:` into the config of the provider"
         return None
 
 
