@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
+from axonflow_core.errors import MalformedRequest
 from axonflow_core.frozen import frozen
 from axonflow_core.json import dumps
 from axonflow_core.messages import (
@@ -91,6 +92,15 @@ def answer(
         latency_ms=FIRST_TOKEN_MS + TOKEN_MS * (usage.output_tokens or 0),
         first_byte_latency_ms=FIRST_TOKEN_MS,
     )
+
+
+def refuse_odd_inference(inference: Inference) -> None:
+    """`MalformedRequest` for what a codec carries over as it is and a model would fail on."""
+    limit = inference.max_tokens
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+        raise MalformedRequest("the limit of tokens is no whole number")
+    if not all(isinstance(stop, str) for stop in inference.stop_sequences):
+        raise MalformedRequest("a stop sequence is no string")
 
 
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────

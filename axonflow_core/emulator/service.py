@@ -4,7 +4,7 @@ a call and writing its answer is `endpoint.conversation`."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -24,14 +24,23 @@ from axonflow_core.endpoint.wire import Wire
 from axonflow_core.fitting.answers import Client, fit_answer
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.json import dumps
-from axonflow_core.messages import EMPTY, Completion, Json, Text, TokenCount
+from axonflow_core.messages import (
+    EMPTY,
+    Completion,
+    CompletionRequest,
+    Json,
+    Text,
+    TokenCount,
+    Tool,
+)
 from axonflow_core.plugin_spec import Life, ModelDescription
 from axonflow_core.retrieval import EmbeddingRequest
 
 from .cache_counts import cache_counted
-from .fake_model import answer, input_tokens, numbered_call
+from .fake_model import answer, input_tokens, numbered_call, refuse_odd_inference
 from .faults import inject_fault
 from .quotas import Quota, Quotas
+from .schema_examples import is_schema
 from .script import Heard, Rule, Rules, Script, apply_rule, heard_in
 from .streaming import batches_of
 from .vectors import EmbeddingModel, embeddings_of, model_of, ranking_of
@@ -121,6 +130,7 @@ class EmulatedService:
     async def _completed(self, call: Call) -> NativeAnswer | Chunks:
         model = self._model_of(call)
         conversation = read_conversation(call)
+        refuse_odd_inference(conversation.request.inference)
         rule = self._rules.take(heard_in(conversation.request))
         await asyncio.sleep(rule.delay_s)
         self._check(conversation, model)
@@ -232,6 +242,8 @@ class EmulatedService:
             if refused is not None:
                 raise self._refusal(refused)
         words, asked = self._vendor.words, conversation.request.inference.max_tokens
+        for name in _without_schema(conversation.request):
+            raise self._refusal(words.bad_schema(name))
         length = input_tokens(conversation.request)
         if _exceeds(asked, model.output_tokens):
             raise self._refusal(words.too_much_output(asked or 0, model.output_tokens or 0))
@@ -255,6 +267,14 @@ class EmulatedService:
 
     def _throttled(self, quota: Quota) -> Exception:
         return self._wire.refusal(self._vendor.words.throttled(quota))
+
+
+def _without_schema(request: CompletionRequest) -> Iterator[str]:
+    """The names of what has a schema that is none; the answer's is called `output`."""
+    schemas = [(tool.name, tool.input_schema) for tool in request.tools if isinstance(tool, Tool)]
+    if request.output_schema is not None:
+        schemas.append(("output", request.output_schema.schema))
+    return (name for name, schema in schemas if not is_schema(schema))
 
 
 def _exceeds(number: int | None, limit: int | None) -> bool:

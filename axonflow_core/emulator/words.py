@@ -35,6 +35,10 @@ def _bad_length(length: int) -> VendorError:
     return VendorError(status=400, message=f"The model has no vectors of {length} dimensions.")
 
 
+def _bad_schema(name: str) -> VendorError:
+    return VendorError(status=400, message=f"The schema of {name!r} is no JSON schema.")
+
+
 def _throttled(quota: Quota) -> VendorError:
     return VendorError(status=429, message=f"The limit of {quota} was reached.")
 
@@ -53,5 +57,7 @@ class Words:
     """The limit of output tokens that is asked for, and the model's own."""
     bad_length: Callable[[int], VendorError] = _bad_length
     """The length of vectors that the model does not make."""
+    bad_schema: Callable[[str], VendorError] = _bad_schema
+    """The name of a tool, or `output`, whose schema is none."""
     throttled: Callable[[Quota], VendorError] = _throttled
     """The quota that was exceeded."""

@@ -7,7 +7,7 @@
     conversation.forwarded(answer)               likewise, byte for byte where that is possible
     conversation.chunks(context, stream)         Chunks: each read of the stream is one tuple, and
                                                  the provider's own frames where it kept them
-    unary.answer(embeddings)                     one NativeAnswer
+    unary.answer(embeddings), .forwarded(answer)  one NativeAnswer
 
 An error has no method here: a handler raises it, and the endpoint writes it as the vendor does.
 Nothing in this module is emulated or governed. The emulator puts a scripted answer between the two
@@ -124,10 +124,29 @@ class UnaryCall(Generic[Q, A]):
     codec: Unary[Q, A]
     facts: ModelFacts
     request: Q = field(repr=False)
+    form: AnswerForm = AnswerForm()
+    surface: str = ""
+
+    @property
+    def native(self) -> NativeCall:
+        """As `Conversation.native`."""
+        return NativeCall(
+            codec=self.codec,
+            surface=self.surface,
+            request=self.request,
+            body=self.call.body,
+            headers=self.form.request_headers(self.call.headers),
+        )
 
     def answer(self, answer: A) -> NativeAnswer:
         """The native answer that holds `answer`."""
         return NativeAnswer(self.codec.encode_response(answer, self.facts))
+
+    def forwarded(self, answer: ForwardedAnswer) -> NativeAnswer:
+        """As `Conversation.forwarded`."""
+        if answer.body is None:
+            return self.answer(answer.answer)
+        return NativeAnswer(answer.body, self.form.answer_headers(answer.headers))
 
 
 def facts_of(call: Call) -> ModelFacts:
@@ -150,6 +169,12 @@ def read_conversation(call: Call, facts: ModelFacts | None = None) -> Conversati
 
 def read_unary(call: Call, facts: ModelFacts | None = None) -> UnaryCall[Any, Any]:
     """What is asked in a call, read by the codec of its operation."""
-    codec, facts = call.operation.codec, facts or facts_of(call)
-    request = codec.decode_request(call.content, facts)
-    return UnaryCall(call=call, codec=codec, facts=facts, request=request)
+    operation, facts = call.operation, facts or facts_of(call)
+    return UnaryCall(
+        call=call,
+        codec=operation.codec,
+        facts=facts,
+        request=operation.codec.decode_request(call.content, facts),
+        form=operation.form,
+        surface=operation.surface,
+    )

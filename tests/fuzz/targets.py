@@ -26,6 +26,13 @@ from axonflow_bedrock.wire.eventstream import FrameDecoder
 from axonflow_core.codec.errors import ErrorCodec, retry_after_of
 from axonflow_core.config import load_config
 from axonflow_core.dialects import anthropic_messages, openai_chat
+from axonflow_core.emulator.service import EmulatedService, EmulatedVendor
+from axonflow_core.endpoint.app import dialect_app
+from axonflow_core.endpoint.credentials import anybody
+from axonflow_core.endpoint.framings import NAMED_SSE
+from axonflow_core.endpoint.openai_chat import chat_operation
+from axonflow_core.endpoint.operations import Kind, Operation
+from axonflow_core.endpoint.wire import Wire
 from axonflow_core.errors import (
     AnswerError,
     AxonFlowError,
@@ -38,6 +45,7 @@ from axonflow_core.framing.sse import SseDecoder
 from axonflow_core.json import dumps, from_json, to_json
 from axonflow_core.messages import Completion, StopReason, Text
 from axonflow_core.output_types import output_of
+from axonflow_core.plugin_spec import ModelDescription
 from axonflow_core.stream import Assembler
 
 from . import seeds
@@ -469,6 +477,48 @@ def emulator(handler: Handler | None = None) -> Target:
     return target
 
 
+DIALECT_WIRE = Wire(
+    name="dialects",
+    errors=openai_chat.ERRORS,
+    operations=(
+        chat_operation("/openai_chat"),
+        Operation(
+            name="messages",
+            kind=Kind.CHAT,
+            path="/anthropic_messages",
+            codec=anthropic_messages.CODEC,
+            framing=NAMED_SSE,
+            stream_member="stream",
+            transport_members=frozenset({"model", "stream"}),
+        ),
+    ),
+)
+"""The dialects of the core, each at the path of its name."""
+
+
+def _model() -> Sequence[ModelDescription]:
+    return (ModelDescription(id="m", vendor="v", family="f", kind="chat", surfaces=("chat",)),)
+
+
+def dialects(handler: Handler | None = None) -> Target:
+    """Bodies that a client sends to the emulator of a dialect: no status of 500 or more."""
+    every = [one for one in seeds.conversations() if one.codec in DIALECTS]
+    handler = handler or EmulatedService(DIALECT_WIRE, EmulatedVendor(models=_model))
+    app = dialect_app(DIALECT_WIRE, handler, anybody)
+
+    def target(source: Random) -> str:
+        one = source.choice(every)
+        body = source.choice(one.requests)
+        native = Mutator(source).value(body.native, body.ways)
+        if isinstance(native, dict) and source.random() < 0.9:
+            native = {"model": "m", "stream": source.random() < 0.5, **native}
+        status = run(_status(app, f"/{one.codec.name}", _text(native)))
+        assert status < 500, f"{one.codec.name} {status}"
+        return str(status)
+
+    return target
+
+
 async def _status(app: Any, path: str, body: bytes) -> int:
     """The status that `app` answers a body with; 500 for an exception in the middle of a stream."""
     statuses: list[int] = []
@@ -480,7 +530,7 @@ async def _status(app: Any, path: str, body: bytes) -> int:
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
-        elif b"internalServerException" in message.get("body", b""):
+        elif any(word in message.get("body", b"") for word in _BROKEN):
             statuses.append(500)
 
     scope = {
@@ -492,6 +542,10 @@ async def _status(app: Any, path: str, body: bytes) -> int:
     }
     await app(scope, receive, send)
     return max(statuses)
+
+
+_BROKEN = (b"internalServerException", b"server_error")
+"""What a stream says that breaks off by a fault of ours."""
 
 
 TARGETS: Mapping[str, Callable[[], Target]] = {
@@ -507,6 +561,7 @@ TARGETS: Mapping[str, Callable[[], Target]] = {
     "values": values,
     "config": config,
     "emulator": emulator,
+    "dialects": dialects,
 }
 """Name -> what makes the target; making one reads its seeds."""
 SLOW: Mapping[str, int] = {"config": 50}

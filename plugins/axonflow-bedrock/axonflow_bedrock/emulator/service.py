@@ -9,7 +9,12 @@ from hashlib import sha256
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
-from axonflow_core.emulator.fake_model import answer, input_tokens, text_bytes
+from axonflow_core.emulator.fake_model import (
+    answer,
+    input_tokens,
+    refuse_odd_inference,
+    text_bytes,
+)
 from axonflow_core.emulator.faults import inject_fault
 from axonflow_core.emulator.script import Rule, Rules, apply_rule, heard_in
 from axonflow_core.emulator.service import CREATED
@@ -18,7 +23,7 @@ from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamil
 from axonflow_core.fitting.answers import Client
 from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps
-from axonflow_core.messages import Completion, Inference, TokenCount
+from axonflow_core.messages import Completion, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
 from ..wire.conversation import codec_for, read_call, read_count
@@ -210,9 +215,9 @@ def _read(call: Call, codec: FamilyCodec, facts: ModelFacts) -> Conversation:
     pass_gate(codec, call.json)
     try:
         conversation = read_call(call, codec, facts)
+        refuse_odd_inference(conversation.request.inference)
     except MalformedRequest as error:
         raise malformed(error.message) from None
-    _check(conversation.request.inference)
     return conversation
 
 
@@ -220,12 +225,3 @@ def _refuse(conversation: Conversation) -> None:
     """`ServiceException` for what the model or its maker would refuse."""
     call, codec = conversation.call, conversation.codec
     refuse(codec, conversation.facts.base_id, call.json, is_streamed=conversation.is_streamed)
-
-
-def _check(inference: Inference) -> None:
-    """What a codec carries over as it is and a model would fail on."""
-    limit = inference.max_tokens
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
-        raise malformed("the limit of tokens is no whole number")
-    if not all(isinstance(stop, str) for stop in inference.stop_sequences):
-        raise malformed("a stop sequence is no string")
