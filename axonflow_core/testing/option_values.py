@@ -96,6 +96,7 @@ OPTION_VALUES: Mapping[str, SearchStrategy[Json]] = {
     **dict.fromkeys(
         (
             *("audio", "prediction", "web_search_options", "structured_outputs"),
+            *("moderation", "prompt_cache_options"),
             *("output_config", "output_format", "context_management"),
             *("additionalModelRequestFields", "outputConfig"),
         ),

@@ -6,15 +6,14 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
 from attrs import Attribute, field
 
-from axonflow_core.calls.settings import CommonSettings
+from axonflow_core.calls.settings import HostedSettings
+from axonflow_core.calls.variables import Variables, is_service_url
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import frozen
-from axonflow_core.messages import EMPTY, Json
-from axonflow_openai.config import is_url, settings_of
+from axonflow_core.messages import EMPTY
 
 DEFAULT_VERSION = "2024-08-01-preview"
 """The version of the product's documentation."""
@@ -45,12 +44,13 @@ def _is_version(_: object, __: Attribute[str], value: str) -> None:
 
 
 @frozen(kw_only=True)
-class AzureOpenAIConfig(CommonSettings):
-    """The provider's `config:` section; `CommonSettings` has the keys of all providers."""
+class AzureOpenAIConfig(HostedSettings):
+    """The provider's `config:` section; `HostedSettings` has the keys of all such
+    providers. A global deployment is processed anywhere: it has no `data_region`."""
 
     model: str
     """The name of the deployment that is called unless the call names another."""
-    endpoint: str = field(validator=is_url)
+    endpoint: str = field(validator=is_service_url)
     """The resource: `https://NAME.openai.azure.com`."""
     api_version: str = field(default=DEFAULT_VERSION, validator=_is_version)
     """A dated version, whose calls go to `/openai/deployments/NAME/…`; or `v1`, whose calls go to
@@ -60,9 +60,6 @@ class AzureOpenAIConfig(CommonSettings):
     parameters are sent, and the price."""
     identity: Identity = Identity.KEY
     """What proves who calls: `key` or `entra`."""
-    region: str | None = None
-    """The Azure region of the resource, as you know it: `westeurope`. It stands in receipts and
-    reports."""
 
     @property
     def base_url(self) -> str:
@@ -76,28 +73,13 @@ class AzureOpenAIConfig(CommonSettings):
         return dated is None or date.fromisoformat(dated.group(1)) >= NEWER_PARAMETERS
 
 
-VARIABLES = {
-    "endpoint": "AZURE_OPENAI_ENDPOINT",
-    "model": "AZURE_OPENAI_DEPLOYMENT_NAME",
-    "api_version": "AZURE_OPENAI_API_VERSION",
-    "timeouts": "AZURE_OPENAI_TIMEOUT_SECONDS",
-}
-"""Key -> environment variable."""
-ENABLING = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_DEPLOYMENT_NAME")
-
-
-def defaults_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json]:
-    """The keys that environment variables are set for."""
-    return settings_of(environment, VARIABLES)
-
-
-def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json] | None:
-    """The configuration of the environment alone; None unless all of `ENABLING` are set."""
-    is_wanted = all(environment.get(variable) for variable in ENABLING)
-    return defaults_from_environment(environment) if is_wanted else None
-
-
-def credentials_from_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The API key that the environment has."""
-    key: Any = environment.get("AZURE_OPENAI_API_KEY")
-    return {"api_key": key} if key else {}
+VARIABLES = Variables(
+    settings={
+        "endpoint": "AZURE_OPENAI_ENDPOINT",
+        "model": "AZURE_OPENAI_DEPLOYMENT_NAME",
+        "api_version": "AZURE_OPENAI_API_VERSION",
+        "timeouts": "AZURE_OPENAI_TIMEOUT_SECONDS",
+    },
+    api_key="AZURE_OPENAI_API_KEY",
+    enabling=("endpoint", "api_key", "model"),
+)

@@ -28,7 +28,7 @@ from axonflow_openai.emulator import VECTORS, refused_parameter
 from axonflow_openai.emulator import WORDS as OPENAIS_WORDS
 from axonflow_openai.models import catalogue
 
-from .config import NEWER_PARAMETERS
+from .config import NEWER_PARAMETERS, VARIABLES
 from .endpoint import WIRE
 from .errors import ERRORS
 from .provider import named_model
@@ -116,9 +116,9 @@ VENDOR = EmulatedVendor(
 def environment(base_url: str) -> Mapping[str, str]:
     """For `openai.AzureOpenAI` and for the provider."""
     return {
-        "AZURE_OPENAI_ENDPOINT": base_url,
-        "AZURE_OPENAI_API_KEY": API_KEY,
-        "AZURE_OPENAI_DEPLOYMENT_NAME": DEPLOYMENTS[0],
+        VARIABLES.settings["endpoint"]: base_url,
+        VARIABLES.api_key: API_KEY,
+        VARIABLES.settings["model"]: DEPLOYMENTS[0],
     }
 
 

@@ -11,19 +11,22 @@ API"; openai-python 3.57, `lib/azure.py`, November 2026.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from axonflow_core.calls.chat_provider import openai_members
 from axonflow_core.calls.route import Call, Route
 from axonflow_core.calls.surface import Surface
 from axonflow_core.codec import FamilyCodec, Feature
+from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsMissing
 from axonflow_core.framing.sse import SseEvent
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpRequest
 from axonflow_core.messages import Json
-from axonflow_core.plugin_spec import Services
+from axonflow_core.plugin_spec import Life, ModelCatalogue, Services
 from axonflow_core.provider import Fact, Finding
+from axonflow_openai import models
 from axonflow_openai.codec import ANY, CHAT
 from axonflow_openai.models import ROWS, row_of
 from axonflow_openai.provider import SURFACE, OpenAIProvider, OpenAIService
@@ -48,6 +51,15 @@ def named_model(deployment: str) -> str | None:
         row.id for row in ROWS if name == row.id or name.startswith((f"{row.id}-", f"{row.id}_"))
     ]
     return max(ids, key=len, default=None)
+
+
+def catalogue(codecs: CodecRegistry) -> ModelCatalogue:
+    """OpenAI's models that live, at OpenAI's list prices. Azure retires models on days of its own,
+    which are not known here."""
+    openais = models.catalogue(codecs)
+    living = (model for model in openais.models if model.life is not Life.ENDED)
+    nothing: dict[str, Any] = {"life": Life.ACTIVE, "ends_on": None, "successor": None}
+    return evolve(openais, models=tuple(evolve(model, **nothing) for model in living))
 
 
 # ── the wire ──────────────────────────────────────────────────────────────────────────────────────
@@ -89,7 +101,7 @@ class AzureService(OpenAIService):
     preparation = "getting a token of Entra ID"
 
     def __init__(self, config: AzureOpenAIConfig, services: Services) -> None:
-        super().__init__(config.base_url, services.credentials.get("api_key"), config.region)
+        super().__init__(config.base_url, services.credentials.get("api_key"), config.data_region)
         self._config = config
         self._tokens = _tokens_of(config, services)
 
@@ -160,12 +172,16 @@ class AzureOpenAIProvider(OpenAIProvider):
         facts = evolve(route.facts, without=route.facts.without | {Feature.DOCUMENTS})
         return evolve(route, facts=facts, surface=self._surface)
 
+    def serves(self, model: str) -> bool | None:
+        """Yes for a deployment that the configuration names; of any other only a call tells."""
+        return True if model in (self.default_model, *self._azure.deployments) else None
+
     def facts(self) -> Mapping[str, Fact]:
         known = self.openai_id(self.default_model)
         return {
             **super().facts(),
-            "deployment's model": Fact(value=known or "not known", key="deployments"),
-            "API version": Fact(value=self._azure.api_version, key="api_version"),
+            "of model": Fact(value=known or "not known"),
+            "version": Fact(value=self._azure.api_version, key="api_version"),
         }
 
     def findings(self) -> Iterator[Finding]:
@@ -188,6 +204,10 @@ class AzureOpenAIProvider(OpenAIProvider):
                 key="api_version",
                 is_fault=False,
             )
+
+    def life_findings(self) -> Iterator[Finding]:
+        """None: Azure retires models on days of its own."""
+        return iter(())
 
     def _reasons(self, model: str) -> bool:
         return Feature.REASONING in super().chat_codec(model).features

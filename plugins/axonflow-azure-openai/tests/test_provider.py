@@ -14,7 +14,7 @@ from axonflow_azure_openai.config import AzureOpenAIConfig
 from axonflow_azure_openai.entra import EntraTokens, Token
 from axonflow_azure_openai.errors import CATALOGUE, ERRORS
 from axonflow_azure_openai.plugin import axonflow_register_provider
-from axonflow_azure_openai.provider import named_model
+from axonflow_azure_openai.provider import catalogue, named_model
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import ProviderConfig, load_config, structure_provider_config
 from axonflow_core.errors import (
@@ -41,7 +41,7 @@ from axonflow_core.messages import (
     ToolChoice,
     user,
 )
-from axonflow_core.plugin_spec import Services
+from axonflow_core.plugin_spec import Life, Services
 from axonflow_core.retrieval import EmbeddingRequest
 from axonflow_core.testing import (
     FakeService,
@@ -162,7 +162,7 @@ def test_a_deployment_stands_in_the_path_of_a_dated_version(endpoint: str) -> No
 
 
 def test_with_v1_it_stands_in_the_body() -> None:
-    opened = Opened({**CLASSIC, "api_version": "v1", "region": "westeurope"})
+    opened = Opened({**CLASSIC, "api_version": "v1", "data_region": "westeurope"})
 
     completion = opened.complete()
 
@@ -375,7 +375,7 @@ def test_azure_identity_is_imported_by_the_first_call_that_needs_it() -> None:
 
     assert ("azure.identity" in sys.modules) is before
     found = asyncio.run(opened.provider.check(with_credentials=False))
-    assert not found.findings or found.findings[0].key == "model"
+    assert not found.findings
 
 
 # ── errors ────────────────────────────────────────────────────────────────────────────────────────
@@ -468,6 +468,24 @@ def test_any_of_them_that_is_missing_is_named(tmp_path: Path, missing: str) -> N
     assert missing in f"{caught.value} {caught.value.hint}"
 
 
+def test_a_provider_tells_which_deployments_it_serves_and_where() -> None:
+    provider = Opened(
+        {**CLASSIC, "data_region": "westeurope", "deployments": {"fast": "gpt-4o-mini"}}
+    ).provider
+
+    assert (provider.serves("fast"), provider.serves("gpt-4.1")) == (True, None)
+    assert provider.context_tokens("fast") == 128_000
+    assert provider.regions("fast") == {"westeurope"}
+
+
+def test_the_catalogue_has_no_lives_of_openai() -> None:
+    listed = catalogue(CodecRegistry()).models
+
+    assert {model.life for model in listed} == {Life.ACTIVE}
+    assert "gpt-4-turbo" not in {model.id for model in listed}
+    assert "gpt-4o" in {model.id for model in listed}
+
+
 def check(config: Mapping[str, Any]) -> Any:
     return asyncio.run(Opened(config).provider.check())
 
@@ -475,8 +493,8 @@ def check(config: Mapping[str, Any]) -> Any:
 def test_a_check_tells_the_model_of_the_deployment() -> None:
     found = check({"model": "gpt-6.1-sol", "endpoint": RESOURCE, "api_version": "v1"})
 
-    assert found.facts["deployment's model"].value == "gpt-6.1-sol"
-    assert found.facts["API version"].value == "v1"
+    assert found.facts["of model"].value == "gpt-6.1-sol"
+    assert found.facts["version"].value == "v1"
     assert not found.findings
 
 

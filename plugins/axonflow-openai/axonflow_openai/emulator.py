@@ -24,6 +24,7 @@ from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import Emulator, ModelDescription
 
 from .codec import REASONING
+from .config import VARIABLES
 from .endpoint import WIRE
 from .models import catalogue, facts_of, row_of
 
@@ -157,10 +158,10 @@ VENDOR = EmulatedVendor(
 def environment(base_url: str) -> Mapping[str, str]:
     """For OpenAI's own clients and for the provider."""
     return {
-        "OPENAI_API_KEY": API_KEY,
+        VARIABLES.api_key: API_KEY,
         "OPENAI_BASE_URL": f"{base_url}/v1",
-        "OPENAI_ENDPOINT": f"{base_url}/v1",
-        "OPENAI_MODEL": MODELS[0],
+        VARIABLES.settings["endpoint"]: f"{base_url}/v1",
+        VARIABLES.settings["model"]: MODELS[0],
     }
 
 

@@ -3,24 +3,21 @@ it is used."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.plugin_spec import ErrorEntry, ModelCatalogue, ProviderSpec, Services
+from axonflow_core.plugin_spec import Emulator, ErrorEntry, ModelCatalogue, ProviderSpec, Services
 from axonflow_core.provider import Provider
 
-from .config import (
-    VARIABLES,
-    OpenAIConfig,
-    config_from_environment,
-    credentials_from_environment,
-    defaults_from_environment,
-)
+from .config import VARIABLES, OpenAIConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from axonflow_core.endpoint.calls import Handler
+    from axonflow_core.endpoint.credentials import Verifier
     from axonflow_core.http.asgi import AsgiApp
 
 
@@ -42,16 +39,22 @@ def _error_catalogue() -> Sequence[ErrorEntry]:
     return CATALOGUE
 
 
-def _ingress(handler: Any, verifier: Any) -> AsgiApp:
+def _ingress(handler: Handler, verifier: Verifier) -> AsgiApp:
     from .endpoint import openai_app
 
     return openai_app(handler, verifier)
 
 
-def _emulator(*args: Any, **named: Any) -> Any:
+def _emulator(
+    script: Path | None = None,
+    *,
+    record: Path | None = None,
+    replay: Path | None = None,
+    upstream: str | None = None,
+) -> Emulator:
     from .emulator import emulator
 
-    return emulator(*args, **named)
+    return emulator(script, record=record, replay=replay, upstream=upstream)
 
 
 @hookimpl
@@ -62,14 +65,9 @@ def axonflow_register_provider() -> ProviderSpec:
         config_type=OpenAIConfig,
         create=_create,
         needs_event_loop=False,
-        credentials=("api_key",),
-        credentials_from_environment=credentials_from_environment,
-        config_from_environment=config_from_environment,
-        enabling_variables=("OPENAI_API_KEY",),
-        variables=VARIABLES,
-        defaults_from_environment=defaults_from_environment,
         emulator=_emulator,
         ingress=_ingress,
         models=_models,
         error_catalogue=_error_catalogue,
+        **VARIABLES.in_spec(),
     )

@@ -96,7 +96,7 @@ def service_of(config: OpenAIConfig, services: Services) -> OpenAIService:
     named = {"openai-organization": config.organization, "openai-project": config.project}
     billed = {header: value for header, value in named.items() if value}
     key = services.credentials.get("api_key")
-    return OpenAIService(config.base_url, key, config.region, billed)
+    return OpenAIService(config.base_url, key, config.data_region, billed)
 
 
 class OpenAIProvider(Embedding, RoutedProvider):
@@ -193,6 +193,10 @@ class OpenAIProvider(Embedding, RoutedProvider):
         if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             message = "the API key is sent unencrypted"
             yield Finding(message=message, hint="use https", key="endpoint", is_fault=False)
+        yield from self.life_findings()
+
+    def life_findings(self) -> Iterator[Finding]:
+        """Whether the model has ended, or will."""
         row = row_of(self.openai_id(self.default_model))
         if row is not None and (life := life_today(row)) is not Life.ACTIVE:
             ends = "ended" if life is Life.ENDED else "ends"

@@ -121,7 +121,7 @@ def test_an_endpoint_without_a_path_means_v1(endpoint: str, url: str) -> None:
 
 
 def test_who_is_billed_is_said_in_headers() -> None:
-    opened = Opened({"organization": "org-1", "project": "proj_1", "region": "eu"})
+    opened = Opened({"organization": "org-1", "project": "proj_1", "data_region": "eu"})
 
     completion = opened.complete()
 
