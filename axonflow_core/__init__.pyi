@@ -68,6 +68,7 @@ from axonflow_core.json import to_json as to_json
 from axonflow_core.messages import Adjustment as Adjustment
 from axonflow_core.messages import BuiltinTool as BuiltinTool
 from axonflow_core.messages import CachePoint as CachePoint
+from axonflow_core.messages import Choice as Choice
 from axonflow_core.messages import Completion as Completion
 from axonflow_core.messages import CompletionRequest as CompletionRequest
 from axonflow_core.messages import ContentBlock as ContentBlock
@@ -87,6 +88,7 @@ from axonflow_core.messages import Reasoning as Reasoning
 from axonflow_core.messages import ReasoningRequest as ReasoningRequest
 from axonflow_core.messages import Receipt as Receipt
 from axonflow_core.messages import Role as Role
+from axonflow_core.messages import SkippedTarget as SkippedTarget
 from axonflow_core.messages import StopReason as StopReason
 from axonflow_core.messages import Text as Text
 from axonflow_core.messages import TokenCount as TokenCount

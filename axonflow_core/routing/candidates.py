@@ -25,8 +25,8 @@ from .rules import DEFAULT, NO_MODELS, NamedModels, NamedTarget, RoutingRules, S
 from .targets import ANY, Target, Wish, matches
 
 Group = tuple[Target, ...]
-Ability = tuple[str, type]
-"""What a provider has to support, in words, and its protocol."""
+Ability = tuple[str, type, str | None]
+"""What a provider has to support, in words, its protocol, and what to do where nobody does."""
 
 
 @frozen
@@ -255,7 +255,7 @@ class Catalogue:
         able = [each for each, one in self._providers.items() if isinstance(one, ability[1])]
         return RequestError(
             f"provider {name!r} does not support {ability[0]}",
-            hint=f"name one that does with `provider=`: {', '.join(able)}" if able else None,
+            hint=f"name one that does with `provider=`: {', '.join(able)}" if able else ability[2],
         )
 
     def _way_out(self, reasons: set[str]) -> str | None:

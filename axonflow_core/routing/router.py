@@ -70,9 +70,13 @@ _MAX_WISHES = 1_024
 """Wishes whose candidates are kept. Model ids come from clients, so their number has no end."""
 _LONG = 4_096
 """Characters above which it is looked whether a prompt fits into a context window."""
-EMBEDDINGS: Ability = ("embeddings", SupportsEmbedding)
-RERANKING: Ability = ("reranking", SupportsReranking)
-COUNTING: Ability = ("token counting", SupportsTokenCounting)
+EMBEDDINGS: Ability = ("embeddings", SupportsEmbedding, None)
+RERANKING: Ability = ("reranking", SupportsReranking, None)
+COUNTING: Ability = (
+    "token counting",
+    SupportsTokenCounting,
+    "the usage of an answer has its tokens: `runtime.complete`",
+)
 
 
 def _nobody_is_told(target: Target) -> None:
