@@ -23,6 +23,8 @@ from axonflow_core.provider import Provider
 
 if TYPE_CHECKING:
     from axonflow_core.codec.registry import Claim, CodecRegistry
+    from axonflow_core.endpoint.calls import Handler
+    from axonflow_core.endpoint.credentials import Verifier
     from axonflow_core.http.asgi import AsgiApp
     from axonflow_core.http.client import HttpClient
     from axonflow_core.recordings.recording_format import RecordingFormat
@@ -286,9 +288,9 @@ class ProviderSpec:
     """What the codecs of the plugin's own distribution claim, by the module of their entry point.
     Each of these modules is imported when a model first asks for it, any other at start-up."""
     emulator: BuildEmulator | None = None
-    ingress: Callable[[Any, Any], AsgiApp] | None = None
-    """Builds the endpoint that speaks the provider's own wire, from a handler and a verifier of
-    the plugin's types: `ingress(handler, verifier)`. Whoever serves injects both."""
+    ingress: Callable[[Handler, Verifier], AsgiApp] | None = None
+    """Builds the endpoint that speaks the provider's own wire, from a handler and a verifier:
+    `endpoint.dialect_app` over the plugin's `Wire`. Whoever serves injects both."""
     recordings: Callable[[CodecRegistry], RecordingFormat] | None = None
     """How recorded traffic of this provider is opened, for `axonflow codecs check`."""
     first_settings: FirstSettings | None = None
