@@ -200,7 +200,8 @@ def test_a_key_stands_where_the_dialect_has_it(
 
 
 @pytest.mark.parametrize(
-    ("key", "message"), [("", "No key."), ("sk-secret-of-a-client", "Not sk-***.")]
+    ("key", "message"),
+    [("", "No key."), ("sk-secret-of-a-client", "Not sk-***."), ("é", "Not é***.")],
 )
 def test_a_key_that_is_not_known_is_the_clients_own_fault(
     client: Client, handled: Handled, key: str, message: str

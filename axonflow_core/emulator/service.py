@@ -42,7 +42,7 @@ from .faults import inject_fault
 from .quotas import Quota, Quotas
 from .schema_examples import is_schema
 from .script import Heard, Rule, Rules, Script, apply_rule, heard_in
-from .streaming import batches_of
+from .streaming import batches_of, paced
 from .vectors import EmbeddingModel, embeddings_of, model_of, ranking_of
 from .words import Words
 
@@ -134,7 +134,7 @@ class EmulatedService:
         rule = self._rules.take(heard_in(conversation.request))
         await asyncio.sleep(rule.delay_s)
         self._check(conversation, model)
-        # An error in mid-stream is raised by `_chunks`; a whole answer has no middle.
+        # An error in mid-stream is raised by `paced`; a whole answer has no middle.
         if rule.error is not None and not (
             call.is_streamed and rule.error.after_chunks is not None
         ):
@@ -164,19 +164,10 @@ class EmulatedService:
         )
         return evolve(fitted, id=context.id, model=context.model, created=context.created)
 
-    async def _chunks(
-        self, conversation: Conversation, completion: Completion, rule: Rule
-    ) -> Chunks:
-        encoder, sent, error = conversation.encoder(context_of(conversation.call)), 0, rule.error
-        for batch in batches_of(completion):
-            for chunk in encoder.encode(batch):
-                if error is not None and sent == error.after_chunks:
-                    raise self._refusal(error)
-                yield (chunk,)
-                sent += 1
-                await asyncio.sleep(self._chunk_pause_s)
-        if error is not None:  # after the last chunk where the answer is shorter
-            raise self._refusal(error)
+    def _chunks(self, conversation: Conversation, completion: Completion, rule: Rule) -> Chunks:
+        encoder = conversation.encoder(context_of(conversation.call))
+        chunks = (chunk for batch in batches_of(completion) for chunk in encoder.encode(batch))
+        return paced(chunks, self._chunk_pause_s, rule.error, self._refusal)
 
     async def _counted(self, call: Call) -> NativeAnswer:
         self._model_of(call)

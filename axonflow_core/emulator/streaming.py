@@ -1,15 +1,27 @@
-"""An answer as the events of a stream: text word by word, tool arguments in pieces, metrics last.
+"""An answer as the events of a stream: text word by word, tool arguments in pieces, metrics last;
+and its chunks, sent with pauses until the script breaks them off.
 
 The events are those of the richest family: a codec leaves out what its chunks have no place for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
+from axonflow_core.endpoint.calls import Chunks
 from axonflow_core.frozen import evolve
 from axonflow_core.json import dumps
-from axonflow_core.messages import Completion, ContentBlock, Reasoning, StopReason, Text, ToolUse
+from axonflow_core.messages import (
+    Completion,
+    ContentBlock,
+    Json,
+    Reasoning,
+    StopReason,
+    Text,
+    ToolUse,
+)
 from axonflow_core.stream import (
     Batch,
     BlockStart,
@@ -25,6 +37,9 @@ from axonflow_core.stream import (
 )
 
 from .fake_model import tokens
+
+if TYPE_CHECKING:
+    from .script import ScriptedError
 
 PIECE_CHARACTERS = 8
 """Characters of a tool's arguments in one event."""
@@ -43,6 +58,23 @@ def batches_of(completion: Completion) -> Iterator[Batch]:
         MetricsUpdate(completion.usage, completion.latency_ms, completion.first_byte_latency_ms),
         Ended(),
     )
+
+
+async def paced(
+    chunks: Iterable[Json],
+    pause_s: float,
+    error: ScriptedError | None,
+    refusal: Callable[[Any], Exception],
+) -> Chunks:
+    """`chunks`, each followed by a pause in seconds, and the refusal that `error` is after so many
+    of them, or after the last where there are fewer."""
+    for number, chunk in enumerate(chunks):
+        if error is not None and number == error.after_chunks:
+            break
+        yield (chunk,)
+        await asyncio.sleep(pause_s)
+    if error is not None:
+        raise refusal(error)
 
 
 def _batches_of_block(index: int, block: ContentBlock) -> Iterator[Batch]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from hashlib import sha256
 
 from axonflow_core.codec import FamilyCodec, Feature, ModelFacts, StreamContext
 from axonflow_core.codec.registry import CodecRegistry
+from axonflow_core.emulator import service as of_core
 from axonflow_core.emulator.fake_model import (
     answer,
     input_tokens,
@@ -17,12 +17,11 @@ from axonflow_core.emulator.fake_model import (
 )
 from axonflow_core.emulator.faults import inject_fault
 from axonflow_core.emulator.script import Rule, Rules, apply_rule, heard_in
-from axonflow_core.emulator.service import CREATED
+from axonflow_core.emulator.streaming import paced
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.errors import MalformedRequest, RequestError, UndetectedFamily
 from axonflow_core.fitting.answers import Client
 from axonflow_core.frozen import evolve
-from axonflow_core.json import dumps
 from axonflow_core.messages import Completion, TokenCount
 
 from ..models.model_id import Kind, ModelId, parse_model_id, vendors_of
@@ -43,13 +42,7 @@ from .unary import EmulatedUnary
 
 def context_of(call: Call, facts: ModelFacts) -> StreamContext:
     """Id and time of an answer: the same call has the same."""
-    # Derived and not drawn, so that golden files and cassettes stay the same.
-    digest = sha256(f"{call.model}\n".encode() + dumps(call.json, is_sorted=True))
-    return StreamContext(
-        id=f"emulated-{digest.hexdigest()[:24]}",
-        model=facts.base_id or facts.model_id,
-        created=CREATED,
-    )
+    return evolve(of_core.context_of(call), model=facts.base_id or facts.model_id)
 
 
 def _call_id(number: int) -> str:
@@ -112,7 +105,7 @@ class EmulatedBedrock:
         await asyncio.sleep(rule.delay_s)
         _refuse(conversation)
         is_streamed = conversation.is_streamed
-        # An error in mid-stream is raised by `_chunks`; a whole answer has no middle.
+        # An error in mid-stream is raised by `paced`; a whole answer has no middle.
         if rule.error is not None and not (is_streamed and rule.error.after_chunks is not None):
             raise exception_of(rule.error)
         context = self._context_of(conversation.call, facts)
@@ -125,7 +118,8 @@ class EmulatedBedrock:
         if rule.wire_fault is not None:
             inject_fault(rule.wire_fault)
         if is_streamed:
-            return self._chunks(conversation, context, completion, rule)
+            chunks = chunks_of(conversation, context, completion)
+            return paced(chunks, self._chunk_pause_s, rule.error, exception_of)
         return answer_of(conversation, completion)
 
     def _answered(self, family: str, conversation: Conversation, rule: Rule) -> Completion:
@@ -181,21 +175,6 @@ class EmulatedBedrock:
         except UndetectedFamily:
             admit_to_converse(model_id)
             return model_id.vendor or ""
-
-    async def _chunks(
-        self,
-        conversation: Conversation,
-        context: StreamContext,
-        completion: Completion,
-        rule: Rule,
-    ) -> Chunks:
-        for number, chunk in enumerate(chunks_of(conversation, context, completion)):
-            if rule.error is not None and number == rule.error.after_chunks:
-                break
-            yield (chunk,)
-            await asyncio.sleep(self._chunk_pause_s)
-        if rule.error is not None:  # after the last chunk where the answer is shorter
-            raise exception_of(rule.error)
 
 
 def _as_said_by(codec: FamilyCodec, rule: Rule) -> Rule:
