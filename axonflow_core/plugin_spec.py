@@ -113,7 +113,7 @@ class Emulator:
     """Base URL of the served app -> the environment that points the provider's own clients, and us,
     at it."""
     models: tuple[str, ...]
-    """One model id for each family it answers for."""
+    """The id of a chat model for each family it answers for; `axonflow demo` talks to them."""
     refused_model: str
     """A model id that it refuses as the real service would, to show how an error reads."""
     log: CallLog = field(factory=CallLog, eq=False)

@@ -41,8 +41,8 @@ def build_emulator(
 ) -> Emulator:
     """The emulator of a vendor.
 
-    `environment` gives the variables for clients from the base URL, `models` are shown by
-    `axonflow demo`, one for each family, and `refused_model` is one that there is not.
+    `environment` gives the variables for clients from the base URL. `models` are chat models, one
+    for each family, that `axonflow demo` talks to; `refused_model` is one that there is not.
     `script` is a file, rules as values, the sections of a file as values, or a function of the
     request. `chunk_pause_s` is the time between two chunks of a stream, in seconds. `FaultyConfig`
     for a faulty script; `ConfigError` for `record`, `replay` and `upstream`, which only emulators

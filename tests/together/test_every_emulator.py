@@ -61,6 +61,13 @@ def test_its_environment_alone_opens_a_runtime(
     assert [call.rule.when for call in running.calls] == ["weather", "weather"]
 
 
+def test_the_models_that_the_demo_shows_answer_in_sentences(
+    running: RunningEmulator, runtime: BlockingRuntime
+) -> None:
+    for model in running.models:
+        assert "emulated model" in runtime.complete("Hi", model=model).text
+
+
 def test_a_tool_is_called_and_its_arguments_are_an_example(runtime: BlockingRuntime) -> None:
     completion = runtime.complete(CompletionRequest((user("please look"),), tools=(LOOK,)))
 
