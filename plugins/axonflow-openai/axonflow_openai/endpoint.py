@@ -1,4 +1,5 @@
-"""OpenAI's API over a handler and a verifier: chat completions, embeddings, models."""
+"""OpenAI's API over a handler and a verifier: chat completions, embeddings, token counts,
+models."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from axonflow_core.http.asgi import AsgiApp
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import ModelDescription
 
+from .counting import PATH as COUNT_PATH
+from .counting import CountCodec
 from .errors import ERRORS
 
 _CREATED = 1_764_000_000
@@ -53,6 +56,13 @@ WIRE = Wire(
     operations=(
         chat_operation("/v1/chat/completions"),
         embeddings_operation("/v1/embeddings"),
+        Operation(
+            name="count",
+            kind=Kind.COUNT,
+            path=f"/v1{COUNT_PATH}",
+            codec=CountCodec(),
+            transport_members=frozenset({"model"}),
+        ),
         Operation(name="models", kind=Kind.MODELS, method="GET", path="/v1/models", codec=LISTING),
         Operation(
             name="model", kind=Kind.MODEL, method="GET", path="/v1/models/{model}", codec=LISTING

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def _create(config: OpenAIConfig, services: Services) -> Provider:
-    from .provider import OpenAIProvider, service_of
+    from .provider import CountingProvider, service_of
 
-    return OpenAIProvider(config, services, service_of(config, services))
+    return CountingProvider(config, services, service_of(config, services))
 
 
 def _models(codecs: CodecRegistry) -> ModelCatalogue:

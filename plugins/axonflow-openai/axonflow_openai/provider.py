@@ -4,8 +4,7 @@ Which codec and which facts a model has follows from its id (`models`). An id th
 one of a server that imitates OpenAI, and is called as a model that chats. `OpenAIService` is the
 account: where calls go, and what proves who calls. Azure's provider is made of the same parts.
 
-Tokens are not counted: OpenAI counts requests in the form of its Responses API alone
-(developers.openai.com/api/docs/guides/token-counting, November 2026).
+OpenAI counts the tokens of a request too (`counting`), Azure does not.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from axonflow_core.calls.abilities import Embedding
+from axonflow_core.calls.abilities import Counting, Embedding
 from axonflow_core.calls.call import Caller
 from axonflow_core.calls.chat_provider import CHAT as CHAT_SURFACE
 from axonflow_core.calls.chat_provider import RoutedProvider
@@ -21,9 +20,9 @@ from axonflow_core.calls.route import Call, Route, UnaryRoute
 from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.calls.surface import Surface
 from axonflow_core.calls.upstream import Terms, Upstream
-from axonflow_core.codec import FamilyCodec
+from axonflow_core.codec import FamilyCodec, ModelFacts
 from axonflow_core.codec.errors import ErrorCodec
-from axonflow_core.codec.unary import EmbeddingCodec
+from axonflow_core.codec.unary import EmbeddingCodec, TokenCounter
 from axonflow_core.errors import (
     AxonFlowError,
     CredentialsError,
@@ -39,6 +38,8 @@ from axonflow_core.provider import Checkup, Fact, Finding, Health, Price
 
 from .codec import CHAT, EMBEDDINGS, codec_for
 from .config import OpenAIConfig
+from .counting import PATH as COUNT_PATH
+from .counting import as_counted, counter
 from .errors import CATALOGUE, ERRORS, KEY_HINT, hint_in
 from .models import base_id, facts_of, life_today, price_of, row_of
 
@@ -203,3 +204,20 @@ class OpenAIProvider(Embedding, RoutedProvider):
             hint = f"{row.successor} takes its place" if row.successor else None
             message = f"{row.id} {ends} on {row.ends_on}"
             yield Finding(message=message, hint=hint, key="model", is_fault=False)
+
+
+class CountingProvider(Counting, OpenAIProvider):
+    """Models of OpenAI's own API."""
+
+    def counting_route(self, model: str | None) -> UnaryRoute[TokenCounter]:
+        called = model or self.default_model
+        # Without the facts of a model: the Responses API takes more than chat completions do.
+        return UnaryRoute(
+            model=called,
+            called=called,
+            codec=counter(self.chat_codec(called)),
+            facts=ModelFacts(model_id=called, base_id=base_id(called)),
+            operation=COUNT_PATH,
+            headers=SURFACE.headers,
+            wrap=lambda body: {"model": called, **as_counted(body)},
+        )

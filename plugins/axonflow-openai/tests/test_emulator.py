@@ -148,3 +148,12 @@ def test_a_limit_that_passes_is_waited_out(running: RunningEmulator, tmp_path: P
     assert [attempt.native_code for attempt in completion.receipt.failed_attempts] == [
         "rate_limit_exceeded"
     ]
+
+
+def test_tokens_are_counted_as_they_are_billed(running: RunningEmulator, tmp_path: Path) -> None:
+    async def both(runtime: Runtime) -> Any:
+        return await runtime.count_tokens("Hello."), await runtime.complete("Hello.")
+
+    counted, completion = run(running, both, tmp_path)
+
+    assert counted.input_tokens == completion.usage.input_tokens

@@ -194,3 +194,9 @@ def test_the_asynchronous_client_is_answered_too(running: RunningEmulator) -> No
             return [chunk async for chunk in stream]
 
     assert asyncio.run(asked())
+
+
+def test_tokens_are_counted_in_the_form_of_the_responses_api(client: Any) -> None:
+    counted = client.responses.input_tokens.count(model="gpt-4o", input="one two three")
+
+    assert counted.input_tokens >= 3
