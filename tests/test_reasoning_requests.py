@@ -29,6 +29,7 @@ BUDGET = ReasoningControls(has_budget=True, modes=frozenset({"enabled", "disable
 EFFORT = ReasoningControls(efforts=("low", "medium", "high"))
 BOTH = ReasoningControls(has_budget=True, efforts=("low", "high"))
 NEITHER = ReasoningControls()
+SWITCH = ReasoningControls(modes=frozenset({"enabled", "disabled"}))
 TEACHER = evolve(CHAT, family="client", reasoning=ReasoningControls(signer="others"))
 
 
@@ -125,6 +126,20 @@ def test_a_mode_alone_asks_for_a_medium_effort() -> None:
     assert fitted(ReasoningRequest("adaptive"), EFFORT).request.reasoning == ReasoningRequest(
         effort="medium"
     )
+
+
+@pytest.mark.parametrize(
+    "asked", [ReasoningRequest(effort="low"), ReasoningRequest("enabled", 2_000)], ids=str
+)
+def test_a_model_that_is_turned_on_and_off_is_turned_on(asked: ReasoningRequest) -> None:
+    made = fitted(asked, SWITCH)
+    assert made.request.reasoning == ReasoningRequest("enabled")
+    assert told(made) == ["reasoning: asked for as enabled"]
+
+
+def test_a_model_that_is_turned_on_and_off_is_turned_off() -> None:
+    made = fitted(ReasoningRequest(effort="none"), SWITCH)
+    assert (made.request.reasoning, told(made)) == (ReasoningRequest("disabled"), [])
 
 
 def test_a_model_without_controls_is_asked_for_nothing_and_says_so() -> None:

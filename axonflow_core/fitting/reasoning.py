@@ -7,9 +7,9 @@ one and the other was asked for, this table converts:
     tokens    1,024    1,024  8,192   24,576  24,576  24,576
 
 A budget becomes the least effort whose tokens reach it. A budget that an effort became leaves at
-least half of the answer's limit for the answer. Source: Google, "Gemini API: OpenAI compatibility"
-(low, medium and high are 1K, 8K and 24K), 2025; 1,024 is the least that Anthropic takes
-("Extended thinking", November 2026).
+least half of the answer's limit for the answer. A model that has neither, and is turned on and off,
+is turned on. Source: Google, "Gemini API: OpenAI compatibility" (low, medium and high are 1K, 8K
+and 24K), 2025; 1,024 is the least that Anthropic takes ("Extended thinking", November 2026).
 """
 
 from __future__ import annotations
@@ -209,6 +209,9 @@ def _converted(
         return ReasoningRequest(_mode_of(asked, controls), effort=effort, extra=asked.extra)
     if controls.has_budget:
         return _by_budget(request, asked, controls, model)
+    if _ENABLED in controls.modes:
+        _report(model, f"asked for as {_ENABLED}")
+        return ReasoningRequest(_ENABLED, extra=asked.extra)
     raise model.refuses(
         Feature.REASONING,
         "it takes no word about how much it reasons",
