@@ -90,6 +90,11 @@ DIFFERENT = {
         {"a": 1, "input_schema": {"p": {}}},
         "$.input_schema.p",
     ),
+    "an {} inside the schema of an answer's format": (
+        {"a": 1, "format": {"type": "object"}},
+        {"a": 1, "format": {"type": "object", "properties": {}}},
+        "$.format.properties",
+    ),
     "a null inside metadata": (
         {"a": 1, "metadata": {"a": 1, "b": 2}},
         {"a": 1, "metadata": {"a": 1}},

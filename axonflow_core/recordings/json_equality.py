@@ -103,6 +103,8 @@ def is_free(key: str, owner: Mapping[str, Json]) -> bool:
     if key in FREE_KEYS:
         # A lone `metadata` is the last event of a Converse stream, and no user data.
         return key != "metadata" or not is_union_member(owner)
+    if key == "format":  # Ollama's is a word or a schema; elsewhere it names a type of file
+        return isinstance(owner.get(key), dict)
     return key == "content" and (owner.get("type") == "tool_result" or owner.get("role") == "tool")
 
 

@@ -46,7 +46,7 @@ NO_FACTS = ModelFacts()
 _NAMES: Mapping[str, frozenset[str]] = {
     "id": frozenset({"id", "generation_id"}),
     "model": frozenset({"model"}),
-    "created": frozenset({"created"}),
+    "created": frozenset({"created", "created_at"}),
     "stop_sequence": frozenset({"stop_sequence", "sequence"}),
     "stop_details": frozenset({"stop_details"}),
     "service_tier": frozenset({"service_tier", "serviceTier"}),
@@ -57,6 +57,7 @@ _NAMES: Mapping[str, frozenset[str]] = {
             "inputTextTokenCount",
             "prompt_token_count",
             "prompt_tokens",
+            "prompt_eval_count",
             "billed_units",
         }
     ),
@@ -67,6 +68,7 @@ _NAMES: Mapping[str, frozenset[str]] = {
             "tokenCount",
             "generation_token_count",
             "completion_tokens",
+            "eval_count",
             "billed_units",
         }
     ),

@@ -9,7 +9,7 @@ Sources: OpenAI's API reference, "Chat completions"; Anthropic's API reference, 
 bedrock-runtime service model, API 2023-09-30; AWS user guide, "Cohere Command models", "Cohere
 Command R and Command R+ models", "Cohere Embed and Rerank models", "AI21 Labs Jurassic-2 models",
 "AI21 Labs Jamba models", "Writer Palmyra models", "Amazon Nova embeddings"; vLLM's documents,
-"Structured outputs"; November 2026.
+"Structured outputs"; the sources of Ollama's server, `api/types.go`; November 2026.
 """
 
 from __future__ import annotations
@@ -101,6 +101,24 @@ OPTION_VALUES: Mapping[str, SearchStrategy[Json]] = {
             *("additionalModelRequestFields", "outputConfig"),
         ),
         _OBJECTS,
+    ),
+    # Ollama's chat, and its `options`.
+    "keep_alive": _one_of("5m", "-1"),
+    "shift": _FLAGS,
+    **dict.fromkeys(
+        ("use_mmap", "use_mlock", "numa", "low_vram", "penalize_newline"),
+        _FLAGS,
+    ),
+    **dict.fromkeys(
+        (
+            *("num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep"),
+            *("draft_num_predict", "repeat_last_n", "mirostat"),
+        ),
+        st.integers(0, 8192),
+    ),
+    **dict.fromkeys(
+        ("min_p", "typical_p", "tfs_z", "repeat_penalty", "mirostat_tau", "mirostat_eta"),
+        st.sampled_from([0.05, 0.5, 1.0]),
     ),
     # others
     **dict.fromkeys(("countPenalty", "frequencyPenalty", "presencePenalty"), _PENALTIES),
