@@ -35,12 +35,12 @@ class Conversations:
         """Which conversation of whom `request` goes on with; None where nothing is in a cache."""
         if len(request.messages) < 2 and not _has_cache_points(request):
             return None
-        seen = blake2b(owner.encode("utf-8", "replace"), key=self._key, digest_size=16)
+        said = [owner]
         for block in (*request.system, *request.messages[0].content):
             text: str = getattr(block, "text", "") or type(block).__name__
-            seen.update(b"\0%d\0" % len(text))
-            seen.update(text[:_MAX_READ].encode("utf-8", "replace"))
-        return seen.digest()
+            said.append(f"{len(text)}:{text[:_MAX_READ]}")
+        beginning = "\0".join(said).encode("utf-8", "replace")
+        return blake2b(beginning, key=self._key, digest_size=16).digest()
 
     def target(self, mark: bytes) -> Target | None:
         """Who answered it last, as far as is known."""

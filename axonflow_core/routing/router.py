@@ -68,8 +68,8 @@ Tell = Callable[[Target], None]
 _LOG = logging.getLogger(__name__)
 _MAX_WISHES = 1_024
 """Wishes whose candidates are kept. Model ids come from clients, so their number has no end."""
-_LONG = 4_096
-"""Characters above which it is looked whether a prompt fits into a context window."""
+SHORT_TOKENS = 1_000
+"""A prompt of fewer fits into every context window."""
 EMBEDDINGS: Ability = ("embeddings", SupportsEmbedding, None)
 RERANKING: Ability = ("reranking", SupportsReranking, None)
 COUNTING: Ability = (
@@ -126,6 +126,9 @@ class Router:
             draw=draw,
         )
         self._conversations = Conversations()
+        self._limited: dict[str, SupportsLimits] = {
+            name: each for name, each in providers.items() if isinstance(each, SupportsLimits)
+        }
         self._now = now
         self._known: dict[tuple[Wish, Ability | None], tuple[Candidates, Plan | None]] = {}
 
@@ -150,7 +153,7 @@ class Router:
         targets: list[Target] = []
         for group in known.groups:
             ordered = self._strategies.ordered(group, request, is_streamed)
-            if request is not None and len(group) > 1:
+            if request is not None and len(group) > 1 and self._limited:
                 ordered = self._fitting_first(ordered, request)
             targets += _first(kept_to, ordered) if kept_to in group else ordered
         by = self._decided_by(wish, known, kept_to, targets[0])
@@ -184,15 +187,13 @@ class Router:
     def _fitting_first(self, group: Any, request: CompletionRequest) -> list[Target]:
         """A prompt that is probably longer than a context window is tried there last."""
         tokens = prompt_tokens(request)
-        if tokens < _LONG // 4:
+        if tokens < SHORT_TOKENS:
             return list(group)
         return sorted(group, key=lambda target: self._window(target) < tokens)
 
     def _window(self, target: Target) -> float:
-        provider = self.providers[target.provider]
-        if not isinstance(provider, SupportsLimits):
-            return inf
-        return provider.context_tokens(target.model) or inf
+        limited = self._limited.get(target.provider)
+        return (limited and limited.context_tokens(target.model)) or inf
 
     def _decided_by(
         self, wish: Wish, known: Candidates, kept_to: Target | None, first: Target

@@ -88,6 +88,10 @@ class Strategies:
 
     def _by_weight(self, group: Group, *_: object) -> Group:
         draw = self._draw
+        if len(group) == 2:  # the same by one draw
+            one, other = group
+            is_one = draw() * (one.weight + other.weight) < one.weight
+            return group if is_one or not other.weight else (other, one)
         rings = [
             (-log(1.0 - draw()) / target.weight if target.weight else inf, target.rank, at)
             for at, target in enumerate(group)
