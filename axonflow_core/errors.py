@@ -70,6 +70,9 @@ class AxonFlowError(Exception):
     may_be_billed: bool = False
     """Whether an answer may have been generated all the same: the request was sent whole, and
     nothing that came says that it was refused. Such a call is not made again unasked."""
+    is_exhausted: bool = False
+    """Whether every target of the call was asked, or none may be now: whoever sends it again has
+    all of them asked again."""
     failed_attempts: tuple[Any, ...] = ()
     """Other attempts of the call that failed (`messages.FailedAttempt`), those at other targets
     included."""

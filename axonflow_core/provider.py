@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 from attrs import Factory, field
 
-from axonflow_core.errors import RequestError
+from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     EMPTY,
@@ -69,6 +69,9 @@ class CompletionStream(ABC, Generic[Parsed]):
     native: bytes | None = None
     """The provider's own bytes of the last `read`, in whole frames, where the stream was forwarded
     in the client's form; else None."""
+    broke: Callable[[AxonFlowError], None] | None = None
+    """Told once where the stream ends with an error after its first event: for whoever watches the
+    provider."""
     parse: Callable[[Completion], Any] | None = None
     """Makes `Completion.parsed` where an output schema was given."""
     _ready: Iterator[Batch] = iter(())
@@ -439,6 +442,16 @@ class SupportsResidency(Protocol):
         profile sends calls to, for one. A `*` at the end of a name stands for any ending,
         `EVERYWHERE` for a model without bounds; empty where the call leaves this process for
         none. None where it is not known: under residency no call goes there. No I/O."""
+        ...
+
+
+@runtime_checkable
+class SupportsFailoverRegions(Protocol):
+    """A provider that can be called in several regions."""
+
+    def elsewhere(self, model: str) -> Mapping[str, Provider]:
+        """Region -> the provider there, for each region besides its own that calls of `model` may
+        go to, in the order to try them. The same objects each time. No I/O."""
         ...
 
 

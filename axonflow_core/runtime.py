@@ -54,6 +54,7 @@ from axonflow_core.provider import (
     Provider,
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
+from axonflow_core.routing.health import Breakers
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.rules import Standing
 from axonflow_core.routing.targets import ANYONE, Wish
@@ -462,7 +463,13 @@ def router_of(config: Config, providers: Mapping[str, Provider]) -> Router:
         name: Standing(priority=entry.priority, weight=entry.weight)
         for name, entry in sorted(config.enabled.items())
     }
-    return Router(providers, rules=config.routing, standings=standings, named=config.models)
+    return Router(
+        providers,
+        rules=config.routing,
+        standings=standings,
+        named=config.models,
+        health=Breakers(),
+    )
 
 
 def wish_of(provider: str | None, model: str | None) -> Wish:

@@ -5,7 +5,8 @@
                      │                        upstream.error
                      └── again ◄──────────────────┘
                          at once, where `upstream.recover` mended what was refused (once a call)
-                         after a pause, where the error passes and time is left (`retries`)
+                         after a pause, where the error passes, time is left (`retries`), and
+                         the budget of extra calls (`budget`)
 
 All of that has one deadline, `Call.ends_at`: finding credentials, every attempt, every pause, a
 second call through another id, and the body of the answer. Each step has its own limit besides and
@@ -27,6 +28,7 @@ from axonflow_core.http.client import HttpClient, HttpRequest, HttpResponse
 from axonflow_core.http.limits import span_of
 from axonflow_core.messages import FailedAttempt
 
+from .budget import BUDGET, RetryBudget
 from .retries import MAX_PAUSE_S
 from .route import Call
 from .unreadable import unreadable
@@ -76,11 +78,15 @@ class Attempts:
         self.provider = provider
         self.client = client
         self.upstream = upstream
+        self._budget = RetryBudget()
+        """Of calls that come with none."""
 
     async def answered(self, call: Any, attempt: Callable[[Any, AttemptLog], Awaitable[T]]) -> T:
         """What the first attempt brings that does not fail, or the error of the last."""
         log = AttemptLog(call)
         outer = waiting.ENDS_AT.set(call.ends_at)
+        if BUDGET.get() is None:
+            self._budget.asked()
         try:
             return await attempt(call, log)
         except AxonFlowError as error:
@@ -143,6 +149,9 @@ class Attempts:
         pause_s = max(retries.pause_s(failed), asked_s)
         is_in_time = asked_s <= MAX_PAUSE_S and pause_s < log.call.ends_at - waiting.now()
         if failed >= retries.max_attempts or not is_in_time:
+            return False
+        if not (BUDGET.get() or self._budget).take():
+            error.add_note("not repeated: too many calls fail of late")
             return False
         await retries.pause(pause_s)
         return True

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from axonflow_core.codec import Codec
-from axonflow_core.errors import RequestError
+from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.fitting import Fitted, FittedStream, fit_for_client
 from axonflow_core.messages import Adjustment, Receipt
 from axonflow_core.provider import (
@@ -61,6 +61,15 @@ class ClientStream(CompletionStream):
         self._stream = stream
         self._fitted = fitted
         self.parse = stream.parse
+
+    @property
+    def broke(self) -> Callable[[AxonFlowError], None] | None:
+        """The provider's stream tells it."""
+        return self._stream.broke
+
+    @broke.setter
+    def broke(self, told: Callable[[AxonFlowError], None] | None) -> None:
+        self._stream.broke = told
 
     @property
     def receipt(self) -> Receipt | None:  # type: ignore[override]

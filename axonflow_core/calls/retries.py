@@ -3,7 +3,7 @@
 A call is made again only while nothing of its answer was handed out, and only after an error that
 says of itself that it passes (`is_retryable`): a throttle, no capacity, no connection. A model that
 took too long is not asked again: it did the work, and the provider bills both. A daily quota does
-not come back within a second.
+not come back within a second. And where many calls fail, few are repeated: `budget`.
 
     attempt 1 ── error ── pause ── attempt 2 ── error ── pause ── attempt 3 ── error ── raised
     │                                                                                        │

@@ -102,6 +102,9 @@ class DecodedStream(CompletionStream):
             self._finish()
         except AxonFlowError as error:
             self._fault = self._explained(error)  # raised again by every later read
+            broke, self.broke = self.broke, None
+            if broke is not None:
+                broke(error)
             await self._http.aclose()
             raise self._fault from error.__cause__
         finally:

@@ -299,12 +299,14 @@ class ErrorCodec:
         return native
 
     def _retry_word(self, row: ErrorRow, error: ProviderError) -> Mapping[str, str]:
-        """Vendors' clients repeat a 429 or 5xx of their own accord; `x-should-retry` stops them."""
+        """Vendors' clients repeat a 429 or 5xx of their own accord; `x-should-retry` stops them.
+        After every target was asked it does so too: each repetition would ask all of them."""
         # `_base_client._should_retry` of openai-python and anthropic-sdk-python (November 2026).
         repeats = row.status in (408, 409, 429) or row.status >= 500
-        if not self.has_retry_header or repeats is error.is_retryable:
+        is_wanted = error.is_retryable and not error.is_exhausted
+        if not self.has_retry_header or repeats is is_wanted:
             return EMPTY
-        return {"x-should-retry": "true" if error.is_retryable else "false"}
+        return {"x-should-retry": "true" if is_wanted else "false"}
 
 
 # ── blame ─────────────────────────────────────────────────────────────────────────────────────────
@@ -473,6 +475,7 @@ def _rebuilt(kind: type[ProviderError], error: ProviderError, **changes: Any) ->
     )
     built.is_retryable = facts["is_retryable"]
     built.original_status = error.original_status
+    built.is_exhausted = error.is_exhausted
     return built.enrich(provider=error.provider, model=error.model, request_id=error.request_id)
 
 

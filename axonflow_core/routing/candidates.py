@@ -11,15 +11,21 @@ own. What is left of these may be forbidden: to the client, by the request, outs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 
 from attrs import field
 
 from axonflow_core.errors import AxonFlowError, RequestError
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import SkippedTarget
-from axonflow_core.provider import Provider, SupportsModels, SupportsResidency
+from axonflow_core.provider import (
+    Provider,
+    SupportsFailoverRegions,
+    SupportsModels,
+    SupportsResidency,
+)
 
 from .rules import DEFAULT, NO_MODELS, NamedModels, NamedTarget, RoutingRules, Standing
 from .targets import ANY, Target, Wish, matches
@@ -37,13 +43,21 @@ class Candidates:
     skipped: tuple[SkippedTarget, ...] = ()
     regions: tuple[str, ...] = ()
     """The regions that it may be processed in; empty where that is open."""
+    followers: Mapping[Target, Group] = MappingProxyType({})
+    """Target -> the same in its other regions, which come right after it."""
     is_single: bool = field(init=False)
     """Whether there was nothing to choose, and no rule to put on record."""
 
     def __attrs_post_init__(self) -> None:
         targets = sum(map(len, self.groups))
-        is_single = targets == 1 and not self.skipped and not self.regions
+        is_single = targets == 1 and not (self.skipped or self.regions or self.followers)
         object.__setattr__(self, "is_single", is_single)
+
+    def with_followers(self, targets: Iterable[Target]) -> list[Target]:
+        """`targets`, each with its other regions behind it."""
+        if not self.followers:
+            return list(targets)
+        return [each for target in targets for each in (target, *self.followers.get(target, ()))]
 
 
 class Catalogue:
@@ -69,18 +83,25 @@ class Catalogue:
         """Who may take a call of `wish`. `RequestError` where nobody may, with the reasons."""
         self._refuse_unknown_provider(wish)
         offered = self._offered(wish)
-        kept, skipped = [], []
+        kept: list[Target] = []
+        skipped: list[SkippedTarget] = []
+        followers: dict[Target, Group] = {}
         for target in offered:
-            reason = self._reason_against(target, wish, ability)
-            if reason is None:
-                kept.append(target)
-            else:
-                skipped.append(SkippedTarget(target.provider, target.model, reason))
+            free: list[Target] = []
+            for each in (target, *self._elsewhere(target)):
+                reason = self._reason_against(each, wish, ability)
+                if reason is None:
+                    free.append(each)
+                else:
+                    skipped.append(SkippedTarget(each.provider, each.model, reason))
+            kept += free[:1]
+            if free[1:]:
+                followers[free[0]] = tuple(free[1:])
         if not kept:
             raise self._nobody(wish, skipped, ability)
         ordered = sorted(kept, key=lambda target: _place(target, wish))
         groups = [tuple(group) for _, group in groupby(ordered, lambda each: _place(each, wish))]
-        return Candidates(tuple(groups), tuple(skipped), self._regions_of(wish))
+        return Candidates(tuple(groups), tuple(skipped), self._regions_of(wish), followers)
 
     # ── who is asked ──────────────────────────────────────────────────────────────────────────────
 
@@ -101,6 +122,20 @@ class Catalogue:
         named = self._providers[provider].default_model if model is None else model
         rank = self._ranks.get(provider, 0)
         return Target(provider, named, own.priority, own.weight, rank, model is None)
+
+    def provider(self, target: Target) -> Provider:
+        """The provider of `target`, in its region."""
+        provider = self._providers[target.provider]
+        if target.region is None or not isinstance(provider, SupportsFailoverRegions):
+            return provider
+        return provider.elsewhere(target.model)[target.region]
+
+    def _elsewhere(self, target: Target) -> Iterator[Target]:
+        """`target` in the other regions of its provider."""
+        provider = self._providers[target.provider]
+        if isinstance(provider, SupportsFailoverRegions):
+            for region in provider.elsewhere(target.model):
+                yield evolve(target, region=region)
 
     def _offered(self, wish: Wish) -> Sequence[Target]:
         if wish.model is not None:
@@ -175,7 +210,7 @@ class Catalogue:
         for reason, is_free in _CHECKS:
             if not is_free(target, wish):
                 return reason
-        if ability is not None and not isinstance(self._providers[target.provider], ability[1]):
+        if ability is not None and not isinstance(self.provider(target), ability[1]):
             return f"it does not support {ability[0]}"
         return self._reason_of_place(target, wish)
 
@@ -192,7 +227,7 @@ class Catalogue:
 
     def regions(self, target: Target) -> frozenset[str] | None:
         """Where a call of `target` may be processed; None where its provider does not say."""
-        provider = self._providers[target.provider]
+        provider = self.provider(target)
         if not isinstance(provider, SupportsResidency):
             return None
         try:

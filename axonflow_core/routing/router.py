@@ -1,9 +1,9 @@
 """Calls go to targets: one after the other, until one answers or another would make no sense.
 
     choose      wish ─ candidates (kept for each wish) ─ order of each priority ─ conversation first
-    a try       health.admits ─ the call ─ health.succeeded, failed or left
-                     ▲                │ an error that another target may mend (`passing_on`)
-                     └── next ◄───────┘
+    a try       health.admits ─ the call ─ trial.succeeded, failed or left
+                     ▲                │ an error that another target may mend (`passing_on`),
+                     └── next ◄───────┘ and the budget has a call for it (`calls.budget`)
 
 Where there is one target and no rule about regions, a call costs a look into a table and two empty
 calls, and its answer is untouched. Otherwise the receipt has a `Choice`, and the attempts at other
@@ -22,13 +22,22 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from math import inf
+from math import ceil, inf
 from typing import Any, TypeVar
 
 from axonflow_core import waiting
 from axonflow_core.calls.attempts import failed_attempt
+from axonflow_core.calls.budget import BUDGET, FREE, RetryBudget
 from axonflow_core.calls.forwarding import forwarded, forwarded_stream
-from axonflow_core.errors import AxonFlowError, ProviderError, RequestError, Unavailable
+from axonflow_core.errors import (
+    AxonFlowError,
+    ConfigError,
+    CredentialsMissing,
+    ProviderError,
+    ProviderTimeout,
+    RequestError,
+    Unavailable,
+)
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.messages import (
     Choice,
@@ -52,6 +61,7 @@ from axonflow_core.provider import (
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 
+from .breaker import Trial, is_of_the_target
 from .candidates import Ability, Candidates, Catalogue
 from .conversations import Conversations
 from .health import AlwaysAdmitted, TargetHealth
@@ -66,6 +76,8 @@ Ask = Callable[[Any, str | None, float | None], Awaitable[T]]
 Tell = Callable[[Target], None]
 
 _LOG = logging.getLogger(__name__)
+FAIR_S = 2.0
+"""A caller's time limit below which a time-out tells nothing of the target."""
 _MAX_WISHES = 1_024
 """Wishes whose candidates are kept. Model ids come from clients, so their number has no end."""
 SHORT_TOKENS = 1_000
@@ -108,6 +120,7 @@ class Router:
         health: TargetHealth | None = None,
         draw: Callable[[], float] = random.random,
         now: Callable[[], float] = waiting.now,
+        new_budget: Callable[[Callable[[], float]], RetryBudget] = RetryBudget,
     ) -> None:
         """`providers` without `standings` are in order of preference. `draw` gives numbers from 0
         to 1, without 1."""
@@ -130,6 +143,7 @@ class Router:
             name: each for name, each in providers.items() if isinstance(each, SupportsLimits)
         }
         self._now = now
+        self._budgets = {name: new_budget(now) for name in providers}
         self._known: dict[tuple[Wish, Ability | None], tuple[Candidates, Plan | None]] = {}
 
     # ── planning ──────────────────────────────────────────────────────────────────────────────────
@@ -155,14 +169,25 @@ class Router:
             ordered = self._strategies.ordered(group, request, is_streamed)
             if request is not None and len(group) > 1 and self._limited:
                 ordered = self._fitting_first(ordered, request)
-            targets += _first(kept_to, ordered) if kept_to in group else ordered
-        by = self._decided_by(wish, known, kept_to, targets[0])
-        return Plan(targets=tuple(targets), by=by, candidates=known, mark=mark)
+            line = _first(kept_to, ordered) if kept_to in group else ordered
+            targets += known.with_followers(line)
+        planned = tuple(targets)
+        ordered = self.health.ordered(planned)
+        by = (
+            self._decided_by(wish, known, kept_to, ordered[0])
+            if ordered[0] is planned[0]
+            else "health"
+        )
+        return Plan(targets=ordered, by=by, candidates=known, mark=mark)
 
     def fixed(self, wish: Wish, ability: Ability) -> Plan:
         """The targets of a call whose answers of two models cannot be compared."""
         known, _ = self._candidates(wish, ability)
-        line = [each for group in known.groups for each in self._strategies.in_line(group)]
+        line = [
+            each
+            for group in known.groups
+            for each in known.with_followers(self._strategies.in_line(group))
+        ]
         same = tuple(target for target in line if target.model == line[0].model)
         by = "only" if known.is_single else str(Strategy.FAILOVER)
         return Plan(targets=same, by=by, candidates=known)
@@ -326,10 +351,17 @@ class Router:
 
     def heard(self, target: Target, seconds: float, *, is_streamed: bool, plan: Plan) -> None:
         """`target` answered a call."""
-        self.health.succeeded(target, seconds)
         self._strategies.answered(target, seconds, is_streamed)
         if plan.mark is not None:
             self._conversations.answered(plan.mark, target)
+
+    def provider(self, target: Target) -> Provider:
+        """Whom a call of `target` is made with: a provider, in the target's region."""
+        return self.catalogue.provider(target)
+
+    def budget(self, provider: str) -> RetryBudget:
+        """Of the extra calls to a provider."""
+        return self._budgets[provider]
 
     def now(self) -> float:
         """Seconds, on the clock that deadlines are on."""
@@ -339,7 +371,16 @@ class Router:
 class _Run:
     """One call on its way from target to target."""
 
-    __slots__ = ("_failed", "_is_streamed", "_plan", "_router", "_shut", "_tell")
+    __slots__ = (
+        "_failed",
+        "_is_extra",
+        "_is_streamed",
+        "_plan",
+        "_router",
+        "_shut",
+        "_tell",
+        "_unpaid",
+    )
 
     def __init__(
         self, router: Router, plan: Plan, tell: Tell, *, is_streamed: bool = False
@@ -351,6 +392,10 @@ class _Run:
         self._failed: list[tuple[Target, AxonFlowError]] = []
         self._shut: list[Target] = []
         """Those that may not be asked now."""
+        self._unpaid: list[Target] = []
+        """Those that the budget of extra calls had nothing left for."""
+        self._is_extra = False
+        """Whether something was sent already, so that another call is one too many."""
 
     async def answered(self, ask: Ask[T], timeout_s: float | None) -> T:
         """The answer of the first target that gives one."""
@@ -361,26 +406,71 @@ class _Run:
                 left_s = ends_at - router.now()
                 if left_s <= 0:
                     break
-            if not router.health.admits(target):
+            trial = router.health.admits(target)
+            if trial is None:
                 self._shut.append(target)
+                continue
+            fare = self._fare(target)
+            if fare is None:
+                trial.left()
+                self._unpaid.append(target)
                 continue
             if self._failed:
                 _LOG.info("%s is asked in place of %s", target, self._failed[-1][0])
             self._tell(target)
-            began = router.now()
             try:
-                answer = await ask(router.providers[target.provider], target.asked, left_s)
+                return await self._tried(target, trial, fare, ask, left_s)
             except AxonFlowError as error:
-                router.health.failed(target, error)
                 self._note(target, error)
-                continue
-            except BaseException:
-                router.health.left(target)
-                raise
-            seconds = router.now() - began
-            router.heard(target, seconds, is_streamed=self._is_streamed, plan=self._plan)
-            return answer
         raise self._last_word()
+
+    async def _tried(
+        self, target: Target, trial: Trial, fare: float, ask: Ask[T], left_s: float | None
+    ) -> T:
+        """The answer of `target`, whose trial and budget hear what came of it."""
+        router, budget = self._router, self._router.budget(target.provider)
+        outer = BUDGET.set(budget)
+        began = router.now()
+        try:
+            answer = await ask(router.provider(target), target.asked, left_s)
+        except AxonFlowError as error:
+            is_short = left_s is not None and left_s < FAIR_S
+            if is_short and isinstance(error, ProviderTimeout):
+                trial.left()
+                budget.refunded(fare)
+                raise
+            trial.failed(error)
+            if not self._is_extra:
+                self._is_extra = not isinstance(error, _UNSENT)
+            elif is_of_the_target(error):
+                budget.fell(fare)
+            else:
+                budget.refunded(fare)
+            raise
+        except BaseException:
+            trial.left()
+            budget.refunded(fare)
+            raise
+        finally:
+            BUDGET.reset(outer)
+        seconds = router.now() - began
+        trial.succeeded(seconds)
+        if self._is_extra:
+            budget.arrived(fare)
+        router.heard(target, seconds, is_streamed=self._is_streamed, plan=self._plan)
+        if self._is_streamed and isinstance(answer, CompletionStream):
+            answer.broke = trial.broke
+        return answer
+
+    def _fare(self, target: Target) -> float | None:
+        """What a call to `target` costs its provider's budget; None where there is none left. The
+        first that is sent is the one that is asked, and counts there."""
+        budget = self._router.budget(target.provider)
+        if self._is_extra:
+            return budget.fare()
+        if not self._failed:
+            budget.asked()
+        return FREE
 
     def _note(self, target: Target, error: AxonFlowError) -> None:
         """`target` failed. Raises where no other is tried."""
@@ -394,12 +484,28 @@ class _Run:
         then the first that was sent, then the first."""
         errors = [error for _, error in self._failed]
         if not errors:
-            names = ", ".join(map(str, self._shut))
-            return Unavailable(f"no target may be asked now: {names}", hint="try again later")
+            return self._nobody_may()
         passing = (e for e in errors if isinstance(e, ProviderError) and e.is_retryable)
         sent = (e for e in errors if not isinstance(e, RequestError))
         said = next(passing, None) or next(sent, None) or errors[0]
+        said.is_exhausted = len(self._failed) + len(self._shut) + len(self._unpaid) > 1
+        if self._unpaid:
+            names = ", ".join(map(str, self._unpaid))
+            said.add_note(f"not asked: {names}: too many calls failed there of late")
         return self._with_attempts(said)
+
+    def _nobody_may(self) -> AxonFlowError:
+        """The error of a call that went nowhere, because every breaker is open."""
+        names = ", ".join(map(str, self._shut))
+        wait_s = min(map(self._router.health.waits_s, self._shut), default=0.0)
+        error = Unavailable(
+            f"no target may be asked now: {names}",
+            hint="their last calls failed: `GET /api/v1/llm-providers/status` says how; each is "
+            "tried again after a pause",
+            retry_after_s=ceil(wait_s) if wait_s else None,
+        )
+        error.is_exhausted = True
+        return error
 
     def _with_attempts(self, error: AxonFlowError) -> AxonFlowError:
         """`error`, which knows of the targets before and beside it."""
@@ -445,6 +551,8 @@ class _Run:
 
 
 _SHUT = "it may not be asked now"
+_UNSENT = (RequestError, ConfigError, CredentialsMissing)
+"""Errors of a call that never left."""
 
 
 def attempts_of(target: Target, error: AxonFlowError) -> list[FailedAttempt]:

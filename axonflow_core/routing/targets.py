@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+from attrs import field
+
 from axonflow_core.frozen import frozen
+
+Place: TypeAlias = tuple[str, str | None, str]
+"""What has a breaker of its own: provider, region, model. None: the provider's own region."""
 
 ANY = ("*",)
 """Every provider, every model, every region."""
@@ -22,6 +29,12 @@ class Target:
     """Settles a draw: the order of the names, or of the list."""
     is_default: bool = False
     """Whether the model is the provider's own choice, where a call names none."""
+    region: str | None = None
+    """The region that it is called in; None: the provider's own."""
+    place: Place = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "place", (self.provider, self.region, self.model))
 
     @property
     def asked(self) -> str | None:
@@ -30,7 +43,8 @@ class Target:
         return None if self.is_default else self.model
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.model}"
+        where = "" if self.region is None else f" in {self.region}"
+        return f"{self.provider} {self.model}{where}"
 
 
 @frozen(kw_only=True)

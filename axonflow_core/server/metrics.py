@@ -46,6 +46,7 @@ from axonflow_core.server.shared_counts import Key, Numbers, SharedCounts, summe
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
     from axonflow_core.provider import Provider
+    from axonflow_core.routing.health import TargetState
     from axonflow_core.server.state import ServerState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -102,6 +103,16 @@ GAUGES = (
     Family("axonflow_audit_healthy", "1 where every worker's audit can write.", merged=min),
     Family("axonflow_audit_lag_seconds", "How long the oldest unwritten record waits.", merged=max),
     Family("axonflow_generation", "The oldest generation that a worker serves.", merged=min),
+    Family(
+        "axonflow_breakers",
+        "Breakers of targets, by what they do: one in each worker that called the target.",
+        ("provider", "region", "model", "state"),
+    ),
+    Family(
+        "axonflow_outliers",
+        "Workers in which the target is asked last, for it does worse than those beside it.",
+        ("provider", "region", "model"),
+    ),
 )
 
 
@@ -123,6 +134,7 @@ class Metrics:
         self._providers: frozenset[str] = frozenset()
         self._models: frozenset[str] = frozenset()
         self._generation = 0
+        self._states: Callable[[], Iterable[TargetState]] = lambda: ()
         self._rows: dict[Labels, _Row] = {}
         self._latencies: dict[Labels, _Latency] = {}
         self._answers: dict[tuple[str, int], int] = {}
@@ -134,10 +146,19 @@ class Metrics:
         """This is the store whose health and lag are on the page."""
         self._audit = audit
 
-    def serves(self, number: int, config: Config, providers: Mapping[str, Provider]) -> None:
-        """A generation of the configuration came into force: its names are labels from now on."""
+    def serves(
+        self,
+        number: int,
+        config: Config,
+        providers: Mapping[str, Provider],
+        states: Callable[[], Iterable[TargetState]] = lambda: (),
+    ) -> None:
+        """A generation of the configuration came into force: its names are labels from now on.
+        `states` are those of its targets."""
         self._generation = number
+        self._states = states
         named = {each.default_model for each in providers.values()}
+        named.update(each.model for targets in config.models.values() for each in targets)
         for client in config.server.clients.values():
             named.update(model for model in client.models if "*" not in model)
         self._models = frozenset(sorted(named)[:MAX_MODELS])
@@ -251,7 +272,21 @@ class Metrics:
             ("axonflow_audit_healthy",): is_healthy,
             ("axonflow_audit_lag_seconds",): 0.0 if audit is None else audit.lag_s,
             ("axonflow_generation",): self._generation,
+            **self._breakers(),
         }
+
+    def _breakers(self) -> Numbers:
+        """Targets that the configuration does not name are one, `other`."""
+        numbers: Numbers = {}
+        for each in self._states():
+            model = each.model if each.model in self._models else OTHER
+            labels = (each.provider, each.region or NONE, model)
+            key: Key = ("axonflow_breakers", *labels, str(each.state))
+            numbers[key] = numbers.get(key, 0) + 1
+            if each.is_left_out:
+                key = ("axonflow_outliers", *labels)
+                numbers[key] = numbers.get(key, 0) + 1
+        return numbers
 
 
 class _Latency:

@@ -139,8 +139,10 @@ class Service:
 
     def _serves(self, generation: Generation) -> None:
         """A generation came into force."""
-        providers = generation.governance.providers
-        self.metrics.serves(generation.number, generation.config, providers)
+        router = generation.governance.router
+        self.metrics.serves(
+            generation.number, generation.config, router.providers, router.health.states
+        )
 
     @property
     def generation(self) -> Generation:

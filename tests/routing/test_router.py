@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -37,6 +37,8 @@ from axonflow_core.messages import (
 )
 from axonflow_core.provider import EVERYWHERE
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings
+from axonflow_core.routing.breaker import Trial
+from axonflow_core.routing.health import TargetState
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.rules import Strategy
 from axonflow_core.routing.targets import Target, Wish
@@ -158,18 +160,30 @@ async def test_a_request_that_no_target_can_take_is_the_first_refusal() -> None:
         await router_of(a, b, models=TWO).complete(HI, FAST)
 
 
+class Lasting:
+    """A clock that stands still but for what a call takes, and a script of calls that fail."""
+
+    def __init__(self, seconds: float) -> None:
+        self.now_s = 0.0
+        self._seconds = seconds
+
+    def fails(self, model: str) -> AxonFlowError:
+        self.now_s += self._seconds
+        return Throttled("slow")
+
+
 async def test_a_time_limit_is_one_for_all_targets() -> None:
-    clock = iter((0.0, 0.0, 4.0, 4.0, 5.0, 5.0))
-    a, b = Place("a", fails=Throttled("slow")), Place("b")
-    router = router_of(a, b, models=TWO, now=lambda: next(clock))
+    clock = Lasting(4.0)
+    a, b = Place("a", fails=clock.fails), Place("b")
+    router = router_of(a, b, models=TWO, now=lambda: clock.now_s)
     await router.complete(HI, FAST, timeout_s=10.0)
     assert (a.time_limits, b.time_limits) == ([10.0], [6.0])
 
 
 async def test_no_target_is_asked_when_time_is_over() -> None:
-    clock = iter((0.0, 0.0, 11.0))
-    a, b = Place("a", fails=Throttled("slow")), Place("b")
-    router = router_of(a, b, models=TWO, now=lambda: next(clock))
+    clock = Lasting(11.0)
+    a, b = Place("a", fails=clock.fails), Place("b")
+    router = router_of(a, b, models=TWO, now=lambda: clock.now_s)
     with pytest.raises(Throttled):
         await router.complete(HI, FAST, timeout_s=10.0)
     assert b.asked == []
@@ -183,23 +197,43 @@ async def test_whoever_asks_hears_of_each_target_before_it_is_asked() -> None:
 
 
 class Log:
-    """A health that notes what it is told, and shuts some targets."""
+    """A health that notes what its trials are told, and shuts some targets."""
 
     def __init__(self, *shut: str) -> None:
         self.shut = shut
         self.told: list[str] = []
 
-    def admits(self, target: Target) -> bool:
-        return target.provider not in self.shut
+    def ordered(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        return targets
 
-    def succeeded(self, target: Target, elapsed_s: float) -> None:
-        self.told.append(f"{target.provider} succeeded")
+    def admits(self, target: Target) -> Trial | None:
+        return None if target.provider in self.shut else Noted(self.told, target.provider)
 
-    def failed(self, target: Target, error: AxonFlowError) -> None:
-        self.told.append(f"{target.provider} {error.code}")
+    def waits_s(self, target: Target) -> float:
+        return 3.2
 
-    def left(self, target: Target) -> None:
-        self.told.append(f"{target.provider} left")
+    def states(self) -> Sequence[TargetState]:
+        return ()
+
+
+class Noted:
+    """A trial that notes what it is told."""
+
+    def __init__(self, told: list[str], provider: str) -> None:
+        self._told = told
+        self._provider = provider
+
+    def succeeded(self, elapsed_s: float) -> None:
+        self._told.append(f"{self._provider} succeeded")
+
+    def failed(self, error: AxonFlowError) -> None:
+        self._told.append(f"{self._provider} {error.code}")
+
+    def left(self) -> None:
+        self._told.append(f"{self._provider} left")
+
+    def broke(self, error: AxonFlowError) -> None:
+        self._told.append(f"{self._provider} broke: {error.code}")
 
 
 async def test_health_is_told_what_became_of_each_try() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from axonflow_core.config.values import ProviderConfig
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.messages import Json
+from axonflow_core.routing.breaker import State
+from axonflow_core.routing.health import TargetState
 from axonflow_core.server.client_request import Answer, ClientRequest, json_answer, refusal
 from axonflow_core.server.generations import Generation
 
@@ -20,7 +22,7 @@ async def listing(request: ClientRequest) -> Answer:
     size = min(_at_least_1(request, "page_size", 20), MAX_PAGE)
     with generation.hold():
         shown = [
-            await _resource(generation, entry)
+            await _resource(generation, entry, request)
             for entry in configured[(page - 1) * size : page * size]
         ]
     return json_answer(
@@ -43,7 +45,7 @@ async def one(request: ClientRequest) -> Answer:
     if entry is None:
         return _missing()
     with generation.hold():
-        return json_answer(await _resource(generation, entry))
+        return json_answer(await _resource(generation, entry, request))
 
 
 async def health(request: ClientRequest) -> Answer:
@@ -53,7 +55,8 @@ async def health(request: ClientRequest) -> Answer:
     if entry is None:
         return _missing()
     with generation.hold():
-        return json_answer({"name": entry.name, "health": await _health(generation, entry)})
+        told = await _health(generation, entry, request)
+        return json_answer({"name": entry.name, "health": told})
 
 
 async def status(request: ClientRequest) -> Answer:
@@ -61,7 +64,8 @@ async def status(request: ClientRequest) -> Answer:
     generation = request.service.generation
     with generation.hold():
         told = {
-            entry.name: await _health(generation, entry) for entry in _usable(generation, request)
+            entry.name: await _health(generation, entry, request)
+            for entry in _usable(generation, request)
         }
     return json_answer({"providers": told})
 
@@ -124,7 +128,9 @@ def _at_least_1(request: ClientRequest, name: str, default: int) -> int:
     return max(1, int(given)) if given.isdecimal() and len(given) < 9 else default
 
 
-async def _resource(generation: Generation, entry: ProviderConfig) -> dict[str, Json]:
+async def _resource(
+    generation: Generation, entry: ProviderConfig, request: ClientRequest
+) -> dict[str, Json]:
     """One provider. Weights are whole percents: the SDK reads 0.7 as 0."""
     provider = generation.governance.providers.get(entry.name)
     return {
@@ -135,11 +141,15 @@ async def _resource(generation: Generation, entry: ProviderConfig) -> dict[str, 
         "weight": round(entry.weight * 100),
         "model": "" if provider is None else provider.default_model,
         "has_api_key": bool(entry.credentials),
-        "health": await _health(generation, entry),
+        "health": await _health(generation, entry, request),
     }
 
 
-async def _health(generation: Generation, entry: ProviderConfig) -> dict[str, Json]:
+async def _health(
+    generation: Generation, entry: ProviderConfig, request: ClientRequest
+) -> dict[str, Json]:
+    """What the provider says of itself, and how its targets do in this worker: where the breakers
+    of all are open, it is unhealthy."""
     provider = generation.governance.providers.get(entry.name)
     if provider is None:
         return {"status": "unknown", "message": "not enabled"}
@@ -147,4 +157,26 @@ async def _health(generation: Generation, entry: ProviderConfig) -> dict[str, Js
         health = await provider.health()
     except AxonFlowError as error:
         return {"status": "unhealthy", "message": error.message}
-    return {"status": "healthy" if health.is_ready else "unhealthy", "message": health.detail}
+    states = [
+        each for each in generation.governance.router.health.states() if each.provider == entry.name
+    ]
+    is_shut = bool(states) and all(each.state is State.OPEN for each in states)
+    told: dict[str, Json] = {
+        "status": "healthy" if health.is_ready and not is_shut else "unhealthy",
+        "message": health.detail or ("its last calls failed" if is_shut else ""),
+    }
+    shown = [_target(each) for each in states if request.caller.may_use_model(each.model)]
+    return {**told, "targets": shown} if shown else told
+
+
+def _target(state: TargetState) -> Json:
+    """A model of a provider, as it stands in this worker."""
+    return {
+        "model": state.model,
+        "region": state.region,
+        "breaker": str(state.state),
+        "is_asked_last": state.is_left_out,
+        "calls": state.calls,
+        "failures": state.failures,
+        "waits_s": round(state.waits_s, 1),
+    }
