@@ -874,7 +874,8 @@ def _adjustments(value: Iterable[Adjustment] | None) -> tuple[Adjustment, ...]:
 class FailedAttempt:
     """One attempt of a call that was followed by another. `code` is that of the error
     (`throttled`), `native_code` the provider's own name for it, `status` its HTTP status.
-    `provider` and `model` are those of an attempt at another target than the one that answered."""
+    `provider` and `model` are those of an attempt at another target than the one that answered,
+    `region` its region where that is not the provider's first."""
 
     code: str = field(converter=text_value)
     native_code: str | None = field(default=None, converter=optional_text)
@@ -882,6 +883,7 @@ class FailedAttempt:
     request_id: str | None = field(default=None, converter=optional_text)
     provider: str | None = field(default=None, converter=optional_text)
     model: str | None = field(default=None, converter=optional_text)
+    region: str | None = field(default=None, converter=optional_text)
 
 
 def _failed_attempts(value: Iterable[FailedAttempt] | None) -> tuple[FailedAttempt, ...]:

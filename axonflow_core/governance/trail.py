@@ -322,6 +322,7 @@ def _attempt_facts(attempt: FailedAttempt) -> Json:
     facts = {
         "provider": attempt.provider,
         "model": None if attempt.model is None else model_name(attempt.model),
+        "region": attempt.region,
         "code": attempt.code,
         "status": attempt.status,
         "native_code": word(attempt.native_code),

@@ -140,7 +140,6 @@ class Breaker:
     """The breaker of one target. `now` gives seconds, `draw` numbers from 0 to 1."""
 
     __slots__ = (
-        "_closed",
         "_draw",
         "_lock",
         "_now",
@@ -148,6 +147,7 @@ class Breaker:
         "_opened_until",
         "_probe",
         "_rules",
+        "closed",
         "opened",
         "seconds",
         "window",
@@ -163,7 +163,8 @@ class Breaker:
         self._draw = draw
         self._rules = rules
         self._lock = threading.Lock()
-        self._closed: _Period | None = _Period(self)
+        self.closed: _Period | None = _Period(self)
+        """The trial of every call while it is closed."""
         self._probe: _Probe | None = None
         self._open_s = rules.open_s
         self._opened_until = 0.0
@@ -175,19 +176,19 @@ class Breaker:
 
     def admits(self) -> Trial | None:
         """A trial for a call that may go to the target now; None where it may not."""
-        return self._closed or self._admitted_probe()
+        return self.closed or self._admitted_probe()
 
     @property
     def state(self) -> State:
         """What it would do with a call now; a probe under way counts as half open."""
-        if self._closed is not None:
+        if self.closed is not None:
             return State.CLOSED
         return State.OPEN if self._now() < self._opened_until else State.HALF_OPEN
 
     @property
     def waits_s(self) -> float:
         """How long it stays open; 0 where it is not."""
-        return 0.0 if self._closed is not None else max(self._opened_until - self._now(), 0.0)
+        return 0.0 if self.closed is not None else max(self._opened_until - self._now(), 0.0)
 
     def totals(self) -> tuple[int, int]:
         """Calls and failures of late."""
@@ -205,7 +206,7 @@ class Breaker:
         """A call of `period` failed; 0 `calls` where it was counted as one already."""
         now, rules = self._now(), self._rules
         with self._lock:
-            if period is not self._closed:
+            if period is not self.closed:
                 return
             self.window.count(now, calls=calls, failures=1)
             made, failed = self.window.totals(now)
@@ -224,7 +225,7 @@ class Breaker:
                 return
             self._open_s = self._rules.open_s
             self.window = Window(self._rules.window_s)
-            self._closed = _Period(self)
+            self.closed = _Period(self)
 
     def released(self, probe: _Probe) -> None:
         """The probe ended without telling anything: the next call is one."""
@@ -237,22 +238,17 @@ class Breaker:
         # Up to a tenth longer: workers that opened together do not probe together.
         open_s = max(self._open_s * (1 + 0.1 * self._draw()), asked_s)
         self._opened_until = now + min(open_s, self._rules.most_open_s)
-        self._closed = None
+        self.closed = None
         self.opened += 1
 
     def _admitted_probe(self) -> Trial | None:
         with self._lock:
-            if self._closed is not None:
-                return self._closed
+            if self.closed is not None:
+                return self.closed
             if self._probe is not None or self._now() < self._opened_until:
                 return None
             self._probe = _Probe(self)
             return self._probe
-
-    @property
-    def period(self) -> _Period | None:
-        """The closed period, where it is closed."""
-        return self._closed
 
 
 class _Period:
@@ -265,7 +261,7 @@ class _Period:
 
     def succeeded(self, elapsed_s: float) -> None:
         breaker = self._breaker
-        if breaker.period is self:
+        if breaker.closed is self:
             breaker.answered(elapsed_s)
 
     def failed(self, error: AxonFlowError) -> None:
@@ -290,7 +286,7 @@ class _Probe:
 
     def succeeded(self, elapsed_s: float) -> None:
         self._breaker.probed(self, None)
-        if (period := self._breaker.period) is not None:
+        if (period := self._breaker.closed) is not None:
             period.succeeded(elapsed_s)
 
     def failed(self, error: AxonFlowError) -> None:
@@ -303,5 +299,5 @@ class _Probe:
         self._breaker.released(self)
 
     def broke(self, error: AxonFlowError) -> None:
-        if (period := self._breaker.period) is not None:
+        if (period := self._breaker.closed) is not None:
             period.broke(error)

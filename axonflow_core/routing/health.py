@@ -123,7 +123,8 @@ class Breakers:
 
     def admits(self, target: Target) -> Trial | None:
         """As `Breaker.admits`."""
-        return (self._known.get(target.place) or self._new(target.place)).admits()
+        breaker = self._known.get(target.place) or self._new(target.place)
+        return breaker.closed or breaker.admits()
 
     def waits_s(self, target: Target) -> float:
         """As `Breaker.waits_s`."""

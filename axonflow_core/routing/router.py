@@ -143,7 +143,8 @@ class Router:
             name: each for name, each in providers.items() if isinstance(each, SupportsLimits)
         }
         self._now = now
-        self._budgets = {name: new_budget(now) for name in providers}
+        self.budgets = {name: new_budget(now) for name in providers}
+        """Of the extra calls to each provider."""
         self._known: dict[tuple[Wish, Ability | None], tuple[Candidates, Plan | None]] = {}
 
     # ── planning ──────────────────────────────────────────────────────────────────────────────────
@@ -355,14 +356,6 @@ class Router:
         if plan.mark is not None:
             self._conversations.answered(plan.mark, target)
 
-    def provider(self, target: Target) -> Provider:
-        """Whom a call of `target` is made with: a provider, in the target's region."""
-        return self.catalogue.provider(target)
-
-    def budget(self, provider: str) -> RetryBudget:
-        """Of the extra calls to a provider."""
-        return self._budgets[provider]
-
     def now(self) -> float:
         """Seconds, on the clock that deadlines are on."""
         return self._now()
@@ -428,11 +421,14 @@ class _Run:
         self, target: Target, trial: Trial, fare: float, ask: Ask[T], left_s: float | None
     ) -> T:
         """The answer of `target`, whose trial and budget hear what came of it."""
-        router, budget = self._router, self._router.budget(target.provider)
+        router = self._router
+        provider, budget = router.providers[target.provider], router.budgets[target.provider]
+        if target.region is not None:
+            provider = router.catalogue.provider(target)
         outer = BUDGET.set(budget)
         began = router.now()
         try:
-            answer = await ask(router.provider(target), target.asked, left_s)
+            answer = await ask(provider, target.asked, left_s)
         except AxonFlowError as error:
             is_short = left_s is not None and left_s < FAIR_S
             if is_short and isinstance(error, ProviderTimeout):
@@ -465,7 +461,7 @@ class _Run:
     def _fare(self, target: Target) -> float | None:
         """What a call to `target` costs its provider's budget; None where there is none left. The
         first that is sent is the one that is asked, and counts there."""
-        budget = self._router.budget(target.provider)
+        budget = self._router.budgets[target.provider]
         if self._is_extra:
             return budget.fare()
         if not self._failed:
@@ -559,7 +555,7 @@ def attempts_of(target: Target, error: AxonFlowError) -> list[FailedAttempt]:
     """The attempts at `target` that ended with `error`."""
     attempts = [*error.failed_attempts, failed_attempt(error)]
     return [
-        evolve(each, provider=target.provider, model=target.model)
+        evolve(each, provider=target.provider, model=target.model, region=target.region)
         if each.provider is None
         else each
         for each in attempts

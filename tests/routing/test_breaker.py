@@ -227,7 +227,7 @@ def test_at_no_time_is_there_more_than_one_probe_and_an_open_one_lets_nothing_th
     under_way: deque[tuple[str, object]] = deque()
     for pause_s, end in calls:
         clock.now_s += pause_s
-        state, period = breaker.state, breaker.period
+        state, period = breaker.state, breaker.closed
         trial = breaker.admits()
         if state is State.OPEN:
             assert trial is None

@@ -124,6 +124,11 @@ class BedrockConfig(CommonSettings):
     region: str | None = field(default=None, validator=validators.optional(_is_region))
     """The AWS region of the calls. Without it the AWS settings decide (`AWS_REGION`, the
     profile)."""
+    failover_regions: tuple[str, ...] = field(
+        default=(), validator=validators.deep_iterable(_is_region)
+    )
+    """AWS regions that a call goes to where it fails in `region`, in this order, with the same
+    model id; within `routing: {regions: …}`."""
     model: str = field(default=DEFAULT_MODEL, validator=_is_model_id)
     """A model id, inference profile id or ARN, passed to Bedrock as it is."""
     base_model: str | None = field(default=None, validator=validators.optional(_is_model_id))

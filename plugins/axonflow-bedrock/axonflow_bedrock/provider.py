@@ -13,7 +13,7 @@ and what a refusal means; the core's `Caller` makes the calls.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import TypeVar
@@ -54,7 +54,7 @@ from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, Reran
 from .aws.credentials import AwsSettings
 from .config import BedrockConfig, SurfaceChoice
 from .explain import Known, deciding_rules, explanation_of
-from .models.model_id import ModelId, parse_model_id, vendors_of
+from .models.model_id import ModelId, is_callable_from, parse_model_id, vendors_of
 from .models.profiles import Profiles
 from .models.residency import regions_of
 from .models.table import ModelTable, load_models
@@ -294,6 +294,30 @@ class BedrockProvider:
         )
         told = [regions_of(each, region) for each in ids]
         return None if None in told else frozenset().union(*filter(None, told))
+
+    def elsewhere(self, model: str) -> Mapping[str, BedrockProvider]:
+        """Those of `failover_regions` that the id can be called from. An ARN names its region: its
+        calls go nowhere else."""
+        if not self._elsewhere:
+            return {}
+        model_id = parse_model_id(model, vendors_of(self._services.codecs))
+        return {
+            region: provider
+            for region, provider in self._elsewhere.items()
+            if is_callable_from(model_id, region)
+        }
+
+    @cached_property
+    def _elsewhere(self) -> Mapping[str, BedrockProvider]:
+        """One provider a region, with settings, credentials and limits of its own."""
+        config = self._config
+        return {
+            region: BedrockProvider(
+                evolve(config, region=region, failover_regions=()), self._services
+            )
+            for region in config.failover_regions
+            if region != config.region
+        }
 
     # ── embeddings, rankings, token counts ────────────────────────────────────────────────────────
 

@@ -306,3 +306,13 @@ def geographies_of(region: str) -> tuple[str, ...]:
     """The geographies whose profiles can be called from a region, its own first; `global`, which
     every commercial region calls, is not among them."""
     return next((geos for prefix, geos in _GEOGRAPHIES if region.startswith(prefix)), ())
+
+
+def is_callable_from(model: ModelId, region: str) -> bool:
+    """Whether calls from `region` can name `model`, as far as its id says: an ARN in its own region
+    alone, a profile of a geography where that is served. What an id does not say is left to
+    AWS."""
+    if model.region is not None:
+        return model.region == region
+    served = geographies_of(region)
+    return model.geo in (None, "global") or not served or model.geo in served
