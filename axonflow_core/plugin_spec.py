@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -171,6 +172,19 @@ class Setting:
     comment: str
     is_active: bool = True
     """Whether it is a setting; otherwise it is written as a comment, to be made one."""
+
+
+def lazily(place: str) -> Callable[..., Any]:
+    """The function at `package.module:name`, whose module is imported when it is called: so a spec
+    names what is heavy and imports nothing. A value there that is no function is what calling it
+    without arguments gives."""
+    module, _, name = place.partition(":")
+
+    def call(*given: Any, **named: Any) -> Any:
+        found = getattr(import_module(module), name)
+        return found(*given, **named) if callable(found) else found
+
+    return call
 
 
 FirstSettings: TypeAlias = Callable[[Mapping[str, str]], Coroutine[Any, Any, Sequence[Setting]]]

@@ -93,7 +93,7 @@ def price_of(model: str) -> Price | None:
     return None if known is None else known.price
 
 
-def catalogue() -> ModelCatalogue:
+def catalogue(codecs: object = None) -> ModelCatalogue:
     """The models, for `axonflow models`."""
     return ModelCatalogue(models=tuple(map(_described, MODELS)), as_of=AS_OF)
 

@@ -22,7 +22,6 @@ from axonflow_core.endpoint.calls import Call
 from axonflow_core.endpoint.conversation import Conversation
 from axonflow_core.endpoint.refusals import VendorError
 from axonflow_core.errors import ModelNotFound
-from axonflow_core.frozen import evolve
 from axonflow_core.messages import Json
 from axonflow_core.plugin_spec import Emulator, ModelDescription
 
@@ -33,13 +32,10 @@ from .models import MODELS, catalogue, family_of, full_name
 VERSION = "0.40.12"
 """The version that it says it is: the one of docs.ollama.com in November 2026."""
 _CAPABILITIES = {model.id: model.capabilities for model in MODELS}
+CONTEXT_TOKENS = 131_072
+"""What `show` says of every model."""
 _EXPIRES = "2036-11-29T00:00:00Z"
 _LEVELS = ("low", "medium", "high", "max")
-
-
-def _models() -> tuple[ModelDescription, ...]:
-    """The models of the table, whose prompts may have any length."""
-    return tuple(evolve(model, context_tokens=None) for model in catalogue().models)
 
 
 def _refused(message: str, status: int = 400) -> VendorError:
@@ -89,7 +85,7 @@ def _show(call: Call) -> Json:
         "details": details_of(model),
         "model_info": {
             "general.architecture": family_of(model.id),
-            f"{family_of(model.id)}.context_length": model.context_tokens,
+            f"{family_of(model.id)}.context_length": CONTEXT_TOKENS,
         },
         "capabilities": [kind, *_CAPABILITIES[model.id]],
         "modified_at": listed(model)["modified_at"],
@@ -105,7 +101,7 @@ def _running(call: Call) -> Json:
 
 
 VENDOR = EmulatedVendor(
-    models=_models,
+    models=lambda: catalogue().models,
     words=_WORDS,
     normalized=full_name,
     vectors={

@@ -1,12 +1,12 @@
 """Models of Ollama's library, and what follows from a model's name.
 
 What a server can call is what was pulled there, and only it knows: `GET /api/tags`. The table is
-for `axonflow models` and for the emulator: a few families that most people pull, with the context
-of the weights. A model that it lacks is called as any other; whether one has tools or sees pictures
-is not read here but refused by the server, which knows its template.
+for `axonflow models` and for the emulator: names of a few well-known families. It states no
+context, for that is the server's own setting (`num_ctx`). A model that it lacks is called as any
+other; whether one has tools or sees pictures is refused by the server, which knows its template,
+and `capabilities` are the emulator's alone.
 
-Source: ollama.com/library, the page of each family, November 2026; `api/types.go` and
-`server/routes.go` for `think` (github.com/ollama/ollama, commit 017eb8a: levels are gpt-oss's).
+Source: `api/types.go` for `think` (github.com/ollama/ollama, commit 017eb8a: levels are gpt-oss's).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from axonflow_core.plugin_spec import ModelCatalogue, ModelDescription
 from axonflow_core.provider import Price
 
 AS_OF = date(2026, 11, 29)
-_K = 1_024
 
 
 @frozen
@@ -29,29 +28,28 @@ class LibraryModel:
 
     id: str
     vendor: str
-    context_tokens: int
     capabilities: tuple[str, ...] = ()
-    """What `ollama show` lists beside `completion`: `tools`, `vision`, `thinking`."""
+    """What the emulator's `show` lists beside `completion`: `tools`, `vision`, `thinking`."""
     dimensions: int | None = None
     """The length of its vectors; None: it chats."""
 
 
 _TOOLS, _VISION, _THINKING = "tools", "vision", "thinking"
 MODELS: tuple[LibraryModel, ...] = (
-    LibraryModel("llama3.1:latest", "Meta", 128 * _K, (_TOOLS,)),
-    LibraryModel("llama3.2:latest", "Meta", 128 * _K, (_TOOLS,)),
-    LibraryModel("llama3.3:latest", "Meta", 128 * _K, (_TOOLS,)),
-    LibraryModel("llama3.2-vision:latest", "Meta", 128 * _K, (_VISION,)),
-    LibraryModel("qwen3:latest", "Alibaba", 40 * _K, (_TOOLS, _THINKING)),
-    LibraryModel("qwen2.5:latest", "Alibaba", 32 * _K, (_TOOLS,)),
-    LibraryModel("gpt-oss:latest", "OpenAI", 128 * _K, (_TOOLS, _THINKING)),
-    LibraryModel("deepseek-r1:latest", "DeepSeek", 128 * _K, (_TOOLS, _THINKING)),
-    LibraryModel("gemma3:latest", "Google", 128 * _K, (_VISION,)),
-    LibraryModel("mistral:latest", "Mistral AI", 32 * _K, (_TOOLS,)),
-    LibraryModel("phi4:latest", "Microsoft", 16 * _K),
-    LibraryModel("nomic-embed-text:latest", "Nomic AI", 2 * _K, dimensions=768),
-    LibraryModel("mxbai-embed-large:latest", "Mixedbread", 512, dimensions=1024),
-    LibraryModel("all-minilm:latest", "Sentence Transformers", 512, dimensions=384),
+    LibraryModel("llama3.1:latest", "Meta", (_TOOLS,)),
+    LibraryModel("llama3.2:latest", "Meta", (_TOOLS,)),
+    LibraryModel("llama3.3:latest", "Meta", (_TOOLS,)),
+    LibraryModel("llama3.2-vision:latest", "Meta", (_VISION,)),
+    LibraryModel("qwen3:latest", "Alibaba", (_TOOLS, _THINKING)),
+    LibraryModel("qwen2.5:latest", "Alibaba", (_TOOLS,)),
+    LibraryModel("gpt-oss:latest", "OpenAI", (_TOOLS, _THINKING)),
+    LibraryModel("deepseek-r1:latest", "DeepSeek", (_TOOLS, _THINKING)),
+    LibraryModel("gemma3:latest", "Google", (_VISION,)),
+    LibraryModel("mistral:latest", "Mistral AI", (_TOOLS,)),
+    LibraryModel("phi4:latest", "Microsoft"),
+    LibraryModel("nomic-embed-text:latest", "Nomic AI", dimensions=768),
+    LibraryModel("mxbai-embed-large:latest", "Mixedbread", dimensions=1024),
+    LibraryModel("all-minilm:latest", "Sentence Transformers", dimensions=384),
 )
 """The families, the one of the product's documentation first."""
 
@@ -93,7 +91,7 @@ def price_of(model: str, endpoint: str) -> Price | None:
     return None if is_cloud else _FREE
 
 
-def catalogue() -> ModelCatalogue:
+def catalogue(codecs: object = None) -> ModelCatalogue:
     """The table, for `axonflow models`."""
     return ModelCatalogue(models=tuple(map(_described, MODELS)), as_of=AS_OF)
 
@@ -106,7 +104,6 @@ def _described(model: LibraryModel) -> ModelDescription:
         family="ollama" if is_chat else "ollama-embed",
         kind="chat" if is_chat else "embedding",
         surfaces=("chat",) if is_chat else ("embed",),
-        context_tokens=model.context_tokens,
         input_price=0.0,
         output_price=0.0 if is_chat else None,
     )

@@ -204,7 +204,7 @@ def test_what_the_server_has_is_told(client: Any) -> None:
     assert {"llama3.1:latest", "nomic-embed-text:latest"} < set(names)
     assert client.ps().models[0].model == "llama3.1:latest"
     assert client.show("qwen3").capabilities == ["completion", "tools", "thinking"]
-    assert client.show("qwen3").modelinfo["qwen3.context_length"] == 40960
+    assert client.show("qwen3").modelinfo["qwen3.context_length"] == 131_072
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────────────────
