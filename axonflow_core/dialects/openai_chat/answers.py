@@ -193,7 +193,7 @@ def _read_usage(native: Mapping[str, Json], misfit: Mapping[str, Json]) -> Usage
     # OpenAI, "Prompt caching" (November 2026): `cached_tokens` and `cache_write_tokens` are part of
     # `prompt_tokens`.
     in_cache = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
-    fresh = prompt if prompt is None else prompt - in_cache
+    fresh = prompt - in_cache if in_cache and prompt is not None else prompt
     return Usage(fresh, answered, **counts, extra={**extra, **misfit})
 
 
