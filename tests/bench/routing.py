@@ -1,0 +1,91 @@
+"""What routing adds to a call, over providers that cost nothing: against boto3's `invoke_model`.
+
+one target       nothing to choose
+two targets      of one priority, by weight
+a conversation   of two targets, which keeps to the one that has its beginning in a cache
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from axonflow_core.messages import (
+    Completion,
+    CompletionRequest,
+    Receipt,
+    StopReason,
+    Text,
+    assistant,
+    user,
+)
+from axonflow_core.routing.router import Router
+from axonflow_core.routing.rules import RoutingRules, Standing
+
+from .callers import SETTINGS, boto3s
+from .rows import Row, cpu_us, row
+from .service import running_service
+
+ROUNDS, CALLS = 9, 2_000
+_RECEIPT = Receipt(provider="idle", family="idle", surface="idle", model="m", called="m")
+_COMPLETION = Completion(
+    content=(Text("Because."),), stop_reason=StopReason.END_TURN, receipt=_RECEIPT
+)
+QUESTION = CompletionRequest((user("Why is the sky blue?" * 10),), system="Be brief. " * 50)
+CONVERSATION = CompletionRequest(
+    (*QUESTION.messages, assistant("Because."), user("And at night?")), system=QUESTION.system
+)
+
+
+class _Idle:
+    """A provider that answers at once."""
+
+    default_model = "m"
+
+    async def complete(self, request: Any, **_: Any) -> Completion:
+        return _COMPLETION
+
+
+def measure() -> Iterator[Row]:
+    os.environ.update(SETTINGS)
+    with running_service(with_tls=False) as service, asyncio.Runner() as runner:
+        call = partial(cpu_us, boto3s(service.burst_url)["call"], 50, service.answered)
+        cases = _cases()
+        ours: Mapping[str, list[float]] = {name: [] for name in cases}
+        theirs: list[float] = []
+        call()  # warm
+        for _ in range(ROUNDS):
+            theirs.append(call())
+            direct = runner.run(_cost_us(_Idle(), QUESTION))
+            for name, (router, request) in cases.items():
+                ours[name].append(runner.run(_cost_us(router, request)) - direct)
+        for name, costs in ours.items():
+            yield row("routing", name, "invoke_model", costs, theirs)
+
+
+def _cases() -> Mapping[str, tuple[Router, CompletionRequest]]:
+    return {
+        "routing, one target": (_router("a"), QUESTION),
+        "routing, two targets": (_router("a", "b"), QUESTION),
+        "routing, a conversation": (_router("a", "b"), CONVERSATION),
+    }
+
+
+def _router(*names: str) -> Router:
+    providers: Any = {name: _Idle() for name in names}
+    standings = dict.fromkeys(names, Standing())
+    return Router(providers, rules=RoutingRules(), standings=standings)
+
+
+async def _cost_us(provider: Any, request: CompletionRequest) -> float:
+    """CPU of one call, in microseconds."""
+    gc.collect()
+    before = time.process_time()
+    for _ in range(CALLS):
+        await provider.complete(request)
+    return (time.process_time() - before) / CALLS * 1e6
