@@ -109,6 +109,18 @@ async def test_a_receipt_reports_how_the_call_was_made() -> None:
     assert receipt.latency_ms is not None and receipt.first_byte_ms is not None
 
 
+async def test_an_error_knows_the_attempts_before_it() -> None:
+    refusals = [Throttled("no", native_code=f"slow {number}", status=429) for number in range(3)]
+    caller, *_ = scripted(refusals)
+
+    with pytest.raises(Throttled) as caught:
+        await caller.complete(caller.prepare(HI, ROUTE))
+
+    told = [attempt.native_code for attempt in caught.value.failed_attempts]
+    assert (told, caught.value.native_code) == (["slow 0", "slow 1"], "slow 2")
+    assert not caught.value.may_be_billed
+
+
 @pytest.mark.parametrize("broken", [Unavailable, ProviderTimeout])
 async def test_a_refusal_without_its_body_is_what_status_and_headers_say(
     broken: type[ProviderError],

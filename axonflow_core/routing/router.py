@@ -356,6 +356,10 @@ class Router:
         if plan.mark is not None:
             self._conversations.answered(plan.mark, target)
 
+    def missed(self, target: Target, seconds: float, *, is_streamed: bool) -> None:
+        """`target` could not answer a call, which goes on elsewhere."""
+        self._strategies.failed(target, seconds, is_streamed)
+
     def now(self) -> float:
         """Seconds, on the clock that deadlines are on."""
         return self._now()
@@ -436,6 +440,8 @@ class _Run:
                 budget.refunded(fare)
                 raise
             trial.failed(error)
+            if is_of_the_target(error):
+                router.missed(target, router.now() - began, is_streamed=self._is_streamed)
             if not self._is_extra:
                 self._is_extra = not isinstance(error, _UNSENT)
             elif is_of_the_target(error):

@@ -33,6 +33,8 @@ EXPLORED = 0.05
 """The share of calls by which `latency` tries another target."""
 NEWEST = 0.2
 """How much the newest of the answers counts in their average."""
+FAILED_S = 10.0
+"""What a call that failed counts as, at least, in the average of a target."""
 _MAX_KEPT = 1_024
 
 Group = Sequence[Target]
@@ -73,6 +75,10 @@ class Strategies:
         """The default provider, then by weight, then as listed."""
         default = self._default_provider
         return sorted(group, key=lambda t: (not t.weight, t.provider != default, -t.weight, t.rank))
+
+    def failed(self, target: Target, seconds: float, is_streamed: bool) -> None:
+        """A target that could not answer counts as a slow one, until it is looked at again."""
+        self.answered(target, max(seconds, FAILED_S), is_streamed)
 
     def answered(self, target: Target, seconds: float, is_streamed: bool) -> None:
         """How long it took until the answer was there, or began to stream."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -35,13 +37,14 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
-from axonflow_core.provider import EVERYWHERE
+from axonflow_core.provider import EVERYWHERE, CompletionStream
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings
 from axonflow_core.routing.breaker import Trial
 from axonflow_core.routing.health import TargetState
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.rules import Strategy
 from axonflow_core.routing.targets import Target, Wish
+from axonflow_core.stream import Started
 
 from .places import HI, Place, router_of
 
@@ -269,6 +272,21 @@ async def test_a_target_that_is_shut_is_passed_over_and_the_receipt_says_so() ->
     assert receipt.choice.skipped == (SkippedTarget("a", "a-fast", "it may not be asked now"),)
     with pytest.raises(Unavailable, match="a a-fast, b b-fast"):
         await router_of(a, b, models=TWO, health=Log("a", "b")).complete(HI, FAST)
+
+
+async def test_a_stream_that_breaks_after_its_first_event_is_not_begun_anew() -> None:
+    class Breaking(Place):
+        async def stream(self, *args: Any, **more: Any) -> CompletionStream:
+            stream = await super().stream(*args, **more)
+            cut = TruncatedStream("cut")
+            stream.read = AsyncMock(side_effect=[((Started("i", "m"),),), cut])  # type: ignore[method-assign]
+            return stream
+
+    a, b = Breaking("a"), Place("b")
+    stream = await router_of(a, b, models=TWO).stream(HI, FAST)
+    with pytest.raises(TruncatedStream):
+        await stream.completion()
+    assert b.asked == []
 
 
 # ── conversations ─────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from math import sqrt
 
 import pytest
 
+from axonflow_core.errors import Throttled
 from axonflow_core.messages import CompletionRequest, Inference, user
 from axonflow_core.provider import Price
 from axonflow_core.routing.router import Router
@@ -139,6 +140,14 @@ def test_a_target_that_becomes_slow_loses_its_calls() -> None:
     for _ in range(5):
         strategies.answered(group[0], 2.0, False)
     assert strategies.ordered(group, HI, False)[0].provider == "b"
+
+
+async def test_a_target_that_fails_is_no_fast_one() -> None:
+    dead, slow = Place("dead", fails=Throttled("slow down")), Place("slow")
+    router = router_of(dead, slow, strategy=Strategy.LATENCY)
+    for _ in range(1_000):
+        assert (await router.complete(HI)).text == "slow"
+    assert len(dead.asked) <= 2 + 1_000 * EXPLORED
 
 
 def test_a_higher_priority_comes_first_whatever_the_strategy() -> None:
