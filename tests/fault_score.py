@@ -1,7 +1,8 @@
 """A pytest plugin that adds up what the fault catalogue shows.
 
-A test of a case notes its `Score` (`noted`). It travels with the test's report, so that the process
-which writes the summary adds up reports, whatever worker of pytest-xdist they come from.
+A test of a case notes its `Score`, or those of several (`note`). They travel with the test's
+report, so that the process which writes the summary adds up reports, whatever worker of
+pytest-xdist they come from.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ class Score:
     """What one case came to."""
 
     row: int
+    way: str
+    """How it was asked: `call`, `stream`, `call at the gateway`."""
     is_as_required: bool
     overrun_ms: float
     """How much later than it had to the call ended, what the machine was late by left out; below 0
@@ -28,8 +31,8 @@ class Score:
     """Requests that reached the service and were not allowed."""
 
 
-def note(record_property: Callable[[str, Any], None], score: Score) -> None:
-    record_property(_PROPERTY, asdict(score))
+def note(record_property: Callable[[str, Any], None], *scores: Score) -> None:
+    record_property(_PROPERTY, [asdict(score) for score in scores])
 
 
 def summary(scores: Sequence[Score]) -> str:
@@ -43,10 +46,19 @@ def summary(scores: Sequence[Score]) -> str:
     )
 
 
+def table(scores: Sequence[Score]) -> Iterator[str]:
+    """A line for each way of asking."""
+    for way in sorted({score.way for score in scores}):
+        of_way = [score for score in scores if score.way == way]
+        yield f"{way:<24}{summary(of_way)}"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     scores = list(_noted(terminalreporter))
     if scores:
         terminalreporter.section("fault catalogue")
+        for line in table(scores):
+            terminalreporter.write_line(line)
         terminalreporter.write_line(summary(scores))
 
 
@@ -55,4 +67,4 @@ def _noted(terminal: pytest.TerminalReporter) -> Iterator[Score]:
         for report in terminal.getreports(outcome):
             properties = dict(report.user_properties) if report.when == "call" else {}
             if _PROPERTY in properties:
-                yield Score(**properties[_PROPERTY])
+                yield from (Score(**each) for each in properties[_PROPERTY])
