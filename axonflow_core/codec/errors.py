@@ -94,6 +94,8 @@ class ReadError:
     """The vendor's own words. Never shown in a repr: they may quote the prompt."""
     status: int | None = None
     """A status that the body reports; that of HTTP replaces it in a whole answer."""
+    retry_after_s: float | None = None
+    """The wait that the body asks for, in seconds; that of a header goes before it."""
 
 
 @frozen(kw_only=True)
@@ -180,7 +182,9 @@ class ErrorCodec:
         error.status = status
         # Status and wait are the transport's own facts: no body overrules them, the member
         # `axonflow` excepted.
-        error.retry_after_s = retry_after_of(headers)
+        wait_s = retry_after_of(headers)
+        if wait_s is not None or self._decode is not None:
+            error.retry_after_s = wait_s
         if self.has_retry_header and (word := headers.get("x-should-retry")) in ("true", "false"):
             error.is_retryable = word == "true"
         return with_member(error, self._member(native))
@@ -257,6 +261,7 @@ class ErrorCodec:
             status=read.status,
             native_code=_utf8(read.code or read.type),
             native_message=read.message,
+            retry_after_s=_wait_of(read.retry_after_s),
         )
         error.is_retryable = retries
         return error

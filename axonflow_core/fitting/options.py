@@ -11,7 +11,8 @@ one of them the first of these rows that fits decides:
     anything else       is refused by name: `n: 2`, `logprobs: true`, a guardrail.
 
 Sources: OpenAI's API reference, "Chat completions"; Anthropic's API reference, "Messages"; the
-bedrock-runtime service model, API 2023-09-30; Cohere's API reference, "Chat"; November 2026.
+bedrock-runtime service model, API 2023-09-30; Cohere's API reference, "Chat"; Gemini API reference,
+"GenerationConfig"; November 2026.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ TRANSPORT_KEYS = frozenset({"model", "stream", "stream_options"})
 
 ASKS_FOR_NOTHING: Mapping[str, tuple[Json, ...]] = {
     "n": (1,),
+    "candidateCount": (1,),
     "num_generations": (1,),
     "logprobs": (False, 0),
     "top_logprobs": (0,),
@@ -38,6 +40,8 @@ ASKS_FOR_NOTHING: Mapping[str, tuple[Json, ...]] = {
     "return_prompt": (False,),
     "raw_prompting": (False,),
     "modalities": (["text"],),
+    "responseModalities": (["TEXT"],),
+    "responseLogprobs": (False,),
     "store": (False,),
     "function_call": ("none", "auto"),
 }

@@ -28,17 +28,21 @@ ABSENT = "(absent)"
 
 FREE_KEYS = frozenset(
     {
-        *("input", "arguments", "tool_results", "toolResult"),
+        *("input", "arguments", "args", "response", "tool_results", "toolResult"),
         *(
             "input_schema",
             "inputSchema",
             "parameters",
+            "parametersJsonSchema",
             "parameter_definitions",
+            "responseJsonSchema",
+            "responseSchema",
             "schema",
             "json",
             "json_schema",
         ),
         *(
+            "labels",
             "metadata",
             "requestMetadata",
             "additionalModelRequestFields",

@@ -418,7 +418,8 @@ class _Parts:
     def _fields_of_their_own(self) -> set[str]:
         """Options that replace a neutral field, whose values are drawn for that field."""
         has_schema = self.has(Feature.OUTPUT_SCHEMA) or self.has(Feature.JSON_OUTPUT)
-        return {"tool_choice", *(["response_format"] if has_schema else [])}
+        of_choices = {"tool_choice", "allowedFunctionNames"}
+        return {*of_choices, *(["response_format"] if has_schema else [])}
 
     # answers
 
