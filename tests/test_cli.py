@@ -343,7 +343,10 @@ def test_a_check_as_json_says_where_each_fault_is_and_how_to_mend_it(
 def test_a_sound_configuration_as_json(run: Run) -> None:
     finished = run("check", "--json")
     assert finished.returncode == 0
-    assert json.loads(finished.stdout) == {
+    told = json.loads(finished.stdout)
+    assert told.pop("routing")["providers"] == {"echo": {"priority": 5, "weight": 1.0}}
+    assert told.pop("models") == {}
+    assert told == {
         "ok": True,
         "path": "axonflow.yaml",
         "faults": [],

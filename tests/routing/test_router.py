@@ -279,7 +279,8 @@ async def test_a_stream_that_breaks_after_its_first_event_is_not_begun_anew() ->
         async def stream(self, *args: Any, **more: Any) -> CompletionStream:
             stream = await super().stream(*args, **more)
             cut = TruncatedStream("cut")
-            stream.read = AsyncMock(side_effect=[((Started("i", "m"),),), cut])  # type: ignore[method-assign]
+            reads = AsyncMock(side_effect=[((Started("i", "m"),),), cut])
+            stream.read = reads  # type: ignore[method-assign]
             return stream
 
     a, b = Breaking("a"), Place("b")
