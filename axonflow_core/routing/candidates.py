@@ -19,7 +19,7 @@ from attrs import field
 
 from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.frozen import evolve, frozen
-from axonflow_core.messages import SkippedTarget
+from axonflow_core.messages import Choice, SkippedTarget
 from axonflow_core.provider import (
     Provider,
     SupportsFailoverRegions,
@@ -45,6 +45,7 @@ class Candidates:
     """The regions that it may be processed in; empty where that is open."""
     followers: Mapping[Target, Group] = MappingProxyType({})
     """Target -> the same in its other regions, which come right after it."""
+    _choices: dict[str, Choice] = field(factory=dict, init=False, eq=False, repr=False)
     is_single: bool = field(init=False)
     """Whether there was nothing to choose, and no rule to put on record."""
 
@@ -52,6 +53,14 @@ class Candidates:
         targets = sum(map(len, self.groups))
         is_single = targets == 1 and not (self.skipped or self.regions or self.followers)
         object.__setattr__(self, "is_single", is_single)
+
+    def choice(self, by: str) -> Choice:
+        """Why a call was made where it was, of one whose first target answered."""
+        known = self._choices.get(by)
+        if known is None:
+            known = Choice(by=by, skipped=self.skipped, regions=self.regions)
+            self._choices[by] = known
+        return known
 
     def with_followers(self, targets: Iterable[Target]) -> list[Target]:
         """`targets`, each with its other regions behind it."""

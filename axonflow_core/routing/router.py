@@ -537,6 +537,8 @@ class _Run:
         plan = self._plan
         if receipt is None or plan.candidates.is_single:
             return receipt
+        if not (self._failed or self._shut):
+            return evolve(receipt, choice=plan.candidates.choice(plan.by))
         before = [each for target, error in self._failed for each in attempts_of(target, error)]
         skipped = plan.candidates.skipped
         if self._shut:

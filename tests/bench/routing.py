@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from axonflow_core.config.values import Config, ProviderConfig
 from axonflow_core.messages import (
     Completion,
     CompletionRequest,
@@ -25,7 +26,7 @@ from axonflow_core.messages import (
     user,
 )
 from axonflow_core.routing.router import Router
-from axonflow_core.routing.rules import RoutingRules, Standing
+from axonflow_core.runtime import router_of
 
 from .callers import SETTINGS, boto3s
 from .rows import Row, cpu_us, row
@@ -77,9 +78,10 @@ def _cases() -> Mapping[str, tuple[Router, CompletionRequest]]:
 
 
 def _router(*names: str) -> Router:
+    """As a runtime has it, breakers and budgets included."""
+    entries = {name: ProviderConfig(name, is_enabled=True) for name in names}
     providers: Any = {name: _Idle() for name in names}
-    standings = dict.fromkeys(names, Standing())
-    return Router(providers, rules=RoutingRules(), standings=standings)
+    return router_of(Config(providers=entries), providers)
 
 
 async def _cost_us(provider: Any, request: CompletionRequest) -> float:
