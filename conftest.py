@@ -30,7 +30,10 @@ MISSING_PLUGINS = tuple(
 HAS_BEDROCK = find_spec("axonflow_bedrock") is not None
 HAS_SERVER = find_spec("sqlalchemy") is not None
 _WITH_BEDROCK = ("tests/together",)
-_OF_SERVER = ("tests/server", "tests/audit", "tests/governance", "tests/policy", "tests/sdk")
+_OF_SERVER = (
+    *("tests/server", "tests/audit", "tests/governance", "tests/policy", "tests/sdk"),
+    "tests/budgets",
+)
 collect_ignore = [
     *MISSING_PLUGINS,
     *(() if HAS_BEDROCK else _WITH_BEDROCK),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import field
@@ -133,11 +133,13 @@ class Batch:
         vault: Vault,
         *,
         keeps_texts: bool,
+        on_write: Callable[[sqlite3.Connection, str, Sequence[Entry]], None] | None = None,
     ) -> None:
         self._driver = driver
         self._statements = statements
         self._vault = vault
         self._keeps_texts = keeps_texts
+        self._on_write = on_write
         self._before = head
         self._chain = head.chain
         self._seq = head.seq
@@ -225,6 +227,8 @@ class Batch:
             return self._before
         statements.insert_records(driver, self._records)
         statements.insert_texts(driver, self._texts)
+        if self._on_write is not None:
+            self._on_write(driver, self._chain, self.entries)
         head = evolve(self._before, seq=self._seq, hash=self._hash, count=self._count)
         return move_head(driver, statements, self._before, head, self._vault.signer)
 

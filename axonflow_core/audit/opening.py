@@ -77,7 +77,10 @@ def _open_streams(connection: Connection, chain: str) -> list[RowMapping]:
 def _interrupted(opened: RowMapping) -> Entry:
     """The record of a stream that nobody closed. What it had cost is known from its beginning
     only."""
-    facts = {"opened": orjson.loads(opened["body"])["facts"], "is_lower_bound": True}
+    began = orjson.loads(opened["body"])["facts"]
+    facts = {"opened": began, "is_lower_bound": True}
+    if reserved := began.get("reserved"):  # it may all be spent (`budgets.book`)
+        facts |= {"charges": reserved, "charged": "estimate"}
     same = ("tenant", "client", "user", "request_type", "provider", "model")
     return Entry(
         kind=Kind.INTERRUPTED,

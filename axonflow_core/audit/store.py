@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData
 
-from axonflow_core.audit import database
+from axonflow_core.audit import database, presence
 from axonflow_core.audit.batch import Transaction
 from axonflow_core.audit.jobs import Job
 from axonflow_core.audit.record import Entry
@@ -42,17 +43,22 @@ class AuditStore:
         keeps_texts: bool = False,
         tables: MetaData | None = None,
         on_record: Callable[[Entry], None] | None = None,
+        on_write: Callable[[sqlite3.Connection, str, Sequence[Entry]], None] | None = None,
     ) -> Self:
         """Open the database, or make a new one, and begin a chain.
 
         `tables` are tables of others, made in the same database for `transact` and `read`; they
         hold nothing that is proved. `on_record` is called for each entry that became durable, on
-        the writer's thread.
+        the writer's thread. `on_write` is called in each transaction that writes entries, with the
+        driver's connection, the id of the chain and the entries: what it does to tables of others
+        is durable with them, or not at all.
 
         `ConfigError` where a setting is wrong: the URL, the folder, the master key, a signing key
         that nobody knows. `AuditError` where the database is damaged or cannot be written.
         """
-        options = WriterOptions(keeps_texts=keeps_texts, tables=tables, on_record=on_record)
+        options = WriterOptions(
+            keeps_texts=keeps_texts, tables=tables, on_record=on_record, on_write=on_write
+        )
         return await cls(Writer(database.path_of(url), keys, options)).started()
 
     async def started(self) -> Self:
@@ -109,6 +115,10 @@ class AuditStore:
     def chain(self) -> str:
         """The id of the chain that this store writes."""
         return self._writer.chain
+
+    def is_alive(self, chain: str) -> bool:
+        """Whether the writer of a chain of this database lives."""
+        return chain == self._writer.chain or presence.is_alive(self._writer.path, chain)
 
     @property
     def is_healthy(self) -> bool:

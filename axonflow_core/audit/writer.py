@@ -73,6 +73,9 @@ class WriterOptions:
     synchronous: str = "FULL"
     """SQLite's setting. Anything else loses acknowledged records in a power cut."""
     max_waiting: int = MAX_WAITING
+    on_write: Callable[[sqlite3.Connection, str, Sequence[Entry]], None] | None = None
+    """Called in each transaction that writes entries, before its commit; what it raises takes the
+    transaction back."""
     on_record: Callable[[Entry], None] | None = None
     """Called for each entry that became durable, on the writer's thread; should be short."""
 
@@ -223,6 +226,7 @@ class Writer:
             self._head,
             self.vault,
             keeps_texts=self._options.keeps_texts,
+            on_write=self._options.on_write,
         )
 
     def _serve(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from attrs import field
 
+from axonflow_core.config.budgets import unusable_budgets, unused_tenants
 from axonflow_core.config.clients import unusable_clients
 from axonflow_core.config.document import document_text, parse_document
 from axonflow_core.config.faults import Fault, FaultyConfig, Place
@@ -41,6 +42,7 @@ from axonflow_core.config.structuring import fields_of, meant, structure, struct
 from axonflow_core.config.values import (
     VERSION,
     AuditConfig,
+    BudgetConfig,
     Config,
     PoliciesConfig,
     ProviderConfig,
@@ -173,6 +175,7 @@ class _File:
     server: Section | None = None
     policies: Section | None = None
     audit: Section | None = None
+    budgets: Section | None = None
     models: Section | None = None
     routing: Section | None = None
     connectors: Section | None = None
@@ -224,6 +227,7 @@ class _Loader:
             "audit": self._part(document, "audit", AuditConfig),
             **self._routing(document, enabled),
         }
+        parts["budgets"] = self._budgets(document, parts["server"], entries)
         sound = {entry.name: entry for entry in providers if entry is not None}
         version = VERSION if file is None else file.version
         weighed = [name for name, node in (entries or {}).items() if is_weighed(node)]
@@ -278,6 +282,16 @@ class _Loader:
             for id, client in server.clients.items()
         }
         return evolve(server, clients=clients)
+
+    def _budgets(
+        self, document: Section, server: ServerConfig, providers: Section | None
+    ) -> Mapping[str, BudgetConfig]:
+        self._faults += unused_tenants(document.given("server"), server)
+        node = document.given("budgets")
+        if not isinstance(node, Section):
+            return {}
+        self._faults += unusable_budgets(node, server, providers or ())
+        return self._try(node, dict[str, BudgetConfig], "budgets") or {}
 
     def _try(self, node: Node, as_type: type[T], key: str) -> T | None:
         """The node as `as_type`; None, with its faults recorded, where it does not fit."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from attrs import Factory, field, validators
 
+from axonflow_core.budgets.terms import OnExceed, Period, Scope, UnknownPrice
 from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
-from axonflow_core.frozen import frozen
+from axonflow_core.frozen import Unfit, frozen
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.routing.rules import NO_MODELS, NamedModels, RoutingRules
 
@@ -67,6 +68,26 @@ class Role(StrEnum):
 
 
 @frozen
+class RateLimits:
+    """Calls of models in a minute, from its first second to its last. None is no limit."""
+
+    requests_per_minute: int | None = field(
+        default=None, kw_only=True, validator=validators.optional(validators.ge(1))
+    )
+    tokens_per_minute: int | None = field(
+        default=None, kw_only=True, validator=validators.optional(validators.ge(1))
+    )
+    """Tokens that go in and come out; of a call under way, those that it may need."""
+
+
+@frozen
+class TenantConfig:
+    """One entry of `server.tenants`: what holds for all clients of a tenant together."""
+
+    limits: RateLimits = field(factory=RateLimits, kw_only=True)
+
+
+@frozen
 class ClientConfig:
     """One entry of `server.clients`: who may call, and what it may use."""
 
@@ -86,6 +107,7 @@ class ClientConfig:
     regions: tuple[str, ...] = field(default=("*",), kw_only=True)
     """The regions that its calls may be processed in, among those of `routing: {regions: …}`; a `*`
     at the end of one stands for any ending."""
+    limits: RateLimits = field(factory=RateLimits, kw_only=True)
 
 
 @frozen
@@ -94,6 +116,8 @@ class ServerConfig:
 
     clients: Mapping[str, ClientConfig] = field(factory=dict, kw_only=True)
     """Id -> client."""
+    tenants: Mapping[str, TenantConfig] = field(factory=dict, kw_only=True)
+    """Tenant of clients -> what holds for all of them together."""
     keys_dir: str | None = field(default=None, kw_only=True)
     """The folder of `axonflow keys init`. Default: $AXONFLOW_KEYS_DIR."""
     key_command: str | None = field(default=None, kw_only=True)
@@ -113,6 +137,41 @@ class ServerConfig:
     """How long an approved context of Gateway Mode is valid."""
     drain_s: float = field(default=30.0, kw_only=True, validator=validators.ge(0))
     """How long a stop waits for calls that are being answered."""
+
+
+MAX_LIMIT_USD = 1e9
+MAX_THRESHOLD = 1_000
+"""The highest alert threshold, in percent of the limit."""
+
+
+@frozen
+class BudgetConfig:
+    """One entry of `budgets`: money that may be spent in a period."""
+
+    scope: Scope = field(kw_only=True)
+    of: str | None = field(default=None, kw_only=True)
+    """Who or what of that scope: a tenant, a client, a user, a provider, a model (a `*` at the end
+    stands for any ending). Without it, in the scope `organization`, each tenant has its own."""
+    tenant: str | None = field(default=None, kw_only=True)
+    """The tenant of a `team`, a `workflow` or a `user`; narrows a `provider` or a `model`."""
+    limit_usd: float = field(kw_only=True)
+    period: Period = field(kw_only=True)
+    on_exceed: OnExceed = field(default=OnExceed.BLOCK, kw_only=True)
+    alert_thresholds: tuple[int, ...] = field(
+        default=(50, 80, 100),
+        kw_only=True,
+        validator=validators.deep_iterable(
+            validators.and_(validators.ge(1), validators.le(MAX_THRESHOLD))
+        ),
+    )
+    """Percents of the limit."""
+    unknown_price: UnknownPrice | None = field(default=None, kw_only=True)
+    """Default: `allow` where the budget only warns, else `block`."""
+
+    @limit_usd.validator
+    def _is_a_sum(self, _: object, limit_usd: float) -> None:
+        if not 0 < limit_usd <= MAX_LIMIT_USD:
+            raise Unfit("more than 0, and at most 1,000,000,000", f"{limit_usd:g}")
 
 
 @frozen
@@ -159,6 +218,8 @@ class Config:
     routing: RoutingRules = field(factory=RoutingRules, kw_only=True)
     models: NamedModels = field(default=NO_MODELS, kw_only=True)
     """Name -> the targets that answer for it."""
+    budgets: Mapping[str, BudgetConfig] = field(factory=dict, kw_only=True)
+    """Id -> budget."""
 
     @property
     def enabled(self) -> Mapping[str, ProviderConfig]:

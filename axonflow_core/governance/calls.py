@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from axonflow_core.budgets.prices import Prices
 from axonflow_core.errors import AxonFlowError
+from axonflow_core.governance.room import Room
 from axonflow_core.governance.screening import evaluated, judged
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
@@ -23,6 +25,7 @@ from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
+    from axonflow_core.budgets.ledger import Ledger
     from axonflow_core.policy.engine import Policy
 
 T = TypeVar("T", CompletionRequest, Completion)
@@ -38,11 +41,17 @@ class Governance:
         audit: AuditStore,
         *,
         generation: int = 1,
+        ledger: Ledger | None = None,
+        prices: Prices | None = None,
     ) -> None:
+        """`ledger` has the budgets and limits that calls must fit into. None: there are none."""
         self.policy = policy
         self.router = router
         self.generation = generation
         self._audit = audit
+        self.ledger = ledger
+        self.prices = prices or Prices()
+        self._room = Room(ledger, self.prices, router.providers)
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -52,7 +61,7 @@ class Governance:
     async def complete(self, call: GovernedCall) -> Outcome:
         """Check `call`, make it, check its answer. What stops or fails it stands in the outcome;
         raised are `AuditError`, and the cancellation of whoever waits, which is on record too."""
-        trail = Trail(call, self.generation)
+        trail = Trail(call, self.generation, self.prices)
         completion = None
         try:
             completion = await self._completed(call, trail)
@@ -76,16 +85,19 @@ class Governance:
         That the stream begins is durable before the model is called; its end is on record before
         the terminal event leaves. Whoever has the stream closes it.
         """
-        trail = Trail(call, self.generation, is_streamed=True)
+        trail = Trail(call, self.generation, self.prices, is_streamed=True)
         opened = False
         try:
             request = await self._admitted(call, trail)
             if request is not None:
                 plan, chose = self._planned(call, request, trail, is_streamed=True)
+                afforded = await self._room.found(plan, chose, request, trail)
+                if afforded is None:
+                    return await self._refused(trail)
                 await self._audit.append(trail.opened())
                 opened = True
                 stream = await self.router.stream(
-                    request, plan, timeout_s=call.timeout_s, tell=chose
+                    request, afforded, timeout_s=call.timeout_s, tell=chose
                 )
                 return GovernedStream(stream, self.policy, trail, self._record)
         except AxonFlowError as error:
@@ -102,15 +114,28 @@ class Governance:
         return trail.outcome(None)
 
     async def _record(self, trail: Trail, *, is_opened: bool = False) -> None:
-        """Put the end of a call on record."""
-        await self._audit.append(trail.entry(closes=trail.id if is_opened else None))
+        """Put the end of a call on record, and settle what was reserved for it."""
+        closes = trail.id if is_opened else None
+        if trail.reservation is None:
+            return await self._audit.append(trail.entry(closes=closes))
+        return await self._room.settled(
+            trail.reservation, trail, lambda: self._audit.append(trail.entry(closes=closes))
+        )
+
+    async def _refused(self, trail: Trail) -> Outcome:
+        """The outcome of a stream that a budget has no room for."""
+        await self._record(trail)
+        return trail.outcome(None)
 
     async def _completed(self, call: GovernedCall, trail: Trail) -> Completion | None:
         request = await self._admitted(call, trail)
         if request is None:
             return None
         plan, chose = self._planned(call, request, trail)
-        answer = await self.router.complete(request, plan, timeout_s=call.timeout_s, tell=chose)
+        afforded = await self._room.found(plan, chose, request, trail)
+        if afforded is None:
+            return None
+        answer = await self.router.complete(request, afforded, timeout_s=call.timeout_s, tell=chose)
         trail.answered(answer)
         if not self.policy.is_on(Phase.ANSWER):
             return answer

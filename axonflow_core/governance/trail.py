@@ -13,8 +13,20 @@ from typing import Any
 from attrs import field, fields_dict
 
 from axonflow_core.audit.record import Entry, Kind, new_id
+from axonflow_core.budgets.accounts import Subject
+from axonflow_core.budgets.book import RESERVED
+from axonflow_core.budgets.charging import charged_facts
+from axonflow_core.budgets.ledger import Refusal, Reservation
+from axonflow_core.budgets.prices import Prices
 from axonflow_core.codec.features import Feature
-from axonflow_core.errors import AxonFlowError, ProviderError
+from axonflow_core.errors import (
+    AuditError,
+    AxonFlowError,
+    ConfigError,
+    CredentialsError,
+    ProviderError,
+    RequestError,
+)
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.screening import counted
@@ -30,8 +42,8 @@ from axonflow_core.messages import (
     Usage,
     hidden,
 )
-from axonflow_core.policy.rules import Decision, Finding, Verdict
-from axonflow_core.provider import Price, Provider
+from axonflow_core.policy.rules import Action, Decision, Finding, Phase, Verdict
+from axonflow_core.provider import Provider
 
 CLIENT_CLOSED = "client_closed"
 """The code of a call whose client left: a call that is cancelled with this message has it."""
@@ -67,6 +79,10 @@ class GovernedCall:
     timeout_s: float | None = None
     is_made: bool = True
     """Whether a model is called; otherwise the call is only checked and recorded."""
+    team: str | None = None
+    """The team that the client names for it; budgets may be of one."""
+    workflow: str | None = None
+    """The workflow that the client names for it."""
 
 
 @frozen(kw_only=True)
@@ -86,6 +102,10 @@ class Outcome:
     model: str | None = None
     cost_usd: float | None = None
     elapsed_ms: float = 0.0
+    refusal: Refusal | None = None
+    """The budget or limit that has no room for the call, where that is why it was stopped."""
+    exceeded: tuple[str, ...] = ()
+    """The ids of budgets that are exceeded and only warn."""
 
     @property
     def stopping(self) -> Decision | None:
@@ -101,8 +121,16 @@ class Outcome:
 class Trail:
     """Collects what happens to a call. Entries and outcome are made of it."""
 
-    def __init__(self, call: GovernedCall, generation: int, *, is_streamed: bool = False) -> None:
+    def __init__(
+        self,
+        call: GovernedCall,
+        generation: int,
+        prices: Prices,
+        *,
+        is_streamed: bool = False,
+    ) -> None:
         self.id = new_id()
+        self._prices = prices
         self.user: str | None = None
         """The pseudonym of the call's user."""
         self._call = call
@@ -120,6 +148,12 @@ class Trail:
         self._is_late = False
         self._error: AxonFlowError | None = None
         self._code: str | None = None
+        self.reservation: Reservation | None = None
+        """What budgets and limits set aside for the call, until its record settles it."""
+        self._refusal: Refusal | None = None
+        self._exceeded: tuple[str, ...] = ()
+        self.is_downgraded = False
+        """Whether a budget sent the call to a cheaper model than the first."""
 
     def decided(self, decision: Decision, kept: Mapping[str, str]) -> None:
         """The policy decided. `kept` are the texts with everything masked that was found."""
@@ -131,6 +165,43 @@ class Trail:
     def chose(self, name: str, provider: Provider, model: str) -> None:
         """The call goes to this provider."""
         self._provider, self._model = (name, provider), model
+
+    @property
+    def subject(self) -> Subject:
+        """Whose call it is and where it goes, once that was chosen."""
+        call = self._call
+        return Subject(
+            call.caller.tenant,
+            call.caller.client,
+            self.user,
+            None if self._provider is None else self._provider[0],
+            self._model,
+            call.team,
+            call.workflow,
+        )
+
+    @property
+    def target(self) -> tuple[str | None, str | None]:
+        """The provider and the model that the call goes to, or went to last."""
+        return None if self._provider is None else self._provider[0], self._model
+
+    @property
+    def texts(self) -> Iterable[str]:
+        """The texts of the request, once it was decided on."""
+        return self._texts.values()
+
+    def reserved(self, reservation: Reservation) -> None:
+        """Budgets and limits have room for the call."""
+        self.reservation = reservation
+        if reservation.warnings:
+            self._exceeded = tuple(
+                account.budget.id for account in reservation.warnings if account.budget is not None
+            )
+
+    def refused(self, refusal: Refusal) -> None:
+        """A budget or a limit has no room for the call, which is not made."""
+        self._refusal = refusal
+        self._decisions.append(refused(refusal))
 
     def answered(self, answer: Completion, *, is_whole: bool = True, is_late: bool = False) -> None:
         """The provider answered. Of an answer that is not whole, counts are what was seen of them.
@@ -173,11 +244,16 @@ class Trail:
             model=self._model,
             cost_usd=self._cost_usd,
             elapsed_ms=self._elapsed_ms or 0.0,
+            refusal=self._refusal,
+            exceeded=self._exceeded,
         )
 
     def opened(self) -> Entry:
         """The record of a stream that is about to begin."""
-        return self._entry(Kind.OPENED, self.id, None, self._facts())
+        facts: dict[str, Any] = self._facts()
+        if self.reservation is not None and (reserved := self.reservation.reserved()):
+            facts[RESERVED] = reserved
+        return self._entry(Kind.OPENED, self.id, None, facts)
 
     def entry(self, *, closes: str | None = None) -> Entry:
         """The record of the call. `closes` is the id of the record that a stream began with."""
@@ -230,14 +306,34 @@ class Trail:
             facts["is_late"] = True
         if self._code is not None:
             facts["error"] = error_facts(self._code, self._error)
+        if self._exceeded:
+            facts["exceeded"] = list(self._exceeded)
+        if self.is_downgraded:
+            facts["is_downgraded"] = True
+        if self.reservation is not None:
+            facts |= charged_facts(
+                self.reservation,
+                answer=answer,
+                cost_usd=self._cost_usd,
+                is_whole=self._is_whole,
+                may_be_billed=self._may_be_billed,
+            )
         return facts
+
+    @property
+    def _may_be_billed(self) -> bool:
+        """Whether a call without an answer may have cost something: not where the provider refused
+        it, or nothing was sent."""
+        error = self._error
+        if isinstance(error, ProviderError):
+            return error.status is None and not isinstance(error, CredentialsError)
+        return not isinstance(error, RequestError | ConfigError | AuditError)
 
     def _cost_of(self, answer: Completion) -> float | None:
         """None where it is not known; of an answer that is not whole, what is known of it."""
         if answer.receipt is None or self._provider is None:
             return None
-        price_of = getattr(self._provider[1], "price", None)  # `SupportsPricing`, at each call
-        price: Price | None = None if price_of is None else price_of(answer.receipt)
+        price = self._prices.of(*self._provider, answer.receipt)
         if price is None:
             return None
         usage = answer.usage
@@ -249,6 +345,22 @@ class Trail:
             output_tokens=usage.output_tokens or 0,
         )
         return price.cost_usd(known)
+
+
+def refused(refusal: Refusal) -> Decision:
+    """The decision that a budget or a limit makes."""
+    finding = Finding(
+        rule=refusal.account.rule,
+        category="budget",
+        action=Action.BLOCK,
+        phase=Phase.REQUEST,
+        part="call",
+        start=0,
+        end=0,
+    )
+    return Decision(
+        verdict=Verdict.BLOCKED, phase=Phase.REQUEST, findings=(finding,), reason=refusal.message
+    )
 
 
 def code_of(cancelled: asyncio.CancelledError) -> str:

@@ -11,12 +11,19 @@ from uuid import uuid4
 from attrs import field
 
 from axonflow_core.audit.record import Entry, Kind
+from axonflow_core.budgets import book
+from axonflow_core.budgets.accounts import Subject
+from axonflow_core.budgets.book import CHARGES
+from axonflow_core.budgets.estimates import estimate
+from axonflow_core.budgets.ledger import Refusal, Reservation
+from axonflow_core.budgets.terms import nanos
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.trail import (
     decision_facts,
     model_name,
+    refused,
     rules_of,
     token_facts,
     word,
@@ -25,12 +32,13 @@ from axonflow_core.messages import EMPTY, Json, Usage, hidden
 from axonflow_core.modes import contexts
 from axonflow_core.modes.contexts import Context
 from axonflow_core.modes.decisions import MODE, Question, decision_on, entry_of
-from axonflow_core.modes.pricing import Priced, priced
+from axonflow_core.modes.pricing import Priced, price_of, priced
 from axonflow_core.policy.rules import Decision, Phase, Verdict
 
 if TYPE_CHECKING:
     from axonflow_core.audit.batch import Transaction
     from axonflow_core.audit.store import AuditStore
+    from axonflow_core.provider import Price
 
 Clock: TypeAlias = Callable[[], int]
 """Tells the time, in microseconds since 1970."""
@@ -52,6 +60,13 @@ class Check:
     data_sources: tuple[str, ...] = ()
     redacts: bool = True
     """Whether the client can redact; one that cannot is denied what would have to be."""
+    provider: str | None = None
+    model: str | None = None
+    """What the client is about to call, where it says so."""
+    max_tokens: int | None = None
+    team: str | None = None
+    workflow: str | None = None
+    """What the client names as the team and the workflow of the call; budgets may be of one."""
 
 
 @frozen(kw_only=True)
@@ -63,6 +78,10 @@ class Checked:
     decision: Decision
     expires_us: int
     """When the context ends, in microseconds since 1970; now, for one that was denied."""
+    refusal: Refusal | None = None
+    """The budget or limit that has no room for the call, where that is why it was denied."""
+    exceeded: tuple[str, ...] = ()
+    """The ids of budgets that are exceeded and only warn."""
 
 
 @frozen(kw_only=True)
@@ -75,6 +94,8 @@ class Report:
     summary: str = hidden(default="")
     usage: Usage = field(factory=Usage)
     latency_ms: float | None = None
+    labels: tuple[str | None, str | None] = (None, None)
+    """The team and the workflow of the call, as the client names them."""
     body: bytes = hidden(default=b"")
     """The report as it was sent: the same bytes again are the same report."""
 
@@ -121,6 +142,11 @@ async def checked(
     if decision.is_stopped:
         await audit.append(entry)
         return answer
+    reservation = await _reserved(governance, caller, check, entry.user)
+    if isinstance(reservation, Refusal):
+        decision = refused(reservation)
+        await audit.append(_denied(entry, decision))
+        return evolve(answer, decision=decision, refusal=reservation)
     answer = evolve(answer, expires_us=entry.at_us + int(ttl_s * 1_000_000))
     context = Context(
         id=answer.context_id,
@@ -137,9 +163,69 @@ async def checked(
         contexts.keep(transaction, context)
         if contexts.is_time_to_forget(context):
             contexts.forget(transaction, entry.at_us)
+        if reservation is not None:
+            parts = reservation.charges(0)
+            book.hold(transaction, audit.chain, context.id, parts, context.expires_us)
 
-    await audit.transact(approve)
-    return answer
+    ledger = governance.ledger
+    if ledger is None or reservation is None:
+        await audit.transact(approve)
+        return answer
+    warnings = [account.budget for account in reservation.warnings]
+    try:
+        await audit.transact(approve)
+    except BaseException:
+        ledger.doubt(reservation)
+        raise
+    ledger.moved(reservation)
+    return evolve(answer, exceeded=tuple(budget.id for budget in warnings if budget is not None))
+
+
+async def _reserved(
+    governance: Governance, caller: Caller, check: Check, user: str | None
+) -> Reservation | Refusal | None:
+    """What budgets and limits set aside for the call that the client is about to make; None where
+    there are none. Of a call whose model is not named the price is that of the client's first
+    provider, and no price is a reason to refuse it: it must fit in, and is settled by its
+    report."""
+    ledger = governance.ledger
+    if ledger is None:
+        return None
+    provider, model, price = _expected(governance, caller, check)
+    subject = Subject(
+        caller.tenant, caller.client, user, provider, model, check.team, check.workflow
+    )
+    accounts = ledger.accounts(subject)
+    if not accounts:
+        return None
+    texts = (check.query, check.system_prompt or "")
+    expected = estimate(texts, None, price, max_tokens=check.max_tokens)
+    if check.model is None:
+        expected = expected._replace(nanos=max(1, expected.nanos or 0))
+    return await ledger.admit(accounts, expected)
+
+
+def _expected(
+    governance: Governance, caller: Caller, check: Check
+) -> tuple[str | None, str | None, Price | None]:
+    """The provider, the model and the price of a call that is about to be made, as far as it is
+    known."""
+    providers = governance.providers
+    if check.model is not None:
+        name, price = price_of(providers, governance.prices, check.provider or "", check.model)
+        return name or None, check.model, price
+    name = next(filter(caller.may_use_provider, providers), "")
+    if name not in providers:
+        return check.provider, None, None
+    model = providers[name].default_model
+    return check.provider, None, governance.prices.expected(name, providers[name], model)
+
+
+def _denied(entry: Entry, decision: Decision) -> Entry:
+    """The record of a check whose call has no room."""
+    decisions = [*entry.facts["decisions"], decision_facts(decision)]
+    facts = {**entry.facts, "decisions": decisions}
+    return evolve(entry, verdict=decision.verdict, rules=decision.rules, facts=facts)
 
 
 async def reported(
@@ -154,7 +240,9 @@ async def reported(
     of the first report, where the same bytes are sent again. None where there is no such context
     for this client, it is over, or another report used it."""
     decision = await governance.decide(Phase.ANSWER, {"summary": report.summary})
-    price = priced(governance.providers, report.provider, report.model, report.usage)
+    price = priced(
+        governance.providers, report.provider, report.model, report.usage, governance.prices
+    )
 
     def record(transaction: Transaction) -> str | None:
         context = contexts.found(transaction, report.context_id)
@@ -165,11 +253,40 @@ async def reported(
         if context.report_id is not None:
             return context.report_id if context.report_mark == mark else None
         entry = evolve(_entry(governance, caller, report, decision, context, price), at_us=at_us)
+        entry = _charged(governance, entry, report, book.release(transaction, context.id, at_us))
         transaction.append(entry)
         contexts.use(transaction, context.id, entry.id, mark)
         return entry.id
 
     return await audit.transact(record)
+
+
+def _charged(
+    governance: Governance, entry: Entry, report: Report, held: Mapping[str, tuple[int, int]]
+) -> Entry:
+    """`entry` with what it charges budgets with. What was set aside for the call is no more."""
+    ledger = governance.ledger
+    if ledger is None:
+        return entry
+    subject = Subject(
+        entry.tenant, entry.client, entry.user, entry.provider, report.model, *report.labels
+    )
+    cost_usd: float | None = entry.facts["cost_usd"]
+    is_price_known = (
+        price_of(governance.providers, governance.prices, report.provider, report.model)[1]
+        is not None
+    )
+    charges = ledger.reported(
+        subject,
+        held,
+        None if cost_usd is None else nanos(cost_usd),
+        is_price_known=is_price_known,
+        at_us=entry.at_us,
+    )
+    if not charges:
+        return entry
+    how = "cost" if cost_usd is not None else "estimate" if is_price_known else "unknown"
+    return evolve(entry, facts={**entry.facts, CHARGES: charges, "charged": how})
 
 
 def _entry(

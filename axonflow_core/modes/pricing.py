@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from axonflow_core.errors import AxonFlowError
+from axonflow_core.budgets.prices import Prices
 from axonflow_core.frozen import frozen
-from axonflow_core.messages import Receipt, Usage
-from axonflow_core.provider import Price, Provider, SupportsPricing
+from axonflow_core.messages import Usage
+from axonflow_core.provider import Price, Provider
 
 MAX_PREFIXES = 3
 """Words before the id that are passed over."""
@@ -27,13 +27,28 @@ class Priced:
     """None where no provider knows the model, or a count is missing."""
 
 
-def priced(providers: Mapping[str, Provider], reported: str, model: str, usage: Usage) -> Priced:
+def priced(
+    providers: Mapping[str, Provider],
+    reported: str,
+    model: str,
+    usage: Usage,
+    prices: Prices | None = None,
+) -> Priced:
     """The price of a call of `model` that a client reports to be one of the provider `reported`."""
+    name, price = price_of(providers, prices or Prices(), reported, model)
+    return Priced(provider=name, cost_usd=None if price is None else price.cost_usd(usage))
+
+
+def price_of(
+    providers: Mapping[str, Provider], prices: Prices, reported: str, model: str
+) -> tuple[str, Price | None]:
+    """The provider that knows the price of a model, and the price; the reported one, and None,
+    where none does."""
     for name, called in _candidates(providers, reported, model):
-        price = _price(providers[name], name, called)
+        price = prices.expected(name, providers[name], called)
         if price is not None:
-            return Priced(provider=name, cost_usd=price.cost_usd(usage))
-    return Priced(provider=reported)
+            return name, price
+    return reported, None
 
 
 def _candidates(
@@ -47,13 +62,3 @@ def _candidates(
         yield name, model
         if prefix == name:
             yield from ((name, "/".join(rest[first:])) for first in range(len(rest)))
-
-
-def _price(provider: Provider, name: str, model: str) -> Price | None:
-    if not isinstance(provider, SupportsPricing):
-        return None
-    receipt = Receipt(provider=name, family="", surface="", model=model, called=model)
-    try:
-        return provider.price(receipt)
-    except AxonFlowError:  # an id that is none of its own
-        return None

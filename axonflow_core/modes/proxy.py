@@ -31,6 +31,9 @@ class ProxyRequest:
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
+    team: str | None = None
+    workflow: str | None = None
+    """What the client names as the team and the workflow of the request."""
     is_made: bool = True
     """Whether a model is called; otherwise the request is only checked and recorded."""
 
@@ -52,6 +55,8 @@ async def asked(
             allowed_providers=request.allowed_providers,
             timeout_s=timeout_s,
             is_made=request.is_made,
+            team=request.team,
+            workflow=request.workflow,
         )
     )
 

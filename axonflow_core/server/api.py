@@ -8,6 +8,7 @@ from typing import TypeAlias
 from axonflow_core.config.values import Role
 from axonflow_core.server.endpoints import (
     admin,
+    budgets,
     decisions,
     gateway,
     policies,
@@ -23,6 +24,7 @@ Row: TypeAlias = tuple[str, Handler, Way]
 STATIC = "/api/v1/static-policies"
 DYNAMIC = "/api/v1/dynamic-policies"
 PROVIDERS = "/api/v1/llm-providers"
+BUDGETS, USAGE = "/api/v1/budgets", "/api/v1/usage"
 
 
 def _writes() -> Iterator[Row]:
@@ -45,6 +47,8 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
         (f"GET {PROVIDERS}/{{name}}", providers.one, Way.READ),
         (f"GET {PROVIDERS}/{{name}}/health", providers.health, Way.READ),
         ("GET /api/v1/llm-provider-types", providers.types, Way.READ),
+        (f"POST {BUDGETS}/check", budgets.check, Way.READ),
+        ("GET /api/v1/pricing", budgets.pricing, Way.READ),
     ),
     Role.GATEWAY: (
         ("POST /api/policy/pre-check", gateway.pre_check, Way.DECISION),
@@ -71,8 +75,20 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
         (f"GET {DYNAMIC}/effective", policies.dynamic, Way.READ),
         (f"GET {DYNAMIC}/{{id}}", policies.missing, Way.READ),
         *_writes(),
+        (f"GET {BUDGETS}", budgets.listing, Way.READ),
+        (f"GET {BUDGETS}/{{id}}", budgets.one, Way.READ),
+        (f"GET {BUDGETS}/{{id}}/status", budgets.status, Way.READ),
+        (f"GET {BUDGETS}/{{id}}/alerts", budgets.alerts, Way.READ),
+        (f"GET {USAGE}", budgets.usage_summary, Way.READ),
+        (f"GET {USAGE}/breakdown", budgets.usage_breakdown, Way.READ),
+        (f"GET {USAGE}/records", budgets.usage_records, Way.READ),
     ),
-    Role.ADMIN: (("POST /api/v1/reload", admin.reload, Way.CHANGE),),
+    Role.ADMIN: (
+        ("POST /api/v1/reload", admin.reload, Way.CHANGE),
+        (f"POST {BUDGETS}", budgets.create, Way.CHANGE),
+        (f"PUT {BUDGETS}/{{id}}", budgets.update, Way.CHANGE),
+        (f"DELETE {BUDGETS}/{{id}}", budgets.delete, Way.CHANGE),
+    ),
 }
 
 ROUTES = RouteTable(

@@ -7,10 +7,12 @@ it: `hold` keeps its providers open until the last call has left.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from axonflow_core.budgets.prices import Prices
 from axonflow_core.config.values import Config
 from axonflow_core.governance.calls import Governance
 from axonflow_core.http.client import HttpClient
@@ -20,6 +22,7 @@ from axonflow_core.server.auth import Directory, OpenDirectory
 
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
+    from axonflow_core.budgets.ledger import Ledger
 
 
 class Generation:
@@ -33,13 +36,18 @@ class Generation:
         policy: Policy,
         audit: AuditStore,
         clients: Directory | OpenDirectory,
+        *,
+        ledger: Ledger | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.number = number
         self.config = config
         self.clients = clients
         self.at_us = time.time_ns() // 1_000
         """When it was built, in microseconds since 1970."""
-        self.governance = Governance(policy, runtime.router, audit, generation=number)
+        self.governance = Governance(
+            policy, runtime.router, audit, generation=number, ledger=ledger, prices=prices
+        )
         self._runtime = runtime
         self._hold = _Hold()
 
@@ -52,13 +60,15 @@ class Generation:
         audit: AuditStore,
         client: HttpClient,
         server_keys: Sequence[bytes],
+        ledger: Ledger | None = None,
     ) -> Generation:
         """Build the generation. `ConfigError` where a part of the configuration cannot serve."""
         policy = Policy.build(config.policies)
         server = config.server
         clients = OpenDirectory() if server.open else Directory(server.clients, server_keys)
+        prices = Prices.read(os.environ)
         runtime = Runtime.open(config, client=client)
-        return cls(number, config, runtime, policy, audit, clients)
+        return cls(number, config, runtime, policy, audit, clients, ledger=ledger, prices=prices)
 
     def renumber(self, number: int) -> None:
         """Give it another number, before it serves."""

@@ -41,6 +41,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.config.values import Config
 from axonflow_core.frozen import frozen
+from axonflow_core.policy.rules import Verdict
 from axonflow_core.server.shared_counts import Key, Numbers, SharedCounts, summed
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER, NONE = "other", "none"
 """A label's value for what the configuration does not name, and for what there is none of."""
-MAX_MODELS, MAX_ROWS = 200, 2_000
+MAX_MODELS, MAX_BUDGETS, MAX_ROWS = 200, 200, 2_000
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the histogram of latencies, in seconds; one more bucket is for all above."""
 PUBLISHED_EVERY_S = 1.0
@@ -85,6 +86,8 @@ COUNTERS = (
         "Tokens of calls; of a gateway_call as the client reports them.",
         ("kind", "provider", "model", "direction"),
     ),
+    Family("axonflow_no_room", "Calls that a budget or a limit had no room for.", ("account",)),
+    Family("axonflow_budget_alerts", "Thresholds that budgets came to.", ("budget", "threshold")),
     Family("axonflow_answers", "Answers to requests of clients.", ("route", "status")),
     Family("axonflow_refused", "Requests and connections that never came to a route.", ("reason",)),
     Family("axonflow_failed", "Requests that ended by a fault of the server."),
@@ -133,8 +136,11 @@ class Metrics:
         self._before = {} if self._shared is None else self._shared.left_by_predecessor()
         self._providers: frozenset[str] = frozenset()
         self._models: frozenset[str] = frozenset()
+        self._budgets: frozenset[str] = frozenset()
         self._generation = 0
         self._states: Callable[[], Iterable[TargetState]] = lambda: ()
+        self._no_room: dict[str, int] = {}
+        self._alerts: dict[tuple[str, str], int] = {}
         self._rows: dict[Labels, _Row] = {}
         self._latencies: dict[Labels, _Latency] = {}
         self._answers: dict[tuple[str, int], int] = {}
@@ -163,6 +169,7 @@ class Metrics:
             named.update(model for model in client.models if "*" not in model)
         self._models = frozenset(sorted(named)[:MAX_MODELS])
         self._providers = frozenset(providers)
+        self._budgets = frozenset(sorted(config.budgets)[:MAX_BUDGETS])
 
     def recorded(self, entry: Entry) -> None:
         """An entry of the audit is durable. Called on the writer's thread."""
@@ -176,6 +183,20 @@ class Metrics:
             elapsed_s = facts["latency_ms"] / 1_000
             row.latency.counts[bisect_left(BUCKETS_S, elapsed_s)] += 1
             row.latency.sum_s += elapsed_s
+        if entry.rules:
+            self._count_budgets(entry)
+
+    def _count_budgets(self, entry: Entry) -> None:
+        """Count refusals and alerts. Budgets of tenants are `other`: anybody could make many."""
+        rule = entry.rules[0]
+        kind, _, name = rule.partition(":")
+        if kind == "budget" and name not in self._budgets:
+            rule, name = f"budget:{OTHER}", OTHER
+        if entry.kind is Kind.BUDGET:
+            key = name, str(entry.facts["threshold"])
+            self._alerts[key] = self._alerts.get(key, 0) + 1
+        elif kind in ("budget", "limit") and entry.verdict is Verdict.BLOCKED:
+            self._no_room[rule] = self._no_room.get(rule, 0) + 1
 
     def answered(self, route: str, status: int) -> None:
         """A request was answered. `route` is the path of the table, or `other`."""
@@ -254,6 +275,10 @@ class Metrics:
             yield (LATENCY.name, *labels, "sum"), latency.sum_s
             for index, count in enumerate(latency.counts):
                 yield (LATENCY.name, *labels, str(index)), count
+        for account, count in list(self._no_room.items()):
+            yield ("axonflow_no_room", account), count
+        for alert, count in list(self._alerts.items()):
+            yield ("axonflow_budget_alerts", *alert), count
         for (route, status), count in self._answers.items():
             yield ("axonflow_answers", route, str(status)), count
         for reason, count in self._state.refused.items():

@@ -15,6 +15,9 @@ from sqlalchemy import MetaData
 
 from axonflow_core.audit.record import new_id
 from axonflow_core.audit.store import AuditStore
+from axonflow_core.budgets import book
+from axonflow_core.budgets.book import settle
+from axonflow_core.budgets.ledger import Ledger
 from axonflow_core.config.values import AuditConfig, Config, KeptTexts, ServerConfig
 from axonflow_core.errors import AuditError
 from axonflow_core.frozen import frozen
@@ -75,6 +78,8 @@ class Service:
         """Tells requests from each other, and encrypts what is kept of their answers."""
         self._claims = OwnClaims() if shared.claims is None else FileClaims(shared.claims)
         self.flights = Flights(audit, self.seal, self._claims)
+        self.ledger = Ledger(audit)
+        """What this worker may still admit of budgets and limits."""
         self.reloading: Reloading | None = None
         """The generations of the store; None for a configuration that came from no file."""
         self._keys = keys
@@ -96,7 +101,8 @@ class Service:
         service = await cls._opened(shared, keys, state)
         async with _closing_on_failure(service):
             service._fixed = service._built(1, config)
-        service._serves(service._fixed)
+            service._serves(service._fixed)
+            await service.ledger.follow()
         return service._begun()
 
     @classmethod
@@ -107,6 +113,7 @@ class Service:
         assert service.reloading is not None  # noqa: S101 - there is a source
         async with _closing_on_failure(service):
             await service.reloading.start(shared.launch)
+            await service.ledger.follow()
         state.on_reload = service._reload
         return service._begun()
 
@@ -119,6 +126,7 @@ class Service:
             keeps_texts=shared.audit.texts is KeptTexts.REDACTED,
             tables=_tables(),
             on_record=metrics.recorded,
+            on_write=settle,
         )
         metrics.watches(audit)
         return cls(state, audit, keys, metrics, shared)
@@ -135,6 +143,7 @@ class Service:
             audit=self.audit,
             client=self._client,
             server_keys=self._keys.server,
+            ledger=self.ledger,
         )
 
     def _serves(self, generation: Generation) -> None:
@@ -143,6 +152,7 @@ class Service:
         self.metrics.serves(
             generation.number, generation.config, router.providers, router.health.states
         )
+        self.ledger.serves(generation.config)
 
     @property
     def generation(self) -> Generation:
@@ -180,6 +190,7 @@ class Service:
                 await self.flights.see(marks)
                 if self.reloading is not None:
                     await self.reloading.follow(number)
+                await self.ledger.follow()
                 is_failing = False
             except AuditError as error:
                 if not is_failing:
@@ -209,6 +220,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             await self.flights.aclose()
+            await self.ledger.aclose()
             if self.reloading is not None:
                 await self.reloading.aclose()
             elif self._fixed is not None:
@@ -232,7 +244,7 @@ async def _closing_on_failure(service: Service) -> AsyncIterator[None]:
 def _tables() -> MetaData:
     """The tables of all rooms, beside the audit's."""
     together = MetaData()
-    for tables in (contexts.TABLES, history.TABLES, replays.TABLES):
+    for tables in (book.TABLES, contexts.TABLES, history.TABLES, replays.TABLES):
         for table in tables.sorted_tables:
             table.to_metadata(together)
     return together

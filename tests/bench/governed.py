@@ -21,7 +21,10 @@ from typing import Any, TypeAlias
 
 from axonflow_core.audit.record import Entry
 from axonflow_core.audit.store import AuditStore
-from axonflow_core.config.values import PoliciesConfig
+from axonflow_core.budgets import book
+from axonflow_core.budgets.ledger import Ledger
+from axonflow_core.budgets.terms import Period, Scope
+from axonflow_core.config.values import BudgetConfig, Config, PoliciesConfig
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.trail import GovernedCall, Outcome
@@ -29,7 +32,7 @@ from axonflow_core.keys import throwaway_keys
 from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason, Text, Usage
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Rule
-from axonflow_core.provider import CompletionStream
+from axonflow_core.provider import CompletionStream, Price
 from axonflow_core.routing.router import Router
 from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate
 
@@ -38,6 +41,9 @@ from .rows import Row, cpu_us, row
 from .service import CHUNKS, running_service
 
 ROUNDS, CALLS, STREAMS = 9, 1_000, 10
+SLICES, SLICE = 8, 500
+"""Calls with and without a budget take turns, so many each time: what a budget adds is the small
+difference of two numbers."""
 RULES = (
     Rule(name="aurora", action=Action.BLOCK, pattern=r"(?i)project\s+aurora"),
     Rule(name="secret", action=Action.BLOCK, text="top secret"),
@@ -48,6 +54,7 @@ RULES = (
 _QUERY = "Why is the sky blue, and why is it red in the evening? Explain it for a child. " * 2
 _ANSWER = "The sky is blue because shorter waves are scattered more than longer ones are. " * 4
 _RECEIPT = Receipt(provider="idle", family="idle", surface="idle", model="m", called="m")
+_PRICE = Price(input=3.0, output=15.0)
 _COMPLETION = Completion(
     content=(Text(_ANSWER[:300]),),
     stop_reason=StopReason.END_TURN,
@@ -78,6 +85,9 @@ class _Idle:
             tuple(_BATCHES[at : at + batches_a_read])
             for at in range(0, len(_BATCHES), batches_a_read)
         ]
+
+    def price(self, receipt: Receipt) -> Price:
+        return _PRICE
 
     async def complete(self, request: Any, **_: Any) -> Completion:
         return _COMPLETION
@@ -115,7 +125,9 @@ def measure() -> Iterator[Row]:
         TemporaryDirectory() as folder,
     ):
         url = f"sqlite:///{Path(folder) / 'audit.db'}"
-        store = runner.run(AuditStore.open(url, throwaway_keys()))
+        store = runner.run(
+            AuditStore.open(url, throwaway_keys(), tables=book.TABLES, on_write=book.settle)
+        )
         theirs = boto3s(service.burst_url)
         for kind, baseline, count, each, cases in (
             ("call", "invoke_model", 50, 1, _calls(runner, store)),
@@ -140,11 +152,22 @@ Case: TypeAlias = Callable[[], float]
 
 def _calls(runner: asyncio.Runner, store: AuditStore) -> Mapping[str, Case]:
     alone, recorded = _governed(_Idle(), _NoAudit()), _governed(_Idle(), store)
+    budgeted = _governed(_Idle(), store, _ledger(store))
+
+    def added() -> float:
+        """A budget is on in every other call of the measurement."""
+        costs = {recorded: 0.0, budgeted: 0.0}
+        for _ in range(SLICES):
+            for governance in costs:
+                costs[governance] += _cpu_us(runner, _together(governance, SLICE), SLICE)
+        return (costs[budgeted] - costs[recorded]) / SLICES
+
     return {
         "governed call": lambda: _cpu_us(runner, _one_by_one(alone, CALLS), CALLS),
         f"governed call, audit, {IN_FLIGHT} at once": lambda: _cpu_us(
             runner, _together(recorded, CALLS), CALLS
         ),
+        f"added by a budget, {IN_FLIGHT} at once": added,
     }
 
 
@@ -160,9 +183,18 @@ def _chunks(runner: asyncio.Runner) -> Mapping[str, Case]:
     }
 
 
-def _governed(provider: _Idle, audit: Any) -> Governance:
+def _governed(provider: _Idle, audit: Any, ledger: Ledger | None = None) -> Governance:
     providers: Any = {"idle": provider}
-    return Governance(Policy.build(PoliciesConfig(rules=RULES)), Router(providers), audit)
+    policy = Policy.build(PoliciesConfig(rules=RULES))
+    return Governance(policy, Router(providers), audit, ledger=ledger)
+
+
+def _ledger(store: AuditStore) -> Ledger:
+    """One budget, with room for all of the measurement."""
+    ledger = Ledger(store)
+    budget = BudgetConfig(scope=Scope.ORGANIZATION, limit_usd=1_000_000, period=Period.YEARLY)
+    ledger.serves(Config(budgets={"all": budget}))
+    return ledger
 
 
 def _cpu_us(runner: asyncio.Runner, work: Coroutine[Any, Any, None], count: int) -> float:

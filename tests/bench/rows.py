@@ -39,6 +39,7 @@ BARS: Mapping[str, tuple[float, float | None]] = {
     "routing, a conversation": (0.01, None),
     "governed call": (0.07, None),
     "governed call, audit, 32 at once": (0.10, None),
+    "added by a budget, 32 at once": (0.01, None),
     "governed chunk, paced": (0.25, None),
     "governed chunk, burst": (0.25, None),
 }

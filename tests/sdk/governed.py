@@ -29,6 +29,7 @@ SCRIPT = (
 CLIENTS: Mapping[str, Mapping[str, Any]] = {
     "acme": {"tenant": "acme", "roles": ["call", "gateway", "audit"]},
     "other": {"tenant": "other", "roles": ["call", "gateway", "audit"]},
+    "owner": {"tenant": "owned", "roles": ["call", "gateway", "audit", "admin"]},
     "reader": {"tenant": "acme", "roles": ["audit"]},
     "haiku": {"roles": ["call"], "models": ["anthropic.claude-3-haiku-*"]},
 }

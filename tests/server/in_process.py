@@ -16,6 +16,7 @@ from axonflow_core.audit.record import Entry
 from axonflow_core.audit.search import search
 from axonflow_core.config.values import (
     AuditConfig,
+    BudgetConfig,
     ClientConfig,
     Config,
     PoliciesConfig,
@@ -25,6 +26,7 @@ from axonflow_core.config.values import (
 )
 from axonflow_core.governance.caller import Caller
 from axonflow_core.keys import Keys, throwaway_keys
+from axonflow_core.messages import EMPTY
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.server.api import ROUTES
 from axonflow_core.server.app import App
@@ -142,7 +144,9 @@ class Served:
         return [entry for entry in entries if entry.id not in self._earlier]
 
 
-def config_of(folder: Path, **server: Any) -> Config:
+def config_of(
+    folder: Path, *, budgets: Mapping[str, BudgetConfig] = EMPTY, **server: Any
+) -> Config:
     """A configuration with the echo provider, these rules and clients, and an audit in `folder`."""
     return Config(
         providers={
@@ -152,6 +156,7 @@ def config_of(folder: Path, **server: Any) -> Config:
         server=ServerConfig(clients={client.id: client for client in CLIENTS}, **server),
         policies=PoliciesConfig(rules=RULES),
         audit=AuditConfig(url=f"sqlite:///{folder}/audit.db"),
+        budgets=budgets,
     )
 
 

@@ -34,6 +34,18 @@ BODIES: Mapping[str, Any] = {
         "latency_ms": 12,
         "metadata": {"a": {"b": [1]}},
     },
+    "/api/v1/budgets": {
+        "id": "b",
+        "name": "A budget",
+        "scope": "team",
+        "scope_id": "red",
+        "limit_usd": 1.5,
+        "period": "daily",
+        "on_exceed": "warn",
+        "alert_thresholds": [50, 100],
+        "unknown_price": "allow",
+    },
+    "/api/v1/budgets/check": {"user_id": "ann", "team_id": "red"},
     "/api/v1/audit/tool-call": {
         "tool_name": "search",
         "caller_name": "edge",

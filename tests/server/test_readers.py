@@ -163,7 +163,7 @@ async def test_a_write_is_refused_in_the_form_that_the_sdk_knows(served: Served,
 async def test_what_is_not_there_is_a_404_in_json(served: Served) -> None:
     for path in (
         *("static-policies/none", "static-policies/none/versions", "dynamic-policies/none"),
-        *("llm-providers/none", "llm-providers/none/health", "budgets", "workflows/x", ""),
+        *("llm-providers/none", "llm-providers/none/health", "budgets/x", "workflows/x", ""),
     ):
         reply = await served.get(f"/api/v1/{path}")
         assert (reply.status, reply.json["code"]) == (404, "not_found")

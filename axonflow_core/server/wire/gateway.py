@@ -13,10 +13,11 @@ from axonflow_core.modes.gateway import Check, Checked, Report, ToolReport
 from axonflow_core.policy.rules import Phase, Verdict
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, MAX_WORD, Fields
+from axonflow_core.server.wire.budgets import refused_answer, warning_headers
 from axonflow_core.server.wire.decisions import WORDS
 from axonflow_core.server.wire.handshake import redacts
 from axonflow_core.server.wire.matches import block_reason
-from axonflow_core.server.wire.proxy import MAX_QUERY
+from axonflow_core.server.wire.proxy import MAX_QUERY, MAX_TOKENS
 from axonflow_core.server.wire.times import timestamp
 
 MAX_NAME = 128
@@ -28,9 +29,15 @@ _TOOL_WORDS = ("caller_name", "tool_type", "workflow_id", "step_id")
 
 def check(fields: Fields, headers: Mapping[str, str]) -> Check:
     """What headers and body of `POST /api/policy/pre-check` asks."""
+    context = fields.object("context")
     return Check(
         query=fields.text("query", most=MAX_QUERY),
-        system_prompt=fields.object("context").optional_text("system_prompt", most=MAX_QUERY),
+        system_prompt=context.optional_text("system_prompt", most=MAX_QUERY),
+        provider=context.optional_text("provider"),
+        model=context.optional_text("model", most=2_048),
+        max_tokens=context.count("max_tokens", least=1, most=MAX_TOKENS),
+        team=context.optional_text("team_id"),
+        workflow=context.optional_text("workflow_id"),
         user=fields.optional_text("user_token", most=MAX_TOKEN),
         data_sources=fields.texts("data_sources", most=MAX_NAME, items=MAX_NAMES),
         redacts=redacts(headers),
@@ -38,8 +45,11 @@ def check(fields: Fields, headers: Mapping[str, str]) -> Check:
 
 
 def checked_answer(checked: Checked) -> Answer:
-    """The answer to a pre-check. A denial is a 200 with `approved: false`."""
+    """The answer to a pre-check. A denial is a 200 with `approved: false`; where a budget or a
+    limit has no room, it is the refusal of a call."""
     decision = checked.decision
+    if checked.refusal is not None:
+        return refused_answer(checked.refusal, {"decision_id": checked.id, "approved": False})
     body: dict[str, Json] = {
         "context_id": checked.context_id,
         "approved": not decision.is_stopped,
@@ -56,12 +66,12 @@ def checked_answer(checked: Checked) -> Answer:
         body["approved_data"] = {
             f"redacted_{label}": text for label, text in decision.texts.items()
         }
-    return json_answer(body)
+    return json_answer(body, 200, **warning_headers(checked.exceeded))
 
 
 def report(fields: Fields, body: bytes) -> Report:
     """What a body of `POST /api/audit/llm-call` reports."""
-    usage = fields.object("token_usage")
+    usage, metadata = fields.object("token_usage"), fields.object("metadata")
     return Report(
         context_id=fields.text("context_id"),
         provider=fields.text("provider"),
@@ -72,6 +82,7 @@ def report(fields: Fields, body: bytes) -> Report:
             output_tokens=usage.count("completion_tokens"),
         ),
         latency_ms=fields.number("latency_ms"),
+        labels=(metadata.optional_text("team_id"), metadata.optional_text("workflow_id")),
         body=body,
     )
 

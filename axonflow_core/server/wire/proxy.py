@@ -10,6 +10,7 @@ from axonflow_core.modes.proxy import ProxyRequest
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TOKEN, Fields
+from axonflow_core.server.wire.budgets import refused_answer, warning_headers
 from axonflow_core.server.wire.matches import block_reason
 
 MAX_QUERY = 100_000
@@ -38,6 +39,8 @@ def proxy_request(fields: Fields, user: str | None = None) -> ProxyRequest:
         max_tokens=context.count("max_tokens", least=1, most=MAX_TOKENS),
         temperature=context.number("temperature", most=2),
         top_p=context.number("top_p", most=1),
+        team=context.optional_text("team_id"),
+        workflow=context.optional_text("workflow_id"),
         is_made=fields.flag("skip_llm") is not True,
     )
 
@@ -59,7 +62,11 @@ def _picture(item: Fields) -> Media:
 
 def proxy_answer(outcome: Outcome, caller: Caller) -> Answer:
     """The answer to a proxy request. A call that failed is a 200 with `success: false`, which the
-    SDK returns to its caller; one that a policy stopped is a 403, which it raises."""
+    SDK returns to its caller; one that a policy stopped is a 403, which it raises, and one that a
+    budget has no room for a 402."""
+    if outcome.refusal is not None:
+        more = {"metadata": _metadata(outcome), "policy_info": policy_info(outcome, caller)}
+        return refused_answer(outcome.refusal, more)
     stopping = outcome.stopping
     body: dict[str, Json] = {"success": False, "blocked": False}
     if stopping is not None:
@@ -70,7 +77,8 @@ def proxy_answer(outcome: Outcome, caller: Caller) -> Answer:
         body |= {"success": True, "data": {"data": _text(outcome.completion)}}
     body["metadata"] = _metadata(outcome)
     body["policy_info"] = policy_info(outcome, caller)
-    return json_answer(body, 200 if stopping is None else 403)
+    status = 200 if stopping is None else 403
+    return json_answer(body, status, **warning_headers(outcome.exceeded))
 
 
 def _text(completion: Completion | None) -> str:
@@ -108,6 +116,8 @@ def _metadata(outcome: Outcome) -> dict[str, Json]:
             metadata["failed_attempts"] = attempt_facts(outcome.error.failed_attempts)
     if outcome.verdict is Verdict.REDACTED:
         metadata["redacted"] = True
+    if outcome.exceeded:
+        metadata["exceeded_budgets"] = list(outcome.exceeded)
     return {name: value for name, value in metadata.items() if value is not None}
 
 
@@ -124,8 +134,14 @@ def _routed(receipt: Receipt) -> dict[str, Json]:
 def policy_info(outcome: Outcome, caller: Caller) -> dict[str, Json]:
     """Which rules found something, and what was looked at."""
     return {
-        "policies_evaluated": list(outcome.rules),
+        "policies_evaluated": [*_of_budgets(outcome), *outcome.rules],
         "static_checks": [str(decision.phase) for decision in outcome.decisions],
         "processing_time": f"{outcome.elapsed_ms:.3f}ms",
         "tenant_id": caller.tenant,
     }
+
+
+def _of_budgets(outcome: Outcome) -> list[str]:
+    """The product's own name of what stops a call that a budget has no room for."""
+    refusal = outcome.refusal
+    return [] if refusal is None or refusal.is_rate else ["budget_exceeded"]

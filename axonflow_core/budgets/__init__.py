@@ -1,0 +1,1 @@
+"""Budgets and rate limits: what clients may still spend, decided before each call."""

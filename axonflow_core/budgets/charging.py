@@ -1,0 +1,79 @@
+"""What a call that is over is charged with, as its record says in the fact `charged`.
+
+    cost      the provider answered whole: what the answer cost
+    seen      a stream broke off: what was reported of it by then, and at least what was sent and
+              what came of the answer, by their estimates. Providers bill what they generated before
+              they noticed, and most report counts only at the end; so the reported cost, which is a
+              lower bound, is too little, and what was reserved for the longest answer too much
+    estimate  nothing came, and the provider may have worked: time-outs, lost connections,
+              cancelled calls, streams whose worker died. The whole estimate is charged, because
+              nobody knows how much of the answer was made. So is an answer without counts
+    nothing   the provider refused the call, or nothing was sent
+    unknown   the price is not known: no amount is charged, and the call is counted as unknown
+
+A charge is no report of a cost: the fact `cost_usd` says what is known of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from axonflow_core.budgets.book import CHARGES
+from axonflow_core.budgets.estimates import cost_nanos, text_tokens
+from axonflow_core.budgets.terms import nanos
+from axonflow_core.texts import texts_in
+
+if TYPE_CHECKING:
+    from axonflow_core.budgets.ledger import Reservation
+    from axonflow_core.messages import Completion, Usage
+
+
+def charged_facts(
+    reservation: Reservation,
+    *,
+    answer: Completion | None,
+    cost_usd: float | None,
+    is_whole: bool,
+    may_be_billed: bool,
+) -> dict[str, Any]:
+    """The facts of the record of a call that something was reserved for. The reservation knows
+    what to settle afterwards."""
+    if cost_usd is not None and is_whole and answer is not None:
+        amount: int | None = nanos(cost_usd)
+        reservation.actual_nanos, reservation.actual_tokens = amount, used_tokens(answer.usage)
+        charges = reservation.charges(amount)
+        return {CHARGES: charges, "charged": "cost"} if charges else {}
+    estimate = reservation.estimate
+    tokens: int | None
+    if answer is None:
+        tokens = estimate.input_tokens + estimate.output_tokens if may_be_billed else 0
+        how, amount = ("estimate", estimate.nanos) if may_be_billed else ("nothing", 0)
+    elif is_whole:
+        tokens = used_tokens(answer.usage)
+        how, amount = "estimate", estimate.nanos
+    else:
+        input_tokens, output_tokens = _seen(reservation, answer)
+        tokens, how = input_tokens + output_tokens, "seen"
+        amount = cost_nanos(estimate.price, input_tokens, output_tokens)
+        if amount is not None and cost_usd is not None:
+            amount = max(amount, nanos(cost_usd))
+    reservation.actual_nanos, reservation.actual_tokens = amount, tokens
+    charges = reservation.charges(amount)
+    if not charges:
+        return {}
+    return {CHARGES: charges, "charged": "unknown" if amount is None else how}
+
+
+def used_tokens(usage: Usage) -> int | None:
+    """Tokens in and out; None where neither is known."""
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0) + cached
+
+
+def _seen(reservation: Reservation, answer: Completion) -> tuple[int, int]:
+    """Tokens in and out, of an answer that broke off: at least those that were reported."""
+    sent = answer.usage.input_tokens or reservation.estimate.input_tokens
+    came = text_tokens(text for _, text in texts_in(answer)) if answer.content else 0
+    return sent, max(came, answer.usage.output_tokens or 0)

@@ -1,0 +1,633 @@
+"""What one worker may still admit, and how it comes by it.
+
+    store    settled + leased to each writer <= limit              (`book`)
+    worker   its lease = free + what its calls under way reserved
+    call     its estimate is taken of `free`, without any I/O; its record settles what it cost
+
+**A lease** is a slice of what is left: a sixteenth of it, or enough for 1,024 calls where that
+is less, down to a single call's estimate near the limit. One transaction fetches it, and calls that
+find too little wait for the one that is under way. So a busy worker waits for the store once in
+hundreds of calls, and no two workers admit the same money. A worker that rests gives its slice
+back, and one that was killed is found out by the next that needs its slice.
+
+**Settling** follows the record: estimate and cost change places in the same transaction (`book`),
+and here the call is counted as over. Where it is not sure whether a record was written, the slice
+is doubtful: as soon as none of its calls is under way, the store is told what is free.
+
+**Rates** are slices too, of a limit that is new every minute. They are counted as spent when they
+are leased, for no record says what a minute had; tokens that a call did not need go back to `free`,
+and what it needed more is owed by the next ones.
+
+Accounts that only warn lease nothing: what is spent in them is known as of the last look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias
+
+from axonflow_core.audit.record import Entry, Kind, new_id
+from axonflow_core.budgets import book
+from axonflow_core.budgets.accounts import Account, Budget, Register, Subject
+from axonflow_core.budgets.book import Alert, Charge, Spent
+from axonflow_core.budgets.estimates import Estimate
+from axonflow_core.budgets.terms import Unit, UnknownPrice, span, usd
+from axonflow_core.config.values import Config
+from axonflow_core.errors import AuditError
+from axonflow_core.frozen import frozen
+from axonflow_core.policy.rules import Verdict
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from axonflow_core.audit.batch import Transaction
+    from axonflow_core.audit.store import AuditStore
+
+_LOG = logging.getLogger(__name__)
+
+SHARE = 16
+"""A slice is at most this part of what is left."""
+CALLS = 1_024
+"""A slice is enough for at most so many calls as the one that asks for it."""
+DENIED_US = 250_000
+"""How long a worker believes the store that there is no more."""
+RESTING_US = 2_000_000
+"""How long a slice is kept that no call needs."""
+
+NOTHING: frozenset[str] = frozenset()
+
+Clock: TypeAlias = Callable[[], int]
+"""Tells the time, in microseconds since 1970."""
+
+
+def wall_us() -> int:
+    """The time of this machine."""
+    return time.time_ns() // 1_000
+
+
+@frozen(kw_only=True)
+class Refusal:
+    """Why a call is not made. The numbers are those of the account's unit."""
+
+    account: Account
+    message: str
+    settled: int = 0
+    """What was spent."""
+    retry_after_s: int | None = None
+    """When a rate's next minute begins; None where waiting does not help."""
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether a rate was exceeded, and no budget."""
+        return self.account.budget is None
+
+
+class Slice:
+    """What a worker has of one account in one span."""
+
+    __slots__ = (
+        *("account", "alerted", "denied", "denied_until_us", "ends_us", "extending", "free"),
+        *("in_flight", "is_doubtful", "settled", "starts_us", "used_us"),
+    )
+
+    def __init__(self, account: Account, at_us: int) -> None:
+        of_time = span(account.period, at_us)
+        self.account = account
+        self.starts_us = of_time.starts_us
+        self.ends_us = of_time.ends_us
+        self.free = 0
+        self.in_flight = 0
+        self.is_doubtful = False
+        self.settled: int | None = None
+        """What all workers settled, as far as it is known here; None before the first look."""
+        self.alerted: set[int] = set()
+        """Thresholds whose alert was given."""
+        self.denied = 0
+        self.denied_until_us = 0
+        self.extending: asyncio.Task[Spent] | None = None
+        self.used_us = at_us
+
+
+class Reservation:
+    """What was taken for one call."""
+
+    __slots__ = (
+        *("actual_nanos", "actual_tokens", "estimate", "parts", "spared", "subject", "warnings"),
+    )
+
+    def __init__(
+        self,
+        estimate: Estimate,
+        subject: Subject | None = None,
+        parts: list[tuple[Slice, int]] | None = None,
+    ) -> None:
+        self.estimate = estimate
+        self.subject = subject
+        """Whose call it was when it was admitted."""
+        self.spared: frozenset[str] = NOTHING
+        """Accounts that it turned out not to be of."""
+        self.parts: list[tuple[Slice, int]] = [] if parts is None else parts
+        self.warnings: list[Account] = []
+        """Budgets that are exceeded and only warn."""
+        self.actual_nanos: int | None = 0
+        self.actual_tokens: int | None = None
+
+    def charges(self, amount: int | None) -> dict[str, Charge]:
+        """The fact `charges` of the call's record."""
+        charges: dict[str, Charge] = {}
+        for part, reserved in self.parts:
+            account = part.account
+            if account.budget is not None:
+                charged = 0 if account.key in self.spared else amount
+                charges[account.key] = (part.starts_us, charged, reserved)
+        return charges
+
+    def reserved(self) -> dict[str, Charge]:
+        """The charges of a call that nobody ends: what was reserved, for it may all be spent. The
+        lease is its dead writer's, so nothing is taken of any other."""
+        amount = self.estimate.nanos
+        return {account: (at, amount, 0) for account, (at, _, _) in self.charges(0).items()}
+
+
+class Ledger:
+    """The slices of one worker."""
+
+    def __init__(self, audit: AuditStore, clock: Clock = wall_us) -> None:
+        self._audit = audit
+        self._clock = clock
+        self._config = Config()
+        self._stored = book.Stored()
+        self._pseudonyms: dict[tuple[str, str], str] = {}
+        self._slices: dict[str, Slice] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.register = Register(self._config)
+
+    # ── before a call ─────────────────────────────────────────────────────────────────────────────
+
+    def accounts(self, subject: Subject) -> tuple[Account, ...]:
+        """What a call of that subject is counted in."""
+        return self.register.accounts(subject)
+
+    async def admit(
+        self, accounts: Iterable[Account], estimate: Estimate, subject: Subject | None = None
+    ) -> Reservation | Refusal:
+        """Take what a call may need of each account, or of none. `AuditError` where the store
+        cannot be asked."""
+        reservation = self._taken_at_once(accounts, estimate, subject)
+        if reservation is not None:
+            return reservation
+        reservation = Reservation(estimate, subject)
+        is_admitted = False
+        try:
+            for account in accounts:
+                if (refusal := await self._taken(account, estimate, reservation)) is not None:
+                    return refusal
+            is_admitted = True
+            return reservation
+        finally:
+            if not is_admitted:
+                self.give_back(reservation)
+
+    def _taken_at_once(
+        self, accounts: Iterable[Account], estimate: Estimate, subject: Subject | None
+    ) -> Reservation | None:
+        """What nearly every call takes: of slices that have enough. None where one has not."""
+        now_us = self._clock()
+        parts: list[tuple[Slice, int]] = []
+        for account in accounts:
+            part = self._slices.get(account.key)
+            if (
+                part is None
+                or part.account is not account
+                or not part.starts_us <= now_us < part.ends_us
+                or part.settled is None
+                or not account.is_hard
+            ):
+                return None
+            amount = estimate.nanos if account.budget else estimate.amount(account.unit)
+            if amount is None or part.free < amount:
+                return None
+            parts.append((part, amount))
+        for part, amount in parts:
+            part.free -= amount
+            part.in_flight += 1
+            part.used_us = now_us
+        return Reservation(estimate, subject, parts)
+
+    async def _taken(
+        self, account: Account, estimate: Estimate, reservation: Reservation
+    ) -> Refusal | None:
+        now_us = self._clock()
+        part = self._slice(account, now_us)
+        amount = estimate.amount(account.unit)
+        if amount is None:
+            if _refuses_unknown(account):
+                return _unknown_price(account, part.settled or 0)
+            amount = 0
+        if not account.is_hard:
+            await self._look_at(part)
+            if (part.settled or 0) >= account.limit:
+                reservation.warnings.append(account)
+            amount = 0
+        elif part.free < amount or part.settled is None:
+            refusal = await self._extended(part, amount, now_us)
+            if refusal is not None:
+                return refusal
+        part.free -= amount
+        part.in_flight += 1
+        part.used_us = now_us
+        reservation.parts.append((part, amount))
+        return None
+
+    def _slice(self, account: Account, now_us: int) -> Slice:
+        part = self._slices.get(account.key)
+        if part is None or not part.starts_us <= now_us < part.ends_us:
+            part = self._slices[account.key] = Slice(account, now_us)
+        elif part.account is not account:
+            if part.account.limit != account.limit:
+                part.denied = 0
+            part.account = account
+        return part
+
+    async def _extended(self, part: Slice, amount: int, now_us: int) -> Refusal | None:
+        """Returns once there is enough, or with why there is not."""
+        while part.free < amount or part.settled is None:
+            missing = max(0, amount - part.free)
+            if missing and missing >= part.denied > 0 and now_us < part.denied_until_us:
+                return self._refused(part, amount, now_us)
+            if part.extending is None:
+                part.extending = asyncio.create_task(self._extend(part, missing, amount))
+            await asyncio.shield(part.extending)
+        return None
+
+    async def _extend(self, part: Slice, missing: int, amount: int) -> Spent:
+        """Lease more of the account, where the store has it."""
+        is_sure = part.in_flight > 0 or not part.is_doubtful
+        work = _Lease(part, self._audit, self._clock(), missing, amount, is_sure)
+        try:
+            spent, granted = await self._audit.transact(work)
+        finally:
+            part.extending = None
+        if not is_sure:
+            part.is_doubtful = False
+        part.free += granted
+        part.settled = spent.settled
+        if granted < missing:
+            part.denied, part.denied_until_us = missing, self._clock() + DENIED_US
+        else:
+            part.denied = 0
+        return spent
+
+    async def _look_at(self, part: Slice) -> None:
+        """Know what was spent, where nothing is known yet."""
+        if part.settled is None:
+            where = part.account.key, part.starts_us, self._clock()
+            spent = await self._audit.read(lambda connection: book.spent(connection, *where))
+            part.settled = spent.settled
+
+    def _refused(self, part: Slice, amount: int, now_us: int) -> Refusal:
+        account, settled = part.account, part.settled or 0
+        if account.budget is not None:
+            return Refusal(
+                account=account, message=_too_dear(account.budget, settled, amount), settled=settled
+            )
+        left_s = -((now_us - part.ends_us) // 1_000_000)
+        return Refusal(
+            account=account,
+            message=_too_many(account, amount, left_s),
+            settled=settled,
+            retry_after_s=None if amount > account.limit else max(1, left_s),
+        )
+
+    def give_back(self, reservation: Reservation) -> None:
+        """No call was made for it."""
+        for part, amount in reservation.parts:
+            part.free += amount
+            part.in_flight -= 1
+        reservation.parts = []
+
+    def rebook(self, reservation: Reservation, subject: Subject) -> None:
+        """The call went elsewhere than where it was admitted for: it is charged to the accounts of
+        where it went, whether they have room or not."""
+        accounts = {each.key: each for each in self.accounts(subject) if each.budget is not None}
+        for part, _ in reservation.parts:
+            if accounts.pop(part.account.key, None) is None:
+                reservation.spared |= {part.account.key}
+        for account in accounts.values():
+            part = self._slice(account, self._clock())
+            part.in_flight += 1
+            reservation.parts.append((part, 0))
+        reservation.subject = subject
+
+    # ── after a call ──────────────────────────────────────────────────────────────────────────────
+
+    def settle(self, reservation: Reservation) -> None:
+        """The record of the call is durable, with its charges."""
+        for part, amount in reservation.parts:
+            part.in_flight -= 1
+            if part.account.unit is Unit.NANOS:
+                part.denied = 0  # it may have needed less
+                if part.settled is not None and part.account.key not in reservation.spared:
+                    part.settled += reservation.actual_nanos or 0
+                    self._alert_if_due(part)
+            elif part.account.unit is Unit.TOKENS and reservation.actual_tokens is not None:
+                part.free += amount - reservation.actual_tokens
+        reservation.parts = []
+
+    def doubt(self, reservation: Reservation) -> None:
+        """The record of the call is not durable, or may not be."""
+        for part, _ in reservation.parts:
+            part.in_flight -= 1
+            part.is_doubtful = True
+        reservation.parts = []
+
+    def moved(self, reservation: Reservation) -> None:
+        """What was reserved is held for a context of Gateway Mode now."""
+        for part, _ in reservation.parts:
+            part.in_flight -= 1
+        reservation.parts = []
+
+    def reported(
+        self,
+        subject: Subject,
+        held: Mapping[str, tuple[int, int]],
+        amount: int | None,
+        *,
+        is_price_known: bool,
+        at_us: int,
+    ) -> dict[str, Charge]:
+        """The charges of a call that a client reports, where `held` was set aside for it: its cost,
+        or, where it reports no counts, what was set aside."""
+        charges: dict[str, Charge] = {}
+        for account in self.accounts(subject):
+            if account.unit is Unit.NANOS:
+                now = span(account.period, at_us).starts_us
+                starts_us, aside = held.get(account.key, (now, 0))
+                charged = aside if amount is None and is_price_known else amount
+                charges[account.key] = (starts_us, charged, 0)
+        return charges
+
+    # ── alerts ────────────────────────────────────────────────────────────────────────────────────
+
+    def _alert_if_due(self, part: Slice) -> None:
+        budget = part.account.budget
+        if budget is None or not budget.alert_thresholds:
+            return
+        settled, limit = part.settled or 0, part.account.limit
+        for threshold in budget.alert_thresholds:
+            if settled * 100 < threshold * limit:
+                return
+            if threshold not in part.alerted:
+                part.alerted.add(threshold)
+                task = asyncio.create_task(self._alert(part, budget, threshold))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _alert(self, part: Slice, budget: Budget, threshold: int) -> None:
+        """Give an alert, unless another worker has. The next look tries again where it cannot be
+        recorded."""
+        work = _Alerting(part, budget, threshold, self._clock())
+        try:
+            alert = await self._audit.transact(work)
+        except AuditError:
+            part.alerted.discard(threshold)
+            return
+        if not work.is_due:
+            part.alerted.discard(threshold)
+        elif alert is not None:
+            _LOG.warning("%s", alert_text(budget, alert))
+
+    async def settled_alerts(self) -> None:
+        """Returns once the alerts that are due are given."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def free(self, key: str) -> int:
+        """What this worker leased of an account and no call has, in its unit."""
+        part = self._slices.get(key)
+        return 0 if part is None else max(0, part.free)
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────
+
+    def serves(self, config: Config) -> None:
+        """A generation of the configuration came into force."""
+        self._config = config
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        self.register = Register(self._config, self._stored.budgets, self._pseudonyms)
+
+    async def follow(self) -> None:
+        """Learn what others changed and spent, and give back what rests. `AuditError`."""
+        now_us = self._clock()
+        parts = [part for part in self._slices.values() if part.starts_us <= now_us < part.ends_us]
+        keys = [(part.account.key, part.starts_us) for part in parts if part.account.budget]
+
+        def look(connection: Connection) -> tuple[tuple[int, int], Mapping[tuple[str, int], Spent]]:
+            return book.state(connection), book.spent_by_account(connection, keys, now_us)
+
+        state, spent = await self._audit.read(look)
+        if state != self._stored.state:
+            self._stored = await self._audit.read(book.stored)
+            self._rebuild()
+        await self._name_users()
+        for part in parts:
+            if (found := spent.get((part.account.key, part.starts_us))) is not None:
+                part.settled = found.settled
+                self._alert_if_due(part)
+        await self._tidy(now_us)
+
+    async def _name_users(self) -> None:
+        """Learn the pseudonyms of the users whom budgets name."""
+        named = {
+            (budget.tenant, budget.of)
+            for budget in self.register.budgets
+            if budget.scope == "user" and budget.of
+        }
+        if unknown := named - self._pseudonyms.keys():
+            for tenant, of in unknown:
+                self._pseudonyms[tenant, of] = await self._audit.pseudonym(tenant, of)
+            self._rebuild()
+
+    async def _tidy(self, now_us: int) -> None:
+        """Forget spans that are over, and give back what no call needs."""
+        for key, part in list(self._slices.items()):
+            if part.in_flight or part.extending is not None:
+                continue
+            if not part.starts_us <= now_us < part.ends_us:
+                del self._slices[key]
+            elif now_us - part.used_us > RESTING_US and (part.free > 0 or part.is_doubtful):
+                await self._return(part)
+
+    async def _return(self, part: Slice) -> None:
+        free, part.free = part.free, 0
+        where = part.account.key, part.starts_us, self._audit.chain
+        is_rate = part.account.budget is None
+
+        def give(transaction: Transaction) -> None:
+            if is_rate:
+                book.take(transaction, where, -free)
+            else:
+                book.lease(transaction, where, 0, instead=True)
+
+        part.in_flight += 1  # what is admitted meanwhile is added to what the store has
+        try:
+            await self._audit.transact(give)
+        except AuditError:
+            part.is_doubtful = True
+            raise
+        else:
+            part.is_doubtful = False
+        finally:
+            part.in_flight -= 1
+
+    async def aclose(self) -> None:
+        """Wait for the alerts that are being given, and give back what is leased."""
+        await self.settled_alerts()
+        with suppress(AuditError):  # the next writer takes it back
+            for part in self._slices.values():
+                if part.free > 0:
+                    await self._return(part)
+
+
+class _Lease:
+    """The work that leases more to a slice: what the account has afterwards, and what was
+    leased."""
+
+    def __init__(
+        self,
+        part: Slice,
+        audit: AuditStore,
+        at_us: int,
+        missing: int,
+        amount: int,
+        is_sure: bool,
+    ) -> None:
+        self._account = part.account
+        self._where = part.account.key, part.starts_us, audit.chain
+        self._is_alive = audit.is_alive
+        self._at_us = at_us
+        self._missing = missing
+        self._amount = amount
+        self._free = None if is_sure else part.free
+        """What is free, where the store may say otherwise and no call is under way."""
+
+    def __call__(self, transaction: Transaction) -> tuple[Spent, int]:
+        key, starts_us, _ = self._where
+        account, is_rate = self._account, self._account.budget is None
+        if self._free is not None and not is_rate:
+            book.lease(transaction, self._where, self._free, instead=True)
+        if is_rate:
+            book.forget_before(transaction, key, starts_us)
+        spent = book.spent(transaction, key, starts_us, self._at_us)
+        if account.limit - spent.taken < self._missing and not is_rate:
+            book.take_back(transaction, key, starts_us, self._is_alive)
+            spent = book.spent(transaction, key, starts_us, self._at_us)
+        granted = self._granted(account.limit - spent.taken)
+        if granted and is_rate:
+            book.take(transaction, self._where, granted)
+        elif granted:
+            book.lease(transaction, self._where, granted, instead=False)
+        return spent, granted
+
+    def _granted(self, left: int) -> int:
+        if left < self._missing:
+            return 0
+        return max(self._missing, min(left // SHARE, self._amount * CALLS))
+
+
+class _Alerting:
+    """The work that gives an alert with its record; None where another worker has."""
+
+    def __init__(self, part: Slice, budget: Budget, threshold: int, at_us: int) -> None:
+        self._account = part.account
+        self._starts_us = part.starts_us
+        self._budget = budget
+        self._threshold = threshold
+        self._at_us = at_us
+        self.is_due = True
+        """Whether the store has the account at the threshold."""
+
+    def __call__(self, transaction: Transaction) -> Alert | None:
+        account, starts_us = self._account, self._starts_us
+        spent = book.spent(transaction, account.key, starts_us, self._at_us)
+        self.is_due = spent.settled * 100 >= self._threshold * account.limit
+        if not self.is_due:
+            return None
+        alert = Alert(
+            id=new_id(),
+            account=account.key,
+            starts_us=starts_us,
+            threshold=self._threshold,
+            percentage=round(spent.settled * 100 / account.limit, 2),
+            amount=spent.settled,
+            at_us=self._at_us,
+        )
+        if not book.note_alert(transaction, alert):
+            return None
+        transaction.append(_alert_entry(account, self._budget, alert))
+        return alert
+
+
+def _alert_entry(account: Account, budget: Budget, alert: Alert) -> Entry:
+    return Entry(
+        kind=Kind.BUDGET,
+        verdict=Verdict.ALLOWED,
+        id=alert.id,
+        at_us=alert.at_us,
+        tenant=account.key.rpartition("/")[0] if budget.of is None else budget.tenant,
+        rules=(account.rule,),
+        facts={
+            "what": "alert",
+            "budget": budget.id,
+            "threshold": alert.threshold,
+            "percentage": alert.percentage,
+            "amount_usd": usd(alert.amount),
+            "limit_usd": usd(budget.limit_nanos),
+            "period_starts_us": alert.starts_us,
+        },
+    )
+
+
+def alert_text(budget: Budget, alert: Alert) -> str:
+    """An alert, for people."""
+    return (
+        f"the budget {budget.id} came to {alert.percentage:.4g} % of its {budget.period} "
+        f"{_money(budget.limit_nanos)}: the alert is at {alert.threshold} %"
+    )
+
+
+def _refuses_unknown(account: Account) -> bool:
+    budget = account.budget
+    return budget is not None and budget.unknown_price is UnknownPrice.BLOCK
+
+
+def _unknown_price(account: Account, settled: int) -> Refusal:
+    id = "" if account.budget is None else account.budget.id
+    message = (
+        f"The price of the model is not known, and the budget {id} makes no call of unknown price."
+    )
+    return Refusal(account=account, message=message, settled=settled)
+
+
+def _too_dear(budget: Budget, settled: int, amount: int) -> str:
+    return (
+        f"The budget {budget.id} has no room for the call: {_money(settled)} of its "
+        f"{budget.period} {_money(budget.limit_nanos)} are spent, and the call may cost "
+        f"{_money(amount)}."
+    )
+
+
+def _too_many(account: Account, amount: int, left_s: int) -> str:
+    what = f"{account.limit:,} {account.unit} a minute"
+    if amount > account.limit:
+        return f"The call may need {amount:,} {account.unit}, and the limit is {what}."
+    return f"The limit of {what} is reached; the next minute begins in {max(1, left_s)} s."
+
+
+def _money(nanos: int) -> str:
+    return f"${usd(nanos):,.6g}" if nanos % 10_000_000 else f"${usd(nanos):,.2f}"

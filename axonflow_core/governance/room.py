@@ -1,0 +1,129 @@
+"""Whether budgets and limits have room for a call, where it may go.
+
+What is reserved is the highest price among the targets that the call may be passed on to, so that
+it fits in whoever answers. Where that is more than is left, and the budget says `downgrade`, the
+targets that cost less are tried, the cheapest first; the call goes to that one alone then. A call
+that was passed on is charged to the budgets of where it went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from axonflow_core.budgets.estimates import Estimate, cost_nanos, estimate
+from axonflow_core.budgets.ledger import Ledger, Refusal
+from axonflow_core.budgets.prices import Prices
+from axonflow_core.budgets.terms import OnExceed
+from axonflow_core.frozen import evolve
+from axonflow_core.provider import Price, Provider
+from axonflow_core.routing.router import Plan
+from axonflow_core.routing.targets import Target
+
+if TYPE_CHECKING:
+    from axonflow_core.budgets.ledger import Reservation
+    from axonflow_core.governance.trail import Trail
+    from axonflow_core.messages import CompletionRequest
+
+Tell = Callable[[Target], None]
+
+
+class Room:
+    """Finds room for the calls of one generation. Without a ledger every call has some."""
+
+    def __init__(
+        self, ledger: Ledger | None, prices: Prices, providers: Mapping[str, Provider]
+    ) -> None:
+        self._ledger = ledger
+        self._prices = prices
+        self._providers = providers
+
+    async def found(
+        self, plan: Plan, chose: Tell, request: CompletionRequest, trail: Trail
+    ) -> Plan | None:
+        """The targets that the call may go to, with room for it reserved; None where there is no
+        room, and then the decision is in the trail. `AuditError`."""
+        ledger = self._ledger
+        if ledger is None:
+            return plan
+        subject = trail.subject
+        accounts = ledger.accounts(subject)
+        if not accounts:
+            return plan
+        expected = self._expected(plan, request, trail)
+        taken = await ledger.admit(accounts, expected, subject)
+        if isinstance(taken, Refusal):
+            return await self._cheaper(ledger, plan, chose, expected, trail, taken)
+        trail.reserved(taken)
+        return plan
+
+    async def settled(
+        self, reservation: Reservation, trail: Trail, write: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Write the record of a call that something was reserved for, with what it is charged: to
+        the budgets of where it went, if it was passed on."""
+        ledger = self._ledger
+        assert ledger is not None  # noqa: S101 - it made the reservation
+        admitted = reservation.subject
+        if admitted is None or trail.target != (admitted.provider, admitted.model):
+            ledger.rebook(reservation, trail.subject)
+        try:
+            await write()
+        except BaseException:
+            ledger.doubt(reservation)
+            raise
+        ledger.settle(reservation)
+
+    def _expected(self, plan: Plan, request: CompletionRequest, trail: Trail) -> Estimate:
+        """The estimate at the price of the first target, or of a dearer one behind it."""
+        first, *others = plan.targets
+        expected = estimate(trail.texts, request, self._price(first))
+        if not others or expected.nanos is None:
+            return expected
+        costs = [self._cost(target, expected) or 0 for target in others]
+        return expected._replace(nanos=max(expected.nanos, *costs))
+
+    async def _cheaper(
+        self,
+        ledger: Ledger,
+        plan: Plan,
+        chose: Tell,
+        expected: Estimate,
+        trail: Trail,
+        refusal: Refusal,
+    ) -> Plan | None:
+        """As `found`, for a call that is too dear as it is planned."""
+        budget = refusal.account.budget
+        if budget is not None and budget.on_exceed is OnExceed.DOWNGRADE:
+            for cost, target in self._below(plan, expected):
+                chose(target)
+                subject = trail.subject
+                cheap = expected._replace(nanos=cost, price=self._price(target))
+                taken = await ledger.admit(ledger.accounts(subject), cheap, subject)
+                if not isinstance(taken, Refusal):
+                    trail.reserved(taken)
+                    trail.is_downgraded = True
+                    return evolve(plan, targets=(target,))
+            chose(plan.targets[0])
+        trail.refused(refusal)
+        return None
+
+    def _below(self, plan: Plan, expected: Estimate) -> list[tuple[int, Target]]:
+        """The targets of known price that cost less than what was expected, the cheapest first."""
+        priced = [(self._cost(target, expected), target) for target in plan.targets]
+        most = expected.nanos
+        below = [
+            (cost, target)
+            for cost, target in priced
+            if cost is not None and (most is None or cost < most)
+        ]
+        return sorted(below, key=lambda each: each[0])
+
+    def _price(self, target: Target) -> Price | None:
+        return self._prices.expected(
+            target.provider, self._providers[target.provider], target.model
+        )
+
+    def _cost(self, target: Target, expected: Estimate) -> int | None:
+        price = self._price(target)
+        return cost_nanos(price, expected.input_tokens, expected.output_tokens)
