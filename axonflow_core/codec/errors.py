@@ -153,6 +153,9 @@ class ErrorCodec:
     """What the table rests on, with its date."""
     has_retry_header: bool = False
     """Whether clients of the form obey `x-should-retry`."""
+    exhausted: ErrorRow | None = None
+    """How an error is written after every target was asked, in a form whose clients do not: as one
+    that they do not repeat. None: as any other."""
     in_stream: frozenset[type[ProviderError]] = NAMED_BY_ALL
     """Of the errors that every form names whole, those that it names in a stream too."""
 
@@ -240,6 +243,8 @@ class ErrorCodec:
         # fault is this server's.
         if isinstance(error, AccessDenied | CredentialsError):
             return self.upstream
+        if error.is_exhausted and error.is_retryable and self.exhausted is not None:
+            return self.exhausted
         fits = [row for row in self.rows if isinstance(error, row.error) and row.pattern is None]
         return max(fits, key=lambda row: _fitness(row, error)) if fits else self.rows[-1]
 

@@ -74,6 +74,14 @@ def _rows() -> Iterator[ErrorRow]:
 
 _PROFILE = ErrorRow(error=ProfileRequired, status=400, code="ValidationException")
 _INTERNAL = ErrorRow(error=ProviderError, status=500, code="InternalServerException")
+_EXHAUSTED = ErrorRow(
+    error=Unavailable,
+    status=MODELLED_STATUSES["ModelErrorException"],
+    code="ModelErrorException",
+    is_retryable=False,
+)
+"""A 424, which botocore does not repeat: it does 429, 500, 502, 503 and 504
+(`botocore.retries.standard`, 1.44)."""
 
 
 def type_header(code: str) -> str:
@@ -136,6 +144,7 @@ ERRORS = ErrorCodec(
     name="bedrock",
     rows=(*_rows(), _PROFILE, _INTERNAL),
     upstream=_INTERNAL,
+    exhausted=_EXHAUSTED,
     evidence="recorded traffic and the bedrock-runtime service model, API 2023-09-30",
     in_stream=frozenset({InvalidCall, ProviderTimeout, Throttled, Unavailable}),
     read=lambda native: None,
