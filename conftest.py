@@ -11,13 +11,23 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections import Counter
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
+
+# Compiled modules are kept, even where the environment asks that they are not, as images of
+# containers do: each process that a test starts would compile the core anew, and each worker all
+# tests. Tests of mutants keep none: a mutant may be as long and as old as what it replaces.
+if "AXONFLOW_MUTANT" not in os.environ:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 pytest_plugins = ["planted", "fault_score"]
 
@@ -77,11 +87,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             counts[marked] += 1
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """All workers collect the same tests in the same order, so that each would rewrite the asserts
+    of all modules of a clean clone. They share that: each writes its part for the others."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if count == 1 or sys.dont_write_bytecode:
+        return
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    asked = [ROOT / argument.partition("::")[0] for argument in session.config.args]
+    modules = (module for each in asked for module in sorted(each.rglob("test_*.py")))
+    for module in islice(modules, number, None, count):
+        keep_rewritten(module, session.config)
+
+
+def keep_rewritten(module: Path, config: pytest.Config) -> None:
+    """What pytest does as it imports a test module, which it has no public name for."""
+    folder = rewrite.get_cache_dir(module)
+    kept = folder / (module.name.removesuffix(".py") + rewrite.PYC_TAIL)
+    if not kept.exists() and rewrite.try_makedirs(folder):
+        source, code = rewrite._rewrite_test(module, config)
+        rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, source, kept)
+
+
+def pytest_collection() -> None:
+    """Next to nothing of what is imported and collected is garbage; none is searched for."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What is imported and collected stays to the end. Frozen, it is not searched by each of the
     garbage collections that tests ask for: 0.2 s apiece."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 # Hypothesis also draws the literals of the project's modules that are imported so far, which differ

@@ -213,7 +213,7 @@ def run_tests(tree: Path, tests: Sequence[str], keeps_bytecode: bool) -> None:
     os.chdir(tree)
     if not keeps_bytecode:
         sys.dont_write_bytecode = True
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        os.environ["PYTHONDONTWRITEBYTECODE"] = os.environ["AXONFLOW_MUTANT"] = "1"
     log = os.open(tree.with_name("log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
