@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 from attrs import evolve
