@@ -219,6 +219,17 @@ def test_names_in_snake_case_are_read() -> None:
     assert request.tools[0].input_schema == {"top_p": 1}  # type: ignore[union-attr]
 
 
+def test_one_object_is_read_where_a_list_is_due() -> None:
+    body = {"contents": {"role": "USER", "parts": {"text": "How does AI work?"}}}
+
+    request = CODEC.decode_request(body, FACTS)
+
+    assert request.messages[0].text == "How does AI work?"
+    assert CODEC.encode_request(request, FACTS) == {
+        "contents": [{"role": "USER", "parts": [{"text": "How does AI work?"}]}]
+    }
+
+
 def test_a_schema_in_googles_form_is_read_as_json_schema() -> None:
     google = {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}}
     tool = {"functionDeclarations": [{"name": "f", "parameters": google}]}

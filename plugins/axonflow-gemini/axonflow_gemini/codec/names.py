@@ -1,11 +1,12 @@
 """Names in snake case, which the API takes beside those in camel case: `system_instruction`.
 
-Curl examples and older clients write them. `tidied` reads a request that has some as if it were
-written in camel case; what the protocol only carries (arguments, results, schemas, labels) stays as
-it is.
+Curl examples and older clients write them, and one object where a list of one is due. `tidied`
+reads a request that has some as if it were written in camel case, with lists; what the protocol
+only carries (arguments, results, schemas, labels) stays as it is.
 
-Source: Gemini API, quickstart for REST ("system_instruction", "inline_data"), November 2026;
-protocol buffers, "JSON mapping": a parser takes the original names too.
+Source: Gemini API, quickstart for REST ("system_instruction", "inline_data"); "Get started with
+Gemini 4" (`"contents": {"role": "USER", "parts": {"text": …}}`), November 2026; protocol buffers,
+"JSON mapping": a parser takes the original names too.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _CARRIED = frozenset(
 )
 """Members whose values are the caller's own JSON."""
 
+_LISTS = frozenset({"contents", "parts", "tools", "functionDeclarations"})
+"""Members that are lists, and may be the one object that would stand in it."""
+
 
 def tidied(native: Json) -> Json:
     """`native` with the names that the protocol documents in camel case; itself where it has no
@@ -46,6 +50,9 @@ def tidied(native: Json) -> Json:
     if not isinstance(native, dict):
         return native
     renamed = {_name_of(key, native): value for key, value in native.items()}
+    renamed |= {
+        key: [renamed[key]] for key in _LISTS & renamed.keys() if isinstance(renamed[key], dict)
+    }
     changed = {key: value if key in _CARRIED else tidied(value) for key, value in renamed.items()}
     is_same = list(changed) == list(native) and all(map(_is, changed.values(), native.values()))
     return native if is_same else changed

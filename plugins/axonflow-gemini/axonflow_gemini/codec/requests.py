@@ -169,9 +169,10 @@ def _decode_content(native: Json, calls: Calls) -> Message:
     if not isinstance(native, dict):
         raise UnexpectedKind("an object", kind_of(native), "contents")
     name = native.get("role")
-    if not isinstance(name, str | None) or name not in _ROLES:
+    word = name.lower() if isinstance(name, str) else name
+    if not isinstance(word, str | None) or word not in _ROLES:
         raise ValueError("a content is the user's or the model's")
-    role = _ROLES[name]
+    role = _ROLES[word]
     spelling = EMPTY if _NATIVE_ROLES[role] == name else {"role": name or "absent"}
     content = decode_parts(native.get("parts"), calls)
     return Message(role, content, extra=unknown_members(native, _CONTENT_KEYS), spelling=spelling)
@@ -186,7 +187,7 @@ def _encode_content(message: Message, calls: Calls) -> dict[str, Json]:
             hint="say it in `system`, or as the user",
         )
     spelled = message.spelling.get("role")
-    is_spelled = isinstance(spelled, str) and _ROLES.get(spelled) is message.role
+    is_spelled = isinstance(spelled, str) and _ROLES.get(spelled.lower()) is message.role
     role = {} if spelled == "absent" else {"role": spelled if is_spelled else name}
     if spelled == "absent" and message.role is not Role.USER:
         role = {"role": name}
