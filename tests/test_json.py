@@ -169,11 +169,11 @@ SKIPPED = SkippedTarget("p", "m", "r")
 CHOICE = Choice(by="b", skipped=[SKIPPED], regions=["r"], is_possibly_billed_twice=True)
 RECEIPT = Receipt(
     provider="p", family="f", surface="s", model="m", called="c", region="r", request_id="i",
-    failed_attempts=[FailedAttempt("throttled", "n", 429, "j", "p", "m")], latency_ms=2,
+    failed_attempts=[FailedAttempt("throttled", "n", 429, "j", "p", "m", "r")], latency_ms=2,
     first_byte_ms=1, choice=CHOICE,
 )  # fmt: skip
 VALUES: list[Any] = [
-    *(RECEIPT, FailedAttempt("throttled", "n", 429, "j", "p", "m"), CHOICE, SKIPPED),
+    *(RECEIPT, FailedAttempt("throttled", "n", 429, "j", "p", "m", "r"), CHOICE, SKIPPED),
     OutputSchema(TAGGED, "n", "d", True, spelling={"a": 1}, extra=TAGGED),
     *BLOCKS,
     *(MEDIA, USAGE, MESSAGE, Message("user", ())),

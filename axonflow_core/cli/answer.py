@@ -96,6 +96,17 @@ def counted(answer: Completion) -> str:
     return f"tokens: {usage.input_tokens} in{cached}, {usage.output_tokens} out{elapsed}"
 
 
+def instead(receipt: Receipt | None) -> str | None:
+    """Who answered in whose place: `answered by echo parrot, after bedrock …: throttled`; None
+    where the first that was asked did."""
+    failed = () if receipt is None else receipt.failed_attempts
+    others = [f"{each.provider} {each.model}: {each.code}" for each in failed if each.provider]
+    if receipt is None or not others:
+        return None
+    told = ", ".join(dict.fromkeys(others))
+    return f"answered by {receipt.provider} {receipt.model}, after {told}"
+
+
 def _asked(receipt: Receipt | None) -> dict[str, object]:
     """Who answered, and which attempts failed before."""
     import attrs

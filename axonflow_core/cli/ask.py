@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from axonflow_core.cli.answer import CUT, counted, described, stream_answer, write_reasoning
+from axonflow_core.cli.answer import (
+    CUT,
+    counted,
+    described,
+    instead,
+    stream_answer,
+    write_reasoning,
+)
 from axonflow_core.cli.options import config_option, json_option, model_option, provider_option
 from axonflow_core.cli.question import blocks_of, options_of, question_options, read_prompt
 from axonflow_core.cli.sampling import inference_of, sampling_options, warn_of
@@ -175,6 +182,8 @@ def _finish(
     if saved is not None:
         conversation = before or Conversation(request)
         save_conversation(conversation.answered(request, answer), saved)
+    if (told := instead(answer.receipt)) is not None:
+        tell(told, style="dim")
     if asking.has_usage:
         tell(counted(answer), style="dim")
     if (why := CUT.get(answer.stop_reason)) is not None:

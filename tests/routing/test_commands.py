@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from axonflow_core.cli import main
+from axonflow_core.cli.answer import instead
+from axonflow_core.frozen import evolve
+from axonflow_core.messages import FailedAttempt, Receipt
 
 FILE = """\
 version: "1.0"
@@ -78,6 +81,19 @@ def test_ask_asks_by_name(capsys: Shown) -> None:
     told = shown_json(capsys, "ask", "--model", "fast", "hello")
     assert (told["text"], told["provider"], told["model"]) == ("hello", "a", "parrot")
     assert told["failed_attempts"] == []
+
+
+def test_ask_says_who_answered_in_whose_place() -> None:
+    receipt = Receipt(provider="b", family="f", surface="s", model="m", called="m")
+    failed = (
+        FailedAttempt("throttled", provider="a", model="1"),
+        FailedAttempt("throttled", provider="a", model="1"),
+        FailedAttempt("timeout"),
+    )
+    assert instead(receipt) is None
+    assert instead(evolve(receipt, failed_attempts=failed)) == (
+        "answered by b m, after a 1: throttled"
+    )
 
 
 def test_explain_call_explains_the_first_target(capsys: Shown) -> None:
