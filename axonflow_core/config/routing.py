@@ -100,12 +100,30 @@ def misrouted(
     default = routing.given("default_provider")
     if isinstance(default, Scalar) and default.problem is None:
         yield from _unusable(default, entries, "the default provider")
+    yield from _beside(routing, models, entries)
     if not isinstance(models, Section):
         return  # structuring reports it
     for name, node in models.items():
         if not name.strip() or not name.isprintable():
             yield Fault(models.place_of(name), f"{name!a} is no name of a model")
         yield from _unanswered(name, node, entries)
+
+
+def _beside(routing: Section, models: Node | None, entries: Mapping[str, bool]) -> Iterator[Fault]:
+    """Hedges and shadows of names that `models` does not have, or at providers that answer
+    nothing."""
+    names = list(models) if isinstance(models, Section) else []
+    for key in ("hedge", "shadow"):
+        section = routing.get(key)
+        if not isinstance(section, Section):
+            continue
+        for name, node in section.items():
+            if name not in names:
+                hint = suggest(name, names, noun="it has") if names else "name the model there"
+                yield Fault(section.place_of(name), f"`models` has no `{name}`", hint)
+            provider = node.get("provider") if isinstance(node, Section) else None
+            if isinstance(provider, Scalar) and provider.problem is None:
+                yield from _unusable(provider, entries, f"the provider of the shadow of `{name}`,")
 
 
 def _unanswered(name: str, node: Node, entries: Mapping[str, bool]) -> Iterator[Fault]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from math import ceil, inf
 from typing import Any, TypeVar
 
@@ -65,8 +65,9 @@ from .breaker import Trial, is_of_the_target
 from .candidates import Ability, Candidates, Catalogue
 from .conversations import Conversations
 from .health import AlwaysAdmitted, TargetHealth
+from .hedging import first_answer
 from .passing_on import passes_on
-from .rules import NO_MODELS, NamedModels, RoutingRules, Standing, Strategy
+from .rules import DEFAULT, NO_MODELS, NamedModels, RoutingRules, Standing, Strategy
 from .strategies import Strategies, prompt_tokens
 from .targets import ANYONE, Target, Wish
 
@@ -105,6 +106,8 @@ class Plan:
     candidates: Candidates
     mark: bytes | None = None
     """The conversation that it goes on with."""
+    hedge_s: float | None = None
+    """The silence after which another target is asked beside the first."""
 
 
 class Router:
@@ -179,7 +182,8 @@ class Router:
             if ordered[0] is planned[0]
             else "health"
         )
-        return Plan(targets=ordered, by=by, candidates=known, mark=mark)
+        hedge_s = self._hedge_s(wish, ordered)
+        return Plan(targets=ordered, by=by, candidates=known, mark=mark, hedge_s=hedge_s)
 
     def fixed(self, wish: Wish, ability: Ability) -> Plan:
         """The targets of a call whose answers of two models cannot be compared."""
@@ -209,6 +213,14 @@ class Router:
                 self._known.clear()
             self._known[wish, ability] = known
         return known
+
+    def _hedge_s(self, wish: Wish, targets: Sequence[Target]) -> float | None:
+        """The silence after which two targets are asked; only on an event loop, which alone has
+        two calls under way."""
+        if not self.rules.hedge or len(targets) == 1 or waiting.running_loop() is None:
+            return None
+        hedge = self.rules.hedge.get(wish.model or DEFAULT)
+        return None if hedge is None else hedge.after_s
 
     def _fitting_first(self, group: Any, request: CompletionRequest) -> list[Target]:
         """A prompt that is probably longer than a context window is tried there last."""
@@ -371,11 +383,14 @@ class _Run:
     __slots__ = (
         "_failed",
         "_is_extra",
+        "_is_hedged",
         "_is_streamed",
+        "_outrun",
         "_plan",
         "_router",
         "_shut",
         "_tell",
+        "_under_way",
         "_unpaid",
     )
 
@@ -393,13 +408,50 @@ class _Run:
         """Those that the budget of extra calls had nothing left for."""
         self._is_extra = False
         """Whether something was sent already, so that another call is one too many."""
+        self._is_hedged = False
+        self._under_way: list[Target] = []
+        self._outrun: list[Target] = []
+        """Those that were asked beside the one that answered."""
 
     async def answered(self, ask: Ask[T], timeout_s: float | None) -> T:
         """The answer of the first target that gives one."""
+        ends_at = None if timeout_s is None else self._router.now() + timeout_s
+        targets, hedge_s = iter(self._plan.targets), self._plan.hedge_s
+        asking = self._next_answer(targets, ask, timeout_s, ends_at)
+        if hedge_s is None:
+            found = await asking
+        else:
+            found = await first_answer(
+                asking,
+                lambda: self._hedged(targets, ask, timeout_s, ends_at),
+                hedge_s,
+                _discarded,
+            )
+            if found is not None:
+                self._outrun += [each for each in self._under_way if each is not found[0]]
+                self._tell(found[0])
+        if found is None:
+            raise self._last_word()
+        return found[1]
+
+    def _hedged(
+        self, targets: Iterator[Target], ask: Ask[T], timeout_s: float | None, ends_at: float | None
+    ) -> Coroutine[Any, Any, tuple[Target, T] | None]:
+        """The second of two calls: one that nobody asked for, so its target's budget pays."""
+        self._is_extra = self._is_hedged = True
+        return self._next_answer(targets, ask, timeout_s, ends_at)
+
+    async def _next_answer(
+        self,
+        targets: Iterator[Target],
+        ask: Ask[T],
+        timeout_s: float | None,
+        ends_at: float | None,
+    ) -> tuple[Target, T] | None:
+        """The first of `targets` that answers, and its answer; None where none does."""
         router, left_s = self._router, timeout_s
-        ends_at = None if timeout_s is None else router.now() + timeout_s
-        for target in self._plan.targets:
-            if self._failed and ends_at is not None:
+        for target in targets:
+            if (self._failed or self._is_hedged) and ends_at is not None:
                 left_s = ends_at - router.now()
                 if left_s <= 0:
                     break
@@ -407,7 +459,11 @@ class _Run:
             if trial is None:
                 self._shut.append(target)
                 continue
-            fare = self._fare(target)
+            if self._failed or self._is_hedged:
+                fare = self._fare(target)
+            else:
+                fare = FREE
+                router.budgets[target.provider].asked()
             if fare is None:
                 trial.left()
                 self._unpaid.append(target)
@@ -415,11 +471,13 @@ class _Run:
             if self._failed:
                 _LOG.info("%s is asked in place of %s", target, self._failed[-1][0])
             self._tell(target)
+            self._under_way.append(target)
             try:
-                return await self._tried(target, trial, fare, ask, left_s)
+                return target, await self._tried(target, trial, fare, ask, left_s)
             except AxonFlowError as error:
+                self._under_way.remove(target)
                 self._note(target, error)
-        raise self._last_word()
+        return None
 
     async def _tried(
         self, target: Target, trial: Trial, fare: float, ask: Ask[T], left_s: float | None
@@ -429,7 +487,7 @@ class _Run:
         provider, budget = router.providers[target.provider], router.budgets[target.provider]
         if target.region is not None:
             provider = router.catalogue.provider(target)
-        outer = BUDGET.set(budget)
+        outer, is_extra = BUDGET.set(budget), self._is_extra
         began = router.now()
         try:
             answer = await ask(provider, target.asked, left_s)
@@ -442,8 +500,8 @@ class _Run:
             trial.failed(error)
             if is_of_the_target(error):
                 router.missed(target, router.now() - began, is_streamed=self._is_streamed)
-            if not self._is_extra:
-                self._is_extra = not isinstance(error, _UNSENT)
+            if not is_extra:
+                self._is_extra = self._is_extra or not isinstance(error, _UNSENT)
             elif is_of_the_target(error):
                 budget.fell(fare)
             else:
@@ -457,7 +515,7 @@ class _Run:
             BUDGET.reset(outer)
         seconds = router.now() - began
         trial.succeeded(seconds)
-        if self._is_extra:
+        if is_extra:
             budget.arrived(fare)
         router.heard(target, seconds, is_streamed=self._is_streamed, plan=self._plan)
         if self._is_streamed and isinstance(answer, CompletionStream):
@@ -465,14 +523,12 @@ class _Run:
         return answer
 
     def _fare(self, target: Target) -> float | None:
-        """What a call to `target` costs its provider's budget; None where there is none left. The
-        first that is sent is the one that is asked, and counts there."""
+        """What a call to `target`, which is not the first, costs its provider's budget; None where
+        there is none left."""
         budget = self._router.budgets[target.provider]
-        if self._is_extra:
-            return budget.fare()
-        if not self._failed:
-            budget.asked()
-        return FREE
+        if self._is_hedged:
+            return FREE if budget.take() else None
+        return budget.fare() if self._is_extra else FREE
 
     def _note(self, target: Target, error: AxonFlowError) -> None:
         """`target` failed. Raises where no other is tried."""
@@ -537,9 +593,13 @@ class _Run:
         plan = self._plan
         if receipt is None or plan.candidates.is_single:
             return receipt
-        if not (self._failed or self._shut):
+        if not (self._failed or self._shut or self._outrun):
             return evolve(receipt, choice=plan.candidates.choice(plan.by))
         before = [each for target, error in self._failed for each in attempts_of(target, error)]
+        before += (
+            FailedAttempt(_OUTRUN, provider=each.provider, model=each.model, region=each.region)
+            for each in self._outrun
+        )
         skipped = plan.candidates.skipped
         if self._shut:
             shut = (SkippedTarget(each.provider, each.model, _SHUT) for each in self._shut)
@@ -548,15 +608,24 @@ class _Run:
             by=plan.by,
             skipped=skipped,
             regions=plan.candidates.regions,
-            is_possibly_billed_twice=any(error.may_be_billed for _, error in self._failed),
+            is_possibly_billed_twice=bool(self._outrun)
+            or any(error.may_be_billed for _, error in self._failed),
         )
         attempts = (*before, *receipt.failed_attempts) if before else receipt.failed_attempts
         return evolve(receipt, choice=choice, failed_attempts=attempts)
 
 
 _SHUT = "it may not be asked now"
+_OUTRUN = "outrun"
+"""The code of a call that was ended because another answered first."""
 _UNSENT = (RequestError, ConfigError, CredentialsMissing)
 """Errors of a call that never left."""
+
+
+async def _discarded(late: tuple[Target, Any]) -> None:
+    """An answer that came when there was one already."""
+    if isinstance(late[1], CompletionStream):
+        await late[1].aclose()
 
 
 def attempts_of(target: Target, error: AxonFlowError) -> list[FailedAttempt]:

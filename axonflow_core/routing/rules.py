@@ -30,6 +30,26 @@ class Strategy(StrEnum):
 
 
 @frozen
+class Hedge:
+    """A second call to another target where the first is silent."""
+
+    after_s: float = field(kw_only=True, validator=validators.gt(0))
+    """Seconds of silence."""
+
+
+@frozen
+class Shadow:
+    """A copy of some calls to a target that answers nobody."""
+
+    provider: str = field(kw_only=True)
+    """The key of a provider under `llm_providers`."""
+    model: str = field(kw_only=True, validator=validators.min_len(1))
+    """The id that this provider has for it."""
+    share: float = field(kw_only=True, validator=[validators.gt(0), validators.le(1)])
+    """The share of the calls that are copied, up to 1."""
+
+
+@frozen
 class RoutingRules:
     """The section `routing`."""
 
@@ -45,6 +65,11 @@ class RoutingRules:
     failover_on_silence: bool = field(default=False, kw_only=True)
     """Whether another target is tried after one that was sent the whole request and did not
     answer, so that both may be billed."""
+    hedge: Mapping[str, Hedge] = field(factory=dict, kw_only=True)
+    """Named model -> when a second target is asked beside the first, which is billed too."""
+    shadow: Mapping[str, Shadow] = field(factory=dict, kw_only=True)
+    """Named model -> a target that gets a copy of some calls; the server records what it answers
+    and costs."""
 
 
 @frozen

@@ -9,7 +9,7 @@ import pytest
 
 from axonflow_core.config import Config, FaultyConfig, enabled_plugins, load_config
 from axonflow_core.messages import CompletionRequest, user
-from axonflow_core.routing.rules import NamedTarget, RoutingRules, Strategy
+from axonflow_core.routing.rules import Hedge, NamedTarget, RoutingRules, Shadow, Strategy
 from axonflow_core.runtime import Runtime
 
 FILE = """\
@@ -33,6 +33,29 @@ def faults(folder: Path, more: str, environment: Mapping[str, str] | None = None
     return [
         f"{Path(fault.path).name}:{fault.line}: {fault.message}" for fault in caught.value.faults
     ]
+
+
+def test_a_hedge_and_a_shadow_belong_to_a_named_model_and_an_enabled_provider(
+    tmp_path: Path,
+) -> None:
+    models = "models: {fast: [{provider: a, model: parrot}]}\n"
+    right = f"""{models}routing:
+  hedge: {{fast: {{after_s: 1.5}}}}
+  shadow: {{fast: {{provider: b, model: starling, share: 0.1}}}}
+"""
+    rules = load(tmp_path, right).routing
+    assert rules.hedge == {"fast": Hedge(after_s=1.5)}
+    assert rules.shadow == {"fast": Shadow(provider="b", model="starling", share=0.1)}
+    wrong = f"""{models}routing:
+  hedge: {{fats: {{after_s: 1}}}}
+  shadow: {{fast: {{provider: off, model: m, share: 0.1}}}}
+"""
+    assert faults(tmp_path, wrong) == [
+        "axonflow.yaml:8: `models` has no `fats`",
+        "axonflow.yaml:9: the provider of the shadow of `fast`, `off` is not enabled",
+    ]
+    none = "routing: {hedge: {fast: {after_s: 0}}}\n"
+    assert len(faults(tmp_path, none)) == 2
 
 
 def test_the_file_says_all_of_it(tmp_path: Path) -> None:

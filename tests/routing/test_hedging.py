@@ -1,0 +1,142 @@
+"""Hedging: after silence a second target is asked; the first answer wins, both are on record."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from axonflow_core.errors import AxonFlowError, InvalidCall, Unavailable
+from axonflow_core.messages import Choice, Completion, FailedAttempt
+from axonflow_core.routing.health import Breakers
+from axonflow_core.routing.router import Router
+from axonflow_core.routing.rules import Hedge
+from axonflow_core.routing.targets import Wish
+
+from .places import HI, Place, router_of
+
+AFTER_S = 0.02
+FAST = Wish(model="fast")
+
+
+class Slow(Place):
+    """Answers, or fails, after so many seconds; it knows whether it was left alone."""
+
+    def __init__(self, name: str, seconds: float, **more: Any) -> None:
+        super().__init__(name, **more)
+        self.seconds = seconds
+        self.was_cancelled = False
+
+    async def complete(self, *given: Any, **named: Any) -> Completion:
+        await self._wait()
+        return await super().complete(*given, **named)
+
+    async def stream(self, *given: Any, **named: Any) -> Any:
+        await self._wait()
+        return await super().stream(*given, **named)
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+
+
+def hedging(*places: Place, **more: Any) -> Router:
+    targets = [(place.name, f"{place.name}-fast") for place in places]
+    rules = {"hedge": {"fast": Hedge(after_s=AFTER_S)}}
+    return router_of(*places, models={"fast": targets}, rules=rules, **more)
+
+
+async def asked(router: Router, *, is_streamed: bool) -> Completion:
+    if is_streamed:
+        return await (await router.stream(HI, FAST)).completion()
+    return await router.complete(HI, FAST)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_after_silence_the_second_answers_and_the_first_is_ended(is_streamed: bool) -> None:
+    a, b = Slow("a", 9.0), Place("b")
+    answer = await asked(hedging(a, b), is_streamed=is_streamed)
+    assert (answer.text, a.was_cancelled, a.asked) == ("b", True, [])
+    assert answer.receipt is not None
+    assert answer.receipt.choice == Choice(by="failover", is_possibly_billed_twice=True)
+    assert answer.receipt.failed_attempts == (
+        FailedAttempt("outrun", provider="a", model="a-fast"),
+    )
+
+
+async def test_the_first_may_still_be_the_first_to_answer_and_whoever_listens_knows_it() -> None:
+    heard: list[str] = []
+    a, b = Slow("a", 0.05), Slow("b", 9.0)
+    answer = await hedging(a, b).complete(HI, FAST, tell=lambda each: heard.append(each.provider))
+    assert (answer.text, b.was_cancelled, heard) == ("a", True, ["a", "b", "a"])
+    assert answer.receipt is not None
+    assert answer.receipt.choice is not None
+    assert answer.receipt.choice.is_possibly_billed_twice
+
+
+async def test_an_answer_in_time_is_one_call() -> None:
+    a, b = Place("a"), Place("b")
+    answer = await hedging(a, b).complete(HI, FAST)
+    assert (answer.text, b.asked) == ("a", [])
+    assert answer.receipt is not None
+    assert answer.receipt.choice == Choice(by="failover")
+
+
+async def test_only_the_named_model_is_hedged() -> None:
+    a, b = Slow("a", 0.05), Place("b")
+    assert (await hedging(a, b).complete(HI)).text == "a"
+    assert b.asked == []
+
+
+async def test_where_one_fails_the_other_goes_on() -> None:
+    for a, b in (
+        (Slow("a", 0.05, fails=Unavailable("down")), Slow("b", 0.1)),
+        (Slow("a", 0.1), Slow("b", 0.01, fails=Unavailable("down"))),
+        (Slow("a", 0.1), Slow("b", 0.01, fails=InvalidCall("no", status=400))),
+    ):
+        answer = await hedging(a, b).complete(HI, FAST)
+        assert answer.text in {"a", "b"}
+
+
+async def test_where_both_fail_the_error_knows_of_both() -> None:
+    a, b = (Slow(name, 0.05, fails=Unavailable("down")) for name in "ab")
+    with pytest.raises(Unavailable) as caught:
+        await hedging(a, b).complete(HI, FAST)
+    assert len(caught.value.failed_attempts) == 1
+    assert caught.value.is_exhausted
+
+
+async def test_whoever_leaves_ends_both() -> None:
+    a, b = Slow("a", 9.0), Slow("b", 9.0)
+    task = asyncio.create_task(hedging(a, b).complete(HI, FAST))
+    await asyncio.sleep(2 * AFTER_S)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (a.was_cancelled, b.was_cancelled) == (True, True)
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_hedges_are_a_fifth_of_the_calls_at_most_and_ten() -> None:
+    a, b = Slow("a", 0.05), Slow("b", 0.01)
+    router = hedging(a, b, now=lambda: 0.0, health=Breakers(now=lambda: 0.0))
+
+    async def ask() -> str:
+        try:
+            return (await router.complete(HI, FAST)).text
+        except AxonFlowError as error:
+            return error.code
+
+    texts = await asyncio.gather(*(ask() for _ in range(60)))
+    assert sorted(texts) == ["a"] * 50 + ["b"] * 10
+
+
+async def test_two_answers_at_once_are_one_and_the_other_stream_is_closed() -> None:
+    a, b = Slow("a", AFTER_S + 0.01), Slow("b", 0.01)
+    answer = await asked(hedging(a, b), is_streamed=True)
+    assert answer.text in {"a", "b"}
+    assert len(asyncio.all_tasks()) == 1
