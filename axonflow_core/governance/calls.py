@@ -15,6 +15,7 @@ from axonflow_core.budgets.prices import Prices
 from axonflow_core.errors import AxonFlowError
 from axonflow_core.governance.room import Room
 from axonflow_core.governance.screening import evaluated, judged
+from axonflow_core.governance.shadows import Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.messages import Completion, CompletionRequest
@@ -43,8 +44,11 @@ class Governance:
         generation: int = 1,
         ledger: Ledger | None = None,
         prices: Prices | None = None,
+        makes_copies: bool = False,
     ) -> None:
-        """`ledger` has the budgets and limits that calls must fit into. None: there are none."""
+        """`ledger` has the budgets and limits that calls must fit into. None: there are none.
+        `makes_copies`: whether shadow calls are made, which go on after the calls that they copy;
+        then whoever has this closes it."""
         self.policy = policy
         self.router = router
         self.generation = generation
@@ -52,11 +56,18 @@ class Governance:
         self.ledger = ledger
         self.prices = prices or Prices()
         self._room = Room(ledger, self.prices, router.providers)
+        rules = router.rules.shadow
+        self._shadows = Shadows(rules, self.complete) if makes_copies and rules else None
 
     @property
     def providers(self) -> Mapping[str, Provider]:
         """The providers that calls may go to."""
         return self.router.providers
+
+    async def aclose(self) -> None:
+        """End the shadow calls that are under way."""
+        if self._shadows is not None:
+            await self._shadows.aclose()
 
     async def complete(self, call: GovernedCall) -> Outcome:
         """Check `call`, make it, check its answer. What stops or fails it stands in the outcome;
@@ -117,10 +128,13 @@ class Governance:
         """Put the end of a call on record, and settle what was reserved for it."""
         closes = trail.id if is_opened else None
         if trail.reservation is None:
-            return await self._audit.append(trail.entry(closes=closes))
-        return await self._room.settled(
-            trail.reservation, trail, lambda: self._audit.append(trail.entry(closes=closes))
-        )
+            await self._audit.append(trail.entry(closes=closes))
+        else:
+            await self._room.settled(
+                trail.reservation, trail, lambda: self._audit.append(trail.entry(closes=closes))
+            )
+        if self._shadows is not None and trail.is_answered:
+            self._shadows.consider(trail.call, trail.id)
 
     async def _refused(self, trail: Trail) -> Outcome:
         """The outcome of a stream that a budget has no room for."""
@@ -175,7 +189,9 @@ class Governance:
             is_strict=call.is_strict,
             allowed=call.allowed_providers,
         )
-        plan = self.router.choose(wish, request, is_streamed=is_streamed, owner=caller.owner)
+        # A copy is no turn of its conversation.
+        owner = caller.owner if call.copy_of is None else f"{caller.owner}\0{call.mode}"
+        plan = self.router.choose(wish, request, is_streamed=is_streamed, owner=owner)
 
         def chose(target: Target) -> None:
             trail.chose(target.provider, self.providers[target.provider], target.model)

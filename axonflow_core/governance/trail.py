@@ -79,6 +79,8 @@ class GovernedCall:
     timeout_s: float | None = None
     is_made: bool = True
     """Whether a model is called; otherwise the call is only checked and recorded."""
+    copy_of: str | None = None
+    """The id of the call that this one is a shadow of (`governance.shadows`)."""
     team: str | None = None
     """The team that the client names for it; budgets may be of one."""
     workflow: str | None = None
@@ -223,6 +225,20 @@ class Trail:
             self._elapsed_ms = (perf_counter() - self._began) * 1_000
 
     @property
+    def call(self) -> GovernedCall:
+        """What was asked."""
+        return self._call
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a model answered, and nothing stopped or failed the call."""
+        return (
+            self._answer is not None
+            and self._code is None
+            and not any(each.is_stopped for each in self._decisions)
+        )
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict on all of the call."""
         if self._code is not None:
@@ -287,6 +303,8 @@ class Trail:
         }
         if self._is_streamed:
             facts["is_streamed"] = True
+        if self._call.copy_of is not None:
+            facts["shadow_of"] = self._call.copy_of
         return facts
 
     def _end_facts(self) -> dict[str, Json]:

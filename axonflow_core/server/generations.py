@@ -46,7 +46,13 @@ class Generation:
         self.at_us = time.time_ns() // 1_000
         """When it was built, in microseconds since 1970."""
         self.governance = Governance(
-            policy, runtime.router, audit, generation=number, ledger=ledger, prices=prices
+            policy,
+            runtime.router,
+            audit,
+            generation=number,
+            ledger=ledger,
+            prices=prices,
+            makes_copies=True,
         )
         self._runtime = runtime
         self._hold = _Hold()
@@ -83,6 +89,7 @@ class Generation:
         self._hold.is_over = True
         if self._hold.count:
             await self._hold.left.wait()
+        await self.governance.aclose()
         await self._runtime.aclose()
 
 
