@@ -3,6 +3,9 @@
 one target       nothing to choose
 two targets      of one priority, by weight
 a conversation   of two targets, which keeps to the one that has its beginning in a cache
+
+and, in all of them, what watches over the targets: the breaker asks before a call and counts it
+afterwards, the budget counts it and is lent to it; against the 3 us that the design allows for it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from axonflow_core.calls.budget import BUDGET, RetryBudget
 from axonflow_core.config.values import Config, ProviderConfig
 from axonflow_core.messages import (
     Completion,
@@ -25,7 +29,9 @@ from axonflow_core.messages import (
     assistant,
     user,
 )
+from axonflow_core.routing.health import Breakers
 from axonflow_core.routing.router import Router
+from axonflow_core.routing.targets import Target
 from axonflow_core.runtime import router_of
 
 from .callers import SETTINGS, boto3s
@@ -33,6 +39,8 @@ from .rows import Row, cpu_us, row
 from .service import running_service
 
 ROUNDS, CALLS = 9, 2_000
+WATCHING_US = 3.0
+"""What breaker and budget may cost a call."""
 _RECEIPT = Receipt(provider="idle", family="idle", surface="idle", model="m", called="m")
 _COMPLETION = Completion(
     content=(Text("Because."),), stop_reason=StopReason.END_TURN, receipt=_RECEIPT
@@ -67,6 +75,8 @@ def measure() -> Iterator[Row]:
                 ours[name].append(runner.run(_cost_us(router, request)) - direct)
         for name, costs in ours.items():
             yield row("routing", name, "invoke_model", costs, theirs)
+    watched = [_watched_us() for _ in range(ROUNDS)]
+    yield row("routing", "breaker and budget", "allowed", watched, [WATCHING_US] * ROUNDS)
 
 
 def _cases() -> Mapping[str, tuple[Router, CompletionRequest]]:
@@ -75,6 +85,21 @@ def _cases() -> Mapping[str, tuple[Router, CompletionRequest]]:
         "routing, two targets": (_router("a", "b"), QUESTION),
         "routing, a conversation": (_router("a", "b"), CONVERSATION),
     }
+
+
+def _watched_us() -> float:
+    """CPU of the breaker and the budget of one call that is answered, in microseconds."""
+    health, budget, target = Breakers(), RetryBudget(), Target("a", "m")
+    gc.collect()
+    before = time.process_time()
+    for _ in range(10 * CALLS):
+        trial = health.admits(target)
+        budget.asked()
+        outer = BUDGET.set(budget)
+        BUDGET.reset(outer)
+        if trial is not None:
+            trial.succeeded(0.5)
+    return (time.process_time() - before) / (10 * CALLS) * 1e6
 
 
 def _router(*names: str) -> Router:

@@ -37,6 +37,7 @@ BARS: Mapping[str, tuple[float, float | None]] = {
     "routing, one target": (0.01, 0.003),
     "routing, two targets": (0.01, None),
     "routing, a conversation": (0.01, None),
+    "breaker and budget": (1.0, 0.33),
     "governed call": (0.07, None),
     "governed call, audit, 32 at once": (0.10, None),
     "added by a budget, 32 at once": (0.01, None),
