@@ -209,8 +209,12 @@ ENVIRONMENTS: dict[str, Mapping[str, str]] = {
 PROBE = """
 import asyncio, json, os, sys
 import boto3
-from botocore.session import Session
+import botocore.session
 from axonflow_bedrock.aws.credentials import AwsSettings
+
+# What botocore's files say is the same for all sessions, and takes 100 ms to read.
+models = botocore.session.Session().get_component("data_loader")
+botocore.session.create_loader = lambda path: models
 
 async def ours():
     settings = AwsSettings()
