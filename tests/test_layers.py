@@ -79,9 +79,24 @@ def module_of(path: Path) -> str:
 
 
 def imports_of(source: str, package: str) -> Iterator[str]:
-    """Every module that `source` imports, wherever in it; `from . import x` counts as
+    """Every module that `source` imports as it runs, wherever in it; `from . import x` counts as
     `package.x`."""
-    return imports_among(ast.walk(ast.parse(source)), package)
+    return imports_among(statements(ast.parse(source).body), package)
+
+
+def statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All statements in and below `body`, without what stands under `if TYPE_CHECKING:`: that is no
+    dependency."""
+    for statement in body:
+        if not is_for_types(statement):
+            yield statement
+            for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+                yield from statements(getattr(statement, part, ()))
+
+
+def is_for_types(statement: ast.AST) -> bool:
+    test = statement.test if isinstance(statement, ast.If) else None
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
 def imports_among(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
@@ -96,10 +111,10 @@ def imports_among(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def runtime_imports(path: Path) -> tuple[str, ...]:
-    """What a file imports, with what stands under `if TYPE_CHECKING:` left out: that is no
-    dependency."""
-    return tuple(imports_among(ast.walk(tree_of(path)), package_of(path)))
+    """What a file imports as it runs."""
+    return tuple(imports_of(path.read_text(), package_of(path)))
 
 
 def package_of(path: Path) -> str:
@@ -108,19 +123,6 @@ def package_of(path: Path) -> str:
         ROOT if CORE in path.parents else ROOT.joinpath(*path.relative_to(ROOT).parts[:2])
     )
     return ".".join(path.relative_to(distribution).with_suffix("").parts[:-1])
-
-
-@cache
-def tree_of(path: Path) -> ast.AST:
-    """A file without what stands under `if TYPE_CHECKING:`."""
-
-    class Drop(ast.NodeTransformer):
-        def visit_If(self, node: ast.If) -> ast.AST:
-            is_for_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-            return ast.Pass() if is_for_types else self.generic_visit(node)
-
-    tree: ast.AST = Drop().visit(ast.parse(path.read_text()))
-    return tree
 
 
 def climbs(unit: str | None, imports: Iterable[str]) -> list[str]:
@@ -188,9 +190,8 @@ def inner_imports(path: Path, package: Path) -> set[Path]:
 
 
 def module_level_imports(path: Path) -> Iterator[str]:
-    tree = tree_of(path)
-    assert isinstance(tree, ast.Module)
-    return imports_among(tree.body, package_of(path))
+    body = ast.parse(path.read_text()).body
+    return imports_among((each for each in body if not is_for_types(each)), package_of(path))
 
 
 CLOUDS = (

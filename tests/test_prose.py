@@ -87,9 +87,8 @@ def restates_signature(statement: Documented) -> bool:
     )
 
 
-def described_constants(source: str) -> Iterator[str]:
+def described_constants(body: Iterable[ast.stmt]) -> Iterator[str]:
     """The names of a module's constants and aliases that a docstring follows."""
-    body = ast.parse(source).body
     for statement, follower in pairwise(body):
         is_docstring = isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant)
         match statement:
@@ -127,9 +126,9 @@ def test_a_missing_and_an_empty_docstring_are_caught() -> None:
 
 
 def test_an_exported_constant_or_alias_has_a_docstring() -> None:
-    sources = [path.read_text() for path in CORE.rglob("*.py")]
-    defined = {name: node for source in sources for name, node in definitions(source).items()}
-    described = {name for source in sources for name in described_constants(source)}
+    bodies = [ast.parse(path.read_text()).body for path in CORE.rglob("*.py")]
+    defined = {name: node for body in bodies for name, node in definitions_in(body).items()}
+    described = {name for body in bodies for name in described_constants(body)}
     constants = {name for name in _HOMES if not isinstance(defined[name], Documented)}
     assert constants
     assert sorted(constants - described) == []

@@ -193,7 +193,7 @@ GENERIC = [mutant for codec in FORMS for mutant in codec_mutants(codec)]
 # ── the judgement ─────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.sampled(72, 6)
+@pytest.mark.sampled(72, 12)
 @pytest.mark.parametrize("mutant", [*GENERIC, *SPECIAL])
 def test_a_mutant_breaks_the_law_that_is_to_see_it(mutant: Mutant) -> None:
     mutant()
