@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from attrs import field, frozen
 
-from attrs import field, frozen, validators
-
-from axonflow_core.calls.settings import CommonSettings
-from axonflow_core.messages import Json
+from axonflow_core.calls.settings import HostedSettings
+from axonflow_core.calls.variables import Variables, is_service_url
 
 DEFAULT_MODEL = "gemini-3.8-flash"
 """The model that Google's documents begin with (November 2026). AxonFlow's page still names
@@ -16,46 +14,21 @@ ENDPOINT = "https://generativelanguage.googleapis.com"
 
 
 @frozen(kw_only=True)
-class GeminiConfig(CommonSettings):
-    """The provider's `config:` section. Every key is optional; `CommonSettings` has the keys of all
-    providers."""
+class GeminiConfig(HostedSettings):
+    """The provider's `config:` section. Every key is optional; `HostedSettings` has the keys of all
+    such providers."""
 
     model: str = DEFAULT_MODEL
     """A model id of the Gemini API, with or without `models/`."""
-    endpoint: str = field(
-        default=ENDPOINT, validator=validators.matches_re(r"https?://[^/\s]+(/\S*[^/\s])?")
-    )
-    """The base URL of the API, without `/v1beta` and without a slash at its end."""
-    data_region: str | None = None
-    """Where Google processes the calls, as your contract has it; compared with `routing.regions`,
-    and on record with every call."""
+    endpoint: str = field(default=ENDPOINT, validator=is_service_url)
+    """The base URL of the API, without `/v1beta`."""
 
 
-KEY_VARIABLE = "GOOGLE_API_KEY"
-VARIABLES = {
-    "model": "GOOGLE_MODEL",
-    "endpoint": "GOOGLE_ENDPOINT",
-    "timeouts": "GOOGLE_TIMEOUT_SECONDS",
-}
-"""Key -> environment variable."""
-
-
-def defaults_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json]:
-    """The keys that environment variables are set for. An empty one counts as unset."""
-    values: dict[str, Json] = {
-        key: value for key, name in VARIABLES.items() if (value := environment.get(name))
-    }
-    if "timeouts" in values:
-        values["timeouts"] = {"total_s": values["timeouts"]}
-    return values
-
-
-def config_from_environment(environment: Mapping[str, str]) -> Mapping[str, Json] | None:
-    """The configuration of the environment alone; None without an API key."""
-    return defaults_from_environment(environment) if environment.get(KEY_VARIABLE) else None
-
-
-def credentials_from_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The API key of the environment."""
-    key = environment.get(KEY_VARIABLE)
-    return {"api_key": key} if key else {}
+VARIABLES = Variables(
+    settings={
+        "model": "GOOGLE_MODEL",
+        "endpoint": "GOOGLE_ENDPOINT",
+        "timeouts": "GOOGLE_TIMEOUT_SECONDS",
+    },
+    api_key="GOOGLE_API_KEY",
+)

@@ -33,7 +33,7 @@ from .endpoint import WIRE
 from .models import base_id, catalogue, facts_of, known_model
 
 API_KEY = "emulated-key-of-google"
-MODELS = (DEFAULT_MODEL, "gemini-embedding-2")
+MODELS = (DEFAULT_MODEL,)
 
 
 def _invalid(message: str) -> VendorError:

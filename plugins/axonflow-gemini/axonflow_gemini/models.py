@@ -183,6 +183,11 @@ def price_of(model: str, day: date) -> Price | None:
     return None if known is None else known.price_on(day)
 
 
+def models_of_today(codecs: object = None) -> ModelCatalogue:
+    """The models as they are today."""
+    return catalogue(date.today())
+
+
 def catalogue(day: date) -> ModelCatalogue:
     """The models as they are on a day, for `axonflow models`."""
     return ModelCatalogue(models=tuple(_described(each, day) for each in MODELS), as_of=AS_OF)

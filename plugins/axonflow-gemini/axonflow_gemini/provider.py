@@ -23,7 +23,7 @@ from axonflow_core.provider import Checkup, Fact, Finding, Health, Price
 from .codec import CODEC, ERRORS
 from .codec.counting import COUNTER
 from .codec.embeddings import EMBEDDINGS
-from .config import KEY_VARIABLE, GeminiConfig
+from .config import VARIABLES, GeminiConfig
 from .errors import KEY_FIX, hint
 from .models import base_id, facts_of, known_model, price_of
 
@@ -42,7 +42,7 @@ class GeminiUpstream(Upstream):
     """The Gemini API."""
 
     def __init__(self, config: GeminiConfig, api_key: str | None) -> None:
-        self._endpoint = config.endpoint.removesuffix(f"/{VERSION}")
+        self._endpoint = config.endpoint.rstrip("/").removesuffix(f"/{VERSION}")
         self._terms = Terms(region=config.data_region)
         self._key = api_key
 
@@ -51,7 +51,7 @@ class GeminiUpstream(Upstream):
         if not self._key:
             raise CredentialsMissing(
                 "there is no API key of Google's",
-                hint=f"set {KEY_VARIABLE}, or write `credentials: {{api_key: ${{…}}}}`",
+                hint=f"set {VARIABLES.api_key}, or write `credentials: {{api_key: ${{…}}}}`",
             )
         return self._key
 
@@ -136,11 +136,6 @@ class GeminiProvider(Embedding, Counting, RoutedProvider):
         """The limit of the prompt, as the table has it."""
         known = known_model(model)
         return None if known is None else known.context_tokens
-
-    def regions(self, model: str) -> frozenset[str] | None:
-        """What `data_region:` says."""
-        region = self._config.data_region
-        return None if region is None else frozenset((region,))
 
     def price(self, receipt: Receipt) -> Price | None:
         """As `SupportsPricing.price`: the list price of the standard tier, today."""

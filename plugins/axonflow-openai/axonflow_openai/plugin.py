@@ -1,60 +1,11 @@
-"""The entry point of the plugin: what it is and how it is built. Nothing heavy is imported before
-it is used."""
+"""The entry point of the plugin. Nothing heavy is imported before it is used."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.hookspecs import hookimpl
-from axonflow_core.plugin_spec import Emulator, ErrorEntry, ModelCatalogue, ProviderSpec, Services
-from axonflow_core.provider import Provider
+from axonflow_core.plugin_spec import ProviderSpec, lazily
 
 from .config import VARIABLES, OpenAIConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from axonflow_core.endpoint.calls import Handler
-    from axonflow_core.endpoint.credentials import Verifier
-    from axonflow_core.http.asgi import AsgiApp
-
-
-def _create(config: OpenAIConfig, services: Services) -> Provider:
-    from .provider import CountingProvider, service_of
-
-    return CountingProvider(config, services, service_of(config, services))
-
-
-def _models(codecs: CodecRegistry) -> ModelCatalogue:
-    from .models import catalogue
-
-    return catalogue(codecs)
-
-
-def _error_catalogue() -> Sequence[ErrorEntry]:
-    from .errors import CATALOGUE
-
-    return CATALOGUE
-
-
-def _ingress(handler: Handler, verifier: Verifier) -> AsgiApp:
-    from .endpoint import openai_app
-
-    return openai_app(handler, verifier)
-
-
-def _emulator(
-    script: Path | None = None,
-    *,
-    record: Path | None = None,
-    replay: Path | None = None,
-    upstream: str | None = None,
-) -> Emulator:
-    from .emulator import emulator
-
-    return emulator(script, record=record, replay=replay, upstream=upstream)
 
 
 @hookimpl
@@ -63,11 +14,11 @@ def axonflow_register_provider() -> ProviderSpec:
         name="openai",
         display_name="OpenAI",
         config_type=OpenAIConfig,
-        create=_create,
+        create=lazily("axonflow_openai.provider:opened"),
         needs_event_loop=False,
-        emulator=_emulator,
-        ingress=_ingress,
-        models=_models,
-        error_catalogue=_error_catalogue,
+        emulator=lazily("axonflow_openai.emulator:emulator"),
+        ingress=lazily("axonflow_openai.endpoint:openai_app"),
+        models=lazily("axonflow_openai.models:catalogue"),
+        error_catalogue=lazily("axonflow_openai.errors:CATALOGUE"),
         **VARIABLES.in_spec(),
     )

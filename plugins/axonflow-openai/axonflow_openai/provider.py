@@ -100,6 +100,11 @@ def service_of(config: OpenAIConfig, services: Services) -> OpenAIService:
     return OpenAIService(config.base_url, key, config.data_region, billed)
 
 
+def opened(config: OpenAIConfig, services: Services) -> CountingProvider:
+    """The provider of a configuration."""
+    return CountingProvider(config, services, service_of(config, services))
+
+
 class OpenAIProvider(Embedding, RoutedProvider):
     """Models of OpenAI's."""
 
