@@ -69,7 +69,7 @@ from .hedging import first_answer
 from .passing_on import passes_on
 from .rules import DEFAULT, NO_MODELS, NamedModels, RoutingRules, Standing, Strategy
 from .strategies import Strategies, prompt_tokens
-from .targets import ANYONE, Target, Wish
+from .targets import ANYONE, Place, Target, Wish
 
 T = TypeVar("T")
 Ask = Callable[[Any, str | None, float | None], Awaitable[T]]
@@ -104,7 +104,7 @@ class Plan:
     by: str
     """What decided on the first: see `Choice.by`."""
     candidates: Candidates
-    mark: bytes | None = None
+    mark: int | None = None
     """The conversation that it goes on with."""
     hedge_s: float | None = None
     """The silence after which another target is asked beside the first."""
@@ -167,14 +167,14 @@ class Router:
         if only is not None:
             return only
         mark = None if request is None else self._conversations.mark(owner, request)
-        kept_to = None if mark is None else self._conversations.target(mark)
+        kept_to = None if mark is None else self._conversations.place(mark)
         targets: list[Target] = []
         for group in known.groups:
             ordered = self._strategies.ordered(group, request, is_streamed)
             if request is not None and len(group) > 1 and self._limited:
                 ordered = self._fitting_first(ordered, request)
-            line = _first(kept_to, ordered) if kept_to in group else ordered
-            targets += known.with_followers(line)
+            line = ordered if kept_to is None else _first(kept_to, ordered)
+            targets += known.with_followers(line) if known.followers else line
         planned = tuple(targets)
         ordered = self.health.ordered(planned)
         by = (
@@ -234,9 +234,9 @@ class Router:
         return (limited and limited.context_tokens(target.model)) or inf
 
     def _decided_by(
-        self, wish: Wish, known: Candidates, kept_to: Target | None, first: Target
+        self, wish: Wish, known: Candidates, kept_to: Place | None, first: Target
     ) -> str:
-        if first == kept_to:
+        if first.place == kept_to:
             return "conversation"
         if wish.provider is not None and first.provider == wish.provider:
             return "provider"
@@ -639,5 +639,9 @@ def attempts_of(target: Target, error: AxonFlowError) -> list[FailedAttempt]:
     ]
 
 
-def _first(target: Target | None, group: Any) -> list[Target]:
-    return sorted(group, key=lambda each: each != target)
+def _first(place: Place, group: Sequence[Target]) -> Sequence[Target]:
+    """`group` with the target of `place` first, where it has one."""
+    for target in group:
+        if target.place == place:
+            return (target, *(each for each in group if each is not target))
+    return group
