@@ -45,9 +45,9 @@ def test_the_commands_print_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("axonflow_bedrock")
-    (file,) = re.findall(r"^```yaml\n(version.*?)^```", PAGE, re.M | re.S)
+    file, *_ = re.findall(r"^```yaml\n(version.*?)^```", PAGE, re.M | re.S)
     (tmp_path / "axonflow.yaml").write_text(file)
-    (console,) = re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S)
+    console, *_ = re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S)
     monkeypatch.delenv("AXONFLOW_CONFIG_FILE", raising=False)
     for part in console.split("$ ")[1:]:
         command, _, shown = part.partition("\n")
