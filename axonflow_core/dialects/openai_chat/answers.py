@@ -62,7 +62,7 @@ def decode_response(form: ChatForm, body: Mapping[str, Json]) -> Completion:
     stop, in_choice = read_stop(form, choice)
     native, usage = object_in(choice, "message"), body.get("usage")
     message = decode_message(form, native if "role" in native else {"role": "assistant", **native})
-    is_refused = any(map(is_refusal, message.content))
+    is_refused = isinstance(native.get("refusal"), str)
     extra = {
         **unknown_members(body, known_beside(body, ANSWER_KEYS, "usage")),
         **prefixed("choice", in_choice),
@@ -185,16 +185,26 @@ def _read_usage(native: Mapping[str, Json], misfit: Mapping[str, Json]) -> Usage
     if is_sum and not misfit and native.keys() <= _COUNTS:
         return Usage(prompt, answered)
     extra = {**unknown_members(native, _USAGE_KEYS), **({} if is_sum else {"total_tokens": total})}
-    counts: dict[str, Json] = {}
-    for level, names in _DETAILS.items():
-        details = native.get(level) or EMPTY
-        counts.update({name: details.get(key) for key, name in names.items()})
-        extra.update(prefixed(level, unknown_members(details, frozenset(names))))
-    # OpenAI, "Prompt caching" (November 2026): `cached_tokens` and `cache_write_tokens` are part of
-    # `prompt_tokens`.
-    in_cache = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
+    of_prompt = _details(native, "prompt_tokens_details", _OF_PROMPT, extra)
+    of_answer = _details(native, "completion_tokens_details", _OF_ANSWER, extra)
+    cached, written = of_prompt.get("cached_tokens"), of_prompt.get("cache_write_tokens")
+    # OpenAI, "Prompt caching" (November 2026): both are part of `prompt_tokens`.
+    in_cache = (cached or 0) + (written or 0)
     fresh = prompt - in_cache if in_cache and prompt is not None else prompt
-    return Usage(fresh, answered, **counts, extra={**extra, **misfit})
+    thought = of_answer.get("reasoning_tokens")
+    return Usage(
+        fresh, answered, cached, written, reasoning_tokens=thought, extra={**extra, **misfit}
+    )
+
+
+def _details(
+    native: Mapping[str, Json], level: str, known: frozenset[str], extra: dict[str, Json]
+) -> Mapping[str, Json]:
+    """A group of counts. Those without a neutral name go to `extra`."""
+    details: Mapping[str, Json] = native.get(level) or EMPTY
+    if not details.keys() <= known:
+        extra.update(prefixed(level, unknown_members(details, known)))
+    return details
 
 
 _DETAILS: Mapping[str, Mapping[str, str]] = {
@@ -205,6 +215,7 @@ _DETAILS: Mapping[str, Mapping[str, str]] = {
     "completion_tokens_details": {"reasoning_tokens": "reasoning_tokens"},
 }
 """Group of counts -> those that have a neutral name, and that name."""
+_OF_PROMPT, _OF_ANSWER = (frozenset(names) for names in _DETAILS.values())
 
 
 def _counts_apart(native: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
