@@ -258,8 +258,10 @@ class Router:
         target before it is asked. Errors as `Provider.complete`; where several targets failed, that
         which says most."""
 
-        async def ask(provider: Provider, model: str | None, left_s: float | None) -> Completion:
-            return await provider.complete(request, model=model, timeout_s=left_s)
+        def ask(
+            provider: Provider, model: str | None, left_s: float | None
+        ) -> Awaitable[Completion]:
+            return provider.complete(request, model=model, timeout_s=left_s)
 
         plan = whom if isinstance(whom, Plan) else self.choose(whom, request)
         run = _Run(self, plan, tell)
@@ -276,10 +278,10 @@ class Router:
     ) -> CompletionStream:
         """As `complete`, streamed: from the first event on it is one target's."""
 
-        async def ask(
+        def ask(
             provider: Provider, model: str | None, left_s: float | None
-        ) -> CompletionStream:
-            return await provider.stream(request, model=model, timeout_s=left_s)
+        ) -> Awaitable[CompletionStream]:
+            return provider.stream(request, model=model, timeout_s=left_s)
 
         plan = whom if isinstance(whom, Plan) else self.choose(whom, request, is_streamed=True)
         run = _Run(self, plan, tell, is_streamed=True)
