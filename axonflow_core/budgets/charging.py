@@ -16,6 +16,7 @@ A charge is no report of a cost: the fact `cost_usd` says what is known of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from axonflow_core.budgets.book import CHARGES
@@ -30,14 +31,13 @@ if TYPE_CHECKING:
 
 def charged_facts(
     reservation: Reservation,
-    *,
     answer: Completion | None,
     cost_usd: float | None,
     is_whole: bool,
-    may_be_billed: bool,
+    may_be_billed: Callable[[], bool],
 ) -> dict[str, Any]:
     """The facts of the record of a call that something was reserved for. The reservation knows
-    what to settle afterwards."""
+    what to settle afterwards. `may_be_billed` tells of a call without an answer."""
     if cost_usd is not None and is_whole and answer is not None:
         amount: int | None = nanos(cost_usd)
         reservation.actual_nanos, reservation.actual_tokens = amount, used_tokens(answer.usage)
@@ -46,8 +46,10 @@ def charged_facts(
     estimate = reservation.estimate
     tokens: int | None
     if answer is None:
-        tokens = estimate.input_tokens + estimate.output_tokens if may_be_billed else 0
-        how, amount = ("estimate", estimate.nanos) if may_be_billed else ("nothing", 0)
+        tokens, how, amount = 0, "nothing", 0
+        if may_be_billed():
+            tokens = estimate.input_tokens + estimate.output_tokens
+            how, amount = "estimate", estimate.nanos
     elif is_whole:
         tokens = used_tokens(answer.usage)
         how, amount = "estimate", estimate.nanos

@@ -24,7 +24,6 @@ IMAGE_TOKENS = 1_600
 """Of one picture: width x height / 750, and pictures are made smaller to at most about that many
 (https://docs.anthropic.com/en/docs/build-with-claude/vision, 2025-06)."""
 _BYTES_OF_DOCUMENT_A_TOKEN = 16
-_CHARACTERS_A_TOKEN, _BYTES_A_TOKEN = 3, 2
 _MESSAGE_TOKENS = 8
 
 
@@ -62,12 +61,8 @@ def estimate(
                 kind = type(block)
                 if kind is Image or kind is Document:
                     input_tokens += _media_tokens(block)
-    return Estimate(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        price=price,
-        nanos=cost_nanos(price, input_tokens, output_tokens),
-    )
+    cost = cost_nanos(price, input_tokens, output_tokens)
+    return Estimate(input_tokens, output_tokens, price, cost)
 
 
 def cost_nanos(price: Price | None, input_tokens: int, output_tokens: int) -> int | None:
@@ -87,9 +82,9 @@ def text_tokens(texts: Iterable[str]) -> int:
     count = 0
     for text in texts:
         if text.isascii():
-            count += len(text) // _CHARACTERS_A_TOKEN + 1
+            count += len(text) // 3 + 1
         else:
-            count += len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN + 1
+            count += len(text.encode("utf-8", "replace")) // 2 + 1
     return count
 
 

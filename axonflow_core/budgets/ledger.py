@@ -90,7 +90,16 @@ class Slice:
     """What a worker has of one account in one span."""
 
     __slots__ = (
-        *("account", "alerted", "denied", "denied_until_us", "ends_us", "extending", "free"),
+        *(
+            "account",
+            "alert_at",
+            "alerted",
+            "denied",
+            "denied_until_us",
+            "ends_us",
+            "extending",
+            "free",
+        ),
         *("in_flight", "is_doubtful", "settled", "starts_us", "used_us"),
     )
 
@@ -104,6 +113,8 @@ class Slice:
         self.is_doubtful = False
         self.settled: int | None = None
         """What all workers settled, as far as it is known here; None before the first look."""
+        self.alert_at = 0
+        """Below what is settled here no alert is due, as far as was looked."""
         self.alerted: set[int] = set()
         """Thresholds whose alert was given."""
         self.denied = 0
@@ -248,8 +259,7 @@ class Ledger:
         if part is None or not part.starts_us <= now_us < part.ends_us:
             part = self._slices[account.key] = Slice(account, now_us)
         elif part.account is not account:
-            if part.account.limit != account.limit:
-                part.denied = 0
+            part.denied = part.alert_at = 0  # the limit may be another
             part.account = account
         return part
 
@@ -333,7 +343,8 @@ class Ledger:
                 part.denied = 0  # it may have needed less
                 if part.settled is not None and part.account.key not in reservation.spared:
                     part.settled += reservation.actual_nanos or 0
-                    self._alert_if_due(part)
+                    if part.settled >= part.alert_at:
+                        self._alert_if_due(part)
             elif part.account.unit is Unit.TOKENS and reservation.actual_tokens is not None:
                 part.free += amount - reservation.actual_tokens
         reservation.parts = []
@@ -380,6 +391,7 @@ class Ledger:
         settled, limit = part.settled or 0, part.account.limit
         for threshold in budget.alert_thresholds:
             if settled * 100 < threshold * limit:
+                part.alert_at = -(-threshold * limit // 100)
                 return
             if threshold not in part.alerted:
                 part.alerted.add(threshold)

@@ -130,9 +130,7 @@ class Governance:
         if trail.reservation is None:
             await self._audit.append(trail.entry(closes=closes))
         else:
-            await self._room.settled(
-                trail.reservation, trail, lambda: self._audit.append(trail.entry(closes=closes))
-            )
+            await self._room.settled(trail.reservation, trail, self._audit, closes)
         if self._shadows is not None and trail.is_answered:
             self._shadows.consider(trail.call, trail.id)
 

@@ -8,7 +8,7 @@ that was passed on is charged to the budgets of where it went.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from axonflow_core.budgets.estimates import Estimate, cost_nanos, estimate
@@ -21,6 +21,7 @@ from axonflow_core.routing.router import Plan
 from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
+    from axonflow_core.audit.store import AuditStore
     from axonflow_core.budgets.ledger import Reservation
     from axonflow_core.governance.trail import Trail
     from axonflow_core.messages import CompletionRequest
@@ -58,7 +59,7 @@ class Room:
         return plan
 
     async def settled(
-        self, reservation: Reservation, trail: Trail, write: Callable[[], Awaitable[None]]
+        self, reservation: Reservation, trail: Trail, audit: AuditStore, closes: str | None
     ) -> None:
         """Write the record of a call that something was reserved for, with what it is charged: to
         the budgets of where it went, if it was passed on."""
@@ -68,7 +69,7 @@ class Room:
         if admitted is None or trail.target != (admitted.provider, admitted.model):
             ledger.rebook(reservation, trail.subject)
         try:
-            await write()
+            await audit.append(trail.entry(closes=closes))
         except BaseException:
             ledger.doubt(reservation)
             raise

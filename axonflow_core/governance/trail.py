@@ -331,14 +331,13 @@ class Trail:
         if self.reservation is not None:
             facts |= charged_facts(
                 self.reservation,
-                answer=answer,
-                cost_usd=self._cost_usd,
-                is_whole=self._is_whole,
-                may_be_billed=self._may_be_billed,
+                answer,
+                self._cost_usd,
+                self._is_whole,
+                self._may_be_billed,
             )
         return facts
 
-    @property
     def _may_be_billed(self) -> bool:
         """Whether a call without an answer may have cost something: not where the provider refused
         it, or nothing was sent."""
