@@ -34,15 +34,28 @@ class Failing:
         self.status = status
         self.pause_s = pause_s
         self.calls = 0
+        self.breaks = False
+        """Whether it begins a stream, and ends it in the middle."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.calls += 1
+        if self.breaks:
+            await self._break_off(send)
+            return
         if self.pause_s:
             await asyncio.sleep(self.pause_s)
         said = ANSWER if self.status == 200 else {"error": {"message": "down", "type": "x"}}
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": orjson.dumps(said)})
+
+    async def _break_off(self, send: Any) -> None:
+        chunk = {**ANSWER, "object": "chat.completion.chunk", "usage": None}
+        chunk["choices"] = [{"index": 0, "delta": {"content": "Hel"}, "finish_reason": None}]
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        body = b"data: " + orjson.dumps(chunk) + b"\n\n"
+        await send({"type": "http.response.body", "body": body})
 
 
 @contextmanager

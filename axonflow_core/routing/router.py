@@ -182,7 +182,7 @@ class Router:
             if ordered[0] is planned[0]
             else "health"
         )
-        hedge_s = self._hedge_s(wish, ordered)
+        hedge_s = self._hedge_s(wish, ordered) if self.rules.hedge else None
         return Plan(targets=ordered, by=by, candidates=known, mark=mark, hedge_s=hedge_s)
 
     def fixed(self, wish: Wish, ability: Ability) -> Plan:
@@ -217,7 +217,7 @@ class Router:
     def _hedge_s(self, wish: Wish, targets: Sequence[Target]) -> float | None:
         """The silence after which two targets are asked; only on an event loop, which alone has
         two calls under way."""
-        if not self.rules.hedge or len(targets) == 1 or waiting.running_loop() is None:
+        if len(targets) == 1 or waiting.running_loop() is None:
             return None
         hedge = self.rules.hedge.get(wish.model or DEFAULT)
         return None if hedge is None else hedge.after_s

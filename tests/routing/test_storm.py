@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from axonflow_core.calls.budget import RetryBudget
 from axonflow_core.calls.chat_provider import ChatApi, ChatProvider
 from axonflow_core.calls.retries import Retries
-from axonflow_core.errors import AxonFlowError, Throttled, Unavailable
+from axonflow_core.errors import AxonFlowError, Throttled, TruncatedStream, Unavailable
 from axonflow_core.http.client import Transport
 from axonflow_core.routing.health import AlwaysAdmitted, Breakers, TargetHealth
 from axonflow_core.routing.router import Router
@@ -136,6 +136,19 @@ async def test_a_service_that_comes_back_is_asked_again_and_one_call_finds_out()
         assert outcomes == {"Hello.": 1, "unavailable": AT_ONCE - 1}
         assert service.calls == 1
         assert await asked(router, 100) == {"Hello.": 100}
+
+
+async def test_streams_that_break_in_the_middle_open_a_breaker_and_are_never_asked_again() -> None:
+    service = Failing(200)
+    service.breaks = True
+    async with chained({"a": service}, health=Breakers(), new_budget=RetryBudget) as router:
+        for _ in range(10):
+            stream = await router.stream(HI)
+            with pytest.raises(TruncatedStream):
+                await stream.completion()
+        with pytest.raises(Unavailable, match="no target may be asked now"):
+            await router.stream(HI)
+    assert service.calls == 10
 
 
 # ── what a chain says that is exhausted ───────────────────────────────────────────────────────────
