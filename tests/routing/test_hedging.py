@@ -122,7 +122,7 @@ async def test_whoever_leaves_ends_both() -> None:
 
 
 async def test_hedges_are_a_fifth_of_the_calls_at_most_and_ten() -> None:
-    a, b = Slow("a", 0.05), Slow("b", 0.01)
+    a, b = Slow("a", 0.4), Place("b")
     router = hedging(a, b, now=lambda: 0.0, health=Breakers(now=lambda: 0.0))
 
     async def ask() -> str:
