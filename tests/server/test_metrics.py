@@ -17,8 +17,11 @@ from sqlalchemy import func, select
 
 from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.audit.schema import RECORDS
-from axonflow_core.config.values import ClientConfig, Config, ServerConfig
+from axonflow_core.config.values import ClientConfig, Config, ProviderConfig, ServerConfig
+from axonflow_core.echo import EchoConfig, EchoProvider
 from axonflow_core.policy.rules import Verdict
+from axonflow_core.routing.breaker import State
+from axonflow_core.routing.health import TargetState
 from axonflow_core.server.limits import Limits
 from axonflow_core.server.metrics import (
     MAX_MODELS,
@@ -295,3 +298,38 @@ def is_served(server: GovernedServer) -> bool:
 
 def children_of(pid: int) -> list[int]:
     return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def test_breakers_are_counted_by_what_they_do_and_unnamed_models_are_one() -> None:
+    metrics = Metrics(ServerState(Limits()))
+    provider = ProviderConfig("echo", is_enabled=True)
+    states = [
+        TargetState(
+            provider="echo",
+            region=region,
+            model=model,
+            state=state,
+            is_left_out=is_left_out,
+            calls=1,
+            failures=0,
+            opened=0,
+            waits_s=0.0,
+        )
+        for region, model, state, is_left_out in (
+            (None, "echo", State.CLOSED, False),
+            ("eu-west-1", "echo", State.OPEN, True),
+            (None, "a-client's", State.OPEN, False),
+            (None, "another's", State.OPEN, False),
+        )
+    ]
+    metrics.serves(
+        1,
+        Config(providers={"echo": provider}),
+        {"echo": EchoProvider(EchoConfig(), "echo")},
+        lambda: states,
+    )
+    page = Page(metrics.page())
+    assert page.number("axonflow_breakers", model="echo", region="none", state="closed") == 1
+    assert page.number("axonflow_breakers", model="echo", region="eu-west-1", state="open") == 1
+    assert page.number("axonflow_breakers", model="other", state="open") == 2
+    assert page.number("axonflow_outliers", provider="echo", region="eu-west-1") == 1

@@ -267,11 +267,11 @@ class End:
     seen: bytes = field(repr=False)
 
 
-async def ended(served: Served, asked: Asked) -> End:
+async def ended(served: Served, asked: Asked, query: str = PROMPT) -> End:
     if asked.run.form == STREAM:
         return await _streamed(served, asked)
     body = {
-        "query": PROMPT,
+        "query": query,
         "user_token": "ann",
         "context": {"provider": asked.name, "strict_provider": True},
     }
@@ -465,6 +465,34 @@ def _functions_of(path: Path) -> frozenset[str]:
     tree = ast.parse(path.read_text())
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+# ── what the server tells of it ───────────────────────────────────────────────────────────────────
+
+
+async def test_a_provider_whose_calls_fail_is_unhealthy_and_its_breaker_is_on_the_pages(
+    tmp_path: Path, authority: NewAuthority
+) -> None:
+    busy = next(run for run in RUNS if str(run).startswith("22 503: again and again, call"))
+    async with gateway([busy], tmp_path, authority) as server:
+        (asked,), served = server.cases, server.served
+        await server.warm()
+        before = await served.get("/api/v1/llm-providers/status")
+        # Requests that are the same would share a call.
+        ends = await asyncio.gather(*(ended(served, asked, str(each)) for each in range(10)))
+        last = await ended(served, asked)
+        calls = asked.service.calls
+        after = await served.get("/api/v1/llm-providers/status")
+        one = await served.get(f"/api/v1/llm-providers/{asked.name}/health")
+    assert before.json["providers"][asked.name]["status"] == "healthy"
+    assert {end.code for end in (*ends, last)} == {"unavailable"}
+    assert 10 <= calls <= 20
+    health = after.json["providers"][asked.name]
+    assert (health["status"], health["message"]) == ("unhealthy", "its last calls failed")
+    (target,) = health["targets"]
+    assert (target["breaker"], target["calls"], target["failures"]) == ("open", 10, 10)
+    assert 0 < target["waits_s"] <= 5.5
+    assert one.json["health"]["status"] == "unhealthy"
 
 
 # ── controls ──────────────────────────────────────────────────────────────────────────────────────
