@@ -54,6 +54,7 @@ def screened(batches: list[Batch], policy: Any) -> list[Batch]:
     return left
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("family", FAMILIES)
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
