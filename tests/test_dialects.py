@@ -13,7 +13,7 @@ from axonflow_core.testing import codec_laws
 DIALECTS = (openai_chat.CODEC, anthropic_messages.CODEC)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("law", [law for codec in DIALECTS for law in codec_laws(codec)])
 def test_a_dialect_keeps_every_law(law: Callable[[], None]) -> None:
     law()

@@ -25,13 +25,13 @@ LAWS: list[Law[Any]] = [
 ]
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("law", LAWS)
 def test_a_toy_codec_keeps_every_law(law: Law[Any]) -> None:
     law()
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("mutant", [*codec_mutants(PROMPT), *codec_mutants(CHAT)])
 def test_a_mutant_breaks_the_law_that_is_to_see_it(mutant: Mutant) -> None:
     mutant()

@@ -98,7 +98,7 @@ def test_every_feature_that_comes_back_as_itself_is_drawn(codec: FamilyCodec) ->
     assert used == codec.features - {Feature.RAW_PROMPT}
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize(
     "codec", [codec for codec in FAMILIES if codec.joins], ids=lambda codec: codec.name
 )

@@ -32,7 +32,7 @@ LAWS: list[Law[Any]] = [
 ]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_every_codec_keeps_every_law(law: Law[Any]) -> None:
     law()
