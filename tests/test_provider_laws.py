@@ -137,6 +137,10 @@ def without_the_key(api: ChatApi, services: Services) -> ChatApi:
     return evolve(api, headers={})
 
 
+def with_the_key_in_an_unusual_header(api: ChatApi, services: Services) -> ChatApi:
+    return evolve(api, headers={"x-pass": services.credential("api_key")})
+
+
 def with_the_key_in_a_hint(api: ChatApi, services: Services) -> ChatApi:
     return evolve(api, hint=lambda error: f"the key was {services.credential('api_key')}")
 
@@ -278,6 +282,11 @@ MISTAKES = (
     Mistake(LAWS.a_secret_is_sent_and_shown_nowhere, "is shown", with_the_key_in_the_url),
     Mistake(LAWS.a_secret_is_sent_and_shown_nowhere, "is shown", with_the_key_in_a_hint),
     Mistake(LAWS.a_secret_is_sent_and_shown_nowhere, "is not sent", without_the_key),
+    Mistake(
+        LAWS.a_secret_that_the_service_quotes_is_not_shown,
+        "shows a credential",
+        with_the_key_in_an_unusual_header,
+    ),
     Mistake(LAWS.a_time_limit_reaches_the_client, "1.5", provider=Unhurried),
     Mistake(
         LAWS.what_needs_no_event_loop_never_suspends,

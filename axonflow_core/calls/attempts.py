@@ -31,6 +31,7 @@ from axonflow_core.messages import FailedAttempt
 from .budget import BUDGET, RetryBudget
 from .retries import MAX_PAUSE_S
 from .route import Call
+from .secrets import without_secrets
 from .unreadable import unreadable
 from .upstream import Upstream
 
@@ -90,7 +91,7 @@ class Attempts:
         try:
             return await attempt(call, log)
         except AxonFlowError as error:
-            self.enriched(error, call.route.model, log.request_id)
+            self.explained(error, log)
             return await self._again(log, attempt, error)
         except TimeoutError:
             raise self._unprepared(call) from None
@@ -128,7 +129,7 @@ class Attempts:
                     if waiting.now() >= ends_at:
                         error.may_be_billed = error.may_be_billed or failed.may_be_billed
                         break
-                    error = self.enriched(failed, log.call.route.model, log.request_id)
+                    error = self.explained(failed, log)
         except TimeoutError:
             error.may_be_billed = True  # the attempt that was broken off may have been sent
         error.failed_attempts = tuple(log.failed)
@@ -161,6 +162,18 @@ class Attempts:
             return await self.upstream.recover(error, request)
         except AxonFlowError as failure:
             raise self.enriched(failure, log.call.route.model) from error
+
+    def explained(
+        self,
+        error: AxonFlowError,
+        log: AttemptLog,
+        model: str | None = None,
+        request_id: str | None = None,
+    ) -> AxonFlowError:
+        """As `enriched`, for what came of an attempt: no credential that was sent is quoted."""
+        model = model or log.call.route.model
+        self.enriched(error, model, request_id or log.request_id)
+        return error if log.request is None else without_secrets(error, log.request.headers)
 
     def enriched(
         self, error: AxonFlowError, model: str, request_id: str | None = None

@@ -196,7 +196,11 @@ class Caller:
         try:
             await self._expect_stream(call, http)
             receipt = await self._receipt(call, log, is_whole=False)
-            stream = DecodedStream(http, call, receipt, self._attempts.enriched)
+
+            def explained(error: AxonFlowError, model: str, id: str | None) -> AxonFlowError:
+                return self._attempts.explained(error, log, model, id)
+
+            stream = DecodedStream(http, call, receipt, explained)
             await stream.begin()
         except BaseException:
             await http.aclose()

@@ -315,6 +315,29 @@ async def a_secret_is_sent_and_shown_nowhere(case: ProviderCase) -> None:
         )
 
 
+async def a_secret_that_the_service_quotes_is_not_shown(case: ProviderCase) -> None:
+    """A refusal that quotes what was sent, in its body and in the id of the request, shows no
+    credential to whoever called."""
+    secrets = case.credentials.values()
+
+    def quoting(sent: HttpRequest) -> MockAnswer:
+        quoted = [v for v in sent.headers.values() if any(each in v for each in secrets)]
+        refusal = case.service.refusal(InvalidCall(f"not with {quoted}: {', '.join(secrets)}."))
+        id_of_all = {case.service.request_id_header: f"of {', '.join(secrets)}"}
+        return evolve(refusal, headers={**refusal.headers, **id_of_all})
+
+    for ask in ("complete", "stream"):
+        opened = case.open(quoting)
+        with pytest.raises(ProviderError) as caught:
+            await getattr(opened.provider, ask)(QUESTION)
+        error = caught.value
+        shown = f"{error!r}{vars(error)}{error.__notes__}"
+        sent = [*opened.client.requests[0].headers.values()]
+        for secret in secrets:  # one that signs is in no header: the service never sees it
+            is_seen = any(secret in value for value in sent)
+            require(not is_seen or secret not in shown, "the error shows a credential")
+
+
 async def a_time_limit_reaches_the_client(case: ProviderCase) -> None:
     """`timeout_s` bounds the call on the wire."""
     opened = case.answering(ANSWER)
@@ -395,6 +418,7 @@ LAWS: tuple[Callable[[ProviderCase], Awaitable[None]], ...] = (
     an_unreadable_answer_is_an_error_that_quotes_nothing,
     a_strange_refusal_is_an_error_of_the_provider,
     a_secret_is_sent_and_shown_nowhere,
+    a_secret_that_the_service_quotes_is_not_shown,
     a_time_limit_reaches_the_client,
     what_needs_no_event_loop_never_suspends,
     many_calls_at_once_never_cross,
