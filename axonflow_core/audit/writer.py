@@ -259,8 +259,8 @@ class Writer:
         """What came of the jobs, and of those that the batch took up with them."""
         try:
             outcomes = self._commit(jobs, may_grow=may_grow)
-        except sqlite3.IntegrityError as fault:
-            if len(jobs) > 1:  # one of them has an id that is taken: each for itself
+        except (sqlite3.IntegrityError, OverflowError) as fault:
+            if len(jobs) > 1:  # one has an id that is taken, or too large a number: each for itself
                 return [each for job in jobs for each in self._outcomes([job], may_grow=False)]
             return [(job, None, _refusal(job, fault)) for job in jobs]
         except BaseException as fault:
@@ -385,8 +385,10 @@ def _told(fault: Exception) -> Exception:
     return AuditError(f"the audit cannot write: {text}", hint=database.hint_of(text))
 
 
-def _refusal(job: Job, fault: sqlite3.IntegrityError) -> BaseException:
+def _refusal(job: Job, fault: Exception) -> BaseException:
     """Why one job breaks a rule of the tables."""
+    if isinstance(fault, OverflowError):
+        return AuditError("the record has a number that the database cannot hold")
     if isinstance(job.what, Entry):
         return AuditError(f"the record {job.what.id} is there already")
     return fault

@@ -49,6 +49,10 @@ CLIENT_CLOSED = "client_closed"
 """The code of a call whose client left: a call that is cancelled with this message has it."""
 MAX_FINDINGS = 256
 """Findings of one decision that its record lists; of the others it has the number."""
+MAX_TOKENS = 100_000_000
+"""The most tokens of one call, ten times what the longest context windows hold. Counts beyond are
+no counts. 30,000 calls of so many, at the price of the dearest models, fit into a counter."""
+_COUNTS = tuple(name for name in fields_dict(Usage) if name.endswith("_tokens"))
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -208,6 +212,8 @@ class Trail:
     def answered(self, answer: Completion, *, is_whole: bool = True, is_late: bool = False) -> None:
         """The provider answered. Of an answer that is not whole, counts are what was seen of them.
         `is_late` says that part of a finding had left before the finding was whole."""
+        usage = believable(answer.usage)
+        answer = answer if usage is answer.usage else evolve(answer, usage=usage)
         self._answer, self._is_whole, self._is_late = answer, is_whole, is_late
         self._cost_usd = self._cost_of(answer)
 
@@ -409,6 +415,13 @@ def decision_facts(decision: Decision) -> dict[str, Json]:
 
 def _finding_facts(finding: Finding) -> dict[str, Json]:
     return {"rule": finding.rule, "action": finding.action, "part": finding.part}
+
+
+def believable(usage: Usage) -> Usage:
+    """`usage` without the counts that no call can have: they are not known then, so that neither
+    sums nor budgets are spoilt by what a provider, or whoever speaks for it, makes up."""
+    wrong = [name for name in _COUNTS if (getattr(usage, name) or 0) > MAX_TOKENS]
+    return evolve(usage, **dict.fromkeys(wrong)) if wrong else usage
 
 
 def token_facts(usage: Usage) -> dict[str, Json]:

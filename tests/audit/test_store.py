@@ -115,6 +115,19 @@ async def held(store: AuditStore) -> AsyncIterator[None]:
         await work
 
 
+async def test_a_number_that_no_column_holds_fails_its_own_record_alone(
+    store: AuditStore, database: Path
+) -> None:
+    good, bad = call(), call(at_us=2**63)
+    async with held(store):  # so that they share a transaction
+        told = asyncio.gather(store.append(bad), store.append(good), return_exceptions=True)
+        await asyncio.sleep(0)
+    refused, acknowledged = await told
+    assert str(refused) == "the record has a number that the database cannot hold"
+    assert (acknowledged, store.is_healthy, good.id in ids(database)) == (None, True, True)
+    assert (verified(database).faults, bad.id in ids(database)) == ((), False)
+
+
 async def test_a_caller_that_gives_up_loses_and_doubles_no_record(
     store: AuditStore, database: Path
 ) -> None:

@@ -21,6 +21,7 @@ from axonflow_core.errors import (
     Unavailable,
 )
 from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.trail import MAX_TOKENS
 from axonflow_core.messages import StopReason, Usage
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.provider import Price
@@ -194,6 +195,19 @@ async def test_an_answer_without_counts_is_charged_with_its_estimate(database: P
     facts = facts_of(database)[-1]
     assert (outcome.cost_usd, facts["charged"]) == (None, "estimate")
     assert sums(database).popitem()[1] == 2 * CENT
+
+
+@pytest.mark.parametrize("tokens", [MAX_TOKENS + 1, 10**15, 2**63 - 1])
+async def test_counts_that_no_call_can_have_are_not_known(database: Path, tokens: int) -> None:
+    async with working(database, DOLLAR) as [worker]:
+        worker.provider.usage = Usage(input_tokens=100, output_tokens=tokens)
+        outcome = await worker.call()
+        assert (outcome.verdict, outcome.cost_usd) == (Verdict.ALLOWED, None)
+        worker.provider.usage = Usage(input_tokens=100, output_tokens=500)
+        assert await worker.calls(120) == 97  # nobody spent the budget of all others
+    facts = facts_of(database)[1]
+    assert (facts["tokens"], facts["charged"]) == ({"input": 100}, "estimate")
+    assert same(database)
 
 
 async def test_a_stream_is_charged_by_its_closing_record(database: Path) -> None:
