@@ -65,7 +65,6 @@ from .breaker import Trial, is_of_the_target
 from .candidates import Ability, Candidates, Catalogue
 from .conversations import Conversations
 from .health import AlwaysAdmitted, TargetHealth
-from .hedging import first_answer
 from .passing_on import passes_on
 from .rules import DEFAULT, NO_MODELS, NamedModels, RoutingRules, Standing, Strategy
 from .strategies import Strategies, prompt_tokens
@@ -423,6 +422,8 @@ class _Run:
         if hedge_s is None:
             found = await asking
         else:
+            from .hedging import first_answer  # with it comes asyncio, which other calls need not
+
             found = await first_answer(
                 asking,
                 lambda: self._hedged(targets, ask, timeout_s, ends_at),
