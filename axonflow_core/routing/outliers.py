@@ -16,8 +16,7 @@ has few, and comes back with nothing held against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from statistics import median
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .breaker import Breaker
 from .targets import Place, Target
@@ -90,10 +89,10 @@ class Outliers:
     def _is_outlier(self, place: Place, seen: Mapping[Place, tuple[float, float]]) -> bool:
         share, seconds = seen[place]
         others = [found for other, found in seen.items() if other != place]
-        if share > MORE_FAILURES + median(each for each, _ in others):
+        if share > MORE_FAILURES + _middle(each for each, _ in others):
             return True
         usual_s = self._usual_s.get(place)
-        middle_s = median(each for _, each in others)
+        middle_s = _middle(each for _, each in others)
         return usual_s is not None and seconds > SLOWER * max(middle_s, usual_s) > 0
 
     def _note(self, place: Place, seconds: float) -> None:
@@ -104,6 +103,12 @@ class Outliers:
     def _leave_out(self, place: Place, now: float) -> None:
         times = self._times[place] = self._times.get(place, 0) + 1
         self._until[place] = now + min(times * LEFT_OUT_S, MOST_LEFT_OUT_S)
+
+
+def _middle(values: Iterable[float]) -> float:
+    """The median; of an even number, the lower of the two."""
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 2]
 
 
 def _places(targets: Sequence[Target]) -> list[Place]:
