@@ -16,6 +16,7 @@ from axonflow_core.audit.record import Kind
 from axonflow_core.audit.schema import RECORDS
 from axonflow_core.budgets.terms import Span
 from axonflow_core.frozen import frozen
+from axonflow_core.policy.rules import Verdict
 
 CALLS = (Kind.CALL, Kind.GATEWAY_CALL, Kind.INTERRUPTED)
 """The kinds of records that are calls of models, or attempts."""
@@ -96,7 +97,13 @@ _SUMS = (
 def _of(tenant: str, during: Span | None) -> list[Any]:
     """The calls of a tenant that went to a provider."""
     columns = RECORDS.c
-    made = [columns.tenant == tenant, columns.kind.in_(CALLS), columns.provider.is_not(None)]
+    made = [
+        columns.tenant == tenant,
+        columns.kind.in_(CALLS),
+        columns.provider.is_not(None),
+        # What a budget or a limit refused had a provider in view, and was never sent.
+        (columns.verdict != Verdict.BLOCKED) | _fact("tokens").is_not(None),
+    ]
     if during is not None:
         made += [columns.at_us >= during.starts_us, columns.at_us < during.ends_us]
     return made

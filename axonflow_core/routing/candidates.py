@@ -270,7 +270,9 @@ class Catalogue:
 
     def _not_theirs(self, wish: Wish) -> RequestError:
         allowed = [name for name in self._providers if _may_use(name, wish)]
-        asked = "any provider" if wish.provider is None else f"the provider {wish.provider[:64]!r}"
+        asked = "any provider" if wish.model is None else f"any provider of {wish.model[:256]}"
+        if wish.provider is not None:
+            asked = f"the provider {wish.provider[:64]!r}"
         return RequestError(
             f"the client {wish.client} may not use {asked}",
             hint=f"name one of these: {', '.join(allowed)}"
@@ -292,7 +294,11 @@ class Catalogue:
             )
         if ability is not None and len(skipped) == 1:
             return self._unable(skipped[0].provider, ability)
-        told = "; ".join(f"{each.provider} {each.model[:256]}: {each.reason}" for each in skipped)
+        told = "; ".join(
+            f"{each.provider} {each.model[:256]}: {each.reason}"
+            for each in skipped
+            if each.reason != _OF_PROVIDERS  # what a client may not use it does not hear of
+        )
         return RequestError(f"no target may take the call: {told}", hint=self._way_out(reasons))
 
     def _unable(self, name: str, ability: Ability) -> RequestError:

@@ -351,6 +351,15 @@ async def test_usage_is_the_sum_of_the_records(spending: Served) -> None:
     assert {item["group_value"] for item in by_model["items"]} == {"echo"}
 
 
+async def test_a_call_that_was_refused_is_no_usage(spending: Served) -> None:
+    path = "/api/v1/usage"
+    before = (await spending.get(path, client="acme")).json["total_requests"]
+    assert (await ask(spending, client="acme-too")).status == 402
+    assert (await spending.get(path, client="acme")).json["total_requests"] == before
+    await ask(spending)
+    assert (await spending.get(path, client="acme")).json["total_requests"] == before + 1
+
+
 @pytest.mark.parametrize("path", ["?period=hourly", "/breakdown?group_by=colour", "/breakdown"])
 async def test_a_usage_that_is_not_known_is_refused(spending: Served, path: str) -> None:
     assert (await spending.get(f"/api/v1/usage{path}")).status == 400

@@ -21,7 +21,7 @@ def served_by(folder: Path, *places: Place, **more: Any) -> Any:
     """The application, whose calls go to `places`."""
 
     def change(service: Service) -> None:
-        service.generation.governance.router = router_of(*places, models=MODELS, **more)
+        service.generation.governance.router = router_of(*places, **{"models": MODELS, **more})
 
     return serving(folder, change=change)
 
@@ -98,6 +98,21 @@ async def test_a_request_may_narrow_the_providers_fail_over_included(tmp_path: P
     assert "may not use any provider" in widened["error"]
     assert b.asked == []
     assert entry.facts["error"]["code"] == "throttled"
+
+
+async def test_a_client_hears_nothing_of_providers_that_it_may_not_use(tmp_path: Path) -> None:
+    places = Place("echo"), Place("hidden")
+    models = {"fast": [("hidden", "secret-model"), ("echo", "echo")]}
+    async with served_by(tmp_path, *places, models=models) as served:
+        told = [
+            await asked(served, "narrow", model="fast"),
+            await asked(served, "narrow", model="fast", allowed_providers=[]),
+            await asked(served, "narrow", allowed_providers=["hidden"]),
+        ]
+        entry = (await served.records())[0]
+    assert [each["success"] for each in told] == [True, False, False]
+    assert "hidden" not in str(told) and "secret-model" not in str(told)
+    assert entry.facts["receipt"]["choice"]["skipped"][0]["provider"] == "hidden"
 
 
 @pytest.mark.parametrize("error", [None, Throttled("slow")], ids=["answered", "failed"])

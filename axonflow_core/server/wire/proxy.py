@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from axonflow_core.errors import MalformedRequest
+from axonflow_core.frozen import evolve
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.trail import Outcome, attempt_facts, choice_facts
 from axonflow_core.messages import Completion, Json, Media, Receipt
@@ -65,7 +66,7 @@ def proxy_answer(outcome: Outcome, caller: Caller) -> Answer:
     SDK returns to its caller; one that a policy stopped is a 403, which it raises, and one that a
     budget has no room for a 402."""
     if outcome.refusal is not None:
-        more = {"metadata": _metadata(outcome), "policy_info": policy_info(outcome, caller)}
+        more = {"metadata": _metadata(outcome, caller), "policy_info": policy_info(outcome, caller)}
         return refused_answer(outcome.refusal, more)
     stopping = outcome.stopping
     body: dict[str, Json] = {"success": False, "blocked": False}
@@ -75,7 +76,7 @@ def proxy_answer(outcome: Outcome, caller: Caller) -> Answer:
         body |= {"error": outcome.error.message}
     else:
         body |= {"success": True, "data": {"data": _text(outcome.completion)}}
-    body["metadata"] = _metadata(outcome)
+    body["metadata"] = _metadata(outcome, caller)
     body["policy_info"] = policy_info(outcome, caller)
     status = 200 if stopping is None else 403
     return json_answer(body, status, **warning_headers(outcome.exceeded))
@@ -86,7 +87,7 @@ def _text(completion: Completion | None) -> str:
     return "no model was called: skip_llm" if completion is None else completion.text
 
 
-def _metadata(outcome: Outcome) -> dict[str, Json]:
+def _metadata(outcome: Outcome, caller: Caller) -> dict[str, Json]:
     """Who answered, how long it took, what it cost. The SDK passes it on as it is."""
     metadata: dict[str, Json] = {
         "request_id": outcome.id,
@@ -109,7 +110,7 @@ def _metadata(outcome: Outcome) -> dict[str, Json]:
             "adjustments": list(map(str, completion.adjustments)),
         }
         if completion.receipt is not None:
-            metadata |= _routed(completion.receipt)
+            metadata |= _routed(completion.receipt, caller)
     if outcome.error is not None:
         metadata |= {"error_code": outcome.error.code, "hint": outcome.error.hint}
         if outcome.error.failed_attempts:
@@ -121,13 +122,14 @@ def _metadata(outcome: Outcome) -> dict[str, Json]:
     return {name: value for name, value in metadata.items() if value is not None}
 
 
-def _routed(receipt: Receipt) -> dict[str, Json]:
-    """Who was asked, how often, and why."""
+def _routed(receipt: Receipt, caller: Caller) -> dict[str, Json]:
+    """Who was asked, how often, and why; nothing of providers that the client may not use."""
     routed: dict[str, Json] = {"attempts": receipt.attempts, "region": receipt.region}
     if receipt.failed_attempts:
         routed["failed_attempts"] = attempt_facts(receipt.failed_attempts)
     if receipt.choice is not None:
-        routed["choice"] = choice_facts(receipt.choice)
+        known = [each for each in receipt.choice.skipped if caller.may_use_provider(each.provider)]
+        routed["choice"] = choice_facts(evolve(receipt.choice, skipped=tuple(known)))
     return routed
 
 
