@@ -440,6 +440,7 @@ def open_runtime(
     _refuse_unknown_extras(extras, [entry.name for entry in entries])
     specs = {entry.name: load_provider(entry.type, environment) for entry in entries}
     needs_event_loop = any(spec.needs_event_loop for spec in specs.values())
+    needs_event_loop = needs_event_loop or bool(loaded.routing.hedge)  # two calls at once
     shared = new_client(needs_event_loop) if client is None else client
     providers = {
         entry.name: _provider(

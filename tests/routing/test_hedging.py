@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from axonflow_core import BlockingRuntime
 from axonflow_core.errors import AxonFlowError, InvalidCall, Unavailable
 from axonflow_core.messages import Choice, Completion, FailedAttempt
 from axonflow_core.routing.health import Breakers
@@ -140,3 +142,16 @@ async def test_two_answers_at_once_are_one_and_the_other_stream_is_closed() -> N
     answer = await asked(hedging(a, b), is_streamed=True)
     assert answer.text in {"a", "b"}
     assert len(asyncio.all_tasks()) == 1
+
+
+def test_a_blocking_runtime_that_hedges_has_an_event_loop_in_the_background(tmp_path: Path) -> None:
+    file = tmp_path / "axonflow.yaml"
+    file.write_text(
+        'version: "1.0"\n'
+        "llm_providers: {echo: {enabled: true, config: {model: m}}}\n"
+        "models: {fast: [{provider: echo, model: m}]}\n"
+        "routing: {hedge: {fast: {after_s: 0.5}}}\n"
+    )
+
+    with BlockingRuntime.open(file) as runtime:
+        assert runtime.complete("hi", model="fast").text == "hi"
