@@ -421,7 +421,8 @@ def believable(usage: Usage) -> Usage:
     """`usage` without the counts that no call can have: they are not known then, so that neither
     sums nor budgets are spoilt by what a provider, or whoever speaks for it, makes up."""
     wrong = [name for name in _COUNTS if (getattr(usage, name) or 0) > MAX_TOKENS]
-    return evolve(usage, **dict.fromkeys(wrong)) if wrong else usage
+    unknown: dict[str, Any] = dict.fromkeys(wrong)
+    return evolve(usage, **unknown) if wrong else usage
 
 
 def token_facts(usage: Usage) -> dict[str, Json]:
