@@ -109,7 +109,7 @@ async def test_a_client_hears_nothing_of_providers_that_it_may_not_use(tmp_path:
             await asked(served, "narrow", model="fast", allowed_providers=[]),
             await asked(served, "narrow", allowed_providers=["hidden"]),
         ]
-        entry = (await served.records())[0]
+        entry = (await served.records("narrow"))[0]
     assert [each["success"] for each in told] == [True, False, False]
     assert "hidden" not in str(told) and "secret-model" not in str(told)
     assert entry.facts["receipt"]["choice"]["skipped"][0]["provider"] == "hidden"
