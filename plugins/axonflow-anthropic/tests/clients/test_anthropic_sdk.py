@@ -13,6 +13,7 @@ from axonflow_anthropic.emulator import API_KEY, emulator
 from axonflow_core.emulator.serving import RunningEmulator, serving
 
 anthropic = pytest.importorskip("anthropic")
+pytestmark = pytest.mark.filterwarnings("ignore")  # what other people's code does is theirs
 
 MODEL = "claude-sonnet-5-5"
 WEATHER = {

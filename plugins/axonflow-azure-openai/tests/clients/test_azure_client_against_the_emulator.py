@@ -11,6 +11,7 @@ from axonflow_azure_openai.emulator import ENTRA_TOKEN, emulator
 from axonflow_core.emulator.serving import RunningEmulator, serving
 
 openai = pytest.importorskip("openai")
+pytestmark = pytest.mark.filterwarnings("ignore")  # what other people's code does is theirs
 
 PNG = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAC"

@@ -16,6 +16,7 @@ from axonflow_gemini.codec.errors import DAILY
 from axonflow_gemini.emulator import API_KEY, emulator
 
 genai = pytest.importorskip("google.genai")
+pytestmark = pytest.mark.filterwarnings("ignore")  # what other people's code does is theirs
 types = genai.types
 
 MODEL = "gemini-3.8-flash"

@@ -15,6 +15,7 @@ from axonflow_core.emulator.serving import RunningEmulator, serving
 from axonflow_ollama.emulator import emulator
 
 ollama = pytest.importorskip("ollama")
+pytestmark = pytest.mark.filterwarnings("ignore")  # what other people's code does is theirs
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"

@@ -12,6 +12,7 @@ from axonflow_core.emulator.serving import RunningEmulator, serving
 from axonflow_openai.emulator import emulator
 
 openai = pytest.importorskip("openai")
+pytestmark = pytest.mark.filterwarnings("ignore")  # what other people's code does is theirs
 
 PNG = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAC"
