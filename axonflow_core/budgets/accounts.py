@@ -44,6 +44,12 @@ class Budget:
     updated_us: int = 0
 
     @property
+    def is_of_operator(self) -> bool:
+        """Whether it is of all tenants together, so that none may hear how much is in it."""
+        is_for_each = self.scope is Scope.ORGANIZATION and self.of is None
+        return not self.tenant and not is_for_each
+
+    @property
     def is_hard(self) -> bool:
         """Whether calls that it has no room for are not made as they are."""
         return self.on_exceed is not OnExceed.WARN

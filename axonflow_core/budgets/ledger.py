@@ -627,6 +627,8 @@ def _unknown_price(account: Account, settled: int) -> Refusal:
 
 
 def _too_dear(budget: Budget, settled: int, amount: int) -> str:
+    if budget.is_of_operator:
+        return f"The operator's budget {budget.id} has no room for the call."
     return (
         f"The budget {budget.id} has no room for the call: {_money(settled)} of its "
         f"{budget.period} {_money(budget.limit_nanos)} are spent, and the call may cost "

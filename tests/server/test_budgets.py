@@ -225,6 +225,24 @@ async def test_a_budget_without_room_is_a_402_that_the_sdk_reads(spending: Serve
     assert (record.verdict, record.rules) == ("blocked", ("budget:tiny",))
 
 
+async def test_no_tenant_hears_how_much_is_in_a_budget_of_the_operator(tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text(PRICES)
+    of_all = BudgetConfig(scope=Scope.PROVIDER, of="echo", limit_usd=0.001_7, period=Period.DAILY)
+    each = BudgetConfig(scope=Scope.ORGANIZATION, limit_usd=0.001_8, period=Period.DAILY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(tmp_path / "prices.yaml"))
+        async with serving(tmp_path, budgets={"all": of_all}) as served:
+            reply = await ask(served)
+        (tmp_path / "own").mkdir()
+        async with serving(tmp_path / "own", budgets={"each": each}) as served:
+            own = await ask(served)
+    assert (reply.status, reply.json["code"]) == (402, "budget_exceeded")
+    assert reply.json["error"] == "The operator's budget all has no room for the call."
+    assert reply.json["budget_info"].keys() == {"budget_id", "budget_name", "exceeded", "action"}
+    assert b"0017" not in reply.body
+    assert own.json["budget_info"]["limit_usd"] == 0.0018
+
+
 async def test_the_page_of_budgets_shows_the_402(spending: Served) -> None:
     page = (Path(__file__).parents[2] / "docs/budgets.md").read_text()
     shown = orjson.loads(page.partition("```text\n")[2].partition("```")[0])

@@ -71,17 +71,22 @@ def refused_answer(refusal: Refusal, more: Mapping[str, Json] = EMPTY) -> Answer
 
 
 def _info(refusal: Refusal) -> dict[str, Json]:
+    """What the SDK reads of the budget. Of the operator's no tenant hears what others spent."""
     budget = refusal.account.budget
     assert budget is not None  # noqa: S101 - a rate has none, and no 402
-    return {
+    info: dict[str, Json] = {
         "budget_id": budget.id,
         "budget_name": budget.name,
-        "used_usd": usd(refusal.settled),
-        "limit_usd": usd(budget.limit_nanos),
-        "percentage": _percentage(refusal.settled, budget),
         "exceeded": True,
         "action": str(OnExceed.BLOCK),
     }
+    if not budget.is_of_operator:
+        info |= {
+            "used_usd": usd(refusal.settled),
+            "limit_usd": usd(budget.limit_nanos),
+            "percentage": _percentage(refusal.settled, budget),
+        }
+    return info
 
 
 def warning_headers(exceeded: Iterable[str]) -> dict[str, str]:
