@@ -19,7 +19,7 @@ from axonflow_core.calls.route import Call, Route
 from axonflow_core.calls.surface import Surface
 from axonflow_core.codec import FamilyCodec, Feature
 from axonflow_core.codec.registry import CodecRegistry
-from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsMissing
+from axonflow_core.errors import AxonFlowError, CredentialsError, CredentialsMissing, RequestError
 from axonflow_core.framing.sse import SseEvent
 from axonflow_core.frozen import evolve
 from axonflow_core.http.client import HttpRequest
@@ -116,6 +116,11 @@ class AzureService(OpenAIService):
         if self._config.api_version == V1:
             return f"{self.base_url}/openai/v1{call.operation}"
         deployment = quote(call.route.called, safe="")
+        if deployment in (".", ".."):  # a segment that a proxy resolves: another path
+            raise RequestError(
+                f"no deployment is called {deployment!r}",
+                hint="name a deployment as the resource's page `Deployments` has it",
+            )
         version = f"api-version={self._config.api_version}"
         return f"{self.base_url}/openai/deployments/{deployment}{call.operation}?{version}"
 

@@ -25,6 +25,7 @@ from axonflow_core.errors import (
     EncodeError,
     InvalidCall,
     ModelNotFound,
+    RequestError,
     Throttled,
 )
 from axonflow_core.frozen import Unfit
@@ -159,6 +160,16 @@ def test_a_deployment_stands_in_the_path_of_a_dated_version(endpoint: str) -> No
     assert opened.sent.url == f"{RESOURCE}/{path}"
     assert opened.sent.headers["api-key"] == KEY["api_key"]
     assert "model" not in opened.body
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_would_lead_to_another_path_is_refused(name: str) -> None:
+    opened = Opened()
+
+    with pytest.raises(RequestError, match="no deployment is called"):
+        opened.complete(model=name)
+
+    assert opened.client.requests == []
 
 
 def test_with_v1_it_stands_in_the_body() -> None:
