@@ -14,8 +14,9 @@ from axonflow_core.frozen import evolve, frozen
 if TYPE_CHECKING:
     from axonflow_core.config import Config, Fault
     from axonflow_core.config.loading import ReadConfig
+    from axonflow_core.config.values import ProviderConfig
     from axonflow_core.errors import ConfigError
-    from axonflow_core.provider import Checkup, Fact
+    from axonflow_core.provider import Checkup, Fact, Finding
 
 
 @click.command(short_help="Check the configuration, and whether the first call would be made.")
@@ -112,6 +113,8 @@ def _unopened(error: ConfigError, read: ReadConfig | None) -> _Report:
 async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
     """What the providers say of the sound part of the configuration, with the faults of the
     rest."""
+    import os
+
     from axonflow_core.cli.routing import doubts
     from axonflow_core.config.findings import located
     from axonflow_core.provider import SupportsCheck
@@ -131,6 +134,8 @@ async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
                 faults += located(read.config, entry, (each for each in new if each.is_fault))
                 warnings += located(read.config, entry, (e for e in new if not e.is_fault))
         warnings += doubts(read.config, runtime.router)
+    for entry in read.config.enabled.values():
+        warnings += located(read.config, entry, _unread_variables(read.config, entry, os.environ))
     return _Report(
         config=read.config,
         checkups=checkups,
@@ -138,6 +143,26 @@ async def _examined(read: ReadConfig, *, with_credentials: bool) -> _Report:
         warnings=sorted(warnings, key=lambda fault: fault.place),
         broken=tuple(_broken_families(read.config)),
     )
+
+
+def _unread_variables(
+    config: Config, entry: ProviderConfig, environment: Mapping[str, str]
+) -> Iterator[Finding]:
+    """The variables of a provider that are set while a file decides, which does not refer to
+    them: a call would go to the default endpoint, not to that of the emulator."""
+    from axonflow_core.plugins import load_provider
+    from axonflow_core.provider import Finding
+
+    if config.path is None or entry.name != entry.type:
+        return
+    for key, variable in load_provider(entry.type).variables.items():
+        if environment.get(variable) and entry.config.get(key) is None:
+            value = f"${{{variable}}}"
+            yield Finding(
+                message=f"{variable} is set and not read: the file decides, and has no `{key}`",
+                hint=f"{key}: {{total_s: {value}}}" if key == "timeouts" else f"{key}: {value}",
+                is_fault=False,
+            )
 
 
 @contextmanager

@@ -79,7 +79,13 @@ def doubts(config: Config, router: Router) -> Iterator[Fault]:
                 message = f"the model name `{name}` is an id of {provider}, which it hides"
                 yield Fault(place, message, "give the name another word")
     for message in _outside(config, router):
-        yield Fault(place, message, "no call goes there; `routing: {regions: …}` forbids it")
+        yield Fault(place, message, _WAY_IN)
+
+
+_WAY_IN = (
+    "no call goes there: name a model within `routing: {regions: …}`, widen that, or write the "
+    "`data_region:` of a vendor that says nothing itself into its config"
+)
 
 
 def _outside(config: Config, router: Router) -> Iterator[str]:
@@ -94,7 +100,7 @@ def _outside(config: Config, router: Router) -> Iterator[str]:
         try:
             skipped = router.choose(wish).candidates.skipped
         except RequestError as error:
-            yield error.message
+            yield error.message if wish.model is None else f"{wish.model}: {error.message}"
             continue
         for each in skipped:
             if each not in seen:

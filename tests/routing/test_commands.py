@@ -128,6 +128,21 @@ def test_check_warns_of_a_name_that_is_an_id(tmp_path: Path, capsys: Shown) -> N
     ]
 
 
+def test_check_warns_of_a_variable_that_the_file_does_not_read(
+    tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("axonflow_openai")
+    monkeypatch.setenv("OPENAI_MODEL", "gpt-6-luna")
+    monkeypatch.setenv("OPENAI_ENDPOINT", "http://127.0.0.1:1/v1")
+    openai = "  openai: {enabled: true, config: {model: gpt-6-luna}}\n"
+    assert warnings(tmp_path, capsys, openai) == [
+        "OPENAI_ENDPOINT is set and not read: the file decides, and has no `endpoint`"
+    ]
+    main(["check", "--no-credentials"])
+    shown = capsys.readouterr().err
+    assert "--> axonflow.yaml:7:35" in shown and "fix: endpoint: ${OPENAI_ENDPOINT}" in shown
+
+
 def test_check_warns_of_targets_outside_of_the_regions(tmp_path: Path, capsys: Shown) -> None:
     assert warnings(tmp_path, capsys, "routing: {regions: [eu-*]}\n") == []
     assert warnings(tmp_path, capsys, "routing: {regions: [eu-central-1]}\n") == [
@@ -140,5 +155,6 @@ models:
 routing: {regions: [eu-*]}
 """
     assert warnings(tmp_path, capsys, more) == [
-        "no target may take the call: bedrock us.amazon.nova-lite-v1:0: it may be processed in us-*"
+        "far: no target may take the call: bedrock us.amazon.nova-lite-v1:0: "
+        "it may be processed in us-*"
     ]
