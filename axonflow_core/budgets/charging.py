@@ -8,6 +8,8 @@
     estimate  nothing came, and the provider may have worked: time-outs, lost connections,
               cancelled calls, streams whose worker died. The whole estimate is charged, because
               nobody knows how much of the answer was made. So is an answer without counts
+    several   another target was asked too, after one that was silent: what the answer cost, and the
+              estimate for each that may be billed beside it
     nothing   the provider refused the call, or nothing was sent
     unknown   the price is not known: no amount is charged, and the call is counted as unknown
 
@@ -35,9 +37,32 @@ def charged_facts(
     cost_usd: float | None,
     is_whole: bool,
     may_be_billed: Callable[[], bool],
+    others_billed: int = 0,
 ) -> dict[str, Any]:
     """The facts of the record of a call that something was reserved for. The reservation knows
-    what to settle afterwards. `may_be_billed` tells of a call without an answer."""
+    what to settle afterwards. `may_be_billed` tells of a call without an answer, `others_billed` at
+    how many targets it may be billed besides."""
+    facts = _charged(reservation, answer, cost_usd, is_whole, may_be_billed)
+    if not others_billed or reservation.actual_nanos is None:
+        return facts
+    estimate = reservation.estimate
+    reservation.actual_nanos += others_billed * (estimate.nanos or 0)
+    if reservation.actual_tokens is not None:
+        tokens = estimate.input_tokens + estimate.output_tokens
+        reservation.actual_tokens += others_billed * tokens
+    if not facts:
+        return facts
+    charges = reservation.charges(reservation.actual_nanos)
+    return {CHARGES: charges, "charged": "estimate" if answer is None else "several"}
+
+
+def _charged(
+    reservation: Reservation,
+    answer: Completion | None,
+    cost_usd: float | None,
+    is_whole: bool,
+    may_be_billed: Callable[[], bool],
+) -> dict[str, Any]:
     if cost_usd is not None and is_whole and answer is not None:
         amount: int | None = nanos(cost_usd)
         reservation.actual_nanos, reservation.actual_tokens = amount, used_tokens(answer.usage)

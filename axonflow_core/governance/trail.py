@@ -25,6 +25,7 @@ from axonflow_core.errors import (
     ConfigError,
     CredentialsError,
     ProviderError,
+    ProviderTimeout,
     RequestError,
 )
 from axonflow_core.frozen import evolve, frozen
@@ -55,6 +56,8 @@ no counts. 30,000 calls of so many, at the price of the dearest models, fit into
 _COUNTS = tuple(name for name in fields_dict(Usage) if name.endswith("_tokens"))
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
+_SILENT = frozenset((ProviderTimeout.code, "outrun"))
+"""Codes of attempts that were sent, and not answered in time."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_.:/@-]{0,255}")
 _FEATURES = frozenset({*Feature, *fields_dict(Inference), *fields_dict(CompletionRequest)})
@@ -341,6 +344,7 @@ class Trail:
                 self._cost_usd,
                 self._is_whole,
                 self._may_be_billed,
+                self._others_billed(),
             )
         return facts
 
@@ -351,6 +355,16 @@ class Trail:
         if isinstance(error, ProviderError):
             return error.status is None and not isinstance(error, CredentialsError)
         return not isinstance(error, RequestError | ConfigError | AuditError)
+
+    def _others_billed(self) -> int:
+        """At how many targets besides the last the call may be billed: they were silent."""
+        receipt = None if self._answer is None else self._answer.receipt
+        if receipt is None:
+            attempts = () if self._error is None else self._error.failed_attempts
+            return sum(each.code in _SILENT for each in attempts)
+        if receipt.choice is None or not receipt.choice.is_possibly_billed_twice:
+            return 0
+        return max(1, sum(each.code in _SILENT for each in receipt.failed_attempts))
 
     def _cost_of(self, answer: Completion) -> float | None:
         """None where it is not known; of an answer that is not whole, what is known of it."""

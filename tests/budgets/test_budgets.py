@@ -20,9 +20,17 @@ from axonflow_core.errors import (
     RequestError,
     Unavailable,
 )
+from axonflow_core.frozen import evolve
 from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.trail import MAX_TOKENS
-from axonflow_core.messages import StopReason, Usage
+from axonflow_core.messages import (
+    Choice,
+    Completion,
+    CompletionRequest,
+    FailedAttempt,
+    StopReason,
+    Usage,
+)
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.provider import Price
 from axonflow_core.routing.router import Router
@@ -207,6 +215,40 @@ async def test_counts_that_no_call_can_have_are_not_known(database: Path, tokens
         assert await worker.calls(120) == 97  # nobody spent the budget of all others
     facts = facts_of(database)[1]
     assert (facts["tokens"], facts["charged"]) == ({"input": 100}, "estimate")
+    assert same(database)
+
+
+class Twice(Costly):
+    """Answers where another target was silent."""
+
+    async def complete(self, request: CompletionRequest, **more: Any) -> Completion:
+        answer = await super().complete(request, **more)
+        assert answer.receipt is not None
+        silent = FailedAttempt("outrun", provider="other", model="m-2")
+        choice = Choice(by="failover", is_possibly_billed_twice=True)
+        return evolve(
+            answer, receipt=evolve(answer.receipt, choice=choice, failed_attempts=(silent,))
+        )
+
+
+async def test_a_call_that_may_be_billed_twice_is_charged_twice(database: Path) -> None:
+    async with working(database, DOLLAR, provider=Twice()) as [worker]:
+        outcome = await worker.call()
+        assert outcome.cost_usd == pytest.approx(0.01)
+        assert await worker.calls(120) == 32  # three cents each: one that is known, two that may be
+    facts = facts_of(database)[1]
+    assert (facts["charged"], facts["charges"]["acme/b"][1]) == ("several", 3 * CENT)
+    assert same(database)
+
+
+async def test_every_target_that_was_silent_may_have_billed_a_call(database: Path) -> None:
+    error = ProviderTimeout("no answer")
+    error.failed_attempts = (FailedAttempt("timeout", provider="other", model="m-2"),)
+    async with working(database, DOLLAR) as [worker]:
+        worker.provider.error = error
+        await worker.call()
+    facts = facts_of(database)[1]
+    assert (facts["charged"], facts["charges"]["acme/b"][1]) == ("estimate", 4 * CENT)
     assert same(database)
 
 
