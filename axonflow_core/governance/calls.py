@@ -21,7 +21,8 @@ from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.messages import Completion, CompletionRequest
 from axonflow_core.policy.rules import Decision, Phase
 from axonflow_core.provider import Provider
-from axonflow_core.routing.router import Plan, Router
+from axonflow_core.routing.router import Router
+from axonflow_core.routing.run import Plan
 from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from axonflow_core.budgets.prices import Prices
 from axonflow_core.budgets.terms import OnExceed
 from axonflow_core.frozen import evolve
 from axonflow_core.provider import Price, Provider
-from axonflow_core.routing.router import Plan
+from axonflow_core.routing.run import Plan
 from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:

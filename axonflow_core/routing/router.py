@@ -19,33 +19,18 @@ can their counts. They go to the first in line, and on to targets with the same 
 
 from __future__ import annotations
 
-import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from math import ceil, inf
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import inf
 from typing import Any, TypeVar
 
 from axonflow_core import waiting
-from axonflow_core.calls.attempts import failed_attempt
-from axonflow_core.calls.budget import BUDGET, FREE, RetryBudget
+from axonflow_core.calls.budget import RetryBudget
 from axonflow_core.calls.forwarding import forwarded, forwarded_stream
-from axonflow_core.errors import (
-    AxonFlowError,
-    ConfigError,
-    CredentialsMissing,
-    ProviderError,
-    ProviderTimeout,
-    RequestError,
-    Unavailable,
-)
-from axonflow_core.frozen import evolve, frozen
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
-    Choice,
     Completion,
     CompletionRequest,
-    FailedAttempt,
-    Receipt,
-    SkippedTarget,
     TokenCount,
 )
 from axonflow_core.provider import (
@@ -61,23 +46,16 @@ from axonflow_core.provider import (
 )
 from axonflow_core.retrieval import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 
-from .breaker import Trial, is_of_the_target
 from .candidates import Ability, Candidates, Catalogue
 from .conversations import Conversations
 from .health import AlwaysAdmitted, TargetHealth
-from .passing_on import passes_on
 from .rules import DEFAULT, NO_MODELS, NamedModels, RoutingRules, Standing, Strategy
+from .run import Plan, Run, Tell
 from .strategies import Strategies, prompt_tokens
 from .targets import ANYONE, Place, Target, Wish
 
 T = TypeVar("T")
-Ask = Callable[[Any, str | None, float | None], Awaitable[T]]
-"""Asks a provider for an answer of a model, within so many seconds."""
-Tell = Callable[[Target], None]
 
-_LOG = logging.getLogger(__name__)
-FAIR_S = 2.0
-"""A caller's time limit below which a time-out tells nothing of the target."""
 _MAX_WISHES = 1_024
 """Wishes whose candidates are kept. Model ids come from clients, so their number has no end."""
 SHORT_TOKENS = 1_000
@@ -93,20 +71,6 @@ COUNTING: Ability = (
 
 def _nobody_is_told(target: Target) -> None:
     """For callers that only want the answer."""
-
-
-@frozen(kw_only=True)
-class Plan:
-    """The targets of one call, in the order to try them in."""
-
-    targets: tuple[Target, ...]
-    by: str
-    """What decided on the first: see `Choice.by`."""
-    candidates: Candidates
-    mark: int | None = None
-    """The conversation that it goes on with."""
-    hedge_s: float | None = None
-    """The silence after which another target is asked beside the first."""
 
 
 class Router:
@@ -263,7 +227,7 @@ class Router:
             return provider.complete(request, model=model, timeout_s=left_s)
 
         plan = whom if isinstance(whom, Plan) else self.choose(whom, request)
-        run = _Run(self, plan, tell)
+        run = Run(self, plan, tell)
         answer = await run.answered(ask, timeout_s)
         return run.on_receipt_of(answer)
 
@@ -283,7 +247,7 @@ class Router:
             return provider.stream(request, model=model, timeout_s=left_s)
 
         plan = whom if isinstance(whom, Plan) else self.choose(whom, request, is_streamed=True)
-        run = _Run(self, plan, tell, is_streamed=True)
+        run = Run(self, plan, tell, is_streamed=True)
         return run.on_receipt_of_stream(await run.answered(ask, timeout_s))
 
     async def forward(self, call: NativeCall, wish: Wish = ANYONE) -> ForwardedAnswer:
@@ -296,7 +260,7 @@ class Router:
                 return await provider.forward(call, model=model)
             return await forwarded(provider, call, model)
 
-        run = _Run(self, self._plan_of(call, wish), _nobody_is_told)
+        run = Run(self, self._plan_of(call, wish), _nobody_is_told)
         answer = await run.answered(ask, None)
         if not isinstance(answer.answer, Completion):
             return answer
@@ -314,7 +278,7 @@ class Router:
             return await forwarded_stream(provider, call, model)
 
         plan = self._plan_of(call, wish, is_streamed=True)
-        run = _Run(self, plan, _nobody_is_told, is_streamed=True)
+        run = Run(self, plan, _nobody_is_told, is_streamed=True)
         return run.on_receipt_of_stream(await run.answered(ask, None))
 
     async def embed(
@@ -340,7 +304,7 @@ class Router:
             return await provider.rerank(request, model=model, timeout_s=left_s)
 
         plan = self.choose(wish, ability=RERANKING)
-        return await _Run(self, plan, _nobody_is_told).answered(ask, timeout_s)
+        return await Run(self, plan, _nobody_is_told).answered(ask, timeout_s)
 
     async def count(
         self, request: CompletionRequest, wish: Wish = ANYONE, *, timeout_s: float | None = None
@@ -354,8 +318,8 @@ class Router:
 
         return await self._run_fixed(wish, COUNTING).answered(ask, timeout_s)
 
-    def _run_fixed(self, wish: Wish, ability: Ability) -> _Run:
-        return _Run(self, self.fixed(wish, ability), _nobody_is_told)
+    def _run_fixed(self, wish: Wish, ability: Ability) -> Run:
+        return Run(self, self.fixed(wish, ability), _nobody_is_told)
 
     def _plan_of(self, call: NativeCall, wish: Wish, *, is_streamed: bool = False) -> Plan:
         if isinstance(call.request, EmbeddingRequest):
@@ -376,270 +340,6 @@ class Router:
     def now(self) -> float:
         """Seconds, on the clock that deadlines are on."""
         return self._now()
-
-
-class _Run:
-    """One call on its way from target to target."""
-
-    __slots__ = (
-        "_failed",
-        "_is_extra",
-        "_is_hedged",
-        "_is_streamed",
-        "_outrun",
-        "_plan",
-        "_router",
-        "_shut",
-        "_tell",
-        "_under_way",
-        "_unpaid",
-    )
-
-    def __init__(
-        self, router: Router, plan: Plan, tell: Tell, *, is_streamed: bool = False
-    ) -> None:
-        self._router = router
-        self._plan = plan
-        self._tell = tell
-        self._is_streamed = is_streamed
-        self._failed: list[tuple[Target, AxonFlowError]] = []
-        self._shut: list[Target] = []
-        """Those that may not be asked now."""
-        self._unpaid: list[Target] = []
-        """Those that the budget of extra calls had nothing left for."""
-        self._is_extra = False
-        """Whether something was sent already, so that another call is one too many."""
-        self._is_hedged = False
-        self._under_way: list[Target] = []
-        self._outrun: list[Target] = []
-        """Those that were asked beside the one that answered."""
-
-    async def answered(self, ask: Ask[T], timeout_s: float | None) -> T:
-        """The answer of the first target that gives one."""
-        ends_at = None if timeout_s is None else self._router.now() + timeout_s
-        targets, hedge_s = iter(self._plan.targets), self._plan.hedge_s
-        asking = self._next_answer(targets, ask, timeout_s, ends_at)
-        if hedge_s is None:
-            found = await asking
-        else:
-            from .hedging import first_answer  # with it comes asyncio, which other calls need not
-
-            found = await first_answer(
-                asking,
-                lambda: self._hedged(targets, ask, timeout_s, ends_at),
-                hedge_s,
-                _discarded,
-            )
-            if found is not None:
-                self._outrun += [each for each in self._under_way if each is not found[0]]
-                self._tell(found[0])
-        if found is None:
-            raise self._last_word()
-        return found[1]
-
-    def _hedged(
-        self, targets: Iterator[Target], ask: Ask[T], timeout_s: float | None, ends_at: float | None
-    ) -> Coroutine[Any, Any, tuple[Target, T] | None]:
-        """The second of two calls: one that nobody asked for, so its target's budget pays."""
-        self._is_extra = self._is_hedged = True
-        return self._next_answer(targets, ask, timeout_s, ends_at)
-
-    async def _next_answer(
-        self,
-        targets: Iterator[Target],
-        ask: Ask[T],
-        timeout_s: float | None,
-        ends_at: float | None,
-    ) -> tuple[Target, T] | None:
-        """The first of `targets` that answers, and its answer; None where none does."""
-        router, left_s = self._router, timeout_s
-        for target in targets:
-            if (self._failed or self._is_hedged) and ends_at is not None:
-                left_s = ends_at - router.now()
-                if left_s <= 0:
-                    break
-            trial = router.health.admits(target)
-            if trial is None:
-                self._shut.append(target)
-                continue
-            if self._failed or self._is_hedged:
-                fare = self._fare(target)
-            else:
-                fare = FREE
-                router.budgets[target.provider].asked()
-            if fare is None:
-                trial.left()
-                self._unpaid.append(target)
-                continue
-            if self._failed:
-                _LOG.info("%s is asked in place of %s", target, self._failed[-1][0])
-            self._tell(target)
-            self._under_way.append(target)
-            try:
-                return target, await self._tried(target, trial, fare, ask, left_s)
-            except AxonFlowError as error:
-                self._under_way.remove(target)
-                self._note(target, error)
-        return None
-
-    async def _tried(
-        self, target: Target, trial: Trial, fare: float, ask: Ask[T], left_s: float | None
-    ) -> T:
-        """The answer of `target`, whose trial and budget hear what came of it."""
-        router = self._router
-        provider, budget = router.providers[target.provider], router.budgets[target.provider]
-        if target.region is not None:
-            provider = router.catalogue.provider(target)
-        outer, is_extra = BUDGET.set(budget), self._is_extra
-        began = router.now()
-        try:
-            answer = await ask(provider, target.asked, left_s)
-        except AxonFlowError as error:
-            is_short = left_s is not None and left_s < FAIR_S
-            if is_short and isinstance(error, ProviderTimeout):
-                trial.left()
-                budget.refunded(fare)
-                raise
-            trial.failed(error)
-            if is_of_the_target(error):
-                router.missed(target, router.now() - began, is_streamed=self._is_streamed)
-            if not is_extra:
-                self._is_extra = self._is_extra or not isinstance(error, _UNSENT)
-            elif is_of_the_target(error):
-                budget.fell(fare)
-            else:
-                budget.refunded(fare)
-            raise
-        except BaseException:
-            trial.left()
-            budget.refunded(fare)
-            raise
-        finally:
-            BUDGET.reset(outer)
-        seconds = router.now() - began
-        trial.succeeded(seconds)
-        if is_extra:
-            budget.arrived(fare)
-        router.heard(target, seconds, is_streamed=self._is_streamed, plan=self._plan)
-        if self._is_streamed and isinstance(answer, CompletionStream):
-            answer.broke = trial.broke
-        return answer
-
-    def _fare(self, target: Target) -> float | None:
-        """What a call to `target`, which is not the first, costs its provider's budget; None where
-        there is none left."""
-        budget = self._router.budgets[target.provider]
-        if self._is_hedged:
-            return FREE if budget.take() else None
-        return budget.fare() if self._is_extra else FREE
-
-    def _note(self, target: Target, error: AxonFlowError) -> None:
-        """`target` failed. Raises where no other is tried."""
-        on_silence = self._router.rules.failover_on_silence
-        if not passes_on(error, on_silence=on_silence):
-            raise self._with_attempts(error)
-        self._failed.append((target, error))
-
-    def _last_word(self) -> AxonFlowError:
-        """The error of a call that no target answered: of those that failed the first that passes,
-        then the first that was sent, then the first."""
-        errors = [error for _, error in self._failed]
-        if not errors:
-            return self._nobody_may()
-        passing = (e for e in errors if isinstance(e, ProviderError) and e.is_retryable)
-        sent = (e for e in errors if not isinstance(e, RequestError))
-        said = next(passing, None) or next(sent, None) or errors[0]
-        said.is_exhausted = len(self._failed) + len(self._shut) + len(self._unpaid) > 1
-        if self._unpaid:
-            names = ", ".join(map(str, self._unpaid))
-            said.add_note(f"not asked: {names}: too many calls failed there of late")
-        return self._with_attempts(said)
-
-    def _nobody_may(self) -> AxonFlowError:
-        """The error of a call that went nowhere, because every breaker is open."""
-        names = ", ".join(map(str, self._shut))
-        wait_s = min(map(self._router.health.waits_s, self._shut), default=0.0)
-        error = Unavailable(
-            f"no target may be asked now: {names}",
-            hint="their last calls failed: `GET /api/v1/llm-providers/status` says how; each is "
-            "tried again after a pause",
-            retry_after_s=ceil(wait_s) if wait_s else None,
-        )
-        error.is_exhausted = True
-        return error
-
-    def _with_attempts(self, error: AxonFlowError) -> AxonFlowError:
-        """`error`, which knows of the targets before and beside it."""
-        others = [(target, each) for target, each in self._failed if each is not error]
-        if others:
-            told = (attempt for target, each in others for attempt in attempts_of(target, each))
-            error.failed_attempts = (*told, *error.failed_attempts)
-            for target, each in others:
-                error.add_note(f"also asked: {target}: {each.code}")
-        return error
-
-    # ── what the receipt says ─────────────────────────────────────────────────────────────────────
-
-    def on_receipt_of(self, answer: Completion) -> Completion:
-        """`answer`, whose receipt says why it is of this target."""
-        receipt = self._told(answer.receipt)
-        return answer if receipt is answer.receipt else evolve(answer, receipt=receipt)
-
-    def on_receipt_of_stream(self, stream: CompletionStream) -> CompletionStream:
-        """As `on_receipt_of`."""
-        receipt = self._told(stream.receipt)
-        if receipt is not stream.receipt:
-            stream.receipt = receipt
-        return stream
-
-    def _told(self, receipt: Receipt | None) -> Receipt | None:
-        plan = self._plan
-        if receipt is None or plan.candidates.is_single:
-            return receipt
-        if not (self._failed or self._shut or self._outrun):
-            return evolve(receipt, choice=plan.candidates.choice(plan.by))
-        before = [each for target, error in self._failed for each in attempts_of(target, error)]
-        before += (
-            FailedAttempt(_OUTRUN, provider=each.provider, model=each.model, region=each.region)
-            for each in self._outrun
-        )
-        skipped = plan.candidates.skipped
-        if self._shut:
-            shut = (SkippedTarget(each.provider, each.model, _SHUT) for each in self._shut)
-            skipped = (*skipped, *shut)
-        choice = Choice(
-            by=plan.by,
-            skipped=skipped,
-            regions=plan.candidates.regions,
-            is_possibly_billed_twice=bool(self._outrun)
-            or any(error.may_be_billed for _, error in self._failed),
-        )
-        attempts = (*before, *receipt.failed_attempts) if before else receipt.failed_attempts
-        return evolve(receipt, choice=choice, failed_attempts=attempts)
-
-
-_SHUT = "it may not be asked now"
-_OUTRUN = "outrun"
-"""The code of a call that was ended because another answered first."""
-_UNSENT = (RequestError, ConfigError, CredentialsMissing)
-"""Errors of a call that never left."""
-
-
-async def _discarded(late: tuple[Target, Any]) -> None:
-    """An answer that came when there was one already."""
-    if isinstance(late[1], CompletionStream):
-        await late[1].aclose()
-
-
-def attempts_of(target: Target, error: AxonFlowError) -> list[FailedAttempt]:
-    """The attempts at `target` that ended with `error`."""
-    attempts = [*error.failed_attempts, failed_attempt(error)]
-    return [
-        evolve(each, provider=target.provider, model=target.model, region=target.region)
-        if each.provider is None
-        else each
-        for each in attempts
-    ]
 
 
 def _first(place: Place, group: Sequence[Target]) -> Sequence[Target]:
