@@ -372,10 +372,12 @@ class Ledger:
         at_us: int,
     ) -> dict[str, Charge]:
         """The charges of a call that a client reports, where `held` was set aside for it: its cost,
-        or, where it reports no counts, what was set aside."""
+        or, where it reports no counts, what was set aside. A budget of all tenants together is
+        charged for what the server called alone: one tenant's word could spend it."""
         charges: dict[str, Charge] = {}
         for account in self.accounts(subject):
-            if account.unit is Unit.NANOS:
+            is_shared = account.budget is not None and account.budget.is_of_operator
+            if account.unit is Unit.NANOS and not is_shared:
                 now = span(account.period, at_us).starts_us
                 starts_us, aside = held.get(account.key, (now, 0))
                 charged = aside if amount is None and is_price_known else amount

@@ -325,6 +325,21 @@ async def test_a_check_reserves_and_its_report_settles(spending: Served) -> None
     assert record.facts["charges"]["other/yearly"][1] == 20_000_000
 
 
+async def test_no_report_spends_what_belongs_to_all_tenants(spending: Served) -> None:
+    checked = await spending.post("/api/policy/pre-check", {"query": "Why?"}, client="other")
+    report = {
+        "context_id": checked.json["context_id"],
+        "provider": "echo",
+        "model": "echo",
+        "token_usage": {"prompt_tokens": 0, "completion_tokens": 10**6, "total_tokens": 10**6},
+    }
+    assert (await spending.post("/api/audit/llm-call", report, client="other")).status == 200
+    charged = (await spending.records("other"))[-1].facts["charges"]
+    assert (charged["other/yearly"][1], "/everything" in charged) == (1_000 * 10**9, False)
+    await ask(spending)  # the control: the server's own call
+    assert (await spending.records())[-1].facts["charges"]["/everything"][1] > 0
+
+
 # ── status, check, usage, prices ──────────────────────────────────────────────────────────────────
 
 
