@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @click.option("--force", "is_forced", is_flag=True, help="Overwrite FILE.")
 def init(*, file: Path, provider: str | None, is_forced: bool) -> None:
     """Write FILE, by default axonflow.yaml, with the settings found on this machine, a model that
-    lives, and a comment beside each key. An existing file is not overwritten.
+    lives, and a comment beside each key. Providers that variables enable are in it too, for a file
+    is all that counts once there is one. An existing file is not overwritten.
 
     \b
     axonflow init && axonflow check && axonflow ask "Why is the sky blue?"
@@ -28,9 +29,13 @@ def init(*, file: Path, provider: str | None, is_forced: bool) -> None:
 
     from axonflow_core.cli.display import tell, write_line
 
+    found = [] if provider else [*_enabled_by_variables()]
     spec, first_settings = _beginning(provider)
     settings = asyncio.run(first_settings(os.environ))
-    _write(file, "\n".join(_lines(spec, settings)) + "\n", is_forced=is_forced)
+    others = [each for each in found if each[0].name != spec.name]
+    if not others or all(map(_is_known, settings)):
+        others.insert(0, (spec, settings))
+    _write(file, "\n".join(_lines(others)) + "\n", is_forced=is_forced)
     write_line(str(file))
     tell("next: axonflow check, then axonflow ask")
 
@@ -59,7 +64,36 @@ def _beginning(provider: str | None) -> tuple[ProviderSpec, FirstSettings]:
     )
 
 
-def _lines(spec: ProviderSpec, settings: Sequence[Setting]) -> Iterator[str]:
+def _enabled_by_variables() -> Iterator[tuple[ProviderSpec, Sequence[Setting]]]:
+    """The providers that need no file, with settings that refer to their variables. A key that is
+    not in the file is read from its variable all the same."""
+    from axonflow_core.cli.providers import installed_specs
+    from axonflow_core.plugin_spec import Setting
+
+    for spec in installed_specs():
+        if spec.enabling_variables and spec.config_from_environment(os.environ) is not None:
+            named = {key: f"${{{variable}}}" for key, variable in spec.variables.items()}
+            named |= (
+                {"timeouts": f"{{total_s: {named['timeouts']}}}"} if "timeouts" in named else {}
+            )
+            present = spec.defaults_from_environment(os.environ)
+            yield (
+                spec,
+                [
+                    Setting(key=key, value=named[key], comment="is set")
+                    for key in named
+                    if key in present
+                ],
+            )
+
+
+def _is_known(setting: Setting) -> bool:
+    """Whether a setting does not refer to a variable that is not set."""
+    variable = setting.value.removeprefix("${").removesuffix("}")
+    return not setting.is_active or setting.value == variable or variable in os.environ
+
+
+def _lines(providers: Sequence[tuple[ProviderSpec, Sequence[Setting]]]) -> Iterator[str]:
     """The lines of the file."""
     from axonflow_core.config.values import VERSION
 
@@ -68,12 +102,14 @@ def _lines(spec: ProviderSpec, settings: Sequence[Setting]) -> Iterator[str]:
     yield f'version: "{VERSION}"'
     yield ""
     yield "llm_providers:"
-    yield f"  {spec.name}:  # {spec.display_name}"
-    yield "    enabled: true"
-    yield "    config:"
-    for setting in settings:
-        mark = "" if setting.is_active else "# "
-        yield f"      {mark}{setting.key}: {setting.value}  # {setting.comment}"
+    for spec, settings in providers:
+        yield f"  {spec.name}:  # {spec.display_name}"
+        yield "    enabled: true"
+        if settings:
+            yield "    config:"
+        for setting in settings:
+            mark = "" if setting.is_active else "# "
+            yield f"      {mark}{setting.key}: {setting.value}  # {setting.comment}"
 
 
 def _write(path: Path, text: str, *, is_forced: bool) -> None:

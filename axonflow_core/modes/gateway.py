@@ -195,7 +195,12 @@ async def _reserved(
     subject = Subject(
         caller.tenant, caller.client, user, provider, model, check.team, check.workflow
     )
-    accounts = ledger.accounts(subject)
+    # Of a budget of all tenants nothing is held: checks without a call would use it up.
+    accounts = [
+        each
+        for each in ledger.accounts(subject)
+        if each.budget is None or not each.budget.is_of_operator
+    ]
     if not accounts:
         return None
     texts = (check.query, check.system_prompt or "")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from axonflow_core.cli import main
 from axonflow_core.codec import ModelFacts
 from axonflow_core.codec.registry import CodecRegistry
 from axonflow_core.config import ProviderConfig, structure_provider_config
@@ -412,3 +415,26 @@ def test_the_history_of_a_system_message_keeps_its_role() -> None:
     opened.complete(asked, model="gpt-5.2")
 
     assert [message["role"] for message in opened.body["messages"]] == ["user", "developer"]
+
+
+# ── a first file ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_first_file_keeps_what_variables_enabled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "BEDROCK_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY["api_key"])
+    monkeypatch.setenv("OPENAI_ENDPOINT", "http://127.0.0.1:1/v1")
+
+    assert main(["init"]) == 0
+    written = (tmp_path / "axonflow.yaml").read_text()
+    assert main(["check"]) == 0
+
+    assert "endpoint: ${OPENAI_ENDPOINT}" in written and KEY["api_key"] not in written
+    told = capsys.readouterr().out
+    assert "http://127.0.0.1:1/v1" in told and "credentials  an API key" in told
+    assert "bedrock" not in written  # no region is found, so its part would be a fault
