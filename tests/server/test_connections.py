@@ -407,7 +407,8 @@ def test_a_body_that_the_app_does_not_read_waits_in_the_client() -> None:
                 await asyncio.sleep(0.5)
                 await super().__call__(scope, receive, send)
 
-    with serving(Deaf(), **QUICK) as served, served.connect() as client:
+    patient = {**QUICK, "body_idle_s": 5.0}  # the sender is a thread of this busy process
+    with serving(Deaf(), **patient) as served, served.connect() as client:
         client.send(post(b"Content-Length: 4000000"))
         sending = threading.Thread(target=client.send, args=(b"a" * 4_000_000,))
         sending.start()
