@@ -167,6 +167,9 @@ class Router:
 
     def _candidates(self, wish: Wish, ability: Ability | None) -> tuple[Candidates, Plan | None]:
         """Who may take a call, and the plan of it where there is nothing to choose."""
+        if wish.allowed is not None:  # as long as the caller likes, and a wish is kept
+            allowed = tuple(name for name in self.providers if name in wish.allowed)
+            wish = evolve(wish, allowed=allowed)
         known = self._known.get((wish, ability))
         if known is None:
             found = self.catalogue.candidates(wish, ability)

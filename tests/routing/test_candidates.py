@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -38,6 +39,17 @@ def test_a_call_that_names_nothing_goes_to_every_provider_with_its_own_model() -
 def test_the_model_default_answers_a_call_that_names_nothing() -> None:
     router = abc(models={"default": [("c", "c-1"), ("a", "a-1")]})
     assert targets(router) == ["c c-1", "a a-1"]
+
+
+def test_what_callers_allow_at_length_is_not_kept() -> None:
+    router, names = abc(), tuple(f"{number:0500}" for number in range(200))
+    tracemalloc.start()
+    for number in range(100):
+        allowed = (*(f"{number}-{name}" for name in names), "b")
+        assert targets(router, Wish(allowed=allowed)) == ["b b-model"]
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 500_000  # the lists have 10 MB, and clients may send as many as they like
 
 
 def test_a_named_model_has_its_targets_as_they_are_listed() -> None:
