@@ -129,6 +129,16 @@ async def test_a_client_s_own_regions_hold_for_every_target(
         assert entry.facts["receipt"]["choice"]["regions"] == ["eu-*"]
 
 
+async def test_no_client_hears_which_models_others_asked_for(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        await asked(served, model="words-of-acme")
+        await asked(served)
+        told = (await served.get("/api/v1/llm-providers/status", client="other")).json
+        one = (await served.get("/api/v1/llm-providers/echo", client="other")).json
+    assert [each["model"] for each in told["providers"]["echo"]["targets"]] == ["echo"]
+    assert "words-of-acme" not in f"{told}{one}"
+
+
 async def test_the_route_of_routing_tells_what_holds_and_takes_no_change(tmp_path: Path) -> None:
     path = "/api/v1/llm-providers/routing"
     async with serving(tmp_path) as served:

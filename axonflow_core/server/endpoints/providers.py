@@ -165,8 +165,24 @@ async def _health(
         "status": "healthy" if health.is_ready and not is_shut else "unhealthy",
         "message": health.detail or ("its last calls failed" if is_shut else ""),
     }
-    shown = [_target(each) for each in states if request.caller.may_use_model(each.model)]
+    named = _named_models(generation, entry, request)
+    shown = [
+        _target(each)
+        for each in states
+        if each.model in named and request.caller.may_use_model(each.model)
+    ]
     return {**told, "targets": shown} if shown else told
+
+
+def _named_models(
+    generation: Generation, entry: ProviderConfig, request: ClientRequest
+) -> frozenset[str]:
+    """The models of a provider that the configuration names. What else was asked for are words of
+    other tenants' clients."""
+    targets = (each for named in generation.config.models.values() for each in named)
+    own = {each.model for each in targets if each.provider == entry.name}
+    default = generation.governance.providers[entry.name].default_model
+    return frozenset({default, *own, *request.caller.models})
 
 
 def _target(state: TargetState) -> Json:
