@@ -9,7 +9,7 @@ A budget that the file and the store both have is the file's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from attrs import field
 
@@ -66,6 +66,10 @@ class Subject(NamedTuple):
     model: str | None = None
     team: str | None = None
     workflow: str | None = None
+
+
+SubjectKey: TypeAlias = tuple[str, str, str | None, str | None, str | None, str | None, str | None]
+"""A plain tuple of what a `Subject` has, which is equal to it."""
 
 
 @frozen(kw_only=True)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from attrs import field
@@ -155,30 +155,33 @@ unknown = unknown + excluded.unknown, leased = max(0, leased - ?)"""
 
 def settle(driver: sqlite3.Connection, chain: str, entries: Sequence[Entry]) -> None:
     """Add up what these entries charge. Called in the transaction that writes them."""
-    sums: dict[tuple[str, int], list[int]] = {}
+    sums: _Sums = {}
     for entry in entries:
-        charges = entry.facts.get(CHARGES)
-        if charges is not None:
+        if (charges := entry.facts.get(CHARGES)) is not None:
             _add(sums, charges)
     for (account, starts_us), (settled, calls, unknown, reserved) in sums.items():
         values = (account, starts_us, chain, settled, calls, unknown, reserved)
         driver.execute(_SETTLE, values)
 
 
-def _add(sums: dict[tuple[str, int], list[int]], charges: Mapping[str, Any]) -> None:
+_Sums: TypeAlias = dict[tuple[str, int], tuple[int, int, int, int]]
+"""Account and start of the span -> amounts, calls, those of unknown price, what was reserved."""
+_NONE = (0, 0, 0, 0)
+
+
+def _add(sums: _Sums, charges: Mapping[str, Any]) -> None:
     for account, (starts_us, amount, reserved) in charges.items():
-        of_account = sums.get((account, starts_us))
-        if of_account is None:
-            of_account = sums[account, starts_us] = [0, 0, 0, 0]
-        of_account[0] += amount or 0
-        of_account[1] += 1
-        of_account[2] += amount is None
-        of_account[3] += reserved
+        key = account, starts_us
+        settled, calls, unknown, before = sums.get(key, _NONE)
+        if amount is None:
+            sums[key] = settled, calls + 1, unknown + 1, before + reserved
+        else:
+            sums[key] = settled + amount, calls + 1, unknown, before + reserved
 
 
 def sums_of(facts: Iterable[Mapping[str, Json]]) -> Mapping[tuple[str, int], int]:
     """Account and start of the span -> what records charge, by their facts."""
-    sums: dict[tuple[str, int], list[int]] = {}
+    sums: _Sums = {}
     for each in facts:
         if charges := each.get(CHARGES):
             assert isinstance(charges, dict)  # noqa: S101 - it is ours

@@ -42,7 +42,10 @@ def charged_facts(
     """The facts of the record of a call that something was reserved for. The reservation knows
     what to settle afterwards. `may_be_billed` tells of a call without an answer, `others_billed` at
     how many targets it may be billed besides."""
-    facts = _charged(reservation, answer, cost_usd, is_whole, may_be_billed)
+    if cost_usd is not None and is_whole and answer is not None:
+        facts = _cost(reservation, answer, cost_usd)
+    else:
+        facts = _guessed(reservation, answer, cost_usd, is_whole, may_be_billed)
     if not others_billed or reservation.actual_nanos is None:
         return facts
     estimate = reservation.estimate
@@ -56,20 +59,24 @@ def charged_facts(
     return {CHARGES: charges, "charged": "estimate" if answer is None else "several"}
 
 
-def _charged(
+def _cost(reservation: Reservation, answer: Completion, cost_usd: float) -> dict[str, Any]:
+    """Of nearly every call."""
+    reservation.actual_nanos = amount = nanos(cost_usd)
+    reservation.actual_tokens = used_tokens(answer.usage)
+    charges = reservation.charges(amount)
+    return {CHARGES: charges, "charged": "cost"} if charges else {}
+
+
+def _guessed(
     reservation: Reservation,
     answer: Completion | None,
     cost_usd: float | None,
     is_whole: bool,
     may_be_billed: Callable[[], bool],
 ) -> dict[str, Any]:
-    if cost_usd is not None and is_whole and answer is not None:
-        amount: int | None = nanos(cost_usd)
-        reservation.actual_nanos, reservation.actual_tokens = amount, used_tokens(answer.usage)
-        charges = reservation.charges(amount)
-        return {CHARGES: charges, "charged": "cost"} if charges else {}
     estimate = reservation.estimate
     tokens: int | None
+    amount: int | None
     if answer is None:
         tokens, how, amount = 0, "nothing", 0
         if may_be_billed():

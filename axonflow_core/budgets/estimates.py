@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from axonflow_core.budgets.terms import Unit, nanos
 from axonflow_core.media import MediaKind
-from axonflow_core.messages import CompletionRequest, Document, Image, Usage
+from axonflow_core.messages import CompletionRequest, Document, Image, Text, Usage
 from axonflow_core.provider import Price
 
 DEFAULT_OUTPUT_TOKENS = 4_096
@@ -52,17 +52,20 @@ def estimate(
 ) -> Estimate:
     """The estimate of a call with these texts in its request. The request itself is asked for its
     media and its `max_tokens`; None where only these are known."""
-    input_tokens, output_tokens = text_tokens(texts), max_tokens or DEFAULT_OUTPUT_TOKENS
+    input_tokens = text_tokens(texts)
     if request is not None:
-        output_tokens = request.inference.max_tokens or DEFAULT_OUTPUT_TOKENS
-        input_tokens += _MESSAGE_TOKENS * len(request.messages)
-        for message in request.messages:
+        max_tokens = request.inference.max_tokens
+        messages = request.messages
+        input_tokens += _MESSAGE_TOKENS * len(messages)
+        for message in messages:
             for block in message.content:
                 kind = type(block)
-                if kind is Image or kind is Document:
+                if kind is not Text and (kind is Image or kind is Document):
                     input_tokens += _media_tokens(block)
+    output_tokens = max_tokens or DEFAULT_OUTPUT_TOKENS
     cost = cost_nanos(price, input_tokens, output_tokens)
-    return Estimate(input_tokens, output_tokens, price, cost)
+    # What `Estimate(…)` returns, without its call of a function of Python's.
+    return tuple.__new__(Estimate, (input_tokens, output_tokens, price, cost))
 
 
 def cost_nanos(price: Price | None, input_tokens: int, output_tokens: int) -> int | None:

@@ -10,6 +10,10 @@ find too little wait for the one that is under way. So a busy worker waits for t
 hundreds of calls, and no two workers admit the same money. A worker that rests gives its slice
 back, and one that was killed is found out by the next that needs its slice.
 
+**What is ready**: once a call was admitted, the slices of its accounts are kept together under its
+subject. The next call takes a look-up, a comparison and a subtraction for each of them, until the
+first span is over, or the accounts or slices change.
+
 **Settling** follows the record: estimate and cost change places in the same transaction (`book`),
 and here the call is counted as over. Where it is not sure whether a record was written, the slice
 is doubtful: as soon as none of its calls is under way, the store is told what is free.
@@ -28,11 +32,18 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from axonflow_core.audit.record import Entry, Kind, new_id
 from axonflow_core.budgets import book
-from axonflow_core.budgets.accounts import Account, Budget, Register, Subject
+from axonflow_core.budgets.accounts import (
+    MAX_CACHED,
+    Account,
+    Budget,
+    Register,
+    Subject,
+    SubjectKey,
+)
 from axonflow_core.budgets.book import Alert, Charge, Spent
 from axonflow_core.budgets.estimates import Estimate
 from axonflow_core.budgets.terms import Unit, UnknownPrice, span, usd
@@ -59,6 +70,9 @@ RESTING_US = 2_000_000
 """How long a slice is kept that no call needs."""
 
 NOTHING: frozenset[str] = frozenset()
+_NANOS, _REQUESTS = Unit.NANOS, Unit.REQUESTS  # an enum looks its members up slowly
+_NEVER = 1 << 62
+"""More nano-dollars than any budget has: no alert is due any more."""
 
 Clock: TypeAlias = Callable[[], int]
 """Tells the time, in microseconds since 1970."""
@@ -100,12 +114,14 @@ class Slice:
             "extending",
             "free",
         ),
-        *("in_flight", "is_doubtful", "settled", "starts_us", "used_us"),
+        *("in_flight", "is_doubtful", "key", "settled", "starts_us", "unit", "used_us"),
     )
 
     def __init__(self, account: Account, at_us: int) -> None:
         of_time = span(account.period, at_us)
         self.account = account
+        self.key = account.key
+        self.unit = account.unit
         self.starts_us = of_time.starts_us
         self.ends_us = of_time.ends_us
         self.free = 0
@@ -122,6 +138,21 @@ class Slice:
         self.extending: asyncio.Task[Spent] | None = None
         self.used_us = at_us
 
+    def is_to_alert(self, threshold: int) -> None:
+        """The alert of a threshold was not given."""
+        self.alerted.discard(threshold)
+        self.alert_at = 0
+
+
+class Ready(NamedTuple):
+    """Slices that calls of a subject can be admitted from without another look at their accounts:
+    all of them are hard, the store was asked about each, and none changes in this time."""
+
+    subject: Subject
+    starts_us: int
+    ends_us: int
+    slices: tuple[Slice, ...]
+
 
 class Reservation:
     """What was taken for one call."""
@@ -130,19 +161,14 @@ class Reservation:
         *("actual_nanos", "actual_tokens", "estimate", "parts", "spared", "subject", "warnings"),
     )
 
-    def __init__(
-        self,
-        estimate: Estimate,
-        subject: Subject | None = None,
-        parts: list[tuple[Slice, int]] | None = None,
-    ) -> None:
+    def __init__(self, estimate: Estimate, subject: Subject | None = None) -> None:
         self.estimate = estimate
         self.subject = subject
         """Whose call it was when it was admitted."""
         self.spared: frozenset[str] = NOTHING
         """Accounts that it turned out not to be of."""
-        self.parts: list[tuple[Slice, int]] = [] if parts is None else parts
-        self.warnings: list[Account] = []
+        self.parts: list[tuple[Slice, int]] = []
+        self.warnings: tuple[Account, ...] = ()
         """Budgets that are exceeded and only warn."""
         self.actual_nanos: int | None = 0
         self.actual_tokens: int | None = None
@@ -151,10 +177,10 @@ class Reservation:
         """The fact `charges` of the call's record."""
         charges: dict[str, Charge] = {}
         for part, reserved in self.parts:
-            account = part.account
-            if account.budget is not None:
-                charged = 0 if account.key in self.spared else amount
-                charges[account.key] = (part.starts_us, charged, reserved)
+            if part.unit is _NANOS:
+                key = part.key
+                charged = 0 if key in self.spared else amount
+                charges[key] = (part.starts_us, charged, reserved)
         return charges
 
     def reserved(self) -> dict[str, Charge]:
@@ -174,6 +200,8 @@ class Ledger:
         self._stored = book.Stored()
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._slices: dict[str, Slice] = {}
+        self._ready: dict[SubjectKey, Ready] = {}
+        """Emptied as soon as a subject may have other accounts, or an account another slice."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.register = Register(self._config)
 
@@ -188,9 +216,6 @@ class Ledger:
     ) -> Reservation | Refusal:
         """Take what a call may need of each account, or of none. `AuditError` where the store
         cannot be asked."""
-        reservation = self._taken_at_once(accounts, estimate, subject)
-        if reservation is not None:
-            return reservation
         reservation = Reservation(estimate, subject)
         is_admitted = False
         try:
@@ -198,36 +223,58 @@ class Ledger:
                 if (refusal := await self._taken(account, estimate, reservation)) is not None:
                     return refusal
             is_admitted = True
+            self._note_ready(reservation)
             return reservation
         finally:
             if not is_admitted:
                 self.give_back(reservation)
 
-    def _taken_at_once(
-        self, accounts: Iterable[Account], estimate: Estimate, subject: Subject | None
-    ) -> Reservation | None:
-        """What nearly every call takes: of slices that have enough. None where one has not."""
+    def ready(self, subject: SubjectKey) -> Ready | None:
+        """What `admit_at_once` takes of for calls of this subject; None where it is not known."""
+        return self._ready.get(subject)
+
+    def admit_at_once(self, ready: Ready, estimate: Estimate) -> Reservation | None:
+        """As `admit`, of slices that have enough, as they have for nearly every call. None where
+        one has not, or its time is over."""
         now_us = self._clock()
-        parts: list[tuple[Slice, int]] = []
-        for account in accounts:
-            part = self._slices.get(account.key)
-            if (
-                part is None
-                or part.account is not account
-                or not part.starts_us <= now_us < part.ends_us
-                or part.settled is None
-                or not account.is_hard
-            ):
-                return None
-            amount = estimate.nanos if account.budget else estimate.amount(account.unit)
+        subject, starts_us, ends_us, slices = ready
+        if not starts_us <= now_us < ends_us:
+            return None
+        into, out, _, nanos = estimate
+        reservation = Reservation(estimate, subject)
+        parts = reservation.parts
+        for part in slices:
+            unit = part.unit
+            amount = nanos if unit is _NANOS else 1 if unit is _REQUESTS else into + out
             if amount is None or part.free < amount:
+                self.give_back(reservation)
                 return None
-            parts.append((part, amount))
-        for part, amount in parts:
             part.free -= amount
             part.in_flight += 1
             part.used_us = now_us
-        return Reservation(estimate, subject, parts)
+            parts.append((part, amount))
+        return reservation
+
+    def _note_ready(self, reservation: Reservation) -> None:
+        """The next calls of the subject may be admitted at once."""
+        subject, slices = reservation.subject, tuple(part for part, _ in reservation.parts)
+        if subject is None or not slices:
+            return
+        accounts = self.accounts(subject)
+        if len(accounts) == len(slices) and all(map(self._is_ready, slices, accounts)):
+            if len(self._ready) >= MAX_CACHED:
+                self._ready.clear()
+            starts_us = max(part.starts_us for part in slices)
+            ends_us = min(part.ends_us for part in slices)
+            self._ready[subject] = Ready(subject, starts_us, ends_us, slices)
+
+    def _is_ready(self, part: Slice, account: Account) -> bool:
+        return (
+            self._slices.get(account.key) is part
+            and part.account is account
+            and account.is_hard
+            and part.settled is not None
+        )
 
     async def _taken(
         self, account: Account, estimate: Estimate, reservation: Reservation
@@ -242,7 +289,7 @@ class Ledger:
         if not account.is_hard:
             await self._look_at(part)
             if (part.settled or 0) >= account.limit:
-                reservation.warnings.append(account)
+                reservation.warnings += (account,)
             amount = 0
         elif part.free < amount or part.settled is None:
             refusal = await self._extended(part, amount, now_us)
@@ -258,6 +305,7 @@ class Ledger:
         part = self._slices.get(account.key)
         if part is None or not part.starts_us <= now_us < part.ends_us:
             part = self._slices[account.key] = Slice(account, now_us)
+            self._ready.clear()
         elif part.account is not account:
             part.denied = part.alert_at = 0  # the limit may be another
             part.account = account
@@ -339,13 +387,14 @@ class Ledger:
         """The record of the call is durable, with its charges."""
         for part, amount in reservation.parts:
             part.in_flight -= 1
-            if part.account.unit is Unit.NANOS:
+            unit = part.unit
+            if unit is _NANOS:
                 part.denied = 0  # it may have needed less
-                if part.settled is not None and part.account.key not in reservation.spared:
+                if part.settled is not None and part.key not in reservation.spared:
                     part.settled += reservation.actual_nanos or 0
                     if part.settled >= part.alert_at:
                         self._alert_if_due(part)
-            elif part.account.unit is Unit.TOKENS and reservation.actual_tokens is not None:
+            elif unit is not _REQUESTS and reservation.actual_tokens is not None:
                 part.free += amount - reservation.actual_tokens
         reservation.parts = []
 
@@ -388,7 +437,7 @@ class Ledger:
 
     def _alert_if_due(self, part: Slice) -> None:
         budget = part.account.budget
-        if budget is None or not budget.alert_thresholds:
+        if budget is None:
             return
         settled, limit = part.settled or 0, part.account.limit
         for threshold in budget.alert_thresholds:
@@ -400,6 +449,7 @@ class Ledger:
                 task = asyncio.create_task(self._alert(part, budget, threshold))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+        part.alert_at = _NEVER
 
     async def _alert(self, part: Slice, budget: Budget, threshold: int) -> None:
         """Give an alert, unless another worker has. The next look tries again where it cannot be
@@ -408,10 +458,10 @@ class Ledger:
         try:
             alert = await self._audit.transact(work)
         except AuditError:
-            part.alerted.discard(threshold)
+            part.is_to_alert(threshold)
             return
         if not work.is_due:
-            part.alerted.discard(threshold)
+            part.is_to_alert(threshold)
         elif alert is not None:
             _LOG.warning("%s", alert_text(budget, alert))
 
@@ -433,6 +483,7 @@ class Ledger:
         self._rebuild()
 
     def _rebuild(self) -> None:
+        self._ready.clear()
         self.register = Register(self._config, self._stored.budgets, self._pseudonyms)
 
     async def follow(self) -> None:
@@ -474,6 +525,7 @@ class Ledger:
                 continue
             if not part.starts_us <= now_us < part.ends_us:
                 del self._slices[key]
+                self._ready.clear()
             elif now_us - part.used_us > RESTING_US and (part.free > 0 or part.is_doubtful):
                 await self._return(part)
 

@@ -90,16 +90,21 @@ class Prices:
 
     def expected(self, name: str, provider: Provider, model: str) -> Price | None:
         """The price of a call that is not made yet; None where it is not known."""
-        key = name, model
-        if key not in self._estimates:
-            if len(self._estimates) >= MAX_CACHED:
-                self._estimates.clear()
-            receipt = Receipt(provider=name, family="", surface="", model=model, called=model)
-            try:
-                self._estimates[key] = self.of(name, provider, receipt)
-            except AxonFlowError:  # an id that is none of its own
-                self._estimates[key] = None
-        return self._estimates[key]
+        try:
+            return self._estimates[name, model]
+        except KeyError:
+            return self._looked_up(name, provider, model)
+
+    def _looked_up(self, name: str, provider: Provider, model: str) -> Price | None:
+        if len(self._estimates) >= MAX_CACHED:
+            self._estimates.clear()
+        receipt = Receipt(provider=name, family="", surface="", model=model, called=model)
+        try:
+            price = self.of(name, provider, receipt)
+        except AxonFlowError:  # an id that is none of its own
+            price = None
+        self._estimates[name, model] = price
+        return price
 
     def listed(self) -> Iterator[tuple[str, str, Price]]:
         """Provider, model or pattern, and price, of all that the operator says."""

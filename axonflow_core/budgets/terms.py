@@ -14,6 +14,8 @@ from axonflow_core.frozen import frozen
 
 NANOS = 1_000_000_000
 """Money is counted in whole nano-dollars: a token of the cheapest model costs dozens of them."""
+_OFF = 5e-4
+"""How far above a whole nano-dollar an amount is that one only because floats are a little off."""
 _MINUTE_US = 60_000_000
 
 
@@ -108,7 +110,7 @@ def _months_later(first: datetime, months: int) -> datetime:
 
 def nanos(usd: float) -> int:
     """An amount of money in nano-dollars, rounded up: what costs anything is not free."""
-    return ceil(round(usd * NANOS, 3))
+    return ceil(usd * NANOS - _OFF)
 
 
 def usd(nanos: int) -> float:

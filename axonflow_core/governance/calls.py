@@ -103,7 +103,9 @@ class Governance:
             request = await self._admitted(call, trail)
             if request is not None:
                 plan, chose = self._planned(call, request, trail, is_streamed=True)
-                afforded = await self._room.found(plan, chose, request, trail)
+                afforded = self._room.found_at_once(plan, request, trail)
+                if afforded is None:
+                    afforded = await self._room.found(plan, chose, request, trail)
                 if afforded is None:
                     return await self._refused(trail)
                 await self._audit.append(trail.opened())
@@ -127,11 +129,17 @@ class Governance:
 
     async def _record(self, trail: Trail, *, is_opened: bool = False) -> None:
         """Put the end of a call on record, and settle what was reserved for it."""
-        closes = trail.id if is_opened else None
-        if trail.reservation is None:
+        closes, reservation = trail.id if is_opened else None, trail.reservation
+        if reservation is None:
             await self._audit.append(trail.entry(closes=closes))
         else:
-            await self._room.settled(trail.reservation, trail, self._audit, closes)
+            ledger = self._room.charging(reservation, trail)
+            try:
+                await self._audit.append(trail.entry(closes=closes))
+            except BaseException:
+                ledger.doubt(reservation)
+                raise
+            ledger.settle(reservation)
         if self._shadows is not None and trail.is_answered:
             self._shadows.consider(trail.call, trail.id)
 
@@ -145,7 +153,9 @@ class Governance:
         if request is None:
             return None
         plan, chose = self._planned(call, request, trail)
-        afforded = await self._room.found(plan, chose, request, trail)
+        afforded = self._room.found_at_once(plan, request, trail)
+        if afforded is None:
+            afforded = await self._room.found(plan, chose, request, trail)
         if afforded is None:
             return None
         answer = await self.router.complete(request, afforded, timeout_s=call.timeout_s, tell=chose)

@@ -21,7 +21,6 @@ from axonflow_core.routing.run import Plan
 from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
-    from axonflow_core.audit.store import AuditStore
     from axonflow_core.budgets.ledger import Reservation
     from axonflow_core.governance.trail import Trail
     from axonflow_core.messages import CompletionRequest
@@ -38,6 +37,22 @@ class Room:
         self._ledger = ledger
         self._prices = prices
         self._providers = providers
+
+    def found_at_once(self, plan: Plan, request: CompletionRequest, trail: Trail) -> Plan | None:
+        """As `found`, where that takes no waiting, as for nearly every call; None where it may
+        take some."""
+        ledger = self._ledger
+        if ledger is None:
+            return plan
+        ready = ledger.ready(trail.key)
+        if ready is None:
+            return None
+        expected = self._expected(plan, request, trail)
+        taken = ledger.admit_at_once(ready, expected)
+        if taken is None:
+            return None
+        trail.reservation = taken
+        return plan
 
     async def found(
         self, plan: Plan, chose: Tell, request: CompletionRequest, trail: Trail
@@ -58,30 +73,23 @@ class Room:
         trail.reserved(taken)
         return plan
 
-    async def settled(
-        self, reservation: Reservation, trail: Trail, audit: AuditStore, closes: str | None
-    ) -> None:
-        """Write the record of a call that something was reserved for, with what it is charged: to
-        the budgets of where it went, if it was passed on."""
+    def charging(self, reservation: Reservation, trail: Trail) -> Ledger:
+        """The ledger that a call is settled in, once the accounts that it is charged to are those
+        of where it went, if it was passed on."""
         ledger = self._ledger
         assert ledger is not None  # noqa: S101 - it made the reservation
         admitted = reservation.subject
-        if admitted is None or trail.target != (admitted.provider, admitted.model):
+        if admitted is None or not trail.is_at(admitted.provider, admitted.model):
             ledger.rebook(reservation, trail.subject)
-        try:
-            await audit.append(trail.entry(closes=closes))
-        except BaseException:
-            ledger.doubt(reservation)
-            raise
-        ledger.settle(reservation)
+        return ledger
 
     def _expected(self, plan: Plan, request: CompletionRequest, trail: Trail) -> Estimate:
         """The estimate at the price of the first target, or of a dearer one behind it."""
-        first, *others = plan.targets
-        expected = estimate(trail.texts, request, self._price(first))
-        if not others or expected.nanos is None:
+        targets = plan.targets
+        expected = estimate(trail.texts, request, self._price(targets[0]))
+        if len(targets) == 1 or expected.nanos is None:
             return expected
-        costs = [self._cost(target, expected) or 0 for target in others]
+        costs = [self._cost(target, expected) or 0 for target in targets[1:]]
         return expected._replace(nanos=max(expected.nanos, *costs))
 
     async def _cheaper(
@@ -121,9 +129,8 @@ class Room:
         return sorted(below, key=lambda each: each[0])
 
     def _price(self, target: Target) -> Price | None:
-        return self._prices.expected(
-            target.provider, self._providers[target.provider], target.model
-        )
+        name = target.provider
+        return self._prices.expected(name, self._providers[name], target.model)
 
     def _cost(self, target: Target, expected: Estimate) -> int | None:
         price = self._price(target)

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import field, fields_dict
 
 from axonflow_core.audit.record import Entry, Kind, new_id
-from axonflow_core.budgets.accounts import Subject
+from axonflow_core.budgets.accounts import Subject, SubjectKey
 from axonflow_core.budgets.book import RESERVED
 from axonflow_core.budgets.charging import charged_facts
 from axonflow_core.budgets.ledger import Refusal, Reservation
@@ -178,21 +178,27 @@ class Trail:
     @property
     def subject(self) -> Subject:
         """Whose call it is and where it goes, once that was chosen."""
+        return Subject(*self.key)
+
+    @property
+    def key(self) -> SubjectKey:
+        """The same as `subject`, made in a fifth of the time: to look up what is known of it."""
         call = self._call
-        return Subject(
-            call.caller.tenant,
-            call.caller.client,
+        caller, chosen = call.caller, self._provider
+        return (
+            caller.tenant,
+            caller.client,
             self.user,
-            None if self._provider is None else self._provider[0],
+            None if chosen is None else chosen[0],
             self._model,
             call.team,
             call.workflow,
         )
 
-    @property
-    def target(self) -> tuple[str | None, str | None]:
-        """The provider and the model that the call goes to, or went to last."""
-        return None if self._provider is None else self._provider[0], self._model
+    def is_at(self, provider: str | None, model: str | None) -> bool:
+        """Whether that is where the call goes, or went to last."""
+        chosen = self._provider
+        return model == self._model and provider == (None if chosen is None else chosen[0])
 
     @property
     def texts(self) -> Iterable[str]:

@@ -3,6 +3,7 @@
 call               policy on a request of 100 characters and on an answer of 300, with five
                    rules and the detectors, and the record: against boto3's `invoke_model`
 audit, 32 at once  the same with a real audit on a disk, as 32 calls in flight have it
+budget             what money, requests and tokens a minute that are counted add to that
 chunk              of a stream of 200 that is screened with look-ahead, a chunk a read (paced)
                    and 70 a read (burst): against a chunk of boto3's `converse_stream`
 """
@@ -24,7 +25,14 @@ from axonflow_core.audit.store import AuditStore
 from axonflow_core.budgets import book
 from axonflow_core.budgets.ledger import Ledger
 from axonflow_core.budgets.terms import Period, Scope
-from axonflow_core.config.values import BudgetConfig, Config, PoliciesConfig
+from axonflow_core.config.values import (
+    BudgetConfig,
+    Config,
+    PoliciesConfig,
+    RateLimits,
+    ServerConfig,
+    TenantConfig,
+)
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.trail import GovernedCall, Outcome
@@ -190,10 +198,12 @@ def _governed(provider: _Idle, audit: Any, ledger: Ledger | None = None) -> Gove
 
 
 def _ledger(store: AuditStore) -> Ledger:
-    """One budget, with room for all of the measurement."""
+    """One budget and two limits, with room for all of the measurement."""
     ledger = Ledger(store)
     budget = BudgetConfig(scope=Scope.ORGANIZATION, limit_usd=1_000_000, period=Period.YEARLY)
-    ledger.serves(Config(budgets={"all": budget}))
+    rates = RateLimits(requests_per_minute=50_000_000, tokens_per_minute=10_000_000_000)
+    server = ServerConfig(tenants={"acme": TenantConfig(limits=rates)})
+    ledger.serves(Config(budgets={"all": budget}, server=server))
     return ledger
 
 

@@ -366,6 +366,18 @@ async def test_a_budget_is_for_the_calls_of_its_scope(
             assert await worker.calls(4, **other) == 4
 
 
+async def test_a_budget_that_is_new_holds_for_the_next_call_and_one_that_is_gone_for_none(
+    database: Path,
+) -> None:
+    async with working(database, config_of(b=budget())) as [worker]:
+        assert await worker.calls(3) == 3
+        worker.ledger.serves(config_of(b=budget(), new=budget(limit_usd=0.03)))
+        assert await worker.calls(5) == 2
+        assert (await worker.spent("acme/new")).settled == 2 * CENT
+        worker.ledger.serves(config_of(b=budget()))
+        assert await worker.calls(5) == 5
+
+
 async def test_every_budget_of_a_call_must_have_room(database: Path) -> None:
     two = config_of(wide=budget(limit_usd=5), narrow=budget(scope=Scope.AGENT, of="shop"))
     async with working(database, two) as [worker]:
