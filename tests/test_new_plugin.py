@@ -43,7 +43,7 @@ class Kind:
 KINDS = (
     Kind(("codec",), "axonflow-bedrock-{}", 24, "hello"),
     Kind(("codec", "--chat"), "axonflow-bedrock-{}", 24, "conversation"),
-    Kind(("provider",), "axonflow-provider-{}", 17),
+    Kind(("provider",), "axonflow-provider-{}", 18),
 )
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 

@@ -161,9 +161,37 @@ _OWN = (
         fix="run it again with AXONFLOW_DEBUG=1 for the traceback, and report it",
     ),
 )
-OWN_CODES: Mapping[str, ErrorEntry] = {entry.code: entry for entry in _OWN}
-"""Code -> entry, for every code that `error[…]` can show. A test compares it with the tree in
-`errors`."""
+_OF_THE_SERVER = (
+    ErrorEntry(
+        code="budget_exceeded",
+        cause="a budget of the client, its tenant or the provider has no room for the call (402)",
+        fix="wait for the next period, raise the budget, or ask for fewer tokens: `max_tokens`",
+    ),
+    ErrorEntry(
+        code="rate_limited",
+        cause="the client or its tenant has used up its requests or tokens of this minute (429)",
+        fix="wait as long as `Retry-After` says, or have `limits:` raised",
+    ),
+    ErrorEntry(
+        code="audit_unavailable",
+        cause="the server cannot write its records, and gives no answer without them (503)",
+        fix="make room where the database is; the server goes on by itself",
+    ),
+    ErrorEntry(
+        code="client_closed",
+        cause="the client left before its call was answered; the record has what was seen of it",
+        fix="give the client more time than `call_timeout_s`",
+    ),
+    ErrorEntry(
+        code="outrun",
+        cause="an attempt at one target was ended because another answered first (`hedge:`)",
+        fix="nothing is wrong; both may be billed, and the record says so",
+    ),
+)
+"""Codes of the server's answers and records that no error of a call has."""
+OWN_CODES: Mapping[str, ErrorEntry] = {entry.code: entry for entry in (*_OWN, *_OF_THE_SERVER)}
+"""Code -> entry, for every code that `error[…]`, an answer of the server or a record can show. A
+test compares it with the tree in `errors`."""
 
 _HEAD = """# Troubleshooting
 

@@ -45,6 +45,7 @@ from axonflow_core.messages import (
 )
 from axonflow_core.policy.rules import Action, Decision, Finding, Phase, Verdict
 from axonflow_core.provider import Provider
+from axonflow_core.routing.run import OUTRUN
 
 CLIENT_CLOSED = "client_closed"
 """The code of a call whose client left: a call that is cancelled with this message has it."""
@@ -56,7 +57,7 @@ no counts. 30,000 calls of so many, at the price of the dearest models, fit into
 _COUNTS = tuple(name for name in fields_dict(Usage) if name.endswith("_tokens"))
 _RANK: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """Verdict -> its rank: the verdict on a call is the highest of its decisions."""
-_SILENT = frozenset((ProviderTimeout.code, "outrun"))
+_SILENT = frozenset((ProviderTimeout.code, OUTRUN))
 """Codes of attempts that were sent, and not answered in time."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_.:/@-]{0,255}")

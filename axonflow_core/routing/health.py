@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from axonflow_core import waiting
@@ -25,6 +26,8 @@ from .breaker import RULES, Breaker, BreakerRules, State, Trial
 from .outliers import Outliers
 from .targets import Place, Target
 
+MAX_LOOKED_AT = 64
+"""How many of the oldest are looked at to forget one."""
 MAX_KNOWN = 1_024
 """Targets that are remembered. Model ids come from clients, so their number has no end."""
 
@@ -156,9 +159,10 @@ class Breakers:
         return self._known.setdefault(place, Breaker(self._now, self._rules, self._draw))
 
     def _forget_one(self) -> None:
-        """The oldest that is closed; where none is, the oldest."""
-        known = list(self._known.items())
-        closed = (place for place, breaker in known if breaker.state is State.CLOSED)
-        place = next(closed, known[0][0])
+        """Of the oldest that are closed the one with the fewest calls of late; where none is, the
+        oldest. Model ids are words of callers, and new ones are to push out no busy target."""
+        known = list(islice(self._known.items(), MAX_LOOKED_AT))
+        closed = [each for each in known if each[1].state is State.CLOSED] or known[:1]
+        place, _ = min(closed, key=lambda each: each[1].totals()[0])
         self._known.pop(place, None)
         self._outliers.forget(place)

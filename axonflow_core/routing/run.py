@@ -283,7 +283,7 @@ class Run:
             return evolve(receipt, choice=plan.candidates.choice(plan.by))
         before = [each for target, error in self._failed for each in attempts_of(target, error)]
         before += (
-            FailedAttempt(_OUTRUN, provider=each.provider, model=each.model, region=each.region)
+            FailedAttempt(OUTRUN, provider=each.provider, model=each.model, region=each.region)
             for each in self._outrun
         )
         skipped = plan.candidates.skipped
@@ -302,7 +302,7 @@ class Run:
 
 
 _SHUT = "it may not be asked now"
-_OUTRUN = "outrun"
+OUTRUN = "outrun"
 """The code of a call that was ended because another answered first."""
 _UNSENT = (RequestError, ConfigError, CredentialsMissing)
 """Errors of a call that never left."""

@@ -369,3 +369,14 @@ def test_no_target_is_lost_and_never_are_more_than_half_left_out(
         assert set(health.ordered(targets)) == set(targets)
         assert sum(each.is_left_out for each in health.states()) <= 2
         clock.now_s += pause_s
+
+
+def test_a_flood_of_new_models_pushes_out_no_busy_target() -> None:
+    health = Breakers(now=Clock())
+    used(health, A, 1.0)
+    (busy,) = health.states()
+    for number in range(3 * MAX_KNOWN):
+        trial = health.admits(Target("b", str(number)))
+        assert trial is not None
+        trial.succeeded(1.0)
+    assert [state.calls for state in health.states() if state.provider == "a"] == [busy.calls]

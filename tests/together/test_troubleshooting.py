@@ -19,7 +19,10 @@ from axonflow_core import errors
 from axonflow_core.calls.settings import CommonSettings
 from axonflow_core.cli.explain import installed_catalogues
 from axonflow_core.cli.troubleshooting import OWN_CODES, Catalogue, page
+from axonflow_core.governance.trail import CLIENT_CLOSED
 from axonflow_core.plugin_spec import ErrorEntry
+from axonflow_core.routing.run import OUTRUN
+from axonflow_core.server.endpoints.health import AUDIT_UNAVAILABLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 CORE = Path(errors.__file__).parent
@@ -61,7 +64,8 @@ def test_every_code_of_the_error_tree_is_explained() -> None:
         for error in branches(errors.AxonFlowError)
         if error.__module__ == errors.__name__
     }
-    assert codes | {"bug"} == OWN_CODES.keys()
+    of_the_server = {CLIENT_CLOSED, AUDIT_UNAVAILABLE, OUTRUN, "budget_exceeded", "rate_limited"}
+    assert codes | {"bug"} | of_the_server == OWN_CODES.keys()
 
 
 def test_the_five_issues_of_the_product_page_come_first_in_their_order() -> None:
