@@ -4,7 +4,7 @@
     worker   its lease = free + what its calls under way reserved
     call     its estimate is taken of `free`, without any I/O; its record settles what it cost
 
-**A lease** is a slice of what is left: a sixteenth of it, or enough for 1,024 calls where that
+**A lease** is a slice of what is left: a sixteenth of it, or enough for 4,096 calls where that
 is less, down to a single call's estimate near the limit. One transaction fetches it, and calls that
 find too little wait for the one that is under way. So a busy worker waits for the store once in
 hundreds of calls, and no two workers admit the same money. A worker that rests gives its slice
@@ -62,7 +62,7 @@ _LOG = logging.getLogger(__name__)
 
 SHARE = 16
 """A slice is at most this part of what is left."""
-CALLS = 1_024
+CALLS = 4_096
 """A slice is enough for at most so many calls as the one that asks for it."""
 DENIED_US = 250_000
 """How long a worker believes the store that there is no more."""
