@@ -32,15 +32,15 @@ def models(*, wanted: str, provider: str | None, has_ended: bool, is_json: bool)
     from axonflow_core.cli.display import write_json
     from axonflow_core.cli.failure import CHECK_FAILED, OK
 
+    named = {} if provider else _named_models(wanted)
     shown = [
         (name, catalogue, [model for model in catalogue.models if _fits(model, wanted)])
-        for name, catalogue in installed_models(provider)
+        for name, catalogue in _catalogues(provider, may_be_none=bool(named))
     ]
     living = [
         (name, catalogue, [model for model in found if has_ended or model.life != "ended"])
         for name, catalogue, found in shown
     ]
-    named = {} if provider else _named_models(wanted)
     if is_json:
         of_catalogues = [_described(name, model) for name, _, found in living for model in found]
         write_json([*of_catalogues, *_described_names(named)])
@@ -52,6 +52,18 @@ def models(*, wanted: str, provider: str | None, has_ended: bool, is_json: bool)
         _report_none(wanted, [catalogue for _, catalogue, _ in shown])
         return CHECK_FAILED
     return OK
+
+
+def _catalogues(provider: str | None, *, may_be_none: bool) -> list[tuple[str, ModelCatalogue]]:
+    """As `installed_models`; nothing where there are none, and that will do."""
+    from axonflow_core.errors import PluginError
+
+    try:
+        return installed_models(provider)
+    except PluginError:
+        if may_be_none:
+            return []
+        raise
 
 
 def installed_models(provider: str | None = None) -> list[tuple[str, ModelCatalogue]]:
