@@ -51,9 +51,14 @@ def _list_plugins(path: Path | None, *, is_json: bool, is_verbose: bool) -> None
     if is_json:
         write_json(rows)
         return
-    columns = ("name", "state", "group", "distribution", "version")
-    cells = [[row[column].removeprefix("axonflow.") for column in columns] for row in rows]
-    write_table(columns, cells, _STYLES)
+    cells = [
+        (
+            *(row[column].removeprefix("axonflow.") for column in ("name", "state", "group")),
+            f"{row['distribution']} {row['version']}",  # in one column: 80 are few
+        )
+        for row in rows
+    ]
+    write_table(("name", "state", "group", "distribution"), cells, _STYLES)
     for row in rows if is_verbose else ():
         write_notes(row["name"], {name: row[name] for name in ("module", "origin")})
     for row in rows:
