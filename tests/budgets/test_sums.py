@@ -129,7 +129,7 @@ def test_counters_are_the_sums_of_10_000_mixed_calls_and_kills(database: Path) -
     while len([facts for facts in facts_if_any(database) if "charged" in facts]) < 10_000:
         process = subprocess.Popen([sys.executable, spender, str(database), str(kills)])
         with suppress(subprocess.TimeoutExpired):
-            process.wait(draw.uniform(1.5, 4))
+            process.wait(draw.uniform(0.9, 1.6))
         kills += process.poll() is None
         process.kill()
         process.wait()
