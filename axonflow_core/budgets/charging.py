@@ -27,7 +27,7 @@ from axonflow_core.budgets.terms import nanos
 from axonflow_core.texts import texts_in
 
 if TYPE_CHECKING:
-    from axonflow_core.budgets.ledger import Reservation
+    from axonflow_core.budgets.slices import Reservation
     from axonflow_core.messages import Completion, Usage
 
 

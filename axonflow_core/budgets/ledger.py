@@ -32,9 +32,8 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from axonflow_core.audit.record import Entry, Kind, new_id
 from axonflow_core.budgets import book
 from axonflow_core.budgets.accounts import (
     MAX_CACHED,
@@ -44,13 +43,20 @@ from axonflow_core.budgets.accounts import (
     Subject,
     SubjectKey,
 )
-from axonflow_core.budgets.book import Alert, Charge, Spent
+from axonflow_core.budgets.alerts import Alerting, alert_text
+from axonflow_core.budgets.book import Charge, Spent
 from axonflow_core.budgets.estimates import Estimate
-from axonflow_core.budgets.terms import Unit, UnknownPrice, span, usd
+from axonflow_core.budgets.refusals import (
+    Refusal,
+    refuses_unknown,
+    too_dear,
+    too_many,
+    unknown_price,
+)
+from axonflow_core.budgets.slices import Ready, Reservation, Slice
+from axonflow_core.budgets.terms import Unit, span
 from axonflow_core.config.values import Config
 from axonflow_core.errors import AuditError
-from axonflow_core.frozen import frozen
-from axonflow_core.policy.rules import Verdict
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -69,7 +75,6 @@ DENIED_US = 250_000
 RESTING_US = 2_000_000
 """How long a slice is kept that no call needs."""
 
-NOTHING: frozenset[str] = frozenset()
 _NANOS, _REQUESTS = Unit.NANOS, Unit.REQUESTS  # an enum looks its members up slowly
 _NEVER = 1 << 62
 """More nano-dollars than any budget has: no alert is due any more."""
@@ -81,113 +86,6 @@ Clock: TypeAlias = Callable[[], int]
 def wall_us() -> int:
     """The time of this machine."""
     return time.time_ns() // 1_000
-
-
-@frozen(kw_only=True)
-class Refusal:
-    """Why a call is not made. The numbers are those of the account's unit."""
-
-    account: Account
-    message: str
-    settled: int = 0
-    """What was spent."""
-    retry_after_s: int | None = None
-    """When a rate's next minute begins; None where waiting does not help."""
-
-    @property
-    def is_rate(self) -> bool:
-        """Whether a rate was exceeded, and no budget."""
-        return self.account.budget is None
-
-
-class Slice:
-    """What a worker has of one account in one span."""
-
-    __slots__ = (
-        *(
-            "account",
-            "alert_at",
-            "alerted",
-            "denied",
-            "denied_until_us",
-            "ends_us",
-            "extending",
-            "free",
-        ),
-        *("in_flight", "is_doubtful", "key", "settled", "starts_us", "unit", "used_us"),
-    )
-
-    def __init__(self, account: Account, at_us: int) -> None:
-        of_time = span(account.period, at_us)
-        self.account = account
-        self.key = account.key
-        self.unit = account.unit
-        self.starts_us = of_time.starts_us
-        self.ends_us = of_time.ends_us
-        self.free = 0
-        self.in_flight = 0
-        self.is_doubtful = False
-        self.settled: int | None = None
-        """What all workers settled, as far as it is known here; None before the first look."""
-        self.alert_at = 0
-        """Below what is settled here no alert is due, as far as was looked."""
-        self.alerted: set[int] = set()
-        """Thresholds whose alert was given."""
-        self.denied = 0
-        self.denied_until_us = 0
-        self.extending: asyncio.Task[Spent] | None = None
-        self.used_us = at_us
-
-    def is_to_alert(self, threshold: int) -> None:
-        """The alert of a threshold was not given."""
-        self.alerted.discard(threshold)
-        self.alert_at = 0
-
-
-class Ready(NamedTuple):
-    """Slices that calls of a subject can be admitted from without another look at their accounts:
-    all of them are hard, the store was asked about each, and none changes in this time."""
-
-    subject: Subject
-    starts_us: int
-    ends_us: int
-    slices: tuple[Slice, ...]
-
-
-class Reservation:
-    """What was taken for one call."""
-
-    __slots__ = (
-        *("actual_nanos", "actual_tokens", "estimate", "parts", "spared", "subject", "warnings"),
-    )
-
-    def __init__(self, estimate: Estimate, subject: Subject | None = None) -> None:
-        self.estimate = estimate
-        self.subject = subject
-        """Whose call it was when it was admitted."""
-        self.spared: frozenset[str] = NOTHING
-        """Accounts that it turned out not to be of."""
-        self.parts: list[tuple[Slice, int]] = []
-        self.warnings: tuple[Account, ...] = ()
-        """Budgets that are exceeded and only warn."""
-        self.actual_nanos: int | None = 0
-        self.actual_tokens: int | None = None
-
-    def charges(self, amount: int | None) -> dict[str, Charge]:
-        """The fact `charges` of the call's record."""
-        charges: dict[str, Charge] = {}
-        for part, reserved in self.parts:
-            if part.unit is _NANOS:
-                key = part.key
-                charged = 0 if key in self.spared else amount
-                charges[key] = (part.starts_us, charged, reserved)
-        return charges
-
-    def reserved(self) -> dict[str, Charge]:
-        """The charges of a call that nobody ends: what was reserved, for it may all be spent. The
-        lease is its dead writer's, so nothing is taken of any other."""
-        amount = self.estimate.nanos
-        return {account: (at, amount, 0) for account, (at, _, _) in self.charges(0).items()}
 
 
 class Ledger:
@@ -283,8 +181,8 @@ class Ledger:
         part = self._slice(account, now_us)
         amount = estimate.amount(account.unit)
         if amount is None:
-            if _refuses_unknown(account):
-                return _unknown_price(account, part.settled or 0)
+            if refuses_unknown(account):
+                return unknown_price(account, part.settled or 0)
             amount = 0
         if not account.is_hard:
             await self._look_at(part)
@@ -351,12 +249,12 @@ class Ledger:
         account, settled = part.account, part.settled or 0
         if account.budget is not None:
             return Refusal(
-                account=account, message=_too_dear(account.budget, settled, amount), settled=settled
+                account=account, message=too_dear(account.budget, settled, amount), settled=settled
             )
         left_s = -((now_us - part.ends_us) // 1_000_000)
         return Refusal(
             account=account,
-            message=_too_many(account, amount, left_s),
+            message=too_many(account, amount, left_s),
             settled=settled,
             retry_after_s=None if amount > account.limit else max(1, left_s),
         )
@@ -454,7 +352,7 @@ class Ledger:
     async def _alert(self, part: Slice, budget: Budget, threshold: int) -> None:
         """Give an alert, unless another worker has. The next look tries again where it cannot be
         recorded."""
-        work = _Alerting(part, budget, threshold, self._clock())
+        work = Alerting(part, budget, threshold, self._clock())
         try:
             alert = await self._audit.transact(work)
         except AuditError:
@@ -604,98 +502,3 @@ class _Lease:
         if left < self._missing:
             return 0
         return max(self._missing, min(left // SHARE, self._amount * CALLS))
-
-
-class _Alerting:
-    """The work that gives an alert with its record; None where another worker has."""
-
-    def __init__(self, part: Slice, budget: Budget, threshold: int, at_us: int) -> None:
-        self._account = part.account
-        self._starts_us = part.starts_us
-        self._budget = budget
-        self._threshold = threshold
-        self._at_us = at_us
-        self.is_due = True
-        """Whether the store has the account at the threshold."""
-
-    def __call__(self, transaction: Transaction) -> Alert | None:
-        account, starts_us = self._account, self._starts_us
-        spent = book.spent(transaction, account.key, starts_us, self._at_us)
-        self.is_due = spent.settled * 100 >= self._threshold * account.limit
-        if not self.is_due:
-            return None
-        alert = Alert(
-            id=new_id(),
-            account=account.key,
-            starts_us=starts_us,
-            threshold=self._threshold,
-            percentage=round(spent.settled * 100 / account.limit, 2),
-            amount=spent.settled,
-            at_us=self._at_us,
-        )
-        if not book.note_alert(transaction, alert):
-            return None
-        transaction.append(_alert_entry(account, self._budget, alert))
-        return alert
-
-
-def _alert_entry(account: Account, budget: Budget, alert: Alert) -> Entry:
-    return Entry(
-        kind=Kind.BUDGET,
-        verdict=Verdict.ALLOWED,
-        id=alert.id,
-        at_us=alert.at_us,
-        tenant=account.key.rpartition("/")[0] if budget.of is None else budget.tenant,
-        rules=(account.rule,),
-        facts={
-            "what": "alert",
-            "budget": budget.id,
-            "threshold": alert.threshold,
-            "percentage": alert.percentage,
-            "amount_usd": usd(alert.amount),
-            "limit_usd": usd(budget.limit_nanos),
-            "period_starts_us": alert.starts_us,
-        },
-    )
-
-
-def alert_text(budget: Budget, alert: Alert) -> str:
-    """An alert, for people."""
-    return (
-        f"the budget {budget.id} came to {alert.percentage:.4g} % of its {budget.period} "
-        f"{_money(budget.limit_nanos)}: the alert is at {alert.threshold} %"
-    )
-
-
-def _refuses_unknown(account: Account) -> bool:
-    budget = account.budget
-    return budget is not None and budget.unknown_price is UnknownPrice.BLOCK
-
-
-def _unknown_price(account: Account, settled: int) -> Refusal:
-    id = "" if account.budget is None else account.budget.id
-    message = (
-        f"The price of the model is not known, and the budget {id} makes no call of unknown price."
-    )
-    return Refusal(account=account, message=message, settled=settled)
-
-
-def _too_dear(budget: Budget, settled: int, amount: int) -> str:
-    if budget.is_of_operator:
-        return f"The operator's budget {budget.id} has no room for the call."
-    return (
-        f"The budget {budget.id} has no room for the call: {_money(settled)} of its "
-        f"{budget.period} {_money(budget.limit_nanos)} are spent, and the call may cost "
-        f"{_money(amount)}."
-    )
-
-
-def _too_many(account: Account, amount: int, left_s: int) -> str:
-    what = f"{account.limit:,} {account.unit} a minute"
-    if amount > account.limit:
-        return f"The call may need {amount:,} {account.unit}, and the limit is {what}."
-    return f"The limit of {what} is reached; the next minute begins in {max(1, left_s)} s."
-
-
-def _money(nanos: int) -> str:
-    return f"${usd(nanos):,.6g}" if nanos % 10_000_000 else f"${usd(nanos):,.2f}"

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from axonflow_core.budgets.estimates import Estimate, cost_nanos, estimate
-from axonflow_core.budgets.ledger import Ledger, Refusal
+from axonflow_core.budgets.ledger import Ledger
 from axonflow_core.budgets.prices import Prices
+from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.budgets.terms import OnExceed
 from axonflow_core.frozen import evolve
 from axonflow_core.provider import Price, Provider
@@ -21,7 +22,7 @@ from axonflow_core.routing.run import Plan
 from axonflow_core.routing.targets import Target
 
 if TYPE_CHECKING:
-    from axonflow_core.budgets.ledger import Reservation
+    from axonflow_core.budgets.slices import Reservation
     from axonflow_core.governance.trail import Trail
     from axonflow_core.messages import CompletionRequest
 

@@ -16,8 +16,9 @@ from axonflow_core.audit.record import Entry, Kind, new_id
 from axonflow_core.budgets.accounts import Subject, SubjectKey
 from axonflow_core.budgets.book import RESERVED
 from axonflow_core.budgets.charging import charged_facts
-from axonflow_core.budgets.ledger import Refusal, Reservation
 from axonflow_core.budgets.prices import Prices
+from axonflow_core.budgets.refusals import Refusal
+from axonflow_core.budgets.slices import Reservation
 from axonflow_core.codec.features import Feature
 from axonflow_core.errors import (
     AuditError,

@@ -15,7 +15,8 @@ from axonflow_core.budgets import book
 from axonflow_core.budgets.accounts import Subject
 from axonflow_core.budgets.book import CHARGES
 from axonflow_core.budgets.estimates import estimate
-from axonflow_core.budgets.ledger import Refusal, Reservation
+from axonflow_core.budgets.refusals import Refusal
+from axonflow_core.budgets.slices import Reservation
 from axonflow_core.budgets.terms import nanos
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
@@ -122,17 +123,7 @@ async def checked(
 ) -> Checked:
     """Check what a client is about to send. An approval comes with a context that is valid for
     `ttl_s` seconds; a denial is on record and has none that could be used."""
-    texts = {"query": check.query}
-    if check.system_prompt is not None:
-        texts["system_prompt"] = check.system_prompt
-    question = Question(
-        request_type="pre_check",
-        phase=Phase.REQUEST,
-        texts=texts,
-        unalterable=frozenset() if check.redacts else frozenset(texts),
-        user=check.user,
-        facts={"data_sources": list(map(word, check.data_sources))},
-    )
+    question = _question(check)
     decision = await decision_on(governance, caller, question)
     entry = await entry_of(governance, audit, caller, question, decision)
     entry = evolve(entry, at_us=now_us())
@@ -157,6 +148,35 @@ async def checked(
         policy=decision.version,
         expires_us=answer.expires_us,
     )
+    await _approve(governance, audit, entry, context, reservation)
+    warnings = () if reservation is None else reservation.warnings
+    exceeded = (account.budget.id for account in warnings if account.budget is not None)
+    return evolve(answer, exceeded=tuple(exceeded))
+
+
+def _question(check: Check) -> Question:
+    """What the policy is asked."""
+    texts = {"query": check.query}
+    if check.system_prompt is not None:
+        texts["system_prompt"] = check.system_prompt
+    return Question(
+        request_type="pre_check",
+        phase=Phase.REQUEST,
+        texts=texts,
+        unalterable=frozenset() if check.redacts else frozenset(texts),
+        user=check.user,
+        facts={"data_sources": list(map(word, check.data_sources))},
+    )
+
+
+async def _approve(
+    governance: Governance,
+    audit: AuditStore,
+    entry: Entry,
+    context: Context,
+    reservation: Reservation | None,
+) -> None:
+    """Keep the context with the record of its approval, and with what is held for its call."""
 
     def approve(transaction: Transaction) -> None:
         transaction.append(entry)
@@ -170,15 +190,13 @@ async def checked(
     ledger = governance.ledger
     if ledger is None or reservation is None:
         await audit.transact(approve)
-        return answer
-    warnings = [account.budget for account in reservation.warnings]
+        return
     try:
         await audit.transact(approve)
     except BaseException:
         ledger.doubt(reservation)
         raise
     ledger.moved(reservation)
-    return evolve(answer, exceeded=tuple(budget.id for budget in warnings if budget is not None))
 
 
 async def _reserved(

@@ -24,7 +24,9 @@ from budgets.spending import Costly, Worker, budget, config_of, working
 
 from axonflow_core.budgets.accounts import Account, Subject
 from axonflow_core.budgets.estimates import Estimate
-from axonflow_core.budgets.ledger import Ledger, Refusal, Reservation, wall_us
+from axonflow_core.budgets.ledger import Ledger, wall_us
+from axonflow_core.budgets.refusals import Refusal
+from axonflow_core.budgets.slices import Reservation
 from axonflow_core.budgets.terms import Period
 from axonflow_core.messages import Completion, CompletionRequest
 

@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from axonflow_core.budgets.accounts import Budget, account_of, default_for_unknown
+from axonflow_core.budgets.alerts import alert_text
 from axonflow_core.budgets.book import Alert, Spent
-from axonflow_core.budgets.ledger import Refusal, alert_text
+from axonflow_core.budgets.refusals import Refusal
 from axonflow_core.budgets.terms import (
     OnExceed,
     Period,
