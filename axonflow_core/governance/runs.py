@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.masks import Mask
 from axonflow_core.policy.engine import Found
-from axonflow_core.policy.rules import SEVERITY, Action
+from axonflow_core.policy.rules import RANKS, Action
 from axonflow_core.policy.views import normal
 from axonflow_core.stream import (
     Batch,
@@ -39,7 +39,7 @@ from axonflow_core.stream import (
 
 MAX_HELD = 16_384
 """Characters of one run that wait for a finding to end, or for one that is displayed."""
-_ACTS = SEVERITY[Action.REDACT]
+_ACTS = RANKS[Action.REDACT]
 _PLAIN = re.compile(r"[ -~\t-\r]*")
 _START = itemgetter(0)
 
@@ -152,7 +152,7 @@ class Run:
         settled = self._settled_now()
         hold = settled
         for found in self._found(search):
-            if SEVERITY[found.action] < _ACTS:
+            if RANKS[found.action] < _ACTS:
                 continue
             for start, end in found.spans:
                 if end > settled:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.masks import Mask, masked
 from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Text, ToolUse
-from axonflow_core.policy.rules import SEVERITY, Action, Decision, Phase, Verdict
+from axonflow_core.policy.rules import RANKS, Action, Decision, Phase, Verdict
 from axonflow_core.texts import Place, texts_in, with_texts
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _masked_together(
     masks: list[list[Mask]] = [[] for _ in texts]
     for offset, text in ((0, "".join(texts)), *zip(starts, texts, strict=False)):
         for found in policy.found(phase, text):
-            if SEVERITY[found.action] >= SEVERITY[least]:
+            if RANKS[found.action] >= RANKS[least]:
                 for start, end in found.spans:
                     _put(masks, starts, start + offset, end + offset, found.name)
     return map(masked, texts, masks)

@@ -44,7 +44,7 @@ from axonflow_core.messages import (
     Usage,
     hidden,
 )
-from axonflow_core.policy.rules import Action, Decision, Finding, Phase, Verdict
+from axonflow_core.policy.rules import Action, Decision, Finding, Phase, Severity, Verdict
 from axonflow_core.provider import Provider
 from axonflow_core.routing.run import OUTRUN
 
@@ -402,6 +402,8 @@ def refused(refusal: Refusal) -> Decision:
         part="call",
         start=0,
         end=0,
+        severity=Severity.HIGH,
+        reason=refusal.message,
     )
     return Decision(
         verdict=Verdict.BLOCKED, phase=Phase.REQUEST, findings=(finding,), reason=refusal.message

@@ -1,11 +1,8 @@
 """Evaluation: texts to a decision, by every rule and every detector.
 
 Nothing ends the search early. The findings of all rules in all parts are collected, and the most
-severe action among them decides. Each rule searches for itself: one automaton for all of them can
-take seconds for a text that its patterns search in milliseconds. But nearly every text is short and
-has nothing in it, so one search for all patterns that are small (`screen`) comes before theirs. A
-text is searched as it is and in its normal form (`policy.views`), and detectors are asked only
-about a text in which one of their hints is found.
+severe action among them decides. A text is searched as it is and in its normal form
+(`policy.views`), by what its phase and its mode have (`policy.programs`).
 
 A `Policy` is immutable and may be used by several threads at once. It fails closed: where the
 engine itself fails, the verdict is `error`.
@@ -17,43 +14,39 @@ import hashlib
 import json
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import Unfit, evolve, frozen
 from axonflow_core.messages import EMPTY
 from axonflow_core.policy.consistency import inconsistencies
-from axonflow_core.policy.detectors import DETECTORS, Detector
-from axonflow_core.policy.listing import ListedRule, listed_detector, listed_rule
+from axonflow_core.policy.detectors import DETECTORS
+from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
 from axonflow_core.policy.masks import Masked, with_masks
 from axonflow_core.policy.patterns import compiled
+from axonflow_core.policy.programs import Program, Search
 from axonflow_core.policy.rules import (
-    CUSTOM,
-    SEVERITY,
+    MODES,
+    RANKS,
     Action,
     Decision,
     Finding,
+    Mode,
     Phase,
     Rule,
     Verdict,
 )
 from axonflow_core.policy.searches import (
     MAX_SPANS,
-    Find,
     find_pattern,
-    finder_of,
-    is_literal,
-    pattern_of,
 )
-from axonflow_core.policy.views import View, views_of
+from axonflow_core.policy.views import views_of
 
 if TYPE_CHECKING:
     from axonflow_core.config.values import PoliciesConfig
-
-Look: TypeAlias = Callable[[bytes], Any]
-"""Whether a text has something in it: None where it has not."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,13 +57,6 @@ LOOK_AHEAD = 128
 and than most statements of SQL that are looked for."""
 MAX_LOOK_AHEAD = 1_024
 """The most that a pattern has held back."""
-MAX_SCREENED = 4_096
-"""Bytes of a text that the search for all patterns reads. Where their automaton does not fit into
-RE2's memory it takes a microsecond for each."""
-MAX_SCREEN = 256
-"""Instructions of all rules' patterns that are searched for in one."""
-_WARM_UP = "Warm up: naïve Ａ \0 42 @"
-"""A text with two views, neither of them ASCII alone."""
 _VERDICTS: Mapping[Action, Verdict] = {
     Action.LOG: Verdict.ALLOWED,
     Action.WARN: Verdict.ALLOWED,
@@ -90,27 +76,16 @@ class PatternTest:
     """For each input, whether the pattern is found in it; empty where it is refused."""
 
 
-class _Search(NamedTuple):
-    """A rule or a detector, ready to search."""
-
-    name: str
-    category: str
-    action: Action
-    reason: str
-    """What a client is told whose call it stops."""
-    find: Find
-
-
 class _Hit(NamedTuple):
     """What one search found in one part, in characters."""
 
-    search: _Search
+    search: Search
     part: str
     spans: list[tuple[int, int]]
 
     @property
-    def severity(self) -> int:
-        return SEVERITY[self.search.action]
+    def rank(self) -> int:
+        return RANKS[self.search.action]
 
     def findings(self, phase: Phase) -> Iterator[Finding]:
         """The first `MAX_FINDINGS` of them."""
@@ -123,6 +98,8 @@ class _Hit(NamedTuple):
                 part=self.part,
                 start=start,
                 end=end,
+                severity=self.search.severity,
+                reason=self.search.reason,
             )
 
 
@@ -136,6 +113,11 @@ class Found(NamedTuple):
     """What a client is told whose call it stops."""
     spans: Sequence[tuple[int, int]]
     """Where, in characters, in ascending order."""
+
+
+def _found(hit: _Hit) -> Found:
+    search = hit.search
+    return Found(search.name, search.category, search.action, search.reason, hit.spans)
 
 
 class Policy:
@@ -155,34 +137,20 @@ class Policy:
         """The built-in detectors, each with its action in this configuration."""
         self.version = _digest(self.rules, self.detectors)
         """The digest of rules, detectors and actions: 32 hex digits."""
-        own = [(rule.on, _search_of(rule)) for rule in self.rules]
-        built_in = [(detector.on, _search_of_detector(detector)) for detector in self.detectors]
-        self._own = {phase: _on(phase, own) for phase in Phase}
-        self._all = {phase: _on(phase, own + built_in) for phase in Phase}
-        hints = [detector.hint for detector in self.detectors]
-        self._find_hint = compiled(_any_of(hints)).search
-        self._screens = {phase: _screen(phase, self.rules, hints) for phase in Phase}
-        literal = [
-            (rule.on, search)
-            for rule, (_, search) in zip(self.rules, own, strict=True)
-            if is_literal(rule)
-        ]
-        self._literal = {phase: _on(phase, literal) for phase in Phase}
-        self._look_ahead = {phase: _look_ahead(self.rules, self._all[phase]) for phase in Phase}
-        self._warm_up()
-
-    def _warm_up(self) -> None:
-        for view in views_of(_WARM_UP):
-            self._find_hint(view.data)
-            for screen in self._screens.values():
-                if screen is not None:
-                    screen(view.data)
-            for search in {*self._all[Phase.REQUEST], *self._all[Phase.ANSWER]}:
-                search.find(view)
+        self._programs = {
+            (phase, mode): Program.build(phase, mode, self.rules, self.detectors)
+            for phase in Phase
+            for mode in Mode
+        }
+        for program in self._programs.values():
+            program.warm_up()
+        self._look_ahead = {
+            phase: _look_ahead(self.rules, self._programs[phase, MODES[phase]]) for phase in Phase
+        }
 
     def is_on(self, phase: Phase) -> bool:
         """Whether anything is looked for in that phase."""
-        return bool(self._all[phase])
+        return bool(self._programs[phase, MODES[phase]].searches)
 
     def look_ahead(self, phase: Phase) -> int:
         """How many characters of a text that is still arriving are held back, so that a finding of
@@ -192,17 +160,20 @@ class Policy:
     def found(self, phase: Phase, text: str) -> Sequence[Found]:
         """What is found in one piece of a text that is still arriving. Unlike `evaluate` it raises
         what the engine raises, and every span is listed."""
-        hits = self._hits(phase, "", text) if text else ()
-        return [Found(*hit.search[:4], hit.spans) for hit in hits]
+        hits = self._hits(phase, MODES[phase], "", text) if text else ()
+        return [_found(hit) for hit in hits]
 
-    def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
-        """The decision on the texts of a phase, by their labels (`messages.0`, `answer`).
+    def evaluate(
+        self, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode] = EMPTY
+    ) -> Decision:
+        """The decision on the texts of a phase, by their labels (`messages.0`, `answer`). `modes`
+        says of which kind a text is that is not of the phase's own (`MODES`).
 
         Takes time linear in their length: some 10 us for 1 KB in which nothing is found. Never
         raises.
         """
         try:
-            return self._evaluate(phase, parts)
+            return self._evaluate(phase, parts, modes)
         except Exception as error:
             _log.error("the policies could not be evaluated: %s", _origin(error))
             return Decision(
@@ -213,21 +184,24 @@ class Policy:
                 version=self.version,
             )
 
-    def _evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+    def _evaluate(
+        self, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode]
+    ) -> Decision:
         hits: list[_Hit] = []
         for label, text in parts.items():
             if text:
-                hits += self._hits(phase, label, text)
+                mode = modes.get(label, MODES[phase])
+                hits += self._hits(phase, mode, label, text)
         if hits:
             return self._decision(phase, parts, hits)
         return Decision(
             verdict=Verdict.ALLOWED, phase=phase, screened=tuple(parts), version=self.version
         )
 
-    def _hits(self, phase: Phase, label: str, text: str) -> Iterable[_Hit]:
+    def _hits(self, phase: Phase, mode: Mode, label: str, text: str) -> Iterable[_Hit]:
         """What each rule and detector finds in one part."""
         views = views_of(text)
-        searches = self._searches(phase, views)
+        searches = self._programs[phase, mode].searches_in(views)
         found: dict[int, set[tuple[int, int]]] = {}
         for view in views:
             for number, search in enumerate(searches):
@@ -236,23 +210,13 @@ class Policy:
                     found.setdefault(number, set()).update(_to_the_end(spans, len(text)))
         return [_Hit(searches[number], label, sorted(found[number])) for number in sorted(found)]
 
-    def _searches(self, phase: Phase, views: Iterable[View]) -> Sequence[_Search]:
-        """The searches that may find something, in their order."""
-        searches, look = self._literal[phase], self._screens[phase]
-        if look is None or any(len(view.data) > MAX_SCREENED for view in views):
-            searches, look = self._own[phase], self._find_hint
-        for view in views:
-            if look(view.data) is not None:
-                return self._all[phase]
-        return searches
-
     def _decision(
         self,
         phase: Phase,
         parts: Mapping[str, str],
         hits: Sequence[_Hit],
     ) -> Decision:
-        worst = max(hits, key=lambda hit: hit.severity).search
+        worst = max(hits, key=lambda hit: hit.rank).search
         verdict = _VERDICTS[worst.action]
         is_stopped = verdict in (Verdict.BLOCKED, Verdict.NEEDS_APPROVAL)
         return Decision(
@@ -269,7 +233,7 @@ class Policy:
 
     def listed(self) -> tuple[ListedRule, ...]:
         """Every detector and rule with what follows from its findings."""
-        return (*map(listed_detector, self.detectors), *map(listed_rule, self.rules))
+        return (*listed_detectors(self.detectors), *map(listed_rule, self.rules))
 
     @staticmethod
     def test_pattern(pattern: str, inputs: Sequence[str]) -> PatternTest:
@@ -290,45 +254,11 @@ def _with_action(detector: Detector, actions: Mapping[str, Action]) -> Detector:
     return evolve(detector, action=action)
 
 
-def _search_of(rule: Rule) -> _Search:
-    reason = rule.description or f"The rule {rule.name} does not allow the text."
-    try:
-        find = finder_of(rule)
-    except Unfit as unfit:
-        raise ConfigError(f"rule `{rule.name}`: {unfit}", hint=unfit.hint) from None
-    return _Search(rule.name, CUSTOM, rule.action, reason, find)
-
-
-def _search_of_detector(detector: Detector) -> _Search:
-    find = detector.finder()
-    return _Search(detector.type, detector.category, detector.action, detector.description, find)
-
-
-def _on(phase: Phase, searches: Iterable[tuple[tuple[Phase, ...], _Search]]) -> tuple[_Search, ...]:
-    return tuple(search for on, search in searches if phase in on)
-
-
-def _screen(phase: Phase, rules: Iterable[Rule], hints: Iterable[str]) -> Look | None:
-    """The search for whatever a pattern of the phase or a hint matches. None where the patterns are
-    too large for one."""
-    patterns = [pattern_of(rule) for rule in rules if phase in rule.on and not is_literal(rule)]
-    if sum(compiled(pattern).programsize for pattern in patterns) > MAX_SCREEN:
-        return None
-    try:
-        return cast(Look, compiled(_any_of([*hints, *patterns])).search)
-    except Unfit:  # two groups of one name, for example
-        return None
-
-
-def _any_of(patterns: Iterable[str]) -> str:
-    return "|".join(f"(?:{pattern})" for pattern in patterns)
-
-
-def _look_ahead(rules: Iterable[Rule], searches: Iterable[_Search]) -> int:
+def _look_ahead(rules: Iterable[Rule], program: Program) -> int:
     """Every finding up to `LOOK_AHEAD` is held back whole, one of a literal rule whatever its
     length, one of a pattern up to its longest or `MAX_LOOK_AHEAD`: a program of RE2 without loops
     reads at most one byte with each of its instructions."""
-    acting = {each.name for each in searches if SEVERITY[each.action] >= SEVERITY[Action.REDACT]}
+    acting = {each.name for each in program.searches if RANKS[each.action] >= RANKS[Action.REDACT]}
     if not acting:
         return 0
     sizes = [
@@ -345,7 +275,10 @@ def _digest(rules: Iterable[Rule], detectors: Iterable[Detector]) -> str:
     """A digest of everything that decides, save the code itself."""
     facts = [
         [[rule.name, rule.action, rule.text, rule.pattern, *rule.on] for rule in rules],
-        [[one.type, one.action, one.pattern, one.hint, *one.on] for one in detectors],
+        [
+            [one.type, one.action, one.pattern, one.hint, *one.keywords, *one.modes]
+            for one in detectors
+        ],
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
@@ -371,7 +304,7 @@ def _masked(hits: Iterable[_Hit], parts: Mapping[str, str], least: Action) -> Ma
     """The texts with everything masked whose action is `least` or more severe."""
     spans: dict[str, list[Masked]] = {}
     for search, part, found in hits:
-        if SEVERITY[search.action] >= SEVERITY[least]:
+        if RANKS[search.action] >= RANKS[least]:
             masks = (Masked(*span, search.name, search.action) for span in found)
             spans.setdefault(part, []).extend(masks)
     if not spans:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from axonflow_core.frozen import frozen
-from axonflow_core.policy.detectors import Detector
-from axonflow_core.policy.rules import CUSTOM, Action, Phase, Rule
+from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.rules import CUSTOM, SEVERITIES, Action, Mode, Phase, Rule, Severity
 from axonflow_core.policy.searches import pattern_of
 
-_SEVERITIES: Mapping[Action, str] = {
-    Action.LOG: "low",
-    Action.WARN: "low",
-    Action.REDACT: "medium",
-    Action.REQUIRE_APPROVAL: "high",
-    Action.BLOCK: "high",
+_MODES: Mapping[Phase, tuple[Mode, ...]] = {
+    Phase.REQUEST: (Mode.PROMPT, Mode.PARAMETER, Mode.SQL),
+    Phase.ANSWER: (Mode.ANSWER, Mode.PARAMETER),
 }
-"""Action -> the severity of a rule, which names none."""
+"""Phase -> the kinds of texts that it has."""
 
 
 @frozen(kw_only=True)
@@ -33,8 +30,7 @@ class ListedRule:
     """What follows from a finding in this configuration."""
     pattern: str
     """What RE2 searches for; a literal rule has a pattern for that literal."""
-    severity: str
-    """`critical`, `high`, `medium` or `low`."""
+    severity: Severity
     description: str
     on: tuple[Phase, ...]
     is_built_in: bool
@@ -49,23 +45,28 @@ def listed_rule(rule: Rule) -> ListedRule:
         category=CUSTOM,
         action=rule.action,
         pattern=pattern_of(rule),
-        severity=_SEVERITIES[rule.action],
+        severity=SEVERITIES[rule.action],
         description=rule.description,
         on=rule.on,
         is_built_in=False,
     )
 
 
-def listed_detector(detector: Detector) -> ListedRule:
-    """A built-in detector."""
-    return ListedRule(
-        id=f"detector:{detector.type}",
-        name=detector.type,
-        category=detector.category,
-        action=detector.action,
-        pattern=detector.pattern,
-        severity=detector.severity,
-        description=detector.description,
-        on=detector.on,
-        is_built_in=True,
-    )
+def listed_detectors(detectors: Iterable[Detector]) -> Iterator[ListedRule]:
+    """Each type of the built-in detectors."""
+    by_type: dict[str, list[Detector]] = {}
+    for detector in detectors:
+        by_type.setdefault(detector.type, []).append(detector)
+    for same in by_type.values():
+        first, modes = same[0], {mode for each in same for mode in each.modes}
+        yield ListedRule(
+            id=f"detector:{first.type}",
+            name=first.type,
+            category=first.category,
+            action=first.action,
+            pattern=first.pattern,
+            severity=first.severity,
+            description=first.description,
+            on=tuple(phase for phase in Phase if not modes.isdisjoint(_MODES[phase])),
+            is_built_in=True,
+        )

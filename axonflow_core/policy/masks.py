@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from axonflow_core.policy.rules import SEVERITY, Action
+from axonflow_core.policy.rules import RANKS, Action
 
 
 class Masked(NamedTuple):
@@ -35,7 +35,7 @@ def _merged(spans: Iterable[Masked]) -> Iterator[Masked]:
         if current is None:
             current = span
         elif span.start < current.end or span[:2] == current[:2]:
-            worst = max(current, span, key=lambda one: SEVERITY[one.action])
+            worst = max(current, span, key=lambda one: RANKS[one.action])
             end = max(current.end, span.end)
             current = Masked(current.start, end, worst.name, worst.action)
         else:

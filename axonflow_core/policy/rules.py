@@ -31,8 +31,17 @@ class Action(StrEnum):
     """The call is not made, or its answer not given."""
 
 
-SEVERITY: Mapping[Action, int] = {action: rank for rank, action in enumerate(Action)}
+RANKS: Mapping[Action, int] = {action: rank for rank, action in enumerate(Action)}
 """Action -> its rank; the higher one decides."""
+
+
+class Severity(StrEnum):
+    """How grave it is that something stands in a text, whatever follows from it."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
 
 
 CUSTOM = "custom"
@@ -48,6 +57,33 @@ class Phase(StrEnum):
 
     REQUEST = "request"
     ANSWER = "answer"
+
+
+SEVERITIES: Mapping[Action, Severity] = {
+    Action.LOG: Severity.LOW,
+    Action.WARN: Severity.LOW,
+    Action.REDACT: Severity.MEDIUM,
+    Action.REQUIRE_APPROVAL: Severity.HIGH,
+    Action.BLOCK: Severity.HIGH,
+}
+"""Action -> the severity of what a rule of the configuration finds, which names none."""
+
+
+class Mode(StrEnum):
+    """What kind of text is looked at: the same words are harmless in the one and not in another."""
+
+    PROMPT = "prompt"
+    """What people and programs write to a model."""
+    ANSWER = "answer"
+    """What a model says."""
+    PARAMETER = "parameter"
+    """A value that goes into a tool or a query."""
+    SQL = "sql"
+    """Statements of SQL."""
+
+
+MODES: Mapping[Phase, Mode] = {Phase.REQUEST: Mode.PROMPT, Phase.ANSWER: Mode.ANSWER}
+"""Phase -> the kind of its texts, where nothing else is said of one."""
 
 
 class Verdict(StrEnum):
@@ -128,6 +164,9 @@ class Finding:
     start: int
     """The span in the original text, in characters; `end` is behind its last one."""
     end: int
+    severity: Severity
+    reason: str
+    """What a person is told of it; it quotes nothing of the text."""
 
 
 @frozen(kw_only=True)
@@ -162,5 +201,5 @@ class Decision:
         """The names of the rules that found something, each once, the most severe first."""
         if not self.findings:
             return ()
-        ranked = sorted(self.findings, key=lambda finding: -SEVERITY[finding.action])
+        ranked = sorted(self.findings, key=lambda finding: -RANKS[finding.action])
         return tuple(dict.fromkeys(finding.rule for finding in ranked))

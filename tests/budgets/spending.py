@@ -41,13 +41,14 @@ from axonflow_core.messages import (
     Text,
     Usage,
 )
+from axonflow_core.policy.detectors import CATEGORIES
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action
 from axonflow_core.provider import Price
 from axonflow_core.routing.router import Router
 
 KEYS = Keys(server=(b"s" * 32,), signing=b"i" * 32, master=b"m" * 32)
-POLICY = Policy.build(PoliciesConfig(actions={"pii": Action.LOG, "sqli": Action.LOG}))
+POLICY = Policy.build(PoliciesConfig(actions=dict.fromkeys(CATEGORIES, Action.LOG)))
 RECEIPT = Receipt(provider="fake", family="fake", surface="invoke", model="m-1", called="m-1")
 CALLER = Caller(client="shop", tenant="acme")
 MAX_TOKENS = 1_000

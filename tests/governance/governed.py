@@ -16,6 +16,7 @@ from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason, Text, Usage
+from axonflow_core.policy.detectors import CATEGORIES
 from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.provider import CompletionStream, Price
@@ -39,7 +40,7 @@ def policy_of(action: Action = Action.BLOCK, **actions: Action) -> Policy:
 
 def quiet_policy() -> Policy:
     """A policy that stops and replaces nothing."""
-    actions = dict.fromkeys(("pii", "sqli"), Action.LOG)
+    actions = dict.fromkeys(CATEGORIES, Action.LOG)
     return Policy.build(PoliciesConfig(actions=actions))
 
 

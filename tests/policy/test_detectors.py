@@ -259,7 +259,7 @@ def test_every_text_with_a_finding_matches_the_hint_of_its_detector(
     for view in views_of(blank.join(words)):
         for detector in DETECTORS:
             if detector.finder()(view):
-                assert compiled(detector.hint).search(view.data) is not None
+                assert compiled(detector.clue).search(view.data) is not None
 
 
 # ── public data ───────────────────────────────────────────────────────────────────────────────────

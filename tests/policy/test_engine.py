@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.frozen import evolve
 from axonflow_core.policy.detectors import TYPES
-from axonflow_core.policy.engine import MAX_FINDINGS, MAX_SCREEN, MAX_SCREENED, Policy
+from axonflow_core.policy.engine import MAX_FINDINGS, Policy
 from axonflow_core.policy.patterns import compiled
-from axonflow_core.policy.rules import SEVERITY, Action, Decision, Phase, Rule, Verdict
+from axonflow_core.policy.programs import MAX_SCREEN, MAX_SCREENED
+from axonflow_core.policy.rules import RANKS, Action, Decision, Phase, Rule, Verdict
 from axonflow_core.policy.searches import MAX_SPANS
 
 RANK = [Verdict.ALLOWED, Verdict.REDACTED, Verdict.NEEDS_APPROVAL, Verdict.BLOCKED, Verdict.ERROR]
@@ -86,7 +87,7 @@ def test_the_most_severe_finding_decides_whatever_the_order(
     decision = decide(text, *rules)
     backwards = decide(text, *rules[::-1])
     actions = [finding.action for finding in decision.findings]
-    worst = max(actions, key=lambda action: SEVERITY[action], default=Action.LOG)
+    worst = max(actions, key=lambda action: RANKS[action], default=Action.LOG)
     assert decision.verdict is backwards.verdict is decide("x", rule("r", worst, text="x")).verdict
     assert set(decision.findings) == set(backwards.findings)
 
@@ -197,7 +198,7 @@ def test_every_character_outside_of_findings_is_kept(text: str, rules: tuple[Rul
     spans = [
         (finding.start, finding.end)
         for finding in decision.findings
-        if SEVERITY[finding.action] >= SEVERITY[Action.REDACT]
+        if RANKS[finding.action] >= RANKS[Action.REDACT]
     ]
     inside = {position for start, end in spans for position in range(start, end)}
     kept = "".join(one for position, one in enumerate(text) if position not in inside)

@@ -64,7 +64,7 @@ def test_an_action_of_nothing_is_shown_with_what_is_meant(tmp_path: Path) -> Non
     actions = "  actions:\n    pii: redact\n    emial: block\n    zzz: block\n    us_ssn: stop\n"
     unlike, near, unknown = sorted(faults_of(tmp_path, HEAD + actions), key=lambda one: -one[0])
     assert unlike[:2] == (8, 13)
-    assert near[:2] == (7, 5) and "pii, sqli, us_ssn" in near[2]
+    assert near[:2] == (7, 5) and "pii, sqli, dangerous_queries" in near[2]
     assert unknown[:2] == (6, 5) and "did you mean `email`?" in unknown[2]
 
 

@@ -17,9 +17,12 @@ FROZEN = "LEGACY_POLICY_WRITE_FROZEN"
 """The code that the SDK knows for a policy that cannot be written."""
 _CATEGORIES: Mapping[str, str] = {
     "us_ssn": "pii-us",
-    "dangerous_statement": "security-dangerous",
     "pii": "pii-global",
     "sqli": "security-sqli",
+    "dangerous_queries": "security-dangerous",
+    "dangerous_commands": "security-dangerous",
+    "sensitive_data": "code-secrets",
+    "high_risk": "sensitive-data",
     "custom": "sensitive-data",
 }
 """The type or the category of a detector -> the product's category."""

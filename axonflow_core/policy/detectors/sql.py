@@ -1,4 +1,4 @@
-"""Patterns of SQL that attacks or destroys, each as its beginning and the rest.
+"""SQL that attacks or destroys: patterns, each as its beginning and the rest.
 
 The beginnings alone are the hints of the detectors. They are rare in prose, and short, so that one
 automaton has room for all of them.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from axonflow_core.policy.detectors.detector import Detector
+from axonflow_core.policy.rules import Action, Severity
 
 
 class Clue(NamedTuple):
@@ -81,3 +84,25 @@ def pattern_of(clues: Iterable[Clue]) -> str:
 def hint_of(clues: Iterable[Clue]) -> str:
     """The pattern that finds the beginning of any of the clues."""
     return "(?i)" + "|".join(clue.beginning for clue in clues)
+
+
+DETECTORS: tuple[Detector, ...] = (
+    Detector(
+        type="sql_injection",
+        category="sqli",
+        action=Action.BLOCK,
+        severity=Severity.CRITICAL,
+        description="The text looks like an SQL injection.",
+        pattern=pattern_of(INJECTIONS),
+        hint=hint_of(INJECTIONS),
+    ),
+    Detector(
+        type="dangerous_statement",
+        category="dangerous_queries",
+        action=Action.BLOCK,
+        severity=Severity.HIGH,
+        description="The text holds a dangerous SQL statement: it drops or empties tables.",
+        pattern=pattern_of(DANGERS),
+        hint=hint_of(DANGERS),
+    ),
+)

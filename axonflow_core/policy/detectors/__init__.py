@@ -1,0 +1,23 @@
+"""The built-in detectors: personal data, secrets, SQL that attacks.
+
+The set is quiet on purpose, since most of what it finds stops a call: a pattern wants more than
+words that people use ("we grant access", "select from the menu or drop by").
+"""
+
+from __future__ import annotations
+
+from axonflow_core.policy.detectors import pii, sql
+from axonflow_core.policy.detectors.detector import Detector
+
+DETECTORS: tuple[Detector, ...] = (*pii.DETECTORS, *sql.DETECTORS)
+TYPES = tuple(dict.fromkeys(detector.type for detector in DETECTORS))
+CATEGORIES = (
+    "pii",
+    "sqli",
+    "dangerous_queries",
+    "dangerous_commands",
+    "sensitive_data",
+    "high_risk",
+)
+"""What `policies.actions` may name for all detectors of a kind. Source: the product's documented
+variables (`PII_ACTION`, `AXONFLOW_ENFORCE`)."""

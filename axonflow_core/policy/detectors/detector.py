@@ -1,0 +1,95 @@
+"""What a detector is: a pattern of candidates, and what is a finding among them.
+
+A detector finds candidates with an RE2 pattern, and its `accept` says which part of a candidate is
+a finding, if any: the digits of a card have to end in their check digit. Where a pattern cannot say
+what is looked for, `find` searches instead. Every text with a finding matches the detector's `hint`
+or has one of its `keywords`, so that nearly every text is spared the search itself.
+
+Several detectors may have one type, each for modes of its own: what is suspicious in the value of
+a parameter can be quite usual in an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from attrs import field
+
+from axonflow_core.frozen import frozen
+from axonflow_core.policy.patterns import Regexp, compiled, quoted
+from axonflow_core.policy.rules import Action, Mode, Severity
+from axonflow_core.policy.searches import MAX_SPANS, Find, Spans
+
+Accept: TypeAlias = Callable[[bytes, int, int], tuple[int, int] | None]
+"""(text, start, end of a candidate) -> start and end of what is found in it; None for nothing."""
+
+EVERYWHERE = tuple(Mode)
+
+
+def _whole(data: bytes, start: int, end: int) -> tuple[int, int]:
+    return start, end
+
+
+@frozen(kw_only=True)
+class Detector:
+    """Something that is looked for whatever the configuration says."""
+
+    type: str
+    """Names it in findings, in masks and under `policies.actions`: `us_ssn`."""
+    category: str
+    """What `policies.actions` may name for all of its kind: `pii`, `sqli`."""
+    action: Action
+    """What follows from a finding where neither configuration nor profile says."""
+    severity: Severity
+    description: str
+    """What a person whose call is stopped is told."""
+    modes: tuple[Mode, ...] = EVERYWHERE
+    """The kinds of text that it searches."""
+    hint: str = ""
+    """An RE2 pattern that every text with a finding matches. One of `hint` and `keywords`."""
+    keywords: tuple[str, ...] = ()
+    """Small letters, digits and signs of ASCII: every text with a finding has one of these, in any
+    case."""
+    pattern: str = ""
+    """The RE2 pattern of candidates; empty where `find` searches."""
+    accept: Accept = field(default=_whole)
+    find: Find | None = None
+    """Searches without a pattern."""
+
+    @property
+    def clue(self) -> str:
+        """The pattern that every text with a finding matches, by `hint` or by `keywords`."""
+        return self.hint or f"(?i:{'|'.join(map(quoted, self.keywords))})"
+
+    def finder(self) -> Find:
+        """The function that searches, with its pattern compiled."""
+        if self.find is not None:
+            return self.find
+        regexp, accept = compiled(self.pattern), self.accept
+        return lambda view: _accepted(regexp, accept, view.data)
+
+
+def _accepted(regexp: Regexp, accept: Accept, data: bytes) -> Spans:
+    """What is accepted of the candidates. Behind one that is refused the next one may begin at its
+    second word, as a card does behind a year."""
+    spans: list[tuple[int, int]] = []
+    position = 0
+    while len(spans) < MAX_SPANS and (match := regexp.search(data, position)) is not None:
+        start, end = match.span()
+        span = accept(data, start, end)
+        if span is None:
+            position = _second_word(data, start, end)
+        else:
+            spans.append(span)
+            position = end
+    return spans
+
+
+_WORD = re.compile(rb"\w*\W*")
+
+
+def _second_word(data: bytes, start: int, end: int) -> int:
+    word = _WORD.match(data, start, end)
+    return max(start + 1, word.end() if word else end)
