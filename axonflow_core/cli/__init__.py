@@ -32,6 +32,7 @@ _COMMANDS: Mapping[str, str] = {
     "keys": "keys:keys",
     "models": "models:models",
     "plugins": "plugins:plugins",
+    "policy": "policy:policy",
     "serve": "serve:serve",
 }
 """Command -> module of this package and the name in it."""

@@ -40,3 +40,8 @@ config_option = click.option(
     "--config", "path", type=click.Path(path_type=Path), help="The configuration file."
 )
 json_option = click.option("--json", "is_json", is_flag=True, help="One JSON object.")
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(("prompt", "answer", "parameter", "sql")),
+    help="What kind of text it is. Default: prompt; of a corpus, what its name says.",
+)

@@ -59,6 +59,8 @@ _BY_ROLE: Mapping[Role, Iterable[Row]] = {
         ("POST /api/v1/mcp/check-input", decisions.check_input, Way.DECISION),
         ("POST /api/v1/mcp/check-output", decisions.check_output, Way.DECISION),
         ("POST /api/policies/test", decisions.trial, Way.DECISION),
+        ("POST /api/v1/policies/simulate", decisions.simulation, Way.DECISION),
+        ("POST /api/v1/policies/impact-report", decisions.impact, Way.DECISION),
     ),
     Role.AUDIT: (
         ("POST /api/v1/audit/search", records.search, Way.READ),

@@ -86,6 +86,8 @@ BODIES: Mapping[str, Any] = {
         "row_count": 2,
     },
     "/api/policies/test": {"query": "hello", "user_email": "a@b.example"},
+    "/api/v1/policies/simulate": {"query": "hello"},
+    "/api/v1/policies/impact-report": {"policy_id": "us_ssn", "inputs": [{"query": "hello"}]},
     "/api/v1/audit/search": {
         "limit": 5,
         "offset": 0,

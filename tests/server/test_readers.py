@@ -190,6 +190,29 @@ async def test_whoever_tries_the_policies_is_on_record(served: Served) -> None:
     assert (entry.request_type, entry.verdict) == ("policy_test", Verdict.BLOCKED)
 
 
+async def test_a_simulation_tells_what_would_follow_and_is_on_record(served: Served) -> None:
+    body = {"query": "Project Aurora, 123-45-6789", "user": {"role": "admin"}, "client": {"id": 1}}
+    reply = (await served.post("/api/v1/policies/simulate", body)).json
+    assert not reply["allowed"] and reply["dry_run"]
+    assert set(reply["applied_policies"]) == {"no-aurora", "us_ssn"}
+    assert (reply["required_actions"], reply["risk_score"]) == (["block"], 1.0)
+    (entry,) = await served.records()
+    assert (entry.request_type, entry.id) == ("policy_test", reply["decision_id"])
+    clean = (await served.post("/api/v1/policies/simulate", {"query": "Good morning"})).json
+    assert clean["allowed"] and clean["risk_score"] == 0 and clean["applied_policies"] == []
+
+
+async def test_the_impact_of_one_policy_is_told_for_each_query(served: Served) -> None:
+    inputs = [{"query": "ssn 123-45-6789"}, {"query": "Project Aurora"}, {"query": "Hello"}]
+    body = {"policy_id": "us_ssn", "inputs": inputs}
+    report = (await served.post("/api/v1/policies/impact-report", body)).json
+    assert [each["matched"] for each in report["results"]] == [True, False, False]
+    assert (report["total_inputs"], report["matched"], report["blocked"]) == (3, 1, 1)
+    assert len(await served.records()) == 3
+    unknown = await served.post("/api/v1/policies/impact-report", {**body, "policy_id": "none"})
+    assert (unknown.status, unknown.json["code"]) == (404, "not_found")
+
+
 # ── providers ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axonflow_core.frozen import evolve
-from axonflow_core.modes.decisions import Question, all_decided, decided
+from axonflow_core.modes.decisions import Decided, Question, all_decided, decided
 from axonflow_core.policy.rules import Phase
 from axonflow_core.server.client_request import Answer, ClientRequest, refusal
 from axonflow_core.server.fields import MAX_TEXT, Fields, read_object
@@ -73,13 +73,40 @@ async def check_output(request: ClientRequest) -> Answer:
 async def trial(request: ClientRequest) -> Answer:
     """`POST /api/policies/test`: what the policies make of a query. It is on record, as whoever
     tries what is let through is of interest."""
+    fields = read_object(request.body)
+    question = evolve(_tried(fields), user=fields.optional_text("user_email"))
+    answer = await _decided(request, question)
+    return policies.trial_answer(answer, request.service.generation.governance.policy.listed())
+
+
+async def simulation(request: ClientRequest) -> Answer:
+    """`POST /api/v1/policies/simulate`: the same, in another form. Who asks is told by the
+    credentials, not by the `user` and the `client` of the body."""
+    answer = await _decided(request, _tried(read_object(request.body)))
+    return policies.simulation_answer(answer, request.service.generation.governance.policy.listed())
+
+
+async def impact(request: ClientRequest) -> Answer:
+    """`POST /api/v1/policies/impact-report`: what one policy finds in each of several queries."""
     fields, service = read_object(request.body), request.service
-    governance = service.generation.governance
-    question = Question(
+    governance, id = service.generation.governance, fields.text("policy_id")
+    rule = next((one for one in governance.policy.listed() if id in (one.id, one.name)), None)
+    if rule is None:
+        return refusal(404, "there is no such policy", code="not_found")
+    questions = [_tried(each) for each in fields.objects("inputs")]
+    answers = await all_decided(governance, service.audit, request.caller, questions)
+    return policies.impact_answer(rule, answers)
+
+
+def _tried(fields: Fields) -> Question:
+    """The query of a trial."""
+    return Question(
         request_type="policy_test",
         phase=Phase.REQUEST,
         texts={"query": fields.text("query", most=MAX_TEXT)},
-        user=fields.optional_text("user_email"),
     )
-    answer = await decided(governance, service.audit, request.caller, question)
-    return policies.trial_answer(answer, governance.policy.listed())
+
+
+async def _decided(request: ClientRequest, question: Question) -> Decided:
+    service = request.service
+    return await decided(service.generation.governance, service.audit, request.caller, question)

@@ -9,8 +9,9 @@ from axonflow_core.messages import Json
 from axonflow_core.modes.decisions import Decided
 from axonflow_core.policy.engine import PatternTest
 from axonflow_core.policy.listing import ListedRule
+from axonflow_core.policy.rules import Action, Severity
 from axonflow_core.server.client_request import Answer, json_answer
-from axonflow_core.server.wire.matches import block_reason
+from axonflow_core.server.wire.matches import actions_of, block_reason
 from axonflow_core.server.wire.times import timestamp
 
 FROZEN = "LEGACY_POLICY_WRITE_FROZEN"
@@ -26,6 +27,14 @@ _CATEGORIES: Mapping[str, str] = {
     "custom": "sensitive-data",
 }
 """The type or the category of a detector -> the product's category."""
+
+_RISKS: Mapping[Severity, float] = {
+    Severity.LOW: 0.25,
+    Severity.MEDIUM: 0.5,
+    Severity.HIGH: 0.75,
+    Severity.CRITICAL: 1.0,
+}
+"""Severity -> the product's score of risk, from 0 to 1."""
 
 
 def policy(rule: ListedRule, at_us: int) -> dict[str, Json]:
@@ -110,5 +119,53 @@ def trial_answer(decided: Decided, listed: Iterable[ListedRule]) -> Answer:
             "checks_performed": [rule.name for rule in listed],
             "processing_time_ms": round(decided.elapsed_ms, 3),
             "decision_id": decided.id,
+        }
+    )
+
+
+def simulation_answer(decided: Decided, listed: Sequence[ListedRule]) -> Answer:
+    """What the policies would make of a query."""
+    decision = decided.decision
+    return json_answer(
+        {
+            "allowed": not decision.is_stopped,
+            "applied_policies": list(decision.rules),
+            "risk_score": max((_RISKS[one.severity] for one in decision.findings), default=0.0),
+            "required_actions": list(dict.fromkeys(actions_of(decision).values())),
+            "processing_time_ms": round(decided.elapsed_ms),
+            "total_policies": len(listed),
+            "dry_run": True,
+            "simulated_at": timestamp(decided.at_us),
+            "decision_id": decided.id,
+        }
+    )
+
+
+def impact_answer(rule: ListedRule, answers: Sequence[Decided]) -> Answer:
+    """What one policy found in each of several queries, and how often it stops one."""
+    actions = [actions_of(answer.decision).get(rule.name) for answer in answers]
+    matched = sum(action is not None for action in actions)
+    blocked = sum(action is Action.BLOCK for action in actions)
+    total = len(answers)
+    return json_answer(
+        {
+            "policy_id": rule.id,
+            "policy_name": rule.name,
+            "total_inputs": total,
+            "matched": matched,
+            "blocked": blocked,
+            "match_rate": matched / total if total else 0.0,
+            "block_rate": blocked / total if total else 0.0,
+            "results": [
+                {
+                    "input_index": index,
+                    "matched": action is not None,
+                    "blocked": action is Action.BLOCK,
+                    "actions": [] if action is None else [action],
+                }
+                for index, action in enumerate(actions)
+            ],
+            "processing_time_ms": round(sum(answer.elapsed_ms for answer in answers)),
+            "generated_at": timestamp(max((each.at_us for each in answers), default=0)),
         }
     )

@@ -1,0 +1,93 @@
+"""`axonflow policy`: texts tried, corpora measured, policies listed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from axonflow_core.cli import axonflow
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments, stdin="": CliRunner().invoke(
+        axonflow, ["policy", *arguments], input=stdin, standalone_mode=False
+    )
+
+
+def test_what_is_found_is_underlined_and_named(run: Run) -> None:
+    result = run("test", "My SSN is 123-45-6789,\nwrite to a@b.example")
+    assert result.return_value == 1
+    assert result.output.splitlines() == [
+        "My SSN is 123-45-6789,",
+        "          ^^^^^^^^^^^ us_ssn",
+        "write to a@b.example",
+        "         ^^^^^^^^^^^ email",
+        "blocked: The text holds a US social security number (SSN).",
+        "  us_ssn (pii, critical) -> block",
+        "  email (pii, medium) -> warn",
+    ]
+
+
+def test_a_text_that_goes_on_redacted_is_shown_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "axonflow.yaml").write_text(
+        'version: "1.0"\nllm_providers: {echo: {enabled: true}}\n'
+        "policies: {actions: {email: redact}}\n"
+    )
+    (tmp_path / "mail.txt").write_text("To a@b.example and c@d.example.")
+    result = run("test", "mail.txt")
+    assert result.return_value == 0
+    assert "goes on as: To [REDACTED:email] and [REDACTED:email]." in result.output
+    assert "email (pii, medium, 2 times) -> redact" in result.output
+    shown = json.loads(run("test", "-", "--json", stdin="To a@b.example.").output)
+    assert (shown["verdict"], shown["text"]) == ("redacted", "To [REDACTED:email].")
+    assert [(one["start"], one["end"]) for one in shown["findings"]] == [(3, 14)]
+
+
+def test_a_text_without_findings_passes(run: Run) -> None:
+    result = run("test", "Good morning")
+    assert (result.return_value, result.output) == (0, "allowed\n")
+
+
+def test_corpora_are_measured_with_intervals(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sqli-few.jsonl").write_text('{"text": "\' or 1=1 --"}\n{"text": "hello"}\n')
+    (tmp_path / "pii.jsonl").write_text(
+        '{"text": "a@b.example", "spans": [{"type": "EMAIL_ADDRESS", "start": 0, "end": 11}]}\n'
+    )
+    shown = run("score", "sqli-few.jsonl", "pii.jsonl").output
+    assert "found        1 of 2 = 0.5000 [0.0945, 0.9055]" in shown
+    assert "email        recall 1 of 1 = 1.0000 [0.2065, 1.0000]" in shown
+    (one, _) = json.loads(run("score", "sqli-few.jsonl", "pii.jsonl", "--json").output)
+    assert one["found"]["part"] == 1 and one["stopped"]["of"] == 2
+
+
+def test_what_is_expected_may_be_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mails.jsonl").write_text('{"text": "a@b.example"}\n')
+    assert "false alarms 1 of 1" in run("score", "mails.jsonl").output
+    assert "found        1 of 1" in run("score", "mails.jsonl", "--expect", "email").output
+
+
+@pytest.mark.thorough
+def test_a_cold_process_is_measured_too(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"text": "hello"}\n')
+    assert "cold         ready in" in run("score", "c.jsonl", "--cold").output
+
+
+def test_a_corpus_that_is_not_there_is_a_fault_of_the_command_line(run: Run) -> None:
+    result = run("score", "none.jsonl")
+    assert "cannot read none.jsonl" in str(result.exception)
+
+
+def test_detectors_and_rules_are_listed_with_their_actions(run: Run) -> None:
+    lines = run("list").output.splitlines()
+    assert lines[0].split() == ["NAME", "CATEGORY", "SEVERITY", "ACTION", "ON"]
+    assert any(line.split()[:4] == ["us_ssn", "pii", "critical", "block"] for line in lines)
+    listed = json.loads(run("list", "--json").output)
+    assert {"us_ssn", "email"} <= {one["name"] for one in listed}
