@@ -36,7 +36,7 @@ def compiled(pattern: str) -> Regexp:
         raise Unfit(f"a pattern of at most {MAX_PATTERN:,} characters", f"one of {len(pattern):,}")
     if re.search(_ANY_BYTE, pattern):
         raise Unfit("a pattern of whole characters", r"one with `\C`", r"write (?s:.) for \C")
-    regexp = _compiled(pattern)
+    regexp = _compiled(pattern, captures=False)
     if regexp.programsize > MAX_PROGRAM:
         got = f"one of {regexp.programsize:,}"
         raise Unfit(f"a pattern of at most {MAX_PROGRAM:,} instructions", got, "repeat less in it")
@@ -44,6 +44,13 @@ def compiled(pattern: str) -> Regexp:
         hint = "what it looks for has at least one character"
         raise Unfit("a pattern of some character", "one that every text matches", hint)
     return regexp
+
+
+def capturing(pattern: str) -> Regexp:
+    """A `pattern` that comes with the project, of any size; its groups capture, which costs a
+    second, slower search of what matches. Raises `ConfigError` where google-re2 is not installed.
+    """
+    return _compiled(pattern, captures=True)
 
 
 def checked(pattern: str) -> None:
@@ -55,7 +62,7 @@ def checked(pattern: str) -> None:
         return
 
 
-def _compiled(pattern: str) -> Regexp:
+def _compiled(pattern: str, *, captures: bool) -> Regexp:
     try:
         import re2
     except ImportError:
@@ -63,7 +70,7 @@ def _compiled(pattern: str) -> Regexp:
         raise ConfigError(message, hint='pip install "axonflow-core[server]"') from None
     options = re2.Options()
     options.log_errors = False  # RE2 would write the pattern to stderr
-    options.never_capture = True  # spans of groups cost a second, slower search
+    options.never_capture = not captures  # spans of groups cost a second, slower search
     try:
         return re2.compile(pattern, options)
     except re2.error as error:

@@ -15,7 +15,7 @@ from axonflow_core.config.values import PoliciesConfig
 from axonflow_core.errors import ConfigError
 from axonflow_core.frozen import Unfit
 from axonflow_core.policy.engine import PatternTest, Policy
-from axonflow_core.policy.patterns import compiled, quoted
+from axonflow_core.policy.patterns import capturing, compiled, quoted
 from axonflow_core.policy.rules import Action, Phase, Rule
 
 HOSTILE = {
@@ -48,6 +48,15 @@ def test_a_pattern_that_cannot_be_used_is_refused_with_the_reason(
         compiled(pattern)
     assert reason in str(caught.value)
     assert reason in (Policy.test_pattern(pattern, []).error or "")
+
+
+def test_a_pattern_of_the_project_may_be_large_and_captures() -> None:
+    large = r"key=(\pL{20})"
+    with pytest.raises(Unfit, match="instructions"):
+        compiled(large)
+
+    match = capturing(large).search(b"key=" + b"a" * 20)
+    assert match is not None and match.span(1) == (4, 24)
 
 
 def test_a_refused_pattern_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
