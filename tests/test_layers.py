@@ -27,6 +27,8 @@ ROWS: Mapping[str, float] = {
     "budgets.terms": 1.5,
     "policy.patterns": 2,
     "policy.rules": 3,
+    "policy.terms": 3.5,
+    "policy.policies": 9,
     "retrieval": 3,
     "stream": 3,
     "audit.record": 3.5,

@@ -10,17 +10,18 @@ if TYPE_CHECKING:
 
 
 def policy_of(path: Path | None) -> Policy:
-    """The policy of the configuration. Where there is no file, the built-in one."""
+    """The policy of the configuration. Without a file, of the detectors and the environment."""
     import os
 
     from axonflow_core.cli.extras import server_extra
     from axonflow_core.config import load_config
     from axonflow_core.config.loading import file_of
-    from axonflow_core.config.values import Config
+    from axonflow_core.config.policies import variables_of
+    from axonflow_core.config.values import PoliciesConfig
 
     with server_extra():
         from axonflow_core.policy.engine import Policy
 
-    is_there = file_of(path, os.environ) is not None
-    config = load_config(path) if is_there else Config()
-    return Policy.build(config.policies)
+    if file_of(path, os.environ) is not None:
+        return Policy.build(load_config(path).policies)
+    return Policy.build(PoliciesConfig(variables=variables_of(os.environ)))

@@ -73,15 +73,15 @@ async def _outcomes(config: Config, audit: AuditStore) -> list[Outcome]:
     from axonflow_core.governance.caller import Caller
     from axonflow_core.governance.calls import Governance
     from axonflow_core.modes.proxy import ProxyRequest, asked
-    from axonflow_core.policy.engine import Policy
+    from axonflow_core.policy.policies import Policies
     from axonflow_core.policy.rules import Action, Rule
     from axonflow_core.runtime import Runtime
 
     rule = Rule(name="no-aurora", pattern=r"(?i)project\s+aurora", action=Action.BLOCK)
-    policy = Policy.build(PoliciesConfig(rules=(rule,), actions={"email": Action.REDACT}))
+    policies = Policies.build(PoliciesConfig(rules=(rule,), actions={"email": Action.REDACT}))
     caller = Caller(client=CLIENT, tenant=CLIENT)
     async with Runtime.open(config) as runtime:
-        governance = Governance(policy, runtime.router, audit)
+        governance = Governance(policies, runtime.router, audit)
         return [
             await asked(governance, caller, ProxyRequest(query=query), timeout_s=30)
             for query in _QUERIES

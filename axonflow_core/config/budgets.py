@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from axonflow_core.budgets.terms import Scope
+from axonflow_core.config.clients import COMMUNITY
 from axonflow_core.config.faults import Fault, Place, suggest
 from axonflow_core.config.nodes import Node, Scalar, Section
 from axonflow_core.config.structuring import fields_of, meant
@@ -69,15 +70,13 @@ def _faults_of(
 
 
 _NOUNS = {Scope.ORGANIZATION: "tenant", Scope.AGENT: "client", Scope.PROVIDER: "provider"}
-_OPEN = "community"
-"""The client and tenant of the open mode."""
 
 
 def _unknown(
     node: Node, name: str, noun: str, known: Collection[str], server: ServerConfig
 ) -> Iterator[Fault]:
     is_server_known = bool(server.clients)  # it may be at fault itself
-    if name in known or (server.open and name == _OPEN) or not is_server_known:
+    if name in known or (server.open and name == COMMUNITY) or not is_server_known:
         return
     yield Fault(node.place, f"there is no {noun} `{name}`", suggest(name, known, noun=f"{noun}s"))
 

@@ -11,6 +11,8 @@ from axonflow_core.config.values import ClientConfig, ServerConfig
 
 EVERY = "*"
 """All providers."""
+COMMUNITY = "community"
+"""The client, and the tenant, of the open mode."""
 MAX_ID = 128
 """Characters of a client's id."""
 

@@ -29,6 +29,7 @@ from axonflow_core.config.nodes import (
     Unfit,
     section_of,
 )
+from axonflow_core.config.policies import inconsistent, variables_of
 from axonflow_core.config.routing import (
     considered,
     doubtful,
@@ -221,13 +222,14 @@ class _Loader:
         enabled = {name: is_enabled(node) for name, node in (entries or {}).items()}
         doubts = doubtful(document.given("models"), enabled)
         warnings = with_snippets((*_warnings(document), *doubts), read.text)
+        server = self._server(document, entries)
         parts: dict[str, Any] = {
-            "server": self._server(document, entries),
-            "policies": self._policies(document),
+            "server": server,
+            "policies": self._policies(document, server),
             "audit": self._part(document, "audit", AuditConfig),
             **self._routing(document, enabled),
         }
-        parts["budgets"] = self._budgets(document, parts["server"], entries)
+        parts["budgets"] = self._budgets(document, server, entries)
         sound = {entry.name: entry for entry in providers if entry is not None}
         version = VERSION if file is None else file.version
         weighed = [name for name, node in (entries or {}).items() if is_weighed(node)]
@@ -262,15 +264,17 @@ class _Loader:
         part = self._try(node, as_type, key) if isinstance(node, Section) else None
         return as_type() if part is None else part
 
-    def _policies(self, document: Section) -> PoliciesConfig:
-        """The section `policies`. What checks it is imported where there is one: it brings the
-        detectors along."""
-        if (node := document.given("policies")) is None:
-            return PoliciesConfig()
-        from axonflow_core.config.policies import inconsistent
-
-        self._faults += inconsistent(node)
-        return self._part(document, "policies", PoliciesConfig)
+    def _policies(self, document: Section, server: ServerConfig) -> PoliciesConfig:
+        """The section `policies`, and what the environment says of policies."""
+        node = document.given("policies")
+        if node is not None:
+            self._faults += inconsistent(node, server)
+        written = self._part(document, "policies", PoliciesConfig)
+        try:
+            return evolve(written, variables=variables_of(self._environment))
+        except FaultyConfig as faulty:
+            self._faults += faulty.faults
+            return written
 
     def _server(self, document: Section, providers: Section | None) -> ServerConfig:
         node = document.given("server")
@@ -438,7 +442,9 @@ def _config_of_environment(environment: Mapping[str, str], looked_for: tuple[Pat
     section = with_environment(Section({}, _ENVIRONMENT), environment)
     if faults := [*misrouted(section, None, enabled)]:
         raise FaultyConfig(faults)
-    config = Config(providers=providers, routing=structure(section, RoutingRules, key="routing"))
+    policies = PoliciesConfig(variables=variables_of(environment))
+    routing = structure(section, RoutingRules, key="routing")
+    config = Config(providers=providers, policies=policies, routing=routing)
     installed = {*providers, *_installed(environment)}
     return with_weights(config, (), weights_of(environment, installed))
 

@@ -14,6 +14,7 @@ from axonflow_core.config.faults import Fault, Place
 from axonflow_core.config.nodes import YAML_KEY, Section, section_of
 from axonflow_core.frozen import Unfit, frozen
 from axonflow_core.policy.rules import Action, Rule
+from axonflow_core.policy.terms import NO_VARIABLES, PolicyVariables, Profile
 from axonflow_core.routing.rules import NO_MODELS, NamedModels, RoutingRules
 
 VERSION = "1.0"
@@ -175,13 +176,30 @@ class BudgetConfig:
 
 
 @frozen
-class PoliciesConfig:
-    """The section `policies`."""
+class PolicySection:
+    """What holds for the calls of a client, or to some models, beside what holds for all."""
 
+    profile: Profile | None = field(default=None, kw_only=True)
+    """What follows from findings, for what `actions` does not name."""
     rules: tuple[Rule, ...] = field(default=(), kw_only=True)
     actions: Mapping[str, Action] = field(factory=dict, kw_only=True)
-    """Category (`pii`, `sqli`) or type (`email`) of the built-in detectors -> what follows from a
+    """Category (`pii`, `sqli`) or type (`email`) of the detectors -> what follows from a
     finding."""
+
+
+@frozen
+class PoliciesConfig(PolicySection):
+    """The section `policies`."""
+
+    clients: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)
+    """Id of a client -> what holds for its calls."""
+    models: Mapping[str, PolicySection] = field(factory=dict, kw_only=True)
+    """Model, by id or by the name of a named model, a `*` at the end for any ending -> what holds
+    for calls that may go to it."""
+    variables: PolicyVariables = field(
+        default=NO_VARIABLES, kw_only=True, metadata={YAML_KEY: None}
+    )
+    """What the environment says."""
 
 
 class KeptTexts(StrEnum):

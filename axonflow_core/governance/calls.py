@@ -12,23 +12,24 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from axonflow_core.budgets.prices import Prices
-from axonflow_core.errors import AxonFlowError
+from axonflow_core.errors import AxonFlowError, RequestError
 from axonflow_core.governance.room import Room
-from axonflow_core.governance.screening import evaluated, judged
+from axonflow_core.governance.screening import judged
 from axonflow_core.governance.shadows import Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome, Trail, code_of
 from axonflow_core.messages import Completion, CompletionRequest
-from axonflow_core.policy.rules import Decision, Phase
+from axonflow_core.policy.rules import Phase
 from axonflow_core.provider import Provider
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.run import Plan
-from axonflow_core.routing.targets import Target
+from axonflow_core.routing.targets import Target, Wish
 
 if TYPE_CHECKING:
     from axonflow_core.audit.store import AuditStore
     from axonflow_core.budgets.ledger import Ledger
     from axonflow_core.policy.engine import Policy
+    from axonflow_core.policy.policies import Policies
 
 T = TypeVar("T", CompletionRequest, Completion)
 
@@ -38,7 +39,7 @@ class Governance:
 
     def __init__(
         self,
-        policy: Policy,
+        policies: Policies,
         router: Router,
         audit: AuditStore,
         *,
@@ -50,7 +51,7 @@ class Governance:
         """`ledger` has the budgets and limits that calls must fit into. None: there are none.
         `makes_copies`: whether shadow calls are made, which go on after the calls that they copy;
         then whoever has this closes it."""
-        self.policy = policy
+        self.policies = policies
         self.router = router
         self.generation = generation
         self._audit = audit
@@ -100,7 +101,8 @@ class Governance:
         trail = Trail(call, self.generation, self.prices, is_streamed=True)
         opened = False
         try:
-            request = await self._admitted(call, trail)
+            policy = self._policy_of(call)
+            request = await self._admitted(call, policy, trail)
             if request is not None:
                 plan, chose = self._planned(call, request, trail, is_streamed=True)
                 afforded = self._room.found_at_once(plan, request, trail)
@@ -113,7 +115,7 @@ class Governance:
                 stream = await self.router.stream(
                     request, afforded, timeout_s=call.timeout_s, tell=chose
                 )
-                return GovernedStream(stream, self.policy, trail, self._record)
+                return GovernedStream(stream, policy, trail, self._record)
         except AxonFlowError as error:
             trail.failed(error)
         except asyncio.CancelledError as cancelled:
@@ -149,7 +151,8 @@ class Governance:
         return trail.outcome(None)
 
     async def _completed(self, call: GovernedCall, trail: Trail) -> Completion | None:
-        request = await self._admitted(call, trail)
+        policy = self._policy_of(call)
+        request = await self._admitted(call, policy, trail)
         if request is None:
             return None
         plan, chose = self._planned(call, request, trail)
@@ -160,26 +163,35 @@ class Governance:
             return None
         answer = await self.router.complete(request, afforded, timeout_s=call.timeout_s, tell=chose)
         trail.answered(answer)
-        if not self.policy.is_on(Phase.ANSWER):
+        if not policy.is_on(Phase.ANSWER):
             return answer
-        return await self._judged(Phase.ANSWER, answer, trail)
+        return await self._judged(policy, Phase.ANSWER, answer, trail)
 
-    async def _admitted(self, call: GovernedCall, trail: Trail) -> CompletionRequest | None:
+    def _policy_of(self, call: GovernedCall) -> Policy:
+        """The policy that the request and the answer of a call are judged by."""
+        client = call.caller.client
+        if not self.policies.vary_by_model:
+            return self.policies.of(client)
+        try:
+            models = self.router.models_of(_wish_of(call))
+        except RequestError:  # nobody may take it, as planning says in its turn
+            models = None
+        return self.policies.of(client, models, called=call.model)
+
+    async def _admitted(
+        self, call: GovernedCall, policy: Policy, trail: Trail
+    ) -> CompletionRequest | None:
         """The request as it is sent; None where none is."""
         if call.user:
             trail.user = await self._audit.pseudonym(call.caller.tenant, call.user)
-        request = await self._judged(Phase.REQUEST, call.request, trail)
+        request = await self._judged(policy, Phase.REQUEST, call.request, trail)
         return request if call.is_made else None
 
-    async def _judged(self, phase: Phase, value: T, trail: Trail) -> T | None:
+    async def _judged(self, policy: Policy, phase: Phase, value: T, trail: Trail) -> T | None:
         """`value` as the policy lets it go; None where it does not."""
-        decision, passed, kept = await judged(self.policy, phase, value)
+        decision, passed, kept = await judged(policy, phase, value)
         trail.decided(decision, kept)
         return passed
-
-    async def decide(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
-        """What the policy decides on these texts. The caller records it."""
-        return await evaluated(self.policy, phase, parts)
 
     def _planned(
         self,
@@ -192,18 +204,22 @@ class Governance:
         """Whom `call` goes to, and what hears of each target that is asked; the first is known to
         the trail already. `RequestError` where the caller may use none."""
         caller = call.caller
-        wish = caller.wish(
-            provider=call.provider,
-            model=call.model,
-            is_strict=call.is_strict,
-            allowed=call.allowed_providers,
-        )
         # A copy is no turn of its conversation.
         owner = caller.owner if call.copy_of is None else f"{caller.owner}\0{call.mode}"
-        plan = self.router.choose(wish, request, is_streamed=is_streamed, owner=owner)
+        plan = self.router.choose(_wish_of(call), request, is_streamed=is_streamed, owner=owner)
 
         def chose(target: Target) -> None:
             trail.chose(target.provider, self.providers[target.provider], target.model)
 
         chose(plan.targets[0])
         return plan, chose
+
+
+def _wish_of(call: GovernedCall) -> Wish:
+    """What `call` asks of routing, and may."""
+    return call.caller.wish(
+        provider=call.provider,
+        model=call.model,
+        is_strict=call.is_strict,
+        allowed=call.allowed_providers,
+    )

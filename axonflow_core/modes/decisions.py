@@ -16,13 +16,16 @@ from axonflow_core.audit.record import Entry, Kind
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.screening import evaluated
 from axonflow_core.governance.trail import decision_facts
 from axonflow_core.messages import EMPTY, Json, hidden
 from axonflow_core.policy.rules import Decision, Phase, Verdict
+from axonflow_core.policy.terms import Surface
 
 if TYPE_CHECKING:
     from axonflow_core.audit.batch import Transaction
     from axonflow_core.audit.store import AuditStore
+    from axonflow_core.policy.engine import Policy
 
 MODE = "gateway"
 """The mode that records of decisions name."""
@@ -45,6 +48,7 @@ class Question:
     provider: str | None = None
     model: str | None = None
     """What the client is about to call, where it says so."""
+    surface: Surface = Surface.GATEWAY
     facts: Mapping[str, Json] = EMPTY
 
 
@@ -55,6 +59,8 @@ class Decided:
     id: str
     at_us: int
     decision: Decision
+    policy: Policy
+    """What decided."""
     elapsed_ms: float
 
 
@@ -75,12 +81,19 @@ async def all_decided(
     for question in questions:
         began = perf_counter()
         if decided_on is None or not _is_same(question, decided_on):
-            decision, decided_on = await decision_on(governance, caller, question), question
+            policy = policy_on(governance, caller, question)
+            decision, decided_on = await decision_on(policy, caller, question), question
         elapsed_ms = (perf_counter() - began) * 1_000
         entry = await entry_of(governance, audit, caller, question, decision)
         entries.append(entry)
         answers.append(
-            Decided(id=entry.id, at_us=entry.at_us, decision=decision, elapsed_ms=elapsed_ms)
+            Decided(
+                id=entry.id,
+                at_us=entry.at_us,
+                decision=decision,
+                policy=policy,
+                elapsed_ms=elapsed_ms,
+            )
         )
 
     def record(transaction: Transaction) -> None:
@@ -96,9 +109,15 @@ def _is_same(one: Question, other: Question) -> bool:
     return evolve(one, user=None, facts=EMPTY) == evolve(other, user=None, facts=EMPTY)
 
 
-async def decision_on(governance: Governance, caller: Caller, question: Question) -> Decision:
+def policy_on(governance: Governance, caller: Caller, question: Question) -> Policy:
+    """The policy that decides on a question: the strictest, where it names no model."""
+    models = None if question.model is None else (question.model,)
+    return governance.policies.of(caller.client, models, surface=question.surface)
+
+
+async def decision_on(policy: Policy, caller: Caller, question: Question) -> Decision:
     """What the policy decides on the texts, and no less than what the client may call at all."""
-    decision = await governance.decide(question.phase, question.texts)
+    decision = await evaluated(policy, question.phase, question.texts)
     denial = _denial(caller, question, decision)
     if denial is None or decision.verdict in (Verdict.BLOCKED, Verdict.ERROR):
         return decision

@@ -21,6 +21,7 @@ from axonflow_core.budgets.terms import nanos
 from axonflow_core.frozen import evolve, frozen
 from axonflow_core.governance.caller import Caller
 from axonflow_core.governance.calls import Governance
+from axonflow_core.governance.screening import evaluated
 from axonflow_core.governance.trail import (
     decision_facts,
     model_name,
@@ -32,9 +33,10 @@ from axonflow_core.governance.trail import (
 from axonflow_core.messages import EMPTY, Json, Usage, hidden
 from axonflow_core.modes import contexts
 from axonflow_core.modes.contexts import Context
-from axonflow_core.modes.decisions import MODE, Question, decision_on, entry_of
+from axonflow_core.modes.decisions import MODE, Question, decision_on, entry_of, policy_on
 from axonflow_core.modes.pricing import Priced, price_of, priced
 from axonflow_core.policy.rules import Decision, Phase, Verdict
+from axonflow_core.policy.terms import Surface
 
 if TYPE_CHECKING:
     from axonflow_core.audit.batch import Transaction
@@ -124,7 +126,8 @@ async def checked(
     """Check what a client is about to send. An approval comes with a context that is valid for
     `ttl_s` seconds; a denial is on record and has none that could be used."""
     question = _question(check)
-    decision = await decision_on(governance, caller, question)
+    policy = policy_on(governance, caller, question)
+    decision = await decision_on(policy, caller, question)
     entry = await entry_of(governance, audit, caller, question, decision)
     entry = evolve(entry, at_us=now_us())
     answer = Checked(
@@ -262,7 +265,8 @@ async def reported(
     """Record a call that was made under a context, which it uses up. Returns the record's id: that
     of the first report, where the same bytes are sent again. None where there is no such context
     for this client, it is over, or another report used it."""
-    decision = await governance.decide(Phase.ANSWER, {"summary": report.summary})
+    policy = governance.policies.of(caller.client, [report.model])
+    decision = await evaluated(policy, Phase.ANSWER, {"summary": report.summary})
     price = priced(
         governance.providers, report.provider, report.model, report.usage, governance.prices
     )
@@ -349,8 +353,9 @@ async def tool_reported(
     governance: Governance, audit: AuditStore, caller: Caller, report: ToolReport
 ) -> Entry:
     """Record a call of a tool, with what the policy finds in it. Returns the entry."""
+    policy = governance.policies.of(caller.client, surface=Surface.MCP)
     decisions = [
-        await governance.decide(phase, texts) for phase, texts in report.texts.items() if texts
+        await evaluated(policy, phase, texts) for phase, texts in report.texts.items() if texts
     ]
     entry = Entry(
         kind=Kind.TOOL_CALL,

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from axonflow_core.errors import ConfigError
-from axonflow_core.frozen import Unfit, evolve, frozen
+from axonflow_core.frozen import Unfit, frozen
 from axonflow_core.messages import EMPTY
-from axonflow_core.policy.consistency import inconsistencies
+from axonflow_core.policy.consistency import inconsistencies, outlines
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
 from axonflow_core.policy.masks import Masked, with_masks
 from axonflow_core.policy.patterns import compiled
+from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in
 from axonflow_core.policy.programs import Program, Search
 from axonflow_core.policy.rules import (
     MODES,
@@ -121,20 +122,20 @@ def _found(hit: _Hit) -> Found:
 
 
 class Policy:
-    """The rules of one configuration and the built-in detectors, compiled."""
+    """Rules and detectors, compiled, each with what follows from its findings."""
 
     @classmethod
-    def build(cls, config: PoliciesConfig) -> Policy:
-        """Compile the rules, and search with each once, so that the first call does not pay for it.
-        Raises `ConfigError` that names the rule, or the key of `policies.actions`."""
-        for found in inconsistencies((rule.name for rule in config.rules), config.actions):
+    def build(cls, config: PoliciesConfig, scope: Scope = EVERYBODY) -> Policy:
+        """Compile the rules of that scope, and search with each once, so that the first call does
+        not pay for it. Raises `ConfigError` that names the rule, or the key of an action."""
+        for found in inconsistencies(outlines(config)):
             raise ConfigError(found.message, hint=found.hint)
-        return cls(config.rules, config.actions)
+        return cls(rules_in(config, scope), acting(DETECTORS, config, scope))
 
-    def __init__(self, rules: Iterable[Rule], actions: Mapping[str, Action]) -> None:
+    def __init__(self, rules: Iterable[Rule], detectors: Iterable[Detector] = DETECTORS) -> None:
         self.rules = tuple(rules)
-        self.detectors = tuple(_with_action(detector, actions) for detector in DETECTORS)
-        """The built-in detectors, each with its action in this configuration."""
+        self.detectors = tuple(detectors)
+        """The detectors, each with its action in this policy."""
         self.version = _digest(self.rules, self.detectors)
         """The digest of rules, detectors and actions: 32 hex digits."""
         self._programs = {
@@ -246,12 +247,6 @@ class Policy:
 
 
 # ── rules and detectors to searches ───────────────────────────────────────────────────────────────
-
-
-def _with_action(detector: Detector, actions: Mapping[str, Action]) -> Detector:
-    """The detector with the action that is named for its type, else for its category."""
-    action = actions.get(detector.type, actions.get(detector.category, detector.action))
-    return evolve(detector, action=action)
 
 
 def _look_ahead(rules: Iterable[Rule], program: Program) -> int:

@@ -165,6 +165,13 @@ class Router:
         known, _ = self._candidates(wish, None)
         return self._strategies.in_line(known.groups[0])[0]
 
+    def models_of(self, wish: Wish) -> frozenset[str]:
+        """The models that a call of `wish` may go to, in any order. `RequestError` where nobody may
+        take it."""
+        known, _ = self._candidates(wish, None)
+        targets = [target for group in known.groups for target in known.with_followers(group)]
+        return frozenset(target.model for target in targets)
+
     def _candidates(self, wish: Wish, ability: Ability | None) -> tuple[Candidates, Plan | None]:
         """Who may take a call, and the plan of it where there is nothing to choose."""
         if wish.allowed is not None:  # as long as the caller likes, and a wish is kept

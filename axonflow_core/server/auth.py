@@ -20,11 +20,10 @@ from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as InvalidBase64
 from collections.abc import Mapping, Sequence
 
+from axonflow_core.config.clients import COMMUNITY
 from axonflow_core.config.values import ClientConfig, Role
 from axonflow_core.governance.caller import Caller
 
-COMMUNITY = "community"
-"""The name of everybody in the open mode."""
 HEADERS = ("authorization", "x-api-key", "origin")
 """The headers that tell who asks: those that may hold a secret, and the page of a browser."""
 MAX_CREDENTIALS = 1_024

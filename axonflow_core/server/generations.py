@@ -16,7 +16,7 @@ from axonflow_core.budgets.prices import Prices
 from axonflow_core.config.values import Config
 from axonflow_core.governance.calls import Governance
 from axonflow_core.http.client import HttpClient
-from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.policies import Policies
 from axonflow_core.runtime import Runtime
 from axonflow_core.server.auth import Directory, OpenDirectory
 
@@ -33,7 +33,7 @@ class Generation:
         number: int,
         config: Config,
         runtime: Runtime,
-        policy: Policy,
+        policies: Policies,
         audit: AuditStore,
         clients: Directory | OpenDirectory,
         *,
@@ -46,7 +46,7 @@ class Generation:
         self.at_us = time.time_ns() // 1_000
         """When it was built, in microseconds since 1970."""
         self.governance = Governance(
-            policy,
+            policies,
             runtime.router,
             audit,
             generation=number,
@@ -69,12 +69,12 @@ class Generation:
         ledger: Ledger | None = None,
     ) -> Generation:
         """Build the generation. `ConfigError` where a part of the configuration cannot serve."""
-        policy = Policy.build(config.policies)
+        policies = Policies.build(config.policies)
         server = config.server
         clients = OpenDirectory() if server.open else Directory(server.clients, server_keys)
         prices = Prices.read(os.environ)
         runtime = Runtime.open(config, client=client)
-        return cls(number, config, runtime, policy, audit, clients, ledger=ledger, prices=prices)
+        return cls(number, config, runtime, policies, audit, clients, ledger=ledger, prices=prices)
 
     def renumber(self, number: int) -> None:
         """Give it another number, before it serves."""

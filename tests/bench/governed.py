@@ -38,7 +38,7 @@ from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.keys import throwaway_keys
 from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason, Text, Usage
-from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Action, Rule
 from axonflow_core.provider import CompletionStream, Price
 from axonflow_core.routing.router import Router
@@ -193,8 +193,8 @@ def _chunks(runner: asyncio.Runner) -> Mapping[str, Case]:
 
 def _governed(provider: _Idle, audit: Any, ledger: Ledger | None = None) -> Governance:
     providers: Any = {"idle": provider}
-    policy = Policy.build(PoliciesConfig(rules=RULES))
-    return Governance(policy, Router(providers), audit, ledger=ledger)
+    policies = Policies.build(PoliciesConfig(rules=RULES))
+    return Governance(policies, Router(providers), audit, ledger=ledger)
 
 
 def _ledger(store: AuditStore) -> Ledger:

@@ -41,14 +41,14 @@ from axonflow_core.messages import (
     Text,
     Usage,
 )
-from axonflow_core.policy.detectors import CATEGORIES
-from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Action
+from axonflow_core.policy.terms import CATEGORIES
 from axonflow_core.provider import Price
 from axonflow_core.routing.router import Router
 
 KEYS = Keys(server=(b"s" * 32,), signing=b"i" * 32, master=b"m" * 32)
-POLICY = Policy.build(PoliciesConfig(actions=dict.fromkeys(CATEGORIES, Action.LOG)))
+POLICIES = Policies.build(PoliciesConfig(actions=dict.fromkeys(CATEGORIES, Action.LOG)))
 RECEIPT = Receipt(provider="fake", family="fake", surface="invoke", model="m-1", called="m-1")
 CALLER = Caller(client="shop", tenant="acme")
 MAX_TOKENS = 1_000
@@ -135,7 +135,7 @@ class Worker:
 
     def _govern(self) -> None:
         providers: Any = {"fake": self.provider}
-        self.governance = Governance(POLICY, Router(providers), self.audit, ledger=self.ledger)
+        self.governance = Governance(POLICIES, Router(providers), self.audit, ledger=self.ledger)
 
     async def call(self, **changes: Any) -> Outcome:
         return await self.governance.complete(governed_call(**changes))

@@ -40,7 +40,7 @@ from .spending import (
     CENT,
     DAY_US,
     JANUARY_US,
-    POLICY,
+    POLICIES,
     Clock,
     Costly,
     Worker,
@@ -446,7 +446,7 @@ class Elsewhere(Costly):
 
 def two_providers(worker: Worker, dear: Costly, cheap: Costly) -> Governance:
     providers: Any = {"fake": dear, "cheap": cheap}
-    return Governance(POLICY, Router(providers), worker.audit, ledger=worker.ledger)
+    return Governance(POLICIES, Router(providers), worker.audit, ledger=worker.ledger)
 
 
 async def test_a_downgrade_goes_to_a_cheaper_target_while_it_has_room(database: Path) -> None:

@@ -16,9 +16,10 @@ from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall, Outcome
 from axonflow_core.messages import Completion, CompletionRequest, Receipt, StopReason, Text, Usage
-from axonflow_core.policy.detectors import CATEGORIES
 from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Action, Rule
+from axonflow_core.policy.terms import CATEGORIES
 from axonflow_core.provider import CompletionStream, Price
 from axonflow_core.routing.router import Router
 from axonflow_core.stream import Batch, Ended, Started, Stopped, TextDelta, UsageUpdate
@@ -152,7 +153,7 @@ class Governed:
     @property
     def governance(self) -> Governance:
         audit: Any = self.audit
-        return Governance(self.policy, Router({"fake": self.provider}), audit)
+        return Governance(Policies(self.policy), Router({"fake": self.provider}), audit)
 
     async def complete(self, request: Any = "Why is the sky blue?", **facts: Any) -> Outcome:
         return await self.governance.complete(call_of(request, **facts))

@@ -65,7 +65,7 @@ async def test_a_call_is_checked_made_checked_and_recorded_in_this_order() -> No
         notes.append("call")
         return answer_of()
 
-    policy = Noting(policy_of().rules, {})
+    policy = Noting(policy_of().rules)
     policy.notes = notes
     await Governed(provider=FakeProvider(answer), audit=Audit(), policy=policy).complete()
     assert notes == ["evaluate request", "call", "evaluate answer", "record"]
@@ -149,7 +149,7 @@ async def test_text_blocks_next_to_each_other_are_searched_as_one() -> None:
 async def test_a_called_tool_is_known_by_its_name() -> None:
     from axonflow_core.policy.rules import Rule
 
-    policy = Policy((Rule(name="r", action=Action.BLOCK, text="drop_everything"),), {})
+    policy = Policy((Rule(name="r", action=Action.BLOCK, text="drop_everything"),))
     call = ToolUse("t-1", "drop_everything", {})
     outcome = await Governed(
         provider=FakeProvider(answer_of(content=(call,))), policy=policy
@@ -242,7 +242,7 @@ async def test_long_texts_are_searched_beside_the_event_loop() -> None:
             threads.append(threading.get_ident())
             return super().evaluate(phase, parts)
 
-    governed = Governed(provider=FakeProvider(answer_of()), policy=Where((), {}))
+    governed = Governed(provider=FakeProvider(answer_of()), policy=Where(()))
     await governed.complete("word " * 20_000)
     assert threads[0] != threading.get_ident()
     assert threads[1] == threading.get_ident()

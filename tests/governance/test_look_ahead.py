@@ -143,7 +143,7 @@ class Unaware(Policy):
 
 
 def test_without_the_screen_all_of_it_leaves() -> None:
-    blind = Unaware(BLOCK.rules, {"pii": Action.BLOCK})
+    blind = Unaware(BLOCK.rules, BLOCK.detectors)
     events = passed_by(AnswerScreen(blind), reads_of(Text, cut(BEFORE + SSN + AFTER, 6, 5)))
     assert SSN in text_of(events)
 
@@ -318,12 +318,12 @@ def test_arguments_are_judged_as_a_tool_reads_them(arguments: str) -> None:
 
 def test_what_cannot_be_replaced_in_arguments_stops_the_call() -> None:
     rules = policy_of(Action.REDACT).rules
-    across = Policy((*rules, _rule(r'"from": "a", "to": "b"')), {})
+    across = Policy((*rules, _rule(r'"from": "a", "to": "b"')))
     screen = AnswerScreen(across)
     events = passed_by(screen, reads_of(ToolUse, ['{"from": "a", "to": "b"}']))
     assert screen.stop is None
     assert text_of(events) == '{"from":"a","to":"b"}'  # the rule is of the text, and it is gone
-    loose = Policy((*rules, _rule(r'"from":\s*"a",\s*"to":\s*"b"')), {})
+    loose = Policy((*rules, _rule(r'"from":\s*"a",\s*"to":\s*"b"')))
     screen = AnswerScreen(loose)
     assert text_of(passed_by(screen, reads_of(ToolUse, ['{"from": "a", "to": "b"}']))) == ""
     assert screen.stop is not None
@@ -376,7 +376,7 @@ def test_nothing_leaves_behind_a_stop() -> None:
 
 
 def test_a_tool_is_known_by_its_name() -> None:
-    policy = Policy((_rule("drop_everything"),), {})
+    policy = Policy((_rule("drop_everything"),))
     reads = reads_of(ToolUse, ["{}"])
     named: Any = ((BlockStart(0, ToolUse("t", "drop_everything", {})),),)
     events = passed_by(AnswerScreen(policy), [named, *reads[1:]])

@@ -109,7 +109,7 @@ def body_of(entry: Any) -> str:
 def canary_policies() -> list[Policy]:
     from axonflow_core.policy.rules import Rule
 
-    return [Policy((Rule(name="bird", action=action, text=CANARY),), {}) for action in Action]
+    return [Policy((Rule(name="bird", action=action, text=CANARY),)) for action in Action]
 
 
 @pytest.mark.parametrize("policy", canary_policies(), ids=list(Action))

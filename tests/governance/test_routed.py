@@ -11,6 +11,7 @@ from axonflow_core.audit.record import Kind
 from axonflow_core.errors import Throttled
 from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.streams import GovernedStream
+from axonflow_core.policy.policies import Policies
 from governance.governed import FakeAudit, all_of, call_of, quiet_policy
 
 MODELS = {"fast": [("a", "a-fast"), ("b", "b-fast")]}
@@ -18,7 +19,7 @@ MODELS = {"fast": [("a", "a-fast"), ("b", "b-fast")]}
 
 def governed(*places: Place) -> tuple[Governance, FakeAudit]:
     audit: Any = FakeAudit()
-    return Governance(quiet_policy(), router_of(*places, models=MODELS), audit), audit
+    return Governance(Policies(quiet_policy()), router_of(*places, models=MODELS), audit), audit
 
 
 async def test_a_stream_begins_on_record_with_the_first_and_ends_with_who_answered() -> None:

@@ -12,6 +12,7 @@ from axonflow_core.governance.calls import Governance
 from axonflow_core.governance.shadows import MOST, Shadows
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.governance.trail import GovernedCall
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Verdict
 from axonflow_core.routing.router import Router
 from axonflow_core.routing.rules import NamedTarget, RoutingRules, Shadow
@@ -42,7 +43,7 @@ class Governed:
             rules=RoutingRules(shadow={"fast": EVERY}),
             named={"fast": (NamedTarget(provider="fake", model="m-1"),)},
         )
-        self.governance = Governance(policy_of(), router, self.audit, makes_copies=True)
+        self.governance = Governance(Policies(policy_of()), router, self.audit, makes_copies=True)
 
     async def settled(self) -> None:
         """Every copy has ended."""

@@ -189,7 +189,7 @@ async def test_what_takes_long_to_search_is_searched_beside_the_event_loop(event
             return super().found(phase, text)
 
     governed = streamed([(tuple(events),), ((Ended(),),)])
-    stream = await evolve(governed, policy=Where((), {})).stream()
+    stream = await evolve(governed, policy=Where(())).stream()
     threads.clear()
     await stream.read()
     assert threads - {threading.get_ident()}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from axonflow_core.config.clients import COMMUNITY
 from axonflow_core.config.values import ClientConfig, Role
 from axonflow_core.server.auth import (
-    COMMUNITY,
     MAX_CREDENTIALS,
     Directory,
     OpenDirectory,

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Decision, Phase, Verdict
 from axonflow_core.server.service import Service
 from axonflow_core.server.wire.authzen import PROFILE, PROFILE_HEADER
@@ -230,7 +231,9 @@ class Counting(Policy):
 
 
 def with_a_count(service: Service) -> None:
-    service.generation.governance.policy = Counting.build(service.generation.config.policies)
+    service.generation.governance.policies = Policies(
+        Counting.build(service.generation.config.policies)
+    )
 
 
 async def test_a_text_that_evaluations_share_is_searched_once(tmp_path: Path) -> None:
@@ -357,7 +360,9 @@ class Faulty(Policy):
 
 
 def without_engine(service: Service) -> None:
-    service.generation.governance.policy = Faulty.build(service.generation.config.policies)
+    service.generation.governance.policies = Policies(
+        Faulty.build(service.generation.config.policies)
+    )
 
 
 async def test_without_an_engine_nothing_is_allowed(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from axonflow_core.governance.screening import Screened
 from axonflow_core.governance.streams import GovernedStream
 from axonflow_core.messages import Completion
 from axonflow_core.plugins import load_codecs
+from axonflow_core.policy.policies import Policies
 from axonflow_core.policy.rules import Action, Phase, Verdict
 from axonflow_core.stream import Batch, assemble
 from axonflow_core.testing import Claims, streams
@@ -76,7 +77,7 @@ async def asked(model: str, policy: Any) -> tuple[Completion, FakeAudit]:
     """What leaves of a stream of that model, and its records."""
     audit: Any = FakeAudit()
     async with Runtime.open(provider="bedrock", model=model) as runtime:
-        governance = Governance(policy, runtime.router, audit)
+        governance = Governance(Policies(policy), runtime.router, audit)
         stream = await governance.stream(call_of("What is the number?"))
         assert isinstance(stream, GovernedStream)
         async with stream:

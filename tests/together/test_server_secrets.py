@@ -355,9 +355,9 @@ def no_other_values() -> Iterator[None]:
 async def test_no_value_of_the_server_shows_a_secret_in_its_repr(tmp_path: Path) -> None:
     keys, provider = throwaway_keys(), Looks()
     service = await Service.open(config_of(tmp_path), keys, ServerState(Limits()))
-    policy = service.generation.governance.policy
+    policies = service.generation.governance.policies
     service.generation.governance = Governance(
-        policy, Router({"looks": cast(Provider, provider)}), service.audit
+        policies, Router({"looks": cast(Provider, provider)}), service.audit
     )
     own = client_secret(keys.server[0], "acme", 1)
     prompt = asks(secret("prompt"), context={"system_prompt": secret("system prompt")})

@@ -11,13 +11,3 @@ from axonflow_core.policy.detectors.detector import Detector
 
 DETECTORS: tuple[Detector, ...] = (*pii.DETECTORS, *sql.DETECTORS)
 TYPES = tuple(dict.fromkeys(detector.type for detector in DETECTORS))
-CATEGORIES = (
-    "pii",
-    "sqli",
-    "dangerous_queries",
-    "dangerous_commands",
-    "sensitive_data",
-    "high_risk",
-)
-"""What `policies.actions` may name for all detectors of a kind. Source: the product's documented
-variables (`PII_ACTION`, `AXONFLOW_ENFORCE`)."""

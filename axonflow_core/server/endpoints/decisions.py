@@ -58,7 +58,7 @@ async def check_input(request: ClientRequest) -> Answer:
     question = _asked(request, decisions.input_question(fields))
     governance = service.generation.governance
     answer = await decided(governance, service.audit, request.caller, question)
-    return decisions.input_answer(answer, governance.policy)
+    return decisions.input_answer(answer)
 
 
 async def check_output(request: ClientRequest) -> Answer:
@@ -67,7 +67,7 @@ async def check_output(request: ClientRequest) -> Answer:
     governance = service.generation.governance
     question = evolve(output.question, user=output.question.user or request.user)
     answer = await decided(governance, service.audit, request.caller, question)
-    return decisions.output_answer(answer, output, governance.policy)
+    return decisions.output_answer(answer, output)
 
 
 async def trial(request: ClientRequest) -> Answer:
@@ -75,22 +75,21 @@ async def trial(request: ClientRequest) -> Answer:
     tries what is let through is of interest."""
     fields = read_object(request.body)
     question = evolve(_tried(fields), user=fields.optional_text("user_email"))
-    answer = await _decided(request, question)
-    return policies.trial_answer(answer, request.service.generation.governance.policy.listed())
+    return policies.trial_answer(await _decided(request, question))
 
 
 async def simulation(request: ClientRequest) -> Answer:
     """`POST /api/v1/policies/simulate`: the same, in another form. Who asks is told by the
     credentials, not by the `user` and the `client` of the body."""
-    answer = await _decided(request, _tried(read_object(request.body)))
-    return policies.simulation_answer(answer, request.service.generation.governance.policy.listed())
+    return policies.simulation_answer(await _decided(request, _tried(read_object(request.body))))
 
 
 async def impact(request: ClientRequest) -> Answer:
     """`POST /api/v1/policies/impact-report`: what one policy finds in each of several queries."""
     fields, service = read_object(request.body), request.service
     governance, id = service.generation.governance, fields.text("policy_id")
-    rule = next((one for one in governance.policy.listed() if id in (one.id, one.name)), None)
+    listed = governance.policies.of(request.caller.client).listed()
+    rule = next((one for one in listed if id in (one.id, one.name)), None)
     if rule is None:
         return refusal(404, "there is no such policy", code="not_found")
     questions = [_tried(each) for each in fields.objects("inputs")]

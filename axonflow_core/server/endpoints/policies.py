@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.listing import ListedRule
 from axonflow_core.server.client_request import Answer, ClientRequest, json_answer, refusal
 from axonflow_core.server.fields import MAX_TEXT, read_object
 from axonflow_core.server.wire import policies as wire
@@ -28,8 +30,13 @@ async def effective(request: ClientRequest) -> Answer:
 
 
 def _policies(request: ClientRequest) -> list[dict[str, object]]:
-    generation = request.service.generation
-    return wire.policies(generation.governance.policy.listed(), request.query, generation.at_us)
+    return wire.policies(_listed(request), request.query, request.service.generation.at_us)
+
+
+def _listed(request: ClientRequest) -> tuple[ListedRule, ...]:
+    """What decides on the client's own calls, where they name no model."""
+    governance = request.service.generation.governance
+    return governance.policies.of(request.caller.client).listed()
 
 
 async def one(request: ClientRequest) -> Answer:
@@ -48,10 +55,9 @@ async def versions(request: ClientRequest) -> Answer:
 
 
 def _one(request: ClientRequest) -> dict[str, object] | None:
-    generation, id = request.service.generation, request.parameters["id"]
-    listed = generation.governance.policy.listed()
-    rule = next((rule for rule in listed if id in (rule.id, rule.name)), None)
-    return None if rule is None else wire.policy(rule, generation.at_us)
+    id = request.parameters["id"]
+    rule = next((rule for rule in _listed(request) if id in (rule.id, rule.name)), None)
+    return None if rule is None else wire.policy(rule, request.service.generation.at_us)
 
 
 def _missing() -> Answer:
@@ -83,6 +89,5 @@ async def test(request: ClientRequest) -> Answer:
     fields = read_object(request.body)
     pattern = fields.text("pattern", most=MAX_TEXT)
     inputs = fields.texts("inputs", most=MAX_INPUT, items=MAX_INPUTS)
-    policy = request.service.generation.governance.policy
-    tested = await asyncio.to_thread(policy.test_pattern, pattern, inputs)
+    tested = await asyncio.to_thread(Policy.test_pattern, pattern, inputs)
     return wire.pattern_answer(pattern, inputs, tested)

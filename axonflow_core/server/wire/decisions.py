@@ -15,8 +15,8 @@ from axonflow_core.errors import MalformedRequest
 from axonflow_core.frozen import frozen
 from axonflow_core.messages import EMPTY, Json, hidden
 from axonflow_core.modes.decisions import Decided, Question
-from axonflow_core.policy.engine import Policy
 from axonflow_core.policy.rules import Phase, Verdict
+from axonflow_core.policy.terms import Surface
 from axonflow_core.server.client_request import Answer, json_answer
 from axonflow_core.server.fields import MAX_TEXT, MAX_TOKEN, Fields
 from axonflow_core.server.wire.matches import block_reason, matches, policy_info, risk_of
@@ -97,6 +97,7 @@ def input_question(fields: Fields) -> Question:
     parameters = _Json(fields.members("parameters"), "parameters")
     return Question(
         request_type="check_input",
+        surface=Surface.MCP,
         phase=Phase.REQUEST,
         texts={"statement": fields.text("statement", most=MAX_TEXT), **parameters.texts},
         unalterable=frozenset(parameters.texts),
@@ -105,11 +106,11 @@ def input_question(fields: Fields) -> Question:
     )
 
 
-def input_answer(decided: Decided, policy: Policy) -> Answer:
+def input_answer(decided: Decided) -> Answer:
     """The answer to a check of what goes into a tool. A denial is a 403, which the SDK returns."""
     decision = decided.decision
     statement = None if decision.is_stopped else decision.texts.get("statement")
-    body = _checked(decided, policy)
+    body = _checked(decided)
     body |= {
         "risk_level": risk_of(finding.action for finding in decision.findings),
         "override_available": False,
@@ -142,6 +143,7 @@ def output(fields: Fields) -> ToolOutput:
     message = fields.text("message", most=MAX_TEXT, default="")
     question = Question(
         request_type="check_output",
+        surface=Surface.MCP,
         phase=Phase.ANSWER,
         texts={**({"message": message} if message else {}), **rows.texts, **metadata.texts},
         unalterable=frozenset(metadata.texts),
@@ -154,10 +156,10 @@ def output(fields: Fields) -> ToolOutput:
     return ToolOutput(question=question, rows=rows, is_tabular="response_data" in fields)
 
 
-def output_answer(decided: Decided, output: ToolOutput, policy: Policy) -> Answer:
+def output_answer(decided: Decided, output: ToolOutput) -> Answer:
     """The answer to a check of what came out of a tool, with what was found replaced."""
     decision = decided.decision
-    body = _checked(decided, policy)
+    body = _checked(decided)
     body["policy_bundle"] = decision.version
     if decision.verdict is Verdict.REDACTED:
         if output.is_tabular:
@@ -199,10 +201,10 @@ def _named(fields: Fields, names: Iterable[str]) -> Mapping[str, Json]:
     return {name: value for name, value in named.items() if value is not None} or EMPTY
 
 
-def _checked(decided: Decided, policy: Policy) -> dict[str, Json]:
+def _checked(decided: Decided) -> dict[str, Json]:
     """What both checks answer."""
     decision = decided.decision
-    info = policy_info(decision, policy, decided.elapsed_ms)
+    info = policy_info(decision, decided.policy, decided.elapsed_ms)
     body: dict[str, Json] = {
         "allowed": not decision.is_stopped,
         "policies_evaluated": info["policies_evaluated"],

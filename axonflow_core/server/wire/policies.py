@@ -108,7 +108,7 @@ def pattern_answer(pattern: str, inputs: Sequence[str], test: PatternTest) -> An
     return json_answer(body)
 
 
-def trial_answer(decided: Decided, listed: Iterable[ListedRule]) -> Answer:
+def trial_answer(decided: Decided) -> Answer:
     """What the policies make of a query that is tried."""
     decision = decided.decision
     return json_answer(
@@ -116,14 +116,14 @@ def trial_answer(decided: Decided, listed: Iterable[ListedRule]) -> Answer:
             "blocked": decision.is_stopped,
             "reason": block_reason(decision) if decision.is_stopped else "",
             "triggered_policies": list(decision.rules),
-            "checks_performed": [rule.name for rule in listed],
+            "checks_performed": [rule.name for rule in decided.policy.listed()],
             "processing_time_ms": round(decided.elapsed_ms, 3),
             "decision_id": decided.id,
         }
     )
 
 
-def simulation_answer(decided: Decided, listed: Sequence[ListedRule]) -> Answer:
+def simulation_answer(decided: Decided) -> Answer:
     """What the policies would make of a query."""
     decision = decided.decision
     return json_answer(
@@ -133,7 +133,7 @@ def simulation_answer(decided: Decided, listed: Sequence[ListedRule]) -> Answer:
             "risk_score": max((_RISKS[one.severity] for one in decision.findings), default=0.0),
             "required_actions": list(dict.fromkeys(actions_of(decision).values())),
             "processing_time_ms": round(decided.elapsed_ms),
-            "total_policies": len(listed),
+            "total_policies": len(decided.policy.listed()),
             "dry_run": True,
             "simulated_at": timestamp(decided.at_us),
             "decision_id": decided.id,

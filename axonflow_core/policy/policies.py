@@ -1,0 +1,98 @@
+"""The policies of one configuration: which one holds for a call.
+
+A call is judged before its model is chosen, so its policy is that of all models that it may go to
+(`profiles`). Where nothing is known of them, as in a check that names none, it is the strictest of
+all. Policies that differ share what they search with; those that sections alone bring about are
+built at the start, others when a call first needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from axonflow_core.policy.engine import Policy
+from axonflow_core.policy.profiles import EVERYBODY, Scope
+from axonflow_core.policy.terms import Surface
+from axonflow_core.routing.targets import matches
+
+if TYPE_CHECKING:
+    from axonflow_core.config.values import PoliciesConfig
+
+_MAX_BUILT = 256
+"""Policies that are kept. The models that calls may go to are clients' choice."""
+
+
+class Policies:
+    """For each client, its models and the surface that asks, a policy."""
+
+    def __init__(self, general: Policy, config: PoliciesConfig | None = None) -> None:
+        """`general` is the policy of everybody, without `config` of all."""
+        self.general = general
+        self._config = config
+        self._clients = frozenset(() if config is None else config.clients)
+        self._models = () if config is None else tuple(config.models)
+        self._surfaces = frozenset(() if config is None else _surfaces_of(config))
+        self._unknown = frozenset(((), *((key,) for key in self._models)))
+        self._built = {EVERYBODY: general}
+
+    @classmethod
+    def build(cls, config: PoliciesConfig) -> Policies:
+        """Compile the policies. `ConfigError` as `Policy.build`."""
+        built = cls(Policy.build(config), config)
+        for surface in (Surface.GATEWAY, *built._surfaces):
+            for client in (None, *config.clients):
+                for models in (built._unknown, *(frozenset({each}) for each in built._unknown)):
+                    built._policy(Scope(client=client, models=models, surface=surface))
+        return built
+
+    @property
+    def vary_by_model(self) -> bool:
+        """Whether it matters which models a call may go to."""
+        return bool(self._models)
+
+    def of(
+        self,
+        client: str,
+        models: Iterable[str] | None = None,
+        *,
+        called: str | None = None,
+        surface: Surface = Surface.GATEWAY,
+    ) -> Policy:
+        """The policy of a call of `client` that may go to `models`, by id; None where that is not
+        known. `called` is what the call names, a model or the name of some."""
+        scope = Scope(
+            client=client if client in self._clients else None,
+            models=self._unknown if models is None else self._named(models, called),
+            surface=surface if surface in self._surfaces else Surface.GATEWAY,
+        )
+        return self._policy(scope)
+
+    def _named(self, models: Iterable[str], called: str | None) -> frozenset[tuple[str, ...]]:
+        """For each model, the keys that name it."""
+        return frozenset(
+            tuple(
+                key
+                for key in self._models
+                if matches((key,), model) or (called is not None and matches((key,), called))
+            )
+            for model in models
+        )
+
+    def _policy(self, scope: Scope) -> Policy:
+        policy = self._built.get(scope)
+        if policy is None:
+            assert self._config is not None  # noqa: S101 - without one the only scope is everybody
+            if len(self._built) >= _MAX_BUILT:
+                self._built = {EVERYBODY: self.general}
+            policy = self._built[scope] = Policy.build(self._config, scope)
+        return policy
+
+
+def _surfaces_of(config: PoliciesConfig) -> Iterable[Surface]:
+    """The surfaces that the environment says something of that it does not say of the gateway."""
+    told = config.variables
+    for surface in Surface:
+        is_named = any(whose is surface for whose, _ in told.actions)
+        if is_named or surface in told.off or surface in told.skipped:
+            yield surface
