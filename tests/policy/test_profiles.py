@@ -342,3 +342,11 @@ def test_sections_that_do_not_fit_are_refused_in_python_too() -> None:
     section = PolicySection(actions={"emial": LOG})
     with pytest.raises(ConfigError, match="emial"):
         Policies.build(PoliciesConfig(models={"m": section}))
+
+
+def test_policies_search_with_the_same_compiled_patterns() -> None:
+    """220 patterns for each of 50 clients would cost minutes and gigabytes."""
+    one, other = (POLICIES.of(client, ["other"]).detectors for client in "ab")
+    finders = [(first.finder(), second.finder()) for first, second in zip(one, other, strict=True)]
+    assert finders
+    assert all(first is second for first, second in finders)

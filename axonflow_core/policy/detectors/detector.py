@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import TypeAlias
 
 from attrs import field
@@ -64,11 +65,14 @@ class Detector:
         return self.hint or f"(?i:{'|'.join(map(quoted, self.keywords))})"
 
     def finder(self) -> Find:
-        """The function that searches, with its pattern compiled."""
-        if self.find is not None:
-            return self.find
-        regexp, accept = compiled(self.pattern), self.accept
-        return lambda view: _accepted(regexp, accept, view.data)
+        """The function that searches, with its pattern compiled: the same one for all policies."""
+        return self.find or _finder(self.pattern, self.accept)
+
+
+@cache
+def _finder(pattern: str, accept: Accept) -> Find:
+    regexp = compiled(pattern)
+    return lambda view: _accepted(regexp, accept, view.data)
 
 
 def _accepted(regexp: Regexp, accept: Accept, data: bytes) -> Spans:
