@@ -5,29 +5,37 @@
 
 Whoever screens a call must see all of its text, and nearly every value can carry some: a block
 begins with a whole value, an echo repeats the prompt, a trace quotes what it found, a tool has a
-description and a schema. So every string is text unless `_NO_TEXT` says that it is a name, an id or
-sealed bytes. So is a long number in JSON: `{"card": 4111111111111111}`.
+description and a schema. So every string is text unless `_NO_TEXT` says why it is none. So is a
+long number in JSON: `{"card": 4111111111111111}`.
+
+A screen asks for `screened_texts`, which adds what stays as it is: names, words and ids that have
+to match others, what a schema allows, the text in a base64 file, reasoning with a signature.
 """
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
+from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from attrs import fields, has
+from attrs import field, fields, has
 
 from axonflow_core.frozen import evolve, frozen
-from axonflow_core.media import MediaKind
+from axonflow_core.media import MediaKind, type_of_bytes
 from axonflow_core.messages import (
     BuiltinTool,
     CachePoint,
     Completion,
+    CompletionRequest,
     Guardrail,
     Media,
     Message,
     Opaque,
+    OutputSchema,
     Reasoning,
     ReasoningRequest,
     Tool,
@@ -50,30 +58,90 @@ class Key:
 Place: TypeAlias = tuple[str | int | Key, ...]
 """Where in a value a text stands: names of fields, keys of objects, indices of lists."""
 
+
+class FixedText(NamedTuple):
+    """A text that nothing else can stand for."""
+
+    place: Place
+    text: str
+    what: str
+    """What it is, for a person: `the name of a tool`."""
+
+
+@frozen
+class ScreenedTexts:
+    """What a screen reads of a value, in its order."""
+
+    texts: list[tuple[Place, str]] = field(factory=list)
+    """Those that another text may stand for."""
+    arguments: list[range] = field(factory=list)
+    """Which of `texts` are arguments of tools, or keys of these."""
+    reasoning: list[int] = field(factory=list)
+    """Which of `texts` a model thought."""
+    fixed: list[FixedText] = field(factory=list)
+
+
 _LONG = 10**11
-_NO_TEXT = frozenset(
-    {
-        (Message, "role"),
-        *((Started, name) for name in ("id", "model")),
-        *((ReasoningDelta, name) for name in ("signature", "redacted")),
-        *((Reasoning, name) for name in ("signature", "redacted")),
-        *((ToolUse, name) for name in ("id", "name")),
-        *((ToolResult, name) for name in ("tool_use_id", "name")),
-        (Tool, "name"),
-        (ToolChoice, "name"),
-        *((BuiltinTool, name) for name in ("name", "type", "dialect")),
-        *((ReasoningRequest, name) for name in ("mode", "effort")),
-        (Media, "media_type"),
-        *((CachePoint, name) for name in ("ttl", "kind")),
-        (UsageUpdate, "service_tier"),
-        (Guardrail, "action"),
-        (Stopped, "native"),
-        (Opaque, "dialect"),
-        (Extra, "level"),
-        *((Completion, name) for name in ("id", "model", "native_stop_reason", "service_tier")),
-        *((Completion, name) for name in ("stop_reason", "adjustments", "receipt", "parsed")),
-    }
+_NAMES: Mapping[tuple[type, str], str] = {
+    (Tool, "name"): "the name of a tool",
+    (ToolUse, "name"): "the name of a tool",
+    (ToolResult, "name"): "the name of a tool",
+    (ToolChoice, "name"): "the name of a tool",
+    (BuiltinTool, "name"): "the name of a tool",
+    (BuiltinTool, "type"): "the type of a tool",
+    (OutputSchema, "name"): "the name of a schema",
+    (Media, "media_type"): "the type of a file",
+    (CachePoint, "ttl"): "a setting of the cache",
+    (CachePoint, "kind"): "a setting of the cache",
+    (ReasoningRequest, "mode"): "a setting of the reasoning",
+    (ReasoningRequest, "effort"): "a setting of the reasoning",
+    (CompletionRequest, "service_tier"): "the service tier",
+    (ToolUse, "id"): "the id of a tool's call",
+    (ToolResult, "tool_use_id"): "the id of a tool's call",
+}
+"""Class and field of what somebody chose and nothing else can stand for -> what it is."""
+_IDS = {(ToolUse, "id"), (ToolResult, "tool_use_id")}
+_ID = re.compile(r"[\w-]*[A-Za-z][\w-]*")
+"""An id as servers make them: `toolu_01A09q90`. It is not read, as digits in it may look like any
+number."""
+_OF_PROVIDER = "a word of the provider's server, which no model writes"
+_SEALED = "sealed by the provider, to whom it goes back byte for byte"
+_OURS = "a word of this program"
+_NO_TEXT: Mapping[tuple[type, str], str] = {
+    (Message, "role"): _OURS,
+    **{(Started, name): _OF_PROVIDER for name in ("id", "model")},
+    **{(ReasoningDelta, name): _SEALED for name in ("signature", "redacted")},
+    **{(Reasoning, name): _SEALED for name in ("signature", "redacted")},
+    (BuiltinTool, "dialect"): _OURS,
+    (UsageUpdate, "service_tier"): _OF_PROVIDER,
+    (Guardrail, "action"): _OF_PROVIDER,
+    (Stopped, "native"): _OF_PROVIDER,
+    (Opaque, "dialect"): _OURS,
+    (Extra, "level"): _OURS,
+    **{(Completion, name): _OF_PROVIDER for name in ("id", "model", "native_stop_reason")},
+    (Completion, "service_tier"): _OF_PROVIDER,
+    **{(Completion, name): _OURS for name in ("stop_reason", "adjustments", "receipt")},
+    (Completion, "parsed"): "made of the text by this program",
+}
+"""Class and field of a string that is no text -> why."""
+_SCHEMAS = {(Tool, "input_schema"), (OutputSchema, "schema")}
+_ANNOTATIONS = frozenset(("title", "description", "default", "examples", "example", "$comment"))
+"""The keywords of a schema that change nothing of what is valid. Source: JSON Schema 2020-12,
+Validation, section 9; `example` is OpenAPI's."""
+_NAMED_SCHEMAS = frozenset(
+    ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
 )
+"""The keywords of a schema whose keys are names."""
+_WORDS_OF_SCHEMAS = frozenset(
+    "type properties items required enum const anyOf allOf oneOf not additionalProperties $schema "
+    "$ref $defs definitions format pattern minimum maximum minLength maxLength minItems maxItems "
+    "string object number integer boolean array null".split()
+).union(_ANNOTATIONS)
+"""What most of a schema is made of; it is not read."""
+_SNIFFED = 512
+"""Characters of base64 that tell a file of text from another."""
+_UTF_8 = getincrementaldecoder("utf-8")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def texts_in(value: Any) -> list[tuple[Place, str]]:
@@ -88,8 +156,16 @@ def texts_in(value: Any) -> list[tuple[Place, str]]:
     escape: a screen looks across events.
     """
     found: list[tuple[Place, str]] = []
-    _collect(value, (), found)
+    _collect(value, (), found, None)
     return found
+
+
+def screened_texts(value: Any) -> ScreenedTexts:
+    """Every text of `value` that a screen reads, by what may become of it. Names and ids, and the
+    text in files, are among the fixed ones."""
+    screened = ScreenedTexts()
+    _collect(value, (), screened.texts, screened)
+    return screened
 
 
 def with_texts(value: T, texts: Mapping[Place, str]) -> T:
@@ -106,7 +182,9 @@ def with_texts(value: T, texts: Mapping[Place, str]) -> T:
     return cast(T, _changed(value, changes) if changes else value)
 
 
-def _collect(value: Any, place: Place, found: list[tuple[Place, str]]) -> None:
+def _collect(
+    value: Any, place: Place, found: list[tuple[Place, str]], screened: ScreenedTexts | None
+) -> None:
     """Add every text in `value` with its place below `place`, depth first."""
     kind: Any = type(value)
     if kind is str:
@@ -114,23 +192,123 @@ def _collect(value: Any, place: Place, found: list[tuple[Place, str]]) -> None:
     elif kind is tuple or kind is list:
         for index, item in enumerate(value):
             if item:
-                _collect(item, (*place, index), found)
-    elif names := _text_fields(kind):
-        for name in names:
-            if (member := getattr(value, name)) and type(member) is not int:
-                _collect(member, (*place, name), found)
-        if kind is Media and value.kind is not MediaKind.BASE64:
-            _collect(value.data, (*place, "data"), found)
+                _collect(item, (*place, index), found, screened)
+    elif has_fields := _text_fields(kind):
+        _collect_fields(value, place, found, screened, has_fields)
     elif isinstance(value, Mapping):
         for key, member in value.items():
             found.append(((*place, Key(key)), key))
             if member:
-                _collect(member, (*place, key), found)
+                _collect(member, (*place, key), found, screened)
     elif kind is int:
         if abs(value) >= _LONG:
             found.append((place, str(value)))
     elif isinstance(value, str) and not isinstance(value, Enum):
         found.append((place, str(value)))
+
+
+def _collect_fields(
+    value: Any,
+    place: Place,
+    found: list[tuple[Place, str]],
+    screened: ScreenedTexts | None,
+    names: tuple[str, ...],
+) -> None:
+    """As `_collect`, of a value with fields."""
+    kind: Any = type(value)
+    special = _special_fields(kind) if screened is not None else ()
+    for name in names:
+        if (member := getattr(value, name)) and type(member) is not int and name not in special:
+            _collect(member, (*place, name), found, screened)
+    if kind is Media and value.kind is not MediaKind.BASE64:
+        _collect(value.data, (*place, "data"), found, screened)
+    if screened is not None and special:
+        for name in special:
+            if member := getattr(value, name):
+                _collect_special(value, name, member, (*place, name), screened)
+
+
+def _collect_special(
+    value: Any, name: str, member: Any, place: Place, screened: ScreenedTexts
+) -> None:
+    """Add what a screen treats in a way of its own."""
+    kind: Any = type(value)
+    if (what := _NAMES.get((kind, name))) is not None:
+        if (kind, name) not in _IDS or _ID.fullmatch(member) is None:
+            screened.fixed.append(FixedText(place, member, what))
+    elif kind is ToolUse:
+        first = len(screened.texts)
+        _collect(member, place, screened.texts, screened)
+        screened.arguments.append(range(first, len(screened.texts)))
+    elif kind is Reasoning:
+        if value.signature is None:
+            screened.reasoning.append(len(screened.texts))
+            screened.texts.append((place, member))
+        else:
+            screened.fixed.append(FixedText(place, member, "reasoning that has a signature"))
+    elif kind is Media:
+        if value.kind is MediaKind.BASE64 and (text := _text_of_file(value)):
+            screened.fixed.append(FixedText(place, text, "a file in base64"))
+    else:
+        _collect_schema(member, place, screened, set())
+
+
+def _collect_schema(
+    value: Any, place: Place, screened: ScreenedTexts, known: set[str], *, is_named: bool = False
+) -> None:
+    """Add the texts of a JSON schema: those that describe, and, once each, those that say what is
+    valid. `is_named` says that the keys are names of properties, and no keywords."""
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            _add_to_schema(key, (*place, Key(key)), screened, known)
+            if key in _ANNOTATIONS and not is_named:
+                _collect(member, (*place, key), screened.texts, screened)
+            else:
+                of_names = key in _NAMED_SCHEMAS and not is_named
+                _collect_schema(member, (*place, key), screened, known, is_named=of_names)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _collect_schema(item, (*place, index), screened, known)
+    elif isinstance(value, str) or (type(value) is int and abs(value) >= _LONG):
+        _add_to_schema(str(value), place, screened, known)
+
+
+def _add_to_schema(text: str, place: Place, screened: ScreenedTexts, known: set[str]) -> None:
+    if text not in _WORDS_OF_SCHEMAS and text not in known:
+        known.add(text)
+        screened.fixed.append(FixedText(place, text, "a schema"))
+
+
+def _text_of_file(media: Media) -> str:
+    """The text of a file in base64; none of a file of another kind, as pictures and PDFs are."""
+    first = _decoded("".join(media.data[: 2 * _SNIFFED].split())[:_SNIFFED])
+    if first.startswith(_UTF_16):
+        return _decoded(media.data).decode("utf-16", "replace")
+    is_text = (media.media_type or "").startswith("text/")
+    if not is_text and (type_of_bytes(first) or b"\0" in first or not _is_utf_8(first)):
+        return ""
+    data = _decoded(media.data)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _decoded(data: str) -> bytes:
+    """The bytes of base64, as far as it is some."""
+    try:
+        return b64decode(data)
+    except ValueError:
+        return data.encode()
+
+
+def _is_utf_8(data: bytes) -> bool:
+    """Whether `data` is the beginning of a text in UTF-8."""
+    try:
+        _UTF_8().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @cache
@@ -139,8 +317,22 @@ def _text_fields(kind: type[Any]) -> tuple[str, ...]:
     if not has(kind):
         return ()
     names = (field.name for field in fields(kind))
-    data = {(Media, "data")}  # whether it is text depends on its kind
-    return tuple(name for name in names if (kind, name) not in _NO_TEXT | data)
+    # Whether the data of a media is text depends on its kind.
+    return tuple(
+        name
+        for name in names
+        if (kind, name) not in _NO_TEXT
+        and (kind, name) not in _NAMES
+        and (kind, name) != (Media, "data")
+    )
+
+
+@cache
+def _special_fields(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a class that a screen treats in a way of its own."""
+    special = {*_NAMES, *_SCHEMAS, (ToolUse, "input"), (Reasoning, "text"), (Media, "data")}
+    names = (field.name for field in fields(kind))
+    return tuple(name for name in names if (kind, name) in special)
 
 
 def _changed(value: Any, changes: Any) -> Any:

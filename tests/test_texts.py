@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from time import perf_counter
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
 
+from axonflow_core.frozen import evolve
 from axonflow_core.messages import (
+    Adjustment,
+    Choice,
+    Completion,
     CompletionRequest,
     Data,
     Document,
+    FailedAttempt,
     Guardrail,
     Image,
     Inference,
     Media,
     MediaKind,
+    Message,
     Opaque,
     OutputSchema,
     Reasoning,
+    Receipt,
+    SkippedTarget,
     StopReason,
     Text,
     Tool,
@@ -50,7 +58,7 @@ from axonflow_core.stream import (
     ToolResultDelta,
     UsageUpdate,
 )
-from axonflow_core.texts import texts_in, with_texts
+from axonflow_core.texts import _NO_TEXT, screened_texts, texts_in, with_texts
 
 PICTURE = Media(MediaKind.BASE64, "aWQ=", "image/id")
 DEEP = {"say key": ["say 1", {"say inner": "say 2"}], "say null": None, "say number": 7}
@@ -156,7 +164,7 @@ REQUEST = CompletionRequest(
     inference=Inference(max_tokens=7, stop_sequences=("say stop",)),
     tools=(Tool("id-tool", "say tool", {"say type": "say object"}),),
     tool_choice=ToolChoice("tool", "id-tool"),
-    output_schema=OutputSchema({"say title": "say schema"}, "say name", "say description"),
+    output_schema=OutputSchema({"say title": "say schema"}, "id-name", "say description"),
     metadata={"say user": "say them"},
 )
 
@@ -201,3 +209,154 @@ def test_arguments_with_another_text_lose_the_spelling_that_still_has_the_first(
     assert call.spelling == spelling
     changed = with_texts(call, {("input", "a"): "[N]"})
     assert (changed.input, changed.spelling) == ({"a": "[N]"}, {})
+
+
+# ── what a screen reads ───────────────────────────────────────────────────────────────────────────
+
+
+def classes_of(hint: Any, known: set[type]) -> None:
+    """Every class of values that a type hint leads to."""
+    if isinstance(hint, type) and attrs.has(hint) and hint not in known:
+        known.add(hint)
+        for each in get_type_hints(hint).values():
+            classes_of(each, known)
+    for each in get_args(hint):
+        classes_of(each, known)
+
+
+def may_be_text(hint: Any) -> bool:
+    """Whether a field of that type may hold a string that is no word of an enum."""
+    return hint in (str, Any) or any(map(may_be_text, get_args(hint)))
+
+
+def fields_of_text() -> list[tuple[type, str]]:
+    known: set[type] = set()
+    for hint in (CompletionRequest, Completion, StreamEvent):
+        classes_of(hint, known)
+    return [
+        (kind, name)
+        for kind in sorted(known, key=lambda each: each.__name__)
+        for name, hint in get_type_hints(kind).items()
+        if may_be_text(hint)
+    ]
+
+
+def planted(kind: type, name: str) -> Any:
+    """A value of that class with a text in that field and nothing in the others."""
+    value: Any = object.__new__(kind)
+    for member in attrs.fields(kind):
+        object.__setattr__(value, member.name, None)
+    object.__setattr__(value, name, "4111 1111 1111 1111")
+    return value
+
+
+def is_read(value: Any) -> bool:
+    found = screened_texts(value)
+    return any(
+        "4111" in text for text in (*dict(found.texts).values(), *(t.text for t in found.fixed))
+    )
+
+
+OF_RECEIPTS = {Adjustment, Choice, FailedAttempt, Receipt, SkippedTarget}
+"""Values that stand under `Completion.receipt` and `.adjustments` alone."""
+
+
+@pytest.mark.parametrize(("kind", "name"), fields_of_text(), ids=str)
+def test_every_field_that_may_hold_a_text_is_read_by_a_screen_or_has_a_reason_why_not(
+    kind: type, name: str
+) -> None:
+    if (kind, name) in _NO_TEXT:
+        assert _NO_TEXT[kind, name]
+        assert not is_read(planted(kind, name))
+    elif kind not in OF_RECEIPTS:
+        assert is_read(planted(kind, name))
+
+
+def test_the_reasons_are_of_fields_that_there_are() -> None:
+    assert set(_NO_TEXT) <= set(fields_of_text()) | {
+        (Message, "role"),
+        (Completion, "stop_reason"),
+        (Completion, "adjustments"),
+        (Completion, "receipt"),
+        (Completion, "parsed"),
+    }
+
+
+def fixed_in(value: Any) -> dict[str, str]:
+    return {each.text: each.what for each in screened_texts(value).fixed}
+
+
+def texts_of(value: Any) -> set[str]:
+    return {text for _, text in screened_texts(value).texts}
+
+
+def test_names_are_fixed_and_ids_that_servers_make_are_not_read() -> None:
+    call = ToolUse("toolu_01A09q90qw90lq917835lq9", "look_up", {"a": "b"})
+    assert fixed_in(call) == {"look_up": "the name of a tool"}
+    odd = evolve(call, id="4111 1111 1111 1111")
+    assert fixed_in(odd)["4111 1111 1111 1111"] == "the id of a tool's call"
+
+
+def test_the_arguments_of_tools_are_told_from_prose() -> None:
+    request = CompletionRequest([user("say"), assistant([Text("do"), ToolUse("t_1", "n", DEEP)])])
+    found = screened_texts(request)
+    (arguments,) = found.arguments
+    assert [found.texts[at][1] for at in arguments] == [text for _, text in texts_in(DEEP)]
+
+
+SCHEMA = {
+    "type": "object",
+    "description": "say one",
+    "properties": {
+        "title": {"type": "string", "enum": ["fix a", "fix b"], "title": "say two"},
+        "fix key": {"default": {"say three": 1}, "pattern": "fix c", "const": "fix d"},
+    },
+    "required": ["title", "fix key"],
+    "$defs": {"description": {"description": "say four", "examples": ["say five"]}},
+}
+
+
+def test_of_a_schema_what_describes_can_be_replaced_and_what_is_valid_cannot() -> None:
+    tool = Tool("name", "say tool", SCHEMA)
+    assert {text for text in texts_of(tool) if text.startswith("say")} == {
+        *("say tool", "say one", "say two", "say three", "say four", "say five")
+    }
+    fixed = fixed_in(tool)
+    assert {text for text in fixed if text.startswith("fix")} == {
+        *("fix a", "fix b", "fix c", "fix d", "fix key")
+    }
+    assert not any(text.startswith("say") for text in fixed)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["say ü".encode(), "\ufeffsay ü".encode("utf-16-le"), b"<svg>say \xc3\xbc</svg>"],
+    ids=["utf-8", "utf-16", "svg"],
+)
+def test_the_text_of_a_file_in_base64_is_read_whatever_its_type_says(data: bytes) -> None:
+    for media_type in (None, "text/plain", "image/png", "application/json"):
+        (text,) = fixed_in(Document(Media("base64", data, media_type))).keys() - {media_type}
+        assert "say ü" in text
+
+
+def test_a_text_in_an_older_encoding_is_read_where_its_type_says_that_it_is_one() -> None:
+    document = Document(Media("base64", b"say \xfc 4111", "text/csv"))
+    assert "say ü 4111" in fixed_in(document)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89PNG\r\n\x1a\n" + bytes(30),
+        b"%PDF-1.4\n1 0 obj",
+        b"PK\x03\x04" + bytes(30),
+        b"\xff\xd8",
+    ],
+)
+def test_a_file_of_another_kind_is_not_read(data: bytes) -> None:
+    assert fixed_in(Document(Media("base64", data))) == {}
+
+
+def test_reasoning_with_a_signature_is_fixed() -> None:
+    assert fixed_in(Reasoning("say why", "sealed")) == {"say why": "reasoning that has a signature"}
+    assert texts_of(Reasoning("say why")) == {"say why"}

@@ -27,7 +27,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from axonflow_core.governance.masks import masked
 from axonflow_core.governance.runs import Block, Held, Run, text_of, with_text
-from axonflow_core.governance.screening import MAX_CHARACTERS_ON_LOOP, MAX_TEXTS_ON_LOOP
+from axonflow_core.governance.screening import (
+    MAX_CHARACTERS_ON_LOOP,
+    MAX_TEXTS_ON_LOOP,
+    Screened,
+)
 from axonflow_core.governance.whole_blocks import WholeBlock
 from axonflow_core.messages import Reasoning, Text, ToolUse
 from axonflow_core.policy.engine import Found
@@ -42,6 +46,7 @@ from axonflow_core.stream import (
     StreamEvent,
     TextDelta,
     ToolInputDelta,
+    ToolResultDelta,
 )
 from axonflow_core.texts import Place, texts_in, with_texts
 
@@ -283,6 +288,9 @@ class AnswerScreen:
     def _judged_event(
         self, texts: dict[Place, str], event: StreamEvent, held: Held, number: int, place: int
     ) -> Iterator[Stop]:
+        if type(event) is ToolResultDelta:
+            yield from self._judged_whole(event, held, number, place)
+            return
         if type(event) is BlockStart:
             texts.pop(("block", "text"), None)
         unknown = {str(at): text for at, text in enumerate(texts.values()) if self._is_new(text)}
@@ -296,6 +304,15 @@ class AnswerScreen:
             changed = {places[int(at)]: text for at, text in decision.texts.items()}
             held.replaced[number, place] = with_texts(event, changed)
         self._know(unknown, decision)
+
+    def _judged_whole(
+        self, event: StreamEvent, held: Held, number: int, place: int
+    ) -> Iterator[Stop]:
+        decision, value, _ = Screened(event).judge(self._policy, Phase.ANSWER)
+        if decision.is_stopped:
+            yield Stop(decision.verdict, decision.reason)
+        elif value is not event:
+            held.replaced[number, place] = value
 
     def _is_new(self, text: str) -> bool:
         return bool(text) and text not in self._known

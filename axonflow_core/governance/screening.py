@@ -4,8 +4,12 @@ A policy sees labels and texts, and knows nothing of messages; here the one beco
 back. A label names where a text stands by numbers and words of ours: it goes into the record, and
 must not quote what somebody wrote, as the key of a tool's argument would.
 
-Of an answer two more things are searched: the names of the tools that it calls, for a client runs
-what they name, and text blocks that stand next to each other as one text, for clients show them so.
+Two more things are searched than single texts. Text blocks that stand next to each other are one
+text, too: clients show them so, and models read them so. And there are texts that nothing else can
+stand for, such as the name of a tool (`texts.FixedText`): where one of them would have to be
+replaced, the call is stopped.
+
+The arguments of tools are searched as values, which go into programs and queries, and not as prose.
 """
 
 from __future__ import annotations
@@ -17,14 +21,22 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from axonflow_core.frozen import evolve
 from axonflow_core.governance.masks import Mask, masked
-from axonflow_core.messages import EMPTY, Completion, CompletionRequest, Text, ToolUse
-from axonflow_core.policy.rules import RANKS, Action, Decision, Phase, Verdict
-from axonflow_core.texts import Place, texts_in, with_texts
+from axonflow_core.messages import (
+    EMPTY,
+    Completion,
+    CompletionRequest,
+    Document,
+    Text,
+    ToolResult,
+)
+from axonflow_core.policy.masks import Masked, Write, mask_of, merged
+from axonflow_core.policy.rules import RANKS, Action, Decision, Mode, Phase, Verdict
+from axonflow_core.texts import Place, screened_texts, with_texts
 
 if TYPE_CHECKING:
     from axonflow_core.policy.engine import Policy
 
-T = TypeVar("T", CompletionRequest, Completion)
+T = TypeVar("T")
 
 MAX_CHARACTERS_ON_LOOP = 65_536
 MAX_TEXTS_ON_LOOP = 256
@@ -33,7 +45,7 @@ meanwhile."""
 
 
 class Judgement(NamedTuple, Generic[T]):
-    """What became of a request or an answer."""
+    """What became of a request, an answer, or an event of a streamed one."""
 
     decision: Decision
     value: T | None
@@ -43,24 +55,22 @@ class Judgement(NamedTuple, Generic[T]):
     could not be evaluated: nobody knows then what is in the texts."""
 
 
-async def judged(policy: Policy, phase: Phase, value: T) -> Judgement[T]:
-    """What the policy decides on `value`, and what becomes of it."""
+async def judged(policy: Policy, phase: Phase, value: T, write: Write = mask_of) -> Judgement[T]:
+    """What the policy decides on `value`, and what becomes of it. `write` says what stands in the
+    place of what is redacted."""
     screened = Screened(value)
     if _is_much(screened.texts):
-        return await asyncio.to_thread(screened.judge, policy, phase)
-    return screened.judge(policy, phase)
+        return await asyncio.to_thread(screened.judge, policy, phase, write)
+    return screened.judge(policy, phase, write)
 
 
-async def evaluated(policy: Policy, phase: Phase, parts: Mapping[str, str]) -> Decision:
-    """What the policy decides on these texts."""
+async def evaluated(
+    policy: Policy, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode] = EMPTY
+) -> Decision:
+    """What the policy decides on these texts. `modes` as `Policy.evaluate` takes them."""
     if _is_much(parts):
-        return await asyncio.to_thread(policy.evaluate, phase, parts)
-    return policy.evaluate(phase, parts)
-
-
-def _is_one_text(answer: Completion) -> bool:
-    """Whether the answer is a text and nothing else, as nearly every one is."""
-    return len(answer.content) == 1 and type(answer.content[0]) is Text
+        return await asyncio.to_thread(policy.evaluate, phase, parts, modes)
+    return policy.evaluate(phase, parts, modes)
 
 
 def _is_much(texts: Mapping[str, str]) -> bool:
@@ -74,78 +84,85 @@ class Screened(Generic[T]):
         self._value: T = value
         self.places: dict[str, Place] = {}
         self.texts: dict[str, str] = {}
-        for place, text in texts_in(value):
-            label = self._label(place)
-            self.places[label] = place
-            self.texts[label] = text
+        self.modes: dict[str, Mode] = {}
+        """Label -> the kind of a text that is not of the phase's own."""
+        self._counts: dict[str, int] = {}
+        self._fixed: dict[str, str] = {}
+        """Label -> what the text is, of one that nothing else can stand for."""
+        found = screened_texts(value)
+        labels = [self._add(place, text) for place, text in found.texts]
+        for arguments in found.arguments:
+            self.modes |= dict.fromkeys(labels[arguments.start : arguments.stop], Mode.PARAMETER)
+        self.thought = frozenset(labels[number] for number in found.reasoning)
+        """The labels of what a model thought."""
+        for place, text, what in found.fixed:
+            label = self._add(place, text)
+            if type(value) is CompletionRequest or place[-1] != "text":
+                self._fixed[label] = what
         self._joined: dict[str, list[str]] = {}
         """Label -> the labels of the texts that are one, next to each other."""
-        if type(value) is Completion and not _is_one_text(value):
-            self._add_names(value)
+        if not _is_one_text(value):
             self._add_joined(value)
 
-    def judge(self, policy: Policy, phase: Phase) -> Judgement[T]:
+    def judge(self, policy: Policy, phase: Phase, write: Write = mask_of) -> Judgement[T]:
         """What the policy decides, and what becomes of the value."""
-        decision = policy.evaluate(phase, self.texts)
+        decision = policy.evaluate(phase, self.texts, self.modes, write)
         if decision.verdict is Verdict.ERROR:
             return Judgement(decision, None, EMPTY)
         if not decision.kept:
             return Judgement(decision, self._value, self._without_joined(self.texts))
         kept = self._without_joined({**self.texts, **decision.kept})
-        kept |= self._masked_together(policy, phase, decision.kept, Action.LOG)
+        kept |= self._masked_together(policy, phase, decision.kept, Action.LOG, mask_of)
+        decision = self._stopped_by_fixed(decision)
         if decision.is_stopped:
             return Judgement(decision, None, kept)
         texts = self._without_joined(decision.texts)
-        texts |= self._masked_together(policy, phase, decision.texts, Action.REDACT)
+        texts |= self._masked_together(policy, phase, decision.texts, Action.REDACT, write)
         return Judgement(decision, self._with(texts), kept)
 
-    def _label(self, place: Place) -> str:
-        """`messages.0`, `system.0`; of further texts there `messages.0#2`."""
+    def _add(self, place: Place, text: str) -> str:
+        """Take a text; its label is `messages.0`, `system.0`, of a further one there
+        `messages.0#2`."""
         first, second = place[0], place[1] if len(place) > 1 else None
-        base = f"{first}.{second}" if type(second) is int else str(first)
-        if base not in self.places:
-            return base
-        number = 2
-        while (label := f"{base}#{number}") in self.places:
-            number += 1
+        base = label = f"{first}.{second}" if type(second) is int else str(first)
+        if base in self.places:
+            self._counts[base] = number = self._counts.get(base, 1) + 1
+            label = f"{base}#{number}"
+        self.places[label] = place
+        self.texts[label] = text
         return label
 
-    def _add_names(self, answer: Completion) -> None:
-        for index, block in enumerate(answer.content):
-            if isinstance(block, ToolUse):
-                place: Place = ("content", index, "name")
-                label = self._label(place)
-                self.places[label] = place
-                self.texts[label] = block.name
-
-    def _add_joined(self, answer: Completion) -> None:
+    def _add_joined(self, value: T) -> None:
         """Text blocks next to each other, as one text."""
-        for _, group in groupby(enumerate(answer.content), lambda each: type(each[1])):
-            labels = [
-                self._label_of(index)
-                for index, block in group
-                if isinstance(block, Text) and block.text
-            ]
-            if len(labels) > 1:
-                label = f"{labels[0]}+{len(labels) - 1}"
-                self._joined[label] = labels
-                self.texts[label] = "".join(self.texts[each] for each in labels)
+        label_of = {place: label for label, place in self.places.items()}
+        for places in _neighbours(value):
+            labels = [label_of[place] for place in places]
+            label = f"{labels[0]}+{len(labels) - 1}"
+            self._joined[label] = labels
+            self.texts[label] = "".join(self.texts[each] for each in labels)
 
-    def _label_of(self, index: int) -> str:
-        place: Place = ("content", index, "text")
-        return next(label for label, known in self.places.items() if known == place)
+    def _stopped_by_fixed(self, decision: Decision) -> Decision:
+        """The decision, which stops the call where it would replace what nothing can stand for."""
+        what = next((self._fixed[each] for each in decision.texts if each in self._fixed), None)
+        return decision if what is None or decision.is_stopped else irreplaceable(decision, what)
 
     def _without_joined(self, texts: Mapping[str, str]) -> dict[str, str]:
         return {label: text for label, text in texts.items() if label not in self._joined}
 
     def _masked_together(
-        self, policy: Policy, phase: Phase, changed: Mapping[str, str], least: Action
+        self,
+        policy: Policy,
+        phase: Phase,
+        changed: Mapping[str, str],
+        least: Action,
+        write: Write,
     ) -> dict[str, str]:
         """The texts of blocks in which something was found together."""
         new: dict[str, str] = {}
         for label in self._joined.keys() & changed.keys():
             labels = self._joined[label]
-            texts = _masked_together(policy, phase, [self.texts[each] for each in labels], least)
+            given = [self.texts[each] for each in labels]
+            texts = _masked_together(policy, phase, given, least, write)
             new |= zip(labels, texts, strict=True)
         return new
 
@@ -161,25 +178,70 @@ class Screened(Generic[T]):
         return cast(T, changed)
 
 
+def irreplaceable(decision: Decision, what: str) -> Decision:
+    """The decision where something was found that would have to be replaced and cannot be."""
+    reason = f"What was found in {what} cannot be replaced."
+    return evolve(decision, verdict=Verdict.BLOCKED, reason=reason)
+
+
+def _is_one_text(value: object) -> bool:
+    """Whether a request or an answer is a text and nothing else, as many are."""
+    if isinstance(value, CompletionRequest):
+        return not value.system and len(value.messages) == 1 and _is_text(value.messages[0].content)
+    return isinstance(value, Completion) and _is_text(value.content)
+
+
+def _is_text(blocks: Sequence[Any]) -> bool:
+    return len(blocks) == 1 and type(blocks[0]) is Text
+
+
+def _neighbours(value: object) -> Iterator[list[Place]]:
+    """The places of texts whose blocks stand next to each other."""
+    if isinstance(value, Completion):
+        yield from _neighbours_among(value.content, ("content",))
+    elif isinstance(value, CompletionRequest):
+        yield from _neighbours_among(value.system, ("system",))
+        for number, message in enumerate(value.messages):
+            yield from _neighbours_among(message.content, ("messages", number, "content"))
+
+
+def _neighbours_among(blocks: Sequence[Any], place: Place) -> Iterator[list[Place]]:
+    for _, group in groupby(enumerate(blocks), lambda each: type(each[1])):
+        places: list[Place] = []
+        for index, block in group:
+            if isinstance(block, Text) and block.text:
+                places.append((*place, index, "text"))
+            elif isinstance(block, ToolResult | Document) and block.content:
+                yield from _neighbours_among(block.content, (*place, index, "content"))
+        if len(places) > 1:
+            yield places
+
+
 def _masked_together(
-    policy: Policy, phase: Phase, texts: Sequence[str], least: Action
+    policy: Policy, phase: Phase, texts: Sequence[str], least: Action, write: Write
 ) -> Iterator[str]:
     """The texts, with masks for what is found in all of them as one, and in each."""
     starts = list(accumulate(map(len, texts), initial=0))
-    masks: list[list[Mask]] = [[] for _ in texts]
-    for offset, text in ((0, "".join(texts)), *zip(starts, texts, strict=False)):
+    joined = "".join(texts)
+    spans: list[Masked] = []
+    for offset, text in ((0, joined), *zip(starts, texts, strict=False)):
         for found in policy.found(phase, text):
             if RANKS[found.action] >= RANKS[least]:
-                for start, end in found.spans:
-                    _put(masks, starts, start + offset, end + offset, found.name)
+                spans += (
+                    Masked(start + offset, end + offset, found.name, found.action)
+                    for start, end in found.spans
+                )
+    masks: list[list[Mask]] = [[] for _ in texts]
+    for span in merged(spans):
+        shown = write(span.name, joined[span.start : span.end])
+        _put(masks, starts, span.start, span.end, shown)
     return map(masked, texts, masks)
 
 
 def _put(
-    masks: Sequence[list[Any]], starts: Sequence[int], start: int, end: int, name: str
+    masks: Sequence[list[Mask]], starts: Sequence[int], start: int, end: int, shown: str
 ) -> None:
     """Add the mask of a span to the texts that it is in; the first one shows it."""
-    shown = f"[REDACTED:{name}]"
     for number, own in enumerate(masks):
         first, last = starts[number], starts[number + 1]
         if start < last and end > first:

@@ -3,7 +3,8 @@
 A client runs a tool when it has its arguments, so none of a call leaves before all of it was
 judged. Three things are read: the name, the texts of the arguments as a JSON reader has them, keys
 too, and the JSON as it was written, which may have a key twice. Arguments with a text replaced are
-written anew; if that does not take the finding out of them, the call is stopped.
+written anew; if that does not take the finding out of them, or it is in the name, the call is
+stopped.
 """
 
 from __future__ import annotations
@@ -11,20 +12,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from axonflow_core.frozen import evolve
 from axonflow_core.governance.runs import Block, Held, text_of, with_text
+from axonflow_core.governance.screening import Screened, irreplaceable
 from axonflow_core.json_text import dumps
 from axonflow_core.messages import ToolUse
-from axonflow_core.policy.rules import Decision, Phase, Verdict
+from axonflow_core.policy.rules import Decision, Mode, Phase
 from axonflow_core.stream import BlockStart, ReasoningDelta, TextDelta, ToolInputDelta, tool_input
-from axonflow_core.texts import Place, texts_in, with_texts
+from axonflow_core.texts import texts_in, with_texts
 
 if TYPE_CHECKING:
     from axonflow_core.policy.engine import Policy
 
 _MASK = re.compile(r"\[REDACTED:[^\]\\]*\]")
 _DELTAS = (ToolInputDelta, TextDelta, ReasoningDelta)
-_NAME: Place = ("block", "name")
 
 
 class _Event(NamedTuple):
@@ -72,7 +72,8 @@ class WholeBlock(Block):
         value = tool_input(written) if self._is_json else written
         texts = dict(texts_in(value))
         parts = {str(at): text for at, text in enumerate(texts.values())}
-        decision = policy.evaluate(Phase.ANSWER, {**parts, "json": written})
+        modes = dict.fromkeys(parts, Mode.PARAMETER)
+        decision = policy.evaluate(Phase.ANSWER, {**parts, "json": written}, modes)
         if decision.is_stopped:
             return decision
         if decision.texts:
@@ -81,8 +82,7 @@ class WholeBlock(Block):
             new = with_texts(value, changed)
             text = new if isinstance(new, str) and value is written else dumps(new).decode()
             if _is_found(policy, text):
-                reason = "What was found in the arguments of a tool cannot be replaced."
-                return evolve(decision, verdict=Verdict.BLOCKED, reason=reason)
+                return irreplaceable(decision, "the arguments of a tool")
             for number, one in enumerate(deltas):
                 one.replace(with_text(one.event, "" if number else text))
         return None
@@ -104,15 +104,9 @@ def _is_found(policy: Policy, text: str) -> bool:
 
 def _judged_alone(policy: Policy, one: _Event) -> Decision | None:
     """Judge an event by itself."""
-    texts = dict(texts_in(one.event))
-    if type(one.event) is BlockStart and isinstance(one.event.block, ToolUse):
-        texts[_NAME] = one.event.block.name
-    parts = {str(at): text for at, text in enumerate(texts.values()) if text}
-    decision = policy.evaluate(Phase.ANSWER, parts)
+    decision, value, _ = Screened(one.event).judge(policy, Phase.ANSWER)
     if decision.is_stopped:
         return decision
-    if decision.texts:
-        places = list(texts)
-        changed = {places[int(at)]: text for at, text in decision.texts.items()}
-        one.replace(with_texts(one.event, changed))
+    if value is not one.event:
+        one.replace(value)
     return None

@@ -25,7 +25,7 @@ from axonflow_core.policy.consistency import inconsistencies, outlines
 from axonflow_core.policy.detectors import DETECTORS
 from axonflow_core.policy.detectors.detector import Detector
 from axonflow_core.policy.listing import ListedRule, listed_detectors, listed_rule
-from axonflow_core.policy.masks import Masked, with_masks
+from axonflow_core.policy.masks import Masked, Write, mask_of, with_masks
 from axonflow_core.policy.patterns import compiled
 from axonflow_core.policy.profiles import EVERYBODY, Scope, acting, rules_in
 from axonflow_core.policy.programs import Program, Search
@@ -165,16 +165,21 @@ class Policy:
         return [_found(hit) for hit in hits]
 
     def evaluate(
-        self, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode] = EMPTY
+        self,
+        phase: Phase,
+        parts: Mapping[str, str],
+        modes: Mapping[str, Mode] = EMPTY,
+        write: Write = mask_of,
     ) -> Decision:
         """The decision on the texts of a phase, by their labels (`messages.0`, `answer`). `modes`
-        says of which kind a text is that is not of the phase's own (`MODES`).
+        says of which kind a text is that is not of the phase's own (`MODES`), and `write` what
+        stands in the place of what is redacted.
 
         Takes time linear in their length: some 10 us for 1 KB in which nothing is found. Never
         raises.
         """
         try:
-            return self._evaluate(phase, parts, modes)
+            return self._evaluate(phase, parts, modes, write)
         except Exception as error:
             _log.error("the policies could not be evaluated: %s", _origin(error))
             return Decision(
@@ -186,7 +191,7 @@ class Policy:
             )
 
     def _evaluate(
-        self, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode]
+        self, phase: Phase, parts: Mapping[str, str], modes: Mapping[str, Mode], write: Write
     ) -> Decision:
         hits: list[_Hit] = []
         for label, text in parts.items():
@@ -194,7 +199,7 @@ class Policy:
                 mode = modes.get(label, MODES[phase])
                 hits += self._hits(phase, mode, label, text)
         if hits:
-            return self._decision(phase, parts, hits)
+            return self._decision(phase, parts, hits, write)
         return Decision(
             verdict=Verdict.ALLOWED, phase=phase, screened=tuple(parts), version=self.version
         )
@@ -216,6 +221,7 @@ class Policy:
         phase: Phase,
         parts: Mapping[str, str],
         hits: Sequence[_Hit],
+        write: Write,
     ) -> Decision:
         worst = max(hits, key=lambda hit: hit.rank).search
         verdict = _VERDICTS[worst.action]
@@ -228,7 +234,7 @@ class Policy:
             reason=worst.reason if is_stopped else None,
             screened=tuple(parts),
             version=self.version,
-            texts=_masked(hits, parts, Action.REDACT),
+            texts=_masked(hits, parts, Action.REDACT, write),
             kept=_masked(hits, parts, Action.LOG),
         )
 
@@ -295,8 +301,10 @@ def _to_the_end(spans: list[tuple[int, int]], length: int) -> list[tuple[int, in
     return spans
 
 
-def _masked(hits: Iterable[_Hit], parts: Mapping[str, str], least: Action) -> Mapping[str, str]:
-    """The texts with everything masked whose action is `least` or more severe."""
+def _masked(
+    hits: Iterable[_Hit], parts: Mapping[str, str], least: Action, write: Write = mask_of
+) -> Mapping[str, str]:
+    """The texts with everything replaced whose action is `least` or more severe."""
     spans: dict[str, list[Masked]] = {}
     for search, part, found in hits:
         if RANKS[search.action] >= RANKS[least]:
@@ -304,4 +312,4 @@ def _masked(hits: Iterable[_Hit], parts: Mapping[str, str], least: Action) -> Ma
             spans.setdefault(part, []).extend(masks)
     if not spans:
         return EMPTY
-    return {part: with_masks(parts[part], masks) for part, masks in spans.items()}
+    return {part: with_masks(parts[part], masks, write) for part, masks in spans.items()}

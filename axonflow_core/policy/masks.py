@@ -1,15 +1,18 @@
-"""Texts with masks in place of what was found."""
+"""Texts with something else in place of what was found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
 from axonflow_core.policy.rules import RANKS, Action
 
+Write: TypeAlias = Callable[[str, str], str]
+"""(rule or type, what it found) -> what stands in its place."""
+
 
 class Masked(NamedTuple):
-    """A span of a text, in characters, that a mask replaces. Ordered by place."""
+    """A span of a text, in characters, that something else replaces. Ordered by place."""
 
     start: int
     end: int
@@ -18,17 +21,22 @@ class Masked(NamedTuple):
     action: Action
 
 
-def with_masks(text: str, spans: Iterable[Masked]) -> str:
-    """`text` with `[REDACTED:name]` for each span; every character outside of them is kept.
-    Overlapping spans have one mask, which names the most severe of them."""
+def mask_of(name: str, found: str = "") -> str:
+    """The mask of what a rule or a type found."""
+    return f"[REDACTED:{name}]"
+
+
+def with_masks(text: str, spans: Iterable[Masked], write: Write = mask_of) -> str:
+    """`text` with what `write` says for each span; every character outside of them is kept.
+    Overlapping spans are one, which has the name of the most severe of them."""
     pieces, position = [], 0
-    for span in _merged(spans):
-        pieces += [text[position : span.start], f"[REDACTED:{span.name}]"]
+    for span in merged(spans):
+        pieces += [text[position : span.start], write(span.name, text[span.start : span.end])]
         position = span.end
     return "".join([*pieces, text[position:]])
 
 
-def _merged(spans: Iterable[Masked]) -> Iterator[Masked]:
+def merged(spans: Iterable[Masked]) -> Iterator[Masked]:
     """The spans in their order, those that overlap or are equal as one."""
     current: Masked | None = None
     for span in sorted(spans):

@@ -49,9 +49,9 @@ class Noting(Policy):
 
     notes: list[str]
 
-    def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+    def evaluate(self, phase: Phase, parts: Mapping[str, str], *more: Any) -> Decision:
         self.notes.append(f"evaluate {phase}")
-        return super().evaluate(phase, parts)
+        return super().evaluate(phase, parts, *more)
 
 
 async def test_a_call_is_checked_made_checked_and_recorded_in_this_order() -> None:
@@ -238,9 +238,9 @@ async def test_long_texts_are_searched_beside_the_event_loop() -> None:
     threads: list[int] = []
 
     class Where(Policy):
-        def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+        def evaluate(self, phase: Phase, parts: Mapping[str, str], *more: Any) -> Decision:
             threads.append(threading.get_ident())
-            return super().evaluate(phase, parts)
+            return super().evaluate(phase, parts, *more)
 
     governed = Governed(provider=FakeProvider(answer_of()), policy=Where(()))
     await governed.complete("word " * 20_000)

@@ -375,12 +375,14 @@ def test_nothing_leaves_behind_a_stop() -> None:
     assert screen.taken() is None
 
 
-def test_a_tool_is_known_by_its_name() -> None:
+def test_nothing_stands_for_the_name_of_a_tool() -> None:
     policy = Policy((_rule("drop_everything"),))
     reads = reads_of(ToolUse, ["{}"])
     named: Any = ((BlockStart(0, ToolUse("t", "drop_everything", {})),),)
-    events = passed_by(AnswerScreen(policy), [named, *reads[1:]])
-    assert assemble(events).tool_uses[0].name == "[REDACTED:pair]"
+    screen = AnswerScreen(policy)
+    assert passed_by(screen, [named, *reads[1:]]) == []
+    assert screen.stop is not None
+    assert screen.stop.reason == "What was found in the name of a tool cannot be replaced."
 
 
 def test_a_call_that_is_not_complete_does_not_leave() -> None:

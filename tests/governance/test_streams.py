@@ -180,9 +180,9 @@ async def test_what_takes_long_to_search_is_searched_beside_the_event_loop(event
     threads: set[int] = set()
 
     class Where(Policy):
-        def evaluate(self, phase: Any, parts: Any) -> Any:
+        def evaluate(self, phase: Any, parts: Any, *more: Any) -> Any:
             threads.add(threading.get_ident())
-            return super().evaluate(phase, parts)
+            return super().evaluate(phase, parts, *more)
 
         def found(self, phase: Any, text: str) -> Any:
             threads.add(threading.get_ident())

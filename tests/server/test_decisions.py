@@ -225,9 +225,9 @@ class Counting(Policy):
 
     asked = 0
 
-    def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+    def evaluate(self, phase: Phase, parts: Mapping[str, str], *more: Any) -> Decision:
         Counting.asked += 1
-        return super().evaluate(phase, parts)
+        return super().evaluate(phase, parts, *more)
 
 
 def with_a_count(service: Service) -> None:
@@ -355,7 +355,7 @@ async def test_a_declaration_that_cannot_be_read_is_refused(served: Served, head
 class Faulty(Policy):
     """A policy that cannot be evaluated."""
 
-    def evaluate(self, phase: Phase, parts: Mapping[str, str]) -> Decision:
+    def evaluate(self, phase: Phase, parts: Mapping[str, str], *more: Any) -> Decision:
         return Decision(verdict=Verdict.ERROR, phase=phase, reason="it could not be evaluated")
 
 
