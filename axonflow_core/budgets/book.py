@@ -10,7 +10,9 @@ the alerts that were given.
 **Settling is part of the transaction that writes a record.** A record says in its fact `charges`
 what its call costs in which account: key -> [start of the span, amount, what was reserved for it].
 The batch of the audit hands its entries to `settle`, which adds them up: one statement for each
-account and batch. So `settled` is the sum of the records, whatever is killed.
+account and batch. So `settled` is the sum of the records, whatever is killed. The amount moves from
+`leased` to `settled`, as far as it was reserved: their sum stays, and what the call did not need is
+the writer's still.
 
 A lease belongs to a writer. Where the writer has ended, whoever needs its lease takes it back: what
 its records say is settled already, so at most its lease was spent on calls without a record.
@@ -159,13 +161,14 @@ def settle(driver: sqlite3.Connection, chain: str, entries: Sequence[Entry]) -> 
     for entry in entries:
         if (charges := entry.facts.get(CHARGES)) is not None:
             _add(sums, charges)
-    for (account, starts_us), (settled, calls, unknown, reserved) in sums.items():
-        values = (account, starts_us, chain, settled, calls, unknown, reserved)
+    for (account, starts_us), (settled, calls, unknown, of_lease) in sums.items():
+        values = (account, starts_us, chain, settled, calls, unknown, of_lease)
         driver.execute(_SETTLE, values)
 
 
 _Sums: TypeAlias = dict[tuple[str, int], tuple[int, int, int, int]]
-"""Account and start of the span -> amounts, calls, those of unknown price, what was reserved."""
+"""Account and start of the span -> amounts, calls, those of unknown price, and what of the amounts
+was reserved."""
 _NONE = (0, 0, 0, 0)
 
 
@@ -174,9 +177,9 @@ def _add(sums: _Sums, charges: Mapping[str, Any]) -> None:
         key = account, starts_us
         settled, calls, unknown, before = sums.get(key, _NONE)
         if amount is None:
-            sums[key] = settled, calls + 1, unknown + 1, before + reserved
+            sums[key] = settled, calls + 1, unknown + 1, before
         else:
-            sums[key] = settled + amount, calls + 1, unknown, before + reserved
+            sums[key] = settled + amount, calls + 1, unknown, before + min(amount, reserved)
 
 
 def sums_of(facts: Iterable[Mapping[str, Json]]) -> Mapping[tuple[str, int], int]:

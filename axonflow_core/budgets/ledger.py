@@ -8,15 +8,18 @@
 is less, down to a single call's estimate near the limit. One transaction fetches it, and calls that
 find too little wait for the one that is under way. So a busy worker waits for the store once in
 hundreds of calls, and no two workers admit the same money. A worker that rests gives its slice
-back, and one that was killed is found out by the next that needs its slice.
+back, one that has twice what it would lease anew gives that back, and one that was killed is found
+out by the next that needs its slice.
 
 **What is ready**: once a call was admitted, the slices of its accounts are kept together under its
 subject. The next call takes a look-up, a comparison and a subtraction for each of them, until the
 first span is over, or the accounts or slices change.
 
-**Settling** follows the record: estimate and cost change places in the same transaction (`book`),
-and here the call is counted as over. Where it is not sure whether a record was written, the slice
-is doubtful: as soon as none of its calls is under way, the store is told what is free.
+**Settling** follows the record. In its transaction what the call cost moves from what is leased
+to what is settled (`book`), and here the rest of its estimate is free again: few answers are as
+long as they may be, and a lease lasts as long as its money. What a call cost more than its estimate
+is taken of what is free, too. Where it is not sure whether a record was written, what was reserved
+for it stays leased, until no call of the slice is under way, and the store is told what is free.
 
 **Rates** are slices too, of a limit that is new every minute. They are counted as spent when they
 are leased, for no record says what a minute had; tokens that a call did not need go back to `free`,
@@ -46,6 +49,7 @@ from axonflow_core.budgets.accounts import (
 from axonflow_core.budgets.alerts import Alerting, alert_text
 from axonflow_core.budgets.book import Charge, Spent
 from axonflow_core.budgets.estimates import Estimate
+from axonflow_core.budgets.leases import Leasing, Returning, fair, nothing
 from axonflow_core.budgets.refusals import (
     Refusal,
     refuses_unknown,
@@ -61,15 +65,10 @@ from axonflow_core.errors import AuditError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from axonflow_core.audit.batch import Transaction
     from axonflow_core.audit.store import AuditStore
 
 _LOG = logging.getLogger(__name__)
 
-SHARE = 16
-"""A slice is at most this part of what is left."""
-CALLS = 4_096
-"""A slice is enough for at most so many calls as the one that asks for it."""
 DENIED_US = 250_000
 """How long a worker believes the store that there is no more."""
 RESTING_US = 2_000_000
@@ -222,14 +221,14 @@ class Ledger:
 
     async def _extend(self, part: Slice, missing: int, amount: int) -> Spent:
         """Lease more of the account, where the store has it."""
-        is_sure = part.in_flight > 0 or not part.is_doubtful
-        work = _Lease(part, self._audit, self._clock(), missing, amount, is_sure)
         try:
+            told = await self._doubts_to_end(part)
+            at_us = self._clock()
+            work = Leasing(part, self._audit, at_us, missing, amount, tells=told > 0)
             spent, granted = await self._audit.transact(work)
         finally:
             part.extending = None
-        if not is_sure:
-            part.is_doubtful = False
+        part.doubts -= told
         part.free += granted
         part.settled = spent.settled
         if granted < missing:
@@ -237,6 +236,15 @@ class Ledger:
         else:
             part.denied = 0
         return spent
+
+    async def _doubts_to_end(self, part: Slice) -> int:
+        """How many doubts end by telling the store what is free: none while a call is under way,
+        or the record of one whose caller left may still be in the queue."""
+        doubts = part.doubts
+        if not doubts or part.in_flight:
+            return 0
+        await self._audit.transact(nothing)
+        return doubts if part.doubts == doubts and not part.in_flight else 0
 
     async def _look_at(self, part: Slice) -> None:
         """Know what was spent, where nothing is known yet."""
@@ -287,9 +295,11 @@ class Ledger:
             part.in_flight -= 1
             unit = part.unit
             if unit is _NANOS:
-                part.denied = 0  # it may have needed less
-                if part.settled is not None and part.key not in reservation.spared:
-                    part.settled += reservation.actual_nanos or 0
+                cost = 0 if part.key in reservation.spared else reservation.actual_nanos or 0
+                if amount > cost:
+                    part.free += amount - cost
+                if part.settled is not None:
+                    part.settled += cost
                     if part.settled >= part.alert_at:
                         self._alert_if_due(part)
             elif unit is not _REQUESTS and reservation.actual_tokens is not None:
@@ -300,7 +310,7 @@ class Ledger:
         """The record of the call is not durable, or may not be."""
         for part, _ in reservation.parts:
             part.in_flight -= 1
-            part.is_doubtful = True
+            part.doubt()
         reservation.parts = []
 
     def moved(self, reservation: Reservation) -> None:
@@ -402,6 +412,9 @@ class Ledger:
             if (found := spent.get((part.account.key, part.starts_us))) is not None:
                 part.settled = found.settled
                 self._alert_if_due(part)
+                kept = fair(part.account.limit - found.taken, part.free)
+                if part.free > 2 * kept:
+                    await self._return(part, kept)
         await self._tidy(now_us)
 
     async def _name_users(self) -> None:
@@ -424,30 +437,23 @@ class Ledger:
             if not part.starts_us <= now_us < part.ends_us:
                 del self._slices[key]
                 self._ready.clear()
-            elif now_us - part.used_us > RESTING_US and (part.free > 0 or part.is_doubtful):
-                await self._return(part)
+            elif now_us - part.used_us > RESTING_US and (part.free > 0 or part.doubts):
+                await self._return(part, 0)
 
-    async def _return(self, part: Slice) -> None:
-        free, part.free = part.free, 0
-        where = part.account.key, part.starts_us, self._audit.chain
-        is_rate = part.account.budget is None
-
-        def give(transaction: Transaction) -> None:
-            if is_rate:
-                book.take(transaction, where, -free)
-            else:
-                book.lease(transaction, where, 0, instead=True)
-
-        part.in_flight += 1  # what is admitted meanwhile is added to what the store has
+    async def _return(self, part: Slice, kept: int) -> None:
+        """Give back what is free, but for so much."""
+        told = await self._doubts_to_end(part)
+        if part.extending is not None:  # what is leased now is not in `free` yet
+            return
+        amount = max(0, part.free - kept)
+        part.free -= amount
+        work = Returning(part, self._audit.chain, amount, tells=told > 0)
         try:
-            await self._audit.transact(give)
+            await self._audit.transact(work)
         except AuditError:
-            part.is_doubtful = True
+            part.doubt()
             raise
-        else:
-            part.is_doubtful = False
-        finally:
-            part.in_flight -= 1
+        part.doubts -= told
 
     async def aclose(self) -> None:
         """Wait for the alerts that are being given, and give back what is leased."""
@@ -455,50 +461,4 @@ class Ledger:
         with suppress(AuditError):  # the next writer takes it back
             for part in self._slices.values():
                 if part.free > 0:
-                    await self._return(part)
-
-
-class _Lease:
-    """The work that leases more to a slice: what the account has afterwards, and what was
-    leased."""
-
-    def __init__(
-        self,
-        part: Slice,
-        audit: AuditStore,
-        at_us: int,
-        missing: int,
-        amount: int,
-        is_sure: bool,
-    ) -> None:
-        self._account = part.account
-        self._where = part.account.key, part.starts_us, audit.chain
-        self._is_alive = audit.is_alive
-        self._at_us = at_us
-        self._missing = missing
-        self._amount = amount
-        self._free = None if is_sure else part.free
-        """What is free, where the store may say otherwise and no call is under way."""
-
-    def __call__(self, transaction: Transaction) -> tuple[Spent, int]:
-        key, starts_us, _ = self._where
-        account, is_rate = self._account, self._account.budget is None
-        if self._free is not None and not is_rate:
-            book.lease(transaction, self._where, self._free, instead=True)
-        if is_rate:
-            book.forget_before(transaction, key, starts_us)
-        spent = book.spent(transaction, key, starts_us, self._at_us)
-        if account.limit - spent.taken < self._missing and not is_rate:
-            book.take_back(transaction, key, starts_us, self._is_alive)
-            spent = book.spent(transaction, key, starts_us, self._at_us)
-        granted = self._granted(account.limit - spent.taken)
-        if granted and is_rate:
-            book.take(transaction, self._where, granted)
-        elif granted:
-            book.lease(transaction, self._where, granted, instead=False)
-        return spent, granted
-
-    def _granted(self, left: int) -> int:
-        if left < self._missing:
-            return 0
-        return max(self._missing, min(left // SHARE, self._amount * CALLS))
+                    await self._return(part, 0)

@@ -24,11 +24,11 @@ class Slice:
             "alerted",
             "denied",
             "denied_until_us",
+            "doubts",
             "ends_us",
             "extending",
-            "free",
         ),
-        *("in_flight", "is_doubtful", "key", "settled", "starts_us", "unit", "used_us"),
+        *("free", "in_flight", "key", "settled", "starts_us", "unit", "used_us"),
     )
 
     def __init__(self, account: Account, at_us: int) -> None:
@@ -40,7 +40,8 @@ class Slice:
         self.ends_us = of_time.ends_us
         self.free = 0
         self.in_flight = 0
-        self.is_doubtful = False
+        self.doubts = 0
+        """What was written since the store was told what is free, and may not be there."""
         self.settled: int | None = None
         """What all workers settled, as far as it is known here; None before the first look."""
         self.alert_at = 0
@@ -51,6 +52,12 @@ class Slice:
         self.denied_until_us = 0
         self.extending: asyncio.Task[Spent] | None = None
         self.used_us = at_us
+
+    def doubt(self) -> None:
+        """Nobody knows whether the store has what was written. Rates are spent when they are
+        leased."""
+        if self.unit is _NANOS:
+            self.doubts += 1
 
     def is_to_alert(self, threshold: int) -> None:
         """The alert of a threshold was not given."""
@@ -88,14 +95,26 @@ class Reservation:
         self.actual_tokens: int | None = None
 
     def charges(self, amount: int | None) -> dict[str, Charge]:
-        """The fact `charges` of the call's record."""
+        """The fact `charges` of the call's record. What the call cost more than was reserved for it
+        is taken of what is free of the slice, as far as it goes."""
         charges: dict[str, Charge] = {}
         for part, reserved in self.parts:
             if part.unit is _NANOS:
                 key = part.key
                 charged = 0 if key in self.spared else amount
+                if charged is not None and charged > reserved:
+                    reserved = self._topped_up(part, reserved, charged)
                 charges[key] = (part.starts_us, charged, reserved)
         return charges
+
+    def _topped_up(self, part: Slice, reserved: int, cost: int) -> int:
+        """What is reserved of a slice once it is no less than the call cost, or nothing is free."""
+        more = max(0, min(cost - reserved, part.free))
+        part.free -= more
+        self.parts = [
+            (each, amount + more if each is part else amount) for each, amount in self.parts
+        ]
+        return reserved + more
 
     def reserved(self) -> dict[str, Charge]:
         """The charges of a call that nobody ends: what was reserved, for it may all be spent. The

@@ -11,7 +11,7 @@ import pytest
 from governance.governed import FakeStream
 
 from axonflow_core.audit.record import Kind
-from axonflow_core.budgets.ledger import CALLS, SHARE
+from axonflow_core.budgets.leases import CALLS, SHARE
 from axonflow_core.budgets.terms import OnExceed, Period, Scope, UnknownPrice, nanos, span
 from axonflow_core.errors import (
     AccessDenied,
@@ -60,7 +60,7 @@ async def test_calls_are_admitted_until_the_next_may_not_fit(database: Path) -> 
     async with working(database, DOLLAR) as [worker]:
         assert await worker.calls(120) == 99  # the 100th may cost two cents, and one is left
         spent = await worker.spent()
-    assert (spent.settled, spent.leased) == (99 * CENT, 0)
+    assert (spent.settled, spent.leased) == (99 * CENT, CENT)
     assert same(database)
 
 
@@ -122,7 +122,7 @@ async def test_a_lease_is_a_share_of_what_is_left(database: Path) -> None:
     async with working(database, config_of(b=budget(limit_usd=10_000.0))) as [worker]:
         await worker.call()
         spent = await worker.spent()
-        assert spent.leased == 2 * CENT * (CALLS - 1)
+        assert spent.taken == 2 * CENT * CALLS
     async with working(database, config_of(b=budget(limit_usd=10.0))) as [worker]:
         await worker.call()
         spent = await worker.spent()
